@@ -1,0 +1,7 @@
+"""A locking engine that installs many wheels into one environment at once.
+
+It reads top to bottom as a pipeline: resolve, fetch, store, plan, stage, commit; every step writes to the journal.
+This package has no user interface and imports none.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,427 @@
+"""The events of the journal: the only thing that a user interface learns about an install.
+
+One event is one JSON object on one line: `t` (seconds since the session began, monotonic), `event` (the kind), then
+the fields of the class. A wheel is named by its normalized distribution name, which is unique within a session. Paths
+are relative to the top of the environment (`Session.top`) and use `/`; the top itself is `.`. A distribution's name as
+a lock is `@name`. An *owner* is "name version", or "" for a file that no distribution lists. Sizes are bytes.
+
+Readers skip kinds and fields that they do not know; a change that they could not survive raises `SCHEMA`.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple, get_type_hints
+
+SCHEMA = 1
+
+
+class Holder(NamedTuple):
+    """Who stands in the way of a waiter. Fields that cannot be known are "" or 0."""
+
+    wheel: str = ""
+    session: str = ""
+    pid: int = 0
+    command: str = ""
+
+
+class SessionStarted(NamedTuple):
+    """First event of every journal. `wall` is Unix time and `clock` CLOCK_MONOTONIC, both at t = 0."""
+
+    schema: int
+    session: str
+    pid: int
+    wall: float
+    clock: float
+    version: str
+    command: list[str]
+    top: str
+    python: str
+    roots: dict[str, str]  # scheme -> directory relative to the top
+    jobs: int
+
+
+class Caption(NamedTuple):
+    """What there is to watch now (demonstrations only)."""
+
+    text: str
+
+
+class ResolveStarted(NamedTuple):
+    """uv is asked for wheels that satisfy the requirements."""
+
+    requirements: list[str]
+
+
+class ResolveFinished(NamedTuple):
+    """The set is known: `wheels` to install, `satisfied` are there already."""
+
+    wheels: int
+    satisfied: int
+
+
+class RequirementSatisfied(NamedTuple):
+    """An installed distribution already serves; it is left alone."""
+
+    name: str
+    version: str
+
+
+class WheelAdded(NamedTuple):
+    """A wheel of this session. `size` is that of the wheel file, 0 where unknown; `cached`: the store has it."""
+
+    wheel: str
+    version: str
+    file: str
+    size: int
+    cached: bool
+
+
+class FetchStarted(NamedTuple):
+    """A download begins; `done` bytes of `size` are there from an earlier attempt."""
+
+    wheel: str
+    done: int
+    size: int
+
+
+class FetchProgress(NamedTuple):
+    """Bytes so far; at most some ten a second for each wheel."""
+
+    wheel: str
+    done: int
+    size: int
+
+
+class FetchRetried(NamedTuple):
+    """An attempt failed and another follows."""
+
+    wheel: str
+    attempt: int
+    reason: str
+
+
+class FetchFinished(NamedTuple):
+    """The wheel file is here and its hash is right."""
+
+    wheel: str
+    size: int
+
+
+class UnpackStarted(NamedTuple):
+    """The archive is sound; `size` is the sum of its uncompressed files."""
+
+    wheel: str
+    files: int
+    size: int
+
+
+class UnpackProgress(NamedTuple):
+    """Uncompressed bytes so far."""
+
+    wheel: str
+    done: int
+    size: int
+
+
+class UnpackFinished(NamedTuple):
+    """All files are in the store and match RECORD."""
+
+    wheel: str
+    files: int
+    size: int
+
+
+class PlanWheel(NamedTuple):
+    """What one wheel will do: `exclusive` and `shared` are its claims (modes X and IX), `replaces` an old version."""
+
+    wheel: str
+    order: int
+    files: int
+    renames: int
+    exclusive: list[str]
+    shared: list[str]
+    replaces: str
+
+
+class PlanCollision(NamedTuple):
+    """These wheels, in plan order, will take turns at `path`."""
+
+    path: str
+    wheels: list[str]
+
+
+class PlanConflict(NamedTuple):
+    """Different content for one path, known before the first write: `last` will replace `first` (owners)."""
+
+    path: str
+    first: str
+    last: str
+
+
+class PlanFinished(NamedTuple):
+    """The plan is complete; nothing has been written into the environment yet."""
+
+    wheels: int
+    files: int
+    collisions: int
+    conflicts: int
+
+
+class StageStarted(NamedTuple):
+    """The wheel's files are being linked into the session's private stage."""
+
+    wheel: str
+    files: int
+
+
+class StageProgress(NamedTuple):
+    """Files staged so far."""
+
+    wheel: str
+    done: int
+    files: int
+
+
+class StageFinished(NamedTuple):
+    """The wheel is complete in the stage."""
+
+    wheel: str
+
+
+class EnvironmentWaiting(NamedTuple):
+    """The environment's lock (uv's `.lock`) is held by others."""
+
+    path: str
+    holders: list[Holder]
+
+
+class EnvironmentGranted(NamedTuple):
+    """The environment's lock is held, shared."""
+
+    path: str
+    waited: float
+
+
+class EnvironmentReleased(NamedTuple):
+    """The environment's lock was let go."""
+
+    path: str
+    held: float
+
+
+class LockRequested(NamedTuple):
+    """The wheel is ready and asks for its whole claim set."""
+
+    wheel: str
+
+
+class LockWaiting(NamedTuple):
+    """The wheel cannot have `path` in `mode` ("X", "IX") now, because of `holders`."""
+
+    wheel: str
+    path: str
+    mode: str
+    holders: list[Holder]
+
+
+class LockGranted(NamedTuple):
+    """The wheel holds its whole claim set."""
+
+    wheel: str
+    waited: float
+
+
+class LockReleased(NamedTuple):
+    """The wheel let go of all its claims."""
+
+    wheel: str
+    held: float
+
+
+class CommitStarted(NamedTuple):
+    """The wheel's staged trees are being renamed into place."""
+
+    wheel: str
+    renames: int
+
+
+class CommitProgress(NamedTuple):
+    """Renames so far."""
+
+    wheel: str
+    done: int
+    renames: int
+
+
+class Overwrite(NamedTuple):
+    """A file was replaced. `old` and `new` are owners; `same`: the content is equal."""
+
+    wheel: str
+    path: str
+    old: str
+    new: str
+    same: bool
+
+
+class DistributionRemoved(NamedTuple):
+    """The old version of a distribution is gone, `files` of its files with it."""
+
+    wheel: str
+    version: str
+    files: int
+
+
+class CommitFinished(NamedTuple):
+    """The wheel is installed: its `.dist-info` directory is in place."""
+
+    wheel: str
+    files: int
+
+
+class WheelFailed(NamedTuple):
+    """The wheel could not be installed; what it had begun was undone."""
+
+    wheel: str
+    error: str
+
+
+class Warned(NamedTuple):
+    """Something the user should know that stops nothing. `wheel` may be ""."""
+
+    wheel: str
+    text: str
+
+
+class SessionFinished(NamedTuple):
+    """Last event of a session that came to its own end."""
+
+    exit: int
+    error: str
+    installed: int
+    seconds: float
+
+
+Event = (
+    SessionStarted
+    | Caption
+    | ResolveStarted
+    | ResolveFinished
+    | RequirementSatisfied
+    | WheelAdded
+    | FetchStarted
+    | FetchProgress
+    | FetchRetried
+    | FetchFinished
+    | UnpackStarted
+    | UnpackProgress
+    | UnpackFinished
+    | PlanWheel
+    | PlanCollision
+    | PlanConflict
+    | PlanFinished
+    | StageStarted
+    | StageProgress
+    | StageFinished
+    | EnvironmentWaiting
+    | EnvironmentGranted
+    | EnvironmentReleased
+    | LockRequested
+    | LockWaiting
+    | LockGranted
+    | LockReleased
+    | CommitStarted
+    | CommitProgress
+    | Overwrite
+    | DistributionRemoved
+    | CommitFinished
+    | WheelFailed
+    | Warned
+    | SessionFinished
+)
+
+KINDS: dict[str, type[Event]] = {
+    "session.started": SessionStarted,
+    "caption": Caption,
+    "resolve.started": ResolveStarted,
+    "resolve.finished": ResolveFinished,
+    "requirement.satisfied": RequirementSatisfied,
+    "wheel.added": WheelAdded,
+    "fetch.started": FetchStarted,
+    "fetch.progress": FetchProgress,
+    "fetch.retried": FetchRetried,
+    "fetch.finished": FetchFinished,
+    "unpack.started": UnpackStarted,
+    "unpack.progress": UnpackProgress,
+    "unpack.finished": UnpackFinished,
+    "plan.wheel": PlanWheel,
+    "plan.collision": PlanCollision,
+    "plan.conflict": PlanConflict,
+    "plan.finished": PlanFinished,
+    "stage.started": StageStarted,
+    "stage.progress": StageProgress,
+    "stage.finished": StageFinished,
+    "environment.waiting": EnvironmentWaiting,
+    "environment.granted": EnvironmentGranted,
+    "environment.released": EnvironmentReleased,
+    "lock.requested": LockRequested,
+    "lock.waiting": LockWaiting,
+    "lock.granted": LockGranted,
+    "lock.released": LockReleased,
+    "commit.started": CommitStarted,
+    "commit.progress": CommitProgress,
+    "overwrite": Overwrite,
+    "distribution.removed": DistributionRemoved,
+    "commit.finished": CommitFinished,
+    "wheel.failed": WheelFailed,
+    "warned": Warned,
+    "session.finished": SessionFinished,
+}
+_NAMES: dict[type[Any], str] = {cls: kind for kind, cls in KINDS.items()}
+_encode: Callable[[object], str] = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+def kind_of(event: Event) -> str:
+    """The kind under which `event` stands in the journal, for example `lock.granted`."""
+    return _NAMES[type(event)]
+
+
+def encode(t: float, event: Event) -> str:
+    """One line of the journal, without the newline; ASCII, so nothing in it can steer a terminal."""
+    fields: dict[str, object] = {"t": round(t, 6), "event": _NAMES[type(event)]}
+    fields.update(zip(event._fields, event, strict=True))
+    holders = fields.get("holders")
+    if isinstance(holders, list):
+        fields["holders"] = [holder._asdict() for holder in holders]
+    return _encode(fields)
+
+
+def decode(line: str | bytes) -> tuple[float, Event] | None:
+    """The event of one line of a journal, with its time; None for a kind that this version does not know.
+
+    Raises ValueError for a line that is not an event at all.
+    """
+    fields = json.loads(line)
+    if not isinstance(fields, dict) or "event" not in fields or not isinstance(fields.get("t"), int | float):
+        raise ValueError("not a journal line")
+    cls = KINDS.get(str(fields["event"]))
+    if cls is None:
+        return None
+    known = {name: fields[name] for name in cls._fields if name in fields}
+    if "holders" in known:
+        known["holders"] = [
+            Holder(**{key: holder[key] for key in Holder._fields if key in holder}) for holder in known["holders"]
+        ]
+    try:
+        return float(fields["t"]), cls(**known)
+    except TypeError as error:
+        raise ValueError(f"incomplete journal line: {error}") from error
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Kind, fields with types, and meaning of every event, for the documentation."""
+    rows = []
+    for kind, cls in KINDS.items():
+        hints = get_type_hints(cls)
+        fields = ", ".join(f"{name}: {getattr(hints[name], '__name__', hints[name])}" for name in cls._fields)
+        rows.append((kind, fields, " ".join((cls.__doc__ or "").split())))
+    return rows
