@@ -51,7 +51,7 @@ class LockTimeoutError(InstuiError):
     exit_code = 4
 
 
-class Interrupted(InstuiError):  # noqa: N818 - not an error of anybody
+class Interrupted(InstuiError):
     """The user or the system asked the session to stop; it stopped between two commits (exit 130 or 143)."""
 
     exit_code = 130

@@ -1,0 +1,121 @@
+"""The commands: parse, run the engine, show the journal, answer with an exit code."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from instui_engine.context import Control
+from instui_engine.errors import InstuiError, printable
+from instui_engine.install import Outcome, install
+from instui_engine.journal import Listener
+
+from .options import cache_directory, options_from, parser, request_from
+
+
+class UI(Protocol):
+    """What shows a session while it runs."""
+
+    def start(self) -> None:
+        """Begin to show."""
+
+    def finish(self, grace: float = 5.0) -> bool:
+        """Show the rest, but do not wait longer than `grace` seconds for an output that nobody reads."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The whole program; returns the exit code. Errors are one line on stderr."""
+    if sys.platform == "win32":
+        return _error("instui needs flock and POSIX renames and does not run on Windows; use WSL", 2)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        parsed = parser().parse_args(words)
+        commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {"install": _install, "demo": _demo}
+        return commands[parsed.command](parsed, words)
+    except InstuiError as error:
+        return _error(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _error("interrupted", 130)
+
+
+def _install(parsed: argparse.Namespace, words: list[str]) -> int:
+    from instui_engine.environment import discover
+
+    environment = discover(
+        cache_directory(parsed.cache_dir),
+        python=parsed.python,
+        target=parsed.target,
+        prefix=parsed.prefix,
+        break_system_packages=parsed.break_system_packages,
+    )
+    options = options_from(parsed)
+    request = request_from(parsed)
+
+    def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
+        return install(request, environment, options, control, listeners, ["instui", *words])
+
+    return watch(parsed, session)
+
+
+def _demo(parsed: argparse.Namespace, words: list[str]) -> int:
+    from .demo import play
+
+    return play(parsed, words, watch)
+
+
+def watch(parsed: argparse.Namespace, session: Callable[[Control, tuple[Listener, ...]], Outcome]) -> int:
+    """Run `session` under the user interface that was chosen; returns the exit code."""
+    control = Control()
+    with _user_interface(parsed) as listeners, _signals(control):
+        outcome = session(control, listeners)
+    return _error(outcome.error, outcome.exit_code) if outcome.error else outcome.exit_code
+
+
+@contextmanager
+def _user_interface(parsed: argparse.Namespace) -> Iterator[tuple[Listener, ...]]:
+    if parsed.ui == "none":
+        yield ()
+        return
+    from .reader import Feed
+
+    feed = Feed()
+    ui: UI
+    sys.stdout.flush()
+    if parsed.ui == "json":
+        from .jsonlines import JsonUI
+
+        ui = JsonUI(feed, sys.stdout)
+    else:
+        from .plain import PlainUI
+
+        ui = PlainUI(feed, sys.stdout, quiet=parsed.quiet, verbose=parsed.verbose)
+    ui.start()
+    try:
+        yield (feed.put,)
+    finally:
+        ui.finish()
+
+
+@contextmanager
+def _signals(control: Control) -> Iterator[None]:
+    """Let ctrl+c, a termination and a hang-up stop the session between two commits."""
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+    before = {
+        number: signal.signal(number, lambda number, _: control.cancel(codes[signal.Signals(number)]))
+        for number in codes
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _error(text: str, code: int) -> int:
+    line = f"instui: {printable(' '.join(text.splitlines()))}\n"
+    with suppress(OSError):  # where nobody reads it, the exit code says enough
+        sys.stderr.write(line)
+        sys.stderr.flush()
+    return code

@@ -1,0 +1,155 @@
+"""The command line's words: parsers, environment variables, and the engine's options made from them."""
+
+import argparse
+import os
+from pathlib import Path
+
+from instui_engine import __version__
+from instui_engine.context import Options
+from instui_engine.errors import UsageError
+from instui_engine.request import Request
+
+SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Usage errors are one line, as all errors of this program."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = _Parser(prog="instui", description="Install wheels side by side under directory locks, and watch it.")
+    top.add_argument("--version", action="version", version=f"instui {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    _install(commands.add_parser("install", help="install requirements, wheel files or directories of wheels"))
+    _demo(commands.add_parser("demo", help="watch the locks at work on wheels made on the fly, without a network"))
+    return top
+
+
+def _install(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="REQ | WHEEL | DIR")
+    what = parser.add_argument_group("what to install")
+    what.add_argument("-r", "--requirement", action="append", default=[], metavar="FILE", dest="requirement_files")
+    what.add_argument("-c", "--constraint", action="append", default=[], metavar="FILE", dest="constraint_files")
+    what.add_argument("--pylock", default="", metavar="FILE", help="a PEP 751 lock file")
+    what.add_argument("--no-deps", action="store_true", default=_flag("NO_DEPS"), help="without dependencies")
+    what.add_argument("--reinstall", action="store_true", help="also what is installed already")
+    what.add_argument("-U", "--upgrade", action="store_true", help="the newest versions, also of what is installed")
+    what.add_argument("-P", "--upgrade-package", action="append", default=[], metavar="NAME", dest="upgrade_packages")
+    what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
+    what.add_argument("--no-build", action="store_true", help="accepted, and always so: wheels only")
+    where = parser.add_argument_group("where to find it")
+    where.add_argument("--find-links", "-f", action="append", default=[], metavar="DIR_OR_URL")
+    where.add_argument("--no-index", action="store_true", help="only --find-links and files")
+    where.add_argument("--index-url", "-i", default="", metavar="URL")
+    where.add_argument("--extra-index-url", action="append", default=[], metavar="URL", dest="extra_index_urls")
+    where.add_argument("--offline", action="store_true", default=_flag("OFFLINE"), help="only what is in the cache")
+    target = parser.add_argument_group("where to install it")
+    target.add_argument("--python", "-p", default=_text("PYTHON"), metavar="ENV_OR_INTERPRETER")
+    target.add_argument("--target", default="", metavar="DIR")
+    target.add_argument("--prefix", default="", metavar="DIR")
+    target.add_argument("--break-system-packages", action="store_true")
+    target.add_argument("--fail-on-conflict", action="store_true", help="different content for one path is an error")
+    target.add_argument(
+        "--link-mode", choices=["hardlink", "copy", "clone", "symlink"], default=_text("LINK_MODE", "hardlink")
+    )
+    target.add_argument(
+        "--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments"
+    )
+    target.add_argument("--dry-run", action="store_true", help="plan, and write nothing")
+    _common(parser)
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "scenario", nargs="?", choices=SCENARIOS, default=SCENARIOS[2], metavar="SCENARIO", help=", ".join(SCENARIOS)
+    )
+    parser.add_argument("--keep", default="", metavar="DIR", help="keep the environment there, to look at it")
+    _common(parser, slow=1.0)
+
+
+def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--ui", choices=["plain", "json", "none"], default=_text("UI", "plain"), help="default: %(default)s"
+    )
+    how.add_argument("--jobs", "-j", type=_positive, default=_text("JOBS", str(_default_jobs())), metavar="N")
+    how.add_argument("--lock-timeout", type=_seconds, default=_text("LOCK_TIMEOUT", "300"), metavar="SECONDS")
+    how.add_argument("--slow", type=_seconds, default=_text("SLOW", str(slow)), metavar="FACTOR", help="for watching")
+    how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR")
+    how.add_argument("--journal", default="", metavar="FILE", help="also write the journal there")
+    how.add_argument("-q", "--quiet", action="store_true")
+    how.add_argument("-v", "--verbose", action="store_true")
+
+
+def request_from(words: argparse.Namespace) -> Request:
+    """What the user asks for."""
+    return Request(
+        words=tuple(words.words),
+        requirement_files=tuple(words.requirement_files),
+        constraint_files=tuple(words.constraint_files),
+        pylock=words.pylock,
+        find_links=tuple(words.find_links),
+        index_url=words.index_url,
+        extra_index_urls=tuple(words.extra_index_urls),
+        no_index=words.no_index,
+        no_deps=words.no_deps,
+        offline=words.offline,
+        reinstall=words.reinstall,
+        upgrade=words.upgrade,
+        upgrade_packages=tuple(words.upgrade_packages),
+        require_hashes=words.require_hashes,
+    )
+
+
+def options_from(words: argparse.Namespace) -> Options:
+    """How the user wants it."""
+    return Options(
+        cache=cache_directory(words.cache_dir),
+        jobs=words.jobs,
+        lock_timeout=words.lock_timeout,
+        fail_on_conflict=words.fail_on_conflict,
+        link_mode=words.link_mode,
+        fsync=not words.no_fsync,
+        slow=words.slow,
+        dry_run=words.dry_run,
+        journal_file=words.journal,
+    )
+
+
+def cache_directory(given: str) -> Path:
+    """`given`, or the place for caches on this system."""
+    if given:
+        return Path(os.path.abspath(Path(given).expanduser()))
+    from platformdirs import user_cache_path
+
+    return user_cache_path("instui")
+
+
+def _default_jobs() -> int:
+    return max(2, min(8, os.cpu_count() or 2))
+
+
+def _text(name: str, default: str = "") -> str:
+    return os.environ.get(f"INSTUI_{name}") or default
+
+
+def _flag(name: str) -> bool:
+    return _text(name).lower() not in ("", "0", "false", "no", "off")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 256:
+        raise argparse.ArgumentTypeError("must be between 1 and 256")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1e6:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number

@@ -1,0 +1,129 @@
+"""What plain output says at the end of a session."""
+
+from collections.abc import Iterable
+
+from instui.model import Phase, Snapshot, Wait, WheelState
+from instui.names import holder_names, listed, path_name
+from instui.units import count, number, seconds
+from instui_engine.errors import printable
+
+NAMES_LISTED = 50
+PAIRS_LISTED = 3
+FAILURES_LISTED = 10
+SLOW_SECONDS = 1.0  # a phase of one wheel that is worth naming
+_WORK = {Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT}
+
+
+def summary(snapshot: Snapshot, *, quiet: bool = False) -> list[str]:
+    """The closing lines; with `quiet` only those of a session that did not end well."""
+    well = snapshot.finished is not None and snapshot.finished.exit == 0
+    if well and quiet:
+        return []
+    lines = [_head(snapshot, well)]
+    if not well:
+        lines += _what_is_installed(snapshot)
+    if not quiet:
+        lines += [*_before(snapshot), *_waits(snapshot), *_overwrites(snapshot), *_slowest(snapshot)]
+    return lines
+
+
+def _head(snapshot: Snapshot, well: bool) -> str:
+    totals, finished = snapshot.totals, snapshot.finished
+    took = seconds(finished.seconds if finished else snapshot.t)
+    wheels = [wheel for wheel in snapshot.wheels if wheel.version]
+    installed = sum(wheel.phase is Phase.DONE for wheel in wheels)
+    if finished is None:
+        return (
+            f"the session ended abruptly after {took}: {number(installed)} of {count(len(wheels), 'wheel')} installed"
+        )
+    if not wheels:
+        if totals.replaced:
+            return f"removed {count(totals.replaced, 'distribution')} in {took}"
+        return "nothing to install" if well else "nothing was installed"
+    if well and not installed:
+        return f"planned {count(len(wheels), 'wheel')}, {count(_files(wheels), 'file')} in {took}; installed none"
+    if not installed:
+        return f"installed none of {count(len(wheels), 'wheel')} in {took}"
+    of = "" if installed == len(wheels) else f"{number(installed)} of "
+    return f"installed {of}{count(len(wheels), 'wheel')}, {count(totals.files, 'file')} in {took}"
+
+
+def _files(wheels: Iterable[WheelState]) -> int:
+    return sum(wheel.files for wheel in wheels)
+
+
+def _what_is_installed(snapshot: Snapshot) -> list[str]:
+    wheels = [wheel for wheel in snapshot.wheels if wheel.version]
+    done = [wheel for wheel in wheels if wheel.phase is Phase.DONE]
+    lines = []
+    if done and len(done) < len(wheels):
+        lines.append(f"  installed: {_labels(done)}")
+        lines.append(f"  not installed: {_labels(wheel for wheel in wheels if wheel.phase is not Phase.DONE)}")
+    failed = [wheel for key in snapshot.failed if (wheel := snapshot.wheel(key))]
+    lines += [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:FAILURES_LISTED]]
+    if len(failed) > FAILURES_LISTED:
+        lines.append(f"  failed: {count(len(failed) - FAILURES_LISTED, 'more wheel')}")
+    return lines
+
+
+def _labels(wheels: Iterable[WheelState]) -> str:
+    return listed((printable(wheel.label) for wheel in wheels), NAMES_LISTED)
+
+
+def _before(snapshot: Snapshot) -> list[str]:
+    totals = snapshot.totals
+    parts = []
+    if totals.satisfied:
+        parts.append(f"already installed: {number(totals.satisfied)}")
+    if totals.replaced and any(wheel.version for wheel in snapshot.wheels):
+        parts.append(f"replaced: {count(totals.replaced, 'old version')}")
+    return [f"  {' · '.join(parts)}"] if parts else []
+
+
+def _waits(snapshot: Snapshot) -> list[str]:
+    lines = []
+    if snapshot.environment and snapshot.environment.waited >= 0.01:
+        lines.append(f"  waited for the environment's lock: {seconds(snapshot.environment.waited)}")
+    longest: Wait | None = max(snapshot.waits, key=lambda wait: wait.seconds, default=None)
+    if longest and longest.seconds >= 0.005:
+        lines.append(f"  waited for locks: {seconds(snapshot.totals.lock_wait)} (longest: {_wait(longest, snapshot)})")
+    return lines
+
+
+def _wait(wait: Wait, snapshot: Snapshot) -> str:
+    holders = holder_names(wait.holders, snapshot.session, lambda key: _label(snapshot, key), most=1)
+    held = f", held by {holders}" if holders else ""
+    what = path_name(wait.path, snapshot.session)
+    return f"{printable(_label(snapshot, wait.wheel))} on {what}, {seconds(wait.seconds)}{held}"
+
+
+def _label(snapshot: Snapshot, key: str) -> str:
+    wheel = snapshot.wheel(key)
+    return wheel.label if wheel else key
+
+
+def _overwrites(snapshot: Snapshot) -> list[str]:
+    # Equal content is no news, and neither is a new version over its own old one.
+    pairs = [pair for pair in snapshot.pairs if pair.different and pair.old.split(" ")[0] != pair.new.split(" ")[0]]
+    pairs.sort(key=lambda pair: -pair.different)
+    lines = [
+        f"  overwrote: {count(pair.different, 'file')} of {printable(pair.old) or 'no distribution'} "
+        f"by {printable(pair.new)} (different content)"
+        for pair in pairs[:PAIRS_LISTED]
+    ]
+    if more := pairs[PAIRS_LISTED:]:
+        files = count(sum(pair.different for pair in more), "file")
+        lines.append(f"  overwrote: {files} of {count(len(more), 'more pair')}")
+    return lines
+
+
+def _slowest(snapshot: Snapshot) -> list[str]:
+    slowest, longest = None, SLOW_SECONDS
+    for wheel in snapshot.wheels:
+        for span in wheel.spans:
+            if span.phase in _WORK and span.end - span.begin >= longest:
+                slowest, longest = (wheel, span), span.end - span.begin
+    if slowest is None:
+        return []
+    wheel, span = slowest
+    return [f"  slowest: {printable(wheel.label)} ({span.phase.value} {seconds(longest)})"]

@@ -1,0 +1,92 @@
+"""How sizes, durations, counts and names are written, in plain output and on screens alike."""
+
+import unicodedata
+
+ELLIPSIS = "…"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units, two digits where they matter: `812 B`, `1.2 MB`, `190 MB`."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while count >= 999.5 and len(units) > 1:
+        count /= 1000
+        units.pop(0)
+    digits = 1 if count < 9.95 and units[0] != "B" else 0
+    return f"{count:.{digits}f} {units[0]}"
+
+
+def seconds(value: float) -> str:
+    """A duration that is over: `0.31 s`, `9.8 s`, `42.0 s`, `2 min 05 s`, `1 h 02 min`."""
+    if value < 1.995:
+        return f"{max(value, 0.0):.2f} s"
+    if value < 59.95:
+        return f"{value:.1f} s"
+    return _long(round(value))
+
+
+def age(value: float) -> str:
+    """A duration that goes on, which should not flicker: `0.3 s`, `9.8 s`, `42 s`, `2 min 05 s`."""
+    if value < 9.95:
+        return f"{max(value, 0.0):.1f} s"
+    return f"{value:.0f} s" if value < 59.5 else _long(round(value))
+
+
+def _long(value: int) -> str:
+    if value < 3600:
+        return f"{value // 60} min {value % 60:02} s"
+    return f"{value // 3600} h {value % 3600 // 60:02} min"
+
+
+def number(value: int) -> str:
+    """Digits in groups of three: `12 345`."""
+    return f"{value:,}".replace(",", " ")
+
+
+def count(value: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 wheel`, `84 wheels`; `plural` where it is not formed with an s."""
+    return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal `text` takes; it must have gone through `printable`."""
+    return len(text) if text.isascii() else sum(map(_cell, text))
+
+
+def _cell(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` columns, with an ellipsis in the middle where it is too long."""
+    if cells(text) <= width:
+        return text
+    if width <= 1:
+        return ELLIPSIS[:width]
+    head = _fit(text, width // 2)
+    tail = _fit(text[::-1], width - 1 - cells(head))[::-1]
+    # A mark that lost its letter would sit on the ellipsis.
+    while tail and not _cell(tail[0]):
+        tail = tail[1:]
+    return head + ELLIPSIS + tail
+
+
+def cut_end(text: str, width: int) -> str:
+    """`text` in at most `width` columns, with an ellipsis at its end where it is too long."""
+    return text if cells(text) <= width else (_fit(text, width - 1) + ELLIPSIS if width > 0 else "")
+
+
+def _fit(text: str, width: int) -> str:
+    used = 0
+    for position, character in enumerate(text):
+        used += _cell(character)
+        if used > width:
+            return text[:position]
+    return text
+
+
+def pad(text: str, width: int) -> str:
+    """`text` cut in the middle or filled with spaces to exactly `width` columns."""
+    text = cut(text, width)
+    return text + " " * (width - cells(text))

@@ -1,0 +1,211 @@
+"""From locked wheels to entries of the store: what is there is used, the rest is fetched and unpacked side by side.
+
+One process works on a wheel, under the wheel's lock; a process that finds it taken does all its other work first and
+waits only when it holds nothing, so that processes cannot wait for each other in a circle.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from .context import Context, Throttle
+from .errors import BadWheelError, printable
+from .events import (
+    FetchFinished,
+    FetchProgress,
+    FetchRetried,
+    FetchStarted,
+    UnpackFinished,
+    UnpackProgress,
+    UnpackStarted,
+    WheelAdded,
+)
+from .request import LockedWheel
+from .store import Entry, Pending, Progress, Store
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+    from .fetch import Client
+
+CONNECTIONS = 10
+BATCH = 500  # wheels that become visible after one sync; each holds a lock file open until then
+
+
+class _Task:
+    """One wheel that the store lacks. `lock` is held from the first try until it is published."""
+
+    def __init__(self, place: int, wheel: LockedWheel, digest: str) -> None:
+        self.place = place
+        self.wheel = wheel
+        self.digest = digest
+        self.lock: BaseFileLock | None = None
+        self.entry: Entry | None = None
+        self.pending: Pending | None = None
+
+
+async def acquire(
+    context: Context, store: Store, client: "Client | None", wheels: Sequence[LockedWheel]
+) -> list[Entry]:
+    """The store's entry of every wheel, in the order of `wheels`.
+
+    Raises BadWheelError, FetchError, InstuiError (disk) or Interrupted; what was unpacked by then stays in the store.
+    """
+    entries: list[Entry | None] = []
+    tasks: list[_Task] = []
+    for place, wheel in enumerate(wheels):
+        digest = wheel.sha256 or store.noted_digest(Path(wheel.path))
+        entry = store.load(digest) if digest else None
+        entries.append(entry)
+        context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
+        if entry is None:
+            tasks.append(_Task(place, wheel, digest))
+    if tasks:
+        await _obtain(context, store, client, tasks)
+        for task in tasks:
+            entries[task.place] = task.entry
+    found = [entry for entry in entries if entry is not None]
+    for wheel, entry in zip(wheels, found, strict=True):
+        if entry.manifest.name != wheel.name or entry.manifest.version != wheel.version:
+            raise BadWheelError(
+                f"{printable(wheel.filename)} contains {printable(entry.manifest.name)} "
+                f"{printable(entry.manifest.version)}; it is not installed"
+            )
+    return found
+
+
+async def _obtain(context: Context, store: Store, client: "Client | None", tasks: list[_Task]) -> None:
+    fetching = anyio.CapacityLimiter(CONNECTIONS)
+    unpacking = anyio.CapacityLimiter(context.options.jobs)
+    by_digest: dict[str, _Task] = {}
+    twins: list[_Task] = []
+
+    async def run(task: _Task, wait: bool) -> None:
+        try:
+            if context.stopping():
+                return
+            if not task.digest:
+                task.digest = await anyio.to_thread.run_sync(store.digest_of, Path(task.wheel.path), limiter=unpacking)
+            if by_digest.setdefault(task.digest, task) is not task:
+                twins.append(task)  # the same file under two names: the name check will say so
+                return
+            if not await anyio.to_thread.run_sync(_lock, context, store, task, wait, limiter=fetching):
+                return
+            if task.entry is None:
+                source = Path(task.wheel.path)
+                if task.wheel.url:
+                    if client is None:
+                        raise AssertionError("a wheel with a URL needs a client")
+                    source = store.partial(task.digest)
+                    fetch = partial(_fetch, context, client, task.wheel, source)
+                    await anyio.to_thread.run_sync(fetch, limiter=fetching)
+                await anyio.to_thread.run_sync(_unpack, context, store, task, source, limiter=unpacking)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                raise
+            context.fail(error)
+
+    try:
+        largest_first = sorted(tasks, key=lambda task: -task.wheel.size)  # they determine the end
+        for start in range(0, len(tasks), BATCH):
+            batch = largest_first[start : start + BATCH]
+            async with anyio.create_task_group() as group:
+                for task in batch:
+                    group.start_soon(run, task, False)
+            _publish(store, batch)
+        for task in tasks:  # those that another process was busy with
+            if task.entry is None and task not in twins and not context.stopping():
+                by_digest.pop(task.digest, None)
+                await run(task, True)
+                _publish(store, [task])
+        for task in twins:
+            task.entry = by_digest[task.digest].entry
+    finally:
+        _publish(store, tasks)
+    context.check()
+
+
+def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
+    """Take the wheel's lock; False if it is taken and `wait` is not set. Somebody may have unpacked it meanwhile."""
+    from filelock import Timeout
+
+    lock = store.lock(task.digest)
+    while True:
+        try:
+            lock.acquire(timeout=0.2 if wait else 0)
+            break
+        except Timeout:
+            if not wait:
+                return False
+            context.control.check()
+    task.lock = lock
+    task.entry = store.load(task.digest)
+    if task.entry is not None:
+        lock.release()
+        task.lock = None
+    return True
+
+
+def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path) -> None:
+    from .fetch import Download, FetchCancelled
+
+    class Report:
+        def started(self, done: int, size: int) -> None:
+            context.emit(FetchStarted(wheel.name, done, size))
+
+        def progress(self, done: int, size: int) -> None:
+            context.emit(FetchProgress(wheel.name, done, size))
+
+        def retried(self, attempt: int, reason: str) -> None:
+            context.emit(FetchRetried(wheel.name, attempt, reason))
+
+    try:
+        client.fetch(Download(wheel.url, wheel.filename, wheel.sha256, wheel.size), target, Report(), context.stopping)
+    except FetchCancelled:
+        context.check()
+        raise
+    context.emit(FetchFinished(wheel.name, target.stat().st_size))
+
+
+def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
+    name = task.wheel.name
+    total = 0
+
+    def started(files: int, size: int) -> None:
+        nonlocal total
+        total = size
+        context.emit(UnpackStarted(name, files, size))
+
+    throttle = Throttle(lambda done: context.emit(UnpackProgress(name, done, total)))
+    seen = 0
+
+    def advanced(done: int) -> None:
+        nonlocal seen
+        throttle.add(done - seen)
+        seen = done
+        context.pace.step(context.stopping)
+
+    task.pending = store.unpack(source, task.digest, task.wheel.filename, Progress(started, advanced), context.stopping)
+    manifest = task.pending.entry.manifest
+    context.emit(UnpackFinished(name, manifest.files, manifest.size))
+    if task.wheel.url:
+        source.unlink(missing_ok=True)
+
+
+def _publish(store: Store, tasks: Sequence[_Task]) -> None:
+    """Make visible what was unpacked, and let go of the locks."""
+    done = [task for task in tasks if task.pending is not None]
+    try:
+        store.publish([task.pending for task in done if task.pending is not None])
+        for task in done:
+            assert task.pending is not None
+            task.entry, task.pending = task.pending.entry, None
+    finally:
+        for task in tasks:
+            if task.lock is not None:
+                task.lock.release()
+                task.lock = None

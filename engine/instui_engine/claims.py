@@ -1,0 +1,67 @@
+"""Which paths a wheel must hold alone while it commits.
+
+Multi-granularity locking (Gray, Lorie, Putzolu and Traiger 1976) over one tree, the environment from its top down:
+an exclusive claim (X) on a directory covers all below it; every ancestor of a claim is held in intention mode (IX).
+IX is compatible with IX, nothing is compatible with X.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+Mode = Literal["IX", "X"]
+TOP = "."
+
+
+class Claims(NamedTuple):
+    """The claim set of one wheel: sorted, disjoint, `exclusive` without anything nested in another of them."""
+
+    exclusive: tuple[str, ...]
+    shared: tuple[str, ...]
+
+    def covers(self, path: str) -> bool:
+        """Whether `path` is, or lies below, an exclusive claim."""
+        exclusive = self.exclusive
+        while path:
+            if path in exclusive:
+                return True
+            path = path.rpartition("/")[0]
+        return False
+
+
+def ancestors(path: str) -> Iterable[str]:
+    """The directories above `path`, nearest first, the top last."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+    yield TOP
+
+
+def derive(paths: Iterable[str], name: str) -> Claims:
+    """The claims of a wheel that writes, overwrites or removes `paths` (each with all below it).
+
+    `name` is the distribution's normalized name: two versions of one exclude each other wherever their files are.
+    """
+    wanted = set(paths)
+    exclusive = set()
+    shared = {TOP}
+    for path in wanted:
+        above = []
+        for ancestor in ancestors(path):
+            if ancestor in wanted:
+                break
+            above.append(ancestor)
+        else:
+            exclusive.add(path)
+            shared.update(above)
+    exclusive.add(f"@{name}")
+    return Claims(tuple(sorted(exclusive)), tuple(sorted(shared)))
+
+
+def neutral(roots: Iterable[str]) -> frozenset[str]:
+    """The directories that are or contain one of `roots`: never claimed as a subtree, so IX on them never conflicts."""
+    found = {TOP, ""}
+    for root in roots:
+        if root:
+            found.add(root)
+            found.update(ancestors(root))
+    return frozenset(found)

@@ -1,0 +1,34 @@
+"""Removal of whole trees: without recursion (wheels may be 1,000 directories deep) and without following links."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def remove_tree(path: Path | str) -> None:
+    """Remove `path` and all below it as far as possible; what cannot be removed is left and not reported."""
+    found: list[str] = []
+    stack = [os.fspath(path)]
+    while stack:
+        directory = stack.pop()
+        found.append(directory)
+        try:
+            entries = list(os.scandir(directory))
+        except NotADirectoryError:
+            _unlink(found.pop())
+            continue
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                stack.append(entry.path)
+            else:
+                _unlink(entry.path)
+    for directory in reversed(found):
+        with suppress(OSError):
+            Path(directory).rmdir()
+
+
+def _unlink(path: str) -> None:
+    with suppress(OSError):
+        Path(path).unlink()

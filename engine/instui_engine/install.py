@@ -1,0 +1,294 @@
+"""An install from beginning to end; read it as the pipeline that it is.
+
+resolve, acquire (fetch, unpack), plan, stage, commit. Nothing is written into the environment's scheme directories
+before everything is known, checked and staged.
+"""
+
+import os
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+import anyio.to_thread
+
+from . import __version__, conflicts
+from . import plan as planning
+from .acquire import acquire
+from .commit import Commit
+from .conflicts import Meetings
+from .context import Context, Control, Options, Throttle
+from .durability import sync_filesystem
+from .environment import Environment
+from .errors import ConflictError, InstuiError, Interrupted, UsageError, printable, reason
+from .events import (
+    SCHEMA,
+    PlanCollision,
+    PlanConflict,
+    PlanFinished,
+    PlanWheel,
+    SessionFinished,
+    SessionStarted,
+    StageFinished,
+    StageProgress,
+    StageStarted,
+    Warned,
+)
+from .fit import check_fit
+from .installed import Installed, scan
+from .journal import Journal, Listener
+from .order import Node, edges_from, plan_order
+from .plan import WheelPlan
+from .request import LockedWheel, Request
+from .resolve import resolve
+from .session import Session, new_id
+from .stage import Linker, stage_wheel
+from .store import Entry, Store
+from .workers import run_workers
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session ended. `error` is the line for the user, "" when it went well."""
+
+    exit_code: int
+    error: str
+    installed: tuple[str, ...]
+    session: str
+
+
+def install(
+    request: Request,
+    environment: Environment,
+    options: Options,
+    control: Control,
+    listeners: tuple[Listener, ...] = (),
+    command: Sequence[str] = (),
+) -> Outcome:
+    """Install what `request` asks for; returns when all is done or undone. Never raises an InstuiError.
+
+    `listeners` get every line of the journal (see `Journal`). `command` is recorded.
+    """
+    journal = Journal(listeners)
+    context = Context(options, journal, control)
+    session = Session(environment, new_id())
+    pipeline = _Pipeline(context, environment, session, request)
+    error: InstuiError | None = None
+    try:
+        pipeline.open(command)
+        anyio.run(pipeline.run)
+    except InstuiError as failure:
+        error = failure
+    except OSError as failure:
+        error = InstuiError(f"{reason(failure)}; nothing is half-installed")
+    finally:
+        exit_code = error.exit_code if error else 0
+        installed = tuple(pipeline.installed)
+        journal.emit(SessionFinished(exit_code, str(error or ""), len(installed), round(journal.now(), 6)))
+        session.close(nothing_happened=not pipeline.began)
+        journal.close()
+    return Outcome(exit_code, str(error or ""), installed, session.identity)
+
+
+class _Pipeline:
+    def __init__(self, context: Context, environment: Environment, session: Session, request: Request) -> None:
+        self._context = context
+        self._environment = environment
+        self._session = session
+        self._request = request
+        self._commit: Commit | None = None
+        self.began = False  # whether anything of the environment was touched
+
+    @property
+    def installed(self) -> list[str]:
+        """Names of the wheels that were committed."""
+        return self._commit.installed if self._commit else []
+
+    def open(self, command: Sequence[str]) -> None:
+        """Begin the journal."""
+        options = self._context.options
+        files = [] if options.dry_run else [self._session.open()]
+        if options.journal_file:
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+                files.append(os.open(options.journal_file, flags, 0o666))
+            except OSError as error:
+                raise UsageError(f"cannot write the journal to {reason(error)}") from error
+        journal = self._context.journal
+        journal.attach(files)
+        journal.emit(
+            SessionStarted(
+                schema=SCHEMA,
+                session=self._session.identity,
+                pid=os.getpid(),
+                wall=round(time.time() - journal.now(), 6),
+                clock=round(journal.start, 6),
+                version=__version__,
+                command=list(command),
+                top=str(self._environment.top),
+                python=self._environment.interpreter.version,
+                roots=dict(self._environment.roots),
+                jobs=options.jobs,
+            )
+        )
+
+    async def run(self) -> None:
+        """All of it. Raises InstuiError."""
+        installed = scan(self._environment)
+        wheels = await self._resolve(installed)
+        if not wheels:
+            return
+        entries = await self._acquire(wheels)
+        plans, meetings = self._plan(installed, wheels, entries)
+        if self._context.options.dry_run:
+            return
+        await self._stage(plans)
+        await self._put_in_place(plans, meetings)
+
+    async def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
+        context = self._context
+        work = partial(
+            resolve,
+            self._request,
+            self._environment,
+            installed,
+            context.options.cache,
+            context.emit,
+            context.control.cancelled,
+        )
+        try:
+            return (await anyio.to_thread.run_sync(work)).wheels
+        except Interrupted:
+            context.check()
+            raise
+
+    async def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
+        store = Store(self._context.options.cache, self._context.options.fsync)
+        if not any(wheel.url for wheel in wheels):
+            return await acquire(self._context, store, None, wheels)
+        from .fetch import Client
+
+        request = self._request
+        index_urls = [url for url in (request.index_url, *request.extra_index_urls) if url]
+        with Client(index_urls=index_urls, offline=request.offline) as client:
+            return await acquire(self._context, store, client, wheels)
+
+    def _plan(
+        self, installed: Installed, wheels: Sequence[LockedWheel], entries: Sequence[Entry]
+    ) -> tuple[tuple[WheelPlan, ...], Meetings]:
+        context, environment = self._context, self._environment
+        for wheel, entry in zip(wheels, entries, strict=True):
+            check_fit(wheel, entry.manifest, environment.interpreter)
+        markers = environment.interpreter.markers
+        names = {wheel.name for wheel in wheels}
+        nodes = [
+            Node(
+                wheel.name,
+                wheel.position,
+                tuple(name for name in edges_from(entry.manifest.requires_dist, markers) if name in names),
+            )
+            for wheel, entry in zip(wheels, entries, strict=True)
+        ]
+        ready = [(wheels[place], entries[place]) for place in plan_order(nodes)]
+        plans = planning.make(environment, installed, ready)
+        meetings = conflicts.find(environment, installed, plans)
+        for plan in plans:
+            for text in plan.entry.manifest.warnings:
+                context.emit(Warned(plan.name, text))
+            replaced = plan.replaces.version if plan.replaces else ""
+            files = plan.entry.manifest.files
+            context.emit(
+                PlanWheel(
+                    plan.name,
+                    plan.order,
+                    files,
+                    len(plan.units) + 1,
+                    list(plan.claims.exclusive),
+                    list(plan.claims.shared),
+                    replaced,
+                )
+            )
+        for collision in meetings.collisions:
+            context.emit(PlanCollision(collision.path, list(collision.wheels)))
+        for conflict in meetings.conflicts:
+            context.emit(PlanConflict(conflict.path, conflict.first, conflict.last))
+        total = sum(plan.entry.manifest.files for plan in plans)
+        context.emit(PlanFinished(len(plans), total, len(meetings.collisions), len(meetings.conflicts)))
+        if meetings.conflicts and context.options.fail_on_conflict:
+            first = meetings.conflicts[0]
+            more = f" (and {len(meetings.conflicts) - 1} more)" if len(meetings.conflicts) > 1 else ""
+            raise ConflictError(
+                f"{printable(first.path)} of {printable(first.first or 'no distribution')} would be replaced by "
+                f"{printable(first.last)}{more}; nothing was written, because of --fail-on-conflict"
+            )
+        return plans, meetings
+
+    async def _stage(self, plans: Sequence[WheelPlan]) -> None:
+        context = self._context
+        self._session.make_stage()
+        _raise_descriptor_limit()
+        linker = Linker(context.options.link_mode)
+        # the largest first, so that no worker begins one when the others are done
+        queue = sorted(plans, key=lambda plan: plan.entry.manifest.files)
+
+        def work() -> None:
+            while queue and not context.stopping():
+                try:
+                    plan = queue.pop()
+                except IndexError:
+                    return
+                self._stage_one(plan, linker)
+
+        await run_workers(context, min(context.options.jobs, len(plans)), work)
+        if context.options.fsync:
+            await anyio.to_thread.run_sync(sync_filesystem, self._session.stage)
+
+    def _stage_one(self, plan: WheelPlan, linker: Linker) -> None:
+        context = self._context
+        files = plan.entry.manifest.files
+        context.emit(StageStarted(plan.name, files))
+        throttle = Throttle(lambda done: context.emit(StageProgress(plan.name, done, files)))
+
+        def done(count: int) -> None:
+            throttle.add(count)
+            if context.pace.factor:
+                context.pace.step(context.stopping, weight=count)
+
+        try:
+            stage_wheel(self._environment, plan, self._session.stage, linker, done)
+        except OSError as error:
+            raise InstuiError(
+                f"cannot stage {printable(plan.owner)}: {reason(error)}; nothing was installed"
+            ) from error
+        context.emit(StageFinished(plan.name))
+
+    async def _put_in_place(self, plans: Sequence[WheelPlan], meetings: Meetings) -> None:
+        self.began = True
+        commit = self._commit = Commit(self._context, self._environment, self._session, plans, meetings)
+        try:
+            await commit.run()
+        except Interrupted as error:
+            left = [plan.name for plan in plans if plan.name not in set(commit.installed)]
+            raise Interrupted(
+                f"interrupted: {len(commit.installed)} of {len(plans)} distributions are installed, each whole; "
+                f"not installed: {_some(left)}; run the same command again to go on",
+                self._context.control.exit_code or error.exit_code,
+            ) from None
+        finally:
+            if self._context.options.fsync and commit.installed:
+                await anyio.to_thread.run_sync(sync_filesystem, self._environment.top)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+
+
+def _raise_descriptor_limit() -> None:
+    """A wheel with hundreds of claims holds as many lock files; the usual soft limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

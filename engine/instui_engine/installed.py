@@ -1,0 +1,135 @@
+"""What is installed in an environment, as its `.dist-info` directories tell (PEP 376 and its successor).
+
+Finding the distributions costs one directory listing; their METADATA and RECORD are read only when somebody asks.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from packaging.utils import canonicalize_name
+
+from .environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One installed distribution. `info` is its `.dist-info` (or `.egg-info`) relative to the environment's top.
+
+    `stamp` (inode, mtime in ns) changes whenever the directory is replaced: a plan that was made for another stamp is
+    stale.
+    """
+
+    name: str  # normalized
+    version: str
+    info: str
+    stamp: tuple[int, int]
+
+    @property
+    def owner(self) -> str:
+        """How the journal names it as the owner of a file."""
+        return f"{self.name} {self.version}"
+
+    @property
+    def is_legacy(self) -> bool:
+        """Installed without a RECORD, by setuptools or distutils: its files are not known."""
+        return not self.info.endswith(".dist-info")
+
+
+class Installed(Mapping[str, Distribution]):
+    """The distributions of an environment by normalized name, and whose file is whose."""
+
+    def __init__(self, environment: Environment, distributions: Mapping[str, Distribution]) -> None:
+        self._environment = environment
+        self._distributions = distributions
+        self._owners: dict[str, list[str]] | None = None
+
+    def __getitem__(self, name: str) -> Distribution:
+        return self._distributions[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._distributions)
+
+    def __len__(self) -> int:
+        return len(self._distributions)
+
+    def owners(self) -> Mapping[str, list[str]]:
+        """Path relative to the top -> normalized names of the distributions whose RECORD lists it. Read once."""
+        if self._owners is None:
+            owners: dict[str, list[str]] = {}
+            for distribution in self._distributions.values():
+                for path in recorded_files(self._environment, distribution):
+                    owners.setdefault(path, []).append(distribution.name)
+            self._owners = owners
+        return MappingProxyType(self._owners)
+
+
+def scan(environment: Environment) -> Installed:
+    """The distributions that the environment lists now. Of two versions of one (an old accident) the first counts."""
+    found: dict[str, Distribution] = {}
+    for root in environment.site_packages:
+        try:
+            names = sorted(entry.name for entry in os.scandir(environment.top / root))
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info")):
+                distribution = _distribution(environment, f"{root}/{name}" if root else name)
+                if distribution is not None:
+                    found.setdefault(distribution.name, distribution)
+    return Installed(environment, found)
+
+
+def find(environment: Environment, name: str) -> Distribution | None:
+    """The installed distribution of that normalized name, looked up afresh."""
+    return scan(environment).get(name)
+
+
+def _distribution(environment: Environment, info: str) -> Distribution | None:
+    stem = info.rpartition("/")[2].rpartition(".")[0]
+    name, _, version = stem.partition("-")
+    if info.endswith(".egg-info"):
+        version = version.partition("-py")[0]
+    try:
+        status = os.lstat(environment.top / info)
+    except OSError:
+        return None
+    if not name or not version:
+        return None
+    return Distribution(canonicalize_name(name), version, info, (status.st_ino, status.st_mtime_ns))
+
+
+def recorded_files(environment: Environment, distribution: Distribution) -> list[str]:
+    """The files that its RECORD lists, relative to the top; [] where there is no RECORD.
+
+    Rows that leave the environment's scheme directories are not returned: nothing of ours may ever touch them.
+    """
+    try:
+        text = (environment.top / distribution.info / "RECORD").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return []
+    root = distribution.info.rpartition("/")[0]
+    files = []
+    for row in csv.reader(io.StringIO(text)):
+        if not row or not row[0]:
+            continue
+        path = row[0].replace("\\", "/")
+        path = os.path.relpath(path, environment.top) if path.startswith("/") else os.path.normpath(f"{root}/{path}")
+        if not path.startswith(("../", "/")) and path not in ("..", "."):
+            files.append(path)
+    return files
+
+
+def read_metadata(environment: Environment, distribution: Distribution) -> str:
+    """The text of its METADATA (or PKG-INFO), "" where it has none."""
+    for name in ("METADATA", "PKG-INFO"):
+        path: Path = environment.top / distribution.info / name
+        try:
+            return path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+    return ""

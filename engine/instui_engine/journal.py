@@ -1,0 +1,77 @@
+"""The journal's writer. It never stops an install: what cannot be written is dropped, and that is said once."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from .events import Event, encode
+
+Listener = Callable[[str], None]
+
+
+class Journal:
+    """Takes events from any thread; each becomes one line in every file and for every listener, in one order.
+
+    A listener gets the line without its newline and must not block. Lines that come before the session's file is
+    attached are kept and written to it then.
+    """
+
+    def __init__(self, listeners: tuple[Listener, ...] = ()) -> None:
+        self._lock = threading.Lock()
+        self._start = time.monotonic()
+        self._listeners = listeners
+        self._files: list[int] = []
+        self._early: list[str] | None = []
+        self.broken: OSError | None = None
+
+    @property
+    def start(self) -> float:
+        """CLOCK_MONOTONIC at t = 0."""
+        return self._start
+
+    def now(self) -> float:
+        """Seconds since the session began."""
+        return time.monotonic() - self._start
+
+    def emit(self, event: Event) -> None:
+        """Write one event."""
+        with self._lock:
+            line = encode(time.monotonic() - self._start, event)
+            for listener in self._listeners:
+                listener(line)
+            if self._early is not None:
+                self._early.append(line)
+            else:
+                self._write(line)
+
+    def attach(self, descriptors: list[int]) -> None:
+        """Write to these files from now on, with all that was emitted before; they are closed by `close`."""
+        with self._lock:
+            early, self._early = self._early or [], None
+            self._files = list(descriptors)
+            if early:
+                self._write("\n".join(early))
+
+    def close(self) -> None:
+        """Close the files. A session is dead from now on, as its lock is that of its journal."""
+        with self._lock:
+            self._early = None
+            for descriptor in self._files:
+                with suppress(OSError):
+                    os.close(descriptor)
+            self._files = []
+
+    def _write(self, line: str) -> None:
+        data = line.encode("ascii") + b"\n"
+        for descriptor in list(self._files):
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            except OSError as error:
+                self.broken = error
+                self._files.remove(descriptor)
+                with suppress(OSError):
+                    os.close(descriptor)

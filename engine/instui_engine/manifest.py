@@ -1,0 +1,167 @@
+"""What the store knows of an unpacked wheel, so that nothing is walked, parsed or hashed again.
+
+A manifest is computed once, when the wheel is unpacked, in the shape in which plan and stage need it: the files of
+each scheme are grouped into the subtrees that will be claimed and renamed as a whole (DESIGN: the shallowest directory
+that directly receives a file), and the RECORD rows are rendered already. It is kept with `marshal`, which loads
+25,000 names in some 10 ms; a checksum in front of it catches what was cut off or edited.
+"""
+
+import marshal
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from .metadata import EntryPoint, WheelMetadata
+from .record import Row, render
+
+FORMAT = 1  # part of the store's path: another format is another store
+# Written anew for each environment; never taken from the wheel (also when forged).
+_OWN_INFO = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"})
+
+Directories = tuple[tuple[str, tuple[str, ...]], ...]
+"""(directory relative to the subtree, "" for itself; names of the files in it), parents before children."""
+
+
+class Tree(NamedTuple):
+    """The files of one scheme. `base` is where they lie in the unpacked wheel: "" or `name.data/scheme`."""
+
+    scheme: str
+    base: str
+    singles: tuple[str, ...]  # files directly in the scheme's root
+    subtrees: tuple[tuple[str, Directories], ...]  # directory relative to the scheme's root -> what it holds
+
+
+class Manifest(NamedTuple):
+    """One unpacked wheel. `record`: the rendered rows of all files of the root scheme and of `.dist-info`."""
+
+    name: str  # normalized
+    version: str
+    dist_info: str
+    root: str  # "purelib" or "platlib"
+    requires_python: str
+    requires_dist: tuple[str, ...]
+    entry_points: tuple[EntryPoint, ...]
+    trees: tuple[Tree, ...]  # the root scheme first, without `.dist-info`
+    info: Directories  # the wheel's own files in `.dist-info`
+    record: str
+    data_rows: tuple[tuple[str, str, str, int], ...]  # scheme, path in it, "algorithm=digest", size
+    shebangs: tuple[str, ...]  # scripts that begin with `#!python`
+    files: int
+    size: int
+    warnings: tuple[str, ...]
+
+    def data_files(self) -> dict[str, Row]:
+        """Path in the unpacked wheel -> RECORD row, of the files outside the root scheme."""
+        bases = {tree.scheme: tree.base for tree in self.trees[1:]}
+        return {
+            f"{bases[scheme]}/{path}": Row(*digest.split("=", 1), size) for scheme, path, digest, size in self.data_rows
+        }
+
+
+def build(
+    metadata: WheelMetadata, rows: Mapping[str, Row], sizes: Mapping[str, int], shebangs: Iterable[str]
+) -> Manifest:
+    """The manifest of a wheel of which `sizes` (path in the archive -> bytes) was unpacked and verified by `rows`."""
+    info: list[str] = []
+    schemes: dict[str, list[str]] = {}
+    data_rows = []
+    rendered: list[tuple[str, Row]] = []
+    root = "purelib" if metadata.root_is_purelib else "platlib"
+    info_prefix = f"{metadata.dist_info}/"
+    data_prefix = f"{metadata.data_dir}/"
+    for path in sorted(sizes):
+        row = rows.get(path) or Row("", "", None)
+        row = row._replace(size=sizes[path])
+        if path.startswith(info_prefix):
+            relative = path[len(info_prefix) :]
+            if relative in _OWN_INFO:
+                continue
+            info.append(relative)
+            rendered.append((path, row))
+        elif path.startswith(data_prefix):
+            scheme, _, relative = path[len(data_prefix) :].partition("/")
+            schemes.setdefault(scheme, []).append(relative)
+            data_rows.append((scheme, relative, f"{row.algorithm}={row.digest}", sizes[path]))
+        else:
+            schemes.setdefault("", []).append(path)
+            rendered.append((path, row))
+    trees = [_tree(root, "", schemes.pop("", []))]
+    trees += [_tree(scheme, f"{metadata.data_dir}/{scheme}", files) for scheme, files in sorted(schemes.items())]
+    return Manifest(
+        name=metadata.name,
+        version=metadata.version,
+        dist_info=metadata.dist_info,
+        root=root,
+        requires_python=metadata.requires_python,
+        requires_dist=metadata.requires_dist,
+        entry_points=metadata.entry_points,
+        trees=tuple(trees),
+        info=directories(info),
+        record=render(rendered),
+        data_rows=tuple(data_rows),
+        shebangs=tuple(shebangs),
+        files=len(sizes),
+        size=sum(sizes.values()),
+        warnings=metadata.warnings,
+    )
+
+
+def _tree(scheme: str, base: str, files: Iterable[str]) -> Tree:
+    singles, subtrees = split(files)
+    return Tree(scheme, base, singles, subtrees)
+
+
+def split(files: Iterable[str]) -> tuple[tuple[str, ...], tuple[tuple[str, Directories], ...]]:
+    """Files directly in the root, and the shallowest directories that directly receive a file, with all they hold."""
+    singles = []
+    by_directory: dict[str, list[str]] = {}
+    for path in files:
+        directory, _, name = path.rpartition("/")
+        if directory:
+            by_directory.setdefault(directory, []).append(name)
+        else:
+            singles.append(name)
+    subtrees: list[tuple[str, list[str]]] = []
+    # "/" sorts as the lowest, so that a directory is followed by all that is below it
+    for directory in sorted(by_directory, key=lambda path: path.replace("/", "\0")):
+        if not subtrees or not directory.startswith(subtrees[-1][0] + "/"):
+            subtrees.append((directory, []))
+        top, paths = subtrees[-1]
+        below = directory[len(top) + 1 :]
+        paths += [f"{below}/{name}" if below else name for name in by_directory[directory]]
+    return tuple(sorted(singles)), tuple((top, directories(paths)) for top, paths in subtrees)
+
+
+def directories(files: Iterable[str]) -> Directories:
+    """`files` grouped by directory, with the directories between that hold no file of their own."""
+    found: dict[str, list[str]] = {"": []}
+    for path in sorted(files):
+        directory, _, name = path.rpartition("/")
+        missing = directory
+        while missing and missing not in found:
+            found[missing] = []
+            missing = missing.rpartition("/")[0]
+        found[directory].append(name)
+    return tuple((path, tuple(found[path])) for path in sorted(found, key=lambda path: path.replace("/", "\0")))
+
+
+def dump(manifest: Manifest) -> bytes:
+    """The manifest as bytes for `load`."""
+    plain = manifest._replace(
+        entry_points=tuple(map(tuple, manifest.entry_points)),  # type: ignore[arg-type]
+        trees=tuple(map(tuple, manifest.trees)),  # type: ignore[arg-type]
+    )
+    payload = marshal.dumps(tuple(plain), 4)
+    return zlib.crc32(payload).to_bytes(4, "big") + payload
+
+
+def load(data: bytes) -> Manifest:
+    """The manifest that `dump` wrote. Raises ValueError when the bytes are not whole."""
+    payload = memoryview(data)[4:]
+    if len(data) < 5 or zlib.crc32(payload) != int.from_bytes(data[:4], "big"):
+        raise ValueError("damaged manifest")
+    manifest = Manifest(*marshal.loads(payload))  # noqa: S302 - our own file, and its checksum is right
+    return manifest._replace(
+        entry_points=tuple(EntryPoint(*point) for point in manifest.entry_points),
+        trees=tuple(Tree(*tree) for tree in manifest.trees),
+    )

@@ -1,0 +1,178 @@
+"""The plan order: in which order wheels are committed, and so whose file wins where two ship the same path.
+
+Dependencies come first, so that a dependent's files win over those of its dependency. Wheels that the user named one
+by one keep the order given among themselves, whatever they depend on. Pure functions; linear but for the heap.
+"""
+
+import heapq
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+_Key = tuple[int, int, str]
+
+_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
+_ONLY_EXTRA = re.compile(r"""\s*extra\s*==\s*(['"])[^'"]*\1\s*""")
+_EXTRAS = re.compile(r"""extra\s*==\s*['"]([^'"]*)['"]|['"]([^'"]*)['"]\s*==\s*extra""")
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+class Node(NamedTuple):
+    """One wheel of the plan. `position`: its place among those named one by one, -1 for one that was resolved.
+
+    `requires`: normalized names of its dependencies; names that are no node are ignored.
+    """
+
+    name: str
+    position: int
+    requires: tuple[str, ...]
+
+
+def plan_order(wheels: Sequence[Node]) -> list[int]:
+    """The indexes of `wheels` in plan order.
+
+    A dependency cycle stays together as one group. Where the dependencies leave a choice, resolved wheels come before
+    those named one by one, the former by name, the latter in the order given.
+    """
+    keys = [_key(wheel) for wheel in wheels]
+    followers = _followers(wheels)
+    groups = _cycles(followers)
+    group_of = [0] * len(wheels)
+    for number, members in enumerate(groups):
+        members.sort(key=keys.__getitem__)
+        for member in members:
+            group_of[member] = number
+    return [index for number in _by_key(groups, group_of, followers, keys) for index in groups[number]]
+
+
+def _key(wheel: Node) -> _Key:
+    return (0, 0, wheel.name) if wheel.position < 0 else (1, wheel.position, wheel.name)
+
+
+def _followers(wheels: Sequence[Node]) -> list[list[int]]:
+    """For each wheel those that must come after it: its dependents, and the next of the wheels named one by one.
+
+    Between two wheels that were both named, the order given replaces the dependency.
+    """
+    index_of = {wheel.name: index for index, wheel in enumerate(wheels)}
+    followers: list[list[int]] = [[] for _ in wheels]
+    for index, wheel in enumerate(wheels):
+        for name in wheel.requires:
+            dependency = index_of.get(name, index)
+            if dependency != index and (wheel.position < 0 or wheels[dependency].position < 0):
+                followers[dependency].append(index)
+    named = sorted((index for index, wheel in enumerate(wheels) if wheel.position >= 0), key=lambda i: _key(wheels[i]))
+    for earlier, later in pairwise(named):
+        followers[earlier].append(later)
+    return followers
+
+
+def _cycles(followers: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The strongly connected components (Tarjan 1972), without recursion: a chain may be 10,000 wheels long."""
+    count = len(followers)
+    number = [-1] * count  # order of discovery
+    low = [0] * count
+    pending = [False] * count  # on the stack of nodes whose component is still open
+    stack: list[int] = []
+    components: list[list[int]] = []
+    discovered = 0
+    for root in range(count):
+        if number[root] >= 0:
+            continue
+        path = [(root, 0)]  # node and how many of its followers have been looked at
+        while path:
+            node, looked = path.pop()
+            if looked == 0:
+                number[node] = low[node] = discovered
+                discovered += 1
+                stack.append(node)
+                pending[node] = True
+            elif pending[followers[node][looked - 1]]:
+                low[node] = min(low[node], low[followers[node][looked - 1]])
+            for place in range(looked, len(followers[node])):
+                follower = followers[node][place]
+                if number[follower] < 0:
+                    path += [(node, place + 1), (follower, 0)]
+                    break
+                if pending[follower]:
+                    low[node] = min(low[node], number[follower])
+            else:
+                if low[node] == number[node]:
+                    components.append(_component(stack, pending, node))
+    return components
+
+
+def _component(stack: list[int], pending: list[bool], root: int) -> list[int]:
+    """Take the component that `root` closes off the stack."""
+    members = []
+    while True:
+        member = stack.pop()
+        pending[member] = False
+        members.append(member)
+        if member == root:
+            return members
+
+
+def _by_key(
+    groups: Sequence[Sequence[int]], group_of: Sequence[int], followers: Sequence[Sequence[int]], keys: Sequence[_Key]
+) -> Iterable[int]:
+    """The groups, each after all that it must follow; of those that may come, the one with the smallest key."""
+    waiting_for = [0] * len(groups)
+    after: list[list[int]] = [[] for _ in groups]
+    for index, targets in enumerate(followers):
+        for target in targets:
+            if group_of[index] != group_of[target]:
+                after[group_of[index]].append(group_of[target])
+                waiting_for[group_of[target]] += 1
+    ready = [(keys[members[0]], number) for number, members in enumerate(groups) if not waiting_for[number]]
+    heapq.heapify(ready)
+    while ready:
+        _, number = heapq.heappop(ready)
+        yield number
+        for later in after[number]:
+            waiting_for[later] -= 1
+            if not waiting_for[later]:
+                heapq.heappush(ready, (keys[groups[later][0]], later))
+
+
+def edges_from(requires_dist: Iterable[str], markers: Mapping[str, str]) -> tuple[str, ...]:
+    """The normalized names that these Requires-Dist values depend on in an environment with these marker values.
+
+    Every extra counts as asked for: an edge too many only settles an order that would otherwise be alphabetic. A value
+    that cannot be parsed is taken by its name alone.
+    """
+    environment = tuple(sorted(markers.items()))
+    names: dict[str, None] = {}
+    for text in requires_dist:
+        name, marker = _split(text)
+        if name and (not marker or _holds(marker, environment)):
+            names[name] = None
+    return tuple(names)
+
+
+@lru_cache(maxsize=16384)
+def _split(text: str) -> tuple[str, str]:
+    """Normalized name and marker of a requirement; the marker is "" where it is absent or asks only for an extra."""
+    found = _NAME.match(text)
+    if found is None:
+        return "", ""
+    # a URL may hold a semicolon of its own, so there the marker begins only after a space (PEP 508)
+    marker = text.partition(" ;" if "@" in text else ";")[2]
+    name = _SEPARATORS.sub("-", found[1]).lower()
+    return name, "" if _ONLY_EXTRA.fullmatch(marker) else marker.strip()
+
+
+@lru_cache(maxsize=16384)
+def _holds(marker: str, environment: tuple[tuple[str, str], ...]) -> bool:
+    """Does the marker hold with no extra, or with any of the extras that it names?"""
+    from packaging.markers import InvalidMarker, Marker, UndefinedComparison
+
+    values = dict(environment)
+    extras = {first or second for first, second in _EXTRAS.findall(marker)}
+    try:
+        parsed = Marker(marker)
+        return any(parsed.evaluate(values | {"extra": extra}) for extra in ("", *sorted(extras)))
+    except (InvalidMarker, UndefinedComparison):
+        return True

@@ -1,0 +1,19 @@
+"""Slowing an install down so that eyes can follow it (`--slow`, demonstrations). Never part of a real install."""
+
+import time
+from collections.abc import Callable
+
+_STEP = 0.004  # seconds for one file or rename at factor 1
+
+
+class Pace:
+    """A pause for each small step of work. At factor 0, the default, there is none."""
+
+    def __init__(self, factor: float = 0.0) -> None:
+        self.factor = factor
+
+    def step(self, cancelled: Callable[[], bool], weight: float = 1.0) -> None:
+        """Rest for one step; returns early when `cancelled()`."""
+        end = time.monotonic() + _STEP * self.factor * weight
+        while (left := end - time.monotonic()) > 0 and not cancelled():
+            time.sleep(min(left, 0.05))

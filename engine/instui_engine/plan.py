@@ -1,0 +1,280 @@
+"""What an install will do, computed before anything is written: destinations, claims, stale files.
+
+`make` is a pure function of the manifests and of what the environment shows (lookups only). A wheel becomes a list of
+*units*: each is one staged entry, one exclusive claim and, where nothing stands in the way, one rename.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from .claims import Claims, ancestors, derive
+from .environment import PRIVATE, Environment
+from .errors import BadWheelError, TargetError, printable
+from .installed import Distribution, Installed, recorded_files
+from .manifest import Directories, Manifest, directories
+from .metadata import EntryPoint, is_vital_command
+from .request import LockedWheel
+from .store import Entry
+
+_ORDER = {"purelib": 0, "platlib": 0, "data": 1, "headers": 2, "scripts": 3}
+
+
+class Unit(NamedTuple):
+    """One staged entry. `path` is its destination below the top, `source` where it lies in the unpacked wheel.
+
+    Kinds: "tree" (a directory with `directories`), "file", "script" (a file whose `#!python` line is rewritten),
+    "launcher" (generated from `entry_point`).
+    """
+
+    kind: Literal["tree", "file", "script", "launcher"]
+    path: str
+    source: str
+    directories: Directories = ()
+    entry_point: EntryPoint | None = None
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Destination and source of every file."""
+        if self.kind != "tree":
+            yield self.path, self.source
+            return
+        for directory, names in self.directories:
+            below = f"{directory}/" if directory else ""
+            for name in names:
+                yield f"{self.path}/{below}{name}", f"{self.source}/{below}{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class WheelPlan:
+    """What one wheel will do. `order` is its place in the plan order.
+
+    `units` stand in the order of the commit; the `.dist-info` directory, which comes after them, is not among them.
+    `replaces` is the installed version; `stale` are its files that the new one does not have, `emptied` the
+    directories below our claims that may be removed once they are empty.
+    """
+
+    order: int
+    wheel: LockedWheel
+    entry: Entry
+    units: tuple[Unit, ...]
+    info: str
+    claims: Claims
+    replaces: Distribution | None
+    stale: tuple[str, ...]
+    emptied: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The wheel's key in the journal."""
+        return self.entry.manifest.name
+
+    @property
+    def owner(self) -> str:
+        """How the journal names the wheel as the owner of a file."""
+        return f"{self.entry.manifest.name} {self.entry.manifest.version}"
+
+
+def make_wheel(
+    environment: Environment,
+    installed: Installed,
+    wheel: LockedWheel,
+    entry: Entry,
+    order: int,
+    others: Collection[str] = (),
+) -> WheelPlan:
+    """The plan of one wheel. `others`: paths that other wheels of the session will own; they are never stale.
+
+    Raises BadWheelError when the wheel would write where no wheel may, TargetError when a directory that it needs is a
+    link that leaves the environment or the version that it replaces cannot be removed.
+    """
+    manifest = entry.manifest
+    units = _units(environment, manifest)
+    root = environment.roots[manifest.root]
+    info = f"{root}/{manifest.dist_info}" if root else manifest.dist_info
+    old = installed.get(manifest.name)
+    paths = [unit.path for unit in units]
+    stale: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+    if old is not None:
+        stale, removed, emptied = _removal(environment, installed, old, units, others)
+        paths += [*removed, old.info]
+    return WheelPlan(order, wheel, entry, units, info, derive([*paths, info], manifest.name), old, stale, emptied)
+
+
+def make(
+    environment: Environment, installed: Installed, ready: Sequence[tuple[LockedWheel, Entry]]
+) -> tuple[WheelPlan, ...]:
+    """The plans of all wheels of a session, `ready` standing in plan order."""
+    plans = [make_wheel(environment, installed, wheel, entry, order) for order, (wheel, entry) in enumerate(ready)]
+    replacing = [plan for plan in plans if plan.stale]
+    if replacing:
+        # a file that one wheel's old version leaves behind may be what another wheel of this session installs
+        owned = {path for plan in plans for unit in plan.units for path, _ in unit.files()}
+        for plan in replacing:
+            plans[plan.order] = make_wheel(environment, installed, plan.wheel, plan.entry, plan.order, owned)
+    return tuple(plans)
+
+
+def _units(environment: Environment, manifest: Manifest) -> tuple[Unit, ...]:
+    resolve = _Links(environment)
+    shebangs = frozenset(manifest.shebangs)
+    units: list[Unit] = []
+    launchers = [
+        Unit("launcher", _join(environment.roots["scripts"], point.name), "", (), point)
+        for point in manifest.entry_points
+    ]
+    taken = {unit.path for unit in launchers}
+    for tree in sorted(manifest.trees, key=lambda tree: _ORDER[tree.scheme]):
+        root = environment.roots[tree.scheme]
+        if tree.scheme == "headers":
+            root = _join(root, manifest.name)
+        for name in tree.singles:
+            kind: Literal["file", "script"] = "script" if tree.scheme == "scripts" and name in shebangs else "file"
+            unit = Unit(kind, resolve(_join(root, name)), _join(tree.base, name))
+            if unit.path not in taken:  # a launcher replaces a script of its name, as in pip
+                units.append(unit)
+        for directory, below in tree.subtrees:
+            tree_unit = Unit("tree", resolve(_join(root, directory), True), _join(tree.base, directory), below)
+            units += _expand(environment, tree_unit)
+    units += launchers
+    _check_destinations(environment, manifest, units)
+    # .pth files are executed at every start of Python: they come when all else is there
+    return tuple(sorted(units, key=lambda unit: unit.kind == "file" and unit.path.endswith(".pth")))
+
+
+def _expand(environment: Environment, unit: Unit) -> Iterator[Unit]:
+    """The unit itself, or, where its directory is or contains a scheme root, what is in it one by one."""
+    if unit.path not in environment.neutral:
+        yield unit
+        return
+    groups: dict[str, list[str]] = {}
+    for directory, names in unit.directories:
+        first, _, rest = directory.partition("/")
+        for name in names:
+            if directory:
+                groups.setdefault(first, []).append(_join(rest, name))
+            else:
+                yield Unit("file", _join(unit.path, name), _join(unit.source, name))
+    for first, files in sorted(groups.items()):
+        inner = Unit("tree", _join(unit.path, first), _join(unit.source, first), directories(files))
+        yield from _expand(environment, inner)
+
+
+def _check_destinations(environment: Environment, manifest: Manifest, units: Iterable[Unit]) -> None:
+    """Refuse what would replace a vital part of the environment, another distribution's metadata, or itself."""
+    scripts = environment.roots["scripts"]
+    what = f"{printable(manifest.name)} {printable(manifest.version)}"
+    trees: set[str] = set()
+    nested = False
+    for unit in units:
+        parent, _, name = unit.path.rpartition("/")
+        first = unit.path.partition("/")[0]
+        vital = first in (PRIVATE, ".lock", "pyvenv.cfg") or (parent == scripts and is_vital_command(name))
+        foreign = name.endswith((".dist-info", ".egg-info")) and parent in environment.site_packages
+        if vital or foreign:
+            raise BadWheelError(f"{what} would replace {printable(unit.path)} of the environment; it is not installed")
+        nested = nested or unit.path in trees or any(above in trees for above in ancestors(unit.path))
+        trees.add(unit.path)
+    if nested:
+        seen: set[str] = set()
+        for path in (path for unit in units for path, _ in unit.files()):
+            if path in seen:
+                raise BadWheelError(f"{what} has two files for {printable(path)}; it is not installed")
+            seen.add(path)
+
+
+def _removal(
+    environment: Environment, installed: Installed, old: Distribution, units: Iterable[Unit], others: Collection[str]
+) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
+    """Stale files of `old`, the paths to claim for their removal, and directories that the removal may empty."""
+    if old.is_legacy:
+        raise TargetError(
+            f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not known; "
+            "remove it with the tool that installed it"
+        )
+    inside = tuple(_join(root, "") for root in environment.roots.values())
+    keep = {path for unit in units for path, _ in unit.files()}
+    owners = installed.owners()
+    stale = []
+    for path in recorded_files(environment, old):
+        if path in keep or path in others or path.startswith(f"{old.info}/") or not path.startswith(inside):
+            continue
+        if path.startswith((f"{PRIVATE}/", ".lock")) or any(name != old.name for name in owners.get(path, ())):
+            continue
+        stale.append(path)
+        directory, _, name = path.rpartition("/")
+        if name.endswith(".py"):
+            stale += _bytecode(environment, directory, name, keep)
+    gone = set(stale)
+    directories_of = {path.rpartition("/")[0] for path in gone}
+    claimed = directories_of - environment.neutral
+    claimed.update(path for path in gone if path.rpartition("/")[0] in environment.neutral)
+    kept = {above for path in keep for above in ancestors(path)}
+    emptied: list[str] = []
+    for directory in sorted(directories_of, key=lambda path: -path.count("/")):
+        place = directory
+        while place not in environment.neutral and place not in kept and _holds_only(environment, place, gone):
+            emptied.append(place)
+            gone.add(place)
+            place = place.rpartition("/")[0]
+    return tuple(sorted(set(stale))), sorted(claimed.union(emptied)), tuple(dict.fromkeys(emptied))
+
+
+def _bytecode(environment: Environment, directory: str, name: str, keep: Collection[str]) -> list[str]:
+    """What Python has compiled from a module, found by its name in `__pycache__`."""
+    cache = _join(directory, "__pycache__")
+    try:
+        names = os.listdir(environment.top / cache)
+    except OSError:
+        return []
+    stem = f"{name.removesuffix('.py')}."
+    return [
+        f"{cache}/{entry}"
+        for entry in names
+        if entry.startswith(stem) and entry.endswith(".pyc") and f"{cache}/{entry}" not in keep
+    ]
+
+
+def _holds_only(environment: Environment, directory: str, gone: Collection[str]) -> bool:
+    try:
+        names = os.listdir(environment.top / directory)
+    except OSError:
+        return False
+    return all(f"{directory}/{name}" in gone for name in names)
+
+
+class _Links:
+    """Resolves symbolic links in the parents of destinations, so that one file has one name in the tree of claims."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._known: dict[str, str] = {path: path for path in environment.neutral}
+
+    def __call__(self, path: str, is_directory: bool = False) -> str:
+        """`path` with its parents (and itself, if it is to be a directory) resolved."""
+        if is_directory:
+            return self._directory(path)
+        parent, _, name = path.rpartition("/")
+        return _join(self._directory(parent), name)
+
+    def _directory(self, path: str) -> str:
+        known = self._known.get(path)
+        if known is not None:
+            return known
+        parent, _, name = path.rpartition("/")
+        place = _join(self._directory(parent), name)
+        full = f"{self._environment.top}/{place}"
+        if os.path.islink(full):
+            place = os.path.relpath(os.path.realpath(full), self._environment.top)
+            if place.startswith("../") or place in (".", ".."):
+                raise TargetError(
+                    f"{printable(full)} is a symbolic link out of the environment; it is not followed: "
+                    "replace it by a directory"
+                )
+        self._known[path] = place
+        return place
+
+
+def _join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory and name else directory or name

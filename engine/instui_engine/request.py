@@ -1,0 +1,52 @@
+"""What the user asks for, as data: the command line's words, not yet interpreted."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One install. `words`: requirement specifiers, wheel files and directories of wheels in the order given."""
+
+    words: tuple[str, ...] = ()
+    requirement_files: tuple[str, ...] = ()
+    constraint_files: tuple[str, ...] = ()
+    pylock: str = ""
+    find_links: tuple[str, ...] = ()
+    index_url: str = ""
+    extra_index_urls: tuple[str, ...] = ()
+    no_index: bool = False
+    no_deps: bool = False
+    offline: bool = False
+    reinstall: bool = False
+    upgrade: bool = False
+    upgrade_packages: tuple[str, ...] = ()
+    require_hashes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LockedWheel:
+    """One wheel that is to be installed, before it is here.
+
+    Exactly one of `url` (http, https) and `path` (a local file) is set. `sha256` is hex, "" for a local file whose hash
+    nobody promised. `requested`: the user named it (the REQUESTED file). `position`: the place of a wheel that was named
+    one by one, -1 for one that was resolved. `direct_url`: content of direct_url.json, "" where there is none.
+    """
+
+    name: str  # normalized
+    version: str
+    filename: str
+    url: str = ""
+    path: str = ""
+    sha256: str = ""
+    size: int = 0
+    requested: bool = False
+    position: int = -1
+    direct_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The wheels to install, and what is there already (name -> version)."""
+
+    wheels: tuple[LockedWheel, ...]
+    satisfied: dict[str, str]

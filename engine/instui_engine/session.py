@@ -1,0 +1,94 @@
+"""A session's place in the environment: its identity, journal file, life sign and private stage.
+
+    <top>/.instui/sessions/<id>.jsonl    the journal; its flock is held while the session lives
+    <top>/.instui/stage/<id>/            what is about to be renamed into place
+
+A session is alive while its journal is locked, never by pid. The last 50 journals are kept.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from .cleanup import remove_tree
+from .environment import Environment
+from .errors import TargetError, reason
+from .flock import open_lock, try_lock
+
+KEPT = 50
+
+
+def new_id() -> str:
+    """An id that sorts by time and is unique on this machine."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
+
+
+class Session:
+    """The directories of one session. Nothing is made before `open`."""
+
+    def __init__(self, environment: Environment, identity: str) -> None:
+        self.identity = identity
+        self._private = environment.private
+        self.journal = self._private / "sessions" / f"{identity}.jsonl"
+        self.stage = self._private / "stage" / identity
+        self._fresh = False
+
+    def open(self) -> int:
+        """Make the journal and lock it; returns its descriptor. Raises TargetError when that is not possible."""
+        self._fresh = not self._private.exists()
+        try:
+            self.journal.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = open_lock(self.journal)
+            os.set_inheritable(descriptor, False)
+            try_lock(descriptor, shared=False)
+        except OSError as error:
+            raise TargetError(f"cannot write to the environment ({reason(error)})") from error
+        self._forget_old()
+        return descriptor
+
+    def make_stage(self) -> None:
+        """Make the private stage, after removing what dead sessions left in theirs."""
+        self.stage.mkdir(parents=True)
+        for other in list(os.scandir(self.stage.parent)):
+            if other.name != self.identity and not alive(self.journal.parent / f"{other.name}.jsonl"):
+                remove_tree(other.path)
+
+    def close(self, nothing_happened: bool) -> None:
+        """Remove the stage; and, when the environment was not touched and had no `.instui` before, that as well."""
+        if self.stage.exists():
+            remove_tree(self.stage)
+        with suppress(OSError):
+            self.stage.parent.rmdir()
+        if nothing_happened and self._fresh:
+            with suppress(OSError):
+                self.journal.unlink()
+            for directory in (self.journal.parent, self._private / "locks", self._private / "gates", self._private):
+                with suppress(OSError):
+                    directory.rmdir()
+
+    def _forget_old(self) -> None:
+        journals = sorted(self.journal.parent.glob("*.jsonl"))
+        for path in journals[:-KEPT]:
+            if not alive(path):
+                with suppress(OSError):
+                    path.unlink()
+
+
+def journals(environment: Environment) -> Iterator[Path]:
+    """The journals of an environment, the newest first."""
+    yield from sorted((environment.private / "sessions").glob("*.jsonl"), reverse=True)
+
+
+def alive(journal: Path) -> bool:
+    """Whether the session that writes this journal still runs."""
+    try:
+        descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return not try_lock(descriptor, shared=True)
+    finally:
+        os.close(descriptor)

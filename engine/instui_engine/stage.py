@@ -1,0 +1,154 @@
+"""Putting a wheel together in the session's private stage: outside any lock, invisible, on the same file system.
+
+One entry for each unit of the plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`: what the
+commit will rename. Files are hard links into the store where the file system allows it.
+"""
+
+import errno
+import os
+import shutil
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from .environment import Environment
+from .manifest import Directories
+from .plan import Unit, WheelPlan
+from .record import Row, render
+
+LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
+_FALLBACK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.ENOTTY}
+_FICLONE = 0x40049409
+_INSTALLER = b"instui\n"
+
+
+class Linker:
+    """Makes the file of an environment from the file of the store, by a copy where links are not possible."""
+
+    def __init__(self, mode: LinkMode) -> None:
+        self._link: Callable[[str, str], None] = {
+            "hardlink": os.link,
+            "copy": _copy,
+            "clone": _clone,
+            "symlink": os.symlink,
+        }[mode]
+
+    def file(self, source: str, target: str) -> None:
+        """Make `target`, which does not exist."""
+        try:
+            self._link(source, target)
+        except OSError as error:
+            if error.errno not in _FALLBACK or self._link is _copy:
+                raise
+            if error.errno == errno.EXDEV:
+                self._link = _copy
+            _copy(source, target)
+
+    def tree(self, source: str, target: str, directories: Directories, done: Callable[[int], None]) -> None:
+        """Make the directory `target` with all that `directories` lists; `done(files)` after each directory."""
+        mkdir = os.mkdir
+        for directory, names in directories:
+            here, there = (f"{source}/{directory}", f"{target}/{directory}") if directory else (source, target)
+            mkdir(there)
+            link = self._link
+            for name in names:
+                try:
+                    link(f"{here}/{name}", f"{there}/{name}")
+                except OSError:
+                    self.file(f"{here}/{name}", f"{there}/{name}")
+            if names:
+                done(len(names))
+
+
+def _copy(source: str, target: str) -> None:
+    shutil.copyfile(source, target)
+    shutil.copymode(source, target)
+
+
+def _clone(source: str, target: str) -> None:
+    """Share the extents of `source` (btrfs, xfs). Raises OSError with EOPNOTSUPP where there is no such thing."""
+    import fcntl
+
+    with open(source, "rb") as old:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, os.fstat(old.fileno()).st_mode & 0o777)
+        try:
+            fcntl.ioctl(descriptor, _FICLONE, old.fileno())
+        except OSError:
+            os.unlink(target)
+            raise
+        finally:
+            os.close(descriptor)
+
+
+def stage_wheel(
+    environment: Environment, plan: WheelPlan, stage: Path, linker: Linker, done: Callable[[int], None]
+) -> None:
+    """Make everything that `plan` will rename, below `<stage>/<order>`. Raises OSError."""
+    base = f"{stage}/{plan.order}"
+    os.mkdir(base)
+    store = plan.entry.files
+    manifest = plan.entry.manifest
+    rows: list[tuple[str, Row]] = []
+    data = manifest.data_files()
+    root = environment.roots[manifest.root]
+    for number, unit in enumerate(plan.units):
+        target = f"{base}/{number}"
+        if unit.kind == "tree":
+            linker.tree(f"{store}/{unit.source}", target, unit.directories, done)
+        elif unit.kind == "file":
+            linker.file(f"{store}/{unit.source}", target)
+            done(1)
+        else:
+            content = _generated(environment, unit, store)
+            _write(target, content, 0o777)
+            rows.append((_relative(unit.path, root), _row(content)))
+            done(1)
+            continue
+        if data:
+            rows += [(_relative(path, root), data[source]) for path, source in unit.files() if source in data]
+    linker.tree(f"{store}/{manifest.dist_info}", f"{base}/info", manifest.info, done)
+    own = {"INSTALLER": _INSTALLER}
+    if plan.wheel.requested:
+        own["REQUESTED"] = b""
+    if plan.wheel.direct_url:
+        own["direct_url.json"] = plan.wheel.direct_url.encode()
+    for name, content in own.items():
+        _write(f"{base}/info/{name}", content, 0o666)
+        rows.append((f"{manifest.dist_info}/{name}", _row(content)))
+    rows.append((f"{manifest.dist_info}/RECORD", Row("", "", None)))
+    _write(f"{base}/info/RECORD", (manifest.record + render(rows)).encode(errors="surrogateescape"), 0o666)
+
+
+def _generated(environment: Environment, unit: Unit, store: str) -> bytes:
+    from installer.scripts import Script
+
+    point = unit.entry_point
+    if point is not None:
+        section: Literal["gui", "console"] = "gui" if point.section == "gui" else "console"
+        return bytes(Script(point.name, point.module, point.attr, section).generate(environment.executable, "posix")[1])
+    with open(f"{store}/{unit.source}", "rb") as file:
+        rest = file.read().partition(b"\n")[2]
+    # what a launcher begins with copes with long and spaced interpreter paths, which takes several lines
+    launcher = bytes(Script("x", "x", "x", "console").generate(environment.executable, "posix")[1])
+    return launcher.partition(b"\n# -*-")[0] + b"\n" + rest
+
+
+def _row(content: bytes) -> Row:
+    return Row("sha256", urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode(), len(content))
+
+
+def _relative(path: str, root: str) -> str:
+    """`path` as RECORD has it: relative to the directory that holds `.dist-info`."""
+    return os.path.relpath(path, root or ".")
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,193 @@
+"""The promises of `instui_engine.fetch` about credentials, redirects, proxies, TLS and a network that fails."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fetching import BODY, NAME, PATH, Fetcher, clean_environment
+from webserver import Page, WebServer
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clean_environment(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def server() -> Iterator[WebServer]:
+    with WebServer() as web:
+        yield web
+
+
+@pytest.fixture
+def fetch(tmp_path: Path) -> Fetcher:
+    return Fetcher(tmp_path / "partial")
+
+
+@pytest.mark.parametrize("source", ["index_urls", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX"])
+def test_credentials_of_an_index_serve_its_files(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    url = server.add(PATH, Page(BODY, auth="me:s@cret"))
+    index = server.url("/simple/", "me:s%40cret")
+    if source == "index_urls":
+        fetch(url, index_urls=(index,))
+    else:
+        monkeypatch.setenv(source, f"https://other.example/ own={index}" if source == "UV_INDEX" else index)
+        fetch(url)
+    assert fetch.partial.read_bytes() == BODY
+
+
+def test_credentials_of_a_named_index_come_from_its_variables(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_INDEX", f"my-own={server.url('/simple/')}")
+    monkeypatch.setenv("UV_INDEX_MY_OWN_USERNAME", "me")
+    monkeypatch.setenv("UV_INDEX_MY_OWN_PASSWORD", "secret")
+    fetch(server.add(PATH, Page(BODY, auth="me:secret")))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_credentials_come_from_netrc(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: bool
+) -> None:
+    netrc = tmp_path / ("other" if named else ".netrc")
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    if named:
+        monkeypatch.setenv("NETRC", str(netrc))
+    fetch(server.add(PATH, Page(BODY, auth="me:secret")))
+
+
+def test_credentials_that_are_missing_or_wrong_are_explained_and_never_shown(server: WebServer, fetch: Fetcher) -> None:
+    url = server.add(PATH, Page(BODY, auth="me:secret"))
+    assert "netrc" in fetch.refused(url)
+    line = fetch.refused(url.replace("//", "//you:hidden@"), index_urls=(server.url("/", "you:hidden"),))
+    assert "hidden" not in line
+    assert "401" in line
+    assert len(server.seen) == 2
+
+
+def test_credentials_do_not_follow_a_redirect_to_another_port(
+    server: WebServer, fetch: Fetcher, tmp_path: Path
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    with WebServer() as other:
+        target = other.add("/elsewhere", Page(BODY))
+        url = server.add(PATH, Page(b"", auth="me:secret", answers=[(302, {"Location": target})] * 2))
+        fetch(url, index_urls=(server.url("/simple/", "me:secret"),))
+        fetch.partial.unlink()
+        fetch(url)
+        assert len(other.seen) == 2
+        assert not any("authorization" in seen.headers for seen in other.seen)
+    assert all("authorization" in seen.headers for seen in server.seen)
+
+
+def test_redirects_are_followed_with_the_range_up_to_five(server: WebServer, fetch: Fetcher) -> None:
+    fetch.partial.write_bytes(BODY[:500_000])
+    for number in range(5):
+        server.add(f"/{number}", Page(b"", answers=[(302, {"Location": f"/{number + 1}"})] * 2))
+    server.add("/5", Page(BODY))
+    fetch(server.url("/0"))
+    assert server.seen[-1].sent == 200_000
+    server.add("/5", Page(b"", answers=[(302, {"Location": "/6"})]))
+    fetch.partial.unlink()
+    assert "redirects" in fetch.refused(server.url("/0"))
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/", "http://[", "http://127.0.0.1:x/"])
+def test_redirects_to_anything_but_http_are_refused(server: WebServer, fetch: Fetcher, location: str) -> None:
+    fetch.refused(server.add(PATH, Page(b"", answers=[(302, {"Location": location})] * 9)))
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://127.0.0.1:x/", "http://", "http://["]
+)
+def test_urls_that_are_not_http_are_refused(fetch: Fetcher, url: str) -> None:
+    fetch.refused(url)
+    assert not fetch.partial.exists()
+
+
+def test_refused_connection_is_one_clear_line(fetch: Fetcher) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound but not listening: nobody else can take the port
+        port = unused.getsockname()[1]
+        line = fetch.refused(f"http://me:secret@127.0.0.1:{port}/x")
+    assert line.startswith(f"cannot download {NAME} from 127.0.0.1:{port}: no connection (")
+    assert "secret" not in line
+    assert len(fetch.log.retries) == 4
+
+
+def test_failed_name_resolution_is_one_clear_line(fetch: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    def getaddrinfo(*args: object, **options: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    assert fetch.refused("http://example.org/x") == (
+        f"cannot download {NAME} from example.org: no route to the host (name resolution failed); "
+        "check the network or use --offline with a filled cache"
+    )
+
+
+def test_server_without_tls_is_one_clear_line(server: WebServer, fetch: Fetcher) -> None:
+    assert "TLS failed" in fetch.refused(server.url(PATH).replace("http:", "https:"), retries=0)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with the openssl command")
+def test_private_authority_is_trusted_through_ssl_cert_file_only(
+    fetch: Fetcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = tmp_path / "own.pem"
+    subprocess.run(
+        (
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test "
+            f"-addext subjectAltName=IP:127.0.0.1 -keyout {pem.name} -out {pem.name}.crt"
+        ).split(),
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{pem}.crt", pem)
+    with WebServer(context) as secure:
+        url = secure.add(PATH, Page(BODY))
+        line = fetch.refused(url)
+        assert "not trusted" in line
+        assert "SSL_CERT_FILE" in line
+        monkeypatch.setenv("SSL_CERT_FILE", f"{pem}.crt")
+        fetch(url)
+    assert fetch.partial.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_proxy_of_the_environment_is_used(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, server.url(user="me:secret"))
+    server.add(PATH, Page(BODY))
+    fetch(f"http://wheels.invalid{PATH}")
+    assert server.seen[0].target == f"http://wheels.invalid{PATH}"
+    assert server.seen[0].headers["proxy-authorization"].startswith("Basic ")
+
+
+def test_no_proxy_is_honoured(server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+    fetch(server.add(PATH, Page(BODY)))
+
+
+@pytest.mark.parametrize("proxy", ["http://me:secret@127.0.0.1:{port}", "socks5://me:secret@127.0.0.1:1080", "::"])
+def test_unusable_proxy_is_one_clear_line(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    # The server knows no CONNECT, so for https it is a proxy that fails.
+    monkeypatch.setenv("HTTPS_PROXY", proxy.format(port=server.port))
+    line = fetch.refused("https://wheels.invalid/x")
+    assert "proxy" in line
+    assert "secret" not in line

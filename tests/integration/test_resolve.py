@@ -1,0 +1,396 @@
+"""Resolution with the real uv: offline on wheels made here, and a little with a package index."""
+
+import hashlib
+import json
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instui_engine.ask_uv import explain
+from instui_engine.environment import Environment, discover
+from instui_engine.errors import Interrupted, ResolutionError, UsageError
+from instui_engine.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted
+from instui_engine.installed import scan
+from instui_engine.request import Request, Resolution
+from instui_engine.resolve import resolve
+from wheelsmith import build_wheel
+
+NO_HASH = "0" * 64
+
+
+class Target:
+    """An environment with what it takes to resolve for it; `events` are those of the last time."""
+
+    def __init__(self, environment: Environment, cache: Path, links: Path) -> None:
+        self.environment = environment
+        self.cache = cache
+        self.links = links
+        self.events: list[Event] = []
+
+    def offline(self, *words: str, **options: Any) -> Resolution:
+        return self.resolve(*words, no_index=True, find_links=(str(self.links),), **options)
+
+    def resolve(self, *words: str, cancelled: Callable[[], bool] = lambda: False, **options: Any) -> Resolution:
+        self.events = []
+        request = Request(words=words, **options)
+        installed = scan(self.environment)
+        return resolve(request, self.environment, installed, self.cache, self.events.append, cancelled)
+
+    def install(self, wheel: Path) -> None:
+        """Put the metadata where an installer would."""
+        name, version = wheel.name.split("-")[:2]
+        with zipfile.ZipFile(wheel) as archive:
+            site = self.environment.top / self.environment.roots["purelib"]
+            archive.extract(f"{name}-{version}.dist-info/METADATA", site)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    top = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(top / "venv")], check=True)
+    return top
+
+
+@pytest.fixture
+def target(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+    subprocess.run(["cp", "-a", str(bare / "venv"), str(tmp_path / "venv")], check=True)
+    monkeypatch.chdir(tmp_path)
+    links = tmp_path / "links"
+    links.mkdir()
+    for name, version, requires in (
+        ("app", "1.0", ["lib>=1"]),
+        ("lib", "1.0", []),
+        ("lib", "2.0", []),
+        ("other", "1.0", ["lib<2"]),
+    ):
+        build_wheel(links, name, version, {f"{name}.py": version.encode()}, requires=requires)
+    build_wheel(links, "alien", "1.0", {"alien.py": b""}, tag="cp311-cp311-win_amd64")
+    return Target(discover(bare / "cache", python=str(tmp_path / "venv")), bare / "cache", links)
+
+
+def names(resolution: Resolution) -> dict[str, str]:
+    return {wheel.name: wheel.version for wheel in resolution.wheels}
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_named_wheels_without_dependencies_start_no_uv(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", None)
+    app, lib = target.links / "app-1.0-py3-none-any.whl", target.links / "lib-2.0-py3-none-any.whl"
+    found = target.resolve(str(lib), str(app), no_deps=True)
+    assert [(w.name, w.position, w.path, w.sha256, w.requested) for w in found.wheels] == [
+        ("lib", 0, str(lib), "", True),
+        ("app", 1, str(app), "", True),
+    ]
+    assert found.wheels[0].size == lib.stat().st_size
+    assert json.loads(found.wheels[0].direct_url) == {"archive_info": {}, "url": lib.as_uri()}
+    assert target.events == [ResolveFinished(2, 0)]
+
+
+def test_dependencies_are_resolved_and_only_what_was_named_is_requested(target: Target) -> None:
+    found = target.offline("app")
+    assert names(found) == {"app": "1.0", "lib": "2.0"}
+    assert {w.name: (w.requested, w.position, w.direct_url) for w in found.wheels} == {
+        "app": (True, -1, ""),
+        "lib": (False, -1, ""),
+    }
+    for wheel in found.wheels:
+        assert wheel.sha256 == sha256(Path(wheel.path))
+        assert wheel.size == Path(wheel.path).stat().st_size
+    assert target.events == [ResolveStarted(["app"]), ResolveFinished(2, 0)]
+
+
+def test_a_named_wheel_file_is_resolved_with_its_dependencies(target: Target) -> None:
+    app = target.links / "app-1.0-py3-none-any.whl"
+    wheels = {w.name: w for w in target.offline("lib", str(app)).wheels}
+    assert (wheels["app"].path, wheels["app"].position, wheels["lib"].position) == (str(app), 1, -1)
+    assert json.loads(wheels["app"].direct_url)["url"] == app.as_uri()
+    assert wheels["app"].sha256 == sha256(app)
+
+
+def test_without_dependencies_requirements_keep_their_order(target: Target) -> None:
+    Path("more.txt").write_text("app\n")
+    found = target.offline("other", "lib<2", no_deps=True, requirement_files=("more.txt",))
+    assert sorted((w.position, w.name) for w in found.wheels) == [(0, "other"), (1, "lib"), (2, "app")]
+
+
+def test_installed_versions_are_kept_where_they_serve(target: Target) -> None:
+    target.install(target.links / "lib-1.0-py3-none-any.whl")
+    found = target.offline("app", "lib")
+    assert names(found) == {"app": "1.0"}
+    assert found.satisfied == {"lib": "1.0"}
+    assert RequirementSatisfied("lib", "1.0") in target.events
+    assert target.events[-1] == ResolveFinished(1, 1)
+
+
+def test_upgrade_takes_the_newest_and_upgrade_package_only_that_one(target: Target) -> None:
+    target.install(target.links / "lib-1.0-py3-none-any.whl")
+    assert names(target.offline("lib", upgrade=True)) == {"lib": "2.0"}
+    assert names(target.offline("app", upgrade_packages=("lib",))) == {"app": "1.0", "lib": "2.0"}
+    assert names(target.offline("app", upgrade_packages=("app",))) == {"app": "1.0"}
+
+
+def test_reinstall_keeps_the_version_and_takes_the_wheel_again(target: Target) -> None:
+    target.install(target.links / "lib-1.0-py3-none-any.whl")
+    assert names(target.offline("lib", reinstall=True)) == {"lib": "1.0"}
+
+
+def test_what_is_satisfied_needs_no_uv(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("app-1.0", "lib-1.0"):
+        target.install(target.links / f"{name}-py3-none-any.whl")
+    monkeypatch.setattr(subprocess, "Popen", None)
+    Path("r.txt").write_text("app>=1\n")
+    found = target.offline(str(target.links / "app-1.0-py3-none-any.whl"), requirement_files=("r.txt",))
+    assert found == Resolution((), {"app": "1.0", "lib": "1.0"})
+    assert target.events == [RequirementSatisfied("app", "1.0"), ResolveFinished(0, 2)]
+
+
+def test_an_installed_dependency_serves_though_no_index_has_it(target: Target, tmp_path: Path) -> None:
+    target.install(build_wheel(tmp_path, "private", "1.0", {"private.py": b""}))
+    build_wheel(target.links, "needy", "1.0", {"needy.py": b""}, requires=["private"])
+    found = target.offline("needy")
+    assert (names(found), found.satisfied) == ({"needy": "1.0"}, {"private": "1.0"})
+
+
+def test_a_ghost_of_a_broken_install_is_installed_again(target: Target) -> None:
+    (target.environment.top / target.environment.roots["purelib"] / "lib-2.0.dist-info").mkdir()
+    assert names(target.offline("lib")) == {"lib": "2.0"}
+
+
+def test_constraints_limit_and_are_not_installed(target: Target) -> None:
+    Path("c.txt").write_text("lib<2\nother==1.0\n")
+    assert names(target.offline("app", constraint_files=("c.txt",))) == {"app": "1.0", "lib": "1.0"}
+
+
+def test_nested_requirement_files_are_found_beside_each_other(target: Target) -> None:
+    Path("deep").mkdir()
+    Path("deep/a.txt").write_text("-r b.txt\n")
+    Path("deep/b.txt").write_text("lib==1.0\nalien; sys_platform == 'win32'\n")
+    found = target.offline(requirement_files=("deep/a.txt",))
+    assert [(w.name, w.version, w.requested) for w in found.wheels] == [("lib", "1.0", True)]
+
+
+def test_hashes_in_a_requirement_file_are_compared(target: Target) -> None:
+    lib = target.links / "lib-1.0-py3-none-any.whl"
+    Path("good.txt").write_text(f"lib==1.0 --hash=sha256:{NO_HASH} \\\n --hash=sha256:{sha256(lib)}\n")
+    assert names(target.offline(requirement_files=("good.txt",), require_hashes=True)) == {"lib": "1.0"}
+    Path("bad.txt").write_text(f"lib==1.0 --hash=sha256:{NO_HASH}\n")
+    with pytest.raises(ResolutionError, match=r"no wheel of lib 1.0 has a hash that the requirement file allows"):
+        target.offline(requirement_files=("bad.txt",))
+
+
+def test_required_hashes_are_required_of_everything(target: Target) -> None:
+    app = target.links / "app-1.0-py3-none-any.whl"
+    Path("r.txt").write_text(f"app --hash=sha256:{sha256(app)}\n")
+    with pytest.raises(ResolutionError, match="no hash is given for lib"):
+        target.offline(requirement_files=("r.txt",), require_hashes=True)
+    with pytest.raises(UsageError, match="lib has no hash"):
+        target.offline("lib", requirement_files=("r.txt",), require_hashes=True)
+    Path("r.txt").write_text("app\n")
+    with pytest.raises(UsageError, match="no hash is given for app"):
+        target.offline(requirement_files=("r.txt",), require_hashes=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["absent-xyz"], "no solution: because absent-xyz was not found in the provided package loc"),
+        (["lib==9"], "no solution: because there is no version of lib==9"),
+        (["lib>=9"], "no solution: because only lib<=2.0 is available"),
+        (["lib==1.0", "lib==2.0"], "you require lib==1.0 and lib==2.0"),
+        (["other", "lib>=2"], r"other==1.0 depends on lib<2|all versions of other depend on lib<2|lib<2"),
+        (["alien"], r"no solution: because .*alien.* has no wheels with a matching"),
+    ],
+)
+def test_what_has_no_solution_is_explained_in_one_line(words: list[str], message: str, target: Target) -> None:
+    with pytest.raises(ResolutionError, match=message) as caught:
+        target.offline(*words)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert len(text) <= 300
+    assert "unsatisfiable" not in text
+
+
+def test_a_wheel_for_another_python_is_explained(target: Target) -> None:
+    wheel = build_wheel(target.links, "young", "1.0", {"young.py": b""}, tag="cp399-cp399-any")
+    assert wheel.exists()
+    with pytest.raises(ResolutionError, match=r"no solution: .*You require CPython|no solution: .*ABI tag"):
+        target.offline("young")
+
+
+def test_a_dead_index_is_named_without_its_credentials(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(target.links / "uv-cache"))
+    with pytest.raises(
+        ResolutionError, match=r"cannot reach the package index \(http://127.0.0.1:9/.*--offline"
+    ) as caught:
+        target.resolve("lib", index_url="http://user:secret@127.0.0.1:9/simple")
+    assert "secret" not in str(caught.value)
+
+
+def test_offline_with_an_empty_cache_says_so(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", str(target.links / "uv-cache"))
+    with pytest.raises(ResolutionError, match=r"lib was not found in the cache.*--offline"):
+        target.resolve("lib", offline=True)
+
+
+def test_errors_in_requirement_files_come_through(target: Target) -> None:
+    Path("r.txt").write_text("lib\nfoo bar\n")
+    with pytest.raises(ResolutionError, match=r"uv: Couldn't parse requirement in `r.txt`"):
+        target.offline(requirement_files=("r.txt",))
+    with pytest.raises(ResolutionError, match="find-links"):
+        target.resolve("lib", no_index=True, find_links=("/nowhere/at/all",))
+    with pytest.raises(ResolutionError, match=r"absent-xyz.*--no-index: only what --find-links"):
+        target.resolve("absent-xyz", no_index=True)
+
+
+def test_cancelling_stops_uv_at_once(target: Target) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begun = time.monotonic()
+        with pytest.raises(Interrupted, match="interrupted while resolving"):
+            target.resolve(
+                "lib",
+                index_url=f"http://127.0.0.1:{silent.getsockname()[1]}/simple",
+                cancelled=lambda: time.monotonic() > begun + 0.5,
+            )
+    assert time.monotonic() < begun + 10
+
+
+def test_nothing_named_is_a_usage_error(target: Target) -> None:
+    with pytest.raises(UsageError, match="nothing to install"):
+        target.resolve()
+
+
+# --- lock files
+
+
+def lock(path: str, *packages: str) -> str:
+    text = 'lock-version = "1.0"\ncreated-by = "test"\n' + "".join(f"[[packages]]\n{package}\n" for package in packages)
+    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).write_text(text)
+    return path
+
+
+def wheel_entry(place: str, hashes: Mapping[str, str]) -> str:
+    inner = ", ".join(f'{algorithm} = "{value}"' for algorithm, value in hashes.items())
+    return f"{{{place}, size = 7, hashes = {{{inner}}}}}"
+
+
+def test_a_lock_file_is_read_for_the_target_without_uv(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", None)
+    good = {"sha256": "AB" * 32}
+    here = wheel_entry("path = '../links/a-1.0-py3-none-any.whl'", good)
+    alien = wheel_entry("url = 'https://host/a-1.0-cp311-cp311-win_amd64.whl'", good)
+    far = wheel_entry("url = 'https://host/b-1.0-py3-none-any.whl'", good)
+    source = wheel_entry("url = 'https://host/c.zip'", good)
+    archive = wheel_entry("url = 'https://host/d-1-py3-none-any.whl'", good)
+    file = lock(
+        "deep/pylock.toml",
+        f'name = "a"\nversion = "1.0"\nwheels = [{alien}, {here}]',
+        f'name = "b"\nversion = "1.0"\nwheels = [{far}]',
+        f"name = 'c'\nmarker = \"sys_platform == 'win32'\"\narchive = {source}",
+        f'name = "d"\narchive = {archive}',
+    )
+    found = target.resolve(pylock=file)
+    wheels = {w.name: w for w in found.wheels}
+    assert set(wheels) == {"a", "b", "d"}
+    assert wheels["a"].path == str(target.links / "a-1.0-py3-none-any.whl")
+    assert (wheels["b"].url, wheels["b"].size) == ("https://host/b-1.0-py3-none-any.whl", 7)
+    assert (wheels["d"].version, wheels["d"].sha256) == ("1", "ab" * 32)
+    assert json.loads(wheels["d"].direct_url)["url"] == "https://host/d-1-py3-none-any.whl"
+    assert {(w.requested, w.position) for w in found.wheels} == {(False, -1)}
+    assert target.events == [ResolveFinished(3, 0)]
+
+
+def refusals() -> list[tuple[str, str]]:
+    good, weak = {"sha256": NO_HASH}, {"md5": "0" * 32}
+    plain = "url = 'https://host/a-1.0-py3-none-any.whl'"
+    alien = wheel_entry("url = 'https://host/a-1.0-cp311-cp311-win_amd64.whl'", good)
+    source = wheel_entry("url = 'https://host/a-1.0.tar.gz'", good)
+    return [
+        (f"version = '1.0'\nwheels = [{wheel_entry(plain, weak)}]", "without a sha256 hash"),
+        (f"version = '1.0'\nsdist = {source}", "no wheel of a 1.0 fits .* only its source"),
+        (f"version = '1.0'\nwheels = [{alien}]", "no wheel of a in .* fits this environment"),
+        (f"version = '2.0'\nwheels = [{wheel_entry(plain, good)}]", "not a valid lock file: Version in"),
+        (f"archive = {source}", "source tree or archive"),
+        ("directory = {path = 'tree'}", "source tree or archive"),
+        ("vcs = {type = 'git', url = 'https://host/x', commit-id = '1'}", "source tree or archive"),
+        ("requires-python = '>=4'\ndirectory = {path = '.'}", "does not fit this environment"),
+        ("nonsense = 1", "not a valid lock file"),
+        ("= =", "not a valid lock file"),
+    ]
+
+
+@pytest.mark.parametrize(("package", "message"), refusals())
+def test_a_lock_file_without_a_usable_wheel_is_refused(package: str, message: str, target: Target) -> None:
+    with pytest.raises((ResolutionError, UsageError), match=message) as caught:
+        target.resolve(pylock=lock("pylock.toml", f"name = 'a'\n{package}"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lock_file_stands_alone(target: Target) -> None:
+    with pytest.raises(UsageError, match="--pylock says all"):
+        target.resolve("lib", pylock="pylock.toml")
+    with pytest.raises(UsageError, match="cannot read the lock file absent"):
+        target.resolve(pylock="absent.toml")
+
+
+def test_the_older_style_of_explanation_is_understood() -> None:
+    old = (
+        "  \u00d7 No solution found when resolving dependencies:\n"
+        "  \u2570\u2500\u25b6 Because a was not found in the package registry and you\n"
+        "      require a, we can conclude that your requirements are unsatisfiable.\n"
+    )
+    assert str(explain(old)) == "no solution: because a was not found in the package registry and you require a"
+    assert str(explain("")) == "uv: uv failed without a word"
+
+
+# --- with an index
+
+
+@pytest.fixture(scope="session")
+def index(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skips where uv, as it is configured here, finds no package index."""
+    command = ["uv", "pip", "compile", "--quiet", "--no-header", "-o", str(tmp_path_factory.mktemp("i") / "o.txt"), "-"]
+    try:
+        done = subprocess.run(command, input=b"idna\n", capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"no package index: {error}")
+    if done.returncode:
+        pytest.skip(f"no package index: {done.stderr.decode(errors='replace')[:200]}")
+
+
+@pytest.mark.network
+@pytest.mark.usefixtures("index")
+def test_an_index_gives_urls_with_hashes_and_sizes(target: Target) -> None:
+    found = target.resolve("idna==3.4")
+    (wheel,) = found.wheels
+    assert (wheel.name, wheel.version, wheel.filename) == ("idna", "3.4", "idna-3.4-py3-none-any.whl")
+    assert wheel.url.startswith("http")
+    assert wheel.url.endswith(wheel.filename)
+    assert len(wheel.sha256) == 64
+    assert (wheel.path, wheel.requested, wheel.direct_url) == ("", True, "")
+
+
+@pytest.mark.network
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("no-such-thing-xyz-42", "no solution: because no-such-thing-xyz-42 was not found in the package registry"),
+        ("docopt==0.6.2", r"docopt==0.6.2 has no usable wheels .*uv build --wheel"),
+        ("pywin32", "matching platform tag|matching Python ABI tag"),
+    ],
+)
+def test_an_index_without_a_fitting_wheel_is_explained(word: str, message: str, target: Target) -> None:
+    with pytest.raises(ResolutionError, match=message):
+        target.resolve(word)

@@ -1,0 +1,305 @@
+"""Events into snapshots: phases, counters, locks, rates; and journals that lack something."""
+
+import itertools
+import random
+import time
+import typing
+
+import pytest
+
+from instui.fold import Fold
+from instui.model import OverwritePair, Phase, Rows, Snapshot, Span, Turn, Wait, WaitFor
+from instui_engine import events
+from instui_engine.events import KINDS, Event, Holder
+
+SESSION = events.SessionStarted(1, "s1", 42, 0.0, 100.0, "0.1", ["instui"], "/v", "py", {"purelib": "lib"}, 2)
+
+
+def folded(*timed: tuple[float, Event]) -> Fold:
+    fold = Fold()
+    fold.feed(0.0, SESSION)
+    for t, event in timed:
+        fold.feed(t, event)
+    return fold
+
+
+def added(key: str, cached: bool = False) -> events.WheelAdded:
+    return events.WheelAdded(key, "1.0", f"{key}-1.0-py3-none-any.whl", 100, cached)
+
+
+def plan(key: str, order: int = 0) -> events.PlanWheel:
+    return events.PlanWheel(key, order, 3, 2, ["lib/jwt", f"@{key}"], [".", "lib"], "")
+
+
+def wait(key: str, *holders: Holder, path: str = "lib/jwt", mode: str = "X") -> events.LockWaiting:
+    return events.LockWaiting(key, path, mode, list(holders))
+
+
+def phase(fold: Fold, key: str, t: float = 0.0) -> Phase | None:
+    wheel = fold.snapshot(t).wheel(key)
+    return wheel.phase if wheel else None
+
+
+def test_a_wheel_goes_through_its_phases_and_keeps_their_times() -> None:
+    steps: list[tuple[float, Event, Phase]] = [
+        (1.0, added("a"), Phase.QUEUED),
+        (2.0, events.FetchStarted("a", 0, 100), Phase.FETCH),
+        (3.0, events.FetchFinished("a", 100), Phase.QUEUED),
+        (4.0, events.UnpackStarted("a", 3, 300), Phase.UNPACK),
+        (5.0, events.UnpackFinished("a", 3, 300), Phase.READY),
+        (6.0, plan("a"), Phase.READY),
+        (7.0, events.StageStarted("a", 3), Phase.STAGE),
+        (8.0, events.StageFinished("a"), Phase.STAGED),
+        (9.0, events.LockRequested("a"), Phase.STAGED),
+        (9.5, wait("a", Holder("b")), Phase.WAIT),
+        (11.0, events.LockGranted("a", 2.0), Phase.COMMIT),
+        (11.0, events.CommitStarted("a", 2), Phase.COMMIT),
+        (12.0, events.CommitFinished("a", 3), Phase.DONE),
+        (12.5, events.LockReleased("a", 1.5), Phase.DONE),
+    ]
+    fold = folded()
+    for t, event, expected in steps:
+        fold.feed(t, event)
+        assert phase(fold, "a") is expected, event
+    wheel = fold.snapshot(13.0).wheel("a")
+    assert wheel is not None
+    assert wheel.spans == (
+        Span(Phase.QUEUED, 1.0, 2.0),
+        Span(Phase.FETCH, 2.0, 3.0),
+        Span(Phase.QUEUED, 3.0, 4.0),
+        Span(Phase.UNPACK, 4.0, 5.0),
+        Span(Phase.READY, 5.0, 7.0),
+        Span(Phase.STAGE, 7.0, 8.0),
+        Span(Phase.STAGED, 8.0, 9.0),
+        Span(Phase.WAIT, 9.0, 11.0),  # from the request, not from the first word of a wait
+        Span(Phase.COMMIT, 11.0, 12.0),
+    )
+    assert wheel.turns == (Turn(9.0, 11.0, 12.5),)
+    assert (wheel.waited, wheel.files, wheel.label) == (2.0, 3, "a 1.0")
+    totals = fold.snapshot(13.0).totals
+    assert (totals.resolved, totals.fetched, totals.unpacked, totals.staged, totals.committed) == (1, 1, 1, 1, 1)
+    assert (totals.fetched_bytes, totals.unpacked_bytes, totals.staged_files, totals.files) == (100, 300, 3, 3)
+    assert (totals.lock_wait, totals.busy) == (2.0, 4.0)
+
+
+def test_a_cached_wheel_counts_as_fetched_and_unpacked_but_not_as_work() -> None:
+    totals = folded((1.0, added("a", cached=True)), (1.0, added("b"))).totals
+    assert (totals.resolved, totals.fetched, totals.unpacked, totals.downloads, totals.unpacks) == (2, 1, 1, 0, 0)
+
+
+def test_running_and_waiting_seconds_include_those_that_go_on() -> None:
+    fold = folded((1.0, events.FetchStarted("a", 0, 9)), (2.0, events.FetchStarted("b", 0, 9)), (3.0, wait("c")))
+    totals = fold.snapshot(5.0).totals
+    assert (totals.busy, totals.lock_wait, totals.running, totals.waiting) == (7.0, 2.0, 2, 1)
+    assert fold.snapshot(5.0).running == ("a", "b")
+
+
+def test_a_lock_shows_its_mode_holder_waiters_and_history() -> None:
+    fold = folded((1.0, plan("a")), (1.0, plan("b", 1)), (1.0, events.PlanCollision("lib/jwt", ["a", "b"])))
+    lock = fold.snapshot(1.0).lock("lib/jwt")
+    assert lock is not None
+    assert (lock.mode, lock.claims_x, lock.collision, lock.acquisitions) == ("", 2, ("a", "b"), 0)
+    for t, event in (
+        (2.0, events.LockRequested("a")),
+        (2.0, events.LockGranted("a", 0.0)),
+        (3.0, events.LockRequested("b")),
+        (3.0, wait("b", Holder("a", "s1"))),
+    ):
+        fold.feed(t, event)
+    snapshot = fold.snapshot(4.0)
+    lock, b = snapshot.lock("lib/jwt"), snapshot.wheel("b")
+    assert lock is not None and b is not None
+    assert (lock.mode, [hold.wheel for hold in lock.holders], lock.since) == ("X", ["a"], 2.0)
+    assert [(waiter.wheel, waiter.since) for waiter in lock.waiters] == [("b", 3.0)]
+    assert b.waits_for == WaitFor("lib/jwt", "X", (Holder("a", "s1"),), 3.0)
+    assert (lock.acquisitions, lock.contended, lock.foreign) == (1, 1, ())
+    top = snapshot.lock(".")
+    assert top is not None and top.mode == "IX"
+    fold.feed(5.0, events.LockReleased("a", 3.0))
+    fold.feed(5.0, events.LockGranted("b", 2.0))
+    snapshot = fold.snapshot(6.0)
+    lock = snapshot.lock("lib/jwt")
+    assert lock is not None
+    assert (lock.waiters, lock.longest, lock.waited, lock.acquisitions) == ((), 2.0, 2.0, 2)
+    assert list(snapshot.waits) == [Wait("b", "lib/jwt", "X", (Holder("a", "s1"),), 3.0, 5.0)]
+    blocker = snapshot.wheel("a")
+    assert blocker is not None and blocker.blocked == 2.0
+    history = [(wheel.key, mode, turn) for wheel, mode, turn in snapshot.lock_history("lib/jwt")]
+    assert history == [("a", "X", Turn(2.0, 2.0, 5.0)), ("b", "X", Turn(3.0, 5.0, None))]
+
+
+def test_a_wait_that_moves_to_another_path_leaves_the_first() -> None:
+    fold = folded((1.0, plan("b")), (2.0, events.LockRequested("b")), (2.0, wait("b", Holder("a"))))
+    fold.feed(4.0, wait("b", Holder("c"), path="@b"))
+    snapshot = fold.snapshot(5.0)
+    first, second = snapshot.lock("lib/jwt"), snapshot.lock("@b")
+    assert first is not None and second is not None
+    assert (first.waiters, first.waited) == ((), 2.0)
+    assert [(waiter.wheel, waiter.since) for waiter in second.waiters] == [("b", 4.0)]
+    assert snapshot.totals.lock_wait == 3.0
+
+
+def test_each_holder_is_charged_for_its_part_of_a_wait() -> None:
+    fold = folded((0.0, added("a")), (0.0, added("b")), (1.0, wait("c", Holder("a"))), (3.0, wait("c", Holder("b"))))
+    fold.feed(4.0, events.LockGranted("c", 3.0))
+    blocked = {wheel.key: wheel.blocked for wheel in fold.snapshot(4.0).wheels}
+    assert blocked == {"a": 2.0, "b": 1.0, "c": 0.0}
+    lock = fold.snapshot(4.0).lock("lib/jwt")
+    assert lock is not None and lock.contended == 1
+
+
+def test_other_processes_are_foreign_holders() -> None:
+    uv, other = Holder(pid=7, command="uv pip"), Holder("a", "s2", 8, "instui")
+    lock = folded((1.0, wait("b", uv, other, Holder("a", "s1")))).snapshot(1.0).lock("lib/jwt")
+    assert lock is not None
+    assert lock.foreign == (uv, other)
+
+
+def test_a_wheel_that_lets_go_without_a_commit_is_staged_and_may_claim_more() -> None:
+    fold = folded((1.0, plan("a")), (2.0, events.LockRequested("a")), (2.0, events.LockGranted("a", 0.0)))
+    fold.feed(3.0, events.PlanWheel("a", 0, 3, 2, ["lib/x"], ["."], ""))
+    fold.feed(3.0, events.LockReleased("a", 1.0))
+    snapshot = fold.snapshot(3.0)
+    assert phase(fold, "a") is Phase.STAGED
+    assert [lock.path for lock in snapshot.locks if lock.holders] == []
+    old, new = snapshot.lock("lib/jwt"), snapshot.lock("lib/x")
+    assert old is not None and new is not None and (old.claims_x, new.claims_x) == (0, 1)
+
+
+def test_a_failure_ends_the_wait_and_is_counted_once() -> None:
+    fold = folded(
+        (1.0, wait("a")), (2.0, events.WheelFailed("a", "disk full")), (3.0, events.WheelFailed("a", "again"))
+    )
+    snapshot = fold.snapshot(9.0)
+    assert (snapshot.failed, snapshot.waiting, snapshot.totals.failed, snapshot.totals.lock_wait) == (
+        ("a",),
+        (),
+        1,
+        1.0,
+    )
+
+
+def test_the_environments_lock_waits_is_held_and_freed() -> None:
+    fold = folded(
+        (1.0, events.EnvironmentWaiting(".lock", [Holder(pid=7)])), (2.0, events.EnvironmentWaiting(".lock", []))
+    )
+    environment = fold.snapshot(2.0).environment
+    assert environment is not None and (environment.state, environment.since) == ("waiting", 1.0)
+    fold.feed(3.0, events.EnvironmentGranted(".lock", 2.0))
+    fold.feed(5.0, events.EnvironmentReleased(".lock", 2.0))
+    environment = fold.snapshot(5.0).environment
+    assert environment is not None
+    assert (environment.state, environment.waited, environment.held) == ("free", 2.0, 2.0)
+
+
+def test_a_rate_is_smooth_and_sinks_when_nothing_comes() -> None:
+    fold = folded((0.0, events.FetchStarted("a", 500, 10**6)))
+    for tick in range(1, 51):  # 1000 bytes a second in uneven pieces
+        fold.feed(tick / 10, events.FetchProgress("a", 500 + tick * 100 + (20 if tick % 2 else 0), 10**6))
+    rate = fold.snapshot(5.0).wheels[0].rate
+    assert 900 < rate < 1100
+    assert fold.snapshot(5.9).wheels[0].rate == rate
+    assert fold.snapshot(10.0).wheels[0].rate < rate / 20
+    assert fold.totals.fetched_bytes == 5000  # what an earlier attempt had brought is not counted
+
+
+def test_overwrites_are_counted_by_pair_and_wheel() -> None:
+    fold = folded(
+        (1.0, events.Overwrite("b", "lib/x", "a 1", "b 1", False)),
+        (1.0, events.Overwrite("b", "lib/y", "a 1", "b 1", True)),
+        (1.0, events.Overwrite("b", "lib/z", "a 1", "b 1", False)),
+    )
+    snapshot = fold.snapshot(1.0)
+    assert snapshot.pairs == (OverwritePair("a 1", "b 1", 2, 1),)
+    assert (snapshot.totals.overwrote, snapshot.totals.overwrote_same, snapshot.wheels[0].overwrote) == (2, 1, 2)
+    assert [row.path for row in snapshot.overwrites] == ["lib/x", "lib/y", "lib/z"]
+
+
+def test_a_snapshot_does_not_change_when_more_is_fed() -> None:
+    fold = folded((1.0, added("a")), (1.0, events.Warned("", "one")))
+    before = fold.snapshot(1.0)
+    frozen = repr(before._replace(wheel_index={}, lock_index={}))
+    for t, event in (
+        (2.0, added("b")),
+        (2.0, events.Warned("", "two")),
+        (2.0, plan("a")),
+        (3.0, wait("a", Holder("b"))),
+    ):
+        fold.feed(t, event)
+    fold.snapshot(3.0)
+    assert repr(before._replace(wheel_index={}, lock_index={})) == frozen
+    assert before.wheel("b") is None and before.lock("lib/jwt") is None
+    assert len(before.warnings) == 1 and before.warnings[-1].text == "one"
+
+
+def test_a_snapshot_reuses_what_did_not_change() -> None:
+    fold = folded((1.0, added("a")), (1.0, added("b")), (1.0, plan("a")))
+    first = fold.snapshot(1.0)
+    assert fold.snapshot(2.0).wheels is first.wheels
+    fold.feed(2.0, events.StageStarted("b", 3))
+    second = fold.snapshot(2.0)
+    assert second.wheels[0] is first.wheels[0] and second.wheels[1] is not first.wheels[1]
+    assert second.locks is first.locks
+
+
+def test_a_finished_session_stands_still() -> None:
+    fold = folded((1.0, events.FetchStarted("a", 0, 9)), (3.0, events.SessionFinished(1, "no", 0, 3.0)))
+    assert (fold.snapshot(99.0).t, fold.snapshot(99.0).totals.busy) == (3.0, 2.0)
+
+
+EXAMPLES = {
+    int: 3,
+    float: 1.0,
+    bool: False,
+    str: "a",
+    list[str]: ["a", "b"],
+    dict[str, str]: {},
+    list[Holder]: [Holder("z")],
+}
+
+
+def example(cls: type[Event]) -> Event:
+    hints = typing.get_type_hints(cls)
+    return cls(*(EXAMPLES[hints[name]] for name in cls._fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_event_may_be_the_first_and_the_only_one(kind: str) -> None:
+    fold = Fold()
+    fold.feed(1.0, example(KINDS[kind]))
+    assert isinstance(fold.snapshot(2.0), Snapshot)
+
+
+def test_a_journal_in_any_order_with_any_gaps_is_survived() -> None:
+    chooser = random.Random(7)
+    kinds = list(KINDS.values())
+    for _ in range(50):
+        fold = Fold()
+        for t in range(120):
+            event = example(chooser.choice(kinds))
+            if "wheel" in event._fields:
+                event = event._replace(wheel=chooser.choice("abc"))  # type: ignore[call-arg]
+            fold.feed(t * chooser.choice([0.5, 1.0]), event)
+            totals = fold.snapshot(0.0).totals
+            assert totals.lock_wait >= 0 and totals.busy >= 0 and totals.waiting >= 0
+
+
+def test_rows_are_a_sequence_of_fixed_length() -> None:
+    data = [1, 2, 3]
+    rows = Rows(data)
+    data.append(4)
+    assert (list(rows), rows[-1], rows[1:], len(rows), 4 in rows) == ([1, 2, 3], 3, [2, 3], 3, False)
+    with pytest.raises(IndexError):
+        rows[3]
+
+
+def test_a_snapshot_costs_what_changed_not_what_there_is() -> None:
+    """Counted in states that are rebuilt, as times on a busy machine prove nothing; the time has a wide margin."""
+    fold = folded(*((1.0, added(f"w{i}")) for i in range(5000)))
+    before = fold.snapshot(1.0)
+    for i in range(10):
+        fold.feed(2.0, events.FetchStarted(f"w{i}", 0, 9))
+    began = time.perf_counter()
+    after = fold.snapshot(2.0)
+    assert time.perf_counter() - began < 0.1
+    assert sum(a is not b for a, b in itertools.zip_longest(before.wheels, after.wheels)) == 10

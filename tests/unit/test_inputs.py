@@ -1,0 +1,186 @@
+"""How words and the lines of requirement files are understood."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from instui_engine.errors import BadWheelError, UsageError
+from instui_engine.inputs import read_requirement_files, read_words
+from targets import LINUX, linux_interpreter
+
+TAGS = ("cp311-cp311-linux_x86_64", "cp311-abi3-linux_x86_64", "py3-none-linux_x86_64", "py3-none-any")
+TARGET = linux_interpreter(*TAGS)
+
+
+def touch(path: Path, content: str = "") -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return str(path)
+
+
+def test_wheels_directories_and_specifiers_keep_their_places(tmp_path: Path) -> None:
+    one = touch(tmp_path / "one-1.0-py3-none-any.whl")
+    touch(tmp_path / "more" / "b-2-py3-none-any.whl")
+    touch(tmp_path / "more" / "A_x-1-py3-none-any.whl", "four")
+    words = read_words(["spec[x]>=1", str(tmp_path / "more"), one, "Last; python_version>'3'"], TARGET)
+    assert [(w.name, w.version, w.position, w.size) for w in words.wheels] == [
+        ("a-x", "1", 1, 4),
+        ("b", "2", 2, 0),
+        ("one", "1.0", 3, 0),
+    ]
+    assert [(s.name, s.position) for s in words.specifiers] == [("spec", 0), ("last", 4)]
+
+
+def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = touch(tmp_path / "one-1.0-py3-none-any.whl")
+    monkeypatch.chdir(tmp_path)
+    for word in ("one-1.0-py3-none-any.whl", "./one-1.0-py3-none-any.whl", ".", Path(path).as_uri()):
+        assert [w.path for w in read_words([word], TARGET).wheels] == [path]
+
+
+def test_a_bare_word_is_a_requirement_even_where_a_directory_has_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "wheels" / "one-1.0-py3-none-any.whl")
+    monkeypatch.chdir(tmp_path)
+    assert read_words(["wheels"], TARGET).specifiers[0].name == "wheels"
+    assert read_words(["wheels/"], TARGET).wheels[0].name == "one"
+
+
+def test_urls_of_wheels_are_requirements(tmp_path: Path) -> None:
+    words = read_words(["https://host/Foo_a-1-py3-none-any.whl", "b @ file:///x/b-1-py3-none-any.whl"], TARGET)
+    assert [(s.name, s.text.partition(" ")[0]) for s in words.specifiers] == [("foo-a", "foo-a"), ("b", "b")]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("./absent", "./absent does not exist"),
+        ("absent-1.0-py3-none-any.whl", "does not exist"),
+        ("absent-1.0.tar.gz", "does not exist"),
+        ("here-1.0.tar.gz", "is a source archive"),
+        ("./notes.txt", "neither a wheel"),
+        ("./tree", "uv build --wheel"),
+        ("./empty", "no wheels in the directory"),
+        ("git+https://host/x.git", "version control"),
+        ("x @ git+https://u:pw@host/x.git", "version control"),
+        ("x @ https://host/x-1.tar.gz", "source archive"),
+        ("https://host/x", "uv build --wheel"),
+        ("foo bar", "foo bar is not a requirement"),
+        ("idna=>3", "not a requirement"),
+        (" ", "empty word"),
+    ],
+)
+def test_what_cannot_be_installed_is_refused_in_one_line(
+    word: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "tree" / "pyproject.toml")
+    touch(tmp_path / "notes.txt")
+    touch(tmp_path / "here-1.0.tar.gz")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        read_words([word], TARGET)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "pw" not in str(caught.value)
+
+
+def test_a_malformed_wheel_name_is_a_bad_wheel(tmp_path: Path) -> None:
+    with pytest.raises(BadWheelError, match="not the file name of a wheel"):
+        read_words([touch(tmp_path / "junk.whl")], TARGET)
+
+
+def test_two_versions_of_one_distribution_name_both_files(tmp_path: Path) -> None:
+    touch(tmp_path / "A-1-py3-none-any.whl")
+    touch(tmp_path / "a-2-py3-none-any.whl")
+    with pytest.raises(UsageError, match=r"two versions: .*A-1-py3.* and .*a-2-py3"):
+        read_words([str(tmp_path)], TARGET)
+
+
+def test_two_files_of_one_version_are_ambiguous_but_one_file_twice_is_not(tmp_path: Path) -> None:
+    one, two = touch(tmp_path / "x" / "a-1-py3-none-any.whl"), touch(tmp_path / "y" / "a-1-py3-none-any.whl")
+    with pytest.raises(UsageError, match="given twice"):
+        read_words([one, two], TARGET)
+    assert len(read_words([one, str(tmp_path / "x" / ".." / "x" / "a-1-py3-none-any.whl")], TARGET).wheels) == 1
+
+
+def test_of_a_directory_the_best_build_is_taken_in_the_first_place(tmp_path: Path) -> None:
+    for tag in ("py3-none-any", "cp311-cp311-win_amd64", "cp311-cp311-linux_x86_64", "cp311-abi3-linux_x86_64.foo"):
+        touch(tmp_path / f"a-1-{tag}.whl")
+    wheels = read_words([str(tmp_path)], TARGET).wheels
+    assert [(w.filename, w.position) for w in wheels] == [("a-1-cp311-cp311-linux_x86_64.whl", 0)]
+
+
+def test_a_named_wheel_that_does_not_fit_is_refused_even_beside_one_that_does(tmp_path: Path) -> None:
+    touch(tmp_path / "a-1-py3-none-any.whl")
+    alien = touch(tmp_path / "a-1-cp311-cp311-win_amd64.whl")
+    for words in ([alien], [str(tmp_path), alien]):
+        with pytest.raises(BadWheelError, match=r"a-1-cp311-cp311-win_amd64.whl does not fit .*CPython 3.11 on linux"):
+            read_words(words, TARGET)
+
+
+def test_a_directory_whose_builds_all_do_not_fit_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "a-1-cp311-cp311-win_amd64.whl")
+    touch(tmp_path / "b-1-py3-none-any.whl")
+    with pytest.raises(BadWheelError, match="does not fit"):
+        read_words([str(tmp_path)], TARGET)
+
+
+def test_wheel_files_need_no_parser_of_requirements_and_no_lock_file_reader(tmp_path: Path) -> None:
+    touch(tmp_path / "a-1-py3-none-any.whl")
+    script = (
+        "import sys\nfrom instui_engine import resolve, inputs\nfrom instui_engine.interpreter import Interpreter\n"
+        f"t = Interpreter('', '', '', True, {{}}, {LINUX!r}, ('py3-none-any',), False)\n"
+        f"assert inputs.read_words([{str(tmp_path)!r}], t).wheels\n"
+        "print({'tomllib', 'packaging.pylock', 'packaging.requirements', 'zipfile'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_requirement_files_are_followed_with_their_hashes(tmp_path: Path) -> None:
+    touch(tmp_path / "sub" / "limits.txt", "c<2\n")
+    touch(tmp_path / "sub" / "more.txt", "-c limits.txt\n-r ../main.txt\nB_b ; python_version > '3'  # why\n")
+    main = touch(
+        tmp_path / "main.txt",
+        "\ufeff# first\n\nA==1 \\\n    --hash=sha256:AB \\\n    --hash sha256:cd\n"
+        "--index-url https://host/\n-r sub/more.txt\n",
+    )
+    lines = read_requirement_files([main], position=7)
+    assert [(s.text, s.name, s.position) for s in lines.requirements] == [
+        ("A==1", "a", 7),
+        ("B_b ; python_version > '3'", "b-b", 8),
+    ]
+    assert lines.requirements[0].hashes == {"sha256:ab", "sha256:cd"}
+    assert [s.name for s in lines.constraints] == ["c"]
+    assert lines.plain
+
+
+@pytest.mark.parametrize(
+    "line", ["--pre", "a @ https://host/a-1-py3-none-any.whl", "./a-1-py3-none-any.whl", "a==${V}"]
+)
+def test_what_only_uv_understands_is_not_plain_but_has_a_name(line: str, tmp_path: Path) -> None:
+    lines = read_requirement_files([touch(tmp_path / "r.txt", f"{line}\n")])
+    assert not lines.plain
+    assert [s.name for s in lines.requirements] == ([] if line == "--pre" else ["a"])
+
+
+@pytest.mark.parametrize("line", ["-e .", "--editable=./x", "git+https://host/x", "./tree", "x @ https://host/x-1.zip"])
+def test_sources_in_a_requirement_file_are_refused(line: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="uv build --wheel"):
+        read_requirement_files([touch(tmp_path / "r.txt", f"{line}\n")])
+
+
+def test_a_missing_requirement_file_is_named_with_the_file_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nope.txt does not exist"):
+        read_requirement_files(["nope.txt"])
+    with pytest.raises(UsageError, match=r"nope.txt \(named in .*r.txt\) does not exist"):
+        read_requirement_files([touch(tmp_path / "r.txt", "-rnope.txt\n")])
+
+
+def test_project_and_lock_files_are_not_requirement_files() -> None:
+    with pytest.raises(UsageError, match="--pylock"):
+        read_requirement_files(["pylock.toml"])

@@ -1,0 +1,503 @@
+"""What plain and JSON output print, to the letter; and that an output that blocks or breaks harms nobody."""
+
+import io
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from instui import units
+from instui.fold import Fold
+from instui.jsonlines import JsonUI
+from instui.plain import PlainUI, block
+from instui.reader import Feed
+from instui.summary import summary
+from instui_engine import events
+from instui_engine.events import Event, Holder, encode
+
+SITE = "lib/python3.11/site-packages"
+ROOTS = {"purelib": SITE, "platlib": SITE, "scripts": "bin"}
+START = events.SessionStarted(1, "s1", 42, 0.0, 1000.0, "0.1.0", ["instui", "install"], "/v", "/v/bin/python", ROOTS, 2)
+UV = Holder(pid=4242, command="uv pip install flask")
+
+# PyJWT and jwt collide; rich was in the store; jwt waits for PyJWT.
+SCRIPT: list[tuple[float, Event]] = [
+    (0.0, START),
+    (0.0, events.Caption("Two wheels want one directory")),
+    (0.0, events.ResolveStarted(["pyjwt", "jwt", "rich"])),
+    (1.0, events.ResolveFinished(3, 2)),
+    (1.0, events.WheelAdded("rich", "14.0", "rich.whl", 240_000, True)),
+    (1.0, events.WheelAdded("pyjwt", "2.9", "PyJWT.whl", 22_000, False)),
+    (1.0, events.WheelAdded("jwt", "1.4.0", "jwt.whl", 18_000, False)),
+    (1.0, events.FetchStarted("pyjwt", 0, 22_000)),
+    (1.1, events.FetchStarted("jwt", 0, 18_000)),
+    (1.5, events.FetchProgress("jwt", 9_000, 18_000)),
+    (1.6, events.FetchFinished("pyjwt", 22_000)),
+    (2.0, events.FetchFinished("jwt", 18_000)),
+    (2.0, events.UnpackStarted("pyjwt", 30, 60_000)),
+    (2.1, events.UnpackFinished("pyjwt", 30, 60_000)),
+    (2.1, events.UnpackStarted("jwt", 12, 40_000)),
+    (2.2, events.UnpackFinished("jwt", 12, 40_000)),
+    (2.3, events.PlanWheel("rich", 0, 1200, 3, [f"{SITE}/rich"], [".", "lib", SITE], "rich 13.0")),
+    (2.3, events.PlanWheel("pyjwt", 1, 30, 3, [f"{SITE}/jwt"], [".", "lib", SITE], "")),
+    (2.3, events.PlanWheel("jwt", 2, 12, 2, [f"{SITE}/jwt"], [".", "lib", SITE], "")),
+    (2.3, events.PlanCollision(f"{SITE}/jwt", ["pyjwt", "jwt"])),
+    *((2.3, events.PlanConflict(f"{SITE}/jwt/{name}.py", "PyJWT 2.9", "jwt 1.4.0")) for name in "abcdefg"),
+    (2.3, events.PlanFinished(3, 1242, 1, 7)),
+    (2.4, events.StageStarted("rich", 1200)),
+    (2.4, events.StageStarted("pyjwt", 30)),
+    (2.5, events.StageFinished("rich")),
+    (2.5, events.StageFinished("pyjwt")),
+    (2.5, events.StageStarted("jwt", 12)),
+    (2.6, events.StageFinished("jwt")),
+    (2.6, events.LockRequested("pyjwt")),
+    (2.6, events.LockGranted("pyjwt", 0.0)),
+    (2.6, events.CommitStarted("pyjwt", 3)),
+    (2.7, events.LockRequested("jwt")),
+    (2.7, events.LockWaiting("jwt", f"{SITE}/jwt", "X", [Holder("pyjwt", "s1", 42)])),
+    (2.8, events.Warned("rich", "ships a .pth file")),
+    (8.7, events.CommitFinished("pyjwt", 30)),
+    (8.7, events.LockReleased("pyjwt", 6.1)),
+    (8.7, events.LockGranted("jwt", 6.0)),
+    (8.7, events.CommitStarted("jwt", 2)),
+    *((8.7, events.Overwrite("jwt", f"{SITE}/jwt/{n}.py", "PyJWT 2.9", "jwt 1.4.0", n == "g")) for n in "abcdefg"),
+    (8.8, events.CommitFinished("jwt", 12)),
+    (8.8, events.LockReleased("jwt", 0.1)),
+    (8.8, events.LockRequested("rich")),
+    (8.8, events.LockGranted("rich", 0.0)),
+    (8.8, events.CommitStarted("rich", 3)),
+    (8.9, events.DistributionRemoved("rich", "13.0", 1100)),
+    (9.0, events.CommitFinished("rich", 1200)),
+    (9.0, events.LockReleased("rich", 0.2)),
+    (9.1, events.SessionFinished(0, "", 3, 9.1)),
+]
+
+PLAIN = """\
+» Two wheels want one directory
+resolved 3 wheels (2 already installed)
+fetched 2 wheels, 40 kB in 1.00 s
+unpacked 2 wheels, 100 kB in 0.20 s
+conflict: site-packages/jwt/a.py of PyJWT 2.9 is replaced by jwt 1.4.0
+conflict: site-packages/jwt/b.py of PyJWT 2.9 is replaced by jwt 1.4.0
+conflict: site-packages/jwt/c.py of PyJWT 2.9 is replaced by jwt 1.4.0
+conflict: site-packages/jwt/d.py of PyJWT 2.9 is replaced by jwt 1.4.0
+conflict: site-packages/jwt/e.py of PyJWT 2.9 is replaced by jwt 1.4.0
+conflict: and 2 more files of PyJWT 2.9 replaced by jwt 1.4.0
+staged 3 wheels, 1 242 files in 0.20 s
+warning: rich 14.0: ships a .pth file
+jwt 1.4.0 waits for site-packages/jwt (X), held by pyjwt 2.9, for 1.0 s
+jwt 1.4.0 waits for site-packages/jwt (X), held by pyjwt 2.9, for 5.0 s
+installed pyjwt 2.9
+jwt 1.4.0 waited 6.0 s for site-packages/jwt (X), held by pyjwt 2.9
+installed jwt 1.4.0
+installed rich 14.0
+installed 3 wheels, 1 242 files in 9.1 s
+  already installed: 2 · replaced: 1 old version
+  waited for locks: 6.0 s (longest: jwt 1.4.0 on site-packages/jwt, 6.0 s, held by pyjwt 2.9)
+  overwrote: 6 files of PyJWT 2.9 by jwt 1.4.0 (different content)
+  slowest: pyjwt 2.9 (commit 6.1 s)
+"""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Stage:
+    """A PlainUI with a clock and a width of the test's; frames come out as text."""
+
+    def __init__(self, stream: io.StringIO, columns: int = 120, lines: int = 24, **options: object) -> None:
+        self.now = 1000.0
+        self.size = os.terminal_size((columns, lines))
+        options.setdefault("environ", {"TERM": "xterm", "NO_COLOR": "1"})
+        self.ui = PlainUI(
+            Feed(),
+            stream,
+            clock=lambda: self.now,
+            columns=lambda: self.size,
+            **options,  # type: ignore[arg-type]
+        )
+
+    def at(self, t: float, *happened: Event, ended: bool = False) -> str:
+        self.now = 1000.0 + t
+        return self.ui.frame([encode(t, event) for event in happened], ended)
+
+    def play(self, script: list[tuple[float, Event]], tick: float = 0.1) -> Iterator[str]:
+        """Frames of a script at a steady tick."""
+        rest, step = list(script), 0
+        while rest:
+            t = step * tick
+            due = [encode(*rest.pop(0)) for _ in range(sum(when <= t + 1e-9 for when, _ in rest))]
+            self.now = 1000.0 + t
+            yield self.ui.frame(due, not rest)
+            step += 1
+
+
+def test_lines_where_there_is_no_terminal() -> None:
+    assert "".join(Stage(io.StringIO()).play(SCRIPT)) == PLAIN
+
+
+def test_a_dumb_terminal_gets_the_same_lines() -> None:
+    assert "".join(Stage(Terminal(), environ={"TERM": "dumb"}).play(SCRIPT)) == PLAIN
+
+
+def test_quiet_keeps_warnings_and_conflicts() -> None:
+    lines = "".join(Stage(Terminal(), quiet=True).play(SCRIPT)).splitlines()
+    assert {line.split(":")[0] for line in lines} == {"conflict", "warning"}
+    assert len(lines) == 7
+
+
+def test_verbose_tells_collisions_and_removals_too() -> None:
+    text = "".join(Stage(io.StringIO(), verbose=True).play(SCRIPT))
+    assert "instui 0.1.0, environment /v\n" in text
+    assert "pyjwt 2.9, jwt 1.4.0 take turns at site-packages/jwt\n" in text
+    assert "removed rich 13.0, 1 100 files\n" in text
+
+
+def screen(frames: Iterator[str], columns: int) -> list[str]:
+    """What a terminal shows after `frames`: just the three sequences that the block is allowed to use."""
+    rows: list[str] = []
+    for frame in frames:
+        text = frame
+        if text.startswith("\x1b["):
+            up, _, text = text[2:].partition("A\r\x1b[J")
+            del rows[len(rows) - int(up) :]
+        assert "\x1b" not in text and "\r" not in text
+        rows += text.splitlines()
+    return rows
+
+
+def until(t: float) -> list[tuple[float, Event]]:
+    return [(when, event) for when, event in SCRIPT if when <= t]
+
+
+LIVE_ABOVE = [
+    "» Two wheels want one directory",
+    *(f"conflict: site-packages/jwt/{name}.py of PyJWT 2.9 is replaced by jwt 1.4.0" for name in "abcde"),
+    "conflict: and 2 more files of PyJWT 2.9 replaced by jwt 1.4.0",
+    "warning: rich 14.0: ships a .pth file",
+]
+
+
+def test_a_terminal_shows_a_block_below_what_is_finished() -> None:
+    stage = Stage(Terminal(), 120)
+    frames = [stage.at(t, event) for t, event in until(2.8)]
+    frames.append(stage.at(5.2))
+    assert screen(iter(frames), 120) == [
+        *LIVE_ABOVE,
+        "resolved 3 · fetched 3 · unpacked 3 · staged 3 · waiting 1 · committed 0 · failed 0 · 5.2 s",
+        "  wait   jwt 1.4.0                         site-packages/jwt -> pyjwt 2.9" + 41 * " " + "2.5 s",
+        "  commit pyjwt 2.9                         0 of 3 renames" + 57 * " " + "2.6 s",
+    ]
+
+
+def test_a_narrow_terminal_shows_less_of_it() -> None:
+    stage = Stage(Terminal(), 50)
+    frames = [stage.at(t, event) for t, event in until(2.8)]
+    frames.append(stage.at(5.2))
+    rows = screen(iter(frames), 50)[len(LIVE_ABOVE) :]
+    assert rows == [
+        "unpacked 3 · staged 3 · waiting 1 · 5.2 s",
+        "  wait   jwt 1.4.0       sit…jwt -> pyj…2.9 2.5 s",
+        "  commit pyjwt 2.9       0 of 3 renames     2.6 s",
+    ]
+    assert all(units.cells(row) <= 49 for row in rows)
+
+
+def test_at_the_end_the_block_gives_way_to_the_summary() -> None:
+    rows = screen(Stage(Terminal(), 120).play(SCRIPT), 120)
+    waited = "jwt 1.4.0 waited 6.0 s for site-packages/jwt (X), held by pyjwt 2.9"
+    assert rows == [*LIVE_ABOVE, waited, *PLAIN.splitlines()[-5:]]
+
+
+def test_nothing_is_written_while_nothing_changes() -> None:
+    stage = Stage(Terminal())
+    assert stage.at(0.0, START)
+    assert stage.at(0.01) == ""
+
+
+def test_a_terminal_that_shrank_is_cleared_of_the_wrapped_rows() -> None:
+    stage = Stage(Terminal(), 120)
+    for t, event in until(2.8):
+        stage.at(t, event)
+    stage.size = os.terminal_size((60, 24))
+    assert stage.at(6.0).startswith("\x1b[6A\r\x1b[J")  # 3 rows of up to 119 columns are 6 of 60
+
+
+def test_colour_marks_the_state_word_and_no_color_takes_it_away() -> None:
+    stage = Stage(Terminal(), environ={"TERM": "xterm", "NO_COLOR": ""})  # an empty value does not count
+    text = "".join([stage.at(t, event) for t, event in until(2.8)])
+    assert "  \x1b[33mwait\x1b[0m   jwt 1.4.0" in text
+    assert "[33m" not in "".join(Stage(Terminal()).play(SCRIPT))
+
+
+def test_hostile_names_are_harmless_and_cut_by_columns() -> None:
+    evil, wide = "x[/bad]\x1b[31m\u202e", "包" * 40
+    stage = Stage(Terminal(), 50)
+    text = stage.at(0.0, START, events.Caption("\x1b]0;title\x07"))
+    text += stage.at(
+        1.0,
+        events.WheelAdded(evil, "1\r2", "f", 1, False),
+        events.WheelAdded(wide, "1", "f", 1, False),
+        events.FetchStarted(evil, 0, 9),
+        events.LockWaiting(wide, f"{SITE}/{evil}", "X", [Holder(pid=3, command="sh\x1b[2J\n-c")]),
+        events.Warned(evil, "a\nb\x1bc"),
+        events.WheelFailed("e\u0301" * 60, "no\x9b31m"),
+    )
+    text += stage.at(2.0, events.SessionFinished(1, "x", 0, 2.0), ended=True)
+    for allowed in ("\x1b[J", "\r", *(f"\x1b[{up}A" for up in range(9))):
+        text = text.replace(allowed, "")
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert "warning: x[/bad]\\x1b[31m\\u202e 1\\r2: a\\nb\\x1bc\n" in text
+    fold = stage.ui._fold
+    for width in (1, 2, 5, 20, 33, 50, 120):
+        rows = block(fold.snapshot(2.0), width, 10)
+        assert all(units.cells(row) <= width for row in rows), width
+    assert "包包…包包" in units.cut(wide, 10) and units.cells(units.cut(wide, 10)) <= 10
+
+
+def test_the_block_keeps_to_six_rows_and_to_the_height() -> None:
+    fold = Fold()
+    fold.feed(0.0, START)
+    for number in range(30):
+        fold.feed(1.0 + number, events.FetchStarted(f"w{number}", 0, 10_000_000))
+    fold.feed(31.0, events.FetchProgress("w0", 5_000_000, 10_000_000))
+    rows = block(fold.snapshot(31.0), 80, 24)
+    assert len(rows) == 7
+    assert rows[1] == "  fetch  w0                        5.0 MB of 10 MB, 167 kB/s" + 16 * " " + "30 s"
+    assert rows[-1] == "  and 25 more"
+    assert len(block(fold.snapshot(31.0), 80, 3)) == 3
+
+
+def test_waits_are_told_after_1_5_15_60_seconds_and_each_further_minute() -> None:
+    stage = Stage(io.StringIO())
+    stage.at(0.0, START, events.WheelAdded("jwt", "1", "f", 1, True))
+    stage.at(0.0, events.LockWaiting("jwt", f"{SITE}/jwt", "X", [UV]))
+    told = [line for tick in range(2000) for line in stage.at(tick / 10).splitlines()]
+    held = "jwt 1 waits for site-packages/jwt (X), held by pid 4242 (uv pip install flask), for"
+    assert told == [
+        f"{held} {length}" for length in ("1.0 s", "5.0 s", "15 s", "1 min 00 s", "2 min 00 s", "3 min 00 s")
+    ]
+
+
+def test_the_environments_lock_is_told_with_its_foreign_holder() -> None:
+    stage = Stage(io.StringIO())
+    stage.at(0.0, START, events.EnvironmentWaiting(".lock", [UV]))
+    held = "the environment's lock, held by pid 4242 (uv pip install flask)"
+    assert stage.at(1.0) == f"waiting for {held}, for 1.0 s\n"
+    assert stage.at(1.5, events.EnvironmentGranted(".lock", 1.5)) == f"waited 1.50 s for {held}\n"
+    live = Stage(Terminal())
+    live.at(0.0, START, events.EnvironmentWaiting(".lock", [UV]))
+    assert live.at(1.0).endswith(
+        "waiting for the environment's lock, held by pid 4242 (uv pip install flask) · 1.0 s\n"
+    )
+
+
+def test_many_waits_are_told_in_few_lines() -> None:
+    stage = Stage(io.StringIO())
+    stage.at(0.0, START, *(events.LockWaiting(f"w{i}", "@x", "X", [UV]) for i in range(40)))
+    lines = stage.at(1.0).splitlines()
+    assert len(lines) == 6 and lines[-1] == "35 more wheels wait"
+
+
+def closing(*happened: Event, exit_code: int = 0) -> list[str]:
+    fold = Fold()
+    for event in (START, *happened):
+        fold.feed(1.0, event)
+    fold.feed(2.0, events.SessionFinished(exit_code, "", 0, 2.0))
+    return summary(fold.snapshot(2.0))
+
+
+A, B = events.WheelAdded("a", "1", "f", 1, True), events.WheelAdded("b", "2", "f", 1, True)
+
+
+@pytest.mark.parametrize(
+    ("happened", "exit_code", "expected"),
+    [
+        ([], 0, ["nothing to install"]),
+        ([events.ResolveFinished(0, 3)], 0, ["nothing to install", "  already installed: 3"]),
+        ([A, events.CommitFinished("a", 1)], 0, ["installed 1 wheel, 1 file in 2.0 s"]),
+        ([A, B, events.PlanFinished(2, 0, 0, 0)], 0, ["planned 2 wheels, 0 files in 2.0 s; installed none"]),
+        ([events.DistributionRemoved("a", "1", 3)], 0, ["removed 1 distribution in 2.0 s"]),
+        (
+            [A, B, events.WheelFailed("b", "disk full")],
+            1,
+            ["installed none of 2 wheels in 2.0 s", "  failed: b 2: disk full"],
+        ),
+        (
+            [A, B, events.CommitFinished("a", 1)],
+            130,
+            ["installed 1 of 2 wheels, 1 file in 2.0 s", "  installed: a 1", "  not installed: b 2"],
+        ),
+    ],
+)
+def test_the_summary_says_what_is_installed_and_what_is_not(
+    happened: list[Event], exit_code: int, expected: list[str]
+) -> None:
+    assert closing(*happened, exit_code=exit_code) == expected
+
+
+def test_a_session_that_died_is_called_so() -> None:
+    stage = Stage(io.StringIO())
+    stage.at(0.0, START, A, B)
+    stage.at(1.0, events.CommitFinished("a", 1))
+    assert stage.at(3.0, ended=True).splitlines()[:2] == [
+        "the session ended abruptly after 3.0 s: 1 of 2 wheels installed",
+        "  installed: a 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (units.size(0), "0 B"),
+        (units.size(999.4), "999 B"),
+        (units.size(1_234), "1.2 kB"),
+        (units.size(9_960), "10 kB"),
+        (units.size(999_600), "1.0 MB"),
+        (units.size(190_400_000), "190 MB"),
+        (units.size(3e15), "3000 TB"),
+        (units.seconds(0.314), "0.31 s"),
+        (units.seconds(1.24), "1.24 s"),
+        (units.seconds(9.8), "9.8 s"),
+        (units.seconds(59.96), "1 min 00 s"),
+        (units.seconds(3725), "1 h 02 min"),
+        (units.age(9.96), "10 s"),
+        (units.age(-1), "0.0 s"),
+        (units.number(1234567), "1 234 567"),
+        (units.cut("abcdefghij", 5), "ab…ij"),
+        (units.cut("abc", 0), ""),
+        (units.cut("e\u0301" * 5, 3), "e\u0301…e\u0301"),
+        (units.cut("包包包", 4), "包…"),
+        (units.pad("包", 4), "包  "),
+    ],
+)
+def test_units(text: str, expected: str) -> None:
+    assert text == expected
+
+
+# -- outputs that block or break
+
+Make = Callable[[Feed, io.TextIOWrapper], PlainUI | JsonUI]
+KINDS_OF_UI = pytest.mark.parametrize(
+    "make", [lambda feed, stream: JsonUI(feed, stream), lambda feed, stream: PlainUI(feed, stream, verbose=True)]
+)
+CHATTER = [encode(0.0, START), *(encode(0.0, events.Warned("", "x" * 100)) for _ in range(5000))]
+
+
+@KINDS_OF_UI
+def test_a_pipe_that_nobody_reads_stops_the_output_and_nothing_else(make: Make) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        feed = Feed()
+        ui = make(feed, stream)
+        ui.start()
+        began = time.perf_counter()
+        for line in CHATTER:
+            feed.put(line)
+        assert time.perf_counter() - began < 1
+        assert ui.finish(grace=0.2) is False
+        assert time.perf_counter() - began < 3
+        os.close(reader)  # frees the thread
+
+
+@KINDS_OF_UI
+def test_a_slow_reader_gets_everything_however_short_the_grace(make: Make) -> None:
+    reader, writer = os.pipe()
+    got = bytearray()
+
+    def read_slowly() -> None:
+        while piece := os.read(reader, 16384):
+            got.extend(piece)
+            time.sleep(0.01)
+
+    slow = threading.Thread(target=read_slowly)
+    slow.start()
+    with os.fdopen(writer, "w") as stream:
+        feed = Feed()
+        ui = make(feed, stream)
+        ui.start()
+        for line in CHATTER:
+            feed.put(line)
+        assert ui.finish(grace=0.3) is True
+    slow.join()
+    os.close(reader)
+    assert got.count(b"x" * 100) == 5000
+
+
+@KINDS_OF_UI
+def test_a_closed_pipe_makes_the_output_silent(make: Make) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        feed = Feed()
+        ui = make(feed, stream)
+        ui.start()
+        for line in CHATTER:
+            feed.put(line)
+        assert ui.finish(grace=0.2) is True
+
+
+@KINDS_OF_UI
+def test_a_stream_that_is_missing_or_closed_is_no_error(make: Callable[..., PlainUI | JsonUI]) -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream in (None, closed):
+        feed = Feed()
+        ui = make(feed, stream)
+        ui.start()
+        feed.put(CHATTER[0])
+        assert ui.finish() is True
+
+
+@pytest.mark.parametrize("ui", ["instui.jsonlines.JsonUI(feed, sys.stdout)", "instui.plain.PlainUI(feed, sys.stdout)"])
+def test_a_process_whose_output_nobody_reads_exits_cleanly(ui: str) -> None:
+    script = f"""
+import sys, instui.jsonlines, instui.plain
+from instui.reader import Feed
+feed = Feed()
+ui = {ui}
+ui.start()
+for line in sys.stdin:
+    feed.put(line.rstrip())
+sys.exit(0 if not ui.finish(grace=0.2) else 9)
+"""
+    reader, writer = os.pipe()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", script], input="\n".join(CHATTER), stdout=writer, stderr=subprocess.PIPE,
+            text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_json_prints_the_journals_lines_as_they_are() -> None:
+    out, feed = io.StringIO(), Feed()
+    ui = JsonUI(feed, out)
+    ui.start()
+    lines = [encode(*entry) for entry in SCRIPT]
+    for line in lines:
+        feed.put(line)
+    assert ui.finish()
+    assert out.getvalue().splitlines() == lines
+
+
+def test_an_output_that_knows_only_ascii_gets_ascii() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", encoding="ascii") as stream:
+        feed = Feed()
+        ui = PlainUI(feed, stream)
+        ui.start()
+        for event in (START, events.Caption("包 · fine")):
+            feed.put(encode(0.0, event))
+        assert ui.finish()
+    assert os.read(reader, 99).startswith(b"> ? - fine\n")
+    os.close(reader)

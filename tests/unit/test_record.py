@@ -1,0 +1,110 @@
+"""RECORD is read and written as the specification has it, and a wheel's must list exactly its files."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wheelsmith
+from instui_engine.errors import BadWheelError
+from instui_engine.record import STRONG, Row, left_out, parse, render, verify_wheel
+
+INFO = "good-1.0.dist-info"
+DIGEST = wheelsmith.digest(b"abc").removeprefix("sha256=")
+HASH = f"sha256={DIGEST}"
+SIZES = {"good.py": 3, f"{INFO}/RECORD": 100}
+OWN = f"{INFO}/RECORD,,\n"
+
+
+def test_rows_are_parsed() -> None:
+    text = f'a.py,{HASH},3\r\n"b,c.py",{HASH}=,\n{OWN}'
+    assert parse(text, "x") == {
+        "a.py": Row("sha256", DIGEST, 3),
+        "b,c.py": Row("sha256", DIGEST, None),
+        f"{INFO}/RECORD": Row("", "", None),
+    }
+
+
+paths = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+row = st.builds(Row, st.sampled_from(sorted(STRONG)), st.just(DIGEST), st.none() | st.integers(0, 10**12))
+
+
+@given(st.dictionaries(paths, row | st.just(Row("", "", None))))
+def test_what_is_rendered_is_parsed_back(rows: dict[str, Row]) -> None:
+    assert parse(render(rows.items()), "x") == rows
+
+
+def test_rendered_lines_end_in_a_line_feed_and_quote_only_where_needed() -> None:
+    rows = {"a b.py": Row("sha256", DIGEST, 3), "c,d": Row("", "", None)}
+    assert render(rows.items()) == f'a b.py,{HASH},3\n"c,d",,\n'
+
+
+MALFORMED = {
+    "two fields": "a.py,\n",
+    "four fields": f"a.py,{HASH},3,4\n",
+    "no path": f",{HASH},3\n",
+    "no algorithm": f"a.py,={DIGEST},3\n",
+    "no digest": "a.py,sha256=,3\n",
+    "no equals": "a.py,sha256,3\n",
+    "digest of other characters": "a.py,sha256=a+b/c,3\n",
+    "negative size": f"a.py,{HASH},-3\n",
+    "size is a word": f"a.py,{HASH},three\n",
+    "endless size": f"a.py,{HASH},{'9' * 99}\n",
+    "open quote": f'"a.py,{HASH},3\n',
+    "text behind a quote": f'"a"b,{HASH},3\n',
+    "twice": f"a.py,{HASH},3\na.py,{HASH},3\n",
+    "endless field": "a" * 200_000 + ",,\n",
+    "steers the terminal": "\x1b[2Ja.py,\n",
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_record_is_refused_in_one_line(case: str) -> None:
+    with pytest.raises(BadWheelError, match=r"^w: RECORD") as caught:
+        parse(MALFORMED[case], "w")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("rows", "match"),
+    [
+        ("", "does not list good.py"),
+        (f"good.py,{HASH},3\nghost.py,{HASH},3\n", "lists ghost.py, which is not"),
+        (f"good.py,{HASH},4\n", "has 4 bytes, but it has 3"),
+        ("good.py,,3\n", "no hash, or a weak"),
+        ("good.py,md5=kAFQmDzST7DWlj99KOF_cg,3\n", "no hash, or a weak"),
+        ("good.py,sha1=qZk-NkcGgWq6PiVxeFDCbJzQ2J0,3\n", "no hash, or a weak"),
+        (f"good.py,sha512={DIGEST},3\n", "no hash, or a weak"),
+        (f"good.py,{HASH}A,3\n", "no hash, or a weak"),
+        (f"good.py,SHA256={DIGEST},3\n", "no hash, or a weak"),
+        (f"good.py,{HASH},3\n{INFO}/RECORD.jws,,\n", "not in the archive"),
+    ],
+)
+def test_a_record_that_does_not_fit_the_archive_is_refused(rows: str, match: str) -> None:
+    with pytest.raises(BadWheelError, match=match):
+        verify_wheel(rows + OWN, SIZES, INFO, "w")
+
+
+def test_record_with_a_hash_of_itself_is_refused() -> None:
+    with pytest.raises(BadWheelError, match="has a hash for"):
+        verify_wheel(f"good.py,{HASH},3\n{INFO}/RECORD,{HASH},3\n", SIZES, INFO, "w")
+
+
+@pytest.mark.parametrize("algorithm", sorted(STRONG))
+def test_every_strong_hash_is_accepted(algorithm: str) -> None:
+    rows = f"good.py,{wheelsmith.digest(b'abc', algorithm)},3\n{OWN}"
+    assert list(verify_wheel(rows, SIZES, INFO, "w")) == ["good.py"]
+
+
+def test_signatures_of_record_need_no_row() -> None:
+    sizes = {**SIZES, f"{INFO}/RECORD.jws": 5, f"{INFO}/RECORD.p7s": 5}
+    assert list(verify_wheel(f"good.py,{HASH},3\n{OWN}", sizes, INFO, "w")) == ["good.py"]
+
+
+def test_byte_code_of_the_builder_needs_no_row_and_no_file() -> None:
+    sizes = {**SIZES, "__pycache__/good.cpython-39.pyc": 9}
+    rows = f"good.py,{HASH},3\nx/__pycache__/gone.cpython-39.pyc,,\n{OWN}"
+    assert list(verify_wheel(rows, sizes, INFO, "w")) == ["good.py"]
+    assert left_out("a/__pycache__/b.pyc")
+    assert left_out("__pycache__/b.pyc")
+    assert not left_out("a/__pycache__")
+    assert not left_out("a/my__pycache__/b.py")
