@@ -38,12 +38,27 @@ class SessionStarted(NamedTuple):
     python: str
     roots: dict[str, str]  # scheme -> directory relative to the top
     jobs: int
+    control: str = ""  # path of the session's control socket
 
 
 class Caption(NamedTuple):
     """What there is to watch now (demonstrations only)."""
 
     text: str
+
+
+class SessionPaused(NamedTuple):
+    """Somebody asked the session to pause; it does so between two commits."""
+
+
+class SessionResumed(NamedTuple):
+    """The session goes on."""
+
+
+class CancelRequested(NamedTuple):
+    """Somebody asked the session to stop; it will do so between two commits and exit with `exit`."""
+
+    exit: int
 
 
 class ResolveStarted(NamedTuple):
@@ -132,7 +147,10 @@ class UnpackFinished(NamedTuple):
 
 
 class PlanWheel(NamedTuple):
-    """What one wheel will do: `exclusive` and `shared` are its claims (modes X and IX), `replaces` an old version."""
+    """What one wheel will do: `exclusive` and `shared` are its claims (modes X and IX), `replaces` an old version.
+
+    In `exclusive`, a directory ends in "/"; elsewhere the same path stands without it. `shared` are all directories.
+    """
 
     wheel: str
     order: int
@@ -304,6 +322,9 @@ class SessionFinished(NamedTuple):
 Event = (
     SessionStarted
     | Caption
+    | SessionPaused
+    | SessionResumed
+    | CancelRequested
     | ResolveStarted
     | ResolveFinished
     | RequirementSatisfied
@@ -342,6 +363,9 @@ Event = (
 KINDS: dict[str, type[Event]] = {
     "session.started": SessionStarted,
     "caption": Caption,
+    "session.paused": SessionPaused,
+    "session.resumed": SessionResumed,
+    "cancel.requested": CancelRequested,
     "resolve.started": ResolveStarted,
     "resolve.finished": ResolveFinished,
     "requirement.satisfied": RequirementSatisfied,
@@ -406,7 +430,7 @@ def decode(line: str | bytes) -> tuple[float, Event] | None:
     cls = KINDS.get(str(fields["event"]))
     if cls is None:
         return None
-    known = {name: fields[name] for name in cls._fields if name in fields}
+    known: dict[str, Any] = {name: fields[name] for name in cls._fields if name in fields}
     if "holders" in known:
         known["holders"] = [
             Holder(**{key: holder[key] for key in Holder._fields if key in holder}) for holder in known["holders"]
