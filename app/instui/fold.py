@@ -46,6 +46,15 @@ class Fold(Ledger):
     def _caption(self, _t: float, event: events.Caption) -> None:
         self._caption_text = event.text
 
+    def _session_paused(self, _t: float, _event: events.SessionPaused) -> None:
+        self._paused = True
+
+    def _session_resumed(self, _t: float, _event: events.SessionResumed) -> None:
+        self._paused = False
+
+    def _cancel_requested(self, _t: float, _event: events.CancelRequested) -> None:
+        self._cancelling = True
+
     def _resolve_started(self, _t: float, event: events.ResolveStarted) -> None:
         self._requirements, self._resolving = tuple(event.requirements), True
 
@@ -110,11 +119,15 @@ class Fold(Ledger):
             self._lock(path).claims_x -= 1
         for path in wheel.shared:
             self._lock(path).claims_ix -= 1
-        wheel.exclusive, wheel.shared = tuple(event.exclusive), tuple(event.shared)
-        for path in wheel.exclusive:
-            self._lock(path).claims_x += 1
+        wheel.exclusive, wheel.shared = tuple(path.rstrip("/") for path in event.exclusive), tuple(event.shared)
+        for path, named in zip(wheel.exclusive, event.exclusive, strict=True):
+            lock = self._lock(path)
+            lock.claims_x += 1
+            lock.is_directory = lock.is_directory or path != named
         for path in wheel.shared:
-            self._lock(path).claims_ix += 1
+            lock = self._lock(path)
+            lock.claims_ix += 1
+            lock.is_directory = True
         wheel.order, wheel.files, wheel.replaces = event.order, event.files, event.replaces
 
     def _plan_collision(self, _t: float, event: events.PlanCollision) -> None:
@@ -245,7 +258,7 @@ class Fold(Ledger):
     def _session_finished(self, t: float, event: events.SessionFinished) -> None:
         self._sample(t)
         self._finished = Finished(t, *event)
-        self._resolving = False
+        self._resolving = self._paused = False
 
 
 _HANDLERS: dict[type[Any], Callable[[Fold, float, Any], None]] = {

@@ -128,6 +128,7 @@ class LockRecord:
         "collision",
         "contended",
         "holders",
+        "is_directory",
         "longest",
         "path",
         "waited",
@@ -136,6 +137,7 @@ class LockRecord:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.is_directory = False
         self.holders: dict[str, Hold] = {}
         self.waiters: dict[str, Waiter] = {}
         self.claims_x = self.claims_ix = self.acquisitions = self.contended = 0
@@ -155,6 +157,7 @@ class LockRecord:
             foreign.update(dict.fromkeys(h for h in waiter.holders if not is_own(h, session)))
         return LockState(
             path=self.path,
+            is_directory=self.is_directory,
             mode=holders[0].mode if holders else "",
             holders=holders,
             since=min((hold.since for hold in holders), default=None),

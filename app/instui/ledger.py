@@ -45,6 +45,7 @@ class Ledger:
         self._satisfied_count = 0
         self._planned = False
         self._caption_text = ""
+        self._paused = self._cancelling = False
         self._finished: Finished | None = None
         self._environment: EnvironmentLock | None = None
         self._wheels: list[WheelRecord] = []
@@ -121,6 +122,8 @@ class Ledger:
             totals=self._totals(t),
             planned=self._planned,
             caption=self._caption_text,
+            paused=self._paused,
+            cancelling=self._cancelling,
             finished=self._finished,
             wheel_index=MappingProxyType(self._wheel_index),
             lock_index=MappingProxyType(self._lock_index),

@@ -144,6 +144,7 @@ class LockState(NamedTuple):
     """One claimed path. `foreign` are holders outside this session that a present waiter named."""
 
     path: str
+    is_directory: bool
     mode: str  # in which it is held: "X", "IX" or ""
     holders: tuple[Hold, ...]
     since: float | None  # when the oldest present hold began
@@ -297,6 +298,8 @@ class Snapshot(NamedTuple):
     totals: Totals
     planned: bool
     caption: str
+    paused: bool  # somebody asked the session to pause
+    cancelling: bool  # somebody asked it to stop
     finished: Finished | None
     wheel_index: Mapping[str, int]
     lock_index: Mapping[str, int]

@@ -10,6 +10,7 @@ from instui_engine.errors import UsageError
 from instui_engine.request import Request
 
 SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace")
+LINK_MODES = ("hardlink", "copy", "clone", "symlink")
 
 
 class _Parser(argparse.ArgumentParser):

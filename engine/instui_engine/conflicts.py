@@ -130,9 +130,10 @@ class _Search:
         there = {""}
         for directory, names in unit.directories:
             place = f"{unit.path}/{directory}" if directory else unit.path
-            if directory and (directory.rpartition("/")[0] not in there or (mode := _mode(self._full(place))) is None):
+            mode = _mode(self._full(place)) if directory.rpartition("/")[0] in there else None
+            if mode is None:
                 continue
-            if directory and not stat.S_ISDIR(mode):
+            if not stat.S_ISDIR(mode):
                 self._clash_with_installed(plan, place, place)
                 continue
             there.add(directory)
@@ -172,10 +173,7 @@ class _Search:
 
     def _clash_with_installed(self, plan: WheelPlan, path: str, prefix: str) -> None:
         """Fail, unless all that stands there is the wheel's own old version, which will be gone."""
-        if prefix.endswith("/"):
-            listed = [path for path in _walk(self._full(path), path)]
-        else:
-            listed = [path]
+        listed = list(_walk(self._full(path), path)) if prefix.endswith("/") else [path]
         owners = self._installed.owners()
         names = {name for item in listed for name in owners.get(item, [""])}
         if names == {plan.name} and all(item in plan.stale for item in listed):

@@ -38,7 +38,7 @@ from .events import (
 )
 from .fit import check_fit
 from .installed import Installed, scan
-from .journal import Journal, Listener
+from .journal import Journal, Listener, Narrator
 from .order import Node, edges_from, plan_order
 from .plan import WheelPlan
 from .request import LockedWheel, Request
@@ -66,12 +66,14 @@ def install(
     control: Control,
     listeners: tuple[Listener, ...] = (),
     command: Sequence[str] = (),
+    narrate: Narrator | None = None,
 ) -> Outcome:
     """Install what `request` asks for; returns when all is done or undone. Never raises an InstuiError.
 
-    `listeners` get every line of the journal (see `Journal`). `command` is recorded.
+    `listeners` get every line of the journal (see `Journal`). `command` is recorded; `narrate` may put
+    captions between the events.
     """
-    journal = Journal(listeners)
+    journal = Journal(listeners, narrate)
     context = Context(options, journal, control)
     session = Session(environment, new_id())
     pipeline = _Pipeline(context, environment, session, request)
@@ -185,9 +187,7 @@ class _Pipeline:
         names = {wheel.name for wheel in wheels}
         nodes = [
             Node(
-                wheel.name,
-                wheel.position,
-                tuple(name for name in edges_from(entry.manifest.requires_dist, markers) if name in names),
+                wheel.name, wheel.position, tuple(names.intersection(edges_from(entry.manifest.requires_dist, markers)))
             )
             for wheel, entry in zip(wheels, entries, strict=True)
         ]
@@ -205,7 +205,7 @@ class _Pipeline:
                     plan.order,
                     files,
                     len(plan.units) + 1,
-                    list(plan.claims.exclusive),
+                    plan.exclusive(),
                     list(plan.claims.shared),
                     replaced,
                 )

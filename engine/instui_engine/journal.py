@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from .events import Event, encode
+from .events import Caption, Event, SessionStarted, encode
 
 Listener = Callable[[str], None]
+Narrator = Callable[[Event], str]
+"""The caption to put before an event (after it for the first one), "" for none."""
 
 
 class Journal:
@@ -18,7 +20,8 @@ class Journal:
     attached are kept and written to it then.
     """
 
-    def __init__(self, listeners: tuple[Listener, ...] = ()) -> None:
+    def __init__(self, listeners: tuple[Listener, ...] = (), narrate: Narrator | None = None) -> None:
+        self._narrate = narrate
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self._listeners = listeners
@@ -38,13 +41,18 @@ class Journal:
     def emit(self, event: Event) -> None:
         """Write one event."""
         with self._lock:
-            line = encode(time.monotonic() - self._start, event)
-            for listener in self._listeners:
-                listener(line)
-            if self._early is not None:
-                self._early.append(line)
-            else:
-                self._write(line)
+            caption = self._narrate(event) if self._narrate else ""
+            events = (event, Caption(caption)) if isinstance(event, SessionStarted) else (Caption(caption), event)
+            for one in events if caption else (event,):
+                self._put(encode(time.monotonic() - self._start, one))
+
+    def _put(self, line: str) -> None:
+        for listener in self._listeners:
+            listener(line)
+        if self._early is not None:
+            self._early.append(line)
+        else:
+            self._write(line)
 
     def attach(self, descriptors: list[int]) -> None:
         """Write to these files from now on, with all that was emitted before; they are closed by `close`."""

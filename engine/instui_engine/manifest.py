@@ -54,7 +54,8 @@ class Manifest(NamedTuple):
         """Path in the unpacked wheel -> RECORD row, of the files outside the root scheme."""
         bases = {tree.scheme: tree.base for tree in self.trees[1:]}
         return {
-            f"{bases[scheme]}/{path}": Row(*digest.split("=", 1), size) for scheme, path, digest, size in self.data_rows
+            f"{bases[scheme]}/{path}": Row(digest.partition("=")[0], digest.partition("=")[2], size)
+            for scheme, path, digest, size in self.data_rows
         }
 
 

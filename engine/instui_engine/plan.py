@@ -74,6 +74,11 @@ class WheelPlan:
         """How the journal names the wheel as the owner of a file."""
         return f"{self.entry.manifest.name} {self.entry.manifest.version}"
 
+    def exclusive(self) -> list[str]:
+        """The exclusive claims for the journal, in which a directory ends in "/"."""
+        files = {unit.path for unit in self.units if unit.kind != "tree"}.union(self.stale)
+        return [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
+
 
 def make_wheel(
     environment: Environment,
@@ -190,8 +195,8 @@ def _removal(
     """Stale files of `old`, the paths to claim for their removal, and directories that the removal may empty."""
     if old.is_legacy:
         raise TargetError(
-            f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not known; "
-            "remove it with the tool that installed it"
+            f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not "
+            "known; remove it with the tool that installed it"
         )
     inside = tuple(_join(root, "") for root in environment.roots.values())
     keep = {path for unit in units for path, _ in unit.files()}

@@ -28,8 +28,8 @@ class LockedWheel:
     """One wheel that is to be installed, before it is here.
 
     Exactly one of `url` (http, https) and `path` (a local file) is set. `sha256` is hex, "" for a local file whose hash
-    nobody promised. `requested`: the user named it (the REQUESTED file). `position`: the place of a wheel that was named
-    one by one, -1 for one that was resolved. `direct_url`: content of direct_url.json, "" where there is none.
+    nobody promised. `requested`: the user named it (the REQUESTED file). `position`: the place of a wheel that was
+    named one by one, -1 for one that was resolved. `direct_url`: content of direct_url.json, "" where there is none.
     """
 
     name: str  # normalized

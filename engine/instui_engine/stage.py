@@ -28,12 +28,8 @@ class Linker:
     """Makes the file of an environment from the file of the store, by a copy where links are not possible."""
 
     def __init__(self, mode: LinkMode) -> None:
-        self._link: Callable[[str, str], None] = {
-            "hardlink": os.link,
-            "copy": _copy,
-            "clone": _clone,
-            "symlink": os.symlink,
-        }[mode]
+        links: dict[str, Callable[[str, str], None]] = {"copy": _copy, "clone": _clone, "symlink": os.symlink}
+        self._link = links.get(mode, os.link)
 
     def file(self, source: str, target: str) -> None:
         """Make `target`, which does not exist."""
