@@ -312,6 +312,14 @@ class Snapshot(NamedTuple):
         """The lock of that path, None where nobody claimed it yet."""
         return _pick(self.locks, self.lock_index, path)
 
+    def blocking(self, wait: WaitFor) -> tuple[Holder, ...]:
+        """Who stands in the way of `wait` now: a waiter says so once, and the holders change while it waits."""
+        lock = self.lock(wait.path)
+        if lock is None or not lock.holders or self.session is None:
+            return wait.holders
+        session = self.session
+        return tuple(Holder(hold.wheel, session.session, session.pid) for hold in lock.holders)
+
     def lock_history(self, path: str) -> list[tuple[WheelState, str, Turn]]:
         """Every turn that a wheel took at `path`, with its mode, by time of asking (the lane of the Locks view)."""
         turns = [(w, "X", turn) for w in self.wheels if path in w.exclusive for turn in w.turns]

@@ -95,7 +95,7 @@ class Narrator:
             waited = snapshot.t - wait.since
             if self._passed_step((key, wait.path, wait.since), waited):
                 text = f"{printable(wheel.label)} waits for {self._lock(wait.path, wait.mode)}"
-                due.append(f"{text}{self._holders(wait.holders)}, for {age(waited)}")
+                due.append(f"{text}{self._holders(snapshot.blocking(wait))}, for {age(waited)}")
         if len(due) > WAITS_AT_ONCE + 1:
             due[WAITS_AT_ONCE:] = [f"{len(due) - WAITS_AT_ONCE} more wheels wait"]
         return due
@@ -112,9 +112,9 @@ class Narrator:
     def _lock(self, path: str, mode: str) -> str:
         return f"{path_name(path, self._fold.session)} ({printable(mode)})"
 
-    def _holders(self, holders: tuple[Holder, ...] | list[Holder]) -> str:
+    def _holders(self, holders: tuple[Holder, ...] | list[Holder], when: str = "") -> str:
         names = holder_names(holders, self._fold.session, self._fold.label)
-        return f", held by {names}" if names else ""
+        return f", {when}held by {names}" if names else ""
 
     def _passed_step(self, wait: tuple[str, str, float], waited: float) -> bool:
         steps = sum(waited >= step for step in WAIT_STEPS) + max(0, int(waited // 60) - 1)
@@ -233,7 +233,7 @@ class Narrator:
         wait = self._waits.pop(event.wheel, None)
         if event.waited < WAIT_STEPS[0] or self._quiet:
             return []
-        what = f"{self._lock(wait.path, wait.mode)}{self._holders(wait.holders)}" if wait else "its locks"
+        what = f"{self._lock(wait.path, wait.mode)}{self._holders(wait.holders, 'at first ')}" if wait else "its locks"
         return [f"{self._label(event.wheel)} waited {seconds(event.waited)} for {what}"]
 
     def _commit_started(self, _t: float, _event: events.CommitStarted) -> list[str]:

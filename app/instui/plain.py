@@ -172,9 +172,10 @@ def _wait_detail(wheel: WheelState, snapshot: Snapshot, width: int) -> str:
         return holder.label if holder else key
 
     path = path_name(wait.path, snapshot.session)
-    if not wait.holders:
+    holders = snapshot.blocking(wait)
+    if not holders:
         return cut(path, width)
-    who = holder_name(wait.holders[0], snapshot.session, label)
+    who = holder_name(holders[0], snapshot.session, label)
     if cells(path) + 4 + cells(who) > width:
         half = (width - 4) // 2
         who = cut(who, max(half, width - 4 - cells(path)))

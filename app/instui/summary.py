@@ -92,7 +92,7 @@ def _waits(snapshot: Snapshot) -> list[str]:
 
 def _wait(wait: Wait, snapshot: Snapshot) -> str:
     holders = holder_names(wait.holders, snapshot.session, lambda key: _label(snapshot, key), most=1)
-    held = f", held by {holders}" if holders else ""
+    held = f", at first held by {holders}" if holders else ""
     what = path_name(wait.path, snapshot.session)
     return f"{printable(_label(snapshot, wait.wheel))} on {what}, {seconds(wait.seconds)}{held}"
 

@@ -57,35 +57,33 @@ class ClaimFiles:
 
     def _take(self, path: str, mode: Mode, waiting: Waiting, cancelled: Callable[[], bool]) -> int:
         name = file_name(path)
-        shared = mode == "IX"
         deadline = time.monotonic() + self._timeout
-        gate = open_lock(f"{self._gates}/{name}")
-        if not try_lock(gate, shared=False):
-            waiting(path, mode, holders_of(f"{self._locks}/{name}"))
-            self._wait(gate, path, name, False, deadline, cancelled)
-            told = True
-        else:
-            told = False
+        lock_file = f"{self._locks}/{name}"
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            if not told:
+                told = True
+                waiting(path, mode, holders_of(lock_file))
+
+        def take(file: str, shared: bool) -> int:
+            descriptor = open_lock(file)
+            if not try_lock(descriptor, shared=shared):
+                try:
+                    wait_lock(descriptor, shared=shared, deadline=deadline, cancelled=cancelled, told=tell)
+                except LockWaitTimeout:
+                    raise LockTimeoutError(
+                        f"waited {self._timeout:g} s for the claim on {printable(path)}, held by "
+                        f"{describe(holders_of(lock_file))}; run again, or raise --lock-timeout"
+                    ) from None
+            return descriptor
+
+        gate = take(f"{self._gates}/{name}", False)
         try:
-            lock = open_lock(f"{self._locks}/{name}")
-            if not try_lock(lock, shared=shared):
-                if not told:
-                    waiting(path, mode, holders_of(f"{self._locks}/{name}"))
-                self._wait(lock, path, name, shared, deadline, cancelled)
+            return take(lock_file, mode == "IX")
         finally:
             os.close(gate)
-        return lock
-
-    def _wait(
-        self, descriptor: int, path: str, name: str, shared: bool, deadline: float, cancelled: Callable[[], bool]
-    ) -> None:
-        try:
-            wait_lock(descriptor, shared=shared, deadline=deadline, cancelled=cancelled)
-        except LockWaitTimeout:
-            raise LockTimeoutError(
-                f"waited {self._timeout:g} s for the claim on {printable(path)}, held by "
-                f"{describe(holders_of(f'{self._locks}/{name}'))}; run again, or raise --lock-timeout"
-            ) from None
 
 
 def file_name(path: str) -> str:

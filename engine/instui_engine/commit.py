@@ -126,14 +126,17 @@ class Commit:
     def _commit(self, plan: WheelPlan) -> None:
         context = self._context
         asked = self._asked.pop(plan.order, None)
-        begun = asked if asked is not None else time.monotonic()
+        begun = time.monotonic() if asked is None else asked
+        told = asked is not None
 
         def waiting(path: str, mode: Mode, holders: list[Holder]) -> None:
+            nonlocal told
+            told = True
             context.emit(LockWaiting(plan.name, path, mode, holders))
 
         held = self._files.acquire(plan.claims, waiting, context.stopping)
         granted = time.monotonic()
-        context.emit(LockGranted(plan.name, round(granted - begun, 6)))
+        context.emit(LockGranted(plan.name, round(granted - begun, 6) if told else 0.0))
         try:
             self._transact(plan)
         finally:

@@ -66,9 +66,14 @@ class EnvironmentLock:
         begun = time.monotonic()
         descriptor = open_lock(self._path)
         if not try_lock(descriptor, shared=True):
-            self._context.emit(EnvironmentWaiting(".lock", holders_of(self._path)))
             try:
-                wait_lock(descriptor, shared=True, deadline=begun + timeout, cancelled=self._context.stopping)
+                wait_lock(
+                    descriptor,
+                    shared=True,
+                    deadline=begun + timeout,
+                    cancelled=self._context.stopping,
+                    told=lambda: self._context.emit(EnvironmentWaiting(".lock", holders_of(self._path))),
+                )
             except LockWaitTimeout:
                 raise LockTimeoutError(
                     f"waited {timeout:g} s for the environment's lock {printable(str(self._path))}, held by "

@@ -18,6 +18,7 @@ from filelock import lock_descriptor
 from .errors import Interrupted, printable
 from .events import Holder
 
+_MOMENT = 0.005  # seconds; whoever passes a gate lock holds it for some microseconds, which is no news
 _POLL = 0.05  # seconds between looks at the cancel flag; the lock itself is waited for in the kernel
 
 
@@ -59,14 +60,19 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
     return True
 
 
-def wait_lock(descriptor: int, *, shared: bool, deadline: float, cancelled: Callable[[], bool]) -> None:
+def wait_lock(
+    descriptor: int, *, shared: bool, deadline: float, cancelled: Callable[[], bool], told: Callable[[], None]
+) -> None:
     """Wait in the kernel until the lock is ours; on return the caller holds it.
 
-    A poller starves against blocking waiters, so a thread of its own sits in flock(2). Raises LockWaitTimeout at
-    `deadline` (monotonic seconds) and Interrupted when `cancelled()`; then the descriptor is the thread's, which
-    closes it as soon as the kernel grants the lock: it is not held for a moment longer.
+    A poller starves against blocking waiters, so a thread of its own sits in flock(2). `told` is called when the wait
+    is more than a moment. Raises LockWaitTimeout at `deadline` (monotonic seconds) and Interrupted when `cancelled()`;
+    then the descriptor is the thread's, which closes it as soon as the kernel grants the lock: it is not held for a
+    moment longer.
     """
     wait = _Wait(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    if not wait.done.wait(_MOMENT):
+        told()
     while not wait.done.wait(_POLL):
         if cancelled() and wait.abandon():
             raise Interrupted("interrupted while waiting for a lock")

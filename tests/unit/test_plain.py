@@ -92,12 +92,12 @@ warning: rich 14.0: ships a .pth file
 jwt 1.4.0 waits for site-packages/jwt (X), held by pyjwt 2.9, for 1.0 s
 jwt 1.4.0 waits for site-packages/jwt (X), held by pyjwt 2.9, for 5.0 s
 installed pyjwt 2.9
-jwt 1.4.0 waited 6.0 s for site-packages/jwt (X), held by pyjwt 2.9
+jwt 1.4.0 waited 6.0 s for site-packages/jwt (X), at first held by pyjwt 2.9
 installed jwt 1.4.0
 installed rich 14.0
 installed 3 wheels, 1 242 files in 9.1 s
   already installed: 2 · replaced: 1 old version
-  waited for locks: 6.0 s (longest: jwt 1.4.0 on site-packages/jwt, 6.0 s, held by pyjwt 2.9)
+  waited for locks: 6.0 s (longest: jwt 1.4.0 on site-packages/jwt, 6.0 s, at first held by pyjwt 2.9)
   overwrote: 6 files of PyJWT 2.9 by jwt 1.4.0 (different content)
   slowest: pyjwt 2.9 (commit 6.1 s)
 """
@@ -211,7 +211,7 @@ def test_a_narrow_terminal_shows_less_of_it() -> None:
 
 def test_at_the_end_the_block_gives_way_to_the_summary() -> None:
     rows = screen(Stage(Terminal(), 120).play(SCRIPT), 120)
-    waited = "jwt 1.4.0 waited 6.0 s for site-packages/jwt (X), held by pyjwt 2.9"
+    waited = "jwt 1.4.0 waited 6.0 s for site-packages/jwt (X), at first held by pyjwt 2.9"
     assert rows == [*LIVE_ABOVE, waited, *PLAIN.splitlines()[-5:]]
 
 
