@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from instui_engine.context import Control
+from instui_engine.control import Control
 from instui_engine.errors import InstuiError, printable
 from instui_engine.install import Outcome, install
 from instui_engine.journal import Listener

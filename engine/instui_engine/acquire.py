@@ -153,6 +153,8 @@ def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
 def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path) -> None:
     from .fetch import Download, FetchCancelled
 
+    context.rest()
+
     class Report:
         def started(self, done: int, size: int) -> None:
             context.emit(FetchStarted(wheel.name, done, size))
@@ -172,6 +174,7 @@ def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path)
 
 
 def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
+    context.rest()
     name = task.wheel.name
     total = 0
 

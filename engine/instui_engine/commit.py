@@ -117,7 +117,9 @@ class Commit:
         """The next granted wheel; waits for one. None when there is nothing left to do or the session stops."""
         with self._change:
             while not self._context.stopping() and self._left:
-                if self._granted:
+                if self._context.control.paused:
+                    self._lock.let_go()
+                elif self._granted:
                     return self._plans[heapq.heappop(self._granted)]
                 if not self._change.wait(0.1):
                     continue
@@ -159,8 +161,10 @@ class Commit:
                 same = same_file(f"{self._environment.top}/{step.path}", step.staged)
                 overwrites.append(Overwrite(plan.name, step.path, previous.get(step.path, ""), plan.owner, same))
             throttle.add(1)
+            if context.control.aborted:
+                context.control.check()
             if context.pace.factor:
-                context.pace.step(context.control.cancelled, weight=8)
+                context.pace.step(lambda: context.control.aborted, weight=8)
 
         Transaction(self._environment, stage, plan.order).run(steps, before)
         self.installed.append(plan.name)

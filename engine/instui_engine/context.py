@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import Interrupted
+from .control import Control
 from .events import Event
 from .journal import Journal
 from .pace import Pace
@@ -28,26 +28,6 @@ class Options:
     journal_file: str = ""
 
 
-class Control:
-    """Stops a session from outside: from a signal handler or another thread. It stops between two commits."""
-
-    def __init__(self) -> None:
-        self.exit_code = 0
-
-    def cancel(self, exit_code: int) -> None:
-        """Ask the session to stop and to end with `exit_code` (130 or 143)."""
-        self.exit_code = exit_code
-
-    def cancelled(self) -> bool:
-        """Whether somebody asked."""
-        return self.exit_code != 0
-
-    def check(self) -> None:
-        """Raise Interrupted if somebody asked."""
-        if self.exit_code:
-            raise Interrupted("interrupted", self.exit_code)
-
-
 class Context:
     """The surroundings of one session's work."""
 
@@ -65,6 +45,11 @@ class Context:
     def stopping(self) -> bool:
         """Whether no new work is to be begun."""
         return self.failure is not None or self.control.cancelled()
+
+    def rest(self) -> None:
+        """Wait while the session is paused."""
+        while self.control.paused and not self.stopping():
+            time.sleep(0.05)
 
     def fail(self, error: BaseException) -> None:
         """Remember the first failure."""

@@ -47,6 +47,12 @@ class EnvironmentLock:
         with self._mutex:
             self._release()
 
+    def let_go(self) -> None:
+        """Leave the lock to others, unless one of our wheels is being committed; it is taken again when needed."""
+        with self._mutex:
+            if not self._inside:
+                self._release()
+
     def _enter(self) -> None:
         with self._mutex:
             while self._overdue() and self._inside:

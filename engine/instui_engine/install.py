@@ -19,7 +19,8 @@ from . import plan as planning
 from .acquire import acquire
 from .commit import Commit
 from .conflicts import Meetings
-from .context import Context, Control, Options, Throttle
+from .context import Context, Options, Throttle
+from .control import Control, ControlServer
 from .durability import sync_filesystem
 from .environment import Environment
 from .errors import ConflictError, InstuiError, Interrupted, UsageError, printable, reason
@@ -67,15 +68,16 @@ def install(
     listeners: tuple[Listener, ...] = (),
     command: Sequence[str] = (),
     narrate: Narrator | None = None,
+    identity: str = "",
 ) -> Outcome:
     """Install what `request` asks for; returns when all is done or undone. Never raises an InstuiError.
 
     `listeners` get every line of the journal (see `Journal`). `command` is recorded; `narrate` may put
-    captions between the events.
+    captions between the events. `identity` is the session's id, a new one where it is "".
     """
     journal = Journal(listeners, narrate)
     context = Context(options, journal, control)
-    session = Session(environment, new_id())
+    session = Session(environment, identity or new_id())
     pipeline = _Pipeline(context, environment, session, request)
     error: InstuiError | None = None
     try:
@@ -89,6 +91,7 @@ def install(
         exit_code = error.exit_code if error else 0
         installed = tuple(pipeline.installed)
         journal.emit(SessionFinished(exit_code, str(error or ""), len(installed), round(journal.now(), 6)))
+        pipeline.close()
         session.close(nothing_happened=not pipeline.began)
         journal.close()
     return Outcome(exit_code, str(error or ""), installed, session.identity)
@@ -101,6 +104,7 @@ class _Pipeline:
         self._session = session
         self._request = request
         self._commit: Commit | None = None
+        self._server: ControlServer | None = None
         self.began = False  # whether anything of the environment was touched
 
     @property
@@ -120,6 +124,9 @@ class _Pipeline:
                 raise UsageError(f"cannot write the journal to {reason(error)}") from error
         journal = self._context.journal
         journal.attach(files)
+        self._context.control.report = journal.emit
+        if not options.dry_run:
+            self._server = ControlServer(self._context.control, self._session.identity)
         journal.emit(
             SessionStarted(
                 schema=SCHEMA,
@@ -133,8 +140,15 @@ class _Pipeline:
                 python=self._environment.interpreter.version,
                 roots=dict(self._environment.roots),
                 jobs=options.jobs,
+                control=self._server.path if self._server else "",
             )
         )
+
+    def close(self) -> None:
+        """Stop listening to control words."""
+        self._context.control.report = lambda event: None
+        if self._server:
+            self._server.close()
 
     async def run(self) -> None:
         """All of it. Raises InstuiError."""
@@ -239,6 +253,7 @@ class _Pipeline:
                     plan = queue.pop()
                 except IndexError:
                     return
+                context.rest()
                 self._stage_one(plan, linker)
 
         await run_workers(context, min(context.options.jobs, len(plans)), work)

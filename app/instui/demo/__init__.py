@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from instui_engine.context import Control, Options
+from instui_engine.context import Options
+from instui_engine.control import Control
 from instui_engine.environment import Environment, discover
 from instui_engine.errors import UsageError, printable
 from instui_engine.events import Event, kind_of
