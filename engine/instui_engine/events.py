@@ -449,3 +449,16 @@ def table() -> list[tuple[str, str, str]]:
         fields = ", ".join(f"{name}: {getattr(hints[name], '__name__', hints[name])}" for name in cls._fields)
         rows.append((kind, fields, " ".join((cls.__doc__ or "").split())))
     return rows
+
+
+def markdown() -> str:
+    """`table` as it stands in the README."""
+    lines = ["| event | fields | meaning |", "|---|---|---|"]
+    for kind, fields, meaning in table():
+        names = ", ".join(f"`{field}`" for field in fields.split(", ") if field)
+        lines.append(f"| `{kind}` | {names} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -168,16 +168,13 @@ def _expand(environment: Environment, unit: Unit) -> Iterator[Unit]:
 
 def _check_destinations(environment: Environment, manifest: Manifest, units: Iterable[Unit]) -> None:
     """Refuse what would replace a vital part of the environment, another distribution's metadata, or itself."""
-    scripts = environment.roots["scripts"]
     what = f"{printable(manifest.name)} {printable(manifest.version)}"
     trees: set[str] = set()
     nested = False
     for unit in units:
         parent, _, name = unit.path.rpartition("/")
-        first = unit.path.partition("/")[0]
-        vital = first in (PRIVATE, ".lock", "pyvenv.cfg") or (parent == scripts and is_vital_command(name))
         foreign = name.endswith((".dist-info", ".egg-info")) and parent in environment.site_packages
-        if vital or foreign:
+        if foreign or _is_vital(environment, unit.path):
             raise BadWheelError(f"{what} would replace {printable(unit.path)} of the environment; it is not installed")
         nested = nested or unit.path in trees or any(above in trees for above in ancestors(unit.path))
         trees.add(unit.path)
@@ -189,6 +186,21 @@ def _check_destinations(environment: Environment, manifest: Manifest, units: Ite
             seen.add(path)
 
 
+def _is_vital(environment: Environment, path: str) -> bool:
+    """Whether the environment could not do without the file, or it is ours: no wheel and no RECORD may touch it."""
+    parent, _, name = path.rpartition("/")
+    first = path.partition("/")[0]
+    return first in (PRIVATE, ".lock", "pyvenv.cfg") or (
+        parent == environment.roots["scripts"] and is_vital_command(name)
+    )
+
+
+def _is_real(environment: Environment, path: str) -> bool:
+    """Whether no parent of `path` is a symbolic link: what a link leads to is not ours to remove."""
+    parent = f"{environment.top}/{path}".rpartition("/")[0]
+    return os.path.realpath(parent) == parent
+
+
 def _removal(
     environment: Environment, installed: Installed, old: Distribution, units: Iterable[Unit], others: Collection[str]
 ) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
@@ -198,14 +210,13 @@ def _removal(
             f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not "
             "known; remove it with the tool that installed it"
         )
-    inside = tuple(_join(root, "") for root in environment.roots.values())
     keep = {path for unit in units for path, _ in unit.files()}
     owners = installed.owners()
     stale = []
     for path in recorded_files(environment, old):
-        if path in keep or path in others or path.startswith(f"{old.info}/") or not path.startswith(inside):
+        if path in keep or path in others or path.startswith(f"{old.info}/") or _is_vital(environment, path):
             continue
-        if path.startswith((f"{PRIVATE}/", ".lock")) or any(name != old.name for name in owners.get(path, ())):
+        if any(name != old.name for name in owners.get(path, ())) or not _is_real(environment, path):
             continue
         stale.append(path)
         directory, _, name = path.rpartition("/")

@@ -154,11 +154,10 @@ class Transaction:
         self._top = os.fspath(environment.top)
         self._saved = f"{stage}/{order}/old"
         self._undo: list[tuple[Callable[..., None], tuple[str, ...]]] = []
-        self._count = 0
+        self._count = 0  # of saved entries
 
     def run(self, steps: tuple[Step, ...], before: Callable[[Step], None]) -> None:
         """Take all steps; `before` is called with each. On any exception all is as it was, and it is raised again."""
-        os.mkdir(self._saved)
         try:
             for step in steps:
                 before(step)
@@ -230,6 +229,8 @@ class Transaction:
             self._undo.append((os.rename, (saved, target)))
 
     def _save_name(self) -> str:
+        if not self._count:
+            os.mkdir(self._saved)
         self._count += 1
         return f"{self._saved}/{self._count}"
 

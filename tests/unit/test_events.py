@@ -2,6 +2,7 @@
 
 import json
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +45,10 @@ def test_every_event_has_a_kind_and_stands_in_the_table() -> None:
     assert len(set(KINDS.values())) == len(KINDS)
     rows = table()
     assert [row[0] for row in rows] == list(KINDS)
-    assert all(meaning and len(list(filter(None, fields.split(", ")))) == len(KINDS[kind]._fields) for kind, fields, meaning in rows)
+    assert all(
+        meaning and len(list(filter(None, fields.split(", ")))) == len(KINDS[kind]._fields)
+        for kind, fields, meaning in rows
+    )
 
 
 def test_an_unknown_kind_is_skipped() -> None:
@@ -60,3 +64,8 @@ def test_unknown_fields_are_skipped() -> None:
 def test_what_is_not_an_event_is_a_value_error(line: str) -> None:
     with pytest.raises(ValueError, match=r"journal line|Expecting"):
         decode(line)
+
+
+def test_the_readme_has_the_table_of_the_events() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert events.markdown() in readme

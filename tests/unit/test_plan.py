@@ -1,0 +1,144 @@
+"""Plans: where files go, in which order, what an upgrade removes, and what no wheel may touch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from environments import entry, install_old_record, planned_environment
+from instui_engine.environment import Environment
+from instui_engine.errors import BadWheelError, TargetError
+from instui_engine.installed import scan
+from instui_engine.plan import WheelPlan, make
+
+SITE = "lib/python3.11/site-packages"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    (tmp_path / SITE).mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    return planned_environment(tmp_path)
+
+
+def plan_of(environment: Environment, files: Sequence[str], data: Sequence[str] = (), **options: object) -> WheelPlan:
+    return make(environment, scan(environment), [entry("x", files, data, **options)])[0]  # type: ignore[arg-type]
+
+
+def test_every_scheme_goes_to_its_root(environment: Environment) -> None:
+    data = ("data/etc/x.conf", "headers/x.h", "scripts/tool", "platlib/p/ext.so", "purelib/q/a.py")
+    plan = plan_of(environment, ["x/a.py", "y.py"], data, commands=("go",))
+    assert {unit.path for unit in plan.units} == {
+        f"{SITE}/x",
+        f"{SITE}/y.py",
+        f"{SITE}/p",
+        f"{SITE}/q",
+        "etc",
+        "include/site/python3.11/x/x.h",
+        "bin/tool",
+        "bin/go",
+    }
+    assert plan.info == f"{SITE}/x-1.0.dist-info"
+
+
+def test_units_follow_the_order_of_the_commit(environment: Environment) -> None:
+    data = ("scripts/tool", "data/etc/x.conf", "headers/x.h")
+    plan = plan_of(environment, ["a.pth", "x/a.py"], data, commands=("go",))
+    paths = [unit.path for unit in plan.units]
+    assert paths == [f"{SITE}/x", "etc", "include/site/python3.11/x/x.h", "bin/tool", "bin/go", f"{SITE}/a.pth"]
+
+
+def test_a_launcher_replaces_a_script_of_its_name(environment: Environment) -> None:
+    (unit,) = [u for u in plan_of(environment, ["x.py"], ["scripts/go"], commands=("go",)).units if u.path == "bin/go"]
+    assert unit.kind == "launcher"
+
+
+def test_lib64_is_lib(environment: Environment) -> None:
+    (environment.top / "lib64").symlink_to("lib")
+    plan = plan_of(environment, ["x.py"], [f"data/{SITE.replace('lib/', 'lib64/')}/foo/a.txt"])
+    assert f"{SITE}/foo" in plan.claims.exclusive
+    assert not any(path.startswith("lib64") for path in (*plan.claims.exclusive, *plan.claims.shared))
+
+
+def test_a_link_within_the_environment_gives_one_name(environment: Environment) -> None:
+    (environment.top / "real").mkdir()
+    (environment.top / "linked").symlink_to("real")
+    plan = plan_of(environment, ["x.py"], ["data/linked/a.txt"])
+    assert "real" in plan.claims.exclusive
+
+
+def test_a_link_out_of_the_environment_is_not_followed(environment: Environment) -> None:
+    (environment.top / "etc").symlink_to(environment.top.parent)
+    with pytest.raises(TargetError, match="symbolic link out of the environment"):
+        plan_of(environment, ["x.py"], ["data/etc/a.txt"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/pyvenv.cfg",
+        "data/.instui/locks/x",
+        "data/.lock",
+        "data/bin/python3",
+        "scripts/python",
+        "data/lib/python3.11/site-packages/other-1.0.dist-info/RECORD",
+        "purelib/other-1.0.dist-info/METADATA",
+    ],
+)
+def test_vital_files_are_refused(environment: Environment, path: str) -> None:
+    with pytest.raises(BadWheelError, match="would replace"):
+        plan_of(environment, ["x.py"], [path])
+
+
+def test_two_files_of_one_wheel_for_one_place_are_refused(environment: Environment) -> None:
+    with pytest.raises(BadWheelError, match="two files"):
+        plan_of(environment, ["x/a.py"], ["purelib/x/a.py"])
+    with pytest.raises(BadWheelError, match="two files"):
+        plan_of(environment, ["x/a.py"], [f"data/{SITE}/x/a.py"])
+
+
+def test_an_upgrade_removes_what_the_new_version_lacks(environment: Environment) -> None:
+    site = environment.top / SITE
+    install_old_record(site, "x", "0.9", ["x/a.py", "x/gone.py", "old/b.py", "../../../etc/x.conf"])
+    plan = plan_of(environment, ["x/a.py"])
+    assert plan.replaces is not None
+    assert plan.replaces.version == "0.9"
+    assert plan.stale == ("etc/x.conf", f"{SITE}/old/b.py", f"{SITE}/x/gone.py")
+    assert set(plan.emptied) == {f"{SITE}/old", "etc"}
+    for path in (*plan.stale, *plan.emptied, plan.replaces.info, plan.info):
+        assert plan.claims.covers(path), path
+
+
+def test_an_upgrade_takes_its_byte_code_along(environment: Environment) -> None:
+    site = environment.top / SITE
+    install_old_record(site, "x", "0.9", ["x/gone.py", "x/stays.py"])
+    (site / "x" / "__pycache__").mkdir()
+    for name in ("gone.cpython-311.pyc", "stays.cpython-311.pyc", "gone_too.cpython-311.pyc"):
+        (site / "x" / "__pycache__" / name).touch()
+    plan = plan_of(environment, ["x/stays.py"])
+    assert plan.stale == (f"{SITE}/x/__pycache__/gone.cpython-311.pyc", f"{SITE}/x/gone.py")
+
+
+def test_a_file_of_another_distribution_is_never_stale(environment: Environment) -> None:
+    install_old_record(environment.top / SITE, "x", "0.9", ["shared/a.py", "shared/b.py"])
+    install_old_record(environment.top / SITE, "y", "1.0", ["shared/b.py"])
+    assert plan_of(environment, ["x/a.py"]).stale == (f"{SITE}/shared/a.py",)
+
+
+def test_a_file_that_another_wheel_of_the_session_installs_is_never_stale(environment: Environment) -> None:
+    install_old_record(environment.top / SITE, "x", "0.9", ["shared/a.py", "shared/b.py"])
+    plans = make(environment, scan(environment), [entry("x", ["x/a.py"]), entry("y", ["shared/b.py"])])
+    assert plans[0].stale == (f"{SITE}/shared/a.py",)
+    assert f"{SITE}/shared" not in plans[0].emptied
+
+
+def test_a_row_that_leaves_the_environment_is_left_alone(environment: Environment) -> None:
+    outside = environment.top.parent / "outside.txt"
+    install_old_record(environment.top / SITE, "x", "0.9", ["x.py", "../../../../outside.txt", str(outside)])
+    assert plan_of(environment, ["y.py"]).stale == (f"{SITE}/x.py",)
+
+
+def test_a_distribution_without_a_record_cannot_be_replaced(environment: Environment) -> None:
+    (environment.top / SITE / "x-0.9-py3.11.egg-info").mkdir()
+    with pytest.raises(TargetError, match="without a RECORD"):
+        plan_of(environment, ["x.py"])
