@@ -1,6 +1,7 @@
 """The commands: parse, run the engine, show the journal, answer with an exit code."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         parsed = parser().parse_args(words)
+        parsed.ui = _chosen_ui(parsed)
         commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {"install": _install, "demo": _demo}
         return commands[parsed.command](parsed, words)
     except InstuiError as error:
@@ -50,11 +52,18 @@ def _install(parsed: argparse.Namespace, words: list[str]) -> int:
         prefix=parsed.prefix,
         break_system_packages=parsed.break_system_packages,
     )
+    if parsed.ui == "tui":
+        from instui_engine.session import journal_path, new_id
+
+        from .fullscreen import watch_child
+
+        identity = new_id()
+        return watch_child(parsed, words, identity, journal_path(environment, identity))
     options = options_from(parsed)
     request = request_from(parsed)
 
     def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
-        return install(request, environment, options, control, listeners, ["instui", *words])
+        return install(request, environment, options, control, listeners, recorded(words), identity=parsed.child)
 
     return watch(parsed, session)
 
@@ -68,9 +77,25 @@ def _demo(parsed: argparse.Namespace, words: list[str]) -> int:
 def watch(parsed: argparse.Namespace, session: Callable[[Control, tuple[Listener, ...]], Outcome]) -> int:
     """Run `session` under the user interface that was chosen; returns the exit code."""
     control = Control()
-    with _user_interface(parsed) as listeners, _signals(control):
+    with _user_interface(parsed) as listeners, _signals(control, detached=bool(parsed.child)):
         outcome = session(control, listeners)
     return _error(outcome.error, outcome.exit_code) if outcome.error else outcome.exit_code
+
+
+def recorded(words: Sequence[str]) -> list[str]:
+    """The command line as the user gave it, for the journal."""
+    return ["instui", words[0], *words[3:]] if words[1:2] == ["--child"] else ["instui", *words]
+
+
+def _chosen_ui(parsed: argparse.Namespace) -> str:
+    """The user interface that was asked for, or that fits: the full screen needs a terminal."""
+    if parsed.child:
+        return "none"
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    if parsed.ui == "tui" and not terminal:
+        sys.stderr.write("instui: no terminal here, so --ui plain is used\n")
+    fitting = "tui" if terminal and not getattr(parsed, "dry_run", False) else "plain"
+    return fitting if parsed.ui in ("", "tui") else str(parsed.ui)
 
 
 @contextmanager
@@ -99,13 +124,16 @@ def _user_interface(parsed: argparse.Namespace) -> Iterator[tuple[Listener, ...]
 
 
 @contextmanager
-def _signals(control: Control) -> Iterator[None]:
-    """Let ctrl+c, a termination and a hang-up stop the session between two commits."""
+def _signals(control: Control, detached: bool) -> Iterator[None]:
+    """Let ctrl+c, a termination and a hang-up stop the session between two commits; `detached`: survive a hang-up."""
     codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
-    before = {
-        number: signal.signal(number, lambda number, _: control.cancel(codes[signal.Signals(number)]))
-        for number in codes
-    }
+
+    def stop(number: int, frame: object) -> None:
+        control.cancel(codes[signal.Signals(number)])
+
+    before = {number: signal.signal(number, stop) for number in codes}
+    if detached:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield
     finally:

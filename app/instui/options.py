@@ -10,6 +10,7 @@ from instui_engine.errors import UsageError
 from instui_engine.request import Request
 
 SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace")
+UIS = ("tui", "plain", "json", "none")
 LINK_MODES = ("hardlink", "copy", "clone", "symlink")
 
 
@@ -74,9 +75,10 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how = parser.add_argument_group("how")
-    how.add_argument(
-        "--ui", choices=["plain", "json", "none"], default=_text("UI", "plain"), help="default: %(default)s"
-    )
+    how.add_argument("--ui", choices=UIS, default=_text("UI"), help="default: tui on a terminal, plain elsewhere")
+    how.add_argument("--theme", default=_text("THEME"), metavar="NAME", help="colours of the tui")
+    how.add_argument("--ascii", action="store_true", default=_flag("ASCII"), help="no glyphs beyond ASCII in the tui")
+    how.add_argument("--child", default="", help=argparse.SUPPRESS)
     how.add_argument("--jobs", "-j", type=_positive, default=_text("JOBS", str(_default_jobs())), metavar="N")
     how.add_argument("--lock-timeout", type=_seconds, default=_text("LOCK_TIMEOUT", "300"), metavar="SECONDS")
     how.add_argument("--slow", type=_seconds, default=_text("SLOW", str(slow)), metavar="FACTOR", help="for watching")

@@ -32,7 +32,7 @@ class Session:
     def __init__(self, environment: Environment, identity: str) -> None:
         self.identity = identity
         self._private = environment.private
-        self.journal = self._private / "sessions" / f"{identity}.jsonl"
+        self.journal = journal_path(environment, identity)
         self.stage = self._private / "stage" / identity
         self._fresh = False
 
@@ -75,6 +75,11 @@ class Session:
             if not alive(path):
                 with suppress(OSError):
                     path.unlink()
+
+
+def journal_path(environment: Environment, identity: str) -> Path:
+    """Where the session of that id writes its journal."""
+    return environment.private / "sessions" / f"{identity}.jsonl"
 
 
 def journals(environment: Environment) -> Iterator[Path]:
