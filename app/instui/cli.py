@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from instui_engine.control import Control
-from instui_engine.errors import InstuiError, printable
+from instui_engine.errors import InstuiError, UsageError, printable
 from instui_engine.install import Outcome, install
 from instui_engine.journal import Listener
 
@@ -32,7 +32,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _error("instui needs flock and POSIX renames and does not run on Windows; use WSL", 2)
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parsed = parser().parse_args(words)
+        parsed, unknown = parser().parse_known_args(words)
+        if unknown:
+            raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
         parsed.ui = _chosen_ui(parsed)
         commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {"install": _install, "demo": _demo}
         return commands[parsed.command](parsed, words)

@@ -2,7 +2,9 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from instui_engine import __version__
 from instui_engine.context import Options
@@ -55,9 +57,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
     target.add_argument("--prefix", default="", metavar="DIR")
     target.add_argument("--break-system-packages", action="store_true")
     target.add_argument("--fail-on-conflict", action="store_true", help="different content for one path is an error")
-    target.add_argument(
-        "--link-mode", choices=["hardlink", "copy", "clone", "symlink"], default=_text("LINK_MODE", "hardlink")
-    )
+    target.add_argument("--link-mode", **_choice(LINK_MODES, _text("LINK_MODE", "hardlink")))
     target.add_argument(
         "--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments"
     )
@@ -75,7 +75,7 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how = parser.add_argument_group("how")
-    how.add_argument("--ui", choices=UIS, default=_text("UI"), help="default: tui on a terminal, plain elsewhere")
+    how.add_argument("--ui", help="default: tui on a terminal, plain elsewhere", **_choice(UIS, _text("UI")))
     how.add_argument("--theme", default=_text("THEME"), metavar="NAME", help="colours of the tui")
     how.add_argument("--ascii", action="store_true", default=_flag("ASCII"), help="no glyphs beyond ASCII in the tui")
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
@@ -144,15 +144,32 @@ def _flag(name: str) -> bool:
     return _text(name).lower() not in ("", "0", "false", "no", "off")
 
 
+def _choice(names: Sequence[str], default: str) -> dict[str, Any]:
+    """An argument that is one of `names`, or "". Checked here: argparse takes a default (a variable) unchecked."""
+
+    def one_of(text: str) -> str:
+        if text and text not in names:
+            raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, not {text!r}")
+        return text
+
+    return {"type": one_of, "default": default, "metavar": f"{{{','.join(names)}}}"}
+
+
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if not 1 <= number <= 256:
-        raise argparse.ArgumentTypeError("must be between 1 and 256")
+        raise argparse.ArgumentTypeError(f"must be a number between 1 and 256, not {text!r}")
     return number
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
     if not 0 <= number < 1e6:
-        raise argparse.ArgumentTypeError("must not be negative")
+        raise argparse.ArgumentTypeError(f"must be a number that is not negative, not {text!r}")
     return number

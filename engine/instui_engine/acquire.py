@@ -9,9 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
-import anyio.to_thread
-
 from .context import Context, Throttle
 from .errors import BadWheelError, printable
 from .events import (
@@ -48,8 +45,8 @@ class _Task:
         self.pending: Pending | None = None
 
 
-async def acquire(
-    context: Context, store: Store, client: "Client | None", wheels: Sequence[LockedWheel]
+def acquire(
+    context: Context, store: Store, wheels: Sequence[LockedWheel], index_urls: Sequence[str], offline: bool
 ) -> list[Entry]:
     """The store's entry of every wheel, in the order of `wheels`.
 
@@ -65,7 +62,13 @@ async def acquire(
         if entry is None:
             tasks.append(_Task(place, wheel, digest))
     if tasks:
-        await _obtain(context, store, client, tasks)
+        # imported only now: an install from a warm store needs no event loop
+        import anyio
+
+        from .fetch import Client
+
+        with Client(index_urls=index_urls, offline=offline) as client:
+            anyio.run(_obtain, context, store, client, tasks)
         for task in tasks:
             entries[task.place] = task.entry
     found = [entry for entry in entries if entry is not None]
@@ -78,7 +81,10 @@ async def acquire(
     return found
 
 
-async def _obtain(context: Context, store: Store, client: "Client | None", tasks: list[_Task]) -> None:
+async def _obtain(context: Context, store: Store, client: "Client", tasks: list[_Task]) -> None:
+    import anyio
+    import anyio.to_thread
+
     fetching = anyio.CapacityLimiter(CONNECTIONS)
     unpacking = anyio.CapacityLimiter(context.options.jobs)
     by_digest: dict[str, _Task] = {}
@@ -98,8 +104,6 @@ async def _obtain(context: Context, store: Store, client: "Client | None", tasks
             if task.entry is None:
                 source = Path(task.wheel.path)
                 if task.wheel.url:
-                    if client is None:
-                        raise AssertionError("a wheel with a URL needs a client")
                     source = store.partial(task.digest)
                     fetch = partial(_fetch, context, client, task.wheel, source)
                     await anyio.to_thread.run_sync(fetch, limiter=fetching)

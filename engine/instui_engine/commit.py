@@ -30,7 +30,7 @@ from .events import (
     Overwrite,
     WheelFailed,
 )
-from .installed import Installed, scan
+from .installed import Installed, recorded_files, scan
 from .installed import find as find_installed
 from .locktable import LockTable
 from .plan import WheelPlan, make_wheel
@@ -53,12 +53,15 @@ class Commit:
         session: Session,
         plans: Sequence[WheelPlan],
         meetings: Meetings,
+        installed: Installed,
     ) -> None:
+        """`installed`: what the environment listed when `plans` were made."""
         self._context = context
         self._environment = environment
         self._session = session
         self._plans = list(plans)
         self._previous: dict[int, Mapping[str, str]] = dict(meetings.previous)
+        self._known = dict(installed)
         self._table = LockTable()
         self._change = threading.Condition()
         self._granted: list[int] = []  # heap of plan orders
@@ -68,14 +71,14 @@ class Commit:
         self._lock = EnvironmentLock(environment.lock_path, context)
         self.installed: list[str] = []
 
-    async def run(self) -> None:
+    def run(self) -> None:
         """Commit all wheels. Raises the first failure; `installed` names those that are complete."""
         if not self._plans:
             return
         self._request_all()
         workers = min(self._context.options.jobs, len(self._plans))
         try:
-            await run_workers(self._context, workers, self._work)
+            run_workers(self._context, [self._work] * workers)
         finally:
             self._lock.close()
 
@@ -142,12 +145,13 @@ class Commit:
         try:
             self._transact(plan)
         finally:
-            self._files.release(held)
+            # before it is so: no two journals ever show two holders at one time
             context.emit(LockReleased(plan.name, round(time.monotonic() - granted, 6)))
+            self._files.release(held)
 
     def _transact(self, plan: WheelPlan) -> None:
         context = self._context
-        if find_installed(self._environment, plan.name) != plan.replaces:
+        if find_installed(self._environment, plan.name) != plan.replaces or self._is_inherited(plan):
             raise StalePlan
         stage = str(self._session.stage)
         steps = prepare(self._environment, plan, stage)
@@ -174,6 +178,17 @@ class Commit:
             context.emit(DistributionRemoved(plan.name, plan.replaces.version, len(plan.stale)))
         context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
 
+    def _is_inherited(self, plan: WheelPlan) -> bool:
+        """Whether somebody else has installed, since the plan, a file that the wheel is about to remove."""
+        if not plan.stale:
+            return False
+        stale, ours = frozenset(plan.stale), frozenset(self.installed)
+        return any(
+            not stale.isdisjoint(recorded_files(self._environment, other))
+            for other in scan(self._environment).values()
+            if other.name not in ours and other.name != plan.name and other != self._known.get(other.name)
+        )
+
     def _replan(self, old: WheelPlan) -> None:
         """Plan a wheel again after the environment changed under it, and ask for its new claims."""
         installed: Installed = scan(self._environment)
@@ -193,11 +208,9 @@ class Commit:
         self._previous[plan.order] = {**meetings.previous.get(plan.order, {}), **self._previous.get(plan.order, {})}
         with self._change:
             self._plans[plan.order] = plan
-            for order in self._table.release(old.order):
+            for order in self._table.exchange(plan.order, plan.claims):
                 heapq.heappush(self._granted, order)
-            if self._table.request(plan.order, plan.claims):
-                heapq.heappush(self._granted, plan.order)
-            else:
+            if not self._table.holds(plan.order):
                 self._tell_waiting(plan)
 
     def _explain(self, plan: WheelPlan, error: BaseException) -> BaseException:

@@ -175,9 +175,10 @@ class _Search:
         """Fail, unless all that stands there is the wheel's own old version, which will be gone."""
         listed = list(_walk(self._full(path), path)) if prefix.endswith("/") else [path]
         owners = self._installed.owners()
-        names = {name for item in listed for name in owners.get(item, [""])}
-        if names == {plan.name} and all(item in plan.stale for item in listed):
+        stale = set(plan.stale)
+        if listed and stale.issuperset(listed):
             return
+        names = {name for item in listed if item not in stale for name in owners.get(item, [""])}
         foreign = sorted(names - {plan.name}) or [plan.name]
         other = self._installed[foreign[-1]].owner if foreign[-1] in self._installed else "a file of no distribution"
         raise _clash(path, *((plan.owner, other) if prefix.endswith("/") else (other, plan.owner)))

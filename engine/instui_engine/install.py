@@ -9,17 +9,13 @@ import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-
-import anyio
-import anyio.to_thread
 
 from . import __version__, conflicts
 from . import plan as planning
 from .acquire import acquire
 from .commit import Commit
 from .conflicts import Meetings
-from .context import Context, Options, Throttle
+from .context import Context, Options
 from .control import Control, ControlServer
 from .durability import sync_filesystem
 from .environment import Environment
@@ -32,9 +28,6 @@ from .events import (
     PlanWheel,
     SessionFinished,
     SessionStarted,
-    StageFinished,
-    StageProgress,
-    StageStarted,
     Warned,
 )
 from .fit import check_fit
@@ -45,9 +38,8 @@ from .plan import WheelPlan
 from .request import LockedWheel, Request
 from .resolve import resolve
 from .session import Session, new_id
-from .stage import Linker, stage_wheel
+from .staging import stage_wheels
 from .store import Entry, Store
-from .workers import run_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +74,7 @@ def install(
     error: InstuiError | None = None
     try:
         pipeline.open(command)
-        anyio.run(pipeline.run)
+        pipeline.run()
     except InstuiError as failure:
         error = failure
     except OSError as failure:
@@ -150,46 +142,39 @@ class _Pipeline:
         if self._server:
             self._server.close()
 
-    async def run(self) -> None:
+    def run(self) -> None:
         """All of it. Raises InstuiError."""
         installed = scan(self._environment)
-        wheels = await self._resolve(installed)
+        wheels = self._resolve(installed)
         if not wheels:
             return
-        entries = await self._acquire(wheels)
+        entries = self._acquire(wheels)
         plans, meetings = self._plan(installed, wheels, entries)
         if self._context.options.dry_run:
             return
-        await self._stage(plans)
-        await self._put_in_place(plans, meetings)
+        self._stage(plans)
+        self._put_in_place(plans, meetings, installed)
 
-    async def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
+    def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self._context
-        work = partial(
-            resolve,
-            self._request,
-            self._environment,
-            installed,
-            context.options.cache,
-            context.emit,
-            context.control.cancelled,
-        )
         try:
-            return (await anyio.to_thread.run_sync(work)).wheels
+            return resolve(
+                self._request,
+                self._environment,
+                installed,
+                context.options.cache,
+                context.emit,
+                context.control.cancelled,
+            ).wheels
         except Interrupted:
             context.check()
             raise
 
-    async def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
+    def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
         store = Store(self._context.options.cache, self._context.options.fsync)
-        if not any(wheel.url for wheel in wheels):
-            return await acquire(self._context, store, None, wheels)
-        from .fetch import Client
-
         request = self._request
-        index_urls = [url for url in (request.index_url, *request.extra_index_urls) if url]
-        with Client(index_urls=index_urls, offline=request.offline) as client:
-            return await acquire(self._context, store, client, wheels)
+        index_urls = tuple(url for url in (request.index_url, *request.extra_index_urls) if url)
+        return acquire(self._context, store, wheels, index_urls, request.offline)
 
     def _plan(
         self, installed: Installed, wheels: Sequence[LockedWheel], entries: Sequence[Entry]
@@ -239,51 +224,19 @@ class _Pipeline:
             )
         return plans, meetings
 
-    async def _stage(self, plans: Sequence[WheelPlan]) -> None:
+    def _stage(self, plans: Sequence[WheelPlan]) -> None:
         context = self._context
         self._session.make_stage()
         _raise_descriptor_limit()
-        linker = Linker(context.options.link_mode)
-        # the largest first, so that no worker begins one when the others are done
-        queue = sorted(plans, key=lambda plan: plan.entry.manifest.files)
-
-        def work() -> None:
-            while queue and not context.stopping():
-                try:
-                    plan = queue.pop()
-                except IndexError:
-                    return
-                context.rest()
-                self._stage_one(plan, linker)
-
-        await run_workers(context, min(context.options.jobs, len(plans)), work)
+        stage_wheels(context, self._environment, plans, self._session.stage)
         if context.options.fsync:
-            await anyio.to_thread.run_sync(sync_filesystem, self._session.stage)
+            sync_filesystem(self._session.stage)
 
-    def _stage_one(self, plan: WheelPlan, linker: Linker) -> None:
-        context = self._context
-        files = plan.entry.manifest.files
-        context.emit(StageStarted(plan.name, files))
-        throttle = Throttle(lambda done: context.emit(StageProgress(plan.name, done, files)))
-
-        def done(count: int) -> None:
-            throttle.add(count)
-            if context.pace.factor:
-                context.pace.step(context.stopping, weight=count)
-
-        try:
-            stage_wheel(self._environment, plan, self._session.stage, linker, done)
-        except OSError as error:
-            raise InstuiError(
-                f"cannot stage {printable(plan.owner)}: {reason(error)}; nothing was installed"
-            ) from error
-        context.emit(StageFinished(plan.name))
-
-    async def _put_in_place(self, plans: Sequence[WheelPlan], meetings: Meetings) -> None:
+    def _put_in_place(self, plans: Sequence[WheelPlan], meetings: Meetings, installed: Installed) -> None:
         self.began = True
-        commit = self._commit = Commit(self._context, self._environment, self._session, plans, meetings)
+        commit = self._commit = Commit(self._context, self._environment, self._session, plans, meetings, installed)
         try:
-            await commit.run()
+            commit.run()
         except Interrupted as error:
             left = [plan.name for plan in plans if plan.name not in set(commit.installed)]
             raise Interrupted(
@@ -293,7 +246,7 @@ class _Pipeline:
             ) from None
         finally:
             if self._context.options.fsync and commit.installed:
-                await anyio.to_thread.run_sync(sync_filesystem, self._environment.top)
+                sync_filesystem(self._environment.top)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
@@ -43,9 +44,10 @@ class Distribution:
 class Installed(Mapping[str, Distribution]):
     """The distributions of an environment by normalized name, and whose file is whose."""
 
-    def __init__(self, environment: Environment, distributions: Mapping[str, Distribution]) -> None:
+    def __init__(self, environment: Environment, distributions: Mapping[str, list[Distribution]]) -> None:
         self._environment = environment
-        self._distributions = distributions
+        self._distributions = {name: found[0] for name, found in distributions.items()}
+        self._accidents = {name: found[1:] for name, found in distributions.items() if found[1:]}
         self._owners: dict[str, list[str]] | None = None
 
     def __getitem__(self, name: str) -> Distribution:
@@ -57,11 +59,23 @@ class Installed(Mapping[str, Distribution]):
     def __len__(self) -> int:
         return len(self._distributions)
 
+    def accidents(self, name: str) -> list[Distribution]:
+        """What is listed under that name besides `self[name]`: an installer that was killed left two versions."""
+        return [distribution for distribution in self._accidents.get(name, ()) if not distribution.is_legacy]
+
+    def is_whole(self, name: str) -> bool:
+        """Is it listed once, with metadata and RECORD? What is not is the ghost of a broken install."""
+        distribution = self._distributions[name]
+        if distribution.is_legacy:
+            return True
+        info = self._environment.top / distribution.info
+        return not self.accidents(name) and (info / "RECORD").is_file() and (info / "METADATA").is_file()
+
     def owners(self) -> Mapping[str, list[str]]:
         """Path relative to the top -> normalized names of the distributions whose RECORD lists it. Read once."""
         if self._owners is None:
             owners: dict[str, list[str]] = {}
-            for distribution in self._distributions.values():
+            for distribution in [*self._distributions.values(), *chain.from_iterable(self._accidents.values())]:
                 for path in recorded_files(self._environment, distribution):
                     owners.setdefault(path, []).append(distribution.name)
             self._owners = owners
@@ -70,7 +84,7 @@ class Installed(Mapping[str, Distribution]):
 
 def scan(environment: Environment) -> Installed:
     """The distributions that the environment lists now. Of two versions of one (an old accident) the first counts."""
-    found: dict[str, Distribution] = {}
+    found: dict[str, list[Distribution]] = {}
     for root in environment.site_packages:
         try:
             names = sorted(entry.name for entry in os.scandir(environment.top / root))
@@ -80,7 +94,7 @@ def scan(environment: Environment) -> Installed:
             if name.endswith((".dist-info", ".egg-info")):
                 distribution = _distribution(environment, f"{root}/{name}" if root else name)
                 if distribution is not None:
-                    found.setdefault(distribution.name, distribution)
+                    found.setdefault(distribution.name, []).append(distribution)
     return Installed(environment, found)
 
 

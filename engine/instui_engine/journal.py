@@ -25,7 +25,8 @@ class Journal:
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self._listeners = listeners
-        self._files: list[int] = []
+        self._files: list[int] = []  # to write to
+        self._open: list[int] = []  # to close; one of them is locked, and that is the session's sign of life
         self._early: list[str] | None = []
         self.broken: OSError | None = None
 
@@ -58,7 +59,7 @@ class Journal:
         """Write to these files from now on, with all that was emitted before; they are closed by `close`."""
         with self._lock:
             early, self._early = self._early or [], None
-            self._files = list(descriptors)
+            self._files, self._open = list(descriptors), list(descriptors)
             if early:
                 self._write("\n".join(early))
 
@@ -66,10 +67,10 @@ class Journal:
         """Close the files. A session is dead from now on, as its lock is that of its journal."""
         with self._lock:
             self._early = None
-            for descriptor in self._files:
+            for descriptor in self._open:
                 with suppress(OSError):
                     os.close(descriptor)
-            self._files = []
+            self._files, self._open = [], []
 
     def _write(self, line: str) -> None:
         data = line.encode("ascii") + b"\n"
@@ -81,5 +82,3 @@ class Journal:
             except OSError as error:
                 self.broken = error
                 self._files.remove(descriptor)
-                with suppress(OSError):
-                    os.close(descriptor)

@@ -68,16 +68,32 @@ class LockTable:
         """Ask for `claims`; True when they are granted at once. Who is to be ordered before others asks before them."""
         if owner in self._claims:
             raise ValueError(f"owner {owner} has a request already")
+        self._enter(owner, claims)
+        return self._try(owner)
+
+    def release(self, owner: int) -> list[int]:
+        """Give back a granted claim set, or withdraw a waiting request; returns those that are granted by it."""
+        return self._grant(self._leave(owner))
+
+    def exchange(self, owner: int, claims: Claims) -> list[int]:
+        """Give back a claim set and ask for another one; returns those, maybe `owner` too, that are granted by it.
+
+        Not the same as `release` and `request`: nobody who comes later in plan order gets between the two.
+        """
+        candidates = self._leave(owner)
+        self._enter(owner, claims)
+        return self._grant({*candidates, owner})
+
+    def _enter(self, owner: int, claims: Claims) -> None:
         self._claims[owner] = claims
         for path, mode in _modes(claims):
             state = self._paths.setdefault(path, _Path())
             insort(state.waiting, owner)
             if mode == "X":
                 insort(state.waiting_x, owner)
-        return self._try(owner)
 
-    def release(self, owner: int) -> list[int]:
-        """Give back a granted claim set, or withdraw a waiting request; returns those that are granted by it."""
+    def _leave(self, owner: int) -> set[int]:
+        """Forget the owner's claims; returns those that may be granted now."""
         claims = self._claims.pop(owner)
         held = owner in self._held
         self._held.discard(owner)
@@ -93,6 +109,9 @@ class LockTable:
                     candidates.update(state.next_in_line())
             elif not state.holders:
                 del self._paths[path]
+        return candidates
+
+    def _grant(self, candidates: set[int]) -> list[int]:
         return [candidate for candidate in sorted(candidates) if self._try(candidate)]
 
     def holds(self, owner: int) -> bool:

@@ -50,8 +50,9 @@ class WheelPlan:
     """What one wheel will do. `order` is its place in the plan order.
 
     `units` stand in the order of the commit; the `.dist-info` directory, which comes after them, is not among them.
-    `replaces` is the installed version; `stale` are its files that the new one does not have, `emptied` the
-    directories below our claims that may be removed once they are empty.
+    `replaces` is the installed version, `accidents` are the `.dist-info` directories of further ones that somebody's
+    accident left; `stale` are their files that the new one does not have, `emptied` the directories below our claims
+    that may be removed once they are empty.
     """
 
     order: int
@@ -61,6 +62,7 @@ class WheelPlan:
     info: str
     claims: Claims
     replaces: Distribution | None
+    accidents: tuple[str, ...]
     stale: tuple[str, ...]
     emptied: tuple[str, ...]
 
@@ -99,12 +101,18 @@ def make_wheel(
     info = f"{root}/{manifest.dist_info}" if root else manifest.dist_info
     old = installed.get(manifest.name)
     paths = [unit.path for unit in units]
-    stale: tuple[str, ...] = ()
-    emptied: tuple[str, ...] = ()
-    if old is not None:
-        stale, removed, emptied = _removal(environment, installed, old, units, others)
-        paths += [*removed, old.info]
-    return WheelPlan(order, wheel, entry, units, info, derive([*paths, info], manifest.name), old, stale, emptied)
+    accidents = installed.accidents(manifest.name)
+    stale: list[str] = []
+    emptied: list[str] = []
+    for distribution in [old, *accidents] if old is not None else []:
+        more, removed, empty = _removal(environment, installed, distribution, units, others)
+        paths += [*removed, distribution.info]
+        stale += more
+        emptied += empty
+    claims = derive([*paths, info], manifest.name)
+    left = tuple(distribution.info for distribution in accidents)
+    gone, empty_then = tuple(dict.fromkeys(stale)), tuple(dict.fromkeys(emptied))
+    return WheelPlan(order, wheel, entry, units, info, claims, old, left, gone, empty_then)
 
 
 def make(
@@ -201,6 +209,12 @@ def _is_real(environment: Environment, path: str) -> bool:
     return os.path.realpath(parent) == parent
 
 
+def _is_directory(environment: Environment, path: str) -> bool:
+    """Whether a directory stands there: some tools list them in RECORD, but only files are a distribution's own."""
+    place = environment.top / path
+    return place.is_dir() and not place.is_symlink()
+
+
 def _removal(
     environment: Environment, installed: Installed, old: Distribution, units: Iterable[Unit], others: Collection[str]
 ) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
@@ -213,15 +227,18 @@ def _removal(
     keep = {path for unit in units for path, _ in unit.files()}
     owners = installed.owners()
     stale = []
+    compiled = _Bytecode(environment)
     for path in recorded_files(environment, old):
-        if path in keep or path in others or path.startswith(f"{old.info}/") or _is_vital(environment, path):
+        if path.startswith(f"{old.info}/") or _is_vital(environment, path):
             continue
-        if any(name != old.name for name in owners.get(path, ())) or not _is_real(environment, path):
-            continue
-        stale.append(path)
-        directory, _, name = path.rpartition("/")
-        if name.endswith(".py"):
-            stale += _bytecode(environment, directory, name, keep)
+        if path not in keep:
+            shared = path in others or any(name != old.name for name in owners.get(path, ()))
+            if shared or not _is_real(environment, path) or _is_directory(environment, path):
+                continue
+            stale.append(path)
+        # that of a module that stays is of its old text, and Python may take it for the new one's: it compares no more
+        # than size and seconds
+        stale += [file for file in compiled.of(path) if file not in keep and _is_real(environment, file)]
     gone = set(stale)
     directories_of = {path.rpartition("/")[0] for path in gone}
     claimed = directories_of - environment.neutral
@@ -237,19 +254,33 @@ def _removal(
     return tuple(sorted(set(stale))), sorted(claimed.union(emptied)), tuple(dict.fromkeys(emptied))
 
 
-def _bytecode(environment: Environment, directory: str, name: str, keep: Collection[str]) -> list[str]:
-    """What Python has compiled from a module, found by its name in `__pycache__`."""
-    cache = _join(directory, "__pycache__")
-    try:
-        names = os.listdir(environment.top / cache)
-    except OSError:
-        return []
-    stem = f"{name.removesuffix('.py')}."
-    return [
-        f"{cache}/{entry}"
-        for entry in names
-        if entry.startswith(stem) and entry.endswith(".pyc") and f"{cache}/{entry}" not in keep
-    ]
+class _Bytecode:
+    """What Python has compiled from modules, found by their names in `__pycache__`; each directory is listed once."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._known: dict[str, dict[str, list[str]]] = {}  # directory -> stem of a module -> files
+
+    def of(self, path: str) -> list[str]:
+        """The files compiled from the module at `path`; [] for what is no module."""
+        directory, _, name = path.rpartition("/")
+        if not name.endswith(".py"):
+            return []
+        if directory not in self._known:
+            self._known[directory] = self._listed(_join(directory, "__pycache__"))
+        return self._known[directory].get(name.removesuffix(".py"), [])
+
+    def _listed(self, cache: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        try:
+            names = os.listdir(self._environment.top / cache)
+        except OSError:
+            return {}
+        for name in names:
+            stem, _, rest = name.partition(".")
+            if rest.endswith(".pyc"):
+                found.setdefault(stem, []).append(f"{cache}/{name}")
+        return found
 
 
 def _holds_only(environment: Environment, directory: str, gone: Collection[str]) -> bool:

@@ -30,7 +30,7 @@ from .inputs import (
     redacted,
     target_name,
 )
-from .installed import Distribution, Installed
+from .installed import Installed
 from .interpreter import Interpreter
 from .request import LockedWheel, Request, Resolution
 from .satisfied import all_satisfied, is_version
@@ -56,7 +56,7 @@ def resolve(
     """
     if request.pylock:
         wheels = _from_lock_file(request, environment.interpreter)
-        return _finish(wheels, request, environment, installed, journal)
+        return _finish(wheels, request, installed, journal)
     words = read_words(request.words, environment.interpreter)
     lines = read_requirement_files(request.requirement_files, request.constraint_files, words.count)
     if not words.count and not request.requirement_files:
@@ -71,7 +71,7 @@ def resolve(
         wheels = _from_uv(words, lines, request, environment, installed, journal, cancelled)
     else:
         wheels = [_local(wheel) for wheel in words.wheels]
-    return _finish(wheels, request, environment, installed, journal)
+    return _finish(wheels, request, installed, journal)
 
 
 def _wishes(words: Words, lines: Lines | None = None) -> list[WheelFile | Specifier]:
@@ -102,25 +102,18 @@ def _direct_url(*, path: str = "", url: str = "", sha256: str = "") -> str:
     return json.dumps({"archive_info": info, "url": redacted(url) or Path(path).as_uri()}, sort_keys=True)
 
 
-def _finish(
-    wheels: Sequence[LockedWheel], request: Request, environment: Environment, installed: Installed, journal: Journal
-) -> Resolution:
+def _finish(wheels: Sequence[LockedWheel], request: Request, installed: Installed, journal: Journal) -> Resolution:
     """Leave out what is installed in the same version, unless it is to be reinstalled; tell the journal."""
     satisfied: dict[str, str] = {}
     wanted: list[LockedWheel] = []
     for wheel in wheels:
         distribution = None if request.reinstall else installed.get(wheel.name)
-        if distribution and is_version(distribution.version, wheel.version) and _is_whole(environment, distribution):
+        if distribution and is_version(distribution.version, wheel.version) and installed.is_whole(wheel.name):
             satisfied[wheel.name] = distribution.version
         else:
             wanted.append(wheel)
     _report(satisfied, {wheel.name for wheel in wheels if wheel.requested}, len(wanted), journal)
     return Resolution(tuple(wanted), satisfied)
-
-
-def _is_whole(environment: Environment, distribution: Distribution) -> bool:
-    """Has it metadata? A `.dist-info` directory without is the ghost of a broken install, and worth a new one."""
-    return distribution.is_legacy or (environment.top / distribution.info / "METADATA").is_file()
 
 
 def _report(satisfied: Mapping[str, str], requested: Collection[str], wheels: int, journal: Journal) -> None:

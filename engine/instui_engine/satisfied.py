@@ -88,6 +88,8 @@ def _serving(requirement: "Requirement", installed: Installed) -> Distribution |
     # where a URL is asked for, the version does not tell whether it is that file
     if distribution is None or requirement.url or not _contains(requirement, distribution.version):
         return None
+    if not installed.is_whole(distribution.name):
+        return None
     return distribution
 
 

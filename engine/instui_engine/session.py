@@ -9,15 +9,17 @@ A session is alive while its journal is locked, never by pid. The last 50 journa
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from .cleanup import remove_tree
 from .environment import Environment
 from .errors import TargetError, reason
 from .flock import open_lock, try_lock
 
+T = TypeVar("T")
 KEPT = 50
 
 
@@ -40,18 +42,22 @@ class Session:
         """Make the journal and lock it; returns its descriptor. Raises TargetError when that is not possible."""
         self._fresh = not self._private.exists()
         try:
-            self.journal.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = open_lock(self.journal)
+            descriptor = _beside_others(self._open)
             os.set_inheritable(descriptor, False)
-            try_lock(descriptor, shared=False)
+            while not try_lock(descriptor, shared=False):  # somebody looks just now whether we are alive
+                time.sleep(0.001)
         except OSError as error:
             raise TargetError(f"cannot write to the environment ({reason(error)})") from error
         self._forget_old()
         return descriptor
 
+    def _open(self) -> int:
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        return open_lock(self.journal)
+
     def make_stage(self) -> None:
         """Make the private stage, after removing what dead sessions left in theirs."""
-        self.stage.mkdir(parents=True)
+        _beside_others(lambda: self.stage.mkdir(parents=True))
         for other in list(os.scandir(self.stage.parent)):
             if other.name != self.identity and not alive(self.journal.parent / f"{other.name}.jsonl"):
                 remove_tree(other.path)
@@ -65,7 +71,7 @@ class Session:
         if nothing_happened and self._fresh:
             with suppress(OSError):
                 self.journal.unlink()
-            for directory in (self.journal.parent, self._private / "locks", self._private / "gates", self._private):
+            for directory in (self.journal.parent, self._private):
                 with suppress(OSError):
                     directory.rmdir()
 
@@ -75,6 +81,14 @@ class Session:
             if not alive(path):
                 with suppress(OSError):
                     path.unlink()
+
+
+def _beside_others(make: Callable[[], T]) -> T:
+    """`make()`, again where another session removes an empty directory in the middle of it."""
+    for _ in range(100):
+        with suppress(FileNotFoundError):
+            return make()
+    return make()
 
 
 def journal_path(environment: Environment, identity: str) -> Path:

@@ -1,20 +1,18 @@
-"""Putting a wheel together in the session's private stage: outside any lock, invisible, on the same file system.
+"""Putting wheels together in the session's private stage: outside any lock, invisible, on the same file system.
 
-One entry for each unit of the plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`: what the
-commit will rename. Files are hard links into the store where the file system allows it.
+One entry for each unit of a plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`: what the commit
+will rename. Files are hard links into the store where the file system allows it.
 """
 
 import errno
 import os
-import shutil
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
 from typing import Literal
 
 from .environment import Environment
-from .manifest import Directories
+from .linking import Job
 from .plan import Unit, WheelPlan
 from .record import Row, render
 
@@ -25,13 +23,14 @@ _INSTALLER = b"instui\n"
 
 
 class Linker:
-    """Makes the file of an environment from the file of the store, by a copy where links are not possible."""
+    """Makes a file of an environment from a file of the store, by a copy where links are not possible."""
 
     def __init__(self, mode: LinkMode) -> None:
         links: dict[str, Callable[[str, str], None]] = {"copy": _copy, "clone": _clone, "symlink": os.symlink}
         self._link = links.get(mode, os.link)
+        self.is_plain = mode == "hardlink"
 
-    def file(self, source: str, target: str) -> None:
+    def __call__(self, source: str, target: str) -> None:
         """Make `target`, which does not exist."""
         try:
             self._link(source, target)
@@ -42,23 +41,10 @@ class Linker:
                 self._link = _copy
             _copy(source, target)
 
-    def tree(self, source: str, target: str, directories: Directories, done: Callable[[int], None]) -> None:
-        """Make the directory `target` with all that `directories` lists; `done(files)` after each directory."""
-        mkdir = os.mkdir
-        for directory, names in directories:
-            here, there = (f"{source}/{directory}", f"{target}/{directory}") if directory else (source, target)
-            mkdir(there)
-            link = self._link
-            for name in names:
-                try:
-                    link(f"{here}/{name}", f"{there}/{name}")
-                except OSError:
-                    self.file(f"{here}/{name}", f"{there}/{name}")
-            if names:
-                done(len(names))
-
 
 def _copy(source: str, target: str) -> None:
+    import shutil
+
     shutil.copyfile(source, target)
     shutil.copymode(source, target)
 
@@ -78,33 +64,36 @@ def _clone(source: str, target: str) -> None:
             os.close(descriptor)
 
 
-def stage_wheel(
-    environment: Environment, plan: WheelPlan, stage: Path, linker: Linker, done: Callable[[int], None]
-) -> None:
-    """Make everything that `plan` will rename, below `<stage>/<order>`. Raises OSError."""
+def links_of(plan: WheelPlan, stage: str) -> Job:
+    """All that is to be linked for `plan` below `<stage>/<order>`; what is generated is not among it."""
     base = f"{stage}/{plan.order}"
-    os.mkdir(base)
     store = plan.entry.files
     manifest = plan.entry.manifest
+    trees = []
+    files = []
+    for number, unit in enumerate(plan.units):
+        if unit.kind == "tree":
+            trees.append((f"{store}/{unit.source}", f"{base}/{number}", unit.directories))
+        elif unit.kind == "file":
+            files.append((f"{store}/{unit.source}", f"{base}/{number}"))
+    trees.append((f"{store}/{manifest.dist_info}", f"{base}/info", manifest.info))
+    return base, tuple(trees), tuple(files)
+
+
+def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
+    """Write what is made for this environment: launchers, scripts, and the rest of `.dist-info` with RECORD."""
+    base = f"{stage}/{plan.order}"
+    manifest = plan.entry.manifest
+    root = environment.roots[manifest.root]
     rows: list[tuple[str, Row]] = []
     data = manifest.data_files()
-    root = environment.roots[manifest.root]
     for number, unit in enumerate(plan.units):
-        target = f"{base}/{number}"
-        if unit.kind == "tree":
-            linker.tree(f"{store}/{unit.source}", target, unit.directories, done)
-        elif unit.kind == "file":
-            linker.file(f"{store}/{unit.source}", target)
-            done(1)
-        else:
-            content = _generated(environment, unit, store)
-            _write(target, content, 0o777)
+        if unit.kind in ("launcher", "script"):
+            content = _generated(environment, unit, plan.entry.files)
+            _write(f"{base}/{number}", content, 0o777)
             rows.append((_relative(unit.path, root), _row(content)))
-            done(1)
-            continue
-        if data:
+        elif data:
             rows += [(_relative(path, root), data[source]) for path, source in unit.files() if source in data]
-    linker.tree(f"{store}/{manifest.dist_info}", f"{base}/info", manifest.info, done)
     own = {"INSTALLER": _INSTALLER}
     if plan.wheel.requested:
         own["REQUESTED"] = b""
@@ -136,8 +125,16 @@ def _row(content: bytes) -> Row:
 
 
 def _relative(path: str, root: str) -> str:
-    """`path` as RECORD has it: relative to the directory that holds `.dist-info`."""
-    return os.path.relpath(path, root or ".")
+    """`path` as RECORD has it: relative to the directory that holds `.dist-info`. Both are relative to the top."""
+    if not root:
+        return path
+    if path.startswith(f"{root}/"):
+        return path[len(root) + 1 :]
+    here, there = root.split("/"), path.split("/")
+    common = 0
+    while common < min(len(here), len(there)) and here[common] == there[common]:
+        common += 1
+    return "/".join([".."] * (len(here) - common) + there[common:])
 
 
 def _write(path: str, content: bytes, mode: int) -> None:

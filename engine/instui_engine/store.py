@@ -113,14 +113,12 @@ class Store:
         """The lock under which a wheel is fetched and unpacked; not yet acquired, and for one thread at a time."""
         from filelock import FileLock
 
-        directory = self.cache / "locks"
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = self._make("locks")
         return FileLock(directory / f"{digest}.lock", thread_local=False, fallback_to_soft=False, mode=0o666)
 
     def partial(self, digest: str) -> Path:
         """Where the wheel file is downloaded to, under its lock."""
-        directory = self.cache / "downloads"
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = self._make("downloads")
         return directory / f"{digest}.part"
 
     def unpack(
@@ -206,9 +204,19 @@ class Store:
         except FileNotFoundError:  # another process removed what this one was looking at
             return Path(mkdtemp(dir=place))
         except OSError as error:
-            raise InstuiError(
-                f"the cache is not writable ({reason(error)}); choose another place with --cache-dir"
-            ) from error
+            raise _not_writable(error) from error
+
+    def _make(self, name: str) -> Path:
+        directory = self.cache / name
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _not_writable(error) from error
+        return directory
+
+
+def _not_writable(error: OSError) -> InstuiError:
+    return InstuiError(f"the cache is not writable ({reason(error)}); choose another place with --cache-dir")
 
 
 def _shebangs(files: Path, data_dir: str, paths: Iterable[str]) -> list[str]:

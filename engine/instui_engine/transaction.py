@@ -49,8 +49,12 @@ class _Preparation:
         if plan.replaces is not None:
             yield Step("retire", plan.replaces.info)
             self._gone.add(plan.replaces.info)
+        for info in plan.accidents:
+            if self._kind(info) is not None:
+                yield Step("retire", info)
+                self._gone.add(info)
         for path in plan.stale:
-            if self._kind(path) is not None:
+            if os.path.lexists(f"{self._top}/{path}"):
                 yield Step("retire", path)
         for path in plan.emptied:
             yield Step("rmdir", path)
@@ -191,9 +195,13 @@ class Transaction:
             saved = self._save_name()
             self._retire(target, saved)
         elif step.action == "mkdir":
-            with suppress(FileExistsError):
+            try:
                 os.mkdir(target)
-                self._undo.append((_rmdir, (target,)))
+            except FileExistsError:
+                return
+            except FileNotFoundError:  # as in `_place`
+                os.makedirs(target, exist_ok=True)
+            self._undo.append((_rmdir, (target,)))
         else:
             try:
                 os.rmdir(target)

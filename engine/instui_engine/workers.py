@@ -1,27 +1,31 @@
-"""Worker threads under structured concurrency: none outlives the call, and the first failure stops them all."""
+"""Worker threads that none outlives the call; the first failure stops them all.
 
-from collections.abc import Callable
+Plain threads and not anyio, whose import takes as long as committing a hundred wheels: an install from a warm store
+needs no event loop.
+"""
 
-import anyio
-import anyio.to_thread
+import threading
+from collections.abc import Callable, Sequence
 
 from .context import Context
 
 
-async def run_workers(context: Context, count: int, work: Callable[[], None]) -> None:
-    """Run `work` in `count` threads until each returns; then raise the first failure, if any.
+def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
+    """Run each of `works` in a thread of its own, the last one in this thread; then raise the first failure, if any.
 
-    `work` takes its tasks from wherever it likes, and returns when there is none or when `context.stopping()`.
+    A work takes its tasks from wherever it likes, and returns when there is none or when `context.stopping()`.
     """
-    limiter = anyio.CapacityLimiter(count)
 
-    def guarded() -> None:
+    def guarded(work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as error:
             context.fail(error)
 
-    async with anyio.create_task_group() as group:
-        for _ in range(count):
-            group.start_soon(lambda: anyio.to_thread.run_sync(guarded, limiter=limiter))
+    threads = [threading.Thread(target=guarded, args=(work,), name="worker") for work in works[:-1]]
+    for thread in threads:
+        thread.start()
+    guarded(works[-1])
+    for thread in threads:
+        thread.join()
     context.check()
