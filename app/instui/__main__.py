@@ -1,12 +1,28 @@
 """`python -m instui` and the `instui` command."""
 
+import gc
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn
 
-def main() -> int:
-    """Run the command line; returns the exit code."""
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    # A plan is many small objects that live to the end: looking for garbage among them costs a tenth of a warm install.
+    gc.set_threshold(100_000, 50, 50)
     from instui.cli import run
 
-    return run()
+    try:
+        code = run()
+    except SystemExit as stop:  # --help and --version
+        code = stop.code if isinstance(stop.code, int) else 0
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    # Taking the interpreter apart frees memory that the system frees anyway, in a tenth of a warm install's time.
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import lock_descriptor
@@ -33,17 +34,12 @@ def open_lock(path: Path | str) -> int:
     """
     flags = os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, os.O_RDWR | flags)
-    except FileNotFoundError:
-        pass
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
     except PermissionError:
         return os.open(path, os.O_RDONLY | flags)
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | flags, 0o666)
-    except FileExistsError:
-        return open_lock(path)
     if os.fstat(descriptor).st_mode & 0o666 != 0o666:
-        os.fchmod(descriptor, 0o666)
+        with suppress(PermissionError):  # somebody else's, made by an older version
+            os.fchmod(descriptor, 0o666)
     return descriptor
 
 
