@@ -71,7 +71,7 @@ def discover(
     elif prefix:
         base = os.path.realpath(prefix)
         lib = f"{base}/lib/python{version}/site-packages"
-        headers = f"{base}/include/python{version}"
+        headers = f"{base}/include/{'site/' if interpreter.is_venv else ''}python{version}"
         paths = {"purelib": lib, "platlib": lib, "scripts": f"{base}/bin", "data": base, "headers": headers}
     else:
         base = interpreter.prefix

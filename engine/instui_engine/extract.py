@@ -39,7 +39,7 @@ def extract(
 ) -> list[Extracted]:
     """Write all files but `__pycache__` below `destination`, an empty directory that nobody else writes to.
 
-    Files get mode 0644, or 0755 where the archive has an x bit, whatever the umask; directories 0755. A file that
+    Files get mode 0644, or 0755 where the archive has an x bit and for scripts, whatever the umask; directories 0755. A file that
     `digests` does not name is written unchecked (RECORD itself; `record.verify_wheel` says that there is no other).
     `progress` gets the bytes written since its last call, every 256 KiB or 64 files.
     Raises BadWheelError where content, CRC or hash is wrong, and OSError; the caller then removes `destination`.
@@ -108,8 +108,14 @@ def _make_directories(root: str, members: Iterable[Member]) -> bool:
     return masked is not False
 
 
+def _is_script(path: str) -> bool:
+    """Whether it goes into the scripts directory; an archive made on Windows has no x bits (binary distribution format)."""
+    first, _, rest = path.partition("/")
+    return first.endswith(".data") and rest.startswith("scripts/")
+
+
 def _create(root: str, member: Member, masked: bool) -> int:
-    mode = 0o755 if member.executable else 0o644
+    mode = 0o755 if member.executable or _is_script(member.path) else 0o644
     descriptor = os.open(f"{root}/{member.path}", _FLAGS, mode)
     if masked:
         os.fchmod(descriptor, mode)

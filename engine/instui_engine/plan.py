@@ -89,8 +89,11 @@ def make_wheel(
     entry: Entry,
     order: int,
     others: Collection[str] = (),
+    before: Collection[str] = (),
 ) -> WheelPlan:
     """The plan of one wheel. `others`: paths that other wheels of the session will own; they are never stale.
+
+    `before`: names of distributions whose installed version will be gone by then, so that it owns nothing any more.
 
     Raises BadWheelError when the wheel would write where no wheel may, TargetError when a directory that it needs is a
     link that leaves the environment or the version that it replaces cannot be removed.
@@ -105,7 +108,7 @@ def make_wheel(
     stale: list[str] = []
     emptied: list[str] = []
     for distribution in [old, *accidents] if old is not None else []:
-        more, removed, empty = _removal(environment, installed, distribution, units, others)
+        more, removed, empty = _removal(environment, installed, distribution, units, others, before)
         paths += [*removed, distribution.info]
         stale += more
         emptied += empty
@@ -120,12 +123,14 @@ def make(
 ) -> tuple[WheelPlan, ...]:
     """The plans of all wheels of a session, `ready` standing in plan order."""
     plans = [make_wheel(environment, installed, wheel, entry, order) for order, (wheel, entry) in enumerate(ready)]
-    replacing = [plan for plan in plans if plan.stale]
+    replacing = [plan for plan in plans if plan.replaces is not None]
     if replacing:
         # a file that one wheel's old version leaves behind may be what another wheel of this session installs
         owned = {path for plan in plans for unit in plan.units for path, _ in unit.files()}
+        before: set[str] = set()
         for plan in replacing:
-            plans[plan.order] = make_wheel(environment, installed, plan.wheel, plan.entry, plan.order, owned)
+            plans[plan.order] = make_wheel(environment, installed, plan.wheel, plan.entry, plan.order, owned, before)
+            before.add(plan.name)
     return tuple(plans)
 
 
@@ -216,7 +221,12 @@ def _is_directory(environment: Environment, path: str) -> bool:
 
 
 def _removal(
-    environment: Environment, installed: Installed, old: Distribution, units: Iterable[Unit], others: Collection[str]
+    environment: Environment,
+    installed: Installed,
+    old: Distribution,
+    units: Iterable[Unit],
+    others: Collection[str],
+    before: Collection[str],
 ) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
     """Stale files of `old`, the paths to claim for their removal, and directories that the removal may empty."""
     if old.is_legacy:
@@ -232,7 +242,7 @@ def _removal(
         if path.startswith(f"{old.info}/") or _is_vital(environment, path):
             continue
         if path not in keep:
-            shared = path in others or any(name != old.name for name in owners.get(path, ()))
+            shared = path in others or any(name != old.name and name not in before for name in owners.get(path, ()))
             if shared or not _is_real(environment, path) or _is_directory(environment, path):
                 continue
             stale.append(path)

@@ -48,7 +48,8 @@ class Target:
         name, version = wheel.name.split("-")[:2]
         with zipfile.ZipFile(wheel) as archive:
             site = self.environment.top / self.environment.roots["purelib"]
-            archive.extract(f"{name}-{version}.dist-info/METADATA", site)
+            for file in ("METADATA", "RECORD"):
+                archive.extract(f"{name}-{version}.dist-info/{file}", site)
 
 
 @pytest.fixture(scope="module")

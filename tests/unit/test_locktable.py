@@ -29,7 +29,7 @@ class Model:
         granted = set()
         for owner in sorted(set(self.claims) - self.held):
             waiting = set(self.claims) - self.held
-            in_the_way = [other for other in self.held | {w for w in waiting if w < owner}]
+            in_the_way = self.held | {other for other in waiting if other < owner}
             if all(compatible(self.claims[owner], self.claims[other]) for other in in_the_way):
                 self.held.add(owner)
                 granted.add(owner)
@@ -69,7 +69,7 @@ def test_any_run_grants_as_the_model_does_and_ends_with_everything_granted(
     while to_come or model.claims:
         actions = ["request"] * bool(to_come) + ["release"] * bool(model.held)
         waiting = sorted(set(model.claims) - model.held)
-        actions += ["withdraw"] * bool(waiting)
+        actions += ["withdraw"] * bool(waiting) + ["exchange"] * bool(model.claims)
         assert actions, "nobody holds anything, nobody is to come, and yet somebody waits"
         action = data.draw(st.sampled_from(actions))
         if action == "request":
@@ -78,6 +78,11 @@ def test_any_run_grants_as_the_model_does_and_ends_with_everything_granted(
             model.claims[owner] = derive(sets[owner], str(owner))
             granted_at_once = table.request(owner, model.claims[owner])
             assert model.settle() == ({owner} if granted_at_once else set())
+        elif action == "exchange":
+            owner = data.draw(st.sampled_from(sorted(model.claims)))
+            model.held.discard(owner)
+            model.claims[owner] = derive(data.draw(claim_sets)[0], str(owner))
+            assert table.exchange(owner, model.claims[owner]) == sorted(model.settle())
         else:
             owner = data.draw(st.sampled_from(sorted(model.held) if action == "release" else waiting))
             granted = table.release(owner)
@@ -128,6 +133,15 @@ def test_a_later_wheel_does_not_pass_an_earlier_one_on_the_same_path() -> None:
     assert blocker.owners == (1,)
     assert table.release(0) == [1]
     assert table.release(1) == [2]
+
+
+def test_who_exchanges_its_claims_keeps_its_place() -> None:
+    table = LockTable()
+    assert table.request(0, derive(["a"], "0"))
+    assert not table.request(1, derive(["a"], "1"))
+    assert table.exchange(0, derive(["a", "b"], "0")) == [0]
+    assert not table.holds(1)
+    assert table.exchange(0, derive(["b"], "0")) == [0, 1]
 
 
 def test_intentions_are_shared() -> None:

@@ -23,6 +23,7 @@ def put(top: Path, name: str, version: str, requires: Sequence[str] = (), suffix
     info.mkdir()
     lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {text}" for text in requires), "", "Name: body"]
     (info / ("METADATA" if suffix == "dist-info" else "PKG-INFO")).write_text("\n".join(lines))
+    (info / "RECORD").touch()
 
 
 @pytest.fixture

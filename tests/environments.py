@@ -1,0 +1,228 @@
+"""Environments to install into, and what the engine says while it does: helpers of the integration tests."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import settings
+
+from instui_engine.claims import neutral
+from instui_engine.context import Control, Options
+from instui_engine.environment import Environment, discover
+from instui_engine.events import Event, decode
+from instui_engine.install import Outcome, install
+from instui_engine.manifest import Manifest, build
+from instui_engine.metadata import EntryPoint, WheelMetadata
+from instui_engine.record import Row
+from instui_engine.request import LockedWheel, Request
+from instui_engine.store import Entry
+from targets import linux_interpreter
+
+E = TypeVar("E")
+T = TypeVar("T")
+PATIENCE = 60.0  # seconds; what does not happen within them does not happen
+
+
+def examples(count: int) -> int:
+    """How many examples Hypothesis tries: `count`, and more under --sweep (see conftest)."""
+    return max(1, count * int(settings.default.max_examples) // 100)  # type: ignore[union-attr]
+
+
+def until(happened: Callable[[], T], process: "subprocess.Popen[str] | None" = None) -> T:
+    """Poll until `happened()` is true, and return that; fails after a long while, or when `process` has ended."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        ended = process is not None and process.poll() is not None
+        if found := happened():
+            return found
+        if ended and process is not None:
+            raise AssertionError(f"the process ended with {process.returncode} before it happened")
+        if time.monotonic() > end:
+            raise AssertionError("it did not happen in time")
+        time.sleep(0.01)
+
+
+class Lines:
+    """The events of one journal. Lines that do not decode fail the test."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.events: list[tuple[float, Event]] = []
+        for line in lines:
+            decoded = decode(line)
+            assert decoded is not None, f"unknown event: {line}"
+            self.events.append(decoded)
+
+    def of(self, kind: type[E], wheel: str = "") -> list[E]:
+        """The events of one class, those of one wheel only if it is given."""
+        return [e for _, e in self.events if isinstance(e, kind) and (not wheel or getattr(e, "wheel", "") == wheel)]
+
+    def times(self, kind: type[Event], wheel: str) -> list[float]:
+        return [t for t, e in self.events if isinstance(e, kind) and getattr(e, "wheel", "") == wheel]
+
+
+def read_journal(path: Path) -> Lines:
+    """The whole lines of a journal that may still grow."""
+    text = path.read_text(encoding="ascii") if path.exists() else ""
+    return Lines(text[: text.rfind("\n") + 1].splitlines())
+
+
+class Venv:
+    """A virtual environment, and installs into it within this process."""
+
+    def __init__(self, top: Path, cache: Path) -> None:
+        self.top = top
+        self.cache = cache
+        self.environment: Environment = discover(cache, python=str(top))
+        self.site = top / self.environment.roots["purelib"]
+        self.lines = Lines([])
+
+    def install(
+        self, *wheels: Path, jobs: int = 1, control: Control | None = None, reinstall: bool = False, **options: Any
+    ) -> Outcome:
+        """Install wheel files in the order given; `lines` has the journal afterwards."""
+        lines: list[str] = []
+        request = Request(words=tuple(map(str, wheels)), no_deps=True, reinstall=reinstall)
+        chosen = Options(**{"cache": self.cache, "jobs": jobs, "fsync": False, "lock_timeout": PATIENCE, **options})
+        outcome = install(request, self.environment, chosen, control or Control(), (lines.append,))
+        self.lines = Lines(lines)
+        return outcome
+
+    def put(self, *wheels: Path, **options: Any) -> Outcome:
+        """Install, which must succeed."""
+        outcome = self.install(*wheels, **options)
+        assert (outcome.exit_code, outcome.error) == (0, "")
+        return outcome
+
+    def journals(self) -> list[Path]:
+        """The journals that lie in the environment, the oldest first."""
+        return sorted((self.top / ".instui" / "sessions").glob("*.jsonl"))
+
+    def stages(self) -> list[str]:
+        """What lies in the stage."""
+        stage = self.top / ".instui" / "stage"
+        return sorted(os.listdir(stage)) if stage.exists() else []
+
+    def move_away(self) -> None:
+        """Take the environment out of the way, so that another one can be made at the same path."""
+        number = 0
+        while (away := self.top.with_name(f"{self.top.name}.{number}")).exists():
+            number += 1
+        self.top.rename(away)
+
+
+class Session:
+    """`python -m instui ...` in a process of its own, with its journal."""
+
+    def __init__(self, process: "subprocess.Popen[str]", journal: Path) -> None:
+        self.process = process
+        self.journal = journal
+
+    @property
+    def lines(self) -> Lines:
+        return read_journal(self.journal)
+
+    def wait_for(self, kind: type[Event], wheel: str = "") -> Event:
+        """The first event of that kind, as soon as it is in the journal."""
+        return until(lambda: self.lines.of(kind, wheel), self.process)[0]
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for the end; exit code and stderr."""
+        _, errors = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, errors
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The process does not run (SIGSTOP) but keeps its locks."""
+        self.process.send_signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        if stat.exists():
+            until(lambda: stat.read_text().rpartition(")")[2].split()[0] in "Tt")
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+
+def jitter(patch: pytest.MonkeyPatch, seed: int, longest: float = 0.002) -> None:
+    """Make every rename, link and mkdir take a random while, so that what can race does."""
+    generator = random.Random(seed)
+
+    def slowed(call: Callable[..., Any]) -> Callable[..., Any]:
+        def slow(*arguments: Any, **options: Any) -> Any:
+            if generator.random() < 0.5:
+                time.sleep(generator.random() * longest)
+            return call(*arguments, **options)
+
+        return slow
+
+    for name in ("rename", "mkdir"):
+        patch.setattr(os, name, slowed(getattr(os, name)))
+
+
+def planned_environment(top: Path) -> Environment:
+    """A virtual environment of CPython 3.11 at `top` that need not exist, for plans."""
+    roots = {
+        "purelib": "lib/python3.11/site-packages",
+        "platlib": "lib/python3.11/site-packages",
+        "headers": "include/site/python3.11",
+        "scripts": "bin",
+        "data": "",
+    }
+    places = neutral(roots.values())
+    return Environment(top, linux_interpreter(), MappingProxyType(roots), f"{top}/bin/python", places, places)
+
+
+def entry(
+    name: str,
+    files: Sequence[str],
+    data: Sequence[str] = (),
+    *,
+    version: str = "1.0",
+    commands: Sequence[str] = (),
+    shebangs: Sequence[str] = (),
+) -> tuple[LockedWheel, Entry]:
+    """A wheel that exists only as its manifest. `data`: paths below `.data` (`scripts/tool`)."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    points = tuple(EntryPoint("console", command, "module", "main") for command in commands)
+    metadata = WheelMetadata(
+        name=name,
+        display_name=name,
+        version=version,
+        tags=("py3-none-any",),
+        root_is_purelib=True,
+        requires_python="",
+        requires_dist=(),
+        dist_info=f"{stem}.dist-info",
+        data_dir=f"{stem}.data" if data else "",
+        entry_points=points,
+        warnings=(),
+    )
+    paths = [*files, *(f"{stem}.data/{path}" for path in data), f"{stem}.dist-info/METADATA"]
+    row = Row("sha256", "A" * 43, 1)
+    manifest: Manifest = build(metadata, dict.fromkeys(paths, row), dict.fromkeys(paths, 1), shebangs)
+    wheel = LockedWheel(name, version, f"{stem}-py3-none-any.whl", path=f"/nowhere/{stem}-py3-none-any.whl")
+    return wheel, Entry("0" * 64, f"/nowhere/{stem}", manifest)
+
+
+def install_old_record(site: Path, name: str, version: str, listed: Sequence[str]) -> None:
+    """Put files and a `.dist-info` that lists them where an installer would, without hashes."""
+    info = site / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    for path in listed:
+        place = Path(os.path.normpath(site / path))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(f"{name} {version} {path}\n")
+    own = [f"{info.name}/METADATA", f"{info.name}/RECORD"]
+    (info / "RECORD").write_text(
+        "".join(f"{json.dumps(path) if ',' in path else path},,\n" for path in [*listed, *own])
+    )

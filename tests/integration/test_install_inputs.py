@@ -1,0 +1,211 @@
+"""All that can be asked for on one command line: files, directories, requirements, requirement files, lock files."""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli import error_line, installed, ok, other_interpreters, uv, verify
+from conftest import Run
+from environments import Venv
+from wheelsmith import build_wheel
+
+FAMILY = {
+    ("app", "1.0"): ["lib>=1", 'win; sys_platform == "win32"', 'fast; extra == "speed"'],
+    ("lib", "1.0"): [],
+    ("lib", "2.0"): [],
+    ("fast", "1.0"): ["lib"],
+    ("win", "1.0"): [],
+    ("alone", "1.0"): [],
+    ("alone", "3.0"): [],
+}
+Install = Callable[..., str]
+
+
+@pytest.fixture
+def links(tmp_path: Path) -> Path:
+    place = tmp_path / "links"
+    place.mkdir()
+    for (name, version), requires in FAMILY.items():
+        build_wheel(place, name, version, {f"{name}.py": version.encode()}, requires=requires)
+    return place
+
+
+@pytest.fixture
+def target(venv: Callable[[], Venv]) -> Venv:
+    return venv()
+
+
+@pytest.fixture
+def install(target: Venv, links: Path, tmp_path: Path, run_instui: Run) -> Install:
+    """Installs from `links` alone; what was printed."""
+
+    def run(*words: object, cwd: Path = tmp_path) -> str:
+        sources = ("--no-index", "--find-links", links)
+        return ok(run_instui("install", "--no-fsync", "--python", target.top, *sources, *words, cwd=cwd))
+
+    return run
+
+
+def requested(target: Venv) -> set[str]:
+    return {path.parent.name.partition("-")[0] for path in target.site.glob("*.dist-info/REQUESTED")}
+
+
+def test_requirement_files_nest_and_are_read_beside_each_other(install: Install, target: Venv, tmp_path: Path) -> None:
+    inner = tmp_path / "conf" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "conf" / "outer.txt").write_text(
+        "# all\n-r inner/deep.txt  # deeper\n-c limits.txt\n\nalone \\\n  >= 1\n"
+    )
+    (inner / "deep.txt").write_text("--requirement=../leaf.txt\napp[speed] ; python_version > '3'\n")
+    (tmp_path / "conf" / "leaf.txt").write_text("win; sys_platform == 'win32'\n")
+    (tmp_path / "conf" / "limits.txt").write_text("lib<2\nalone<2\nunused==1\n")
+    install("-r", "conf/outer.txt")
+    verify(target.top, target.site, {"app": "1.0", "lib": "1.0", "fast": "1.0", "alone": "1.0"})
+    assert requested(target) == {"app", "alone"}
+
+
+def test_several_files_words_and_wheels_are_one_request(
+    install: Install, target: Venv, tmp_path: Path, links: Path
+) -> None:
+    (tmp_path / "one.txt").write_text("fast\n")
+    (tmp_path / "two.txt").write_text("alone<3\n")
+    (tmp_path / "limits.txt").write_text("lib==1.0\n")
+    wheel = links / "app-1.0-py3-none-any.whl"
+    install("-r", "one.txt", wheel, "-r", "two.txt", "-c", "limits.txt", "fast")
+    verify(target.top, target.site, {"app": "1.0", "lib": "1.0", "fast": "1.0", "alone": "1.0"})
+    assert requested(target) == {"app", "fast", "alone"}
+    direct = [path.parent.name for path in target.site.glob("*.dist-info/direct_url.json")]
+    assert direct == ["app-1.0.dist-info"]
+    assert json.loads((target.site / direct[0] / "direct_url.json").read_text())["url"] == wheel.as_uri()
+
+
+def test_a_directory_stands_for_all_wheels_in_it(target: Venv, tmp_path: Path, run_instui: Run) -> None:
+    place = tmp_path / "some wheels"
+    place.mkdir()
+    for name in ("zeta", "Alpha", "mid"):
+        build_wheel(place, name, "1.0", {f"{name.lower()}.py": b""})
+    build_wheel(place, "mid", "1.0", {"mid.py": b"for nobody"}, tag="cp27-cp27m-win32")
+    (place / "README.txt").write_text("not a wheel")
+    ok(run_instui("install", "--no-deps", "--python", target.top, "some wheels/", cwd=tmp_path))
+    verify(target.top, target.site, {"zeta": "1.0", "alpha": "1.0", "mid": "1.0"})
+    assert (target.site / "mid.py").read_bytes() == b""
+
+
+def test_a_bare_word_is_a_name_even_where_a_directory_has_it(install: Install, target: Venv, tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    install("alone", cwd=tmp_path)
+    assert installed(target.site) == {"alone": "3.0"}
+
+
+def test_wheels_named_one_by_one_keep_the_order_given(target: Venv, tmp_path: Path, run_instui: Run) -> None:
+    wheels = [build_wheel(tmp_path, name, "1.0", {"same.py": name.encode()}) for name in ("one", "two", "three")]
+    for order in (wheels, wheels[::-1], [wheels[1], wheels[0], wheels[2]]):
+        ok(run_instui("install", "--no-deps", "--reinstall", "--python", target.top, *order))
+        assert (target.site / "same.py").read_text() == order[-1].name.partition("-")[0]
+
+
+def test_extras_are_followed(install: Install, target: Venv) -> None:
+    install("app[speed]")
+    verify(target.top, target.site, {"app": "1.0", "lib": "2.0", "fast": "1.0"})
+    assert requested(target) == {"app"}
+
+
+def test_an_extra_is_added_to_what_is_there(install: Install, target: Venv) -> None:
+    install("app")
+    assert installed(target.site) == {"app": "1.0", "lib": "2.0"}
+    assert "already installed" in install("app[speed]")
+    verify(target.top, target.site, {"app": "1.0", "lib": "2.0", "fast": "1.0"})
+
+
+def test_markers_are_those_of_the_target(install: Install, target: Venv) -> None:
+    install("alone; sys_platform == 'win32'", "lib; sys_platform != 'win32'")
+    assert installed(target.site) == {"lib": "2.0"}
+
+
+def test_a_lock_file_of_uv_is_installed_as_it_is(
+    install: Install, target: Venv, links: Path, tmp_path: Path, run_instui: Run
+) -> None:
+    lock = tmp_path / "pylock.toml"
+    words = ("pip", "compile", "--no-index", "--find-links", links, "--format", "pylock.toml", "-o", lock, "-")
+    from uv import find_uv_bin
+
+    command = [os.fsdecode(find_uv_bin()), *map(str, words), "--python", str(target.top / "bin" / "python")]
+    env = {**os.environ, "UV_NO_CONFIG": "1"}
+    subprocess.run(command, input="app[speed]\nlib<2", text=True, check=True, capture_output=True, env=env)
+    ok(run_instui("install", "--python", target.top, "--pylock", lock))
+    verify(target.top, target.site, {"app": "1.0", "lib": "1.0", "fast": "1.0"})
+    assert not list(target.site.glob("*.dist-info/direct_url.json"))
+
+
+def test_a_lock_file_with_another_hash_than_the_wheels_installs_nothing(
+    target: Venv, links: Path, tmp_path: Path, run_instui: Run
+) -> None:
+    wheel = links / "lib-1.0-py3-none-any.whl"
+    lines = [
+        'lock-version = "1.0"',
+        'created-by = "test"',
+        "[[packages]]",
+        'name = "lib"',
+        'version = "1.0"',
+        f'wheels = [{{path = "links/{wheel.name}", hashes = {{sha256 = "%s"}}}}]',
+    ]
+    lock = tmp_path / "pylock.toml"
+    right = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lock.write_text("\n".join(lines) % hashlib.sha256(b"something else").hexdigest())
+    text = error_line(run_instui("install", "--python", target.top, "--pylock", lock), 1)
+    assert wheel.name in text
+    assert "sha256" in text
+    assert installed(target.site) == {}
+    lock.write_text("\n".join(lines) % right)
+    ok(run_instui("install", "--python", target.top, "--pylock", lock))
+    assert installed(target.site) == {"lib": "1.0"}
+
+
+def test_hashes_in_a_requirement_file_are_enforced(
+    install: Install, target: Venv, links: Path, tmp_path: Path, run_instui: Run
+) -> None:
+    right = hashlib.sha256((links / "lib-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+    file = tmp_path / "requirements.txt"
+    words = ("install", "--python", target.top, "--no-index", "--find-links", links, "--require-hashes", "-r", file)
+    file.write_text(f"lib==1.0 --hash=sha256:{'0' * 64}\n")
+    assert "lib" in error_line(run_instui(*words), 1)
+    assert installed(target.site) == {}
+    file.write_text(f"lib==1.0 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{right}\n")
+    ok(run_instui(*words))
+    assert installed(target.site) == {"lib": "1.0"}
+
+
+def test_the_words_may_come_from_a_variable_file_and_flag_alike(
+    target: Venv, links: Path, tmp_path: Path, run_instui: Run
+) -> None:
+    """INSTUI_* stand for flags; a flag wins."""
+    env = {"INSTUI_PYTHON": str(target.top), "INSTUI_NO_DEPS": "1", "INSTUI_CACHE_DIR": str(tmp_path / "other cache")}
+    ok(run_instui("install", links / "app-1.0-py3-none-any.whl", env=env))
+    assert installed(target.site) == {"app": "1.0"}
+    assert list((tmp_path / "other cache").glob("store-*"))
+    error_line(run_instui("install", "x", "--python", tmp_path / "none", env=env), 1)
+
+
+@pytest.mark.network
+def test_another_python_gets_its_own_wheels(tmp_path: Path) -> None:
+    others = [python for python in other_interpreters() if python.version in ("3.12", "3.13", "3.14")]
+    if not others:
+        pytest.skip("there is no newer Python on this machine")
+    top = tmp_path / "venv"
+    subprocess.run([others[0].path, "-m", "venv", "--without-pip", top], check=True)
+    command = ["install", "--python", str(top), "--cache-dir", str(tmp_path / "cache"), "markupsafe"]
+    import sys
+
+    done = subprocess.run([sys.executable, "-m", "instui", *command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    tag = f"cp{others[0].version.replace('.', '')}"
+    (wheel_file,) = (top / "lib" / f"python{others[0].version}" / "site-packages").glob("markupsafe-*.dist-info/WHEEL")
+    assert f"Tag: {tag}-{tag}-" in wheel_file.read_text()
+    program = "import markupsafe._speedups; print(markupsafe.escape('<'))"
+    assert subprocess.check_output([top / "bin" / "python", "-c", program], text=True) == "&lt;\n"
+    uv("pip", "check", "--python", top / "bin" / "python")

@@ -1,0 +1,256 @@
+"""The journal has all that happened, and nothing that happens to it or to stdout stops an install."""
+
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import chain, pairwise
+from pathlib import Path
+
+import pytest
+
+import trees
+from conftest import Run, Start
+from environments import PATIENCE, Lines, Venv, read_journal
+from instui_engine.events import (
+    CommitFinished,
+    CommitStarted,
+    Event,
+    LockGranted,
+    LockReleased,
+    PlanFinished,
+    PlanWheel,
+    SessionFinished,
+    SessionStarted,
+    StageFinished,
+    StageStarted,
+    UnpackFinished,
+    UnpackStarted,
+    WheelAdded,
+)
+from instui_engine.session import KEPT, alive
+from wheelsmith import build_wheel
+
+PIPELINE: list[type[Event]] = [
+    WheelAdded,
+    UnpackStarted,
+    UnpackFinished,
+    PlanWheel,
+    StageStarted,
+    StageFinished,
+    LockGranted,
+    CommitStarted,
+    CommitFinished,
+    LockReleased,
+]
+F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> list[Path]:
+    unique = tmp_path.name  # a store entry of another test would leave out the unpacking
+    return [
+        build_wheel(
+            tmp_path, f"w{n}", "1.0", {f"w{n}/{k}.py": unique.encode() for k in range(5)} | {"README.md": b"%d" % n}
+        )
+        for n in range(10)
+    ]
+
+
+def check(lines: Lines, count: int = 10, cached: bool = False) -> None:
+    """A complete journal of a successful install. `cached`: the wheels may be in the store already."""
+    pipeline = [kind for kind in PIPELINE if not (cached and kind in (UnpackStarted, UnpackFinished))]
+    events = [event for _, event in lines.events]
+    times = [t for t, _ in lines.events]
+    assert isinstance(events[0], SessionStarted)
+    assert isinstance(events[-1], SessionFinished)
+    assert sum(isinstance(event, SessionStarted | SessionFinished) for event in events) == 2
+    assert events[-1].exit == 0
+    assert events[-1].installed == count
+    assert times == sorted(times)
+    for number in range(count):
+        places = [
+            [place for place, e in enumerate(events) if type(e) is kind and getattr(e, "wheel", "") == f"w{number}"]
+            for kind in pipeline
+        ]
+        assert [len(found) for found in places] == [1] * len(pipeline)
+        assert all(one < other for one, other in pairwise(chain.from_iterable(places)))
+    planned = next(place for place, event in enumerate(events) if isinstance(event, PlanFinished))
+    assert all(not isinstance(event, CommitStarted | StageStarted) for event in events[:planned])
+
+
+def test_every_wheel_passes_the_pipeline_in_its_order(wheels: list[Path], venv: Callable[[], Venv]) -> None:
+    target = venv()
+    target.put(*wheels, jobs=8)
+    check(target.lines)
+    (journal,) = target.journals()
+    check(read_journal(journal))
+    assert not alive(journal)
+
+
+def test_every_line_is_one_json_object_in_ascii(wheels: list[Path], venv: Callable[[], Venv]) -> None:
+    target = venv()
+    target.put(*wheels, jobs=8)
+    data = target.journals()[0].read_bytes()
+    assert data.endswith(b"\n")
+    for line in data.splitlines():
+        assert line.isascii()
+        assert isinstance(json.loads(line), dict)
+
+
+def test_a_copy_of_the_journal_has_the_same_lines(
+    wheels: list[Path], venv: Callable[[], Venv], start_instui: Start
+) -> None:
+    target = venv()
+    session = start_instui(target, *wheels)
+    assert session.finish() == (0, "")
+    (journal,) = target.journals()
+    assert session.journal.read_bytes() == journal.read_bytes()
+    check(session.lines)
+
+
+def test_json_on_stdout_is_the_journal(wheels: list[Path], venv: Callable[[], Venv], run_instui: Run) -> None:
+    target = venv()
+    done = run_instui("install", "--ui", "json", "--no-deps", "--no-fsync", "--python", target.top, *wheels)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == target.journals()[0].read_text()
+
+
+def test_a_failed_session_says_so_in_its_last_line(
+    tmp_path: Path, wheels: list[Path], venv: Callable[[], Venv]
+) -> None:
+    target = venv()
+    target.put(wheels[0])
+    (tmp_path / "bad-1.0-py3-none-any.whl").write_bytes(b"no zip")
+    outcome = target.install(wheels[1], tmp_path / "bad-1.0-py3-none-any.whl")
+    last = target.lines.events[-1][1]
+    assert isinstance(last, SessionFinished)
+    assert (last.exit, last.error) == (outcome.exit_code, outcome.error) == (1, outcome.error)
+    assert outcome.error
+
+
+def test_a_copy_that_cannot_be_written_stops_nothing(
+    wheels: list[Path], venv: Callable[[], Venv], run_instui: Run
+) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full here")
+    target = venv()
+    words = ["install", "--ui", "none", "--no-deps", "--no-fsync", "--python", target.top, "--journal", full]
+    done = run_instui(*words, *wheels)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    check(read_journal(target.journals()[0]))
+    assert len(trees.distributions(target.site)) == 10
+
+
+@pytest.mark.parametrize("limit", [0, 100, 4000])
+def test_a_journal_that_cannot_be_written_stops_nothing(
+    limit: int, wheels: list[Path], venv: Callable[[], Venv], clean_environ: dict[str, str]
+) -> None:
+    target = venv()
+    target.put(*wheels)  # into the store, which the limit would hit as well
+    other = venv()
+    # a disk that is full for the journal alone
+    code = (
+        "import os\n"
+        f"limit, real = {limit}, os.write\n"
+        "def write(descriptor, data):\n"
+        "    if os.readlink(f'/proc/self/fd/{descriptor}').endswith('.jsonl'):\n"
+        "        if os.fstat(descriptor).st_size + len(data) > limit:\n"
+        "            raise OSError(28, 'No space left on device')\n"
+        "    return real(descriptor, data)\n"
+        "os.write = write\n"
+        "from instui.cli import run\n"
+        "raise SystemExit(run())\n"
+    )
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc/self/fd")
+    words = ["install", "--ui", "none", "--no-deps", "--no-fsync", "--python", str(other.top), *map(str, wheels)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], env=clean_environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert other.journals()[0].stat().st_size <= limit
+    assert len(trees.distributions(other.site)) == 10
+    assert trees.unlisted(other.site) == []
+
+
+def test_a_file_size_limit_stops_no_commit(wheels: list[Path], venv: Callable[[], Venv], start_instui: Start) -> None:
+    target, other = venv(), venv()
+    target.put(*wheels)
+    limit = 2000
+    session = start_instui(other, *wheels, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert session.finish()[0] == 0
+    assert other.journals()[0].stat().st_size == limit
+    assert len(trees.distributions(other.site)) == 10
+
+
+@pytest.mark.parametrize("ui", ["json", "plain"])
+def test_a_closed_stdout_stops_nothing(ui: str, wheels: list[Path], venv: Callable[[], Venv], run_instui: Run) -> None:
+    target = venv()
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        words = ["install", "--ui", ui, "-v", "--no-deps", "--no-fsync", "--python", target.top, *wheels]
+        done = run_instui(*words, capture_output=False, stdout=writer, stderr=subprocess.PIPE)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    check(read_journal(target.journals()[0]))
+
+
+def test_a_stdout_that_nobody_reads_blocks_nothing(
+    wheels: list[Path], venv: Callable[[], Venv], clean_environ: dict[str, str]
+) -> None:
+    started = []
+    for ui in ("json", "plain"):
+        target = venv()
+        reader, writer = os.pipe()
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(writer, F_SETPIPE_SZ, 4096)
+        words = ["install", "--ui", ui, "-v", "--no-deps", "--no-fsync", "--python", target.top, *wheels]
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 512)
+        os.set_blocking(writer, True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "instui", *map(str, words)],
+            env=clean_environ,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(writer)
+        started.append((process, target, reader))
+    for process, target, reader in started:
+        _, errors = process.communicate(timeout=PATIENCE)
+        os.close(reader)
+        assert (process.returncode, errors) == (0, "")
+        check(read_journal(target.journals()[0]), cached=True)
+        assert len(trees.distributions(target.site)) == 10
+
+
+def test_the_last_journals_are_kept(wheels: list[Path], venv: Callable[[], Venv]) -> None:
+    target = venv()
+    target.put(wheels[0])
+    sessions = target.journals()[0].parent
+    for number in range(KEPT + 5):
+        (sessions / f"20000101-0000{number:02}-1-abcd.jsonl").write_text("")
+    target.put(wheels[1])
+    kept = target.journals()
+    assert len(kept) == KEPT
+    assert all(read_journal(path).events for path in kept[-2:])
+
+
+def test_a_dry_run_writes_nothing(wheels: list[Path], venv: Callable[[], Venv]) -> None:
+    target = venv()
+    target.put(*wheels, dry_run=True)
+    assert not (target.top / ".instui").exists()
+    assert not target.environment.lock_path.exists()
+    assert target.lines.of(PlanFinished)[0].wheels == 10

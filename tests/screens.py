@@ -1,0 +1,85 @@
+"""A recorded session on a screen without a terminal, at a chosen moment: for the tests of the screens and the screenshots."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from instui.tui.app import InstuiApp
+from instui.tui.controller import Controller, ReadOnly, Result
+
+RECORDINGS = Path(__file__).parent.parent / "screenshots" / "recordings"
+
+
+class Recorded:
+    """A source, and the clock to it: a recorded journal up to the moment that it was moved to."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self._next = 0
+        self.t = 0.0
+        self.start = float(json.loads(lines[0]).get("clock", 0.0)) if lines else 0.0
+
+    @classmethod
+    def of(cls, name: str) -> "Recorded":
+        """The recording of that name."""
+        return cls((RECORDINGS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
+
+    @property
+    def ended(self) -> bool:
+        """Whether all was polled."""
+        return self._next == len(self._lines)
+
+    def poll(self, wait: float = 0.0) -> list[str]:
+        """The lines up to the present moment."""
+        found = []
+        while self._next < len(self._lines) and json.loads(self._lines[self._next])["t"] <= self.t:
+            found.append(self._lines[self._next])
+            self._next += 1
+        return found
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def clock(self) -> float:
+        """The present moment."""
+        return self.start + self.t
+
+
+def go_to(app: InstuiApp, t: float) -> None:
+    """Let the session go on to `t`, and show it."""
+    source = app.monitor._source
+    assert isinstance(source, Recorded)
+    source.t = t
+    app.monitor.read()
+    while app.monitor.behind:
+        app.monitor.read()
+    app.frame()
+
+
+@asynccontextmanager
+async def shown(
+    source: Recorded,
+    t: float,
+    size: tuple[int, int] = (120, 34),
+    *,
+    theme: str = "dark",
+    ascii: bool = False,
+    controller: Controller | None = None,
+) -> AsyncIterator[tuple[InstuiApp, Pilot[Result]]]:
+    """The application with the session at `t` on a screen of `size`; it shows a new moment only when told."""
+    app = InstuiApp(source, controller or ReadOnly("LIVE"), ascii=ascii, theme=theme, clock=source.clock, timer=False)
+    async with app.run_test(size=size, notifications=False) as pilot:
+        await pilot.pause()
+        go_to(app, t)
+        await pilot.pause()
+        yield app, pilot
+
+
+def text_of(app: InstuiApp) -> str:
+    """What is on the screen, as text."""
+    width, height = app.size
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips[:height])
