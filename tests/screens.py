@@ -1,4 +1,4 @@
-"""A recorded session on a screen without a terminal, at a chosen moment: for the tests of the screens and the screenshots."""
+"""A recorded session on a screen without a terminal, at a chosen moment: for tests and screenshots."""
 
 import json
 from collections.abc import AsyncIterator
@@ -80,6 +80,6 @@ async def shown(
 
 def text_of(app: InstuiApp) -> str:
     """What is on the screen, as text."""
-    width, height = app.size
+    height = app.size.height
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips[:height])

@@ -11,6 +11,7 @@ def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     # A plan is many small objects that live to the end: looking for garbage among them costs a tenth of a warm install.
     gc.set_threshold(100_000, 50, 50)
+    _open_streams()
     from instui.cli import run
 
     try:
@@ -22,6 +23,13 @@ def main() -> NoReturn:
             stream.flush()
     # Taking the interpreter apart frees memory that the system frees anyway, in a tenth of a warm install's time.
     os._exit(code)
+
+
+def _open_streams() -> None:
+    """Give a process that was started with `>&-` streams to nowhere; else its first files would get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - as long as the process lives
 
 
 if __name__ == "__main__":

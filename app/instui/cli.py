@@ -33,7 +33,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         parsed, unknown = parser().parse_known_args(words)
-        if unknown:
+        # argparse takes words in one run only: `install one -r file two` leaves the second over
+        if unknown and hasattr(parsed, "words") and not any(word.startswith("-") for word in unknown):
+            parsed.words += unknown
+        elif unknown:
             raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
         parsed.ui = _chosen_ui(parsed)
         commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {"install": _install, "demo": _demo}

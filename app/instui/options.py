@@ -56,12 +56,17 @@ def _install(parser: argparse.ArgumentParser) -> None:
     target.add_argument("--target", default="", metavar="DIR")
     target.add_argument("--prefix", default="", metavar="DIR")
     target.add_argument("--break-system-packages", action="store_true")
-    target.add_argument("--fail-on-conflict", action="store_true", help="different content for one path is an error")
+    target.add_argument(
+        "--fail-on-conflict",
+        action="store_true",
+        default=_flag("FAIL_ON_CONFLICT"),
+        help="different content for one path is an error",
+    )
     target.add_argument("--link-mode", **_choice(LINK_MODES, _text("LINK_MODE", "hardlink")))
     target.add_argument(
         "--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments"
     )
-    target.add_argument("--dry-run", action="store_true", help="plan, and write nothing")
+    target.add_argument("--dry-run", action="store_true", default=_flag("DRY_RUN"), help="plan, and write nothing")
     _common(parser)
 
 
@@ -83,7 +88,7 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how.add_argument("--lock-timeout", type=_seconds, default=_text("LOCK_TIMEOUT", "300"), metavar="SECONDS")
     how.add_argument("--slow", type=_seconds, default=_text("SLOW", str(slow)), metavar="FACTOR", help="for watching")
     how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR")
-    how.add_argument("--journal", default="", metavar="FILE", help="also write the journal there")
+    how.add_argument("--journal", default=_text("JOURNAL"), metavar="FILE", help="also write the journal there")
     how.add_argument("-q", "--quiet", action="store_true")
     how.add_argument("-v", "--verbose", action="store_true")
 

@@ -94,8 +94,8 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
         try:
             if context.stopping():
                 return
-            if not task.digest:
-                task.digest = await anyio.to_thread.run_sync(store.digest_of, Path(task.wheel.path), limiter=unpacking)
+            if task.wheel.path:
+                task.digest = await anyio.to_thread.run_sync(_digest, store, task.wheel, limiter=unpacking)
             if by_digest.setdefault(task.digest, task) is not task:
                 twins.append(task)  # the same file under two names: the name check will say so
                 return
@@ -131,6 +131,16 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
     finally:
         _publish(store, tasks)
     context.check()
+
+
+def _digest(store: Store, wheel: LockedWheel) -> str:
+    """The sha256 of a local wheel file, which is the one that was promised if one was."""
+    digest = store.digest_of(Path(wheel.path))
+    if wheel.sha256 and digest != wheel.sha256:
+        raise BadWheelError(
+            f"{printable(wheel.filename)} is not the file that was locked: its sha256 is {digest}, not {wheel.sha256}"
+        )
+    return digest
 
 
 def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:

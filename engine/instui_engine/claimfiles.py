@@ -1,8 +1,8 @@
 """The same claims between processes: one lock file for each claimed path, under `.instui/locks`.
 
 X is an exclusive and IX a shared flock; files are taken in sorted path order, so sessions cannot wait for each other in
-a circle. flock prefers overlapping shared holders for ever, so everyone passes through a gate lock on the way to the
-claim: while somebody waits for it, newcomers wait at the gate. Directories that are never claimed as a subtree need
+a circle. flock prefers overlapping shared holders for ever, so everyone passes through the file's gate on the way to
+the claim: while somebody waits for it, newcomers wait at the gate. Directories that are never claimed as a subtree need
 no lock file, since IX on them conflicts with nothing.
 """
 
@@ -15,7 +15,20 @@ from pathlib import Path
 from .claims import Claims, Mode
 from .errors import LockTimeoutError, printable
 from .events import Holder
-from .flock import LockWaitTimeout, describe, holders_of, open_lock, try_lock, wait_lock
+from .flock import (
+    LockWaitTimeout,
+    Take,
+    describe,
+    holders_of,
+    leave_gate,
+    open_lock,
+    take_exclusive,
+    take_gate,
+    take_shared,
+    try_gate,
+    try_lock,
+    wait_lock,
+)
 
 Waiting = Callable[[str, Mode, list[Holder]], None]
 
@@ -26,11 +39,9 @@ class ClaimFiles:
     def __init__(self, private: Path, neutral: Collection[str], timeout: float) -> None:
         """`private`: the environment's `.instui`. `timeout`: seconds that one claim may be waited for."""
         self._locks = private / "locks"
-        self._gates = private / "gates"
         self._neutral = neutral
         self._timeout = timeout
-        for directory in (self._locks, self._gates):
-            directory.mkdir(parents=True, exist_ok=True)
+        self._locks.mkdir(parents=True, exist_ok=True)
 
     def acquire(self, claims: Claims, waiting: Waiting, cancelled: Callable[[], bool]) -> list[int]:
         """Take every claim; returns descriptors for `release`.
@@ -67,23 +78,22 @@ class ClaimFiles:
                 told = True
                 waiting(path, mode, holders_of(lock_file))
 
-        def take(file: str, shared: bool) -> int:
-            descriptor = open_lock(file)
-            if not try_lock(descriptor, shared=shared):
-                try:
-                    wait_lock(descriptor, shared=shared, deadline=deadline, cancelled=cancelled, told=tell)
-                except LockWaitTimeout:
-                    raise LockTimeoutError(
-                        f"waited {self._timeout:g} s for the claim on {printable(path)}, held by "
-                        f"{describe(holders_of(lock_file))}; run again, or raise --lock-timeout"
-                    ) from None
-            return descriptor
+        def wait(take: Take) -> None:
+            try:
+                wait_lock(descriptor, take, deadline=deadline, cancelled=cancelled, told=tell)
+            except LockWaitTimeout:
+                raise LockTimeoutError(
+                    f"waited {self._timeout:g} s for the claim on {printable(path)}, held by "
+                    f"{describe(holders_of(lock_file))}; run again, or raise --lock-timeout"
+                ) from None
 
-        gate = take(f"{self._gates}/{name}", False)
-        try:
-            return take(lock_file, mode == "IX")
-        finally:
-            os.close(gate)
+        descriptor = open_lock(lock_file)
+        if not try_gate(descriptor):
+            wait(take_gate)
+        if not try_lock(descriptor, shared=mode == "IX"):
+            wait(take_shared if mode == "IX" else take_exclusive)
+        leave_gate(descriptor)
+        return descriptor
 
 
 def file_name(path: str) -> str:

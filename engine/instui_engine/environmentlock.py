@@ -14,7 +14,7 @@ from pathlib import Path
 from .context import Context
 from .errors import Interrupted, LockTimeoutError, printable
 from .events import EnvironmentGranted, EnvironmentReleased, EnvironmentWaiting
-from .flock import LockWaitTimeout, describe, holders_of, open_lock, try_lock, wait_lock
+from .flock import LockWaitTimeout, describe, holders_of, open_lock, take_shared, try_lock, wait_lock
 
 _LONGEST = 10.0  # seconds for which the lock is kept at most, as long as no single commit takes longer
 _REST = 0.02  # seconds for which it is left to others then; they wait in the kernel, so they are quick
@@ -75,7 +75,7 @@ class EnvironmentLock:
             try:
                 wait_lock(
                     descriptor,
-                    shared=True,
+                    take_shared,
                     deadline=begun + timeout,
                     cancelled=self._context.stopping,
                     told=lambda: self._context.emit(EnvironmentWaiting(".lock", holders_of(self._path))),

@@ -39,8 +39,9 @@ def extract(
 ) -> list[Extracted]:
     """Write all files but `__pycache__` below `destination`, an empty directory that nobody else writes to.
 
-    Files get mode 0644, or 0755 where the archive has an x bit and for scripts, whatever the umask; directories 0755. A file that
-    `digests` does not name is written unchecked (RECORD itself; `record.verify_wheel` says that there is no other).
+    Files get mode 0644, or 0755 where the archive has an x bit and for scripts, whatever the umask; directories 0755.
+    A file that `digests` does not name is written unchecked (RECORD itself; `record.verify_wheel` says that there is
+    no other).
     `progress` gets the bytes written since its last call, every 256 KiB or 64 files.
     Raises BadWheelError where content, CRC or hash is wrong, and OSError; the caller then removes `destination`.
     """
@@ -109,7 +110,7 @@ def _make_directories(root: str, members: Iterable[Member]) -> bool:
 
 
 def _is_script(path: str) -> bool:
-    """Whether it goes into the scripts directory; an archive made on Windows has no x bits (binary distribution format)."""
+    """Whether it is a command: an archive made on Windows has no x bits (binary distribution format)."""
     first, _, rest = path.partition("/")
     return first.endswith(".data") and rest.startswith("scripts/")
 

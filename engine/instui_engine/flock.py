@@ -8,6 +8,8 @@ no network file system.
 import errno
 import fcntl
 import os
+import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -56,17 +58,64 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
     return True
 
 
-def wait_lock(
-    descriptor: int, *, shared: bool, deadline: float, cancelled: Callable[[], bool], told: Callable[[], None]
-) -> None:
-    """Wait in the kernel until the lock is ours; on return the caller holds it.
+Take = Callable[[int], None]
+"""Takes a lock on a descriptor, waiting in the kernel for as long as it needs."""
 
-    A poller starves against blocking waiters, so a thread of its own sits in flock(2). `told` is called when the wait
-    is more than a moment. Raises LockWaitTimeout at `deadline` (monotonic seconds) and Interrupted when `cancelled()`;
-    then the descriptor is the thread's, which closes it as soon as the kernel grants the lock: it is not held for a
-    moment longer.
+
+def take_shared(descriptor: int) -> None:
+    """Wait for the shared lock."""
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
+def take_exclusive(descriptor: int) -> None:
+    """Wait for the exclusive lock."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def try_gate(descriptor: int) -> bool:
+    """Pass the gate of a lock file if nobody stands in it.
+
+    The gate is a byte-range lock of the open file description, which flock does not see: a second lock on one file.
+    Where the system has none (macOS), or the file is not writable, there is no gate, and waiters may starve.
     """
-    wait = _Wait(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    try:
+        _gate(descriptor, fcntl.F_WRLCK)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+    return True
+
+
+def take_gate(descriptor: int) -> None:
+    """Wait for the gate."""
+    _gate(descriptor, fcntl.F_WRLCK, wait=True)
+
+
+def leave_gate(descriptor: int) -> None:
+    """Let the next one pass the gate."""
+    with suppress(OSError):
+        _gate(descriptor, fcntl.F_UNLCK)
+
+
+def _gate(descriptor: int, kind: int, wait: bool = False) -> None:
+    if sys.platform == "linux":
+        command = fcntl.F_OFD_SETLKW if wait else fcntl.F_OFD_SETLK
+        fcntl.fcntl(descriptor, command, struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 1, 0))
+
+
+def wait_lock(
+    descriptor: int, take: Take, *, deadline: float, cancelled: Callable[[], bool], told: Callable[[], None]
+) -> None:
+    """Wait in the kernel until `take` has taken its lock; on return the caller holds it.
+
+    A poller starves against blocking waiters, so a thread of its own sits in the system call. `told` is called when the
+    wait is more than a moment. Raises LockWaitTimeout at `deadline` (monotonic seconds) and Interrupted when
+    `cancelled()`; then the descriptor is the thread's, which closes it as soon as the kernel grants the lock: it is not
+    held for a moment longer.
+    """
+    wait = _Wait(descriptor, take)
     if not wait.done.wait(_MOMENT):
         told()
     while not wait.done.wait(_POLL):
@@ -80,23 +129,25 @@ def wait_lock(
 
 
 class _Wait:
-    """One blocking flock in a daemon thread; either it or the waiter ends up with the descriptor, never both."""
+    """One blocking call in a daemon thread; either it or the waiter ends up with the descriptor, never both."""
 
-    def __init__(self, descriptor: int, operation: int) -> None:
+    def __init__(self, descriptor: int, take: Take) -> None:
         self.done = threading.Event()
         self.error: OSError | None = None
+        self._descriptor = descriptor
+        self._take = take
         self._decision = threading.Lock()
         self._abandoned = False
-        threading.Thread(target=self._run, args=(descriptor, operation), name="flock", daemon=True).start()
+        threading.Thread(target=self._run, name="flock", daemon=True).start()
 
-    def _run(self, descriptor: int, operation: int) -> None:
+    def _run(self) -> None:
         try:
-            fcntl.flock(descriptor, operation)
+            self._take(self._descriptor)
         except OSError as error:
             self.error = error
         with self._decision:
             if self._abandoned:
-                os.close(descriptor)
+                os.close(self._descriptor)
             else:
                 self.done.set()
 
@@ -106,6 +157,7 @@ class _Wait:
             if self.done.is_set():
                 return False
             self._abandoned = True
+            leave_gate(self._descriptor)  # whoever gave up must not keep others at the gate
             return True
 
 

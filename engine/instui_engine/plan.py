@@ -90,10 +90,12 @@ def make_wheel(
     order: int,
     others: Collection[str] = (),
     before: Collection[str] = (),
+    removed: Collection[str] = (),
 ) -> WheelPlan:
     """The plan of one wheel. `others`: paths that other wheels of the session will own; they are never stale.
 
-    `before`: names of distributions whose installed version will be gone by then, so that it owns nothing any more.
+    `before`: names of distributions whose installed version will be gone by then, so that it owns nothing any more;
+    `removed`: the paths that will be gone with them.
 
     Raises BadWheelError when the wheel would write where no wheel may, TargetError when a directory that it needs is a
     link that leaves the environment or the version that it replaces cannot be removed.
@@ -108,8 +110,8 @@ def make_wheel(
     stale: list[str] = []
     emptied: list[str] = []
     for distribution in [old, *accidents] if old is not None else []:
-        more, removed, empty = _removal(environment, installed, distribution, units, others, before)
-        paths += [*removed, distribution.info]
+        more, claimed, empty = _removal(environment, installed, distribution, units, others, before, removed)
+        paths += [*claimed, distribution.info]
         stale += more
         emptied += empty
     claims = derive([*paths, info], manifest.name)
@@ -128,9 +130,12 @@ def make(
         # a file that one wheel's old version leaves behind may be what another wheel of this session installs
         owned = {path for plan in plans for unit in plan.units for path, _ in unit.files()}
         before: set[str] = set()
-        for plan in replacing:
-            plans[plan.order] = make_wheel(environment, installed, plan.wheel, plan.entry, plan.order, owned, before)
+        removed: set[str] = set()
+        for old in replacing:
+            plan = make_wheel(environment, installed, old.wheel, old.entry, old.order, owned, before, removed)
+            plans[plan.order] = plan
             before.add(plan.name)
+            removed.update(plan.stale, plan.emptied)
     return tuple(plans)
 
 
@@ -227,8 +232,13 @@ def _removal(
     units: Iterable[Unit],
     others: Collection[str],
     before: Collection[str],
+    removed: Collection[str],
 ) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
-    """Stale files of `old`, the paths to claim for their removal, and directories that the removal may empty."""
+    """Stale files of `old`, the paths to claim for their removal, and directories that the removal may empty.
+
+    A file that `old` gives up is claimed also where it is left to another owner: if that one is replaced later in this
+    session and removes it, `old` must be gone by then.
+    """
     if old.is_legacy:
         raise TargetError(
             f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not "
@@ -237,22 +247,26 @@ def _removal(
     keep = {path for unit in units for path, _ in unit.files()}
     owners = installed.owners()
     stale = []
+    given_up = set()
     compiled = _Bytecode(environment)
     for path in recorded_files(environment, old):
         if path.startswith(f"{old.info}/") or _is_vital(environment, path):
             continue
         if path not in keep:
-            shared = path in others or any(name != old.name and name not in before for name in owners.get(path, ()))
-            if shared or not _is_real(environment, path) or _is_directory(environment, path):
+            if path in others or not _is_real(environment, path) or _is_directory(environment, path):
+                continue
+            given_up.add(path)
+            if any(name != old.name and name not in before for name in owners.get(path, ())):
                 continue
             stale.append(path)
         # that of a module that stays is of its old text, and Python may take it for the new one's: it compares no more
         # than size and seconds
         stale += [file for file in compiled.of(path) if file not in keep and _is_real(environment, file)]
-    gone = set(stale)
-    directories_of = {path.rpartition("/")[0] for path in gone}
-    claimed = directories_of - environment.neutral
-    claimed.update(path for path in gone if path.rpartition("/")[0] in environment.neutral)
+    gone = {*stale, *removed}
+    directories_of = {path.rpartition("/")[0] for path in stale}
+    given_up.update(stale)
+    claimed = {path.rpartition("/")[0] for path in given_up} - environment.neutral
+    claimed.update(path for path in given_up if path.rpartition("/")[0] in environment.neutral)
     kept = {above for path in keep for above in ancestors(path)}
     emptied: list[str] = []
     for directory in sorted(directories_of, key=lambda path: -path.count("/")):

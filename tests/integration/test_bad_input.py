@@ -465,6 +465,18 @@ def test_a_closed_output_stops_nothing(ui: str, bench: Bench) -> None:
     assert complete(bench.venv.site, "good-1.0")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_not_open_stop_nothing(closed: str, bench: Bench, clean_environ: dict[str, str]) -> None:
+    """As cron jobs and daemons may start it."""
+    words = ["install", "--no-deps", "--python", str(bench.venv.top)]
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "instui", *words]
+    done = subprocess.run([*command, str(good(bench.place))], capture_output=True, env=clean_environ, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert complete(bench.venv.site, "good-1.0")
+    wrong = subprocess.run([*command, "./none.whl"], capture_output=True, env=clean_environ, check=False)
+    assert wrong.returncode == 2
+
+
 def test_special_files_in_a_directory_of_wheels_are_not_read(bench: Bench) -> None:
     good(bench.place)
     os.mkfifo(bench.place / "pipe-1.0-py3-none-any.whl")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,9 +59,7 @@ def requested(target: Venv) -> set[str]:
 def test_requirement_files_nest_and_are_read_beside_each_other(install: Install, target: Venv, tmp_path: Path) -> None:
     inner = tmp_path / "conf" / "inner"
     inner.mkdir(parents=True)
-    (tmp_path / "conf" / "outer.txt").write_text(
-        "# all\n-r inner/deep.txt  # deeper\n-c limits.txt\n\nalone \\\n  >= 1\n"
-    )
+    (tmp_path / "conf" / "outer.txt").write_text("# all\n-r inner/deep.txt  # deeper\n-c limits.txt\n\nalone\n")
     (inner / "deep.txt").write_text("--requirement=../leaf.txt\napp[speed] ; python_version > '3'\n")
     (tmp_path / "conf" / "leaf.txt").write_text("win; sys_platform == 'win32'\n")
     (tmp_path / "conf" / "limits.txt").write_text("lib<2\nalone<2\nunused==1\n")
@@ -76,9 +75,9 @@ def test_several_files_words_and_wheels_are_one_request(
     (tmp_path / "two.txt").write_text("alone<3\n")
     (tmp_path / "limits.txt").write_text("lib==1.0\n")
     wheel = links / "app-1.0-py3-none-any.whl"
-    install("-r", "one.txt", wheel, "-r", "two.txt", "-c", "limits.txt", "fast")
-    verify(target.top, target.site, {"app": "1.0", "lib": "1.0", "fast": "1.0", "alone": "1.0"})
-    assert requested(target) == {"app", "fast", "alone"}
+    install("-r", "one.txt", wheel, "-r", "two.txt", "-c", "limits.txt", "win")
+    verify(target.top, target.site, {"app": "1.0", "lib": "1.0", "fast": "1.0", "alone": "1.0", "win": "1.0"})
+    assert requested(target) == {"app", "fast", "alone", "win"}
     direct = [path.parent.name for path in target.site.glob("*.dist-info/direct_url.json")]
     assert direct == ["app-1.0.dist-info"]
     assert json.loads((target.site / direct[0] / "direct_url.json").read_text())["url"] == wheel.as_uri()
@@ -191,6 +190,16 @@ def test_the_words_may_come_from_a_variable_file_and_flag_alike(
     error_line(run_instui("install", "x", "--python", tmp_path / "none", env=env), 1)
 
 
+def test_flags_of_our_own_have_variables(target: Venv, tmp_path: Path, run_instui: Run) -> None:
+    wheels = [build_wheel(tmp_path, name, "1.0", {"same.py": name.encode()}) for name in ("one", "two")]
+    words = ("install", "--no-deps", "--python", target.top, *wheels)
+    error_line(run_instui(*words, env={"INSTUI_FAIL_ON_CONFLICT": "1"}), 3)
+    assert "installed none" in ok(run_instui(*words, env={"INSTUI_DRY_RUN": "yes"}))
+    env = {"INSTUI_JOURNAL": str(tmp_path / "journal"), "INSTUI_UI": "none", "INSTUI_FAIL_ON_CONFLICT": "no"}
+    assert ok(run_instui(*words, env=env)) == ""
+    assert "session.finished" in (tmp_path / "journal").read_text()
+
+
 @pytest.mark.network
 def test_another_python_gets_its_own_wheels(tmp_path: Path) -> None:
     others = [python for python in other_interpreters() if python.version in ("3.12", "3.13", "3.14")]
@@ -199,8 +208,6 @@ def test_another_python_gets_its_own_wheels(tmp_path: Path) -> None:
     top = tmp_path / "venv"
     subprocess.run([others[0].path, "-m", "venv", "--without-pip", top], check=True)
     command = ["install", "--python", str(top), "--cache-dir", str(tmp_path / "cache"), "markupsafe"]
-    import sys
-
     done = subprocess.run([sys.executable, "-m", "instui", *command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     tag = f"cp{others[0].version.replace('.', '')}"

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -204,7 +205,6 @@ def test_any_timing_and_any_number_of_workers_give_what_one_by_one_gives(
 def test_upgrades_give_what_one_by_one_gives(
     workshop: Callable[[], Workshop], before: list[Plan], chosen: list[Plan], jobs: int, seed: int
 ) -> None:
-    assume(not left_to_each_other(before, chosen))
     shop = workshop()
     old, wheels = shop.build(before, "old"), shop.build(chosen)
     target = shop.venv
@@ -221,11 +221,37 @@ def test_upgrades_give_what_one_by_one_gives(
     same(found, one_by_one(other, wheels))
 
 
-def left_to_each_other(before: Sequence[Plan], chosen: Sequence[Plan]) -> set[str]:
-    """What two old versions share and no new one has; see the next test."""
-    leaving = [set(plan.destinations()) for plan in before if plan.name in {new.name for new in chosen}]
-    shared = {path for one, other in itertools.combinations(leaving, 2) for path in one & other}
-    return shared.difference(*(plan.destinations() for plan in chosen))
+def test_what_two_old_versions_share_stays_until_the_first_is_gone(
+    tmp_path: Path, venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one removes it; it must not come before the first one, which may fail yet."""
+    old = [build_wheel(tmp_path, name, "0.9", {"shared/gone.py": b"", f"{name}.py": b""}) for name in ("one", "two")]
+    new = [build_wheel(tmp_path, name, "1.0", {f"{name}.py": b"new"}) for name in ("one", "two")]
+    target = venv()
+    target.put(*old)
+    run = transaction.Transaction.run
+
+    def failing(self: transaction.Transaction, steps: tuple[transaction.Step, ...], before: Any) -> None:
+        if any("one-1.0" in step.path for step in steps):
+            time.sleep(0.3)  # what does not have to wait is done by then
+            raise OSError("as if the disk were full")
+        run(self, steps, before)
+
+    monkeypatch.setattr(transaction.Transaction, "run", failing)
+    assert target.install(*new, jobs=2).exit_code == 1
+    for name in trees.distributions(target.site):
+        assert trees.complete(target.site, name), name
+
+
+def test_directories_that_two_old_versions_share_go_with_the_second(tmp_path: Path, venv: Callable[[], Venv]) -> None:
+    files: dict[str, dict[str, bytes]] = {"one": {"ns/__init__.py": b""}, "two": {"ns/deep/er/a.py": b""}}
+    old = {name: build_wheel(tmp_path, name, "0.9", files[name]) for name in files}
+    new = {name: build_wheel(tmp_path, name, "1.0", {f"{name}.py": b""}) for name in files}
+    for order in (("one", "two"), ("two", "one")):
+        target = venv()
+        target.put(*old.values())
+        target.put(*(new[name] for name in order), jobs=2)
+        assert trees.unlisted(target.site) == []
 
 
 def test_a_file_of_two_old_versions_goes_with_the_second(tmp_path: Path, venv: Callable[[], Venv]) -> None:

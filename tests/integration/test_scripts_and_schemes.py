@@ -43,12 +43,12 @@ def test_commands_run_wherever_the_environment_lies(
         "tool",
         "1.0",
         {"tool/__init__.py": MAIN},
-        entry_points="[console_scripts]\ntool=tool:main\ntool-deep = tool:Tool.run\n[gui_scripts]\ntool-gui = tool:main",
+        entry_points="[console_scripts]\ntool=tool:main\ntool-deep = tool:Tool.run\n[gui_scripts]\ngui = tool:main\n",
         data={"scripts/tool-script": b"#!python\nimport tool; raise SystemExit(tool.main())\n"},
     )
     ok(run_instui("install", "--no-deps", "--python", top, wheel))
     verify(top, venv.site, {"tool": "1.0"})
-    for command in ("tool", "tool-deep", "tool-gui", "tool-script"):
+    for command in ("tool", "tool-deep", "gui", "tool-script"):
         path = venv.top / "bin" / command
         assert stat.S_IMODE(path.stat().st_mode) & 0o111 == 0o111
         done = run(path, "a word", "x")

@@ -47,8 +47,17 @@ def module(directory: Path, number: int) -> Path:
     return build_wheel(directory, name, "1.0", files)
 
 
+def nested(directory: Path, number: int) -> Path:
+    """A package of which every other distribution has only a part, so that claims contain each other."""
+    name = f"w{number:02}"
+    files = {f"ns/part/m{place:02}.py": f"{name} = {place}\n".encode() for place in range(8)}
+    if number % 2:
+        files["ns/__init__.py"] = b""
+    return build_wheel(directory, name, "1.0", files)
+
+
 @pytest.mark.sweep
-@pytest.mark.parametrize("kind", [readme, etc, module])
+@pytest.mark.parametrize("kind", [readme, etc, module, nested])
 def test_the_last_in_plan_order_wins_whatever_the_timing(
     kind: Callable[[Path, int], Path],
     tmp_path: Path,
@@ -71,7 +80,7 @@ def check(order: Sequence[Path], target: Venv) -> None:
     assert target.stages() == []
 
 
-@pytest.mark.parametrize("kind", [readme, etc, module])
+@pytest.mark.parametrize("kind", [readme, etc, module, nested])
 def test_existing_files_are_overridden(
     kind: Callable[[Path, int], Path], tmp_path: Path, venv: Callable[[], Venv]
 ) -> None:

@@ -128,7 +128,7 @@ def _namespace_result(site_packages: Path) -> str:
 _LIST = (
     Scenario(
         "readme-clash",
-        5.0,
+        2.0,
         _readme_clash,
         {
             "session.started": "Twelve wheels ship a README.md in the root of site-packages: install-many died of it.",
@@ -139,7 +139,7 @@ _LIST = (
     ),
     Scenario(
         "etc-race",
-        5.0,
+        2.0,
         _etc_race,
         {
             "session.started": "Twelve wheels create etc/ and write etc/shared.conf: it ended with “File exists”.",
@@ -161,7 +161,7 @@ _LIST = (
     ),
     Scenario(
         "namespace",
-        12.0,
+        5.0,
         _namespace,
         {
             "session.started": "Twenty wheels live side by side below the namespace acme/, which none of them owns.",

@@ -1,0 +1,167 @@
+"""`instui demo` for whoever watches, and what ctrl+c or a termination leaves of an install that was slowed down."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli import error_line, installed, ok, verify
+from conftest import Run, Start
+from environments import Venv
+from instui.options import SCENARIOS
+from instui_engine.events import CommitFinished, CommitStarted, StageStarted
+from trees import complete, distributions, unlisted
+from wheelsmith import build_wheel
+
+RESULTS = {
+    "readme-clash": "12 wheels are installed and none failed",
+    "etc-race": "holds all 12 files",
+    "same-module": "shapes/ is not mixed: all its files are of triangle",
+    "namespace": "20 of 20 distributions are whole",
+}
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> dict[str, str]:
+    """Variables of a machine without a network, and a place for temporary files that one can look into."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    return {
+        "TMPDIR": str(place),
+        "UV_OFFLINE": "1",
+        "UV_INDEX_URL": "http://127.0.0.1:9/simple",
+        "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
+
+
+def test_every_scenario_is_promised_a_result() -> None:
+    assert set(RESULTS) == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_scenario_says_what_to_watch_and_what_came_of_it(
+    scenario: str, alone: dict[str, str], tmp_path: Path, run_instui: Run
+) -> None:
+    text = ok(run_instui("demo", scenario, "--slow", "0.05", env=alone, cwd=tmp_path))
+    captions = [line.removeprefix("» ") for line in text.splitlines() if line.startswith("» ")]
+    assert len(captions) == 4
+    assert any(caption.startswith("Watch ") for caption in captions)
+    assert RESULTS[scenario] in captions[-1]
+    assert re.search(r"^installed \d+ wheels, \d+ files in ", text, re.MULTILINE)
+    # the directory of control sockets is shared by all sessions of a user, and stays
+    left = [path.relative_to(tmp_path).as_posix() for path in (tmp_path / "tmp").rglob("*")]
+    assert left in ([], [f"tmp/instui-{os.getuid()}"])
+    assert [path.name for path in tmp_path.iterdir()] == ["tmp"]
+
+
+@pytest.mark.parametrize("ui", ["json", "none"])
+def test_the_demonstration_has_the_user_interfaces_of_an_install(
+    ui: str, alone: dict[str, str], run_instui: Run
+) -> None:
+    text = ok(run_instui("demo", "--slow", "0.05", "--ui", ui, env=alone))
+    events = [json.loads(line)["event"] for line in text.splitlines()]
+    assert events == [] if ui == "none" else events[0] == "session.started" and events[-1] == "session.finished"
+
+
+def test_what_is_kept_can_be_looked_at(alone: dict[str, str], tmp_path: Path, run_instui: Run) -> None:
+    kept = tmp_path / "kept"
+    ok(run_instui("demo", "same-module", "--slow", "0.05", "--keep", kept, env=alone))
+    program = "import shapes.part00, shapes.part39; print(shapes.part00.OWNER, shapes.part39.OWNER)"
+    done = subprocess.run([kept / ".venv/bin/python", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "triangle triangle\n")
+    assert "exists" in error_line(run_instui("demo", "--keep", kept, env=alone), 2)
+
+
+# --- stopped in the middle
+
+
+def slowed(place: Path, count: int = 12) -> list[Path]:
+    """Wheels with enough to do that a session with --slow can be caught between two commits."""
+    return [
+        build_wheel(place, f"part{number:02}", "1.0", {f"part{number:02}/m{file}.py": b"" for file in range(3)})
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_install_names_what_is_installed_and_goes_on_when_run_again(
+    number: signal.Signals,
+    code: int,
+    venv: Callable[[], Venv],
+    start_instui: Start,
+    run_instui: Run,
+    tmp_path: Path,
+) -> None:
+    target = venv()
+    wheels = slowed(tmp_path)
+    session = start_instui(target, "--slow", "8", "--jobs", "1", *wheels)
+    session.wait_for(CommitFinished, "part01")
+    session.process.send_signal(number)
+    ended, errors = session.finish()
+    assert ended == code, errors
+    assert len(errors.splitlines()) == 1
+    assert errors.startswith("instui: interrupted")
+    assert "Traceback" not in errors
+    there = installed(target.site)
+    assert 2 <= len(there) < len(wheels)
+    assert f"{len(there)} of {len(wheels)}" in errors
+    for wheel in wheels:
+        name = wheel.name.partition("-")[0]
+        if name in there:
+            assert complete(target.site, f"{name}-1.0")
+        else:
+            assert not (target.site / name).exists()
+    missing = [wheel.name.partition("-")[0] for wheel in wheels if wheel.name.partition("-")[0] not in there]
+    assert all(name in errors for name in missing[:5])
+    assert unlisted(target.site) == []
+    assert target.stages() == []
+    text = ok(run_instui("install", "--no-deps", "--python", target.top, *wheels))
+    assert f"{len(there)} already installed" in text
+    verify(target.top, target.site, {wheel.name.partition("-")[0]: "1.0" for wheel in wheels})
+
+
+def test_an_install_that_is_stopped_before_its_first_commit_leaves_nothing(
+    venv: Callable[[], Venv], start_instui: Start, tmp_path: Path
+) -> None:
+    target = venv()
+    wheels = slowed(tmp_path)
+    session = start_instui(target, "--slow", "30", *wheels)
+    session.wait_for(StageStarted)
+    session.process.send_signal(signal.SIGINT)
+    code, errors = session.finish()
+    assert (code, len(errors.splitlines())) == (130, 1), errors
+    assert errors.startswith("instui: ")
+    if not session.lines.of(CommitStarted):
+        assert distributions(target.site) == {}
+        assert not (target.top / ".instui").exists()
+
+
+def test_a_stopped_resolution_ends_at_once_and_takes_uv_with_it(
+    venv: Callable[[], Venv], tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    """An index that accepts and does not answer; ctrl+c reaches the whole process group, as on a terminal."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+        env = {**clean_environ, "UV_OFFLINE": "0", "UV_HTTP_TIMEOUT": "60", "NO_PROXY": "127.0.0.1"}
+        command = [sys.executable, "-m", "instui", "install", "--python", str(venv().top), "--index-url", url, "thing"]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True
+        ) as process:
+            server.settimeout(60)
+            connection, _ = server.accept()  # uv has asked
+            os.killpg(process.pid, signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+            connection.close()
+        assert process.returncode == 130, errors
+        assert len(errors.splitlines()) == 1, errors
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)

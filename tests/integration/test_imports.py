@@ -1,0 +1,163 @@
+"""A warm install loads and starts only what it needs; the engine knows nothing of the app."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import uv
+from environments import Venv
+from trees import complete
+from wheelsmith import build_wheel
+
+# runs the command line as the `instui` command does, and says at its end what it has loaded and started
+_HARNESS = """
+import json, os, sys
+started = []
+def hook(event, arguments):
+    if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"):
+        started.append(str(arguments[0]))
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        started.append(event)
+sys.addaudithook(hook)
+def tell(code):
+    with open(sys.argv[1], "w") as file:
+        json.dump({"modules": sorted(sys.modules), "started": started, "code": code}, file)
+leave = os._exit
+os._exit = lambda code: (tell(code), leave(code))
+program, words = sys.argv[2], sys.argv[3:]
+if program == "import":
+    for word in words:
+        __import__(word)
+    tell(0)
+else:
+    report = sys.argv[1]
+    sys.argv = [program, report, *words]
+    def tell(code, told=tell):
+        sys.argv = [program, report, *words]
+        told(code)
+    from instui.__main__ import main
+    import instui.cli
+    run = instui.cli.run
+    instui.cli.run = lambda: run(words)
+    main()
+"""
+USER_INTERFACES = ("textual", "rich")
+NETWORK = ("urllib3", "http.client", "email", "ssl", "requests", "httpx")
+HEAVY = ("uv", "venv", "pip", "packaging.pylock", "packaging.requirements", "tomllib", "unittest", "multiprocessing")
+
+
+class Report:
+    """What a run has loaded and started."""
+
+    def __init__(self, path: Path) -> None:
+        told = json.loads(path.read_text())
+        self.modules = set(told["modules"])
+        self.started: list[str] = told["started"]
+        self.code: int = told["code"]
+
+    def of(self, names: Sequence[str]) -> list[str]:
+        """The modules that are, or are below, one of `names`."""
+        return sorted(m for m in self.modules if any(m == name or m.startswith(f"{name}.") for name in names))
+
+
+@pytest.fixture
+def observe(tmp_path: Path, clean_environ: dict[str, str]) -> Callable[..., Report]:
+    def run(program: str, *words: object) -> Report:
+        report = tmp_path / "report.json"
+        command = [sys.executable, "-c", _HARNESS, str(report), program, *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, env=clean_environ, timeout=100, check=False)
+        assert report.exists(), done.stderr
+        told = Report(report)
+        print(len(told.modules), "modules:", *sorted(told.modules))
+        print("started:", *told.started)
+        assert (done.returncode, told.code) == (0, 0), done.stderr
+        return told
+
+    return run
+
+
+def make(place: Path, **options: Any) -> Path:
+    """A wheel that is older than a moment, so that its hash was noted when it was first installed."""
+    wheel = build_wheel(place, "tool", "1.0", {"tool.py": b"", "tool_data/a.txt": b""}, requires=["x"], **options)
+    os.utime(wheel, (10**9, 10**9))
+    return wheel
+
+
+def test_a_warm_install_of_a_wheel_file_is_lean(
+    observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    wheel = make(tmp_path)
+    venv().put(wheel)
+    target = venv()
+    report = observe("instui", "install", "--ui", "none", "--no-deps", "--python", target.top, wheel)
+    assert complete(target.site, "tool-1.0")
+    assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY, "instui.tui"]) == []
+    assert report.started == []
+    assert "instui_engine.resolve" in report.modules  # the harness sees what there is to see
+
+
+def test_launchers_load_the_library_that_makes_them_and_nothing_of_a_network(
+    observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    wheel = make(tmp_path, entry_points="[console_scripts]\ntool = tool:main\n")
+    venv().put(wheel)
+    report = observe("instui", "install", "--ui", "none", "--no-deps", "--python", venv().top, wheel)
+    assert report.of([*USER_INTERFACES, "urllib3", "http", "ssl"]) == []
+    assert report.started == []
+
+
+def test_an_install_that_has_nothing_to_do_is_as_lean(
+    observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    target = venv()
+    target.put(build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""}))
+    report = observe("instui", "install", "--ui", "none", "--python", target.top, "pkg>=1")
+    assert report.of([*USER_INTERFACES, *NETWORK, "uv"]) == []
+    assert report.started == []
+
+
+@pytest.mark.parametrize("ui", ["plain", "json"])
+def test_plain_and_json_output_need_no_user_interface_library(
+    ui: str, observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    wheel = make(tmp_path)
+    report = observe("instui", "install", "--ui", ui, "--no-deps", "--python", venv().top, wheel)
+    assert report.of([*USER_INTERFACES, "urllib3", "http", "instui.tui"]) == []
+
+
+def test_a_resolution_starts_uv_and_the_harness_sees_it(
+    observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""})
+    words = ("install", "--ui", "none", "--no-index", "--find-links", tmp_path, "--python", venv().top, "pkg")
+    report = observe("instui", *words)
+    assert [os.path.basename(path) for path in report.started] == ["uv"]
+    assert report.of([*USER_INTERFACES, "urllib3", "http.client"]) == []
+
+
+def test_the_engine_never_loads_the_app(observe: Callable[..., Report]) -> None:
+    import instui_engine
+
+    directory = Path(instui_engine.__file__ or "").parent
+    names = [f"instui_engine.{path.stem}" for path in directory.glob("*.py") if path.stem != "__init__"]
+    assert len(names) > 20
+    report = observe("import", "instui_engine", *names)
+    assert report.of(["instui"]) == []
+    assert report.of(USER_INTERFACES) == []
+    assert report.started == []
+
+
+def test_help_and_version_load_no_engine_parts_that_take_long(observe: Callable[..., Report]) -> None:
+    for word in ("--help", "--version"):
+        report = observe("instui", word)
+        assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY]) == []
+
+
+def test_uv_is_found_where_it_was_installed_with_instui() -> None:
+    assert uv("--version").startswith("uv ")

@@ -1,0 +1,74 @@
+"""README.md says what is so: its commands are understood, its flags and codes exist, its table is the code's."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli import ok
+from conftest import Run
+from instui.options import SCENARIOS, parser
+from instui_engine import errors
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands() -> list[str]:
+    """The calls of instui in the indented blocks, without comments and what comes before them."""
+    lines = [line for line in TEXT.splitlines() if line.startswith("    ")]
+    found = [re.search(r"(?:^|/|&& )\s*(?:\S*/)?instui ((?:install|demo)\b[^#&]*)", line.strip()) for line in lines]
+    return [match[1].strip() for match in found if match]
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(commands()) >= 6
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_is_understood(command: str) -> None:
+    for words in command.split(" | ") if command.startswith("demo") else [command]:
+        name = words if words.startswith(("install", "demo")) else f"demo {words}"
+        parsed, unknown = parser().parse_known_args(shlex.split(name))
+        assert parsed.command in ("install", "demo")
+        assert all(hasattr(parsed, "words") and not word.startswith("-") for word in unknown)
+
+
+def test_the_flags_exist(run_instui: Run) -> None:
+    known = ok(run_instui("install", "--help")) + ok(run_instui("demo", "--help"))
+    use = TEXT.partition("## Use")[2].partition("\n## ")[0]
+    named = set(re.findall(r"--[a-z][a-z-]+", use))
+    assert len(named) > 8
+    assert [flag for flag in sorted(named) if flag not in known] == []
+
+
+def test_the_exit_codes_are_those_of_the_errors() -> None:
+    codes = re.search(r"Exit codes: (.*?)\.\s", TEXT, re.DOTALL)
+    assert codes
+    named = {int(number) for number in re.findall(r"(?:^|· )\s*(\d+) ", codes[1].replace("\n", " "))}
+    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    assert {value.exit_code for value in classes if hasattr(value, "exit_code")} <= named
+    assert {0, 129, 130, 143} <= named
+
+
+def test_the_scenarios_are_all_named() -> None:
+    assert all(f"{name}" in TEXT for name in SCENARIOS)
+
+
+def test_the_table_of_events_is_that_of_the_code() -> None:
+    table = TEXT.partition("<!-- journal: python -m instui_engine.events -->\n")[2].partition("<!-- end -->")[0]
+    command = [sys.executable, "-m", "instui_engine.events"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert table.strip() == done.stdout.strip()
+
+
+def test_the_modules_and_files_that_it_names_exist() -> None:
+    how = TEXT.partition("## How it works")[2].partition("\n## ")[0]
+    named = {name for group in re.findall(r"\((`[^)]*`)\)", how) for name in re.findall(r"`([a-z_]+)`", group)}
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / "engine" / "instui_engine" / f"{name}.py").is_file()] == []
+    for path in (".ci/run", "tests/benchmarks/run.py", "LICENSE", "CHANGELOG.md"):
+        assert (ROOT / path).is_file(), path
