@@ -79,6 +79,14 @@ def install(
         error = failure
     except OSError as failure:
         error = InstuiError(f"{reason(failure)}; nothing is half-installed")
+    except Exception as failure:
+        # a defect of ours: what was begun is undone all the same, and the user gets one line
+        if os.environ.get("INSTUI_DEBUG"):
+            raise
+        error = InstuiError(
+            f"internal error: {type(failure).__name__}: {printable(str(failure))}; this is a bug of instui, and "
+            "nothing is half-installed; INSTUI_DEBUG=1 shows where it is"
+        )
     finally:
         exit_code = error.exit_code if error else 0
         installed = tuple(pipeline.installed)

@@ -174,8 +174,8 @@ class Transaction:
         """Take back every step that was taken, the last first."""
         while self._undo:
             action, arguments = self._undo.pop()
-            # what was changed by somebody else meanwhile stays as they left it
-            with suppress(FileNotFoundError):
+            # what somebody else changed meanwhile stays as they left it, and never keeps the rest from going back
+            with suppress(OSError):
                 action(*arguments)
 
     def _take(self, step: Step) -> None:
