@@ -166,6 +166,8 @@ class Narrator:
         self._resolved = True
         if not self._milestones:
             return []
+        if not event.wheels:
+            return []  # the summary says it
         satisfied = f" ({event.satisfied} already installed)" if event.satisfied else ""
         return [f"resolved {count(event.wheels, 'wheel')}{satisfied}"]
 

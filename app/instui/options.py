@@ -16,6 +16,14 @@ UIS = ("tui", "plain", "json", "none")
 LINK_MODES = ("hardlink", "copy", "clone", "symlink")
 
 
+_WHAT = "Install wheels side by side under directory locks, and watch it."
+_EXITS = (
+    "Exit codes: 0 done, 1 failed and nothing half-installed, 2 usage, 3 conflict, 4 lock timeout, 129 hung up, "
+    "130 interrupted, 143 terminated."
+)
+_VARIABLES = "Flags without a value on the command line are taken from variables: --jobs from INSTUI_JOBS, and so on."
+
+
 class _Parser(argparse.ArgumentParser):
     """Usage errors are one line, as all errors of this program."""
 
@@ -25,44 +33,87 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    top = _Parser(prog="instui", description="Install wheels side by side under directory locks, and watch it.")
+    top = _Parser(prog="instui", description=_WHAT, epilog=_EXITS, allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"instui {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    _install(commands.add_parser("install", help="install requirements, wheel files or directories of wheels"))
-    _demo(commands.add_parser("demo", help="watch the locks at work on wheels made on the fly, without a network"))
+    for name, help, fill in (
+        ("install", "install requirements, wheel files or directories of wheels", _install),
+        ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
+    ):
+        fill(commands.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False))
     return top
 
 
 def _install(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="REQ | WHEEL | DIR")
     what = parser.add_argument_group("what to install")
-    what.add_argument("-r", "--requirement", action="append", default=[], metavar="FILE", dest="requirement_files")
-    what.add_argument("-c", "--constraint", action="append", default=[], metavar="FILE", dest="constraint_files")
+    what.add_argument(
+        "-r",
+        "--requirement",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="requirement_files",
+        help="requirements, as for pip",
+    )
+    what.add_argument(
+        "-c",
+        "--constraint",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="constraint_files",
+        help="bounds for versions, as for pip",
+    )
     what.add_argument("--pylock", default="", metavar="FILE", help="a PEP 751 lock file")
     what.add_argument("--no-deps", action="store_true", default=_flag("NO_DEPS"), help="without dependencies")
     what.add_argument("--reinstall", action="store_true", help="also what is installed already")
     what.add_argument("-U", "--upgrade", action="store_true", help="the newest versions, also of what is installed")
-    what.add_argument("-P", "--upgrade-package", action="append", default=[], metavar="NAME", dest="upgrade_packages")
+    what.add_argument(
+        "-P",
+        "--upgrade-package",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="upgrade_packages",
+        help="the newest version of this one",
+    )
     what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
     what.add_argument("--no-build", action="store_true", help="accepted, and always so: wheels only")
     where = parser.add_argument_group("where to find it")
-    where.add_argument("--find-links", "-f", action="append", default=[], metavar="DIR_OR_URL")
+    where.add_argument(
+        "--find-links", "-f", action="append", default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
+    )
     where.add_argument("--no-index", action="store_true", help="only --find-links and files")
-    where.add_argument("--index-url", "-i", default="", metavar="URL")
-    where.add_argument("--extra-index-url", action="append", default=[], metavar="URL", dest="extra_index_urls")
+    where.add_argument("--index-url", "-i", default="", metavar="URL", help="default: as uv is configured")
+    where.add_argument(
+        "--extra-index-url", action="append", default=[], metavar="URL", dest="extra_index_urls", help="besides"
+    )
     where.add_argument("--offline", action="store_true", default=_flag("OFFLINE"), help="only what is in the cache")
     target = parser.add_argument_group("where to install it")
-    target.add_argument("--python", "-p", default=_text("PYTHON"), metavar="ENV_OR_INTERPRETER")
-    target.add_argument("--target", default="", metavar="DIR")
-    target.add_argument("--prefix", default="", metavar="DIR")
-    target.add_argument("--break-system-packages", action="store_true")
+    target.add_argument(
+        "--python",
+        "-p",
+        default=_text("PYTHON"),
+        metavar="ENV_OR_INTERPRETER",
+        help="default: the active environment, or the nearest .venv",
+    )
+    target.add_argument("--target", default="", metavar="DIR", help="into this directory, as with pip")
+    target.add_argument("--prefix", default="", metavar="DIR", help="into lib, bin and so on below this directory")
+    target.add_argument(
+        "--break-system-packages", action="store_true", help="also into a Python that the system manages"
+    )
     target.add_argument(
         "--fail-on-conflict",
         action="store_true",
         default=_flag("FAIL_ON_CONFLICT"),
         help="different content for one path is an error",
     )
-    target.add_argument("--link-mode", **_choice(LINK_MODES, _text("LINK_MODE", "hardlink")))
+    target.add_argument(
+        "--link-mode",
+        help="default: hardlink; a copy where that is not possible",
+        **_choice(LINK_MODES, _text("LINK_MODE", "hardlink")),
+    )
     target.add_argument(
         "--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments"
     )
@@ -84,13 +135,26 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how.add_argument("--theme", default=_text("THEME"), metavar="NAME", help="colours of the tui")
     how.add_argument("--ascii", action="store_true", default=_flag("ASCII"), help="no glyphs beyond ASCII in the tui")
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
-    how.add_argument("--jobs", "-j", type=_positive, default=_text("JOBS", str(_default_jobs())), metavar="N")
-    how.add_argument("--lock-timeout", type=_seconds, default=_text("LOCK_TIMEOUT", "300"), metavar="SECONDS")
+    how.add_argument(
+        "--jobs",
+        "-j",
+        type=_positive,
+        default=_text("JOBS", str(_default_jobs())),
+        metavar="N",
+        help="workers; default: %(default)s",
+    )
+    how.add_argument(
+        "--lock-timeout",
+        type=_seconds,
+        default=_text("LOCK_TIMEOUT", "300"),
+        metavar="SECONDS",
+        help="wait for a lock at most so long; default: %(default)s",
+    )
     how.add_argument("--slow", type=_seconds, default=_text("SLOW", str(slow)), metavar="FACTOR", help="for watching")
-    how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR")
+    how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where unpacked wheels are kept")
     how.add_argument("--journal", default=_text("JOURNAL"), metavar="FILE", help="also write the journal there")
-    how.add_argument("-q", "--quiet", action="store_true")
-    how.add_argument("-v", "--verbose", action="store_true")
+    how.add_argument("-q", "--quiet", action="store_true", help="only what went wrong")
+    how.add_argument("-v", "--verbose", action="store_true", help="also each wheel, retries and turns")
 
 
 def request_from(words: argparse.Namespace) -> Request:

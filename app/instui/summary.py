@@ -19,7 +19,9 @@ def summary(snapshot: Snapshot, *, quiet: bool = False) -> list[str]:
     well = snapshot.finished is not None and snapshot.finished.exit == 0
     if well and quiet:
         return []
-    lines = [_head(snapshot, well)]
+    lines = _head(snapshot, well)
+    if not lines:
+        return []  # nothing happened; the error says why
     if not well:
         lines += _what_is_installed(snapshot)
     if not quiet:
@@ -27,25 +29,33 @@ def summary(snapshot: Snapshot, *, quiet: bool = False) -> list[str]:
     return lines
 
 
-def _head(snapshot: Snapshot, well: bool) -> str:
+def _head(snapshot: Snapshot, well: bool) -> list[str]:
     totals, finished = snapshot.totals, snapshot.finished
     took = seconds(finished.seconds if finished else snapshot.t)
     wheels = [wheel for wheel in snapshot.wheels if wheel.version]
     installed = sum(wheel.phase is Phase.DONE for wheel in wheels)
     if finished is None:
-        return (
-            f"the session ended abruptly after {took}: {number(installed)} of {count(len(wheels), 'wheel')} installed"
-        )
-    if not wheels:
-        if totals.replaced:
-            return f"removed {count(totals.replaced, 'distribution')} in {took}"
-        return "nothing to install" if well else "nothing was installed"
+        of = f"{number(installed)} of {count(len(wheels), 'wheel')}"
+        return [f"the session ended abruptly after {took}: {of} installed"]
+    if not wheels and totals.replaced:
+        return [f"removed {count(totals.replaced, 'distribution')} in {took}"]
+    if well and not wheels:
+        return [_nothing_to_do(snapshot)]
     if well and not installed:
-        return f"planned {count(len(wheels), 'wheel')}, {count(_files(wheels), 'file')} in {took}; installed none"
+        return [f"planned {count(len(wheels), 'wheel')}, {count(_files(wheels), 'file')} in {took}; installed none"]
     if not installed:
-        return f"installed none of {count(len(wheels), 'wheel')} in {took}"
+        return []
     of = "" if installed == len(wheels) else f"{number(installed)} of "
-    return f"installed {of}{count(len(wheels), 'wheel')}, {count(totals.files, 'file')} in {took}"
+    return [f"installed {of}{count(len(wheels), 'wheel')}, {count(totals.files, 'file')} in {took}"]
+
+
+def _nothing_to_do(snapshot: Snapshot) -> str:
+    asked = [f"{printable(name)} {printable(version)}" for name, version in snapshot.satisfied]
+    if not asked:
+        return "nothing to install"
+    others = snapshot.totals.satisfied - len(asked)
+    more = f" (and {count(others, 'dependency', 'dependencies')})" if others > 0 else ""
+    return f"already installed: {listed(asked, NAMES_LISTED)}{more}; nothing to do"
 
 
 def _files(wheels: Iterable[WheelState]) -> int:
@@ -73,7 +83,7 @@ def _labels(wheels: Iterable[WheelState]) -> str:
 def _before(snapshot: Snapshot) -> list[str]:
     totals = snapshot.totals
     parts = []
-    if totals.satisfied:
+    if totals.satisfied and any(wheel.version for wheel in snapshot.wheels):
         parts.append(f"already installed: {number(totals.satisfied)}")
     if totals.replaced and any(wheel.version for wheel in snapshot.wheels):
         parts.append(f"replaced: {count(totals.replaced, 'old version')}")

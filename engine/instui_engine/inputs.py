@@ -128,6 +128,8 @@ def _as_path(word: str) -> str | None:
     """The path that `word` means, or None for a requirement specifier."""
     if not word.strip():
         raise UsageError("an empty word is neither a requirement nor a wheel")
+    if word.endswith((".txt", ".in")) and "@" not in word:
+        raise UsageError(f"{_shown(word)} looks like a file of requirements; give it as -r {_shown(word)}")
     if word.startswith("file://"):
         return unquote(urlsplit(word).path)
     if "://" in word or _is_direct(word):

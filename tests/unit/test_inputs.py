@@ -61,7 +61,8 @@ def test_urls_of_wheels_are_requirements(tmp_path: Path) -> None:
         ("absent-1.0-py3-none-any.whl", "does not exist"),
         ("absent-1.0.tar.gz", "does not exist"),
         ("here-1.0.tar.gz", "is a source archive"),
-        ("./notes.txt", "neither a wheel"),
+        ("./notes.md", "neither a wheel"),
+        ("./notes.txt", "give it as -r ./notes.txt"),
         ("./tree", "uv build --wheel"),
         ("./empty", "no wheels in the directory"),
         ("git+https://host/x.git", "version control"),
@@ -77,7 +78,7 @@ def test_what_cannot_be_installed_is_refused_in_one_line(
     word: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     touch(tmp_path / "tree" / "pyproject.toml")
-    touch(tmp_path / "notes.txt")
+    touch(tmp_path / "notes.md")
     touch(tmp_path / "here-1.0.tar.gz")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -320,14 +320,18 @@ A, B = events.WheelAdded("a", "1", "f", 1, True), events.WheelAdded("b", "2", "f
     ("happened", "exit_code", "expected"),
     [
         ([], 0, ["nothing to install"]),
-        ([events.ResolveFinished(0, 3)], 0, ["nothing to install", "  already installed: 3"]),
+        (
+            [events.RequirementSatisfied("a", "1"), events.ResolveFinished(0, 3)],
+            0,
+            ["already installed: a 1 (and 2 dependencies); nothing to do"],
+        ),
         ([A, events.CommitFinished("a", 1)], 0, ["installed 1 wheel, 1 file in 2.0 s"]),
         ([A, B, events.PlanFinished(2, 0, 0, 0)], 0, ["planned 2 wheels, 0 files in 2.0 s; installed none"]),
         ([events.DistributionRemoved("a", "1", 3)], 0, ["removed 1 distribution in 2.0 s"]),
         (
             [A, B, events.WheelFailed("b", "disk full")],
             1,
-            ["installed none of 2 wheels in 2.0 s", "  failed: b 2: disk full"],
+            [],
         ),
         (
             [A, B, events.CommitFinished("a", 1)],
