@@ -163,7 +163,7 @@ INPUTS: dict[str, tuple[Callable[[Bench], list[object]], int, str]] = {
     "empty word": (lambda b: [""], 2, "empty"),
     "no such file": (lambda b: ["./none-1.0-py3-none-any.whl"], 2, "none-1.0-py3-none-any.whl does not exist"),
     "no such directory": (lambda b: ["none/"], 2, "none/ does not exist"),
-    "no wheel": (lambda b: [b.write("notes.txt", b"words")], 2, "notes.txt is neither a wheel"),
+    "no wheel": (lambda b: [b.write("notes.md", b"words")], 2, "notes.md is neither a wheel"),
     "source archive": (lambda b: [b.write("good-1.0.tar.gz", b"")], 2, "source archive"),
     "no wheels there": (lambda b: [f"{b.place}/"], 2, "no wheels in the directory"),
     "two versions": (_two_versions, 2, "good is given in two versions"),
