@@ -66,8 +66,10 @@ class ControlServer:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             path = f"{_runtime_directory()}/{session}.sock"
-            self._socket.bind(path)
+            # under its final name it listens already, else another session would take it for a dead one's
+            self._socket.bind(f"{path}.new")
             self._socket.listen(8)
+            Path(f"{path}.new").rename(path)
         except OSError:
             self._socket.close()
             return
@@ -123,7 +125,19 @@ def _runtime_directory() -> str:
     status = directory.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or directory.is_symlink():
         raise PermissionError(f"{directory} is not private")
+    for leftover in directory.glob("*.sock"):
+        _remove_if_dead(leftover)
     return os.fspath(directory)
+
+
+def _remove_if_dead(path: Path) -> None:
+    """Remove the socket of a session that was killed: nobody answers it."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(0.1)
+        try:
+            connection.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
 
 
 def _is_own(peer: socket.socket) -> bool:
