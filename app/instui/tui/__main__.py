@@ -1,0 +1,27 @@
+"""`python -m instui.tui JOURNAL`: look at a journal, growing or not (for work on the screens)."""
+
+import argparse
+import time
+from pathlib import Path
+
+from instui.reader import Tail
+from instui.summary import summary
+
+from .app import run_app
+from .controller import ReadOnly
+
+
+def main() -> None:
+    """Show the journal; afterwards print its summary."""
+    parser = argparse.ArgumentParser(prog="python -m instui.tui")
+    parser.add_argument("journal", type=Path)
+    parser.add_argument("--ascii", action="store_true")
+    parser.add_argument("--theme", default="")
+    given = parser.parse_args()
+    result = run_app(Tail(given.journal), ReadOnly(), ascii=given.ascii, theme=given.theme, clock=time.monotonic)
+    for line in summary(result.snapshot):
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

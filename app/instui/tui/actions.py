@@ -1,0 +1,102 @@
+"""Everything a key can do, once: bindings, footer, help, palette and the table in README.md are made from this list.
+
+`python -m instui.tui.actions` prints that table.
+"""
+
+from typing import NamedTuple
+
+WHEELS, LOCKS, OVERWRITES, EVENTS, DETAIL = "wheels", "locks", "overwrites", "events", "detail"
+VIEWS = {"1": (WHEELS, "Dashboard"), "2": (LOCKS, "Locks"), "3": (OVERWRITES, "Overwrites"), "4": (EVENTS, "Events")}
+_LISTS = frozenset({WHEELS, LOCKS, OVERWRITES, EVENTS})
+_ALL = _LISTS | {DETAIL}
+
+
+class Action(NamedTuple):
+    """One thing to do. `keys` as Textual names them; `shown` is how the first is written; `label` is for the footer."""
+
+    id: str
+    keys: str
+    shown: str
+    label: str
+    help: str
+    group: str
+    scope: frozenset[str] = _ALL
+    footer: int = 0  # importance in the footer, 0: not there
+
+
+ACTIONS = (
+    Action("view_1", "1", "1", "dashboard", "the wheels and what each does now", "Views"),
+    Action("view_2", "2", "2", "locks", "which path is held by whom, and who waits for it", "Views"),
+    Action("view_3", "3", "3", "overwrites", "files that were replaced, by pair of wheels", "Views"),
+    Action("view_4", "4", "4", "events", "everything that happened, in order", "Views"),
+    Action("open", "enter", "↵", "open", "the selected row in detail; fold and unfold a group", "Views", _ALL, 90),
+    Action("back", "escape", "esc", "back", "close, clear the filter, or go back", "Views", _ALL, 10),
+    Action("help", "question_mark,f1", "?", "help", "all keys and what the screen shows", "Views", _ALL, 96),
+    Action("palette", "colon,ctrl+p", ":", "commands", "find a command or a theme by its name", "Views", _ALL),
+    Action("zoom", "z", "z", "maximize", "the table alone, or everything again", "Views", _ALL),
+    Action("down", "j,down", "j ↓", "down", "one row down", "Move"),
+    Action("up", "k,up", "k ↑", "up", "one row up", "Move"),
+    Action("top", "g,home", "g", "top", "to the first row", "Move"),
+    Action("bottom", "G,end", "G", "bottom", "to the last row", "Move"),
+    Action("page_down", "ctrl+d,pagedown", "ctrl+d", "half a page down", "half a page down", "Move"),
+    Action("page_up", "ctrl+u,pageup", "ctrl+u", "half a page up", "half a page up", "Move"),
+    Action("blocker", "b", "b", "blocker", "to the wheel in the way: that is waited for, or holds the lock", "Move",
+           frozenset({WHEELS, LOCKS, DETAIL}), 70),
+    Action("waiters", "w", "w", "waiters", "to who waits for the selected one; again: the next", "Move",
+           frozenset({WHEELS, LOCKS, DETAIL}), 50),
+    Action("locks_of", "x", "x", "its locks", "the locks of the selected wheel", "Move", _ALL, 40),
+    Action("filter", "slash", "/", "filter", "only what matches: words !not wheel:jwt lock:cv2 state:wait", "Show",
+           _LISTS, 80),
+    Action("all", "a", "a", "all", "everything, or only what is of interest now", "Show",
+           frozenset({WHEELS, LOCKS, OVERWRITES}), 60),
+    Action("sort_next", "greater_than_sign,full_stop", ">", "sort", "sort by the next column", "Show", _LISTS, 20),
+    Action("sort_previous", "less_than_sign,comma", "<", "sort", "sort by the previous column", "Show", _LISTS),
+    Action("reverse", "r", "r", "reverse", "turn the order round", "Show", _LISTS),
+    Action("follow", "F", "F", "follow", "keep the newest event in sight; any movement lets go", "Show",
+           frozenset({EVENTS}), 85),
+    Action("copy", "y", "y", "copy", "copy the selected row", "Show", _ALL),
+    Action("picture", "ctrl+s", "ctrl+s", "save picture", "save the screen as an SVG file", "Show", _ALL),
+    Action("freeze", "space", "space", "freeze", "hold the display still; the install goes on", "Session", _ALL, 75),
+    Action("pause", "P", "P", "pause install", "let the install rest between commits, or go on", "Session", _ALL, 30),
+    Action("quit", "q", "q", "quit", "leave; asks while an install of yours runs", "Session", _ALL, 95),
+    Action("interrupt", "ctrl+c", "ctrl+c", "stop", "ask; again: cancel the install; again: abort it", "Session"),
+)  # fmt: skip
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def footer_of(scope: str) -> list[Action]:
+    """The actions that the footer of a screen shows, in the order in which they stand there."""
+    shown = [action for action in ACTIONS if action.footer and scope in action.scope]
+    return sorted(shown, key=lambda action: -action.footer)
+
+
+def markdown() -> str:
+    """The table of keys."""
+    rows = ["| key | does | where |", "|---|---|---|"]
+    for action in ACTIONS:
+        keys = " ".join(f"`{key}`" for key in (action.shown, *_others(action)))
+        where = "everywhere" if action.scope == _ALL else ", ".join(sorted(action.scope))
+        rows.append(f"| {keys} | {action.help} | {where} |")
+    return "\n".join(rows)
+
+
+def _others(action: Action) -> list[str]:
+    """Further keys of an action that its short form does not show."""
+    return [name for key in action.keys.split(",")[1:] if (name := NAMES.get(key, key)) not in action.shown.split()]
+
+
+NAMES = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
+    "full_stop": ".",
+    "comma": ",",
+    "down": "↓",
+    "up": "↑",
+    "escape": "esc",
+}
+
+if __name__ == "__main__":
+    print(markdown())

@@ -1,0 +1,119 @@
+"""The dashboard: a row a wheel, and below it contention, workers and throughput."""
+
+from collections.abc import Iterable, Sequence
+
+from textual.widget import Widget
+
+from instui.model import Snapshot
+
+from . import wheelrows
+from .actions import WHEELS
+from .labels import blocker_of, waiters_of, wheel_label
+from .pace import Paced
+from .paint import Lines
+from .pieces import Line, line
+from .strip import strip
+from .table import Rows, Table
+from .view import View
+
+
+class DashboardView(View):
+    """What every wheel does now."""
+
+    scope = WHEELS
+    DEFAULT_CSS = """
+    DashboardView #strip { height: 5; }
+    DashboardView.narrow #strip { height: 1; }
+    DashboardView.tiny #strip { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: Paced[list[str]] = Paced()
+
+    def body(self) -> Iterable[Widget]:
+        """Wheels and strip."""
+        yield Table(wheelrows.COLUMNS, self.owner.glyphs, id="body")
+        yield Lines(self.owner.glyphs, id="strip", classes="aside")
+
+    def show_body(self, snapshot: Snapshot) -> None:
+        """Rows and diagrams."""
+        table, glyphs = self.query_one(Table), self.owner.glyphs
+        wish = wheelrows.Wish(self.wanted, self.everything, table.sort, table.reverse, table.selected)
+        basis = (snapshot.wheels, bool(snapshot.finished))
+        keys = self._keys.get((wish, basis[1]), basis[0], lambda: wheelrows.keys(snapshot, wish))
+        rows = Rows(keys, lambda key, sizes: wheelrows.cells(snapshot, key, sizes, glyphs))
+        table.show_rows(rows, self._empty(snapshot))
+        width, height = self.size
+        self.set_class(width < 100 or height < 24, "narrow")
+        self.set_class(height < 20, "tiny")
+        lines = strip(snapshot, width if height >= 24 else min(width, 99), glyphs)
+        self.query_one("#strip", Lines).show_lines(lines)
+
+    def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
+        if self.wanted:
+            return [line((f"no wheel matches “{self.wanted.text}”", "text")), line(("esc clears the filter", "dim"))]
+        if snapshot.session is None:
+            return [line(("waiting for the session to begin", "dim"))]
+        if snapshot.finished:
+            return [line(("nothing was to be installed", "text")), *_satisfied(snapshot)]
+        if snapshot.resolving or not snapshot.wheels:
+            wishes = ", ".join(snapshot.requirements[:6]) + (" …" if len(snapshot.requirements) > 6 else "")
+            return [
+                line(("asking uv which wheels satisfy", "text"), (f" {wishes}", "dim")),
+                line(("the first wheel appears here as soon as the set is known", "dim")),
+            ]
+        return []
+
+    @property
+    def sortable(self) -> Sequence[str]:
+        """All columns that have an order."""
+        return tuple(wheelrows.SORTS)
+
+    def moved(self) -> None:
+        """The selected wheel goes with the user into other views."""
+        selected = self.table.selected
+        self.owner.wheel = "" if selected == wheelrows.FOLD else selected
+
+    def copied(self, key: str) -> str:
+        """A wheel in a sentence."""
+        return wheelrows.describe(self.owner.monitor.shown, key)
+
+    def do_open(self) -> None:
+        """The wheel in detail, or what is folded away."""
+        key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
+        if key == wheelrows.FOLD:
+            self.do_all()
+        elif key:
+            self.owner.open_wheel(key)
+        else:
+            self.notice("no wheel yet")
+
+    def do_blocker(self) -> None:
+        """To the wheel in the way."""
+        key, why = blocker_of(self.owner.monitor.shown, self.table.selected)
+        self._go(key, why, "blocks the one you came from")
+
+    def do_waiters(self) -> None:
+        """To who waits for the selected wheel."""
+        snapshot = self.owner.monitor.shown
+        waiting = waiters_of(snapshot, self.table.selected)
+        why = f"nobody waits for {wheel_label(snapshot, self.table.selected)}" if self.table.selected else ""
+        self._go(waiting[0] if waiting else "", why or "select a wheel first", "waits for the one you came from")
+
+    def _go(self, key: str, why: str, told: str) -> None:
+        if not key:
+            self.notice(why)
+            return
+        if key not in self.table.keys:
+            self.everything = True
+        self.table.selected = key
+        self.refresh_view()
+        self.table.select(key)
+        self.moved()
+        self.notice(f"{wheel_label(self.owner.monitor.shown, key)} {told}")
+
+
+def _satisfied(snapshot: Snapshot) -> Sequence[Line]:
+    names = [f"{row.name} {row.version}" for row in list(snapshot.satisfied)[:8]]
+    return [line(("installed already: ", "dim"), (", ".join(names), "dim"))] if names else []

@@ -1,0 +1,85 @@
+"""Questions that are asked before an install is left or stopped."""
+
+from typing import ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+STAY, CANCEL, LEAVE = "stay", "cancel", "leave"
+
+
+class Choice(NamedTuple):
+    """One answer."""
+
+    id: str
+    key: str
+    text: str
+
+
+CHOICES = (
+    Choice(STAY, "s", "stay and watch"),
+    Choice(CANCEL, "c", "cancel between two commits; what is committed stays"),
+    Choice(LEAVE, "l", "leave it running in the background"),
+)
+
+
+class Ask(ModalScreen[str]):
+    """What is to become of a running install. Answers with the id of a choice."""
+
+    DEFAULT_CSS = """
+    Ask { align: center middle; background: $background 60%; }
+    Ask Vertical { width: 70; max-width: 96%; height: auto; padding: 1 2; background: $panel; }
+    Ask Static { height: auto; width: 100%; padding: 0 1; }
+    Ask .title { text-style: bold; margin-bottom: 1; }
+    Ask .chosen { background: $selected; }
+    Ask .hint { color: $muted; margin-top: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,s,q", "answer('stay')", show=False),
+        Binding("c,ctrl+c", "answer('cancel')", show=False, priority=True),
+        Binding("l", "answer('leave')", show=False),
+        Binding("down,j,tab", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("enter", "take", show=False),
+    ]
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+        self._chosen = 0
+
+    def compose(self) -> ComposeResult:
+        """Title and answers."""
+        with Vertical():
+            yield Static(self._title, markup=False, classes="title")
+            for choice in CHOICES:
+                yield Static(Content(f"{choice.key}  {choice.text}"), id=choice.id, classes="choice")
+            yield Static("esc stays, enter takes the marked one, ctrl+c cancels", markup=False, classes="hint")
+
+    def on_mount(self) -> None:
+        """Mark the harmless answer."""
+        self.action_move(0)
+
+    def action_move(self, step: int) -> None:
+        """Mark another answer."""
+        self._chosen = (self._chosen + step) % len(CHOICES)
+        for number, choice in enumerate(CHOICES):
+            self.query_one(f"#{choice.id}").set_class(number == self._chosen, "chosen")
+
+    def action_take(self) -> None:
+        """Answer with what is marked."""
+        self.dismiss(CHOICES[self._chosen].id)
+
+    def action_answer(self, answer: str) -> None:
+        """Answer."""
+        self.dismiss(answer)
+
+    def on_click(self, event: object) -> None:
+        """Answer with what was clicked on."""
+        widget = getattr(event, "widget", None)
+        if widget is not None and widget.id in {choice.id for choice in CHOICES}:
+            self.dismiss(widget.id)

@@ -1,0 +1,53 @@
+"""The language of the filter line: words, `!` for not, and `wheel:`, `lock:`, `state:` for one kind of thing."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+Fields = Mapping[str, str]
+_FIELDS = ("wheel", "lock", "state")
+
+
+class Term(NamedTuple):
+    """One word of a filter; `field` is "" for any."""
+
+    field: str
+    word: str
+    inverse: bool
+
+    def matches(self, fields: Fields) -> bool:
+        """Whether it lets something with these texts through."""
+        where = (fields.get(self.field, ""),) if self.field else fields.values()
+        return any(self.word in text.casefold() for text in where) is not self.inverse
+
+
+class Filter(NamedTuple):
+    """What the user typed after `/`, as terms that must all match."""
+
+    text: str
+    terms: tuple[Term, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    def keeps(self, fields: Callable[[], Fields]) -> bool:
+        """Whether something with these texts is shown; they are asked for only if there is a filter."""
+        if not self.terms:
+            return True
+        texts = fields()
+        return all(term.matches(texts) for term in self.terms)
+
+
+def parse(text: str) -> Filter:
+    """The filter of a line; a field without a word yet means nothing."""
+    terms = []
+    for part in text.casefold().split():
+        inverse, rest = part.startswith("!"), part.removeprefix("!")
+        field, colon, word = rest.partition(":")
+        if not colon or field not in _FIELDS:
+            field, word = "", rest
+        if word:
+            terms.append(Term(field, word, inverse))
+    return Filter(text.strip(), tuple(terms))
+
+
+NOTHING = parse("")

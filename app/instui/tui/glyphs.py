@@ -1,0 +1,115 @@
+"""Every symbol on the screen, once in Unicode and once in ASCII (`--ascii`)."""
+
+from typing import NamedTuple
+
+from instui.model import Phase
+
+
+class Glyphs(NamedTuple):
+    """One set of symbols; each is one column wide."""
+
+    phases: dict[Phase, str]
+    full: str  # of a bar: done
+    track: str  # of a bar: to come
+    wait: str  # of a bar: time spent waiting
+    skipped: str  # of a bar: not needed, the store had it
+    curve: str  # of a small diagram, from nothing to full
+    arrow: str
+    dot: str  # between items
+    live: str  # before a badge
+    branch: str  # open node of a tree
+    leaf: str
+    waiter: str
+    marker: str  # before the selected row
+    rule: str
+    up: str
+    down: str
+    alert: str
+    enter: str
+    ellipsis: str
+
+
+_UNICODE_PHASES = {
+    Phase.QUEUED: "·",
+    Phase.FETCH: "↓",
+    Phase.UNPACK: "◇",
+    Phase.READY: "·",
+    Phase.STAGE: "▹",
+    Phase.STAGED: "·",
+    Phase.WAIT: "║",
+    Phase.COMMIT: "▶",
+    Phase.DONE: "✓",
+    Phase.FAILED: "✗",
+}
+_ASCII_PHASES = {
+    Phase.QUEUED: ".",
+    Phase.FETCH: "v",
+    Phase.UNPACK: "o",
+    Phase.READY: ".",
+    Phase.STAGE: ">",
+    Phase.STAGED: ".",
+    Phase.WAIT: "|",
+    Phase.COMMIT: "*",
+    Phase.DONE: "+",
+    Phase.FAILED: "x",
+}
+
+UNICODE = Glyphs(
+    phases=_UNICODE_PHASES,
+    full="━",
+    track="─",
+    wait="╍",
+    skipped="╌",
+    curve=" ▁▂▃▄▅▆▇█",
+    arrow="→",
+    dot="·",
+    live="●",
+    branch="▾",
+    leaf=" ",
+    waiter="║",
+    marker="▌",
+    rule="─",
+    up="▲",
+    down="▼",
+    alert="▲",
+    enter="↵",
+    ellipsis="…",
+)
+ASCII = Glyphs(
+    phases=_ASCII_PHASES,
+    full="=",
+    track="-",
+    wait="~",
+    skipped=".",
+    curve=" ..::-=+#",
+    arrow=">",
+    dot="-",
+    live="*",
+    branch="v",
+    leaf=" ",
+    waiter="|",
+    marker=">",
+    rule="-",
+    up="^",
+    down="v",
+    alert="!",
+    enter="ret",
+    ellipsis="~",
+)
+# What `instui.units` and the sentences of this package may contain besides, for `--ascii`.
+TO_ASCII = {ord(a): b for a, b in {"…": "~", "·": "-", "→": ">", "↵": "ret", "“": '"', "”": '"'}.items()}
+
+
+def curve(values: list[float], width: int, top: float, glyphs: Glyphs) -> str:
+    """A diagram of one row: the last `width` values, of which `top` fills the row."""
+    steps = len(glyphs.curve) - 1
+    shown = values[-width:] if width > 0 else []
+    marks = [glyphs.curve[max(int(v > 0), min(steps, round(v / top * steps))) if top > 0 else 0] for v in shown]
+    return "".join(marks).rjust(width)
+
+
+def bar(share: float, width: int) -> int:
+    """How many of `width` columns a share fills: none only for nothing, all only for everything."""
+    if share >= 1:
+        return width
+    return max(int(share > 0), min(width - 1, round(share * width))) if width > 0 else 0

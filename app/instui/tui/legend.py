@@ -1,0 +1,19 @@
+"""What the states of a wheel mean, in a few words."""
+
+from instui.model import Phase
+
+from .theme import PHASE_STYLES
+
+LEGEND = tuple(
+    (phase, PHASE_STYLES[phase], meaning)
+    for phase, meaning in (
+        (Phase.QUEUED, "waits for a download, or for its turn to be unpacked"),
+        (Phase.FETCH, "is being downloaded"),
+        (Phase.UNPACK, "is being checked and unpacked into the store"),
+        (Phase.STAGE, "its files are being linked, where nobody sees them yet"),
+        (Phase.WAIT, "waits for a path that another one holds"),
+        (Phase.COMMIT, "holds its paths and is being moved into place"),
+        (Phase.DONE, "is installed"),
+        (Phase.FAILED, "was not installed; what had begun was undone"),
+    )
+)

@@ -1,0 +1,154 @@
+"""The rows of the Overwrites view: pairs of wheels, and under each the files. A pure function of a snapshot."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from instui import units
+from instui.model import Snapshot
+
+from .filter import NOTHING, Filter
+from .glyphs import Glyphs
+from .labels import lock_label
+from .pieces import Line, line, middle, safe, tail
+from .table import Column
+
+FOLD = "\0fold"
+FOLDED_FROM = 12  # files of a pair that begins folded, where there are several pairs
+_SEPARATOR = "\0"
+COLUMNS = (
+    Column("path", "replaced → by", 22, weight=3, most=90),
+    Column("content", "content", 9),
+    Column("t", "at", 8, right=True, needs=60),
+)
+
+
+class Wish(NamedTuple):
+    """What the user wants to see of the overwrites."""
+
+    filter: Filter = NOTHING
+    everything: bool = False
+    sort: str = ""
+    reverse: bool = False
+    turned: Collection[str] = ()  # pairs that the user folded or unfolded
+
+
+class File(NamedTuple):
+    """One file that was, or will be, replaced; `t` is -1 for one that the plan foresees."""
+
+    path: str
+    old: str
+    new: str
+    same: bool
+    t: float
+
+
+class Groups(NamedTuple):
+    """The rows in order, and what they are."""
+
+    keys: list[str]
+    files: Mapping[str, File]
+    pairs: Mapping[str, list[File]]
+    closed: Collection[str]
+    equal: int  # files of equal content that are left out
+
+
+def groups(snapshot: Snapshot, wish: Wish) -> Groups:
+    """Pairs with most files first; before the first overwrite what the plan foresees."""
+    equal = 0
+    pairs: defaultdict[str, list[File]] = defaultdict(list)
+    for file in _files(snapshot):
+        if file.same and not wish.everything and not wish.filter:
+            equal += 1
+        elif wish.filter.keeps(lambda file=file: _fields(file)):  # type: ignore[misc]
+            pairs[f"{file.old}{_SEPARATOR}{file.new}"].append(file)
+    names = sorted(pairs, key=lambda name: _order(name, pairs[name], wish.sort), reverse=wish.reverse)
+    many = len(names) > 1
+    closed = {name for name in names if (many and len(pairs[name]) > FOLDED_FROM) is not (name in wish.turned)}
+    keys: list[str] = []
+    files: dict[str, File] = {}
+    for name in names:
+        keys.append(name)
+        if name in closed:
+            continue
+        for file in sorted(pairs[name], key=lambda file: file.path if wish.sort != "t" else ""):
+            key = f"{name}{_SEPARATOR}{file.path}"
+            keys.append(key)
+            files[key] = file
+    if equal:
+        keys.append(FOLD)
+    return Groups(keys, files, pairs, closed, equal)
+
+
+def _files(snapshot: Snapshot) -> Iterable[File]:
+    """What was replaced, and what will be: a conflict of the plan until its overwrite is told."""
+    done = set()
+    for row in snapshot.overwrites:
+        done.add(row.path)
+        yield File(row.path, row.old, row.new, row.same, row.t)
+    if snapshot.finished is None or snapshot.finished.exit:
+        for conflict in snapshot.conflicts:
+            if conflict.path not in done:
+                yield File(conflict.path, conflict.first, conflict.last, False, -1.0)
+
+
+def _fields(file: File) -> dict[str, str]:
+    state = "planned" if file.t < 0 else "same" if file.same else "different"
+    return {"lock": file.path.casefold(), "wheel": f"{file.old} {file.new}".casefold(), "state": state}
+
+
+def _order(name: str, files: list[File], sort: str) -> tuple[float, str]:
+    old, _, new = name.partition(_SEPARATOR)
+    if sort == "t":
+        return files[0].t, name
+    return (0.0, {"old": old, "new": new}[sort]) if sort in ("old", "new") else (-float(len(files)), name)
+
+
+def cells(snapshot: Snapshot, found: Groups, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+    """The cells of one row."""
+    if key == FOLD:
+        text = f"… {units.count(found.equal, 'file')} replaced by equal content   (a shows all)"
+        return {"": line((text, "dim"))}
+    if key in found.pairs:
+        return {"": _pair(key, found.pairs[key], glyphs, key in found.closed, snapshot.finished is not None)}
+    file = found.files.get(key)
+    if file is None:
+        return {}
+    content = (
+        ("not done" if snapshot.finished else "planned", "dim")
+        if file.t < 0
+        else ("same", "dim")
+        if file.same
+        else ("different", "age")
+    )
+    return {
+        "path": line((f"  {middle(lock_label(snapshot, file.path), sizes['path'] - 2)}", "text")),
+        "content": line(content),
+        "t": line((units.age(file.t), "dim")) if file.t >= 0 else (),
+    }
+
+
+def _pair(key: str, files: list[File], glyphs: Glyphs, closed: bool, over: bool) -> Line:
+    old, _, new = key.partition(_SEPARATOR)
+    planned, same = sum(file.t < 0 for file in files), sum(file.same for file in files)
+    counts = [
+        (len(files) - planned - same, "different", "age"),
+        (same, "with equal content", "dim"),
+        (planned, "that were not done" if over else "to come", "dim"),
+    ]
+    told = [(f"   {units.number(count)} {word}", style) for count, word, style in counts if count]
+    node = ">" if closed and glyphs.branch == "v" else "▸" if closed else glyphs.branch
+    return line(
+        (f"{node} ", "dim"),
+        (safe(old) or "nobody's file", "strong"),
+        (f" {glyphs.arrow} ", "dim"),
+        (safe(new), "strong"),
+        *told,
+    )
+
+
+def describe(found: Groups, key: str) -> str:
+    """A row as text, for the clipboard."""
+    if file := found.files.get(key):
+        return tail(f"{safe(file.path)}: {safe(file.old) or 'nobody'} -> {safe(file.new)}", 1000)
+    return " -> ".join(safe(part) for part in key.split(_SEPARATOR)[:2])

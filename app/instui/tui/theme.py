@@ -1,0 +1,182 @@
+"""Colours: the themes, and what each word of meaning looks like in them.
+
+Blue, orange and light against dark carry the distinctions, so that they survive colour blindness; every state has a
+glyph and a word besides. Green never stands against red alone.
+"""
+
+from collections.abc import Mapping
+
+from rich.style import Style
+from textual.theme import BUILTIN_THEMES, Theme
+
+from instui.model import Phase
+
+PHASE_STYLES: Mapping[Phase, str] = {
+    Phase.QUEUED: "dim",
+    Phase.FETCH: "fetch",
+    Phase.UNPACK: "unpack",
+    Phase.READY: "dim",
+    Phase.STAGE: "stage",
+    Phase.STAGED: "dim",
+    Phase.WAIT: "wait",
+    Phase.COMMIT: "commit",
+    Phase.DONE: "commit",
+    Phase.FAILED: "failed",
+}
+
+_DARK = {
+    "background": "#10151c",
+    "panel": "#171e28",
+    "selected": "#223044",
+    "text": "#d5dde6",
+    "dim": "#7b8a9d",
+    "faint": "#2f3b4a",
+    "accent": "#bfd3ea",
+    "fetch": "#58a6ff",
+    "unpack": "#39c5cf",
+    "stage": "#bc8cff",
+    "wait": "#f0883e",
+    "commit": "#7ee0a1",
+    "failed": "#ff7b72",
+    "age": "#e3b341",
+}
+_LIGHT = {
+    "background": "#fbfbf9",
+    "panel": "#eef1f4",
+    "selected": "#d6e4f5",
+    "text": "#1f2933",
+    "dim": "#647080",
+    "faint": "#cdd5dd",
+    "accent": "#24466b",
+    "fetch": "#0b5fcc",
+    "unpack": "#00747f",
+    "stage": "#7a3ecf",
+    "wait": "#b04a05",
+    "commit": "#17753f",
+    "failed": "#c4262e",
+    "age": "#856000",
+}
+
+
+def _true_colour(colours: Mapping[str, str]) -> dict[str, Style]:
+    styles = {word: Style(color=colours[word]) for word in colours}
+    styles["strong"] = Style(color=colours["text"], bold=True)
+    styles["logo"] = Style(color=colours["accent"], bold=True)
+    styles["key"] = Style(color=colours["accent"], bold=True)
+    styles["chosen"] = Style(color=colours["background"], bgcolor=colours["accent"], bold=True)
+    styles["selected"] = Style(bgcolor=colours["selected"])
+    for word in ("commit", "wait", "failed", "fetch", "age"):
+        styles[f"badge-{word}"] = Style(color=colours[word], bold=True)
+    return styles
+
+
+def _named(colours: Mapping[str, str]) -> dict[str, Style]:
+    """For the terminal's own sixteen colours, or none at all."""
+    styles = {word: Style.parse(text) for word, text in colours.items()}
+    for word in ("commit", "wait", "failed", "fetch", "age"):
+        styles[f"badge-{word}"] = styles[word] + Style(bold=True)
+    return styles
+
+
+_ANSI = {
+    "text": "default",
+    "dim": "bright_black",
+    "faint": "bright_black",
+    "accent": "default bold",
+    "fetch": "bright_blue",
+    "unpack": "cyan",
+    "stage": "magenta",
+    "wait": "yellow",
+    "commit": "green",
+    "failed": "red",
+    "age": "bright_yellow",
+    "strong": "bold",
+    "logo": "bold",
+    "key": "bold",
+    "chosen": "reverse bold",
+    "selected": "reverse",
+}
+_MONO = dict.fromkeys(_ANSI, "default") | {
+    "dim": "dim",
+    "faint": "dim",
+    "wait": "bold",
+    "failed": "bold underline",
+    "accent": "bold",
+    "strong": "bold",
+    "logo": "bold",
+    "key": "bold",
+    "chosen": "reverse bold",
+    "selected": "reverse",
+}
+
+STYLES: Mapping[str, Mapping[str, Style]] = {
+    "dark": _true_colour(_DARK),
+    "light": _true_colour(_LIGHT),
+    "ansi": _named(_ANSI),
+    "mono": _named(_MONO),
+}
+DEFAULT = "dark"
+
+
+def _theme(name: str, colours: Mapping[str, str], dark: bool) -> Theme:
+    return Theme(
+        name=name,
+        primary=colours["accent"],
+        secondary=colours["fetch"],
+        accent=colours["accent"],
+        warning=colours["wait"],
+        error=colours["failed"],
+        success=colours["commit"],
+        foreground=colours["text"],
+        background=colours["background"],
+        surface=colours["background"],
+        panel=colours["panel"],
+        dark=dark,
+        variables={
+            "muted": colours["dim"],
+            "faint": colours["faint"],
+            "selected": colours["selected"],
+            "scrollbar": colours["faint"],
+            "scrollbar-hover": colours["dim"],
+            "scrollbar-active": colours["accent"],
+            "scrollbar-background": colours["background"],
+            "scrollbar-background-hover": colours["background"],
+            "scrollbar-background-active": colours["background"],
+            "scrollbar-corner-color": colours["background"],
+        },
+    )
+
+
+def _terminal(name: str) -> Theme:
+    ansi = BUILTIN_THEMES["ansi-dark"]
+    variables = ansi.variables | {"muted": "ansi_bright_black", "faint": "ansi_bright_black", "selected": "ansi_blue"}
+    return Theme(
+        name=name,
+        primary=ansi.primary,
+        secondary=ansi.secondary,
+        warning=ansi.warning,
+        error=ansi.error,
+        success=ansi.success,
+        accent=ansi.accent,
+        foreground=ansi.foreground,
+        background=ansi.background,
+        surface=ansi.surface,
+        panel=ansi.panel,
+        boost=ansi.boost,
+        dark=True,
+        variables=variables,
+        ansi=True,
+    )
+
+
+THEMES = (_theme("dark", _DARK, True), _theme("light", _LIGHT, False), _terminal("ansi"), _terminal("mono"))
+
+
+def age_style(seconds: float, calm: str = "text") -> str:
+    """The style of an age: yellow after 4 seconds, red after 8."""
+    return calm if seconds < 4 else "age" if seconds < 8 else "failed"
+
+
+def without_colour(environ: Mapping[str, str]) -> bool:
+    """Whether NO_COLOR asks for none; an empty value does not count."""
+    return bool(environ.get("NO_COLOR"))

@@ -1,0 +1,239 @@
+"""The rows of the dashboard: a pure function of a snapshot."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from instui import units
+from instui.model import Phase, Snapshot, WheelState
+from instui_engine.events import Holder
+
+from .filter import NOTHING, Fields, Filter
+from .glyphs import Glyphs, bar
+from .labels import blockers, holder_label, lock_label, short, short_age, wheel_label
+from .pieces import Line, Piece, line, middle, safe, tail
+from .table import Column
+from .theme import PHASE_STYLES, age_style
+
+FOLD = "\0fold"
+SLOTS = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
+_SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # as the words above them take
+BAR_TITLE = "fetch unpack stage wait commit"
+_PASSED = {Phase.READY: 2, Phase.STAGED: 3, Phase.DONE: 5} | {phase: i for i, phase in enumerate(SLOTS)}
+
+COLUMNS = (
+    Column("state", "", 1),
+    Column("wheel", "wheel", 16, weight=3, most=36),
+    Column("bar", BAR_TITLE, 10, weight=9, needs=74, most=31, short="progress"),
+    Column("doing", "now", 12, weight=4, most=22),
+    Column("lock", "lock and its holder", 17, weight=3, needs=76, most=60, short="lock, holder"),
+    Column("age", "age", 6, right=True),
+)
+_ORDER: dict[Phase, float] = {phase: float(i) for i, phase in enumerate(reversed(list(Phase)))}
+SORTS: dict[str, Callable[[WheelState, float], tuple[float, str]]] = {
+    "wheel": lambda wheel, _: (0.0, wheel.key),
+    "doing": lambda wheel, _: (_ORDER[wheel.phase], wheel.key),
+    "lock": lambda wheel, _: (-wheel.waited, wheel.key),
+    "age": lambda wheel, t: (-_age(wheel, t), wheel.key),
+}
+
+
+class Wish(NamedTuple):
+    """What the user wants to see of the wheels."""
+
+    filter: Filter = NOTHING
+    everything: bool = False
+    sort: str = ""
+    reverse: bool = False
+    selected: str = ""
+
+
+def keys(snapshot: Snapshot, wish: Wish) -> list[str]:
+    """The wheels to show, what matters most first, and a line for those that are folded away."""
+    found = _keys(snapshot, wish)
+    if wish.filter:
+        found = [key for key in found if (w := snapshot.wheel(key)) and wish.filter.keeps(lambda w=w: fields(w))]  # type: ignore[misc]
+    if wish.sort:
+        order = SORTS[wish.sort]
+        wheels = [wheel for key in found if (wheel := snapshot.wheel(key))]
+        found = [wheel.key for wheel in sorted(wheels, key=lambda wheel: order(wheel, snapshot.t))]
+    if wish.reverse:
+        found.reverse()
+    hidden = len(snapshot.wheels) - len(found)
+    if hidden and not wish.filter:
+        found.append(FOLD)
+    return found
+
+
+def _keys(snapshot: Snapshot, wish: Wish) -> list[str]:
+    first = [*reversed(snapshot.failed), *snapshot.waiting, *snapshot.running]
+    seen = set(first)
+    if not (wish.everything or wish.filter or snapshot.finished):
+        if wish.selected not in seen and snapshot.wheel(wish.selected):
+            first.append(wish.selected)
+        return first
+    rest = [wheel for wheel in snapshot.wheels if wheel.key not in seen]
+    later = [wheel for wheel in rest if wheel.phase is not Phase.DONE]
+    done = sorted((wheel for wheel in rest if wheel.phase is Phase.DONE), key=lambda wheel: wheel.order)
+    return [*first, *(wheel.key for wheel in later), *(wheel.key for wheel in done)]
+
+
+def fields(wheel: WheelState) -> Fields:
+    """What a filter may look at."""
+    waits = wheel.waits_for.path if wheel.waits_for else ""
+    return {"wheel": wheel.label, "lock": " ".join([waits, *wheel.exclusive]).casefold(), "state": wheel.phase.value}
+
+
+def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+    """The cells of one wheel."""
+    if key == FOLD:
+        return {"": line((folded(snapshot), "dim"))}
+    wheel = snapshot.wheel(key)
+    if wheel is None:
+        return {}
+    style = PHASE_STYLES[wheel.phase]
+    age = _age(wheel, snapshot.t)
+    going = wheel.phase in SLOTS
+    calm = "text" if going else "dim"
+    return {
+        "state": line((glyphs.phases[wheel.phase], style)),
+        "wheel": line((short(safe(wheel.label), sizes["wheel"]), "text" if wheel.phase is not Phase.DONE else "dim")),
+        "bar": phase_bar(wheel, sizes.get("bar", 0), glyphs),
+        "doing": line(*_doing(wheel, snapshot, sizes, style)),
+        "lock": _lock(wheel, snapshot, sizes.get("lock", 0), glyphs),
+        "age": line((short_age(age), age_style(age, calm) if going else "dim")) if age >= 0 else (),
+    }
+
+
+def folded(snapshot: Snapshot) -> str:
+    """How many wheels are not shown, and why."""
+    shown = len(snapshot.failed) + len(snapshot.waiting) + len(snapshot.running)
+    done = snapshot.totals.committed
+    staged = max(0, snapshot.totals.staged - done - len(snapshot.waiting) - _committing(snapshot))
+    queued = max(0, len(snapshot.wheels) - shown - done - staged)
+    parts = [(done, "done"), (staged, "staged"), (queued, "queued")]
+    told = ", ".join(f"{units.number(count)} {word}" for count, word in parts if count)
+    return f"… {told or 'more'}   (a shows all)"
+
+
+def _committing(snapshot: Snapshot) -> int:
+    return sum((w := snapshot.wheel(key)) is not None and w.phase is Phase.COMMIT for key in snapshot.running)
+
+
+def phase_bar(wheel: WheelState, width: int, glyphs: Glyphs) -> tuple[Piece, ...]:
+    """The way of a wheel through its phases, each in its own slot."""
+    ends = [round(sum_ * width / sum(_SLOT_WEIGHTS)) for sum_ in accumulate(_SLOT_WEIGHTS)]
+    been = {span.phase for span in wheel.spans}
+    passed = _passed(wheel, been)
+    pieces, begin = [], 0
+    for slot, (phase, end) in enumerate(zip(SLOTS, ends, strict=True)):
+        size, begin = end - begin, end
+        style = PHASE_STYLES[phase]
+        if slot < passed:
+            if phase in been or (phase is Phase.COMMIT and wheel.phase is Phase.DONE):
+                pieces.append(Piece((glyphs.wait if phase is Phase.WAIT else glyphs.full) * size, style))
+            else:  # the store had it, or there was nothing to wait for
+                pieces.append(Piece((glyphs.track if phase is Phase.WAIT else glyphs.skipped) * size, "faint"))
+        elif phase is wheel.phase:
+            share = wheel.done / wheel.total if wheel.total else 0.0
+            done = size if phase is Phase.WAIT else bar(share, size)
+            pieces.append(Piece((glyphs.wait if phase is Phase.WAIT else glyphs.full) * done, style))
+            pieces.append(Piece(glyphs.track * (size - done), "faint"))
+        else:
+            pieces.append(Piece(glyphs.track * size, "failed" if wheel.phase is Phase.FAILED else "faint"))
+    return tuple(pieces)
+
+
+def _passed(wheel: WheelState, been: set[Phase]) -> int:
+    """How many slots lie behind the wheel."""
+    if wheel.phase is Phase.QUEUED:
+        return int(Phase.FETCH in been)
+    if wheel.phase is Phase.FAILED:
+        return max((SLOTS.index(phase) for phase in been if phase in SLOTS), default=0)
+    return _PASSED[wheel.phase]
+
+
+def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], style: str) -> list[Piece]:
+    """State and progress; every number has its place, so that nothing moves but digits."""
+    room, phase = sizes["doing"], wheel.phase
+    word = Piece(f"{phase.value:<7}", style)
+    if phase is Phase.WAIT:
+        if "lock" not in sizes and wheel.waits_for:
+            return [Piece("wait ", style), Piece(middle(lock_label(snapshot, wheel.waits_for.path), room - 5), style)]
+        return [word, Piece(tail(_place(wheel, snapshot) if room >= 18 else "", room - 7), "dim")]
+    if phase is Phase.QUEUED and wheel.spans:
+        return [Piece("fetched", style)]
+    if phase not in SLOTS:
+        return [word]
+    percent = f"{100 * wheel.done // wheel.total:>3} %" if wheel.total else ""
+    if phase in (Phase.FETCH, Phase.UNPACK):
+        rate = f"{units.size(wheel.rate)}/s" if wheel.rate >= 1 else ""
+    elif phase is Phase.STAGE:
+        rate = f"{units.number(round(wheel.rate))} f/s" if wheel.rate >= 1 else ""
+    else:
+        rate = f"{units.number(wheel.done)}/{units.number(wheel.total)}" if wheel.total else ""
+    extra = f"{rate:>{room - 12}}" if room - 13 >= len(rate) else ""
+    return [word, Piece(f"{percent:>5}", "text"), Piece(extra, "dim")]
+
+
+def _place(wheel: WheelState, snapshot: Snapshot) -> str:
+    """Where it stands among those that wait for the same lock."""
+    lock = snapshot.lock(wheel.waits_for.path) if wheel.waits_for else None
+    place = next((i for i, waiter in enumerate(lock.waiters, 1) if waiter.wheel == wheel.key), 0) if lock else 0
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(place if place < 20 else place % 10, "th")
+    return f"{place}{ending} in line" if place else ""
+
+
+def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> tuple[Piece, ...]:
+    """What it waits for and who has it; what it holds; why it failed; what it overwrote."""
+    if wheel.phase is Phase.FAILED:
+        return line((tail(safe(wheel.error), room), "failed"))
+    if wheel.waits_for is not None:
+        lock = lock_label(snapshot, wheel.waits_for.path)
+        who = [holder_label(snapshot, holder) for holder in _blockers(wheel, snapshot)]
+        named = f"{who[0]} +{len(who) - 1}" if len(who) > 1 else "".join(who)
+        return _arrow(lock, named, room, glyphs)
+    if wheel.phase is Phase.COMMIT and wheel.exclusive:
+        paths = [path for path in wheel.exclusive if not path.startswith("@")]
+        more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
+        what = middle(lock_label(snapshot, paths[0]) if paths else "its name", room - 6 - len(more))
+        return line(("holds ", "dim"), (what, "commit"), (more, "dim"))
+    if wheel.overwrote:
+        return line((f"overwrote {units.count(wheel.overwrote, 'file')}", "age"))
+    if wheel.waited >= 0.1 and wheel.phase is Phase.DONE:
+        return line((f"waited {units.seconds(wheel.waited)}", "dim"))
+    if wheel.replaces and wheel.phase is Phase.DONE:
+        return line((tail(f"replaced {safe(wheel.replaces)}", room), "dim"))
+    return ()
+
+
+def _blockers(wheel: WheelState, snapshot: Snapshot) -> Sequence[Holder]:
+    wait = wheel.waits_for
+    return blockers(snapshot, wheel.key, wait.path, wait.holders) if wait else ()
+
+
+def _arrow(lock: str, holder: str, room: int, glyphs: Glyphs) -> tuple[Piece, ...]:
+    """`cv2/ → opencv-python 4.12`; both lose from their middle where there is no room."""
+    if not holder:
+        return line((middle(lock, room), "wait"))
+    space = max(room - 3, 0)
+    name = holder.rpartition(" ")[0] or holder
+    what = middle(lock, max(space // 2, space - units.cells(name)))
+    return line((what, "wait"), (f" {glyphs.arrow} ", "dim"), (short(holder, space - units.cells(what)), "commit"))
+
+
+def _age(wheel: WheelState, t: float) -> float:
+    """Seconds in the present phase; of a wheel that is through, of all its phases but the queues; -1 for none."""
+    if wheel.phase in (Phase.DONE, Phase.FAILED):
+        return sum(span.end - span.begin for span in wheel.spans if span.phase in SLOTS)
+    return t - wheel.since if wheel.phase in SLOTS else -1.0
+
+
+def describe(snapshot: Snapshot, key: str) -> str:
+    """The wheel as a sentence, for the clipboard."""
+    wheel = snapshot.wheel(key)
+    if wheel is None:
+        return wheel_label(snapshot, key)
+    wait = f", waits for {lock_label(snapshot, wheel.waits_for.path)}" if wheel.waits_for else ""
+    error = f": {safe(wheel.error)}" if wheel.error else ""
+    return f"{safe(wheel.label)}: {wheel.phase.value}{wait}{error}"

@@ -1,0 +1,62 @@
+"""Write the screenshots from the committed recordings: `python screenshots/make.py [NAME]...`.
+
+Nothing in them depends on the machine or the time, so the same code writes the same bytes.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+from screens import Recorded, shown  # noqa: E402
+
+
+class Shot(NamedTuple):
+    """A moment of a recording, and the keys that are pressed then."""
+
+    recording: str
+    t: float
+    keys: Sequence[str] = ()
+    size: tuple[int, int] = (120, 32)
+    theme: str = "dark"
+
+
+SHOTS = {
+    "dashboard": Shot("busy", 13.5, ["j", "j"]),
+    "fetching": Shot("busy", 5.2),
+    "locks": Shot("busy", 15.0, ["2"]),
+    "plan": Shot("busy", 9.6, ["2"]),
+    "overwrites": Shot("busy", 60.0, ["3"]),
+    "events": Shot("busy", 15.0, ["4"]),
+    "detail": Shot("busy", 15.0, ["j", "enter"]),
+    "demo": Shot("demo", 5.0, size=(100, 24)),
+    "light": Shot("busy", 13.5, ["j", "j"], theme="light"),
+    "small": Shot("busy", 13.5, size=(50, 15)),
+}
+
+
+async def picture(shot: Shot) -> str:
+    """The screen at that moment as SVG."""
+    async with shown(Recorded.of(shot.recording), shot.t, shot.size, theme=shot.theme) as (app, pilot):
+        for key in shot.keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await pilot.pause()
+        svg = app.export_screenshot(title="instui")
+    # A name that Rich makes from the text would change with every release of Textual.
+    return re.sub(r"terminal-\d+", "instui", svg)
+
+
+def main(names: Sequence[str]) -> None:
+    """Write the named ones, or all."""
+    for name in names or SHOTS:
+        (HERE / f"{name}.svg").write_text(asyncio.run(picture(SHOTS[name])), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

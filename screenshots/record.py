@@ -1,0 +1,205 @@
+"""Record the sessions that the screenshots and the tests of the screens show: real installs of made-up wheels.
+
+    python screenshots/record.py [NAME]...
+
+Each runs the real engine, slowed down, into a new environment, with a slow web server on the loopback interface in
+place of an index, and leaves `screenshots/recordings/NAME.jsonl` without any trace of this machine. The recordings are
+committed; run this again only when the journal changes.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+from wheelsmith import build_wheel  # noqa: E402
+
+RATE = 1_500_000  # bytes per second of one download
+TOP = "/home/user/project/.venv"
+CACHE = "/home/user/.cache/instui"
+
+
+class Made(NamedTuple):
+    """A wheel to make: directories with how many files and kilobytes each; `same` files are equal in all wheels."""
+
+    name: str
+    version: str
+    trees: Mapping[str, tuple[int, int]]
+    singles: Sequence[str] = ()
+    data: Sequence[str] = ()
+    same: Sequence[str] = ()
+
+
+WHEELS = [
+    Made("opencv-python", "4.12.0.88", {"cv2": (60, 2400), "cv2/data": (12, 400)}),
+    Made("opencv-python-headless", "4.12.0.88", {"cv2": (56, 1800), "cv2/data": (12, 300)}),
+    Made("opencv-contrib-python", "4.12.0.88", {"cv2": (52, 2000), "cv2/aruco": (8, 90)}),
+    Made("PyJWT", "2.12.1", {"jwt": (14, 60)}, same=["jwt/py.typed"]),
+    Made("jwt", "1.4.0", {"jwt": (11, 50)}, same=["jwt/py.typed"]),
+    Made(
+        "jupyterlab",
+        "4.5.0",
+        {"jupyterlab": (110, 3800)},
+        data=["etc/jupyter/jupyter_server_config.d/jupyterlab.json", "share/jupyter/lab/static/index.html"],
+    ),
+    Made("notebook", "7.5.0", {"notebook": (60, 1500)}, data=["etc/jupyter/jupyter_server_config.d/notebook.json"]),
+    Made("ipykernel", "7.1.0", {"ipykernel": (50, 200)}, data=["share/jupyter/kernels/python3/kernel.json"]),
+    Made("google-cloud-storage", "3.4.1", {"google/cloud/storage": (40, 500)}),
+    Made("google-cloud-bigquery", "3.38.0", {"google/cloud/bigquery": (60, 700)}),
+    Made("googleapis-common-protos", "1.72.0", {"google/api": (50, 300)}, singles=["google/__init__.py"]),
+    Made("numpy", "2.3.5", {"numpy": (150, 5200)}),
+    Made("pandas", "2.3.3", {"pandas": (140, 4300)}),
+    Made("scipy", "1.17.1", {"scipy": (160, 7600)}),
+    Made("scikit-learn", "1.7.2", {"sklearn": (120, 3300)}),
+    Made("matplotlib", "3.10.7", {"matplotlib": (110, 2900), "mpl_toolkits": (20, 100)}, singles=["pylab.py"]),
+    Made("botocore", "1.40.70", {"botocore": (130, 4800)}),
+    Made("django", "5.2.8", {"django": (180, 3100)}),
+    Made("sphinx", "8.2.3", {"sphinx": (90, 1400)}),
+    Made("requests", "2.32.5", {"requests": (18, 65)}),
+    Made("uvicorn", "0.38.0", {"uvicorn": (36, 70)}),
+    Made("rich", "14.2.0", {"rich": (76, 250)}),
+    Made("pyppeteer", "2.0.0", {"pyppeteer": (30, 150)}, singles=["README.md", "LICENSE"]),
+    Made("lazy-imports", "1.1.0", {"lazy_imports": (4, 20)}, singles=["README.md"]),
+]
+
+
+class Recording(NamedTuple):
+    """One recording: the wheels to install, what is installed before, and flags."""
+
+    wheels: Sequence[str]
+    before: Sequence[str] = ()
+    flags: Sequence[str] = ()
+    after: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
+
+
+def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Say what there is to watch, as a demonstration does."""
+    told = []
+    texts = {
+        "resolve.started": "Two wheels, one directory: jwt and PyJWT both ship jwt/.",
+        "plan.finished": "The plan knows it before the first write: they will take turns. See Locks.",
+        "lock.waiting": "{wheel} waits: {holder} holds jwt/. Nothing is mixed, whatever the timing.",
+        "session.finished": "The last in plan order is complete. What it replaced stands in Overwrites.",
+    }
+    for row in rows:
+        if text := texts.pop(row["event"], ""):
+            holder = row.get("holders", [{"wheel": ""}])[0]["wheel"]
+            told.append({"t": row["t"], "event": "caption", "text": text.format(holder=holder, wheel=row.get("wheel"))})
+        told.append(row)
+    return told
+
+
+EVERYTHING = [made.name for made in WHEELS]
+RECORDINGS = {
+    "busy": Recording(EVERYTHING, flags=["--jobs", "6", "--slow", "2.5"]),
+    "demo": Recording(["PyJWT", "jwt", "requests"], flags=["--jobs", "3", "--slow", "12"], after=captions),
+    "quiet": Recording(["requests", "uvicorn", "rich", "sphinx"], flags=["--jobs", "2", "--slow", "3"]),
+    "conflict": Recording(["PyJWT", "jwt"], flags=["--fail-on-conflict"]),
+}
+
+
+def make_wheels(directory: Path) -> None:
+    """Build all wheels; their content is random but the same each time."""
+    for made in WHEELS:
+        chance = random.Random(made.name)  # noqa: S311 - only has to be incompressible
+        files = {}
+        for tree, (count, kilobytes) in made.trees.items():
+            each = kilobytes * 1000 // count
+            names = ["__init__.py", *(f"{word}.py" for word in _words(count - 1))] if "google" not in tree else None
+            for name in names or [f"{word}.py" for word in _words(count)]:
+                files[f"{tree}/{name}"] = b"# " + chance.randbytes(each)
+        files |= {single: f"# {single} of {made.name}\n".encode() for single in made.singles}
+        files |= dict.fromkeys(made.same, b"")
+        data = {f"data/{path}": f"{{}} {made.name}".encode() for path in made.data}
+        build_wheel(directory, made.name, made.version, files, data=data)
+
+
+def _words(count: int) -> list[str]:
+    base = ["api", "core", "util", "algorithms", "errors", "types", "config", "version", "models", "io", "exceptions"]
+    return [base[i] if i < len(base) else f"{base[i % len(base)]}_{i // len(base)}" for i in range(count)]
+
+
+class _Slow(SimpleHTTPRequestHandler):
+    """Serves files at a modest rate, except to uv, which only wants to know what there is."""
+
+    def copyfile(self, source: BufferedIOBase, outputfile: BufferedIOBase) -> None:  # type: ignore[override]
+        """Send in small pieces."""
+        if self.headers.get("User-Agent", "").startswith("uv/"):
+            shutil.copyfileobj(source, outputfile)
+        while piece := source.read(RATE // 25):
+            outputfile.write(piece)
+            time.sleep(1 / 25)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def record(name: str, recording: Recording, wheels: Path, scratch: Path) -> None:
+    """Run one session and keep its journal."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Slow, directory=str(wheels)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    environment = scratch / name / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    index = f"http://127.0.0.1:{server.server_port}/"
+    journal = scratch / f"{name}.jsonl"
+    command = [sys.executable, "-m", "instui", "install", "--python", str(environment), "--no-index"]
+    command += [
+        "--find-links",
+        index,
+        "--cache-dir",
+        str(scratch / name / "cache"),
+        "--ui",
+        "none",
+        "--journal",
+        str(journal),
+    ]
+    subprocess.run([*command, *recording.flags, *recording.wheels], env={**os.environ, "PYTHONHASHSEED": "0"})
+    server.shutdown()
+    rows = [json.loads(line) for line in journal.read_text().splitlines()]
+    lines = [json.dumps(row, separators=(",", ":")) for row in recording.after(_anonymous(rows, recording))]
+    text = "".join(f"{line}\n" for line in lines).replace(str(environment), TOP).replace(index, "")
+    (HERE / "recordings" / f"{name}.jsonl").write_text(text)
+
+
+def _anonymous(rows: list[dict[str, Any]], recording: Recording) -> list[dict[str, Any]]:
+    """The rows without anything of this machine."""
+    for row in rows:
+        if row["event"] == "session.started":
+            wheels = recording.wheels
+            row.update(session="20261122-101500-4242", pid=4242, wall=1795342500.0, clock=5000.0, top=TOP)
+            row.update(python=f"{TOP}/bin/python", control="", command=["instui", "install", *recording.flags, *wheels])
+        for holder in row.get("holders", ()):
+            holder["session"] = "20261122-101500-4242" if holder["session"] else ""
+            holder["pid"] = 4242 if holder["pid"] else 0
+    return rows
+
+
+def main(names: Sequence[str]) -> None:
+    """Make the recordings of these names, or all."""
+    scratch = Path(tempfile.mkdtemp(prefix="instui-record-"))
+    try:
+        wheels = scratch / "wheels"
+        wheels.mkdir()
+        make_wheels(wheels)
+        for name in names or RECORDINGS:
+            record(name, RECORDINGS[name], wheels, scratch)
+    finally:
+        shutil.rmtree(scratch)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,331 @@
+"""Every key of the registry does something that can be seen, or says why not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from instui.tui.actions import ACTIONS, BY_ID, footer_of, markdown
+from instui.tui.app import InstuiApp
+from instui.tui.controller import Ended, Left, ReadOnly, Result
+from instui.tui.detail import DetailView
+from instui.tui.dialogs import Ask
+from instui.tui.help import Help
+from instui.tui.log import EventsView
+from instui.tui.table import Table
+from instui.tui.view import View
+from screens import Recorded, go_to, shown, text_of
+
+WAITS = 13.5  # a moment of `busy` at which wheels wait for each other
+Step = Callable[[InstuiApp, Pilot[Result]], Awaitable[None]]
+
+
+class Own(ReadOnly):
+    """An install of ours, which remembers what it was asked."""
+
+    owns_install = True
+    can_control = True
+
+    def __init__(self) -> None:
+        super().__init__("LIVE")
+        self.asked: list[str] = []
+
+    def cancel(self) -> None:
+        self.asked.append("cancel")
+
+    def abort(self) -> None:
+        self.asked.append("abort")
+
+    def pause(self) -> None:
+        self.asked.append("pause")
+
+    def resume(self) -> None:
+        self.asked.append("resume")
+
+
+def table(app: InstuiApp) -> Table:
+    return app.screen.query_one(Table)
+
+
+async def press(pilot: Pilot[Result], *keys: str) -> None:
+    await pilot.press(*keys)
+    await pilot.pause()
+    await pilot.pause()
+
+
+def key_of(id: str, position: int = 0) -> str:
+    return BY_ID[id].keys.split(",")[position]
+
+
+def opens(number: int, words: str) -> Step:
+    async def step(app: InstuiApp, pilot: Pilot[Result]) -> None:
+        await press(pilot, key_of("view_2" if number == 1 else "view_1"))
+        await press(pilot, key_of(f"view_{number}"))
+        assert words in text_of(app)
+
+    return step
+
+
+async def opens_the_detail(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "j", key_of("open"))
+    assert isinstance(app.screen, DetailView)
+    assert "notebook 7.5.0" in text_of(app)
+    assert "waits for  etc/jupyter/" in text_of(app)
+
+
+async def goes_back(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "j", "enter", key_of("back"))
+    assert not isinstance(app.screen, DetailView)
+    assert table(app).selected == "notebook"  # what was selected still is
+    await press(pilot, key_of("back"))
+    assert table(app).selected == ""
+
+
+async def shows_help(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("help"))
+    assert isinstance(app.screen, Help)
+    assert BY_ID["open"].help in text_of(app)
+    await press(pilot, "escape")
+    assert isinstance(app.screen, View)
+
+
+async def opens_the_palette(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("palette"))
+    await pilot.pause(0.2)
+    assert "commands" in text_of(app).lower() or len(app.screen_stack) == 2
+
+
+async def maximizes(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("zoom"))
+    assert "most contended" not in text_of(app)
+    await press(pilot, key_of("zoom"))
+    assert "most contended" in text_of(app)
+
+
+def moves(id: str, before: tuple[str, ...], position: int) -> Step:
+    async def step(app: InstuiApp, pilot: Pilot[Result]) -> None:
+        await press(pilot, *before, key_of(id))
+        keys = table(app).keys
+        assert table(app).selected == keys[position if position >= 0 else len(keys) + position]
+
+    return step
+
+
+async def goes_to_the_blocker(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "j", key_of("blocker"))
+    assert table(app).selected == "jupyterlab"
+    await press(pilot, key_of("blocker"))
+    assert "waits for nobody" in text_of(app)
+
+
+async def goes_to_the_waiters(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "j", "b", key_of("waiters"))
+    assert table(app).selected == "notebook"
+
+
+async def shows_the_locks_of_a_wheel(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("locks_of"))
+    assert "select a wheel first" in text_of(app)
+    await press(pilot, "j", key_of("locks_of"))
+    assert app.current_mode == "locks"
+    assert "filter: wheel:notebook" in text_of(app)
+    assert "cv2/" not in text_of(app)
+
+
+async def filters(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("filter"), *"!state", "colon", *"done lock", "colon", *"cv2", "enter")
+    assert list(table(app).keys) == ["opencv-python", "opencv-python-headless", "opencv-contrib-python"]
+    await press(pilot, "escape")
+    assert len(table(app).keys) > 3
+
+
+async def shows_all(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    before = len(table(app).keys)
+    await press(pilot, key_of("all"))
+    assert len(table(app).keys) == 24 > before
+
+
+async def sorts(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("sort_next"))
+    assert "sorted by wheel" in text_of(app)
+    names = [key for key in table(app).keys if not key.startswith("\0")]
+    assert names == sorted(names)
+
+
+async def sorts_backwards_through_the_columns(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("sort_previous"))
+    assert "sorted by age" in text_of(app)
+
+
+async def reverses(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    keys = list(table(app).keys)[:-1]
+    await press(pilot, key_of("reverse"))
+    assert list(table(app).keys)[:-1] == keys[::-1]
+
+
+async def follows(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "4")
+    view = app.screen
+    assert isinstance(view, EventsView)
+    assert view.following
+    await press(pilot, "k")  # any movement lets go
+    assert not view.following
+    go_to(app, 14.0)
+    await pilot.pause()
+    assert "new event" in text_of(app)
+    await press(pilot, key_of("follow"))
+    assert view.following
+    assert "following the newest event" in text_of(app)
+
+
+async def copies(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("copy"))
+    assert "select a row first" in text_of(app)
+    await press(pilot, "j", key_of("copy"))
+    assert app.clipboard == "notebook 7.5.0: wait, waits for etc/jupyter/jupyter_server_config.d/"
+
+
+async def saves_a_picture(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("picture"))
+    assert "saved instui-wheels.svg" in text_of(app)
+
+
+async def freezes(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("freeze"))
+    before = list(table(app).keys)
+    go_to(app, 20.0)
+    await pilot.pause()
+    assert list(table(app).keys) == before
+    assert "PAUSED 6.5 s behind" in text_of(app)
+    await press(pilot, key_of("freeze"))
+    assert "PAUSED" not in text_of(app)
+    assert list(table(app).keys) != before
+
+
+async def pauses_the_install(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("pause"))
+    assert "asked the install to pause" in text_of(app)
+    assert isinstance(app.controller, Own)
+    assert app.controller.asked == ["pause"]
+
+
+async def asks_before_it_quits(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("quit"))
+    assert isinstance(app.screen, Ask)
+    await press(pilot, "l")
+    assert isinstance(app.return_value, Left)
+    assert app.return_value.running
+
+
+async def asks_cancels_aborts(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    assert isinstance(app.controller, Own)
+    await press(pilot, key_of("interrupt"))
+    assert isinstance(app.screen, Ask)
+    assert app.controller.asked == []
+    await press(pilot, key_of("interrupt"))
+    assert app.controller.asked == ["cancel"]
+    await press(pilot, key_of("interrupt"))
+    assert app.controller.asked == ["cancel", "abort"]
+
+
+STEPS: dict[str, Step] = {
+    "view_1": opens(1, "lock and its holder"),
+    "view_2": opens(2, "held for"),
+    "view_3": opens(3, "to come"),
+    "view_4": opens(4, "following the newest event"),
+    "open": opens_the_detail,
+    "back": goes_back,
+    "help": shows_help,
+    "palette": opens_the_palette,
+    "zoom": maximizes,
+    "down": moves("down", ("j", "j"), 2),
+    "up": moves("up", ("j", "j"), 0),
+    "top": moves("top", ("G",), 0),
+    "bottom": moves("bottom", (), -1),
+    "page_down": moves("page_down", ("j",), -1),
+    "page_up": moves("page_up", ("G",), 0),
+    "blocker": goes_to_the_blocker,
+    "waiters": goes_to_the_waiters,
+    "locks_of": shows_the_locks_of_a_wheel,
+    "filter": filters,
+    "all": shows_all,
+    "sort_next": sorts,
+    "sort_previous": sorts_backwards_through_the_columns,
+    "reverse": reverses,
+    "follow": follows,
+    "copy": copies,
+    "picture": saves_a_picture,
+    "freeze": freezes,
+    "pause": pauses_the_install,
+    "quit": asks_before_it_quits,
+    "interrupt": asks_cancels_aborts,
+}
+
+
+@pytest.mark.parametrize("id", [action.id for action in ACTIONS])
+def test_every_key_does_what_the_registry_says(
+    id: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), WAITS, controller=Own()) as (app, pilot):
+            await STEPS[id](app, pilot)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("view", ["1", "2", "3", "4", "enter"])
+@pytest.mark.parametrize("id", sorted(BY_ID.keys() - {"interrupt", "quit", "help", "palette", "filter", "picture"}))
+def test_no_key_is_silent_on_any_screen(id: str, view: str) -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), WAITS) as (app, pilot):
+            await press(pilot, view)
+            assert isinstance(app.screen, View)
+            app.screen.notice("")
+            before = text_of(app)
+            await press(pilot, key_of(id))
+            assert text_of(app) != before
+
+    asyncio.run(run())
+
+
+def test_an_attached_session_is_left_without_a_question() -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), WAITS) as (app, pilot):
+            await press(pilot, "P")
+            assert "read-only" in text_of(app)
+            await press(pilot, "ctrl+c")
+            assert isinstance(app.return_value, Left)
+
+    asyncio.run(run())
+
+
+def test_after_the_end_q_leaves_at_once_with_the_exit_code() -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("conflict"), 60.0, controller=Own()) as (app, pilot):
+            assert "FAILED exit 3" in text_of(app)
+            await press(pilot, "q")
+            assert isinstance(app.return_value, Ended)
+            assert app.return_value.exit_code == 3
+
+    asyncio.run(run())
+
+
+def test_clicks_select_open_and_change_the_view() -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), WAITS) as (app, pilot):
+            await pilot.click(Table, offset=(6, 2))
+            await pilot.pause()
+            assert table(app).selected == table(app).keys[1]
+            await pilot.click("#tabs", offset=(18, 0))
+            await pilot.pause()
+            assert app.current_mode == "locks"
+
+    asyncio.run(run())
+
+
+def test_the_footer_and_the_table_of_keys_come_from_the_registry() -> None:
+    assert [action.id for action in footer_of("wheels")][:3] == ["help", "quit", "open"]
+    assert all(action.help in markdown() for action in ACTIONS)

@@ -1,0 +1,230 @@
+"""What the screens say, computed from snapshots without a screen; and names that try to be more than text."""
+
+import asyncio
+
+import pytest
+from rich.cells import cell_len
+
+from instui.fold import Fold
+from instui.model import Snapshot
+from instui.tui import frame, lockrows, overwriterows, wheelrows
+from instui.tui.filter import parse
+from instui.tui.frame import Facts
+from instui.tui.glyphs import ASCII, UNICODE, bar, curve
+from instui.tui.labels import short, short_age
+from instui.tui.pace import Paced
+from instui.tui.pieces import Piece, fit, line, plain, spread, width_of
+from instui.tui.table import Column, widths
+from instui.tui.watch import KEPT, Log
+from instui_engine import events
+from instui_engine.events import Event, Holder, encode
+from screens import Recorded, shown, text_of
+
+PURE = "lib/python3.11/site-packages"
+SESSION = events.SessionStarted(
+    1, "s1", 42, 0.0, 100.0, "0.1", ["instui", "install", "a"], "/home/user/.venv", "py", {"purelib": PURE}, 2
+)
+HOSTILE = [
+    "uvicorn[standard]",
+    "x[/bad]",
+    "[@click=app.quit]y[/]",
+    "\x1b[31mred\x07",
+    "日本語パッケージ" * 6,
+    "a" * 200,
+]
+
+
+def snapshot(*timed: tuple[float, Event], at: float = 10.0) -> Snapshot:
+    fold = Fold()
+    fold.feed(0.0, SESSION)
+    for t, event in timed:
+        fold.feed(t, event)
+    return fold.snapshot(at)
+
+
+def added(key: str) -> tuple[float, Event]:
+    return 1.0, events.WheelAdded(key, "1.0", f"{key}.whl", 100, False)
+
+
+def wheel_row(shot: Snapshot, key: str, width: int = 118) -> str:
+    sizes = widths(wheelrows.COLUMNS, width)
+    cells = wheelrows.cells(shot, key, sizes, UNICODE)
+    return " ".join(plain(cells[column.id]).strip() for column in wheelrows.COLUMNS if column.id in cells)
+
+
+def test_wheels_come_failed_first_then_waiting_then_running_and_the_rest_is_folded() -> None:
+    shot = snapshot(
+        *(added(key) for key in "abcdef"),
+        (2.0, events.FetchStarted("a", 0, 100)),
+        (3.0, events.FetchStarted("b", 0, 100)),
+        (4.0, events.LockWaiting("c", f"{PURE}/jwt", "X", [Holder("d")])),
+        (5.0, events.WheelFailed("e", "bad RECORD")),
+    )
+    assert wheelrows.keys(shot, wheelrows.Wish()) == ["e", "c", "a", "b", wheelrows.FOLD]
+    assert wheelrows.keys(shot, wheelrows.Wish(selected="f")) == ["e", "c", "a", "b", "f", wheelrows.FOLD]
+    assert wheelrows.keys(shot, wheelrows.Wish(everything=True)) == ["e", "c", "a", "b", "d", "f"]
+    assert "bad RECORD" in wheel_row(shot, "e")
+
+
+def test_a_waiting_row_names_the_lock_and_its_present_holder() -> None:
+    shot = snapshot(
+        added("a"),
+        added("b"),
+        (1.0, events.PlanWheel("a", 0, 1, 1, [f"{PURE}/jwt/"], [PURE], "")),
+        (1.0, events.PlanWheel("b", 1, 1, 1, [f"{PURE}/jwt/"], [PURE], "")),
+        (2.0, events.LockGranted("a", 0.0)),
+        (3.0, events.LockWaiting("b", f"{PURE}/jwt", "X", [Holder("gone")])),
+    )
+    assert wheel_row(shot, "b").endswith("wait   1st in line jwt/ → a 1.0 7.0 s")
+    tree = lockrows.tree(shot, lockrows.Wish())
+    assert tree.keys == [PURE, f"{PURE}/jwt", f"{PURE}/jwt\0b", lockrows.FOLD][: len(tree.keys)]
+    sizes = widths(lockrows.COLUMNS, 118)
+    assert plain(lockrows.cells(shot, tree, f"{PURE}/jwt\0b", sizes, UNICODE)["holder"]) == "waits for a 1.0"
+
+
+def test_a_foreign_holder_is_shown_by_pid_and_command() -> None:
+    holder = Holder(pid=5120, command="uv pip install ruff")
+    shot = snapshot(added("a"), (3.0, events.LockWaiting("a", f"{PURE}/ruff", "X", [holder])))
+    assert "pid 5120" in wheel_row(shot, "a", 200)
+    tree = lockrows.tree(shot, lockrows.Wish())
+    cells = lockrows.cells(shot, tree, f"{PURE}/ruff", widths(lockrows.COLUMNS, 118), UNICODE)
+    assert plain(cells["holder"]) == "pid 5120 (uv pip install ruff)"
+
+
+def test_a_conflict_of_the_plan_becomes_an_overwrite_and_equal_content_stays_folded() -> None:
+    planned = (2.0, events.PlanConflict(f"{PURE}/x.py", "a 1", "b 1"))
+    shot = snapshot(added("a"), planned)
+    assert [file.t for file in overwriterows.groups(shot, overwriterows.Wish()).files.values()] == [-1.0]
+    done = (3.0, events.Overwrite("b", f"{PURE}/x.py", "a 1", "b 1", False))
+    same = (3.0, events.Overwrite("b", f"{PURE}/y.py", "a 1", "b 1", True))
+    found = overwriterows.groups(snapshot(added("a"), planned, done, same), overwriterows.Wish())
+    assert [file.path for file in found.files.values()] == [f"{PURE}/x.py"]
+    assert found.equal == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("", True),
+        ("jwt", True),
+        ("!jwt", False),
+        ("wheel:jwt state:wait", True),
+        ("wheel:cv2", False),
+        ("lock:cv2", True),
+        ("lock:cv2 !state:wait", False),
+        ("wheel:", True),
+        ("JWT", True),
+    ],
+)
+def test_filters(text: str, kept: bool) -> None:
+    assert parse(text).keeps(lambda: {"wheel": "jwt 1.0", "lock": "cv2/", "state": "wait"}) is kept
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "e\u0301" * 30, "👩‍👩‍👧" * 20])
+@pytest.mark.parametrize("width", [1, 2, 7, 20])
+def test_a_cell_is_exactly_as_wide_as_its_column(name: str, width: int) -> None:
+    pieces = fit(line((short(f"{name} 1.0", width), "text")), width)
+    assert sum(cell_len(piece.text) for piece in pieces) == width
+
+
+def test_a_version_is_cut_before_a_name() -> None:
+    assert short("opencv-python-headless 4.12.0.88", 26) == "opencv-python-headless 4.…"
+    assert short("opencv-python-headless 4.12.0.88", 15) == "opencv-…eadless"
+
+
+@pytest.mark.parametrize("width", [50, 80, 120, 200])
+@pytest.mark.parametrize("columns", [wheelrows.COLUMNS, lockrows.COLUMNS, overwriterows.COLUMNS])
+def test_columns_fit_into_the_screen(columns: tuple[Column, ...], width: int) -> None:
+    sizes = widths(columns, width - 3)
+    assert 2 + sum(sizes.values()) + 2 * (len(sizes) - 1) <= width - 3
+
+
+@pytest.mark.parametrize("width", [40, 50, 64, 80, 100, 120, 200])
+def test_header_counters_and_footer_fill_the_line_exactly(width: int) -> None:
+    shot = snapshot(added("a"), (2.0, events.FetchStarted("a", 0, 100)))
+    facts = Facts(UNICODE)
+    for pieces in (
+        frame.header(shot, facts, width),
+        frame.counters(shot, facts, width),
+        frame.tabs(shot, "wheels", width, UNICODE),
+        frame.footer("wheels", width, UNICODE, {}),
+    ):
+        assert width_of(pieces) == width
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (Facts(UNICODE), "LIVE"),
+        (Facts(UNICODE, badge="ATTACHED"), "ATTACHED pid 42 read-only"),
+        (Facts(UNICODE, badge="REPLAY 2.0x"), "REPLAY 2.0x"),
+        (Facts(UNICODE, frozen=True, lag=12.0), "PAUSED 12 s behind"),
+        (Facts(UNICODE, died=True), "DIED"),
+    ],
+)
+def test_the_badge_says_what_is_on_the_screen(facts: Facts, told: str) -> None:
+    assert frame.badge(snapshot(), facts).text == told
+
+
+def test_the_badge_says_how_the_session_ended_and_what_was_asked_of_it() -> None:
+    assert frame.badge(snapshot((1.0, events.SessionPaused())), Facts(UNICODE)).text == "INSTALL PAUSED"
+    assert frame.badge(snapshot((1.0, events.CancelRequested(130))), Facts(UNICODE)).text == "CANCELLING"
+    assert frame.badge(snapshot((1.0, events.SessionFinished(0, "", 1, 1.0))), Facts(UNICODE)).text == "FINISHED"
+    ended = snapshot((1.0, events.SessionFinished(130, "interrupted", 1, 1.0)))
+    assert frame.badge(ended, Facts(UNICODE)).text == "FAILED exit 130"
+
+
+def test_small_things() -> None:
+    assert [short_age(t) for t in (0.34, 9.97, 59.6, 125, 3720)] == ["0.3 s", "10 s", "1m00s", "2m05s", "1h02m"]
+    assert [bar(share, 10) for share in (0, 0.001, 0.5, 0.999, 1)] == [0, 1, 5, 9, 10]
+    assert curve([0, 1, 8], 5, 8, UNICODE) == "   ▁█"
+    assert curve([0, 1, 8], 3, 8, ASCII).isascii()
+    assert plain(spread(line("left"), line("right"), 12)) == "left   right"
+    assert fit((Piece("abc"),), 0) == ()
+
+
+def test_the_log_keeps_the_latest_events() -> None:
+    log = Log()
+    for number in range(KEPT + 5):
+        log.add(number, events.SessionResumed())
+    assert (log.first, log.total) == (5, KEPT + 5)
+    assert log[5][0] == 5
+
+
+def test_what_is_costly_is_made_less_often() -> None:
+    now = [0.0]
+
+    def slow() -> int:
+        now[0] += 0.1
+        made.append(1)
+        return len(made)
+
+    made: list[int] = []
+    paced: Paced[int] = Paced(lambda: now[0])
+    assert paced.get("key", object(), slow) == 1
+    assert paced.get("key", object(), slow) == 1  # too soon
+    assert paced.get("other", object(), slow) == 2  # the user asked for something else
+    now[0] += 10
+    assert paced.get("other", object(), slow) == 3
+
+
+@pytest.mark.parametrize("view", ["1", "2", "3", "4", "enter"])
+@pytest.mark.parametrize("size", [(50, 15), (120, 40)])
+def test_hostile_names_are_shown_as_they_are(view: str, size: tuple[int, int]) -> None:
+    timed: list[tuple[float, Event]] = [(0.0, SESSION), (0.1, events.Caption("[b]see[/b] [/x] \x1b[2J"))]
+    timed += [added(name) for name in HOSTILE]
+    timed += [(2.0, events.LockWaiting(HOSTILE[1], f"{PURE}/[/x]", "X", [Holder(HOSTILE[0])]))]
+    timed += [(2.0, events.LockWaiting(HOSTILE[0], f"{PURE}/[/x]", "X", [Holder(pid=1, command="[b]uv[/]\x1b[0m")]))]
+    timed += [(3.0, events.WheelFailed(HOSTILE[2], "[/] is \x1b]0;bad\x07"))]
+    timed += [(3.0, events.Overwrite(HOSTILE[1], f"{PURE}/[/x]/\x1b.py", "a[/] 1", "b[] 2", False))]
+    timed += [(4.0, events.CommitFinished(HOSTILE[3], 1))]
+
+    async def run() -> str:
+        async with shown(Recorded([encode(t, event) for t, event in timed]), 3.9, size) as (app, pilot):
+            await pilot.press("a", "j", view)
+            await pilot.pause()
+            return text_of(app)
+
+    text = asyncio.run(run())
+    assert not any(ord(character) < 32 and character != "\n" for character in text)
+    assert "[" in text

@@ -1,0 +1,153 @@
+"""What the screens look like: recorded sessions as text, at several sizes and in several themes.
+
+The expected text stands in `screens/`; `INSTUI_UPDATE_SCREENS=1 pytest tests/ui/test_screens.py` writes it anew. Look
+at the difference before committing it.
+"""
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from instui.tui.app import InstuiApp
+from instui.tui.controller import ReadOnly
+from instui.tui.table import Table
+from instui.tui.theme import STYLES
+from screens import Recorded, go_to, shown, text_of
+
+EXPECTED = Path(__file__).parent / "screens"
+SIZES = [(50, 15), (80, 24), (120, 40), (200, 50)]
+MOMENTS = {  # name: recording, moment, keys
+    "fetching": ("busy", 5.0, []),
+    "waiting": ("busy", 13.5, ["j"]),
+    "locks-planned": ("busy", 9.6, ["2"]),
+    "locks": ("busy", 15.0, ["2"]),
+    "locks-history": ("busy", 60.0, ["2"]),
+    "locks-none": ("quiet", 60.0, ["2"]),
+    "overwrites": ("busy", 60.0, ["3"]),
+    "overwrites-none": ("quiet", 60.0, ["3"]),
+    "events": ("busy", 15.0, ["4"]),
+    "detail": ("busy", 15.0, ["j", "enter"]),
+    "caption": ("demo", 5.0, []),
+    "failed": ("conflict", 60.0, []),
+    "resolving": ("busy", 1.0, []),
+}
+
+
+def screen(name: str, size: tuple[int, int], theme: str = "dark", ascii: bool = False) -> tuple[str, str]:
+    """Text and picture of a moment."""
+    recording, t, keys = MOMENTS[name]
+
+    async def run() -> tuple[str, str]:
+        async with shown(Recorded.of(recording), t, size, theme=theme, ascii=ascii) as (app, pilot):
+            for key in keys:
+                await pilot.press(key)
+                await pilot.pause()
+            await pilot.pause()
+            return text_of(app), app.export_screenshot()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_the_screen_is_as_it_was(name: str) -> None:
+    sizes = SIZES if name in ("waiting", "locks") else SIZES[1:2]
+    text = "\n\n".join(f"{width}x{height}\n{screen(name, (width, height))[0]}" for width, height in sizes) + "\n"
+    path = EXPECTED / f"{name}.txt"
+    if os.environ.get("INSTUI_UPDATE_SCREENS"):
+        EXPECTED.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", MOMENTS)
+def test_no_line_is_wider_than_the_screen_and_the_footer_is_there(name: str, size: tuple[int, int]) -> None:
+    lines = screen(name, size)[0].split("\n")
+    assert len(lines) == size[1]
+    assert max(map(len, lines)) <= size[0]
+    assert "? help" in lines[-1]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "ansi", "mono"])
+def test_every_theme_shows_the_same_text_and_twice_the_same_bytes(theme: str) -> None:
+    text, picture = screen("waiting", (120, 40), theme)
+    assert text == screen("waiting", (120, 40))[0]
+    assert _anonymous(picture) == _anonymous(screen("waiting", (120, 40), theme)[1])
+
+
+def _anonymous(svg: str) -> str:
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+def test_themes_differ_in_colour_and_mono_has_none() -> None:
+    pictures = [screen("waiting", (80, 24), theme)[1] for theme in ("dark", "light", "ansi", "mono")]
+    assert len({frozenset(re.findall(r"fill: (#\w{6})", picture)) for picture in pictures}) == 4
+    for style in STYLES["mono"].values():
+        assert style.color is None or style.color.is_default
+        assert style.bgcolor is None or style.bgcolor.is_default
+
+
+@pytest.mark.parametrize(("value", "mono"), [("1", True), ("", False), (None, False)])
+def test_no_color_counts_unless_it_is_empty(value: str | None, mono: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if value is not None:
+        monkeypatch.setenv("NO_COLOR", value)
+    app = InstuiApp(Recorded.of("quiet"), ReadOnly())
+    assert (app.theme == "mono") is mono
+
+
+def test_without_colour_the_terminal_keeps_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual's own filter would paint the default colours black on black, unless it is told before it starts."""
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), 13.5, theme="") as (app, _):
+            for strip in app.screen._compositor.render_strips():
+                for filter_ in app.get_line_filters():
+                    strip = strip.apply_filter(filter_, app.screen.background_colors[1])
+                for segment in strip:
+                    assert segment.style is not None
+                    assert segment.style.color is None or segment.style.color.is_default
+                    assert segment.style.bgcolor is None or segment.style.bgcolor.is_default
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_ascii_screens_hold_nothing_else(name: str) -> None:
+    text = screen(name, (120, 40), ascii=True)[0]
+    assert text.isascii(), {character for character in text if not character.isascii()}
+
+
+def test_ages_and_rates_keep_their_columns() -> None:
+    """Only digits change from frame to frame: what stands right of a number never moves."""
+
+    async def run() -> list[list[int]]:
+        starts = []
+        async with shown(Recorded.of("busy"), 13.2) as (app, pilot):
+            for tenth in range(20):
+                go_to(app, 13.2 + tenth / 10)
+                await pilot.pause()
+                counters = text_of(app).split("\n")[1]
+                starts.append([match.start() for match in re.finditer(r"[a-z]+ ", counters)])
+        return starts
+
+    assert len({tuple(positions) for positions in asyncio.run(run())}) == 1
+
+
+def test_the_selection_stays_with_its_wheel_when_rows_move() -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), 13.5) as (app, pilot):
+            await pilot.press("j", "j", "j", "j")
+            table = app.screen.query_one(Table)
+            selected, position = table.selected, table.position(table.selected)
+            go_to(app, 15.5)
+            await pilot.pause()
+            assert table.selected == selected
+            assert table.position(selected) is not None
+            assert table.position(selected) != position
+
+    asyncio.run(run())
