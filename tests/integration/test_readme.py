@@ -72,3 +72,13 @@ def test_the_modules_and_files_that_it_names_exist() -> None:
     assert [name for name in named if not (ROOT / "engine" / "instui_engine" / f"{name}.py").is_file()] == []
     for path in (".ci/run", "tests/benchmarks/run.py", "LICENSE", "CHANGELOG.md"):
         assert (ROOT / path).is_file(), path
+
+
+def test_the_keys_are_those_of_the_registry() -> None:
+    table = subprocess.run([sys.executable, "-m", "instui.tui.actions"], capture_output=True, text=True, check=True)
+    assert table.stdout in TEXT
+
+
+def test_the_pictures_exist() -> None:
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", TEXT)
+    assert pictures and all((ROOT / picture).is_file() for picture in pictures)
