@@ -16,12 +16,16 @@ SCHEMA = 1
 
 
 class Holder(NamedTuple):
-    """Who stands in the way of a waiter. Fields that cannot be known are "" or 0."""
+    """Who stands in the way of a waiter. Fields that cannot be known are "" or 0.
+
+    `state`: "stopped" for a process that keeps its locks but does not run; where there is no pid, why nobody knows it.
+    """
 
     wheel: str = ""
     session: str = ""
     pid: int = 0
     command: str = ""
+    state: str = ""
 
 
 class SessionStarted(NamedTuple):
