@@ -4,6 +4,7 @@ The child is this program again, in a session of its own (setsid), deaf to hang-
 comes back through its journal, what it is told goes over its control socket.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -30,9 +31,11 @@ class Child:
     owns_install = True
     can_control = True
 
-    def __init__(self, words: Sequence[str], identity: str, journal: Path) -> None:
+    def __init__(self, words: Sequence[str], identity: str, journal: Path, may_be_left: bool = True) -> None:
         """`words`: the command line, the command first; `journal`: where the child's session will write it."""
         self.journal = journal
+        self.may_be_left = may_be_left
+        self.ending = False
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         # -P is not given on purpose: the program is found exactly as it was found for this process
         self._process = subprocess.Popen(
@@ -68,6 +71,12 @@ class Child:
         """Let it go on."""
         self._ask("resume")
 
+    def terminate(self, number: int) -> None:
+        """Pass on a signal that told this program to end; asked again, the child undoes what is in hand at once."""
+        self.ending = True
+        with suppress(OSError):
+            self._process.send_signal(number)
+
     def alive(self) -> bool:
         """Whether the install still runs."""
         return self._process.poll() is None
@@ -83,9 +92,19 @@ class Child:
         return self.exit_code() or 0
 
     def error(self) -> str:
-        """What the child wrote to its stderr: one line, or what a crash left."""
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace").strip()
+        """Why the child failed, in one line; "" while it runs and where it did not."""
+        code = self._process.poll()
+        if not code:
+            return ""
+        descriptor = self._errors.fileno()
+        told = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace").splitlines()
+        last = next((line for line in reversed(told) if line.strip()), "")
+        if last.startswith("instui: "):
+            return last.removeprefix("instui: ")
+        if code in (-signal.SIGINT, -signal.SIGTERM):  # before it could listen to them
+            return "interrupted" if code == -signal.SIGINT else "terminated"
+        why = f"was killed ({_signal_name(-code)})" if code < 0 else f"failed ({last or f'exit code {code}'})"
+        return f"the process that installs {why}; what is listed as installed is whole; run the same command again"
 
     def _ask(self, word: str) -> None:
         threading.Thread(target=self._send, args=(word,), name="control", daemon=True).start()
@@ -108,3 +127,10 @@ class Child:
         except OSError:
             return ""
         return ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -38,8 +38,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             parsed.words += unknown
         elif unknown:
             raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
-        parsed.ui = _chosen_ui(parsed)
-        commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {"install": _install, "demo": _demo}
+        if hasattr(parsed, "ui"):
+            parsed.ui = _chosen_ui(parsed)
+        commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
+            "install": _install,
+            "demo": _demo,
+            "locks": _locks,
+        }
         return commands[parsed.command](parsed, words)
     except InstuiError as error:
         return _error(str(error), error.exit_code)
@@ -77,6 +82,12 @@ def _demo(parsed: argparse.Namespace, words: list[str]) -> int:
     from .demo import play
 
     return play(parsed, words, watch)
+
+
+def _locks(parsed: argparse.Namespace, words: list[str]) -> int:
+    from .lockstable import show
+
+    return show(parsed)
 
 
 def watch(parsed: argparse.Namespace, session: Callable[[Control, tuple[Listener, ...]], Outcome]) -> int:

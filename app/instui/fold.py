@@ -156,6 +156,12 @@ class Fold(Ledger):
         self._enter(wheel, Phase.STAGED, t)
         self._pass(wheel, STAGED)
 
+    def _sync_started(self, _t: float, event: events.SyncStarted) -> None:
+        self._syncing = event.what
+
+    def _sync_finished(self, _t: float, _event: events.SyncFinished) -> None:
+        self._syncing = ""
+
     def _environment_waiting(self, t: float, event: events.EnvironmentWaiting) -> None:
         old = self._environment
         since = old.since if old and old.state == "waiting" else t
@@ -259,6 +265,7 @@ class Fold(Ledger):
         self._sample(t)
         self._finished = Finished(t, *event)
         self._resolving = self._paused = False
+        self._syncing = ""
 
 
 _HANDLERS: dict[type[Any], Callable[[Fold, float, Any], None]] = {

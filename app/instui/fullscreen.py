@@ -1,14 +1,21 @@
 """Showing an install on the full screen, and what stays on the normal screen afterwards."""
 
 import argparse
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from instui.model import Snapshot
 from instui_engine.errors import printable
+from instui_engine.session import forget
 
 from .child import Child
+from .fold import Fold
 from .plain import PlainUI
+from .reader import read
 from .summary import summary
 
 
@@ -22,22 +29,65 @@ def watch_child(
     from .tui.app import run_app
     from .tui.controller import Left
 
-    child = Child(words, identity, journal)
+    fresh = not journal.parent.parent.exists()
+    child: Child | None = None
+
+    def stop(number: int, frame: object) -> None:
+        if child is not None:
+            child.terminate(number)
+
+    # from the first moment on: the child does not hear of a ctrl+c, and must not go on unknown to anybody
+    with _handled(stop):
+        child = Child(words, identity, journal, may_be_left)
+        try:
+            result = run_app(child.source(), child, ascii=parsed.ascii, theme=parsed.theme)
+        except Exception as error:  # a screen that breaks must not hide an install that goes on
+            sys.stderr.write(f"instui: the screen failed ({printable(repr(error))}); going on with lines\n")
+            return _as_lines(parsed, child)
+        left = isinstance(result, Left)
+        if left and child.alive():
+            if may_be_left and not child.ending:
+                print(f"the install goes on without a screen, as pid {child.pid}")
+                print(f"  its journal: {printable(str(journal))}")
+                return 0
+            child.cancel()
+        code = child.wait()
+    snapshot = _to_the_end(result.snapshot, journal)
+    if snapshot.session is not None:
+        for line in summary(snapshot, quiet=parsed.quiet):
+            print(line)
+    if fresh and not snapshot.totals.committed:
+        _forget(journal)
+    return code if left and not may_be_left else _end(child, code)
+
+
+@contextmanager
+def _handled(stop: "signal._HANDLER") -> Iterator[None]:
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        result = run_app(child.source(), child, ascii=parsed.ascii, theme=parsed.theme)
-    except Exception as error:  # a screen that breaks must not hide an install that goes on
-        sys.stderr.write(f"instui: the screen failed ({printable(repr(error))}); going on with lines\n")
-        return _as_lines(parsed, child)
-    if not may_be_left and child.alive():
-        child.cancel()
-    elif isinstance(result, Left) and result.running and child.alive():
-        print(f"the install goes on without a screen, as pid {child.pid}")
-        print(f"  its journal: {printable(str(journal))}")
-        return 0
-    code = child.wait()
-    for line in summary(result.snapshot, quiet=parsed.quiet):
-        print(line)
-    return _end(child, code)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _to_the_end(snapshot: Snapshot, journal: Path) -> Snapshot:
+    """`snapshot`, or how the session ended after it was taken."""
+    if snapshot.finished is not None:
+        return snapshot
+    fold = Fold()
+    with suppress(OSError):
+        for t, event in read(journal):
+            fold.feed(t, event)
+    return fold.snapshot(fold.now)
+
+
+def _forget(journal: Path) -> None:
+    """Leave nothing behind in an environment that was not touched; the child cannot know when its journal was read."""
+    private = journal.parent.parent
+    with suppress(OSError):
+        if os.listdir(private) == [journal.parent.name] and os.listdir(journal.parent) == [journal.name]:
+            forget(journal)
 
 
 def _as_lines(parsed: argparse.Namespace, child: Child) -> int:
@@ -52,5 +102,5 @@ def _end(child: Child, code: int) -> int:
     sys.stdout.flush()
     error = child.error()
     if error:
-        sys.stderr.write(f"{printable(error.splitlines()[-1])}\n")
+        sys.stderr.write(f"instui: {printable(error)}\n")
     return code

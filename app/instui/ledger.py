@@ -41,6 +41,7 @@ class Ledger:
         self._session: SessionStarted | None = None
         self._requirements: tuple[str, ...] = ()
         self._resolving = False
+        self._syncing = ""
         self._resolved = 0
         self._satisfied_count = 0
         self._planned = False
@@ -106,6 +107,7 @@ class Ledger:
             session=self._session,
             requirements=self._requirements,
             resolving=self._resolving,
+            syncing=self._syncing,
             wheels=self._wheel_tuple,
             running=tuple(self._running.members),
             waiting=tuple(self._waiting.members),

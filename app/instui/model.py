@@ -282,6 +282,7 @@ class Snapshot(NamedTuple):
     session: SessionStarted | None
     requirements: tuple[str, ...]
     resolving: bool
+    syncing: str  # what all wait for to be on the disk: "store", "stage", "environment", or ""
     wheels: tuple[WheelState, ...]  # as they were announced; `order` is the plan's
     running: tuple[str, ...]  # keys; who began first is first
     waiting: tuple[str, ...]

@@ -26,14 +26,15 @@ def path_name(path: str, session: SessionStarted | None) -> str:
 
 
 def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[[str], str]) -> str:
-    """A holder in words: a wheel of this session by `label`, another process by pid and command."""
+    """A holder in words: a wheel of this session by `label`, another process by pid, command and state."""
     if is_own(holder, session):
         return printable(label(holder.wheel))
+    state = f", {printable(holder.state)}" if holder.state else ""
     command = cut_end(printable(holder.command), _COMMAND_CELLS)
     process = f"pid {holder.pid}" if holder.pid else ""
     process = f"{process} ({command})" if process and command else process or command
     wheel = printable(holder.wheel)
-    return f"{wheel} of {process}" if wheel and process else wheel or process or "another process"
+    return (f"{wheel} of {process}" if wheel and process else wheel or process or "another process") + state
 
 
 def holder_names(

@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     for name, help, fill in (
         ("install", "install requirements, wheel files or directories of wheels", _install),
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
+        ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
     ):
         fill(commands.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False))
     return top
@@ -127,6 +128,14 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep", default="", metavar="DIR", help="keep the environment there, to look at it")
     _common(parser, slow=1.0)
+
+
+def _locks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--python", "-p", default=_text("PYTHON"), metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", default="", metavar="DIR")
+    parser.add_argument("--prefix", default="", metavar="DIR")
+    parser.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:

@@ -120,6 +120,8 @@ def _counters(snapshot: Snapshot, width: int) -> str:
         return cut_end(f"waiting for the environment's lock{held} · {age(snapshot.t - environment.since)}", width)
     if snapshot.resolving or not snapshot.wheels:
         return cut_end(f"{'resolving' if snapshot.resolving else 'starting'} · {took}", width)
+    if snapshot.syncing:
+        took = f"{took} · writing the {snapshot.syncing} to disk"
     totals = snapshot.totals
     stations = ("resolved", "fetched", "unpacked", "staged", "waiting", "committed", "failed")
     counts = [(word, getattr(totals, word)) for word in stations]

@@ -3,27 +3,28 @@
 X is an exclusive and IX a shared flock; files are taken in sorted path order, so sessions cannot wait for each other in
 a circle. flock prefers overlapping shared holders for ever, so everyone passes through the file's gate on the way to
 the claim: while somebody waits for it, newcomers wait at the gate. Directories that are never claimed as a subtree need
-no lock file, since IX on them conflicts with nothing.
+no lock file, since IX on them conflicts with nothing; but for the top, which a wheel with very many claims takes
+instead of them (`claims.lock_set`); it has nothing else to wait for then, so the order still has no circle.
 """
 
 import os
 import time
 from collections.abc import Callable, Collection
-from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
-from .claims import Claims, Mode
+from .claimnames import file_name
+from .claims import TOP, Claims, Mode, lock_set
 from .errors import LockTimeoutError, printable
 from .events import Holder
 from .flock import (
     LockWaitTimeout,
     Take,
-    describe,
-    holders_of,
     leave_gate,
     open_lock,
     take_exclusive,
     take_gate,
+    take_gate_shared,
     take_shared,
     try_gate,
     try_lock,
@@ -31,6 +32,21 @@ from .flock import (
 )
 
 Waiting = Callable[[str, Mode, list[Holder]], None]
+"""Told the path, the mode and the holders of what is not free."""
+
+
+class ClaimLocks(Protocol):
+    """Claims between processes, in one of several ways. Thread-safe."""
+
+    def acquire(self, claims: Claims, waiting: Waiting, cancelled: Callable[[], bool]) -> list[int]:
+        """Take every claim; returns what `release` wants back.
+
+        `waiting` is called when a claim is not free, with its holders. Raises LockTimeoutError or Interrupted, holding
+        nothing then.
+        """
+
+    def release(self, held: list[int]) -> None:
+        """Let go of what `acquire` returned."""
 
 
 class ClaimFiles:
@@ -38,6 +54,7 @@ class ClaimFiles:
 
     def __init__(self, private: Path, neutral: Collection[str], timeout: float) -> None:
         """`private`: the environment's `.instui`. `timeout`: seconds that one claim may be waited for."""
+        self._private = private
         self._locks = private / "locks"
         self._neutral = neutral
         self._timeout = timeout
@@ -49,13 +66,11 @@ class ClaimFiles:
         `waiting` is called when a claim is not free, with its holders. Raises LockTimeoutError or Interrupted, holding
         nothing then.
         """
-        wanted: list[tuple[str, Mode]] = [(path, "X") for path in claims.exclusive]
-        wanted += [(path, "IX") for path in claims.shared if path not in self._neutral]
-        wanted.sort()
         held: list[int] = []
         try:
-            for path, mode in wanted:
-                held.append(self._take(path, mode, waiting, cancelled))
+            for path, mode in lock_set(claims):
+                if mode == "X" or path == TOP or path not in self._neutral:
+                    held.append(self._take(path, mode, waiting, cancelled))
         except BaseException:
             self.release(held)
             raise
@@ -67,38 +82,35 @@ class ClaimFiles:
             os.close(descriptor)
 
     def _take(self, path: str, mode: Mode, waiting: Waiting, cancelled: Callable[[], bool]) -> int:
-        name = file_name(path)
+        shared = mode == "IX"
+        lock_file = f"{self._locks}/{file_name(path)}"
+        descriptor = open_lock(lock_file)
+        if not try_gate(descriptor, shared=shared) or not try_lock(descriptor, shared=shared):
+            self._wait(descriptor, lock_file, path, mode, waiting, cancelled)
+        leave_gate(descriptor)
+        return descriptor
+
+    def _wait(
+        self, descriptor: int, lock_file: str, path: str, mode: Mode, waiting: Waiting, cancelled: Callable[[], bool]
+    ) -> None:
+        """The slow way: through the gate (maybe we stand in it already, which is no harm) to the lock."""
+        from .holders import blockers, describe
+
         deadline = time.monotonic() + self._timeout
-        lock_file = f"{self._locks}/{name}"
         told = False
 
         def tell() -> None:
             nonlocal told
             if not told:
                 told = True
-                waiting(path, mode, holders_of(lock_file))
+                waiting(path, mode, blockers(self._private, lock_file, path, mode))
 
-        def wait(take: Take) -> None:
-            try:
+        takes: tuple[Take, Take] = (take_gate_shared, take_shared) if mode == "IX" else (take_gate, take_exclusive)
+        try:
+            for take in takes:
                 wait_lock(descriptor, take, deadline=deadline, cancelled=cancelled, told=tell)
-            except LockWaitTimeout:
-                raise LockTimeoutError(
-                    f"waited {self._timeout:g} s for the claim on {printable(path)}, held by "
-                    f"{describe(holders_of(lock_file))}; run again, or raise --lock-timeout"
-                ) from None
-
-        descriptor = open_lock(lock_file)
-        if not try_gate(descriptor):
-            wait(take_gate)
-        if not try_lock(descriptor, shared=mode == "IX"):
-            wait(take_shared if mode == "IX" else take_exclusive)
-        leave_gate(descriptor)
-        return descriptor
-
-
-def file_name(path: str) -> str:
-    """The lock file's name for a claimed path: readable where it fits into 255 bytes, else a hash."""
-    name = path.replace("%", "%25").replace("/", "%2F")
-    if len(os.fsencode(name)) <= 200:
-        return name
-    return f"%{sha256(os.fsencode(path)).hexdigest()}"
+        except LockWaitTimeout:
+            raise LockTimeoutError(
+                f"waited {self._timeout:g} s for the claim on {printable(path)}, held by "
+                f"{describe(blockers(self._private, lock_file, path, mode))}; run again, or raise --lock-timeout"
+            ) from None

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 Mode = Literal["IX", "X"]
 TOP = "."
+MOST = 64  # locks that one wheel takes between processes; who has more claims takes the top instead
 
 
 class Claims(NamedTuple):
@@ -26,6 +27,20 @@ class Claims(NamedTuple):
                 return True
             path = path.rpartition("/")[0]
         return False
+
+
+def lock_set(claims: Claims) -> list[tuple[str, Mode]]:
+    """What a wheel with these claims locks against other processes, in the order in which it does.
+
+    That is each claim; for more than `MOST` of them it is the top alone, in mode X. Lock escalation, as in databases: a
+    wheel with thousands of files in `bin/` would need as many open lock files. Everybody holds the top in mode IX, so
+    it excludes all others, without their knowing why: it depends on the wheel alone and on nobody's limits.
+    """
+    if len(claims.exclusive) + len(claims.shared) > MOST:
+        return [(TOP, "X")]
+    both: list[tuple[str, Mode]] = [(path, "X") for path in claims.exclusive]
+    both += [(path, "IX") for path in claims.shared]
+    return sorted(both)
 
 
 def ancestors(path: str) -> Iterable[str]:

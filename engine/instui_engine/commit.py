@@ -206,6 +206,7 @@ class Commit:
             self._context.fail(self._explain(old, error))
             return
         self._previous[plan.order] = {**meetings.previous.get(plan.order, {}), **self._previous.get(plan.order, {})}
+        self._context.emit(plan.event())
         with self._change:
             self._plans[plan.order] = plan
             for order in self._table.exchange(plan.order, plan.claims):

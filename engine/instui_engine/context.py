@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from .control import Control
-from .events import Event
+from .durability import sync_filesystem
+from .events import Event, SyncFinished, SyncStarted
 from .journal import Journal
 from .pace import Pace
 from .stage import LinkMode
@@ -41,6 +42,14 @@ class Context:
     def emit(self, event: Event) -> None:
         """Write an event to the journal."""
         self.journal.emit(event)
+
+    def sync(self, what: str, path: Path) -> None:
+        """Wait until the file system of `path` is on its disk, unless the user does without. Raises OSError."""
+        if self.options.fsync:
+            begun = time.monotonic()
+            self.emit(SyncStarted(what))
+            sync_filesystem(path)
+            self.emit(SyncFinished(what, round(time.monotonic() - begun, 6)))
 
     def stopping(self) -> bool:
         """Whether no new work is to be begun."""

@@ -52,11 +52,12 @@ def discover(
     target: str = "",
     prefix: str = "",
     break_system_packages: bool = False,
+    writable: bool = True,
 ) -> Environment:
     """The environment that the command line names: `--python`, else the active, else the nearest `.venv`.
 
     `target` and `prefix` choose other directories for the same interpreter, as in uv. Raises TargetError when there is
-    none, when the interpreter is managed by the system, or when its directories are not writable.
+    none, when the interpreter is managed by the system, or, if it has to be `writable`, when its directories are not.
     """
     interpreter = probe(_find_python(python), cache)
     if interpreter.externally_managed and not (break_system_packages or target or prefix):
@@ -82,7 +83,8 @@ def discover(
         )
     real = {scheme: os.path.realpath(paths[scheme]) for scheme in SCHEMES}
     top = _enclosing(os.path.commonpath([*real.values(), os.path.realpath(base)]))
-    _check_writable(top, real)
+    if writable:
+        _check_writable(top, real)
     roots = {scheme: os.path.relpath(path, top) for scheme, path in real.items()}
     common: list[str] = []
     if os.path.isfile(f"{top}/pyvenv.cfg"):

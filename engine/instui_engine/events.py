@@ -210,6 +210,19 @@ class StageFinished(NamedTuple):
     wheel: str
 
 
+class SyncStarted(NamedTuple):
+    """All waits for the disk, so that a power cut tears nothing. `what`: "store", "stage" or "environment"."""
+
+    what: str
+
+
+class SyncFinished(NamedTuple):
+    """What was written is on the disk."""
+
+    what: str
+    seconds: float
+
+
 class EnvironmentWaiting(NamedTuple):
     """The environment's lock (uv's `.lock`) is held by others."""
 
@@ -347,6 +360,8 @@ Event = (
     | StageStarted
     | StageProgress
     | StageFinished
+    | SyncStarted
+    | SyncFinished
     | EnvironmentWaiting
     | EnvironmentGranted
     | EnvironmentReleased
@@ -388,6 +403,8 @@ KINDS: dict[str, type[Event]] = {
     "stage.started": StageStarted,
     "stage.progress": StageProgress,
     "stage.finished": StageFinished,
+    "sync.started": SyncStarted,
+    "sync.finished": SyncFinished,
     "environment.waiting": EnvironmentWaiting,
     "environment.granted": EnvironmentGranted,
     "environment.released": EnvironmentReleased,

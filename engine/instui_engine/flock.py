@@ -1,4 +1,4 @@
-"""flock(2) on files that are never deleted: open, try, wait, and who holds them.
+"""flock(2) on files that are never deleted: open, try, wait.
 
 A deleted lock file would give two holders, a descriptor that a child inherits would outlive its owner, and a followed
 symbolic link would lock somebody else's file: hence no unlink, O_CLOEXEC and O_NOFOLLOW. flock excludes other hosts on
@@ -18,8 +18,7 @@ from pathlib import Path
 
 from filelock import lock_descriptor
 
-from .errors import Interrupted, printable
-from .events import Holder
+from .errors import Interrupted
 
 _MOMENT = 0.005  # seconds; whoever passes a gate lock holds it for some microseconds, which is no news
 _POLL = 0.05  # seconds between looks at the cancel flag; the lock itself is waited for in the kernel
@@ -72,14 +71,14 @@ def take_exclusive(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
-def try_gate(descriptor: int) -> bool:
-    """Pass the gate of a lock file if nobody stands in it.
+def try_gate(descriptor: int, *, shared: bool) -> bool:
+    """Pass the gate of a lock file if nobody stands in it; those who want the lock shared do not hinder each other.
 
     The gate is a byte-range lock of the open file description, which flock does not see: a second lock on one file.
     Where the system has none (macOS), or the file is not writable, there is no gate, and waiters may starve.
     """
     try:
-        _gate(descriptor, fcntl.F_WRLCK)
+        _gate(descriptor, fcntl.F_RDLCK if shared else fcntl.F_WRLCK)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -88,8 +87,13 @@ def try_gate(descriptor: int) -> bool:
     return True
 
 
+def take_gate_shared(descriptor: int) -> None:
+    """Wait for the gate, on the way to the shared lock."""
+    _gate(descriptor, fcntl.F_RDLCK, wait=True)
+
+
 def take_gate(descriptor: int) -> None:
-    """Wait for the gate."""
+    """Wait for the gate, on the way to the exclusive lock."""
     _gate(descriptor, fcntl.F_WRLCK, wait=True)
 
 
@@ -159,37 +163,3 @@ class _Wait:
             self._abandoned = True
             leave_gate(self._descriptor)  # whoever gave up must not keep others at the gate
             return True
-
-
-def holders_of(path: Path | str) -> list[Holder]:
-    """Who holds the lock file now, from /proc/locks; [] where the system does not tell."""
-    try:
-        status = os.stat(path)
-        with open("/proc/locks", encoding="ascii") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    pids = []
-    for line in lines:
-        fields = line.split()
-        # "1: FLOCK  ADVISORY  WRITE 4242 fe:00:1234 0 EOF"; a waiter's line has "->" after the number
-        if len(fields) >= 6 and fields[1] == "FLOCK" and fields[5] == device and int(fields[4]) not in pids:
-            pids.append(int(fields[4]))
-    return [Holder(pid=pid, command=command_of(pid)) for pid in pids if pid > 0]
-
-
-def command_of(pid: int) -> str:
-    """The command line of a process, for people to read; "" when it is gone or not ours to see."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-    except OSError:
-        return ""
-    return printable(" ".join(word.decode(errors="replace") for word in words))[:200]
-
-
-def describe(holders: list[Holder]) -> str:
-    """One phrase that names the holders, for messages."""
-    if not holders:
-        return "a process that the system does not name"
-    return ", ".join(f"pid {holder.pid} ({holder.command or 'command unknown'})" for holder in holders)

@@ -17,7 +17,6 @@ from .commit import Commit
 from .conflicts import Meetings
 from .context import Context, Options
 from .control import Control, ControlServer
-from .durability import sync_filesystem
 from .environment import Environment
 from .errors import ConflictError, InstuiError, Interrupted, UsageError, printable, reason
 from .events import (
@@ -25,7 +24,6 @@ from .events import (
     PlanCollision,
     PlanConflict,
     PlanFinished,
-    PlanWheel,
     SessionFinished,
     SessionStarted,
     Warned,
@@ -92,7 +90,8 @@ def install(
         installed = tuple(pipeline.installed)
         journal.emit(SessionFinished(exit_code, str(error or ""), len(installed), round(journal.now(), 6)))
         pipeline.close()
-        session.close(nothing_happened=not pipeline.began)
+        # a session that was given its id is watched by that, and may not take its journal away
+        session.close(nothing_happened=not pipeline.began and not identity)
         journal.close()
     return Outcome(exit_code, str(error or ""), installed, session.identity)
 
@@ -179,10 +178,11 @@ class _Pipeline:
             raise
 
     def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
-        store = Store(self._context.options.cache, self._context.options.fsync)
+        context = self._context
+        store = Store(context.options.cache, lambda path: context.sync("store", path))
         request = self._request
         index_urls = tuple(url for url in (request.index_url, *request.extra_index_urls) if url)
-        return acquire(self._context, store, wheels, index_urls, request.offline)
+        return acquire(context, store, wheels, index_urls, request.offline)
 
     def _plan(
         self, installed: Installed, wheels: Sequence[LockedWheel], entries: Sequence[Entry]
@@ -204,19 +204,7 @@ class _Pipeline:
         for plan in plans:
             for text in plan.entry.manifest.warnings:
                 context.emit(Warned(plan.name, text))
-            replaced = plan.replaces.version if plan.replaces else ""
-            files = plan.entry.manifest.files
-            context.emit(
-                PlanWheel(
-                    plan.name,
-                    plan.order,
-                    files,
-                    len(plan.units) + 1,
-                    plan.exclusive(),
-                    list(plan.claims.shared),
-                    replaced,
-                )
-            )
+            context.emit(plan.event())
         for collision in meetings.collisions:
             context.emit(PlanCollision(collision.path, list(collision.wheels)))
         for conflict in meetings.conflicts:
@@ -237,8 +225,7 @@ class _Pipeline:
         self._session.make_stage()
         _raise_descriptor_limit()
         stage_wheels(context, self._environment, plans, self._session.stage)
-        if context.options.fsync:
-            sync_filesystem(self._session.stage)
+        context.sync("stage", self._session.stage)
 
     def _put_in_place(self, plans: Sequence[WheelPlan], meetings: Meetings, installed: Installed) -> None:
         self.began = True
@@ -253,8 +240,8 @@ class _Pipeline:
                 self._context.control.exit_code or error.exit_code,
             ) from None
         finally:
-            if self._context.options.fsync and commit.installed:
-                sync_filesystem(self._environment.top)
+            if commit.installed:
+                self._context.sync("environment", self._environment.top)
 
 
 def _some(names: Sequence[str]) -> str:

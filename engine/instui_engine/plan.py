@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from .claims import Claims, ancestors, derive
 from .environment import PRIVATE, Environment
 from .errors import BadWheelError, TargetError, printable
+from .events import PlanWheel
 from .installed import Distribution, Installed, recorded_files
 from .manifest import Directories, Manifest, directories
 from .metadata import EntryPoint, is_vital_command
@@ -76,10 +77,14 @@ class WheelPlan:
         """How the journal names the wheel as the owner of a file."""
         return f"{self.entry.manifest.name} {self.entry.manifest.version}"
 
-    def exclusive(self) -> list[str]:
-        """The exclusive claims for the journal, in which a directory ends in "/"."""
+    def event(self) -> PlanWheel:
+        """The plan for the journal, in which a directory among the exclusive claims ends in "/"."""
         files = {unit.path for unit in self.units if unit.kind != "tree"}.union(self.stale)
-        return [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
+        exclusive = [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
+        shared = list(self.claims.shared)
+        replaced = self.replaces.version if self.replaces else ""
+        files_in_all, renames = self.entry.manifest.files, len(self.units) + 1
+        return PlanWheel(self.name, self.order, files_in_all, renames, exclusive, shared, replaced)
 
 
 def make_wheel(

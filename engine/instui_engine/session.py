@@ -69,11 +69,7 @@ class Session:
         with suppress(OSError):
             self.stage.parent.rmdir()
         if nothing_happened and self._fresh:
-            with suppress(OSError):
-                self.journal.unlink()
-            for directory in (self.journal.parent, self._private):
-                with suppress(OSError):
-                    directory.rmdir()
+            forget(self.journal)
 
     def _forget_old(self) -> None:
         journals = sorted(self.journal.parent.glob("*.jsonl"))
@@ -94,6 +90,15 @@ def _beside_others(make: Callable[[], T]) -> T:
 def journal_path(environment: Environment, identity: str) -> Path:
     """Where the session of that id writes its journal."""
     return environment.private / "sessions" / f"{identity}.jsonl"
+
+
+def forget(journal: Path) -> None:
+    """Remove a journal, and the engine's directories in the environment that are empty then."""
+    with suppress(OSError):
+        journal.unlink()
+    for directory in (journal.parent, journal.parent.parent):
+        with suppress(OSError):
+            directory.rmdir()
 
 
 def journals(environment: Environment) -> Iterator[Path]:

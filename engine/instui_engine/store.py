@@ -54,7 +54,8 @@ class Progress(NamedTuple):
 class Store:
     """The store below a cache directory. Thread-safe; shared by any number of processes."""
 
-    def __init__(self, cache: Path, sync: bool = True) -> None:
+    def __init__(self, cache: Path, sync: Callable[[Path], None] = sync_filesystem) -> None:
+        """`sync` is called with a path of the store before entries become visible."""
         self.cache = cache
         self._sync = sync
         self._root = cache / f"store-{FORMAT}"
@@ -174,8 +175,7 @@ class Store:
         """Make unpacked wheels visible, after one sync for all of them: no power cut leaves a torn entry."""
         if not pending:
             return
-        if self._sync:
-            sync_filesystem(self._root)
+        self._sync(self._root)
         for entry, directory in pending:
             final = self._path(entry.sha256)
             final.parent.mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ from instui_engine.events import (
     EnvironmentWaiting,
     LockGranted,
 )
-from instui_engine.flock import holders_of
+from instui_engine.holders import holders_of
 from wheelsmith import build_wheel
 
 PROC_LOCKS = Path("/proc/locks").exists()

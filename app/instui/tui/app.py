@@ -95,6 +95,9 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self.monitor.read()
         if self.monitor.behind and self._timer:
             self.set_timer(0.01, self.frame)
+        if self.controller.ending and self.over:
+            self._leave()
+            return
         screen = self.screen
         if isinstance(screen, View):
             screen.show(self.monitor.shown)
@@ -109,6 +112,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
             frozen=monitor.frozen,
             lag=monitor.lag,
             died=monitor.died,
+            exit_code=self.controller.exit_code(),
             can_control=self.controller.can_control,
             catching_up=monitor.behind,
         )
@@ -128,7 +132,8 @@ class InstuiApp(App[Result], inherit_bindings=False):
         """What the caption says: what there is to watch, and at the end what came of it."""
         shown = self.monitor.shown
         if self.monitor.died:
-            return ["The session ended without a word: its process is gone. `instui doctor` tells what it left behind."]
+            why = self.controller.error()
+            return [f"The session ended without a word: {why or 'its process is gone'}."]
         if shown.finished is None:
             return [shown.caption] if shown.caption else []
         if self._epilogue is None:
@@ -270,7 +275,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         if self.over or not self.controller.owns_install:
             self._leave()
         else:
-            self.push_screen(Ask("The install is still running."), self._answered)
+            self._ask("The install is still running.")
 
     def do_interrupt(self) -> None:
         """ctrl+c: ask, cancel, abort."""
@@ -279,11 +284,14 @@ class InstuiApp(App[Result], inherit_bindings=False):
         elif self.over or not self.controller.owns_install:
             self._leave()
         elif self._stops == 0:
-            self.push_screen(Ask("Stop the install?"), self._answered)
+            self._ask("Stop the install?")
         else:
             self._stops += 1
             self.controller.abort()
-            self.say("aborted; the next run mends what that left")
+            self.say("aborting: what is in hand is undone")
+
+    def _ask(self, title: str) -> None:
+        self.push_screen(Ask(title, may_leave=self.controller.may_be_left), self._answered)
 
     def _answered(self, answer: str | None) -> None:
         if answer == CANCEL:

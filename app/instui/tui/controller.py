@@ -24,7 +24,7 @@ class Controller(Protocol):
         """Ask the install to stop between two commits."""
 
     def abort(self) -> None:
-        """Stop it at once; recovery mends what that leaves."""
+        """Stop it at once; what it has in hand is undone."""
 
     def pause(self) -> None:
         """Ask the install to rest between two commits."""
@@ -38,12 +38,25 @@ class Controller(Protocol):
     def exit_code(self) -> int | None:
         """The exit code of the install's process, None while it runs or where nobody can know."""
 
+    def error(self) -> str:
+        """Why the install's process failed, in one line; "" while it runs or where nobody can know."""
+
+    @property
+    def may_be_left(self) -> bool:
+        """Whether the install may go on without a screen."""
+
+    @property
+    def ending(self) -> bool:
+        """Whether somebody else told the program to end, so that the screen closes when the session is over."""
+
 
 class ReadOnly:
     """A session that is only looked at: another one's, or a recording."""
 
     owns_install = False
     can_control = False
+    may_be_left = True
+    ending = False
 
     def __init__(self, badge: str = "ATTACHED") -> None:
         self.badge = badge
@@ -66,6 +79,10 @@ class ReadOnly:
 
     def exit_code(self) -> None:
         """Unknown."""
+
+    def error(self) -> str:
+        """Unknown."""
+        return ""
 
 
 class Left(NamedTuple):

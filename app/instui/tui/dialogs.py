@@ -47,16 +47,17 @@ class Ask(ModalScreen[str]):
         Binding("enter", "take", show=False),
     ]
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, may_leave: bool = True) -> None:
         super().__init__()
         self._title = title
+        self._choices = [choice for choice in CHOICES if may_leave or choice.id != LEAVE]
         self._chosen = 0
 
     def compose(self) -> ComposeResult:
         """Title and answers."""
         with Vertical():
             yield Static(self._title, markup=False, classes="title")
-            for choice in CHOICES:
+            for choice in self._choices:
                 yield Static(Content(f"{choice.key}  {choice.text}"), id=choice.id, classes="choice")
             yield Static("esc stays, enter takes the marked one, ctrl+c cancels", markup=False, classes="hint")
 
@@ -66,20 +67,21 @@ class Ask(ModalScreen[str]):
 
     def action_move(self, step: int) -> None:
         """Mark another answer."""
-        self._chosen = (self._chosen + step) % len(CHOICES)
-        for number, choice in enumerate(CHOICES):
+        self._chosen = (self._chosen + step) % len(self._choices)
+        for number, choice in enumerate(self._choices):
             self.query_one(f"#{choice.id}").set_class(number == self._chosen, "chosen")
 
     def action_take(self) -> None:
         """Answer with what is marked."""
-        self.dismiss(CHOICES[self._chosen].id)
+        self.dismiss(self._choices[self._chosen].id)
 
     def action_answer(self, answer: str) -> None:
         """Answer."""
-        self.dismiss(answer)
+        if any(choice.id == answer for choice in self._choices):
+            self.dismiss(answer)
 
     def on_click(self, event: object) -> None:
         """Answer with what was clicked on."""
         widget = getattr(event, "widget", None)
-        if widget is not None and widget.id in {choice.id for choice in CHOICES}:
+        if widget is not None and widget.id in {choice.id for choice in self._choices}:
             self.dismiss(widget.id)

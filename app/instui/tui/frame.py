@@ -45,7 +45,8 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
             else Badge(f"FAILED exit {finished.exit}", "badge-failed")
         )
     if facts.died:
-        return Badge("DIED", "badge-failed")
+        code = facts.exit_code
+        return Badge("DIED" if code is None or code > 128 else f"FAILED exit {code}", "badge-failed")
     if snapshot.cancelling:
         return Badge("CANCELLING", "badge-failed")
     if snapshot.paused:
@@ -126,6 +127,8 @@ def _counter(word: str, value: int, style: str, digits: int) -> Line:
 
 def _lock_wait(snapshot: Snapshot) -> Line:
     totals = snapshot.totals
+    if snapshot.syncing:
+        return line((f"writing the {snapshot.syncing} to disk", "fetch"))
     share = totals.lock_wait / (totals.lock_wait + totals.busy) if totals.busy + totals.lock_wait > 0 else 0.0
     return line(("lock wait ", "dim"), (f"{100 * share:3.0f} %", "wait" if share >= 0.005 else "dim"))
 

@@ -1,0 +1,249 @@
+"""Who stands in the way is named, by wheel, session, process and state; `instui locks` shows it and only looks."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import trees
+from cli import error_line, everything, ok
+from conftest import Run, Start
+from environments import Session, Venv, until
+from instui_engine import proclocks
+from instui_engine.claimfiles import ClaimFiles
+from instui_engine.claimnames import file_name, path_of
+from instui_engine.claims import MOST, TOP, Claims, lock_set
+from instui_engine.events import CommitStarted, EnvironmentWaiting, Holder, LockWaiting, SessionFinished, SessionStarted
+from instui_engine.holders import blockers, describe, rows
+from instui_engine.proclocks import Locks
+from wheelsmith import build_wheel
+
+needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs /proc/locks")
+_LOCKER = (
+    "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); input()"
+)
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> dict[str, Path]:
+    return {who: build_wheel(tmp_path, f"{who}-shared", "1.0", {"shared/x.py": who.encode()}) for who in "abc"}
+
+
+@contextmanager
+def foreign(path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Another program that takes, or waits for, the exclusive lock on a file."""
+    command = [sys.executable, "-c", _LOCKER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def identity(session: Session) -> str:
+    return session.lines.of(SessionStarted)[0].session
+
+
+@pytest.fixture
+def stuck(wheels: dict[str, Path], venv: Callable[[], Venv], start_instui: Start) -> Iterator[tuple[Venv, Session]]:
+    """An environment, and a session that was stopped while it committed the wheel `a-shared` to it."""
+    target = venv()
+    holder = start_instui(target, "--slow", 20, wheels["a"])
+    holder.wait_for(CommitStarted)
+    with holder.stopped():
+        yield target, holder
+
+
+@needs_proc_locks
+def test_a_waiter_names_wheel_session_process_and_state(
+    wheels: dict[str, Path], stuck: tuple[Venv, Session], start_instui: Start
+) -> None:
+    target, holder = stuck
+    waiter = start_instui(target, wheels["b"])
+    waiting = waiter.wait_for(LockWaiting)
+    assert isinstance(waiting, LockWaiting)
+    (named,) = waiting.holders
+    assert (named.wheel, named.session, named.pid) == ("a-shared", identity(holder), holder.process.pid)
+    assert "instui install" in named.command
+    assert named.state == "stopped"
+
+
+@needs_proc_locks
+def test_plain_output_says_every_while_who_is_in_the_way_and_the_timeout_says_it_once_more(
+    wheels: dict[str, Path], stuck: tuple[Venv, Session], run_instui: Run
+) -> None:
+    target, holder = stuck
+    before = trees.tree(target.top)
+    where = ["--python", target.top, "--no-deps", "--ui", "plain", "--lock-timeout", 6]
+    done = run_instui("install", *where, wheels["b"])
+    message = error_line(done, 4)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("b-shared 1.0 waits for ")]
+    assert [line.rpartition(", for ")[2] for line in lines] == ["1.0 s", "5.0 s"]
+    for text in (message, *lines):
+        assert "site-packages/shared" in text
+        assert f"a-shared of {'session ' + identity(holder) + ' of ' if text is message else ''}pid" in text
+        assert f"pid {holder.process.pid} (" in text
+        assert ", stopped" in text
+    assert trees.differences(before, trees.tree(target.top)) == []
+    assert len(target.stages()) == 1  # the holder's
+
+
+@needs_proc_locks
+def test_the_wait_for_the_environments_lock_names_a_stopped_foreigner(
+    wheels: dict[str, Path], venv: Callable[[], Venv], start_instui: Start
+) -> None:
+    target = venv()
+    with foreign(target.environment.lock_path) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        with Session(other, target.top).stopped():
+            waiter = start_instui(target, "--lock-timeout", 1, wheels["b"])
+            waiting = waiter.wait_for(EnvironmentWaiting)
+            assert isinstance(waiting, EnvironmentWaiting)
+            assert [(one.pid, one.wheel, one.session, one.state) for one in waiting.holders] == [
+                (other.pid, "", "", "stopped")
+            ]
+            code, errors = waiter.finish()
+            assert code == 4
+            assert f"pid {other.pid} (" in errors
+            assert ", stopped" in errors
+    assert waiter.lines.of(SessionFinished)[0].installed == 0
+
+
+@needs_proc_locks
+def test_locks_shows_holders_and_waiters_of_every_kind_and_changes_nothing(
+    wheels: dict[str, Path], stuck: tuple[Venv, Session], start_instui: Start, run_instui: Run
+) -> None:
+    target, holder = stuck
+    waiters = {}
+    for who in "bc":  # the one waits for the lock, the other at its gate
+        waiters[who] = start_instui(target, wheels[who])
+        waiters[who].wait_for(LockWaiting)
+    shared = f"{target.environment.roots['purelib']}/shared"
+    with foreign(target.environment.lock_path) as other:
+        until(lambda: proclocks.exclusive_waiter(target.environment.lock_path), other)
+        before = everything(target.top)
+        found = json.loads(ok(run_instui("locks", "--json", "--python", target.top)))
+        table = ok(run_instui("locks", "--python", target.top))
+        assert everything(target.top) == before
+    locks = {row["path"]: row for row in found["locks"]}
+    (held,) = locks[shared]["holders"]
+    assert (held["wheel"], held["session"], held["mode"]) == ("a-shared", identity(holder), "X")
+    assert (held["pid"], held["state"]) == (holder.process.pid, "stopped")
+    assert held["since"] > 1.6e9
+    assert {(one["wheel"], one["session"], one["pid"], one["mode"]) for one in locks[shared]["waiters"]} == {
+        (f"{who}-shared", identity(waiters[who]), waiters[who].process.pid, "X") for who in "bc"
+    }
+    assert {one["pid"] for one in locks[".lock"]["holders"]} == {
+        session.process.pid for session in (holder, *waiters.values())
+    }
+    (outside,) = locks[".lock"]["waiters"]
+    assert (outside["pid"], outside["session"], outside["wheel"], outside["mode"]) == (other.pid, "", "", "X")
+    assert "LOCK_EX" in outside["command"]
+    assert {one["wheel"] for one in locks["."]["holders"]} == {"a-shared", "b-shared", "c-shared"}
+    assert {one["mode"] for one in locks["."]["holders"]} == {"IX"}
+    assert "the name a-shared" in table
+    assert sum(" wait  " in line for line in table.splitlines()) == 3
+    assert table.splitlines()[-1].endswith("3 waiters")
+
+
+def test_locks_says_when_there_is_none_and_looks_at_what_it_cannot_write(
+    wheels: dict[str, Path], venv: Callable[[], Venv], run_instui: Run
+) -> None:
+    target = venv()
+    assert ok(run_instui("locks", "--python", target.top)) == "no lock is held\n"
+    assert not (target.top / ".instui").exists()
+    target.put(wheels["a"])
+    for place in (target.top, target.site):
+        place.chmod(0o555)
+    try:
+        assert ok(run_instui("locks", "--python", target.top)) == "no lock is held\n"
+        assert json.loads(ok(run_instui("locks", "--json", "--python", target.top)))["locks"] == []
+    finally:
+        for place in (target.top, target.site):
+            place.chmod(0o755)
+
+
+def test_locks_of_nowhere_is_an_error_of_one_line(run_instui: Run, tmp_path: Path) -> None:
+    assert "nowhere" in error_line(run_instui("locks", "--python", tmp_path / "nowhere"), 1)
+
+
+def test_where_the_system_names_nobody_the_journals_do(
+    wheels: dict[str, Path], stuck: tuple[Venv, Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that shares the environment with another one."""
+    target, holder = stuck
+    monkeypatch.setattr(proclocks, "LOCKS", os.devnull)
+    shared = f"{target.environment.roots['purelib']}/shared"
+    private = target.top / ".instui"
+    (named,) = blockers(private, private / "locks" / file_name(shared), shared, "X")
+    assert (named.wheel, named.session, named.pid) == ("a-shared", identity(holder), 0)
+    assert "another container" in named.state
+    assert "instui install" in describe([named])
+    (row,) = [row for row in rows(target.top) if row.path == shared]
+    assert [claimant.holder for claimant in row.holders] == [named]
+
+
+@pytest.mark.parametrize(("source", "why"), [(os.devnull, "another container"), ("/nowhere", "does not say")])
+def test_a_holder_that_cannot_be_known_says_why(
+    venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch, source: str, why: str
+) -> None:
+    target = venv()
+    monkeypatch.setattr(proclocks, "LOCKS", source)
+    with target.environment.lock_path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        (named,) = blockers(target.top / ".instui", target.environment.lock_path, ".lock", "IX")
+    assert named == Holder(state=named.state)
+    assert why in named.state
+    assert named.state in describe([named])
+
+
+def test_lines_of_the_system_are_read() -> None:
+    text = (
+        "1: FLOCK  ADVISORY  WRITE 77 00:2a:5 0 EOF\n1: -> FLOCK  ADVISORY  READ 78 00:2a:5 0 EOF\n"
+        "2: POSIX  ADVISORY  WRITE 79 00:2a:5 0 EOF\n3: OFDLCK ADVISORY  WRITE -1 00:2a:5 0 0\n\n4: FLOCK\n"
+    )
+    locks = Locks(text)
+    assert locks.told
+    assert not Locks(None).told
+    (found,) = locks.files.values()
+    assert [tuple(line) for line in found] == [(77, "X", False), (78, "IX", True)]
+
+
+@pytest.mark.parametrize("path", ["a", "lib/x.py", "@name", "%25", "%2F/a%", TOP, "lib/%top", "%environment"])
+def test_a_lock_file_tells_its_path(path: str) -> None:
+    assert path_of(file_name(path)) == path
+    assert "/" not in file_name(path)
+    assert file_name(path) not in (".", "..", "")
+
+
+def test_the_names_of_lock_files_are_all_different() -> None:
+    paths = ["%top", TOP, "%environment", "%2F", "/", "%252F", "x" * 300, f"{'x' * 299}y"]
+    assert len({file_name(path) for path in paths}) == len(paths)
+
+
+def test_a_wheel_with_very_many_claims_locks_the_top_alone() -> None:
+    few = Claims(tuple(f"f{n}" for n in range(MOST - 1)), (TOP,))
+    many = Claims((*few.exclusive, "one more"), (TOP,))
+    assert len(lock_set(few)) == MOST
+    assert (TOP, "IX") in lock_set(few)
+    assert lock_set(few) == sorted(lock_set(few))
+    assert lock_set(many) == [(TOP, "X")]
+
+
+def test_many_and_few_claims_exclude_each_other(venv: Callable[[], Venv]) -> None:
+    private = venv().top / ".instui"
+    files = ClaimFiles(private, frozenset({TOP, ""}), 0.1)
+    few = Claims(("f1",), (TOP,))
+    many = Claims(tuple(f"g{n}" for n in range(MOST)), (TOP,))
+    for one, other in ((few, many), (many, few), (many, many)):
+        held = files.acquire(one, lambda *_: None, lambda: False)
+        with pytest.raises(Exception, match=r"waited 0.1 s"):
+            files.acquire(other, lambda *_: None, lambda: False)
+        files.release(held)
