@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from textual.events import Key
 from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
@@ -72,10 +73,27 @@ async def shown(
     """The application with the session at `t` on a screen of `size`; it shows a new moment only when told."""
     app = InstuiApp(source, controller or ReadOnly("LIVE"), ascii=ascii, theme=theme, clock=source.clock, timer=False)
     async with app.run_test(size=size, notifications=False) as pilot:
-        await pilot.pause()
+        await settle(pilot)
         go_to(app, t)
-        await pilot.pause()
+        await settle(pilot)
         yield app, pilot
+
+
+async def settle(pilot: Pilot[Result]) -> None:
+    """Let all that is under way come to rest: a key, what it changes, and the painting of that."""
+    for _ in range(4):
+        await pilot.pause(0)
+
+
+async def press(pilot: Pilot[Result], *keys: str) -> None:
+    """Press keys, by Textual's names. `Pilot.press` waits for an idle process twice a key, some 60 ms."""
+    for key in keys:
+        character = _CHARACTERS.get(key, key if len(key) == 1 else None)
+        pilot.app.post_message(Key(key, character))
+        await settle(pilot)
+
+
+_CHARACTERS = {"colon": ":", "slash": "/", "space": " "}
 
 
 def text_of(app: InstuiApp) -> str:

@@ -12,12 +12,15 @@ def main() -> NoReturn:
     # A plan is many small objects that live to the end: looking for garbage among them costs a tenth of a warm install.
     gc.set_threshold(100_000, 50, 50)
     _open_streams()
-    from instui.cli import run
-
     try:
+        from instui.cli import run
+
         code = run()
     except SystemExit as stop:  # --help and --version
         code = stop.code if isinstance(stop.code, int) else 0
+    except KeyboardInterrupt:  # while all that was being imported
+        sys.stderr.write("instui: interrupted\n")
+        code = 130
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

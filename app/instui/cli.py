@@ -10,6 +10,7 @@ from typing import Protocol
 
 from instui_engine.control import Control
 from instui_engine.errors import InstuiError, UsageError, printable
+from instui_engine.inputs import redacted
 from instui_engine.install import Outcome, install
 from instui_engine.journal import Listener
 
@@ -61,6 +62,7 @@ def _install(parsed: argparse.Namespace, words: list[str]) -> int:
         target=parsed.target,
         prefix=parsed.prefix,
         break_system_packages=parsed.break_system_packages,
+        writable=not parsed.dry_run,
     )
     if parsed.ui == "tui":
         from instui_engine.session import journal_path, new_id
@@ -99,8 +101,9 @@ def watch(parsed: argparse.Namespace, session: Callable[[Control, tuple[Listener
 
 
 def recorded(words: Sequence[str]) -> list[str]:
-    """The command line as the user gave it, for the journal."""
-    return ["instui", words[0], *words[3:]] if words[1:2] == ["--child"] else ["instui", *words]
+    """The command line as the user gave it, for the journal: without passwords."""
+    shown = [words[0], *words[3:]] if words[1:2] == ["--child"] else words
+    return ["instui", *map(redacted, shown)]
 
 
 def _chosen_ui(parsed: argparse.Namespace) -> str:
@@ -142,7 +145,7 @@ def _user_interface(parsed: argparse.Namespace) -> Iterator[tuple[Listener, ...]
 @contextmanager
 def _signals(control: Control, detached: bool) -> Iterator[None]:
     """Let ctrl+c, a termination and a hang-up stop the session between two commits; `detached`: survive a hang-up."""
-    codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
     def stop(number: int, frame: object) -> None:
         control.cancel(codes[signal.Signals(number)])

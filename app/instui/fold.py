@@ -194,6 +194,8 @@ class Fold(Ledger):
         else:
             self._end_wait(wheel, t)
             wheel.named = since
+        if wheel.requested is None and (not wheel.turns or wheel.turns[-1].granted is not None):
+            wheel.turns.append(Turn(since, None, None))  # it had asked within its process only
         wheel.requested = None
         wheel.waits_for = WaitFor(event.path, event.mode, holders, since)
         lock = self._lock(event.path)
@@ -263,6 +265,13 @@ class Fold(Ledger):
 
     def _session_finished(self, t: float, event: events.SessionFinished) -> None:
         self._sample(t)
+        for key in list(self._waiting.members):  # whoever still waits, waits no more
+            wheel = self._wheel(key)
+            self._end_wait(wheel, t)
+            self._enter(wheel, Phase.STAGED, t)
+        if self._environment is not None and self._environment.state == "waiting":
+            lock = self._environment
+            self._environment = lock._replace(state="free", since=t, waited=lock.waited + t - lock.since)
         self._finished = Finished(t, *event)
         self._resolving = self._paused = False
         self._syncing = ""

@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import select
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,11 +40,13 @@ def watch_child(
 
     # from the first moment on: the child does not hear of a ctrl+c, and must not go on unknown to anybody
     with _handled(stop):
+        _end_with_the_terminal()
         child = Child(words, identity, journal, may_be_left)
         try:
             result = run_app(child.source(), child, ascii=parsed.ascii, theme=parsed.theme)
         except Exception as error:  # a screen that breaks must not hide an install that goes on
-            sys.stderr.write(f"instui: the screen failed ({printable(repr(error))}); going on with lines\n")
+            why = f"{printable(str(error) or repr(error))}; INSTUI_DEBUG=1 shows where"
+            sys.stderr.write(f"instui: the screen failed ({why}); going on with lines\n")
             return _as_lines(parsed, child)
         left = isinstance(result, Left)
         if left and child.alive():
@@ -69,6 +73,22 @@ def _handled(stop: "signal._HANDLER") -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end_with_the_terminal() -> None:
+    """When the window is closed this process ends, even where it was told to ignore that (nohup).
+
+    Textual would not notice: its thread for the keys would read the end of its input again and again.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    poller = select.poll()
+    poller.register(sys.stdin, 0)
+
+    def wait() -> None:
+        if any(flags & select.POLLHUP for _, flags in poller.poll()):
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    threading.Thread(target=wait, name="hang-up", daemon=True).start()
 
 
 def _to_the_end(snapshot: Snapshot, journal: Path) -> Snapshot:

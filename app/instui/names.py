@@ -30,11 +30,22 @@ def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[
     if is_own(holder, session):
         return printable(label(holder.wheel))
     state = f", {printable(holder.state)}" if holder.state else ""
-    command = cut_end(printable(holder.command), _COMMAND_CELLS)
+    command = cut_end(printable(short_command(holder.command)), _COMMAND_CELLS)
     process = f"pid {holder.pid}" if holder.pid else ""
     process = f"{process} ({command})" if process and command else process or command
     wheel = printable(holder.wheel)
     return (f"{wheel} of {process}" if wheel and process else wheel or process or "another process") + state
+
+
+def short_command(command: str) -> str:
+    """A command line as people type it: `python -m instui install a` and `/x/python /x/instui install a` alike."""
+    program, *words = command.split(" ")
+    program = program.rpartition("/")[2]
+    if program.startswith("python") and len(words) > 1 and words[0] == "-m":
+        program, words = words[1], words[2:]
+    elif program.startswith("python") and words and words[0].startswith("/"):
+        program, words = words[0].rpartition("/")[2], words[1:]
+    return " ".join([program, *words])
 
 
 def holder_names(

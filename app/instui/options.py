@@ -11,15 +11,15 @@ from instui_engine.context import Options
 from instui_engine.errors import UsageError
 from instui_engine.request import Request
 
-SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace")
+SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout")
 UIS = ("tui", "plain", "json", "none")
 LINK_MODES = ("hardlink", "copy", "clone", "symlink")
 
 
 _WHAT = "Install wheels side by side under directory locks, and watch it."
 _EXITS = (
-    "Exit codes: 0 done, 1 failed and nothing half-installed, 2 usage, 3 conflict, 4 lock timeout, 129 hung up, "
-    "130 interrupted, 143 terminated."
+    "Exit codes: 0 done, 1 failed and nothing half-installed, 2 usage, 3 conflict, 4 lock timeout, 130 interrupted, "
+    "143 terminated or hung up."
 )
 _VARIABLES = "Flags without a value on the command line are taken from variables: --jobs from INSTUI_JOBS, and so on."
 

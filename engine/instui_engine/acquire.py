@@ -4,13 +4,14 @@ One process works on a wheel, under the wheel's lock; a process that finds it ta
 waits only when it holds nothing, so that processes cannot wait for each other in a circle.
 """
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .context import Context, Throttle
-from .errors import BadWheelError, printable
+from .errors import BadWheelError, LockTimeoutError, printable
 from .events import (
     FetchFinished,
     FetchProgress,
@@ -19,6 +20,7 @@ from .events import (
     UnpackFinished,
     UnpackProgress,
     UnpackStarted,
+    Warned,
     WheelAdded,
 )
 from .request import LockedWheel
@@ -96,6 +98,9 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
                 return
             if task.wheel.path:
                 task.digest = await anyio.to_thread.run_sync(_digest, store, task.wheel, limiter=unpacking)
+                task.entry = store.load(task.digest)
+                if task.entry is not None:
+                    return  # under another path it was here before
             if by_digest.setdefault(task.digest, task) is not task:
                 twins.append(task)  # the same file under two names: the name check will say so
                 return
@@ -124,6 +129,7 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
         for task in tasks:  # those that another process was busy with
             if task.entry is None and task not in twins and not context.stopping():
                 by_digest.pop(task.digest, None)
+                context.emit(Warned(task.wheel.name, "waits for another process, which fetches or unpacks it"))
                 await run(task, True)
                 _publish(store, [task])
         for task in twins:
@@ -148,6 +154,7 @@ def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
     from filelock import Timeout
 
     lock = store.lock(task.digest)
+    deadline = time.monotonic() + context.options.lock_timeout
     while True:
         try:
             lock.acquire(timeout=0.2 if wait else 0)
@@ -156,6 +163,11 @@ def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
             if not wait:
                 return False
             context.control.check()
+            if time.monotonic() >= deadline:
+                raise LockTimeoutError(
+                    f"waited {context.options.lock_timeout:g} s for {printable(task.wheel.filename)}, which another "
+                    f"process fetches or unpacks ({printable(str(lock.lock_file))}); run again, or raise --lock-timeout"
+                ) from None
     task.lock = lock
     task.entry = store.load(task.digest)
     if task.entry is not None:

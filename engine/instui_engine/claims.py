@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 Mode = Literal["IX", "X"]
 TOP = "."
-MOST = 64  # locks that one wheel takes between processes; who has more claims takes the top instead
+MOST = 128  # locks that one wheel takes between processes; who has more claims takes the top instead
 
 
 class Claims(NamedTuple):

@@ -6,17 +6,19 @@ process; then it takes the same claims as lock files, in sorted order, and keeps
 
 import heapq
 import os
+import resource
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from .claimfiles import ClaimFiles
-from .claims import Mode
+from .claimfiles import ClaimFiles, ClaimLocks
+from .claims import MOST, Mode
 from .conflicts import Meetings, find, same_file
 from .context import Context, Throttle
 from .environment import Environment
 from .environmentlock import EnvironmentLock
-from .errors import InstuiError, Interrupted, LockTimeoutError, printable, reason
+from .errors import ConflictError, InstuiError, Interrupted, LockTimeoutError, printable, reason
 from .events import (
     CommitFinished,
     CommitProgress,
@@ -28,15 +30,19 @@ from .events import (
     LockRequested,
     LockWaiting,
     Overwrite,
+    Warned,
     WheelFailed,
 )
 from .installed import Installed, recorded_files, scan
 from .installed import find as find_installed
 from .locktable import LockTable
-from .plan import WheelPlan, make_wheel
+from .netfs import soft_reason
+from .plan import WheelPlan, empties_more, make_wheel
 from .session import Session
 from .transaction import Step, Transaction, prepare
 from .workers import run_workers
+
+_OTHER_FILES = 64  # that a session has open besides its claims
 
 
 class StalePlan(Exception):
@@ -61,14 +67,15 @@ class Commit:
         self._session = session
         self._plans = list(plans)
         self._previous: dict[int, Mapping[str, str]] = dict(meetings.previous)
-        self._known = dict(installed)
+        self._known = dict.fromkeys((plan.order for plan in plans), installed)  # what each plan rests on
         self._table = LockTable()
         self._change = threading.Condition()
         self._granted: list[int] = []  # heap of plan orders
         self._left = len(plans)  # neither committed nor failed
         self._asked: dict[int, float] = {}  # order -> monotonic time since when it has been waiting
-        self._files = ClaimFiles(environment.private, environment.unlocked, context.options.lock_timeout)
+        self._files = _claim_locks(context, environment)
         self._lock = EnvironmentLock(environment.lock_path, context)
+        self._stamps: dict[str, tuple[int, int]] = {}  # name -> `Distribution.stamp` of what we have installed
         self.installed: list[str] = []
 
     def run(self) -> None:
@@ -76,9 +83,12 @@ class Commit:
         if not self._plans:
             return
         self._request_all()
-        workers = min(self._context.options.jobs, len(self._plans))
+        workers = min(self._context.options.jobs, len(self._plans), _most_workers())
         try:
             run_workers(self._context, [self._work] * workers)
+        except Interrupted:
+            if len(self.installed) < len(self._plans):
+                raise
         finally:
             self._lock.close()
 
@@ -151,10 +161,11 @@ class Commit:
 
     def _transact(self, plan: WheelPlan) -> None:
         context = self._context
-        if find_installed(self._environment, plan.name) != plan.replaces or self._is_inherited(plan):
+        if find_installed(self._environment, plan.name) != plan.replaces or self._is_outdated(plan):
             raise StalePlan
         stage = str(self._session.stage)
         steps = prepare(self._environment, plan, stage)
+        self._meet_newcomers(plan, steps)
         context.emit(CommitStarted(plan.name, len(steps)))
         overwrites: list[Overwrite] = []
         previous = self._previous.get(plan.order, {})
@@ -171,6 +182,9 @@ class Commit:
                 context.pace.step(lambda: context.control.aborted, weight=_weight(step))
 
         Transaction(self._environment, stage, plan.order).run(steps, before)
+        with suppress(OSError):
+            info = os.stat(self._environment.top / plan.info)
+            self._stamps[plan.name] = (info.st_ino, info.st_mtime_ns)
         self.installed.append(plan.name)
         for overwrite in overwrites:
             context.emit(overwrite)
@@ -178,35 +192,73 @@ class Commit:
             context.emit(DistributionRemoved(plan.name, plan.replaces.version, len(plan.stale)))
         context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
 
-    def _is_inherited(self, plan: WheelPlan) -> bool:
-        """Whether somebody else has installed, since the plan, a file that the wheel is about to remove."""
-        if not plan.stale:
+    def _meet_newcomers(self, plan: WheelPlan, steps: Sequence[Step]) -> None:
+        """Find the owners of files that the plan did not know, since somebody has installed them meanwhile."""
+        known = self._previous.get(plan.order, {})
+        unknown = [step for step in steps if step.action == "replace" and step.path not in known]
+        if not unknown:
+            return
+        listed = scan(self._environment)
+        if all(listed[name] == old for name, old in self._known[plan.order].items() if name in listed):
+            newcomers = set(listed) - set(self._known[plan.order]) - set(self._stamps)
+            if not newcomers:
+                return
+        found = {}
+        for step in unknown:
+            others = [name for name in listed.owners().get(step.path, ()) if name != plan.name]
+            if not others:
+                continue
+            found[step.path] = listed[others[-1]].owner
+            same = same_file(f"{self._environment.top}/{step.path}", step.staged)
+            if self._context.options.fail_on_conflict and not same:
+                raise ConflictError(
+                    f"{printable(step.path)} of {printable(found[step.path])}, installed by somebody else just now, "
+                    f"would be replaced by {printable(plan.owner)}; it was not, because of --fail-on-conflict"
+                )
+        self._previous[plan.order] = {**found, **known}
+
+    def _is_outdated(self, plan: WheelPlan) -> bool:
+        """Whether the removals of the plan are no longer right: somebody else has changed the environment since then.
+
+        They may have installed a file that the wheel is about to remove, given up one that it is about to leave to
+        them, or taken the last other file out of a directory.
+        """
+        if not plan.stale and not plan.left:
             return False
-        stale, ours = frozenset(plan.stale), frozenset(self.installed)
-        return any(
-            not stale.isdisjoint(recorded_files(self._environment, other))
-            for other in scan(self._environment).values()
-            if other.name not in ours and other.name != plan.name and other != self._known.get(other.name)
-        )
+        present, known = scan(self._environment), self._known[plan.order]
+        stale = frozenset(plan.stale)
+        foreign = [
+            other
+            for name, other in present.items()
+            if other not in (known.get(name), plan.replaces) and other.stamp != self._stamps.get(name)
+        ]
+        if any(not stale.isdisjoint(recorded_files(self._environment, other)) for other in foreign):
+            return True
+        left = set(plan.left)
+        for name in (*plan.heirs, *self._stamps):
+            if left and name in present and name != plan.name:
+                left.difference_update(recorded_files(self._environment, present[name]))
+        return bool(left and left - self._to_come(plan)) or empties_more(self._environment, plan)
+
+    def _to_come(self, besides: WheelPlan) -> set[str]:
+        """The files of the session's wheels that are not installed yet."""
+        done = {*self.installed, besides.name}
+        return {
+            path for plan in self._plans if plan.name not in done for unit in plan.units for path, _ in unit.files()
+        }
 
     def _replan(self, old: WheelPlan) -> None:
         """Plan a wheel again after the environment changed under it, and ask for its new claims."""
         installed: Installed = scan(self._environment)
         try:
-            others = {
-                path
-                for plan in self._plans
-                if plan.order != old.order
-                for unit in plan.units
-                for path, _ in unit.files()
-            }
-            plan = make_wheel(self._environment, installed, old.wheel, old.entry, old.order, others)
+            plan = make_wheel(self._environment, installed, old.wheel, old.entry, old.order, self._to_come(old))
             meetings = find(self._environment, installed, [plan])
         except InstuiError as error:
             self._context.fail(self._explain(old, error))
             return
         self._previous[plan.order] = {**meetings.previous.get(plan.order, {}), **self._previous.get(plan.order, {})}
         self._context.emit(plan.event())
+        self._known[plan.order] = installed
         with self._change:
             self._plans[plan.order] = plan
             for order in self._table.exchange(plan.order, plan.claims):
@@ -221,6 +273,30 @@ class Commit:
         if isinstance(error, InstuiError) and not isinstance(error, Interrupted | LockTimeoutError):
             self._context.emit(WheelFailed(plan.name, str(error)))
         return error
+
+
+def _claim_locks(context: Context, environment: Environment) -> ClaimLocks:
+    """How claims are kept against other processes here; where it is not the usual way, that is said."""
+    timeout = context.options.lock_timeout
+    why = soft_reason(environment.top)
+    if not why:
+        return ClaimFiles(environment.private, environment.unlocked, timeout)
+    from .softclaims import SoftClaims
+
+    context.emit(
+        Warned(
+            "",
+            f"{why}: sessions of instui take turns at the whole environment, also between machines, as far as links "
+            "are made atomically there; uv and others are kept out on this machine only",
+        )
+    )
+    return SoftClaims(environment.private, timeout)
+
+
+def _most_workers() -> int:
+    """For how many wheels at once the process may open lock files; at least one."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 256 if limit == resource.RLIM_INFINITY else max(1, (limit - _OTHER_FILES) // MOST)
 
 
 def _weight(step: Step) -> float:

@@ -48,6 +48,7 @@ class Meetings:
 def find(environment: Environment, installed: Installed, plans: Sequence[WheelPlan]) -> Meetings:
     """Compare `plans` with each other and with what is there. Raises ClashError, naming both owners."""
     search = _Search(environment, installed)
+    search.gone = {path: plan.order for plan in plans for path in plan.stale}
     collisions = _collisions(plans)
     nested = ""
     for collision, members in collisions:
@@ -90,27 +91,30 @@ class _Search:
         self._installed = installed
         self._digests: dict[int, Mapping[str, str]] = {}
         self.conflicts: list[Conflict] = []
+        self.gone: Mapping[str, int] = {}  # path -> order of the wheel whose old version gives it up
         self.previous: dict[int, dict[str, str]] = {}
 
     def compare(self, top: str, members: Iterable[WheelPlan]) -> None:
         """Compare, file by file, what several wheels put at or below `top`."""
+        key = self._environment.key
         files: dict[str, tuple[WheelPlan, Unit, str]] = {}
         directories: dict[str, WheelPlan] = {}
         for plan in members:
             for unit in plan.units:
-                if unit.path != top and not unit.path.startswith(f"{top}/"):
+                place = key(unit.path)
+                if place != top and not place.startswith(f"{top}/"):
                     continue
-                for directory in _directories(unit, top):
+                for directory in map(key, _directories(unit, top.count("/"))):
                     if directory in files and files[directory][0] is not plan:
                         raise _clash(directory, files[directory][0].owner, plan.owner)
                     directories.setdefault(directory, plan)
                 for path, source in unit.files():
-                    if path in directories:
-                        raise _clash(path, plan.owner, directories[path].owner)
-                    before = files.get(path)
+                    if key(path) in directories:
+                        raise _clash(path, plan.owner, directories[key(path)].owner)
+                    before = files.get(key(path))
                     if before is not None and before[0] is not plan:
                         self._met(plan, path, before[0].owner, self._key(*before) == self._key(plan, unit, source))
-                    files[path] = (plan, unit, source)
+                    files[key(path)] = (plan, unit, source)
 
     def look(self, plan: WheelPlan) -> None:
         """Compare one wheel with what lies in the environment."""
@@ -127,6 +131,7 @@ class _Search:
                 self._look_into(plan, unit)
 
     def _look_into(self, plan: WheelPlan, unit: Unit) -> None:
+        key = self._environment.key
         there = {""}
         for directory, names in unit.directories:
             place = f"{unit.path}/{directory}" if directory else unit.path
@@ -138,19 +143,21 @@ class _Search:
                 continue
             there.add(directory)
             below = f"{directory}/" if directory else ""
-            present = set(os.listdir(self._full(place)))
+            present = set(map(key, os.listdir(self._full(place))))
             for name in names:
-                if name in present:
+                if key(name) in present:
                     path = f"{place}/{name}"
                     self._look_at_file(plan, unit, path, f"{unit.source}/{below}{name}", _mode(self._full(path)))
 
     def _look_at_file(self, plan: WheelPlan, unit: Unit, path: str, source: str, mode: int | None) -> None:
         if mode is None or path in self.previous.get(plan.order, {}):
             return  # an earlier wheel of this session will have replaced it by then
+        if self.gone.get(path, plan.order) < plan.order:
+            return  # or removed it
         if stat.S_ISDIR(mode):
             self._clash_with_installed(plan, path, f"{path}/")
             return
-        owners = self._installed.owners().get(path, [])
+        owners = self._installed.owners().get(self._environment.key(path), [])
         others = [name for name in owners if name != plan.name]
         if owners and not others:
             return  # our own old version's
@@ -165,7 +172,7 @@ class _Search:
 
     def _check_parents(self, plan: WheelPlan, path: str) -> None:
         parent = path.rpartition("/")[0]
-        while parent and parent not in self._environment.neutral:
+        while parent and self._environment.key(parent) not in self._environment.neutral:
             mode = _mode(self._full(parent))
             if mode is not None and not stat.S_ISDIR(mode):
                 self._clash_with_installed(plan, parent, parent)
@@ -175,10 +182,12 @@ class _Search:
         """Fail, unless all that stands there is the wheel's own old version, which will be gone."""
         listed = list(_walk(self._full(path), path)) if prefix.endswith("/") else [path]
         owners = self._installed.owners()
-        stale = set(plan.stale)
-        if listed and stale.issuperset(listed):
+        key = self._environment.key
+        stale = set(map(key, plan.stale))
+        left = [item for item in map(key, listed) if item not in stale]
+        if listed and not left:
             return
-        names = {name for item in listed if item not in stale for name in owners.get(item, [""])}
+        names = {name for item in left for name in owners.get(item, [""])}
         foreign = sorted(names - {plan.name}) or [plan.name]
         other = self._installed[foreign[-1]].owner if foreign[-1] in self._installed else "a file of no distribution"
         raise _clash(path, *((plan.owner, other) if prefix.endswith("/") else (other, plan.owner)))
@@ -211,10 +220,10 @@ def same_file(one: str, other: str) -> bool:
         return False
 
 
-def _directories(unit: Unit, top: str) -> Iterable[str]:
-    """The directories that the unit needs, from `top` down."""
+def _directories(unit: Unit, depth: int) -> Iterable[str]:
+    """The directories that the unit needs, down from those with `depth` others above."""
     parent = unit.path if unit.kind == "tree" else unit.path.rpartition("/")[0]
-    while len(parent) >= len(top):
+    while parent and parent.count("/") >= depth:
         yield parent
         parent = parent.rpartition("/")[0]
     for directory, _ in unit.directories:

@@ -6,10 +6,11 @@ symbolic links in its parents, so that one file has one name.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from .casefold import fold
 from .claims import neutral
 from .errors import TargetError, printable
 from .interpreter import Interpreter, probe
@@ -28,11 +29,24 @@ class Environment:
     executable: str
     neutral: frozenset[str]  # directories that are or contain a scheme root: never claimed as a subtree
     unlocked: frozenset[str]  # those of them that are so for every session here, whatever its flags
+    folds: bool = False  # whether the file system takes `Foo` and `foo` for one name
 
     @property
     def private(self) -> Path:
         """The directory of locks, stage and sessions."""
         return self.top / PRIVATE
+
+    def key(self, path: str) -> str:
+        """The form that all spellings of one path share: the path itself, unless the file system folds names.
+
+        `neutral`, `unlocked`, claims and the owners of files are in this form; all other paths are spelled as they are.
+        """
+        return fold(path) if self.folds else path
+
+    def folding(self) -> "Environment":
+        """The same environment on a file system that folds names."""
+        neutral, unlocked = (frozenset(map(fold, paths)) for paths in (self.neutral, self.unlocked))
+        return replace(self, folds=True, neutral=neutral, unlocked=unlocked)
 
     @property
     def lock_path(self) -> Path:
@@ -83,6 +97,8 @@ def discover(
         )
     real = {scheme: os.path.realpath(paths[scheme]) for scheme in SCHEMES}
     top = _enclosing(os.path.commonpath([*real.values(), os.path.realpath(base)]))
+    if interpreter.is_venv and not (target or prefix):
+        _check_inside(os.path.realpath(base), real)
     if writable:
         _check_writable(top, real)
     roots = {scheme: os.path.relpath(path, top) for scheme, path in real.items()}
@@ -147,10 +163,19 @@ def _python_in(directory: Path) -> Path | None:
 
 def _enclosing(top: str) -> str:
     """`top`, or the virtual environment that it lies in: a --target inside one shares its tree, locks and sessions."""
-    for parent in Path(top).parents:
+    for parent in (Path(top), *Path(top).parents):
         if (parent / "pyvenv.cfg").is_file():
             return str(parent)
     return top
+
+
+def _check_inside(prefix: str, roots: Mapping[str, str]) -> None:
+    for path in roots.values():
+        if path != prefix and not path.startswith(f"{prefix}/"):
+            raise TargetError(
+                f"a symbolic link leads from the environment {printable(prefix)} to {printable(path)}, out of it; it "
+                "is not followed: name that directory with --target"
+            )
 
 
 def _check_writable(top: str, roots: Mapping[str, str]) -> None:

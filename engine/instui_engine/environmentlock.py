@@ -5,8 +5,8 @@ knows no gate. Hence a session that holds the lock *makes room* between two comm
 the exclusive lock (/proc/locks shows it), and after 10 seconds in any case, since a waiter in another container is not
 shown. Making room is: close the turnstile (an exclusive flock on `.instui/locks/%environment`), let the lock go, wait
 until all others have let it go, leave it alone for a moment, and open the turnstile. Everybody passes the turnstile,
-shared, on the way to the lock, so no newcomer gets in; and everybody who holds the lock looks at the turnstile a few
-times a second between commits, so all leave soon. When the last has gone, the kernel wakes who is blocked.
+shared, on the way to the lock, so no newcomer gets in; and everybody who holds the lock looks at the turnstile every
+second between commits, so all leave soon. When the last has gone, the kernel wakes who is blocked.
 
 The turnstile is a matter of politeness: no promise rests on it. So nobody waits at it, or for the others to go, longer
 than some seconds: a session that was stopped while it held the lock delays others, and does not lock them out.
@@ -28,7 +28,7 @@ from .flock import LockWaitTimeout, open_lock, take_shared, try_lock, wait_lock
 from .proclocks import exclusive_waiter
 
 _LONGEST = 10.0  # seconds for which the lock is kept at most, as long as no single commit takes longer
-_LOOK = 0.25  # seconds between looks at who waits, while the lock is held
+_LOOK = 1.0  # seconds between looks at who waits, while the lock is held: reading /proc/locks takes milliseconds
 _REST = 0.02  # seconds for which it is left to others; they wait in the kernel, so they are quick
 _ROOM = 5.0  # seconds for which others may take to let it go; and half of those that somebody waits at the turnstile
 _POLL = 0.01
@@ -80,7 +80,7 @@ class EnvironmentLock:
                 self._release()
                 self._acquire(make_room=True)
             elif self._descriptor < 0:
-                self._acquire(make_room=exclusive_waiter(self._path))
+                self._acquire(make_room=False)
             self._inside += 1
 
     def _due(self) -> bool:
@@ -106,7 +106,7 @@ class EnvironmentLock:
         turnstile = open_lock(self._turnstile)
         try:
             told = _Once(self._tell_waiting)
-            if make_room and try_lock(turnstile, shared=False):
+            if (make_room or self._is_wanted()) and try_lock(turnstile, shared=False):
                 self._make_room(deadline, told)
             else:
                 self._poll(lambda: try_lock(turnstile, shared=True), min(deadline, begun + 2 * _ROOM), told)
@@ -117,6 +117,14 @@ class EnvironmentLock:
         self._since = self._looked = time.monotonic()
         self._wanted = False
         self._context.emit(EnvironmentGranted(self._path.name, round(self._since - begun, 6)))
+
+    def _is_wanted(self) -> bool:
+        """Whether somebody is blocked on the exclusive lock. Nobody is where nobody has it, which is quickly seen."""
+        descriptor = open_lock(self._path)
+        try:
+            return not try_lock(descriptor, shared=False) and exclusive_waiter(self._path)
+        finally:
+            os.close(descriptor)
 
     def _make_room(self, deadline: float, told: "_Once") -> None:
         """Let everybody who waits for the lock have it, the turnstile being ours."""

@@ -17,6 +17,7 @@ from .errors import printable
 from .events import Holder
 from .living import ENVIRONMENT, Living, Turn, living
 from .locktable import COMPATIBLE
+from .netfs import SOFT_LOCK
 from .proclocks import LockLine, Locks, command_of, read_locks, state_of
 
 _NAMED = 5  # holders that one waiter names
@@ -75,7 +76,17 @@ def rows(top: Path) -> list[LockRow]:
     locks = read_locks()
     sessions = living(private, locks)
     found = [_row(path, locks.at(file), sessions) for path, file in _lock_files(top, sessions)]
+    found += _soft_rows(private)
     return sorted(row for row in found if row.holders or row.waiters)
+
+
+def _soft_rows(private: Path) -> list[LockRow]:
+    """The lock of files that stands for all claims on a network file system (`softclaims`)."""
+    if not (private / SOFT_LOCK).exists():
+        return []
+    from .softclaims import present_holders
+
+    return [LockRow(f"{PRIVATE}/{SOFT_LOCK}", tuple(Claimant(one, "X") for one in present_holders(private)), ())]
 
 
 def _lock_files(top: Path, sessions: Sequence[Living]) -> Iterator[tuple[str, Path]]:

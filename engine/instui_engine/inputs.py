@@ -271,7 +271,7 @@ def _shown(text: str) -> str:
 
 def redacted(text: str) -> str:
     """`text` without the user names and passwords of its URLs."""
-    return re.sub(r"(://)[^/@\s]+@", r"\1", text)
+    return re.sub(r"(://)[^/\s]*@", r"\1", text)
 
 
 def read_requirement_files(files: Sequence[str], constraint_files: Sequence[str] = (), position: int = 0) -> Lines:

@@ -8,11 +8,13 @@ import os
 import resource
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from . import __version__, conflicts
 from . import plan as planning
 from .acquire import acquire
+from .casefold import folds
 from .commit import Commit
 from .conflicts import Meetings
 from .context import Context, Options
@@ -38,6 +40,7 @@ from .resolve import resolve
 from .session import Session, new_id
 from .staging import stage_wheels
 from .store import Entry, Store
+from .transaction import UndoError
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +82,19 @@ def install(
         error = InstuiError(f"{reason(failure)}; nothing is half-installed")
     except Exception as failure:
         # a defect of ours: what was begun is undone all the same, and the user gets one line
-        if os.environ.get("INSTUI_DEBUG"):
-            raise
         error = InstuiError(
             f"internal error: {type(failure).__name__}: {printable(str(failure))}; this is a bug of instui, and "
             "nothing is half-installed; INSTUI_DEBUG=1 shows where it is"
         )
+        if os.environ.get("INSTUI_DEBUG"):
+            raise
     finally:
         exit_code = error.exit_code if error else 0
         installed = tuple(pipeline.installed)
         journal.emit(SessionFinished(exit_code, str(error or ""), len(installed), round(journal.now(), 6)))
         pipeline.close()
         # a session that was given its id is watched by that, and may not take its journal away
-        session.close(nothing_happened=not pipeline.began and not identity)
+        session.close(not pipeline.began and not identity, keep_stage=isinstance(error, UndoError))
         journal.close()
     return Outcome(exit_code, str(error or ""), installed, session.identity)
 
@@ -114,13 +117,16 @@ class _Pipeline:
     def open(self, command: Sequence[str]) -> None:
         """Begin the journal."""
         options = self._context.options
-        files = [] if options.dry_run else [self._session.open()]
+        files = []
         if options.journal_file:
             try:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
                 files.append(os.open(options.journal_file, flags, 0o666))
             except OSError as error:
                 raise UsageError(f"cannot write the journal to {reason(error)}") from error
+        if not options.dry_run:
+            _raise_descriptor_limit()
+            files.append(self._session.open())
         journal = self._context.journal
         journal.attach(files)
         self._context.control.report = journal.emit
@@ -151,6 +157,9 @@ class _Pipeline:
 
     def run(self) -> None:
         """All of it. Raises InstuiError."""
+        environment = self._environment
+        if folds(environment.top, environment.private, writable=not self._context.options.dry_run):
+            self._environment = environment.folding()
         installed = scan(self._environment)
         wheels = self._resolve(installed)
         if not wheels:
@@ -223,7 +232,6 @@ class _Pipeline:
     def _stage(self, plans: Sequence[WheelPlan]) -> None:
         context = self._context
         self._session.make_stage()
-        _raise_descriptor_limit()
         stage_wheels(context, self._environment, plans, self._session.stage)
         context.sync("stage", self._session.stage)
 
@@ -241,7 +249,8 @@ class _Pipeline:
             ) from None
         finally:
             if commit.installed:
-                self._context.sync("environment", self._environment.top)
+                with suppress(OSError):  # all is in place; a disk that fails now has been seen by the stage's sync
+                    self._context.sync("environment", self._environment.top)
 
 
 def _some(names: Sequence[str]) -> str:

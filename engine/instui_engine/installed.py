@@ -72,12 +72,12 @@ class Installed(Mapping[str, Distribution]):
         return not self.accidents(name) and (info / "RECORD").is_file() and (info / "METADATA").is_file()
 
     def owners(self) -> Mapping[str, list[str]]:
-        """Path relative to the top -> normalized names of the distributions whose RECORD lists it. Read once."""
+        """Key of a path -> normalized names of the distributions whose RECORD lists it. Read once."""
         if self._owners is None:
             owners: dict[str, list[str]] = {}
             for distribution in [*self._distributions.values(), *chain.from_iterable(self._accidents.values())]:
                 for path in recorded_files(self._environment, distribution):
-                    owners.setdefault(path, []).append(distribution.name)
+                    owners.setdefault(self._environment.key(path), []).append(distribution.name)
             self._owners = owners
         return MappingProxyType(self._owners)
 
@@ -142,16 +142,23 @@ def recorded_files(environment: Environment, distribution: Distribution) -> list
     except OSError:
         return []
     root = distribution.info.rpartition("/")[0]
+    schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
     files = []
-    for row in csv.reader(io.StringIO(text)):
-        if not row or not row[0]:
-            continue
-        path = row[0].replace("\\", "/")
+    try:
+        rows = [row[0].replace("\\", "/") for row in csv.reader(io.StringIO(text)) if row and row[0]]
+    except csv.Error:
+        return []  # broken; whoever wrote it may not have meant what could be read of it
+    for path in rows:
         if path.startswith("/"):
             path = os.path.relpath(path, environment.top)
         else:
             path = os.path.normpath(f"{root}/{path}" if root else path)
-        if not path.startswith(("../", "/")) and path not in ("..", "."):
+        if (
+            path.startswith(schemes)
+            and not path.startswith(("../", "/"))
+            and path not in ("..", ".")
+            and "\0" not in path
+        ):
             files.append(path)
     return files
 

@@ -73,7 +73,8 @@ def probe(python: Path, cache: Path) -> Interpreter:
         if is_venv:
             # sys.prefix may be spelled otherwise than the path by which we came here
             _relocate(answer, str(answer["prefix"]), "")
-        _remember(cache, key, answer)
+        if Path(str(answer["executable"])).resolve() == real:  # else a shim, whose answer may change any time
+            _remember(cache, key, answer)
     if is_venv:
         _relocate(answer, "", str(home))
         answer["executable"] = str(executable)

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from .bytecode import Bytecode
+from .casefold import fold
 from .claims import Claims, ancestors, derive
 from .environment import PRIVATE, Environment
 from .errors import BadWheelError, TargetError, printable
@@ -53,7 +55,8 @@ class WheelPlan:
     `units` stand in the order of the commit; the `.dist-info` directory, which comes after them, is not among them.
     `replaces` is the installed version, `accidents` are the `.dist-info` directories of further ones that somebody's
     accident left; `stale` are their files that the new one does not have, `emptied` the directories below our claims
-    that may be removed once they are empty.
+    that may be removed once they are empty. `left` are further files that the new one does not have; they stay, since
+    others own them: installed ones (the names in `heirs`), or wheels of this session.
     """
 
     order: int
@@ -66,6 +69,8 @@ class WheelPlan:
     accidents: tuple[str, ...]
     stale: tuple[str, ...]
     emptied: tuple[str, ...]
+    left: frozenset[str] = frozenset()
+    heirs: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -80,6 +85,7 @@ class WheelPlan:
     def event(self) -> PlanWheel:
         """The plan for the journal, in which a directory among the exclusive claims ends in "/"."""
         files = {unit.path for unit in self.units if unit.kind != "tree"}.union(self.stale)
+        files.update(map(fold, files.difference(self.claims.exclusive)))  # claims may be folded
         exclusive = [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
         shared = list(self.claims.shared)
         replaced = self.replaces.version if self.replaces else ""
@@ -113,16 +119,31 @@ def make_wheel(
     paths = [unit.path for unit in units]
     accidents = installed.accidents(manifest.name)
     stale: list[str] = []
-    emptied: list[str] = []
+    left: set[str] = set()
+    heirs: set[str] = set()
     for distribution in [old, *accidents] if old is not None else []:
-        more, claimed, empty = _removal(environment, installed, distribution, units, others, before, removed)
-        paths += [*claimed, distribution.info]
-        stale += more
-        emptied += empty
-    claims = derive([*paths, info], manifest.name)
-    left = tuple(distribution.info for distribution in accidents)
-    gone, empty_then = tuple(dict.fromkeys(stale)), tuple(dict.fromkeys(emptied))
-    return WheelPlan(order, wheel, entry, units, info, claims, old, left, gone, empty_then)
+        removal = _removal(environment, installed, distribution, units, others, before)
+        paths += [*removal.claimed, distribution.info]
+        stale += removal.stale
+        left |= removal.left
+        heirs |= removal.heirs
+    emptied = _emptied(environment, stale, units, removed)
+    paths += emptied
+    claims = derive([environment.key(path) for path in (*paths, info)], manifest.name)
+    return WheelPlan(
+        order,
+        wheel,
+        entry,
+        units,
+        info,
+        claims,
+        replaces=old,
+        accidents=tuple(distribution.info for distribution in accidents),
+        stale=tuple(dict.fromkeys(stale)),
+        emptied=emptied,
+        left=frozenset(left),
+        heirs=frozenset(heirs),
+    )
 
 
 def make(
@@ -173,7 +194,7 @@ def _units(environment: Environment, manifest: Manifest) -> tuple[Unit, ...]:
 
 def _expand(environment: Environment, unit: Unit) -> Iterator[Unit]:
     """The unit itself, or, where its directory is or contains a scheme root, what is in it one by one."""
-    if unit.path not in environment.neutral:
+    if environment.key(unit.path) not in environment.neutral:
         yield unit
         return
     groups: dict[str, list[str]] = {}
@@ -189,32 +210,38 @@ def _expand(environment: Environment, unit: Unit) -> Iterator[Unit]:
         yield from _expand(environment, inner)
 
 
-def _check_destinations(environment: Environment, manifest: Manifest, units: Iterable[Unit]) -> None:
+def _check_destinations(environment: Environment, manifest: Manifest, units: Collection[Unit]) -> None:
     """Refuse what would replace a vital part of the environment, another distribution's metadata, or itself."""
     what = f"{printable(manifest.name)} {printable(manifest.version)}"
+    key = environment.key
+    listings = frozenset(map(key, environment.site_packages))
     trees: set[str] = set()
-    nested = False
+    files = {unit.path for unit in units if unit.kind != "tree"}
+    nested = environment.folds  # then two names in one directory may be one, too
     for unit in units:
-        parent, _, name = unit.path.rpartition("/")
-        foreign = name.endswith((".dist-info", ".egg-info")) and parent in environment.site_packages
+        parent, _, name = key(unit.path).rpartition("/")
+        foreign = name.endswith((".dist-info", ".egg-info")) and parent in listings
         if foreign or _is_vital(environment, unit.path):
             raise BadWheelError(f"{what} would replace {printable(unit.path)} of the environment; it is not installed")
+        if (unit.kind == "tree" and unit.path in files) or not files.isdisjoint(ancestors(unit.path)):
+            raise BadWheelError(f"{what} has a file where it needs a directory: {printable(unit.path)}")
         nested = nested or unit.path in trees or any(above in trees for above in ancestors(unit.path))
         trees.add(unit.path)
     if nested:
         seen: set[str] = set()
         for path in (path for unit in units for path, _ in unit.files()):
-            if path in seen:
+            if key(path) in seen:
                 raise BadWheelError(f"{what} has two files for {printable(path)}; it is not installed")
-            seen.add(path)
+            seen.add(key(path))
 
 
 def _is_vital(environment: Environment, path: str) -> bool:
     """Whether the environment could not do without the file, or it is ours: no wheel and no RECORD may touch it."""
+    path = environment.key(path)
     parent, _, name = path.rpartition("/")
     first = path.partition("/")[0]
     return first in (PRIVATE, ".lock", "pyvenv.cfg") or (
-        parent == environment.roots["scripts"] and is_vital_command(name)
+        parent == environment.key(environment.roots["scripts"]) and is_vital_command(name)
     )
 
 
@@ -230,6 +257,15 @@ def _is_directory(environment: Environment, path: str) -> bool:
     return place.is_dir() and not place.is_symlink()
 
 
+class _Removal(NamedTuple):
+    """What goes with an old version: its stale files, and the paths to claim for that; `left` and `heirs` as above."""
+
+    stale: tuple[str, ...]
+    claimed: list[str]
+    left: set[str]
+    heirs: set[str]
+
+
 def _removal(
     environment: Environment,
     installed: Installed,
@@ -237,9 +273,8 @@ def _removal(
     units: Iterable[Unit],
     others: Collection[str],
     before: Collection[str],
-    removed: Collection[str],
-) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
-    """Stale files of `old`, the paths to claim for their removal, and directories that the removal may empty.
+) -> _Removal:
+    """What goes when `old` is replaced by `units`.
 
     A file that `old` gives up is claimed also where it is left to another owner: if that one is replaced later in this
     session and removes it, `old` must be gone by then.
@@ -249,67 +284,59 @@ def _removal(
             f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not "
             "known; remove it with the tool that installed it"
         )
-    keep = {path for unit in units for path, _ in unit.files()}
+    key = environment.key
+    keep = {key(path) for unit in units for path, _ in unit.files()}
+    others = {key(path) for path in others} if environment.folds else others
     owners = installed.owners()
     stale = []
     given_up = set()
-    compiled = _Bytecode(environment)
+    left: set[str] = set()
+    heirs: set[str] = set()
+    compiled = Bytecode(environment)
     for path in recorded_files(environment, old):
         if path.startswith(f"{old.info}/") or _is_vital(environment, path):
             continue
-        if path not in keep:
-            if path in others or not _is_real(environment, path) or _is_directory(environment, path):
+        if key(path) not in keep:
+            if not _is_real(environment, path) or _is_directory(environment, path):
                 continue
             given_up.add(path)
-            if any(name != old.name and name not in before for name in owners.get(path, ())):
+            owned = {name for name in owners.get(key(path), ()) if name != old.name and name not in before}
+            if owned or key(path) in others:
+                left.add(path)
+                heirs |= owned
                 continue
             stale.append(path)
         # that of a module that stays is of its old text, and Python may take it for the new one's: it compares no more
         # than size and seconds
-        stale += [file for file in compiled.of(path) if file not in keep and _is_real(environment, file)]
-    gone = {*stale, *removed}
-    directories_of = {path.rpartition("/")[0] for path in stale}
+        stale += [file for file in compiled.of(path) if key(file) not in keep and _is_real(environment, file)]
     given_up.update(stale)
-    claimed = {path.rpartition("/")[0] for path in given_up} - environment.neutral
-    claimed.update(path for path in given_up if path.rpartition("/")[0] in environment.neutral)
-    kept = {above for path in keep for above in ancestors(path)}
+    parents = {path: path.rpartition("/")[0] for path in given_up}
+    claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
+    return _Removal(tuple(sorted(set(stale))), sorted(claimed), left, heirs)
+
+
+def empties_more(environment: Environment, plan: WheelPlan) -> bool:
+    """Whether directories will be empty after the removals of `plan` that were not so when it was made."""
+    return not set(plan.emptied).issuperset(_emptied(environment, plan.stale, plan.units, ()))
+
+
+def _emptied(
+    environment: Environment, stale: Iterable[str], units: Iterable[Unit], removed: Collection[str]
+) -> tuple[str, ...]:
+    """The directories that are empty, the deepest first, when `stale` and `removed` are gone and `units` there."""
+    key = environment.key
+    gone = {key(path) for path in (*stale, *removed)}
+    kept = {above for unit in units for path, _ in unit.files() for above in ancestors(key(path))}
     emptied: list[str] = []
-    for directory in sorted(directories_of, key=lambda path: -path.count("/")):
+    for directory in sorted({path.rpartition("/")[0] for path in stale}, key=lambda path: -path.count("/")):
         place = directory
-        while place not in environment.neutral and place not in kept and _holds_only(environment, place, gone):
+        while (
+            key(place) not in environment.neutral and key(place) not in kept and _holds_only(environment, place, gone)
+        ):
             emptied.append(place)
-            gone.add(place)
+            gone.add(key(place))
             place = place.rpartition("/")[0]
-    return tuple(sorted(set(stale))), sorted(claimed.union(emptied)), tuple(dict.fromkeys(emptied))
-
-
-class _Bytecode:
-    """What Python has compiled from modules, found by their names in `__pycache__`; each directory is listed once."""
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        self._known: dict[str, dict[str, list[str]]] = {}  # directory -> stem of a module -> files
-
-    def of(self, path: str) -> list[str]:
-        """The files compiled from the module at `path`; [] for what is no module."""
-        directory, _, name = path.rpartition("/")
-        if not name.endswith(".py"):
-            return []
-        if directory not in self._known:
-            self._known[directory] = self._listed(_join(directory, "__pycache__"))
-        return self._known[directory].get(name.removesuffix(".py"), [])
-
-    def _listed(self, cache: str) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        try:
-            names = os.listdir(self._environment.top / cache)
-        except OSError:
-            return {}
-        for name in names:
-            stem, _, rest = name.partition(".")
-            if rest.endswith(".pyc"):
-                found.setdefault(stem, []).append(f"{cache}/{name}")
-        return found
+    return tuple(dict.fromkeys(emptied))
 
 
 def _holds_only(environment: Environment, directory: str, gone: Collection[str]) -> bool:
@@ -317,7 +344,7 @@ def _holds_only(environment: Environment, directory: str, gone: Collection[str])
         names = os.listdir(environment.top / directory)
     except OSError:
         return False
-    return all(f"{directory}/{name}" in gone for name in names)
+    return all(environment.key(f"{directory}/{name}") in gone for name in names)
 
 
 class _Links:

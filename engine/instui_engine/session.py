@@ -17,7 +17,7 @@ from typing import TypeVar
 from .cleanup import remove_tree
 from .environment import Environment
 from .errors import TargetError, reason
-from .flock import open_lock, try_lock
+from .flock import try_lock
 
 T = TypeVar("T")
 KEPT = 50
@@ -43,7 +43,6 @@ class Session:
         self._fresh = not self._private.exists()
         try:
             descriptor = _beside_others(self._open)
-            os.set_inheritable(descriptor, False)
             while not try_lock(descriptor, shared=False):  # somebody looks just now whether we are alive
                 time.sleep(0.001)
         except OSError as error:
@@ -53,18 +52,20 @@ class Session:
 
     def _open(self) -> int:
         self.journal.parent.mkdir(parents=True, exist_ok=True)
-        return open_lock(self.journal)
+        # not as lock files are: who may read what was installed is for the umask to say
+        return os.open(self.journal, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
     def make_stage(self) -> None:
         """Make the private stage, after removing what dead sessions left in theirs."""
         _beside_others(lambda: self.stage.mkdir(parents=True))
         for other in list(os.scandir(self.stage.parent)):
-            if other.name != self.identity and not alive(self.journal.parent / f"{other.name}.jsonl"):
+            dead = other.name != self.identity and not alive(self.journal.parent / f"{other.name}.jsonl")
+            if dead and not _holds_old_files(Path(other.path)):
                 remove_tree(other.path)
 
-    def close(self, nothing_happened: bool) -> None:
+    def close(self, nothing_happened: bool, keep_stage: bool = False) -> None:
         """Remove the stage; and, when the environment was not touched and had no `.instui` before, that as well."""
-        if self.stage.exists():
+        if self.stage.exists() and not keep_stage:
             remove_tree(self.stage)
         with suppress(OSError):
             self.stage.parent.rmdir()
@@ -77,6 +78,11 @@ class Session:
             if not alive(path):
                 with suppress(OSError):
                     path.unlink()
+
+
+def _holds_old_files(stage: Path) -> bool:
+    """Whether a killed session left files there that it was replacing: the only copies, until it is recovered."""
+    return any(any(old.iterdir()) for old in stage.glob("*/old"))
 
 
 def _beside_others(make: Callable[[], T]) -> T:

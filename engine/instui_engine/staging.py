@@ -73,7 +73,8 @@ class _Staging:
         """Stage `plans` with a helper process; what it cannot do is done here."""
         jobs = [links_of(plan, self._stage) for plan in plans]
         command = [sys.executable, "-I", "-S", str(linking.__file__)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as helper:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, process_group=0) as helper:
             assert helper.stdin is not None
             assert helper.stdout is not None
             try:
@@ -95,10 +96,13 @@ class _Staging:
     def _link(self, plan: WheelPlan, job: Job) -> None:
         context = self._context
         files = plan.entry.manifest.files
-        throttle = Throttle(lambda done: context.emit(StageProgress(plan.name, done, files)))
+
+        def throttle() -> Throttle:
+            return Throttle(lambda done: context.emit(StageProgress(plan.name, done, files)))
+
         if self._linker.is_plain and not context.pace.factor:
             try:
-                run_job(job, os.link, throttle.add)
+                run_job(job, os.link, throttle().add)
             except OSError:
                 remove_tree(job[0])  # what cannot be linked is copied, file by file
             else:
@@ -109,7 +113,7 @@ class _Staging:
             context.pace.step(context.stopping)
 
         try:
-            run_job(job, link, throttle.add)
+            run_job(job, link, throttle().add)
         except OSError as error:
             raise self._explain(plan, error) from error
 

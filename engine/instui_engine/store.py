@@ -65,7 +65,7 @@ class Store:
         directory = f"{self._root}/{digest[:2]}/{digest}"
         try:
             descriptor = os.open(f"{directory}/manifest", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         try:
             data = os.read(descriptor, os.fstat(descriptor).st_size)
@@ -160,6 +160,7 @@ class Store:
             shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
             manifest = build(metadata, rows, {file.path: file.size for file in extracted}, shebangs)
             (directory / "manifest").write_bytes(dump(manifest))
+            directory.chmod(0o755)  # a cache may be shared by users
         except OSError as error:
             remove_tree(directory)
             raise InstuiError(
@@ -179,14 +180,12 @@ class Store:
         for entry, directory in pending:
             final = self._path(entry.sha256)
             final.parent.mkdir(exist_ok=True)
+            if self.load(entry.sha256) is not None:
+                remove_tree(directory)  # others link from the entry that is there
+                continue
             if final.exists():
-                remove_tree(final)  # damaged, else `load` had found it and nobody had unpacked it again
+                remove_tree(final)  # damaged
             directory.rename(final)
-
-    def discard(self, pending: Iterable[Pending]) -> None:
-        """Remove unpacked wheels that shall not become visible."""
-        for item in pending:
-            remove_tree(item.directory)
 
     def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest

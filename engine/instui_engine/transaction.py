@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
+from .bytecode import Bytecode
 from .environment import Environment
-from .errors import ClashError, TargetError, printable
+from .errors import ClashError, InstuiError, TargetError, printable
 from .plan import Unit, WheelPlan
 
 _RETRIES = 100  # a shared parent directory may be removed by somebody else as often as that while we make it
@@ -41,18 +42,21 @@ class _Preparation:
         self._top = os.fspath(environment.top)
         self._plan = plan
         self._stage = stage
-        self._gone = {*plan.stale, *plan.emptied}
+        self._folds = environment.folds
+        self._key = environment.key
+        self._gone = set(map(self._key, (*plan.stale, *plan.emptied)))
         self._made: set[str] = set()
+        self._bytecode = Bytecode(environment)
 
     def steps(self) -> Iterator[Step]:
         plan = self._plan
         if plan.replaces is not None:
             yield Step("retire", plan.replaces.info)
-            self._gone.add(plan.replaces.info)
+            self._gone.add(self._key(plan.replaces.info))
         for info in plan.accidents:
             if self._kind(info) is not None:
                 yield Step("retire", info)
-                self._gone.add(info)
+                self._gone.add(self._key(info))
         for path in plan.stale:
             if os.path.lexists(f"{self._top}/{path}"):
                 yield Step("retire", path)
@@ -61,7 +65,7 @@ class _Preparation:
         for number, unit in enumerate(plan.units):
             yield from self._unit(unit, f"{self._stage}/{number}")
         yield from self._parents(plan.info)
-        if plan.info not in self._gone and self._kind(plan.info) is not None:
+        if self._key(plan.info) not in self._gone and self._kind(plan.info) is not None:
             raise TargetError(
                 f"{printable(plan.info)} appeared while {printable(plan.owner)} was being installed; run again"
             )
@@ -71,11 +75,12 @@ class _Preparation:
         yield from self._parents(unit.path)
         kind = self._kind(unit.path)
         if kind is None:
-            self._made.update(_directories(unit))
+            self._made.update(map(self._key, _directories(unit)))
             yield Step("place", unit.path, staged)
         elif unit.kind != "tree":
-            self._expect(unit.path, kind, directory=False)
-            yield Step("replace", unit.path, staged)
+            parent, _, name = unit.path.rpartition("/")
+            there = self._present(parent).get(self._key(name), name) if self._folds else name
+            yield from self._replace(unit.path, there, staged)
         else:
             self._expect(unit.path, kind, directory=True)
             yield from self._merge(unit, staged)
@@ -86,47 +91,64 @@ class _Preparation:
         for directory, names in unit.directories:
             place = f"{unit.path}/{directory}" if directory else unit.path
             if moved and directory.startswith(f"{moved}/"):
-                self._made.add(place)
+                self._made.add(self._key(place))
                 continue
             source = f"{staged}/{directory}" if directory else staged
             kind = self._kind(place)
             if kind is None:
                 moved = directory
-                self._made.add(place)
+                self._made.add(self._key(place))
                 yield Step("place", place, source)
                 continue
             self._expect(place, kind, directory=True)
             present = self._present(place)
             for name in names:
                 path = f"{place}/{name}"
-                if name in present and path not in self._gone:
-                    self._expect(path, self._kind(path), directory=False)
-                    yield Step("replace", path, f"{source}/{name}")
+                there = present.get(self._key(name))
+                if there is not None and self._key(path) not in self._gone:
+                    yield from self._replace(path, there, f"{source}/{name}")
                 else:
                     yield Step("place", path, f"{source}/{name}")
+
+    def _replace(self, path: str, there: str, staged: str) -> Iterator[Step]:
+        """The file at `path`, whose name is spelled `there` on disk, by a staged one."""
+        old = f"{path.rpartition('/')[0]}/{there}".lstrip("/")
+        self._expect(path, self._kind(old), directory=False)
+        # Python compares no more than size and seconds, and would run what it compiled from the old file
+        for compiled in self._bytecode.of(old):
+            if self._key(compiled) not in self._gone:
+                yield Step("retire", compiled)
+        if old == path:
+            yield Step("replace", path, staged)
+        else:  # a rename would keep the old spelling, and Python looks for the new one
+            yield Step("retire", old)
+            yield Step("place", path, staged)
 
     def _parents(self, path: str) -> Iterator[Step]:
         missing = []
         parent = path.rpartition("/")[0]
-        while parent and parent not in self._made:
+        while parent and self._key(parent) not in self._made:
             kind = self._kind(parent)
             if kind is not None:
                 self._expect(parent, kind, directory=True)
                 break
             missing.append(parent)
             parent = parent.rpartition("/")[0]
-        self._made.update(missing)
+        self._made.update(map(self._key, missing))
         for directory in reversed(missing):
             yield Step("mkdir", directory)
 
-    def _present(self, place: str) -> set[str]:
-        return set(os.listdir(f"{self._top}/{place}")) if place not in self._made else set()
+    def _present(self, place: str) -> dict[str, str]:
+        """The names in a directory, by their keys."""
+        if self._key(place) in self._made:
+            return {}
+        return {self._key(name): name for name in os.listdir(f"{self._top}/{place}")}
 
     def _kind(self, path: str) -> int | None:
         """Mode of what will stand at `path` when its turn comes, None for nothing."""
-        if path in self._gone:
+        if self._key(path) in self._gone:
             return None
-        if path in self._made:
+        if self._key(path) in self._made:
             return stat.S_IFDIR
         try:
             return os.lstat(f"{self._top}/{path}").st_mode
@@ -151,6 +173,10 @@ def _directories(unit: Unit) -> Iterator[str]:
         yield f"{unit.path}/{directory}" if directory else unit.path
 
 
+class UndoError(InstuiError):
+    """A step failed, and so did taking back those before it; what they replaced is kept in the stage."""
+
+
 class Transaction:
     """Takes the steps of one distribution, and undoes what it took if one of them fails."""
 
@@ -166,17 +192,28 @@ class Transaction:
             for step in steps:
                 before(step)
                 self._take(step)
-        except BaseException:
-            self.undo()
+        except BaseException as error:
+            lost = self.undo()
+            if lost:
+                raise UndoError(
+                    f"{printable(str(error))}; and {printable(lost[0])} could not be put back"
+                    f"{f' (nor {len(lost) - 1} more)' if len(lost) > 1 else ''}: it is kept in {printable(self._saved)}"
+                ) from error
             raise
 
-    def undo(self) -> None:
-        """Take back every step that was taken, the last first."""
+    def undo(self) -> list[str]:
+        """Take back every step that was taken, the last first; returns the paths of which that failed."""
+        lost = []
         while self._undo:
             action, arguments = self._undo.pop()
             # what somebody else changed meanwhile stays as they left it, and never keeps the rest from going back
-            with suppress(OSError):
+            try:
                 action(*arguments)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                lost.append(arguments[-1])
+        return lost
 
     def _take(self, step: Step) -> None:
         target = f"{self._top}/{step.path}"
@@ -193,7 +230,8 @@ class Transaction:
             os.rename(step.staged, target)
         elif step.action == "retire":
             saved = self._save_name()
-            self._retire(target, saved)
+            with suppress(FileNotFoundError):  # what Python compiled may be gone by itself
+                self._retire(target, saved)
         elif step.action == "mkdir":
             try:
                 os.mkdir(target)

@@ -22,10 +22,15 @@ def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
         except BaseException as error:
             context.fail(error)
 
-    threads = [threading.Thread(target=guarded, args=(work,), name="worker") for work in works[:-1]]
-    for thread in threads:
-        thread.start()
-    guarded(works[-1])
+    threads = []
+    try:
+        for work in works[:-1]:
+            thread = threading.Thread(target=guarded, args=(work,), name="worker")
+            thread.start()
+            threads.append(thread)
+        guarded(works[-1])
+    except BaseException as error:  # no more threads to be had, say: those that run must stop
+        context.fail(error)
     for thread in threads:
         thread.join()
     context.check()

@@ -51,7 +51,7 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     named = {int(number) for number in re.findall(r"(?:^|· )\s*(\d+) ", codes[1].replace("\n", " "))}
     classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
     assert {value.exit_code for value in classes if hasattr(value, "exit_code")} <= named
-    assert {0, 129, 130, 143} <= named
+    assert {0, 130, 143} <= named
 
 
 def test_the_scenarios_are_all_named() -> None:

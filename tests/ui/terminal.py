@@ -17,11 +17,12 @@ import time
 import unicodedata
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 60.0  # seconds; what does not happen within them does not happen
+PATIENCE = 9.0  # seconds; what does not happen within them does not happen
 POLL = 0.02
 UNPAINTED = "\N{REPLACEMENT CHARACTER}"  # what a cell shows after a resize until the program paints it anew
 
@@ -271,7 +272,7 @@ class Terminal:
         command: Sequence[str],
         environ: Mapping[str, str],
         size: tuple[int, int] = (120, 34),
-        cwd: str | None = None,
+        cwd: Path | None = None,
     ) -> None:
         """`size`: columns and rows."""
         self.screen = Screen(*size)

@@ -15,7 +15,7 @@ from instui.tui.help import Help
 from instui.tui.log import EventsView
 from instui.tui.table import Table
 from instui.tui.view import View
-from screens import Recorded, go_to, shown, text_of
+from screens import Recorded, go_to, press, settle, shown, text_of
 
 WAITS = 13.5  # a moment of `busy` at which wheels wait for each other
 Step = Callable[[InstuiApp, Pilot[Result]], Awaitable[None]]
@@ -46,12 +46,6 @@ class Own(ReadOnly):
 
 def table(app: InstuiApp) -> Table:
     return app.screen.query_one(Table)
-
-
-async def press(pilot: Pilot[Result], *keys: str) -> None:
-    await pilot.press(*keys)
-    await pilot.pause()
-    await pilot.pause()
 
 
 def key_of(id: str, position: int = 0) -> str:
@@ -140,6 +134,60 @@ async def filters(app: InstuiApp, pilot: Pilot[Result]) -> None:
     assert len(table(app).keys) > 3
 
 
+async def goes_from_match_to_match(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("match_next"))
+    assert "no filter to go by" in text_of(app)
+    await press(pilot, "slash", *"cv2", "enter", key_of("match_next"), key_of("match_next"))
+    assert table(app).selected == "opencv-python-headless"
+    assert "match 2 of 3" in text_of(app)
+    await press(pilot, key_of("match_next"), key_of("match_next"))
+    assert "match 1 of 3" in text_of(app)  # round the end
+
+
+async def goes_back_from_match_to_match(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "slash", *"cv2", "enter", key_of("match_previous"))
+    assert table(app).selected == "opencv-contrib-python"
+    assert "match 3 of 3" in text_of(app)
+
+
+async def groups_the_locks_and_keeps_the_selection(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("group"))
+    assert "v works in Locks" in text_of(app)
+    await press(pilot, "2", "slash", *"cv2", "enter", "n", "n", "n", "n", "escape")
+    assert table(app).selected.endswith("/cv2\0opencv-python-headless")
+    row = table(app).selected
+    await press(pilot, key_of("group"))
+    assert "blocked" in text_of(app)
+    assert "opencv-python-headless" in table(app).text_of(table(app).selected)
+    await press(pilot, key_of("group"))
+    assert "who waits" in text_of(app)
+    assert table(app).selected == row
+    await press(pilot, "b")  # who is in the way stands above
+    assert "opencv-contrib-python" in table(app).text_of(table(app).selected)
+    await press(pilot, "w", key_of("group"))
+    assert "held for" in text_of(app)
+    assert table(app).selected.endswith("/cv2\0opencv-python")
+
+
+async def goes_to_news(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "4", "g", key_of("news_next"))
+    first = table(app).text_of(table(app).selected)
+    assert "plan.conflict" in first or "lock.waiting" in first
+    await press(pilot, "G", key_of("news_next"))
+    assert "no wait, overwrite, warning or failure after this" in text_of(app)
+
+
+async def goes_back_to_news(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "4", key_of("news_previous"))
+    assert "lock.waiting" in table(app).text_of(table(app).selected)
+    before = table(app).position(table(app).selected)
+    await press(pilot, key_of("news_previous"))
+    after = table(app).position(table(app).selected)
+    assert before is not None
+    assert after is not None
+    assert after < before
+
+
 async def shows_all(app: InstuiApp, pilot: Pilot[Result]) -> None:
     before = len(table(app).keys)
     await press(pilot, key_of("all"))
@@ -172,7 +220,7 @@ async def follows(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, "k")  # any movement lets go
     assert not view.following
     go_to(app, 14.0)
-    await pilot.pause()
+    await settle(pilot)
     assert "new event" in text_of(app)
     await press(pilot, key_of("follow"))
     assert view.following
@@ -195,7 +243,7 @@ async def freezes(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, key_of("freeze"))
     before = list(table(app).keys)
     go_to(app, 20.0)
-    await pilot.pause()
+    await settle(pilot)
     assert list(table(app).keys) == before
     assert "PAUSED 6.5 s behind" in text_of(app)
     await press(pilot, key_of("freeze"))
@@ -249,6 +297,11 @@ STEPS: dict[str, Step] = {
     "waiters": goes_to_the_waiters,
     "locks_of": shows_the_locks_of_a_wheel,
     "filter": filters,
+    "match_next": goes_from_match_to_match,
+    "match_previous": goes_back_from_match_to_match,
+    "group": groups_the_locks_and_keeps_the_selection,
+    "news_next": goes_to_news,
+    "news_previous": goes_back_to_news,
     "all": shows_all,
     "sort_next": sorts,
     "sort_previous": sorts_backwards_through_the_columns,
@@ -276,19 +329,43 @@ def test_every_key_does_what_the_registry_says(
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("view", ["1", "2", "3", "4", "enter"])
-@pytest.mark.parametrize("id", sorted(BY_ID.keys() - {"interrupt", "quit", "help", "palette", "filter", "picture"}))
-def test_no_key_is_silent_on_any_screen(id: str, view: str) -> None:
-    async def run() -> None:
-        async with shown(Recorded.of("busy"), WAITS) as (app, pilot):
-            await press(pilot, view)
-            assert isinstance(app.screen, View)
-            app.screen.notice("")
-            before = text_of(app)
-            await press(pilot, key_of(id))
-            assert text_of(app) != before
+async def open_view(app: InstuiApp, pilot: Pilot[Result], view: str) -> None:
+    """Go to a view, wherever we are; `enter` is the detail of a wheel."""
+    for _ in range(3):
+        if not isinstance(app.screen, View) or isinstance(app.screen, DetailView):
+            await press(pilot, "escape")
+    await press(pilot, "1" if view == "enter" else view)
+    if view == "enter":
+        await press(pilot, "g", "j", "enter")
+    assert isinstance(app.screen, View)
 
-    asyncio.run(run())
+
+LOUD = sorted(BY_ID.keys() - {"interrupt", "quit", "help", "palette", "filter", "picture"})
+
+
+@pytest.mark.parametrize("view", ["1", "2", "3", "4", "enter"])
+@pytest.mark.parametrize("typed", ["", "state"], ids=["", "filtered"])
+def test_no_key_is_silent_on_any_screen(view: str, typed: str) -> None:
+    """All keys one after the other, so each also in the state that those before it left."""
+
+    async def run() -> list[str]:
+        silent = []
+        async with shown(Recorded.of("busy"), WAITS) as (app, pilot):
+            await open_view(app, pilot, view)
+            scope = app.screen.scope  # type: ignore[attr-defined]
+            if typed and scope != "detail":
+                app.screen.filter_for(typed)  # type: ignore[attr-defined]
+            for id in LOUD:
+                if getattr(app.screen, "scope", "") != scope:
+                    await open_view(app, pilot, view)
+                app.screen.notice("")  # type: ignore[attr-defined]
+                before = text_of(app)
+                await press(pilot, key_of(id))
+                if text_of(app) == before:
+                    silent.append(id)
+        return silent
+
+    assert asyncio.run(run()) == []
 
 
 def test_an_attached_session_is_left_without_a_question() -> None:
@@ -317,10 +394,10 @@ def test_clicks_select_open_and_change_the_view() -> None:
     async def run() -> None:
         async with shown(Recorded.of("busy"), WAITS) as (app, pilot):
             await pilot.click(Table, offset=(6, 2))
-            await pilot.pause()
+            await settle(pilot)
             assert table(app).selected == table(app).keys[1]
             await pilot.click("#tabs", offset=(18, 0))
-            await pilot.pause()
+            await settle(pilot)
             assert app.current_mode == "locks"
 
     asyncio.run(run())

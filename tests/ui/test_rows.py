@@ -18,7 +18,7 @@ from instui.tui.table import Column, widths
 from instui.tui.watch import KEPT, Log
 from instui_engine import events
 from instui_engine.events import Event, Holder, encode
-from screens import Recorded, shown, text_of
+from screens import Recorded, press, settle, shown, text_of
 
 PURE = "lib/python3.11/site-packages"
 SESSION = events.SessionStarted(
@@ -221,8 +221,8 @@ def test_hostile_names_are_shown_as_they_are(view: str, size: tuple[int, int]) -
 
     async def run() -> str:
         async with shown(Recorded([encode(t, event) for t, event in timed]), 3.9, size) as (app, pilot):
-            await pilot.press("a", "j", view)
-            await pilot.pause()
+            await press(pilot, "a", "j", view)
+            await settle(pilot)
             return text_of(app)
 
     text = asyncio.run(run())

@@ -7,6 +7,7 @@ at the difference before committing it.
 import asyncio
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,19 @@ from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly
 from instui.tui.table import Table
 from instui.tui.theme import STYLES
-from screens import Recorded, go_to, shown, text_of
+from screens import Recorded, go_to, press, settle, shown, text_of
 
 EXPECTED = Path(__file__).parent / "screens"
-SIZES = [(50, 15), (80, 24), (120, 40), (200, 50)]
+SIZES = ((50, 15), (80, 24), (120, 40), (200, 50))
 MOMENTS = {  # name: recording, moment, keys
     "fetching": ("busy", 5.0, []),
     "waiting": ("busy", 13.5, ["j"]),
     "locks-planned": ("busy", 9.6, ["2"]),
     "locks": ("busy", 15.0, ["2"]),
+    "locks-by-wheel": ("busy", 13.5, ["2", "v"]),
+    "locks-chains": ("busy", 13.5, ["2", "v", "v"]),
     "locks-history": ("busy", 60.0, ["2"]),
+    "locks-chains-history": ("busy", 60.0, ["2", "v", "v"]),
     "locks-none": ("quiet", 60.0, ["2"]),
     "overwrites": ("busy", 60.0, ["3"]),
     "overwrites-none": ("quiet", 60.0, ["3"]),
@@ -34,27 +38,38 @@ MOMENTS = {  # name: recording, moment, keys
     "failed": ("conflict", 60.0, []),
     "resolving": ("busy", 1.0, []),
 }
+Size = tuple[int, int]
 
 
-def screen(name: str, size: tuple[int, int], theme: str = "dark", ascii: bool = False) -> tuple[str, str]:
-    """Text and picture of a moment."""
+@cache
+def screens(name: str, theme: str = "dark", sizes: tuple[Size, ...] = SIZES) -> dict[Size, tuple[str, str]]:
+    """Text and picture of a moment, on a terminal that is pulled to each size in turn."""
     recording, t, keys = MOMENTS[name]
 
-    async def run() -> tuple[str, str]:
-        async with shown(Recorded.of(recording), t, size, theme=theme, ascii=ascii) as (app, pilot):
-            for key in keys:
-                await pilot.press(key)
-                await pilot.pause()
-            await pilot.pause()
-            return text_of(app), app.export_screenshot()
+    async def run() -> dict[Size, tuple[str, str]]:
+        found = {}
+        async with shown(Recorded.of(recording), t, sizes[0], theme=theme) as (app, pilot):
+            await press(pilot, *keys)
+            app.say("")  # what a key said, which goes away by itself
+            for size in sizes:
+                if app.size != size:
+                    await pilot.resize_terminal(*size)
+                await settle(pilot)
+                found[size] = text_of(app), app.export_screenshot()
+        return found
 
     return asyncio.run(run())
+
+
+def screen(name: str, size: Size, theme: str = "dark") -> tuple[str, str]:
+    """Text and picture of a moment on a fresh terminal of one size."""
+    return screens(name, theme, (size,))[size]
 
 
 @pytest.mark.parametrize("name", MOMENTS)
 def test_the_screen_is_as_it_was(name: str) -> None:
     sizes = SIZES if name in ("waiting", "locks") else SIZES[1:2]
-    text = "\n\n".join(f"{width}x{height}\n{screen(name, (width, height))[0]}" for width, height in sizes) + "\n"
+    text = "\n\n".join(f"{width}x{height}\n{screens(name)[width, height][0]}" for width, height in sizes) + "\n"
     path = EXPECTED / f"{name}.txt"
     if os.environ.get("INSTUI_UPDATE_SCREENS"):
         EXPECTED.mkdir(exist_ok=True)
@@ -62,19 +77,25 @@ def test_the_screen_is_as_it_was(name: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", MOMENTS)
-def test_no_line_is_wider_than_the_screen_and_the_footer_is_there(name: str, size: tuple[int, int]) -> None:
-    lines = screen(name, size)[0].split("\n")
-    assert len(lines) == size[1]
-    assert max(map(len, lines)) <= size[0]
-    assert "? help" in lines[-1]
+def test_no_line_is_wider_than_the_screen_and_the_footer_is_there(name: str) -> None:
+    for size, (text, _) in screens(name).items():
+        lines = text.split("\n")
+        assert len(lines) == size[1]
+        assert max(map(len, lines)) <= size[0]
+        assert "? help" in lines[-1]
+
+
+def test_a_terminal_that_changes_its_size_shows_what_a_fresh_one_does() -> None:
+    for size in SIZES[1:]:
+        assert screen("locks", size)[0] == screens("locks")[size][0]
 
 
 @pytest.mark.parametrize("theme", ["dark", "light", "ansi", "mono"])
 def test_every_theme_shows_the_same_text_and_twice_the_same_bytes(theme: str) -> None:
     text, picture = screen("waiting", (120, 40), theme)
     assert text == screen("waiting", (120, 40))[0]
+    screens.cache_clear()
     assert _anonymous(picture) == _anonymous(screen("waiting", (120, 40), theme)[1])
 
 
@@ -116,10 +137,23 @@ def test_without_colour_the_terminal_keeps_its_own(monkeypatch: pytest.MonkeyPat
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("name", MOMENTS)
-def test_ascii_screens_hold_nothing_else(name: str) -> None:
-    text = screen(name, (120, 40), ascii=True)[0]
-    assert text.isascii(), {character for character in text if not character.isascii()}
+@pytest.mark.parametrize("recording", ["busy", "demo", "conflict", "quiet"])
+def test_ascii_screens_hold_nothing_else(recording: str) -> None:
+    moments = sorted({t for name, t, _ in MOMENTS.values() if name == recording})
+
+    async def run() -> list[str]:
+        texts = []
+        async with shown(Recorded.of(recording), 0.0, (120, 40), ascii=True) as (app, pilot):
+            for t in moments:
+                go_to(app, t)
+                for key in ("1", "2", "v", "v", "v", "3", "4", "k", "enter"):
+                    await press(pilot, key)
+                    texts.append(text_of(app))
+                await press(pilot, "escape")
+        return texts
+
+    for text in asyncio.run(run()):
+        assert text.isascii(), {character for character in text if not character.isascii()}
 
 
 def test_ages_and_rates_keep_their_columns() -> None:
@@ -130,7 +164,7 @@ def test_ages_and_rates_keep_their_columns() -> None:
         async with shown(Recorded.of("busy"), 13.2) as (app, pilot):
             for tenth in range(20):
                 go_to(app, 13.2 + tenth / 10)
-                await pilot.pause()
+                await settle(pilot)
                 counters = text_of(app).split("\n")[1]
                 starts.append([match.start() for match in re.finditer(r"[a-z]+ ", counters)])
         return starts
@@ -141,11 +175,11 @@ def test_ages_and_rates_keep_their_columns() -> None:
 def test_the_selection_stays_with_its_wheel_when_rows_move() -> None:
     async def run() -> None:
         async with shown(Recorded.of("busy"), 13.5) as (app, pilot):
-            await pilot.press("j", "j", "j", "j")
+            await press(pilot, "j", "j", "j", "j")
             table = app.screen.query_one(Table)
             selected, position = table.selected, table.position(table.selected)
             go_to(app, 15.5)
-            await pilot.pause()
+            await settle(pilot)
             assert table.selected == selected
             assert table.position(selected) is not None
             assert table.position(selected) != position

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from instui.fullscreen import watch_child
@@ -15,65 +16,90 @@ from instui_engine.context import Options
 from instui_engine.control import Control
 from instui_engine.environment import PRIVATE, Environment, discover
 from instui_engine.errors import UsageError, printable
-from instui_engine.events import Event, kind_of
 from instui_engine.install import Outcome, install
 from instui_engine.journal import Listener
 from instui_engine.request import Request
-from instui_engine.session import new_id
+from instui_engine.session import journal_path, new_id
 
-from .scenarios import SCENARIOS, Scenario
+from .companion import Gate
+from .narration import Narration
+from .scenario import Scenario, Scene
+from .scenarios import SCENARIOS
 
 Session = Callable[[Control, tuple[Listener, ...]], Outcome]
 _ENVIRONMENT = ".venv"
 _JOBS = 8  # so that there is something to see on any machine
+_QUICKEST = 0.2  # of a patience: what --slow makes of it at most
 
 
 def play(parsed: argparse.Namespace, words: list[str], watch: Callable[[argparse.Namespace, Session], int]) -> int:
-    """Play the scenario that the command line names, shown by `watch`; returns the exit code."""
+    """Play the scenario that the command line names, shown by `watch`; returns the exit code.
+
+    That is 0 where what was to be seen happened, even where it is a session that fails.
+    """
     scenario = SCENARIOS[parsed.scenario]
     with ExitStack() as stack:
         place = _place(parsed, stack)
+        identity = parsed.child or new_id()
         if parsed.ui == "tui":
-            identity = new_id()
             journal = place / _ENVIRONMENT / PRIVATE / "sessions" / f"{identity}.jsonl"
             words = [words[0], "--keep", str(place), *words[1:]]
             return watch_child(parsed, words, identity, journal, may_be_left=False)
         environment = _make_environment(place)
+        scene = _scene(scenario, parsed, place, environment, identity)
         wheels = place / "wheels"
         wheels.mkdir()
         request = Request(words=tuple(str(path) for path in scenario.make(wheels)), no_deps=True, offline=True)
         options = Options(
             cache=place / "cache",
             jobs=_JOBS,
-            lock_timeout=parsed.lock_timeout,
+            lock_timeout=scene.lock_timeout,
             fsync=False,
-            slow=parsed.slow * scenario.slow,
+            slow=scene.slow,
             journal_file=parsed.journal,
         )
-
         recorded = ["instui", "demo", scenario.name]
 
         def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
-            narrate = Narration(scenario, environment)
-            return install(request, environment, options, control, listeners, recorded, narrate, parsed.child)
+            narration = Narration(scenario, scene, _company(scenario, scene, control, stack))
+            outcome = install(request, environment, options, control, listeners, recorded, narration, identity)
+            return _as_promised(scenario, outcome, narration.well)
 
         return watch(parsed, session)
 
 
-class Narration:
-    """Says what to watch now: gives the caption that belongs before an event, once."""
+def _scene(
+    scenario: Scenario, parsed: argparse.Namespace, place: Path, environment: Environment, identity: str
+) -> Scene:
+    patience = parsed.lock_timeout
+    if scenario.patience:
+        patience = min(patience, scenario.patience * max(parsed.slow, _QUICKEST))
+    slow = parsed.slow * scenario.slow
+    return Scene(place, environment, slow, patience, journal_path(environment, identity))
 
-    def __init__(self, scenario: Scenario, environment: Environment) -> None:
-        self._captions = dict(scenario.captions)
-        self._result = scenario.result
-        self._site_packages = environment.top / environment.roots["purelib"]
 
-    def __call__(self, event: Event) -> str:
-        """The caption to show before `event`, "" for none."""
-        kind = kind_of(event)
-        if kind == "session.finished" and getattr(event, "exit", 1) == 0:
-            return self._result(self._site_packages)
-        return self._captions.pop(kind, "")
+def _company(scenario: Scenario, scene: Scene, control: Control, stack: ExitStack) -> Gate | None:
+    """Start the companion of the scenario, which `stack` will end; what keeps the session back until it is ready."""
+    if scenario.companion is None:
+        return None
+    scene.companion = scenario.companion(scene)
+    stack.callback(scene.companion.close)
+    gate = Gate(control)
+    gate.open_when(scene.companion)
+    return gate
+
+
+def _as_promised(scenario: Scenario, outcome: Outcome, well: bool) -> Outcome:
+    """The outcome of the demonstration: a session that fails as it was to fail is no failure."""
+    if outcome.exit_code != scenario.exit:
+        unexpected = scenario.exit and not outcome.exit_code
+        told = f"the session was to end with exit {scenario.exit}, and ended well"
+        return replace(outcome, exit_code=1, error=told) if unexpected else outcome
+    if well:
+        return replace(outcome, exit_code=0, error="")
+    return replace(
+        outcome, exit_code=1, error="what this demonstration promises did not happen; its last words say why"
+    )
 
 
 def _place(parsed: argparse.Namespace, stack: ExitStack) -> Path:

@@ -25,5 +25,20 @@ def build(directory: Path, name: str, files: Mapping[str, str]) -> Path:
     return wheel
 
 
+def package(name: str, modules: int) -> dict[str, str]:
+    """The files of a package of its own."""
+    return {f"{name}/{path}": text for path, text in modules_of(modules).items()}
+
+
+def modules_of(count: int) -> dict[str, str]:
+    """An empty `__init__.py` and `count` modules."""
+    return {"__init__.py": "", **{f"module{number:02}.py": f"NUMBER = {number}\n" for number in range(count)}}
+
+
+def owned(directory: str, owner: str, parts: int = 40) -> dict[str, str]:
+    """Files of one directory, each of which says whose it is (see `looking.owners`)."""
+    return {f"{directory}/part{part:02}.py": f"OWNER = {owner!r}\n" for part in range(parts)}
+
+
 def _digest(data: bytes) -> str:
     return urlsafe_b64encode(sha256(data).digest()).rstrip(b"=").decode()

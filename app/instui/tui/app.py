@@ -4,9 +4,11 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.console import Console
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Mount
@@ -33,6 +35,10 @@ from .view import View
 from .watch import Watch
 
 FRAME_SECONDS = 0.1
+
+
+class ScreenError(Exception):
+    """A defect of the screens, in one line; INSTUI_DEBUG=1 shows where it is."""
 
 
 class InstuiApp(App[Result], inherit_bindings=False):
@@ -162,7 +168,8 @@ class InstuiApp(App[Result], inherit_bindings=False):
             where = " and ".join(title for scope, title in VIEWS.values() if scope in action.scope)
             view.notice(f"{action.shown} works in {where}" if where else f"{action.shown} does nothing here")
             return
-        for target in (view, self):
+        ready = view if view is None or view.is_mounted else None  # a key may come before its screen is made
+        for target in (ready, self):
             if (method := getattr(target, f"do_{id}", None)) is not None:
                 method()
                 return
@@ -319,9 +326,17 @@ def run_app(
     clock: Callable[[], float] = time.monotonic,
     **options: Any,
 ) -> Result:
-    """Show the session of `source` until the user leaves. `clock` is CLOCK_MONOTONIC, or that of a replay."""
+    """Show the session of `source` until the user leaves. `clock` is CLOCK_MONOTONIC, or that of a replay.
+
+    Raises ScreenError when the screen fails; the terminal is as it was before then.
+    """
     if not os.environ.get("NO_COLOR", "unset"):
         del os.environ["NO_COLOR"]  # empty does not count, but Textual would take it for a wish
     app = InstuiApp(source, controller, ascii=ascii, theme=theme, clock=clock)
+    trace = StringIO()
+    if not os.environ.get("INSTUI_DEBUG"):
+        app.error_console = Console(file=trace, width=200)
     result = app.run(**options)
+    if app.return_code:
+        raise ScreenError((trace.getvalue().strip().splitlines() or ["see above"])[-1])
     return result if result is not None else Left(controller.alive(), app.monitor.latest)

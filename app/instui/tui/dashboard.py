@@ -9,6 +9,7 @@ from instui.model import Snapshot
 from . import wheelrows
 from .actions import WHEELS
 from .labels import blocker_of, waiters_of, wheel_label
+from .lockkeys import ENVIRONMENT
 from .pace import Paced
 from .paint import Lines
 from .pieces import Line, line
@@ -40,8 +41,8 @@ class DashboardView(View):
         """Rows and diagrams."""
         table, glyphs = self.query_one(Table), self.owner.glyphs
         wish = wheelrows.Wish(self.wanted, self.everything, table.sort, table.reverse, table.selected)
-        basis = (snapshot.wheels, bool(snapshot.finished))
-        keys = self._keys.get((wish, basis[1]), basis[0], lambda: wheelrows.keys(snapshot, wish))
+        state = (bool(snapshot.finished), snapshot.environment.state if snapshot.environment else "")
+        keys = self._keys.get((wish, state), snapshot.wheels, lambda: wheelrows.keys(snapshot, wish))
         rows = Rows(keys, lambda key, sizes: wheelrows.cells(snapshot, key, sizes, glyphs))
         table.show_rows(rows, self._empty(snapshot))
         width, height = self.size
@@ -73,7 +74,7 @@ class DashboardView(View):
     def moved(self) -> None:
         """The selected wheel goes with the user into other views."""
         selected = self.table.selected
-        self.owner.wheel = "" if selected == wheelrows.FOLD else selected
+        self.owner.wheel = "" if selected in (wheelrows.FOLD, ENVIRONMENT) else selected
 
     def copied(self, key: str) -> str:
         """A wheel in a sentence."""
@@ -84,6 +85,8 @@ class DashboardView(View):
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if key == wheelrows.FOLD:
             self.do_all()
+        elif key == ENVIRONMENT:
+            self.owner.perform("view_2")
         elif key:
             self.owner.open_wheel(key)
         else:

@@ -5,7 +5,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from instui import units
-from instui.model import Phase, Snapshot
+from instui.model import Phase, Snapshot, Span, WheelState
+from instui_engine.events import SessionStarted
 
 from .actions import VIEWS, Action, footer_of
 from .glyphs import Glyphs
@@ -136,6 +137,7 @@ def _lock_wait(snapshot: Snapshot) -> Line:
 def tabs(snapshot: Snapshot, view: str, width: int, glyphs: Glyphs) -> Line:
     """The views; the present one stands out, and what happened in the others shows."""
     waiting, overwrote = len(snapshot.waiting), snapshot.totals.overwrote
+    waiting += snapshot.environment is not None and snapshot.environment.state == "waiting"
     news = {"locks": (waiting, "wait"), "overwrites": (overwrote, "age")}
     pieces = [Piece(" ")]
     for key, (scope, title) in VIEWS.items():
@@ -180,36 +182,51 @@ def _key(action: Action, glyphs: Glyphs) -> str:
 
 
 _COUNTED = 2000  # wheels whose sizes are added up for each frame
+_UNPACKING = 0.25  # of a downloaded wheel's work
 
 
 def remaining(snapshot: Snapshot) -> float | None:
-    """Seconds that the rest will take if it goes on like this; None where nobody can tell yet."""
-    totals = snapshot.totals
-    if snapshot.finished or not snapshot.wheels or snapshot.resolving:
+    """Seconds until all wheels are unpacked, if it goes on like this; None where nobody can tell.
+
+    Stages and commits take moments, or depend on who holds the locks; and nobody waits for what is slowed down.
+    """
+    wheels = [wheel for wheel in snapshot.wheels if not wheel.cached] if len(snapshot.wheels) <= _COUNTED else []
+    if snapshot.finished or snapshot.resolving or snapshot.planned or _slowed(snapshot.session):
         return None
-    begun = min((span.begin for wheel in snapshot.wheels[:32] for span in wheel.spans[:1]), default=snapshot.t)
-    elapsed = snapshot.t - begun
-    part = {Phase.FETCH: 0.0, Phase.UNPACK: 0.0, Phase.STAGE: 0.0, Phase.COMMIT: 0.0}
-    for key in snapshot.running:
-        wheel = snapshot.wheel(key)
-        if wheel and wheel.total:
-            part[wheel.phase] += wheel.done / wheel.total
-    resolved = totals.resolved
-    fetched = totals.downloads + part[Phase.FETCH]
-    known = sum(wheel.size for wheel in snapshot.wheels if not wheel.cached) if len(snapshot.wheels) <= _COUNTED else 0
-    if known and totals.fetched_bytes:  # large wheels are the last ones to come
-        fetched = (resolved - totals.fetched + totals.downloads) * min(1.0, totals.fetched_bytes / known)
-    work = (  # weight, how many are through, how many there are in all
-        (4, fetched, resolved - totals.fetched + totals.downloads),
-        (1, totals.unpacks + part[Phase.UNPACK], resolved - totals.unpacked + totals.unpacks),
-        (2, totals.staged + part[Phase.STAGE], resolved),
-        (1, totals.committed + part[Phase.COMMIT], resolved),
+    if not wheels or not all(wheel.size for wheel in wheels):
+        return None
+    begun = min(
+        (span.begin for wheel in wheels for span in (*wheel.spans, _now(wheel)) if span.phase in _SIZED),
+        default=snapshot.t,
     )
-    whole = sum(weight * number for weight, _, number in work)
-    share = sum(weight * min(through, number) for weight, through, number in work) / whole if whole else 0.0
-    if share < 0.08 or elapsed < 1.5 or totals.staged >= resolved:
-        return None  # at the beginning it would be a guess; commits take moments, or depend on who holds the locks
+    downloads = snapshot.totals.downloads or any(wheel.phase is Phase.FETCH for wheel in wheels)
+    through = sum(wheel.size * _through(wheel, _UNPACKING if downloads else 1.0) for wheel in wheels)
+    share, elapsed = through / sum(wheel.size for wheel in wheels), snapshot.t - begun
+    if not 0.08 <= share < 1 or elapsed < 1.5:
+        return None  # at the beginning it would be a guess
     return elapsed * (1 - share) / share
+
+
+_SIZED = (Phase.FETCH, Phase.UNPACK)
+
+
+def _now(wheel: WheelState) -> Span:
+    return Span(wheel.phase, wheel.since, wheel.since)
+
+
+def _through(wheel: WheelState, unpacking: float) -> float:
+    """Which share of a wheel's download and unpacking is done."""
+    part = wheel.done / wheel.total if wheel.total else 0.0
+    if wheel.phase is Phase.FETCH:
+        return (1 - unpacking) * part
+    if wheel.phase is Phase.QUEUED:
+        return 1 - unpacking if any(span.phase is Phase.FETCH for span in wheel.spans) else 0.0
+    return 1 - unpacking + unpacking * part if wheel.phase is Phase.UNPACK else 1.0
+
+
+def _slowed(session: SessionStarted | None) -> bool:
+    words = session.command[1:] if session else ()
+    return words[:1] == ["demo"] or any(word == "--slow" or word.startswith("--slow=") for word in words)
 
 
 def wrapped(text: str, width: int) -> Sequence[str]:

@@ -1,11 +1,13 @@
 """How screens call wheels, locks and holders: short, and safe to print."""
 
 from instui import units
-from instui.model import LockState, Snapshot, is_own
+from instui.model import LockState, Snapshot, WheelState, is_own
 from instui.names import holder_name, path_name
 from instui_engine.events import Holder
 
-from .pieces import middle, safe, tail
+from .pieces import Piece, middle, safe, tail
+
+_COMMAND_LEFT = 16  # columns that are worth the beginning of a command
 
 
 def wheel_label(snapshot: Snapshot, key: str) -> str:
@@ -38,6 +40,20 @@ def lock_label(snapshot: Snapshot, path: str) -> str:
     return text if text.endswith("/") or path.startswith("@") else text + slash
 
 
+def claim_label(snapshot: Snapshot, wheel: WheelState, width: int) -> str:
+    """The claim of a wheel that says most: one that others want, too, else one that is not merely its own name."""
+    paths = [path for path in wheel.exclusive if not path.startswith("@")]
+    if not paths:
+        return middle("its name", width)
+    more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
+    first = min(paths, key=lambda path: (not _is_wanted(snapshot.lock(path)), path.endswith(".dist-info")))
+    return f"{middle(lock_label(snapshot, first), width - len(more))}{more}"
+
+
+def _is_wanted(lock: LockState | None) -> bool:
+    return lock is not None and bool(lock.waiters or lock.collision or lock.contended)
+
+
 def holder_label(snapshot: Snapshot, holder: Holder) -> str:
     """A wheel of this session, or a process."""
 
@@ -46,6 +62,31 @@ def holder_label(snapshot: Snapshot, holder: Holder) -> str:
         return wheel.label if wheel else key
 
     return holder_name(holder, snapshot.session, label)
+
+
+def holder_pieces(snapshot: Snapshot, holder: Holder, width: int, style: str = "commit") -> tuple[Piece, ...]:
+    """A holder in `width` columns. A process loses its command first, then its wheel, at last its state."""
+    if is_own(holder, snapshot.session):
+        return (Piece(short(holder_label(snapshot, holder), width), style),)
+    state = f", {safe(holder.state)}" if holder.state else ""
+    bare = holder._replace(state="")
+    full, without, process = (
+        holder_label(snapshot, bare),
+        holder_label(snapshot, bare._replace(command="")) if holder.pid else holder_label(snapshot, bare),
+        process_label(holder) or holder_label(snapshot, bare),
+    )
+    room = width - units.cells(state)
+    text = next((text for text in (full, without, process) if units.cells(text) <= room), "")
+    if not text:
+        return (Piece(tail(process, width), "failed" if state else style),)
+    if text == without != full and room - units.cells(text) >= _COMMAND_LEFT:
+        text = f"{tail(full, room - 1)})"
+    return (Piece(text, style), Piece(state, "failed"))
+
+
+def process_label(holder: Holder) -> str:
+    """The least that names another process, "" where nobody knows which it is."""
+    return f"pid {holder.pid}" if holder.pid else ""
 
 
 def own_holder(snapshot: Snapshot, lock: LockState) -> str:
@@ -71,16 +112,20 @@ def blockers(snapshot: Snapshot, waiter: str, path: str, named: tuple[Holder, ..
 def blocker_of(snapshot: Snapshot, key: str) -> tuple[str, str]:
     """Who keeps a wheel waiting: its key and "", or "" and why there is no wheel to go to."""
     wheel = snapshot.wheel(key)
-    if wheel is None:
+    lock = snapshot.environment
+    if wheel is None and not key:
         return "", "select a wheel first"
-    if wheel.waits_for is None:
+    if wheel is None or wheel.waits_for is None:
+        if lock is not None and lock.state == "waiting":
+            who = ", ".join(holder_label(snapshot, holder) for holder in lock.holders) or "unknown"
+            return "", f"the whole session waits for {safe(lock.path)}, held from outside by {who}"
         return "", f"{wheel_label(snapshot, key)} waits for nobody"
     holders = blockers(snapshot, key, wheel.waits_for.path, wheel.waits_for.holders)
     for holder in holders:
         if is_own(holder, snapshot.session) and snapshot.wheel(holder.wheel):
             return holder.wheel, ""
     who = ", ".join(holder_label(snapshot, holder) for holder in holders)
-    return "", f"held from outside this session: {who or 'unknown'}"
+    return "", f"held from outside this session, by {who or 'unknown'}"
 
 
 def waiters_of(snapshot: Snapshot, key: str) -> list[str]:

@@ -4,18 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from instui import units
-from instui.model import EnvironmentLock, LockState, Snapshot, Turn, Waiter, WheelState
+from instui.model import EnvironmentLock, LockState, Snapshot, Waiter
+from instui_engine.events import Holder
 
 from .filter import NOTHING, Fields, Filter
-from .glyphs import Glyphs, bar
-from .labels import blockers, holder_label, lock_label, short, wheel_label
-from .pieces import Line, Piece, fit, line, middle, safe, tail
+from .glyphs import Glyphs
+from .labels import blockers, holder_label, holder_pieces, lock_label, own_holder, short, wheel_label
+from .lockkeys import ENVIRONMENT, ENVIRONMENT_WAITER, FOLD, About, waiter_key
+from .pieces import Line, Piece, line, middle, safe, tail
 from .table import Column
 from .theme import age_style
-
-ENVIRONMENT = "\0environment"
-FOLD = "\0fold"
-_SEPARATOR = "\0"
 
 COLUMNS = (
     Column("path", "path", 14, weight=4, most=52),
@@ -46,13 +44,14 @@ class Wish(NamedTuple):
     everything: bool = False
     sort: str = ""
     reverse: bool = False
-    selected: str = ""
+    about: About = About()  # what is selected, which stays in sight
 
 
 class Tree(NamedTuple):
     """The rows in order, and of each lock how it is called there: depth and name below its parent."""
 
     keys: list[str]
+    rows: Mapping[str, About]
     names: Mapping[str, tuple[int, str]]
     hidden: int
 
@@ -91,32 +90,33 @@ def tree(snapshot: Snapshot, wish: Wish) -> Tree:
         locks, names = _as_tree(snapshot, paths)
     if wish.reverse:
         locks.reverse()
-    keys = [ENVIRONMENT] if snapshot.environment and _environment_fits(snapshot, wish) else []
+    rows = _environment_rows(snapshot, wish)
     for lock in locks:
-        keys.append(lock.path)
-        keys += [f"{lock.path}{_SEPARATOR}{waiter.wheel}" for waiter in lock.waiters]
-    if hidden and not wish.filter:
-        keys.append(FOLD)
-    return Tree(keys, names, hidden)
+        rows[lock.path] = About(lock.path, own_holder(snapshot, lock))
+        rows |= {waiter_key(lock.path, waiter.wheel): About(lock.path, waiter.wheel) for waiter in lock.waiters}
+    if hidden and rows and not wish.filter:
+        rows[FOLD] = About()
+    return Tree([*rows], rows, names, hidden)
+
+
+def _environment_rows(snapshot: Snapshot, wish: Wish) -> dict[str, About]:
+    lock = snapshot.environment
+    if lock is None or not wish.filter.keeps(lambda: {"lock": f"{lock.path} environment", "state": "environment"}):
+        return {}
+    keys = [ENVIRONMENT, ENVIRONMENT_WAITER] if lock.state == "waiting" else [ENVIRONMENT]
+    return {key: About(ENVIRONMENT) for key in keys}
 
 
 def _shown(lock: LockState, snapshot: Snapshot, wish: Wish) -> bool:
     if wish.filter:
         return wish.filter.keeps(lambda: fields(lock, snapshot))
-    if wish.everything or lock.path == wish.selected.partition(_SEPARATOR)[0]:
+    if wish.everything or lock.path == wish.about.path:
         return True
     return interesting(lock) or (lock.mode == "X" and not lock.path.startswith("@") and not _is_metadata(lock.path))
 
 
 def _is_metadata(path: str) -> bool:
     return path.endswith(".dist-info")  # each wheel holds one of its own, which tells nothing
-
-
-def _environment_fits(snapshot: Snapshot, wish: Wish) -> bool:
-    return not wish.filter or (
-        snapshot.environment is not None
-        and wish.filter.keeps(lambda: {"lock": ".lock environment", "wheel": "", "state": "environment"})
-    )
 
 
 def fields(lock: LockState, snapshot: Snapshot) -> Fields:
@@ -156,12 +156,14 @@ def cells(snapshot: Snapshot, tree: Tree, key: str, sizes: Mapping[str, int], gl
         return {"": line((f"… {units.count(tree.hidden, 'more claim')} without contention   (a shows all)", "dim"))}
     if key == ENVIRONMENT and snapshot.environment:
         return _environment(snapshot.environment, snapshot, sizes)
-    path, separator, wheel = key.partition(_SEPARATOR)
+    if key == ENVIRONMENT_WAITER and snapshot.environment:
+        return _environment_waiter(snapshot.environment, snapshot, sizes, glyphs)
+    path, wheel = tree.rows.get(key, About())
     lock = snapshot.lock(path)
     if lock is None:
         return {}
     depth, name = tree.names.get(path, (0, lock_label(snapshot, path)))
-    if separator:
+    if key != path:
         waiter = next((waiter for waiter in lock.waiters if waiter.wheel == wheel), None)
         return _waiter(waiter, path, depth, snapshot, sizes, glyphs) if waiter else {}
     return _lock(lock, depth, name, snapshot, sizes, glyphs)
@@ -201,7 +203,7 @@ def _holder(lock: LockState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> t
             return line((units.count(len(lock.holders), "wheel"), "dim"))
         return line((short(wheel_label(snapshot, lock.holders[0].wheel), room), "commit"))
     if lock.foreign:
-        return line((tail(holder_label(snapshot, lock.foreign[0]), room), "wait"))
+        return holder_pieces(snapshot, lock.foreign[0], room)
     if lock.waiters and lock.waiters[0].holders:
         return line((tail(f"kept for {holder_label(snapshot, lock.waiters[0].holders[0])}", room), "dim"))
     if lock.collision and not lock.acquisitions:
@@ -218,94 +220,45 @@ def _waiter(
 ) -> Mapping[str, Line]:
     age = snapshot.t - waiter.since
     blocking = blockers(snapshot, waiter.wheel, path, waiter.holders)
-    who = ", ".join(holder_label(snapshot, holder) for holder in blocking) or "its turn"
+    more = f" +{len(blocking) - 1}" if len(blocking) > 1 else ""
+    room = sizes["holder"] - 10 - len(more)
+    who = holder_pieces(snapshot, blocking[0], room, "wait") if blocking else line(("its turn", "wait"))
     indent = "  " * depth
     name = short(wheel_label(snapshot, waiter.wheel), sizes["path"] - len(indent) - 2)
     return {
         "path": line((f"{indent}{glyphs.waiter} ", "wait"), (name, "wait")),
         "mode": line((waiter.mode, "wait")),
-        "holder": line(("waits for ", "wait"), (short(who, sizes["holder"] - 10), "wait")),
+        "holder": (*line(("waits for ", "wait")), *who, Piece(more, "dim")),
         "longest": line((units.age(age), age_style(age, "wait"))),
     }
 
 
 def _environment(lock: EnvironmentLock, snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
     age = snapshot.t - lock.since
-    who = ", ".join(holder_label(snapshot, holder) for holder in lock.holders)
-    states = {
-        "waiting": (f"waits for {who or 'another installer'}", "wait"),
-        "held": ("this session", "commit"),
-        "free": ("free", "dim"),
-    }
-    text, style = states.get(lock.state, (safe(lock.state), "text"))
+    waiting = lock.state == "waiting"
+    longest = max(age if waiting else 0.0, lock.waited)
+    if waiting:
+        who = holder_pieces(snapshot, lock.holders[0] if lock.holders else Holder(), sizes["holder"])
+    else:
+        who = line(("this session", "commit") if lock.state == "held" else ("free", "dim"))
     return {
         "path": line((tail(f"{safe(lock.path)} (environment)", sizes["path"]), "text")),
-        "mode": line(("SH", "text" if lock.state != "free" else "dim")),
-        "holder": line((tail(text, sizes["holder"]), style)),
+        "mode": line({"waiting": ("X", "text"), "held": ("SH", "text")}.get(lock.state, ("SH", "dim"))),
+        "holder": who,
         "held": line((units.age(age), "dim")) if lock.state == "held" else (),
-        "longest": line((units.age(max(age if lock.state == "waiting" else 0.0, lock.waited)), "wait"))
-        if lock.waited >= 0.05 or lock.state == "waiting"
-        else (),
+        "waiters": line(("1", "wait")) if waiting else (),
+        "longest": line((units.age(longest), "wait" if waiting else "text")) if longest >= 0.05 else (),
     }
 
 
-def lanes(snapshot: Snapshot, path: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """The history of one lock: a lane for each wheel that asked for it, waits and holds over time."""
-    turns = [
-        entry
-        for entry in snapshot.lock_history(path)
-        if entry[2].granted is None or entry[2].granted != entry[2].released
-    ]
-    title = lock_label(snapshot, path)
-    if not turns:
-        plan = snapshot.lock(path)
-        by_plan = [wheel_label(snapshot, key) for key in plan.collision] if plan else []
-        text = f"will take turns, in this order: {f' {glyphs.arrow} '.join(by_plan)}" if by_plan else "not taken yet"
-        return [line((f"{title}   ", "text"), (text, "age" if by_plan else "dim"))]
-    begin = min(turn.requested for _, _, turn in turns)
-    end = max(snapshot.t if turn.released is None else turn.released for _, _, turn in turns)
-    shown = turns[-(height - 1) :] if height > 1 else []
-    more = f"   the last {len(shown)} of {len(turns)}" if len(shown) < len(turns) else ""
-    lines: list[Line] = [line((title, "text"), (f"   over {units.seconds(end - begin)}{more}", "dim"))]
-    name_width = min(28, max(width // 4, 8))
-    for wheel, mode, turn in shown:
-        lines.append(_lane(wheel, mode, turn, snapshot, (begin, max(end, begin + 0.001)), width, name_width, glyphs))
-    return lines
-
-
-def _lane(
-    wheel: WheelState,
-    mode: str,
-    turn: Turn,
-    snapshot: Snapshot,
-    span: tuple[float, float],
-    width: int,
-    name_width: int,
-    glyphs: Glyphs,
-) -> Line:
-    begin, end = span
-    granted = snapshot.t if turn.granted is None else turn.granted
-    released = snapshot.t if turn.released is None else turn.released
-    waited, held = granted - turn.requested, released - granted if turn.granted is not None else 0.0
-    room = max(width - name_width - 2 - 4 - 30, 4)
-
-    def column(t: float) -> int:
-        return bar((t - begin) / (end - begin), room)
-
-    left, middle_, right = column(turn.requested), column(granted), column(released)
-    right = max(right, middle_ + (turn.granted is not None))
-    told = [f"{word} {units.age(value):>6}" for word, value in (("waited", waited), ("held", held)) if value > 0.005]
-    return (
-        Piece(short(safe(wheel.label), name_width).ljust(name_width + 1), "text"),
-        Piece(f"{mode:<3} ", "dim"),
-        *fit(
-            (
-                Piece(glyphs.skipped * left, "faint"),
-                Piece(glyphs.wait * (middle_ - left), "wait"),
-                Piece(glyphs.full * (right - middle_), "commit"),
-                Piece(glyphs.skipped * (room - right), "faint"),
-            ),
-            room,
-        ),
-        Piece(f"  {'  '.join(told)}", "dim"),
-    )
+def _environment_waiter(
+    lock: EnvironmentLock, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
+) -> Mapping[str, Line]:
+    age = snapshot.t - lock.since
+    who = holder_pieces(snapshot, lock.holders[0] if lock.holders else Holder(), sizes["holder"] - 10, "wait")
+    return {
+        "path": line((f"{glyphs.waiter} ", "wait"), (tail("this session, all of it", sizes["path"] - 2), "wait")),
+        "mode": line(("SH", "wait")),
+        "holder": (*line(("waits for ", "wait")), *who),
+        "longest": line((units.age(age), age_style(age, "wait"))),
+    }

@@ -99,6 +99,30 @@ class EventsView(View):
             self.notice("following the newest event")
         self.refresh_view()
 
+    def do_news_next(self) -> None:
+        """To the next event that matters."""
+        self._to_news(1)
+
+    def do_news_previous(self) -> None:
+        """To the one before."""
+        self._to_news(-1)
+
+    def _to_news(self, step: int) -> None:
+        log, table, keys = self.owner.monitor.log, self.query_one(Table), self._shown
+        position = table.position(table.selected)
+        if position is None:
+            position = len(keys) if step < 0 else -1
+        position += step
+        while 0 <= position < len(keys):
+            key = keys[position]
+            if key.isdigit() and log.first <= int(key) < log.total and logrows.matters(log[int(key)][1]):
+                table.select(key)
+                self.moved()
+                self.refresh_view()
+                return
+            position += step
+        self.notice("no wait, overwrite, warning or failure after this" if step > 0 else "none before this")
+
     def do_open(self) -> None:
         """The wheel of the event."""
         wheel = self._wheel()

@@ -122,6 +122,25 @@ def cells(snapshot: Snapshot, log: Log, key: str, sizes: Mapping[str, int]) -> M
     }
 
 
+_NEWS = (
+    events.LockWaiting,
+    events.EnvironmentWaiting,
+    events.PlanConflict,
+    events.Warned,
+    events.WheelFailed,
+    events.CancelRequested,
+)
+
+
+def matters(event: Event) -> bool:
+    """Whether `[` and `]` stop there: somebody waits, content was or will be replaced, something is wrong."""
+    if isinstance(event, events.Overwrite):
+        return not event.same
+    if isinstance(event, events.SessionFinished):
+        return event.exit != 0
+    return isinstance(event, _NEWS)
+
+
 def tell(snapshot: Snapshot, event: Event) -> str:
     """The event in a few words, its wheel and kind left out."""
     teller = _TELLERS.get(type(event))
@@ -171,6 +190,8 @@ _TELLERS: dict[type[Any], Callable[[Any, Snapshot], str]] = {
     events.LockWaiting: lambda e, s: f"for {lock_label(s, e.path)} ({e.mode}), held by {_holders(e, s)}",
     events.LockGranted: lambda e, _: f"waited {units.seconds(e.waited)}" if e.waited >= 0.005 else "at once",
     events.LockReleased: lambda e, _: f"held {units.seconds(e.held)}",
+    events.SyncStarted: lambda e, _: f"writing the {safe(e.what)} to disk",
+    events.SyncFinished: lambda e, _: f"the {safe(e.what)} is on disk after {units.seconds(e.seconds)}",
     events.CommitStarted: lambda e, _: units.count(e.renames, "rename"),
     events.CommitFinished: lambda e, _: units.count(e.files, "file"),
     events.Overwrite: _owners,

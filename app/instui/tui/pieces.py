@@ -79,6 +79,14 @@ def fit(pieces: Line, width: int, *, right: bool = False) -> tuple[Piece, ...]:
     return tuple(fitted)
 
 
+def trimmed(pieces: Line) -> Line:
+    """Without the empty pieces at the end."""
+    end = len(pieces)
+    while end and not pieces[end - 1].text.strip():
+        end -= 1
+    return pieces[:end]
+
+
 def spread(left: Line, right: Line, width: int) -> tuple[Piece, ...]:
     """`left` from the left edge and `right` at the right one; where there is no room for both, `left` is cut."""
     keep = min(width_of(right), width)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from instui import units
 from instui.model import Sample, Snapshot
@@ -9,7 +10,7 @@ from instui.model import Sample, Snapshot
 from .glyphs import Glyphs, curve
 from .labels import lock_label
 from .lockrows import longest, most_contended
-from .pieces import Line, Piece, fit, line, middle
+from .pieces import Line, Piece, fit, line, middle, safe
 
 WIDE = 100  # columns from which on the diagrams have room
 ROWS = 4
@@ -33,32 +34,52 @@ def strip(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _narrow(snapshot: Snapshot, width: int) -> Line:
-    locks = most_contended(snapshot, 1)
+    locks = _losses(snapshot, 1)
     parts: list[Piece] = [Piece("  workers ", "dim"), Piece(f"{snapshot.totals.running} busy", "text")]
     parts.append(Piece(f"  {snapshot.totals.waiting} waiting", "wait" if snapshot.totals.waiting else "dim"))
     if locks:
-        wait = longest(locks[0], snapshot.t)
-        parts += line(("   most contended ", "dim"), (lock_label(snapshot, locks[0].path), "wait"))
-        parts.append(Piece(f" {units.age(wait)}", "wait"))
+        parts += line(
+            ("   most contended ", "dim"), (locks[0].name, "wait"), (f" {units.age(locks[0].longest)}", "wait")
+        )
     else:
         parts.append(Piece("   no contention", "dim"))
     return fit(parts, width)
 
 
 def _contended(snapshot: Snapshot, width: int) -> list[Line]:
-    locks = most_contended(snapshot, 2)
+    locks = _losses(snapshot, 2)
     lines: list[Line] = [fit(line(("most contended", "dim")), width)]
     for lock in locks:
-        style = "wait" if lock.waiters else "text"
-        waits = units.count(lock.contended, "wait")
-        right = f"{waits:>9} {units.age(longest(lock, snapshot.t)):>8}"
-        name = fit((Piece(middle(lock_label(snapshot, lock.path), width - len(right) - 1), style),), width - len(right))
+        style = "wait" if lock.now else "text"
+        right = f"{units.count(lock.waits, 'wait'):>9} {units.age(lock.longest):>8}"
+        name = fit((Piece(middle(lock.name, width - len(right) - 1), style),), width - len(right))
         lines.append((*name, Piece(right, style)))
     if not locks:
         planned = sum(bool(lock.collision) for lock in snapshot.locks)
         text = f"none yet; {units.count(planned, 'lock')} will be shared" if planned else "no contention"
         lines.append(fit(line((text, "age" if planned and not snapshot.finished else "dim")), width))
     return [*lines, *[fit((), width)] * (3 - len(lines))]
+
+
+class _Loss(NamedTuple):
+    """A lock at which time was lost; `now`: somebody waits there."""
+
+    name: str
+    waits: int
+    longest: float
+    now: bool
+
+
+def _losses(snapshot: Snapshot, most: int) -> list[_Loss]:
+    """The environment's lock while all wait for it, then the most contended claims."""
+    found = []
+    lock = snapshot.environment
+    if lock is not None and lock.state == "waiting":
+        found.append(_Loss(f"{safe(lock.path)} (environment)", 1, snapshot.t - lock.since, True))
+    for claim in most_contended(snapshot, most):
+        wait = longest(claim, snapshot.t)
+        found.append(_Loss(lock_label(snapshot, claim.path), claim.contended, wait, bool(claim.waiters)))
+    return found[:most]
 
 
 def _workers(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:

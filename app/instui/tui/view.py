@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from .app import InstuiApp
 
 NOTICE_SECONDS = 4.0
+FOLD = "\0fold"  # how the key begins of a row that stands for those that are not shown
 
 
 class View(Screen[None]):
     """A screen that shows the session; subclasses compose `body` and paint it in `show_body`."""
 
     scope: ClassVar[str] = ""
+    unsorted: ClassVar[str] = "these rows are in the order of time"
     AUTO_FOCUS = ""  # the filter line takes the keys only when it is asked for
     DEFAULT_CSS = """
     View { layout: vertical; background: $background; color: $foreground; }
@@ -89,6 +91,8 @@ class View(Screen[None]):
 
     def show(self, snapshot: Snapshot) -> None:
         """Paint what changed."""
+        if not self.is_mounted:  # chosen a moment ago, and not yet made
+            return
         width, facts = self.size.width, self.owner.facts
         self.set_class(self.size.height < 20, "short")
         self._lines("header").show_lines([frame.header(snapshot, facts, width)])
@@ -130,6 +134,8 @@ class View(Screen[None]):
     def notice(self, text: str) -> None:
         """Say something in the bottom line for a few seconds."""
         self._notice = (text, time.monotonic() + NOTICE_SECONDS)
+        if not self.is_mounted:
+            return
         self._lines("footer").show_lines([self._bottom(self.size.width)])
 
     def refresh_view(self) -> None:
@@ -215,6 +221,29 @@ class View(Screen[None]):
             self.notice("this is the last row" if rows > 0 else "this is the first row")
         self.refresh_view()
 
+    def do_match_next(self) -> None:
+        """To the next row that the filter found."""
+        self._step(1)
+
+    def do_match_previous(self) -> None:
+        """To the previous one."""
+        self._step(-1)
+
+    def _step(self, step: int) -> None:
+        """From match to match, and from the last one to the first."""
+        keys = [key for key in self.table.keys if not key.startswith(FOLD)]
+        if not self.wanted:
+            self.notice("no filter to go by; / sets one")
+        elif not keys:
+            self.notice(f"nothing matches {self.wanted.text}")
+        else:
+            at = keys.index(self.table.selected) if self.table.selected in keys else -(step > 0)
+            place = (at + step) % len(keys)
+            self.table.select(keys[place])
+            self.moved()
+            self.refresh_view()
+            self.notice(f"match {place + 1} of {len(keys)}")
+
     def do_filter(self) -> None:
         """Open the line in which a filter is typed."""
         entry = self.query_one("#filter", Input)
@@ -271,7 +300,7 @@ class View(Screen[None]):
 
     def _sort(self, step: int) -> None:
         if not self.sortable:
-            self.notice("these rows are in the order of time")
+            self.notice(self.unsorted)
             return
         order = ["", *self.sortable]
         table = self.table
@@ -284,7 +313,7 @@ class View(Screen[None]):
     def do_reverse(self) -> None:
         """Turn the order round."""
         if not self.sortable:
-            self.notice("these rows are in the order of time")
+            self.notice(self.unsorted)
             return
         table = self.table
         table.reverse = not table.reverse

@@ -5,12 +5,13 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from instui import units
-from instui.model import Phase, Snapshot, WheelState
+from instui.model import EnvironmentLock, Phase, Snapshot, WheelState, is_own
 from instui_engine.events import Holder
 
 from .filter import NOTHING, Fields, Filter
 from .glyphs import Glyphs, bar
-from .labels import blockers, holder_label, lock_label, short, short_age, wheel_label
+from .labels import blockers, claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
+from .lockkeys import ENVIRONMENT
 from .pieces import Line, Piece, line, middle, safe, tail
 from .table import Column
 from .theme import PHASE_STYLES, age_style
@@ -60,6 +61,8 @@ def keys(snapshot: Snapshot, wish: Wish) -> list[str]:
     if wish.reverse:
         found.reverse()
     hidden = len(snapshot.wheels) - len(found)
+    if snapshot.environment is not None and snapshot.environment.state == "waiting" and not wish.filter:
+        found.insert(0, ENVIRONMENT)
     if hidden and not wish.filter:
         found.append(FOLD)
     return found
@@ -88,6 +91,8 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs
     """The cells of one wheel."""
     if key == FOLD:
         return {"": line((folded(snapshot), "dim"))}
+    if key == ENVIRONMENT and snapshot.environment is not None:
+        return _session(snapshot.environment, snapshot.t, snapshot, sizes, glyphs)
     wheel = snapshot.wheel(key)
     if wheel is None:
         return {}
@@ -102,6 +107,25 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs
         "doing": line(*_doing(wheel, snapshot, sizes, style)),
         "lock": _lock(wheel, snapshot, sizes.get("lock", 0), glyphs),
         "age": line((short_age(age), age_style(age, calm) if going else "dim")) if age >= 0 else (),
+    }
+
+
+def _session(
+    lock: EnvironmentLock, t: float, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
+) -> Mapping[str, Line]:
+    """All of the session, while it waits for the environment's lock."""
+    holder = lock.holders[0] if lock.holders else Holder()
+    if "lock" in sizes:
+        doing = line(("wait   ", "wait"), (tail("before commits", sizes["doing"] - 7), "dim"))
+    else:
+        doing = line(("wait ", "wait"), (tail(lock.path, sizes["doing"] - 5), "wait"))
+    return {
+        "state": line((glyphs.phases[Phase.WAIT], "wait")),
+        "wheel": line((tail("this session", sizes["wheel"]), "text")),
+        "bar": line((glyphs.wait * sizes.get("bar", 0), "wait")),
+        "doing": doing,
+        "lock": _arrow(lock.path, (holder,), sizes.get("lock", 0), snapshot, glyphs),
+        "age": line((short_age(t - lock.since), age_style(t - lock.since))),
     }
 
 
@@ -177,9 +201,10 @@ def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], styl
 
 
 def _place(wheel: WheelState, snapshot: Snapshot) -> str:
-    """Where it stands among those that wait for the same lock."""
+    """Where it stands among those that wait for the same lock: they get it in plan order."""
     lock = snapshot.lock(wheel.waits_for.path) if wheel.waits_for else None
-    place = next((i for i, waiter in enumerate(lock.waiters, 1) if waiter.wheel == wheel.key), 0) if lock else 0
+    others = [snapshot.wheel(waiter.wheel) for waiter in lock.waiters] if lock else []
+    place = 1 + sum(other is not None and other.order < wheel.order for other in others) if others else 0
     ending = {1: "st", 2: "nd", 3: "rd"}.get(place if place < 20 else place % 10, "th")
     return f"{place}{ending} in line" if place else ""
 
@@ -190,14 +215,9 @@ def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> t
         return line((tail(safe(wheel.error), room), "failed"))
     if wheel.waits_for is not None:
         lock = lock_label(snapshot, wheel.waits_for.path)
-        who = [holder_label(snapshot, holder) for holder in _blockers(wheel, snapshot)]
-        named = f"{who[0]} +{len(who) - 1}" if len(who) > 1 else "".join(who)
-        return _arrow(lock, named, room, glyphs)
+        return _arrow(lock, _blockers(wheel, snapshot), room, snapshot, glyphs)
     if wheel.phase is Phase.COMMIT and wheel.exclusive:
-        paths = [path for path in wheel.exclusive if not path.startswith("@")]
-        more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
-        what = middle(lock_label(snapshot, paths[0]) if paths else "its name", room - 6 - len(more))
-        return line(("holds ", "dim"), (what, "commit"), (more, "dim"))
+        return line(("holds ", "dim"), (claim_label(snapshot, wheel, room - 6), "commit"))
     if wheel.overwrote:
         return line((f"overwrote {units.count(wheel.overwrote, 'file')}", "age"))
     if wheel.waited >= 0.1 and wheel.phase is Phase.DONE:
@@ -212,14 +232,19 @@ def _blockers(wheel: WheelState, snapshot: Snapshot) -> Sequence[Holder]:
     return blockers(snapshot, wheel.key, wait.path, wait.holders) if wait else ()
 
 
-def _arrow(lock: str, holder: str, room: int, glyphs: Glyphs) -> tuple[Piece, ...]:
+def _arrow(lock: str, holders: Sequence[Holder], room: int, snapshot: Snapshot, glyphs: Glyphs) -> tuple[Piece, ...]:
     """`cv2/ → opencv-python 4.12`; both lose from their middle where there is no room."""
-    if not holder:
+    if not holders:
         return line((middle(lock, room), "wait"))
-    space = max(room - 3, 0)
-    name = holder.rpartition(" ")[0] or holder
-    what = middle(lock, max(space // 2, space - units.cells(name)))
-    return line((what, "wait"), (f" {glyphs.arrow} ", "dim"), (short(holder, space - units.cells(what)), "commit"))
+    more = f" +{len(holders) - 1}" if len(holders) > 1 else ""
+    space = max(room - 3 - len(more), 0)
+    if is_own(holders[0], snapshot.session):
+        name = wheel_label(snapshot, holders[0].wheel).rpartition(" ")[0]
+        what = middle(lock, max(space // 2, space - units.cells(name)))
+    else:
+        what = middle(lock, max(space // 3, space - len(process_label(holders[0]))))
+    who = holder_pieces(snapshot, holders[0], space - units.cells(what))
+    return (*line((what, "wait"), (f" {glyphs.arrow} ", "dim")), *who, Piece(more, "dim"))
 
 
 def _age(wheel: WheelState, t: float) -> float:

@@ -1,0 +1,113 @@
+"""Another process that a demonstration starts: it gets in the session's way, and is ended with the demonstration."""
+
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO
+
+from instui_engine.control import Control
+
+_LOOK = 0.01  # seconds between two looks at whether it holds its lock
+_GRACE = 5.0  # seconds that it gets to end by itself
+
+
+class Companion:
+    """A real process that will hold a lock: `holds` says whether it does by now.
+
+    It has a process group of its own: ctrl+c on a terminal is the session's, and should the demonstration be killed
+    while the companion is stopped, the kernel sets it going again.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        holds: Callable[[], bool],
+        *,
+        executable: str = "",
+        stop: bool = False,
+    ) -> None:
+        """`executable` is run in place of the command's first word. `stop`: as ctrl+z does, once it holds its lock."""
+        self._holds = holds
+        self._stop = stop
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the companion
+        self._process = subprocess.Popen(
+            list(command),
+            executable=executable or None,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            process_group=0,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def wait_until_it_holds(self) -> bool:
+        """Wait until it holds its lock; False when it ended before."""
+        pause = threading.Event()
+        while not self._holds():
+            if self._process.poll() is not None:
+                return False
+            pause.wait(_LOOK)
+        if self._stop:
+            self._process.send_signal(signal.SIGSTOP)
+        return True
+
+    def finish(self, seconds: float = 60.0) -> int | None:
+        """Let it go on to its own end; its exit code, None where it takes longer."""
+        self._process.send_signal(signal.SIGCONT)
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def error(self) -> str:
+        """The last line that it wrote to its stderr."""
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+    def close(self) -> None:
+        """End it, if it has not ended."""
+        for ask in (self._process.terminate, self._process.kill):
+            if self._process.poll() is None:
+                ask()
+                self.finish(_GRACE)
+        self._errors.close()
+
+
+class Gate:
+    """Keeps a session from its first commit until its companion holds the lock, so that there is a wait to be seen."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._open = False
+        self._lock = threading.Lock()
+
+    def shut(self) -> None:
+        """From now on nothing is committed, unless the gate was opened already."""
+        with self._lock:
+            self._control.paused = self._control.paused or not self._open
+
+    def open(self) -> None:
+        """Let the session go on."""
+        with self._lock:
+            self._open = True
+            self._control.paused = False
+
+    def open_when(self, companion: Companion) -> None:
+        """Open as soon as `companion` holds its lock, or has ended without it."""
+
+        def wait() -> None:
+            try:
+                companion.wait_until_it_holds()
+            finally:
+                self.open()
+
+        threading.Thread(target=wait, name="gate", daemon=True).start()

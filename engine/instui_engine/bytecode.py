@@ -1,0 +1,34 @@
+"""What Python has compiled from the modules of an environment, which goes when they go or change."""
+
+import os
+
+from .environment import Environment
+
+
+class Bytecode:
+    """What Python has compiled from modules, found by their names in `__pycache__`; each directory is listed once."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._known: dict[str, dict[str, list[str]]] = {}  # directory -> stem of a module -> files
+
+    def of(self, path: str) -> list[str]:
+        """The files compiled from the module at `path`; [] for what is no module."""
+        directory, _, name = path.rpartition("/")
+        if not name.endswith(".py"):
+            return []
+        if directory not in self._known:
+            self._known[directory] = self._listed(f"{directory}/__pycache__" if directory else "__pycache__")
+        return self._known[directory].get(name.removesuffix(".py"), [])
+
+    def _listed(self, cache: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        try:
+            names = os.listdir(self._environment.top / cache)
+        except OSError:
+            return {}
+        for name in names:
+            stem, _, rest = name.partition(".")
+            if rest.endswith(".pyc"):
+                found.setdefault(stem, []).append(f"{cache}/{name}")
+        return found

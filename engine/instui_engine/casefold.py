@@ -1,0 +1,44 @@
+"""File systems on which `Foo` and `foo` are one file: how to see it, and one spelling for all names of a file.
+
+ext4, XFS and others can be made so, and macOS is so by default; most of these also take the composed and the decomposed
+form of a letter for one. Where names are folded, claims, conflicts and clashes are found on folded paths.
+"""
+
+import os
+import unicodedata
+from contextlib import suppress
+from pathlib import Path
+
+
+def fold(path: str) -> str:
+    """The form that all spellings of a path share: without case, and with letters decomposed."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+
+
+def folds(top: Path, private: Path, writable: bool) -> bool:
+    """Whether the file system of the environment at `top` folds names.
+
+    In its `private` directory a file is made and looked up by another spelling, where that may be done; else a file
+    that every virtual environment has is looked up so.
+    """
+    if not writable:
+        return _is_one(top / "pyvenv.cfg", top / "PYVENV.CFG")
+    probe = private / f"probe-{os.getpid()}-a"
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError:
+        return False
+    try:
+        return _is_one(probe, probe.with_name(probe.name.upper()))
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+
+
+def _is_one(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
