@@ -116,4 +116,4 @@ def test_an_upgrade_of_a_real_distribution_leaves_nothing_of_the_old_one(
 def test_what_is_there_serves_without_asking_the_index(install: Install, venv: Callable[[], Venv]) -> None:
     target = venv()
     install(target, "flask")
-    assert "nothing to install" in install(target, "--offline", "flask>=2")
+    assert "nothing to do" in install(target, "--offline", "flask>=2")

@@ -124,7 +124,7 @@ class LocksView(View):
         every = (Piece("v ", "key", "group"), *choices, Piece(" "))
         if width_of(tabs) + width_of(every) >= width:
             every = (Piece("v ", "key", "group"), Piece(f"{self.grouping.title} ", "accent", "group"))
-        return spread(tabs, every, width)
+        return spread(tabs, every if width_of(tabs) + width_of(every) < width else (), width)
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
         if self.wanted:

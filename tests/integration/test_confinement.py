@@ -1,0 +1,124 @@
+"""What is not ours stays: outside the scheme directories, of other environments, of whoever holds the loser's files."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli import ok
+from conftest import Run
+from environments import Venv
+from instui.cli import recorded
+from instui_engine.context import Context, Options
+from instui_engine.control import Control
+from instui_engine.environment import discover
+from instui_engine.interpreter import probe
+from instui_engine.journal import Journal
+from instui_engine.transaction import Step, Transaction, UndoError
+from instui_engine.workers import run_workers
+from wheelsmith import build_wheel
+
+
+def test_an_upgrade_removes_no_file_outside_the_scheme_directories(
+    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    """A `--target` inside an environment, and a RECORD that names the environment's own files."""
+    top = venv().top
+    target = top / "app" / "lib"
+    python = ("--python", top, "--target", target, "--no-deps", "--no-fsync")
+    ok(run_instui("install", *python, build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""})))
+    mine = top / "bin" / "mine"
+    mine.write_text("not of pkg")
+    record = target / "pkg-1.0.dist-info" / "RECORD"
+    record.write_text(record.read_text() + "../../bin/mine,,\n../../bin/activate,,\n")
+    ok(run_instui("install", *python, build_wheel(tmp_path, "pkg", "2.0", {"pkg.py": b"2"})))
+    assert mine.read_text() == "not of pkg"
+    assert (target / "pkg-2.0.dist-info").is_dir()
+
+
+def test_the_winner_of_a_conflict_runs_its_own_text(venv: Callable[[], Venv], tmp_path: Path, run_instui: Run) -> None:
+    """Byte code of the loser goes with its text: Python compares no more than size and seconds."""
+    target = venv()
+    program = [target.top / "bin" / "python", "-c", "from shared import who; print(who.NAME)"]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    for name in ("aaa", "bbb"):
+        wheel = build_wheel(tmp_path, name, "1.0", {"shared/who.py": f"NAME = {name!r}\n".encode()})
+        ok(run_instui("install", "--python", target.top, "--no-deps", "--no-fsync", wheel))
+        os.utime(target.site / "shared" / "who.py", (1_000_000_000, 1_000_000_000))
+        printed = subprocess.run(program, capture_output=True, text=True, check=True, env=env).stdout.strip()
+        assert printed == name
+
+
+def test_what_could_not_be_put_back_is_named_and_kept(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    environment = discover(tmp_path / "cache", python=str(target.top))
+    stage = tmp_path / "stage"
+    (stage / "0").mkdir(parents=True)
+    (target.site / "old.py").write_text("old")
+    (stage / "0" / "new").write_text("new")
+    old = f"{environment.roots['purelib']}/old.py"
+    steps = (Step("replace", old, str(stage / "0" / "new")), Step("place", "x", str(stage / "missing")))
+    rename = os.rename
+
+    def failing(source: str, place: str) -> None:
+        if "/old/" in str(source):
+            raise OSError(5, "Input/output error", source)
+        rename(source, place)
+
+    monkeypatch.setattr(os, "rename", failing)
+    with pytest.raises(UndoError, match=r"old\.py could not be put back"):
+        Transaction(environment, str(stage), 0).run(steps, lambda step: None)
+    assert [path.read_text() for path in (stage / "0" / "old").iterdir()] == ["old"]
+
+
+def test_the_answer_of_a_shim_is_asked_for_each_time(tmp_path: Path) -> None:
+    """pyenv's `python` is a script that starts another interpreter today and yet another one tomorrow."""
+    shim = tmp_path / "bin" / "python"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    shim.chmod(0o755)
+    probe(shim, tmp_path / "cache")
+    assert not list(tmp_path.glob("cache/interpreters/*"))
+
+
+def test_an_environment_in_an_environment_is_its_own(venv: Callable[[], Venv], tmp_path: Path) -> None:
+    outer = venv().top
+    inner = outer / "inner"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", inner], check=True)
+    environment = discover(tmp_path / "cache", python=str(inner))
+    assert environment.top == inner.resolve()
+    assert environment.lock_path == inner.resolve() / ".lock"
+
+
+def test_the_journal_holds_no_password() -> None:
+    words = ["install", "--index-url", "https://me:s3c@ret@host/simple", "--extra-index-url=http://u:p@h/", "flask"]
+    assert "s3c" not in " ".join(recorded(words)) and "ret@" not in " ".join(recorded(words))
+    assert "u:p" not in " ".join(recorded(words))
+
+
+def test_no_thread_outlives_workers_that_cannot_all_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    context = Context(Options(tmp_path, 4), Journal(), Control())
+    running: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def scarce(thread: threading.Thread) -> None:
+        if running:
+            raise RuntimeError("can't start new thread")
+        running.append(thread)
+        start(thread)
+
+    def work() -> None:
+        while not context.stopping():
+            pass
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    with pytest.raises(RuntimeError):
+        run_workers(context, [work] * 3)
+    assert not running[0].is_alive()

@@ -1,0 +1,287 @@
+"""The Locks view as text: by lock, by wheel and as wait chains, with wheels of this session and processes outside."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from instui.fold import Fold
+from instui.model import Snapshot
+from instui.tui import chainrows, frame, lockrows, lockwheels, wheelrows
+from instui.tui.filter import parse
+from instui.tui.glyphs import UNICODE
+from instui.tui.labels import blocker_of, holder_pieces
+from instui.tui.lanes import lanes
+from instui.tui.lockkeys import ENVIRONMENT, About, closest
+from instui.tui.lockrows import Wish
+from instui.tui.locks import GROUPINGS
+from instui.tui.pieces import Line, plain
+from instui.tui.table import widths
+from instui_engine import events
+from instui_engine.events import Event, Holder, encode
+from screens import Recorded, press, shown, text_of
+
+PURE = "lib/python3.11/site-packages"
+SHAPES, TOOLS = f"{PURE}/shapes", f"{PURE}/tools"
+COMMAND = ["instui", "install", "a"]
+OTHER = Holder("circle", "s2", 5120, "instui install /tmp/second")
+STOPPED = OTHER._replace(state="stopped")
+UV = Holder(pid=77, command="/usr/bin/uv pip install ruff")
+
+
+def started(command: list[str] = COMMAND) -> tuple[float, Event]:
+    top = "/home/user/.venv"
+    return 0.0, events.SessionStarted(1, "s1", 42, 0.0, 0.0, "0.1", command, top, "py", {"purelib": PURE}, 2)
+
+
+def wheel(key: str, order: int, path: str) -> list[tuple[float, Event]]:
+    planned = events.PlanWheel(key, order, 4, 2, [f"{path}/", f"@{key}"], [PURE, "."], "")
+    return [(1.0, events.WheelAdded(key, "1.0", f"{key}.whl", 100, True)), (2.0, planned)]
+
+
+PLANNED = [started(), *wheel("square", 0, SHAPES), *wheel("triangle", 1, SHAPES), *wheel("caliper", 2, TOOLS)]
+# triangle waits for square, which waits for a wheel of another session; caliper has what it wants
+CHAIN: list[tuple[float, Event]] = [
+    *PLANNED,
+    (3.0, events.LockRequested("triangle")),
+    (3.0, events.LockWaiting("triangle", SHAPES, "X", [Holder("square", "s1", 42)])),
+    (4.0, events.LockGranted("caliper", 0.0)),
+    (5.0, events.LockWaiting("square", SHAPES, "X", [STOPPED])),
+]
+OVER: list[tuple[float, Event]] = [
+    *CHAIN,
+    (7.0, events.LockGranted("square", 2.0)),
+    (8.0, events.LockReleased("square", 1.0)),
+    (8.0, events.LockGranted("triangle", 5.0)),
+    (9.0, events.LockReleased("triangle", 1.0)),
+]
+UV_HOLDS: list[tuple[float, Event]] = [*PLANNED, (4.0, events.EnvironmentWaiting(".lock", [UV]))]
+
+
+def snapshot(timed: list[tuple[float, Event]], at: float = 10.0) -> Snapshot:
+    fold = Fold()
+    for t, event in timed:
+        fold.feed(t, event)
+    return fold.snapshot(at)
+
+
+def rows(grouping: int, shot: Snapshot, wish: Wish = Wish(), width: int = 118) -> list[str]:  # noqa: B008
+    """The rows of a grouping as text, columns apart by a bar."""
+    way = GROUPINGS[grouping]
+    found, sizes = way.make(shot, wish), widths(way.columns, width)
+    return [
+        _text(way.cells(shot, found, key, sizes, UNICODE), [column.id for column in way.columns]) for key in found.keys
+    ]
+
+
+def _text(cells: Mapping[str, Line], columns: list[str]) -> str:
+    texts = (plain(cells[column]).rstrip() for column in ("", *columns) if column in cells)
+    return "|".join(text for text in texts if text)
+
+
+def test_by_lock_holders_outside_the_session_are_named_with_pid_command_and_state() -> None:
+    assert rows(0, snapshot(CHAIN), width=160) == [
+        "lib/python3.11/site-packages/|IX|caliper 1.0|6.0 s|1|0 %",
+        "  shapes/|X|circle of pid 5120 (instui install /tmp/second), stopped|2|7.0 s|100 %",
+        "  ║ triangle 1.0|X|waits for square 1.0|7.0 s",
+        "  ║ square 1.0|X|waits for circle of pid 5120 (instui install…), stopped|5.0 s",
+        "  tools/|X|caliper 1.0|6.0 s|1|0 %",
+        "… 4 more claims without contention   (a shows all)",
+    ]
+
+
+def test_by_wheel_what_each_lost_and_cost() -> None:
+    assert rows(1, snapshot(CHAIN)) == [
+        "circle of pid 5120, stopped|holds shapes/|5.0 s",
+        "triangle 1.0|shapes/ → square 1.0|7.0 s|7.0 s|2|2",
+        "square 1.0|shapes/ → circle of pid 5120, stopped|5.0 s|5.0 s|7.0 s|2|2",
+        "… 1 wheel that neither waited nor made others wait   (a shows all)",
+    ]
+    assert rows(1, snapshot(OVER)) == [
+        "circle of pid 5120, stopped|held shapes/|2.0 s",
+        "square 1.0|staged|2.0 s|2.0 s|5.0 s|2|2",
+        "triangle 1.0|staged|5.0 s|5.0 s|2|2",
+        "… 1 wheel that neither waited nor made others wait   (a shows all)",
+    ]
+    assert rows(1, snapshot(CHAIN), Wish(everything=True))[-1] == "caliper 1.0|holds tools/|2|2"
+
+
+def test_a_chain_begins_with_who_does_not_wait() -> None:
+    assert rows(2, snapshot(CHAIN)) == [
+        "▾ circle of pid 5120 (instui install /tmp/…), stopped|shapes/|2",
+        "  ║ square 1.0|shapes/|X|5.0 s|1",
+        "    ║ triangle 1.0|shapes/|X|7.0 s",
+    ]
+
+
+def test_chains_of_the_past_are_shown_when_they_are_asked_for_or_all_is_over() -> None:
+    assert rows(2, snapshot(OVER)) == []
+    past = [
+        "▾ circle of pid 5120 (instui install /tmp/…), stopped|shapes/|2",
+        "  ║ square 1.0|shapes/|X|2.0 s|1",
+        "    ║ triangle 1.0|shapes/|X|5.0 s",
+    ]
+    assert rows(2, snapshot(OVER), Wish(everything=True)) == past
+    assert rows(2, snapshot([*OVER, (9.5, events.SessionFinished(0, "", 3, 9.5))])) == past
+
+
+def test_the_environments_lock_is_a_chain_of_its_own() -> None:
+    shot = snapshot(UV_HOLDS)
+    assert rows(0, shot)[:2] == [
+        ".lock (environment)|X|pid 77 (uv pip install ruff)|1|6.0 s",
+        "║ this session, all of it|SH|waits for pid 77 (uv pip install…)|6.0 s",
+    ] or rows(0, shot)[:2] == [
+        ".lock (environment)|X|pid 77 (uv pip install ruff)|1|6.0 s",
+        "║ this session, all of it|SH|waits for pid 77|6.0 s",
+    ]
+    assert rows(1, shot)[0] == "pid 77 (uv pip install ruff)|holds .lock|6.0 s"
+    assert rows(2, shot) == [
+        "▾ pid 77 (uv pip install ruff)|.lock|1",
+        "  ║ this session, all of it|.lock|SH|6.0 s",
+    ]
+    assert wheelrows.keys(shot, wheelrows.Wish())[0] == ENVIRONMENT
+    assert "this session waited 6.0 s" in plain(lanes(shot, ENVIRONMENT, 100, 6, UNICODE)[1])
+
+
+def test_a_circle_in_a_damaged_journal_is_no_endless_loop() -> None:
+    circle: list[tuple[float, Event]] = [
+        *PLANNED,
+        (3.0, events.LockWaiting("square", SHAPES, "X", [Holder("triangle", "s1", 42)])),
+        (3.0, events.LockWaiting("triangle", SHAPES, "X", [Holder("square", "s1", 42)])),
+    ]
+    assert len(rows(2, snapshot(circle))) == 4
+    unknown = (3.0, events.LockWaiting("ghost", SHAPES, "X", [Holder("nobody", "s1", 42), Holder()]))
+    assert rows(2, snapshot([*PLANNED, unknown])) == ["▾ nobody|shapes/|1", "  ║ ghost +1|shapes/|X|7.0 s"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("wheel:triangle", ["triangle"]), ("lock:tools", []), ("state:held", ["circle"]), ("pid", ["circle", "square"])],
+)
+def test_chains_are_filtered_by_either_side(text: str, kept: list[str]) -> None:
+    found = rows(2, snapshot(CHAIN), Wish(filter=parse(text)))
+    assert [row.lstrip(" ▾║").split()[0] for row in found] == kept
+
+
+def test_wheels_are_sorted_by_what_they_lost_or_cost() -> None:
+    shot = snapshot(OVER)
+    for sort, first in (("waited", "triangle"), ("blocked", "square"), ("wheel", "square"), ("x", "square")):
+        found = rows(1, shot, Wish(sort=sort))
+        assert found[1].startswith(first), sort
+    assert rows(1, shot, Wish(sort="waited", reverse=True))[2].startswith("triangle")
+
+
+def test_a_selection_is_found_again_in_every_grouping() -> None:
+    shot = snapshot(CHAIN)
+    found = [way.make(shot, Wish()) for way in GROUPINGS]
+    for wanted in (About(SHAPES, "square"), About(SHAPES, "triangle")):
+        for one in found:
+            assert one.rows[closest(wanted, one.rows)].wheel == wanted.wheel
+    assert [closest(About(TOOLS, "caliper"), one.rows) for one in found] == [TOOLS, "", ""]
+    held = [lockwheels.by_wheel(shot, Wish(about=About(TOOLS, "caliper"))), lockrows.tree(shot, Wish())]
+    assert all(closest(About(TOOLS, "caliper"), one.rows) for one in held)
+    uv = [way.make(snapshot(UV_HOLDS), Wish()) for way in GROUPINGS]
+    assert all(closest(About(ENVIRONMENT), one.rows) for one in uv)
+
+
+def test_the_lane_of_a_lock_shows_who_had_it_outside_the_session() -> None:
+    texts = [plain(one) for one in lanes(snapshot(OVER), SHAPES, 118, 6, UNICODE)]
+    assert texts[0] == "shapes/   over 6.0 s"
+    assert [text.split("  ")[0].strip() for text in texts[1:]] == [
+        "circle of pid 5120, stopped",
+        "triangle 1.0",
+        "square 1.0",
+    ]
+    assert texts[1].endswith("held  2.0 s")
+    assert texts[2].endswith("waited  5.0 s  held  1.0 s")
+    waiting = [plain(one) for one in lanes(snapshot(CHAIN), SHAPES, 118, 6, UNICODE)]
+    assert waiting[3].startswith("square 1.0")
+    assert waiting[3].endswith("waited  5.0 s")
+
+
+def test_why_there_is_no_wheel_to_go_to() -> None:
+    shot = snapshot(CHAIN)
+    assert blocker_of(shot, "triangle") == ("square", "")
+    outside = "held from outside this session, by circle of pid 5120 (instui install /tmp/second), stopped"
+    assert blocker_of(shot, "square") == ("", outside)
+    assert blocker_of(shot, "caliper") == ("", "caliper 1.0 waits for nobody")
+    told = "the whole session waits for .lock, held from outside by pid 77 (uv pip install ruff)"
+    assert blocker_of(snapshot(UV_HOLDS), "caliper") == ("", told)
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (80, "circle of pid 5120 (instui install /tmp/second), stopped"),
+        (50, "circle of pid 5120 (instui install /tmp…), stopped"),
+        (30, "circle of pid 5120, stopped"),
+        (20, "pid 5120, stopped"),
+        (10, "pid 5120"),
+        (5, "pid …"),
+    ],
+)
+def test_a_process_is_named_in_whatever_room_there_is(width: int, text: str) -> None:
+    assert plain(holder_pieces(snapshot(CHAIN), STOPPED, width)) == text
+
+
+def test_nobody_waits_after_the_end() -> None:
+    shot = snapshot([*CHAIN, (9.0, events.SessionFinished(4, "waited", 1, 9.0))])
+    assert shot.waiting == ()
+    assert shot.totals.waiting == 0
+    assert [wait.seconds for wait in shot.waits] == [6.0, 4.0]
+    uv = snapshot([*UV_HOLDS, (9.0, events.SessionFinished(4, "waited", 0, 9.0))])
+    assert uv.environment is not None
+    assert (uv.environment.state, uv.environment.waited) == ("free", 5.0)
+
+
+def test_keys_say_who_is_in_the_way_outside_the_session() -> None:
+    async def run() -> None:
+        async with shown(Recorded([encode(t, event) for t, event in CHAIN]), 9.0) as (app, pilot):
+            await press(pilot, "g", "j", "b")
+            assert "held from outside this session, by circle of pid 5120" in text_of(app)
+            await press(pilot, "2", "slash", *"shapes", "enter", "n", "b")
+            assert "held from outside this session, by circle of pid 5120" in text_of(app)
+            await press(pilot, "escape", "v", "v", "g", "b")
+            assert "held from outside this session, by circle of pid 5120" in text_of(app)
+            await press(pilot, "enter")
+            assert "held from outside this session" in text_of(app)
+        async with shown(Recorded([encode(t, event) for t, event in UV_HOLDS]), 9.0) as (app, pilot):
+            await press(pilot, "g", "b")
+            assert "the whole session waits for .lock" in text_of(app)
+            await press(pilot, "enter")
+            assert app.current_mode == "locks"
+
+    asyncio.run(run())
+
+
+# -- ETA
+
+
+def fetching(command: list[str] = COMMAND, size: int = 1000) -> list[tuple[float, Event]]:
+    sizes = {"a": size, "b": 1000}
+    added = [(1.0, events.WheelAdded(key, "1.0", f"{key}.whl", size, False)) for key, size in sizes.items()]
+    return [
+        started(command),
+        *added,
+        (2.0, events.FetchStarted("b", 0, 1000)),
+        (6.0, events.FetchProgress("b", 800, 1000)),
+    ]
+
+
+def test_what_is_left_is_told_while_sizes_are_known_and_nothing_is_slowed_down() -> None:
+    left = frame.remaining(snapshot(fetching(), 6.0))
+    assert left is not None
+    assert 8 < left < 12  # 30 % of the work in four seconds
+    assert frame.remaining(snapshot(fetching(size=0), 6.0)) is None
+    assert frame.remaining(snapshot(fetching(["instui", "demo", "timeout"]), 6.0)) is None
+    assert frame.remaining(snapshot(fetching([*COMMAND, "--slow", "2"]), 6.0)) is None
+    assert frame.remaining(snapshot(fetching(), 2.5)) is None
+    planned = events.PlanFinished(2, 2, 0, 0)
+    assert frame.remaining(snapshot([*fetching(), (7.0, planned)], 8.0)) is None
+
+
+def test_chain_columns_fit_into_the_screen() -> None:
+    for columns in (chainrows.COLUMNS, lockwheels.COLUMNS):
+        for width in (50, 80, 120, 200):
+            sizes = widths(columns, width - 3)
+            assert 2 + sum(sizes.values()) + 2 * (len(sizes) - 1) <= width - 3
