@@ -4,6 +4,8 @@ A session is alive while its journal is locked; which process holds that lock is
 whole, so this is for the moment in which somebody asks who is in the way, never for the way itself.
 """
 
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,19 +62,21 @@ def living(private: Path, locks: Locks) -> list[Living]:
         pids = [line.pid for line in locks.at(journal) if line.mode == "X" and not line.waits]
         if pids or alive(journal):
             found.append(_read(journal, pids[0] if pids else 0))
+        else:
+            _known.pop(journal, None)
     return found
 
 
+_known: dict[Path, "_Reading"] = {}  # so that who waits often reads only what is new
+_reading = threading.Lock()
+
+
 def _read(journal: Path, pid: int) -> Living:
-    reading = _Reading()
-    try:
-        with journal.open("rb") as file:
-            for line in file:
-                if any(news in line for news in _NEWS):
-                    reading.feed(line)
-    except OSError:
-        pass
-    return Living(journal.stem, pid, reading.command, tuple(reading.turns.values()))
+    with _reading:
+        reading = _known.setdefault(journal, _Reading())
+        with suppress(OSError):
+            reading.read_on(journal)
+        return Living(journal.stem, pid, reading.command, tuple(reading.turns.values()))
 
 
 class _Reading:
@@ -84,6 +88,18 @@ class _Reading:
         self._began = 0.0  # Unix time of t = 0
         self._claims: dict[str, Claims] = {}
         self._asked: set[str] = set()
+        self._offset = 0
+
+    def read_on(self, journal: Path) -> None:
+        """Take in the whole lines that came since the last time."""
+        with journal.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._offset += len(line)
+                if any(news in line for news in _NEWS):
+                    self.feed(line)
 
     def feed(self, line: bytes) -> None:
         """Take in one line; what is broken or unknown is skipped."""

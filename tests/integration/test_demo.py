@@ -14,17 +14,26 @@ import pytest
 
 from cli import error_line, installed, ok, verify
 from conftest import Run, Start
-from environments import Venv
+from environments import Venv, read_journal, until
 from instui.options import SCENARIOS
-from instui_engine.events import CommitFinished, CommitStarted, StageStarted
+from instui_engine.events import CommitFinished, CommitStarted, EnvironmentWaiting, LockWaiting, StageStarted
 from trees import complete, distributions, unlisted
 from wheelsmith import build_wheel
 
+PROC_LOCKS = Path("/proc/locks").exists()
 RESULTS = {
     "readme-clash": "12 wheels are installed and none failed",
     "etc-race": "holds all 12 files",
     "same-module": "shapes/ is not mixed: all its files are of triangle",
     "namespace": "20 of 20 distributions are whole",
+    "two-sessions": "shapes/ is not mixed, all of triangle",
+    "uv-holds": "its prism is whole; 6 of 6 wheels of ours are whole",
+    "timeout": "square is not there, not even in part; 4 other wheels of ours are whole",
+}
+WAITS = {  # what the watched session says of whoever is in its way
+    "two-sessions": r"^square 1.0 waited .* for site-packages/shapes \(X\), at first held by circle of pid \d+ \(",
+    "uv-holds": r"^waited .* for the environment's lock, held by pid \d+ \(uv pip install ",
+    "timeout": r"^square 1.0 waits for site-packages/shapes \(X\), held by circle of pid \d+ \(.*\), stopped",
 }
 
 
@@ -53,14 +62,55 @@ def test_a_scenario_says_what_to_watch_and_what_came_of_it(
 ) -> None:
     text = ok(run_instui("demo", scenario, "--slow", "0.05", env=alone, cwd=tmp_path))
     captions = [line.removeprefix("» ") for line in text.splitlines() if line.startswith("» ")]
-    assert len(captions) == 4
+    assert len(captions) >= 4
     assert any(caption.startswith("Watch ") for caption in captions)
     assert RESULTS[scenario] in captions[-1]
-    assert re.search(r"^installed \d+ wheels, \d+ files in ", text, re.MULTILINE)
+    assert re.search(r"^installed \d+( of \d+)? wheels, \d+ files in ", text, re.MULTILINE)
+    if scenario in WAITS and PROC_LOCKS:
+        assert re.search(WAITS[scenario], text, re.MULTILINE), text
     # the directory of control sockets is shared by all sessions of a user, and stays
     left = [path.relative_to(tmp_path).as_posix() for path in (tmp_path / "tmp").rglob("*")]
     assert left in ([], [f"tmp/instui-{os.getuid()}"])
     assert [path.name for path in tmp_path.iterdir()] == ["tmp"]
+
+
+def test_the_timeout_is_seen_as_exit_4_and_the_demonstration_ends_well(
+    alone: dict[str, str], tmp_path: Path, run_instui: Run
+) -> None:
+    kept = tmp_path / "kept"
+    done = run_instui("demo", "timeout", "--slow", "0.05", "--ui", "json", "--keep", kept, env=alone)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (rows[-1]["event"], rows[-1]["exit"]) == ("session.finished", 4)
+    waiting = [row for row in rows if row["event"] == "lock.waiting"]
+    assert [row["wheel"] for row in waiting] == ["square"]
+    if PROC_LOCKS:
+        assert [holder["state"] for holder in waiting[0]["holders"]] == ["stopped"]
+        assert f"pid {waiting[0]['holders'][0]['pid']}" in rows[-1]["error"]
+    site = next(kept.glob(".venv/lib/python*/site-packages"))
+    assert {name.partition("-")[0] for name in distributions(site)} == {"circle", *(f"south0{n}" for n in range(1, 5))}
+    assert complete(site, "circle-1.0")
+    assert unlisted(site) == []
+
+
+@pytest.mark.parametrize("scenario", sorted(WAITS))
+def test_a_demonstration_that_is_stopped_takes_its_companion_with_it(
+    scenario: str, alone: dict[str, str], tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    journal = tmp_path / "journal.jsonl"
+    command = [sys.executable, "-m", "instui", "demo", scenario, "--ui", "none", "--journal", str(journal)]
+    with subprocess.Popen(command, env={**clean_environ, **alone}, stderr=subprocess.PIPE, text=True) as process:
+        waiting = (LockWaiting, EnvironmentWaiting)
+        seen = until(lambda: [e for _, e in read_journal(journal).events if isinstance(e, waiting)], process)
+        pids = {holder.pid for event in seen for holder in event.holders} - {process.pid}
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert len(errors.splitlines()) == 1, errors
+    for pid in pids - {0}:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert [path.name for path in (tmp_path / "tmp").iterdir() if path.name.startswith("instui-demo")] == []
 
 
 @pytest.mark.parametrize("ui", ["json", "none"])
