@@ -29,7 +29,9 @@ class Shot(NamedTuple):
 SHOTS = {
     "dashboard": Shot("busy", 13.5, ["j", "j"]),
     "fetching": Shot("busy", 5.2),
-    "locks": Shot("busy", 15.0, ["2"]),
+    "locks": Shot("busy", 13.5, ["2"]),
+    "by-wheel": Shot("busy", 15.0, ["2", "v"]),
+    "chains": Shot("company", 2.8, ["2", "v", "v"], size=(120, 26)),
     "plan": Shot("busy", 9.6, ["2"]),
     "overwrites": Shot("busy", 60.0, ["3"]),
     "events": Shot("busy", 15.0, ["4"]),
@@ -46,6 +48,7 @@ async def picture(shot: Shot) -> str:
         for key in shot.keys:
             await pilot.press(key)
             await pilot.pause()
+        app.say("")  # what a key said goes away by itself
         await pilot.pause()
         svg = app.export_screenshot(title="instui")
     # A name that Rich makes from the text would change with every release of Textual.

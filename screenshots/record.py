@@ -29,6 +29,7 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 from wheelsmith import build_wheel  # noqa: E402
 
 RATE = 1_500_000  # bytes per second of one download
+SESSION, SECOND = "20261122-101500-4242", "20261122-101458-5120"  # ours, and a companion's
 TOP = "/home/user/project/.venv"
 CACHE = "/home/user/.cache/instui"
 
@@ -78,12 +79,13 @@ WHEELS = [
 
 
 class Recording(NamedTuple):
-    """One recording: the wheels to install, what is installed before, and flags."""
+    """One recording: the wheels to install, what is installed before, and flags; or a demonstration."""
 
     wheels: Sequence[str]
     before: Sequence[str] = ()
     flags: Sequence[str] = ()
     after: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
+    demo: str = ""
 
 
 def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -105,6 +107,7 @@ def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 EVERYTHING = [made.name for made in WHEELS]
 RECORDINGS = {
+    "company": Recording([], demo="two-sessions"),
     "busy": Recording(EVERYTHING, flags=["--jobs", "6", "--slow", "2.5"]),
     "demo": Recording(["PyJWT", "jwt", "requests"], flags=["--jobs", "3", "--slow", "12"], after=captions),
     "quiet": Recording(["requests", "uvicorn", "rich", "sphinx"], flags=["--jobs", "2", "--slow", "3"]),
@@ -150,12 +153,22 @@ class _Slow(SimpleHTTPRequestHandler):
 
 def record(name: str, recording: Recording, wheels: Path, scratch: Path) -> None:
     """Run one session and keep its journal."""
+    journal = scratch / f"{name}.jsonl"
+    if recording.demo:
+        command = [sys.executable, "-m", "instui", "demo", recording.demo, "--ui", "none", "--journal", str(journal)]
+        subprocess.run(command, check=True)
+        keep(name, recording, journal)
+    else:
+        with_index(name, recording, wheels, scratch, journal)
+
+
+def with_index(name: str, recording: Recording, wheels: Path, scratch: Path, journal: Path) -> None:
+    """Run an install from a slow index."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Slow, directory=str(wheels)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     environment = scratch / name / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     index = f"http://127.0.0.1:{server.server_port}/"
-    journal = scratch / f"{name}.jsonl"
     command = [sys.executable, "-m", "instui", "install", "--python", str(environment), "--no-index"]
     command += [
         "--find-links",
@@ -169,22 +182,32 @@ def record(name: str, recording: Recording, wheels: Path, scratch: Path) -> None
     ]
     subprocess.run([*command, *recording.flags, *recording.wheels], env={**os.environ, "PYTHONHASHSEED": "0"})
     server.shutdown()
+    keep(name, recording, journal, index)
+
+
+def keep(name: str, recording: Recording, journal: Path, index: str = "\0") -> None:
+    """Keep a journal, without anything of this machine."""
     rows = [json.loads(line) for line in journal.read_text().splitlines()]
+    top = rows[0]["top"]
     lines = [json.dumps(row, separators=(",", ":")) for row in recording.after(_anonymous(rows, recording))]
-    text = "".join(f"{line}\n" for line in lines).replace(str(environment), TOP).replace(index, "")
+    text = "".join(f"{line}\n" for line in lines).replace(top, TOP).replace(index, "")
     (HERE / "recordings" / f"{name}.jsonl").write_text(text)
 
 
 def _anonymous(rows: list[dict[str, Any]], recording: Recording) -> list[dict[str, Any]]:
     """The rows without anything of this machine."""
+    words = ["demo", recording.demo] if recording.demo else ["install", *recording.flags, *recording.wheels]
+    own = rows[0]["session"]
     for row in rows:
         if row["event"] == "session.started":
-            wheels = recording.wheels
-            row.update(session="20261122-101500-4242", pid=4242, wall=1795342500.0, clock=5000.0, top=TOP)
-            row.update(python=f"{TOP}/bin/python", control="", command=["instui", "install", *recording.flags, *wheels])
+            row.update(session=SESSION, pid=4242, wall=1795342500.0, clock=5000.0)
+            row.update(python=f"{TOP}/bin/python", control="", command=["instui", *words])
         for holder in row.get("holders", ()):
-            holder["session"] = "20261122-101500-4242" if holder["session"] else ""
-            holder["pid"] = 4242 if holder["pid"] else 0
+            if holder["session"] not in ("", own):
+                holder.update(session=SECOND, pid=5120, command="instui install second")
+            else:
+                holder["session"] = SESSION if holder["session"] else ""
+                holder["pid"] = 4242 if holder["pid"] else 0
     return rows
 
 

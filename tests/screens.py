@@ -49,6 +49,29 @@ class Recorded:
         return self.start + self.t
 
 
+class Own(ReadOnly):
+    """An install of ours, which remembers what it was asked."""
+
+    owns_install = True
+    can_control = True
+
+    def __init__(self) -> None:
+        super().__init__("LIVE")
+        self.asked: list[str] = []
+
+    def cancel(self) -> None:
+        self.asked.append("cancel")
+
+    def abort(self) -> None:
+        self.asked.append("abort")
+
+    def pause(self) -> None:
+        self.asked.append("pause")
+
+    def resume(self) -> None:
+        self.asked.append("resume")
+
+
 def go_to(app: InstuiApp, t: float) -> None:
     """Let the session go on to `t`, and show it."""
     source = app.monitor._source

@@ -22,6 +22,7 @@ from instui_engine.events import SessionStarted
 from .reader import Tail, decoded
 
 FLAG = "--child"  # hidden: run detached, as the session of that id
+_INTERRUPTED = "KeyboardInterrupt"  # how Python's traceback of it ends
 
 
 class Child:
@@ -84,6 +85,8 @@ class Child:
     def exit_code(self) -> int | None:
         """The child's exit code, None while it runs; a child that was killed has 128 and the signal, as in a shell."""
         code = self._process.poll()
+        if code == 1 and self._last_line() == _INTERRUPTED:
+            return 130
         return code if code is None or code >= 0 else 128 - code
 
     def wait(self) -> int:
@@ -96,15 +99,20 @@ class Child:
         code = self._process.poll()
         if not code:
             return ""
-        descriptor = self._errors.fileno()
-        told = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace").splitlines()
-        last = next((line for line in reversed(told) if line.strip()), "")
+        last = self._last_line()
         if last.startswith("instui: "):
             return last.removeprefix("instui: ")
-        if code in (-signal.SIGINT, -signal.SIGTERM):  # before it could listen to them
-            return "interrupted" if code == -signal.SIGINT else "terminated"
+        if code == -signal.SIGINT or last == _INTERRUPTED:  # before it could listen to signals
+            return "interrupted"
+        if code == -signal.SIGTERM:
+            return "terminated"
         why = f"was killed ({_signal_name(-code)})" if code < 0 else f"failed ({last or f'exit code {code}'})"
         return f"the process that installs {why}; what is listed as installed is whole; run the same command again"
+
+    def _last_line(self) -> str:
+        descriptor = self._errors.fileno()
+        told = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(told) if line.strip()), "")
 
     def _ask(self, word: str) -> None:
         threading.Thread(target=self._send, args=(word,), name="control", daemon=True).start()

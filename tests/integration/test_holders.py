@@ -15,6 +15,7 @@ import trees
 from cli import error_line, everything, ok
 from conftest import Run, Start
 from environments import Session, Venv, until
+from instui.names import holder_name
 from instui_engine import proclocks
 from instui_engine.claimfiles import ClaimFiles
 from instui_engine.claimnames import file_name, path_of
@@ -202,6 +203,13 @@ def test_a_holder_that_cannot_be_known_says_why(
     assert named == Holder(state=named.state)
     assert why in named.state
     assert named.state in describe([named])
+
+
+def test_the_state_of_a_holder_is_part_of_its_name() -> None:
+    assert holder_name(Holder(pid=4242, command="uv pip install ruff", state="stopped"), None, str) == (
+        "pid 4242 (uv pip install ruff), stopped"
+    )
+    assert holder_name(Holder(state="not known: gone by now"), None, str) == "another process, not known: gone by now"
 
 
 def test_lines_of_the_system_are_read() -> None:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 9.0  # seconds; what does not happen within them does not happen
+PATIENCE = 60.0  # seconds; what does not happen within them does not happen
 POLL = 0.02
 UNPAINTED = "\N{REPLACEMENT CHARACTER}"  # what a cell shows after a resize until the program paints it anew
 

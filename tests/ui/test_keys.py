@@ -8,40 +8,17 @@ from textual.pilot import Pilot
 
 from instui.tui.actions import ACTIONS, BY_ID, footer_of, markdown
 from instui.tui.app import InstuiApp
-from instui.tui.controller import Ended, Left, ReadOnly, Result
+from instui.tui.controller import Ended, Left, Result
 from instui.tui.detail import DetailView
 from instui.tui.dialogs import Ask
 from instui.tui.help import Help
 from instui.tui.log import EventsView
 from instui.tui.table import Table
 from instui.tui.view import View
-from screens import Recorded, go_to, press, settle, shown, text_of
+from screens import Own, Recorded, go_to, press, settle, shown, text_of
 
 WAITS = 13.5  # a moment of `busy` at which wheels wait for each other
 Step = Callable[[InstuiApp, Pilot[Result]], Awaitable[None]]
-
-
-class Own(ReadOnly):
-    """An install of ours, which remembers what it was asked."""
-
-    owns_install = True
-    can_control = True
-
-    def __init__(self) -> None:
-        super().__init__("LIVE")
-        self.asked: list[str] = []
-
-    def cancel(self) -> None:
-        self.asked.append("cancel")
-
-    def abort(self) -> None:
-        self.asked.append("abort")
-
-    def pause(self) -> None:
-        self.asked.append("pause")
-
-    def resume(self) -> None:
-        self.asked.append("resume")
 
 
 def table(app: InstuiApp) -> Table:
@@ -153,7 +130,7 @@ async def goes_back_from_match_to_match(app: InstuiApp, pilot: Pilot[Result]) ->
 async def groups_the_locks_and_keeps_the_selection(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, key_of("group"))
     assert "v works in Locks" in text_of(app)
-    await press(pilot, "2", "slash", *"cv2", "enter", "n", "n", "n", "n", "escape")
+    await press(pilot, "2", "slash", *"cv2", "enter", "n", "n", "n", "escape")
     assert table(app).selected.endswith("/cv2\0opencv-python-headless")
     row = table(app).selected
     await press(pilot, key_of("group"))

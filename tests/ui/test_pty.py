@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pytest
 from terminal import UNPAINTED, Terminal
@@ -34,9 +34,11 @@ from instui_engine.events import (
 from webserver import Page, WebServer
 from wheelsmith import build_wheel, digest
 
+E = TypeVar("E")
 QUESTION = "Stop the install?"
 DETAIL = "back to the list"
-VIEWS = {"1": "lock and its holder", "2": "Locks", "3": "Overwrites", "4": "session"}
+# what stands above the rows of each view at its left
+VIEWS = {"1": "     wheel", "2": "  path", "3": "  replaced", "4": "time  event"}
 SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 # bold, dim, italic, underline, reverse, strike, their ends, and back to the terminal's own colours
 COLOURLESS = {"", "0", "1", "2", "3", "4", "7", "9", "22", "23", "24", "27", "29", "39", "49"}
@@ -68,7 +70,7 @@ class Install:
         """The process that installs."""
         return self.wait_for(SessionStarted).pid
 
-    def wait_for(self, kind: type[Event], wheel: str = "") -> "Event | SessionStarted":
+    def wait_for(self, kind: type[E], wheel: str = "") -> E:
         """The first event of that kind, as soon as it is in the journal; the terminal is read in the meantime."""
         return self.terminal.until(lambda: self.lines.of(kind, wheel), kind.__name__)[0]
 
@@ -198,7 +200,7 @@ def whole(venv: Venv, expected: int | None = None) -> int:
 
 
 def test_the_screen_shows_the_install_and_leaves_the_terminal_as_it_was(install: Begin, wheels: list[Path]) -> None:
-    one = install("--slow", 1.5, *wheels)
+    one = install("--slow", 3, *wheels)
     terminal = one.terminal
     terminal.shows("Dashboard", "dist00 1.0", "LIVE")
     assert terminal.screen.full
@@ -258,7 +260,7 @@ def test_haste_breaks_nothing(install: Begin, wheels: list[Path]) -> None:
     one = install("--slow", 1, *wheels)
     terminal = one.terminal
     terminal.shows("LIVE")
-    terminal.send("2j3k4F1jw2x3ja>r12341234zz4gG?q1bP" + "P1234" * 5)
+    terminal.send("2j3k4F1jw2x3ja>r12341234zz4gG1b" + "1234j" * 5)
     terminal.until(lambda: "FINISHED" in terminal.screen.text or not terminal.screen.full)
     assert terminal.screen.full, terminal.screen.text
     terminal.press("q")
@@ -302,7 +304,6 @@ def test_resizing_paints_every_cell_anew(install: Begin, wheels: list[Path]) -> 
             rows = terminal.screen.lines
             assert len(rows) == size[1]
             assert rows[0].startswith(" instui ")
-            assert sum("committed" in row for row in rows) == 1
             assert sum("1 Dash" in row for row in rows) == 1
             assert sum("quit" in row for row in rows) == 1, text
     terminal.shows("FINISHED")
@@ -494,7 +495,7 @@ def test_an_install_that_was_left_and_fails_keeps_its_journal(install: Begin, la
     assert journal.exists()
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.1, 0.2, 0.3, 0.4])
+@pytest.mark.parametrize("moment", [0.0, 0.15, 0.3, 0.4])
 def test_ctrl_c_while_the_program_starts_leaves_nothing_running(
     install: Begin, wheels: list[Path], moment: float
 ) -> None:
@@ -686,7 +687,7 @@ def test_names_that_could_steer_a_terminal_are_shown_harmlessly(
     cells = [one.terminal.screen.grid.cells[row] for row in (0, 1, 2)]
     assert {len(row) for row in cells} == {120}
     one.terminal.press("4")
-    one.terminal.shows("session")
+    one.terminal.shows(VIEWS["4"])
     one.terminal.press("q")
     assert one.terminal.finish() == 0
     one.left()
@@ -725,9 +726,11 @@ def _tour(one: Install) -> None:
     terminal.press("escape")
     terminal.hides("keys and signs")
     terminal.press(":")
-    terminal.shows("theme light")
+    terminal.shows("maximize")
+    terminal.press("down", *"mono")
+    terminal.shows("theme mono")
     terminal.press("escape")
-    terminal.shows(VIEWS["1"])
+    terminal.hides("theme mono")
     terminal.press("a", "g", "enter")
     terminal.shows(DETAIL, "dist00 1.0")
     terminal.press("escape")
@@ -747,8 +750,7 @@ def test_no_color_sends_none(install: Begin, wheels: list[Path]) -> None:
 def test_ascii_sends_nothing_else(install: Begin, wheels: list[Path]) -> None:
     one = install("--slow", 1, "--ascii", *wheels[:4])
     _tour(one)
-    strange = {chr(value) for value in one.terminal.output.decode("utf-8").encode("utf-32-le")[0::4] if value > 126}
-    assert bytes(one.terminal.output).isascii(), strange
+    assert {character for character in one.terminal.output.decode() if not character.isascii()} == set()
 
 
 def _hex(content: bytes) -> str:

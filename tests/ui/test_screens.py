@@ -35,6 +35,8 @@ MOMENTS = {  # name: recording, moment, keys
     "events": ("busy", 15.0, ["4"]),
     "detail": ("busy", 15.0, ["j", "enter"]),
     "caption": ("demo", 5.0, []),
+    "two-sessions": ("company", 2.8, ["j"]),
+    "two-sessions-chains": ("company", 2.8, ["2", "v", "v"]),
     "failed": ("conflict", 60.0, []),
     "resolving": ("busy", 1.0, []),
 }
@@ -137,7 +139,7 @@ def test_without_colour_the_terminal_keeps_its_own(monkeypatch: pytest.MonkeyPat
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("recording", ["busy", "demo", "conflict", "quiet"])
+@pytest.mark.parametrize("recording", ["busy", "demo", "conflict", "quiet", "company"])
 def test_ascii_screens_hold_nothing_else(recording: str) -> None:
     moments = sorted({t for name, t, _ in MOMENTS.values() if name == recording})
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from rich.console import Console
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.events import Mount
 from textual.screen import Screen
 
@@ -54,6 +55,11 @@ class InstuiApp(App[Result], inherit_bindings=False):
     TITLE = "instui"
     COMMANDS: ClassVar[set[Any]] = {Commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    CSS = """
+    .ascii SearchIcon { display: none; }
+    .ascii CommandPalette #--input, .ascii CommandList { border: none; }
+    .ascii CommandList { scrollbar-size: 0 0; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(action.keys, f"do('{action.id}')", action.label, show=False, priority=action.id == "interrupt")
         for action in ACTIONS
@@ -78,6 +84,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
         self.glyphs = symbols.ASCII if ascii else symbols.UNICODE
+        self.set_class(ascii, "ascii")
         self.monitor = Watch(source, clock)
         self.controller = controller
         self.wheel = ""  # the selected one, in whatever view
@@ -138,8 +145,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         """What the caption says: what there is to watch, and at the end what came of it."""
         shown = self.monitor.shown
         if self.monitor.died:
-            why = self.controller.error()
-            return [f"The session ended without a word: {why or 'its process is gone'}."]
+            return [self.controller.error() or "The session ended without a word: its process is gone."]
         if shown.finished is None:
             return [shown.caption] if shown.caption else []
         if self._epilogue is None:
@@ -210,6 +216,11 @@ class InstuiApp(App[Result], inherit_bindings=False):
     def do_palette(self) -> None:
         """Find a command by name."""
         self.action_command_palette()
+
+    def action_command_palette(self) -> None:
+        """Open the palette, with a prompt that ASCII can write."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder="find a command", id="--command-palette"))
 
     def do_freeze(self) -> None:
         """Hold the display still, or show the present again."""

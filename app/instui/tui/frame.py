@@ -47,7 +47,8 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
         )
     if facts.died:
         code = facts.exit_code
-        return Badge("DIED" if code is None or code > 128 else f"FAILED exit {code}", "badge-failed")
+        asked = code in (130, 143)  # it ended before it could write so
+        return Badge("DIED" if code is None or (code > 128 and not asked) else f"FAILED exit {code}", "badge-failed")
     if snapshot.cancelling:
         return Badge("CANCELLING", "badge-failed")
     if snapshot.paused:

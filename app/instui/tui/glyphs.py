@@ -97,7 +97,8 @@ ASCII = Glyphs(
     ellipsis="~",
 )
 # What `instui.units` and the sentences of this package may contain besides, for `--ascii`.
-TO_ASCII = {ord(a): b for a, b in {"…": "~", "·": "-", "→": ">", "↵": "ret", "“": '"', "”": '"'}.items()}
+_PLAIN = {"…": "~", "·": "-", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"'}
+TO_ASCII = {ord(a): b for a, b in _PLAIN.items()}
 
 
 def curve(values: list[float], width: int, top: float, glyphs: Glyphs) -> str:

@@ -85,7 +85,7 @@ def _environment(snapshot: Snapshot) -> list[Line]:
             (units.age(waited), "wait" if waited >= 0.05 else "dim"),
             (" and held it ", "dim"),
             (units.age(held), "commit" if held >= 0.05 else "dim"),
-            (", shared with other sessions of instui", "dim"),
+            (" (shared with other sessions)", "dim"),
         ),
     ]
 

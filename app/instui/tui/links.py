@@ -85,14 +85,14 @@ def parents(snapshot: Snapshot, links: Sequence[Link]) -> list[int | None]:
         above = [
             other
             for other in waits.get(own_blocker(link, snapshot), ())
-            if other != position and _overlap(link, links[other], snapshot.t)
+            if other != position and _overlap(link, links[other])
         ]
         found.append(max(above, key=lambda other: links[other].begin) if above else None)
     return [None if parent is None or _circular(position, found) else parent for position, parent in enumerate(found)]
 
 
-def _overlap(a: Link, b: Link, t: float) -> bool:
-    return a.begin < (t if b.end is None else b.end) and b.begin < (t if a.end is None else a.end)
+def _overlap(a: Link, b: Link) -> bool:
+    return (b.end is None or a.begin < b.end) and (a.end is None or b.begin < a.end)
 
 
 def _circular(position: int, parents: Sequence[int | None]) -> bool:

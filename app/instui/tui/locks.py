@@ -164,6 +164,15 @@ class LocksView(View):
         """All columns; sorted locks are a flat list."""
         return self.grouping.sorts
 
+    def matches(self) -> list[str]:
+        """Without the directories that are shown only because what was found lies in them."""
+        return [key for key in super().matches() if not self._is_context(key)]
+
+    def _is_context(self, key: str) -> bool:
+        snapshot = self.owner.monitor.shown
+        lock = snapshot.lock(key) if self.grouping is GROUPINGS[0] else None
+        return lock is not None and not self.wanted.keeps(lambda: lockrows.fields(lock, snapshot))
+
     def words(self) -> dict[str, str]:
         """What v shows next."""
         following = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]

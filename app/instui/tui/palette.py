@@ -6,6 +6,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from .actions import ACTIONS
+from .glyphs import ASCII, TO_ASCII
 from .theme import THEMES
 
 _HIDDEN = {"palette", "interrupt"}
@@ -15,7 +16,11 @@ class Commands(Provider):
     """The registry of actions and the themes."""
 
     def _commands(self) -> list[tuple[str, str, str]]:
-        actions = [(f"{action.label}  ({action.shown})", action.help, action.id) for action in ACTIONS]
+        plain = TO_ASCII if getattr(self.app, "glyphs", None) is ASCII else {}
+        actions = [
+            (f"{action.label}  ({action.shown})".translate(plain), action.help.translate(plain), action.id)
+            for action in ACTIONS
+        ]
         themes = [(f"theme {theme.name}", "change the colours", f"theme {theme.name}") for theme in THEMES]
         return [command for command in (*actions, *themes) if command[2] not in _HIDDEN]
 

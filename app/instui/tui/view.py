@@ -229,9 +229,13 @@ class View(Screen[None]):
         """To the previous one."""
         self._step(-1)
 
+    def matches(self) -> list[str]:
+        """The rows that the filter found."""
+        return [key for key in self.table.keys if not key.startswith(FOLD)]
+
     def _step(self, step: int) -> None:
         """From match to match, and from the last one to the first."""
-        keys = [key for key in self.table.keys if not key.startswith(FOLD)]
+        keys = self.matches() if self.wanted else []
         if not self.wanted:
             self.notice("no filter to go by; / sets one")
         elif not keys:

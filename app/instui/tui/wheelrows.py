@@ -27,7 +27,7 @@ COLUMNS = (
     Column("wheel", "wheel", 16, weight=3, most=36),
     Column("bar", BAR_TITLE, 10, weight=9, needs=74, most=31, short="progress"),
     Column("doing", "now", 12, weight=4, most=22),
-    Column("lock", "lock and its holder", 17, weight=3, needs=76, most=60, short="lock, holder"),
+    Column("lock", "lock and its holder", 18, weight=3, needs=76, most=60, short="lock, holder"),
     Column("age", "age", 6, right=True),
 )
 _ORDER: dict[Phase, float] = {phase: float(i) for i, phase in enumerate(reversed(list(Phase)))}
@@ -116,7 +116,7 @@ def _session(
     """All of the session, while it waits for the environment's lock."""
     holder = lock.holders[0] if lock.holders else Holder()
     if "lock" in sizes:
-        doing = line(("wait   ", "wait"), (tail("before commits", sizes["doing"] - 7), "dim"))
+        doing = line(("wait   ", "wait"), ("before commits" if sizes["doing"] >= 21 else "", "dim"))
     else:
         doing = line(("wait ", "wait"), (tail(lock.path, sizes["doing"] - 5), "wait"))
     return {

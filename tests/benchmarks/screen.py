@@ -1,0 +1,258 @@
+"""Measure the full screen on a pseudo-terminal: how soon a key is answered, what the screen costs, what it slows down.
+
+    python tests/benchmarks/screen.py [--work DIR] [--rounds N] [--presses N] [--wheels N]
+
+install   a real install of the benchmark set (see prepare.py), unpacked from local files, slowed down so that it lasts
+          long enough to be looked at
+journal   a made-up journal of an install of --wheels wheels that another process writes while it is watched
+P6        the wall time of a real install, cold store, with a screen attached against none; both run as the same child
+          process, so that only the screen makes the difference
+
+Latency is from the key press to the output that shows its effect (the marker on another row). CPU is that of the
+process with the screen, in percent of a core. The budgets are P6's: p95 <= 50 ms, CPU <= 20 %, ratio <= 1.05.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "ui"))
+
+from measure import table
+from prepare import Material, Skip, compile_packages, environment, make_venv, prepare
+from terminal import Terminal
+
+_INSTUI = [sys.executable, "-m", "instui"]
+_SIZE = (120, 40)
+_MARKER = "▌"
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def marked(terminal: Terminal) -> str:
+    """The selected row, by its place and first words."""
+    rows = terminal.screen.lines[8:]
+    return next((f"{number} {row[:30]}" for number, row in enumerate(rows) if row.startswith(_MARKER)), "")
+
+
+def latencies(terminal: Terminal, presses: int, over: Callable[[], bool]) -> list[float]:
+    """Seconds until each of `presses` moves of the selection is seen; fewer where it is `over` before."""
+    found = []
+    terminal.press("a", "g")
+    terminal.until(lambda: marked(terminal), "the selection")
+    key = "j"
+    for number in range(presses):
+        if over():
+            break
+        if number % 12 == 0:
+            key = "k" if key == "j" else "j"
+        if number == 0:
+            key = "j"
+        before = marked(terminal)
+        begun = time.perf_counter()
+        terminal.press(key)
+        while marked(terminal) == before:
+            if time.perf_counter() - begun > 2:  # the first or last row
+                break
+            terminal.read(0.005)
+        else:
+            found.append(time.perf_counter() - begun)
+        pause = time.perf_counter() + 0.03 + 0.001 * (number * 37 % 70)  # not in step with the frames
+        while time.perf_counter() < pause:
+            terminal.read(0.005)
+    return found
+
+
+def watched(label: str, terminal: Terminal, presses: int, over: Callable[[], bool]) -> tuple[str, ...]:
+    """Latency while keys are pressed, then CPU while nobody does anything."""
+    found = sorted(latencies(terminal, presses, over))
+    begun, used = time.perf_counter(), cpu_seconds(terminal.process.pid)
+    while time.perf_counter() - begun < 5 and not over():
+        terminal.read(0.05)
+    seconds = time.perf_counter() - begun
+    share = (cpu_seconds(terminal.process.pid) - used) / seconds if seconds > 1 else float("nan")
+    if not found:
+        return (label, "0", "", "", "", f"{100 * share:.0f}", "no key was answered")
+    p95 = found[min(len(found) - 1, int(0.95 * len(found)))]
+    fits = p95 <= 0.05 and not share > 0.2
+    cells = (f"{1000 * value:.1f}" for value in (median(found), p95, found[-1]))
+    return (label, str(len(found)), *cells, f"{100 * share:.0f}", "ok" if fits else "OVER")
+
+
+def install(place: Path, material: Material, variables: dict[str, str], presses: int) -> tuple[str, ...]:
+    """Keys during a real install."""
+    venv = str(place / "watched")
+    make_venv(venv, variables)
+    words = ["install", "--no-deps", "--slow", "0.6", "--cache-dir", str(place / "cache"), "--python", venv]
+    terminal = Terminal([*_INSTUI, *words, *material.wheels], variables, _SIZE)
+    try:
+        terminal.shows("unpack ")
+        row = watched("install", terminal, presses, lambda: "● LIVE" not in terminal.screen.lines[0])
+        terminal.press("ctrl+c", "c")
+        terminal.until(lambda: "● LIVE" not in terminal.screen.lines[0])
+        return row
+    finally:
+        terminal.close()
+
+
+def write_journal(path: Path, wheels: int, stop: threading.Event, rate: float = 2000.0) -> None:
+    """Append the journal of an install of `wheels` wheels, about `rate` events a second, until told to stop."""
+    names = [f"wheel{number:05}" for number in range(wheels)]
+    begun = time.monotonic()
+    written = 0
+    with path.open("a", encoding="ascii") as journal:
+
+        def put(event: str, **fields: object) -> None:
+            nonlocal written
+            line = {"t": round(time.monotonic() - begun, 6), "event": event, **fields}
+            journal.write(json.dumps(line) + "\n")
+            written += 1
+            if written % 20 == 0:
+                journal.flush()
+                time.sleep(max(0.0, begun + written / rate - time.monotonic()))
+
+        top = "/nowhere/venv"
+        put("session.started", schema=1, session="made-up", pid=os.getpid(), wall=time.time(), clock=begun,
+            version="0", command=["instui", "install"], top=top, python="3.11", roots={"purelib": "lib"}, jobs=8,
+            control="")  # fmt: skip
+        put("resolve.started")
+        put("resolve.finished", wheels=wheels, satisfied=0)
+        for name in names:
+            put("wheel.resolved", wheel=name, version="1.0", file=f"{name}-1.0-py3-none-any.whl", size=100_000)
+        while not stop.is_set():  # the same wheels over and over: what is measured is the middle of an install
+            for name in names:
+                if stop.is_set():
+                    return
+                put("unpack.started", wheel=name, files=50, size=400_000)
+                put("unpack.progress", wheel=name, done=200_000, total=400_000)
+                put("unpack.finished", wheel=name, files=50, size=400_000)
+                put("stage.started", wheel=name, files=50)
+                put("stage.progress", wheel=name, done=25, total=50)
+                put("stage.finished", wheel=name)
+
+
+def journal(place: Path, variables: dict[str, str], wheels: int, presses: int) -> tuple[str, ...]:
+    """Keys while a made-up journal grows."""
+    path = place / "made-up.jsonl"
+    path.touch()
+    stop = threading.Event()
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import screen; screen.write_for_ever(*sys.argv[2:])"
+    writer = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(path), str(wheels)])
+    terminal = Terminal([sys.executable, "-m", "instui.tui", str(path)], variables, _SIZE)
+    try:
+        terminal.until(lambda: f"{wheels:,}".replace(",", " ") in terminal.screen.lines[1], "all wheels")
+        terminal.shows("stage ")
+        return watched(f"journal, {wheels} wheels", terminal, presses, stop.is_set)
+    finally:
+        writer.kill()
+        writer.wait()
+        terminal.close()
+
+
+def write_for_ever(path: str, wheels: str) -> None:
+    """The process that writes the made-up journal."""
+    write_journal(Path(path), int(wheels), threading.Event())
+
+
+def slowdown(place: Path, material: Material, variables: dict[str, str], rounds: int) -> tuple[str, ...]:
+    """The seconds of an install that is watched against one that is not."""
+    watching: list[float] = []
+    alone: list[float] = []
+    numbers = [[f"p6-{number}-{which}" for which in ("watched", "alone")] for number in range(rounds + 1)]
+    for pair in numbers:
+        for name in pair:
+            make_venv(str(place / name), variables)
+    for number, pair in enumerate(numbers):
+        for name in pair if number % 2 else reversed(pair):
+            os.sync()
+            seconds = _timed(place, name, material, variables)
+            if number:  # the first round warms up
+                (watching if name.endswith("watched") else alone).append(seconds)
+    ratios = [a / b for a, b in zip(watching, alone, strict=True)]
+    ratio = median(ratios)
+    between = f"{min(ratios):.2f}-{max(ratios):.2f}"
+    return (
+        "install, watched / alone",
+        f"{median(watching):.2f}",
+        f"{median(alone):.2f}",
+        f"{ratio:.3f}",
+        between,
+        "1.05",
+        "ok" if ratio <= 1.05 else "OVER",
+    )
+
+
+def _timed(place: Path, name: str, material: Material, variables: dict[str, str]) -> float:
+    """The seconds that a session says it took, from its beginning to its end."""
+    words = ["install", "--no-deps", "--no-fsync", "--cache-dir", str(place / f"{name}-cache")]
+    words += ["--python", str(place / name), "--journal", str(place / f"{name}.jsonl")]
+    if name.endswith("alone"):
+        subprocess.run([*_INSTUI, *words, "--ui", "none", *material.wheels], env=variables, check=True)
+    else:
+        # the session begins as soon as the screen runs: its process waits until then
+        gate = place / f"{name}.gate"
+        os.mkfifo(gate)
+        watcher = Terminal([sys.executable, "-m", "instui.tui", str(place / f"{name}.jsonl")], variables, _SIZE)
+        watcher.shows("Dashboard")
+        process = subprocess.Popen([*_INSTUI, *words, "--ui", "none", *material.wheels], env=variables)
+        watcher.until(lambda: process.poll() is not None, "the end")
+        watcher.shows("FINISHED")
+        watcher.close()
+    last = (place / f"{name}.jsonl").read_text(encoding="ascii").splitlines()[-1]
+    return float(json.loads(last)["seconds"])
+
+
+def main() -> int:
+    """Parse, prepare, measure, print, delete; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was downloaded there")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of P6; default: %(default)s")
+    parser.add_argument("--presses", type=int, default=150, metavar="N", help="keys; default: %(default)s")
+    parser.add_argument("--wheels", type=int, default=5000, metavar="N", help="in the journal; default: %(default)s")
+    arguments = parser.parse_args()
+    work = (arguments.work or Path(tempfile.mkdtemp(prefix="instui-benchmarks-"))).absolute()
+    work.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix="screen-", dir=work))
+    try:
+        print("preparing ...", file=sys.stderr, flush=True)
+        material = prepare(work)
+        compile_packages()
+        variables = {key: value for key, value in environment(material.uv_cache).items() if key != "NO_COLOR"}
+        _report(place, material, variables, arguments)
+    except Skip as skip:
+        print(f"skipped: {skip}", file=sys.stderr)
+    finally:
+        shutil.rmtree(place if arguments.work else work)
+    return 0
+
+
+def _report(place: Path, material: Material, variables: dict[str, str], arguments: argparse.Namespace) -> None:
+    rows: list[Sequence[str]] = [("", "keys", "median ms", "p95 ms", "max ms", "CPU %", "")]
+    print("keys ...", file=sys.stderr, flush=True)
+    rows.append(install(place, material, variables, arguments.presses))
+    rows.append(journal(place, variables, arguments.wheels, arguments.presses))
+    print("P6 ...", file=sys.stderr, flush=True)
+    ratios = [("", "watched s", "alone s", "ratio", "min-max", "budget", "")]
+    ratios.append(slowdown(place, material, variables, arguments.rounds))
+    print(f"{len(material.wheels)} wheels, Python {sys.version.split()[0]}, {os.cpu_count()} CPUs, {_SIZE} cells")
+    print(table(rows))
+    print()
+    print(table(ratios))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
