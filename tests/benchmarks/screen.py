@@ -5,8 +5,7 @@
 install   a real install of the benchmark set (see prepare.py), unpacked from local files, slowed down so that it lasts
           long enough to be looked at
 journal   a made-up journal of an install of --wheels wheels that another process writes while it is watched
-P6        the wall time of a real install, cold store, with a screen attached against none; both run as the same child
-          process, so that only the screen makes the difference
+P6        the wall time of a real install, cold store, as its journal has it, with a screen attached against none
 
 Latency is from the key press to the output that shows its effect (the marker on another row). CPU is that of the
 process with the screen, in percent of a core. The budgets are P6's: p95 <= 50 ms, CPU <= 20 %, ratio <= 1.05.
@@ -19,9 +18,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -30,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "ui"))
 from measure import table
 from prepare import Material, Skip, compile_packages, environment, make_venv, prepare
 from terminal import Terminal
+
+from instui_engine import events
 
 _INSTUI = [sys.executable, "-m", "instui"]
 _SIZE = (120, 40)
@@ -109,63 +109,69 @@ def install(place: Path, material: Material, variables: dict[str, str], presses:
         terminal.close()
 
 
-def write_journal(path: Path, wheels: int, stop: threading.Event, rate: float = 2000.0) -> None:
-    """Append the journal of an install of `wheels` wheels, about `rate` events a second, until told to stop."""
+def write_journal(path: str, wheels: int, rate: float = 1000.0) -> None:
+    """Append the journal of an install of `wheels` wheels, about `rate` events a second once they are known."""
     names = [f"wheel{number:05}" for number in range(wheels)]
-    begun = time.monotonic()
-    written = 0
-    with path.open("a", encoding="ascii") as journal:
+    start = time.monotonic()
+    with open(path, "a", encoding="ascii") as file:
 
-        def put(event: str, **fields: object) -> None:
-            nonlocal written
-            line = {"t": round(time.monotonic() - begun, 6), "event": event, **fields}
-            journal.write(json.dumps(line) + "\n")
-            written += 1
-            if written % 20 == 0:
-                journal.flush()
-                time.sleep(max(0.0, begun + written / rate - time.monotonic()))
+        def put(event: events.Event) -> None:
+            file.write(events.encode(time.monotonic() - start, event) + "\n")
 
-        top = "/nowhere/venv"
-        put("session.started", schema=1, session="made-up", pid=os.getpid(), wall=time.time(), clock=begun,
-            version="0", command=["instui", "install"], top=top, python="3.11", roots={"purelib": "lib"}, jobs=8,
-            control="")  # fmt: skip
-        put("resolve.started")
-        put("resolve.finished", wheels=wheels, satisfied=0)
+        put(
+            events.SessionStarted(
+                schema=events.SCHEMA,
+                session="made-up",
+                pid=os.getpid(),
+                wall=time.time(),
+                clock=start,
+                version="0",
+                command=["instui", "install"],
+                top="/nowhere/venv",
+                python="3.11",
+                roots={"purelib": "lib/python3.11/site-packages", "scripts": "bin"},
+                jobs=8,
+                control="",
+            )
+        )
+        put(events.ResolveFinished(wheels, 0))
         for name in names:
-            put("wheel.resolved", wheel=name, version="1.0", file=f"{name}-1.0-py3-none-any.whl", size=100_000)
-        while not stop.is_set():  # the same wheels over and over: what is measured is the middle of an install
-            for name in names:
-                if stop.is_set():
-                    return
-                put("unpack.started", wheel=name, files=50, size=400_000)
-                put("unpack.progress", wheel=name, done=200_000, total=400_000)
-                put("unpack.finished", wheel=name, files=50, size=400_000)
-                put("stage.started", wheel=name, files=50)
-                put("stage.progress", wheel=name, done=25, total=50)
-                put("stage.finished", wheel=name)
+            put(events.WheelAdded(name, name, "1.0", f"{name}-1.0-py3-none-any.whl", 100_000, True))
+        file.flush()
+        for number, event in enumerate(_work(names)):
+            put(event)
+            if number % 20 == 0:
+                file.flush()
+                time.sleep(0.02 * 1000 / rate)
+
+
+def _work(names: Sequence[str]) -> Iterator[events.Event]:
+    for name in names:
+        yield events.UnpackStarted(name, 50, 400_000)
+        yield events.UnpackProgress(name, 200_000, 400_000)
+        yield events.UnpackFinished(name, 50, 400_000)
+    for order, name in enumerate(names):
+        yield events.PlanWheel(name, order, 50, 2, [f"lib/python3.11/site-packages/{name}/"], ["lib"], "")
+    for name in names:
+        yield events.StageStarted(name, 50)
+        yield events.StageProgress(name, 25, 50)
+        yield events.StageFinished(name)
 
 
 def journal(place: Path, variables: dict[str, str], wheels: int, presses: int) -> tuple[str, ...]:
     """Keys while a made-up journal grows."""
     path = place / "made-up.jsonl"
     path.touch()
-    stop = threading.Event()
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import screen; screen.write_for_ever(*sys.argv[2:])"
-    writer = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(path), str(wheels)])
+    writer = subprocess.Popen([sys.executable, __file__, "--write", str(path), "--wheels", str(wheels)])
     terminal = Terminal([sys.executable, "-m", "instui.tui", str(path)], variables, _SIZE)
     try:
         terminal.until(lambda: f"{wheels:,}".replace(",", " ") in terminal.screen.lines[1], "all wheels")
-        terminal.shows("stage ")
-        return watched(f"journal, {wheels} wheels", terminal, presses, stop.is_set)
+        terminal.shows("unpack ")
+        return watched(f"journal, {wheels} wheels", terminal, presses, lambda: writer.poll() is not None)
     finally:
         writer.kill()
         writer.wait()
         terminal.close()
-
-
-def write_for_ever(path: str, wheels: str) -> None:
-    """The process that writes the made-up journal."""
-    write_journal(Path(path), int(wheels), threading.Event())
 
 
 def slowdown(place: Path, material: Material, variables: dict[str, str], rounds: int) -> tuple[str, ...]:
@@ -203,9 +209,6 @@ def _timed(place: Path, name: str, material: Material, variables: dict[str, str]
     if name.endswith("alone"):
         subprocess.run([*_INSTUI, *words, "--ui", "none", *material.wheels], env=variables, check=True)
     else:
-        # the session begins as soon as the screen runs: its process waits until then
-        gate = place / f"{name}.gate"
-        os.mkfifo(gate)
         watcher = Terminal([sys.executable, "-m", "instui.tui", str(place / f"{name}.jsonl")], variables, _SIZE)
         watcher.shows("Dashboard")
         process = subprocess.Popen([*_INSTUI, *words, "--ui", "none", *material.wheels], env=variables)
@@ -223,7 +226,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of P6; default: %(default)s")
     parser.add_argument("--presses", type=int, default=150, metavar="N", help="keys; default: %(default)s")
     parser.add_argument("--wheels", type=int, default=5000, metavar="N", help="in the journal; default: %(default)s")
+    parser.add_argument("--write", default="", help=argparse.SUPPRESS)  # what the process that writes the journal does
     arguments = parser.parse_args()
+    if arguments.write:
+        write_journal(arguments.write, arguments.wheels)
+        return 0
     work = (arguments.work or Path(tempfile.mkdtemp(prefix="instui-benchmarks-"))).absolute()
     work.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix="screen-", dir=work))

@@ -79,14 +79,14 @@ def test_a_conflict_between_two_spellings_is_seen_before_the_first_write(
     tmp_path: Path, venv: Callable[[], Venv], folding: bool
 ) -> None:
     one = build_wheel(tmp_path, "one", "1.0", {"Pkg/Mod.py": b"one", "Pkg/same.py": b""})
-    two = build_wheel(tmp_path, "two", "1.0", {"pkg/mod.py": b"two", "pkg/same.py": b""})
+    two = build_wheel(tmp_path, "two", "1.0", {"pkg/MOD.py": b"two", "pkg/Same.py": b""})
     target = venv()
     outcome = target.install(one, two, fail_on_conflict=True)
     assert outcome.exit_code == (3 if folding else 0)
     site = target.environment.roots["purelib"]
     assert bool(target.lines.of(PlanCollision)) == folding
     assert [(found.path, found.first, found.last) for found in target.lines.of(PlanConflict)] == (
-        [(f"{site}/pkg/mod.py", "one 1.0", "two 1.0")] if folding else []
+        [(f"{site}/pkg/MOD.py", "one 1.0", "two 1.0")] if folding else []
     )
     assert all(f"{site}/pkg/" in plan.exclusive for plan in target.lines.of(PlanWheel)) == folding
 
@@ -107,9 +107,9 @@ def test_a_file_that_is_there_in_another_spelling_makes_way(tmp_path: Path) -> N
     (top / SITE / "pkg").mkdir(parents=True)
     (top / SITE / "pkg" / "Mod.py").write_text("old")
     for environment in (planned_environment(top), planned_environment(top).folding()):
-        plan = planned(environment, "pkg", "pkg/mod.py")
+        plan = planned(environment, "pkg", "pkg/MOD.py")
         found = [(step.action, step.path) for step in prepare(environment, plan, str(tmp_path / "stage"))]
-        assert ("place", f"{SITE}/pkg/mod.py") in found
+        assert ("place", f"{SITE}/pkg/MOD.py") in found
         assert (("retire", f"{SITE}/pkg/Mod.py") in found) == environment.folds
 
 
