@@ -7,8 +7,9 @@ install   a real install of the benchmark set (see prepare.py), unpacked from lo
 journal   a made-up journal of an install of --wheels wheels that another process writes while it is watched
 P6        the wall time of a real install, cold store, as its journal has it, with a screen attached against none
 
-Latency is from the key press to the output that shows its effect (the marker on another row). CPU is that of the
-process with the screen, in percent of a core. The budgets are P6's: p95 <= 50 ms, CPU <= 20 %, ratio <= 1.05.
+Latency is from the key press to the output that shows its effect: the marker on another row of the events, or the
+heading of another view. CPU is that of the process with the screen on the dashboard, in percent of a core. The budgets
+are P6's: p95 <= 50 ms, CPU <= 20 %, ratio <= 1.05.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from instui_engine import events
 _INSTUI = [sys.executable, "-m", "instui"]
 _SIZE = (120, 40)
 _MARKER = "▌"
+_HEADINGS = ("wheel ", "path ", "replaced ", "time ")
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -45,55 +47,70 @@ def cpu_seconds(pid: int) -> float:
 
 def marked(terminal: Terminal) -> str:
     """The selected row, by its place and first words."""
-    rows = terminal.screen.lines[8:]
+    rows = terminal.screen.lines[6:]
     return next((f"{number} {row[:30]}" for number, row in enumerate(rows) if row.startswith(_MARKER)), "")
 
 
-def latencies(terminal: Terminal, presses: int, over: Callable[[], bool]) -> list[float]:
-    """Seconds until each of `presses` moves of the selection is seen; fewer where it is `over` before."""
-    found = []
-    terminal.press("a", "g")
-    terminal.until(lambda: marked(terminal), "the selection")
-    key = "j"
-    for number in range(presses):
-        if over():
-            break
-        if number % 12 == 0:
-            key = "k" if key == "j" else "j"
-        if number == 0:
-            key = "j"
-        before = marked(terminal)
-        begun = time.perf_counter()
-        terminal.press(key)
-        while marked(terminal) == before:
-            if time.perf_counter() - begun > 2:  # the first or last row
-                break
-            terminal.read(0.005)
-        else:
-            found.append(time.perf_counter() - begun)
-        pause = time.perf_counter() + 0.03 + 0.001 * (number * 37 % 70)  # not in step with the frames
-        while time.perf_counter() < pause:
-            terminal.read(0.005)
-    return found
+def heading(terminal: Terminal) -> str:
+    """What stands above the rows, which tells one view from another."""
+    return next((row for row in terminal.screen.lines[3:9] if row.lstrip().startswith(_HEADINGS)), "")
 
 
-def watched(label: str, terminal: Terminal, presses: int, over: Callable[[], bool]) -> tuple[str, ...]:
-    """Latency while keys are pressed, then CPU while nobody does anything."""
-    found = sorted(latencies(terminal, presses, over))
+def answered(terminal: Terminal, key: str, seen: Callable[[Terminal], str]) -> float | None:
+    """Seconds from the press of `key` until `seen` is another than before; None where that never comes."""
+    before = seen(terminal)
+    begun = time.perf_counter()
+    terminal.press(key)
+    while seen(terminal) in (before, ""):
+        terminal.read(0.005)
+        if time.perf_counter() - begun > 5:
+            return None
+    return time.perf_counter() - begun
+
+
+def latencies(terminal: Terminal, presses: int, over: Callable[[], bool]) -> tuple[list[float], list[float]]:
+    """Of moves of the selection among the events, which do not move themselves; and of changes of the view."""
+    moves: list[float | None] = []
+    views: list[float | None] = []
+    number = 0
+    while len(moves) < presses and not over():
+        terminal.press("4", "g")
+        terminal.until(lambda: heading(terminal).lstrip().startswith("time") and marked(terminal), "the selection")
+        for key in "jjjjjjjkkkkk":
+            moves.append(answered(terminal, key, marked))
+            _rest(terminal, number := number + 1)
+        for key in "1234":
+            if key != "4" or views:
+                views.append(answered(terminal, key, heading))
+            _rest(terminal, number := number + 1)
+    return [value for value in moves if value], [value for value in views if value]
+
+
+def _rest(terminal: Terminal, number: int) -> None:
+    end = time.perf_counter() + 0.03 + 0.001 * (number * 37 % 70)  # not in step with the frames
+    while time.perf_counter() < end:
+        terminal.read(0.005)
+
+
+def watched(label: str, terminal: Terminal, presses: int, over: Callable[[], bool]) -> list[tuple[str, ...]]:
+    """CPU while nobody does anything, then latency while keys are pressed."""
     begun, used = time.perf_counter(), cpu_seconds(terminal.process.pid)
     while time.perf_counter() - begun < 5 and not over():
         terminal.read(0.05)
-    seconds = time.perf_counter() - begun
-    share = (cpu_seconds(terminal.process.pid) - used) / seconds if seconds > 1 else float("nan")
-    if not found:
-        return (label, "0", "", "", "", f"{100 * share:.0f}", "no key was answered")
-    p95 = found[min(len(found) - 1, int(0.95 * len(found)))]
-    fits = p95 <= 0.05 and not share > 0.2
-    cells = (f"{1000 * value:.1f}" for value in (median(found), p95, found[-1]))
-    return (label, str(len(found)), *cells, f"{100 * share:.0f}", "ok" if fits else "OVER")
+    share = (cpu_seconds(terminal.process.pid) - used) / (time.perf_counter() - begun)
+    moves, views = latencies(terminal, presses, over)
+    rows = []
+    for name, found in (("move", sorted(moves)), ("view", sorted(views))):
+        if not found:
+            raise Skip(f"{label} was over before a key was pressed")
+        p95 = found[min(len(found) - 1, int(0.95 * len(found)))]
+        cells = (f"{1000 * value:.1f}" for value in (median(found), p95, found[-1]))
+        verdict = "ok" if p95 <= 0.05 and share <= 0.2 else "OVER"
+        rows.append((f"{label}: {name}", str(len(found)), *cells, f"{100 * share:.0f}", verdict))
+    return rows
 
 
-def install(place: Path, material: Material, variables: dict[str, str], presses: int) -> tuple[str, ...]:
+def install(place: Path, material: Material, variables: dict[str, str], presses: int) -> list[tuple[str, ...]]:
     """Keys during a real install."""
     venv = str(place / "watched")
     make_venv(venv, variables)
@@ -101,10 +118,10 @@ def install(place: Path, material: Material, variables: dict[str, str], presses:
     terminal = Terminal([*_INSTUI, *words, *material.wheels], variables, _SIZE)
     try:
         terminal.shows("unpack ")
-        row = watched("install", terminal, presses, lambda: "● LIVE" not in terminal.screen.lines[0])
+        rows = watched("install", terminal, presses, lambda: "● LIVE" not in terminal.screen.lines[0])
         terminal.press("ctrl+c", "c")
         terminal.until(lambda: "● LIVE" not in terminal.screen.lines[0])
-        return row
+        return rows
     finally:
         terminal.close()
 
@@ -136,7 +153,7 @@ def write_journal(path: str, wheels: int, rate: float = 1000.0) -> None:
         )
         put(events.ResolveFinished(wheels, 0))
         for name in names:
-            put(events.WheelAdded(name, name, "1.0", f"{name}-1.0-py3-none-any.whl", 100_000, True))
+            put(events.WheelAdded(name, "1.0", f"{name}-1.0-py3-none-any.whl", 100_000, True))
         file.flush()
         for number, event in enumerate(_work(names)):
             put(event)
@@ -158,7 +175,7 @@ def _work(names: Sequence[str]) -> Iterator[events.Event]:
         yield events.StageFinished(name)
 
 
-def journal(place: Path, variables: dict[str, str], wheels: int, presses: int) -> tuple[str, ...]:
+def journal(place: Path, variables: dict[str, str], wheels: int, presses: int) -> list[tuple[str, ...]]:
     """Keys while a made-up journal grows."""
     path = place / "made-up.jsonl"
     path.touch()
@@ -248,12 +265,12 @@ def main() -> int:
 
 
 def _report(place: Path, material: Material, variables: dict[str, str], arguments: argparse.Namespace) -> None:
-    rows: list[Sequence[str]] = [("", "keys", "median ms", "p95 ms", "max ms", "CPU %", "")]
+    rows: list[tuple[str, ...]] = [("", "keys", "median ms", "p95 ms", "max ms", "CPU %", "")]
     print("keys ...", file=sys.stderr, flush=True)
-    rows.append(install(place, material, variables, arguments.presses))
-    rows.append(journal(place, variables, arguments.wheels, arguments.presses))
+    rows.extend(install(place, material, variables, arguments.presses))
+    rows.extend(journal(place, variables, arguments.wheels, arguments.presses))
     print("P6 ...", file=sys.stderr, flush=True)
-    ratios = [("", "watched s", "alone s", "ratio", "min-max", "budget", "")]
+    ratios: list[tuple[str, ...]] = [("", "watched s", "alone s", "ratio", "min-max", "budget", "")]
     ratios.append(slowdown(place, material, variables, arguments.rounds))
     print(f"{len(material.wheels)} wheels, Python {sys.version.split()[0]}, {os.cpu_count()} CPUs, {_SIZE} cells")
     print(table(rows))
