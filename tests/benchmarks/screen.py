@@ -74,9 +74,9 @@ def latencies(terminal: Terminal, presses: int, over: Callable[[], bool]) -> tup
     views: list[float | None] = []
     number = 0
     while len(moves) < presses and not over():
-        terminal.press("4", "g")
+        terminal.press("4", "k")
         terminal.until(lambda: heading(terminal).lstrip().startswith("time") and marked(terminal), "the selection")
-        for key in "jjjjjjjkkkkk":
+        for key in "kkkkkkjjjjjj":
             moves.append(answered(terminal, key, marked))
             _rest(terminal, number := number + 1)
         for key in "1234":
