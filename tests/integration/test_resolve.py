@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uv
 
 from instui_engine.ask_uv import explain
 from instui_engine.environment import Environment, discover
@@ -361,7 +362,8 @@ def test_the_older_style_of_explanation_is_understood() -> None:
 @pytest.fixture(scope="session")
 def index(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skips where uv, as it is configured here, finds no package index."""
-    command = ["uv", "pip", "compile", "--quiet", "--no-header", "-o", str(tmp_path_factory.mktemp("i") / "o.txt"), "-"]
+    output = str(tmp_path_factory.mktemp("i") / "o.txt")
+    command = [uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-header", "-o", output, "-"]
     try:
         done = subprocess.run(command, input=b"idna\n", capture_output=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
