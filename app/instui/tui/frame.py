@@ -36,7 +36,7 @@ class Facts(NamedTuple):
 def badge(snapshot: Snapshot, facts: Facts) -> Badge:
     """The state that matters most."""
     finished = snapshot.finished
-    if facts.frozen:
+    if facts.frozen and finished is None:  # what has ended stands still anyway
         behind = f" {units.age(facts.lag)} behind" if facts.lag >= 0.1 else ""
         return Badge(f"PAUSED{behind}", "badge-age")
     if finished is not None:
