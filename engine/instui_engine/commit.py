@@ -33,7 +33,7 @@ from .events import (
     Warned,
     WheelFailed,
 )
-from .installed import Installed, recorded_files, scan
+from .installed import Distribution, Installed, recorded_files, scan
 from .installed import find as find_installed
 from .locktable import LockTable
 from .netfs import soft_reason
@@ -192,29 +192,31 @@ class Commit:
             context.emit(DistributionRemoved(plan.name, plan.replaces.version, len(plan.stale)))
         context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
 
+    def _newcomers(self, plan: WheelPlan, present: Installed) -> list[Distribution]:
+        """What somebody else has installed since the wheel was planned."""
+        known = self._known[plan.order]
+        return [
+            other
+            for name, other in present.items()
+            if other not in (known.get(name), plan.replaces) and other.stamp != self._stamps.get(name)
+        ]
+
     def _meet_newcomers(self, plan: WheelPlan, steps: Sequence[Step]) -> None:
         """Find the owners of files that the plan did not know, since somebody has installed them meanwhile."""
         known = self._previous.get(plan.order, {})
-        unknown = [step for step in steps if step.action == "replace" and step.path not in known]
+        unknown = {step.path: step for step in steps if step.action == "replace" and step.path not in known}
         if not unknown:
             return
-        listed = scan(self._environment)
-        if all(listed[name] == old for name, old in self._known[plan.order].items() if name in listed):
-            newcomers = set(listed) - set(self._known[plan.order]) - set(self._stamps)
-            if not newcomers:
-                return
-        found = {}
-        for step in unknown:
-            others = [name for name in listed.owners().get(step.path, ()) if name != plan.name]
-            if not others:
-                continue
-            found[step.path] = listed[others[-1]].owner
-            same = same_file(f"{self._environment.top}/{step.path}", step.staged)
-            if self._context.options.fail_on_conflict and not same:
-                raise ConflictError(
-                    f"{printable(step.path)} of {printable(found[step.path])}, installed by somebody else just now, "
-                    f"would be replaced by {printable(plan.owner)}; it was not, because of --fail-on-conflict"
-                )
+        found: dict[str, str] = {}
+        for other in self._newcomers(plan, scan(self._environment)):
+            for path in unknown.keys() & recorded_files(self._environment, other):
+                found[path] = other.owner
+                same = same_file(f"{self._environment.top}/{path}", unknown[path].staged)
+                if self._context.options.fail_on_conflict and not same:
+                    raise ConflictError(
+                        f"{printable(path)} of {printable(other.owner)}, installed by somebody else just now, would be "
+                        f"replaced by {printable(plan.owner)}; it was not, because of --fail-on-conflict"
+                    )
         self._previous[plan.order] = {**found, **known}
 
     def _is_outdated(self, plan: WheelPlan) -> bool:
@@ -225,14 +227,10 @@ class Commit:
         """
         if not plan.stale and not plan.left:
             return False
-        present, known = scan(self._environment), self._known[plan.order]
+        present = scan(self._environment)
         stale = frozenset(plan.stale)
-        foreign = [
-            other
-            for name, other in present.items()
-            if other not in (known.get(name), plan.replaces) and other.stamp != self._stamps.get(name)
-        ]
-        if any(not stale.isdisjoint(recorded_files(self._environment, other)) for other in foreign):
+        newcomers = self._newcomers(plan, present)
+        if any(not stale.isdisjoint(recorded_files(self._environment, other)) for other in newcomers):
             return True
         left = set(plan.left)
         for name in (*plan.heirs, *self._stamps):

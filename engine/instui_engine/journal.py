@@ -1,4 +1,4 @@
-"""The journal's writer. It never stops an install: what cannot be written is dropped, and that is said once."""
+"""The journal's writer. It never stops an install: a file that cannot be written is given up."""
 
 import os
 import threading
@@ -28,7 +28,6 @@ class Journal:
         self._files: list[int] = []  # to write to
         self._open: list[int] = []  # to close; one of them is locked, and that is the session's sign of life
         self._early: list[str] | None = []
-        self.broken: OSError | None = None
 
     @property
     def start(self) -> float:
@@ -79,6 +78,5 @@ class Journal:
                 rest = memoryview(data)
                 while rest:
                     rest = rest[os.write(descriptor, rest) :]
-            except OSError as error:
-                self.broken = error
+            except OSError:
                 self._files.remove(descriptor)

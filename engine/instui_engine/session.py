@@ -9,7 +9,7 @@ A session is alive while its journal is locked, never by pid. The last 50 journa
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -105,11 +105,6 @@ def forget(journal: Path) -> None:
     for directory in (journal.parent, journal.parent.parent):
         with suppress(OSError):
             directory.rmdir()
-
-
-def journals(environment: Environment) -> Iterator[Path]:
-    """The journals of an environment, the newest first."""
-    yield from sorted((environment.private / "sessions").glob("*.jsonl"), reverse=True)
 
 
 def alive(journal: Path) -> bool:

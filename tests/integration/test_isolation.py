@@ -632,3 +632,19 @@ def _forget_examples(tmp_path: Path) -> Iterator[None]:
     yield
     for path in tmp_path.glob("tmp*"):  # what Hypothesis has tried: hundreds of environments
         shutil.rmtree(path, ignore_errors=True)
+
+
+def test_a_file_that_somebody_else_has_installed_since_the_plan_is_no_silent_overwrite(
+    tmp_path: Path, venv: Callable[[], Venv], between_plan_and_commit: Callable[[Callable[[], object]], None]
+) -> None:
+    mine, theirs = (build_wheel(tmp_path, name, "1.0", {"same/a.py": name.encode()}) for name in ("mine", "theirs"))
+    target = venv()
+    between_plan_and_commit(lambda: Venv(target.top, target.cache).put(theirs))
+    target.put(mine)
+    lines = "".join(journal.read_text() for journal in target.journals())
+    assert '"old":"theirs 1.0","new":"mine 1.0","same":false' in lines
+    refused = venv()
+    between_plan_and_commit(lambda: Venv(refused.top, refused.cache).put(theirs))
+    outcome = refused.install(mine, fail_on_conflict=True)
+    assert outcome.exit_code == 3 and "theirs 1.0" in outcome.error
+    assert (refused.site / "same" / "a.py").read_bytes() == b"theirs"
