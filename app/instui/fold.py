@@ -237,7 +237,7 @@ class Fold(Ledger):
         wheel.overwrote += not event.same
         wheel.overwrote_same += event.same
         self._same[bool(event.same)] += 1
-        self._overwrites.append(OverwriteRow(t, *event))
+        self._overwrites.append(OverwriteRow(t, *event[:5]))
         self._pairs.setdefault((event.old, event.new), [0, 0])[bool(event.same)] += 1
         self._pair_tuple = None
 
@@ -278,5 +278,7 @@ class Fold(Ledger):
 
 
 _HANDLERS: dict[type[Any], Callable[[Fold, float, Any], None]] = {
-    cls: getattr(Fold, "_" + kind.replace(".", "_")) for kind, cls in events.KINDS.items()
+    cls: getattr(Fold, "_" + kind.replace(".", "_"))
+    for kind, cls in events.KINDS.items()
+    if hasattr(Fold, "_" + kind.replace(".", "_"))
 }

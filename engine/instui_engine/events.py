@@ -289,13 +289,22 @@ class CommitProgress(NamedTuple):
 
 
 class Overwrite(NamedTuple):
-    """A file was replaced. `old` and `new` are owners; `same`: the content is equal."""
+    """A file was replaced. `old` and `new` are owners; `same`: the content is equal; `kept`: where the old one is."""
 
     wheel: str
     path: str
     old: str
     new: str
     same: bool
+    kept: str = ""  # "" where it is not kept: equal, or of the wheel's own old version
+
+
+class Restored(NamedTuple):
+    """A file that `wheel` had overwritten is back, now that `wheel` gave up its own: it belongs to `owner`."""
+
+    wheel: str
+    path: str
+    owner: str
 
 
 class DistributionRemoved(NamedTuple):
@@ -311,6 +320,27 @@ class CommitFinished(NamedTuple):
 
     wheel: str
     files: int
+
+
+class RecoveryStarted(NamedTuple):
+    """A session that is dead had begun to change this distribution; that is being settled, under its claims."""
+
+    wheel: str
+    version: str
+    session: str
+
+
+class RecoveryFinished(NamedTuple):
+    """It is settled. `outcome`: "completed", "undone", or "withdrawn", where somebody else has installed it since.
+
+    `left`: paths that somebody else has changed since, which were not touched.
+    """
+
+    wheel: str
+    version: str
+    session: str
+    outcome: str
+    left: list[str]
 
 
 class WheelFailed(NamedTuple):
@@ -372,6 +402,9 @@ Event = (
     | CommitStarted
     | CommitProgress
     | Overwrite
+    | Restored
+    | RecoveryStarted
+    | RecoveryFinished
     | DistributionRemoved
     | CommitFinished
     | WheelFailed
@@ -415,6 +448,9 @@ KINDS: dict[str, type[Event]] = {
     "commit.started": CommitStarted,
     "commit.progress": CommitProgress,
     "overwrite": Overwrite,
+    "restored": Restored,
+    "recovery.started": RecoveryStarted,
+    "recovery.finished": RecoveryFinished,
     "distribution.removed": DistributionRemoved,
     "commit.finished": CommitFinished,
     "wheel.failed": WheelFailed,
