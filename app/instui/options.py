@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name, help, fill in (
         ("install", "install requirements, wheel files or directories of wheels", _install),
+        ("uninstall", "remove distributions, by what their RECORD lists", _uninstall),
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
     ):
@@ -122,6 +123,29 @@ def _install(parser: argparse.ArgumentParser) -> None:
     _common(parser)
 
 
+def _uninstall(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="+", metavar="DIST")
+    parser.add_argument("--yes", "-y", action="store_true", help="accepted, and always so: nothing is asked")
+    target = parser.add_argument_group("where from")
+    target.add_argument(
+        "--python",
+        "-p",
+        default=_text("PYTHON"),
+        metavar="ENV_OR_INTERPRETER",
+        help="default: the active environment, or the nearest .venv",
+    )
+    target.add_argument("--target", default="", metavar="DIR", help="from this directory, as with pip")
+    target.add_argument("--prefix", default="", metavar="DIR", help="from lib, bin and so on below this directory")
+    target.add_argument(
+        "--break-system-packages", action="store_true", help="also from a Python that the system manages"
+    )
+    target.add_argument(
+        "--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments"
+    )
+    target.add_argument("--dry-run", action="store_true", default=_flag("DRY_RUN"), help="plan, and write nothing")
+    _common(parser)
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "scenario", nargs="?", choices=SCENARIOS, default=SCENARIOS[2], metavar="SCENARIO", help=", ".join(SCENARIOS)
@@ -192,8 +216,8 @@ def options_from(words: argparse.Namespace) -> Options:
         cache=cache_directory(words.cache_dir),
         jobs=words.jobs,
         lock_timeout=words.lock_timeout,
-        fail_on_conflict=words.fail_on_conflict,
-        link_mode=words.link_mode,
+        fail_on_conflict=getattr(words, "fail_on_conflict", False),
+        link_mode=getattr(words, "link_mode", "hardlink"),
         fsync=not words.no_fsync,
         slow=words.slow,
         dry_run=words.dry_run,

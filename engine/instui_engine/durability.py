@@ -23,3 +23,8 @@ def sync_filesystem(path: Path) -> None:
             raise OSError(code, os.strerror(code), str(path))
     finally:
         os.close(descriptor)
+
+
+def sync_file(descriptor: int) -> None:
+    """Wait until what was written to the file is on its disk. Raises OSError."""
+    os.fdatasync(descriptor) if hasattr(os, "fdatasync") else os.fsync(descriptor)

@@ -133,22 +133,28 @@ def _distribution(environment: Environment, info: str) -> Distribution | None:
 
 
 def recorded_files(environment: Environment, distribution: Distribution) -> list[str]:
-    """The files that its RECORD lists, relative to the top; [] where there is no RECORD.
+    """The files that its RECORD lists, relative to the top; [] where there is no RECORD."""
+    return list(recorded_hashes(environment, distribution.info))
 
-    Rows that leave the environment's scheme directories are not returned: nothing of ours may ever touch them.
+
+def recorded_hashes(environment: Environment, info: str, root: str | None = None) -> dict[str, str]:
+    """The files that the RECORD in `info` lists, relative to the top, with their hashes ("algorithm=digest" or "").
+
+    Rows that leave the environment's scheme directories are not returned: nothing of ours may ever touch them. `root`:
+    the directory to which the rows are relative, where `info` does not lie in it.
     """
     try:
-        text = (environment.top / distribution.info / "RECORD").read_text(encoding="utf-8", errors="surrogateescape")
+        text = (environment.top / info / "RECORD").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return []
-    root = distribution.info.rpartition("/")[0]
+        return {}
+    root = info.rpartition("/")[0] if root is None else root
     schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
-    files = []
+    files = {}
     try:
-        rows = [row[0].replace("\\", "/") for row in csv.reader(io.StringIO(text)) if row and row[0]]
+        rows = [(row[0].replace("\\", "/"), *row[1:2]) for row in csv.reader(io.StringIO(text)) if row and row[0]]
     except csv.Error:
-        return []  # broken; whoever wrote it may not have meant what could be read of it
-    for path in rows:
+        return {}  # broken; whoever wrote it may not have meant what could be read of it
+    for path, *value in rows:
         if path.startswith("/"):
             path = os.path.relpath(path, environment.top)
         else:
@@ -159,7 +165,7 @@ def recorded_files(environment: Environment, distribution: Distribution) -> list
             and path not in ("..", ".")
             and "\0" not in path
         ):
-            files.append(path)
+            files[path] = value[0] if value else ""
     return files
 
 
