@@ -44,8 +44,15 @@ class Distribution:
 class Installed(Mapping[str, Distribution]):
     """The distributions of an environment by normalized name, and whose file is whose."""
 
-    def __init__(self, environment: Environment, distributions: Mapping[str, list[Distribution]]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        distributions: Mapping[str, list[Distribution]],
+        links: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`links`: name -> `.egg-link` of setuptools' development installs."""
         self._environment = environment
+        self.links = links
         self._distributions = {name: found[0] for name, found in distributions.items()}
         self._accidents = {name: found[1:] for name, found in distributions.items() if found[1:]}
         self._owners: dict[str, list[str]] | None = None
@@ -85,6 +92,7 @@ class Installed(Mapping[str, Distribution]):
 def scan(environment: Environment) -> Installed:
     """The distributions that the environment lists now. Of two versions of one (an old accident) the first counts."""
     found: dict[str, list[Distribution]] = {}
+    links: dict[str, str] = {}
     for root in environment.site_packages:
         try:
             names = sorted(entry.name for entry in os.scandir(environment.top / root))
@@ -95,7 +103,9 @@ def scan(environment: Environment) -> Installed:
                 distribution = _distribution(environment, f"{root}/{name}" if root else name)
                 if distribution is not None:
                     found.setdefault(distribution.name, []).append(distribution)
-    return Installed(environment, found)
+            elif name.endswith(".egg-link"):
+                links[canonicalize_name(name.removesuffix(".egg-link"))] = f"{root}/{name}" if root else name
+    return Installed(environment, found, links)
 
 
 def find(environment: Environment, name: str) -> Distribution | None:

@@ -17,7 +17,7 @@ from .events import PlanWheel
 from .installed import Distribution, Installed
 from .manifest import Directories, Manifest, directories
 from .metadata import EntryPoint
-from .removal import RemovalPlan, emptied_by, is_vital, removal_of
+from .removal import RemovalPlan, check_link, emptied_by, is_vital, removal_of
 from .request import LockedWheel
 from .store import Entry
 
@@ -124,6 +124,7 @@ def make_wheel(
     units = _units(environment, manifest)
     root = environment.roots[manifest.root]
     info = f"{root}/{manifest.dist_info}" if root else manifest.dist_info
+    check_link(environment, installed, manifest.name)
     old = installed.get(manifest.name)
     paths = [unit.path for unit in units]
     accidents = installed.accidents(manifest.name)

@@ -15,7 +15,7 @@ from .bytecode import Bytecode
 from .environment import PRIVATE, Environment
 from .errors import ClashError, TargetError, printable
 from .events import Overwrite, Restored
-from .installed import find, recorded_hashes
+from .installed import recorded_hashes, scan
 from .keeping import Kept
 from .plan import Plan, Unit
 from .transaction import Step, Transaction
@@ -114,9 +114,10 @@ class _Preparation:
                 yield self._retire(path)
         if plan.replaces is None or not kept.any():
             return
+        installed = scan(self._environment)  # by now, with what the session has installed before this
         for path in sorted(plan.left):
-            owners = {other.owner: other.info for name in plan.heirs if (other := find(self._environment, name))}
-            listing = {owner: rows[path] for owner, info in owners.items() if path in (rows := self._rows(info))}
+            names = [name for name in installed.owners().get(self._key(path), ()) if name != plan.name]
+            listing = {installed[name].owner: self._rows(installed[name].info).get(path, "") for name in names}
             entry = kept.newest(path, tuple(listing))
             found = self._digest(path)
             mine = self._rows(plan.replaces.info).get(path, "")

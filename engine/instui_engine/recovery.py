@@ -20,6 +20,7 @@ from pathlib import Path
 
 from . import writeahead
 from .beneath import Beneath
+from .bytecode import Bytecode
 from .claimfiles import ClaimLocks
 from .claimlocks import claim_locks
 from .claims import Claims, Mode
@@ -31,6 +32,7 @@ from .errors import TargetError, printable, reason
 from .events import Holder, RecoveryFinished, RecoveryStarted, Warned
 from .installed import recorded_hashes, scan
 from .keeping import KEPT
+from .removal import is_vital
 from .session import alive, dead_stages, journal_path
 from .transaction import Step, Transaction, parents_of, state, take, undo
 
@@ -160,6 +162,11 @@ class _Recovery:
                 put_back=self._take_out,
                 skips=self._is_theirs,
             )
+            self._sweep(self._ours())
+            for step in self._transaction.steps:
+                if step.path == self._transaction.replaces and step.action == "retire":
+                    root = step.path.rpartition("/")[0]
+                    self._sweep(recorded_hashes(self._environment, step.saved, root))
             return "withdrawn", self._left
         if self._can_go_on():
             for step in self._transaction.steps:
@@ -185,8 +192,15 @@ class _Recovery:
 
     def _can_go_on(self) -> bool:
         """Whether all that is still to be done can be done as it was planned."""
+        makes_room = set()  # paths from which something is still to be retired before something else is placed there
+        placed = {step.path: step.new for step in self._transaction.steps if step.action == "place"}
         for step in self._transaction.steps:
-            if state(self._beneath, step) != "else":
+            found = state(self._beneath, step)
+            if step.action == "retire" and found == "before":
+                makes_room.add(step.path)
+            elif step.action == "place" and found == "else" and step.path in makes_room:
+                continue
+            if found != "else" or (step.action == "retire" and placed.get(step.path) == self._beneath.stamp(step.path)):
                 continue
             done = step.action in ("place", "replace") and self._beneath.stamp(step.staged) is None
             if step.action == "retire" or (done and self._beneath.stamp(step.path) is not None):
@@ -201,6 +215,27 @@ class _Recovery:
     def _still_wanted(self, step: Step) -> bool:
         """Whether what a step replaced is to come back: it was another's. What was of the old version is not."""
         return step.saved.startswith(f"{KEPT}/") and not step.path.startswith(f"{KEPT}/")
+
+    def _sweep(self, rows: Mapping[str, str]) -> None:
+        """Remove what a version that nobody lists any more has left: files that nobody else owns and nobody changed."""
+        directories = set()
+        bytecode = Bytecode(self._environment)
+        for path, recorded in rows.items():
+            if self._environment.key(path) in self._listed or is_vital(self._environment, path):
+                continue
+            if recorded and recorded == self._digest(path):
+                for compiled in bytecode.of(path):
+                    self._beneath.remove(compiled)
+                    directories.add(compiled.rpartition("/")[0])
+                self._beneath.remove(path)
+                directories.add(path.rpartition("/")[0])
+        for directory in sorted(directories, key=lambda path: -path.count("/")):
+            while self._environment.key(directory) not in self._environment.neutral:
+                try:
+                    self._beneath.remove_directory(directory)
+                except OSError:
+                    break
+                directory = directory.rpartition("/")[0]
 
     def _is_theirs(self, step: Step) -> bool:
         """Whether a file that a step brought is also of what is listed now; then it stays."""

@@ -186,6 +186,16 @@ def removal_of(
     return Removal(tuple(sorted(set(stale))), sorted(claimed), left, heirs)
 
 
+def check_link(environment: Environment, installed: Installed, name: str) -> None:
+    """Raise TargetError for a project that setuptools has put there by reference (`setup.py develop`)."""
+    link = installed.links.get(name)
+    if link is not None:
+        raise TargetError(
+            f"{printable(name)} is a development install of setuptools ({printable(str(environment.top / link))}), "
+            f"which would stay in the way; remove it with `pip uninstall {printable(name)}`, then run again"
+        )
+
+
 def empties_more(environment: Environment, plan: "Plan") -> bool:
     """Whether directories will be empty after the removals of `plan` that were not so when it was made."""
     return not set(plan.emptied).issuperset(emptied_by(environment, plan.stale, plan.units, ()))

@@ -17,7 +17,8 @@ from typing import Literal, NamedTuple
 
 from .beneath import Beneath, Stamp
 from .claims import Claims
-from .errors import InstuiError, printable
+from .errors import InstuiError, printable, reason
+from .keeping import KEPT
 
 _RETRIES = 100  # a shared parent directory may be removed by somebody else as often as that while we make it
 
@@ -82,13 +83,21 @@ def run(beneath: Beneath, transaction: Transaction, before: Callable[[Step], Non
             take(beneath, step)
     except BaseException as error:
         try:
-            undo(beneath, transaction)
+            try:
+                undo(beneath, transaction)
+            except OSError:  # what failed once need not fail again
+                undo(beneath, transaction)
         except OSError as failure:
+            # nothing that comes after it in the undo is touched: the old version must not be listed before it is whole
             raise UndoError(
-                f"{printable(str(error))}; what was begun could not be undone ({printable(str(failure))}): "
+                f"{_why(error)}; what was begun could not be undone ({_why(failure)}): "
                 f"{printable(transaction.owner)} is not listed as installed, and the next command settles it"
             ) from error
         raise
+
+
+def _why(error: BaseException) -> str:
+    return reason(error) if isinstance(error, OSError) else printable(str(error))
 
 
 def state(beneath: Beneath, step: Step) -> State:
@@ -190,6 +199,8 @@ def _bring_back(beneath: Beneath, step: Step, there: Stamp | None, wanted: bool)
         return []
     if there == step.new and there != saved:
         if wanted:
+            if step.staged.startswith(f"{KEPT}/") and beneath.stamp(step.staged) is None:
+                beneath.link(step.path, step.staged)  # nobody else has it
             beneath.rename(step.saved, step.path)
         else:
             beneath.rename(step.path, step.staged)

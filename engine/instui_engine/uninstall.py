@@ -17,7 +17,7 @@ from .errors import TargetError, UsageError, printable
 from .events import PlanFinished, Warned
 from .installed import Distribution, Installed, scan
 from .journal import Listener, Narrator
-from .removal import RemovalPlan, plan_removals
+from .removal import RemovalPlan, check_link, plan_removals
 from .session import Session
 
 
@@ -70,6 +70,7 @@ class _Removal(Work):
                 name = canonicalize_name(word, validate=True)
             except InvalidName:
                 raise UsageError(f"{printable(word)} is not the name of a distribution; give names alone") from None
+            check_link(self.environment, installed, name)
             if name not in installed:
                 self.context.emit(Warned(name, "is not installed"))
                 continue
