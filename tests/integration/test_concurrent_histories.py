@@ -178,7 +178,8 @@ def test_processes_that_take_no_claims_are_found_out(
     target.put(build_wheel(tmp_path, "base", "1.0", dict.fromkeys(files, b"base")))
     groups = [[build_wheel(tmp_path, name, "1.0", dict.fromkeys(files, name.encode()))] for name in ("one", "other")]
     sessions = run_together(start_instui, target, groups, {**variables(site, 0.05), "HISTORY_UNLOCKED": "1"})
-    assert [session.finish() for session in sessions] == [(0, "")] * 2
+    for session in sessions:  # how they end is anybody's guess: each may take the other one for dead
+        session.finish()
     report = judge(sessions)
     assert any("/shared at once, for " in sentence for sentence in report.violations), report
 
