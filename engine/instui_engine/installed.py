@@ -141,26 +141,25 @@ def recorded_files(environment: Environment, distribution: Distribution) -> list
         text = (environment.top / distribution.info / "RECORD").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return []
-    root = distribution.info.rpartition("/")[0]
-    schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
-    files = []
     try:
-        rows = [row[0].replace("\\", "/") for row in csv.reader(io.StringIO(text)) if row and row[0]]
+        rows = [row[0] for row in csv.reader(io.StringIO(text)) if row and row[0]]
     except csv.Error:
         return []  # broken; whoever wrote it may not have meant what could be read of it
-    for path in rows:
-        if path.startswith("/"):
-            path = os.path.relpath(path, environment.top)
-        else:
-            path = os.path.normpath(f"{root}/{path}" if root else path)
-        if (
-            path.startswith(schemes)
-            and not path.startswith(("../", "/"))
-            and path not in ("..", ".")
-            and "\0" not in path
-        ):
-            files.append(path)
-    return files
+    return [path for row in rows if (path := recorded_path(environment, distribution, row)) is not None]
+
+
+def recorded_path(environment: Environment, distribution: Distribution, row: str) -> str | None:
+    """The path, relative to the top, that a row of its RECORD means; None for what leaves the scheme directories."""
+    root = distribution.info.rpartition("/")[0]
+    path = row.replace("\\", "/")
+    if path.startswith("/"):
+        path = os.path.relpath(path, environment.top)
+    else:
+        path = os.path.normpath(f"{root}/{path}" if root else path)
+    if path.startswith(("../", "/")) or path in ("..", ".") or "\0" in path:
+        return None
+    inside = any(not scheme or path.startswith(f"{scheme}/") for scheme in environment.roots.values())
+    return path if inside else None
 
 
 def read_metadata(environment: Environment, distribution: Distribution) -> str:

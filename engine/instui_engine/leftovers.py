@@ -1,0 +1,84 @@
+"""What installers leave behind when they are killed: pip's renamed directories, temporary files, dead sessions.
+
+~ame, ~ame-1.0.dist-info     pip, in site-packages and beside a scheme directory: what it was removing
+.tmpXXXXXX                   uv, in the directory of a file that it was about to rename into place
+INSTALLERxxxxxxxx.tmp        pip, likewise, in a .dist-info
+.instui/stage/<session>      this program: what a session had in hand or was preparing
+"""
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .environment import PRIVATE, Environment
+from .session import alive, journal_path
+
+_UV = re.compile(r"\.tmp[A-Za-z0-9]{6}")
+_PIP = re.compile(r"(INSTALLER|RECORD|REQUESTED|direct_url\.json)[a-z0-9_]{8}\.tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadSession:
+    """A session that ended without cleaning up. `path`: its stage. `in_hand`: what it was changing, "" for unknown.
+
+    `unsettled`: the environment holds a half of that, which recovery mends; else the stage is only garbage.
+    """
+
+    identity: str
+    path: str
+    unsettled: bool
+    in_hand: tuple[str, ...]
+
+
+def temporary(environment: Environment, directories: Collection[str], listed: Collection[str]) -> Iterator[str]:
+    """The leftovers of pip and uv in `directories` (those in which distributions have files), relative to the top.
+
+    Never a path in `listed`: what a distribution lists is its own, whatever it is called.
+    """
+    roots = {root for root in environment.roots.values() if root}
+    # pip drops the first letter of a directory's name: `~in` beside `bin`
+    beside = {f"{root.rpartition('/')[0]}/~{root.rpartition('/')[2][1:]}".lstrip("/") for root in roots}
+    parents = {root.rpartition("/")[0] for root in roots}
+    for directory in sorted({*directories, *roots, *parents, *environment.site_packages}):
+        info = directory.endswith(".dist-info")
+        for name in _names(environment, directory):
+            path = f"{directory}/{name}" if directory else name
+            if path in listed:
+                continue
+            stashed = path in beside or (name.startswith("~") and directory in environment.site_packages)
+            if stashed or _UV.fullmatch(name) or (info and _PIP.fullmatch(name)):
+                yield path
+
+
+def dead_sessions(environment: Environment) -> Iterator[DeadSession]:
+    """The sessions that are no longer alive and left a stage, the oldest first."""
+    stage = f"{PRIVATE}/stage"
+    for identity in _names(environment, stage):
+        if not alive(journal_path(environment, identity)):
+            place = environment.top / stage / identity
+            # what was renamed away and not yet let go is the only copy: no record need say so
+            unsettled = any(place.glob("*/record")) or any(place.glob("*/old/*"))
+            in_hand = tuple(filter(None, map(_in_hand, sorted(place.glob("*/record")))))
+            yield DeadSession(identity, f"{stage}/{identity}", unsettled, in_hand)
+
+
+def _in_hand(record: Path) -> str:
+    """Name and version in a write-ahead record; "" where it cannot be read."""
+    try:
+        fields: Any = json.loads(record.read_bytes())
+    except (OSError, ValueError):
+        return ""
+    if not isinstance(fields, dict):
+        return ""
+    return " ".join(str(fields[key]) for key in ("name", "version") if fields.get(key))
+
+
+def _names(environment: Environment, directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(environment.top / directory))
+    except OSError:
+        return []
