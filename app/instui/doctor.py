@@ -50,7 +50,7 @@ def visit(parsed: argparse.Namespace, command: Sequence[str], control: Control) 
         def tell(one: Done) -> None:
             done.append(one)
             if not parsed.json:
-                _print([_told(one)])
+                _print([_told(one, environment)])
 
         repair(found, _request(parsed), options, control, tell, command)
         left = diagnose(context, environment)
@@ -85,7 +85,8 @@ def closing(found: Diagnosis, repairing: bool = False) -> str:
     ill = {finding.distribution for finding in defects if finding.distribution}
     dead = sum(session.unsettled for session in found.sessions)
     left = len(found.leftovers) + len(found.sessions) - dead
-    parts = [f"{len(ill)} of {count(found.distributions, 'distribution')} need attention"] if ill else []
+    need = "needs" if len(ill) == 1 else "need"
+    parts = [f"{len(ill)} of {count(found.distributions, 'distribution')} {need} attention"] if ill else []
     parts += [count(dead, "dead session")] if dead else []
     parts += [count(left, "leftover")] if left else []
     plans = list(_plans(found))
@@ -129,20 +130,18 @@ def _short(path: str, environment: Environment) -> str:
     return printable(path)
 
 
-def _told(done: Done) -> str:
-    return f"{printable(done.subject)} {printable(done.text)}"
+def _told(done: Done, environment: Environment) -> str:
+    return f"{_short(done.subject, environment)} {printable(done.text)}"
 
 
 def _afterwards(left: Diagnosis) -> list[str]:
-    if left.is_clean:
-        return [closing(left)]
-    defects = tuple(finding for finding in left.findings if finding.is_defect)
-    names = sorted({finding.distribution or "the environment" for finding in defects})
-    remedies = sorted({(finding.distribution or "the environment", finding.remedy) for finding in defects})
-    return [
-        f"left: {listed([printable(name) for name in names], NAMES)}",
-        *(f"  {printable(name)}: {printable(remedy)}" for name, remedy in remedies),
-    ]
+    """What is left after a repair, a line for each distribution and remedy; `report` would say it all again."""
+    defects = [finding for finding in left.findings if finding.is_defect]
+    lines = dict.fromkeys(
+        f"  {printable(finding.distribution) or 'the environment'}: {finding.kind}, {printable(finding.remedy)}"
+        for finding in defects
+    )
+    return [f"{closing(left, repairing=True)}{':' if lines else ''}", *lines]
 
 
 def _request(parsed: argparse.Namespace) -> Request:

@@ -92,7 +92,7 @@ class _Diagnosis:
             for distribution in (installed[name], *installed.accidents(name)):
                 if distribution.is_legacy:
                     self._legacy.append(distribution)
-                elif not distribution.info.rpartition("/")[2].startswith("~"):
+                else:
                     listed.setdefault(name, []).append(read(environment, distribution))
         self._ghosts = [one for ones in listed.values() for one in ones if one.is_ghost]
         real = {name: [one for one in ones if not one.is_ghost] for name, ones in listed.items()}
@@ -111,7 +111,7 @@ class _Diagnosis:
 
     def _damage(self, listing: Listing) -> _Damage:
         damage = _Damage()
-        for row in listing.rows:
+        for row in sorted(listing.rows):
             content = self._contents.get(row.path)
             if content is None or content.fits(row):
                 continue

@@ -6,6 +6,7 @@ Finding the distributions costs one directory listing; their METADATA and RECORD
 import csv
 import io
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -15,6 +16,8 @@ from types import MappingProxyType
 from packaging.utils import canonicalize_name
 
 from .environment import Environment
+
+_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,8 @@ def _distribution(environment: Environment, info: str) -> Distribution | None:
         status = os.lstat(environment.top / info)
     except OSError:
         return None
-    if not name or not version:
+    # what else is called so is nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
+    if not _NAME.fullmatch(name) or not version:
         return None
     return Distribution(canonicalize_name(name), version, info, (status.st_ino, status.st_mtime_ns))
 

@@ -91,18 +91,19 @@ def read(environment: Environment, distribution: Distribution) -> Listing:
 
 def _problem(info: str, names: frozenset[str], text: str, rows: Mapping[str, Row]) -> str:
     """What shows that an installer did not come to its end. The order is that in which uv and pip write."""
-    for name in ("METADATA", "RECORD"):
-        if name not in names:
-            return f"{name} is missing"
+    if "RECORD" not in names:
+        return "RECORD is missing"
     if not text:
         return "RECORD is empty"
     if f"{info}/RECORD" not in rows or not text.endswith("\n"):
         return "RECORD is cut short"
+    if "METADATA" not in names and f"{info}/METADATA" not in rows:
+        return "METADATA is missing"
+    if f"{info}/INSTALLER" in rows:
+        return ""  # if it is missing, it is a missing file like others
     if "INSTALLER" not in names:
         return "INSTALLER is missing, so its installer was stopped before the end"
-    if f"{info}/INSTALLER" not in rows:
-        return "RECORD does not list INSTALLER, so its installer was stopped before the end"
-    return ""
+    return "RECORD does not list INSTALLER, so its installer was stopped before the end"
 
 
 def _row(path: str, fields: list[str]) -> Row:
