@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from instui.names import listed
@@ -176,5 +177,6 @@ def _fields(finding: Finding) -> dict[str, object]:
 
 
 def _print(lines: Iterable[str]) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+    with suppress(OSError):  # where nobody reads it, the exit code says enough
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()

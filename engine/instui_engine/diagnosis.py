@@ -22,7 +22,18 @@ from .listing import Listing, Row, read
 from .source import source
 
 Kind = Literal[
-    "incomplete", "modified", "mixed", "clobbered", "duplicate", "ghost", "leftover", "session", "outside", "unknown"
+    "incomplete",
+    "modified",
+    "mixed",
+    "clobbered",
+    "duplicate",
+    "ghost",
+    "leftover",
+    "session",
+    "outside",  # from here on: worth knowing, and no defect
+    "unknown",
+    "unowned",
+    "busy",
 ]
 
 
@@ -149,6 +160,7 @@ class _Diagnosis:
         stashed = tuple(leftovers.temporary(self._environment, self._directories(), self._wanted))
         sessions = tuple(leftovers.dead_sessions(self._environment))
         findings += [*self._ghostly(), *self._unknown(), *_left(stashed), *map(_dead, sessions)]
+        findings += [*self._unowned(stashed), *_busy(self._environment)]
         return Diagnosis(
             self._environment,
             distributions=len({*self._chosen, *(one.distribution.name for one in self._ghosts)}) + len(self._legacy),
@@ -254,6 +266,21 @@ class _Diagnosis:
             text = "installed without a RECORD, so its files are not known"
             yield Finding("unknown", one.owner, (one.info,), text, is_defect=False)
 
+    def _unowned(self, stashed: Iterable[str]) -> Iterator[Finding]:
+        """What nobody lists in site-packages: left by an install that was killed early, or the user's own."""
+        found: list[str] = []
+        keys = {self._environment.key(path) for path in (*self._wanted, *stashed)}
+        for root in self._environment.site_packages:
+            below = f"{root}/" if root else ""
+            owned = {
+                key[len(below) :].partition("/")[0] for key in keys if key.startswith(self._environment.key(below))
+            }
+            names = leftovers.names(self._environment, root)
+            found += [f"{below}{name}" for name in names if self._environment.key(name) not in owned and _counts(name)]
+        if found:
+            text = f"{'1 entry' if len(found) == 1 else f'{len(found)} entries'} of site-packages that nobody lists"
+            yield Finding("unowned", "", tuple(found), text, is_defect=False)
+
     def _directories(self) -> set[str]:
         directories = {path.rpartition("/")[0] for path in self._wanted}
         return directories | {one.distribution.info for ones in self._listings.values() for one in ones}
@@ -305,6 +332,22 @@ def _left(paths: Iterable[str]) -> Iterator[Finding]:
     for installer, found in groupby(sorted(paths, key=_whose), key=_whose):
         text = f"left by {installer}, which was stopped in the middle"
         yield Finding("leftover", "", tuple(found), text, "remove it")
+
+
+def _counts(name: str) -> bool:
+    """Whether a name in site-packages is worth a word; what Python, virtualenv and old installers keep there is not."""
+    return not name.startswith((".", "__pycache__", "_virtualenv.")) and not name.endswith(
+        (".dist-info", ".egg-info", ".egg-link")
+    )
+
+
+def _busy(environment: Environment) -> Iterator[Finding]:
+    from .holders import describe, holders_of
+
+    holders = holders_of(environment.lock_path)
+    if holders:
+        text = f"{describe(holders)} is at work here: what it has in hand may look damaged until it is done"
+        yield Finding("busy", "", (), text, is_defect=False)
 
 
 def _whose(path: str) -> str:

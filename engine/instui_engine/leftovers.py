@@ -45,7 +45,7 @@ def temporary(environment: Environment, directories: Collection[str], listed: Co
     parents = {root.rpartition("/")[0] for root in roots}
     for directory in sorted({*directories, *roots, *parents, *environment.site_packages}):
         info = directory.endswith(".dist-info")
-        for name in _names(environment, directory):
+        for name in names(environment, directory):
             path = f"{directory}/{name}" if directory else name
             if path in listed:
                 continue
@@ -57,7 +57,7 @@ def temporary(environment: Environment, directories: Collection[str], listed: Co
 def dead_sessions(environment: Environment) -> Iterator[DeadSession]:
     """The sessions that are no longer alive and left a stage, the oldest first."""
     stage = f"{PRIVATE}/stage"
-    for identity in _names(environment, stage):
+    for identity in names(environment, stage):
         if not alive(journal_path(environment, identity)):
             place = environment.top / stage / identity
             # what was renamed away and not yet let go is the only copy: no record need say so
@@ -77,7 +77,8 @@ def _in_hand(record: Path) -> str:
     return " ".join(str(fields[key]) for key in ("name", "version") if fields.get(key))
 
 
-def _names(environment: Environment, directory: str) -> list[str]:
+def names(environment: Environment, directory: str) -> list[str]:
+    """What lies in a directory, sorted; [] where there is none."""
     try:
         return sorted(os.listdir(environment.top / directory))
     except OSError:

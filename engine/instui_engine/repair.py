@@ -17,7 +17,7 @@ from typing import NamedTuple
 from .cleanup import remove_tree
 from .context import Context, Options
 from .control import Control
-from .diagnosis import Diagnosis
+from .diagnosis import Diagnosis, diagnose
 from .environment import Environment
 from .errors import InstuiError, Interrupted, LockTimeoutError, printable, reason
 from .flock import LockWaitTimeout, open_lock, take_exclusive, try_lock, wait_lock
@@ -90,6 +90,8 @@ class _Repair:
         unsettled = [session for session in self._diagnosis.sessions if session.unsettled]
         if unsettled:
             self._settle(unsettled)
+            context = Context(self._options, Journal(), self._control)
+            self._diagnosis = diagnose(context, self._environment)  # that may have mended what was found, and more
         if self._diagnosis.ghosts:
             with self._alone():
                 self._remove([one.distribution.info for one in self._diagnosis.ghosts], self._is_ghost)
@@ -139,7 +141,7 @@ class _Repair:
                     place.rename(away)
                 except OSError:  # another file system, or a lower layer of an overlay
                     away = place
-                remove_tree(away)
+                _remove_entry(away)
                 ok = not os.path.lexists(place)
                 self._report(Done(path, "is removed" if ok else "could not be removed", ok))
             except OSError as error:
@@ -178,7 +180,7 @@ class _Repair:
 
                 raise LockTimeoutError(
                     f"waited {seconds:g} s for the environment's lock {printable(str(path))}, held by "
-                    f"{describe(holders_of(path, 'X'))}; run again, or raise --lock-timeout"
+                    f"{describe(holders_of(path))}; run again, or raise --lock-timeout"
                 ) from None
         try:
             yield
@@ -264,6 +266,13 @@ class _Words(NamedTuple):
 
     words: tuple[str, ...]
     listings: tuple[Listing, ...]
+
+
+def _remove_entry(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()  # what it leads to is not ours
+    else:
+        remove_tree(path)
 
 
 def _is_real(environment: Environment, path: str) -> bool:

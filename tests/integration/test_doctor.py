@@ -375,6 +375,49 @@ def test_a_dead_session_with_a_record_is_told_with_what_it_had_in_hand(bench: Be
     assert "would settle 1 session" in shown
 
 
+def test_a_link_is_removed_and_not_what_it_leads_to(bench: Bench, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "kept").mkdir(parents=True)
+    for name in ("~ne", "ghost-1.0.dist-info"):
+        (bench.site / name).symlink_to(outside)
+    bench.repair()
+    assert list(bench.site.iterdir()) == []
+    assert (outside / "kept").is_dir()
+
+
+def test_what_nobody_lists_is_told_and_left(bench: Bench) -> None:
+    bench.instui(bench.wheel("one"))
+    (bench.site / "mine.py").touch()
+    (bench.site / "one-1.0.dist-info" / "INSTALLER").unlink()
+    shown = bench.repair()
+    assert "1 entry of site-packages that nobody lists\n                site-packages/mine.py\n" in shown
+    assert (bench.site / "mine.py").exists()
+    assert bench.findings(0) == {}
+
+
+def test_somebody_who_installs_at_the_moment_is_named(bench: Bench) -> None:
+    with bench.venv.environment.lock_path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shown = bench.doctor().stdout
+    assert f"pid {os.getpid()}" in shown
+    assert "may look damaged until it is done" in shown
+    assert "at work" not in bench.doctor().stdout
+
+
+def test_a_closed_output_stops_no_repair(bench: Bench) -> None:
+    bench.instui(bench.wheel("one"))
+    (bench.site / "one" / "m0.py").unlink()
+    reading, writing = os.pipe()
+    os.close(reading)
+    where = ("--no-index", "--find-links", bench.place)
+    done = bench.run(
+        "doctor", "--repair", "--python", bench.venv.top, *where, capture_output=False, stdout=writing, stderr=-1
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bench.whole() == ["one-1.0"]
+
+
 def test_nothing_is_removed_while_somebody_else_has_the_environment(bench: Bench) -> None:
     ghost = bench.site / "ghost-1.0.dist-info"
     ghost.mkdir()
