@@ -152,7 +152,7 @@ class _Diagnosis:
 
     def result(self) -> Diagnosis:
         lost = {name: self._damages[one.distribution.info].lost for name, one in self._chosen.items()}
-        winners = {name: list(others) for name, others in lost.items()}
+        winners = {name: list(lost[name]) for name in sorted(lost, reverse=True)}
         self._mixes = [mix for mix in components(winners) if len(mix) > 1]
         self._mixed = {name: self._by_age(mix) for mix in self._mixes for name in mix}
         groups = self._groups(winners)
