@@ -18,52 +18,14 @@ from environments import Venv, until
 from instui_engine import commit
 from instui_engine.beneath import Beneath
 from instui_engine.events import RecoveryFinished, RecoveryStarted
+from killing import KILLED, run_killed
 from wheelsmith import build_wheel
-
-# Runs instui, and kills it before the Nth rename, link or mkdir of the transaction that the environment says.
-_KILLED = """
-import os, signal, sys
-from instui_engine import transaction
-from instui.cli import run
-
-name, point = os.environ["KILL_IN"], int(os.environ["KILL_AT"])
-take, original = transaction.take, transaction.run
-doomed = False
-count = 0
-
-def watched(beneath, what, before):
-    global doomed
-    doomed = what.name == name
-    original(beneath, what, before)
-    doomed = False
-
-def counted(beneath, step):
-    global count
-    if doomed:
-        if count == point:
-            if os.environ.get("STOP_FIRST"):
-                os.kill(os.getpid(), signal.SIGSTOP)
-            os.kill(os.getpid(), signal.SIGKILL)
-        count += 1
-    take(beneath, step)
-
-from instui_engine import commit
-transaction.take = counted
-commit.run = watched
-sys.exit(run())
-"""
 
 
 @pytest.fixture
 def killed(clean_environ: dict[str, str]) -> Callable[..., int]:
     """Runs `instui WORDS`, killed before step `point` of the transaction of `name`; returns the exit code."""
-
-    def run(name: str, point: int, *words: object) -> int:
-        env = {**clean_environ, "KILL_IN": name, "KILL_AT": str(point)}
-        command = [sys.executable, "-c", _KILLED, *map(str, words), "--no-fsync", "--ui", "none"]
-        return subprocess.run(command, env=env, capture_output=True, timeout=60, check=False).returncode
-
-    return run
+    return lambda *words: run_killed(clean_environ, *words)
 
 
 @pytest.fixture
@@ -192,7 +154,7 @@ def test_who_waits_for_a_claim_of_a_killed_session_settles_what_that_left_first(
     target = venv()
     target.put(versions["1.0"])
     env = {**clean_environ, "KILL_IN": "pkg", "KILL_AT": "6", "STOP_FIRST": "1"}
-    command = [sys.executable, "-c", _KILLED, "install", "--no-deps", "--no-fsync", "--ui", "none"]
+    command = [sys.executable, "-c", KILLED, "install", "--no-deps", "--no-fsync", "--ui", "none"]
     holder = subprocess.Popen([*command, "--python", str(target.top), str(versions["2.0"])], env=env)
     try:
         stat = Path(f"/proc/{holder.pid}/stat")
