@@ -7,13 +7,13 @@ before everything is known, checked and staged.
 import os
 import resource
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from . import __version__, conflicts
 from . import plan as planning
-from .acquire import acquire
+from .acquire import Damage, acquire, renew
 from .casefold import folds
 from .commit import Commit
 from .conflicts import Meetings
@@ -32,6 +32,7 @@ from .events import (
 )
 from .fit import check_fit
 from .installed import Installed, scan
+from .inuse import using
 from .journal import Journal, Listener, Narrator
 from .order import Node, edges_from, plan_order
 from .plan import WheelPlan
@@ -105,6 +106,8 @@ class _Pipeline:
         self._environment = environment
         self._session = session
         self._request = request
+        sync = (lambda path: context.sync("store", path)) if context.options.fsync else None
+        self._store = Store(context.options.cache, sync)
         self._commit: Commit | None = None
         self._server: ControlServer | None = None
         self.began = False  # whether anything of the environment was touched
@@ -164,11 +167,12 @@ class _Pipeline:
         wheels = self._resolve(installed)
         if not wheels:
             return
-        entries = self._acquire(wheels)
-        plans, meetings = self._plan(installed, wheels, entries)
-        if self._context.options.dry_run:
-            return
-        self._stage(plans)
+        with self._using_store():
+            entries = self._acquire(wheels)
+            plans, meetings = self._plan(installed, wheels, entries)
+            if self._context.options.dry_run:
+                return
+            self._stage(plans)
         self._put_in_place(plans, meetings, installed)
 
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
@@ -186,12 +190,30 @@ class _Pipeline:
             context.check()
             raise
 
+    @contextmanager
+    def _using_store(self) -> Iterator[None]:
+        """Keep a cleaning of the cache out while the store is looked into and linked from."""
+        options, control = self._context.options, self._context.control
+
+        def told(holder: str) -> None:
+            self._context.emit(Warned("", f"waits for the cache, which is held by {holder}"))
+
+        try:
+            with using(options.cache, options.lock_timeout, control.cancelled, told):
+                yield
+        except Interrupted:
+            self._context.check()
+            raise
+
     def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
-        context = self._context
-        store = Store(context.options.cache, lambda path: context.sync("store", path))
+        return acquire(self._context, self._store, wheels, self._index_urls(), self._request.offline)
+
+    def _renew(self, damages: Sequence[Damage]) -> list[Entry]:
+        return renew(self._context, self._store, damages, self._index_urls(), self._request.offline)
+
+    def _index_urls(self) -> tuple[str, ...]:
         request = self._request
-        index_urls = tuple(url for url in (request.index_url, *request.extra_index_urls) if url)
-        return acquire(context, store, wheels, index_urls, request.offline)
+        return tuple(url for url in (request.index_url, *request.extra_index_urls) if url)
 
     def _plan(
         self, installed: Installed, wheels: Sequence[LockedWheel], entries: Sequence[Entry]
@@ -232,7 +254,8 @@ class _Pipeline:
     def _stage(self, plans: Sequence[WheelPlan]) -> None:
         context = self._context
         self._session.make_stage()
-        stage_wheels(context, self._environment, plans, self._session.stage)
+        session = self._session
+        stage_wheels(context, self._environment, plans, session.stage, self._renew, session.sign_of_life)
         context.sync("stage", self._session.stage)
 
     def _put_in_place(self, plans: Sequence[WheelPlan], meetings: Meetings, installed: Installed) -> None:
