@@ -45,6 +45,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             "install": _install,
             "demo": _demo,
             "locks": _locks,
+            "cache": _cache,
         }
         return commands[parsed.command](parsed, words)
     except InstuiError as error:
@@ -90,6 +91,12 @@ def _locks(parsed: argparse.Namespace, words: list[str]) -> int:
     from .lockstable import show
 
     return show(parsed)
+
+
+def _cache(parsed: argparse.Namespace, words: list[str]) -> int:
+    from .cache import run
+
+    return run(parsed)
 
 
 def watch(parsed: argparse.Namespace, session: Callable[[Control, tuple[Listener, ...]], Outcome]) -> int:

@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         ("install", "install requirements, wheel files or directories of wheels", _install),
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
+        ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     ):
         fill(commands.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False))
     return top
@@ -136,6 +137,24 @@ def _locks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", default="", metavar="DIR")
     parser.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR")
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _cache(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="dir|prune", required=True, parser_class=_Parser)
+    for name, help in (
+        ("dir", "print where it is"),
+        ("prune", "remove wheels without a link in any environment, abandoned downloads, and what old versions left"),
+    ):
+        action = actions.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False)
+        action.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where it is")
+        if name == "prune":
+            action.add_argument(
+                "--lock-timeout",
+                type=_seconds,
+                default=_text("LOCK_TIMEOUT", "300"),
+                metavar="SECONDS",
+                help="wait for running installs at most so long; default: %(default)s",
+            )
 
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:

@@ -255,6 +255,10 @@ class _Pipeline:
         context = self._context
         self._session.make_stage()
         session = self._session
+        if context.options.link_mode == "symlink":
+            with suppress(OSError):  # a cache that one cannot write to is not cleaned either
+                for plan in plans:
+                    self._store.note_symlinks(plan.entry)
         stage_wheels(context, self._environment, plans, session.stage, self._renew, session.sign_of_life)
         context.sync("stage", self._session.stage)
 

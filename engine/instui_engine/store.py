@@ -3,6 +3,7 @@
     <cache>/store-<format>/<aa>/<sha256>/manifest     what plan and stage need (module `manifest`)
     <cache>/store-<format>/<aa>/<sha256>/files/...    the unpacked wheel, from which environments are linked
     <cache>/store-<format>/<aa>/<sha256>.<random>.gone  an entry that was taken away, being removed
+    <cache>/store-<format>/<aa>/<sha256>.symlinked    environments may have symbolic links to the entry
     <cache>/store-<format>/new/<random>/              being unpacked, invisible
     <cache>/locks/<sha256>.lock                       one process fetches and unpacks a wheel, the others wait
     <cache>/locks/in-use                              held shared by all who use the store (see `inuse`)
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _ABANDONED = 24 * 3600  # seconds after which an unpack that nobody finished is removed
 _SETTLED = 2  # seconds without change after which a file's mtime is trusted to tell the next change
 GONE = ".gone"
+SYMLINKED = ".symlinked"
 
 
 class Entry(NamedTuple):
@@ -92,7 +94,12 @@ class Store:
 
     def discard(self, entry: Entry) -> None:
         """Take a damaged entry away, under the wheel's lock. Who links from it then finds no files. Raises OSError."""
-        take_away(self._path(entry.sha256))
+        remove_tree(hide(self._path(entry.sha256)))
+
+    def note_symlinks(self, entry: Entry) -> None:
+        """Note that an environment gets symbolic links to the entry, which do not show here. Raises OSError."""
+        path = self._path(entry.sha256)
+        path.with_name(path.name + SYMLINKED).touch()
 
     def _load(self, digest: str) -> Entry | None:
         directory = f"{self._root}/{digest[:2]}/{digest}"
@@ -226,7 +233,7 @@ class Store:
                     remove_tree(directory)  # others link from the entry that is there
                 else:
                     if final.exists():
-                        take_away(final)
+                        remove_tree(hide(final))
                     directory.rename(final)
                 del left[0]
         except OSError as error:
@@ -262,14 +269,13 @@ class Store:
         return directory
 
 
-def take_away(directory: Path) -> None:
-    """Make a directory of the store invisible by one rename, then remove it; a kill in between leaves a `GONE` one.
+def hide(directory: Path) -> Path:
+    """Make a directory of the store invisible by one rename, and return where it is then. Raises OSError.
 
-    It is renamed where it is, which a full disk allows. Raises OSError.
+    It is renamed where it lies, which a full disk allows. Who is killed before it is removed leaves it to `prune`.
     """
-    away = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}{GONE}")
-    directory.rename(away)
-    remove_tree(away)
+    hidden = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}{GONE}")
+    return directory.rename(hidden)
 
 
 def _not_writable(error: OSError) -> InstuiError:
