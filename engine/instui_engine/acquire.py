@@ -98,12 +98,12 @@ def renew(
     """
     tasks = []
     for place, (wheel, entry, path) in enumerate(damages):
-        what = f"the cached files of {printable(f'{wheel.name} {wheel.version}')} were changed or removed"
-        where = printable(path)
+        what = f"cached files were changed or removed ({printable(path)})"
         if (offline and wheel.url) or (wheel.path and not os.path.isfile(wheel.path)):
             todo = f"put {printable(wheel.path)} back" if wheel.path else "run once without --offline"
-            raise FetchError(f"{what} ({where}), and there is no wheel file to unpack again; {todo}")
-        context.emit(Warned(wheel.name, f"{what} ({where}); it is unpacked again"))
+            name = printable(f"{wheel.name} {wheel.version}")
+            raise FetchError(f"{name}: {what}, and there is no wheel file to unpack again; {todo}")
+        context.emit(Warned(wheel.name, f"{what}; it is unpacked again"))
         # it must be the same wheel again, whoever promised its hash
         tasks.append(_Task(place, replace(wheel, sha256=entry.sha256), entry.sha256))
     for task, damage in zip(tasks, damages, strict=True):
