@@ -47,12 +47,12 @@ def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], told: Told
     removed = 0
     try:
         with excluding(cache, timeout, cancelled, told):
+            for path in list(_leftovers(cache)):
+                taken.append(path if path.name.endswith(GONE) else hide(path))
             for entry in unused:
                 if not _in_use(entry):
                     taken.append(hide(entry))
                     removed += 1
-            for path in _leftovers(cache):
-                taken.append(path if path.name.endswith(GONE) else hide(path))
     except OSError as error:
         raise InstuiError(f"cannot clean the cache ({reason(error)})") from error
     finally:
