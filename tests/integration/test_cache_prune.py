@@ -40,7 +40,8 @@ def clean(cache: Path) -> Freed:
 
 
 def entries(cache: Path) -> list[str]:
-    return sorted(path.parent.name for path in cache.glob("store-*/??/*/manifest"))
+    names = (path.parent.name for path in cache.glob("store-*/??/*/manifest"))
+    return sorted(name for name in names if not name.endswith(".gone"))
 
 
 def hidden(cache: Path) -> list[str]:
