@@ -14,7 +14,6 @@ from pathlib import Path
 
 from .errors import InstuiError, LockTimeoutError, printable, reason
 from .flock import LockWaitTimeout, open_lock, take_exclusive, take_shared, try_lock, wait_lock
-from .holders import describe, holders_of
 
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR}
@@ -74,18 +73,24 @@ def _lock(cache: Path, shared: bool, timeout: float, cancelled: Callable[[], boo
             take,
             deadline=deadline,
             cancelled=cancelled,
-            told=lambda: told(describe(holders_of(path))),
+            told=lambda: told(_holders(path)),
         )
         return descriptor
     except LockWaitTimeout:
         raise LockTimeoutError(
             f"waited {timeout:g} s for the cache {printable(str(cache))}, which is held by "
-            f"{describe(holders_of(path))}; run again, or raise --lock-timeout"
+            f"{_holders(path)}; run again, or raise --lock-timeout"
         ) from None
     except OSError as error:
         if error.errno in _NO_LOCKS:
             return None
         raise InstuiError(f"cannot lock the cache ({reason(error)}); choose another one with --cache-dir") from error
+
+
+def _holders(path: Path) -> str:
+    from .holders import describe, holders_of  # only who waits pays for it
+
+    return describe(holders_of(path))
 
 
 def _open(path: Path) -> int | None:
