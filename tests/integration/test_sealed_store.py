@@ -19,6 +19,7 @@ import trees
 from cli import error_line
 from conftest import Run, Start
 from environments import Venv, until
+from instui_engine import linker
 from instui_engine import manifest as manifests
 from instui_engine.acquire import Damage, renew
 from instui_engine.context import Context, Control, Options
@@ -27,6 +28,8 @@ from instui_engine.errors import InstuiError
 from instui_engine.events import StageFinished, StageStarted, UnpackFinished, Warned
 from instui_engine.installed import scan
 from instui_engine.journal import Journal
+from instui_engine.linker import read_sealed
+from instui_engine.linking import Changed
 from instui_engine.plan import make
 from instui_engine.request import LockedWheel
 from instui_engine.session import alive
@@ -286,15 +289,12 @@ def test_an_entry_that_somebody_has_made_again_is_taken_as_it_is(wheel: Path, fr
 
 
 def test_an_edit_while_a_file_is_copied_shows(wheel: Path, fresh: Callable[[], Venv], tmp_path: Path) -> None:
-    from instui_engine.linker import read_sealed
-    from instui_engine.linking import Changed
 
     target = fresh()
     target.put(wheel)
     _, _, _, entry = planned(target, wheel)
     stored = in_store(target.cache, "tool/a.py")
     assert read_sealed(str(stored), entry.manifest.sealed) == TEXT
-    from instui_engine import linker
 
     with pytest.raises(Changed), linker._opened(str(stored), entry.manifest.sealed) as file:
         assert file.read() == TEXT
@@ -462,3 +462,20 @@ def test_a_link_that_fails_is_a_copy_or_one_line(
         assert target.stages() == []
         target.put(wheel)
     assert json.dumps(outcome.error).isascii()
+
+
+@pytest.mark.parametrize("code", FULL, ids=lambda code: errno.errorcode[code])
+def test_a_full_disk_is_no_reason_to_copy_file_by_file(
+    code: int, wheel: Path, fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = fresh()
+    target.put(wheel)
+    entry = planned(target, wheel)[3]
+
+    def failing(source: str, to: str) -> None:
+        raise OSError(code, os.strerror(code), source, None, to)
+
+    monkeypatch.setattr(os, "link", failing)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        linker.Linker("hardlink")(f"{entry.files}/tool/a.py", str(tmp_path / "copy"), entry.manifest.sealed)
+    assert not (tmp_path / "copy").exists()
