@@ -50,6 +50,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             "demo": _demo,
             "locks": _locks,
             "doctor": _doctor,
+            "cache": _cache,
         }
         return commands[parsed.command](parsed, words)
     except InstuiError as error:
@@ -128,6 +129,12 @@ def _doctor(parsed: argparse.Namespace, words: list[str]) -> int:
     control = Control()
     with _signals(control, detached=False):
         return visit(parsed, recorded(words), control)
+
+
+def _cache(parsed: argparse.Namespace, words: list[str]) -> int:
+    from .cache import run
+
+    return run(parsed)
 
 
 def watch(parsed: argparse.Namespace, session: Callable[[Control, tuple[Listener, ...]], Outcome]) -> int:

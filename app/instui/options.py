@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
+        ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     ):
         fill(commands.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False))
     return top
@@ -181,6 +182,24 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     _work(how)
     how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where unpacked wheels are kept")
     how.add_argument("--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments")
+
+
+def _cache(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="dir|prune", required=True, parser_class=_Parser)
+    for name, help in (
+        ("dir", "print where it is"),
+        ("prune", "remove wheels without a link in any environment, abandoned downloads, and what old versions left"),
+    ):
+        action = actions.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False)
+        action.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where it is")
+        if name == "prune":
+            action.add_argument(
+                "--lock-timeout",
+                type=_seconds,
+                default=_text("LOCK_TIMEOUT", "300"),
+                metavar="SECONDS",
+                help="wait for running installs at most so long; default: %(default)s",
+            )
 
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
