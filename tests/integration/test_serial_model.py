@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_isolation import COMMON, DATA, PACKAGE, Plan, Workshop, _forget_examples, present, wheel, workshop
 
 import trees
-from environments import Venv, examples, jitter
+from environments import examples, jitter
+from instui_engine import keeping
 from stacks import Stacks
-from test_isolation import COMMON, DATA, PACKAGE, Plan, Workshop, _forget_examples, present, wheel, workshop
-from wheelsmith import build_wheel
 
 __all__ = ["_forget_examples", "workshop"]  # fixtures
 
@@ -144,8 +144,7 @@ def test_several_operations_in_one_session_leave_what_the_model_says(
     workshop: Callable[[], Workshop], story: Story, jobs: int, seed: int
 ) -> None:
     run = Run(workshop(), story)
-    # what is removed is removed alone in a random story; so all that is there goes in one session at last
-    last = [*run_names(story), "not-there"]
+    last = [*names(story), "not-there"]
     with pytest.MonkeyPatch.context() as patch:
         jitter(patch, seed, longest=0.001)
         for group in sessions(story.operations):
@@ -157,6 +156,19 @@ def test_several_operations_in_one_session_leave_what_the_model_says(
             run.check()
 
 
-def run_names(story: Story) -> list[str]:
+def names(story: Story) -> list[str]:
     """The names of all that was ever installed, the latest installed first."""
     return list(dict.fromkeys(one.name for one in reversed(story.operations) if isinstance(one, Plan)))
+
+
+def test_the_model_notices_when_a_file_does_not_come_back(
+    workshop: Callable[[], Workshop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (Plan(name, files={"alpha/one.py": name.encode()}) for name in ("one", "two"))
+    run = Run(workshop(), Story({}, ()))
+    run.tell([one, two])
+    run.check()
+    monkeypatch.setattr(keeping.Kept, "newest", lambda *_: None)
+    run.tell(["two"])
+    with pytest.raises(AssertionError):
+        run.check()
