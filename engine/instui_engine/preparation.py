@@ -240,12 +240,14 @@ class _Preparation:
         saved = ""
         if not same:
             # another session may have replaced it since the plan was made; and equal content has several owners
+            others = self._hashes_of_others(path)
             on_top = [
                 other
-                for other, value in self._hashes_of_others(path).items()
+                for other, value in others.items()
                 if self._holds(path, value) and not self._kept.of(path, other)
             ]
-            owner = owner if owner in on_top or not on_top else on_top[-1]
+            if owner not in (on_top or others):  # or removed it
+                owner = on_top[-1] if on_top else ""
             if on_top or not self._is_own(path):
                 saved = self._kept.add(path, owner)
         self.overwrites.append(Overwrite(plan.name, path, owner, plan.owner, same, saved))

@@ -355,3 +355,17 @@ def test_an_uninstall_brings_back_what_it_only_finds_replaced_when_its_turn_come
     target.remove("three")
     is_clean(target)
     assert set(trees.distributions(target.site)) == {"one-1.0"}
+
+
+def test_a_file_of_the_user_that_somebody_else_has_brought_back_since_the_plan_comes_back_again(
+    tmp_path: Path, venv: Callable[[], Venv], before_commit: Happening
+) -> None:
+    """What is replaced belongs to nobody any more, whatever the plan said."""
+    target = venv()
+    (target.site / "p").mkdir()
+    (target.site / "p/a.py").write_bytes(b"of the user")
+    target.put(simple(tmp_path, "one", "1.0", "p/a.py"))
+    before_commit(0, lambda: Venv(target.top, target.cache).remove("one"))
+    target.put(simple(tmp_path, "two", "1.0", "p/a.py"))
+    target.remove("two")
+    assert (target.site / "p/a.py").read_bytes() == b"of the user"
