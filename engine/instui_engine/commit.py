@@ -291,14 +291,7 @@ class Commit:
         for name in (*plan.heirs, *self._stamps):
             if left and name in present and name != plan.name:
                 left.difference_update(recorded_files(self._environment, present[name]))
-        return bool(left and left - self._to_come(plan)) or empties_more(self._environment, plan)
-
-    def _to_come(self, besides: Plan) -> set[str]:
-        """The files of the session's wheels that are not installed yet."""
-        done = {*self.installed, besides.name}
-        return {
-            path for plan in self._plans if plan.name not in done for unit in plan.units for path, _ in unit.files()
-        }
+        return bool(left) or empties_more(self._environment, plan)
 
     def _replan(self, old: Plan) -> None:
         """Plan a wheel again after the environment changed under it, and ask for its new claims."""
@@ -321,7 +314,7 @@ class Commit:
 
     def _planned_again(self, old: Plan, installed: Installed) -> Plan:
         if isinstance(old, WheelPlan):
-            return make_wheel(self._environment, installed, old.wheel, old.entry, old.order, self._to_come(old))
+            return make_wheel(self._environment, installed, old.wheel, old.entry, old.order)
         if old.name not in installed:
             return old  # removed by somebody else; that is for sure only under its claims
         return plan_removal(self._environment, installed, installed[old.name], old.order)

@@ -56,7 +56,7 @@ class WheelPlan:
     `replaces` is the installed version, `accidents` are the `.dist-info` directories of further ones that somebody's
     accident left; `stale` are their files that the new one does not have, `emptied` the directories below our claims
     that may be removed once they are empty. `left` are further files that the new one does not have; they stay, since
-    others own them: installed ones (the names in `heirs`), or wheels of this session.
+    others own them: installed ones (the names in `heirs`), or earlier wheels of this session.
     """
 
     order: int
@@ -112,7 +112,7 @@ def make_wheel(
     before: Collection[str] = (),
     removed: Collection[str] = (),
 ) -> WheelPlan:
-    """The plan of one wheel. `others`: paths that other wheels of the session will own; they are never stale.
+    """The plan of one wheel. `others`: paths that earlier wheels of the session will own; they are not stale.
 
     `before`: names of distributions whose installed version will be gone by then, so that it owns nothing any more;
     `removed`: the paths that will be gone with them.
@@ -163,15 +163,18 @@ def make(
     plans = [make_wheel(environment, installed, wheel, entry, order) for order, (wheel, entry) in enumerate(ready)]
     replacing = [plan for plan in plans if plan.replaces is not None]
     if replacing:
-        # a file that one wheel's old version leaves behind may be what another wheel of this session installs
-        owned = {path for plan in plans for unit in plan.units for path, _ in unit.files()}
+        # a file that one wheel's old version leaves behind may be what an earlier wheel of this session installs; it is
+        # not left to a later one, as it would be nobody's until then
+        owned: set[str] = set()
         before: set[str] = set()
         removed: set[str] = set()
-        for old in replacing:
-            plan = make_wheel(environment, installed, old.wheel, old.entry, old.order, owned, before, removed)
-            plans[plan.order] = plan
-            before.add(plan.name)
-            removed.update(plan.stale, plan.emptied)
+        for old in plans:
+            if old.replaces is not None:
+                plan = make_wheel(environment, installed, old.wheel, old.entry, old.order, owned, before, removed)
+                plans[plan.order] = plan
+                before.add(plan.name)
+                removed.update(plan.stale, plan.emptied)
+            owned.update(path for unit in old.units for path, _ in unit.files())
     return tuple(plans)
 
 

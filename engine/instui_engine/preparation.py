@@ -242,9 +242,7 @@ class _Preparation:
             # another session may have replaced it since the plan was made; and equal content has several owners
             others = self._hashes_of_others(path)
             on_top = [
-                other
-                for other, value in others.items()
-                if self._holds(path, value) and not self._kept.of(path, other)
+                other for other, value in others.items() if self._holds(path, value) and not self._kept.of(path, other)
             ]
             if owner not in (on_top or others):  # or removed it
                 owner = on_top[-1] if on_top else ""

@@ -451,3 +451,23 @@ def test_an_environment_that_moved_is_still_upgraded(bench: Bench, tmp_path: Pat
     ok(bench.run("install", "--no-deps", "--python", moved.top, bench.wheel("pkg", "2.0", {"pkg/__init__.py": b""})))
     verify(moved.top, moved.site, {"pkg": "2.0"})
     assert unlisted(moved.site) == []
+
+
+def test_a_file_that_moves_to_a_later_wheel_of_the_session_is_nobodys_at_no_time(
+    tmp_path: Path, venv: Callable[[], Venv]
+) -> None:
+    """What is left for a later wheel would be taken for the user's by others, and come back when that one goes."""
+    old = build_wheel(tmp_path, "one", "1.0", {"same/a.py": b"old"})
+    new = build_wheel(tmp_path, "one", "2.0", {"one.py": b""})
+    heir = build_wheel(tmp_path, "two", "1.0", {"same/a.py": b"new"})
+    for user in (b"", b"of the user"):
+        target = venv()
+        if user:
+            (target.site / "same").mkdir()
+            (target.site / "same" / "a.py").write_bytes(user)
+        target.put(old)
+        target.put(new, heir)
+        assert (target.site / "same" / "a.py").read_bytes() == b"new"
+        assert [overwrite.old for overwrite in target.lines.of(Overwrite)] == ([""] if user else [])
+        target.remove("two")
+        assert trees.unlisted(target.site) == (["same/a.py"] if user else [])

@@ -19,6 +19,9 @@ from instui_engine.events import (
     LockReleased,
     Overwrite,
     PlanWheel,
+    RecoveryFinished,
+    RecoveryStarted,
+    Restored,
     SessionFinished,
     SessionStarted,
 )
