@@ -24,6 +24,7 @@ from .events import (
     LockReleased,
     Overwrite,
     PlanWheel,
+    RecoveryFinished,
     Restored,
     SessionStarted,
 )
@@ -98,8 +99,9 @@ class _Hold:
 def check(journals: Iterable[Journal]) -> Report:
     """Judge the journals of one environment; each is its events with their times, in order, maybe cut off at the end.
 
-    A hold of a session that died lasts to its last event at least, and no more is assumed. A wheel that was planned
-    again holds twice; its first hold, in which it changed nothing, is no part of the serial order.
+    A hold of a session that died lasts until somebody has settled it: nobody else may have come in between. Where
+    nobody has, it lasts to the session's last event at least, and no more is assumed. A wheel that was planned again
+    holds twice; its first hold, in which it changed nothing, is no part of the serial order.
     """
     violations: list[str] = []
     unknown: list[str] = []
@@ -115,6 +117,7 @@ def check(journals: Iterable[Journal]) -> Report:
             sessions[reader.started.session] = reader
     readers = list(sessions.values())
     _align(readers)
+    _inherit(readers, unknown)
     holds = sorted((hold for reader in readers for hold in reader.holds), key=lambda hold: (hold.boot, hold.start))
     precedences = _compare(holds, violations)
     order = _serial_order(holds, precedences, violations)
@@ -127,6 +130,8 @@ class _Reader:
     def __init__(self, violations: list[str], unknown: list[str]) -> None:
         self.started: SessionStarted | None = None
         self.holds: list[_Hold] = []
+        self.left: list[_Hold] = []  # when the journal ended
+        self.recoveries: list[tuple[float, RecoveryFinished]] = []
         self._wheels: dict[str, _Wheel] = {}
         self._open: dict[str, _Hold] = {}
         self._violations = violations
@@ -137,9 +142,9 @@ class _Reader:
         last = 0.0
         for last, event in journal:
             self._take(last, event)
-        for hold in self._open.values():
+        self.left = list(self._open.values())
+        for hold in self.left:
             hold.end = last
-            self._unknown.append(f"until when {hold.wheel} held its claims, as its journal ends before")
 
     def _take(self, t: float, event: Event) -> None:
         if isinstance(event, SessionStarted):
@@ -162,6 +167,8 @@ class _Reader:
             if held and not held.plan.covers(event.path):
                 did = "replaced" if isinstance(event, Overwrite) else "brought back"
                 self._violations.append(f"{held.wheel} {did} {event.path}, which it had not claimed")
+        elif isinstance(event, RecoveryFinished):
+            self.recoveries.append((t, event))
 
     def _granted(self, t: float, name: str) -> None:
         wheel = self._wheels.get(name)
@@ -207,6 +214,19 @@ def _align(readers: list[_Reader]) -> None:
             hold.boot = boot
             hold.start += reader.started.clock
             hold.end += reader.started.clock
+
+
+def _inherit(readers: list[_Reader], unknown: list[str]) -> None:
+    """Let the holds of dead sessions last until they were settled."""
+    left = {(hold.wheel.session, hold.wheel.name): hold for reader in readers for hold in reader.left}
+    for reader in readers:
+        assert reader.started is not None
+        for t, event in reader.recoveries:
+            hold = left.pop((event.session, event.wheel), None)
+            if hold is not None:
+                hold.end = max(hold.end, t + reader.started.clock)
+    for hold in left.values():
+        unknown.append(f"until when {hold.wheel} held its claims, as its journal ends before")
 
 
 class _Path:

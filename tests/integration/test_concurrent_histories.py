@@ -124,17 +124,24 @@ def held_back(venv: Venv) -> Iterator[None]:
         yield
 
 
+def start_all(
+    start: Start, target: Venv, groups: Sequence[Group], env: Mapping[str, str], *options: object
+) -> list[Session]:
+    """A process for every group; returns when all are about to commit, which somebody has to hold back."""
+    sessions = []
+    for number, group in enumerate(groups):
+        command = "install" if isinstance(group[0], Path) else "uninstall"
+        variables = {**env, "HISTORY_SEED": str(number)}
+        sessions.append(start(target, "--jobs", 3, *options, *group, command=command, env=variables))
+    for session in sessions:
+        session.wait_for(EnvironmentWaiting)
+    return sessions
+
+
 def run_together(start: Start, target: Venv, groups: Sequence[Group], env: Mapping[str, str]) -> list[Session]:
     """Do every group in a process of its own; all begin to commit at the same moment."""
     with held_back(target):
-        sessions = []
-        for number, group in enumerate(groups):
-            command = "install" if isinstance(group[0], Path) else "uninstall"
-            variables = {**env, "HISTORY_SEED": str(number)}
-            sessions.append(start(target, "--jobs", 3, *group, command=command, env=variables))
-        for session in sessions:
-            session.wait_for(EnvironmentWaiting)
-    return sessions
+        return start_all(start, target, groups, env)
 
 
 def variables(site: Path, delay: float) -> dict[str, str]:
@@ -146,16 +153,15 @@ def judge(sessions: Sequence[Session]) -> Report:
     return check([session.lines.events for session in sessions])
 
 
-def in_order(report: Report, sessions: Sequence[Session], groups: Sequence[Group]) -> list[Path | str]:
-    """The wheels and the names to uninstall in the serial order that was found."""
+def in_order(report: Report, sessions: Sequence[Session], groups: Sequence[Group]) -> dict[str, Path | str]:
+    """The wheels and the names to uninstall in the serial order that was found, by "session/wheel"."""
     found: dict[str, Path | str] = {}
     for session, group in zip(sessions, groups, strict=True):
         (started,) = session.lines.of(SessionStarted)
         for one in group:
             name = one if isinstance(one, str) else one.name.partition("-")[0]
             found[f"{started.session}/{name}"] = one
-    assert sorted(report.order) == sorted(found)
-    return [found[name] for name in report.order]
+    return {name: found[name] for name in report.order}
 
 
 def do(target: Venv, one: Path | str) -> None:
@@ -196,7 +202,8 @@ def test_what_processes_do_at_once_some_serial_order_does_as_well(
                 for wait in session.lines.of(kind)
             ]
             assert [wait for wait in waits if not wait.holders] == [], seed
-        order = in_order(report, sessions, groups)
+        order = list(in_order(report, sessions, groups).values())
+        assert len(order) == sum(map(len, groups)), seed
         found = aftermath(target)
         target.move_away()
         serial = make_venv(target.top)

@@ -13,6 +13,7 @@ from instui_engine.claims import derive
 from instui_engine.events import (
     SCHEMA,
     CommitFinished,
+    CommitProgress,
     CommitStarted,
     Event,
     LockGranted,
@@ -180,6 +181,14 @@ def test_an_overwritten_file_must_be_claimed() -> None:
     assert bad(replanned(["p/"])) == "s1/a replaced q/x.py, which it had not claimed"
 
 
+def test_a_file_that_comes_back_must_be_claimed() -> None:
+    events = list(journal("s1", Held("a", 0, ["p/"], 1.0, 2.0)))
+    for path in ("p/x.py", "q/x.py"):
+        place = next(number for number, event in enumerate(events) if isinstance(event[1], LockReleased))
+        events.insert(place, (1.5, Restored("a", path, "b 1.0")))
+    assert bad(events) == "s1/a brought back q/x.py, which it had not claimed"
+
+
 def test_a_commit_without_its_claims_is_found() -> None:
     events = [event for event in _one("s1", "a", "p/") if not isinstance(event[1], LockGranted | LockReleased)]
     assert bad(events) == "s1/a began its commit without its claims"
@@ -191,6 +200,28 @@ def test_a_dead_session_held_its_claims_to_its_last_event_at_least() -> None:
     assert report.violations == ()
     assert report.unknown == ("until when s1/a held its claims, as its journal ends before",)
     assert check([[*dead, (2.0, CommitFinished("x", 1))], journal("s2", Held("b", 0, ["p/"], 1.5, 3))]).violations
+
+
+def _dead(session: str) -> list[tuple[float, Event]]:
+    """It held p/ from 1.0 on and was killed at 1.5."""
+    whole = _one(session, "a", "p/")
+    return [
+        *(e for e in whole if not isinstance(e[1], LockReleased | SessionFinished)),
+        (1.5, CommitProgress("a", 1, 2)),
+    ]
+
+
+def _settling(outcome: str, start: float) -> list[tuple[float, Event]]:
+    """A session that settled it from 3.0 to 3.5, and held p/ from `start` on."""
+    begun, finished = RecoveryStarted("a", "1", "s1"), RecoveryFinished("a", "1", "s1", outcome, [])
+    events = [*journal("s2", Held("b", 0, ["p/"], start, 5.0)), (3.0, begun), (3.5, finished)]
+    return sorted(events, key=lambda event: event[0])
+
+
+@pytest.mark.parametrize("outcome", ["completed", "undone"])
+def test_a_dead_session_held_its_claims_until_they_were_settled(outcome: str) -> None:
+    assert good(_dead("s1"), _settling(outcome, 4.0)).order == ("s1/a", "s2/b")
+    assert bad(_dead("s1"), _settling(outcome, 2.0)).startswith("s1/a and s2/b held p at once, for 1.500000 s")
 
 
 def test_what_is_incomplete_is_said_and_not_judged() -> None:
