@@ -14,6 +14,7 @@ import pytest
 from cli import error_line, everything, installed, ok, stamps, uv, verify
 from conftest import Run
 from environments import Venv, install_old_record
+from instui_engine.events import Overwrite
 from trees import complete, distributions, tree, unlisted
 from wheelsmith import build_wheel
 
@@ -470,4 +471,4 @@ def test_a_file_that_moves_to_a_later_wheel_of_the_session_is_nobodys_at_no_time
         assert (target.site / "same" / "a.py").read_bytes() == b"new"
         assert [overwrite.old for overwrite in target.lines.of(Overwrite)] == ([""] if user else [])
         target.remove("two")
-        assert trees.unlisted(target.site) == (["same/a.py"] if user else [])
+        assert unlisted(target.site) == (["same/a.py"] if user else [])
