@@ -233,7 +233,7 @@ class _Preparation:
     def _saved_copy(self, path: str, old: str, staged: str) -> str:
         """Where the file that is replaced is saved: for good if it is another's and different, which is news."""
         plan = self._plan
-        if plan.replaces is not None and path not in self._previous:
+        if path not in self._previous and self._had(path):
             return self._save()  # its own old version's, nobody else lists it
         same = self._beneath.same_content(old, staged)
         owner = self._previous.get(path, "")
@@ -250,6 +250,13 @@ class _Preparation:
                 saved = self._kept.add(path, owner)
         self.overwrites.append(Overwrite(plan.name, path, owner, plan.owner, same, saved))
         return saved or self._save()
+
+    def _had(self, path: str) -> bool:
+        """Whether the old version lists the file."""
+        if self._plan.replaces is None:
+            return False
+        rows = self._rows(self._plan.replaces.info)
+        return path in rows or (self._environment.folds and self._key(path) in set(map(self._key, rows)))
 
     def _is_own(self, path: str) -> bool:
         """Whether the old version of the distribution put the file there; what it had replaced is kept already."""

@@ -454,19 +454,21 @@ def test_an_environment_that_moved_is_still_upgraded(bench: Bench, tmp_path: Pat
     assert unlisted(moved.site) == []
 
 
+@pytest.mark.parametrize("upgraded", [False, True])
 def test_a_file_that_moves_to_a_later_wheel_of_the_session_is_nobodys_at_no_time(
-    tmp_path: Path, venv: Callable[[], Venv]
+    upgraded: bool, tmp_path: Path, venv: Callable[[], Venv]
 ) -> None:
     """What is left for a later wheel would be taken for the user's by others, and come back when that one goes."""
     old = build_wheel(tmp_path, "one", "1.0", {"same/a.py": b"old"})
     new = build_wheel(tmp_path, "one", "2.0", {"one.py": b""})
-    heir = build_wheel(tmp_path, "two", "1.0", {"same/a.py": b"new"})
+    heir = build_wheel(tmp_path, "two", "2.0", {"same/a.py": b"new"})
+    older = [build_wheel(tmp_path, "two", "1.0", {"two.py": b""})] if upgraded else []
     for user in (b"", b"of the user"):
         target = venv()
         if user:
             (target.site / "same").mkdir()
             (target.site / "same" / "a.py").write_bytes(user)
-        target.put(old)
+        target.put(old, *older)
         target.put(new, heir)
         assert (target.site / "same" / "a.py").read_bytes() == b"new"
         assert [overwrite.old for overwrite in target.lines.of(Overwrite)] == ([""] if user else [])
