@@ -125,16 +125,13 @@ class _Preparation:
             if entry is not None and mine and not on_top:
                 yield from self._restore(path, *entry, True)
         for path in rows:
-            for entry_of_mine in kept.of(path, plan.replaces.owner):
-                yield from self._drop(path, rows[path], entry_of_mine)
+            for mine_there in kept.of(path, plan.replaces.owner):
+                yield from self._drop(mine_there, plan.replaces.owner)
 
-    def _drop(self, path: str, content: str, entry: str) -> Iterator[Step]:
-        """A kept file whose owner goes is nobody's, or of an owner of equal content below it."""
-        for owner, value in self._hashes_of_others(path).items():
-            if value == content and not self._holds(path, content) and not self._kept.of(path, owner):
-                yield self._place(self._kept.renamed(entry, owner), entry)
-                return
-        yield self._retire(entry)
+    def _drop(self, entry: str, owner: str) -> Iterator[Step]:
+        """A kept file whose owner goes is of those that had equal content there, if there are any."""
+        remaining = self._kept.without(entry, owner)
+        yield self._place(remaining, entry) if remaining else self._retire(entry)
 
     def _hashes_of_others(self, path: str) -> dict[str, str]:
         """What the RECORDs of the others that list `path` by now say of it, by owner."""
@@ -247,7 +244,7 @@ class _Preparation:
             if owner not in (on_top or others):  # or removed it
                 owner = on_top[-1] if on_top else ""
             if on_top or not self._is_own(path):
-                saved = self._kept.add(path, owner)
+                saved = self._kept.add(path, on_top or [owner])
         self.overwrites.append(Overwrite(plan.name, path, owner, plan.owner, same, saved))
         return saved or self._save()
 

@@ -206,3 +206,20 @@ def test_a_directory_that_is_swapped_for_a_link_during_the_run_is_not_followed(
     target.install(two)
     found = {path.relative_to(outside).as_posix(): path.read_text() for path in outside.rglob("*") if path.is_file()}
     assert found == {"a.py": "precious", "pkg/a.py": "precious"}
+
+
+def test_the_right_one_comes_back_where_several_have_equal_content(tmp_path: Path, venv: Callable[[], Venv]) -> None:
+    """Two of them lie below a third one, another above it: which is which must not be forgotten when one goes."""
+    content = {"one": b"equal", "two": b"equal", "three": b"other", "four": b"equal"}
+    wheels = {name: build_wheel(tmp_path, name, "1.0", {"same/a.py": content[name]}) for name in content}
+    for order in permutations(content):
+        target = venv()
+        target.put(*wheels.values())
+        left = list(content)
+        for name in order:
+            target.remove(name)
+            left.remove(name)
+            if left:
+                assert (target.site / "same" / "a.py").read_bytes() == content[left[-1]], (order, name)
+        assert os.listdir(target.top / ".instui" / "kept") == []
+        assert trees.unlisted(target.site) == []
