@@ -49,6 +49,7 @@ TEAR = Fault("tear", "tear")
 SIGINT = Fault("SIGINT", "signal", signal.SIGINT)
 SIGINT_TWICE = Fault("SIGINT twice", "signal", signal.SIGINT, 1)
 SIGTERM = Fault("SIGTERM", "signal", signal.SIGTERM)
+SIGHUP = Fault("SIGHUP", "signal", signal.SIGHUP)
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EMFILE", "EXDEV", "EMLINK")
 
 

@@ -121,13 +121,13 @@ class Judge:
         if not problems:
             problems += [f"{path} belongs to nobody" for path in sorted(unlisted(top, self._site) - self._apart)[:5]]
             problems += [f"{path} is gone" for path in sorted(self._apart - set(now))]
-        return problems + leftovers(top)
+        return problems
 
     def finished(self, top: Path) -> list[str]:
-        """How the environment differs from what an undisturbed run leaves."""
+        """How the environment differs from what an undisturbed run leaves; the stage apart."""
         problems = [f"{line} (without a fault / now)" for line in differences(self._end, tree(top))]
         problems += [f"{path} is stale byte code" for path in sorted(compiled(top) - self._compiled)]
-        return problems[:8] + self.readers_view(top)[:3] + leftovers(top)
+        return problems[:8] + self.readers_view(top)[:3]
 
 
 def leftovers(top: Path) -> list[str]:

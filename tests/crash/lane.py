@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from injector import Fault, Injector, Run
-from judge import Judge, compiled, contested, said, unlisted
+from judge import Judge, compiled, contested, leftovers, said, unlisted
 from scenarios import Scenario, make_start
 
 from trees import tree
@@ -85,7 +85,7 @@ class Lane:
             compiled(self.top),
             apart,
         )
-        problems = self.judge.finished(self.top)
+        problems = self.judge.finished(self.top) + leftovers(self.top)
         assert not problems, problems
         if self.setting.epilogue and scenario.epilogue:
             self.succeed(*scenario.epilogue)
@@ -120,13 +120,13 @@ class Lane:
         problems = [f"run again: {text}" for text in said(run.code, run.stderr)]
         if run.code or run.hung:
             return [*problems, f"run again: exit {run.code}{' (hung)' if run.hung else ''}: {run.stderr.strip()[:300]}"]
-        problems += [f"run again: {text}" for text in self.judge.finished(top)]
+        problems += [f"run again: {text}" for text in self.judge.finished(top) + leftovers(top)]
         if thorough and not problems:
             stamps = {} if scenario.repeats else _stamps(top)
             run = self.run()
             if run.code:
                 problems.append(f"run a third time: exit {run.code}: {run.stderr.strip()[:300]}")
-            problems += [f"run a third time: {text}" for text in self.judge.finished(top)]
+            problems += [f"run a third time: {text}" for text in self.judge.finished(top) + leftovers(top)]
             if stamps and stamps != _stamps(top):
                 problems.append("run a third time: it changed files, though nothing was left to do")
         if self.setting.epilogue and scenario.epilogue and not problems:

@@ -23,8 +23,8 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from injector import ERRORS, KILL, SIGINT, SIGINT_TWICE, SIGTERM, TEAR, Fault, Run, build, failing
-from judge import said
+from injector import ERRORS, KILL, SIGHUP, SIGINT, SIGINT_TWICE, SIGTERM, TEAR, Call, Fault, Run, build, failing
+from judge import leftovers, said
 from lane import Lane, Setting
 from scenarios import KINDS, Scenario, small
 
@@ -37,6 +37,7 @@ class Verdict:
     """What came of a fault at point `at` (and, in a nested sweep, at point `inner` of the run after it).
 
     "clean": nothing had changed, or all. "repaired": the command, run again, had something to mend and did.
+    "torn": a promise was broken at once, before anything else ran. "unmended": only later was one.
     """
 
     at: int
@@ -81,9 +82,11 @@ def after_fault(lane: Lane, run: Run, fault: Fault) -> list[str]:
             problems.append(f"exit {run.code}, though it was killed")
         return problems + ([] if run.fired else judge.finished(top))
     problems += said(run.code, run.stderr)
+    if fault.action == "signal":  # an error may also keep it from tidying up
+        problems += leftovers(top)
     if run.code == 0:
         return problems + judge.finished(top)
-    allowed = {2: 130, 15: 143}.get(fault.number) if fault.action == "signal" else 1
+    allowed = {1: 143, 2: 130, 15: 143}.get(fault.number) if fault.action == "signal" else 1
     if run.code != allowed:
         problems.append(f"exit {run.code}: {run.stderr.strip()[:300]}")
     if fault.action == "signal" or not fault.second:  # what fails for ever may also keep it from taking back
@@ -100,12 +103,12 @@ def try_point(lane: Lane, at: int, fault: Fault, thorough: bool = True) -> Verdi
 def _tried(lane: Lane, at: int, inner: int, fault: Fault, thorough: bool) -> Verdict:
     point = inner or at
     run = lane.run(point, fault, trace=True)
-    problems = after_fault(lane, run, fault)
+    torn = after_fault(lane, run, fault)
     clean = lane.judge.untouched(lane.top)
-    problems += lane.again(thorough)
+    unmended = lane.again(thorough)
     where = next((str(call) for call in run.trace if call.number == point), "not reached")
-    outcome = "violation" if problems else "clean" if clean else "repaired"
-    return Verdict(at, inner, outcome, tuple(problems), where.replace(f"{lane.top}/", ""))
+    outcome = "torn" if torn else "unmended" if unmended else "clean" if clean else "repaired"
+    return Verdict(at, inner, outcome, (*torn, *unmended), where.replace(f"{lane.top}/", ""))
 
 
 def try_nested(lane: Lane, at: int, inner: Callable[[range], Iterable[int]], thorough: bool = False) -> list[Verdict]:
@@ -143,6 +146,7 @@ class Sweep:
         self._lock = threading.Lock()
         self._idle = list(self.lanes)
         self._make = lane
+        self._points: dict[str, int] = {}  # by the calls that count
 
     @contextmanager
     def lane(self) -> Iterator[Lane]:
@@ -160,9 +164,18 @@ class Sweep:
 
     def points(self, fault: Fault) -> int:
         """How many points there are for `fault`."""
+        if fault.calls not in self._points:
+            with self.lane() as lane:
+                lane.reset()
+                command = self.setting.words(self.scenario.command, lane.top)
+                self._points[fault.calls] = lane.injector.count(command, fault.calls)
+        return self._points[fault.calls]
+
+    def trace(self) -> tuple[Call, ...]:
+        """The points of a kill, from an undisturbed run."""
         with self.lane() as lane:
             lane.reset()
-            return lane.injector.count(self.setting.words(self.scenario.command, lane.top), fault.calls)
+            return lane.run(trace=True).trace
 
     def sweep(self, fault: Fault, choose: Callable[[range], Iterable[int]] = iter, thorough: bool = True) -> Result:
         """`fault` at the points that `choose` picks."""
@@ -192,7 +205,7 @@ class Sweep:
         verdicts = [verdict for verdicts in found for verdict in verdicts]
         for lane in self.lanes:
             if not lane.intact():
-                verdicts.append(Verdict(0, 0, "violation", ("a fault reached the start through a hard link",)))
+                verdicts.append(Verdict(0, 0, "torn", ("a fault reached the start through a hard link",)))
         return Result(self.scenario.kind, name, self.setting, total, tuple(verdicts))
 
 
@@ -219,7 +232,7 @@ def every(step: int) -> Callable[[range], range]:
 
 
 FAULTS = {
-    **{fault.name: fault for fault in (KILL, TEAR, SIGINT, SIGINT_TWICE, SIGTERM)},
+    **{fault.name: fault for fault in (KILL, TEAR, SIGINT, SIGINT_TWICE, SIGTERM, SIGHUP)},
     **{fault.name: fault for name in ERRORS for fault in (failing(name), failing(name, from_there_on=True))},
 }
 _NESTED = "nested"
@@ -233,14 +246,13 @@ def memory() -> str | None:
 
 def table(results: Sequence[Result]) -> str:
     """Points and outcomes, a line for each sweep."""
-    lines = [
-        f"{'kind':10} {'fault':14} {'setting':20} {'points':>6} {'tried':>6} {'clean':>6} {'repaired':>8} {'broken':>6}"
-    ]
+    heads = ("clean", "repaired", "torn", "unmended")
+    lines = [f"{'kind':10} {'fault':14} {'setting':20} {'points':>6} {'tried':>6}" + "".join(f"{h:>9}" for h in heads)]
     for result in results:
         counts = result.counts()
         lines.append(
-            f"{result.kind:10} {result.fault:14} {result.setting!s:20} {result.points:6} {len(result.verdicts):6} "
-            f"{counts['clean']:6} {counts['repaired']:8} {counts['violation']:6}"
+            f"{result.kind:10} {result.fault:14} {result.setting!s:20} {result.points:6} {len(result.verdicts):6}"
+            + "".join(f"{counts[head]:9}" for head in heads)
         )
     return "\n".join(lines)
 
