@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
@@ -71,13 +71,11 @@ class Judge:
         site = top / self._site
         problems = []
         seen: dict[str, str] = {}
-        for key, info in distributions(site).items():
-            metadata = PathDistribution(info).metadata
-            name, version = metadata["Name"], metadata["Version"]
+        for key, name, version in _listed(site):
+            info = site / f"{key}.dist-info"
             if not name or not version:
                 problems.append(f"{info.name} is a ghost: {sorted(os.listdir(info))}")
                 continue
-            name = canonicalize_name(name)
             if name in seen:
                 problems.append(f"{name} is installed twice: {seen[name]} and {version}")
             seen[name] = version
@@ -111,7 +109,7 @@ class Judge:
         problems = []
         site = top / self._site
         now = tree(top)
-        there = {canonicalize_name(key.rpartition("-")[0]): key.rpartition("-")[2] for key in distributions(site)}
+        there = {name: version for _, name, version in _listed(site)}
         moved = {name for name in {*there, *self._before} if there.get(name) != self._before.get(name)}
         if not moved and self._before != self._after and now != self._start:
             problems += [f"nothing was committed, but {line}" for line in differences(self._start, now)[:5]]
@@ -128,6 +126,13 @@ class Judge:
         problems = [f"{line} (without a fault / now)" for line in differences(self._end, tree(top))]
         problems += [f"{path} is stale byte code" for path in sorted(compiled(top) - self._compiled)]
         return problems[:8] + self.readers_view(top)[:3]
+
+
+def _listed(site: Path) -> Iterator[tuple[str, str, str]]:
+    """Stem of the directory, normalized name and version of all that counts as installed; "" where it is not said."""
+    for key, info in distributions(site).items():
+        metadata = PathDistribution(info).metadata
+        yield key, canonicalize_name(metadata["Name"] or ""), metadata["Version"] or ""
 
 
 def leftovers(top: Path) -> list[str]:

@@ -71,7 +71,7 @@ class Result:
         return [f"{self.kind}, {self.fault} at {verdict}" for verdict in self.verdicts if verdict.problems]
 
 
-def after_fault(lane: Lane, run: Run, fault: Fault) -> list[str]:
+def after_fault(lane: Lane, run: Run, at: int, fault: Fault) -> list[str]:
     """What is wrong right after a run with a fault, before anything else has run."""
     top, judge = lane.top, lane.judge
     problems = judge.readers_view(top)
@@ -89,9 +89,17 @@ def after_fault(lane: Lane, run: Run, fault: Fault) -> list[str]:
     allowed = {1: 143, 2: 130, 15: 143}.get(fault.number) if fault.action == "signal" else 1
     if run.code != allowed:
         problems.append(f"exit {run.code}: {run.stderr.strip()[:300]}")
-    if fault.action == "signal" or not fault.second:  # what fails for ever may also keep it from taking back
+    # what fails for ever, once the first file is in place, may also keep it from taking that back
+    if fault.action == "signal" or not fault.second or not _begun(lane, run, at):
         problems += judge.orderly(top)
     return problems
+
+
+def _begun(lane: Lane, run: Run, at: int) -> bool:
+    """Whether anything but the engine's own files had changed before point `at`."""
+    own = (f"{lane.top}/.instui/", f"{lane.top}/.lock")
+    earlier = [path for call in run.trace if call.number < at for path in (call.path, call.target)]
+    return any(path.startswith(f"{lane.top}/") and not path.startswith(own) for path in earlier)
 
 
 def try_point(lane: Lane, at: int, fault: Fault, thorough: bool = True) -> Verdict:
@@ -103,7 +111,7 @@ def try_point(lane: Lane, at: int, fault: Fault, thorough: bool = True) -> Verdi
 def _tried(lane: Lane, at: int, inner: int, fault: Fault, thorough: bool) -> Verdict:
     point = inner or at
     run = lane.run(point, fault, trace=True)
-    torn = after_fault(lane, run, fault)
+    torn = after_fault(lane, run, point, fault)
     clean = lane.judge.untouched(lane.top)
     unmended = lane.again(thorough)
     where = next((str(call) for call in run.trace if call.number == point), "not reached")
