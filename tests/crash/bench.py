@@ -1,5 +1,7 @@
 """What the crash tests of one test session share: the library, a place in memory, and a sweep for each setting."""
 
+import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -15,8 +17,9 @@ class Bench:
     """Sweeps that are made when they are asked for the first time."""
 
     def __init__(self) -> None:
-        self._scratch = tempfile.TemporaryDirectory(dir=memory(), ignore_cleanup_errors=True)
-        self.place = Path(self._scratch.name).resolve()
+        scratch = tempfile.mkdtemp(prefix="instui-crash-", dir=memory())
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+        self.place = Path(scratch).resolve()
         self._library = build(self.place)
         self._sweeps: dict[tuple[str, Setting], Sweep] = {}
 
