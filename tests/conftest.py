@@ -134,13 +134,15 @@ def run_instui(clean_environ: dict[str, str]) -> Run:
 
 @pytest.fixture
 def start_instui(clean_environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts `instui install WORDS` into an environment; what still runs at the end of the test is killed."""
+    """Starts `instui install WORDS` into an environment, or another `command`; what still runs at the end is killed."""
     numbers = count()
     sessions: list[Session] = []
 
     def start(venv: Venv, *words: object, **options: Any) -> Session:
         journal = tmp_path / f"journal{next(numbers)}.jsonl"
-        command = _command(["install", "--no-deps", "--no-fsync", "--ui", "none", "--python", venv.top])
+        name = options.pop("command", "install")
+        first = [name, *(["--no-deps"] if name == "install" else [])]
+        command = _command([*first, "--no-fsync", "--ui", "none", "--python", venv.top])
         kept = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, **options}
         env = {**clean_environ, **kept.pop("env", {})}
         process = subprocess.Popen([*command, "--journal", str(journal), *map(str, words)], env=env, **kept)

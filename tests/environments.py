@@ -26,6 +26,7 @@ from instui_engine.metadata import EntryPoint, WheelMetadata
 from instui_engine.record import Row
 from instui_engine.request import LockedWheel, Request
 from instui_engine.store import Entry
+from instui_engine.uninstall import uninstall
 from targets import linux_interpreter
 
 E = TypeVar("E")
@@ -100,6 +101,15 @@ class Venv:
     def put(self, *wheels: Path, **options: Any) -> Outcome:
         """Install, which must succeed."""
         outcome = self.install(*wheels, **options)
+        assert (outcome.exit_code, outcome.error) == (0, "")
+        return outcome
+
+    def remove(self, *names: str, jobs: int = 1, **options: Any) -> Outcome:
+        """Uninstall, which must succeed."""
+        lines: list[str] = []
+        chosen = Options(**{"cache": self.cache, "jobs": jobs, "fsync": False, "lock_timeout": PATIENCE, **options})
+        outcome = uninstall(names, self.environment, chosen, Control(), (lines.append,))
+        self.lines = Lines(lines)
         assert (outcome.exit_code, outcome.error) == (0, "")
         return outcome
 

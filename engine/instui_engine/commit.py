@@ -20,7 +20,7 @@ from .conflicts import Meetings, find, same_file
 from .context import Context, Throttle
 from .environment import Environment
 from .environmentlock import EnvironmentLock
-from .errors import ConflictError, InstuiError, Interrupted, LockTimeoutError, TargetError, printable, reason
+from .errors import ConflictError, InstuiError, Interrupted, LockTimeoutError, printable, reason
 from .events import (
     CommitFinished,
     CommitProgress,
@@ -31,6 +31,7 @@ from .events import (
     LockReleased,
     LockRequested,
     LockWaiting,
+    Warned,
     WheelFailed,
 )
 from .installed import Distribution, Installed, recorded_files, scan
@@ -39,7 +40,7 @@ from .locktable import LockTable
 from .plan import Plan, WheelPlan, make_wheel
 from .preparation import Prepared, prepare
 from .recovery import Unsettled, check_settled, settle
-from .removal import empties_more, plan_removal
+from .removal import RemovalPlan, empties_more, plan_removal
 from .session import Session
 from .transaction import Step, UndoError, run
 from .workers import run_workers
@@ -82,6 +83,7 @@ class Commit:
         (environment.top / RECORDS).mkdir(parents=True, exist_ok=True)
         self._lock = EnvironmentLock(environment.lock_path, context)
         self._stamps: dict[str, tuple[int, int]] = {}  # name -> `Distribution.stamp` of what we have installed
+        self._gone: set[str] = set()  # names of those to be removed that somebody else has removed
         self.installed: list[str] = []
 
     def run(self) -> None:
@@ -93,7 +95,7 @@ class Commit:
         try:
             run_workers(self._context, [self._work] * workers)
         except Interrupted as error:
-            if len(self.installed) < len(self._plans):
+            if len(self.installed) + len(self._gone) < len(self._plans):
                 raise self._say_what_is_left(error) from None
         finally:
             self._lock.close()
@@ -103,7 +105,7 @@ class Commit:
 
     def _say_what_is_left(self, error: Interrupted) -> Interrupted:
         done = set(self.installed)
-        left = [plan.name for plan in self._plans if plan.name not in done]
+        left = [plan.name for plan in self._plans if plan.name not in done | self._gone]
         word = "installed" if isinstance(self._plans[0], WheelPlan) else "removed"
         return Interrupted(
             f"interrupted: {len(done)} of {len(self._plans)} distributions are {word}, each whole; "
@@ -190,7 +192,12 @@ class Commit:
 
     def _transact(self, plan: Plan) -> None:
         context, top = self._context, self._environment.top
-        if find_installed(self._environment, plan.name) != plan.replaces or self._is_outdated(plan):
+        present = find_installed(self._environment, plan.name)
+        if present is None and isinstance(plan, RemovalPlan):
+            self._gone.add(plan.name)
+            context.emit(Warned(plan.name, "was removed by somebody else just now"))
+            return
+        if present != plan.replaces or self._is_outdated(plan):
             raise StalePlan
         with Beneath(top) as beneath:
             transaction, overwrites, restored = self._prepare(plan, beneath)
@@ -316,7 +323,7 @@ class Commit:
         if isinstance(old, WheelPlan):
             return make_wheel(self._environment, installed, old.wheel, old.entry, old.order, self._to_come(old))
         if old.name not in installed:
-            raise TargetError(f"{printable(old.owner)} was removed by somebody else just now")
+            return old  # removed by somebody else; that is for sure only under its claims
         return plan_removal(self._environment, installed, installed[old.name], old.order)
 
     def _explain(self, plan: Plan, error: BaseException) -> BaseException:

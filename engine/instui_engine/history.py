@@ -1,5 +1,7 @@
 """Whether what the sessions of one environment did is what some serial order of their wheels would have done.
 
+A wheel is what is done to one distribution: it may as well be removed.
+
 A pure function of their journals. Every `lock.granted` and the `lock.released` after it are a *hold* of the claims that
 `plan.wheel` told; CLOCK_MONOTONIC, which all processes of a machine share, puts the holds of all sessions on one axis.
 Two holds conflict where one claims exclusively what the other claims at, above or below: an exclusive claim implies
@@ -22,6 +24,7 @@ from .events import (
     LockReleased,
     Overwrite,
     PlanWheel,
+    Restored,
     SessionStarted,
 )
 
@@ -154,10 +157,11 @@ class _Reader:
                 hold.committed = True
             elif event.wheel in self._wheels:
                 self._violations.append(f"{self._session()}/{event.wheel} began its commit without its claims")
-        elif isinstance(event, Overwrite):
+        elif isinstance(event, Overwrite | Restored):
             held = self._open.get(event.wheel)
             if held and not held.plan.covers(event.path):
-                self._violations.append(f"{held.wheel} replaced {event.path}, which it had not claimed")
+                did = "replaced" if isinstance(event, Overwrite) else "brought back"
+                self._violations.append(f"{held.wheel} {did} {event.path}, which it had not claimed")
 
     def _granted(self, t: float, name: str) -> None:
         wheel = self._wheels.get(name)

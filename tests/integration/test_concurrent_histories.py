@@ -1,7 +1,7 @@
-"""Several real processes at once, random overlapping wheels, upgrades among them: judged by journals and the tree.
+"""Several real processes at once install, upgrade and uninstall what overlaps: judged by journals and the tree.
 
 The journals must be a serialisable history (`instui_engine.history`), and the serial order that is read off them, taken
-one wheel after the other in a fresh environment, must leave the same tree, byte for byte.
+one distribution after the other in a fresh environment, must leave the same tree, byte for byte.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ import trees
 from conftest import Start
 from environments import Session, Venv
 from instui_engine import commit
-from instui_engine.events import EnvironmentWaiting, LockWaiting, SessionStarted
+from instui_engine.events import DistributionRemoved, EnvironmentWaiting, LockWaiting, SessionStarted, Warned
 from instui_engine.history import Report, check
 from wheelsmith import build_wheel
 
@@ -55,11 +55,24 @@ if os.environ.get("HISTORY_UNLOCKED"):
 """
 
 
-class Case(NamedTuple):
-    """What is there before, and what each process installs."""
+Group = Sequence[Path | str]
+"""What one process does: it installs wheels, or it uninstalls what has these names."""
 
+
+class Case(NamedTuple):
+    """What is there before (the user's own files by their content), and what each process does."""
+
+    user: dict[str, bytes]
     before: list[Path]
-    groups: list[list[Path]]
+    groups: list[Group]
+
+    def lay(self, target: Venv) -> None:
+        """Put there what is there before."""
+        for path, content in self.user.items():
+            place = target.site / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        target.put(*self.before)
 
 
 @pytest.fixture
@@ -83,14 +96,24 @@ def wheel(directory: Path, name: str, version: str, chance: Random) -> Path:
     return build_wheel(directory, name, version, {**files, f"{name}.py": b""}, data=data, entry_points=points)
 
 
-def case(directory: Path, chance: Random) -> Case:
-    """Three or four groups; about half of the wheels are upgrades, and one distribution may be in several groups."""
-    before = [wheel(directory / "old", name, "0.9", chance) for name in chance.sample(NAMES, 4)]
-    groups = []
-    for number in range(chance.randint(3, 4)):
-        names = chance.sample(NAMES, chance.randint(1, 3))
-        groups.append([wheel(directory / f"new{number}", name, f"1.{number}", chance) for name in names])
-    return Case(before, groups)
+def case(directory: Path, chance: Random, removals: bool = False) -> Case:
+    """Three or four groups; about half of the wheels are upgrades, and one distribution may be in several groups.
+
+    With `removals`, about half of the groups uninstall, at least one of them.
+    """
+    names = chance.sample(NAMES, 4)
+    before = [wheel(directory / "old", name, "0.9", chance) for name in names]
+    user = dict.fromkeys(chance.sample(PACKAGES, chance.randint(0, 2)), b"of the user\n") if removals else {}
+    count = chance.randint(3, 4)
+    removing = {0, *chance.sample(range(count), chance.randint(0, 2))} if removals else set()
+    groups: list[Group] = []
+    for number in range(count):
+        if number in removing:
+            groups.append(chance.sample(names, chance.randint(1, 3)))
+            continue
+        chosen = chance.sample(NAMES, chance.randint(1, 3))
+        groups.append([wheel(directory / f"new{number}", name, f"1.{number}", chance) for name in chosen])
+    return Case(user, before, groups)
 
 
 @contextmanager
@@ -101,13 +124,14 @@ def held_back(venv: Venv) -> Iterator[None]:
         yield
 
 
-def run_together(start: Start, target: Venv, groups: Sequence[Sequence[Path]], env: Mapping[str, str]) -> list[Session]:
-    """Install every group by a process of its own; all begin to commit at the same moment."""
+def run_together(start: Start, target: Venv, groups: Sequence[Group], env: Mapping[str, str]) -> list[Session]:
+    """Do every group in a process of its own; all begin to commit at the same moment."""
     with held_back(target):
-        sessions = [
-            start(target, "--jobs", 3, *group, env={**env, "HISTORY_SEED": str(number)})
-            for number, group in enumerate(groups)
-        ]
+        sessions = []
+        for number, group in enumerate(groups):
+            command = "install" if isinstance(group[0], Path) else "uninstall"
+            variables = {**env, "HISTORY_SEED": str(number)}
+            sessions.append(start(target, "--jobs", 3, *group, command=command, env=variables))
         for session in sessions:
             session.wait_for(EnvironmentWaiting)
     return sessions
@@ -122,18 +146,30 @@ def judge(sessions: Sequence[Session]) -> Report:
     return check([session.lines.events for session in sessions])
 
 
-def in_order(report: Report, sessions: Sequence[Session], groups: Sequence[Sequence[Path]]) -> list[Path]:
-    """The wheels in the serial order that was found."""
-    wheels = {}
+def in_order(report: Report, sessions: Sequence[Session], groups: Sequence[Group]) -> list[Path | str]:
+    """The wheels and the names to uninstall in the serial order that was found."""
+    found: dict[str, Path | str] = {}
     for session, group in zip(sessions, groups, strict=True):
         (started,) = session.lines.of(SessionStarted)
-        wheels.update({f"{started.session}/{path.name.partition('-')[0]}": path for path in group})
-    assert sorted(report.order) == sorted(wheels)
-    return [wheels[name] for name in report.order]
+        for one in group:
+            name = one if isinstance(one, str) else one.name.partition("-")[0]
+            found[f"{started.session}/{name}"] = one
+    assert sorted(report.order) == sorted(found)
+    return [found[name] for name in report.order]
+
+
+def do(target: Venv, one: Path | str) -> None:
+    """Do one of them alone."""
+    if isinstance(one, str):
+        target.remove(one)
+    else:
+        target.put(one)
 
 
 @pytest.mark.sweep
+@pytest.mark.parametrize("removals", [False, True], ids=["installs", "removals"])
 def test_what_processes_do_at_once_some_serial_order_does_as_well(
+    removals: bool,
     tmp_path: Path,
     make_venv: Callable[[Path], Venv],
     start_instui: Start,
@@ -144,9 +180,10 @@ def test_what_processes_do_at_once_some_serial_order_does_as_well(
         chance = Random(seed)
         place = tmp_path / str(seed)
         place.mkdir()
-        before, groups = case(place, chance)
+        before = case(place, chance, removals)
+        groups = before.groups
         target = make_venv(place / "venv")
-        target.put(*before)
+        before.lay(target)
         sessions = run_together(start_instui, target, groups, variables(site, chance.choice([0.0, 0.002, 0.02])))
         assert [session.finish() for session in sessions] == [(0, "")] * len(sessions), seed
         report = judge(sessions)
@@ -160,13 +197,23 @@ def test_what_processes_do_at_once_some_serial_order_does_as_well(
             ]
             assert [wait for wait in waits if not wait.holders] == [], seed
         order = in_order(report, sessions, groups)
-        found = trees.tree(target.top)
+        found = aftermath(target)
         target.move_away()
         serial = make_venv(target.top)
-        serial.put(*before)
-        for path in order:
-            serial.put(path)
-        assert trees.differences(found, trees.tree(serial.top)) == [], (seed, [path.name for path in order])
+        before.lay(serial)
+        for one in order:
+            do(serial, one)
+        for one, other in zip(found, aftermath(serial), strict=True):
+            assert trees.differences(one, other) == [], (seed, order)
+
+
+def aftermath(target: Venv) -> list[dict[str, str]]:
+    """The tree, and what becomes of it while all is uninstalled: what is kept to come back belongs to the result."""
+    found = [trees.tree(target.top)]
+    for name in sorted({distribution.partition("-")[0] for distribution in trees.distributions(target.site)}):
+        target.remove(name)
+        found.append(trees.tree(target.top))
+    return found
 
 
 def test_processes_that_take_no_claims_are_found_out(
@@ -261,3 +308,50 @@ def test_a_file_of_a_wheel_that_another_session_has_replaced_stays(
     before_commit(1, lambda: Venv(target.top, target.cache).put(other))
     target.put(*wheels)
     is_clean(target)
+
+
+# --- uninstalls whose distribution another session has changed since they were planned
+
+
+def test_an_uninstall_that_finds_its_distribution_removed_by_somebody_else_says_so_and_goes_on(
+    tmp_path: Path, venv: Callable[[], Venv], before_commit: Happening
+) -> None:
+    target = venv()
+    target.put(*(simple(tmp_path, name, "1.0", "p/a.py") for name in ("one", "two", "three")))
+    before_commit(0, lambda: Venv(target.top, target.cache).remove("one", "two"))
+    outcome = target.remove("one", "two", "three")
+    assert outcome.installed == ("three",)
+    text = "was removed by somebody else just now"
+    assert [(warned.wheel, warned.text) for warned in target.lines.of(Warned)] == [("one", text), ("two", text)]
+    assert trees.distributions(target.site) == {}
+    assert trees.unlisted(target.site) == []
+
+
+def test_an_uninstall_removes_the_version_that_is_there_when_its_turn_comes(
+    tmp_path: Path, venv: Callable[[], Venv], before_commit: Happening
+) -> None:
+    target = venv()
+    target.put(simple(tmp_path, "one", "1.0", "p/a.py"), simple(tmp_path, "two", "1.0", "q/a.py"))
+    newer = simple(tmp_path, "one", "2.0", "q/a.py", "r/a.py")
+    before_commit(0, lambda: Venv(target.top, target.cache).put(newer))
+    target.remove("one")
+    (removed,) = target.lines.of(DistributionRemoved)
+    assert removed.version == "2.0"
+    assert set(trees.distributions(target.site)) == {"two-1.0"}
+    is_clean(target)
+
+
+def test_an_uninstall_brings_back_what_it_only_finds_replaced_when_its_turn_comes(
+    tmp_path: Path, venv: Callable[[], Venv], before_commit: Happening
+) -> None:
+    """And leaves what somebody else has put over its own files since the plan was made."""
+    target = venv()
+    target.put(*(simple(tmp_path, name, "1.0", "p/a.py", "p/b.py") for name in ("one", "two")))
+    three = simple(tmp_path, "three", "1.0", "p/a.py")
+    before_commit(0, lambda: Venv(target.top, target.cache).put(three))
+    target.remove("two")
+    assert (target.site / "p/a.py").read_bytes() == b"three"
+    assert (target.site / "p/b.py").read_bytes() == b"one"
+    target.remove("three")
+    is_clean(target)
+    assert set(trees.distributions(target.site)) == {"one-1.0"}
