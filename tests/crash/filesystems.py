@@ -53,11 +53,11 @@ class Mounts:
         return self.mount(self._place / name, "-t", "tmpfs", *(["-o", options] if options else []), "tmpfs")
 
     def overlay(self, name: str, lower: Path, upper: Path) -> Path:
-        """`lower` with changes that go to `upper`, a new directory."""
+        """`lower` with changes that go to `upper`, a new directory. Its directories cannot be renamed, as in images."""
         for directory in (upper / "changes", upper / "work"):
             directory.mkdir(parents=True)
-        options = f"lowerdir={lower},upperdir={upper / 'changes'},workdir={upper / 'work'}"
-        return self.mount(self._place / name, "-t", "overlay", "-o", options, "overlay")
+        layers = f"lowerdir={lower},upperdir={upper / 'changes'},workdir={upper / 'work'},redirect_dir=off"
+        return self.mount(self._place / name, "-t", "overlay", "-o", layers, "overlay")
 
     def bind(self, source: Path, target: Path) -> Path:
         """What is at `source` is also at `target`, as a mount of its own: a rename from one to the other is EXDEV."""

@@ -13,9 +13,10 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+from filesystems import Disk
+
 import trees
 from environments import PATIENCE
-from filesystems import Disk
 from wheelsmith import build_wheel
 
 COMMANDS = ("install", "upgrade", "uninstall")

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-import trees
 from filesystems import mounting
 from powercut import COMMANDS, Cut, Power
+
+import trees
 
 
 @pytest.fixture(scope="module")
