@@ -111,6 +111,14 @@ class Disk:
         finally:
             os.close(directory)
 
+    def turn_read_only(self) -> None:
+        """What the kernel does after an error with `errors=remount-ro`, whoever writes there."""
+        (device,) = (line.split()[0] for line in _mounted() if line.split()[1] == str(self.top))
+        trigger = Path("/sys/fs/ext4", Path(device).name, "trigger_fs_error")
+        if not trigger.exists():
+            pytest.skip("this kernel cannot be asked for an error of ext4")
+        trigger.write_text("a test")
+
     def restart(self) -> None:
         """The power comes back."""
         self.unmount()
@@ -127,6 +135,10 @@ class Disk:
         self.unmount()
         _copy(image, self.image)
         self.mount()
+
+
+def _mounted() -> list[str]:
+    return Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,13 @@ class Cut(NamedTuple):
     delay: float
     log: bool
     slow: float
+
+
+class Ended(NamedTuple):
+    """How a command ended on a disk that failed."""
+
+    exit_code: int
+    error: str
 
 
 class Power:
@@ -83,10 +91,10 @@ class Power:
         line = self.line(command, "--journal", self.journal, *more, top=top)
         return subprocess.run(line, env=self.environ, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
 
-    def run_until(self, command: str, cut: Cut) -> bool:
+    def run_until(self, command: str, cut: Cut, fail: Callable[[], None] | None = None) -> Ended:
         """Run `command`, and cut the power in the middle of it; then it is back, and the disk mounted again.
 
-        Returns whether the command had said that it went well.
+        `fail`: what happens to the disk instead. Whatever it is, the command ends, with no more than one line.
         """
         self.journal.unlink(missing_ok=True)
         pace = ("--slow", cut.slow) if cut.slow else ()
@@ -96,14 +104,18 @@ class Power:
                 while process.poll() is None and _lines(self.journal) < cut.line:
                     time.sleep(0.0005)
                 time.sleep(cut.delay)
-                self.disk.cut(log=cut.log)
+                if fail is None:
+                    self.disk.cut(log=cut.log)
+                else:
+                    fail()
                 _, errors = process.communicate(timeout=PATIENCE)
             finally:
                 process.kill()
-        assert process.returncode in (0, 1), errors
-        assert len(errors.splitlines()) <= 1 and "Traceback" not in errors
         self.disk.restart()
-        return process.returncode == 0
+        assert "Traceback" not in errors
+        assert process.returncode in (0, 1), errors
+        assert len(errors.splitlines()) == process.returncode, errors
+        return Ended(process.returncode, errors)
 
     def torn(self, top: Path | None = None) -> list[str]:
         """What readers would find wrong in the environment now."""
