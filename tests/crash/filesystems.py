@@ -3,6 +3,7 @@
 They need root. Where mounting is not possible the test that asks is skipped, with what `mount` said.
 """
 
+import errno
 import fcntl
 import os
 import struct
@@ -16,6 +17,7 @@ import pytest
 
 _SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 _LOG_FLUSH, _NO_LOG_FLUSH = 1, 2
+_MOST_LINKS = 65000  # of one file on ext4
 _PATIENCE = 10.0  # seconds for somebody to let go of a file system
 
 
@@ -144,6 +146,15 @@ def _mounted() -> list[str]:
 def _copy(source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, target], check=True, timeout=60)
+
+
+def link_until_refused(path: Path, place: Path) -> None:
+    """Make all links to the file `path` that it can have, in the new directory `place`."""
+    place.mkdir()
+    with pytest.raises(OSError) as failure:
+        for number in range(_MOST_LINKS + 1):
+            os.link(path, place / str(number))
+    assert failure.value.errno == errno.EMLINK
 
 
 @contextmanager

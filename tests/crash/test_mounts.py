@@ -1,12 +1,11 @@
 """Environments and caches that lie on several file systems: what cannot be linked or renamed."""
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from filesystems import Mounts, mounting
+from filesystems import Mounts, link_until_refused, mounting
 from powercut import leftovers
 
 import trees
@@ -14,8 +13,6 @@ from cli import error_line, installed, ok
 from conftest import Run
 from environments import Venv
 from wheelsmith import build_wheel
-
-_MOST_LINKS = 65000  # of one file on ext4
 
 
 @pytest.fixture
@@ -46,14 +43,6 @@ def test_a_cache_on_another_file_system_is_copied_from(
     assert trees.complete(target.site, "pkg-2.0")
 
 
-def _link_until_refused(path: Path, place: Path) -> None:
-    place.mkdir()
-    with pytest.raises(OSError) as failure:
-        for number in range(_MOST_LINKS + 1):
-            os.link(path, place / str(number))
-    assert failure.value.errno == errno.EMLINK
-
-
 def test_a_file_of_the_store_that_has_all_links_it_can_have_is_copied(
     mounts: Mounts, make_venv: Callable[[Path], Venv], tmp_path: Path, run_instui: Run
 ) -> None:
@@ -63,7 +52,7 @@ def test_a_file_of_the_store_that_has_all_links_it_can_have_is_copied(
     line = ("install", "--no-deps", "--cache-dir", cache, "--ui", "none", _pkg(tmp_path, "1.0"), "--python")
     ok(run_instui(*line, one.top))
     (stored,) = cache.glob("store-*/??/*/files/pkg/same.py")
-    _link_until_refused(stored, disk.top / "links")
+    link_until_refused(stored, disk.top / "links")
     ok(run_instui(*line, two.top))
     assert trees.complete(two.site, "pkg-1.0")
     assert (two.site / "pkg" / "same.py").stat().st_nlink == 1
@@ -79,7 +68,7 @@ def test_a_file_that_is_replaced_comes_back_also_where_it_could_not_be_kept_as_a
     rival = build_wheel(tmp_path, "rival", "1.0", {"pkg/same.py": b"of the rival"})
     ok(run_instui("install", "--no-deps", _pkg(tmp_path, "1.0"), *place))
     before = trees.tree(target.top)
-    _link_until_refused(target.site / "pkg" / "same.py", disk.top / "links")
+    link_until_refused(target.site / "pkg" / "same.py", disk.top / "links")
     ok(run_instui("install", "--no-deps", rival, *place))
     assert trees.complete(target.site, "rival-1.0")
     ok(run_instui("uninstall", "rival", *place))
