@@ -49,6 +49,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             "uninstall": _uninstall,
             "demo": _demo,
             "locks": _locks,
+            "doctor": _doctor,
+            "cache": _cache,
         }
         return commands[parsed.command](parsed, words)
     except InstuiError as error:
@@ -119,6 +121,20 @@ def _locks(parsed: argparse.Namespace, words: list[str]) -> int:
     from .lockstable import show
 
     return show(parsed)
+
+
+def _doctor(parsed: argparse.Namespace, words: list[str]) -> int:
+    from .doctor import visit
+
+    control = Control()
+    with _signals(control, detached=False):
+        return visit(parsed, recorded(words), control)
+
+
+def _cache(parsed: argparse.Namespace, words: list[str]) -> int:
+    from .cache import run
+
+    return run(parsed)
 
 
 def watch(parsed: argparse.Namespace, session: Callable[[Control, tuple[Listener, ...]], Outcome]) -> int:

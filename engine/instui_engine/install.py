@@ -4,11 +4,12 @@ resolve, acquire (fetch, unpack), plan, stage, commit. Nothing is written into t
 before everything is known, checked and staged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from . import conflicts
 from . import plan as planning
-from .acquire import acquire
+from .acquire import Damage, acquire, renew
 from .command import Outcome, Work, perform
 from .commit import Commit
 from .conflicts import Meetings
@@ -24,6 +25,7 @@ from .events import (
 )
 from .fit import check_fit
 from .installed import Installed, scan
+from .inuse import using
 from .journal import Listener, Narrator
 from .order import Node, edges_from, plan_order
 from .plan import WheelPlan
@@ -56,6 +58,8 @@ class _Pipeline(Work):
     def __init__(self, context: Context, environment: Environment, session: Session, request: Request) -> None:
         super().__init__(context, environment, session)
         self._request = request
+        sync = (lambda path: context.sync("store", path)) if context.options.fsync else None
+        self._store = Store(context.options.cache, sync)
         self._commit: Commit | None = None
 
     @property
@@ -67,11 +71,12 @@ class _Pipeline(Work):
         wheels = self._resolve(installed)
         if not wheels:
             return
-        entries = self._acquire(wheels)
-        plans, meetings = self._plan(installed, wheels, entries)
-        if self.context.options.dry_run:
-            return
-        self._stage(plans)
+        with self._using_store():
+            entries = self._acquire(wheels)
+            plans, meetings = self._plan(installed, wheels, entries)
+            if self.context.options.dry_run:
+                return
+            self._stage(plans)
         self.began = True
         commit = self._commit = Commit(self.context, self.environment, self.session, plans, meetings, installed)
         commit.run()
@@ -91,12 +96,30 @@ class _Pipeline(Work):
             context.check()
             raise
 
+    @contextmanager
+    def _using_store(self) -> Iterator[None]:
+        """Keep a cleaning of the cache out while the store is looked into and linked from."""
+        options, control = self.context.options, self.context.control
+
+        def told(holder: str) -> None:
+            self.context.emit(Warned("", f"waits for the cache, which is held by {holder}"))
+
+        try:
+            with using(options.cache, options.lock_timeout, control.cancelled, told):
+                yield
+        except Interrupted:
+            self.context.check()
+            raise
+
     def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
-        context = self.context
-        store = Store(context.options.cache, lambda path: context.sync("store", path))
+        return acquire(self.context, self._store, wheels, self._index_urls(), self._request.offline)
+
+    def _renew(self, damages: Sequence[Damage]) -> list[Entry]:
+        return renew(self.context, self._store, damages, self._index_urls(), self._request.offline)
+
+    def _index_urls(self) -> tuple[str, ...]:
         request = self._request
-        index_urls = tuple(url for url in (request.index_url, *request.extra_index_urls) if url)
-        return acquire(context, store, wheels, index_urls, request.offline)
+        return tuple(url for url in (request.index_url, *request.extra_index_urls) if url)
 
     def _plan(
         self, installed: Installed, wheels: Sequence[LockedWheel], entries: Sequence[Entry]
@@ -135,7 +158,11 @@ class _Pipeline(Work):
         return plans, meetings
 
     def _stage(self, plans: Sequence[WheelPlan]) -> None:
-        context = self.context
-        self.session.make_stage()
-        stage_wheels(context, self.environment, plans, self.session.stage)
-        context.sync("stage", self.session.stage)
+        context, session = self.context, self.session
+        session.make_stage()
+        if context.options.link_mode == "symlink":
+            with suppress(OSError):  # a cache that one cannot write to is not cleaned either
+                for plan in plans:
+                    self._store.note_symlinks(plan.entry)
+        stage_wheels(context, self.environment, plans, session.stage, self._renew, session.sign_of_life)
+        context.sync("stage", session.stage)

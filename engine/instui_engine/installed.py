@@ -6,6 +6,7 @@ Finding the distributions costs one directory listing; their METADATA and RECORD
 import csv
 import io
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -15,6 +16,8 @@ from types import MappingProxyType
 from packaging.utils import canonicalize_name
 
 from .environment import Environment
+
+_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ def _distribution(environment: Environment, info: str) -> Distribution | None:
         status = os.lstat(environment.top / info)
     except OSError:
         return None
-    if not name or not version:
+    # what else is called so is nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
+    if not _NAME.fullmatch(name) or not version:
         return None
     return Distribution(canonicalize_name(name), version, info, (status.st_ino, status.st_mtime_ns))
 
@@ -159,24 +163,29 @@ def recorded_hashes(environment: Environment, info: str, root: str | None = None
         return {}
     root = info.rpartition("/")[0] if root is None else root
     schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
-    files = {}
     try:
-        rows = [(row[0].replace("\\", "/"), *row[1:2]) for row in csv.reader(io.StringIO(text)) if row and row[0]]
+        rows = [row[:2] for row in csv.reader(io.StringIO(text)) if row and row[0]]
     except csv.Error:
         return {}  # broken; whoever wrote it may not have meant what could be read of it
-    for path, *value in rows:
-        if path.startswith("/"):
-            path = os.path.relpath(path, environment.top)
-        else:
-            path = os.path.normpath(f"{root}/{path}" if root else path)
-        if (
-            path.startswith(schemes)
-            and not path.startswith(("../", "/"))
-            and path not in ("..", ".")
-            and "\0" not in path
-        ):
-            files[path] = value[0] if value else ""
-    return files
+    found = {_meant(environment, root, schemes, path): value for path, *value in rows}
+    return {path: value[0] if value else "" for path, value in found.items() if path is not None}
+
+
+def recorded_path(environment: Environment, distribution: Distribution, row: str) -> str | None:
+    """The path, relative to the top, that a row of its RECORD means; None for what leaves the scheme directories."""
+    schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
+    return _meant(environment, distribution.info.rpartition("/")[0], schemes, row)
+
+
+def _meant(environment: Environment, root: str, schemes: tuple[str, ...], row: str) -> str | None:
+    path = row.replace("\\", "/")
+    if path.startswith("/"):
+        path = os.path.relpath(path, environment.top)
+    else:
+        path = os.path.normpath(f"{root}/{path}" if root else path)
+    if not path.startswith(schemes) or path.startswith(("../", "/")) or path in ("..", ".") or "\0" in path:
+        return None
+    return path
 
 
 def read_metadata(environment: Environment, distribution: Distribution) -> str:

@@ -51,6 +51,10 @@ class Kept:
         name, mine = file_name(self._key(path)), _tag(owner)
         return [f"{KEPT}/{name}%%{number}%%{tag}" for number, tag in self._listed().get(name, []) if tag == mine]
 
+    def renamed(self, entry: str, owner: str) -> str:
+        """The name of an entry that belongs to `owner` now, in the same place of the line."""
+        return f"{entry.rpartition('%%')[0]}%%{_tag(owner)}"
+
     def any(self) -> bool:
         """Whether there is any entry at all."""
         return bool(self._listed())

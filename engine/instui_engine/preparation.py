@@ -15,7 +15,7 @@ from .bytecode import Bytecode
 from .environment import PRIVATE, Environment
 from .errors import ClashError, TargetError, printable
 from .events import Overwrite, Restored
-from .installed import recorded_hashes, scan
+from .installed import Installed, recorded_hashes, scan
 from .keeping import Kept
 from .plan import Plan, Unit
 from .transaction import Step, Transaction
@@ -69,6 +69,8 @@ class _Preparation:
         self._kept = Kept(environment, beneath)
         self._count = 0  # of saved entries that are not kept
         self._hashes: dict[str, Mapping[str, str]] = {}  # .dist-info -> what its RECORD lists
+        self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> of what lies there
+        self._installed: Installed | None = None  # by now, with what the session has installed before this
         self.saved = f"{stage}/old"
         self.staged_info = f"{stage}/info" if plan.info else ""
         self.overwrites: list[Overwrite] = []
@@ -114,18 +116,33 @@ class _Preparation:
                 yield self._retire(path)
         if plan.replaces is None or not kept.any():
             return
-        installed = scan(self._environment)  # by now, with what the session has installed before this
+        rows = self._rows(plan.replaces.info)
         for path in sorted(plan.left):
-            names = [name for name in installed.owners().get(self._key(path), ()) if name != plan.name]
-            listing = {installed[name].owner: self._rows(installed[name].info).get(path, "") for name in names}
-            entry = kept.newest(path, tuple(listing))
-            found = self._digest(path)
-            mine = self._rows(plan.replaces.info).get(path, "")
-            if entry is not None and found == mine and found not in listing.values():
-                yield from self._restore(path, *entry, found != "")
-        for path in self._rows(plan.replaces.info):
-            for mine in kept.of(path, plan.replaces.owner):  # nobody will ever want them back
-                yield self._retire(mine)
+            mine, others = self._holds(path, rows.get(path, "")), self._hashes_of_others(path)
+            entry = kept.newest(path, tuple(others))
+            # an owner of whom nothing is kept there was never replaced by other content: what lies there is its own
+            on_top = any(self._holds(path, value) and not kept.of(path, owner) for owner, value in others.items())
+            if entry is not None and mine and not on_top:
+                yield from self._restore(path, *entry, True)
+        for path in rows:
+            for entry_of_mine in kept.of(path, plan.replaces.owner):
+                yield from self._drop(path, rows[path], entry_of_mine)
+
+    def _drop(self, path: str, content: str, entry: str) -> Iterator[Step]:
+        """A kept file whose owner goes is nobody's, or of an owner of equal content below it."""
+        for owner, value in self._hashes_of_others(path).items():
+            if value == content and not self._holds(path, content) and not self._kept.of(path, owner):
+                yield self._place(self._kept.renamed(entry, owner), entry)
+                return
+        yield self._retire(entry)
+
+    def _hashes_of_others(self, path: str) -> dict[str, str]:
+        """What the RECORDs of the others that list `path` by now say of it, by owner."""
+        if self._installed is None:
+            self._installed = scan(self._environment)
+        installed = self._installed
+        names = [name for name in installed.owners().get(self._key(path), ()) if name != self._plan.name]
+        return {installed[name].owner: self._rows(installed[name].info).get(path, "") for name in names}
 
     def _restore(self, path: str, entry: str, owner: str, present: bool) -> Iterator[Step]:
         """Bring a kept file back to `path`."""
@@ -144,13 +161,16 @@ class _Preparation:
             self._hashes[info] = recorded_hashes(self._environment, info)
         return self._hashes[info]
 
-    def _digest(self, path: str, algorithm: str = "sha256") -> str:
-        """The hash of the file at `path` as RECORD has it, "" where there is none."""
-        try:
-            content = self._beneath.read(path)
-        except OSError:
-            return ""
-        return f"{algorithm}={urlsafe_b64encode(hashlib.new(algorithm, content).digest()).rstrip(b'=').decode()}"
+    def _holds(self, path: str, value: str) -> bool:
+        """Whether the file at `path` has the hash `value` ("algorithm=digest", as in RECORD)."""
+        algorithm, _, digest = value.partition("=")
+        if (path, algorithm) not in self._digests:
+            try:
+                hashed = hashlib.new(algorithm, self._beneath.read(path)).digest()
+            except (OSError, ValueError):  # no such file, no such algorithm
+                hashed = b""
+            self._digests[path, algorithm] = urlsafe_b64encode(hashed).rstrip(b"=").decode()
+        return bool(digest) and digest.rstrip("=") == self._digests[path, algorithm]
 
     # -- what the new one brings
 
@@ -218,8 +238,16 @@ class _Preparation:
         same = self._beneath.same_content(old, staged)
         owner = self._previous.get(path, "")
         saved = ""
-        if not same and not self._is_own(path):
-            saved = self._kept.add(path, owner)
+        if not same:
+            # another session may have replaced it since the plan was made; and equal content has several owners
+            on_top = [
+                other
+                for other, value in self._hashes_of_others(path).items()
+                if self._holds(path, value) and not self._kept.of(path, other)
+            ]
+            owner = owner if owner in on_top or not on_top else on_top[-1]
+            if on_top or not self._is_own(path):
+                saved = self._kept.add(path, owner)
         self.overwrites.append(Overwrite(plan.name, path, owner, plan.owner, same, saved))
         return saved or self._save()
 
@@ -227,8 +255,7 @@ class _Preparation:
         """Whether the old version of the distribution put the file there; what it had replaced is kept already."""
         if self._plan.replaces is None:
             return False
-        mine = self._rows(self._plan.replaces.info).get(path, "")
-        return bool(mine) and mine == self._digest(path, mine.partition("=")[0])
+        return self._holds(path, self._rows(self._plan.replaces.info).get(path, ""))
 
     # -- steps
 

@@ -36,6 +36,7 @@ class Session:
         self._private = environment.private
         self.journal = journal_path(environment, identity)
         self.stage = self._private / "stage" / identity  # as `preparation` names it, too
+        self.sign_of_life = -1  # the descriptor whose lock says that the session lives, once it is open
         self._fresh = False
 
     def open(self) -> int:
@@ -48,6 +49,7 @@ class Session:
         except OSError as error:
             raise TargetError(f"cannot write to the environment ({reason(error)})") from error
         self._forget_old()
+        self.sign_of_life = descriptor
         return descriptor
 
     def _open(self) -> int:

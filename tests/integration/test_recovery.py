@@ -12,56 +12,20 @@ from typing import Any
 import pytest
 
 import trees
-from cli import installed, ok, uv
+from cli import error_line, installed, ok, uv
 from conftest import Run
 from environments import Venv, until
-from instui_engine.events import RecoveryFinished, RecoveryStarted
-from wheelsmith import build_wheel
-
-# Runs instui, and kills it before the Nth rename, link or mkdir of the transaction that the environment says.
-_KILLED = """
-import os, signal, sys
-from instui_engine import transaction
-from instui.cli import run
-
-name, point = os.environ["KILL_IN"], int(os.environ["KILL_AT"])
-take, original = transaction.take, transaction.run
-doomed = False
-count = 0
-
-def watched(beneath, what, before):
-    global doomed
-    doomed = what.name == name
-    original(beneath, what, before)
-    doomed = False
-
-def counted(beneath, step):
-    global count
-    if doomed:
-        if count == point:
-            if os.environ.get("STOP_FIRST"):
-                os.kill(os.getpid(), signal.SIGSTOP)
-            os.kill(os.getpid(), signal.SIGKILL)
-        count += 1
-    take(beneath, step)
-
 from instui_engine import commit
-transaction.take = counted
-commit.run = watched
-sys.exit(run())
-"""
+from instui_engine.beneath import Beneath
+from instui_engine.events import RecoveryFinished, RecoveryStarted
+from killing import KILLED, run_killed
+from wheelsmith import build_wheel
 
 
 @pytest.fixture
 def killed(clean_environ: dict[str, str]) -> Callable[..., int]:
     """Runs `instui WORDS`, killed before step `point` of the transaction of `name`; returns the exit code."""
-
-    def run(name: str, point: int, *words: object) -> int:
-        env = {**clean_environ, "KILL_IN": name, "KILL_AT": str(point)}
-        command = [sys.executable, "-c", _KILLED, *map(str, words), "--no-fsync", "--ui", "none"]
-        return subprocess.run(command, env=env, capture_output=True, timeout=60, check=False).returncode
-
-    return run
+    return lambda *words: run_killed(clean_environ, *words)
 
 
 @pytest.fixture
@@ -190,7 +154,7 @@ def test_who_waits_for_a_claim_of_a_killed_session_settles_what_that_left_first(
     target = venv()
     target.put(versions["1.0"])
     env = {**clean_environ, "KILL_IN": "pkg", "KILL_AT": "6", "STOP_FIRST": "1"}
-    command = [sys.executable, "-c", _KILLED, "install", "--no-deps", "--no-fsync", "--ui", "none"]
+    command = [sys.executable, "-c", KILLED, "install", "--no-deps", "--no-fsync", "--ui", "none"]
     holder = subprocess.Popen([*command, "--python", str(target.top), str(versions["2.0"])], env=env)
     try:
         stat = Path(f"/proc/{holder.pid}/stat")
@@ -226,3 +190,95 @@ def test_files_that_somebody_put_in_the_way_since_the_crash_stay_and_the_rest_go
         assert mine.read_text() == "of the user", point
         assert trees.distributions(target.site) == {}
         assert trees.unlisted(target.site) == ["pkg/mine.txt"], point
+
+
+class _Killed(BaseException):
+    """As if the process were gone."""
+
+
+@pytest.mark.parametrize("superseded", [False, True])
+def test_a_recovery_that_goes_back_may_itself_be_killed_at_any_change(
+    superseded: bool,
+    venv: Callable[[], Venv],
+    versions: dict[str, Path],
+    killed: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sweeping: bool,
+) -> None:
+    """Whether somebody has put a file in the way, or has installed another version since."""
+    loser = build_wheel(tmp_path, "loser", "1.0", {"shared.py": b"of the loser", "loser.py": b""})
+    third = build_wheel(tmp_path, "pkg", "3.0", {"pkg/__init__.py": b"V = 3\n", "pkg/same.py": b"same\n"})
+    first = build_wheel(tmp_path, "pkg", "0.9", {"pkg/__init__.py": b"V = 0\n", "pkg/only0.py": b""})
+    other = build_wheel(tmp_path, "other", "1.0", {"other.py": b""})
+
+    def crashed() -> Venv:
+        target = venv()
+        target.put(first, loser)
+        assert killed("pkg", 8, "install", "--no-deps", versions["2.0"], "--python", target.top) == -signal.SIGKILL
+        if superseded:
+            uv("pip", "install", "--offline", "--no-deps", "--python", target.top / "bin" / "python", third)
+        else:
+            (target.top / "bin" / "run").write_text("of the user")
+        return target
+
+    undisturbed = crashed()
+    undisturbed.put(other)
+    expected = trees.tree(undisturbed.top)
+    (settled,) = undisturbed.lines.of(RecoveryFinished)
+    assert settled.outcome == ("withdrawn" if superseded else "undone")
+    assert trees.complete(undisturbed.site, "loser-1.0")
+    assert installed(undisturbed.site)["pkg"] == ("3.0" if superseded else "0.9")
+    for point in range(0, 100, 1 if sweeping else 3):
+        target = crashed()
+        changes = 0
+
+        def counted(call: Callable[..., Any], point: int = point) -> Callable[..., Any]:
+            def change(*arguments: Any) -> Any:
+                nonlocal changes
+                changes += 1
+                if changes == point + 1:
+                    raise _Killed
+                return call(*arguments)
+
+            return change
+
+        with monkeypatch.context() as patch:
+            for name in ("rename", "link", "remove", "remove_directory", "make_directory"):
+                patch.setattr(Beneath, name, counted(getattr(Beneath, name)))
+            try:
+                target.put(other)
+                break
+            except _Killed:
+                pass
+        target.put(other)
+        assert trees.differences(trees.tree(target.top), expected) == [], f"after {point} changes"
+    assert point > 3
+
+
+def test_a_record_that_cannot_be_read_stops_the_command_and_names_it(
+    venv: Callable[[], Venv], versions: dict[str, Path], run_instui: Run
+) -> None:
+    target = venv()
+    target.put(versions["1.0"])
+    record = target.top / ".instui" / "records" / "20200101-000000-1-abcd.0.json"
+    record.write_text("{")
+    done = run_instui("install", "--no-deps", versions["2.0"], "--ui", "plain", "--python", target.top)
+    assert "20200101-000000-1-abcd.0.json" in error_line(done, 1)
+    assert installed(target.site) == {"pkg": "1.0"}
+
+
+def test_a_commit_whose_record_cannot_be_written_does_not_begin(
+    venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    target.put(versions["1.0"])
+    before = trees.tree(target.top)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "record")
+
+    monkeypatch.setattr(commit, "write_record", full)
+    outcome = target.install(versions["2.0"])
+    assert outcome.exit_code == 1 and "No space left" in outcome.error
+    assert trees.tree(target.top) == before
