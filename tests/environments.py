@@ -16,10 +16,11 @@ import pytest
 from hypothesis import settings
 
 from instui_engine.claims import neutral
+from instui_engine.command import Outcome
 from instui_engine.context import Control, Options
 from instui_engine.environment import Environment, discover
 from instui_engine.events import Event, decode
-from instui_engine.install import Outcome, install
+from instui_engine.install import install
 from instui_engine.manifest import Manifest, build
 from instui_engine.metadata import EntryPoint, WheelMetadata
 from instui_engine.record import Row

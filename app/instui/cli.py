@@ -6,15 +6,18 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from instui_engine.command import Outcome
 from instui_engine.control import Control
 from instui_engine.errors import InstuiError, UsageError, printable
 from instui_engine.inputs import redacted
-from instui_engine.install import Outcome, install
 from instui_engine.journal import Listener
 
 from .options import cache_directory, options_from, parser, request_from
+
+if TYPE_CHECKING:
+    from instui_engine.environment import Environment
 
 
 class UI(Protocol):
@@ -43,8 +46,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
             parsed.ui = _chosen_ui(parsed)
         commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
             "install": _install,
+            "uninstall": _uninstall,
             "demo": _demo,
             "locks": _locks,
+            "doctor": _doctor,
+            "cache": _cache,
         }
         return commands[parsed.command](parsed, words)
     except InstuiError as error:
@@ -54,23 +60,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _install(parsed: argparse.Namespace, words: list[str]) -> int:
-    from instui_engine.environment import discover
+    from instui_engine.install import install
 
-    environment = discover(
-        cache_directory(parsed.cache_dir),
-        python=parsed.python,
-        target=parsed.target,
-        prefix=parsed.prefix,
-        break_system_packages=parsed.break_system_packages,
-        writable=not parsed.dry_run,
-    )
+    environment = _environment(parsed)
     if parsed.ui == "tui":
-        from instui_engine.session import journal_path, new_id
-
-        from .fullscreen import watch_child
-
-        identity = new_id()
-        return watch_child(parsed, words, identity, journal_path(environment, identity))
+        return _in_a_child(parsed, words, environment)
     options = options_from(parsed)
     request = request_from(parsed)
 
@@ -78,6 +72,43 @@ def _install(parsed: argparse.Namespace, words: list[str]) -> int:
         return install(request, environment, options, control, listeners, recorded(words), identity=parsed.child)
 
     return watch(parsed, session)
+
+
+def _uninstall(parsed: argparse.Namespace, words: list[str]) -> int:
+    from instui_engine.uninstall import uninstall
+
+    environment = _environment(parsed)
+    if parsed.ui == "tui":
+        return _in_a_child(parsed, words, environment)
+    options = options_from(parsed)
+
+    def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
+        return uninstall(parsed.words, environment, options, control, listeners, recorded(words), identity=parsed.child)
+
+    return watch(parsed, session)
+
+
+def _environment(parsed: argparse.Namespace) -> "Environment":
+    from instui_engine.environment import discover
+
+    return discover(
+        cache_directory(parsed.cache_dir),
+        python=parsed.python,
+        target=parsed.target,
+        prefix=parsed.prefix,
+        break_system_packages=parsed.break_system_packages,
+        writable=not parsed.dry_run,
+    )
+
+
+def _in_a_child(parsed: argparse.Namespace, words: list[str], environment: "Environment") -> int:
+    """Run the command in a process of its own, and show it on the full screen."""
+    from instui_engine.session import journal_path, new_id
+
+    from .fullscreen import watch_child
+
+    identity = new_id()
+    return watch_child(parsed, words, identity, journal_path(environment, identity))
 
 
 def _demo(parsed: argparse.Namespace, words: list[str]) -> int:
@@ -90,6 +121,20 @@ def _locks(parsed: argparse.Namespace, words: list[str]) -> int:
     from .lockstable import show
 
     return show(parsed)
+
+
+def _doctor(parsed: argparse.Namespace, words: list[str]) -> int:
+    from .doctor import visit
+
+    control = Control()
+    with _signals(control, detached=False):
+        return visit(parsed, recorded(words), control)
+
+
+def _cache(parsed: argparse.Namespace, words: list[str]) -> int:
+    from .cache import run
+
+    return run(parsed)
 
 
 def watch(parsed: argparse.Namespace, session: Callable[[Control, tuple[Listener, ...]], Outcome]) -> int:

@@ -38,8 +38,11 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name, help, fill in (
         ("install", "install requirements, wheel files or directories of wheels", _install),
+        ("uninstall", "remove distributions, by what their RECORD lists", _uninstall),
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
+        ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
+        ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     ):
         fill(commands.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False))
     return top
@@ -81,16 +84,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
     what.add_argument("--no-build", action="store_true", help="accepted, and always so: wheels only")
-    where = parser.add_argument_group("where to find it")
-    where.add_argument(
-        "--find-links", "-f", action="append", default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
-    )
-    where.add_argument("--no-index", action="store_true", help="only --find-links and files")
-    where.add_argument("--index-url", "-i", default="", metavar="URL", help="default: as uv is configured")
-    where.add_argument(
-        "--extra-index-url", action="append", default=[], metavar="URL", dest="extra_index_urls", help="besides"
-    )
-    where.add_argument("--offline", action="store_true", default=_flag("OFFLINE"), help="only what is in the cache")
+    _places(parser)
     target = parser.add_argument_group("where to install it")
     target.add_argument(
         "--python",
@@ -122,6 +116,42 @@ def _install(parser: argparse.ArgumentParser) -> None:
     _common(parser)
 
 
+def _uninstall(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="+", metavar="DIST")
+    parser.add_argument("--yes", "-y", action="store_true", help="accepted, and always so: nothing is asked")
+    target = parser.add_argument_group("where from")
+    target.add_argument(
+        "--python",
+        "-p",
+        default=_text("PYTHON"),
+        metavar="ENV_OR_INTERPRETER",
+        help="default: the active environment, or the nearest .venv",
+    )
+    target.add_argument("--target", default="", metavar="DIR", help="from this directory, as with pip")
+    target.add_argument("--prefix", default="", metavar="DIR", help="from lib, bin and so on below this directory")
+    target.add_argument(
+        "--break-system-packages", action="store_true", help="also from a Python that the system manages"
+    )
+    target.add_argument(
+        "--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments"
+    )
+    target.add_argument("--dry-run", action="store_true", default=_flag("DRY_RUN"), help="plan, and write nothing")
+    _common(parser)
+
+
+def _places(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("where to find it")
+    where.add_argument(
+        "--find-links", "-f", action="append", default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
+    )
+    where.add_argument("--no-index", action="store_true", help="only --find-links and files")
+    where.add_argument("--index-url", "-i", default="", metavar="URL", help="default: as uv is configured")
+    where.add_argument(
+        "--extra-index-url", action="append", default=[], metavar="URL", dest="extra_index_urls", help="besides"
+    )
+    where.add_argument("--offline", action="store_true", default=_flag("OFFLINE"), help="only what is in the cache")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "scenario", nargs="?", choices=SCENARIOS, default=SCENARIOS[2], metavar="SCENARIO", help=", ".join(SCENARIOS)
@@ -138,12 +168,55 @@ def _locks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repair", action="store_true", help="mend what can be mended")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--python", "-p", default=_text("PYTHON"), metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", default="", metavar="DIR")
+    parser.add_argument("--prefix", default="", metavar="DIR")
+    parser.add_argument(
+        "--break-system-packages", action="store_true", help="repair also a Python that the system manages"
+    )
+    _places(parser)
+    how = parser.add_argument_group("how")
+    _work(how)
+    how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where unpacked wheels are kept")
+    how.add_argument("--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments")
+
+
+def _cache(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="dir|prune", required=True, parser_class=_Parser)
+    for name, help in (
+        ("dir", "print where it is"),
+        ("prune", "remove wheels without a link in any environment, abandoned downloads, and what old versions left"),
+    ):
+        action = actions.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False)
+        action.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where it is")
+        if name == "prune":
+            action.add_argument(
+                "--lock-timeout",
+                type=_seconds,
+                default=_text("LOCK_TIMEOUT", "300"),
+                metavar="SECONDS",
+                help="wait for running installs at most so long; default: %(default)s",
+            )
+
+
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--ui", help="default: tui on a terminal, plain elsewhere", **_choice(UIS, _text("UI")))
     how.add_argument("--theme", default=_text("THEME"), metavar="NAME", help="colours of the tui")
     how.add_argument("--ascii", action="store_true", default=_flag("ASCII"), help="no glyphs beyond ASCII in the tui")
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
+    _work(how)
+    how.add_argument("--slow", type=_seconds, default=_text("SLOW", str(slow)), metavar="FACTOR", help="for watching")
+    how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where unpacked wheels are kept")
+    how.add_argument("--journal", default=_text("JOURNAL"), metavar="FILE", help="also write the journal there")
+    how.add_argument("-q", "--quiet", action="store_true", help="only what went wrong")
+    how.add_argument("-v", "--verbose", action="store_true", help="also each wheel, retries and turns")
+
+
+def _work(how: "argparse._ArgumentGroup") -> None:
     how.add_argument(
         "--jobs",
         "-j",
@@ -159,11 +232,6 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
         metavar="SECONDS",
         help="wait for a lock at most so long; default: %(default)s",
     )
-    how.add_argument("--slow", type=_seconds, default=_text("SLOW", str(slow)), metavar="FACTOR", help="for watching")
-    how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where unpacked wheels are kept")
-    how.add_argument("--journal", default=_text("JOURNAL"), metavar="FILE", help="also write the journal there")
-    how.add_argument("-q", "--quiet", action="store_true", help="only what went wrong")
-    how.add_argument("-v", "--verbose", action="store_true", help="also each wheel, retries and turns")
 
 
 def request_from(words: argparse.Namespace) -> Request:
@@ -192,8 +260,8 @@ def options_from(words: argparse.Namespace) -> Options:
         cache=cache_directory(words.cache_dir),
         jobs=words.jobs,
         lock_timeout=words.lock_timeout,
-        fail_on_conflict=words.fail_on_conflict,
-        link_mode=words.link_mode,
+        fail_on_conflict=getattr(words, "fail_on_conflict", False),
+        link_mode=getattr(words, "link_mode", "hardlink"),
         fsync=not words.no_fsync,
         slow=words.slow,
         dry_run=words.dry_run,

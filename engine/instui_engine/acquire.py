@@ -4,14 +4,17 @@ One process works on a wheel, under the wheel's lock; a process that finds it ta
 waits only when it holds nothing, so that processes cannot wait for each other in a circle.
 """
 
+import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .context import Context, Throttle
-from .errors import BadWheelError, LockTimeoutError, printable
+from .errors import BadWheelError, FetchError, InstuiError, LockTimeoutError, printable, reason
 from .events import (
     FetchFinished,
     FetchProgress,
@@ -33,6 +36,14 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 10
 BATCH = 500  # wheels that become visible after one sync; each holds a lock file open until then
+
+
+class Damage(NamedTuple):
+    """An entry of which the file at `path` was changed since it was unpacked, or is gone."""
+
+    wheel: LockedWheel
+    entry: Entry
+    path: str
 
 
 class _Task:
@@ -64,13 +75,7 @@ def acquire(
         if entry is None:
             tasks.append(_Task(place, wheel, digest))
     if tasks:
-        # imported only now: an install from a warm store needs no event loop
-        import anyio
-
-        from .fetch import Client
-
-        with Client(index_urls=index_urls, offline=offline) as client:
-            anyio.run(_obtain, context, store, client, tasks)
+        _work(context, store, tasks, index_urls, offline)
         for task in tasks:
             entries[task.place] = task.entry
     found = [entry for entry in entries if entry is not None]
@@ -81,6 +86,57 @@ def acquire(
                 f"{printable(entry.manifest.version)}; it is not installed"
             )
     return found
+
+
+def renew(
+    context: Context, store: Store, damages: Sequence[Damage], index_urls: Sequence[str], offline: bool
+) -> list[Entry]:
+    """The entries of `damages` made again from their wheels, in that order.
+
+    Who links from the old ones at this moment finds their files gone, and does the same. Raises as `acquire`; an entry
+    that cannot be made again, since there is no wheel file and `offline`, is left as it is.
+    """
+    tasks = []
+    for place, (wheel, entry, path) in enumerate(damages):
+        what = f"cached files were changed or removed ({printable(path)})"
+        if (offline and wheel.url) or (wheel.path and not os.path.isfile(wheel.path)):
+            todo = f"put {printable(wheel.path)} back" if wheel.path else "run once without --offline"
+            name = printable(f"{wheel.name} {wheel.version}")
+            raise FetchError(f"{name}: {what}, and there is no wheel file to unpack again; {todo}")
+        context.emit(Warned(wheel.name, f"{what}; it is unpacked again"))
+        # it must be the same wheel again, whoever promised its hash
+        tasks.append(_Task(place, replace(wheel, sha256=entry.sha256), entry.sha256))
+    for task, damage in zip(tasks, damages, strict=True):
+        _discard(context, store, task, damage)
+    missing = [task for task in tasks if task.entry is None]
+    if missing:
+        _work(context, store, missing, index_urls, offline)
+    return [task.entry for task in tasks if task.entry is not None]
+
+
+def _discard(context: Context, store: Store, task: _Task, damage: Damage) -> None:
+    """Take a damaged entry away, unless somebody has made it again already."""
+    _hold(context, store, task, wait=True)
+    try:
+        task.entry = store.load(task.digest)
+        if task.entry is not None and not store.is_whole(task.entry, damage.path):
+            store.discard(task.entry)
+            task.entry = None
+    except OSError as error:
+        raise InstuiError(f"cannot repair the cache ({reason(error)}); choose another one with --cache-dir") from error
+    finally:
+        _let_go(task)
+
+
+def _work(context: Context, store: Store, tasks: list[_Task], index_urls: Sequence[str], offline: bool) -> None:
+    """Give every task its entry. Raises the first failure."""
+    # imported only now: an install from a warm store needs no event loop
+    import anyio
+
+    from .fetch import Client
+
+    with Client(index_urls=index_urls, offline=offline) as client:
+        anyio.run(_obtain, context, store, client, tasks)
 
 
 async def _obtain(context: Context, store: Store, client: "Client", tasks: list[_Task]) -> None:
@@ -151,6 +207,15 @@ def _digest(store: Store, wheel: LockedWheel) -> str:
 
 def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
     """Take the wheel's lock; False if it is taken and `wait` is not set. Somebody may have unpacked it meanwhile."""
+    if not _hold(context, store, task, wait):
+        return False
+    task.entry = store.load(task.digest)
+    if task.entry is not None:
+        _let_go(task)
+    return True
+
+
+def _hold(context: Context, store: Store, task: _Task, wait: bool) -> bool:
     from filelock import Timeout
 
     lock = store.lock(task.digest)
@@ -168,12 +233,19 @@ def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
                     f"waited {context.options.lock_timeout:g} s for {printable(task.wheel.filename)}, which another "
                     f"process fetches or unpacks ({printable(str(lock.lock_file))}); run again, or raise --lock-timeout"
                 ) from None
+        except OSError as error:
+            raise InstuiError(
+                f"cannot lock {printable(task.wheel.filename)} in the cache ({reason(error)}); free some space, or "
+                "choose another place with --cache-dir"
+            ) from error
     task.lock = lock
-    task.entry = store.load(task.digest)
-    if task.entry is not None:
-        lock.release()
-        task.lock = None
     return True
+
+
+def _let_go(task: _Task) -> None:
+    if task.lock is not None:
+        task.lock.release()
+        task.lock = None
 
 
 def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path) -> None:
@@ -222,7 +294,8 @@ def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
     manifest = task.pending.entry.manifest
     context.emit(UnpackFinished(name, manifest.files, manifest.size))
     if task.wheel.url:
-        source.unlink(missing_ok=True)
+        with suppress(OSError):  # it is unpacked; a file too much in the cache is no failure
+            source.unlink(missing_ok=True)
 
 
 def _publish(store: Store, tasks: Sequence[_Task]) -> None:
@@ -235,6 +308,5 @@ def _publish(store: Store, tasks: Sequence[_Task]) -> None:
             task.entry, task.pending = task.pending.entry, None
     finally:
         for task in tasks:
-            if task.lock is not None:
-                task.lock.release()
-                task.lock = None
+            task.pending = None
+            _let_go(task)

@@ -11,14 +11,16 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
-from .claimfiles import ClaimFiles, ClaimLocks
+from .beneath import Beneath
+from .claimlocks import claim_locks
 from .claims import MOST, Mode
 from .conflicts import Meetings, find, same_file
 from .context import Context, Throttle
 from .environment import Environment
 from .environmentlock import EnvironmentLock
-from .errors import ConflictError, InstuiError, Interrupted, LockTimeoutError, printable, reason
+from .errors import ConflictError, InstuiError, Interrupted, LockTimeoutError, TargetError, printable, reason
 from .events import (
     CommitFinished,
     CommitProgress,
@@ -29,18 +31,21 @@ from .events import (
     LockReleased,
     LockRequested,
     LockWaiting,
-    Overwrite,
-    Warned,
     WheelFailed,
 )
 from .installed import Distribution, Installed, recorded_files, scan
 from .installed import find as find_installed
 from .locktable import LockTable
-from .netfs import soft_reason
-from .plan import WheelPlan, empties_more, make_wheel
+from .plan import Plan, WheelPlan, make_wheel
+from .preparation import Prepared, prepare
+from .recovery import Unsettled, check_settled, settle
+from .removal import empties_more, plan_removal
 from .session import Session
-from .transaction import Step, Transaction, prepare
+from .transaction import Step, UndoError, run
 from .workers import run_workers
+from .writeahead import RECORDS
+from .writeahead import remove as remove_record
+from .writeahead import write as write_record
 
 _OTHER_FILES = 64  # that a session has open besides its claims
 
@@ -57,7 +62,7 @@ class Commit:
         context: Context,
         environment: Environment,
         session: Session,
-        plans: Sequence[WheelPlan],
+        plans: Sequence[Plan],
         meetings: Meetings,
         installed: Installed,
     ) -> None:
@@ -73,7 +78,8 @@ class Commit:
         self._granted: list[int] = []  # heap of plan orders
         self._left = len(plans)  # neither committed nor failed
         self._asked: dict[int, float] = {}  # order -> monotonic time since when it has been waiting
-        self._files = _claim_locks(context, environment)
+        self._files = claim_locks(context, environment)
+        (environment.top / RECORDS).mkdir(parents=True, exist_ok=True)
         self._lock = EnvironmentLock(environment.lock_path, context)
         self._stamps: dict[str, tuple[int, int]] = {}  # name -> `Distribution.stamp` of what we have installed
         self.installed: list[str] = []
@@ -86,11 +92,24 @@ class Commit:
         workers = min(self._context.options.jobs, len(self._plans), _most_workers())
         try:
             run_workers(self._context, [self._work] * workers)
-        except Interrupted:
+        except Interrupted as error:
             if len(self.installed) < len(self._plans):
-                raise
+                raise self._say_what_is_left(error) from None
         finally:
             self._lock.close()
+            if self.installed:
+                with suppress(OSError):  # all is in place; a disk that fails now has been seen by the stage's sync
+                    self._context.sync("environment", self._environment.top)
+
+    def _say_what_is_left(self, error: Interrupted) -> Interrupted:
+        done = set(self.installed)
+        left = [plan.name for plan in self._plans if plan.name not in done]
+        word = "installed" if isinstance(self._plans[0], WheelPlan) else "removed"
+        return Interrupted(
+            f"interrupted: {len(done)} of {len(self._plans)} distributions are {word}, each whole; "
+            f"not {word}: {_some(left)}; run the same command again to go on",
+            self._context.control.exit_code or error.exit_code,
+        )
 
     def _request_all(self) -> None:
         for plan in self._plans:
@@ -99,7 +118,7 @@ class Commit:
             else:
                 self._tell_waiting(plan)
 
-    def _tell_waiting(self, plan: WheelPlan) -> None:
+    def _tell_waiting(self, plan: Plan) -> None:
         blocker = self._table.blocker(plan.order)
         if blocker is None:
             return
@@ -126,7 +145,7 @@ class Commit:
                         heapq.heappush(self._granted, order)
                 self._change.notify_all()
 
-    def _next(self) -> WheelPlan | None:
+    def _next(self) -> Plan | None:
         """The next granted wheel; waits for one. None when there is nothing left to do or the session stops."""
         with self._change:
             while not self._context.stopping() and self._left:
@@ -138,7 +157,7 @@ class Commit:
                     continue
         return None
 
-    def _commit(self, plan: WheelPlan) -> None:
+    def _commit(self, plan: Plan) -> None:
         context = self._context
         asked = self._asked.pop(plan.order, None)
         begun = time.monotonic() if asked is None else asked
@@ -149,7 +168,17 @@ class Commit:
             told = True
             context.emit(LockWaiting(plan.name, path, mode, holders))
 
-        held = self._files.acquire(plan.claims, waiting, context.stopping)
+        while True:
+            held = self._files.acquire(plan.claims, waiting, context.stopping)
+            try:
+                check_settled(self._environment, plan.claims, self._session.identity)
+                break
+            except Unsettled as inherited:
+                self._files.release(held)  # its claims are not ours alone: all are taken again, in their order
+                settle(context, self._environment, self._files, inherited.record)
+            except BaseException:
+                self._files.release(held)
+                raise
         granted = time.monotonic()
         context.emit(LockGranted(plan.name, round(granted - begun, 6) if told else 0.0))
         try:
@@ -159,40 +188,55 @@ class Commit:
             context.emit(LockReleased(plan.name, round(time.monotonic() - granted, 6)))
             self._files.release(held)
 
-    def _transact(self, plan: WheelPlan) -> None:
-        context = self._context
+    def _transact(self, plan: Plan) -> None:
+        context, top = self._context, self._environment.top
         if find_installed(self._environment, plan.name) != plan.replaces or self._is_outdated(plan):
             raise StalePlan
-        stage = str(self._session.stage)
-        steps = prepare(self._environment, plan, stage)
-        self._meet_newcomers(plan, steps)
-        context.emit(CommitStarted(plan.name, len(steps)))
-        overwrites: list[Overwrite] = []
-        previous = self._previous.get(plan.order, {})
-        throttle = Throttle(lambda done: context.emit(CommitProgress(plan.name, done, len(steps))))
+        with Beneath(top) as beneath:
+            transaction, overwrites, restored = self._prepare(plan, beneath)
+            steps = transaction.steps
+            throttle = Throttle(lambda done: context.emit(CommitProgress(plan.name, done, len(steps))))
 
-        def before(step: Step) -> None:
-            if step.action == "replace" and (plan.replaces is None or step.path in previous):
-                same = same_file(f"{self._environment.top}/{step.path}", step.staged)
-                overwrites.append(Overwrite(plan.name, step.path, previous.get(step.path, ""), plan.owner, same))
-            throttle.add(1)
-            if context.control.aborted:
-                context.control.check()
-            if context.pace.factor:
-                context.pace.step(lambda: context.control.aborted, weight=_weight(step))
+            def before(step: Step) -> None:
+                throttle.add(1)
+                if context.control.aborted:
+                    context.control.check()
+                if context.pace.factor:
+                    context.pace.step(lambda: context.control.aborted, weight=_weight(top, step))
 
-        Transaction(self._environment, stage, plan.order).run(steps, before)
+            write_record(top, beneath, transaction, context.options.fsync)
+            context.emit(CommitStarted(plan.name, len(steps)))
+            try:
+                run(beneath, transaction, before)
+            except UndoError:
+                raise  # the record stays for whoever settles it
+            except BaseException:
+                remove_record(top, transaction)
+                raise
+            self.installed.append(plan.name)
+            with suppress(OSError):  # all steps are taken, so whoever finds the record has nothing to do
+                remove_record(top, transaction)
         with suppress(OSError):
-            info = os.stat(self._environment.top / plan.info)
+            info = os.stat(top / plan.info)
             self._stamps[plan.name] = (info.st_ino, info.st_mtime_ns)
-        self.installed.append(plan.name)
         for overwrite in overwrites:
             context.emit(overwrite)
+        for back in restored:
+            context.emit(back)
         if plan.replaces is not None:
             context.emit(DistributionRemoved(plan.name, plan.replaces.version, len(plan.stale)))
-        context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
+        if isinstance(plan, WheelPlan):
+            context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
 
-    def _newcomers(self, plan: WheelPlan, present: Installed) -> list[Distribution]:
+    def _prepare(self, plan: Plan, beneath: Beneath) -> Prepared:
+        """The transaction, by what the environment shows now, and with the owners of all files that it replaces."""
+        session = self._session.identity
+        prepared = prepare(self._environment, beneath, plan, session, self._previous.get(plan.order, {}))
+        if self._meet_newcomers(plan, prepared.transaction.steps):
+            prepared = prepare(self._environment, beneath, plan, session, self._previous[plan.order])
+        return prepared
+
+    def _newcomers(self, plan: Plan, present: Installed) -> list[Distribution]:
         """What somebody else has installed since the wheel was planned."""
         known = self._known[plan.order]
         return [
@@ -201,25 +245,29 @@ class Commit:
             if other not in (known.get(name), plan.replaces) and other.stamp != self._stamps.get(name)
         ]
 
-    def _meet_newcomers(self, plan: WheelPlan, steps: Sequence[Step]) -> None:
-        """Find the owners of files that the plan did not know, since somebody has installed them meanwhile."""
+    def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
+        """Find the owners of files that the plan did not know, since somebody has installed them meanwhile.
+
+        Returns whether there are any.
+        """
         known = self._previous.get(plan.order, {})
         unknown = {step.path: step for step in steps if step.action == "replace" and step.path not in known}
-        if not unknown:
-            return
+        if not unknown or not isinstance(plan, WheelPlan):
+            return False
         found: dict[str, str] = {}
         for other in self._newcomers(plan, scan(self._environment)):
             for path in unknown.keys() & recorded_files(self._environment, other):
                 found[path] = other.owner
-                same = same_file(f"{self._environment.top}/{path}", unknown[path].staged)
+                same = same_file(f"{self._environment.top}/{path}", f"{self._environment.top}/{unknown[path].staged}")
                 if self._context.options.fail_on_conflict and not same:
                     raise ConflictError(
                         f"{printable(path)} of {printable(other.owner)}, installed by somebody else just now, would be "
                         f"replaced by {printable(plan.owner)}; it was not, because of --fail-on-conflict"
                     )
         self._previous[plan.order] = {**found, **known}
+        return bool(found)
 
-    def _is_outdated(self, plan: WheelPlan) -> bool:
+    def _is_outdated(self, plan: Plan) -> bool:
         """Whether the removals of the plan are no longer right: somebody else has changed the environment since then.
 
         They may have installed a file that the wheel is about to remove, given up one that it is about to leave to
@@ -238,19 +286,19 @@ class Commit:
                 left.difference_update(recorded_files(self._environment, present[name]))
         return bool(left and left - self._to_come(plan)) or empties_more(self._environment, plan)
 
-    def _to_come(self, besides: WheelPlan) -> set[str]:
+    def _to_come(self, besides: Plan) -> set[str]:
         """The files of the session's wheels that are not installed yet."""
         done = {*self.installed, besides.name}
         return {
             path for plan in self._plans if plan.name not in done for unit in plan.units for path, _ in unit.files()
         }
 
-    def _replan(self, old: WheelPlan) -> None:
+    def _replan(self, old: Plan) -> None:
         """Plan a wheel again after the environment changed under it, and ask for its new claims."""
         installed: Installed = scan(self._environment)
         try:
-            plan = make_wheel(self._environment, installed, old.wheel, old.entry, old.order, self._to_come(old))
-            meetings = find(self._environment, installed, [plan])
+            plan = self._planned_again(old, installed)
+            meetings = find(self._environment, installed, [plan] if isinstance(plan, WheelPlan) else [])
         except InstuiError as error:
             self._context.fail(self._explain(old, error))
             return
@@ -264,31 +312,26 @@ class Commit:
             if not self._table.holds(plan.order):
                 self._tell_waiting(plan)
 
-    def _explain(self, plan: WheelPlan, error: BaseException) -> BaseException:
+    def _planned_again(self, old: Plan, installed: Installed) -> Plan:
+        if isinstance(old, WheelPlan):
+            return make_wheel(self._environment, installed, old.wheel, old.entry, old.order, self._to_come(old))
+        if old.name not in installed:
+            raise TargetError(f"{printable(old.owner)} was removed by somebody else just now")
+        return plan_removal(self._environment, installed, installed[old.name], old.order)
+
+    def _explain(self, plan: Plan, error: BaseException) -> BaseException:
         """The error for the user, and in the journal the failure of the wheel."""
         if isinstance(error, OSError):
-            error = InstuiError(f"cannot install {printable(plan.owner)}: {reason(error)}; what was begun is undone")
+            verb = "install" if isinstance(plan, WheelPlan) else "uninstall"
+            error = InstuiError(f"cannot {verb} {printable(plan.owner)}: {reason(error)}; what was begun is undone")
         if isinstance(error, InstuiError) and not isinstance(error, Interrupted | LockTimeoutError):
             self._context.emit(WheelFailed(plan.name, str(error)))
         return error
 
 
-def _claim_locks(context: Context, environment: Environment) -> ClaimLocks:
-    """How claims are kept against other processes here; where it is not the usual way, that is said."""
-    timeout = context.options.lock_timeout
-    why = soft_reason(environment.top)
-    if not why:
-        return ClaimFiles(environment.private, environment.unlocked, timeout)
-    from .softclaims import SoftClaims
-
-    context.emit(
-        Warned(
-            "",
-            f"{why}: sessions of instui take turns at the whole environment, also between machines, as far as links "
-            "are made atomically there; uv and others are kept out on this machine only",
-        )
-    )
-    return SoftClaims(environment.private, timeout)
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
 def _most_workers() -> int:
@@ -297,8 +340,8 @@ def _most_workers() -> int:
     return 256 if limit == resource.RLIM_INFINITY else max(1, (limit - _OTHER_FILES) // MOST)
 
 
-def _weight(step: Step) -> float:
+def _weight(top: Path, step: Step) -> float:
     """How long a step lasts under `--slow`: a directory as long as its files would, so that there is time to look."""
-    if step.action == "place" and os.path.isdir(step.staged):
-        return 8.0 + 4 * len(os.listdir(step.staged))
+    if step.action == "place" and os.path.isdir(top / step.staged):
+        return 8.0 + 4 * len(os.listdir(top / step.staged))
     return 8.0

@@ -10,8 +10,8 @@ from .control import Control
 from .durability import sync_filesystem
 from .events import Event, SyncFinished, SyncStarted
 from .journal import Journal
+from .linker import LinkMode
 from .pace import Pace
-from .stage import LinkMode
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ One syncfs(2) of the file system costs 40-130 ms for a whole install; fsync of e
 """
 
 import os
+from functools import cache
 from pathlib import Path
 
 
@@ -23,3 +24,17 @@ def sync_filesystem(path: Path) -> None:
             raise OSError(code, os.strerror(code), str(path))
     finally:
         os.close(descriptor)
+
+
+def sync_file(descriptor: int) -> None:
+    """Wait until what was written to the file is on its disk. Raises OSError."""
+    os.fdatasync(descriptor) if hasattr(os, "fdatasync") else os.fsync(descriptor)
+
+
+@cache
+def boot() -> str:
+    """What tells this boot of the system from others; "" where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

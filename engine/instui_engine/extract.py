@@ -35,11 +35,16 @@ class Extracted(NamedTuple):
 
 
 def extract(
-    archive: Archive, destination: Path, digests: Digests, progress: Callable[[int], None] = lambda size: None
+    archive: Archive,
+    destination: Path,
+    digests: Digests,
+    progress: Callable[[int], None] = lambda size: None,
+    mtime: int | None = None,
 ) -> list[Extracted]:
     """Write all files but `__pycache__` below `destination`, an empty directory that nobody else writes to.
 
     Files get mode 0644, or 0755 where the archive has an x bit and for scripts, whatever the umask; directories 0755.
+    All get `mtime` (nanoseconds) if it is given.
     A file that `digests` does not name is written unchecked (RECORD itself; `record.verify_wheel` says that there is
     no other).
     `progress` gets the bytes written since its last call, every 256 KiB or 64 files.
@@ -47,13 +52,13 @@ def extract(
     """
     members = [member for member in archive.members if not left_out(member.path)]
     root = os.fspath(destination)
-    masked = _make_directories(root, members)
+    how = _How(_make_directories(root, members), mtime)
     report = _Report(progress)
     done = []
     for member in members:
         algorithm, expected, _ = digests.get(member.path) or ("sha256", "", None)
         try:
-            hashed = (_write if member.size <= CHUNK else _stream)(archive, member, root, algorithm, masked, report)
+            hashed = (_write if member.size <= CHUNK else _stream)(archive, member, root, algorithm, how, report)
         except FileExistsError:
             # Not two entries of one name: the archive is checked for that.
             archive.refuse(f"{printable(member.path)} is the same file as another one on this file system")
@@ -63,6 +68,13 @@ def extract(
         done.append(Extracted(member.path, member.size, member.executable, algorithm, digest))
     report.flush()
     return done
+
+
+class _How(NamedTuple):
+    """`masked`: modes must be set; `mtime`: of every file, None for now."""
+
+    masked: bool
+    mtime: int | None
 
 
 class _Report:
@@ -115,21 +127,27 @@ def _is_script(path: str) -> bool:
     return first.endswith(".data") and rest.startswith("scripts/")
 
 
-def _create(root: str, member: Member, masked: bool) -> int:
+def _create(root: str, member: Member, how: _How) -> int:
     mode = 0o755 if member.executable or _is_script(member.path) else 0o644
     descriptor = os.open(f"{root}/{member.path}", _FLAGS, mode)
-    if masked:
+    if how.masked:
         os.fchmod(descriptor, mode)
     return descriptor
 
 
-def _write(archive: Archive, member: Member, root: str, algorithm: str, masked: bool, report: _Report) -> bytes:
+def _seal(descriptor: int, how: _How) -> None:
+    if how.mtime is not None:
+        os.utime(descriptor, ns=(how.mtime, how.mtime))
+
+
+def _write(archive: Archive, member: Member, root: str, algorithm: str, how: _How, report: _Report) -> bytes:
     """Write a small file in one go; the answer is its digest."""
     data = archive.read(member)
-    descriptor = _create(root, member, masked)
+    descriptor = _create(root, member, how)
     try:
         if data:
             _write_all(descriptor, data)
+        _seal(descriptor, how)
     finally:
         os.close(descriptor)
     report.add(len(data))
@@ -137,15 +155,16 @@ def _write(archive: Archive, member: Member, root: str, algorithm: str, masked: 
     return digest
 
 
-def _stream(archive: Archive, member: Member, root: str, algorithm: str, masked: bool, report: _Report) -> bytes:
+def _stream(archive: Archive, member: Member, root: str, algorithm: str, how: _How, report: _Report) -> bytes:
     """Write a large file piece by piece, so that memory stays bounded and progress moves; the answer is its digest."""
     state = getattr(hashlib, algorithm)()
-    descriptor = _create(root, member, masked)
+    descriptor = _create(root, member, how)
     try:
         for piece in archive.chunks(member):
             state.update(piece)
             _write_all(descriptor, piece)
             report.add(len(piece))
+        _seal(descriptor, how)
     finally:
         os.close(descriptor)
     digest: bytes = state.digest()

@@ -6,6 +6,7 @@ Finding the distributions costs one directory listing; their METADATA and RECORD
 import csv
 import io
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -15,6 +16,8 @@ from types import MappingProxyType
 from packaging.utils import canonicalize_name
 
 from .environment import Environment
+
+_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,15 @@ class Distribution:
 class Installed(Mapping[str, Distribution]):
     """The distributions of an environment by normalized name, and whose file is whose."""
 
-    def __init__(self, environment: Environment, distributions: Mapping[str, list[Distribution]]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        distributions: Mapping[str, list[Distribution]],
+        links: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`links`: name -> `.egg-link` of setuptools' development installs."""
         self._environment = environment
+        self.links = links
         self._distributions = {name: found[0] for name, found in distributions.items()}
         self._accidents = {name: found[1:] for name, found in distributions.items() if found[1:]}
         self._owners: dict[str, list[str]] | None = None
@@ -85,6 +95,7 @@ class Installed(Mapping[str, Distribution]):
 def scan(environment: Environment) -> Installed:
     """The distributions that the environment lists now. Of two versions of one (an old accident) the first counts."""
     found: dict[str, list[Distribution]] = {}
+    links: dict[str, str] = {}
     for root in environment.site_packages:
         try:
             names = sorted(entry.name for entry in os.scandir(environment.top / root))
@@ -95,7 +106,9 @@ def scan(environment: Environment) -> Installed:
                 distribution = _distribution(environment, f"{root}/{name}" if root else name)
                 if distribution is not None:
                     found.setdefault(distribution.name, []).append(distribution)
-    return Installed(environment, found)
+            elif name.endswith(".egg-link"):
+                links[canonicalize_name(name.removesuffix(".egg-link"))] = f"{root}/{name}" if root else name
+    return Installed(environment, found, links)
 
 
 def find(environment: Environment, name: str) -> Distribution | None:
@@ -127,40 +140,52 @@ def _distribution(environment: Environment, info: str) -> Distribution | None:
         status = os.lstat(environment.top / info)
     except OSError:
         return None
-    if not name or not version:
+    # what else is called so is nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
+    if not _NAME.fullmatch(name) or not version:
         return None
     return Distribution(canonicalize_name(name), version, info, (status.st_ino, status.st_mtime_ns))
 
 
 def recorded_files(environment: Environment, distribution: Distribution) -> list[str]:
-    """The files that its RECORD lists, relative to the top; [] where there is no RECORD.
+    """The files that its RECORD lists, relative to the top; [] where there is no RECORD."""
+    return list(recorded_hashes(environment, distribution.info))
 
-    Rows that leave the environment's scheme directories are not returned: nothing of ours may ever touch them.
+
+def recorded_hashes(environment: Environment, info: str, root: str | None = None) -> dict[str, str]:
+    """The files that the RECORD in `info` lists, relative to the top, with their hashes ("algorithm=digest" or "").
+
+    Rows that leave the environment's scheme directories are not returned: nothing of ours may ever touch them. `root`:
+    the directory to which the rows are relative, where `info` does not lie in it.
     """
     try:
-        text = (environment.top / distribution.info / "RECORD").read_text(encoding="utf-8", errors="surrogateescape")
+        text = (environment.top / info / "RECORD").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return []
-    root = distribution.info.rpartition("/")[0]
+        return {}
+    root = info.rpartition("/")[0] if root is None else root
     schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
-    files = []
     try:
-        rows = [row[0].replace("\\", "/") for row in csv.reader(io.StringIO(text)) if row and row[0]]
+        rows = [row[:2] for row in csv.reader(io.StringIO(text)) if row and row[0]]
     except csv.Error:
-        return []  # broken; whoever wrote it may not have meant what could be read of it
-    for path in rows:
-        if path.startswith("/"):
-            path = os.path.relpath(path, environment.top)
-        else:
-            path = os.path.normpath(f"{root}/{path}" if root else path)
-        if (
-            path.startswith(schemes)
-            and not path.startswith(("../", "/"))
-            and path not in ("..", ".")
-            and "\0" not in path
-        ):
-            files.append(path)
-    return files
+        return {}  # broken; whoever wrote it may not have meant what could be read of it
+    found = {_meant(environment, root, schemes, path): value for path, *value in rows}
+    return {path: value[0] if value else "" for path, value in found.items() if path is not None}
+
+
+def recorded_path(environment: Environment, distribution: Distribution, row: str) -> str | None:
+    """The path, relative to the top, that a row of its RECORD means; None for what leaves the scheme directories."""
+    schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
+    return _meant(environment, distribution.info.rpartition("/")[0], schemes, row)
+
+
+def _meant(environment: Environment, root: str, schemes: tuple[str, ...], row: str) -> str | None:
+    path = row.replace("\\", "/")
+    if path.startswith("/"):
+        path = os.path.relpath(path, environment.top)
+    else:
+        path = os.path.normpath(f"{root}/{path}" if root else path)
+    if not path.startswith(schemes) or path.startswith(("../", "/")) or path in ("..", ".") or "\0" in path:
+        return None
+    return path
 
 
 def read_metadata(environment: Environment, distribution: Distribution) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .metadata import EntryPoint, WheelMetadata
 from .record import Row, render
 
-FORMAT = 1  # part of the store's path: another format is another store
+FORMAT = 2  # part of the store's path: another format is another store
 # Written anew for each environment; never taken from the wheel (also when forged).
 _OWN_INFO = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"})
 
@@ -32,7 +32,12 @@ class Tree(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """One unpacked wheel. `record`: the rendered rows of all files of the root scheme and of `.dist-info`."""
+    """One unpacked wheel.
+
+    `record`: the rendered rows of all files of the root scheme and of `.dist-info`. `sealed`: the mtime in nanoseconds
+    that every unpacked file was given; a file with another one was changed since. `unsynced`: the boot of the system
+    in which the entry was made without being synced, "" for one that was (see `store`).
+    """
 
     name: str  # normalized
     version: str
@@ -49,6 +54,8 @@ class Manifest(NamedTuple):
     files: int
     size: int
     warnings: tuple[str, ...]
+    sealed: int
+    unsynced: str
 
     def data_files(self) -> dict[str, Row]:
         """Path in the unpacked wheel -> RECORD row, of the files outside the root scheme."""
@@ -60,7 +67,12 @@ class Manifest(NamedTuple):
 
 
 def build(
-    metadata: WheelMetadata, rows: Mapping[str, Row], sizes: Mapping[str, int], shebangs: Iterable[str]
+    metadata: WheelMetadata,
+    rows: Mapping[str, Row],
+    sizes: Mapping[str, int],
+    shebangs: Iterable[str],
+    sealed: int = 0,
+    unsynced: str = "",
 ) -> Manifest:
     """The manifest of a wheel of which `sizes` (path in the archive -> bytes) was unpacked and verified by `rows`."""
     info: list[str] = []
@@ -104,6 +116,8 @@ def build(
         files=len(sizes),
         size=sum(sizes.values()),
         warnings=metadata.warnings,
+        sealed=sealed,
+        unsynced=unsynced,
     )
 
 

@@ -5,19 +5,19 @@
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .bytecode import Bytecode
 from .casefold import fold
 from .claims import Claims, ancestors, derive
-from .environment import PRIVATE, Environment
+from .environment import Environment
 from .errors import BadWheelError, TargetError, printable
 from .events import PlanWheel
-from .installed import Distribution, Installed, recorded_files
+from .installed import Distribution, Installed
 from .manifest import Directories, Manifest, directories
-from .metadata import EntryPoint, is_vital_command
+from .metadata import EntryPoint
+from .removal import RemovalPlan, check_link, emptied_by, is_vital, removal_of
 from .request import LockedWheel
 from .store import Entry
 
@@ -78,6 +78,11 @@ class WheelPlan:
         return self.entry.manifest.name
 
     @property
+    def version(self) -> str:
+        """The wheel's version."""
+        return self.entry.manifest.version
+
+    @property
     def owner(self) -> str:
         """How the journal names the wheel as the owner of a file."""
         return f"{self.entry.manifest.name} {self.entry.manifest.version}"
@@ -91,6 +96,10 @@ class WheelPlan:
         replaced = self.replaces.version if self.replaces else ""
         files_in_all, renames = self.entry.manifest.files, len(self.units) + 1
         return PlanWheel(self.name, self.order, files_in_all, renames, exclusive, shared, replaced)
+
+
+Plan = WheelPlan | RemovalPlan
+"""What is done to one distribution."""
 
 
 def make_wheel(
@@ -115,6 +124,7 @@ def make_wheel(
     units = _units(environment, manifest)
     root = environment.roots[manifest.root]
     info = f"{root}/{manifest.dist_info}" if root else manifest.dist_info
+    check_link(environment, installed, manifest.name)
     old = installed.get(manifest.name)
     paths = [unit.path for unit in units]
     accidents = installed.accidents(manifest.name)
@@ -122,12 +132,12 @@ def make_wheel(
     left: set[str] = set()
     heirs: set[str] = set()
     for distribution in [old, *accidents] if old is not None else []:
-        removal = _removal(environment, installed, distribution, units, others, before)
+        removal = removal_of(environment, installed, distribution, units, others, before)
         paths += [*removal.claimed, distribution.info]
         stale += removal.stale
         left |= removal.left
         heirs |= removal.heirs
-    emptied = _emptied(environment, stale, units, removed)
+    emptied = emptied_by(environment, stale, units, removed)
     paths += emptied
     claims = derive([environment.key(path) for path in (*paths, info)], manifest.name)
     return WheelPlan(
@@ -221,7 +231,7 @@ def _check_destinations(environment: Environment, manifest: Manifest, units: Col
     for unit in units:
         parent, _, name = key(unit.path).rpartition("/")
         foreign = name.endswith((".dist-info", ".egg-info")) and parent in listings
-        if foreign or _is_vital(environment, unit.path):
+        if foreign or is_vital(environment, unit.path):
             raise BadWheelError(f"{what} would replace {printable(unit.path)} of the environment; it is not installed")
         if (unit.kind == "tree" and unit.path in files) or not files.isdisjoint(ancestors(unit.path)):
             raise BadWheelError(f"{what} has a file where it needs a directory: {printable(unit.path)}")
@@ -233,118 +243,6 @@ def _check_destinations(environment: Environment, manifest: Manifest, units: Col
             if key(path) in seen:
                 raise BadWheelError(f"{what} has two files for {printable(path)}; it is not installed")
             seen.add(key(path))
-
-
-def _is_vital(environment: Environment, path: str) -> bool:
-    """Whether the environment could not do without the file, or it is ours: no wheel and no RECORD may touch it."""
-    path = environment.key(path)
-    parent, _, name = path.rpartition("/")
-    first = path.partition("/")[0]
-    return first in (PRIVATE, ".lock", "pyvenv.cfg") or (
-        parent == environment.key(environment.roots["scripts"]) and is_vital_command(name)
-    )
-
-
-def _is_real(environment: Environment, path: str) -> bool:
-    """Whether no parent of `path` is a symbolic link: what a link leads to is not ours to remove."""
-    parent = f"{environment.top}/{path}".rpartition("/")[0]
-    return os.path.realpath(parent) == parent
-
-
-def _is_directory(environment: Environment, path: str) -> bool:
-    """Whether a directory stands there: some tools list them in RECORD, but only files are a distribution's own."""
-    place = environment.top / path
-    return place.is_dir() and not place.is_symlink()
-
-
-class _Removal(NamedTuple):
-    """What goes with an old version: its stale files, and the paths to claim for that; `left` and `heirs` as above."""
-
-    stale: tuple[str, ...]
-    claimed: list[str]
-    left: set[str]
-    heirs: set[str]
-
-
-def _removal(
-    environment: Environment,
-    installed: Installed,
-    old: Distribution,
-    units: Iterable[Unit],
-    others: Collection[str],
-    before: Collection[str],
-) -> _Removal:
-    """What goes when `old` is replaced by `units`.
-
-    A file that `old` gives up is claimed also where it is left to another owner: if that one is replaced later in this
-    session and removes it, `old` must be gone by then.
-    """
-    if old.is_legacy:
-        raise TargetError(
-            f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not "
-            "known; remove it with the tool that installed it"
-        )
-    key = environment.key
-    keep = {key(path) for unit in units for path, _ in unit.files()}
-    others = {key(path) for path in others} if environment.folds else others
-    owners = installed.owners()
-    stale = []
-    given_up = set()
-    left: set[str] = set()
-    heirs: set[str] = set()
-    compiled = Bytecode(environment)
-    for path in recorded_files(environment, old):
-        if path.startswith(f"{old.info}/") or _is_vital(environment, path):
-            continue
-        if key(path) not in keep:
-            if not _is_real(environment, path) or _is_directory(environment, path):
-                continue
-            given_up.add(path)
-            owned = {name for name in owners.get(key(path), ()) if name != old.name and name not in before}
-            if owned or key(path) in others:
-                left.add(path)
-                heirs |= owned
-                continue
-            stale.append(path)
-        # that of a module that stays is of its old text, and Python may take it for the new one's: it compares no more
-        # than size and seconds
-        stale += [file for file in compiled.of(path) if key(file) not in keep and _is_real(environment, file)]
-    given_up.update(stale)
-    parents = {path: path.rpartition("/")[0] for path in given_up}
-    claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
-    return _Removal(tuple(sorted(set(stale))), sorted(claimed), left, heirs)
-
-
-def empties_more(environment: Environment, plan: WheelPlan) -> bool:
-    """Whether directories will be empty after the removals of `plan` that were not so when it was made."""
-    return not set(plan.emptied).issuperset(_emptied(environment, plan.stale, plan.units, ()))
-
-
-def _emptied(
-    environment: Environment, stale: Iterable[str], units: Iterable[Unit], removed: Collection[str]
-) -> tuple[str, ...]:
-    """The directories that are empty, the deepest first, when `stale` and `removed` are gone and `units` there."""
-    key = environment.key
-    gone = {key(path) for path in (*stale, *removed)}
-    kept = {above for unit in units for path, _ in unit.files() for above in ancestors(key(path))}
-    emptied: list[str] = []
-    for directory in sorted({path.rpartition("/")[0] for path in stale}, key=lambda path: -path.count("/")):
-        place = directory
-        while (
-            key(place) not in environment.neutral and key(place) not in kept and _holds_only(environment, place, gone)
-        ):
-            emptied.append(place)
-            gone.add(key(place))
-            place = place.rpartition("/")[0]
-    return tuple(dict.fromkeys(emptied))
-
-
-def _holds_only(environment: Environment, directory: str, gone: Collection[str]) -> bool:
-    try:
-        names = os.listdir(environment.top / directory)
-    except OSError:
-        return False
-    return all(environment.key(f"{directory}/{name}") in gone for name in names)
 
 
 class _Links:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One install. `words`: requirement specifiers, wheel files and directories of wheels in the order given."""
+    """One install. `words`: requirement specifiers, wheel files and directories of wheels in the order given.
+
+    `keep_requested`: what is installed already is marked as requested (the REQUESTED file) only if it was so before.
+    """
 
     words: tuple[str, ...] = ()
     requirement_files: tuple[str, ...] = ()
@@ -21,6 +24,7 @@ class Request:
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
     require_hashes: bool = False
+    keep_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

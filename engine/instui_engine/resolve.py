@@ -56,7 +56,7 @@ def resolve(
     """
     if request.pylock:
         wheels = _from_lock_file(request, environment.interpreter)
-        return _finish(wheels, request, installed, journal)
+        return _finish(wheels, request, environment, installed, journal)
     words = read_words(request.words, environment.interpreter)
     lines = read_requirement_files(request.requirement_files, request.constraint_files, words.count)
     if not words.count and not request.requirement_files:
@@ -71,7 +71,7 @@ def resolve(
         wheels = _from_uv(words, lines, request, environment, installed, journal, cancelled)
     else:
         wheels = [_local(wheel) for wheel in words.wheels]
-    return _finish(wheels, request, installed, journal)
+    return _finish(wheels, request, environment, installed, journal)
 
 
 def _wishes(words: Words, lines: Lines | None = None) -> list[WheelFile | Specifier]:
@@ -102,7 +102,9 @@ def _direct_url(*, path: str = "", url: str = "", sha256: str = "") -> str:
     return json.dumps({"archive_info": info, "url": redacted(url) or Path(path).as_uri()}, sort_keys=True)
 
 
-def _finish(wheels: Sequence[LockedWheel], request: Request, installed: Installed, journal: Journal) -> Resolution:
+def _finish(
+    wheels: Sequence[LockedWheel], request: Request, environment: Environment, installed: Installed, journal: Journal
+) -> Resolution:
     """Leave out what is installed in the same version, unless it is to be reinstalled; tell the journal."""
     satisfied: dict[str, str] = {}
     wanted: list[LockedWheel] = []
@@ -113,7 +115,14 @@ def _finish(wheels: Sequence[LockedWheel], request: Request, installed: Installe
         else:
             wanted.append(wheel)
     _report(satisfied, {wheel.name for wheel in wheels if wheel.requested}, len(wanted), journal)
+    if request.keep_requested:
+        wanted = [replace(wheel, requested=_was_requested(wheel.name, environment, installed)) for wheel in wanted]
     return Resolution(tuple(wanted), satisfied)
+
+
+def _was_requested(name: str, environment: Environment, installed: Installed) -> bool:
+    distribution = installed.get(name)
+    return distribution is None or (environment.top / distribution.info / "REQUESTED").exists()
 
 
 def _report(satisfied: Mapping[str, str], requested: Collection[str], wheels: int, journal: Journal) -> None:

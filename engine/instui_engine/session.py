@@ -35,7 +35,8 @@ class Session:
         self.identity = identity
         self._private = environment.private
         self.journal = journal_path(environment, identity)
-        self.stage = self._private / "stage" / identity
+        self.stage = self._private / "stage" / identity  # as `preparation` names it, too
+        self.sign_of_life = -1  # the descriptor whose lock says that the session lives, once it is open
         self._fresh = False
 
     def open(self) -> int:
@@ -48,6 +49,7 @@ class Session:
         except OSError as error:
             raise TargetError(f"cannot write to the environment ({reason(error)})") from error
         self._forget_old()
+        self.sign_of_life = descriptor
         return descriptor
 
     def _open(self) -> int:
@@ -56,12 +58,8 @@ class Session:
         return os.open(self.journal, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
     def make_stage(self) -> None:
-        """Make the private stage, after removing what dead sessions left in theirs."""
+        """Make the private stage."""
         _beside_others(lambda: self.stage.mkdir(parents=True))
-        for other in list(os.scandir(self.stage.parent)):
-            dead = other.name != self.identity and not alive(self.journal.parent / f"{other.name}.jsonl")
-            if dead and not _holds_old_files(Path(other.path)):
-                remove_tree(other.path)
 
     def close(self, nothing_happened: bool, keep_stage: bool = False) -> None:
         """Remove the stage; and, when the environment was not touched and had no `.instui` before, that as well."""
@@ -78,11 +76,6 @@ class Session:
             if not alive(path):
                 with suppress(OSError):
                     path.unlink()
-
-
-def _holds_old_files(stage: Path) -> bool:
-    """Whether a killed session left files there that it was replacing: the only copies, until it is recovered."""
-    return any(any(old.iterdir()) for old in stage.glob("*/old"))
 
 
 def _beside_others(make: Callable[[], T]) -> T:
@@ -105,6 +98,16 @@ def forget(journal: Path) -> None:
     for directory in (journal.parent, journal.parent.parent):
         with suppress(OSError):
             directory.rmdir()
+
+
+def dead_stages(environment: Environment, but: str = "") -> list[Path]:
+    """The stages of sessions that are dead; that of session `but` is left out."""
+    stage = environment.private / "stage"
+    try:
+        names = sorted(os.listdir(stage))
+    except OSError:
+        return []
+    return [stage / name for name in names if name != but and not alive(journal_path(environment, name))]
 
 
 def alive(journal: Path) -> bool:

@@ -4,64 +4,18 @@ One entry for each unit of a plan, `<stage>/<order>/<number>`, and the complete 
 will rename. Files are hard links into the store where the file system allows it.
 """
 
-import errno
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
 from hashlib import sha256
 from typing import Literal
 
 from .environment import Environment
+from .linker import read_sealed
 from .linking import Job
 from .plan import Unit, WheelPlan
 from .record import Row, render
 
-LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
-_FALLBACK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.ENOTTY}
-_FICLONE = 0x40049409
 _INSTALLER = b"instui\n"
-
-
-class Linker:
-    """Makes a file of an environment from a file of the store, by a copy where links are not possible."""
-
-    def __init__(self, mode: LinkMode) -> None:
-        links: dict[str, Callable[[str, str], None]] = {"copy": _copy, "clone": _clone, "symlink": os.symlink}
-        self._link = links.get(mode, os.link)
-        self.is_plain = mode == "hardlink"
-
-    def __call__(self, source: str, target: str) -> None:
-        """Make `target`, which does not exist."""
-        try:
-            self._link(source, target)
-        except OSError as error:
-            if error.errno not in _FALLBACK or self._link is _copy:
-                raise
-            if error.errno == errno.EXDEV:
-                self._link = _copy
-            _copy(source, target)
-
-
-def _copy(source: str, target: str) -> None:
-    import shutil
-
-    shutil.copyfile(source, target)
-    shutil.copymode(source, target)
-
-
-def _clone(source: str, target: str) -> None:
-    """Share the extents of `source` (btrfs, xfs). Raises OSError with EOPNOTSUPP where there is no such thing."""
-    import fcntl
-
-    with open(source, "rb") as old:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, os.fstat(old.fileno()).st_mode & 0o777)
-        try:
-            fcntl.ioctl(descriptor, _FICLONE, old.fileno())
-        except OSError:
-            os.unlink(target)
-            raise
-        finally:
-            os.close(descriptor)
 
 
 def links_of(plan: WheelPlan, stage: str) -> Job:
@@ -77,11 +31,14 @@ def links_of(plan: WheelPlan, stage: str) -> Job:
         elif unit.kind == "file":
             files.append((f"{store}/{unit.source}", f"{base}/{number}"))
     trees.append((f"{store}/{manifest.dist_info}", f"{base}/info", manifest.info))
-    return base, tuple(trees), tuple(files)
+    return base, tuple(trees), tuple(files), manifest.sealed
 
 
 def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
-    """Write what is made for this environment: launchers, scripts, and the rest of `.dist-info` with RECORD."""
+    """Write what is made for this environment: launchers, scripts, and the rest of `.dist-info` with RECORD.
+
+    Raises Changed where a script of the store is not as it was unpacked, and OSError.
+    """
     base = f"{stage}/{plan.order}"
     manifest = plan.entry.manifest
     root = environment.roots[manifest.root]
@@ -89,7 +46,7 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
     data = manifest.data_files()
     for number, unit in enumerate(plan.units):
         if unit.kind in ("launcher", "script"):
-            content = _generated(environment, unit, plan.entry.files)
+            content = _generated(environment, unit, plan)
             _write(f"{base}/{number}", content, 0o777)
             rows.append((_relative(unit.path, root), _row(content)))
         elif data:
@@ -106,15 +63,15 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
     _write(f"{base}/info/RECORD", (manifest.record + render(rows)).encode(errors="surrogateescape"), 0o666)
 
 
-def _generated(environment: Environment, unit: Unit, store: str) -> bytes:
+def _generated(environment: Environment, unit: Unit, plan: WheelPlan) -> bytes:
     from installer.scripts import Script
 
     point = unit.entry_point
     if point is not None:
         section: Literal["gui", "console"] = "gui" if point.section == "gui" else "console"
         return bytes(Script(point.name, point.module, point.attr, section).generate(environment.executable, "posix")[1])
-    with open(f"{store}/{unit.source}", "rb") as file:
-        rest = file.read().partition(b"\n")[2]
+    script = read_sealed(f"{plan.entry.files}/{unit.source}", plan.entry.manifest.sealed)
+    rest = script.partition(b"\n")[2]
     # what a launcher begins with copes with long and spaced interpreter paths, which takes several lines
     launcher = bytes(Script("x", "x", "x", "console").generate(environment.executable, "posix")[1])
     return launcher.partition(b"\n# -*-")[0] + b"\n" + rest

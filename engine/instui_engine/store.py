@@ -2,14 +2,26 @@
 
     <cache>/store-<format>/<aa>/<sha256>/manifest     what plan and stage need (module `manifest`)
     <cache>/store-<format>/<aa>/<sha256>/files/...    the unpacked wheel, from which environments are linked
+    <cache>/store-<format>/<aa>/<sha256>.<random>.gone  an entry that was taken away, being removed
+    <cache>/store-<format>/<aa>/<sha256>.symlinked    environments may have symbolic links to the entry
     <cache>/store-<format>/new/<random>/              being unpacked, invisible
     <cache>/locks/<sha256>.lock                       one process fetches and unpacks a wheel, the others wait
+    <cache>/locks/in-use                              held shared by all who use the store (see `inuse`)
     <cache>/local-1/<hash of path>                    sha256 of a local wheel file, by size, mtime and inode
 
-An entry becomes visible by one rename and is never changed afterwards, so readers need no lock.
+An entry becomes visible by one rename and goes by one rename; in between none of its files is ever changed by us.
+Environments share its files by hard links, though, so others can change them. Hence the seal: all files of an entry get
+one mtime when it is unpacked, which stands in the manifest, and whoever links or reads a file checks it (`linking`).
+An entry of which a file is changed or gone is `discard`ed under the wheel's lock and made again.
+
+An entry is synced before it is visible. Without that (`--no-fsync`) a power cut can leave an entry of which the
+manifest is whole and the files are torn: so its manifest names the boot of the system in which it was made. As long as
+the system runs, what was written is what is read; after the next boot such an entry is believed only when the hashes of
+all its files are right, and it counts as synced from then on. Where the system does not name its boot, all is synced.
 """
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -18,8 +30,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .cleanup import remove_tree
-from .durability import sync_filesystem
+from .durability import boot, sync_filesystem
 from .errors import BadWheelError, InstuiError, Interrupted, printable, reason
+from .linker import is_sealed
 from .manifest import FORMAT, Manifest, build, dump, load
 
 if TYPE_CHECKING:
@@ -27,6 +40,8 @@ if TYPE_CHECKING:
 
 _ABANDONED = 24 * 3600  # seconds after which an unpack that nobody finished is removed
 _SETTLED = 2  # seconds without change after which a file's mtime is trusted to tell the next change
+GONE = ".gone"
+SYMLINKED = ".symlinked"
 
 
 class Entry(NamedTuple):
@@ -54,14 +69,39 @@ class Progress(NamedTuple):
 class Store:
     """The store below a cache directory. Thread-safe; shared by any number of processes."""
 
-    def __init__(self, cache: Path, sync: Callable[[Path], None] = sync_filesystem) -> None:
-        """`sync` is called with a path of the store before entries become visible."""
+    def __init__(self, cache: Path, sync: Callable[[Path], None] | None = sync_filesystem) -> None:
+        """`sync` is called with a path of the store before entries become visible; None: they are not synced."""
         self.cache = cache
-        self._sync = sync
+        self._unsynced = boot() if sync is None else ""
+        self._sync = sync or (sync_filesystem if not self._unsynced else None)
         self._root = cache / f"store-{FORMAT}"
 
     def load(self, digest: str) -> Entry | None:
-        """The entry of the wheel with that sha256, or None. A damaged manifest counts as missing."""
+        """The entry of the wheel with that sha256, or None. An entry that a power cut tore counts as missing."""
+        entry = self._load(digest)
+        if entry is None or not entry.manifest.unsynced or entry.manifest.unsynced == boot():
+            return entry
+        from .survival import settle
+
+        return settle(entry)
+
+    def is_whole(self, entry: Entry, path: str) -> bool:
+        """Whether the file of `entry` at `path` is there and as it was unpacked."""
+        try:
+            return is_sealed(os.lstat(path), entry.manifest.sealed)
+        except OSError:
+            return False
+
+    def discard(self, entry: Entry) -> None:
+        """Take a damaged entry away, under the wheel's lock. Who links from it then finds no files. Raises OSError."""
+        remove_tree(hide(self._path(entry.sha256)))
+
+    def note_symlinks(self, entry: Entry) -> None:
+        """Note that an environment gets symbolic links to the entry, which do not show here. Raises OSError."""
+        path = self._path(entry.sha256)
+        path.with_name(path.name + SYMLINKED).touch()
+
+    def _load(self, digest: str) -> Entry | None:
         directory = f"{self._root}/{digest[:2]}/{digest}"
         try:
             descriptor = os.open(f"{directory}/manifest", os.O_RDONLY | os.O_CLOEXEC)
@@ -138,6 +178,7 @@ class Store:
         directory = self._new_directory()
         files = directory / "files"
         done = 0
+        stamp = int(time.time()) * 1_000_000_000
 
         def advanced(size: int) -> None:
             nonlocal done
@@ -156,9 +197,12 @@ class Store:
                 metadata = read_wheel_metadata(filename, sizes, lambda path: archive.read(members[path]))
                 text = archive.read(members[f"{metadata.dist_info}/RECORD"]).decode(errors="surrogateescape")
                 rows = verify_wheel(text, sizes, metadata.dist_info, printable(filename))
-                extracted = extract(archive, files, rows, advanced)
+                extracted = extract(archive, files, rows, advanced, stamp)
+            # as the file system keeps it
+            sealed = (files / extracted[0].path).stat().st_mtime_ns
             shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
-            manifest = build(metadata, rows, {file.path: file.size for file in extracted}, shebangs)
+            written = {file.path: file.size for file in extracted}
+            manifest = build(metadata, rows, written, shebangs, sealed, self._unsynced)
             (directory / "manifest").write_bytes(dump(manifest))
             directory.chmod(0o755)  # a cache may be shared by users
         except OSError as error:
@@ -173,19 +217,30 @@ class Store:
         return Pending(Entry(digest, f"{self._path(digest)}/files", manifest), directory)
 
     def publish(self, pending: Sequence[Pending]) -> None:
-        """Make unpacked wheels visible, after one sync for all of them: no power cut leaves a torn entry."""
-        if not pending:
-            return
-        self._sync(self._root)
-        for entry, directory in pending:
-            final = self._path(entry.sha256)
-            final.parent.mkdir(exist_ok=True)
-            if self.load(entry.sha256) is not None:
-                remove_tree(directory)  # others link from the entry that is there
-                continue
-            if final.exists():
-                remove_tree(final)  # damaged
-            directory.rename(final)
+        """Make unpacked wheels visible, after one sync for all of them: no power cut leaves a torn entry.
+
+        Raises InstuiError when the disk fails; what is not visible then is removed.
+        """
+        left = list(pending)
+        try:
+            if left and self._sync is not None:
+                self._sync(self._root)
+            while left:
+                entry, directory = left[0]
+                final = self._path(entry.sha256)
+                final.parent.mkdir(exist_ok=True)
+                if self.load(entry.sha256) is not None:
+                    remove_tree(directory)  # others link from the entry that is there
+                else:
+                    if final.exists():
+                        remove_tree(hide(final))
+                    directory.rename(final)
+                del left[0]
+        except OSError as error:
+            raise _not_writable(error) from error
+        finally:
+            for each in left:
+                remove_tree(each.directory)
 
     def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
@@ -212,6 +267,15 @@ class Store:
         except OSError as error:
             raise _not_writable(error) from error
         return directory
+
+
+def hide(directory: Path) -> Path:
+    """Make a directory of the store invisible by one rename, and return where it is then. Raises OSError.
+
+    It is renamed where it lies, which a full disk allows. Who is killed before it is removed leaves it to `prune`.
+    """
+    hidden = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}{GONE}")
+    return directory.rename(hidden)
 
 
 def _not_writable(error: OSError) -> InstuiError:

@@ -1,292 +1,262 @@
 """One distribution's change of the environment: steps that are known before the first of them is taken.
 
-`prepare` looks at the environment under the wheel's claims and lists every step; it writes nothing. `run` takes them
-in order and can undo those that it has taken. The old version's `.dist-info` is renamed away first, the new one is
-renamed in last, so that no reader ever sees a distribution that is listed and torn.
+A step knows what stood at its path before and what will stand there, so that whoever finds it half a day later can see
+whether it was taken. The steps are written down first (`writeahead`); then they are taken in their order, or taken back
+in the reverse one. Both may be begun at any point, also after a crash in the middle of the other, and again.
+
+The old version's `.dist-info` is renamed away first, the new one is renamed in last, so that no reader ever sees a
+distribution that is listed and torn.
 """
 
 import errno
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .bytecode import Bytecode
-from .environment import Environment
-from .errors import ClashError, InstuiError, TargetError, printable
-from .plan import Unit, WheelPlan
+from .beneath import Beneath, Stamp
+from .claims import Claims
+from .errors import InstuiError, printable, reason
+from .keeping import KEPT
 
 _RETRIES = 100  # a shared parent directory may be removed by somebody else as often as that while we make it
 
+Action = Literal["retire", "rmdir", "mkdir", "place", "replace"]
+State = Literal["before", "after", "else"]
+
 
 class Step(NamedTuple):
-    """One change. `path` is below the top; `staged` is the full path of what is renamed there.
+    """One change; all paths are relative to the top.
 
-    "retire": a path goes into the stage. "rmdir": a directory goes, if it is empty. "mkdir": a directory is made.
-    "place": a staged entry is renamed in. "replace": likewise, where a file stands.
+    "retire": what is at `path` is renamed to `saved`. "rmdir": a directory goes, if it is empty. "mkdir": a directory
+    is made. "place": `staged` is renamed to `path`, where nothing is. "replace": likewise, where a file is, which stays
+    as `saved`. `old` and `new` are the stamps of what is at `path` before and after; a "retire" without `old` takes
+    whatever it finds, which may be nothing (byte code).
     """
 
-    action: Literal["retire", "rmdir", "mkdir", "place", "replace"]
+    action: Action
     path: str
     staged: str = ""
+    saved: str = ""
+    old: Stamp | None = None
+    new: Stamp | None = None
 
 
-def prepare(environment: Environment, plan: WheelPlan, stage: str) -> tuple[Step, ...]:
-    """The steps of `plan`, whose staged entries lie in `<stage>/<order>`. Raises ClashError and TargetError."""
-    return tuple(_Preparation(environment, plan, f"{stage}/{plan.order}").steps())
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """All that is done to one distribution. `saved`: the directory for what is replaced and not kept.
 
+    `replaces` and `info`: the `.dist-info` that goes and the one that comes, "" for none; `staged_info` is where the
+    latter lies until then.
+    """
 
-class _Preparation:
-    def __init__(self, environment: Environment, plan: WheelPlan, stage: str) -> None:
-        self._top = os.fspath(environment.top)
-        self._plan = plan
-        self._stage = stage
-        self._folds = environment.folds
-        self._key = environment.key
-        self._gone = set(map(self._key, (*plan.stale, *plan.emptied)))
-        self._made: set[str] = set()
-        self._bytecode = Bytecode(environment)
+    name: str
+    version: str
+    session: str
+    order: int
+    claims: Claims
+    replaces: str
+    info: str
+    staged_info: str
+    saved: str
+    steps: tuple[Step, ...]
 
-    def steps(self) -> Iterator[Step]:
-        plan = self._plan
-        if plan.replaces is not None:
-            yield Step("retire", plan.replaces.info)
-            self._gone.add(self._key(plan.replaces.info))
-        for info in plan.accidents:
-            if self._kind(info) is not None:
-                yield Step("retire", info)
-                self._gone.add(self._key(info))
-        for path in plan.stale:
-            if os.path.lexists(f"{self._top}/{path}"):
-                yield Step("retire", path)
-        for path in plan.emptied:
-            yield Step("rmdir", path)
-        for number, unit in enumerate(plan.units):
-            yield from self._unit(unit, f"{self._stage}/{number}")
-        yield from self._parents(plan.info)
-        if self._key(plan.info) not in self._gone and self._kind(plan.info) is not None:
-            raise TargetError(
-                f"{printable(plan.info)} appeared while {printable(plan.owner)} was being installed; run again"
-            )
-        yield Step("place", plan.info, f"{self._stage}/info")
-
-    def _unit(self, unit: Unit, staged: str) -> Iterator[Step]:
-        yield from self._parents(unit.path)
-        kind = self._kind(unit.path)
-        if kind is None:
-            self._made.update(map(self._key, _directories(unit)))
-            yield Step("place", unit.path, staged)
-        elif unit.kind != "tree":
-            parent, _, name = unit.path.rpartition("/")
-            there = self._present(parent).get(self._key(name), name) if self._folds else name
-            yield from self._replace(unit.path, there, staged)
-        else:
-            self._expect(unit.path, kind, directory=True)
-            yield from self._merge(unit, staged)
-
-    def _merge(self, unit: Unit, staged: str) -> Iterator[Step]:
-        """Into a directory that is there: whole where nothing stands in the way, else file by file."""
-        moved = ""  # the last subdirectory that moves as a whole; all below it moves with it
-        for directory, names in unit.directories:
-            place = f"{unit.path}/{directory}" if directory else unit.path
-            if moved and directory.startswith(f"{moved}/"):
-                self._made.add(self._key(place))
-                continue
-            source = f"{staged}/{directory}" if directory else staged
-            kind = self._kind(place)
-            if kind is None:
-                moved = directory
-                self._made.add(self._key(place))
-                yield Step("place", place, source)
-                continue
-            self._expect(place, kind, directory=True)
-            present = self._present(place)
-            for name in names:
-                path = f"{place}/{name}"
-                there = present.get(self._key(name))
-                if there is not None and self._key(path) not in self._gone:
-                    yield from self._replace(path, there, f"{source}/{name}")
-                else:
-                    yield Step("place", path, f"{source}/{name}")
-
-    def _replace(self, path: str, there: str, staged: str) -> Iterator[Step]:
-        """The file at `path`, whose name is spelled `there` on disk, by a staged one."""
-        old = f"{path.rpartition('/')[0]}/{there}".lstrip("/")
-        self._expect(path, self._kind(old), directory=False)
-        # Python compares no more than size and seconds, and would run what it compiled from the old file
-        for compiled in self._bytecode.of(old):
-            if self._key(compiled) not in self._gone:
-                yield Step("retire", compiled)
-        if old == path:
-            yield Step("replace", path, staged)
-        else:  # a rename would keep the old spelling, and Python looks for the new one
-            yield Step("retire", old)
-            yield Step("place", path, staged)
-
-    def _parents(self, path: str) -> Iterator[Step]:
-        missing = []
-        parent = path.rpartition("/")[0]
-        while parent and self._key(parent) not in self._made:
-            kind = self._kind(parent)
-            if kind is not None:
-                self._expect(parent, kind, directory=True)
-                break
-            missing.append(parent)
-            parent = parent.rpartition("/")[0]
-        self._made.update(map(self._key, missing))
-        for directory in reversed(missing):
-            yield Step("mkdir", directory)
-
-    def _present(self, place: str) -> dict[str, str]:
-        """The names in a directory, by their keys."""
-        if self._key(place) in self._made:
-            return {}
-        return {self._key(name): name for name in os.listdir(f"{self._top}/{place}")}
-
-    def _kind(self, path: str) -> int | None:
-        """Mode of what will stand at `path` when its turn comes, None for nothing."""
-        if self._key(path) in self._gone:
-            return None
-        if self._key(path) in self._made:
-            return stat.S_IFDIR
-        try:
-            return os.lstat(f"{self._top}/{path}").st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def _expect(self, path: str, mode: int | None, directory: bool) -> None:
-        """Fail where a file stands in the way of a directory or the reverse, or a link where a directory must be."""
-        if directory == (mode is not None and stat.S_ISDIR(mode)):
-            return
-        there, needed = ("file", "directory") if directory else ("directory", "file")
-        if mode is not None and stat.S_ISLNK(mode):
-            there = "symbolic link"
-        raise ClashError(
-            f"{printable(path)} is a {there}, and {printable(self._plan.owner)} needs a {needed} there; "
-            "uninstall what it belongs to first"
-        )
-
-
-def _directories(unit: Unit) -> Iterator[str]:
-    for directory, _ in unit.directories:
-        yield f"{unit.path}/{directory}" if directory else unit.path
+    @property
+    def owner(self) -> str:
+        """The distribution as the journal names an owner."""
+        return f"{self.name} {self.version}"
 
 
 class UndoError(InstuiError):
-    """A step failed, and so did taking back those before it; what they replaced is kept in the stage."""
+    """A step failed, and so did taking back those before it; the next session that looks takes it up."""
 
 
-class Transaction:
-    """Takes the steps of one distribution, and undoes what it took if one of them fails."""
+def run(beneath: Beneath, transaction: Transaction, before: Callable[[Step], None]) -> None:
+    """Take all steps; `before` is called with each. On any exception all is as it was, and it is raised again.
 
-    def __init__(self, environment: Environment, stage: str, order: int) -> None:
-        self._top = os.fspath(environment.top)
-        self._saved = f"{stage}/{order}/old"
-        self._undo: list[tuple[Callable[..., None], tuple[str, ...]]] = []
-        self._count = 0  # of saved entries
-
-    def run(self, steps: tuple[Step, ...], before: Callable[[Step], None]) -> None:
-        """Take all steps; `before` is called with each. On any exception all is as it was, and it is raised again."""
+    Raises UndoError where that was not possible.
+    """
+    try:
+        for step in transaction.steps:
+            before(step)
+            take(beneath, step)
+    except BaseException as error:
         try:
-            for step in steps:
-                before(step)
-                self._take(step)
-        except BaseException as error:
-            lost = self.undo()
-            if lost:
-                raise UndoError(
-                    f"{printable(str(error))}; and {printable(lost[0])} could not be put back"
-                    f"{f' (nor {len(lost) - 1} more)' if len(lost) > 1 else ''}: it is kept in {printable(self._saved)}"
-                ) from error
-            raise
-
-    def undo(self) -> list[str]:
-        """Take back every step that was taken, the last first; returns the paths of which that failed."""
-        lost = []
-        while self._undo:
-            action, arguments = self._undo.pop()
-            # what somebody else changed meanwhile stays as they left it, and never keeps the rest from going back
             try:
-                action(*arguments)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                lost.append(arguments[-1])
-        return lost
+                undo(beneath, transaction)
+            except OSError:  # what failed once need not fail again
+                undo(beneath, transaction)
+        except OSError as failure:
+            # nothing that comes after it in the undo is touched: the old version must not be listed before it is whole
+            raise UndoError(
+                f"{_why(error)}; what was begun could not be undone ({_why(failure)}): "
+                f"{printable(transaction.owner)} is not listed as installed, and the next command settles it"
+            ) from error
+        raise
 
-    def _take(self, step: Step) -> None:
-        target = f"{self._top}/{step.path}"
-        if step.action == "place":
-            self._place(step.staged, target)
-            self._undo.append((os.rename, (target, step.staged)))
-        elif step.action == "replace":
-            saved = self._save_name()
-            try:
-                os.link(target, saved, follow_symlinks=False)
-            except OSError:
-                _copy_entry(target, saved)
-            self._undo.append((os.rename, (saved, target)))
-            os.rename(step.staged, target)
-        elif step.action == "retire":
-            saved = self._save_name()
+
+def _why(error: BaseException) -> str:
+    return reason(error) if isinstance(error, OSError) else printable(str(error))
+
+
+def state(beneath: Beneath, step: Step) -> State:
+    """Whether the step has been taken; "else" where somebody else has changed what it is about."""
+    there = beneath.stamp(step.path)
+    match step.action:
+        case "mkdir":
+            return "before" if there is None else "after" if there.is_directory else "else"
+        case "rmdir":
+            return "before" if there is not None and there.is_directory else "after"
+        case "retire":
+            if there is None:
+                return "after"
+            return "before" if step.old is None or there == step.old else "else"
+        case "place":
+            if beneath.stamp(step.staged) is None:
+                return "after" if there == step.new else "else"
+            return "before" if there is None else "else"
+        case "replace":
+            if there == step.new:
+                return "after"
+            # a file of a lower layer of overlayfs gets another inode when it is linked
+            known = there is not None and (there == step.old or there == beneath.stamp(step.saved))
+            return "before" if known and beneath.stamp(step.staged) is not None else "else"
+
+
+def take(beneath: Beneath, step: Step) -> None:
+    """Take a step that has not been taken, or not quite. Raises OSError."""
+    if step.action == "place":
+        _place(beneath, step.staged, step.path)
+    elif step.action == "replace":
+        _save(beneath, step)
+        beneath.rename(step.staged, step.path)
+    elif step.action == "retire":
+        if step.old is None:
             with suppress(FileNotFoundError):  # what Python compiled may be gone by itself
-                self._retire(target, saved)
-        elif step.action == "mkdir":
-            try:
-                os.mkdir(target)
-            except FileExistsError:
-                return
-            except FileNotFoundError:  # as in `_place`
-                os.makedirs(target, exist_ok=True)
-            self._undo.append((_rmdir, (target,)))
+                beneath.rename(step.path, step.saved)
         else:
-            try:
-                os.rmdir(target)
-            except OSError:
-                return  # somebody has put a file there since; the directory is theirs now
-            self._undo.append((os.mkdir, (target,)))
+            _move(beneath, step.path, step.saved)
+    elif step.action == "mkdir":
+        with suppress(FileExistsError):
+            _with_parents(beneath, step.path, lambda: beneath.make_directory(step.path))
+    else:
+        with suppress(OSError):  # somebody has put a file there since; the directory is theirs now
+            beneath.remove_directory(step.path)
 
-    def _place(self, staged: str, target: str) -> None:
-        for _ in range(_RETRIES):
-            try:
-                os.rename(staged, target)
-            except FileNotFoundError:
-                # a shared parent was emptied and removed by its last owner just now
-                os.makedirs(os.path.dirname(target), exist_ok=True)
+
+def undo(
+    beneath: Beneath,
+    transaction: Transaction,
+    *,
+    restores: Callable[[Step], bool] = lambda step: True,
+    put_back: Callable[[Step], None] | None = None,
+    skips: Callable[[Step], bool] = lambda step: False,
+) -> list[str]:
+    """Take back every step that has been taken, the last first; returns the paths that somebody else has changed.
+
+    `skips`: steps that stay as they are. `restores` says of a step whether what it replaced is to come back. `put_back`
+    removes a directory that was placed; where it is not given the directory is renamed to where it came from. Raises
+    OSError at the first that cannot be taken back.
+    """
+    changed = []
+    for step in reversed(transaction.steps):
+        if skips(step):
+            continue
+        there = beneath.stamp(step.path)
+        if step.action == "mkdir":
+            if there is not None and there.is_directory:
+                with suppress(OSError):
+                    beneath.remove_directory(step.path)
+        elif step.action == "rmdir":
+            if there is None and restores(step):
+                beneath.make_directories(step.path)
+        elif step.action == "place":
+            if beneath.stamp(step.staged) is not None:
+                continue
+            if there is None or there != step.new:
+                changed.append(step.path)
+            elif step.new.is_directory and put_back is not None:
+                put_back(step)
             else:
-                return
-        os.rename(staged, target)
+                beneath.rename(step.path, step.staged)
+        elif beneath.stamp(step.saved) is not None:
+            changed += _bring_back(beneath, step, there, restores(step))
+    return changed
 
-    def _retire(self, target: str, saved: str) -> None:
-        try:
-            os.rename(target, saved)
-        except OSError as error:
-            # a directory in a lower layer of overlayfs cannot be renamed, its files can
-            if error.errno != errno.EXDEV:
-                raise
-            os.mkdir(saved)
-            self._undo.append((_rmdir, (saved,)))
-            for name in sorted(os.listdir(target)):
-                self._retire(f"{target}/{name}", f"{saved}/{name}")
-            os.rmdir(target)
-            self._undo.append((os.mkdir, (target,)))
+
+def _bring_back(beneath: Beneath, step: Step, there: Stamp | None, wanted: bool) -> list[str]:
+    """Undo a "replace" or "retire" whose old file was saved."""
+    saved = beneath.stamp(step.saved)
+    if step.action == "retire":
+        if not wanted:
+            return []
+        if there is not None and not (there.is_directory and saved is not None and saved.is_directory):
+            return [step.path] if step.old is not None else []
+        if step.path.count("/"):
+            beneath.make_directories(step.path.rpartition("/")[0])
+        _move(beneath, step.saved, step.path)
+        return []
+    if there == step.new and there != saved:
+        if wanted:
+            if step.staged.startswith(f"{KEPT}/") and beneath.stamp(step.staged) is None:
+                beneath.link(step.path, step.staged)  # nobody else has it
+            beneath.rename(step.saved, step.path)
         else:
-            self._undo.append((os.rename, (saved, target)))
-
-    def _save_name(self) -> str:
-        if not self._count:
-            os.mkdir(self._saved)
-        self._count += 1
-        return f"{self._saved}/{self._count}"
-
-
-def _copy_entry(source: str, target: str) -> None:
-    import shutil
-
-    shutil.copy2(source, target, follow_symlinks=False)
+            beneath.rename(step.path, step.staged)
+        return []
+    if there == saved or there == step.old:  # it was about to be replaced
+        beneath.remove(step.saved)
+        return []
+    return [step.path]
 
 
-def _rmdir(path: str) -> None:
-    with suppress(OSError):
-        os.rmdir(path)
+def _place(beneath: Beneath, staged: str, path: str) -> None:
+    _with_parents(beneath, path, lambda: beneath.rename(staged, path))
+
+
+def _with_parents(beneath: Beneath, path: str, change: Callable[[], None]) -> None:
+    """Do it; again where a shared parent was emptied and removed by its last owner just now."""
+    parent = path.rpartition("/")[0]
+    for _ in range(_RETRIES):
+        try:
+            change()
+        except FileNotFoundError:
+            beneath.forget(parent.partition("/")[0])
+            with suppress(FileNotFoundError):
+                beneath.make_directories(parent)
+        else:
+            return
+    change()
+
+
+def _save(beneath: Beneath, step: Step) -> None:
+    try:
+        beneath.link(step.path, step.saved)
+    except FileExistsError:
+        if beneath.stamp(step.saved) != beneath.stamp(step.path):  # a copy that was cut off
+            beneath.remove(step.saved)
+            beneath.link(step.path, step.saved)
+
+
+def _move(beneath: Beneath, path: str, target: str) -> None:
+    """Rename; a directory in a lower layer of overlayfs cannot be renamed, its files can."""
+    merging = False
+    try:
+        beneath.rename(path, target)
+    except OSError as error:
+        merging = error.errno in (errno.EXDEV, errno.ENOTEMPTY, errno.EEXIST)
+        there = beneath.stamp(path)
+        if not merging or there is None or not there.is_directory:
+            raise
+    if merging:
+        with suppress(FileExistsError):
+            beneath.make_directory(target)
+        for name in sorted(beneath.names(path)):
+            _move(beneath, f"{path}/{name}", f"{target}/{name}")
+        beneath.remove_directory(path)
+
+
+def parents_of(transaction: Transaction) -> set[str]:
+    """The directories for what is saved, which have to be there before the first step."""
+    return {os.path.dirname(step.saved) for step in transaction.steps if step.saved}

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from environments import Venv, entry, planned_environment
-from instui_engine import casefold, install
+from instui_engine import casefold, command
+from instui_engine.beneath import Beneath
 from instui_engine.casefold import fold, folds
 from instui_engine.claims import Claims
 from instui_engine.environment import Environment
@@ -18,7 +19,7 @@ from instui_engine.errors import BadWheelError
 from instui_engine.events import PlanCollision, PlanConflict, PlanWheel
 from instui_engine.installed import Installed, scan
 from instui_engine.plan import WheelPlan, make_wheel
-from instui_engine.transaction import prepare
+from instui_engine.preparation import prepare
 from wheelsmith import build_wheel
 
 SITE = "lib/python3.11/site-packages"
@@ -35,7 +36,7 @@ def exclude_each_other(one: Claims, other: Claims) -> bool:
 
 @pytest.fixture(params=[False, True], ids=["exact", "folding"])
 def folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(install, "folds", lambda *_, **__: request.param)
+    monkeypatch.setattr(command, "folds", lambda *_, **__: request.param)
     return bool(request.param)
 
 
@@ -108,7 +109,9 @@ def test_a_file_that_is_there_in_another_spelling_makes_way(tmp_path: Path) -> N
     (top / SITE / "pkg" / "Mod.py").write_text("old")
     for environment in (planned_environment(top), planned_environment(top).folding()):
         plan = planned(environment, "pkg", "pkg/MOD.py")
-        found = [(step.action, step.path) for step in prepare(environment, plan, str(tmp_path / "stage"))]
+        with Beneath(top) as beneath:
+            steps = prepare(environment, beneath, plan, "session", {}).transaction.steps
+        found = [(step.action, step.path) for step in steps]
         assert ("place", f"{SITE}/pkg/MOD.py") in found
         assert (("retire", f"{SITE}/pkg/Mod.py") in found) == environment.folds
 

@@ -173,14 +173,18 @@ def test_processes_that_take_no_claims_are_found_out(
     tmp_path: Path, venv: Callable[[], Venv], start_instui: Start, site: Path
 ) -> None:
     """So the judge would notice if the locks did not hold."""
-    target = venv()
     files = [f"shared/m{number:02}.py" for number in range(40)]
-    target.put(build_wheel(tmp_path, "base", "1.0", dict.fromkeys(files, b"base")))
+    base = build_wheel(tmp_path, "base", "1.0", dict.fromkeys(files, b"base"))
     groups = [[build_wheel(tmp_path, name, "1.0", dict.fromkeys(files, name.encode()))] for name in ("one", "other")]
-    sessions = run_together(start_instui, target, groups, {**variables(site, 0.05), "HISTORY_UNLOCKED": "1"})
-    assert [session.finish() for session in sessions] == [(0, "")] * 2
-    report = judge(sessions)
-    assert any("/shared at once, for " in sentence for sentence in report.violations), report
+    for _ in range(5):
+        target = venv()
+        target.put(base)
+        sessions = run_together(start_instui, target, groups, {**variables(site, 0.05), "HISTORY_UNLOCKED": "1"})
+        for session in sessions:  # how they end is anybody's guess: each may take the other one for dead
+            session.finish()
+        if any("/shared at once, for " in sentence for sentence in judge(sessions).violations):
+            return
+    raise AssertionError("nobody noticed")
 
 
 # --- removals that another session has made wrong since they were planned

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import trees
 from cli import ok
 from conftest import Run
 from environments import Venv
@@ -17,7 +19,6 @@ from instui_engine.control import Control
 from instui_engine.environment import discover
 from instui_engine.interpreter import probe
 from instui_engine.journal import Journal
-from instui_engine.transaction import Step, Transaction, UndoError
 from instui_engine.workers import run_workers
 from wheelsmith import build_wheel
 
@@ -52,28 +53,28 @@ def test_the_winner_of_a_conflict_runs_its_own_text(venv: Callable[[], Venv], tm
         assert printed == name
 
 
-def test_what_could_not_be_put_back_is_named_and_kept(
+def test_what_could_not_be_undone_is_not_listed_and_settled_by_the_next_command(
     venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = venv()
-    environment = discover(tmp_path / "cache", python=str(target.top))
-    stage = tmp_path / "stage"
-    (stage / "0").mkdir(parents=True)
-    (target.site / "old.py").write_text("old")
-    (stage / "0" / "new").write_text("new")
-    old = f"{environment.roots['purelib']}/old.py"
-    steps = (Step("replace", old, str(stage / "0" / "new")), Step("place", "x", str(stage / "missing")))
+    old, new = (build_wheel(tmp_path, "pkg", v, {"pkg/a.py": v.encode(), f"pkg/{v}.py": b""}) for v in ("1.0", "2.0"))
+    target.put(old)
     rename = os.rename
 
-    def failing(source: str, place: str) -> None:
-        if "/old/" in str(source):
+    def failing(source: str, place: str, **options: Any) -> None:
+        if place == "pkg-2.0.dist-info" or source == "pkg-2.0.dist-info" or place == "a.py":
             raise OSError(5, "Input/output error", source)
-        rename(source, place)
+        rename(source, place, **options)
 
-    monkeypatch.setattr(os, "rename", failing)
-    with pytest.raises(UndoError, match=r"old\.py could not be put back"):
-        Transaction(environment, str(stage), 0).run(steps, lambda step: None)
-    assert [path.read_text() for path in (stage / "0" / "old").iterdir()] == ["old"]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", failing)
+        outcome = target.install(new)
+    assert outcome.exit_code == 1 and "pkg 2.0" in outcome.error
+    assert trees.distributions(target.site).keys() <= {"pkg-1.0"}
+    target.put(new)
+    assert trees.complete(target.site, "pkg-2.0")
+    assert trees.unlisted(target.site) == []
+    assert target.stages() == []
 
 
 def test_the_answer_of_a_shim_is_asked_for_each_time(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import trees
 from environments import Venv, examples, jitter
-from instui_engine import commit, transaction
+from instui_engine import commit, preparation, transaction
 from instui_engine.events import CommitFinished, WheelFailed
 from wheelsmith import build_wheel, escaped
 
@@ -229,15 +229,15 @@ def test_what_two_old_versions_share_stays_until_the_first_is_gone(
     new = [build_wheel(tmp_path, name, "1.0", {f"{name}.py": b"new"}) for name in ("one", "two")]
     target = venv()
     target.put(*old)
-    run = transaction.Transaction.run
+    run = transaction.run
 
-    def failing(self: transaction.Transaction, steps: tuple[transaction.Step, ...], before: Any) -> None:
-        if any("one-1.0" in step.path for step in steps):
+    def failing(beneath: Any, what: transaction.Transaction, before: Any) -> None:
+        if what.name == "one":
             time.sleep(0.3)  # what does not have to wait is done by then
             raise OSError("as if the disk were full")
-        run(self, steps, before)
+        run(beneath, what, before)
 
-    monkeypatch.setattr(transaction.Transaction, "run", failing)
+    monkeypatch.setattr(commit, "run", failing)
     assert target.install(*new, jobs=2).exit_code == 1
     for name in trees.distributions(target.site):
         assert trees.complete(target.site, name), name
@@ -424,7 +424,7 @@ def test_a_shared_directory_that_vanishes_is_made_again(
     one = build_wheel(tmp_path, "one", "1.0", {"ns/one/deep/er/a.py": b""})
     target = venv()
     (target.site / "ns").mkdir()
-    prepare = transaction.prepare
+    prepare = preparation.prepare
 
     def vanishing(*arguments: Any) -> Any:
         steps = prepare(*arguments)
@@ -522,19 +522,19 @@ def install_with_failure(target: Venv, call: str, step: int, *wheels: Path) -> t
         return original(*arguments, **options)
 
     committing = False
-    run = transaction.Transaction.run
+    run = transaction.run
 
-    def watched(self: Any, *arguments: Any) -> None:
+    def watched(*arguments: Any) -> None:
         nonlocal committing
         committing = True
         try:
-            run(self, *arguments)
+            run(*arguments)
         finally:
             committing = False
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, call, failing)
-        patch.setattr(transaction.Transaction, "run", watched)
+        patch.setattr(commit, "run", watched)
         return target.install(*wheels), failed
 
 
@@ -567,16 +567,16 @@ def test_the_metadata_directory_comes_last_and_the_old_one_goes_first(
     target = venv()
     target.put(scene["neighbour"], scene["old"])
     seen: list[tuple[str, ...]] = []
-    take = transaction.Transaction._take
+    take = transaction.take
 
-    def watched(self: Any, step: transaction.Step) -> None:
-        take(self, step)
+    def watched(beneath: Any, step: transaction.Step) -> None:
+        take(beneath, step)
         listed = [name for name in trees.distributions(target.site) if name.startswith("victim")]
         for name in listed:
             assert trees.complete(target.site, name), f"{name} is listed and torn after {step}"
         seen.append(tuple(listed))
 
-    monkeypatch.setattr(transaction.Transaction, "_take", watched)
+    monkeypatch.setattr(transaction, "take", watched)
     target.put(scene["new"])
     assert len(seen) > 10
     assert set(seen[:-1]) == {()}

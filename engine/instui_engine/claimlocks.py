@@ -1,0 +1,25 @@
+"""How claims are kept against other processes in an environment: by lock files, or by one coarse lock on a network."""
+
+from .claimfiles import ClaimFiles, ClaimLocks
+from .context import Context
+from .environment import Environment
+from .events import Warned
+from .netfs import soft_reason
+
+
+def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
+    """The way that fits here; where it is not the usual one, that is said."""
+    timeout = context.options.lock_timeout
+    why = soft_reason(environment.top)
+    if not why:
+        return ClaimFiles(environment.private, environment.unlocked, timeout)
+    from .softclaims import SoftClaims
+
+    context.emit(
+        Warned(
+            "",
+            f"{why}: sessions of instui take turns at the whole environment, also between machines, as far as links "
+            "are made atomically there; uv and others are kept out on this machine only",
+        )
+    )
+    return SoftClaims(environment.private, timeout)

@@ -1,0 +1,123 @@
+"""Making a file of an environment from a file of the store: linked where that is possible, copied where it is not.
+
+Every way looks whether the source is as it was unpacked (see `linking`): a link at the file that it has linked, the
+others at the open file, before its bytes are read and after. A symbolic link can only be checked when it is made.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from .linking import Changed, link_sealed
+
+LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
+FALLBACK = frozenset(
+    {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.ENOTTY, errno.EINVAL}
+)
+"""What a link fails with where a copy may do."""
+
+_FICLONE = 0x40049409
+_PIECE = 1 << 20
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+
+
+class Linker:
+    """Makes files of an environment from files of the store, by a copy where links are not possible. Thread-safe."""
+
+    def __init__(self, mode: LinkMode) -> None:
+        ways = {"hardlink": _hardlink, "copy": _copy, "clone": _clone, "symlink": _symlink}
+        self._make: Callable[[str, str, int], None] = ways[mode]
+        self.is_plain = mode == "hardlink"  # until a link to another file system was tried
+
+    def __call__(self, source: str, target: str, sealed: int) -> None:
+        """Make `target`, which does not exist, from a file of an entry with that seal. Raises Changed, OSError."""
+        make = self._make
+        try:
+            make(source, target, sealed)
+        except OSError as error:
+            if error.errno not in FALLBACK or make is _copy:
+                raise
+            if error.errno == errno.EXDEV:
+                self._make = _copy
+                self.is_plain = False
+            _copy(source, target, sealed)
+
+
+def read_sealed(source: str, sealed: int) -> bytes:
+    """The content of a file of an entry with that seal. Raises Changed where it is not as it was unpacked, OSError."""
+    with _opened(source, sealed) as file:
+        return file.read()
+
+
+@contextmanager
+def _opened(source: str, sealed: int) -> Iterator[BinaryIO]:
+    """An open file of the store; what was read from it until the end of the block is what was unpacked."""
+    try:
+        # not to wait for a pipe, if that is what stands there now
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _GONE:
+            raise Changed(source) from None
+        raise
+    try:
+        if not is_sealed(os.fstat(descriptor), sealed):
+            raise Changed(source)
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            yield file
+        if not is_sealed(os.fstat(descriptor), sealed):
+            raise Changed(source)
+    finally:
+        os.close(descriptor)
+
+
+def is_sealed(status: os.stat_result, sealed: int) -> bool:
+    """Whether a file of an entry is as it was when the entry was made: no write leaves its mtime alone."""
+    return status.st_mtime_ns == sealed and stat.S_ISREG(status.st_mode)
+
+
+def _hardlink(source: str, target: str, sealed: int) -> None:
+    link_sealed(sealed)(source, target)
+
+
+def _symlink(source: str, target: str, sealed: int) -> None:
+    try:
+        status = os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Changed(source) from None
+    if not is_sealed(status, sealed):
+        raise Changed(source)
+    Path(target).symlink_to(source)
+
+
+def _copy(source: str, target: str, sealed: int) -> None:
+    with _opened(source, sealed) as old, _created(target, old) as new:
+        while piece := old.read(_PIECE):
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[new.write(rest) :]
+
+
+def _clone(source: str, target: str, sealed: int) -> None:
+    """Share the extents of `source` (btrfs, xfs). Raises OSError with EOPNOTSUPP where there is no such thing."""
+    import fcntl
+
+    with _opened(source, sealed) as old, _created(target, old) as new:
+        fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+
+
+@contextmanager
+def _created(target: str, old: BinaryIO) -> Iterator[BinaryIO]:
+    """A new file at `target` with the mode of `old`; gone again when the block fails."""
+    mode = stat.S_IMODE(os.fstat(old.fileno()).st_mode)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "wb", buffering=0) as new:
+            os.fchmod(new.fileno(), mode)
+            yield new
+    except BaseException:
+        Path(target).unlink()
+        raise

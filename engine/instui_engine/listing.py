@@ -1,0 +1,152 @@
+"""What an installed distribution says of itself: the rows of its RECORD, where it came from, what is wrong with that.
+
+Unlike `record.parse`, which refuses a wheel, this reads whatever can be read: other installers wrote it, or were killed
+while they did.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .environment import Environment
+from .installed import Distribution, recorded_path
+
+# Installers that list every file; others (of Linux distributions) write no RECORD on purpose, so that no tool touches
+# what they manage.
+_LISTING = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hatch", "pipenv", "flit", "installer"})
+
+
+class Row(NamedTuple):
+    """A file that RECORD lists. `algorithm` and `digest` are "" and `size` is None where they are not recorded."""
+
+    path: str  # relative to the top
+    algorithm: str
+    digest: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A distribution with its RECORD. `outside`: rows as written that leave the scheme directories.
+
+    `problem` says in a few words what makes the listing itself incomplete, "" for none. `is_ghost`: nothing but the
+    name of its directory is known. `is_managed`: an installer that writes no RECORD keeps it. `stamp` is the time of
+    the RECORD, which is written last. `origin` is the content of direct_url.json.
+    """
+
+    distribution: Distribution
+    rows: tuple[Row, ...]
+    outside: tuple[str, ...]
+    problem: str
+    is_ghost: bool
+    is_managed: bool
+    stamp: int
+    origin: Mapping[str, Any]
+
+    @property
+    def owner(self) -> str:
+        """Name and version."""
+        return self.distribution.owner
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether it leads to a source tree, which is its owner's to change."""
+        return bool(_table(self.origin.get("dir_info")).get("editable"))
+
+
+def read(environment: Environment, distribution: Distribution) -> Listing:
+    """Read what `distribution` says of itself; whatever it is, this does not fail."""
+    info = f"{environment.top}/{distribution.info}"
+    text = _text(f"{info}/RECORD")
+    rows: dict[str, Row] = {}
+    outside: list[str] = []
+    broken = False
+    try:
+        for fields in csv.reader(io.StringIO(text, newline="")):
+            if fields and fields[0]:
+                path = recorded_path(environment, distribution, fields[0])
+                if path is None:
+                    outside.append(fields[0])
+                else:
+                    rows[path] = _row(path, fields)
+    except csv.Error:
+        broken = True
+    names = _names(info)
+    installer = _text(f"{info}/INSTALLER").strip().lower()
+    return Listing(
+        distribution,
+        tuple(rows.values()),
+        tuple(outside),
+        "RECORD cannot be read to its end" if broken else _problem(distribution.info, names, text, rows),
+        is_ghost="METADATA" not in names and not text,
+        is_managed="RECORD" not in names and "METADATA" in names and installer not in _LISTING,
+        stamp=_stamp(f"{info}/RECORD") or _stamp(info),
+        origin=_origin(_text(f"{info}/direct_url.json")),
+    )
+
+
+def _problem(info: str, names: frozenset[str], text: str, rows: Mapping[str, Row]) -> str:
+    """What shows that an installer did not come to its end. The order is that in which uv and pip write."""
+    if "RECORD" not in names:
+        return "RECORD is missing"
+    if not text:
+        return "RECORD is empty"
+    if f"{info}/RECORD" not in rows or not text.endswith("\n"):
+        return "RECORD is cut short"
+    if "METADATA" not in names and f"{info}/METADATA" not in rows:
+        return "METADATA is missing"
+    if f"{info}/INSTALLER" in rows:
+        return ""  # if it is missing, it is a missing file like others
+    if "INSTALLER" not in names:
+        return "INSTALLER is missing, so its installer was stopped before the end"
+    return "RECORD does not list INSTALLER, so its installer was stopped before the end"
+
+
+def _row(path: str, fields: list[str]) -> Row:
+    algorithm, equals, digest = (fields[1] if len(fields) > 1 else "").partition("=")
+    size = fields[2] if len(fields) > 2 else ""
+    return Row(
+        path,
+        algorithm if equals else "",
+        digest.rstrip("=") if equals else "",
+        int(size) if size.isascii() and size.isdigit() and len(size) < 16 else None,
+    )
+
+
+def _text(path: str) -> str:
+    """The content of a regular file; "" where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO of that name must not hold us
+        with open(descriptor, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _names(directory: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(directory))
+    except OSError:
+        return frozenset()
+
+
+def _stamp(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _origin(text: str) -> Mapping[str, Any]:
+    try:
+        return _table(json.loads(text))
+    except ValueError:
+        return {}
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

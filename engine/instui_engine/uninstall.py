@@ -1,0 +1,99 @@
+"""Removing distributions: by RECORD, inside the schemes, one transaction each.
+
+A file that another distribution's RECORD claims stays; one that the removed distribution had overwritten comes back.
+"""
+
+from collections.abc import Sequence
+
+from packaging.utils import InvalidName, canonicalize_name
+
+from .command import Outcome, Work, perform
+from .commit import Commit
+from .conflicts import Meetings
+from .context import Context, Options
+from .control import Control
+from .environment import Environment
+from .errors import TargetError, UsageError, printable
+from .events import PlanFinished, Warned
+from .installed import Distribution, Installed, scan
+from .journal import Listener, Narrator
+from .removal import RemovalPlan, check_link, plan_removals
+from .session import Session
+
+
+def uninstall(
+    names: Sequence[str],
+    environment: Environment,
+    options: Options,
+    control: Control,
+    listeners: tuple[Listener, ...] = (),
+    command: Sequence[str] = (),
+    narrate: Narrator | None = None,
+    identity: str = "",
+) -> Outcome:
+    """Remove the distributions of these names, in their order. See `command.perform`."""
+
+    def make(context: Context, environment: Environment, session: Session) -> Work:
+        return _Removal(context, environment, session, names)
+
+    return perform(make, environment, options, control, listeners, command, narrate, identity)
+
+
+class _Removal(Work):
+    def __init__(self, context: Context, environment: Environment, session: Session, names: Sequence[str]) -> None:
+        super().__init__(context, environment, session)
+        self._names = names
+        self._commit: Commit | None = None
+
+    @property
+    def done(self) -> list[str]:
+        return self._commit.installed if self._commit else []
+
+    def run(self) -> None:
+        installed = scan(self.environment)
+        plans = plan_removals(self.environment, installed, self._wanted(installed))
+        self._tell(plans)
+        if self.context.options.dry_run or not plans:
+            return
+        self.session.make_stage()
+        for plan in plans:
+            (self.session.stage / str(plan.order)).mkdir()
+        self.began = True
+        self._commit = Commit(self.context, self.environment, self.session, plans, Meetings((), (), {}), installed)
+        self._commit.run()
+
+    def _wanted(self, installed: Installed) -> list[str]:
+        """Normalized names of what is installed and can be removed. Raises TargetError and UsageError."""
+        found: list[str] = []
+        for word in self._names:
+            try:
+                name = canonicalize_name(word, validate=True)
+            except InvalidName:
+                raise UsageError(f"{printable(word)} is not the name of a distribution; give names alone") from None
+            check_link(self.environment, installed, name)
+            if name not in installed:
+                self.context.emit(Warned(name, "is not installed"))
+                continue
+            self._check(installed[name])
+            found.append(name)
+        return list(dict.fromkeys(found))
+
+    def _check(self, distribution: Distribution) -> None:
+        """Refuse what cannot be removed by RECORD."""
+        info = self.environment.top / distribution.info
+        if distribution.is_legacy:
+            raise TargetError(
+                f"{printable(distribution.owner)} was installed without a RECORD ({printable(distribution.info)}), so "
+                "its files are not known; remove it with the tool that installed it"
+            )
+        if not (info / "RECORD").is_file():
+            raise TargetError(
+                f"{printable(distribution.owner)} has no RECORD ({printable(str(info))}), so its files are not known; "
+                f"install it again over what is there, with `instui install --reinstall --no-deps "
+                f"{printable(distribution.name)}=={printable(distribution.version)}`, then uninstall it"
+            )
+
+    def _tell(self, plans: Sequence[RemovalPlan]) -> None:
+        for plan in plans:
+            self.context.emit(plan.event())
+        self.context.emit(PlanFinished(len(plans), sum(len(plan.stale) for plan in plans), 0, 0))

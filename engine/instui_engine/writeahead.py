@@ -1,0 +1,119 @@
+"""The write-ahead record: what a session is about to do to one distribution, on the disk before it begins.
+
+    <top>/.instui/records/<session>.<order>.json
+
+It is there from before the first rename until after the last one, and while it is there its session holds the claims
+that it names, or is dead. So whoever is granted one of these claims and finds the record knows that it was left behind,
+and settles it (`recovery`). Unlike a line of the journal, a record that cannot be written stops the commit.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from .beneath import Beneath, Stamp
+from .claims import Claims
+from .durability import sync_file
+from .environment import PRIVATE
+from .transaction import Step, Transaction, parents_of
+
+RECORDS = f"{PRIVATE}/records"
+_FORMAT = 1
+
+
+def write(top: Path, beneath: Beneath, transaction: Transaction, fsync: bool) -> None:
+    """Make the record visible; with `fsync` it is on the disk then. Raises OSError, with nothing changed."""
+    for directory in parents_of(transaction):
+        beneath.make_directories(directory)
+    path = top / _name(transaction)
+    new = path.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            rest = memoryview(_encode(transaction))
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            if fsync:
+                sync_file(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(new, path)
+    except OSError:
+        with suppress(OSError):
+            new.unlink()
+        raise
+
+
+def remove(top: Path, transaction: Transaction) -> None:
+    """The transaction is over, one way or the other. Raises OSError."""
+    (top / _name(transaction)).unlink(missing_ok=True)
+
+
+def pending(top: Path, but: str = "") -> list[Path]:
+    """The records that lie there, those of session `but` left out."""
+    try:
+        names = os.listdir(top / RECORDS)
+    except OSError:
+        return []
+    return [top / RECORDS / name for name in sorted(names) if name.endswith(".json") and session_of(name) != but]
+
+
+def session_of(name: str) -> str:
+    """The session whose record has that file name."""
+    return name.rsplit(".", 2)[0]
+
+
+def read(path: Path) -> Transaction | None:
+    """The transaction of a record; None where it is gone. Raises ValueError for one that cannot be understood."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        fields = json.loads(text)
+        if fields.pop("format") != _FORMAT:
+            raise ValueError("of another version of instui")
+        fields["claims"] = Claims(*(tuple(paths) for paths in fields["claims"]))
+        fields["steps"] = tuple(_step(step) for step in fields["steps"])
+        return Transaction(**fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"damaged: {error}") from error
+
+
+def meet(transaction: Transaction, claims: Claims) -> bool:
+    """Whether who holds `claims` excludes who holds those of `transaction`: one has a path at or above the other's."""
+    mine, theirs = claims.exclusive, transaction.claims.exclusive
+    return _cover(mine, theirs) or _cover(theirs, mine)
+
+
+def _cover(exclusive: Iterable[str], others: Iterable[str]) -> bool:
+    paths = set(exclusive)
+    return any(_within(path, paths) for path in others)
+
+
+def _within(path: str, directories: set[str]) -> bool:
+    while path:
+        if path in directories:
+            return True
+        path = path.rpartition("/")[0]
+    return False
+
+
+def _name(transaction: Transaction) -> str:
+    return f"{RECORDS}/{transaction.session}.{transaction.order}.json"
+
+
+def _encode(transaction: Transaction) -> bytes:
+    fields = {name: getattr(transaction, name) for name in Transaction.__slots__}
+    return json.dumps({"format": _FORMAT, **fields}, separators=(",", ":")).encode("ascii")
+
+
+def _step(fields: list[object]) -> Step:
+    action, path, staged, saved, old, new = fields
+    return Step(action, path, staged, saved, _stamp(old), _stamp(new))  # type: ignore[arg-type]
+
+
+def _stamp(fields: object) -> Stamp | None:
+    return Stamp(*fields) if isinstance(fields, list) else None

@@ -1,0 +1,234 @@
+"""`instui cache`: what nobody uses goes, what somebody uses stays, and no running install ever notices."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import trees
+from cli import error_line, ok
+from conftest import Run, Start
+from environments import Venv, until
+from instui_engine.events import StageStarted, UnpackFinished, UnpackStarted, Warned
+from instui_engine.inuse import excluding, lock_file
+from instui_engine.manifest import FORMAT
+from instui_engine.proclocks import read_locks
+from instui_engine.prune import Freed, prune
+from wheelsmith import build_wheel
+
+TEXTS = {"tool/a.py": b"x" * 3000, "tool/b.py": b"b\n"}
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    return build_wheel(tmp_path, "tool", "1.0", TEXTS)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def clean(cache: Path) -> Freed:
+    return prune(cache, 10, lambda: False, lambda text: None)
+
+
+def entries(cache: Path) -> list[str]:
+    names = (path.parent.name for path in cache.glob("store-*/??/*/manifest"))
+    return sorted(name for name in names if not name.endswith(".gone"))
+
+
+def hidden(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.rglob("*.gone"))
+
+
+def test_what_no_environment_links_to_is_removed(
+    tmp_path: Path, wheel: Path, own: Path, venv: Callable[[], Venv], run_instui: Run
+) -> None:
+    kept, gone = Venv(venv().top, own), Venv(venv().top, own)
+    kept.put(wheel)
+    (used,) = entries(own)
+    other = build_wheel(tmp_path, "other", "1.0", {"other.py": b"y" * 5000})
+    gone.put(wheel, other)
+    shutil.rmtree(gone.top)
+    lines = ok(run_instui("cache", "prune", "--cache-dir", own)).splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("1 unused wheel removed, 5.")
+    assert lines[0].endswith(" kB freed; 1 wheel in use")
+    assert entries(own) == [used]
+    assert hidden(own) == []
+    assert trees.complete(kept.site, "tool-1.0")
+    again = Venv(venv().top, own)
+    again.put(wheel, other)
+    assert [event.wheel for event in again.lines.of(UnpackFinished)] == ["other"]
+
+
+def test_one_link_to_one_file_keeps_a_wheel(wheel: Path, own: Path, venv: Callable[[], Venv], tmp_path: Path) -> None:
+    target = Venv(venv().top, own)
+    target.put(wheel)
+    os.link(target.site / "tool" / "b.py", tmp_path / "link")
+    shutil.rmtree(target.top)
+    assert clean(own) == Freed(0, 0, 1)
+    (tmp_path / "link").unlink()
+    assert clean(own).entries == 1
+
+
+def test_an_environment_of_copies_needs_no_entry(wheel: Path, own: Path, venv: Callable[[], Venv]) -> None:
+    target = Venv(venv().top, own)
+    target.put(wheel, link_mode="copy")
+    assert clean(own).entries == 1
+    assert trees.complete(target.site, "tool-1.0")
+
+
+def test_symbolic_links_into_the_store_are_not_broken(wheel: Path, own: Path, venv: Callable[[], Venv]) -> None:
+    target = Venv(venv().top, own)
+    target.put(wheel, link_mode="symlink")
+    assert clean(own) == Freed(0, 0, 1)
+    assert trees.complete(target.site, "tool-1.0")
+
+
+def test_what_killed_processes_and_other_versions_left_is_removed(
+    wheel: Path, own: Path, venv: Callable[[], Venv]
+) -> None:
+    target = Venv(venv().top, own)
+    target.put(wheel)
+    store = own / f"store-{FORMAT}"
+    left = [
+        own / "downloads" / "x.part",
+        store / "new" / "abc" / "files" / "a.py",
+        store / "ab" / f"{'ab' * 32}.01234567.gone" / "files" / "a.py",
+        own / "store-1" / "ab" / ("ab" * 32) / "manifest",
+        own / "store-0.76543210.gone" / "x",
+    ]
+    stays = [own / "local-1" / "note", own / "store-of-somebody" / "x"]
+    for path in (*left, *stays):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"12345")
+    assert clean(own) == Freed(0, 5 * len(left), 1)
+    assert [path for path in left if path.exists()] == []
+    assert [path for path in stays if not path.exists()] == []
+    assert hidden(own) == []
+    assert clean(own) == Freed(0, 0, 1)
+
+
+def test_a_cache_that_is_not_there_is_clean(own: Path, run_instui: Run) -> None:
+    assert "0 unused wheels" in ok(run_instui("cache", "prune", "--cache-dir", own))
+    assert not own.exists()
+    assert ok(run_instui("cache", "dir", "--cache-dir", own)) == f"{own}\n"
+
+
+@pytest.mark.parametrize("state", ["unpacks", "stages"])
+def test_a_running_install_is_waited_for_and_named(
+    state: str, wheel: Path, own: Path, venv: Callable[[], Venv], start_instui: Start, run_instui: Run
+) -> None:
+    target = Venv(venv().top, own)
+    if state == "stages":
+        Venv(venv().top, own).put(wheel, link_mode="copy")
+    session = start_instui(target, "--cache-dir", own, "--slow", 10, wheel)
+    session.wait_for(UnpackStarted if state == "unpacks" else StageStarted)
+    with session.stopped():
+        done = run_instui("cache", "prune", "--cache-dir", own, "--lock-timeout", "0.3")
+        assert done.returncode == 4
+        waiting, error = done.stderr.splitlines()
+        assert waiting.startswith("instui: waiting for the cache")
+        for line in (waiting, error):
+            assert f"pid {session.process.pid}" in line
+    assert session.finish() == (0, "")
+    assert session.lines.of(Warned) == []
+    assert trees.complete(target.site, "tool-1.0")
+
+
+def test_a_cleaning_goes_on_when_the_install_has_staged(
+    wheel: Path, own: Path, venv: Callable[[], Venv], start_instui: Start, clean_environ: dict[str, str]
+) -> None:
+    Venv(venv().top, own).put(wheel, link_mode="copy")
+    target = Venv(venv().top, own)
+    session = start_instui(target, "--cache-dir", own, "--slow", 5, wheel)
+    session.wait_for(StageStarted)
+    command = [sys.executable, "-m", "instui", "cache", "prune", "--cache-dir", str(own)]
+    with (
+        session.stopped(),
+        subprocess.Popen(command, env=clean_environ, stdout=subprocess.PIPE, text=True) as cleaning,
+    ):
+        until(lambda: any(line.waits for line in read_locks().at(lock_file(own))), cleaning)
+        session.process.send_signal(signal.SIGCONT)
+        output, _ = cleaning.communicate(timeout=60)
+    assert output.startswith("0 unused wheels removed")
+    assert session.finish() == (0, "")
+    assert trees.complete(target.site, "tool-1.0")
+
+
+def test_an_install_waits_for_a_cleaning_and_says_so(
+    wheel: Path, own: Path, venv: Callable[[], Venv], start_instui: Start
+) -> None:
+    target = Venv(venv().top, own)
+    with excluding(own, 1, lambda: False, lambda text: None):
+        session = start_instui(target, "--cache-dir", own, wheel)
+        warning = session.wait_for(Warned)
+        assert isinstance(warning, Warned)
+        assert f"waits for the cache, which is held by pid {os.getpid()}" in warning.text
+    assert session.finish() == (0, "")
+    with excluding(own, 1, lambda: False, lambda text: None):
+        late = start_instui(target, "--cache-dir", own, "--reinstall", "--lock-timeout", "0.2", wheel)
+        code, error = late.finish()
+    assert code == 4
+    assert f"pid {os.getpid()}" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_installs_and_cleanings_at_once_all_end_well(
+    wheel: Path, own: Path, venv: Callable[[], Venv], start_instui: Start, rounds: Callable[[int, int], range]
+) -> None:
+    over = threading.Event()
+    freed: list[int] = []
+
+    def keep_cleaning() -> None:
+        while not over.is_set():
+            freed.append(clean(own).entries)
+
+    thread = threading.Thread(target=keep_cleaning)
+    thread.start()
+    try:
+        for _ in rounds(4, 40):
+            targets = [Venv(venv().top, own) for _ in range(3)]
+            sessions = [start_instui(target, "--cache-dir", own, "--link-mode", "copy", wheel) for target in targets]
+            assert [session.finish() for session in sessions] == [(0, "")] * 3
+            for target, session in zip(targets, sessions, strict=True):
+                assert [event for event in session.lines.of(Warned) if "changed" in event.text] == []
+                assert trees.complete(target.site, "tool-1.0")
+    finally:
+        over.set()
+        thread.join()
+    assert sum(freed) > 0
+
+
+def test_a_killed_cleaning_leaves_no_half_entry(
+    wheel: Path, own: Path, venv: Callable[[], Venv], clean_environ: dict[str, str]
+) -> None:
+    Venv(venv().top, own).put(wheel, link_mode="copy")
+    script = (
+        "import os, pathlib, sys, instui_engine.prune as it, instui_engine.cleanup as cleanup\n"
+        "cleanup._unlink = lambda path: os.kill(os.getpid(), 9)\n"  # at the first file
+        "it.prune(pathlib.Path(sys.argv[1]), 1, lambda: False, print)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, own], env=clean_environ, check=False)
+    assert done.returncode == -9
+    assert entries(own) == []
+    assert len(hidden(own)) == 1
+    target = Venv(venv().top, own)
+    target.put(wheel)
+    assert trees.complete(target.site, "tool-1.0")
+    assert clean(own).size > 3000
+    assert hidden(own) == []
+
+
+def test_a_cache_that_cannot_be_written_to_is_one_line(own: Path, run_instui: Run) -> None:
+    own.mkdir()
+    (own / "locks").write_bytes(b"")
+    assert "cache" in error_line(run_instui("cache", "prune", "--cache-dir", own), 1)

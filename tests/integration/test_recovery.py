@@ -1,0 +1,284 @@
+"""A session that was killed in the middle of a commit: what readers see, and what the next session makes of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import trees
+from cli import error_line, installed, ok, uv
+from conftest import Run
+from environments import Venv, until
+from instui_engine import commit
+from instui_engine.beneath import Beneath
+from instui_engine.events import RecoveryFinished, RecoveryStarted
+from killing import KILLED, run_killed
+from wheelsmith import build_wheel
+
+
+@pytest.fixture
+def killed(clean_environ: dict[str, str]) -> Callable[..., int]:
+    """Runs `instui WORDS`, killed before step `point` of the transaction of `name`; returns the exit code."""
+    return lambda *words: run_killed(clean_environ, *words)
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> dict[str, Path]:
+    """Two versions of a distribution with files that come, change and go, a script, data and a neighbour's file."""
+    return {
+        version: build_wheel(
+            tmp_path,
+            "pkg",
+            version,
+            {
+                "pkg/__init__.py": f"V = {version!r}\n".encode(),
+                "pkg/same.py": b"same\n",
+                f"pkg/only{version}.py": b"",
+                f"pkg/sub{version}/a.py": b"",
+                "shared.py": f"of pkg {version}\n".encode(),
+            },
+            data={"scripts/tool": b"#!python\n", f"data/etc/pkg/{version}.conf": b"conf"},
+            entry_points="[console_scripts]\nrun = pkg:run\n",
+        )
+        for version in ("1.0", "2.0")
+    }
+
+
+@pytest.fixture
+def venv(make_venv: Callable[[Path], Venv], tmp_path: Path) -> Callable[[], Venv]:
+    """Environments one after the other at the same path, which launchers contain."""
+    made: list[Venv] = []
+
+    def make() -> Venv:
+        if made:
+            made[-1].move_away()
+        made.append(make_venv(tmp_path / "venv"))
+        return made[-1]
+
+    return make
+
+
+def _points(killed: Callable[..., int], make: Callable[[], Venv], *words: object) -> Iterator[tuple[int, Venv]]:
+    for point in range(100):
+        target = make()
+        if killed("pkg", point, *words, "--python", target.top) == 0:
+            assert point > 3
+            return
+        yield point, target
+    raise AssertionError("it never came to its end")
+
+
+@pytest.mark.parametrize("what", ["install", "upgrade", "reinstall", "uninstall"])
+def test_after_a_kill_at_any_step_nothing_is_listed_and_torn_and_running_again_ends_as_if_undisturbed(
+    what: str,
+    venv: Callable[[], Venv],
+    versions: dict[str, Path],
+    killed: Callable[..., int],
+    run_instui: Run,
+    tmp_path: Path,
+) -> None:
+    neighbour = build_wheel(tmp_path, "neighbour", "1.0", {"shared.py": b"of the neighbour\n", "neighbour.py": b""})
+
+    def make() -> Venv:
+        target = venv()
+        target.put(neighbour, *([] if what == "install" else [versions["1.0"]]))
+        (target.site / "pkg").mkdir(exist_ok=True)
+        (target.site / "pkg" / "mine.txt").write_text("of the user")
+        return target
+
+    words = {
+        "install": ("install", "--no-deps", versions["1.0"]),
+        "upgrade": ("install", "--no-deps", versions["2.0"]),
+        "reinstall": ("install", "--no-deps", "--reinstall", versions["1.0"]),
+        "uninstall": ("uninstall", "pkg"),
+    }[what]
+    plain = make()
+    ok(run_instui(*words, "--no-fsync", "--ui", "none", "--python", plain.top))
+    expected = trees.tree(plain.top)
+    for point, target in _points(killed, make, *words):
+        for name in trees.distributions(target.site):
+            if name != "neighbour-1.0":
+                assert trees.complete(target.site, name), f"{name} is listed and torn after {point} steps"
+        done = run_instui(*words, "--no-fsync", "--ui", "json", "--python", target.top)
+        assert (done.returncode, done.stderr) == (0, "")
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [one["outcome"] for one in told if one["event"] == "recovery.finished"] == ["completed"]
+        assert trees.differences(trees.tree(target.top), expected) == [], f"after {point} steps"
+        assert target.stages() == []
+        assert os.listdir(target.top / ".instui" / "records") == []
+
+
+def test_what_uv_installs_between_the_crash_and_the_recovery_stays_as_uv_left_it(
+    venv: Callable[[], Venv], versions: dict[str, Path], killed: Callable[..., int], run_instui: Run, tmp_path: Path
+) -> None:
+    """Ours is withdrawn, and what it had replaced of others comes back."""
+    neighbour = build_wheel(tmp_path, "neighbour", "1.0", {"shared.py": b"of the neighbour\n", "neighbour.py": b""})
+    third = build_wheel(
+        tmp_path, "pkg", "3.0", {"pkg/__init__.py": b"V = 3\n", "pkg/only3.py": b"", "pkg/same.py": b"same\n"}
+    )
+    first = build_wheel(tmp_path, "pkg", "0.9", {"pkg/__init__.py": b"V = 0\n", "pkg/only0.py": b""})
+    other = build_wheel(tmp_path, "other", "1.0", {"other.py": b""})
+
+    def make() -> Venv:
+        target = venv()
+        target.put(first, neighbour)
+        return target
+
+    for _, target in _points(killed, make, "install", "--no-deps", versions["2.0"]):
+        uv("pip", "install", "--offline", "--no-deps", "--python", target.top / "bin" / "python", third)
+        done = run_instui("install", "--no-deps", other, "--no-fsync", "--ui", "json", "--python", target.top)
+        assert done.returncode == 0, done.stderr
+        found = installed(target.site)
+        assert found == {"neighbour": "1.0", "other": "1.0", "pkg": "3.0"}
+        for name in trees.distributions(target.site):
+            assert trees.complete(target.site, name), name
+        assert trees.unlisted(target.site) == []
+        assert not (target.site / "pkg" / "only2.0.py").exists()
+
+
+def test_who_waits_for_a_claim_of_a_killed_session_settles_what_that_left_first(
+    venv: Callable[[], Venv],
+    versions: dict[str, Path],
+    clean_environ: dict[str, str],
+    start_instui: Any,
+    tmp_path: Path,
+) -> None:
+    """The waiter had looked and planned before the holder was killed."""
+    rival = build_wheel(tmp_path, "rival", "1.0", {"pkg/__init__.py": b"rival\n", "pkg/rival.py": b""})
+    target = venv()
+    target.put(versions["1.0"])
+    env = {**clean_environ, "KILL_IN": "pkg", "KILL_AT": "6", "STOP_FIRST": "1"}
+    command = [sys.executable, "-c", KILLED, "install", "--no-deps", "--no-fsync", "--ui", "none"]
+    holder = subprocess.Popen([*command, "--python", str(target.top), str(versions["2.0"])], env=env)
+    try:
+        stat = Path(f"/proc/{holder.pid}/stat")
+        until(lambda: stat.read_text().rpartition(")")[2].split()[0] in "Tt")
+        waiter = start_instui(target, rival)
+        until(
+            lambda: '"lock.waiting"' in waiter.journal.read_text() if waiter.journal.exists() else False, waiter.process
+        )
+    finally:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    assert waiter.finish() == (0, "")
+    (begun,) = waiter.lines.of(RecoveryStarted)
+    (settled,) = waiter.lines.of(RecoveryFinished)
+    assert (begun.wheel, settled.version, settled.outcome) == ("pkg", "2.0", "completed")
+    assert trees.complete(target.site, "rival-1.0")
+    assert installed(target.site) == {"pkg": "2.0", "rival": "1.0"}
+    assert (target.site / "pkg" / "only2.0.py").exists() and not (target.site / "pkg" / "only1.0.py").exists()
+
+
+def test_files_that_somebody_put_in_the_way_since_the_crash_stay_and_the_rest_goes_back(
+    venv: Callable[[], Venv], versions: dict[str, Path], killed: Callable[..., int], run_instui: Run
+) -> None:
+    for point, target in _points(killed, venv, "install", "--no-deps", versions["1.0"]):
+        mine = target.site / "pkg" / "mine.txt"
+        mine.parent.mkdir(exist_ok=True)
+        mine.write_text("of the user")
+        script = target.top / "bin" / "run"
+        if not script.exists():
+            script.write_text("of the user")
+        done = run_instui("uninstall", "pkg", "--no-fsync", "--ui", "json", "--python", target.top)
+        assert done.returncode == 0, done.stderr
+        assert mine.read_text() == "of the user", point
+        assert trees.distributions(target.site) == {}
+        assert trees.unlisted(target.site) == ["pkg/mine.txt"], point
+
+
+class _Killed(BaseException):
+    """As if the process were gone."""
+
+
+@pytest.mark.parametrize("superseded", [False, True])
+def test_a_recovery_that_goes_back_may_itself_be_killed_at_any_change(
+    superseded: bool,
+    venv: Callable[[], Venv],
+    versions: dict[str, Path],
+    killed: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sweeping: bool,
+) -> None:
+    """Whether somebody has put a file in the way, or has installed another version since."""
+    loser = build_wheel(tmp_path, "loser", "1.0", {"shared.py": b"of the loser", "loser.py": b""})
+    third = build_wheel(tmp_path, "pkg", "3.0", {"pkg/__init__.py": b"V = 3\n", "pkg/same.py": b"same\n"})
+    first = build_wheel(tmp_path, "pkg", "0.9", {"pkg/__init__.py": b"V = 0\n", "pkg/only0.py": b""})
+    other = build_wheel(tmp_path, "other", "1.0", {"other.py": b""})
+
+    def crashed() -> Venv:
+        target = venv()
+        target.put(first, loser)
+        assert killed("pkg", 8, "install", "--no-deps", versions["2.0"], "--python", target.top) == -signal.SIGKILL
+        if superseded:
+            uv("pip", "install", "--offline", "--no-deps", "--python", target.top / "bin" / "python", third)
+        else:
+            (target.top / "bin" / "run").write_text("of the user")
+        return target
+
+    undisturbed = crashed()
+    undisturbed.put(other)
+    expected = trees.tree(undisturbed.top)
+    (settled,) = undisturbed.lines.of(RecoveryFinished)
+    assert settled.outcome == ("withdrawn" if superseded else "undone")
+    assert trees.complete(undisturbed.site, "loser-1.0")
+    assert installed(undisturbed.site)["pkg"] == ("3.0" if superseded else "0.9")
+    for point in range(0, 100, 1 if sweeping else 3):
+        target = crashed()
+        changes = 0
+
+        def counted(call: Callable[..., Any], point: int = point) -> Callable[..., Any]:
+            def change(*arguments: Any) -> Any:
+                nonlocal changes
+                changes += 1
+                if changes == point + 1:
+                    raise _Killed
+                return call(*arguments)
+
+            return change
+
+        with monkeypatch.context() as patch:
+            for name in ("rename", "link", "remove", "remove_directory", "make_directory"):
+                patch.setattr(Beneath, name, counted(getattr(Beneath, name)))
+            try:
+                target.put(other)
+                break
+            except _Killed:
+                pass
+        target.put(other)
+        assert trees.differences(trees.tree(target.top), expected) == [], f"after {point} changes"
+    assert point > 3
+
+
+def test_a_record_that_cannot_be_read_stops_the_command_and_names_it(
+    venv: Callable[[], Venv], versions: dict[str, Path], run_instui: Run
+) -> None:
+    target = venv()
+    target.put(versions["1.0"])
+    record = target.top / ".instui" / "records" / "20200101-000000-1-abcd.0.json"
+    record.write_text("{")
+    done = run_instui("install", "--no-deps", versions["2.0"], "--ui", "plain", "--python", target.top)
+    assert "20200101-000000-1-abcd.0.json" in error_line(done, 1)
+    assert installed(target.site) == {"pkg": "1.0"}
+
+
+def test_a_commit_whose_record_cannot_be_written_does_not_begin(
+    venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    target.put(versions["1.0"])
+    before = trees.tree(target.top)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "record")
+
+    monkeypatch.setattr(commit, "write_record", full)
+    outcome = target.install(versions["2.0"])
+    assert outcome.exit_code == 1 and "No space left" in outcome.error
+    assert trees.tree(target.top) == before
