@@ -51,13 +51,14 @@ SIGINT_TWICE = Fault("SIGINT twice", "signal", signal.SIGINT, 1)
 SIGTERM = Fault("SIGTERM", "signal", signal.SIGTERM)
 SIGHUP = Fault("SIGHUP", "signal", signal.SIGHUP)
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EMFILE", "EXDEV", "EMLINK")
+READ_ERRORS = ("EIO", "EACCES")
 
 
-def failing(name: str, from_there_on: bool = False) -> Fault:
-    """The error `name` (ENOSPC), once or from a point on."""
+def failing(name: str, from_there_on: bool = False, reading: bool = False) -> Fault:
+    """The error `name` (ENOSPC), once or from a point on; `reading`: of what opens files and directories to read."""
     number: int = getattr(errno, name)
-    shown = f"{name}..." if from_there_on else name
-    return Fault(shown, "fail", number, int(from_there_on), _CALLS.get(number, _CHANGES))
+    shown = f"{name}{' reading' * reading}{'...' * from_there_on}"
+    return Fault(shown, "fail", number, int(from_there_on), "read" if reading else _CALLS.get(number, _CHANGES))
 
 
 class Call(NamedTuple):

@@ -23,7 +23,21 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from injector import ERRORS, KILL, SIGHUP, SIGINT, SIGINT_TWICE, SIGTERM, TEAR, Call, Fault, Run, build, failing
+from injector import (
+    ERRORS,
+    KILL,
+    READ_ERRORS,
+    SIGHUP,
+    SIGINT,
+    SIGINT_TWICE,
+    SIGTERM,
+    TEAR,
+    Call,
+    Fault,
+    Run,
+    build,
+    failing,
+)
 from judge import leftovers, said
 from lane import Lane, Setting
 from scenarios import KINDS, Scenario, small
@@ -242,6 +256,7 @@ def every(step: int) -> Callable[[range], range]:
 FAULTS = {
     **{fault.name: fault for fault in (KILL, TEAR, SIGINT, SIGINT_TWICE, SIGTERM, SIGHUP)},
     **{fault.name: fault for name in ERRORS for fault in (failing(name), failing(name, from_there_on=True))},
+    **{fault.name: fault for fault in (failing(name, reading=True) for name in READ_ERRORS)},
 }
 _NESTED = "nested"
 

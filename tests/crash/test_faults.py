@@ -2,7 +2,7 @@
 
 import pytest
 from bench import bench
-from injector import ERRORS, failing
+from injector import ERRORS, READ_ERRORS, failing
 from lane import Setting
 from sweep import sample
 
@@ -18,6 +18,15 @@ def test_an_error_of_any_call_leaves_whole_distributions(
     fault = failing(error, from_there_on)
     seed = ERRORS.index(error) + 10 * from_there_on
     result = bench().sweep(kind).sweep(fault, iter if sweeping else sample(2, seed), thorough=sweeping)
+    assert result.verdicts
+    assert not result.violations, "\n".join(result.violations)
+
+
+@pytest.mark.parametrize("kind", ["upgrade", "uninstall"])
+@pytest.mark.parametrize("error", READ_ERRORS)
+def test_what_cannot_be_read_is_not_taken_for_absent(kind: str, error: str, sweeping: bool) -> None:
+    """A RECORD that cannot be opened now may claim any file; nothing may be removed on the strength of that."""
+    result = bench().sweep(kind).sweep(failing(error, reading=True), iter if sweeping else sample(8, 1), thorough=False)
     assert result.verdicts
     assert not result.violations, "\n".join(result.violations)
 

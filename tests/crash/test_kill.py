@@ -65,17 +65,19 @@ def test_after_a_crash_the_opposite_leaves_what_it_leaves_without_one(kind: str,
 
 
 _METADATA_FIRST = """
+from dataclasses import replace
+
 from instui_engine import transaction
 
-prepare = transaction.prepare
+run = transaction.run
 
 
-def last_step_first(*arguments, **options):
-    *steps, last = prepare(*arguments, **options)
-    return (last, *steps)
+def last_step_first(beneath, changes, before):
+    *steps, last = changes.steps
+    run(beneath, replace(changes, steps=(last, *steps)), before)
 
 
-transaction.prepare = last_step_first
+transaction.run = last_step_first
 """
 
 
