@@ -13,7 +13,7 @@ class Bytecode:
         self._known: dict[str, dict[str, list[str]]] = {}  # directory -> stem of a module -> files
 
     def of(self, path: str) -> list[str]:
-        """The files compiled from the module at `path`; [] for what is no module."""
+        """The files compiled from the module at `path`; [] for what is no module. Raises OSError."""
         directory, _, name = path.rpartition("/")
         if not name.endswith(".py"):
             return []
@@ -25,7 +25,7 @@ class Bytecode:
         found: dict[str, list[str]] = {}
         try:
             names = os.listdir(self._environment.top / cache)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         for name in names:
             stem, _, rest = name.partition(".")

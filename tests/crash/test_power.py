@@ -156,7 +156,6 @@ def test_a_disk_that_turns_read_only_ends_the_command_with_one_line_and_running_
         assert (power.torn(), power.torn_in_store(), power.leftovers()) == ([], [], []), cut
 
 
-@pytest.mark.xfail(reason="a last sync that fails is not reported", strict=True)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_is_reported_as_done_that_the_last_sync_did_not_get_to_the_disk(command: str, power: Power) -> None:
     power.begin(command)
@@ -168,7 +167,6 @@ def test_nothing_is_reported_as_done_that_the_last_sync_did_not_get_to_the_disk(
         assert error_line(done, 1)
 
 
-@pytest.mark.xfail(reason="it stays in .instui/records for ever", strict=True)
 def test_a_record_that_was_not_quite_written_is_removed(power: Power) -> None:
     power.begin("upgrade")
     line = [sys.executable, "-c", _KILLED, *power.line("upgrade")[3:]]
@@ -194,7 +192,6 @@ def test_an_entry_of_the_store_that_a_power_cut_tore_is_made_again(power: Power)
     assert len(trees.distributions(power.second / power.site.relative_to(power.top))) == 3
 
 
-@pytest.mark.xfail(reason="the copy is not synced", strict=True)
 def test_a_file_that_was_kept_as_a_copy_comes_back_whole_after_a_power_cut(power: Power, tmp_path: Path) -> None:
     """A copy, since no more links to it are possible."""
     power.begin("upgrade")
