@@ -115,7 +115,7 @@ def paths(file: File) -> tuple[str, str]:
         return "", file.path
     if file.t < 0:  # planned, or given up
         return file.path, ""
-    return file.kept, file.path
+    return file.kept, file.moved or file.path
 
 
 def lines_of(snapshot: Snapshot, file: File, difference: Difference | None, width: int) -> list[Line]:
@@ -124,7 +124,7 @@ def lines_of(snapshot: Snapshot, file: File, difference: Difference | None, widt
     here = _place(snapshot, file.path, width)
     lines: list[Line] = [line(("path       ", "dim"), (middle(safe(file.path), width - 11), "text"))]
     lines += _side("old owner", file.old or "nobody", old, difference, _old_place(file, width), width)
-    lines += _side("new owner", file.new or "nobody", new, difference, _new_place(file, here), width)
+    lines += _side("new owner", file.new or "nobody", new, difference, _new_place(file, here, width), width)
     lines.append(())
     if difference is None:
         return [*lines, line(("reading …", "dim"))]
@@ -154,9 +154,11 @@ def _old_place(file: File, width: int) -> str:
     return "not kept, as the new one is equal" if file.same else "not kept"
 
 
-def _new_place(file: File, here: str) -> str:
+def _new_place(file: File, here: str, width: int) -> str:
     if file.t < 0:
         return f"to come at {here}"
+    if file.moved:
+        return f"replaced in turn, and kept in {middle(safe(file.moved), max(width - 50, 12))}"
     return "as it is now"
 
 

@@ -52,7 +52,7 @@ def compare(old: Content, new: Content) -> Difference:
     left = gone + come - sum(row.sign in "+-" for row in rows)
     if left:
         rows.append(Row("!", f"… {units.count(left, 'more changed line')}"))
-    verdict = f"{units.count(gone, 'line')} gone, {units.count(come, 'line')} come"
+    verdict = f"{units.count(gone, 'line')} less, {units.count(come, 'line')} more"
     return Difference(old, new, verdict, tuple(rows))
 
 

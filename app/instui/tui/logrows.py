@@ -171,9 +171,8 @@ def _claims(event: Any, snapshot: Snapshot) -> str:
 
 
 def _recovery(event: Any, _: Snapshot) -> str:
-    row = RecoveryRow(0.0, event.wheel, event.version, event.session, event.outcome, tuple(event.left))
-    left = "".join(f"  {safe(path)}" for path in event.left[:3])
-    return f"{recoveryrows.SIGN} {recoveryrows.describe(row)}{left}"
+    outcome, left = getattr(event, "outcome", "running"), getattr(event, "left", ())
+    return recoveryrows.event(RecoveryRow(0.0, event.wheel, event.version, event.session, outcome, tuple(left)))
 
 
 def _end(event: Any, snapshot: Snapshot) -> str:
@@ -221,9 +220,7 @@ _TELLERS: dict[type[Any], Callable[[Any, Snapshot], str]] = {
     events.CommitFinished: lambda e, _: units.count(e.files, "file"),
     events.Overwrite: _owners,
     events.Restored: lambda e, s: f"{lock_label(s, e.path)}  is that of {safe(e.owner) or 'nobody'} again",
-    events.RecoveryStarted: lambda e, _: (
-        f"{recoveryrows.SIGN} {safe(e.version)} of the killed session {safe(e.session)} is being settled"
-    ),
+    events.RecoveryStarted: _recovery,
     events.RecoveryFinished: _recovery,
     events.DistributionRemoved: lambda e, _: f"{safe(e.version)}, {units.count(e.files, 'file')}",
     events.WheelFailed: lambda e, _: safe(e.error),

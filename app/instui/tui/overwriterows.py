@@ -36,7 +36,8 @@ class Wish(NamedTuple):
 class File(NamedTuple):
     """One file that was, or will be, replaced; `t` is -1 for one that the plan foresees.
 
-    `wheel` writes it; `kept`: where the old content is, "" for nowhere. `back`: it was replaced earlier, and has come
+    `wheel` writes it; `kept`: where the old content is, "" for nowhere; `moved`: where the new one is by now, as it was
+    replaced itself, "" where it is still at `path`. `back`: it was replaced earlier, and has come
     back, as `wheel`, the distribution of `old`, gave up its own.
     """
 
@@ -47,6 +48,7 @@ class File(NamedTuple):
     t: float
     wheel: str = ""
     kept: str = ""
+    moved: str = ""
     back: bool = False
 
 
@@ -90,15 +92,18 @@ def groups(snapshot: Snapshot, wish: Wish) -> Groups:
 
 def _files(snapshot: Snapshot) -> Iterable[File]:
     """What was replaced, and what will be: a conflict of the plan until its overwrite is told."""
-    done = set()
-    for row in snapshot.overwrites:
-        done.add(row.path)
-        yield File(row.path, row.old, row.new, row.same, row.t, row.wheel, row.kept)
+    moved: dict[str, str] = {}
+    files = []
+    for row in reversed(snapshot.overwrites):
+        later = moved.get(row.path, "")
+        files.append(File(row.path, row.old, row.new, row.same, row.t, row.wheel, row.kept, later))
+        moved[row.path] = row.kept or later  # equal content is not kept: what is kept later stands for both
+    yield from reversed(files)
     for back in snapshot.restored:
-        yield File(back.path, back.wheel, back.owner, False, back.t, back.wheel.partition(" ")[0], "", True)
+        yield File(back.path, back.wheel, back.owner, False, back.t, back.wheel.partition(" ")[0], back=True)
     if snapshot.finished is None or snapshot.finished.exit:
         for conflict in snapshot.conflicts:
-            if conflict.path not in done:
+            if conflict.path not in moved:
                 yield File(conflict.path, conflict.first, conflict.last, False, -1.0, conflict.last.partition(" ")[0])
 
 

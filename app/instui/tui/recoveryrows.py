@@ -56,9 +56,8 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int]) -> Mapping[str
     found = {
         "state": line((SIGN, style)),
         "wheel": line((short(safe(row.label), sizes["wheel"]), "text")),
-        "bar": line((tail("begun by a killed session", sizes.get("bar", 0)), "dim")),
         "doing": line((tail(safe(word), sizes["doing"]), style)),
-        "lock": line((tail(_left(row) or OUTCOMES.get(row.outcome, ""), sizes.get("lock", 0)), "dim")),
+        "lock": line((tail(f"of killed session{_left(row)}", sizes.get("lock", 0)), "dim")),
     }
     if row.outcome == "running":
         found["age"] = line((short_age(snapshot.t - row.t), "text"))
@@ -75,14 +74,22 @@ def _together(snapshot: Snapshot) -> Line:
 
 
 def _left(row: RecoveryRow) -> str:
-    return f"{units.count(len(row.left), 'file')} left as found" if row.left else ""
+    return f", {units.count(len(row.left), 'file')} left as found" if row.left else ""
+
+
+def event(row: RecoveryRow) -> str:
+    """In one line, for the log, which names the distribution."""
+    version, session = safe(row.version), safe(row.session)
+    if row.outcome == "running":
+        return f"{SIGN} {version} of the killed session {session}"
+    paths = "".join(f"  {safe(path)}" for path in row.left[:3])
+    return f"{SIGN} {version} {safe(row.outcome)}{_left(row)}{paths}  (killed session {session})"
 
 
 def describe(row: RecoveryRow) -> str:
-    """In one line, for the log and the clipboard."""
+    """In a sentence, for the clipboard."""
     outcome = OUTCOMES.get(row.outcome, safe(row.outcome))
-    left = _left(row)
-    return f"{safe(row.label)} of the killed session {safe(row.session)} {outcome}{f'; {left}' if left else ''}"
+    return f"{safe(row.label)} of the killed session {safe(row.session)} {outcome}{_left(row)}"
 
 
 def detail(snapshot: Snapshot, wheel: str, width: int) -> list[Line]:
@@ -91,9 +98,11 @@ def detail(snapshot: Snapshot, wheel: str, width: int) -> list[Line]:
     for row in snapshot.recoveries:
         if row.wheel == wheel:
             style = STYLES.get(row.outcome, "age")
-            lines.append(line((f"  {SIGN} {safe(row.outcome):<10}", style), (tail(describe(row), width - 14), "text")))
+            told = OUTCOMES.get(row.outcome, safe(row.outcome))
+            lines.append(line((f"  {SIGN} {safe(row.outcome):<11}", style), (f"{safe(row.version)} {told}", "text")))
+            lines.append(line(("    begun by    ", "dim"), (tail(f"session {safe(row.session)}", width - 16), "text")))
             lines += [
-                line(("    left as found  ", "dim"), (tail(safe(path), width - 19), "text")) for path in row.left[:40]
+                line(("    left as is  ", "dim"), (tail(safe(path), width - 16), "text")) for path in row.left[:40]
             ]
             if len(row.left) > 40:
                 lines.append(line((f"    … {units.number(len(row.left) - 40)} more", "dim")))
