@@ -15,7 +15,7 @@ from .content import Content, read
 from .difference import Difference, compare, laid
 from .labels import lock_label
 from .overwriterows import File
-from .pieces import Line, fit, line, middle, safe
+from .pieces import Line, fit, line, middle, plain, safe
 from .table import Column, Rows, Table
 from .view import View
 
@@ -89,6 +89,11 @@ class DiffView(View):
         title = f" {middle(lock_label(snapshot, self.file.path), max(width - 25, 8))} "
         back = ((" ", "text"), (title, "chosen"), ("  ", "text"))
         return fit((*line(*back), *_BACK), width)
+
+    def copied(self, key: str) -> str:
+        """The line with its sign and indentation."""
+        lines = self._laid[1]
+        return plain(lines[int(key)]) if int(key) < len(lines) else ""
 
     def do_back(self) -> None:
         """To the overwrites."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from instui import units
 
 from .content import Content
-from .pieces import Line, line, safe
+from .pieces import Line, line, safe, tail
 
 CONTEXT = 3  # equal lines around a change
 MOST_LINES = 4000  # of a diff that is shown
@@ -87,18 +87,18 @@ def _groups(old: list[str], new: list[str], last_old: int, last_new: int) -> lis
     head = 0
     while head < min(len(a), len(b)) and a[head] == b[head]:
         head += 1
-    tail = 0
-    while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
-        tail += 1
-    middle_a, middle_b = a[head : len(a) - tail], b[head : len(b) - tail]
+    foot = 0
+    while foot < min(len(a), len(b)) - head and a[-1 - foot] == b[-1 - foot]:
+        foot += 1
+    middle_a, middle_b = a[head : len(a) - foot], b[head : len(b) - foot]
     if len(middle_a) * len(middle_b) > _MOST_WORK:
         inner: list[_Change] = [("replace", 0, len(middle_a), 0, len(middle_b))]
     else:
         inner = list(SequenceMatcher(None, middle_a, middle_b, autojunk=True).get_opcodes())
     changes: list[_Change] = [("equal", 0, head, 0, head)] if head else []
     changes += [(tag, i + head, j + head, k + head, m + head) for tag, i, j, k, m in inner]
-    if tail:
-        changes.append(("equal", len(a) - tail, len(a), len(b) - tail, len(b)))
+    if foot:
+        changes.append(("equal", len(a) - foot, len(a), len(b) - foot, len(b)))
     return _grouped(changes)
 
 
@@ -136,7 +136,7 @@ def laid(difference: Difference, width: int) -> list[Line]:
     for row in difference.rows:
         style = _STYLES[row.sign]
         if row.sign in "@!":
-            lines.append(line((row.text, style)))
+            lines.append(line((tail(row.text, width), style)))
             continue
         for number, part in enumerate(folded(safe(row.text), max(width - 2, 8))):
             lines.append(line((f"{row.sign if not number else ' '} ", style), (part, style)))
