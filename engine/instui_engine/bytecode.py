@@ -1,8 +1,20 @@
 """What Python has compiled from the modules of an environment, which goes when they go or change."""
 
 import os
+import re
 
 from .environment import Environment
+
+# module, tag of the interpreter, and whatever follows: the optimization, or the version of a pytest that rewrote it
+_COMPILED = re.compile(r"(.+?)\.(?:cpython-|pypy|graalpy)\d.*\.pyc")
+
+
+def module_of(name: str) -> str:
+    """The stem of the module that the file `name` in a `__pycache__` was compiled from; "" for what is none."""
+    match = _COMPILED.fullmatch(name)
+    if match:
+        return match[1]
+    return name.partition(".")[0] if name.endswith(".pyc") else ""
 
 
 class Bytecode:
@@ -28,7 +40,6 @@ class Bytecode:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         for name in names:
-            stem, _, rest = name.partition(".")
-            if rest.endswith(".pyc"):
+            if stem := module_of(name):
                 found.setdefault(stem, []).append(f"{cache}/{name}")
         return found

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from . import writeahead
 from .beneath import Beneath
-from .bytecode import Bytecode
+from .bytecode import Bytecode, module_of
 from .claimfiles import ClaimLocks
 from .claimlocks import claim_locks
 from .claims import Claims, Mode
@@ -306,5 +306,4 @@ def _is_ours(path: str, ours: Mapping[str, str]) -> bool:
         return True
     directory, _, name = path.rpartition("/")
     parent, _, cache = directory.rpartition("/")
-    source = f"{parent}/{name.partition('.')[0]}.py"
-    return cache == "__pycache__" and name.endswith(".pyc") and source in ours
+    return cache == "__pycache__" and f"{parent}/{module_of(name)}.py" in ours
