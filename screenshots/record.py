@@ -79,13 +79,17 @@ WHEELS = [
 
 
 class Recording(NamedTuple):
-    """One recording: the wheels to install, what is installed before, and flags; or a demonstration."""
+    """One recording: the wheels to install, what is installed before, and flags; or a demonstration.
+
+    `verb`: "uninstall" for one that removes the wheels, which have to be installed before.
+    """
 
     wheels: Sequence[str]
     before: Sequence[str] = ()
     flags: Sequence[str] = ()
     after: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
     demo: str = ""
+    verb: str = "install"
 
 
 def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -108,6 +112,13 @@ def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 EVERYTHING = [made.name for made in WHEELS]
 RECORDINGS = {
     "company": Recording([], demo="two-sessions"),
+    "crash": Recording([], demo="crash"),
+    "removal": Recording(
+        ["PyJWT", "opencv-python", "requests", "uvicorn"],
+        before=["PyJWT", "jwt", "requests", "uvicorn", "opencv-python", "opencv-contrib-python"],
+        flags=["--slow", "3"],
+        verb="uninstall",
+    ),
     "busy": Recording(EVERYTHING, flags=["--jobs", "6", "--slow", "2.5"]),
     "demo": Recording(["PyJWT", "jwt", "requests"], flags=["--jobs", "3", "--slow", "12"], after=captions),
     "quiet": Recording(["requests", "uvicorn", "rich", "sphinx"], flags=["--jobs", "2", "--slow", "3"]),
@@ -169,18 +180,16 @@ def with_index(name: str, recording: Recording, wheels: Path, scratch: Path, jou
     environment = scratch / name / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     index = f"http://127.0.0.1:{server.server_port}/"
-    command = [sys.executable, "-m", "instui", "install", "--python", str(environment), "--no-index"]
-    command += [
-        "--find-links",
-        index,
-        "--cache-dir",
-        str(scratch / name / "cache"),
-        "--ui",
-        "none",
-        "--journal",
-        str(journal),
-    ]
-    subprocess.run([*command, *recording.flags, *recording.wheels], env={**os.environ, "PYTHONHASHSEED": "0"})
+    environ = {**os.environ, "PYTHONHASHSEED": "0"}
+    program = [sys.executable, "-m", "instui"]
+    where = ["--python", str(environment), "--cache-dir", str(scratch / name / "cache"), "--ui", "none"]
+    source = ["--no-index", "--find-links", index]
+    if recording.before:
+        given = ["--no-index", "--find-links", str(wheels), *recording.before]
+        subprocess.run([*program, "install", *where, *given], env=environ, check=True)
+    words = [*(source if recording.verb == "install" else []), "--journal", str(journal)]
+    command = [*program, recording.verb, *where, *words, *recording.flags, *recording.wheels]
+    subprocess.run(command, env=environ)
     server.shutdown()
     keep(name, recording, journal, index)
 
@@ -196,12 +205,14 @@ def keep(name: str, recording: Recording, journal: Path, index: str = "\0") -> N
 
 def _anonymous(rows: list[dict[str, Any]], recording: Recording) -> list[dict[str, Any]]:
     """The rows without anything of this machine."""
-    words = ["demo", recording.demo] if recording.demo else ["install", *recording.flags, *recording.wheels]
+    words = ["demo", recording.demo] if recording.demo else [recording.verb, *recording.flags, *recording.wheels]
     own = rows[0]["session"]
     for row in rows:
         if row["event"] == "session.started":
             row.update(session=SESSION, pid=4242, wall=1795342500.0, clock=5000.0)
             row.update(python=f"{TOP}/bin/python", control="", command=["instui", *words])
+        if row["event"].startswith("recovery."):
+            row["session"] = SECOND
         for holder in row.get("holders", ()):
             if holder["session"] not in ("", own):
                 holder.update(session=SECOND, pid=5120, command="instui install second")

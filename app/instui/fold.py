@@ -15,6 +15,8 @@ from instui.model import (
     Finished,
     OverwriteRow,
     Phase,
+    RecoveryRow,
+    RestoredRow,
     Satisfied,
     Turn,
     Waiter,
@@ -68,6 +70,8 @@ class Fold(Ledger):
 
     def _wheel_added(self, t: float, event: events.WheelAdded) -> None:
         wheel = self._wheel(event.wheel)
+        wheel.added = True
+        self._set_removal(wheel, False)
         wheel.version, wheel.file, wheel.size, wheel.cached = event.version, event.file, event.size, event.cached
         if event.cached and wheel.phase is Phase.QUEUED:
             self._enter(wheel, Phase.READY, t)
@@ -113,7 +117,7 @@ class Fold(Ledger):
         self._pass(wheel, UNPACKED)
         self._counts["unpacks"] += 1
 
-    def _plan_wheel(self, _t: float, event: events.PlanWheel) -> None:
+    def _plan_wheel(self, t: float, event: events.PlanWheel) -> None:
         wheel = self._wheel(event.wheel)
         for path in wheel.exclusive:
             self._lock(path).claims_x -= 1
@@ -129,6 +133,11 @@ class Fold(Ledger):
             lock.claims_ix += 1
             lock.is_directory = True
         wheel.order, wheel.files, wheel.replaces = event.order, event.files, event.replaces
+        if event.replaces and not wheel.added and wheel.phase is Phase.QUEUED:
+            self._set_removal(wheel, True)
+            self._enter(wheel, Phase.READY, t)
+        if wheel.removal:
+            wheel.version = event.replaces
 
     def _plan_collision(self, _t: float, event: events.PlanCollision) -> None:
         self._lock(event.path).collision = tuple(event.wheels)
@@ -141,6 +150,7 @@ class Fold(Ledger):
 
     def _stage_started(self, t: float, event: events.StageStarted) -> None:
         wheel = self._wheel(event.wheel)
+        self._set_removal(wheel, False)
         self._enter(wheel, Phase.STAGE, t)
         self._pass(wheel, UNPACKED)
         wheel.total = event.files
@@ -220,7 +230,7 @@ class Fold(Ledger):
         wheel = self._wheel(event.wheel)
         self._release(wheel, t)
         if wheel.phase is Phase.COMMIT:  # let go without a commit: the plan had grown stale, it will ask again
-            self._enter(wheel, Phase.STAGED, t)
+            self._rest(wheel, t)
 
     def _commit_started(self, t: float, event: events.CommitStarted) -> None:
         wheel = self._wheel(event.wheel)
@@ -237,21 +247,48 @@ class Fold(Ledger):
         wheel.overwrote += not event.same
         wheel.overwrote_same += event.same
         self._same[bool(event.same)] += 1
-        self._overwrites.append(OverwriteRow(t, *event[:5]))
+        self._overwrites.append(OverwriteRow(t, *event))
         self._pairs.setdefault((event.old, event.new), [0, 0])[bool(event.same)] += 1
         self._pair_tuple = None
 
-    def _distribution_removed(self, _t: float, event: events.DistributionRemoved) -> None:
-        self._wheel(event.wheel).removed = event.version
-        self._counts["replaced"] += 1
+    def _restored(self, t: float, event: events.Restored) -> None:
+        wheel = self._wheel(event.wheel)
+        version = wheel.replaces or wheel.version  # the old version had replaced it, and the new one does not
+        self._given_back.append(RestoredRow(t, f"{event.wheel} {version}".rstrip(), event.path, event.owner))
+
+    def _distribution_removed(self, t: float, event: events.DistributionRemoved) -> None:
+        wheel = self._wheel(event.wheel)
+        wheel.removed = event.version
+        if not wheel.added and not wheel.passed:
+            self._set_removal(wheel, True)
+            wheel.version = wheel.version or event.version
+        if wheel.removal and wheel.phase is not Phase.DONE:
+            self._end_wait(wheel, t)
+            self._enter(wheel, Phase.DONE, t)
+            wheel.files = event.files
+            self._counts["removed"] += 1
+            self._counts["removed_files"] += event.files
+        elif not wheel.removal:
+            self._counts["replaced"] += 1
 
     def _commit_finished(self, t: float, event: events.CommitFinished) -> None:
         wheel = self._wheel(event.wheel)
+        if wheel.removal:  # the journal lacks its beginning: it was not the end, but an old version
+            self._counts["removed"] -= wheel.phase is Phase.DONE
+            self._counts["replaced"] += wheel.phase is Phase.DONE
+            self._counts["removed_files"] -= wheel.files if wheel.phase is Phase.DONE else 0
+            self._set_removal(wheel, False)
         self._end_wait(wheel, t)
         self._enter(wheel, Phase.DONE, t)
         self._pass(wheel, COMMITTED)
         wheel.files = event.files or wheel.files
         self._counts["files"] += event.files
+
+    def _recovery_started(self, t: float, event: events.RecoveryStarted) -> None:
+        self._recovery(RecoveryRow(t, event.wheel, event.version, event.session, "running", ()))
+
+    def _recovery_finished(self, t: float, event: events.RecoveryFinished) -> None:
+        self._recovery(RecoveryRow(t, event.wheel, event.version, event.session, event.outcome, tuple(event.left)))
 
     def _wheel_failed(self, t: float, event: events.WheelFailed) -> None:
         wheel = self._wheel(event.wheel)
@@ -268,7 +305,9 @@ class Fold(Ledger):
         for key in list(self._waiting.members):  # whoever still waits, waits no more
             wheel = self._wheel(key)
             self._end_wait(wheel, t)
-            self._enter(wheel, Phase.STAGED, t)
+            self._rest(wheel, t)
+        for recovery in [row for row in self._recoveries if row.outcome == "running"]:
+            self._recovery(recovery._replace(outcome="failed"))
         if self._environment is not None and self._environment.state == "waiting":
             lock = self._environment
             self._environment = lock._replace(state="free", since=t, waited=lock.waited + t - lock.since)

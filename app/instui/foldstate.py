@@ -35,6 +35,7 @@ class WheelRecord:
     """One wheel while its events come in; the fields are those of `WheelState`, and what leads to them."""
 
     __slots__ = (
+        "added",
         "blocked",
         "cached",
         "done",
@@ -52,6 +53,7 @@ class WheelRecord:
         "passed",
         "phase",
         "rate",
+        "removal",
         "removed",
         "replaces",
         "requested",
@@ -72,7 +74,7 @@ class WheelRecord:
         self.version = self.file = self.replaces = self.removed = self.error = ""
         self.size = self.done = self.total = self.files = 0
         self.overwrote = self.overwrote_same = self.retries = 0
-        self.cached = False
+        self.cached = self.added = self.removal = False
         self.order = -1
         self.phase = Phase.QUEUED
         self.since = self.measured = self.named = t  # of the phase, the last progress, the last naming of holders
@@ -115,6 +117,7 @@ class WheelRecord:
             overwrote_same=self.overwrote_same,
             retries=self.retries,
             error=self.error,
+            removal=self.removal,
         )
 
 

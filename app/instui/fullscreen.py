@@ -60,7 +60,7 @@ def watch_child(
     if snapshot.session is not None:
         for line in summary(snapshot, quiet=parsed.quiet):
             print(line)
-    if fresh and not snapshot.totals.committed:
+    if fresh and not snapshot.totals.committed and not snapshot.totals.removed:
         _forget(journal)
     return code if left and not may_be_left else _end(child, code)
 

@@ -16,6 +16,8 @@ from instui.model import (
     OverwritePair,
     OverwriteRow,
     Phase,
+    RecoveryRow,
+    RestoredRow,
     Rows,
     Sample,
     Satisfied,
@@ -30,6 +32,18 @@ from instui.model import (
 from instui_engine.events import SessionStarted
 
 SAMPLE_SECONDS = 0.25
+_COUNTED = (
+    "downloads",
+    "unpacks",
+    "replaced",
+    "removing",
+    "removed",
+    "removed_files",
+    "files",
+    "fetch",
+    "unpack",
+    "stage",
+)
 FETCHED, UNPACKED, STAGED, COMMITTED = 1, 2, 3, 4  # stations that a wheel has passed, for the counters
 
 
@@ -64,11 +78,14 @@ class Ledger:
         self._groups = {**dict.fromkeys(RUNNING, self._running), Phase.WAIT: self._waiting}
         self._failed: dict[str, None] = {}  # an ordered set
         self._passed = [0] * 5
-        self._counts = dict.fromkeys(("downloads", "unpacks", "replaced", "files", "fetch", "unpack", "stage"), 0)
+        self._counts = dict.fromkeys(_COUNTED, 0)
         self._waits: list[Wait] = []
         self._overwrites: list[OverwriteRow] = []
         self._pairs: dict[tuple[str, str], list[int]] = {}
         self._pair_tuple: tuple[OverwritePair, ...] | None = ()
+        self._given_back: list[RestoredRow] = []
+        self._recoveries: list[RecoveryRow] = []
+        self._recovery_tuple: tuple[RecoveryRow, ...] | None = ()
         self._same = [0, 0]  # overwritten files by whether the content was equal
         self._conflicts: list[ConflictRow] = []
         self._warnings: list[WarningRow] = []
@@ -102,6 +119,8 @@ class Ledger:
         self._rebuild(t)
         if self._pair_tuple is None:
             self._pair_tuple = tuple(OverwritePair(*owners, *counts) for owners, counts in self._pairs.items())
+        if self._recovery_tuple is None:
+            self._recovery_tuple = tuple(self._recoveries)
         return Snapshot(
             t=t,
             session=self._session,
@@ -117,6 +136,8 @@ class Ledger:
             waits=Rows(self._waits),
             overwrites=Rows(self._overwrites),
             pairs=self._pair_tuple,
+            restored=Rows(self._given_back),
+            recoveries=self._recovery_tuple,
             conflicts=Rows(self._conflicts),
             warnings=Rows(self._warnings),
             satisfied=Rows(self._satisfied),
@@ -161,6 +182,9 @@ class Ledger:
             downloads=counts["downloads"],
             unpacks=counts["unpacks"],
             replaced=counts["replaced"],
+            removing=counts["removing"],
+            removed=counts["removed"],
+            removed_files=counts["removed_files"],
             fetched_bytes=counts["fetch"],
             unpacked_bytes=counts["unpack"],
             staged_files=counts["stage"],
@@ -211,6 +235,27 @@ class Ledger:
         wheel.phase, wheel.since = phase, t
         wheel.done = wheel.total = 0
         wheel.rate, wheel.measured = 0.0, t
+
+    def _rest(self, wheel: WheelRecord, t: float) -> None:
+        """It neither waits nor commits any longer: it is as ready as before."""
+        self._enter(wheel, Phase.READY if wheel.removal else Phase.STAGED, t)
+
+    def _set_removal(self, wheel: WheelRecord, removal: bool) -> None:
+        """Whether it is to be uninstalled: known by a plan for something that was never announced as a wheel."""
+        if wheel.removal is not removal:
+            wheel.removal = removal
+            self._counts["removing"] += 1 if removal else -1
+
+    def _recovery(self, row: RecoveryRow) -> None:
+        """A recovery begins, or its row changes."""
+        for position in range(len(self._recoveries) - 1, -1, -1):
+            old = self._recoveries[position]
+            if (old.wheel, old.session, old.outcome) == (row.wheel, row.session, "running"):
+                self._recoveries[position] = row._replace(t=old.t)
+                break
+        else:
+            self._recoveries.append(row)
+        self._recovery_tuple = None
 
     def _pass(self, wheel: WheelRecord, station: int) -> None:
         for passed in range(wheel.passed + 1, station + 1):

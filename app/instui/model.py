@@ -32,6 +32,9 @@ class Phase(Enum):
 RUNNING = frozenset({Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT})
 
 
+REMOVALS: Mapping[Phase, str] = {Phase.COMMIT: "remove", Phase.DONE: "removed"}
+
+
 class Rows(Sequence[T]):
     """The first `len` rows of a list that only ever grows: a snapshot of it without a copy."""
 
@@ -116,11 +119,17 @@ class WheelState(NamedTuple):
     overwrote_same: int
     retries: int
     error: str
+    removal: bool  # it is to be uninstalled; `version` is the one that is there
 
     @property
     def label(self) -> str:
         """Name and version."""
         return f"{self.key} {self.version}".rstrip()
+
+    @property
+    def word(self) -> str:
+        """The phase as it is shown."""
+        return REMOVALS.get(self.phase, self.phase.value) if self.removal else self.phase.value
 
 
 class Hold(NamedTuple):
@@ -179,6 +188,35 @@ class OverwriteRow(NamedTuple):
     old: str
     new: str
     same: bool
+    kept: str = ""  # where the old content is, "" where it is not kept
+
+
+class RestoredRow(NamedTuple):
+    """A file of `owner` that is back, since `wheel` ("name version"), which had replaced it, gave up its own."""
+
+    t: float
+    wheel: str
+    path: str
+    owner: str
+
+
+class RecoveryRow(NamedTuple):
+    """What a dead session had begun with a distribution, and how that was settled; `t` is when it was begun to be.
+
+    `outcome`: "running", "completed", "undone", "withdrawn", or "failed" where the session ended before it was settled.
+    """
+
+    t: float
+    wheel: str
+    version: str
+    session: str  # the dead one
+    outcome: str
+    left: tuple[str, ...]  # paths that somebody else has changed since, which were not touched
+
+    @property
+    def label(self) -> str:
+        """Name and version."""
+        return f"{self.wheel} {self.version}".rstrip()
 
 
 class OverwritePair(NamedTuple):
@@ -264,6 +302,9 @@ class Totals(NamedTuple):
     downloads: int = 0
     unpacks: int = 0
     replaced: int = 0  # old versions that are gone
+    removing: int = 0  # distributions to be uninstalled
+    removed: int = 0  # those of them that are gone
+    removed_files: int = 0
     fetched_bytes: int = 0
     unpacked_bytes: int = 0
     staged_files: int = 0
@@ -292,6 +333,8 @@ class Snapshot(NamedTuple):
     waits: Rows[Wait]
     overwrites: Rows[OverwriteRow]
     pairs: tuple[OverwritePair, ...]
+    restored: Rows[RestoredRow]
+    recoveries: tuple[RecoveryRow, ...]
     conflicts: Rows[ConflictRow]
     warnings: Rows[WarningRow]
     satisfied: Rows[Satisfied]
@@ -304,6 +347,12 @@ class Snapshot(NamedTuple):
     finished: Finished | None
     wheel_index: Mapping[str, int]
     lock_index: Mapping[str, int]
+
+    @property
+    def removes(self) -> bool:
+        """Whether it is a session that uninstalls."""
+        command = self.session.command[1:2] if self.session else []
+        return command == ["uninstall"] or bool(self.totals.removing)
 
     def wheel(self, key: str) -> WheelState | None:
         """The wheel of that name, None where this snapshot has none."""

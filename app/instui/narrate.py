@@ -9,6 +9,7 @@ from typing import Any
 from instui.fold import Fold
 from instui.model import Snapshot, Totals
 from instui.names import holder_names, path_name
+from instui.recoveries import told as recovery_told
 from instui.units import age, count, seconds, size
 from instui_engine import events
 from instui_engine.errors import printable
@@ -54,7 +55,8 @@ class Narrator:
     """Tells a session in lines.
 
     `live`: a block on the terminal shows progress and present waits, so only finished facts become lines.
-    `quiet`: only warnings, conflicts and failures. `verbose`: every wheel, retry, removal and predicted collision too.
+    `quiet`: only warnings, conflicts, recoveries and failures. `verbose`: every wheel, retry, removal and predicted
+    collision too.
     """
 
     def __init__(self, fold: Fold, *, live: bool = False, quiet: bool = False, verbose: bool = False) -> None:
@@ -242,7 +244,8 @@ class Narrator:
         return self._milestone_lines(True, True, True)
 
     def _distribution_removed(self, _t: float, event: events.DistributionRemoved) -> list[str]:
-        if self._quiet or (event.wheel in self._added and not self._verbose):
+        few = event.wheel not in self._added and self._totals().removing <= FEW_WHEELS
+        if self._quiet or not (few or self._verbose):
             return []
         return [f"removed {printable(event.wheel)} {printable(event.version)}, {count(event.files, 'file')}"]
 
@@ -250,6 +253,13 @@ class Narrator:
         few = self._milestones and self._totals().resolved <= FEW_WHEELS
         told = event.wheel in self._added and (self._verbose or few)
         return [f"installed {self._label(event.wheel)}"] if told else []
+
+    def _recovery_started(self, _t: float, event: events.RecoveryStarted) -> list[str]:
+        label = printable(f"{event.wheel} {event.version}".rstrip())
+        return [f"recovering {label}, which a session that was killed had in hand"] if self._milestones else []
+
+    def _recovery_finished(self, _t: float, event: events.RecoveryFinished) -> list[str]:
+        return recovery_told(event.wheel, event.version, event.outcome, event.left, self._fold.session)
 
     def _wheel_failed(self, _t: float, event: events.WheelFailed) -> list[str]:
         return [f"failed: {self._label(event.wheel)}: {printable(event.error)}"]

@@ -11,7 +11,7 @@ from instui_engine.context import Options
 from instui_engine.errors import UsageError
 from instui_engine.request import Request
 
-SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout")
+SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout", "crash")
 UIS = ("tui", "plain", "json", "none")
 LINK_MODES = ("hardlink", "copy", "clone", "symlink")
 

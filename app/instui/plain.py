@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from instui.fold import Fold
-from instui.model import Phase, Snapshot, WheelState
+from instui.model import REMOVALS, Phase, Snapshot, WheelState
 from instui.names import holder_name, path_name
 from instui.narrate import Narrator
 from instui.pump import Output, Pump
@@ -123,7 +123,9 @@ def _counters(snapshot: Snapshot, width: int) -> str:
     if snapshot.syncing:
         took = f"{took} · writing the {snapshot.syncing} to disk"
     totals = snapshot.totals
-    stations = ("resolved", "fetched", "unpacked", "staged", "waiting", "committed", "failed")
+    stations: tuple[str, ...] = ("resolved", "fetched", "unpacked", "staged", "waiting", "committed", "failed")
+    if totals.removing:
+        stations = ("removing", "waiting", "removed", "failed")
     counts = [(word, getattr(totals, word)) for word in stations]
     parts = [f"{word} {number(value)}" for word, value in counts]
     if cells(" · ".join([*parts, took])) > width:
@@ -144,7 +146,7 @@ def _row(wheel: WheelState, snapshot: Snapshot, width: int) -> str:
     since = age(snapshot.t - wheel.since)
     name = max(12, min(32, width * 3 // 10))
     detail = width - 9 - name - 2 - cells(since) - 1
-    left = f"  {wheel.phase.value:<6} {pad(printable(wheel.label), name)}"
+    left = f"  {wheel.word:<6} {pad(printable(wheel.label), name)}"
     if detail < 8:
         return cut_end(f"{left} {since}", width)
     return f"{left}  {pad(_detail(wheel, snapshot, detail), detail)} {since}"
@@ -189,7 +191,7 @@ def _paint(row: str) -> str:
     """The row with its state word in the colour of the state."""
     word = row[2:8].strip()
     for phase, colour in _COLOURS.items():
-        if row.startswith("  ") and word == phase.value:
+        if row.startswith("  ") and word in (phase.value, REMOVALS.get(phase)):
             return f"  \x1b[{colour}m{word}\x1b[0m{row[2 + len(word) :]}"
     return row
 

@@ -1,9 +1,11 @@
 """What plain output says at the end of a session."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from instui.model import Phase, Snapshot, Wait, WheelState
 from instui.names import holder_names, listed, path_name
+from instui.recoveries import OUTCOMES
 from instui.units import count, number, seconds
 from instui_engine.errors import printable
 
@@ -21,11 +23,12 @@ def summary(snapshot: Snapshot, *, quiet: bool = False) -> list[str]:
         return []
     lines = _head(snapshot, well)
     if not lines:
-        return []  # nothing happened; the error says why
+        return _recovered(snapshot)  # nothing else happened; the error says why
     if not well:
         lines += _what_is_installed(snapshot)
     if not quiet:
-        lines += [*_before(snapshot), *_waits(snapshot), *_overwrites(snapshot), *_slowest(snapshot)]
+        lines += [*_recovered(snapshot), *_before(snapshot), *_restored(snapshot)]
+        lines += [*_waits(snapshot), *_overwrites(snapshot), *_slowest(snapshot)]
     return lines
 
 
@@ -33,12 +36,12 @@ def _head(snapshot: Snapshot, well: bool) -> list[str]:
     totals, finished = snapshot.totals, snapshot.finished
     took = seconds(finished.seconds if finished else snapshot.t)
     wheels = [wheel for wheel in snapshot.wheels if wheel.version]
+    if snapshot.removes:
+        return _removed(snapshot, well, took)
     installed = sum(wheel.phase is Phase.DONE for wheel in wheels)
     if finished is None:
         of = f"{number(installed)} of {count(len(wheels), 'wheel')}"
         return [f"the session ended abruptly after {took}: {of} installed"]
-    if not wheels and totals.replaced:
-        return [f"removed {count(totals.replaced, 'distribution')} in {took}"]
     if well and not wheels:
         return [_nothing_to_do(snapshot)]
     if well and not installed:
@@ -47,6 +50,47 @@ def _head(snapshot: Snapshot, well: bool) -> list[str]:
         return []
     of = "" if installed == len(wheels) else f"{number(installed)} of "
     return [f"installed {of}{count(len(wheels), 'wheel')}, {count(totals.files, 'file')} in {took}"]
+
+
+def _removed(snapshot: Snapshot, well: bool, took: str) -> list[str]:
+    """The head of a session that uninstalls."""
+    totals = snapshot.totals
+    every = count(totals.removing, "distribution")
+    if snapshot.finished is None:
+        return [f"the session ended abruptly after {took}: {number(totals.removed)} of {every} removed"]
+    if well and not totals.removing:
+        return ["nothing to remove"]
+    if well and not totals.removed:
+        files = count(_files(snapshot.wheels), "file")
+        return [f"would remove {every}, {files} (planned in {took}); removed none"]
+    if not totals.removed:
+        return []
+    of = "" if totals.removed == totals.removing else f"{number(totals.removed)} of "
+    return [f"removed {of}{every}, {count(totals.removed_files, 'file')} in {took}"]
+
+
+def _recovered(snapshot: Snapshot) -> list[str]:
+    lines = []
+    for row in snapshot.recoveries[:FAILURES_LISTED]:
+        left = f"; {count(len(row.left), 'file')} left as found" if row.left else ""
+        outcome = OUTCOMES.get(row.outcome, printable(row.outcome))
+        lines.append(f"  recovered: {printable(row.label)} of a killed session {outcome}{left}")
+    if len(snapshot.recoveries) > FAILURES_LISTED:
+        lines.append(f"  recovered: {number(len(snapshot.recoveries) - FAILURES_LISTED)} more")
+    return lines
+
+
+def _restored(snapshot: Snapshot) -> list[str]:
+    """Whose files are back."""
+    owners = Counter(row.owner for row in snapshot.restored).most_common()
+    lines = [
+        f"  restored: {count(files, 'file')} of {printable(owner) or 'no distribution'}"
+        for owner, files in owners[:PAIRS_LISTED]
+    ]
+    if more := owners[PAIRS_LISTED:]:
+        files = count(sum(number for _, number in more), "file")
+        lines.append(f"  restored: {files} of {count(len(more), 'more distribution')}")
+    return lines
 
 
 def _nothing_to_do(snapshot: Snapshot) -> str:
@@ -66,9 +110,10 @@ def _what_is_installed(snapshot: Snapshot) -> list[str]:
     wheels = [wheel for wheel in snapshot.wheels if wheel.version]
     done = [wheel for wheel in wheels if wheel.phase is Phase.DONE]
     lines = []
+    word = "removed" if snapshot.removes else "installed"
     if done and len(done) < len(wheels):
-        lines.append(f"  installed: {_labels(done)}")
-        lines.append(f"  not installed: {_labels(wheel for wheel in wheels if wheel.phase is not Phase.DONE)}")
+        lines.append(f"  {word}: {_labels(done)}")
+        lines.append(f"  not {word}: {_labels(wheel for wheel in wheels if wheel.phase is not Phase.DONE)}")
     failed = [wheel for key in snapshot.failed if (wheel := snapshot.wheel(key))]
     lines += [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:FAILURES_LISTED]]
     if len(failed) > FAILURES_LISTED:

@@ -444,7 +444,9 @@ def _check_budget(members: tuple[Member, ...], packed: int, room: int | None) ->
     if total > budget:
         raise BadWheelError(f"unpacks from {packed} to {total} bytes, at most {budget} are allowed")
     if room is not None and total > room:
-        raise BadWheelError(f"unpacks to {total} bytes, but only {room} are free")
+        raise BadWheelError(
+            f"unpacks to {total} bytes, but only {room} are free; make room, or choose another place with --cache-dir"
+        )
 
 
 def _shown(name: bytes) -> str:

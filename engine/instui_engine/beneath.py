@@ -37,8 +37,9 @@ def stamp_of(status: os.stat_result) -> Stamp:
 class Beneath:
     """Everything below the directory `top`. Paths are relative to it, with `/`; for one thread."""
 
-    def __init__(self, top: str | os.PathLike[str]) -> None:
-        """Raises OSError."""
+    def __init__(self, top: str | os.PathLike[str], fsync: bool = False) -> None:
+        """`fsync`: what has to be copied is on the disk before it is relied upon. Raises OSError."""
+        self._fsync = fsync
         self._top = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
 
@@ -104,14 +105,18 @@ class Beneath:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def read(self, path: str) -> bytes:
-        """The content of a regular file. Raises OSError, also where it is something else."""
+    def content(self, path: str) -> bytes:
+        """The content of a regular file, b"" where there is none. Raises OSError where it cannot be read."""
+        status = self.status(path)
+        if status is None or not stat.S_ISREG(status.st_mode):
+            return b""
         name, directory = self._at(path)
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", path)
-            return file.read()
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            with open(os.open(name, flags, dir_fd=directory), "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise _about(error, path) from None
 
     def same_content(self, one: str, other: str) -> bool:
         """Whether two files have the same content; hard links of one inode are not read."""
@@ -122,10 +127,7 @@ class Beneath:
             return True
         if not (stat.S_ISREG(first.st_mode) and stat.S_ISREG(second.st_mode)) or first.st_size != second.st_size:
             return False
-        try:
-            return self.read(one) == self.read(other)
-        except OSError:
-            return False
+        return self.content(one) == self.content(other)
 
     # -- changing; each raises OSError with the path that it concerns
 
@@ -206,6 +208,8 @@ class Beneath:
                     while rest:
                         rest = rest[os.write(writing, rest) :]
                 os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
+                if self._fsync:
+                    os.fsync(writing)
             finally:
                 os.close(writing)
         finally:

@@ -1,8 +1,20 @@
 """What Python has compiled from the modules of an environment, which goes when they go or change."""
 
 import os
+import re
 
 from .environment import Environment
+
+# module, tag of the interpreter, and whatever follows: the optimization, or the version of a pytest that rewrote it
+_COMPILED = re.compile(r"(.+?)\.(?:cpython-|pypy|graalpy)\d.*\.pyc")
+
+
+def module_of(name: str) -> str:
+    """The stem of the module that the file `name` in a `__pycache__` was compiled from; "" for what is none."""
+    match = _COMPILED.fullmatch(name)
+    if match:
+        return match[1]
+    return name.partition(".")[0] if name.endswith(".pyc") else ""
 
 
 class Bytecode:
@@ -13,7 +25,7 @@ class Bytecode:
         self._known: dict[str, dict[str, list[str]]] = {}  # directory -> stem of a module -> files
 
     def of(self, path: str) -> list[str]:
-        """The files compiled from the module at `path`; [] for what is no module."""
+        """The files compiled from the module at `path`; [] for what is no module. Raises OSError."""
         directory, _, name = path.rpartition("/")
         if not name.endswith(".py"):
             return []
@@ -25,10 +37,9 @@ class Bytecode:
         found: dict[str, list[str]] = {}
         try:
             names = os.listdir(self._environment.top / cache)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         for name in names:
-            stem, _, rest = name.partition(".")
-            if rest.endswith(".pyc"):
+            if stem := module_of(name):
                 found.setdefault(stem, []).append(f"{cache}/{name}")
         return found

@@ -25,6 +25,7 @@ def folds(top: Path, private: Path, writable: bool) -> bool:
     """
     if not writable:
         return _is_one(top / "pyvenv.cfg", top / "PYVENV.CFG")
+    _clear(private)
     probe = private / f"probe-{os.getpid()}-a"
     try:
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -35,6 +36,20 @@ def folds(top: Path, private: Path, writable: bool) -> bool:
     finally:
         with suppress(OSError):
             probe.unlink()
+
+
+def _clear(private: Path) -> None:
+    """Remove the probes of processes that were killed before they could."""
+    with suppress(OSError):
+        for name in os.listdir(private):
+            pid = name.removeprefix("probe-").removesuffix("-a")
+            if name.startswith("probe-") and pid.isdigit():
+                try:
+                    os.kill(int(pid), 0)
+                except ProcessLookupError:
+                    (private / name).unlink(missing_ok=True)
+                except (OSError, OverflowError):
+                    continue
 
 
 def _is_one(one: Path, other: Path) -> bool:

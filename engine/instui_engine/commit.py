@@ -99,9 +99,23 @@ class Commit:
                 raise self._say_what_is_left(error) from None
         finally:
             self._lock.close()
-            if self.installed:
-                with suppress(OSError):  # all is in place; a disk that fails now has been seen by the stage's sync
-                    self._context.sync("environment", self._environment.top)
+            problem = self._sync()
+        if problem:
+            raise InstuiError(problem)
+
+    def _sync(self) -> str:
+        """Get what is in place onto the disk; returns what is wrong if that is not possible."""
+        if not self.installed:
+            return ""
+        try:
+            self._context.sync("environment", self._environment.top)
+        except OSError as error:
+            word = "installed" if isinstance(self._plans[0], WheelPlan) else "removed"
+            return (
+                f"{len(self.installed)} of {len(self._plans)} distributions are {word}, but the system cannot say that "
+                f"this is on the disk ({reason(error)}); check the disk, then `instui doctor`"
+            )
+        return ""
 
     def _say_what_is_left(self, error: Interrupted) -> Interrupted:
         done = set(self.installed)
@@ -199,7 +213,7 @@ class Commit:
             return
         if present != plan.replaces or self._is_outdated(plan):
             raise StalePlan
-        with Beneath(top) as beneath:
+        with Beneath(top, context.options.fsync) as beneath:
             transaction, overwrites, restored = self._prepare(plan, beneath)
             steps = transaction.steps
             throttle = Throttle(lambda done: context.emit(CommitProgress(plan.name, done, len(steps))))

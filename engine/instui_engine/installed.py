@@ -99,7 +99,7 @@ def scan(environment: Environment) -> Installed:
     for root in environment.site_packages:
         try:
             names = sorted(entry.name for entry in os.scandir(environment.top / root))
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):  # what cannot be read now is not taken for absent
             continue
         for name in names:
             if name.endswith((".dist-info", ".egg-info")):
@@ -116,7 +116,7 @@ def find(environment: Environment, name: str) -> Distribution | None:
     for root in environment.site_packages:
         try:
             entries = os.listdir(environment.top / root)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         for entry in sorted(entries):
             # the first letter spares nearly all the normalizing; `find` runs once for each commit
@@ -138,7 +138,7 @@ def _distribution(environment: Environment, info: str) -> Distribution | None:
         version = version.partition("-py")[0]
     try:
         status = os.lstat(environment.top / info)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     # what else is called so is nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
     if not _NAME.fullmatch(name) or not version:
@@ -155,11 +155,12 @@ def recorded_hashes(environment: Environment, info: str, root: str | None = None
     """The files that the RECORD in `info` lists, relative to the top, with their hashes ("algorithm=digest" or "").
 
     Rows that leave the environment's scheme directories are not returned: nothing of ours may ever touch them. `root`:
-    the directory to which the rows are relative, where `info` does not lie in it.
+    the directory to which the rows are relative, where `info` does not lie in it. Raises OSError for a RECORD that is
+    there and cannot be read: it may claim any file.
     """
     try:
         text = (environment.top / info / "RECORD").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return {}
     root = info.rpartition("/")[0] if root is None else root
     schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())

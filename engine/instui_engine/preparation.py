@@ -163,8 +163,8 @@ class _Preparation:
         algorithm, _, digest = value.partition("=")
         if (path, algorithm) not in self._digests:
             try:
-                hashed = hashlib.new(algorithm, self._beneath.read(path)).digest()
-            except (OSError, ValueError):  # no such file, no such algorithm
+                hashed = hashlib.new(algorithm, self._beneath.content(path)).digest()
+            except ValueError:  # no such algorithm
                 hashed = b""
             self._digests[path, algorithm] = urlsafe_b64encode(hashed).rstrip(b"=").decode()
         return bool(digest) and digest.rstrip("=") == self._digests[path, algorithm]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from . import writeahead
 from .beneath import Beneath
-from .bytecode import Bytecode
+from .bytecode import Bytecode, module_of
 from .claimfiles import ClaimLocks
 from .claimlocks import claim_locks
 from .claims import Claims, Mode
@@ -66,6 +66,7 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
                     settle(context, environment, files, path)
         finally:
             lock.close()
+    writeahead.clear(environment.top, lambda identity: alive(journal_path(environment, identity)))
     unsettled = {writeahead.session_of(path.name) for path in writeahead.pending(environment.top)}
     for stage in dead_stages(environment, but=session):
         if stage.name not in unsettled:
@@ -109,7 +110,7 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
             return  # somebody else was quicker
         context.emit(RecoveryStarted(transaction.name, transaction.version, transaction.session))
         try:
-            with Beneath(environment.top) as beneath:
+            with Beneath(environment.top, context.options.fsync) as beneath:
                 outcome, left = _Recovery(context, environment, beneath, transaction).run()
             if context.options.fsync:
                 context.sync("environment", environment.top)
@@ -272,11 +273,7 @@ class _Recovery:
         return staged or recorded_hashes(self._environment, transaction.info)
 
     def _digest(self, path: str) -> str:
-        try:
-            content = self._beneath.read(path)
-        except OSError:
-            return ""
-        return f"sha256={urlsafe_b64encode(sha256(content).digest()).rstrip(b'=').decode()}"
+        return f"sha256={urlsafe_b64encode(sha256(self._beneath.content(path)).digest()).rstrip(b'=').decode()}"
 
     def _files(self, top: str) -> list[str]:
         return [path for path, is_directory in self._walk(top) if not is_directory]
@@ -309,5 +306,4 @@ def _is_ours(path: str, ours: Mapping[str, str]) -> bool:
         return True
     directory, _, name = path.rpartition("/")
     parent, _, cache = directory.rpartition("/")
-    source = f"{parent}/{name.partition('.')[0]}.py"
-    return cache == "__pycache__" and name.endswith(".pyc") and source in ours
+    return cache == "__pycache__" and f"{parent}/{module_of(name)}.py" in ours

@@ -223,6 +223,6 @@ def emptied_by(
 def _holds_only(environment: Environment, directory: str, gone: Collection[str]) -> bool:
     try:
         names = os.listdir(environment.top / directory)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return all(environment.key(f"{directory}/{name}") in gone for name in names)

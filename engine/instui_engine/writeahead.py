@@ -9,7 +9,7 @@ and settles it (`recovery`). Unlike a line of the journal, a record that cannot 
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,6 +58,14 @@ def pending(top: Path, but: str = "") -> list[Path]:
     except OSError:
         return []
     return [top / RECORDS / name for name in sorted(names) if name.endswith(".json") and session_of(name) != but]
+
+
+def clear(top: Path, alive: Callable[[str], bool]) -> None:
+    """Remove the records that sessions which are not alive had not finished writing: nothing was begun by then."""
+    with suppress(OSError):
+        for name in os.listdir(top / RECORDS):
+            if name.endswith(".new") and not alive(session_of(name)):
+                (top / RECORDS / name).unlink(missing_ok=True)
 
 
 def session_of(name: str) -> str:

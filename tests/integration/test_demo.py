@@ -28,6 +28,7 @@ RESULTS = {
     "namespace": "20 of 20 distributions are whole",
     "two-sessions": "shapes/ is not mixed, all of triangle",
     "uv-holds": "its prism is whole; 6 of 6 wheels of ours are whole",
+    "crash": "lamp is listed as 2.0, and all its files are of lamp 2.0; by RECORD, whole: lamp, shade, stand",
     "timeout": "square is not there, not even in part; 4 other wheels of ours are whole",
 }
 WAITS = {  # what the watched session says of whoever is in its way

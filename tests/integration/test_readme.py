@@ -38,7 +38,7 @@ def test_a_command_is_understood(command: str) -> None:
 
 
 def test_the_flags_exist(run_instui: Run) -> None:
-    known = ok(run_instui("install", "--help")) + ok(run_instui("demo", "--help"))
+    known = "".join(ok(run_instui(command, "--help")) for command in ("install", "demo", "doctor"))
     use = TEXT.partition("## Use")[2].partition("\n## ")[0]
     named = set(re.findall(r"--[a-z][a-z-]+", use))
     assert len(named) > 8

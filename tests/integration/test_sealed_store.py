@@ -1,9 +1,7 @@
 """What is done to a file of the store, on purpose or through an environment's hard link, never gets anywhere else."""
 
 import ctypes
-import errno
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -423,59 +421,3 @@ def _stop(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return bool(until(lambda: _state(pid) in "TtZ") and _state(pid) != "Z")
-
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE)
-COPIED = (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP)
-
-
-@pytest.mark.parametrize("code", FULL + COPIED, ids=lambda code: errno.errorcode[code])
-@pytest.mark.parametrize("kind", ["once", "from then on"])
-def test_a_link_that_fails_is_a_copy_or_one_line(
-    code: int, kind: str, wheel: Path, fresh: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fresh().put(wheel)
-    target = fresh()
-    before = trees.tree(target.top)
-    calls = 0
-    link = os.link
-
-    def failing(source: str, to: str, **options: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 3 or (calls > 3 and kind == "from then on"):
-            raise OSError(code, os.strerror(code), source, None, to)
-        link(source, to, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "link", failing)
-        outcome = target.install(wheel)
-    if code in COPIED:
-        assert (outcome.exit_code, outcome.error) == (0, "")
-        assert trees.complete(target.site, "tool-1.0")
-    else:
-        assert outcome.exit_code == 1
-        assert "cannot stage tool 1.0" in outcome.error
-        assert os.strerror(code) in outcome.error
-        assert calls == 3, "no second attempt"
-        assert trees.differences(before, trees.tree(target.top)) == []
-        assert target.stages() == []
-        target.put(wheel)
-    assert json.dumps(outcome.error).isascii()
-
-
-@pytest.mark.parametrize("code", FULL, ids=lambda code: errno.errorcode[code])
-def test_a_full_disk_is_no_reason_to_copy_file_by_file(
-    code: int, wheel: Path, fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = fresh()
-    target.put(wheel)
-    entry = planned(target, wheel)[3]
-
-    def failing(source: str, to: str) -> None:
-        raise OSError(code, os.strerror(code), source, None, to)
-
-    monkeypatch.setattr(os, "link", failing)
-    with pytest.raises(OSError, match=os.strerror(code)):
-        linker.Linker("hardlink")(f"{entry.files}/tool/a.py", str(tmp_path / "copy"), entry.manifest.sealed)
-    assert not (tmp_path / "copy").exists()

@@ -1,6 +1,7 @@
-"""A disk that fails while a wheel is unpacked: one line and nothing left, or the wheel is there and whole."""
+"""A disk that fails while a wheel is unpacked or linked: one line and nothing left, or the wheel is there and whole."""
 
 import errno
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 import trees
 from environments import Venv
+from instui_engine import linker
 from instui_engine.install import Outcome
+from instui_engine.store import Store
 from wheelsmith import build_wheel
 
 CODES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
@@ -65,9 +68,8 @@ class Faults:
 @pytest.mark.parametrize("code", CODES, ids=lambda code: errno.errorcode[code])
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 def test_a_fault_at_any_call_that_changes_the_cache(
-    code: int, lasting: bool, tmp_path: Path, venv: Callable[[], Venv], sweeping: bool
+    code: int, lasting: bool, tmp_path: Path, wheel: Path, venv: Callable[[], Venv], sweeping: bool
 ) -> None:
-    wheel = build_wheel(tmp_path, "tool", "1.0", {"tool/a.py": b"x = 1\n", "tool/b/c.py": b"y" * 3000})
     os.utime(wheel, (0, 0))
     calls = attempt(venv(), wheel, Faults(tmp_path / "cache", 1 << 30, code, lasting))[1]
     assert calls > 15
@@ -98,3 +100,71 @@ def attempt(target: Venv, wheel: Path, faults: Faults) -> tuple[Outcome, int]:
         faults.install(patch)
         outcome = target.install(wheel)
     return outcome, faults.calls
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    return build_wheel(tmp_path, "tool", "1.0", {"tool/a.py": b"x = 1\n", "tool/b/c.py": b"y" * 3000, "one.py": b""})
+
+
+@pytest.fixture
+def fresh(venv: Callable[[], Venv], tmp_path: Path) -> Callable[[], Venv]:
+    """Environments that share a cache of this test's own."""
+    return lambda: Venv(venv().top, tmp_path / "cache")
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE)
+COPIED = (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP)
+
+
+@pytest.mark.parametrize("code", FULL + COPIED, ids=lambda code: errno.errorcode[code])
+@pytest.mark.parametrize("kind", ["once", "from then on"])
+def test_a_link_that_fails_is_a_copy_or_one_line(
+    code: int, kind: str, wheel: Path, fresh: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh().put(wheel)
+    target = fresh()
+    before = trees.tree(target.top)
+    calls = 0
+    link = os.link
+
+    def failing(source: str, to: str, **options: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3 or (calls > 3 and kind == "from then on"):
+            raise OSError(code, os.strerror(code), source, None, to)
+        link(source, to, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", failing)
+        outcome = target.install(wheel)
+    if code in COPIED:
+        assert (outcome.exit_code, outcome.error) == (0, "")
+        assert trees.complete(target.site, "tool-1.0")
+    else:
+        assert outcome.exit_code == 1
+        assert "cannot stage tool 1.0" in outcome.error
+        assert os.strerror(code) in outcome.error
+        assert calls == 3, "no second attempt"
+        assert trees.differences(before, trees.tree(target.top)) == []
+        assert target.stages() == []
+        target.put(wheel)
+    assert outcome.error.isascii()
+
+
+@pytest.mark.parametrize("code", FULL, ids=lambda code: errno.errorcode[code])
+def test_a_full_disk_is_no_reason_to_copy_file_by_file(
+    code: int, wheel: Path, fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = fresh()
+    target.put(wheel)
+    entry = Store(target.cache).load(hashlib.sha256(wheel.read_bytes()).hexdigest())
+    assert entry is not None
+
+    def failing(source: str, to: str) -> None:
+        raise OSError(code, os.strerror(code), source, None, to)
+
+    monkeypatch.setattr(os, "link", failing)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        linker.Linker("hardlink")(f"{entry.files}/tool/a.py", str(tmp_path / "copy"), entry.manifest.sealed)
+    assert not (tmp_path / "copy").exists()

@@ -151,7 +151,7 @@ async def goes_to_news(app: InstuiApp, pilot: Pilot[Result]) -> None:
     first = table(app).text_of(table(app).selected)
     assert "plan.conflict" in first or "lock.waiting" in first
     await press(pilot, "G", key_of("news_next"))
-    assert "no wait, overwrite, warning or failure after this" in text_of(app)
+    assert "no wait, overwrite, recovery, warning or failure after this" in text_of(app)
 
 
 async def goes_back_to_news(app: InstuiApp, pilot: Pilot[Result]) -> None:

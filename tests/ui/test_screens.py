@@ -38,6 +38,13 @@ MOMENTS = {  # name: recording, moment, keys
     "two-sessions": ("company", 2.8, ["j"]),
     "two-sessions-chains": ("company", 2.8, ["2", "v", "v"]),
     "failed": ("conflict", 60.0, []),
+    "recovering": ("crash", 5.5, []),
+    "recovered": ("crash", 60.0, []),
+    "recovered-detail": ("crash", 60.0, ["j", "enter"]),
+    "recovered-events": ("crash", 8.0, ["4"]),
+    "removing": ("removal", 2.0, []),
+    "removed": ("removal", 60.0, []),
+    "restored": ("removal", 60.0, ["3"]),
     "resolving": ("busy", 1.0, []),
 }
 Size = tuple[int, int]
@@ -139,7 +146,7 @@ def test_without_colour_the_terminal_keeps_its_own(monkeypatch: pytest.MonkeyPat
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("recording", ["busy", "demo", "conflict", "quiet", "company"])
+@pytest.mark.parametrize("recording", ["busy", "demo", "conflict", "quiet", "company", "crash", "removal"])
 def test_ascii_screens_hold_nothing_else(recording: str) -> None:
     moments = sorted({t for name, t, _ in MOMENTS.values() if name == recording})
 

@@ -8,7 +8,7 @@ import typing
 import pytest
 
 from instui.fold import Fold
-from instui.model import OverwritePair, Phase, Rows, Snapshot, Span, Turn, Wait, WaitFor
+from instui.model import OverwritePair, Phase, RecoveryRow, RestoredRow, Rows, Snapshot, Span, Turn, Wait, WaitFor
 from instui_engine import events
 from instui_engine.events import KINDS, Event, Holder
 
@@ -213,6 +213,67 @@ def test_overwrites_are_counted_by_pair_and_wheel() -> None:
     assert snapshot.pairs == (OverwritePair("a 1", "b 1", 2, 1),)
     assert (snapshot.totals.overwrote, snapshot.totals.overwrote_same, snapshot.wheels[0].overwrote) == (2, 1, 2)
     assert [row.path for row in snapshot.overwrites] == ["lib/x", "lib/y", "lib/z"]
+
+
+def test_a_distribution_that_is_removed_waits_commits_and_is_done_when_it_is_gone() -> None:
+    steps: list[tuple[float, Event, Phase, str]] = [
+        (1.0, plan("a")._replace(replaces="2.0"), Phase.READY, "ready"),
+        (2.0, wait("a", Holder("b")), Phase.WAIT, "wait"),
+        (3.0, events.LockGranted("a", 1.0), Phase.COMMIT, "remove"),
+        (3.0, events.LockReleased("a", 0.0), Phase.READY, "ready"),  # it was planned again
+        (3.0, plan("a")._replace(replaces="2.1"), Phase.READY, "ready"),
+        (4.0, events.LockGranted("a", 1.0), Phase.COMMIT, "remove"),
+        (4.0, events.CommitStarted("a", 2), Phase.COMMIT, "remove"),
+        (5.0, events.Restored("a", "lib/x", "b 1.0"), Phase.COMMIT, "remove"),
+        (5.0, events.DistributionRemoved("a", "2.1", 7), Phase.DONE, "removed"),
+        (5.0, events.LockReleased("a", 1.0), Phase.DONE, "removed"),
+    ]
+    fold = folded((1.0, plan("c")._replace(replaces="1")))
+    for t, event, expected, word in steps:
+        fold.feed(t, event)
+        wheel = fold.snapshot(t).wheel("a")
+        assert wheel is not None and (wheel.phase, wheel.word) == (expected, word), event
+    snapshot = fold.snapshot(6.0)
+    wheel, totals = snapshot.wheel("a"), snapshot.totals
+    assert wheel is not None and (wheel.label, wheel.files, wheel.removal) == ("a 2.1", 7, True)
+    assert (totals.removing, totals.removed, totals.removed_files) == (2, 1, 7)
+    assert (totals.committed, totals.replaced, totals.files) == (0, 0, 0)
+    assert snapshot.removes
+    assert list(snapshot.restored) == [RestoredRow(5.0, "a 2.1", "lib/x", "b 1.0")]
+
+
+def test_an_old_version_that_goes_is_no_removal_whatever_the_journal_lacks() -> None:
+    end: list[tuple[float, Event]] = [
+        (2.0, events.DistributionRemoved("a", "1.0", 3)),
+        (2.0, events.CommitFinished("a", 4)),
+    ]
+    planned = plan("a")._replace(replaces="1.0")
+    for begin in ([(1.0, added("a")), (1.0, planned)], [(1.0, planned), (1.0, events.StageStarted("a", 3))], []):
+        snapshot = folded(*begin, *end).snapshot(2.0)  # type: ignore[misc]
+        totals, wheel = snapshot.totals, snapshot.wheel("a")
+        assert (totals.removing, totals.removed, totals.removed_files, totals.replaced) == (0, 0, 0, 1), begin
+        assert (totals.committed, totals.files, snapshot.removes) == (1, 4, False)
+        assert wheel is not None and (wheel.word, wheel.removal) == ("done", False)
+
+
+def test_a_recovery_runs_is_settled_and_makes_no_wheel_of_this_session() -> None:
+    fold = folded((1.0, events.RecoveryStarted("a", "2.0", "dead")))
+    before = fold.snapshot(1.0)
+    assert before.recoveries == (RecoveryRow(1.0, "a", "2.0", "dead", "running", ()),)
+    fold.feed(2.0, events.RecoveryFinished("a", "2.0", "dead", "completed", ["lib/x"]))
+    fold.feed(2.0, events.RecoveryStarted("b", "1.0", "dead"))
+    fold.feed(3.0, events.SessionFinished(1, "disk full", 0, 3.0))
+    assert fold.snapshot(3.0).recoveries == (
+        RecoveryRow(1.0, "a", "2.0", "dead", "completed", ("lib/x",)),
+        RecoveryRow(2.0, "b", "1.0", "dead", "failed", ()),
+    )
+    assert before.recoveries[0].outcome == "running"
+    assert (fold.snapshot(3.0).wheels, fold.totals.resolved) == ((), 0)
+
+
+def test_an_overwrite_says_where_the_old_content_is_kept() -> None:
+    snapshot = folded((1.0, events.Overwrite("b", "lib/x", "a 1", "b 1", False, ".instui/kept/x"))).snapshot(1.0)
+    assert snapshot.overwrites[0].kept == ".instui/kept/x"
 
 
 def test_a_snapshot_does_not_change_when_more_is_fed() -> None:

@@ -313,6 +313,11 @@ def closing(*happened: Event, exit_code: int = 0) -> list[str]:
     return summary(fold.snapshot(2.0))
 
 
+GO_A, GO_B = (
+    events.PlanWheel("a", 0, 3, 1, ["lib/a"], ["lib"], "1"),
+    events.PlanWheel("b", 1, 2, 1, ["lib/b"], ["lib"], "2"),
+)
+BACK = events.Restored("a", "lib/x", "c 3")
 A, B = events.WheelAdded("a", "1", "f", 1, True), events.WheelAdded("b", "2", "f", 1, True)
 
 
@@ -327,7 +332,37 @@ A, B = events.WheelAdded("a", "1", "f", 1, True), events.WheelAdded("b", "2", "f
         ),
         ([A, events.CommitFinished("a", 1)], 0, ["installed 1 wheel, 1 file in 2.0 s"]),
         ([A, B, events.PlanFinished(2, 0, 0, 0)], 0, ["planned 2 wheels, 0 files in 2.0 s; installed none"]),
-        ([events.DistributionRemoved("a", "1", 3)], 0, ["removed 1 distribution in 2.0 s"]),
+        ([events.DistributionRemoved("a", "1", 3)], 0, ["removed 1 distribution, 3 files in 2.0 s"]),
+        ([GO_A, GO_B], 0, ["would remove 2 distributions, 5 files (planned in 2.0 s); removed none"]),
+        (
+            [GO_A, BACK, BACK, events.DistributionRemoved("a", "1", 3)],
+            0,
+            ["removed 1 distribution, 3 files in 2.0 s", "  restored: 2 files of c 3"],
+        ),
+        (
+            [GO_A, GO_B, events.DistributionRemoved("a", "1", 3), events.WheelFailed("b", "disk full")],
+            1,
+            [
+                "removed 1 of 2 distributions, 3 files in 2.0 s",
+                "  removed: a 1",
+                "  not removed: b 2",
+                "  failed: b 2: disk full",
+            ],
+        ),
+        ([GO_A, events.WheelFailed("a", "disk full")], 1, []),
+        (
+            [A, events.RecoveryFinished("c", "3", "s0", "undone", ["lib/x"]), events.CommitFinished("a", 1)],
+            0,
+            [
+                "installed 1 wheel, 1 file in 2.0 s",
+                "  recovered: c 3 of a killed session was undone: all is as it was before; 1 file left as found",
+            ],
+        ),
+        (
+            [events.RecoveryStarted("c", "3", "s0")],
+            1,
+            ["  recovered: c 3 of a killed session could not be settled"],
+        ),
         (
             [A, B, events.WheelFailed("b", "disk full")],
             1,
@@ -344,6 +379,65 @@ def test_the_summary_says_what_is_installed_and_what_is_not(
     happened: list[Event], exit_code: int, expected: list[str]
 ) -> None:
     assert closing(*happened, exit_code=exit_code) == expected
+
+
+def test_a_removal_session_without_anything_to_remove_says_so() -> None:
+    fold = Fold()
+    fold.feed(0.0, START._replace(command=["instui", "uninstall", "a"]))
+    fold.feed(1.0, events.Warned("a", "is not installed"))
+    fold.feed(2.0, events.SessionFinished(0, "", 0, 2.0))
+    assert summary(fold.snapshot(2.0)) == ["nothing to remove"]
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_recovery_is_news_also_for_who_wants_none(quiet: bool) -> None:
+    stage = Stage(io.StringIO(), quiet=quiet)
+    script: list[tuple[float, Event]] = [
+        (0.0, START),
+        (1.0, events.RecoveryStarted("jwt", "1.4.0", "s0")),
+        (
+            2.0,
+            events.RecoveryFinished("jwt", "1.4.0", "s0", "completed", [f"{SITE}/jwt/\x1b[2J.py", f"{SITE}/jwt/b.py"]),
+        ),
+        (3.0, events.RecoveryFinished("[/x]", "1", "s0", "withdrawn", [])),
+        (4.0, events.SessionFinished(0, "", 0, 4.0)),
+    ]
+    lines = "".join(stage.play(script)).splitlines()
+    if not quiet:
+        assert lines.pop(0) == "recovering jwt 1.4.0, which a session that was killed had in hand"
+    assert lines[:3] == [
+        "recovered: what a killed session had begun with jwt 1.4.0 is complete now",
+        "recovered: 2 files that others have changed since are left as found: "
+        "site-packages/jwt/\\x1b[2J.py, site-packages/jwt/b.py",
+        "recovered: what a killed session had begun with [/x] 1 was withdrawn: another version was installed since",
+    ]
+    assert len(lines) == (3 if quiet else 6)
+
+
+def test_a_session_that_removes_says_so_line_by_line() -> None:
+    stage = Stage(io.StringIO())
+    script: list[tuple[float, Event]] = [
+        (0.0, START),
+        (1.0, GO_A),
+        (1.0, events.PlanFinished(1, 3, 0, 0)),
+        (1.0, events.LockGranted("a", 0.0)),
+        (1.0, events.CommitStarted("a", 1)),
+        (1.5, events.DistributionRemoved("a", "1", 3)),
+        (1.5, events.LockReleased("a", 0.5)),
+        (2.0, events.SessionFinished(0, "", 1, 2.0)),
+    ]
+    assert "".join(stage.play(script)) == "removed a 1, 3 files\nremoved 1 distribution, 3 files in 2.0 s\n"
+
+
+def test_the_block_counts_what_is_removed() -> None:
+    fold = Fold()
+    for event in (START, GO_A, GO_B, events.LockGranted("a", 0.0), events.CommitStarted("a", 8)):
+        fold.feed(1.0, event)
+    fold.feed(1.5, events.CommitProgress("a", 4, 8))
+    rows = block(fold.snapshot(2.0), 80, 10)
+    assert rows[0] == "removing 2 · waiting 0 · removed 0 · failed 0 · 2.0 s"
+    assert rows[1].startswith("  remove a 1 ")
+    assert "4 of 8 renames" in rows[1]
 
 
 def test_a_session_that_died_is_called_so() -> None:

@@ -62,7 +62,9 @@ def play(parsed: argparse.Namespace, words: list[str], watch: Callable[[argparse
         recorded = ["instui", "demo", scenario.name]
 
         def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
-            narration = Narration(scenario, scene, _company(scenario, scene, control, stack))
+            if scenario.before is not None:
+                scenario.before(scene, control)
+            narration = Narration(scenario, scene, control, _company(scenario, scene, control, stack))
             outcome = install(request, environment, options, control, listeners, recorded, narration, identity)
             return _as_promised(scenario, outcome, narration.well)
 

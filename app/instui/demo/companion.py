@@ -1,10 +1,12 @@
 """Another process that a demonstration starts: it gets in the session's way, and is ended with the demonstration."""
 
+import os
 import signal
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO
 
 from instui_engine.control import Control
@@ -66,6 +68,12 @@ class Companion:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
+
+    def kill(self) -> None:
+        """End it and all that it started at once, as nobody can prevent, and wait until it is gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def error(self) -> str:
         """The last line that it wrote to its stderr."""

@@ -42,8 +42,13 @@ def _second_session(scene: Scene) -> Companion:
 
 
 def _session(scene: Scene, wheels: Path, wheel: str, *, stop: bool = False) -> Companion:
-    """`instui install` of a directory of wheels; it counts as holding its lock when `wheel` was granted its claims."""
+    """A second session, which counts as holding its lock when `wheel` was granted its claims."""
     journal = scene.place / f"{wheels.name}.jsonl"
+    return session(scene, wheels, journal, _granted(journal, wheel), stop=stop)
+
+
+def session(scene: Scene, wheels: Path, journal: Path, holds: Callable[[], bool], *, stop: bool = False) -> Companion:
+    """`instui install` of a directory of wheels in another process."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("INSTUI_")}
     settings = {
         "INSTUI_PYTHON": str(scene.environment.top),
@@ -57,7 +62,7 @@ def _session(scene: Scene, wheels: Path, wheel: str, *, stop: bool = False) -> C
         "INSTUI_UI": "none",
     }
     command = [sys.executable, "-m", "instui", "install", str(wheels)]
-    return Companion(command, own | settings, _granted(journal, wheel), stop=stop)
+    return Companion(command, own | settings, holds, stop=stop)
 
 
 def _granted(journal: Path, wheel: str) -> Callable[[], bool]:

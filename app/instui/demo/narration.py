@@ -1,5 +1,8 @@
 """The captions of a demonstration: what to watch now, and at the end what came of it."""
 
+import time
+
+from instui_engine.control import Control
 from instui_engine.events import Event, LockGranted, LockWaiting, SessionFinished, StageFinished, kind_of
 
 from .companion import Gate
@@ -9,10 +12,12 @@ from .scenario import Scenario, Scene
 class Narration:
     """Gives the caption that belongs before an event, each once. The engine's journal asks it for every event."""
 
-    def __init__(self, scenario: Scenario, scene: Scene, gate: Gate | None = None) -> None:
+    def __init__(self, scenario: Scenario, scene: Scene, control: Control, gate: Gate | None = None) -> None:
         self._scenario = scenario
         self._scene = scene
+        self._control = control
         self._gate = gate
+        self._rests = dict(scenario.rests)
         self._captions = dict(scenario.captions)
         self._kept: set[str] = set()  # wheels that waited for somebody outside the session
         self.well = False  # whether, at the end, everything was as it was to be
@@ -26,9 +31,17 @@ class Narration:
             self.well = verdict.well
             return verdict.text
         kind = kind_of(event)
-        if self._is_about_another(event):
-            return self._captions.pop(f"{kind} by another", "") or self._captions.pop(kind, "")
-        return self._captions.pop(kind, "")
+        if kind in self._rests:
+            self._rest(self._rests.pop(kind))
+        caption = self._captions.pop(f"{kind} by another", "") if self._is_about_another(event) else ""
+        caption = caption or self._captions.pop(kind, "")
+        return caption if isinstance(caption, str) else caption(self._scene)
+
+    def _rest(self, seconds: float) -> None:
+        """Give time to read the caption before, unless the session is told to stop."""
+        end = time.monotonic() + seconds * self._scene.slow
+        while (left := end - time.monotonic()) > 0 and not self._control.cancelled():
+            time.sleep(min(left, 0.05))
 
     def _is_about_another(self, event: Event) -> bool:
         """Whether somebody outside the session stands in the way, or no longer does."""

@@ -2,5 +2,6 @@
 
 from .collisions import COLLISIONS
 from .company import COMPANY
+from .crash import CRASH
 
-SCENARIOS = {scenario.name: scenario for scenario in (*COLLISIONS, *COMPANY)}
+SCENARIOS = {scenario.name: scenario for scenario in (*COLLISIONS, *COMPANY, CRASH)}

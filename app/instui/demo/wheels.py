@@ -7,18 +7,19 @@ from hashlib import sha256
 from pathlib import Path
 
 
-def build(directory: Path, name: str, files: Mapping[str, str]) -> Path:
-    """Write `<name>-1.0-py3-none-any.whl`; `files` are paths in the wheel (also `name-1.0.data/...`) with their text.
+def build(directory: Path, name: str, files: Mapping[str, str], version: str = "1.0") -> Path:
+    """Write `<name>-<version>-py3-none-any.whl`; `files` are paths in the wheel (also `name-1.0.data/...`) with their
+    text.
 
     `name` is normalized and without a hyphen, so that it can stand in file names as it is.
     """
-    info = f"{name}-1.0.dist-info"
+    info = f"{name}-{version}.dist-info"
     content = {path: text.encode() for path, text in files.items()}
-    content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
+    content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
     content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: instui demo\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     rows = [f"{path},sha256={_digest(data)},{len(data)}" for path, data in content.items()]
     content[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""]).encode()
-    wheel = directory / f"{name}-1.0-py3-none-any.whl"
+    wheel = directory / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in content.items():
             archive.writestr(zipfile.ZipInfo(path), data)

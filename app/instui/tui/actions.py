@@ -5,10 +5,10 @@
 
 from typing import NamedTuple
 
-WHEELS, LOCKS, OVERWRITES, EVENTS, DETAIL = "wheels", "locks", "overwrites", "events", "detail"
+WHEELS, LOCKS, OVERWRITES, EVENTS, DETAIL, DIFF = "wheels", "locks", "overwrites", "events", "detail", "diff"
 VIEWS = {"1": (WHEELS, "Dashboard"), "2": (LOCKS, "Locks"), "3": (OVERWRITES, "Overwrites"), "4": (EVENTS, "Events")}
 _LISTS = frozenset({WHEELS, LOCKS, OVERWRITES, EVENTS})
-_ALL = _LISTS | {DETAIL}
+_ALL = _LISTS | {DETAIL, DIFF}
 
 
 class Action(NamedTuple):
@@ -29,7 +29,8 @@ ACTIONS = (
     Action("view_2", "2", "2", "locks", "which path is held by whom, and who waits for it", "Views"),
     Action("view_3", "3", "3", "overwrites", "files that were replaced, by pair of wheels", "Views"),
     Action("view_4", "4", "4", "events", "everything that happened, in order", "Views"),
-    Action("open", "enter", "↵", "open", "the selected row in detail; fold and unfold a group", "Views", _ALL, 90),
+    Action("open", "enter", "↵", "open", "the selected row in detail, of a file the diff; fold and unfold a group",
+           "Views", _ALL, 90),
     Action("back", "escape", "esc", "back", "close, clear the filter, or go back", "Views", _ALL, 10),
     Action("help", "question_mark,f1", "?", "help", "all keys and what the screen shows", "Views", _ALL, 96),
     Action("palette", "colon,ctrl+p", ":", "commands", "find a command or a theme by its name", "Views", _ALL),
@@ -58,10 +59,10 @@ ACTIONS = (
     Action("reverse", "r", "r", "reverse", "turn the order round", "Show", _LISTS),
     Action("follow", "F", "F", "follow", "keep the newest event in sight; any movement lets go", "Show",
            frozenset({EVENTS}), 85),
-    Action("news_next", "right_square_bracket", "]", "next news", "to the next wait, overwrite, warning or failure",
-           "Show", frozenset({EVENTS}), 65),
+    Action("news_next", "right_square_bracket", "]", "next news",
+           "to the next wait, overwrite, recovery, warning or failure", "Show", frozenset({EVENTS}), 65),
     Action("news_previous", "left_square_bracket", "[", "previous news",
-           "to the wait, overwrite, warning or failure before", "Show", frozenset({EVENTS})),
+           "to the wait, overwrite, recovery, warning or failure before", "Show", frozenset({EVENTS})),
     Action("copy", "y", "y", "copy", "copy the selected row", "Show", _ALL),
     Action("picture", "ctrl+s", "ctrl+s", "save picture", "save the screen as an SVG file", "Show", _ALL),
     Action("freeze", "space", "space", "freeze", "hold the display still; the install goes on", "Session", _ALL, 75),

@@ -25,10 +25,12 @@ from .controller import Controller, Ended, Left, Result
 from .dashboard import DashboardView
 from .detail import DetailView
 from .dialogs import CANCEL, LEAVE, Ask
+from .diff import DiffView
 from .frame import Facts
 from .help import Help
 from .locks import LocksView
 from .log import EventsView
+from .overwriterows import File
 from .overwrites import OverwritesView
 from .palette import Commands
 from .theme import DEFAULT, THEMES, without_colour
@@ -202,8 +204,8 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self._to(VIEWS["4"][0])
 
     def _to(self, mode: str) -> None:
-        if isinstance(self.screen, DetailView):
-            self.screen.dismiss()
+        while isinstance(self.screen, DetailView | DiffView):
+            self.pop_screen()
         if mode == self.current_mode:
             self.say("you are here already")
         self.switch_mode(mode)
@@ -271,6 +273,20 @@ class InstuiApp(App[Result], inherit_bindings=False):
         """The detail of a wheel, on top of the present view."""
         self.wheel = key
         self.push_screen(DetailView(key))
+
+    def open_file(self, file: File) -> None:
+        """What differs in an overwritten file, on top of the present view."""
+        self.push_screen(DiffView(file))
+
+    def show_events(self, text: str) -> None:
+        """The events that match."""
+        self._to("events")
+
+        def filter_() -> None:
+            if isinstance(view := self.screen, EventsView):
+                view.filter_for(text)
+
+        self.call_after_refresh(filter_)
 
     def show_wheel(self, key: str, told: str) -> None:
         """The row of a wheel on the dashboard."""

@@ -6,7 +6,7 @@ from textual.widget import Widget
 
 from instui.model import Snapshot
 
-from . import wheelrows
+from . import recoveryrows, wheelrows
 from .actions import WHEELS
 from .labels import blocker_of, waiters_of, wheel_label
 from .lockkeys import ENVIRONMENT
@@ -41,7 +41,8 @@ class DashboardView(View):
         """Rows and diagrams."""
         table, glyphs = self.query_one(Table), self.owner.glyphs
         wish = wheelrows.Wish(self.wanted, self.everything, table.sort, table.reverse, table.selected)
-        state = (bool(snapshot.finished), snapshot.environment.state if snapshot.environment else "")
+        environment = snapshot.environment.state if snapshot.environment else ""
+        state = (bool(snapshot.finished), environment, snapshot.recoveries)
         keys = self._keys.get((wish, state), snapshot.wheels, lambda: wheelrows.keys(snapshot, wish))
         rows = Rows(keys, lambda key, sizes: wheelrows.cells(snapshot, key, sizes, glyphs))
         table.show_rows(rows, self._empty(snapshot))
@@ -57,7 +58,10 @@ class DashboardView(View):
         if snapshot.session is None:
             return [line(("waiting for the session to begin", "dim"))]
         if snapshot.finished:
-            return [line(("nothing was to be installed", "text")), *_satisfied(snapshot)]
+            done = "removed" if snapshot.removes else "installed"
+            return [line((f"nothing was to be {done}", "text")), *_satisfied(snapshot)]
+        if snapshot.removes:
+            return [line(("looking for what is to be removed", "dim"))]
         if snapshot.resolving or not snapshot.wheels:
             wishes = ", ".join(snapshot.requirements[:6]) + (" …" if len(snapshot.requirements) > 6 else "")
             return [
@@ -74,6 +78,9 @@ class DashboardView(View):
     def moved(self) -> None:
         """The selected wheel goes with the user into other views."""
         selected = self.table.selected
+        if recoveryrows.is_recovery(selected):
+            row = recoveryrows.of(self.owner.monitor.shown, selected)
+            selected = row.wheel if row and self.owner.monitor.shown.wheel(row.wheel) else ""
         self.owner.wheel = "" if selected in (wheelrows.FOLD, ENVIRONMENT) else selected
 
     def copied(self, key: str) -> str:
@@ -87,10 +94,19 @@ class DashboardView(View):
             self.do_all()
         elif key == ENVIRONMENT:
             self.owner.perform("view_2")
+        elif recoveryrows.is_recovery(key):
+            self._open_recovery(key)
         elif key:
             self.owner.open_wheel(key)
         else:
             self.notice("no wheel yet")
+
+    def _open_recovery(self, key: str) -> None:
+        row = recoveryrows.of(self.owner.monitor.shown, key)
+        if row is not None:
+            self.owner.open_wheel(row.wheel)
+        else:
+            self.owner.show_events("state:recovery")
 
     def do_blocker(self) -> None:
         """To the wheel in the way."""

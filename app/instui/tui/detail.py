@@ -7,7 +7,7 @@ from textual.widget import Widget
 from instui import units
 from instui.model import Phase, Snapshot, WheelState
 
-from . import logrows
+from . import logrows, recoveryrows
 from .actions import DETAIL
 from .frame import wrapped
 from .glyphs import Glyphs, bar
@@ -87,23 +87,42 @@ def detail(snapshot: Snapshot, key: str, width: int, glyphs: Glyphs, log: Log | 
     """All that is known of a wheel, as lines."""
     wheel = snapshot.wheel(key)
     if wheel is None:
-        return [line(("this wheel is not known any more", "dim"))]
+        return _unknown(snapshot, key, width, log)
     lines: list[Line] = [*_facts(wheel, snapshot, width, glyphs)]
     for title, part in (
         ("phases", _phases(wheel, snapshot, width, glyphs)),
         ("claims", _claims(wheel, snapshot, width)),
         ("waits", _waits(wheel, snapshot)),
+        ("recovery", recoveryrows.detail(snapshot, key, width)),
         ("overwrites", _overwrites(wheel, snapshot, width)),
-        ("events", _events(wheel, snapshot, width, log)),
+        ("restored", _restored(wheel, snapshot, width)),
+        ("events", _events(key, snapshot, width, log)),
     ):
         if part:
             lines += [(), line((title, "strong")), *part]
     return lines
 
 
+def _unknown(snapshot: Snapshot, key: str, width: int, log: Log | None) -> list[Line]:
+    """What is known of a distribution that is no wheel of this session: at most that it was recovered."""
+    recovery = recoveryrows.detail(snapshot, key, width)
+    if not recovery:
+        return [line(("this wheel is not known any more", "dim"))]
+    told = line(("not of this session: a session that was killed had it in hand", "text"))
+    return [
+        told,
+        (),
+        line(("recovery", "strong")),
+        *recovery,
+        (),
+        line(("events", "strong")),
+        *_events(key, snapshot, width, log),
+    ]
+
+
 def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterable[Line]:
     style = PHASE_STYLES[wheel.phase]
-    state = f"{glyphs.phases[wheel.phase]} {wheel.phase.value}"
+    state = f"{glyphs.phases[wheel.phase]} {wheel.word}"
     since = f"  for {units.age(snapshot.t - wheel.since)}" if wheel.phase not in (Phase.DONE, Phase.FAILED) else ""
     yield line(("state      ", "dim"), (state, style), (since, "text"))
     if wheel.waits_for:
@@ -120,18 +139,38 @@ def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
         )
     for text in wrapped(wheel.error, width - 11) if wheel.error else ():
         yield line(("error      ", "dim"), (text, "failed"))
-    yield line(("file       ", "dim"), (middle(safe(wheel.file), width - 11), "text"))
-    size = units.size(wheel.size) if wheel.size else "size unknown"
-    store = ", was in the store" if wheel.cached else ""
     order = f", number {wheel.order + 1} in plan order" if wheel.order >= 0 else ""
-    yield line(("content    ", "dim"), (f"{size}, {units.count(wheel.files, 'file')}{store}{order}", "text"))
-    if wheel.replaces:
-        yield line(("replaces   ", "dim"), (safe(wheel.replaces), "text"))
+    if wheel.removal:
+        yield line(("removes    ", "dim"), (f"{units.count(wheel.files, 'file')}{order}", "text"))
+    else:
+        yield from _archive(wheel, order, width)
     blocked = f", made others wait {units.seconds(wheel.blocked)}" if wheel.blocked >= 0.005 else ""
     if wheel.waited >= 0.005 or blocked:
         yield line(("locks      ", "dim"), (f"waited {units.seconds(wheel.waited)}{blocked}", "wait"))
     if wheel.retries:
         yield line(("retries    ", "dim"), (str(wheel.retries), "age"))
+
+
+def _archive(wheel: WheelState, order: str, width: int) -> Iterable[Line]:
+    yield line(("file       ", "dim"), (middle(safe(wheel.file), width - 11), "text"))
+    size = units.size(wheel.size) if wheel.size else "size unknown"
+    store = ", was in the store" if wheel.cached else ""
+    yield line(("content    ", "dim"), (f"{size}, {units.count(wheel.files, 'file')}{store}{order}", "text"))
+    if wheel.replaces:
+        yield line(("replaces   ", "dim"), (safe(wheel.replaces), "text"))
+
+
+def _restored(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
+    """Files that it had overwritten and that are back."""
+    rows = [row for row in snapshot.restored if row.wheel.partition(" ")[0] == wheel.key]
+    lines: list[Line] = []
+    for row in rows[:_EVENTS]:
+        told = f"   of {safe(row.owner) or 'nobody'} again"
+        name = middle(lock_label(snapshot, row.path), max(12, width - 2 - units.cells(told)))
+        lines.append(line(("  ", "dim"), (name, "commit"), (told, "dim")))
+    if len(rows) > _EVENTS:
+        lines.append(line((f"  … {units.number(len(rows) - _EVENTS)} more, see Overwrites", "dim")))
+    return lines
 
 
 def _phases(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
@@ -197,13 +236,13 @@ def _overwrites(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]
     return lines
 
 
-def _events(wheel: WheelState, snapshot: Snapshot, width: int, log: Log | None) -> list[Line]:
+def _events(key: str, snapshot: Snapshot, width: int, log: Log | None) -> list[Line]:
     if log is None:
         return []
     found: list[Line] = []
     for number in range(log.total - 1, log.first - 1, -1):
         t, event = log[number]
-        if getattr(event, "wheel", "") == wheel.key:
+        if getattr(event, "wheel", "") == key:
             cells = logrows.cells(snapshot, log, str(number), {"kind": 18, "wheel": 0, "text": max(10, width - 34)})
             kind = fit(cells["kind"], 18)
             found.append((Piece(f"  {t:>8.2f} s  ", "dim"), *kind, Piece("  "), *cells["text"]))

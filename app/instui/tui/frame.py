@@ -95,18 +95,25 @@ _STATIONS = (
     ("committed", "commit", "com"),
     ("failed", "failed", "fail"),
 )
+_REMOVAL_STATIONS = (
+    ("removing", "text", "rem"),
+    ("waiting", "wait", "wait"),
+    ("removed", "commit", "gone"),
+    ("failed", "failed", "fail"),
+)
 
 
 def counters(snapshot: Snapshot, facts: Facts, width: int) -> Line:
     """Line 2: the pipeline. A number takes the room of the largest one, so that nothing moves."""
     totals = snapshot.totals
     digits = len(units.number(totals.resolved))
+    stations = _REMOVAL_STATIONS if snapshot.removes else _STATIONS
     lock_wait = _lock_wait(snapshot)
     lines = []
     for dot, short, whole in ((True, False, True), (False, False, True), (False, True, True), (False, True, False)):
         parts = [
             _counter(short_word if short else word, getattr(totals, word), style, digits)
-            for word, style, short_word in _STATIONS
+            for word, style, short_word in stations
             if whole or word not in ("resolved", "unpacked")
         ]
         gap = Piece(f" {facts.glyphs.dot} ", "faint") if dot else Piece("  ")
@@ -139,7 +146,11 @@ def tabs(snapshot: Snapshot, view: str, width: int, glyphs: Glyphs) -> Line:
     """The views; the present one stands out, and what happened in the others shows."""
     waiting, overwrote = len(snapshot.waiting), snapshot.totals.overwrote
     waiting += snapshot.environment is not None and snapshot.environment.state == "waiting"
-    news = {"locks": (waiting, "wait"), "overwrites": (overwrote, "age")}
+    news = {
+        "locks": (waiting, "wait"),
+        "overwrites": (overwrote, "age"),
+        "events": (len(snapshot.recoveries), "age"),
+    }
     pieces = [Piece(" ")]
     for key, (scope, title) in VIEWS.items():
         text = f" {key} {title} " if width >= 60 else f" {key} {title[:5]}{'.' if len(title) > 6 else title[5:]} "

@@ -97,7 +97,7 @@ ASCII = Glyphs(
     ellipsis="~",
 )
 # What `instui.units` and the sentences of this package may contain besides, for `--ascii`.
-_PLAIN = {"…": "~", "·": "-", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"'}
+_PLAIN = {"…": "~", "·": "-", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"', "↺": "%"}
 TO_ASCII = {ord(a): b for a, b in _PLAIN.items()}
 
 

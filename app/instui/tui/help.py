@@ -12,6 +12,7 @@ from .glyphs import Glyphs
 from .legend import LEGEND
 from .paint import Lines
 from .pieces import Line, line
+from .recoveryrows import SIGN
 from .table import Column, Rows, Table
 
 COLUMNS = (Column("text", "", 10, weight=1),)
@@ -80,6 +81,7 @@ def help_lines(scope: str, width: int, glyphs: Glyphs) -> list[Line]:
     for phase, style, meaning in LEGEND:
         lines.append(line((f"  {glyphs.phases[phase]} {phase.value:<7}", style), (meaning, "text")))
     lines += [
+        line((f"  {SIGN} recover", "age"), (" what a killed session had in hand is completed or undone", "text")),
         (),
         line(("  X ", "text"), ("held alone: nobody else may touch what lies below", "dim")),
         line(("  IX", "text"), (" held with others: each claims something further down", "dim")),

@@ -13,7 +13,7 @@ LEGEND = tuple(
         (Phase.STAGE, "its files are being linked, where nobody sees them yet"),
         (Phase.WAIT, "waits for a path that another one holds"),
         (Phase.COMMIT, "holds its paths and is being moved into place"),
-        (Phase.DONE, "is installed"),
-        (Phase.FAILED, "was not installed; what had begun was undone"),
+        (Phase.DONE, "is installed, or removed"),
+        (Phase.FAILED, "was not installed, or not removed; what had begun was undone"),
     )
 )

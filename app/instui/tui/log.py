@@ -121,7 +121,7 @@ class EventsView(View):
                 self.refresh_view()
                 return
             position += step
-        self.notice("no wait, overwrite, warning or failure after this" if step > 0 else "none before this")
+        self.notice("no wait, overwrite, recovery, warning or failure after this" if step > 0 else "none before this")
 
     def do_open(self) -> None:
         """The wheel of the event."""

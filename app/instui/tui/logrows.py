@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from instui import units
-from instui.model import Snapshot
+from instui.model import RecoveryRow, Snapshot
 from instui_engine import events
 from instui_engine.events import Event, kind_of
 
+from . import recoveryrows
 from .filter import NOTHING, Filter
 from .labels import holder_label, lock_label
 from .pieces import Line, line, middle, safe, tail
@@ -20,6 +21,7 @@ COLUMNS = (
     Column("wheel", "wheel", 14, weight=1, needs=70, most=28),
     Column("text", "", 10, weight=5),
 )
+_TEXTS = ("text", "error", "old", "new", "reason", "owner", "session", "outcome")
 OLDER = "\0older"
 _STYLES = {
     "fetch": "fetch",
@@ -27,6 +29,8 @@ _STYLES = {
     "stage": "stage",
     "commit": "commit",
     "overwrite": "age",
+    "restored": "commit",
+    "recovery": "age",
     "warned": "age",
     "cancel": "failed",
 }
@@ -84,7 +88,8 @@ def fields(event: Event) -> dict[str, str]:
     """What a filter may look at; `state:` is the kind."""
     values: dict[str, Any] = event._asdict()
     paths = [*values.get("exclusive", ()), values.get("path", "")]
-    texts = [str(values.get(name, "")) for name in ("text", "error", "old", "new", "reason")]
+    texts = [str(values.get(name, "")) for name in _TEXTS]
+    texts += map(str, values.get("left", ()))
     return {
         "wheel": str(values.get("wheel", "")),
         "lock": " ".join(str(path) for path in paths).casefold(),
@@ -109,6 +114,8 @@ def cells(snapshot: Snapshot, log: Log, key: str, sizes: Mapping[str, int]) -> M
         style = "wait"
     elif isinstance(event, events.WheelFailed):
         style = "failed"
+    elif isinstance(event, events.RecoveryFinished):
+        style = recoveryrows.STYLES.get(event.outcome, "age")
     else:
         style = _STYLES.get(kind.partition(".")[0], "text" if kind.startswith("lock") else "dim")
     text = tell(snapshot, event)
@@ -126,6 +133,8 @@ _NEWS = (
     events.LockWaiting,
     events.EnvironmentWaiting,
     events.PlanConflict,
+    events.RecoveryStarted,
+    events.RecoveryFinished,
     events.Warned,
     events.WheelFailed,
     events.CancelRequested,
@@ -133,7 +142,9 @@ _NEWS = (
 
 
 def matters(event: Event) -> bool:
-    """Whether `[` and `]` stop there: somebody waits, content was or will be replaced, something is wrong."""
+    """Whether `[` and `]` stop there: somebody waits, content was or will be replaced, a dead session is settled,
+    something is wrong.
+    """
     if isinstance(event, events.Overwrite):
         return not event.same
     if isinstance(event, events.SessionFinished):
@@ -157,6 +168,19 @@ def _claims(event: Any, snapshot: Snapshot) -> str:
     more = f" +{len(named) - 2}" if len(named) > 2 else ""
     replaced = f", replaces {safe(event.replaces)}" if event.replaces else ""
     return f"{units.count(event.files, 'file')}, claims {first or 'its name'}{more}{replaced}"
+
+
+def _recovery(event: Any, _: Snapshot) -> str:
+    outcome, left = getattr(event, "outcome", "running"), getattr(event, "left", ())
+    return recoveryrows.event(RecoveryRow(0.0, event.wheel, event.version, event.session, outcome, tuple(left)))
+
+
+def _end(event: Any, snapshot: Snapshot) -> str:
+    what = units.count(event.installed, *(("distribution",) if snapshot.removes else ("wheel",)))
+    done = "removed" if snapshot.removes else "installed"
+    return f"exit {event.exit}, {what} {done} in {units.seconds(event.seconds)}" + (
+        f": {safe(event.error)}" if event.error else ""
+    )
 
 
 def _owners(event: Any, snapshot: Snapshot) -> str:
@@ -195,11 +219,11 @@ _TELLERS: dict[type[Any], Callable[[Any, Snapshot], str]] = {
     events.CommitStarted: lambda e, _: units.count(e.renames, "rename"),
     events.CommitFinished: lambda e, _: units.count(e.files, "file"),
     events.Overwrite: _owners,
+    events.Restored: lambda e, s: f"{lock_label(s, e.path)}  is that of {safe(e.owner) or 'nobody'} again",
+    events.RecoveryStarted: _recovery,
+    events.RecoveryFinished: _recovery,
     events.DistributionRemoved: lambda e, _: f"{safe(e.version)}, {units.count(e.files, 'file')}",
     events.WheelFailed: lambda e, _: safe(e.error),
     events.Warned: lambda e, _: safe(e.text),
-    events.SessionFinished: lambda e, _: (
-        f"exit {e.exit}, {units.count(e.installed, 'wheel')} installed in {units.seconds(e.seconds)}"
-        + (f": {safe(e.error)}" if e.error else "")
-    ),
+    events.SessionFinished: _end,
 }

@@ -34,13 +34,22 @@ class Wish(NamedTuple):
 
 
 class File(NamedTuple):
-    """One file that was, or will be, replaced; `t` is -1 for one that the plan foresees."""
+    """One file that was, or will be, replaced; `t` is -1 for one that the plan foresees.
+
+    `wheel` writes it; `kept`: where the old content is, "" for nowhere; `moved`: where the new one is by now, as it was
+    replaced itself, "" where it is still at `path`. `back`: it was replaced earlier, and has come
+    back, as `wheel`, the distribution of `old`, gave up its own.
+    """
 
     path: str
     old: str
     new: str
     same: bool
     t: float
+    wheel: str = ""
+    kept: str = ""
+    moved: str = ""
+    back: bool = False
 
 
 class Groups(NamedTuple):
@@ -61,7 +70,8 @@ def groups(snapshot: Snapshot, wish: Wish) -> Groups:
         if file.same and not wish.everything and not wish.filter:
             equal += 1
         elif wish.filter.keeps(lambda file=file: _fields(file)):  # type: ignore[misc]
-            pairs[f"{file.old}{_SEPARATOR}{file.new}"].append(file)
+            back = f"{_SEPARATOR}back" if file.back else ""
+            pairs[f"{file.old}{_SEPARATOR}{file.new}{back}"].append(file)
     names = sorted(pairs, key=lambda name: _order(name, pairs[name], wish.sort), reverse=wish.reverse)
     many = len(names) > 1
     closed = {name for name in names if (many and len(pairs[name]) > FOLDED_FROM) is not (name in wish.turned)}
@@ -82,18 +92,23 @@ def groups(snapshot: Snapshot, wish: Wish) -> Groups:
 
 def _files(snapshot: Snapshot) -> Iterable[File]:
     """What was replaced, and what will be: a conflict of the plan until its overwrite is told."""
-    done = set()
-    for row in snapshot.overwrites:
-        done.add(row.path)
-        yield File(row.path, row.old, row.new, row.same, row.t)
+    moved: dict[str, str] = {}
+    files = []
+    for row in reversed(snapshot.overwrites):
+        later = moved.get(row.path, "")
+        files.append(File(row.path, row.old, row.new, row.same, row.t, row.wheel, row.kept, later))
+        moved[row.path] = row.kept or later  # equal content is not kept: what is kept later stands for both
+    yield from reversed(files)
+    for back in snapshot.restored:
+        yield File(back.path, back.wheel, back.owner, False, back.t, back.wheel.partition(" ")[0], back=True)
     if snapshot.finished is None or snapshot.finished.exit:
         for conflict in snapshot.conflicts:
-            if conflict.path not in done:
-                yield File(conflict.path, conflict.first, conflict.last, False, -1.0)
+            if conflict.path not in moved:
+                yield File(conflict.path, conflict.first, conflict.last, False, -1.0, conflict.last.partition(" ")[0])
 
 
 def _fields(file: File) -> dict[str, str]:
-    state = "planned" if file.t < 0 else "same" if file.same else "different"
+    state = "restored" if file.back else "planned" if file.t < 0 else "same" if file.same else "different"
     return {"lock": file.path.casefold(), "wheel": f"{file.old} {file.new}".casefold(), "state": state}
 
 
@@ -115,7 +130,9 @@ def cells(snapshot: Snapshot, found: Groups, key: str, sizes: Mapping[str, int],
     if file is None:
         return {}
     content = (
-        ("not done" if snapshot.finished else "planned", "dim")
+        ("restored", "commit")
+        if file.back
+        else ("not done" if snapshot.finished else "planned", "dim")
         if file.t < 0
         else ("same", "dim")
         if file.same
@@ -129,10 +146,12 @@ def cells(snapshot: Snapshot, found: Groups, key: str, sizes: Mapping[str, int],
 
 
 def _pair(key: str, files: list[File], glyphs: Glyphs, closed: bool, over: bool) -> Line:
-    old, _, new = key.partition(_SEPARATOR)
+    old, new = key.split(_SEPARATOR)[:2]
+    back = sum(file.back for file in files)
     planned, same = sum(file.t < 0 for file in files), sum(file.same for file in files)
     counts = [
-        (len(files) - planned - same, "different", "age"),
+        (len(files) - planned - same - back, "different", "age"),
+        (back, "restored", "commit"),
         (same, "with equal content", "dim"),
         (planned, "that were not done" if over else "to come", "dim"),
     ]
@@ -142,13 +161,15 @@ def _pair(key: str, files: list[File], glyphs: Glyphs, closed: bool, over: bool)
         (f"{node} ", "dim"),
         (safe(old) or "nobody's file", "strong"),
         (f" {glyphs.arrow} ", "dim"),
-        (safe(new), "strong"),
+        (safe(new) or "nobody's file", "strong"),
         *told,
     )
 
 
 def describe(found: Groups, key: str) -> str:
     """A row as text, for the clipboard."""
+    if (file := found.files.get(key)) and file.back:
+        return tail(f"{safe(file.path)}: of {safe(file.new) or 'nobody'} again, no longer {safe(file.old)}", 1000)
     if file := found.files.get(key):
         return tail(f"{safe(file.path)}: {safe(file.old) or 'nobody'} -> {safe(file.new)}", 1000)
     return " -> ".join(safe(part) for part in key.split(_SEPARATOR)[:2])

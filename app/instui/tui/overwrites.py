@@ -24,7 +24,7 @@ class OverwritesView(View):
         self._groups: Paced[overwriterows.Groups] = Paced()
         self._turned: frozenset[str] = frozenset()
         self._found = overwriterows.Groups([], {}, {}, (), 0)
-        self._state = (0, 0, True)
+        self._state = (0, 0, 0, True)
 
     def body(self) -> Iterable[Widget]:
         """One table."""
@@ -34,7 +34,8 @@ class OverwritesView(View):
         """Pairs and files."""
         table, glyphs = self.query_one(Table), self.owner.glyphs
         wish = overwriterows.Wish(self.wanted, self.everything, table.sort, table.reverse, self._turned)
-        state = (len(snapshot.overwrites), len(snapshot.conflicts), snapshot.finished is None)
+        counts = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts))
+        state = (*counts, snapshot.finished is None)
         self._state = state = self._state if state == self._state else state  # Paced compares it by identity
         self._found = found = self._groups.get(wish, state, lambda: overwriterows.groups(snapshot, wish))
 
@@ -65,7 +66,7 @@ class OverwritesView(View):
         return overwriterows.describe(self._found, key)
 
     def do_open(self) -> None:
-        """Fold or unfold a pair; of a file, go to its wheel."""
+        """Fold or unfold a pair; of a file, show both owners and what differs."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if not key:
             self.notice("nothing was overwritten")
@@ -76,11 +77,4 @@ class OverwritesView(View):
             self.table.select(key)
             self.refresh_view()
         else:
-            self._open_file(key)
-
-    def _open_file(self, key: str) -> None:
-        owner = self._found.files[key].new.partition(" ")[0]
-        if self.owner.monitor.shown.wheel(owner):
-            self.owner.open_wheel(owner)
-        else:
-            self.notice(f"{owner} is not part of this session")
+            self.owner.open_file(self._found.files[key])

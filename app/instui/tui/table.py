@@ -163,8 +163,8 @@ class Table(ScrollView, can_focus=False):
         self.select(self._rows.keys[max(0, min(last, position + rows))])
 
     def text_of(self, key: str) -> str:
-        """A row as text."""
-        return " ".join(plain(self._row(key)).split())
+        """A row as text, without the marker."""
+        return " ".join(plain(self._row(key)[1:]).split())
 
     def render_line(self, y: int) -> Strip:
         """One line of what is visible."""

@@ -39,6 +39,8 @@ _DARK = {
     "commit": "#7ee0a1",
     "failed": "#ff7b72",
     "age": "#e3b341",
+    "plus": "#7ee0a1",
+    "minus": "#f0883e",
 }
 _LIGHT = {
     "background": "#fbfbf9",
@@ -55,6 +57,8 @@ _LIGHT = {
     "commit": "#17753f",
     "failed": "#c4262e",
     "age": "#856000",
+    "plus": "#17753f",
+    "minus": "#b04a05",
 }
 
 
@@ -90,6 +94,8 @@ _ANSI = {
     "commit": "green",
     "failed": "red",
     "age": "bright_yellow",
+    "plus": "green",
+    "minus": "yellow",
     "strong": "bold",
     "logo": "bold",
     "key": "bold",
@@ -100,6 +106,8 @@ _MONO = dict.fromkeys(_ANSI, "default") | {
     "dim": "dim",
     "faint": "dim",
     "wait": "bold",
+    "plus": "bold",
+    "minus": "dim",
     "failed": "bold underline",
     "accent": "bold",
     "strong": "bold",

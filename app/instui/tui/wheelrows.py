@@ -8,6 +8,7 @@ from instui import units
 from instui.model import EnvironmentLock, Phase, Snapshot, WheelState, is_own
 from instui_engine.events import Holder
 
+from . import recoveryrows
 from .filter import NOTHING, Fields, Filter
 from .glyphs import Glyphs, bar
 from .labels import blockers, claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
@@ -61,6 +62,7 @@ def keys(snapshot: Snapshot, wish: Wish) -> list[str]:
     if wish.reverse:
         found.reverse()
     hidden = len(snapshot.wheels) - len(found)
+    found[:0] = recoveryrows.keys(snapshot, wish.filter)
     if snapshot.environment is not None and snapshot.environment.state == "waiting" and not wish.filter:
         found.insert(0, ENVIRONMENT)
     if hidden and not wish.filter:
@@ -84,7 +86,11 @@ def _keys(snapshot: Snapshot, wish: Wish) -> list[str]:
 def fields(wheel: WheelState) -> Fields:
     """What a filter may look at."""
     waits = wheel.waits_for.path if wheel.waits_for else ""
-    return {"wheel": wheel.label, "lock": " ".join([waits, *wheel.exclusive]).casefold(), "state": wheel.phase.value}
+    return {
+        "wheel": wheel.label,
+        "lock": " ".join([waits, *wheel.exclusive]).casefold(),
+        "state": f"{wheel.phase.value} {wheel.word}",
+    }
 
 
 def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
@@ -93,6 +99,8 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs
         return {"": line((folded(snapshot), "dim"))}
     if key == ENVIRONMENT and snapshot.environment is not None:
         return _session(snapshot.environment, snapshot.t, snapshot, sizes, glyphs)
+    if recoveryrows.is_recovery(key):
+        return recoveryrows.cells(snapshot, key, sizes)
     wheel = snapshot.wheel(key)
     if wheel is None:
         return {}
@@ -132,10 +140,10 @@ def _session(
 def folded(snapshot: Snapshot) -> str:
     """How many wheels are not shown, and why."""
     shown = len(snapshot.failed) + len(snapshot.waiting) + len(snapshot.running)
-    done = snapshot.totals.committed
+    done = snapshot.totals.committed + snapshot.totals.removed
     staged = max(0, snapshot.totals.staged - done - len(snapshot.waiting) - _committing(snapshot))
     queued = max(0, len(snapshot.wheels) - shown - done - staged)
-    parts = [(done, "done"), (staged, "staged"), (queued, "queued")]
+    parts = [(done, "removed" if snapshot.removes else "done"), (staged, "staged"), (queued, "queued")]
     told = ", ".join(f"{units.number(count)} {word}" for count, word in parts if count)
     return f"… {told or 'more'}   (a shows all)"
 
@@ -174,13 +182,15 @@ def _passed(wheel: WheelState, been: set[Phase]) -> int:
         return int(Phase.FETCH in been)
     if wheel.phase is Phase.FAILED:
         return max((SLOTS.index(phase) for phase in been if phase in SLOTS), default=0)
+    if wheel.removal and wheel.phase is Phase.READY:
+        return SLOTS.index(Phase.WAIT)  # nothing of it is fetched, unpacked or staged
     return _PASSED[wheel.phase]
 
 
 def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], style: str) -> list[Piece]:
     """State and progress; every number has its place, so that nothing moves but digits."""
     room, phase = sizes["doing"], wheel.phase
-    word = Piece(f"{phase.value:<7}", style)
+    word = Piece(f"{wheel.word:<7}", style)
     if phase is Phase.WAIT:
         if "lock" not in sizes and wheel.waits_for:
             return [Piece("wait ", style), Piece(middle(lock_label(snapshot, wheel.waits_for.path), room - 5), style)]
@@ -222,6 +232,8 @@ def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> t
         return line((f"overwrote {units.count(wheel.overwrote, 'file')}", "age"))
     if wheel.waited >= 0.1 and wheel.phase is Phase.DONE:
         return line((f"waited {units.seconds(wheel.waited)}", "dim"))
+    if wheel.removal and wheel.phase is Phase.DONE:
+        return line((tail(units.count(wheel.files, "file"), room), "dim"))
     if wheel.replaces and wheel.phase is Phase.DONE:
         return line((tail(f"replaced {safe(wheel.replaces)}", room), "dim"))
     return ()
@@ -256,9 +268,11 @@ def _age(wheel: WheelState, t: float) -> float:
 
 def describe(snapshot: Snapshot, key: str) -> str:
     """The wheel as a sentence, for the clipboard."""
+    if (recovery := recoveryrows.of(snapshot, key)) is not None:
+        return recoveryrows.describe(recovery)
     wheel = snapshot.wheel(key)
     if wheel is None:
         return wheel_label(snapshot, key)
     wait = f", waits for {lock_label(snapshot, wheel.waits_for.path)}" if wheel.waits_for else ""
     error = f": {safe(wheel.error)}" if wheel.error else ""
-    return f"{safe(wheel.label)}: {wheel.phase.value}{wait}{error}"
+    return f"{safe(wheel.label)}: {wheel.word}{wait}{error}"

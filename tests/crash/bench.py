@@ -1,0 +1,45 @@
+"""What the crash tests of one test session share: the library, a place in memory, and a sweep for each setting."""
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+from injector import build
+from lane import Setting
+from scenarios import small
+from sweep import Sweep, memory
+
+
+class Bench:
+    """Sweeps that are made when they are asked for the first time."""
+
+    def __init__(self) -> None:
+        scratch = tempfile.mkdtemp(prefix="instui-crash-", dir=memory())
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+        self.place = Path(scratch).resolve()
+        self._library = build(self.place)
+        self._sweeps: dict[tuple[str, Setting], Sweep] = {}
+
+    @property
+    def library(self) -> Path:
+        """The library to preload; skips the test where it cannot be made."""
+        if self._library is None:
+            pytest.skip("the injector needs a C compiler (gcc or cc) and Linux")
+        return self._library
+
+    def sweep(self, kind: str, setting: Setting | None = None) -> Sweep:
+        """The small install of one kind."""
+        key = kind, setting or Setting()
+        library = self.library
+        if key not in self._sweeps:
+            self._sweeps[key] = Sweep(self.place, small(kind, self.place / "wheels"), key[1], library)
+        return self._sweeps[key]
+
+
+@cache
+def bench() -> Bench:
+    """The one of this test session; what it made goes when the session ends."""
+    return Bench()

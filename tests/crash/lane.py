@@ -1,0 +1,175 @@
+"""An environment that is brought into the same start again and again, for a command to which faults come."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from injector import Fault, Injector, Run
+from judge import Judge, compiled, contested, leftovers, said, unlisted
+from scenarios import Scenario, make_start
+
+from trees import tree
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the command runs.
+
+    `cold`: with an empty cache, whose changes are points too. `epilogue`: each point ends with that of the scenario.
+    `path`: directories that Python looks into before the engine's.
+    """
+
+    jobs: int = 1
+    fsync: bool = False
+    cold: bool = False
+    epilogue: bool = False
+    path: tuple[Path, ...] = ()
+
+    def __str__(self) -> str:
+        said = (f"{self.jobs} jobs", "fsync" * self.fsync, "cold" * self.cold, "epilogue" * self.epilogue)
+        return ", ".join(filter(None, said))
+
+    def words(self, command: Sequence[str], top: Path) -> list[str]:
+        """A command of the scenario as the system takes it."""
+        flags = ["--python", str(top), "--lock-timeout", "30"]
+        if command[0] == "install":
+            flags += ["--jobs", str(self.jobs)]
+        if not self.fsync:
+            flags.append("--no-fsync")
+        return [sys.executable, "-m", "instui", command[0], *flags, *command[1:]]
+
+
+class Lane:
+    """One environment at one path, which is brought into the start of the scenario for each point."""
+
+    def __init__(self, place: Path, skeleton: Path, scenario: Scenario, setting: Setting, cache: Path, library: Path):
+        self.scenario = scenario
+        self.setting = setting
+        self.top = place / "venv"
+        self._start = place / "start"
+        self._cold = place / "cache"
+        home = place / "home"
+        home.mkdir(parents=True)
+        self._env = _environ(home, cache, setting.path)
+        shutil.copytree(skeleton, self.top, symlinks=True)
+        (site,) = self.top.glob("lib/python*/site-packages")
+        self.site = site.relative_to(self.top).as_posix()
+        make_start(scenario, self.top, site, self.succeed)
+        self.top.rename(self._start)
+        if setting.cold:
+            self._env["INSTUI_CACHE_DIR"] = str(self._cold)
+        below = [self.top, self._cold] if setting.cold else [self.top]
+        self.injector = Injector(library, place / "state", below, self._env)
+        self._learn()
+
+    def _learn(self) -> None:
+        """What an undisturbed run leaves, and what one changes that comes after it."""
+        scenario = self.scenario
+        self.reset()
+        self._before = tree(self.top)
+        apart = unlisted(self.top, self.site) & self._before.keys()
+        self.succeed(*scenario.command)
+        self.judge = Judge(
+            self.site,
+            scenario.before,
+            scenario.after,
+            contested(scenario.wheels),
+            self._before,
+            tree(self.top),
+            compiled(self.top),
+            apart,
+        )
+        problems = self.judge.finished(self.top) + leftovers(self.top)
+        assert not problems, problems
+        if self.setting.epilogue and scenario.epilogue:
+            self.succeed(*scenario.epilogue)
+        self._last = tree(self.top)
+
+    def succeed(self, *words: str) -> None:
+        """Run a command without faults, which must go well."""
+        command = self.setting.words(words, self.top)
+        done = subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, f"instui {' '.join(words)}: exit {done.returncode}: {done.stderr}{done.stdout}"
+
+    def run(self, at: int = 0, fault: Fault | None = None, **options: bool | str) -> Run:
+        """Run the command of the scenario with a fault."""
+        return self.injector.run(self.setting.words(self.scenario.command, self.top), at, fault, **options)  # type: ignore[arg-type]
+
+    def reset(self) -> None:
+        """Back to the start."""
+        # nothing is copied between a crash and what comes after it: recovery knows files by their inodes
+        _remove(self.top)
+        shutil.copytree(self._start, self.top, symlinks=True, copy_function=_copy)
+        if self.setting.cold:
+            _remove(self._cold)
+
+    def intact(self) -> bool:
+        """Whether the start is what it was: no fault may reach it through a hard link."""
+        return tree(self._start) == self._before
+
+    def again(self, thorough: bool) -> list[str]:
+        """Run the same command again, without a fault; what is wrong then."""
+        top, scenario = self.top, self.scenario
+        run = self.run()
+        problems = [f"run again: {text}" for text in said(run.code, run.stderr)]
+        if run.code or run.hung:
+            return [*problems, f"run again: exit {run.code}{' (hung)' if run.hung else ''}: {run.stderr.strip()[:300]}"]
+        problems += [f"run again: {text}" for text in self.judge.finished(top) + leftovers(top)]
+        if thorough and not problems:
+            stamps = {} if scenario.repeats else _stamps(top)
+            run = self.run()
+            if run.code:
+                problems.append(f"run a third time: exit {run.code}: {run.stderr.strip()[:300]}")
+            problems += [f"run a third time: {text}" for text in self.judge.finished(top) + leftovers(top)]
+            if stamps and stamps != _stamps(top):
+                problems.append("run a third time: it changed files, though nothing was left to do")
+        if self.setting.epilogue and scenario.epilogue and not problems:
+            self.succeed(*scenario.epilogue)
+            if tree(top) != self._last:
+                problems.append(f"after {scenario.epilogue[0]}, which ends elsewhere than without the fault")
+        return problems
+
+
+def _environ(home: Path, cache: Path, path: tuple[Path, ...]) -> dict[str, str]:
+    """Variables for the command: nothing of the user's gets in, and no index is asked."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    roots = [*map(str, path), str(_ROOT / "app"), str(_ROOT / "engine")]
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "INSTUI_CACHE_DIR": str(cache),
+        "UV_CACHE_DIR": str(home / "uv"),
+        "UV_NO_CONFIG": "1",
+        "UV_OFFLINE": "1",
+        "PYTHONPATH": os.pathsep.join([*roots, *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
+
+
+def _copy(source: str, target: str) -> str:
+    """Hard links of the store stay hard links of it; a copy would hide what that means."""
+    status = os.lstat(source)
+    if status.st_nlink > 1 and not os.path.islink(source):
+        os.link(source, target)
+        return target
+    return str(shutil.copy2(source, target, follow_symlinks=False))
+
+
+def _remove(path: Path) -> None:
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def _stamps(top: Path) -> dict[str, tuple[int, int]]:
+    """Path -> inode and mtime of every file that is not the engine's own."""
+    found = {}
+    for path in tree(top):
+        status = (top / path).lstat()
+        found[path] = (status.st_ino, status.st_mtime_ns)
+    return found

@@ -1,0 +1,158 @@
+"""What is installed, replaced or removed while a fault comes: a start, a command, and what may be there afterwards.
+
+The small install: three wheels with launchers, a script, data and headers, a namespace package without `__init__.py`,
+and one path that two of them ship with different content; besides, files of the user's own in package directories.
+"""
+
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wheelsmith import build_wheel
+
+KINDS = ("fresh", "upgrade", "reinstall", "uninstall")
+_FLAGS = ("--no-deps", "--ui", "plain")
+Files = Mapping[str, bytes]
+Instui = Callable[..., None]
+"""Runs `instui WORD...` to its end, which must be a success."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of change.
+
+    `setup` are commands (without `instui` and the environment) that make the start, after which the environment is
+    byte-compiled where `compiled`. `command` is what faults come to; it runs again after a crash. `wheels` are all
+    wheel files that anything comes from. `before` and `after`: normalized name -> version in the start and
+    after `command`; what is missing is not installed. `own`: the user's files, by path below site-packages.
+    `epilogue`: a command that, run after all, must leave what it leaves without a crash.
+    """
+
+    kind: str
+    setup: tuple[tuple[str, ...], ...]
+    command: tuple[str, ...]
+    wheels: tuple[Path, ...]
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    compiled: bool = False
+    own: Files = field(default_factory=dict)
+    epilogue: tuple[str, ...] = ()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the command changes files also where all is done."""
+        return "--reinstall" in self.command
+
+
+def _points(module: str, *names: str) -> str:
+    return "[console_scripts]\n" + "".join(f"{name} = {module}:main\n" for name in names)
+
+
+def _alpha(version: str) -> dict[str, object]:
+    new = version == "2.0"
+    files = {
+        "alpha/__init__.py": f"VERSION = {version!r}\n".encode(),
+        "alpha/same.py": b"SAME = True\n",
+        "alpha/empty.py": b"",
+        "alpha/data/table.txt": f"table {version}\n".encode() * (200 if new else 100),
+        ("alpha/added/new.py" if new else "alpha/removed/old.py"): b"HERE = True\n",
+        ("alpha/next.py" if new else "alpha/last.py"): b"HERE = True\n",
+        "alpha/mixed/part.py" if not new else "alpha/other.py": b"PART = 1\n",
+        "acme/alpha/__init__.py": f"ALPHA = {version!r}\n".encode(),
+    }
+    data = {
+        "scripts/alpha-tool": f"#!python\nprint({version!r})\n".encode(),
+        "data/share/alpha/guide.txt": f"guide {version}\n".encode(),
+        **({} if new else {"data/share/alpha-old/note.txt": b"note\n"}),
+    }
+    return {
+        "files": files,
+        "data": data,
+        "entry_points": _points("alpha", "alpha", "alpha-new" if new else "alpha-old"),
+    }
+
+
+def _beta(version: str) -> dict[str, object]:
+    files = {
+        "beta/__init__.py": f"VERSION = {version!r}\n".encode(),
+        "beta/core.py": f"CORE = {version!r}\n".encode(),
+        "acme/beta.py": f"BETA = {version!r}\n".encode(),
+        "shared/common.py": f"WHOSE = 'beta {version}'\n".encode(),
+        "shared/equal.py": b"EQUAL = True\n",
+    }
+    data = {"headers/beta.h": f"#define BETA {version}\n".encode(), "data/etc/beta.conf": b"beta\n"}
+    return {"files": files, "data": data, "entry_points": _points("beta", "beta")}
+
+
+def _gamma(version: str) -> dict[str, object]:
+    files = {
+        "gamma.py": f"def main():\n    print({version!r})\n".encode(),
+        "acme/gamma/__init__.py": b"",
+        "acme/gamma/deep.py": f"DEEP = {version!r}\n".encode(),
+        "shared/common.py": f"WHOSE = 'gamma {version}'\n".encode(),
+        "shared/equal.py": b"EQUAL = True\n",
+        "shared/gamma.py": f"GAMMA = {version!r}\n".encode(),
+    }
+    return {"files": files, "entry_points": _points("gamma", "gamma")}
+
+
+_MAKERS = {"alpha": _alpha, "beta": _beta, "gamma": _gamma}
+_OWN = {
+    "alpha/mine.txt": b"my notes\n",
+    "alpha/mixed/mine.py": b"MINE = True\n",
+    "acme/own.py": b"OWN = True\n",
+    "own.py": b"OWN = True\n",
+}
+
+
+def small(kind: str, directory: Path) -> Scenario:
+    """The small install; its wheels go into `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    wheels = {
+        version: [build_wheel(directory, name, version, **make(version)) for name, make in _MAKERS.items()]  # type: ignore[arg-type]
+        for version in ("1.0", "2.0")
+    }
+    old, new = dict.fromkeys(_MAKERS, "1.0"), dict.fromkeys(_MAKERS, "2.0")
+    return scenario(kind, wheels["1.0"], wheels["2.0"], old, new, ("alpha", "gamma"), _OWN)
+
+
+def scenario(
+    kind: str,
+    old_wheels: Sequence[Path],
+    new_wheels: Sequence[Path],
+    old: Mapping[str, str],
+    new: Mapping[str, str],
+    removed: Sequence[str],
+    own: Files,
+) -> Scenario:
+    """A scenario of two sets of wheels: those that are there before an upgrade, and those that are installed.
+
+    `old` and `new` have their versions by normalized name; `removed` are uninstalled in the kind "uninstall".
+    """
+    everything = (*old_wheels, *new_wheels)
+    put_old, put_new = (("install", *_FLAGS, *map(str, wheels)) for wheels in (old_wheels, new_wheels))
+    remove = ("uninstall", "--ui", "plain", *removed)
+    left = {name: version for name, version in new.items() if name not in removed}
+    if kind == "fresh":
+        return Scenario(kind, (), put_new, everything, {}, new, own=own, epilogue=remove)
+    if kind == "upgrade":
+        merged = {**old, **new}
+        return Scenario(kind, (put_old,), put_new, everything, old, merged, True, own, remove)
+    if kind == "reinstall":
+        again = (*put_new, "--reinstall")
+        return Scenario(kind, (put_new,), again, everything, new, new, True, own, remove)
+    assert kind == "uninstall", kind
+    return Scenario(kind, (put_new,), remove, everything, new, left, True, own, put_new)
+
+
+def make_start(scenario: Scenario, top: Path, site: Path, instui: Instui) -> None:
+    """Bring the fresh environment at `top` into the start of `scenario`."""
+    for path, content in scenario.own.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_bytes(content)
+    for words in scenario.setup:
+        instui(*words)
+    if scenario.compiled:
+        command = [str(top / "bin" / "python"), "-I", "-m", "compileall", "-q", "-o", "0", "-o", "1", str(site)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)

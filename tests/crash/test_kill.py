@@ -1,0 +1,93 @@
+"""Killed at any change of any file, nothing is torn for a reader, and the same command again leaves what it should."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from bench import bench
+from injector import KILL, TEAR
+from lane import Setting
+from scenarios import KINDS
+from sweep import Result, sample
+
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(7200)]
+Choice = Callable[[range], Iterable[int]]
+
+
+@pytest.fixture
+def some(sweeping: bool) -> Callable[..., Choice]:
+    """`some(size)`: chooses so many points, the same each time; all of them under --sweep."""
+    return lambda size, seed=1: iter if sweeping else sample(size, seed)
+
+
+def unbroken(result: Result) -> None:
+    """No promise was broken, and something was tried."""
+    assert result.verdicts
+    assert not result.violations, "\n".join(result.violations)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_at_any_point_it_is_whole_and_goes_on(kind: str, some: Callable[..., Choice], sweeping: bool) -> None:
+    unbroken(bench().sweep(kind).sweep(KILL, some(16), thorough=sweeping))
+
+
+@pytest.mark.parametrize("kind", ["fresh", "upgrade", "uninstall"])
+def test_killed_while_several_work_it_is_whole_and_goes_on(kind: str, some: Callable[..., Choice]) -> None:
+    unbroken(bench().sweep(kind, Setting(jobs=4)).sweep(KILL, some(7), thorough=False))
+
+
+def test_killed_in_the_middle_of_a_write_it_is_whole_and_goes_on(some: Callable[..., Choice]) -> None:
+    sweep = bench().sweep("upgrade")
+    writes = [call.number for call in sweep.trace() if call.name == "write"]
+    unbroken(sweep.sweep(TEAR, lambda points: [writes[place] for place in some(6)(range(len(writes)))]))
+
+
+def test_killed_with_syncs_it_is_whole_and_goes_on(some: Callable[..., Choice]) -> None:
+    unbroken(bench().sweep("upgrade", Setting(fsync=True)).sweep(KILL, some(6), thorough=False))
+
+
+def test_killed_with_an_empty_cache_it_is_whole_and_goes_on(some: Callable[..., Choice]) -> None:
+    unbroken(bench().sweep("fresh", Setting(cold=True)).sweep(KILL, some(10), thorough=False))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_recovery_killed_at_any_point_goes_on_too(kind: str, some: Callable[..., Choice]) -> None:
+    sweep = bench().sweep(kind)
+    commits = [call.number for call in sweep.trace() if call.name.startswith("rename")]
+    outer = [commits[place] for place in some(3, 2)(range(len(commits)))]
+    unbroken(sweep.nested(lambda points: outer, some(3, 3)))
+
+
+@pytest.mark.parametrize("kind", ["upgrade", "uninstall"])
+def test_after_a_crash_the_opposite_leaves_what_it_leaves_without_one(kind: str, some: Callable[..., Choice]) -> None:
+    """What recovery keeps for later, a loser's file above all, must be there when it is needed."""
+    unbroken(bench().sweep(kind, Setting(epilogue=True)).sweep(KILL, some(5, 4), thorough=False))
+
+
+_METADATA_FIRST = """
+from dataclasses import replace
+
+from instui_engine import transaction
+
+run = transaction.run
+
+
+def last_step_first(beneath, changes, before):
+    *steps, last = changes.steps
+    run(beneath, replace(changes, steps=(last, *steps)), before)
+
+
+transaction.run = last_step_first
+"""
+
+
+def test_an_engine_that_lists_a_distribution_first_is_found_out(tmp_path: Path) -> None:
+    """The proof that the sweep can fail: the same engine, with `.dist-info` in place before the files."""
+    (tmp_path / "sitecustomize.py").write_text(_METADATA_FIRST)
+    sweep = bench().sweep("fresh", Setting(path=(tmp_path,)))
+    placed = [call.number for call in sweep.trace() if call.target.endswith(".dist-info")]
+    assert placed
+    result = sweep.sweep(KILL, lambda points: [at + offset for at in placed for offset in (1, 2, 4)], thorough=False)
+    torn = [verdict for verdict in result.verdicts if verdict.outcome == "torn"]
+    assert len(torn) >= len(placed), result.counts()
+    assert all(" is missing" in "".join(verdict.problems) for verdict in torn)
