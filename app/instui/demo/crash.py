@@ -41,7 +41,7 @@ def _crash(scene: Scene, control: Control) -> None:
     install(Request(words=(str(old),), no_deps=True, offline=True), scene.environment, options, control)
     _upgrade(second)
     journal = scene.place / "second.jsonl"
-    scene.companion = session(scene, second, journal, _half_done(journal))
+    scene.companion = session(scene, second, journal, _half_done(journal), slow=1.0)
     _kill(scene, scene.companion, journal, control)
 
 
