@@ -245,7 +245,8 @@ class Commit:
         for back in restored:
             context.emit(back)
         if plan.replaces is not None:
-            context.emit(DistributionRemoved(plan.name, plan.replaces.version, len(plan.stale)))
+            given_up = {*plan.stale, *(back.path for back in restored)}
+            context.emit(DistributionRemoved(plan.name, plan.replaces.version, len(given_up)))
         if isinstance(plan, WheelPlan):
             context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
 
