@@ -161,6 +161,16 @@ class Beneath:
         except OSError as error:
             raise _about(error, path) from None
 
+    def remove_if_empty(self, path: str) -> bool:
+        """Remove a directory, unless somebody has put something there, or it is gone or none."""
+        try:
+            self.remove_directory(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY):
+                raise
+            return False
+        return True
+
     def remove(self, path: str) -> None:
         """Remove a file."""
         try:

@@ -14,7 +14,6 @@ that the record names (`Commit`).
 import stat
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -232,9 +231,7 @@ class _Recovery:
                 directories.add(path.rpartition("/")[0])
         for directory in sorted(directories, key=lambda path: -path.count("/")):
             while self._environment.key(directory) not in self._environment.neutral:
-                try:
-                    self._beneath.remove_directory(directory)
-                except OSError:
+                if not self._beneath.remove_if_empty(directory):
                     break
                 directory = directory.rpartition("/")[0]
 
@@ -262,8 +259,7 @@ class _Recovery:
             else:
                 self._beneath.remove(path)
         for directory in self._directories(step.path):
-            with suppress(OSError):
-                self._beneath.remove_directory(directory)
+            self._beneath.remove_if_empty(directory)
 
     def _ours(self) -> Mapping[str, str]:
         """What the new version's RECORD, which lies in the stage until the end, says that is ours."""

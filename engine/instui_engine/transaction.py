@@ -141,8 +141,7 @@ def take(beneath: Beneath, step: Step) -> None:
         with suppress(FileExistsError):
             _with_parents(beneath, step.path, lambda: beneath.make_directory(step.path))
     else:
-        with suppress(OSError):  # somebody has put a file there since; the directory is theirs now
-            beneath.remove_directory(step.path)
+        beneath.remove_if_empty(step.path)  # where somebody has put a file there since, the directory is theirs now
 
 
 def undo(
@@ -166,8 +165,7 @@ def undo(
         there = beneath.stamp(step.path)
         if step.action == "mkdir":
             if there is not None and there.is_directory:
-                with suppress(OSError):
-                    beneath.remove_directory(step.path)
+                beneath.remove_if_empty(step.path)
         elif step.action == "rmdir":
             if there is None and restores(step):
                 beneath.make_directories(step.path)
