@@ -37,6 +37,7 @@ SHOTS = {
     "events": Shot("busy", 15.0, ["4"]),
     "detail": Shot("busy", 15.0, ["j", "enter"]),
     "demo": Shot("demo", 5.0, size=(100, 24)),
+    "recovery": Shot("crash", 6.0, size=(120, 24)),
     "light": Shot("busy", 13.5, ["j", "j"], theme="light"),
     "small": Shot("busy", 13.5, size=(50, 15)),
 }

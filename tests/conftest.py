@@ -93,10 +93,12 @@ def venv(make_venv: Callable[[Path], Venv], tmp_path: Path) -> Callable[[], Venv
 def clean_environ(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, str]:
     """Variables for child processes: nothing of the user's configuration gets in, and no index is asked."""
     home = tmp_path_factory.mktemp("home")
+    (home / "run").mkdir(mode=0o700)  # for control sockets: killed sessions leave theirs, and others try them
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "TMPDIR") if name in os.environ}
     return {
         **kept,
         "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home / "run"),
         "XDG_CONFIG_HOME": str(home / "config"),
         "INSTUI_CACHE_DIR": str(cache),
         "UV_CACHE_DIR": str(home / "uv"),

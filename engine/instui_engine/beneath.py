@@ -105,11 +105,11 @@ class Beneath:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def content(self, path: str) -> bytes:
-        """The content of a regular file, b"" where there is none. Raises OSError where it cannot be read."""
+    def content(self, path: str) -> bytes | None:
+        """The content of a regular file, None where there is none. Raises OSError where it cannot be read."""
         status = self.status(path)
         if status is None or not stat.S_ISREG(status.st_mode):
-            return b""
+            return None
         name, directory = self._at(path)
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:

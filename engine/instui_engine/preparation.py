@@ -162,9 +162,10 @@ class _Preparation:
         """Whether the file at `path` has the hash `value` ("algorithm=digest", as in RECORD)."""
         algorithm, _, digest = value.partition("=")
         if (path, algorithm) not in self._digests:
+            content = self._beneath.content(path)
             try:
-                hashed = hashlib.new(algorithm, self._beneath.content(path)).digest()
-            except ValueError:  # no such algorithm
+                hashed = b"" if content is None else hashlib.new(algorithm, content).digest()
+            except (ValueError, TypeError):  # no such algorithm, or one without a length of its own
                 hashed = b""
             self._digests[path, algorithm] = urlsafe_b64encode(hashed).rstrip(b"=").decode()
         return bool(digest) and digest.rstrip("=") == self._digests[path, algorithm]

@@ -273,7 +273,10 @@ class _Recovery:
         return staged or recorded_hashes(self._environment, transaction.info)
 
     def _digest(self, path: str) -> str:
-        return f"sha256={urlsafe_b64encode(sha256(self._beneath.content(path)).digest()).rstrip(b'=').decode()}"
+        content = self._beneath.content(path)
+        if content is None:
+            return ""
+        return f"sha256={urlsafe_b64encode(sha256(content).digest()).rstrip(b'=').decode()}"
 
     def _files(self, top: str) -> list[str]:
         return [path for path, is_directory in self._walk(top) if not is_directory]

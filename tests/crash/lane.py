@@ -148,6 +148,7 @@ def _environ(home: Path, cache: Path, path: tuple[Path, ...]) -> dict[str, str]:
         "UV_CACHE_DIR": str(home / "uv"),
         "UV_NO_CONFIG": "1",
         "UV_OFFLINE": "1",
+        "XDG_RUNTIME_DIR": str(_made(home / "run")),
         "PYTHONPATH": os.pathsep.join([*roots, *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
 
@@ -173,3 +174,9 @@ def _stamps(top: Path) -> dict[str, tuple[int, int]]:
         status = (top / path).lstat()
         found[path] = (status.st_ino, status.st_mtime_ns)
     return found
+
+
+def _made(directory: Path) -> Path:
+    """A private directory for control sockets, which killed sessions leave there."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return directory

@@ -16,7 +16,15 @@ from cli import error_line, installed, ok, verify
 from conftest import Run, Start
 from environments import Venv, read_journal, until
 from instui.options import SCENARIOS
-from instui_engine.events import CommitFinished, CommitStarted, EnvironmentWaiting, LockWaiting, StageStarted
+from instui_engine.events import (
+    CommitFinished,
+    CommitStarted,
+    EnvironmentWaiting,
+    LockWaiting,
+    SessionFinished,
+    SessionStarted,
+    StageStarted,
+)
 from trees import complete, distributions, unlisted
 from wheelsmith import build_wheel
 
@@ -112,6 +120,23 @@ def test_a_demonstration_that_is_stopped_takes_its_companion_with_it(
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     assert [path.name for path in (tmp_path / "tmp").iterdir() if path.name.startswith("instui-demo")] == []
+
+
+def test_the_crash_is_a_real_one_and_is_given_up_at_once_when_nobody_wants_to_see_it(
+    alone: dict[str, str], tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    kept = tmp_path / "kept"
+    second = kept / "second.jsonl"
+    command = [sys.executable, "-m", "instui", "demo", "crash", "--slow", "20", "--ui", "none", "--keep", str(kept)]
+    with subprocess.Popen(command, env={**clean_environ, **alone}, stderr=subprocess.PIPE, text=True) as process:
+        started = until(lambda: [e for _, e in read_journal(second).events if isinstance(e, SessionStarted)], process)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert len(errors.splitlines()) == 1, errors
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0].pid, 0)
+    assert not [event for _, event in read_journal(second).events if isinstance(event, SessionFinished)]
 
 
 @pytest.mark.parametrize("ui", ["json", "none"])

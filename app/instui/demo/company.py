@@ -47,14 +47,16 @@ def _session(scene: Scene, wheels: Path, wheel: str, *, stop: bool = False) -> C
     return session(scene, wheels, journal, _granted(journal, wheel), stop=stop)
 
 
-def session(scene: Scene, wheels: Path, journal: Path, holds: Callable[[], bool], *, stop: bool = False) -> Companion:
-    """`instui install` of a directory of wheels in another process."""
+def session(
+    scene: Scene, wheels: Path, journal: Path, holds: Callable[[], bool], *, stop: bool = False, slow: float = 0.0
+) -> Companion:
+    """`instui install` of a directory of wheels in another process, slowed down by `slow`, else as this session."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("INSTUI_")}
     settings = {
         "INSTUI_PYTHON": str(scene.environment.top),
         "INSTUI_CACHE_DIR": str(scene.place / "cache"),
         "INSTUI_JOBS": "8",
-        "INSTUI_SLOW": str(max(scene.slow, _SLOWEST)),
+        "INSTUI_SLOW": str(slow or max(scene.slow, _SLOWEST)),
         "INSTUI_JOURNAL": str(journal),
         "INSTUI_NO_DEPS": "1",
         "INSTUI_OFFLINE": "1",

@@ -39,13 +39,15 @@ def _crash(scene: Scene, control: Control) -> None:
     old = build(first, "lamp", owned("lamp", _OLD, _PARTS))
     options = Options(cache=scene.place / "cache", jobs=2, fsync=False)
     install(Request(words=(str(old),), no_deps=True, offline=True), scene.environment, options, control)
+    if control.cancelled():
+        return
     _upgrade(second)
     journal = scene.place / "second.jsonl"
-    scene.companion = session(scene, second, journal, _half_done(journal))
-    _kill(scene, scene.companion, journal, control)
+    scene.companion = session(scene, second, journal, _half_done(journal, control), slow=1.0)
+    _kill(scene, scene.companion, journal)
 
 
-def _kill(scene: Scene, companion: Companion, journal: Path, control: Control) -> None:
+def _kill(scene: Scene, companion: Companion, journal: Path) -> None:
     try:
         reached = companion.wait_until_it_holds()
         companion.kill()
@@ -58,15 +60,15 @@ def _kill(scene: Scene, companion: Companion, journal: Path, control: Control) -
         scene.companion = None
 
 
-def _half_done(journal: Path) -> Callable[[], bool]:
-    """Whether the other session has taken half of the steps of its commit by now."""
+def _half_done(journal: Path, control: Control) -> Callable[[], bool]:
+    """Whether the other session has taken half of the steps of its commit by now, or nobody wants to see more."""
     tail, half = Tail(journal), False
 
     def look() -> bool:
         nonlocal half
         for _, event in decoded(tail.poll()):
             half = half or (isinstance(event, events.CommitProgress) and 2 * event.done >= event.renames)
-        return half
+        return half or control.cancelled()
 
     return look
 

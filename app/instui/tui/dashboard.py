@@ -62,6 +62,8 @@ class DashboardView(View):
             return [line((f"nothing was to be {done}", "text")), *_satisfied(snapshot)]
         if snapshot.removes:
             return [line(("looking for what is to be removed", "dim"))]
+        if not snapshot.resolving and not snapshot.wheels and not snapshot.requirements:
+            return [line(("the session begins", "dim"))]
         if snapshot.resolving or not snapshot.wheels:
             wishes = ", ".join(snapshot.requirements[:6]) + (" …" if len(snapshot.requirements) > 6 else "")
             return [

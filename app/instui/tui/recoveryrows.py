@@ -57,7 +57,7 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int]) -> Mapping[str
         "state": line((SIGN, style)),
         "wheel": line((short(safe(row.label), sizes["wheel"]), "text")),
         "doing": line((tail(safe(word), sizes["doing"]), style)),
-        "lock": line((tail(f"of killed session{_left(row)}", sizes.get("lock", 0)), "dim")),
+        "lock": line((tail(_left(row).removeprefix(", ") or "of killed session", sizes.get("lock", 0)), "dim")),
     }
     if row.outcome == "running":
         found["age"] = line((short_age(snapshot.t - row.t), "text"))
