@@ -126,11 +126,15 @@ def test_a_file_of_another_distribution_is_never_stale(environment: Environment)
     assert plan_of(environment, ["x/a.py"]).stale == (f"{SITE}/shared/a.py",)
 
 
-def test_a_file_that_another_wheel_of_the_session_installs_is_never_stale(environment: Environment) -> None:
+def test_a_file_that_an_earlier_wheel_of_the_session_installs_is_not_stale_and_a_later_one_brings_it_anew(
+    environment: Environment,
+) -> None:
     install_old_record(environment.top / SITE, "x", "0.9", ["shared/a.py", "shared/b.py"])
-    plans = make(environment, scan(environment), [entry("x", ["x/a.py"]), entry("y", ["shared/b.py"])])
-    assert plans[0].stale == (f"{SITE}/shared/a.py",)
-    assert f"{SITE}/shared" not in plans[0].emptied
+    x, y = entry("x", ["x/a.py"]), entry("y", ["shared/b.py"])
+    plans = make(environment, scan(environment), [y, x])
+    assert plans[1].stale == (f"{SITE}/shared/a.py",)
+    plans = make(environment, scan(environment), [x, y])
+    assert plans[0].stale == (f"{SITE}/shared/a.py", f"{SITE}/shared/b.py")
 
 
 def test_a_row_that_leaves_the_environment_is_left_alone(environment: Environment) -> None:
