@@ -15,10 +15,10 @@ take, original = transaction.take, transaction.run
 doomed = False
 count = 0
 
-def watched(beneath, what, before):
+def watched(beneath, what, *rest):
     global doomed
     doomed = what.name == name
-    original(beneath, what, before)
+    original(beneath, what, *rest)
     doomed = False
 
 def counted(beneath, step):

@@ -9,6 +9,8 @@ import errno
 import os
 import stat
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 _KEPT_OPEN = 48  # directories of one transaction that stay open
@@ -183,23 +185,33 @@ class Beneath:
         """rename(2)."""
         self.forget(source)
         try:
-            old, here = self._at(source)
-            new, there = self._at(target)
-            os.rename(old, new, src_dir_fd=here, dst_dir_fd=there)
+            with self._both(source, target) as (old, here, new, there):
+                os.rename(old, new, src_dir_fd=here, dst_dir_fd=there)
         except OSError as error:
             raise _about(error, target) from None
+
+    @contextmanager
+    def _both(self, source: str, target: str) -> Iterator[tuple[str, int, str, int]]:
+        """Names and directories of two paths; opening those of the second may close that of the first."""
+        old, here = self._at(source)
+        own = os.dup(here) if target.count("/") >= _KEPT_OPEN - 2 else None
+        try:
+            new, there = self._at(target)
+            yield old, here if own is None else own, new, there
+        finally:
+            if own is not None:
+                os.close(own)
 
     def link(self, source: str, target: str) -> None:
         """A hard link, or a copy where the file system gives none; `target` is not there."""
         try:
-            old, here = self._at(source)
-            new, there = self._at(target)
-            try:
-                os.link(old, new, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
-            except FileExistsError:
-                raise
-            except OSError:
-                self._copy(old, here, new, there)
+            with self._both(source, target) as (old, here, new, there):
+                try:
+                    os.link(old, new, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+                except FileExistsError:
+                    raise
+                except OSError:
+                    self._copy(old, here, new, there)
         except OSError as error:
             raise _about(error, target) from None
 

@@ -85,7 +85,12 @@ class ClaimFiles:
         shared = mode == "IX"
         lock_file = f"{self._locks}/{file_name(path)}"
         descriptor = open_lock(lock_file)
-        if not try_gate(descriptor, shared=shared) or not try_lock(descriptor, shared=shared):
+        try:
+            free = try_gate(descriptor, shared=shared) and try_lock(descriptor, shared=shared)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if not free:
             self._wait(descriptor, lock_file, path, mode, waiting, cancelled)
         leave_gate(descriptor)
         return descriptor

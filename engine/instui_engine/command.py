@@ -16,7 +16,7 @@ from .events import SCHEMA, SessionFinished, SessionStarted
 from .journal import Journal, Listener, Narrator
 from .recovery import recover
 from .session import Session, new_id
-from .transaction import UndoError
+from .writeahead import pending, session_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,17 @@ def perform(
         shell.close()
         # a session that was given its id is watched by that, and may not take its journal away
         untouched = not (work and work.began) and not shell.recovered
-        session.close(untouched and not identity, keep_stage=isinstance(error, UndoError))
+        session.close(untouched and not identity, keep_stage=_has_record(environment, session))
         journal.close()
     return Outcome(exit_code, str(error or ""), done, session.identity)
+
+
+def _has_record(environment: Environment, session: Session) -> bool:
+    """Whether something could be neither done nor undone; then the stage has what settling it needs."""
+    try:
+        return any(session_of(path.name) == session.identity for path in pending(environment.top))
+    except OSError:
+        return True
 
 
 class _Shell:

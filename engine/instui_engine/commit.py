@@ -39,12 +39,12 @@ from .installed import find as find_installed
 from .locktable import LockTable
 from .plan import Plan, WheelPlan, make_wheel
 from .preparation import Prepared, prepare
-from .recovery import Unsettled, check_settled, settle
+from .recovery import Unsettled, check_settled, put_back, settle
 from .removal import RemovalPlan, empties_more, plan_removal
 from .session import Session
 from .transaction import Step, UndoError, run
 from .workers import run_workers
-from .writeahead import RECORDS
+from .writeahead import RECORDS, decide
 from .writeahead import remove as remove_record
 from .writeahead import write as write_record
 
@@ -225,27 +225,38 @@ class Commit:
                 if context.pace.factor:
                     context.pace.step(lambda: context.control.aborted, weight=_weight(top, step))
 
-            write_record(top, beneath, transaction, context.options.fsync)
+            record = write_record(top, beneath, transaction, context.options.fsync)
+
+            def back() -> None:
+                nonlocal record
+                record = decide(record, "undo")
+
             context.emit(CommitStarted(plan.name, len(steps)))
             try:
-                run(beneath, transaction, before)
+                run(
+                    beneath,
+                    transaction,
+                    before,
+                    back,
+                    put_back(context, self._environment, beneath, transaction),
+                )
             except UndoError:
                 raise  # the record stays for whoever settles it
             except BaseException:
-                remove_record(top, transaction)
+                remove_record(record)
                 raise
             self.installed.append(plan.name)
             with suppress(OSError):  # all steps are taken, so whoever finds the record has nothing to do
-                remove_record(top, transaction)
+                remove_record(record)
         with suppress(OSError):
             info = os.stat(top / plan.info)
             self._stamps[plan.name] = (info.st_ino, info.st_mtime_ns)
         for overwrite in overwrites:
             context.emit(overwrite)
-        for back in restored:
-            context.emit(back)
+        for one in restored:
+            context.emit(one)
         if plan.replaces is not None:
-            given_up = {*plan.stale, *(back.path for back in restored)}
+            given_up = {*plan.stale, *(one.path for one in restored)}
             context.emit(DistributionRemoved(plan.name, plan.replaces.version, len(given_up)))
         if isinstance(plan, WheelPlan):
             context.emit(CommitFinished(plan.name, plan.entry.manifest.files))

@@ -13,7 +13,7 @@ that the record names (`Commit`).
 
 import stat
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -66,8 +66,9 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
         finally:
             lock.close()
     writeahead.clear(environment.top, lambda identity: alive(journal_path(environment, identity)))
+    stages = dead_stages(environment, but=session)  # first: who dies after that may leave a record
     unsettled = {writeahead.session_of(path.name) for path in writeahead.pending(environment.top)}
-    for stage in dead_stages(environment, but=session):
+    for stage in stages:
         if stage.name not in unsettled:
             remove_tree(stage)
     return bool(records)
@@ -102,7 +103,7 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
 
         context.emit(Warned(name, f"recovery waits for {printable(claim)} ({mode}), held by {describe(holders)}"))
 
-    held = files.acquire(transaction.claims, waiting, context.control.cancelled)
+    held = files.acquire(transaction.claims, waiting, context.stopping)
     try:
         transaction = _read(path)
         if transaction is None:
@@ -110,10 +111,10 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
         context.emit(RecoveryStarted(transaction.name, transaction.version, transaction.session))
         try:
             with Beneath(environment.top, context.options.fsync) as beneath:
-                outcome, left = _Recovery(context, environment, beneath, transaction).run()
+                path, outcome, left = _Recovery(context, environment, beneath, transaction).settle(path)
             if context.options.fsync:
                 context.sync("environment", environment.top)
-            writeahead.remove(environment.top, transaction)
+            writeahead.remove(path)
         except OSError as error:
             raise TargetError(
                 f"{printable(transaction.owner)}, which a session that was killed had begun, cannot be settled "
@@ -140,6 +141,13 @@ def _damaged(path: Path, error: ValueError) -> TargetError:
     )
 
 
+def put_back(
+    context: Context, environment: Environment, beneath: Beneath, transaction: Transaction
+) -> Callable[[Step], None]:
+    """What `transaction.undo` needs to take a directory out that others may have written to meanwhile."""
+    return _Recovery(context, environment, beneath, transaction)._take_out
+
+
 class _Recovery:
     def __init__(self, context: Context, environment: Environment, beneath: Beneath, transaction: Transaction) -> None:
         self._context = context
@@ -149,11 +157,23 @@ class _Recovery:
         self._listed: Mapping[str, list[str]] = {}
         self._left: list[str] = []
 
-    def run(self) -> tuple[str, list[str]]:
-        """How it was settled, and what was left as somebody else has changed it."""
+    def settle(self, record: Path) -> tuple[Path, str, list[str]]:
+        """The record as it is called now, how it was settled, and what was left as somebody else has changed it."""
+        way = writeahead.way_of(record)
+        if not way and self._is_superseded():
+            way = "withdraw"
+        elif not way and not self._can_go_on():
+            way = "undo"
+        if way == "withdraw":
+            record = writeahead.decide(record, "withdraw")
+        elif way == "undo":
+            record = writeahead.decide(record, "undo")
+        return record, *self._go(way)
+
+    def _go(self, way: str) -> tuple[str, list[str]]:
         for directory in parents_of(self._transaction):
             self._beneath.make_directories(directory)
-        if self._is_superseded():
+        if way == "withdraw":
             self._listed = scan(self._environment).owners()
             self._left += undo(
                 self._beneath,
@@ -168,7 +188,7 @@ class _Recovery:
                     root = step.path.rpartition("/")[0]
                     self._sweep(recorded_hashes(self._environment, step.saved, root))
             return "withdrawn", self._left
-        if self._can_go_on():
+        if not way:
             for step in self._transaction.steps:
                 if state(self._beneath, step) == "before":
                     if self._context.pace.factor:
@@ -198,17 +218,23 @@ class _Recovery:
             found = state(self._beneath, step)
             if step.action == "retire" and found == "before":
                 makes_room.add(step.path)
-            elif step.action == "place" and found == "else" and step.path in makes_room:
+            elif step.path in makes_room and step.action == "place" and self._beneath.stamp(step.staged) is not None:
                 continue
             if found != "else" or (step.action == "retire" and placed.get(step.path) == self._beneath.stamp(step.path)):
                 continue
             done = step.action in ("place", "replace") and self._beneath.stamp(step.staged) is None
+            done = done and not self._is_old(step)
             if step.action == "retire" or (done and self._beneath.stamp(step.path) is not None):
                 self._left.append(step.path)  # theirs now
                 continue
             self._left.clear()
             return False
         return True
+
+    def _is_old(self, step: Step) -> bool:
+        """Whether what a step was to replace is there still, or again."""
+        there = self._beneath.stamp(step.path)
+        return there is not None and step.old is not None and there[1:] == step.old[1:]
 
     # -- where somebody else has installed the distribution since
 

@@ -246,6 +246,10 @@ class _Repair:
                 self._report(Done(listing.owner, f"could not be reinstalled: {self._why}", False))
             return
         outcome = install(request, self._environment, self._options, self._control, (), self._command)
+        if outcome.error and request.offline and not self._request.offline and not self._control.cancelled():
+            # planned from the store, whose files turned out to be changed as well (hard links): they are fetched again
+            request = replace(request, offline=False)
+            outcome = install(request, self._environment, self._options, self._control, (), self._command)
         for listing in words.listings:
             ok = listing.distribution.name in outcome.installed
             text = "is reinstalled" if ok else f"could not be reinstalled: {outcome.error}"

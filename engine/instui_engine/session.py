@@ -114,8 +114,10 @@ def alive(journal: Path) -> bool:
     """Whether the session that writes this journal still runs."""
     try:
         descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return True  # who cannot be asked may live
     try:
         return not try_lock(descriptor, shared=True)
     finally:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .beneath import Beneath, Stamp
+from .bytecode import module_of
 from .claims import Claims
 from .errors import InstuiError, printable, reason
 from .keeping import KEPT
@@ -72,10 +73,17 @@ class UndoError(InstuiError):
     """A step failed, and so did taking back those before it; the next session that looks takes it up."""
 
 
-def run(beneath: Beneath, transaction: Transaction, before: Callable[[Step], None]) -> None:
+def run(
+    beneath: Beneath,
+    transaction: Transaction,
+    before: Callable[[Step], None],
+    back: Callable[[], None] = lambda: None,
+    put_back: Callable[[Step], None] | None = None,
+) -> None:
     """Take all steps; `before` is called with each. On any exception all is as it was, and it is raised again.
 
-    Raises UndoError where that was not possible.
+    `back` is called before the first step is taken back, and notes that for those who come after a crash; `put_back` as
+    for `undo`. Raises UndoError where that was not possible.
     """
     try:
         for step in transaction.steps:
@@ -84,9 +92,11 @@ def run(beneath: Beneath, transaction: Transaction, before: Callable[[Step], Non
     except BaseException as error:
         try:
             try:
-                undo(beneath, transaction)
+                back()
+                undo(beneath, transaction, put_back=put_back)
             except OSError:  # what failed once need not fail again
-                undo(beneath, transaction)
+                back()
+                undo(beneath, transaction, put_back=put_back)
         except OSError as failure:
             # nothing that comes after it in the undo is touched: the old version must not be listed before it is whole
             raise UndoError(
@@ -172,6 +182,7 @@ def undo(
         elif step.action == "place":
             if beneath.stamp(step.staged) is not None:
                 continue
+            _drop_compiled(beneath, step.path)
             if there is None or there != step.new:
                 changed.append(step.path)
             elif step.new.is_directory and put_back is not None:
@@ -202,11 +213,23 @@ def _bring_back(beneath: Beneath, step: Step, there: Stamp | None, wanted: bool)
             beneath.rename(step.saved, step.path)
         else:
             beneath.rename(step.path, step.staged)
+        _drop_compiled(beneath, step.path)
         return []
     if there == saved or there == step.old:  # it was about to be replaced
         beneath.remove(step.saved)
         return []
     return [step.path]
+
+
+def _drop_compiled(beneath: Beneath, path: str) -> None:
+    """Remove what Python has compiled from the file that was there for a while."""
+    directory, _, name = path.rpartition("/")
+    if not name.endswith(".py"):
+        return
+    cache = f"{directory}/__pycache__".lstrip("/")
+    for compiled in beneath.names(cache):
+        if module_of(compiled) == name.removesuffix(".py"):
+            beneath.remove(f"{cache}/{compiled}")
 
 
 def _place(beneath: Beneath, staged: str, path: str) -> None:

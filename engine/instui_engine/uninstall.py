@@ -65,11 +65,11 @@ class _Removal(Work):
     def _wanted(self, installed: Installed) -> list[str]:
         """Normalized names of what is installed and can be removed. Raises TargetError and UsageError."""
         found: list[str] = []
-        for word in self._names:
+        for word in dict.fromkeys(self._names):
             try:
                 name = canonicalize_name(word, validate=True)
             except InvalidName:
-                raise UsageError(f"{printable(word)} is not the name of a distribution; give names alone") from None
+                raise UsageError(f"{printable(word)!r} is not the name of a distribution; give names alone") from None
             check_link(self.environment, installed, name)
             if name not in installed:
                 self.context.emit(Warned(name, "is not installed"))

@@ -1,6 +1,7 @@
 """The write-ahead record: what a session is about to do to one distribution, on the disk before it begins.
 
     <top>/.instui/records/<session>.<order>.json
+    <top>/.instui/records/<session>.<order>.undo.json    being taken back; or withdraw, see `recovery`
 
 It is there from before the first rename until after the last one, and while it is there its session holds the claims
 that it names, or is dead. So whoever is granted one of these claims and finds the record knows that it was left behind,
@@ -12,18 +13,20 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal, get_args
 
 from .beneath import Beneath, Stamp
 from .claims import Claims
 from .durability import sync_file
 from .environment import PRIVATE
-from .transaction import Step, Transaction, parents_of
+from .transaction import Action, Step, Transaction, parents_of
 
 RECORDS = f"{PRIVATE}/records"
 _FORMAT = 1
+Way = Literal["undo", "withdraw"]
 
 
-def write(top: Path, beneath: Beneath, transaction: Transaction, fsync: bool) -> None:
+def write(top: Path, beneath: Beneath, transaction: Transaction, fsync: bool) -> Path:
     """Make the record visible; with `fsync` it is on the disk then. Raises OSError, with nothing changed."""
     for directory in parents_of(transaction):
         beneath.make_directories(directory)
@@ -44,18 +47,37 @@ def write(top: Path, beneath: Beneath, transaction: Transaction, fsync: bool) ->
         with suppress(OSError):
             new.unlink()
         raise
+    return path
 
 
-def remove(top: Path, transaction: Transaction) -> None:
+def decide(record: Path, way: Way) -> Path:
+    """Note that the transaction is not to go on, but back; what is done then cannot be gone on from. Raises OSError.
+
+    Returns the record under its new name. Who finds it goes the same way.
+    """
+    if way_of(record) == way:
+        return record
+    decided = record.with_name(f"{record.name.removesuffix('.json')}.{way}.json")
+    record.rename(decided)
+    return decided
+
+
+def way_of(record: Path) -> str:
+    """The way that was decided for a record: one of `Way`, or "" for none yet."""
+    parts = record.name.split(".")
+    return parts[2] if len(parts) == 4 and parts[2] in get_args(Way) else ""
+
+
+def remove(record: Path) -> None:
     """The transaction is over, one way or the other. Raises OSError."""
-    (top / _name(transaction)).unlink(missing_ok=True)
+    record.unlink(missing_ok=True)
 
 
 def pending(top: Path, but: str = "") -> list[Path]:
     """The records that lie there, those of session `but` left out."""
     try:
         names = os.listdir(top / RECORDS)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return [top / RECORDS / name for name in sorted(names) if name.endswith(".json") and session_of(name) != but]
 
@@ -70,7 +92,7 @@ def clear(top: Path, alive: Callable[[str], bool]) -> None:
 
 def session_of(name: str) -> str:
     """The session whose record has that file name."""
-    return name.rsplit(".", 2)[0]
+    return name.partition(".")[0]
 
 
 def read(path: Path) -> Transaction | None:
@@ -85,9 +107,25 @@ def read(path: Path) -> Transaction | None:
             raise ValueError("of another version of instui")
         fields["claims"] = Claims(*(tuple(paths) for paths in fields["claims"]))
         fields["steps"] = tuple(_step(step) for step in fields["steps"])
-        return Transaction(**fields)
-    except (KeyError, TypeError, AttributeError) as error:
+        transaction = Transaction(**fields)
+        _check(transaction, path)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"damaged: {error}") from error
+    return transaction
+
+
+def _check(transaction: Transaction, record: Path) -> None:
+    """Raise ValueError for what no session of ours would have written."""
+    if not record.name.startswith(f"{transaction.session}.{transaction.order}."):
+        raise ValueError("its name is not that of its session")
+    paths = [transaction.replaces, transaction.info, transaction.staged_info, transaction.saved]
+    for step in transaction.steps:
+        if step.action not in get_args(Action) or not step.path:
+            raise ValueError(f"an unknown step: {step.action}")
+        paths += [step.path, step.staged, step.saved]
+    for path in filter(None, [*paths, *transaction.claims.exclusive]):
+        if path.startswith("/") or not {"", ".", ".."}.isdisjoint(path.split("/")):
+            raise ValueError(f"a path that leaves the environment: {path}")
 
 
 def meet(transaction: Transaction, claims: Claims) -> bool:

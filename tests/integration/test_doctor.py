@@ -379,6 +379,16 @@ def test_a_session_that_was_killed_in_a_commit_is_told_with_what_it_had_in_hand_
     assert bench.venv.stages() == []
 
 
+def test_a_file_that_was_edited_in_place_is_mended_with_the_store_that_it_is_linked_from(bench: Bench) -> None:
+    bench.instui(bench.wheel("one"))
+    place = bench.site / "one" / "m1.py"
+    with place.open("r+b") as file:
+        file.write(b"X")
+    assert bench.findings() == {("modified", "one 1.0"): ["one/m1.py"]}
+    bench.repair()
+    assert bench.whole() == ["one-1.0"]
+
+
 def test_a_link_is_removed_and_not_what_it_leads_to(bench: Bench, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     (outside / "kept").mkdir(parents=True)

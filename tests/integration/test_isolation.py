@@ -231,11 +231,11 @@ def test_what_two_old_versions_share_stays_until_the_first_is_gone(
     target.put(*old)
     run = transaction.run
 
-    def failing(beneath: Any, what: transaction.Transaction, before: Any) -> None:
+    def failing(beneath: Any, what: transaction.Transaction, *rest: Any) -> None:
         if what.name == "one":
             time.sleep(0.3)  # what does not have to wait is done by then
             raise OSError("as if the disk were full")
-        run(beneath, what, before)
+        run(beneath, what, *rest)
 
     monkeypatch.setattr(commit, "run", failing)
     assert target.install(*new, jobs=2).exit_code == 1

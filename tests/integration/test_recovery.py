@@ -15,7 +15,7 @@ import trees
 from cli import error_line, installed, ok, uv
 from conftest import Run
 from environments import Venv, until
-from instui_engine import commit
+from instui_engine import commit, transaction
 from instui_engine.beneath import Beneath
 from instui_engine.events import RecoveryFinished, RecoveryStarted
 from killing import KILLED, run_killed
@@ -282,3 +282,85 @@ def test_a_commit_whose_record_cannot_be_written_does_not_begin(
     outcome = target.install(versions["2.0"])
     assert outcome.exit_code == 1 and "No space left" in outcome.error
     assert trees.tree(target.top) == before
+
+
+def test_an_undo_that_was_cut_off_is_finished_and_not_gone_on_from(
+    venv: Callable[[], Venv], versions: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sweeping: bool
+) -> None:
+    """A step fails, and while what was begun is taken back the disk fails too, or the process is killed."""
+    other = build_wheel(tmp_path, "other", "1.0", {"other.py": b""})
+    for failing in (6, 9, 11):
+        for point in range(0, 40, 1 if sweeping else 4):
+            target = venv()
+            target.put(versions["1.0"])
+            before = trees.tree(target.top)
+            steps, changes = 0, 0
+            undoing: list[bool] = []
+            take, undo = transaction.take, transaction.undo
+
+            def fails(beneath: Any, step: Any, failing: int = failing, take: Any = take) -> None:
+                nonlocal steps
+                steps += 1
+                if steps == failing:
+                    raise OSError(28, "No space left on device", step.path)
+                take(beneath, step)
+
+            def undoes(*arguments: Any, undo: Any = undo, undoing: list[bool] = undoing, **options: Any) -> Any:
+                undoing.append(True)
+                return undo(*arguments, **options)
+
+            def counted(
+                call: Callable[..., Any], point: int = point, undoing: list[bool] = undoing
+            ) -> Callable[..., Any]:
+                def change(*arguments: Any) -> Any:
+                    nonlocal changes
+                    changes += bool(undoing)
+                    if changes > point:
+                        raise OSError(5, "Input/output error", arguments[-1])
+                    return call(*arguments)
+
+                return change
+
+            with monkeypatch.context() as patch:
+                patch.setattr(transaction, "take", fails)
+                patch.setattr(transaction, "undo", undoes)
+                for name in ("rename", "link", "remove", "remove_directory", "make_directory"):
+                    patch.setattr(Beneath, name, counted(getattr(Beneath, name)))
+                assert target.install(versions["2.0"]).exit_code == 1
+            for name in trees.distributions(target.site):
+                assert trees.complete(target.site, name), (failing, point)
+            target.put(other)
+            left = {path: what for path, what in trees.tree(target.top).items() if "other" not in path}
+            assert trees.differences(left, before) == [], (failing, point)
+            if changes <= point:
+                break
+        assert point > 3
+
+
+def test_a_file_below_many_directories_is_renamed_and_no_other(
+    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    """More directories on the way than are kept open."""
+    deep = "/".join(f"d{number}" for number in range(60))
+    one, two = (
+        build_wheel(tmp_path, "deep", v, {f"deep/{deep}/a.py": v.encode(), f"deep/{deep}/b.py": b"", "deep/c.py": b""})
+        for v in ("1.0", "2.0")
+    )
+    target = venv()
+    target.put(one)
+    target.put(two)
+    assert trees.complete(target.site, "deep-2.0")
+    ok(run_instui("uninstall", "deep", "--no-fsync", "--ui", "none", "--python", target.top))
+    assert trees.unlisted(target.site) == []
+
+
+def test_a_record_whose_paths_leave_the_environment_is_refused(
+    venv: Callable[[], Venv], versions: dict[str, Path], killed: Callable[..., int], run_instui: Run
+) -> None:
+    target = venv()
+    killed("pkg", 4, "install", "--no-deps", versions["1.0"], "--python", target.top)
+    (record,) = (target.top / ".instui" / "records").iterdir()
+    record.write_text(record.read_text().replace('"bin/', '"../bin/'))
+    done = run_instui("uninstall", "pkg", "--ui", "plain", "--python", target.top)
+    assert record.name in error_line(done, 1)
+    assert not (target.top.parent / "bin").exists()
