@@ -72,9 +72,9 @@ from instui_engine import transaction
 run = transaction.run
 
 
-def last_step_first(beneath, changes, before):
+def last_step_first(beneath, changes, *rest):
     *steps, last = changes.steps
-    run(beneath, replace(changes, steps=(last, *steps)), before)
+    run(beneath, replace(changes, steps=(last, *steps)), *rest)
 
 
 transaction.run = last_step_first
