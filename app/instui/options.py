@@ -85,19 +85,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
     what.add_argument("--no-build", action="store_true", help="accepted, and always so: wheels only")
     _places(parser)
-    target = parser.add_argument_group("where to install it")
-    target.add_argument(
-        "--python",
-        "-p",
-        default=_text("PYTHON"),
-        metavar="ENV_OR_INTERPRETER",
-        help="default: the active environment, or the nearest .venv",
-    )
-    target.add_argument("--target", default="", metavar="DIR", help="into this directory, as with pip")
-    target.add_argument("--prefix", default="", metavar="DIR", help="into lib, bin and so on below this directory")
-    target.add_argument(
-        "--break-system-packages", action="store_true", help="also into a Python that the system manages"
-    )
+    target = _target(parser, "where to install it", "into")
     target.add_argument(
         "--fail-on-conflict",
         action="store_true",
@@ -109,17 +97,19 @@ def _install(parser: argparse.ArgumentParser) -> None:
         help="default: hardlink; a copy where that is not possible",
         **_choice(LINK_MODES, _text("LINK_MODE", "hardlink")),
     )
-    target.add_argument(
-        "--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments"
-    )
-    target.add_argument("--dry-run", action="store_true", default=_flag("DRY_RUN"), help="plan, and write nothing")
     _common(parser)
 
 
 def _uninstall(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", metavar="DIST")
     parser.add_argument("--yes", "-y", action="store_true", help="accepted, and always so: nothing is asked")
-    target = parser.add_argument_group("where from")
+    _target(parser, "where from", "from")
+    _common(parser)
+
+
+def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse._ArgumentGroup":
+    """The flags that say which environment is written, and how."""
+    target = parser.add_argument_group(title)
     target.add_argument(
         "--python",
         "-p",
@@ -127,16 +117,16 @@ def _uninstall(parser: argparse.ArgumentParser) -> None:
         metavar="ENV_OR_INTERPRETER",
         help="default: the active environment, or the nearest .venv",
     )
-    target.add_argument("--target", default="", metavar="DIR", help="from this directory, as with pip")
-    target.add_argument("--prefix", default="", metavar="DIR", help="from lib, bin and so on below this directory")
+    target.add_argument("--target", default="", metavar="DIR", help=f"{into} this directory, as with pip")
+    target.add_argument("--prefix", default="", metavar="DIR", help=f"{into} lib, bin and so on below this directory")
     target.add_argument(
-        "--break-system-packages", action="store_true", help="also from a Python that the system manages"
+        "--break-system-packages", action="store_true", help=f"also {into} a Python that the system manages"
     )
     target.add_argument(
         "--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments"
     )
     target.add_argument("--dry-run", action="store_true", default=_flag("DRY_RUN"), help="plan, and write nothing")
-    _common(parser)
+    return target
 
 
 def _places(parser: argparse.ArgumentParser) -> None:

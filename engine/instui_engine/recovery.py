@@ -160,17 +160,15 @@ class _Recovery:
     def settle(self, record: Path) -> tuple[Path, str, list[str]]:
         """The record as it is called now, how it was settled, and what was left as somebody else has changed it."""
         way = writeahead.way_of(record)
-        if not way and self._is_superseded():
+        if way is None and self._is_superseded():
             way = "withdraw"
-        elif not way and not self._can_go_on():
+        elif way is None and not self._can_go_on():
             way = "undo"
-        if way == "withdraw":
-            record = writeahead.decide(record, "withdraw")
-        elif way == "undo":
-            record = writeahead.decide(record, "undo")
+        if way is not None:
+            record = writeahead.decide(record, way)
         return record, *self._go(way)
 
-    def _go(self, way: str) -> tuple[str, list[str]]:
+    def _go(self, way: writeahead.Way | None) -> tuple[str, list[str]]:
         for directory in parents_of(self._transaction):
             self._beneath.make_directories(directory)
         if way == "withdraw":
@@ -188,7 +186,7 @@ class _Recovery:
                     root = step.path.rpartition("/")[0]
                     self._sweep(recorded_hashes(self._environment, step.saved, root))
             return "withdrawn", self._left
-        if not way:
+        if way is None:
             for step in self._transaction.steps:
                 if state(self._beneath, step) == "before":
                     if self._context.pace.factor:
@@ -270,16 +268,12 @@ class _Recovery:
     def _take_out(self, step: Step) -> None:
         """Remove a directory that was placed; what others have put into it since stays where it is."""
         ours = self._ours()
-        foreign = False
-        for path in self._files(step.path):
-            if not _is_ours(path, ours) or self._environment.key(path) in self._listed:
-                foreign = True
-        if not foreign:
+        files = self._files(step.path)
+        own = [path for path in files if _is_ours(path, ours) and self._environment.key(path) not in self._listed]
+        if own == files:
             self._beneath.rename(step.path, step.staged)
             return
-        for path in self._files(step.path):
-            if self._environment.key(path) in self._listed or not _is_ours(path, ours):
-                continue
+        for path in own:
             if path in ours and ours[path] and ours[path] != self._digest(path):
                 self._left.append(path)
             else:

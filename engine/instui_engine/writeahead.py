@@ -62,10 +62,10 @@ def decide(record: Path, way: Way) -> Path:
     return decided
 
 
-def way_of(record: Path) -> str:
-    """The way that was decided for a record: one of `Way`, or "" for none yet."""
-    parts = record.name.split(".")
-    return parts[2] if len(parts) == 4 and parts[2] in get_args(Way) else ""
+def way_of(record: Path) -> Way | None:
+    """The way that was decided for a record, None for none yet."""
+    ways: tuple[Way, ...] = get_args(Way)
+    return next((way for way in ways if record.name.endswith(f".{way}.json")), None)
 
 
 def remove(record: Path) -> None:
