@@ -15,18 +15,18 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
-from instui_engine.claims import neutral
 from instui_engine.command import Outcome
-from instui_engine.context import Control, Options
-from instui_engine.environment import Environment, discover
-from instui_engine.events import Event, decode
 from instui_engine.install import install
-from instui_engine.manifest import Manifest, build
-from instui_engine.metadata import EntryPoint, WheelMetadata
-from instui_engine.record import Row
-from instui_engine.request import LockedWheel, Request
-from instui_engine.store import Entry
+from instui_engine.journal.events import Event, decode
+from instui_engine.locks.claims import neutral
+from instui_engine.resolve.request import LockedWheel, Request
+from instui_engine.session.context import Control, Options
+from instui_engine.store.store import Entry
+from instui_engine.target.environment import Environment, discover
 from instui_engine.uninstall import uninstall
+from instui_engine.wheel.manifest import Manifest, build
+from instui_engine.wheel.metadata import EntryPoint, WheelMetadata
+from instui_engine.wheel.record import Row
 from targets import linux_interpreter
 
 E = TypeVar("E")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from instui_engine.errors import FetchError
-from instui_engine.fetch import Client, Download
+from instui_engine.fetch.download import Client, Download
 
 BODY = random.Random(1).randbytes(700_000)
 NAME = "six-1.17.0-py3-none-any.whl"

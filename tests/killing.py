@@ -7,7 +7,7 @@ from collections.abc import Mapping
 # Runs instui, and kills it before the Nth rename, link or mkdir of the transaction that the environment says.
 KILLED = """
 import os, signal, sys
-from instui_engine import transaction
+from instui_engine.commit import transaction
 from instui.cli import run
 
 name, point = os.environ["KILL_IN"], int(os.environ["KILL_AT"])
@@ -31,7 +31,7 @@ def counted(beneath, step):
         count += 1
     take(beneath, step)
 
-from instui_engine import commit
+from instui_engine.commit import commit
 transaction.take = counted
 commit.run = watched
 sys.exit(run())

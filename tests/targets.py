@@ -1,6 +1,6 @@
 """Targets to plan for that need not exist."""
 
-from instui_engine.interpreter import Interpreter
+from instui_engine.target.interpreter import Interpreter
 
 LINUX = {
     "python_version": "3.11",

@@ -15,7 +15,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.action == "dir":
         sys.stdout.write(f"{printable(str(cache))}\n")
         return 0
-    from instui_engine.prune import prune
+    from instui_engine.store.prune import prune
 
     freed = prune(cache, parsed.lock_timeout, lambda: False, _tell)
     removed = count(freed.entries, "unused wheel")

@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from instui_engine.control import send
 from instui_engine.errors import InstuiError
-from instui_engine.events import SessionStarted
+from instui_engine.journal.events import SessionStarted
+from instui_engine.session.control import send
 
 from .reader import Tail, decoded
 

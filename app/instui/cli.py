@@ -9,15 +9,15 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from instui_engine.command import Outcome
-from instui_engine.control import Control
 from instui_engine.errors import InstuiError, UsageError, printable
-from instui_engine.inputs import redacted
-from instui_engine.journal import Listener
+from instui_engine.journal.writer import Listener
+from instui_engine.resolve.inputs import redacted
+from instui_engine.session.control import Control
 
 from .options import cache_directory, options_from, parser, request_from
 
 if TYPE_CHECKING:
-    from instui_engine.environment import Environment
+    from instui_engine.target.environment import Environment
 
 
 class UI(Protocol):
@@ -89,7 +89,7 @@ def _uninstall(parsed: argparse.Namespace, words: list[str]) -> int:
 
 
 def _environment(parsed: argparse.Namespace) -> "Environment":
-    from instui_engine.environment import discover
+    from instui_engine.target.environment import discover
 
     return discover(
         cache_directory(parsed.cache_dir),
@@ -103,7 +103,7 @@ def _environment(parsed: argparse.Namespace) -> "Environment":
 
 def _in_a_child(parsed: argparse.Namespace, words: list[str], environment: "Environment") -> int:
     """Run the command in a process of its own, and show it on the full screen."""
-    from instui_engine.session import journal_path, new_id
+    from instui_engine.session.session import journal_path, new_id
 
     from .fullscreen import watch_child
 

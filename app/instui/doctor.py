@@ -9,14 +9,14 @@ from itertools import groupby
 
 from instui.names import listed
 from instui.units import count
-from instui_engine.context import Context, Options
-from instui_engine.control import Control
-from instui_engine.diagnosis import Diagnosis, Finding, diagnose
-from instui_engine.environment import Environment, discover
+from instui_engine.doctor.diagnosis import Diagnosis, Finding, diagnose
+from instui_engine.doctor.repair import Done, repair
 from instui_engine.errors import printable
-from instui_engine.journal import Journal
-from instui_engine.repair import Done, repair
-from instui_engine.request import Request
+from instui_engine.journal.writer import Journal
+from instui_engine.resolve.request import Request
+from instui_engine.session.context import Context, Options
+from instui_engine.session.control import Control
+from instui_engine.target.environment import Environment, discover
 
 from .options import cache_directory
 

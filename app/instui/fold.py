@@ -23,8 +23,8 @@ from instui.model import (
     WaitFor,
     WarningRow,
 )
-from instui_engine import events
-from instui_engine.events import Event, SessionStarted
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, SessionStarted
 
 
 class Fold(Ledger):

@@ -3,7 +3,7 @@
 from math import exp
 
 from instui.model import Hold, LockState, Phase, Span, Turn, Waiter, WaitFor, WheelState, is_own
-from instui_engine.events import Holder, SessionStarted
+from instui_engine.journal.events import Holder, SessionStarted
 
 
 class Busy:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from instui.model import Snapshot
 from instui_engine.errors import printable
-from instui_engine.session import forget
+from instui_engine.session.session import forget
 
 from .child import Child
 from .fold import Fold

@@ -29,7 +29,7 @@ from instui.model import (
     WheelState,
     is_own,
 )
-from instui_engine.events import SessionStarted
+from instui_engine.journal.events import SessionStarted
 
 SAMPLE_SECONDS = 0.25
 _COUNTED = (

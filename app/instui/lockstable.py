@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from instui.names import holder_name, path_name
 from instui.units import age, cells, count
-from instui_engine.claimnames import GATE
-from instui_engine.environment import discover
 from instui_engine.errors import printable
-from instui_engine.holders import Claimant, LockRow, rows
+from instui_engine.locks.holders import Claimant, LockRow, rows
+from instui_engine.locks.names import GATE
+from instui_engine.target.environment import discover
 
 from .options import cache_directory
 

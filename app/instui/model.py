@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, TypeVar, overload
 
-from instui_engine.events import Holder, SessionStarted
+from instui_engine.journal.events import Holder, SessionStarted
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from instui.model import is_own
 from instui.units import cut_end
 from instui_engine.errors import printable
-from instui_engine.events import Holder, SessionStarted
+from instui_engine.journal.events import Holder, SessionStarted
 
 _COMMAND_CELLS = 60
 

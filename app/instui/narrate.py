@@ -11,9 +11,9 @@ from instui.model import Snapshot, Totals
 from instui.names import holder_names, path_name
 from instui.recoveries import told as recovery_told
 from instui.units import age, count, seconds, size
-from instui_engine import events
 from instui_engine.errors import printable
-from instui_engine.events import Event, Holder
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, Holder
 
 WAIT_STEPS = (1.0, 5.0, 15.0, 60.0)  # seconds of waiting after which a line says so; then every minute
 FEW_WHEELS = 20  # so many are named one by one as they are installed

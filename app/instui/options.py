@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from instui_engine import __version__
-from instui_engine.context import Options
 from instui_engine.errors import UsageError
-from instui_engine.request import Request
+from instui_engine.resolve.request import Request
+from instui_engine.session.context import Options
 
 SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout", "crash")
 UIS = ("tui", "plain", "json", "none")

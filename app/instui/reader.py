@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import BinaryIO, Protocol
 
-from instui_engine.events import Event, decode
+from instui_engine.journal.events import Event, decode
 
 CHUNK = 1 << 20  # bytes a poll may bring: some thousands of events, so that a screen stays alive while it catches up
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from instui.names import listed, path_name
 from instui.units import count
 from instui_engine.errors import printable
-from instui_engine.events import SessionStarted
+from instui_engine.journal.events import SessionStarted
 
 OUTCOMES = {
     "running": "is being settled",

@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from . import __version__
-from .casefold import folds
-from .context import Context, Options
-from .control import Control, ControlServer
-from .environment import Environment
+from .commit.recovery import recover
+from .commit.writeahead import pending, session_of
 from .errors import InstuiError, UsageError, printable, reason
-from .events import SCHEMA, SessionFinished, SessionStarted
-from .journal import Journal, Listener, Narrator
-from .recovery import recover
-from .session import Session, new_id
-from .writeahead import pending, session_of
+from .fs.casefold import folds
+from .journal.events import SCHEMA, SessionFinished, SessionStarted
+from .journal.writer import Journal, Listener, Narrator
+from .session.context import Context, Options
+from .session.control import Control, ControlServer
+from .session.session import Session, new_id
+from .target.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,33 +7,28 @@ before everything is known, checked and staged.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from . import conflicts
-from . import plan as planning
-from .acquire import Damage, acquire, renew
 from .command import Outcome, Work, perform
-from .commit import Commit
-from .conflicts import Meetings
-from .context import Context, Options
-from .control import Control
-from .environment import Environment
+from .commit.commit import Commit
 from .errors import ConflictError, Interrupted, printable
-from .events import (
-    PlanCollision,
-    PlanConflict,
-    PlanFinished,
-    Warned,
-)
-from .fit import check_fit
-from .installed import Installed, scan
-from .inuse import using
-from .journal import Listener, Narrator
-from .order import Node, edges_from, plan_order
-from .plan import WheelPlan
-from .request import LockedWheel, Request
-from .resolve import resolve
-from .session import Session
-from .staging import stage_wheels
-from .store import Entry, Store
+from .journal.events import PlanCollision, PlanConflict, PlanFinished, Warned
+from .journal.writer import Listener, Narrator
+from .plan import conflicts
+from .plan import plan as planning
+from .plan.compatibility import check_fit
+from .plan.conflicts import Meetings
+from .plan.order import Node, edges_from, plan_order
+from .plan.plan import WheelPlan
+from .resolve.request import LockedWheel, Request
+from .resolve.resolver import resolve
+from .session.context import Context, Options
+from .session.control import Control
+from .session.session import Session
+from .stage.staging import stage_wheels
+from .store.acquire import Damage, acquire, renew
+from .store.gc_lock import using
+from .store.store import Entry, Store
+from .target.environment import Environment
+from .target.installed import Installed, scan
 
 
 def install(

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from packaging.utils import InvalidName, canonicalize_name
 
 from .command import Outcome, Work, perform
-from .commit import Commit
-from .conflicts import Meetings
-from .context import Context, Options
-from .control import Control
-from .environment import Environment
+from .commit.commit import Commit
 from .errors import TargetError, UsageError, printable
-from .events import PlanFinished, Warned
-from .installed import Distribution, Installed, scan
-from .journal import Listener, Narrator
-from .removal import RemovalPlan, check_link, plan_removals
-from .session import Session
+from .journal.events import PlanFinished, Warned
+from .journal.writer import Listener, Narrator
+from .plan.conflicts import Meetings
+from .plan.removal import RemovalPlan, check_link, plan_removals
+from .session.context import Context, Options
+from .session.control import Control
+from .session.session import Session
+from .target.environment import Environment
+from .target.installed import Distribution, Installed, scan
 
 
 def uninstall(

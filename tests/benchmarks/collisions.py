@@ -51,7 +51,7 @@ Command = Callable[[Path, Sequence[Path]], list[str]]
 
 _TIMED = """
 import sys, time
-from instui_engine import commit
+from instui_engine.commit import commit
 what, result = sys.argv.pop(1), sys.argv.pop(1)
 if what == "off":
     commit.ClaimFiles.acquire = lambda self, *rest, **options: []

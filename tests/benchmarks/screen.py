@@ -30,7 +30,7 @@ from measure import table
 from prepare import Material, Skip, compile_packages, environment, make_venv, prepare
 from terminal import Terminal
 
-from instui_engine import events
+from instui_engine.journal import events
 
 _INSTUI = [sys.executable, "-m", "instui"]
 _SIZE = (120, 40)

@@ -67,7 +67,7 @@ def test_after_a_crash_the_opposite_leaves_what_it_leaves_without_one(kind: str,
 _METADATA_FIRST = """
 from dataclasses import replace
 
-from instui_engine import transaction
+from instui_engine.commit import transaction
 
 run = transaction.run
 

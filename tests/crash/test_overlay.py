@@ -21,7 +21,7 @@ from wheelsmith import build_wheel
 # Runs instui, and kills it before the Nth change that a commit or a recovery makes.
 _KILLED = """
 import os, signal, sys
-from instui_engine.beneath import Beneath
+from instui_engine.fs.dirfd import Beneath
 from instui.cli import run
 
 left = int(os.environ["KILL_AT"])

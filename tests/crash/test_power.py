@@ -19,7 +19,7 @@ from wheelsmith import build_wheel
 # Runs instui; the power goes when all is in place, before the last sync.
 _CUT_LATE = """
 import fcntl, os, struct, sys
-from instui_engine.context import Context
+from instui_engine.session.context import Context
 from instui.cli import run
 
 sync = Context.sync
@@ -52,7 +52,7 @@ sys.exit(run())
 # Runs instui as if the system had been started again since.
 _REBOOTED = """
 import sys
-from instui_engine import store
+from instui_engine.store import store
 from instui.cli import run
 
 store.boot = lambda: "another one"

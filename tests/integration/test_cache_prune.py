@@ -15,11 +15,11 @@ import trees
 from cli import error_line, ok
 from conftest import Run, Start
 from environments import Venv, until
-from instui_engine.events import StageStarted, UnpackFinished, UnpackStarted, Warned
-from instui_engine.inuse import excluding, lock_file
-from instui_engine.manifest import FORMAT
-from instui_engine.proclocks import read_locks
-from instui_engine.prune import Freed, prune
+from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, Warned
+from instui_engine.locks.kernel import read_locks
+from instui_engine.store.gc_lock import excluding, lock_file
+from instui_engine.store.prune import Freed, prune
+from instui_engine.wheel.manifest import FORMAT
 from wheelsmith import build_wheel
 
 TEXTS = {"tool/a.py": b"x" * 3000, "tool/b.py": b"b\n"}
@@ -213,7 +213,7 @@ def test_a_killed_cleaning_leaves_no_half_entry(
 ) -> None:
     Venv(venv().top, own).put(wheel, link_mode="copy")
     script = (
-        "import os, pathlib, sys, instui_engine.prune as it, instui_engine.cleanup as cleanup\n"
+        "import os, pathlib, sys, instui_engine.store.prune as it, instui_engine.fs.rmtree as cleanup\n"
         "cleanup._unlink = lambda path: os.kill(os.getpid(), 9)\n"  # at the first file
         "it.prune(pathlib.Path(sys.argv[1]), 1, lambda: False, print)\n"
     )

@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from environments import Venv, entry, planned_environment
-from instui_engine import casefold, command
-from instui_engine.beneath import Beneath
-from instui_engine.casefold import fold, folds
-from instui_engine.claims import Claims
-from instui_engine.environment import Environment
+from instui_engine import command
+from instui_engine.commit.preparation import prepare
 from instui_engine.errors import BadWheelError
-from instui_engine.events import PlanCollision, PlanConflict, PlanWheel
-from instui_engine.installed import Installed, scan
-from instui_engine.plan import WheelPlan, make_wheel
-from instui_engine.preparation import prepare
+from instui_engine.fs import casefold
+from instui_engine.fs.casefold import fold, folds
+from instui_engine.fs.dirfd import Beneath
+from instui_engine.journal.events import PlanCollision, PlanConflict, PlanWheel
+from instui_engine.locks.claims import Claims
+from instui_engine.plan.plan import WheelPlan, make_wheel
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Installed, scan
 from wheelsmith import build_wheel
 
 SITE = "lib/python3.11/site-packages"

@@ -18,9 +18,9 @@ import pytest
 import trees
 from conftest import Start
 from environments import Session, Venv
-from instui_engine import commit
-from instui_engine.events import DistributionRemoved, EnvironmentWaiting, LockWaiting, SessionStarted, Warned
-from instui_engine.history import Report, check
+from history import Report, check
+from instui_engine.commit import commit
+from instui_engine.journal.events import DistributionRemoved, EnvironmentWaiting, LockWaiting, SessionStarted, Warned
 from wheelsmith import build_wheel
 
 PROC_LOCKS = Path("/proc/locks").exists()
@@ -50,7 +50,7 @@ def slowed(call, chance=random.Random(os.environ["HISTORY_SEED"])):
 
 os.rename, os.mkdir = slowed(os.rename), slowed(os.mkdir)
 if os.environ.get("HISTORY_UNLOCKED"):
-    from instui_engine.claimfiles import ClaimFiles
+    from instui_engine.locks.files import ClaimFiles
     ClaimFiles.acquire = lambda self, *arguments, **options: []
 """
 

@@ -14,12 +14,12 @@ from cli import ok
 from conftest import Run
 from environments import Venv
 from instui.cli import recorded
-from instui_engine.context import Context, Options
-from instui_engine.control import Control
-from instui_engine.environment import discover
-from instui_engine.interpreter import probe
-from instui_engine.journal import Journal
-from instui_engine.workers import run_workers
+from instui_engine.journal.writer import Journal
+from instui_engine.session.context import Context, Options
+from instui_engine.session.control import Control
+from instui_engine.session.workers import run_workers
+from instui_engine.target.environment import discover
+from instui_engine.target.interpreter import probe
 from wheelsmith import build_wheel
 
 

@@ -16,7 +16,7 @@ from cli import error_line, installed, ok, verify
 from conftest import Run, Start
 from environments import Venv, read_journal, until
 from instui.options import SCENARIOS
-from instui_engine.events import (
+from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
     EnvironmentWaiting,

@@ -12,8 +12,7 @@ import pytest
 import trees
 from conftest import Start
 from environments import PATIENCE, Session, Venv, until
-from instui_engine import environmentlock
-from instui_engine.events import (
+from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
     EnvironmentGranted,
@@ -21,7 +20,8 @@ from instui_engine.events import (
     EnvironmentWaiting,
     LockGranted,
 )
-from instui_engine.holders import holders_of
+from instui_engine.locks import environment as environmentlock
+from instui_engine.locks.holders import holders_of
 from wheelsmith import build_wheel
 
 PROC_LOCKS = Path("/proc/locks").exists()

@@ -14,10 +14,10 @@ import pytest
 import trees
 from conftest import Start
 from environments import PATIENCE, Venv, until
-from instui_engine import environmentlock
-from instui_engine.claimfiles import ClaimFiles
-from instui_engine.claims import TOP, Claims
-from instui_engine.events import CommitFinished, CommitStarted, EnvironmentReleased, EnvironmentWaiting
+from instui_engine.journal.events import CommitFinished, CommitStarted, EnvironmentReleased, EnvironmentWaiting
+from instui_engine.locks import environment as environmentlock
+from instui_engine.locks.claims import TOP, Claims
+from instui_engine.locks.files import ClaimFiles
 from wheelsmith import build_wheel
 
 needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs /proc/locks")
@@ -26,8 +26,8 @@ needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="
 _LOOP = """
 import sys, threading, time
 from pathlib import Path
-from instui_engine.claimfiles import ClaimFiles
-from instui_engine.claims import Claims
+from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.claims import Claims
 files = ClaimFiles(Path(sys.argv[1]), frozenset(), 60)
 path, hold = sys.argv[3], float(sys.argv[4])
 claims = Claims((path,), ()) if sys.argv[2] == "X" else Claims((), (path,))

@@ -1,4 +1,4 @@
-"""The promises of `instui_engine.fetch` about the file, against a real server on the loopback interface."""
+"""The promises of `instui_engine.fetch.download` about the file, against a real server on the loopback interface."""
 
 import errno
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from fetching import BODY, PATH, Fetcher, Log, clean_environment
-from instui_engine.fetch import Client, Download, FetchCancelled
+from instui_engine.fetch.download import Client, Download, FetchCancelled
 from webserver import Page, WebServer
 
 
@@ -222,7 +222,7 @@ def test_file_that_cannot_grow_is_one_clear_line(server: WebServer, fetch: Fetch
 import resource, signal
 from pathlib import Path
 from instui_engine.errors import FetchError
-from instui_engine.fetch import Client, Download
+from instui_engine.fetch.download import Client, Download
 from fetching import BODY, NAME, Log
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
@@ -278,7 +278,8 @@ def test_progress_is_reported_some_ten_times_a_second(server: WebServer, fetch: 
 
 
 def test_import_does_not_pay_for_urllib3() -> None:
-    code = "import sys, instui_engine.fetch; print([m for m in ('urllib3', 'ssl', 'http.client') if m in sys.modules])"
+    heavy = ("urllib3", "ssl", "http.client")
+    code = f"import sys, instui_engine.fetch.download; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "[]"
 

@@ -1,4 +1,4 @@
-"""The promises of `instui_engine.fetch` about credentials, redirects, proxies, TLS and a network that fails."""
+"""The promises of `instui_engine.fetch` about credentials, redirects, proxies, TLS and a failing network."""
 
 import shutil
 import socket

@@ -16,13 +16,20 @@ from cli import error_line, everything, ok
 from conftest import Run, Start
 from environments import Session, Venv, until
 from instui.names import holder_name
-from instui_engine import proclocks
-from instui_engine.claimfiles import ClaimFiles
-from instui_engine.claimnames import file_name, path_of
-from instui_engine.claims import MOST, TOP, Claims, lock_set
-from instui_engine.events import CommitStarted, EnvironmentWaiting, Holder, LockWaiting, SessionFinished, SessionStarted
-from instui_engine.holders import blockers, describe, rows
-from instui_engine.proclocks import Locks
+from instui_engine.journal.events import (
+    CommitStarted,
+    EnvironmentWaiting,
+    Holder,
+    LockWaiting,
+    SessionFinished,
+    SessionStarted,
+)
+from instui_engine.locks import kernel as proclocks
+from instui_engine.locks.claims import MOST, TOP, Claims, lock_set
+from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.holders import blockers, describe, rows
+from instui_engine.locks.kernel import Locks
+from instui_engine.locks.names import file_name, path_of
 from wheelsmith import build_wheel
 
 needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs /proc/locks")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import trees
 from environments import Venv, examples, jitter
-from instui_engine import commit, preparation, transaction
-from instui_engine.events import CommitFinished, WheelFailed
+from instui_engine.commit import commit, preparation, transaction
+from instui_engine.journal.events import CommitFinished, WheelFailed
 from wheelsmith import build_wheel, escaped
 
 # PY stands for the directory of the Python version. No name is a file here and a directory there.
@@ -320,7 +320,7 @@ def test_two_runs_from_the_same_start_are_byte_identical(tmp_path: Path, make_ve
 
 
 def test_a_target_inside_an_environment_is_part_of_its_tree(tmp_path: Path, venv: Callable[[], Venv]) -> None:
-    from instui_engine.environment import discover
+    from instui_engine.target.environment import discover
 
     wheels = [build_wheel(tmp_path, f"w{n}", "1.0", {"same/a.py": b"%d" % n}) for n in range(8)]
     outer = venv()

@@ -16,7 +16,7 @@ import pytest
 import trees
 from conftest import Run, Start
 from environments import PATIENCE, Lines, Venv, read_journal
-from instui_engine.events import (
+from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
     Event,
@@ -32,7 +32,7 @@ from instui_engine.events import (
     UnpackStarted,
     WheelAdded,
 )
-from instui_engine.session import KEPT, alive
+from instui_engine.session.session import KEPT, alive
 from wheelsmith import build_wheel
 
 PIPELINE: list[type[Event]] = [

@@ -28,7 +28,7 @@ from test_concurrent_histories import (
 import trees
 from conftest import Start
 from environments import PATIENCE, Session, Venv
-from instui_engine.events import CommitStarted, RecoveryFinished, SessionStarted
+from instui_engine.journal.events import CommitStarted, RecoveryFinished, SessionStarted
 
 __all__ = ["site"]  # a fixture
 

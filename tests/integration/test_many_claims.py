@@ -7,8 +7,8 @@ from pathlib import Path
 import trees
 from conftest import Start
 from environments import Venv
-from instui_engine.claims import MOST
-from instui_engine.events import CommitStarted, LockGranted, LockWaiting, PlanWheel
+from instui_engine.journal.events import CommitStarted, LockGranted, LockWaiting, PlanWheel
+from instui_engine.locks.claims import MOST
 from wheelsmith import build_wheel
 
 FILES = 3000

@@ -59,8 +59,8 @@ def test_the_scenarios_are_all_named() -> None:
 
 
 def test_the_table_of_events_is_that_of_the_code() -> None:
-    table = TEXT.partition("<!-- journal: python -m instui_engine.events -->\n")[2].partition("<!-- end -->")[0]
-    command = [sys.executable, "-m", "instui_engine.events"]
+    table = TEXT.partition("<!-- journal: python -m instui_engine.journal.events -->\n")[2].partition("<!-- end -->")[0]
+    command = [sys.executable, "-m", "instui_engine.journal.events"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert table.strip() == done.stdout.strip()
 
@@ -70,7 +70,7 @@ def test_the_modules_and_files_that_it_names_exist() -> None:
     named = {name for group in re.findall(r"\((`[^)]*`)\)", how) for name in re.findall(r"`([a-z_]+)`", group)}
     assert len(named) > 15
     folders = (ROOT / "engine" / "instui_engine", ROOT / "app" / "instui")
-    modules = {path.stem for folder in folders for path in folder.iterdir()}
+    modules = {path.stem for folder in folders for path in folder.rglob("*")}
     assert named - modules == set()
     for path in (".ci/run", "tests/benchmarks/run.py", "LICENSE", "CHANGELOG.md"):
         assert (ROOT / path).is_file(), path

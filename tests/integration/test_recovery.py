@@ -15,9 +15,9 @@ import trees
 from cli import error_line, installed, ok, uv
 from conftest import Run
 from environments import Venv, until
-from instui_engine import commit, transaction
-from instui_engine.beneath import Beneath
-from instui_engine.events import RecoveryFinished, RecoveryStarted
+from instui_engine.commit import commit, transaction
+from instui_engine.fs.dirfd import Beneath
+from instui_engine.journal.events import RecoveryFinished, RecoveryStarted
 from killing import KILLED, run_killed
 from wheelsmith import build_wheel
 

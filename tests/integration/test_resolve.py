@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import uv
 
-from instui_engine.ask_uv import explain
-from instui_engine.environment import Environment, discover
 from instui_engine.errors import Interrupted, ResolutionError, UsageError
-from instui_engine.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted
-from instui_engine.installed import scan
-from instui_engine.request import Request, Resolution
-from instui_engine.resolve import resolve
+from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted
+from instui_engine.resolve.request import Request, Resolution
+from instui_engine.resolve.resolver import resolve
+from instui_engine.resolve.uv import explain
+from instui_engine.target.environment import Environment, discover
+from instui_engine.target.installed import scan
 from wheelsmith import build_wheel
 
 NO_HASH = "0" * 64

@@ -17,22 +17,22 @@ import trees
 from cli import error_line
 from conftest import Run, Start
 from environments import Venv, until
-from instui_engine import linker
-from instui_engine import manifest as manifests
-from instui_engine.acquire import Damage, renew
-from instui_engine.context import Context, Control, Options
-from instui_engine.durability import boot
 from instui_engine.errors import InstuiError
-from instui_engine.events import StageFinished, StageStarted, UnpackFinished, Warned
-from instui_engine.installed import scan
-from instui_engine.journal import Journal
-from instui_engine.linker import read_sealed
-from instui_engine.linking import Changed
-from instui_engine.plan import make
-from instui_engine.request import LockedWheel
-from instui_engine.session import alive
-from instui_engine.staging import stage_wheels
-from instui_engine.store import Entry, Store
+from instui_engine.fs.durability import boot
+from instui_engine.journal.events import StageFinished, StageStarted, UnpackFinished, Warned
+from instui_engine.journal.writer import Journal
+from instui_engine.plan.plan import make
+from instui_engine.resolve.request import LockedWheel
+from instui_engine.session.context import Context, Control, Options
+from instui_engine.session.session import alive
+from instui_engine.stage import linker
+from instui_engine.stage.linker import read_sealed
+from instui_engine.stage.linking import Changed
+from instui_engine.stage.staging import stage_wheels
+from instui_engine.store.acquire import Damage, renew
+from instui_engine.store.store import Entry, Store
+from instui_engine.target.installed import scan
+from instui_engine.wheel import manifest as manifests
 from webserver import Page, WebServer
 from wheelsmith import build_wheel
 

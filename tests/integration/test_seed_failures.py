@@ -12,7 +12,7 @@ import pytest
 
 import trees
 from environments import Venv, jitter
-from instui_engine.events import Overwrite, PlanConflict
+from instui_engine.journal.events import Overwrite, PlanConflict
 from wheelsmith import build_wheel
 
 COUNT = 30

@@ -15,7 +15,7 @@ from test_isolation import COMMON, DATA, PACKAGE, Plan, Workshop, _forget_exampl
 
 import trees
 from environments import examples, jitter
-from instui_engine import keeping
+from instui_engine.commit import backups as keeping
 from stacks import Stacks
 
 __all__ = ["_forget_examples", "workshop"]  # fixtures

@@ -14,10 +14,11 @@ import trees
 from cli import ok
 from conftest import Run, Start
 from environments import Session, Venv
-from instui_engine import netfs, softclaims
-from instui_engine.claims import Claims
-from instui_engine.events import CommitStarted, LockGranted, LockReleased, LockWaiting, SessionStarted, Warned
-from instui_engine.softclaims import SoftClaims
+from instui_engine.journal.events import CommitStarted, LockGranted, LockReleased, LockWaiting, SessionStarted, Warned
+from instui_engine.locks import soft as softclaims
+from instui_engine.locks.claims import Claims
+from instui_engine.locks.soft import SoftClaims
+from instui_engine.target import network as netfs
 from wheelsmith import build_wheel
 
 SOFT = {"env": {netfs.BACKEND: "soft"}}
@@ -111,8 +112,8 @@ def test_an_interrupted_waiter_leaves_nothing_behind(
 
 def test_what_another_machine_holds_is_never_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
-        "import os, sys, pathlib; from instui_engine.softclaims import SoftClaims;"
-        "from instui_engine.claims import Claims;"
+        "import os, sys, pathlib; from instui_engine.locks.soft import SoftClaims;"
+        "from instui_engine.locks.claims import Claims;"
         "claims = SoftClaims(pathlib.Path(sys.argv[1]), 1);"
         "claims.acquire(Claims((), ()), lambda *_: None, lambda: False); os._exit(0)"
     )

@@ -12,9 +12,9 @@ import pytest
 import trees
 from conftest import Start
 from environments import Venv
-from instui_engine import store as store_module
-from instui_engine.events import CommitFinished, UnpackFinished, UnpackStarted, WheelAdded
-from instui_engine.store import Store
+from instui_engine.journal.events import CommitFinished, UnpackFinished, UnpackStarted, WheelAdded
+from instui_engine.store import store as store_module
+from instui_engine.store.store import Store
 from wheelsmith import build_wheel
 
 

@@ -11,9 +11,9 @@ import pytest
 
 import trees
 from environments import Venv
-from instui_engine import linker
 from instui_engine.install import Outcome
-from instui_engine.store import Store
+from instui_engine.stage import linker
+from instui_engine.store.store import Store
 from wheelsmith import build_wheel
 
 CODES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)

@@ -12,9 +12,7 @@ import pytest
 import trees
 from conftest import Start
 from environments import PATIENCE, Session, Venv, until
-from instui_engine.claimfiles import ClaimFiles
-from instui_engine.claims import Claims
-from instui_engine.events import (
+from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
     EnvironmentWaiting,
@@ -25,6 +23,8 @@ from instui_engine.events import (
     SessionFinished,
     SessionStarted,
 )
+from instui_engine.locks.claims import Claims
+from instui_engine.locks.files import ClaimFiles
 from wheelsmith import build_wheel
 
 PROC_LOCKS = Path("/proc/locks").exists()

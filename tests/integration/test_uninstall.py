@@ -15,7 +15,7 @@ import trees
 from cli import error_line, installed, ok, uv
 from conftest import Run
 from environments import Venv
-from instui_engine import transaction
+from instui_engine.commit import transaction
 from wheelsmith import build_wheel
 
 
@@ -97,8 +97,8 @@ def test_an_upgraded_loser_is_the_winner_and_the_old_winner_comes_back_after_it(
 def test_a_failed_removal_leaves_everything_as_it_was(
     venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from instui_engine.context import Options
-    from instui_engine.control import Control
+    from instui_engine.session.context import Options
+    from instui_engine.session.control import Control
     from instui_engine.uninstall import uninstall
 
     loser, winner = (

@@ -14,7 +14,7 @@ import pytest
 from cli import error_line, everything, installed, ok, stamps, uv, verify
 from conftest import Run
 from environments import Venv, install_old_record
-from instui_engine.events import Overwrite
+from instui_engine.journal.events import Overwrite
 from trees import complete, distributions, tree, unlisted
 from wheelsmith import build_wheel
 

@@ -21,8 +21,8 @@ from instui.tui.difference import MOST_LINES, Row, compare, laid, unified
 from instui.tui.overwrites import OverwritesView
 from instui.tui.pieces import plain, width_of
 from instui.tui.table import Table
-from instui_engine import events
-from instui_engine.events import Event, encode
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, encode
 from screens import Recorded, press, settle, shown, text_of
 
 SITE = "lib/site"

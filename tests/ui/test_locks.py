@@ -17,8 +17,8 @@ from instui.tui.lockrows import Wish
 from instui.tui.locks import GROUPINGS
 from instui.tui.pieces import Line, plain
 from instui.tui.table import widths
-from instui_engine import events
-from instui_engine.events import Event, Holder, encode
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, Holder, encode
 from screens import Recorded, press, shown, text_of
 
 PURE = "lib/python3.11/site-packages"

@@ -17,7 +17,7 @@ from terminal import UNPAINTED, Terminal
 import trees
 from environments import Lines, Venv, read_journal
 from environments import until as eventually
-from instui_engine.events import (
+from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
     EnvironmentWaiting,

@@ -14,8 +14,8 @@ from instui.tui.filter import parse
 from instui.tui.glyphs import UNICODE
 from instui.tui.pieces import plain
 from instui.tui.table import Table, widths
-from instui_engine import events
-from instui_engine.events import Event, encode
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, encode
 from screens import Recorded, go_to, press, settle, shown, text_of
 
 PURE = "lib/python3.11/site-packages"

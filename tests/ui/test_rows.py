@@ -16,8 +16,8 @@ from instui.tui.pace import Paced
 from instui.tui.pieces import Piece, fit, line, plain, spread, width_of
 from instui.tui.table import Column, widths
 from instui.tui.watch import KEPT, Log
-from instui_engine import events
-from instui_engine.events import Event, Holder, encode
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, Holder, encode
 from screens import Recorded, press, settle, shown, text_of
 
 PURE = "lib/python3.11/site-packages"

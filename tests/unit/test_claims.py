@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from environments import entry, examples, planned_environment
-from instui_engine.claims import Claims, ancestors, derive, neutral
-from instui_engine.installed import Installed
-from instui_engine.plan import make_wheel
+from instui_engine.locks.claims import Claims, ancestors, derive, neutral
+from instui_engine.plan.plan import make_wheel
+from instui_engine.target.installed import Installed
 
 SITE = "lib/python3.11/site-packages"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from instui_engine import events
-from instui_engine.events import KINDS, Event, Holder, decode, encode, kind_of, table
+from instui_engine.journal import events
+from instui_engine.journal.events import KINDS, Event, Holder, decode, encode, kind_of, table
 
 VALUES: dict[object, object] = {
     int: 7,

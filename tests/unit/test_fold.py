@@ -9,8 +9,8 @@ import pytest
 
 from instui.fold import Fold
 from instui.model import OverwritePair, Phase, RecoveryRow, RestoredRow, Rows, Snapshot, Span, Turn, Wait, WaitFor
-from instui_engine import events
-from instui_engine.events import KINDS, Event, Holder
+from instui_engine.journal import events
+from instui_engine.journal.events import KINDS, Event, Holder
 
 SESSION = events.SessionStarted(1, "s1", 42, 0.0, 100.0, "0.1", ["instui"], "/v", "py", {"purelib": "lib"}, 2)
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from environments import examples
-from instui_engine.claims import derive
-from instui_engine.events import (
+from history import Journal, Report, check
+from instui_engine.journal.events import (
     SCHEMA,
     CommitFinished,
     CommitProgress,
@@ -26,8 +26,8 @@ from instui_engine.events import (
     SessionFinished,
     SessionStarted,
 )
-from instui_engine.history import Journal, Report, check
-from instui_engine.locktable import LockTable
+from instui_engine.locks.claims import derive
+from instui_engine.locks.table import LockTable
 
 
 class Held(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from instui_engine.errors import BadWheelError, UsageError
-from instui_engine.inputs import read_requirement_files, read_words
+from instui_engine.resolve.inputs import read_requirement_files, read_words
 from targets import LINUX, linux_interpreter
 
 TAGS = ("cp311-cp311-linux_x86_64", "cp311-abi3-linux_x86_64", "py3-none-linux_x86_64", "py3-none-any")
@@ -133,7 +133,8 @@ def test_a_directory_whose_builds_all_do_not_fit_is_refused(tmp_path: Path) -> N
 def test_wheel_files_need_no_parser_of_requirements_and_no_lock_file_reader(tmp_path: Path) -> None:
     touch(tmp_path / "a-1-py3-none-any.whl")
     script = (
-        "import sys\nfrom instui_engine import resolve, inputs\nfrom instui_engine.interpreter import Interpreter\n"
+        "import sys\nfrom instui_engine.resolve import inputs, resolver\n"
+        "from instui_engine.target.interpreter import Interpreter\n"
         f"t = Interpreter('', '', '', True, {{}}, {LINUX!r}, ('py3-none-any',), False)\n"
         f"assert inputs.read_words([{str(tmp_path)!r}], t).wheels\n"
         "print({'tomllib', 'packaging.pylock', 'packaging.requirements', 'zipfile'} & set(sys.modules))"

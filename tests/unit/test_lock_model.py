@@ -24,10 +24,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from environments import examples
-from instui_engine import locktable
-from instui_engine.claimfiles import ClaimFiles
-from instui_engine.claims import MOST, TOP, Claims, derive
-from instui_engine.locktable import LockTable
+from instui_engine.locks import table as locktable
+from instui_engine.locks.claims import MOST, TOP, Claims, derive
+from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.table import LockTable
 
 PATHS = ("ns", "ns/a", "ns/b", "six.py")
 WAITING, GRANTED, DONE, GONE = -1, -2, -3, -4

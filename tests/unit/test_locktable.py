@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from environments import examples
-from instui_engine.claims import Claims, derive
-from instui_engine.locktable import LockTable
+from instui_engine.locks.claims import Claims, derive
+from instui_engine.locks.table import LockTable
 
 
 def compatible(one: Claims, other: Claims) -> bool:

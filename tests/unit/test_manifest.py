@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from environments import entry
-from instui_engine.manifest import dump, load, split
+from instui_engine.wheel.manifest import dump, load, split
 
 parts = st.sampled_from(["a", "b", "a.b", "a b", "ab"])
 files = st.sets(st.lists(parts, min_size=1, max_size=5).map("/".join)).map(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import wheelsmith
 from instui_engine.errors import BadWheelError
-from instui_engine.metadata import EntryPoint, WheelMetadata, headers, read_wheel_metadata
+from instui_engine.wheel.metadata import EntryPoint, WheelMetadata, headers, read_wheel_metadata
 
 INFO = "good_pkg-1.0.dist-info"
 NAME = "good_pkg-1.0-py3-none-any.whl"
@@ -206,6 +206,6 @@ def test_headers_are_read_as_the_email_package_reads_them(block: list[tuple[str,
 
 
 def test_slow_modules_are_not_imported() -> None:
-    code = "import sys, instui_engine.extract, instui_engine.metadata; print(*sys.modules)"
+    code = "import sys, instui_engine.wheel.extract, instui_engine.wheel.metadata; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"zipfile", "email", "importlib.metadata"} & set(loaded)

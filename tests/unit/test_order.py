@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instui_engine.order import Node, edges_from, plan_order
+from instui_engine.plan.order import Node, edges_from, plan_order
 from targets import LINUX
 
 

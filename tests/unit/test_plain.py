@@ -16,8 +16,8 @@ from instui.jsonlines import JsonUI
 from instui.plain import PlainUI, block
 from instui.reader import Feed
 from instui.summary import summary
-from instui_engine import events
-from instui_engine.events import Event, Holder, encode
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, Holder, encode
 
 SITE = "lib/python3.11/site-packages"
 ROOTS = {"purelib": SITE, "platlib": SITE, "scripts": "bin"}

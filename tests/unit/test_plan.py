@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from environments import entry, install_old_record, planned_environment
-from instui_engine.environment import Environment
 from instui_engine.errors import BadWheelError, TargetError
-from instui_engine.installed import scan
-from instui_engine.plan import WheelPlan, make
+from instui_engine.plan.plan import WheelPlan, make
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import scan
 
 SITE = "lib/python3.11/site-packages"
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import wheelsmith
 from instui_engine.errors import BadWheelError
-from instui_engine.record import STRONG, Row, left_out, parse, render, verify_wheel
+from instui_engine.wheel.record import STRONG, Row, left_out, parse, render, verify_wheel
 
 INFO = "good-1.0.dist-info"
 DIGEST = wheelsmith.digest(b"abc").removeprefix("sha256=")

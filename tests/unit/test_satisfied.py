@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from instui_engine.environment import Environment, discover
-from instui_engine.installed import Installed, scan
-from instui_engine.satisfied import all_satisfied, is_version
+from instui_engine.resolve.satisfied import all_satisfied, is_version
+from instui_engine.target.environment import Environment, discover
+from instui_engine.target.installed import Installed, scan
 from targets import linux_interpreter
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from instui.fullscreen import watch_child
 from instui_engine.command import Outcome
-from instui_engine.context import Options
-from instui_engine.control import Control
-from instui_engine.environment import PRIVATE, Environment, discover
 from instui_engine.errors import UsageError, printable
 from instui_engine.install import install
-from instui_engine.journal import Listener
-from instui_engine.request import Request
-from instui_engine.session import journal_path, new_id
+from instui_engine.journal.writer import Listener
+from instui_engine.resolve.request import Request
+from instui_engine.session.context import Options
+from instui_engine.session.control import Control
+from instui_engine.session.session import journal_path, new_id
+from instui_engine.target.environment import PRIVATE, Environment, discover
 
 from .companion import Gate
 from .narration import Narration

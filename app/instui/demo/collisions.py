@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from instui_engine.events import SessionFinished
+from instui_engine.journal.events import SessionFinished
 
 from .looking import listed, owners, whole
 from .scenario import Scenario, Scene, Verdict

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-from instui_engine.control import Control
+from instui_engine.session.control import Control
 
 _LOOK = 0.01  # seconds between two looks at whether it holds its lock
 _GRACE = 5.0  # seconds that it gets to end by itself

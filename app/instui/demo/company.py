@@ -7,9 +7,9 @@ from pathlib import Path
 
 from instui.reader import Tail, decoded, read
 from instui.units import seconds
-from instui_engine import events
-from instui_engine.events import Event, SessionFinished
-from instui_engine.flock import open_lock, try_lock
+from instui_engine.fs.flock import open_lock, try_lock
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, SessionFinished
 
 from .companion import Companion
 from .looking import listed, owners, whole

@@ -5,12 +5,12 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from instui.reader import Tail, decoded, read
-from instui_engine import events
-from instui_engine.context import Options
-from instui_engine.control import Control
-from instui_engine.events import SessionFinished
 from instui_engine.install import install
-from instui_engine.request import Request
+from instui_engine.journal import events
+from instui_engine.journal.events import SessionFinished
+from instui_engine.resolve.request import Request
+from instui_engine.session.context import Options
+from instui_engine.session.control import Control
 
 from .companion import Companion
 from .company import session

@@ -2,8 +2,8 @@
 
 import time
 
-from instui_engine.control import Control
-from instui_engine.events import Event, LockGranted, LockWaiting, SessionFinished, StageFinished, kind_of
+from instui_engine.journal.events import Event, LockGranted, LockWaiting, SessionFinished, StageFinished, kind_of
+from instui_engine.session.control import Control
 
 from .companion import Gate
 from .scenario import Scenario, Scene

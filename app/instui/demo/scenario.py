@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instui_engine.control import Control
-from instui_engine.environment import Environment
-from instui_engine.events import SessionFinished
+from instui_engine.journal.events import SessionFinished
+from instui_engine.session.control import Control
+from instui_engine.target.environment import Environment
 
 if TYPE_CHECKING:
     from .companion import Companion

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from instui import units
 from instui.model import Phase, Snapshot, Span, WheelState
-from instui_engine.events import SessionStarted
+from instui_engine.journal.events import SessionStarted
 
 from .actions import VIEWS, Action, footer_of
 from .glyphs import Glyphs

@@ -3,7 +3,7 @@
 from instui import units
 from instui.model import LockState, Snapshot, WheelState, is_own
 from instui.names import holder_name, path_name
-from instui_engine.events import Holder
+from instui_engine.journal.events import Holder
 
 from .pieces import Piece, middle, safe, tail
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from instui import units
 from instui.model import Snapshot, WheelState
-from instui_engine.events import Holder
+from instui_engine.journal.events import Holder
 
 from . import links
 from .glyphs import Glyphs, bar

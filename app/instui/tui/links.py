@@ -5,7 +5,7 @@ from heapq import nlargest
 from typing import NamedTuple
 
 from instui.model import Snapshot, is_own
-from instui_engine.events import Holder
+from instui_engine.journal.events import Holder
 
 from .labels import blockers
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from instui.model import Snapshot
-from instui_engine.events import Holder
+from instui_engine.journal.events import Holder
 
 ENVIRONMENT = "\0environment"
 ENVIRONMENT_WAITER = "\0environment waiter"  # this session, which waits for it

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from instui import units
 from instui.model import EnvironmentLock, LockState, Snapshot, Waiter
-from instui_engine.events import Holder
+from instui_engine.journal.events import Holder
 
 from .filter import NOTHING, Fields, Filter
 from .glyphs import Glyphs

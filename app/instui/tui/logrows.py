@@ -5,8 +5,8 @@ from typing import Any, overload
 
 from instui import units
 from instui.model import RecoveryRow, Snapshot
-from instui_engine import events
-from instui_engine.events import Event, kind_of
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, kind_of
 
 from . import recoveryrows
 from .filter import NOTHING, Filter

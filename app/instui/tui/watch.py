@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from instui.fold import Fold
 from instui.model import Snapshot
 from instui.reader import Source, decoded
-from instui_engine import events
-from instui_engine.events import Event
+from instui_engine.journal import events
+from instui_engine.journal.events import Event
 
 BUDGET = 0.02  # seconds that one frame may spend on reading, so that a key is answered while it catches up
 KEPT = 20_000  # events in the log; what is older stands in the journal

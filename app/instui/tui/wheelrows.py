@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from instui import units
 from instui.model import EnvironmentLock, Phase, Snapshot, WheelState, is_own
-from instui_engine.events import Holder
+from instui_engine.journal.events import Holder
 
 from . import recoveryrows
 from .filter import NOTHING, Fields, Filter

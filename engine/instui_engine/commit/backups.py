@@ -1,0 +1,95 @@
+"""Files that were replaced by those of other distributions, kept so that they can come back (`.instui/kept`).
+
+One directory; the name of an entry says which path it stood at, how many were kept there before it, and whose it was:
+
+    lib%2Fpython3.11%2Fsite-packages%2Fjwt%2Fapi.py%%0001%%pyjwt-2.10.0
+
+An entry is a hard link to the file as it was, so it costs no space and needs no store. Who changes the entries of a
+path holds the claim on it. The newest entry whose owner is still installed is what comes back; others are stale, and go
+with the distribution that they belong to. Where several distributions had equal content there, an entry has several
+owners, by their hashes: so whoever has none at a path that it lists has never been replaced there by other content.
+"""
+
+import os
+from collections.abc import Collection, Sequence
+from hashlib import sha256
+
+from instui_engine.fs.dirfd import Beneath
+from instui_engine.locks.names import file_name
+from instui_engine.target.environment import PRIVATE, Environment
+
+KEPT = f"{PRIVATE}/kept"
+_LONGEST = 40  # bytes of an owner that stands in a name as it is
+_LONGEST_NAME = 255  # bytes of a file's name; of owners of equal content, those beyond are taken for never replaced
+
+
+class Kept:
+    """The entries of one environment, as they are listed when the first is asked for."""
+
+    def __init__(self, environment: Environment, beneath: Beneath) -> None:
+        self._key = environment.key
+        self._beneath = beneath
+        self._entries: dict[str, list[tuple[str, list[str]]]] | None = None  # path's name -> (number, tags), sorted
+
+    def add(self, path: str, owners: Sequence[str]) -> str:
+        """Where the file at `path`, which belongs to `owners` (equal content; none: to nobody), is to be kept."""
+        name = file_name(self._key(path))
+        entries = self._listed().setdefault(name, [])
+        number = f"{int(entries[-1][0]) + 1 if entries else 1:04}"
+        tags = [_short(owner) for owner in owners] if len(owners) > 1 else [_tag(owner) for owner in owners or ("",)]
+        while len(os.fsencode(_entry(name, number, tags))) > _LONGEST_NAME and len(tags) > 1:
+            tags.pop()
+        entries.append((number, tags))
+        return f"{KEPT}/{_entry(name, number, tags)}"
+
+    def newest(self, path: str, owners: Collection[str]) -> tuple[str, str] | None:
+        """The entry that stands for `path` when what replaced it goes, and whose it is: one of `owners`, or ""."""
+        name = file_name(self._key(path))
+        known = {tag: owner for owner in (*owners, "") for tag in (_tag(owner), _short(owner))}
+        for number, tags in reversed(self._listed().get(name, [])):
+            if found := [known[tag] for tag in tags if tag in known]:
+                return f"{KEPT}/{_entry(name, number, tags)}", found[-1]
+        return None
+
+    def of(self, path: str, owner: str) -> list[str]:
+        """The entries at `path` that belong to `owner`, maybe besides others."""
+        name, mine = file_name(self._key(path)), {_tag(owner), _short(owner)}
+        return [
+            f"{KEPT}/{_entry(name, number, tags)}"
+            for number, tags in self._listed().get(name, [])
+            if not mine.isdisjoint(tags)
+        ]
+
+    def without(self, entry: str, owner: str) -> str:
+        """The name of `entry` when it no longer belongs to `owner`; "" where nobody else has it."""
+        name, number, *tags = entry.removeprefix(f"{KEPT}/").split("%%")
+        left = [tag for tag in tags if tag not in (_tag(owner), _short(owner))]
+        return f"{KEPT}/{_entry(name, number, left)}" if left else ""
+
+    def any(self) -> bool:
+        """Whether there is any entry at all."""
+        return bool(self._listed())
+
+    def _listed(self) -> dict[str, list[tuple[str, list[str]]]]:
+        if self._entries is None:
+            self._entries = {}
+            for entry in sorted(self._beneath.names(KEPT)):
+                name, *rest = entry.split("%%")
+                if len(rest) > 1 and rest[0].isdigit():
+                    self._entries.setdefault(name, []).append((rest[0], rest[1:]))
+        return self._entries
+
+
+def _entry(name: str, number: str, tags: Sequence[str]) -> str:
+    return "%%".join((name, number, *tags))
+
+
+def _short(owner: str) -> str:
+    return f"sha256-{sha256(os.fsencode(owner)).hexdigest()[:12]}"
+
+
+def _tag(owner: str) -> str:
+    text = owner.replace(" ", "-").replace("%", "%25").replace("/", "%2F")
+    if len(os.fsencode(text)) <= _LONGEST:
+        return text
+    return f"sha256-{sha256(os.fsencode(text)).hexdigest()[:32]}"

@@ -1,0 +1,374 @@
+"""Putting all staged wheels into place: claims granted in plan order, taken across processes, then a transaction each.
+
+Workers take granted wheels, the first in plan order first. A wheel holds nothing while it waits for its claims in this
+process; then it takes the same claims as lock files, in sorted order, and keeps all until its commit is complete.
+"""
+
+import heapq
+import os
+import resource
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from instui_engine.errors import ConflictError, InstuiError, Interrupted, LockTimeoutError, printable, reason
+from instui_engine.fs.dirfd import Beneath
+from instui_engine.journal.events import (
+    CommitFinished,
+    CommitProgress,
+    CommitStarted,
+    DistributionRemoved,
+    Holder,
+    LockGranted,
+    LockReleased,
+    LockRequested,
+    LockWaiting,
+    Warned,
+    WheelFailed,
+)
+from instui_engine.locks.backend import claim_locks
+from instui_engine.locks.claims import MOST, Mode
+from instui_engine.locks.environment import EnvironmentLock
+from instui_engine.locks.table import LockTable
+from instui_engine.plan.conflicts import Meetings, find, same_file
+from instui_engine.plan.plan import Plan, WheelPlan, make_wheel
+from instui_engine.plan.removal import RemovalPlan, empties_more, plan_removal
+from instui_engine.session.context import Context, Throttle
+from instui_engine.session.session import Session
+from instui_engine.session.workers import run_workers
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Distribution, Installed, recorded_files, scan
+from instui_engine.target.installed import find as find_installed
+
+from .preparation import Prepared, prepare
+from .recovery import Unsettled, check_settled, put_back, settle
+from .transaction import Step, UndoError, run
+from .writeahead import RECORDS, decide
+from .writeahead import remove as remove_record
+from .writeahead import write as write_record
+
+_OTHER_FILES = 64  # that a session has open besides its claims
+
+
+class StalePlan(Exception):
+    """Under its claims a wheel found another installed version than its plan knew."""
+
+
+class Commit:
+    """The commit phase of one session."""
+
+    def __init__(
+        self,
+        context: Context,
+        environment: Environment,
+        session: Session,
+        plans: Sequence[Plan],
+        meetings: Meetings,
+        installed: Installed,
+    ) -> None:
+        """`installed`: what the environment listed when `plans` were made."""
+        self._context = context
+        self._environment = environment
+        self._session = session
+        self._plans = list(plans)
+        self._previous: dict[int, Mapping[str, str]] = dict(meetings.previous)
+        self._known = dict.fromkeys((plan.order for plan in plans), installed)  # what each plan rests on
+        self._table = LockTable()
+        self._change = threading.Condition()
+        self._granted: list[int] = []  # heap of plan orders
+        self._left = len(plans)  # neither committed nor failed
+        self._asked: dict[int, float] = {}  # order -> monotonic time since when it has been waiting
+        self._files = claim_locks(context, environment)
+        (environment.top / RECORDS).mkdir(parents=True, exist_ok=True)
+        self._lock = EnvironmentLock(environment.lock_path, context)
+        self._stamps: dict[str, tuple[int, int]] = {}  # name -> `Distribution.stamp` of what we have installed
+        self._gone: set[str] = set()  # names of those to be removed that somebody else has removed
+        self.installed: list[str] = []
+
+    def run(self) -> None:
+        """Commit all wheels. Raises the first failure; `installed` names those that are complete."""
+        if not self._plans:
+            return
+        self._request_all()
+        workers = min(self._context.options.jobs, len(self._plans), _most_workers())
+        try:
+            run_workers(self._context, [self._work] * workers)
+        except Interrupted as error:
+            if len(self.installed) + len(self._gone) < len(self._plans):
+                raise self._say_what_is_left(error) from None
+        finally:
+            self._lock.close()
+            problem = self._sync()
+        if problem:
+            raise InstuiError(problem)
+
+    def _sync(self) -> str:
+        """Get what is in place onto the disk; returns what is wrong if that is not possible."""
+        if not self.installed:
+            return ""
+        try:
+            self._context.sync("environment", self._environment.top)
+        except OSError as error:
+            word = "installed" if isinstance(self._plans[0], WheelPlan) else "removed"
+            return (
+                f"{len(self.installed)} of {len(self._plans)} distributions are {word}, but the system cannot say that "
+                f"this is on the disk ({reason(error)}); check the disk, then `instui doctor`"
+            )
+        return ""
+
+    def _say_what_is_left(self, error: Interrupted) -> Interrupted:
+        done = set(self.installed)
+        left = [plan.name for plan in self._plans if plan.name not in done | self._gone]
+        word = "installed" if isinstance(self._plans[0], WheelPlan) else "removed"
+        return Interrupted(
+            f"interrupted: {len(done)} of {len(self._plans)} distributions are {word}, each whole; "
+            f"not {word}: {_some(left)}; run the same command again to go on",
+            self._context.control.exit_code or error.exit_code,
+        )
+
+    def _request_all(self) -> None:
+        for plan in self._plans:
+            if self._table.request(plan.order, plan.claims):
+                heapq.heappush(self._granted, plan.order)
+            else:
+                self._tell_waiting(plan)
+
+    def _tell_waiting(self, plan: Plan) -> None:
+        blocker = self._table.blocker(plan.order)
+        if blocker is None:
+            return
+        self._asked[plan.order] = time.monotonic()
+        holders = [Holder(self._plans[order].name, self._session.identity, os.getpid()) for order in blocker.owners[:5]]
+        self._context.emit(LockRequested(plan.name))
+        self._context.emit(LockWaiting(plan.name, blocker.path, blocker.mode, holders))
+
+    def _work(self) -> None:
+        while (plan := self._next()) is not None:
+            done = True
+            try:
+                with self._lock.shared():
+                    self._commit(plan)
+            except StalePlan:
+                done = False
+                self._replan(plan)
+            except BaseException as error:
+                self._context.fail(self._explain(plan, error))
+            with self._change:
+                if done:
+                    self._left -= 1
+                    for order in self._table.release(plan.order):
+                        heapq.heappush(self._granted, order)
+                self._change.notify_all()
+
+    def _next(self) -> Plan | None:
+        """The next granted wheel; waits for one. None when there is nothing left to do or the session stops."""
+        with self._change:
+            while not self._context.stopping() and self._left:
+                if self._context.control.paused:
+                    self._lock.let_go()
+                elif self._granted:
+                    return self._plans[heapq.heappop(self._granted)]
+                if not self._change.wait(0.1):
+                    continue
+        return None
+
+    def _commit(self, plan: Plan) -> None:
+        context = self._context
+        asked = self._asked.pop(plan.order, None)
+        begun = time.monotonic() if asked is None else asked
+        told = asked is not None
+
+        def waiting(path: str, mode: Mode, holders: list[Holder]) -> None:
+            nonlocal told
+            told = True
+            context.emit(LockWaiting(plan.name, path, mode, holders))
+
+        while True:
+            held = self._files.acquire(plan.claims, waiting, context.stopping)
+            try:
+                check_settled(self._environment, plan.claims, self._session.identity)
+                break
+            except Unsettled as inherited:
+                self._files.release(held)  # its claims are not ours alone: all are taken again, in their order
+                settle(context, self._environment, self._files, inherited.record)
+            except BaseException:
+                self._files.release(held)
+                raise
+        granted = time.monotonic()
+        context.emit(LockGranted(plan.name, round(granted - begun, 6) if told else 0.0))
+        try:
+            self._transact(plan)
+        finally:
+            # before it is so: no two journals ever show two holders at one time
+            context.emit(LockReleased(plan.name, round(time.monotonic() - granted, 6)))
+            self._files.release(held)
+
+    def _transact(self, plan: Plan) -> None:
+        context, top = self._context, self._environment.top
+        present = find_installed(self._environment, plan.name)
+        if present is None and isinstance(plan, RemovalPlan):
+            self._gone.add(plan.name)
+            context.emit(Warned(plan.name, "was removed by somebody else just now"))
+            return
+        if present != plan.replaces or self._is_outdated(plan):
+            raise StalePlan
+        with Beneath(top, context.options.fsync) as beneath:
+            transaction, overwrites, restored = self._prepare(plan, beneath)
+            steps = transaction.steps
+            throttle = Throttle(lambda done: context.emit(CommitProgress(plan.name, done, len(steps))))
+
+            def before(step: Step) -> None:
+                throttle.add(1)
+                if context.control.aborted:
+                    context.control.check()
+                if context.pace.factor:
+                    context.pace.step(lambda: context.control.aborted, weight=_weight(top, step))
+
+            record = write_record(top, beneath, transaction, context.options.fsync)
+
+            def back() -> None:
+                nonlocal record
+                record = decide(record, "undo")
+
+            context.emit(CommitStarted(plan.name, len(steps)))
+            try:
+                run(
+                    beneath,
+                    transaction,
+                    before,
+                    back,
+                    put_back(context, self._environment, beneath, transaction),
+                )
+            except UndoError:
+                raise  # the record stays for whoever settles it
+            except BaseException:
+                remove_record(record)
+                raise
+            self.installed.append(plan.name)
+            with suppress(OSError):  # all steps are taken, so whoever finds the record has nothing to do
+                remove_record(record)
+        with suppress(OSError):
+            info = os.stat(top / plan.info)
+            self._stamps[plan.name] = (info.st_ino, info.st_mtime_ns)
+        for overwrite in overwrites:
+            context.emit(overwrite)
+        for one in restored:
+            context.emit(one)
+        if plan.replaces is not None:
+            given_up = {*plan.stale, *(one.path for one in restored)}
+            context.emit(DistributionRemoved(plan.name, plan.replaces.version, len(given_up)))
+        if isinstance(plan, WheelPlan):
+            context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
+
+    def _prepare(self, plan: Plan, beneath: Beneath) -> Prepared:
+        """The transaction, by what the environment shows now, and with the owners of all files that it replaces."""
+        session = self._session.identity
+        prepared = prepare(self._environment, beneath, plan, session, self._previous.get(plan.order, {}))
+        if self._meet_newcomers(plan, prepared.transaction.steps):
+            prepared = prepare(self._environment, beneath, plan, session, self._previous[plan.order])
+        return prepared
+
+    def _newcomers(self, plan: Plan, present: Installed) -> list[Distribution]:
+        """What somebody else has installed since the wheel was planned."""
+        known = self._known[plan.order]
+        return [
+            other
+            for name, other in present.items()
+            if other not in (known.get(name), plan.replaces) and other.stamp != self._stamps.get(name)
+        ]
+
+    def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
+        """Find the owners of files that the plan did not know, since somebody has installed them meanwhile.
+
+        Returns whether there are any.
+        """
+        known = self._previous.get(plan.order, {})
+        unknown = {step.path: step for step in steps if step.action == "replace" and step.path not in known}
+        if not unknown or not isinstance(plan, WheelPlan):
+            return False
+        found: dict[str, str] = {}
+        for other in self._newcomers(plan, scan(self._environment)):
+            for path in unknown.keys() & recorded_files(self._environment, other):
+                found[path] = other.owner
+                same = same_file(f"{self._environment.top}/{path}", f"{self._environment.top}/{unknown[path].staged}")
+                if self._context.options.fail_on_conflict and not same:
+                    raise ConflictError(
+                        f"{printable(path)} of {printable(other.owner)}, installed by somebody else just now, would be "
+                        f"replaced by {printable(plan.owner)}; it was not, because of --fail-on-conflict"
+                    )
+        self._previous[plan.order] = {**found, **known}
+        return bool(found)
+
+    def _is_outdated(self, plan: Plan) -> bool:
+        """Whether the removals of the plan are no longer right: somebody else has changed the environment since then.
+
+        They may have installed a file that the wheel is about to remove, given up one that it is about to leave to
+        them, or taken the last other file out of a directory.
+        """
+        if not plan.stale and not plan.left:
+            return False
+        present = scan(self._environment)
+        stale = frozenset(plan.stale)
+        newcomers = self._newcomers(plan, present)
+        if any(not stale.isdisjoint(recorded_files(self._environment, other)) for other in newcomers):
+            return True
+        left = set(plan.left)
+        for name in (*plan.heirs, *self._stamps):
+            if left and name in present and name != plan.name:
+                left.difference_update(recorded_files(self._environment, present[name]))
+        return bool(left) or empties_more(self._environment, plan)
+
+    def _replan(self, old: Plan) -> None:
+        """Plan a wheel again after the environment changed under it, and ask for its new claims."""
+        installed: Installed = scan(self._environment)
+        try:
+            plan = self._planned_again(old, installed)
+            meetings = find(self._environment, installed, [plan] if isinstance(plan, WheelPlan) else [])
+        except InstuiError as error:
+            self._context.fail(self._explain(old, error))
+            return
+        self._previous[plan.order] = {**meetings.previous.get(plan.order, {}), **self._previous.get(plan.order, {})}
+        self._context.emit(plan.event())
+        self._known[plan.order] = installed
+        with self._change:
+            self._plans[plan.order] = plan
+            for order in self._table.exchange(plan.order, plan.claims):
+                heapq.heappush(self._granted, order)
+            if not self._table.holds(plan.order):
+                self._tell_waiting(plan)
+
+    def _planned_again(self, old: Plan, installed: Installed) -> Plan:
+        if isinstance(old, WheelPlan):
+            return make_wheel(self._environment, installed, old.wheel, old.entry, old.order)
+        if old.name not in installed:
+            return old  # removed by somebody else; that is for sure only under its claims
+        return plan_removal(self._environment, installed, installed[old.name], old.order)
+
+    def _explain(self, plan: Plan, error: BaseException) -> BaseException:
+        """The error for the user, and in the journal the failure of the wheel."""
+        if isinstance(error, OSError):
+            verb = "install" if isinstance(plan, WheelPlan) else "uninstall"
+            error = InstuiError(f"cannot {verb} {printable(plan.owner)}: {reason(error)}; what was begun is undone")
+        if isinstance(error, InstuiError) and not isinstance(error, Interrupted | LockTimeoutError):
+            self._context.emit(WheelFailed(plan.name, str(error)))
+        return error
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+
+
+def _most_workers() -> int:
+    """For how many wheels at once the process may open lock files; at least one."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 256 if limit == resource.RLIM_INFINITY else max(1, (limit - _OTHER_FILES) // MOST)
+
+
+def _weight(top: Path, step: Step) -> float:
+    """How long a step lasts under `--slow`: a directory as long as its files would, so that there is time to look."""
+    if step.action == "place" and os.path.isdir(top / step.staged):
+        return 8.0 + 4 * len(os.listdir(top / step.staged))
+    return 8.0

@@ -1,0 +1,329 @@
+"""What one distribution's transaction will do, found under its claims: every step, before the first is taken.
+
+Nothing is written here. The plan says what is to be; the environment says what stands in its way by now, what of it is
+kept (`keeping`) and what comes back.
+"""
+
+import hashlib
+import stat
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from instui_engine.errors import ClashError, TargetError, printable
+from instui_engine.fs.dirfd import Beneath, Stamp, stamp_of
+from instui_engine.journal.events import Overwrite, Restored
+from instui_engine.plan.plan import Plan, Unit
+from instui_engine.target.bytecode import Bytecode
+from instui_engine.target.environment import PRIVATE, Environment
+from instui_engine.target.installed import Installed, recorded_hashes, scan
+
+from .backups import Kept
+from .transaction import Step, Transaction
+
+
+class Prepared(NamedTuple):
+    """A transaction, and what it will have overwritten and brought back when it is done."""
+
+    transaction: Transaction
+    overwrites: tuple[Overwrite, ...]
+    restored: tuple[Restored, ...]
+
+
+def prepare(
+    environment: Environment, beneath: Beneath, plan: Plan, session: str, previous: Mapping[str, str]
+) -> Prepared:
+    """The transaction of `plan`, whose staged entries lie in the stage of `session`.
+
+    `previous`: whose file it is that `plan` replaces, by path. Raises ClashError and TargetError, and OSError.
+    """
+    preparation = _Preparation(environment, beneath, plan, f"{PRIVATE}/stage/{session}/{plan.order}", previous)
+    steps = tuple(preparation.steps())
+    transaction = Transaction(
+        plan.name,
+        plan.version,
+        session,
+        plan.order,
+        plan.claims,
+        plan.replaces.info if plan.replaces else "",
+        plan.info,
+        preparation.staged_info,
+        preparation.saved,
+        steps,
+    )
+    return Prepared(transaction, tuple(preparation.overwrites), tuple(preparation.restored))
+
+
+class _Preparation:
+    def __init__(
+        self, environment: Environment, beneath: Beneath, plan: Plan, stage: str, previous: Mapping[str, str]
+    ) -> None:
+        self._environment = environment
+        self._beneath = beneath
+        self._plan = plan
+        self._stage = stage
+        self._previous = previous
+        self._key = environment.key
+        self._gone = set(map(self._key, (*plan.stale, *plan.emptied)))
+        self._made: set[str] = set()
+        self._bytecode = Bytecode(environment)
+        self._kept = Kept(environment, beneath)
+        self._count = 0  # of saved entries that are not kept
+        self._hashes: dict[str, Mapping[str, str]] = {}  # .dist-info -> what its RECORD lists
+        self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> of what lies there
+        self._installed: Installed | None = None  # by now, with what the session has installed before this
+        self.saved = f"{stage}/old"
+        self.staged_info = f"{stage}/info" if plan.info else ""
+        self.overwrites: list[Overwrite] = []
+        self.restored: list[Restored] = []
+
+    def steps(self) -> Iterator[Step]:
+        plan = self._plan
+        if plan.replaces is not None:
+            yield self._retire(plan.replaces.info)
+            self._gone.add(self._key(plan.replaces.info))
+        for info in plan.accidents:
+            if self._kind(info) is not None:
+                yield self._retire(info)
+                self._gone.add(self._key(info))
+        yield from self._give_up()
+        for path in plan.emptied:
+            yield Step("rmdir", path)
+        for number, unit in enumerate(plan.units):
+            yield from self._unit(unit, f"{self._stage}/{number}")
+        if plan.info:
+            yield from self._parents(plan.info)
+            if self._key(plan.info) not in self._gone and self._kind(plan.info) is not None:
+                raise TargetError(
+                    f"{printable(plan.info)} appeared while {printable(plan.owner)} was being installed; run again"
+                )
+            yield self._place(plan.info, self.staged_info)
+
+    # -- what the old version gives up
+
+    def _give_up(self) -> Iterator[Step]:
+        """Its stale files go, or make room for those that they had replaced; what others own stays, or comes back."""
+        plan, kept = self._plan, self._kept
+        for path in plan.stale:
+            status = self._beneath.status(path)
+            if path.endswith(".pyc") and "__pycache__/" in path:
+                if status is not None:
+                    yield Step("retire", path, saved=self._save())
+                continue
+            entry = kept.newest(path, ()) if kept.any() else None
+            if entry is not None:
+                yield from self._restore(path, *entry, status is not None)
+            elif status is not None:
+                yield self._retire(path)
+        if plan.replaces is None or not kept.any():
+            return
+        rows = self._rows(plan.replaces.info)
+        for path in sorted(plan.left):
+            mine, others = self._holds(path, rows.get(path, "")), self._hashes_of_others(path)
+            entry = kept.newest(path, tuple(others))
+            # an owner of whom nothing is kept there was never replaced by other content: what lies there is its own
+            on_top = any(self._holds(path, value) and not kept.of(path, owner) for owner, value in others.items())
+            if entry is not None and mine and not on_top:
+                yield from self._restore(path, *entry, True)
+        for path in rows:
+            for mine_there in kept.of(path, plan.replaces.owner):
+                yield from self._drop(mine_there, plan.replaces.owner)
+
+    def _drop(self, entry: str, owner: str) -> Iterator[Step]:
+        """A kept file whose owner goes is of those that had equal content there, if there are any."""
+        remaining = self._kept.without(entry, owner)
+        yield self._place(remaining, entry) if remaining else self._retire(entry)
+
+    def _hashes_of_others(self, path: str) -> dict[str, str]:
+        """What the RECORDs of the others that list `path` by now say of it, by owner."""
+        if self._installed is None:
+            self._installed = scan(self._environment)
+        installed = self._installed
+        names = [name for name in installed.owners().get(self._key(path), ()) if name != self._plan.name]
+        return {installed[name].owner: self._rows(installed[name].info).get(path, "") for name in names}
+
+    def _restore(self, path: str, entry: str, owner: str, present: bool) -> Iterator[Step]:
+        """Bring a kept file back to `path`."""
+        for compiled in self._bytecode.of(path):
+            if self._key(compiled) not in self._gone:
+                yield Step("retire", compiled, saved=self._save())
+        if present:
+            yield self._replacement(path, entry, self._save())
+        else:
+            yield from self._parents(path)
+            yield self._place(path, entry)
+        self.restored.append(Restored(self._plan.name, path, owner))
+
+    def _rows(self, info: str) -> Mapping[str, str]:
+        if info not in self._hashes:
+            self._hashes[info] = recorded_hashes(self._environment, info)
+        return self._hashes[info]
+
+    def _holds(self, path: str, value: str) -> bool:
+        """Whether the file at `path` has the hash `value` ("algorithm=digest", as in RECORD)."""
+        algorithm, _, digest = value.partition("=")
+        if (path, algorithm) not in self._digests:
+            content = self._beneath.content(path)
+            try:
+                hashed = b"" if content is None else hashlib.new(algorithm, content).digest()
+            except (ValueError, TypeError):  # no such algorithm, or one without a length of its own
+                hashed = b""
+            self._digests[path, algorithm] = urlsafe_b64encode(hashed).rstrip(b"=").decode()
+        return bool(digest) and digest.rstrip("=") == self._digests[path, algorithm]
+
+    # -- what the new one brings
+
+    def _unit(self, unit: Unit, staged: str) -> Iterator[Step]:
+        yield from self._parents(unit.path)
+        kind = self._kind(unit.path)
+        if kind is None:
+            self._made.update(map(self._key, _directories(unit)))
+            yield self._place(unit.path, staged)
+        elif unit.kind != "tree":
+            parent, _, name = unit.path.rpartition("/")
+            there = self._present(parent).get(self._key(name), name) if self._environment.folds else name
+            yield from self._replace(unit.path, there, staged)
+        else:
+            self._expect(unit.path, kind, directory=True)
+            yield from self._merge(unit, staged)
+
+    def _merge(self, unit: Unit, staged: str) -> Iterator[Step]:
+        """Into a directory that is there: whole where nothing stands in the way, else file by file."""
+        moved = ""  # the last subdirectory that moves as a whole; all below it moves with it
+        for directory, names in unit.directories:
+            place = f"{unit.path}/{directory}" if directory else unit.path
+            if moved and directory.startswith(f"{moved}/"):
+                self._made.add(self._key(place))
+                continue
+            source = f"{staged}/{directory}" if directory else staged
+            kind = self._kind(place)
+            if kind is None:
+                moved = directory
+                self._made.add(self._key(place))
+                yield self._place(place, source)
+                continue
+            self._expect(place, kind, directory=True)
+            present = self._present(place)
+            for name in names:
+                path = f"{place}/{name}"
+                there = present.get(self._key(name))
+                if there is not None and self._key(path) not in self._gone:
+                    yield from self._replace(path, there, f"{source}/{name}")
+                else:
+                    yield self._place(path, f"{source}/{name}")
+
+    def _replace(self, path: str, there: str, staged: str) -> Iterator[Step]:
+        """The file at `path`, whose name is spelled `there` on disk, by a staged one."""
+        old = f"{path.rpartition('/')[0]}/{there}".lstrip("/")
+        self._expect(path, self._kind(old), directory=False)
+        saved = self._saved_copy(path, old, staged)
+        if old == path and self._beneath.stamp(path) == self._beneath.stamp(staged):
+            return  # one inode: it is there already, and a rename would do nothing
+        # Python compares no more than size and seconds, and would run what it compiled from the old file
+        for compiled in self._bytecode.of(old):
+            if self._key(compiled) not in self._gone:
+                yield Step("retire", compiled, saved=self._save())
+        if old == path:
+            yield self._replacement(path, staged, saved)
+        else:  # a rename would keep the old spelling, and Python looks for the new one
+            yield Step("retire", old, saved=saved, old=self._stamp(old))
+            yield self._place(path, staged)
+
+    def _saved_copy(self, path: str, old: str, staged: str) -> str:
+        """Where the file that is replaced is saved: for good if it is another's and different, which is news."""
+        plan = self._plan
+        if path not in self._previous and self._had(path):
+            return self._save()  # its own old version's, nobody else lists it
+        same = self._beneath.same_content(old, staged)
+        owner = self._previous.get(path, "")
+        saved = ""
+        if not same:
+            # another session may have replaced it since the plan was made; and equal content has several owners
+            others = self._hashes_of_others(path)
+            on_top = [
+                other for other, value in others.items() if self._holds(path, value) and not self._kept.of(path, other)
+            ]
+            if owner not in (on_top or others):  # or removed it
+                owner = on_top[-1] if on_top else ""
+            if on_top or not self._is_own(path):
+                saved = self._kept.add(path, on_top or [owner])
+        self.overwrites.append(Overwrite(plan.name, path, owner, plan.owner, same, saved))
+        return saved or self._save()
+
+    def _had(self, path: str) -> bool:
+        """Whether the old version lists the file."""
+        if self._plan.replaces is None:
+            return False
+        rows = self._rows(self._plan.replaces.info)
+        return path in rows or (self._environment.folds and self._key(path) in set(map(self._key, rows)))
+
+    def _is_own(self, path: str) -> bool:
+        """Whether the old version of the distribution put the file there; what it had replaced is kept already."""
+        if self._plan.replaces is None:
+            return False
+        return self._holds(path, self._rows(self._plan.replaces.info).get(path, ""))
+
+    # -- steps
+
+    def _place(self, path: str, staged: str) -> Step:
+        return Step("place", path, staged, new=self._stamp(staged))
+
+    def _replacement(self, path: str, staged: str, saved: str) -> Step:
+        return Step("replace", path, staged, saved, self._stamp(path), self._stamp(staged))
+
+    def _retire(self, path: str) -> Step:
+        return Step("retire", path, saved=self._save(), old=self._stamp(path))
+
+    def _stamp(self, path: str) -> Stamp | None:
+        status = self._beneath.status(path)
+        return None if status is None else stamp_of(status)
+
+    def _save(self) -> str:
+        self._count += 1
+        return f"{self.saved}/{self._count}"
+
+    def _parents(self, path: str) -> Iterator[Step]:
+        missing = []
+        parent = path.rpartition("/")[0]
+        while parent and self._key(parent) not in self._made:
+            kind = self._kind(parent)
+            if kind is not None:
+                self._expect(parent, kind, directory=True)
+                break
+            missing.append(parent)
+            parent = parent.rpartition("/")[0]
+        self._made.update(map(self._key, missing))
+        for directory in reversed(missing):
+            yield Step("mkdir", directory)
+
+    def _present(self, place: str) -> dict[str, str]:
+        """The names in a directory, by their keys."""
+        if self._key(place) in self._made:
+            return {}
+        return {self._key(name): name for name in self._beneath.names(place)}
+
+    def _kind(self, path: str) -> int | None:
+        """Mode of what will stand at `path` when its turn comes, None for nothing."""
+        if self._key(path) in self._gone:
+            return None
+        if self._key(path) in self._made:
+            return stat.S_IFDIR
+        status = self._beneath.status(path)
+        return None if status is None else status.st_mode
+
+    def _expect(self, path: str, mode: int | None, directory: bool) -> None:
+        """Fail where a file stands in the way of a directory or the reverse, or a link where a directory must be."""
+        if directory == (mode is not None and stat.S_ISDIR(mode)):
+            return
+        there, needed = ("file", "directory") if directory else ("directory", "file")
+        if mode is not None and stat.S_ISLNK(mode):
+            there = "symbolic link"
+        raise ClashError(
+            f"{printable(path)} is a {there}, and {printable(self._plan.owner)} needs a {needed} there; "
+            "uninstall what it belongs to first"
+        )
+
+
+def _directories(unit: Unit) -> Iterator[str]:
+    for directory, _ in unit.directories:
+        yield f"{unit.path}/{directory}" if directory else unit.path

@@ -1,0 +1,329 @@
+"""Settling what sessions that died in the middle of a commit had begun, by their write-ahead records.
+
+Forward where the stage is complete and nobody else has touched what is still to be done, else back. Every step is
+judged by what stands at its path now, and a path is touched only in the state before or after the step, so recovery may
+be killed at any point and begun again, and what somebody else has changed since is left to them and reported.
+
+Where another installer has installed the distribution since, neither way is right: what is ours is *withdrawn*, and
+what it had replaced of others comes back.
+
+It is done under the claims of the record, at the start of every command that writes, and by whoever is granted a claim
+that the record names (`Commit`).
+"""
+
+import stat
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from instui_engine.errors import TargetError, printable, reason
+from instui_engine.fs.dirfd import Beneath
+from instui_engine.fs.rmtree import remove_tree
+from instui_engine.journal.events import Holder, RecoveryFinished, RecoveryStarted, Warned
+from instui_engine.locks.backend import claim_locks
+from instui_engine.locks.claims import Claims, Mode
+from instui_engine.locks.environment import EnvironmentLock
+from instui_engine.locks.files import ClaimLocks
+from instui_engine.plan.removal import is_vital
+from instui_engine.session.context import Context
+from instui_engine.session.session import alive, dead_stages, journal_path
+from instui_engine.target.bytecode import Bytecode, module_of
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import recorded_hashes, scan
+
+from . import writeahead
+from .backups import KEPT
+from .transaction import Step, Transaction, parents_of, state, take, undo
+
+
+class Unsettled(Exception):
+    """A claim was granted that a dead session had not settled; the record says which."""
+
+    def __init__(self, record: Path) -> None:
+        super().__init__(record.name)
+        self.record = record
+
+
+def recover(context: Context, environment: Environment, session: str) -> bool:
+    """Settle all that dead sessions left behind, and remove their stages; returns whether there was something.
+
+    `session`: our own.
+
+    Raises LockTimeoutError, Interrupted, and TargetError where a record cannot be settled.
+    """
+    records = [
+        path
+        for path in writeahead.pending(environment.top, but=session)
+        if not alive(journal_path(environment, writeahead.session_of(path.name)))
+    ]
+    if records:
+        lock = EnvironmentLock(environment.lock_path, context)
+        try:
+            files = claim_locks(context, environment)
+            for path in records:
+                with lock.shared():
+                    settle(context, environment, files, path)
+        finally:
+            lock.close()
+    writeahead.clear(environment.top, lambda identity: alive(journal_path(environment, identity)))
+    stages = dead_stages(environment, but=session)  # first: who dies after that may leave a record
+    unsettled = {writeahead.session_of(path.name) for path in writeahead.pending(environment.top)}
+    for stage in stages:
+        if stage.name not in unsettled:
+            remove_tree(stage)
+    return bool(records)
+
+
+def check_settled(environment: Environment, claims: Claims, session: str) -> None:
+    """Raise Unsettled when a dead session had begun something that `claims`, which are held, exclude.
+
+    Whoever wrote such a record held claims that meet ours until the record was gone, so now it is dead.
+    """
+    for path in writeahead.pending(environment.top, but=session):
+        try:
+            transaction = writeahead.read(path)
+        except ValueError as error:
+            if alive(journal_path(environment, writeahead.session_of(path.name))):
+                continue
+            raise _damaged(path, error) from error
+        if transaction is not None and writeahead.meet(transaction, claims):
+            raise Unsettled(path)
+
+
+def settle(context: Context, environment: Environment, files: ClaimLocks, path: Path) -> None:
+    """Settle one record under its claims; the environment's lock is held. Nothing is done where it is gone by then."""
+    transaction = _read(path)
+    if transaction is None:
+        return
+
+    name = transaction.name
+
+    def waiting(claim: str, mode: Mode, holders: list[Holder]) -> None:
+        from instui_engine.locks.holders import describe
+
+        context.emit(Warned(name, f"recovery waits for {printable(claim)} ({mode}), held by {describe(holders)}"))
+
+    held = files.acquire(transaction.claims, waiting, context.stopping)
+    try:
+        transaction = _read(path)
+        if transaction is None:
+            return  # somebody else was quicker
+        context.emit(RecoveryStarted(transaction.name, transaction.version, transaction.session))
+        try:
+            with Beneath(environment.top, context.options.fsync) as beneath:
+                path, outcome, left = _Recovery(context, environment, beneath, transaction).settle(path)
+            if context.options.fsync:
+                context.sync("environment", environment.top)
+            writeahead.remove(path)
+        except OSError as error:
+            raise TargetError(
+                f"{printable(transaction.owner)}, which a session that was killed had begun, cannot be settled "
+                f"({reason(error)}); mend that and run again: nothing is listed that is not whole"
+            ) from error
+        context.emit(
+            RecoveryFinished(transaction.name, transaction.version, transaction.session, outcome, sorted(set(left)))
+        )
+    finally:
+        files.release(held)
+
+
+def _read(path: Path) -> Transaction | None:
+    try:
+        return writeahead.read(path)
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: ValueError) -> TargetError:
+    return TargetError(
+        f"the record {printable(str(path))} of a session that was killed cannot be read ({printable(str(error))}); "
+        "`instui doctor` shows what is not whole; remove the record and reinstall that"
+    )
+
+
+def put_back(
+    context: Context, environment: Environment, beneath: Beneath, transaction: Transaction
+) -> Callable[[Step], None]:
+    """What `transaction.undo` needs to take a directory out that others may have written to meanwhile."""
+    return _Recovery(context, environment, beneath, transaction)._take_out
+
+
+class _Recovery:
+    def __init__(self, context: Context, environment: Environment, beneath: Beneath, transaction: Transaction) -> None:
+        self._context = context
+        self._environment = environment
+        self._beneath = beneath
+        self._transaction = transaction
+        self._listed: Mapping[str, list[str]] = {}
+        self._left: list[str] = []
+
+    def settle(self, record: Path) -> tuple[Path, str, list[str]]:
+        """The record as it is called now, how it was settled, and what was left as somebody else has changed it."""
+        way = writeahead.way_of(record)
+        if way is None and self._is_superseded():
+            way = "withdraw"
+        elif way is None and not self._can_go_on():
+            way = "undo"
+        if way is not None:
+            record = writeahead.decide(record, way)
+        return record, *self._go(way)
+
+    def _go(self, way: writeahead.Way | None) -> tuple[str, list[str]]:
+        for directory in parents_of(self._transaction):
+            self._beneath.make_directories(directory)
+        if way == "withdraw":
+            self._listed = scan(self._environment).owners()
+            self._left += undo(
+                self._beneath,
+                self._transaction,
+                restores=self._still_wanted,
+                put_back=self._take_out,
+                skips=self._is_theirs,
+            )
+            self._sweep(self._ours())
+            for step in self._transaction.steps:
+                if step.path == self._transaction.replaces and step.action == "retire":
+                    root = step.path.rpartition("/")[0]
+                    self._sweep(recorded_hashes(self._environment, step.saved, root))
+            return "withdrawn", self._left
+        if way is None:
+            for step in self._transaction.steps:
+                if state(self._beneath, step) == "before":
+                    if self._context.pace.factor:
+                        self._context.pace.step(lambda: False, weight=8.0)
+                    take(self._beneath, step)
+            return "completed", self._left
+        self._left = undo(self._beneath, self._transaction, put_back=self._take_out)
+        return "undone", self._left
+
+    def _is_superseded(self) -> bool:
+        """Whether the distribution is listed in a way that neither the session found nor would have made."""
+        transaction, installed = self._transaction, scan(self._environment)
+        known = {(step.path, stamp.inode) for step in transaction.steps for stamp in (step.old, step.new) if stamp}
+        present = installed.get(transaction.name)
+        if present is None:
+            return False
+        return any(
+            (distribution.info, distribution.stamp[0]) not in known
+            for distribution in (present, *installed.accidents(transaction.name))
+        )
+
+    def _can_go_on(self) -> bool:
+        """Whether all that is still to be done can be done as it was planned."""
+        makes_room = set()  # paths from which something is still to be retired before something else is placed there
+        placed = {step.path: step.new for step in self._transaction.steps if step.action == "place"}
+        for step in self._transaction.steps:
+            found = state(self._beneath, step)
+            if step.action == "retire" and found == "before":
+                makes_room.add(step.path)
+            elif step.path in makes_room and step.action == "place" and self._beneath.stamp(step.staged) is not None:
+                continue
+            if found != "else" or (step.action == "retire" and placed.get(step.path) == self._beneath.stamp(step.path)):
+                continue
+            done = step.action in ("place", "replace") and self._beneath.stamp(step.staged) is None
+            done = done and not self._is_old(step)
+            if step.action == "retire" or (done and self._beneath.stamp(step.path) is not None):
+                self._left.append(step.path)  # theirs now
+                continue
+            self._left.clear()
+            return False
+        return True
+
+    def _is_old(self, step: Step) -> bool:
+        """Whether what a step was to replace is there still, or again."""
+        there = self._beneath.stamp(step.path)
+        return there is not None and step.old is not None and there[1:] == step.old[1:]
+
+    # -- where somebody else has installed the distribution since
+
+    def _still_wanted(self, step: Step) -> bool:
+        """Whether what a step replaced is to come back: it was another's. What was of the old version is not."""
+        return step.saved.startswith(f"{KEPT}/") and not step.path.startswith(f"{KEPT}/")
+
+    def _sweep(self, rows: Mapping[str, str]) -> None:
+        """Remove what a version that nobody lists any more has left: files that nobody else owns and nobody changed."""
+        directories = set()
+        bytecode = Bytecode(self._environment)
+        for path, recorded in rows.items():
+            if self._environment.key(path) in self._listed or is_vital(self._environment, path):
+                continue
+            if recorded and recorded == self._digest(path):
+                for compiled in bytecode.of(path):
+                    self._beneath.remove(compiled)
+                    directories.add(compiled.rpartition("/")[0])
+                self._beneath.remove(path)
+                directories.add(path.rpartition("/")[0])
+        for directory in sorted(directories, key=lambda path: -path.count("/")):
+            while self._environment.key(directory) not in self._environment.neutral:
+                if not self._beneath.remove_if_empty(directory):
+                    break
+                directory = directory.rpartition("/")[0]
+
+    def _is_theirs(self, step: Step) -> bool:
+        """Whether a file that a step brought is also of what is listed now; then it stays."""
+        directory = step.new is not None and step.new.is_directory
+        brought = step.action in ("place", "replace") and not directory
+        return brought and self._environment.key(step.path) in self._listed and not self._still_wanted(step)
+
+    def _take_out(self, step: Step) -> None:
+        """Remove a directory that was placed; what others have put into it since stays where it is."""
+        ours = self._ours()
+        files = self._files(step.path)
+        own = [path for path in files if _is_ours(path, ours) and self._environment.key(path) not in self._listed]
+        if own == files:
+            self._beneath.rename(step.path, step.staged)
+            return
+        for path in own:
+            if path in ours and ours[path] and ours[path] != self._digest(path):
+                self._left.append(path)
+            else:
+                self._beneath.remove(path)
+        for directory in self._directories(step.path):
+            self._beneath.remove_if_empty(directory)
+
+    def _ours(self) -> Mapping[str, str]:
+        """What the new version's RECORD, which lies in the stage until the end, says that is ours."""
+        transaction = self._transaction
+        root = transaction.info.rpartition("/")[0]
+        staged = recorded_hashes(self._environment, transaction.staged_info, root)
+        return staged or recorded_hashes(self._environment, transaction.info)
+
+    def _digest(self, path: str) -> str:
+        content = self._beneath.content(path)
+        if content is None:
+            return ""
+        return f"sha256={urlsafe_b64encode(sha256(content).digest()).rstrip(b'=').decode()}"
+
+    def _files(self, top: str) -> list[str]:
+        return [path for path, is_directory in self._walk(top) if not is_directory]
+
+    def _directories(self, top: str) -> list[str]:
+        """All directories, the deepest first."""
+        found = [path for path, is_directory in self._walk(top) if is_directory]
+        return [*sorted(found, key=lambda path: -path.count("/")), top]
+
+    def _walk(self, top: str) -> list[tuple[str, bool]]:
+        found = []
+        stack = [top]
+        while stack:
+            directory = stack.pop()
+            for name in self._beneath.names(directory):
+                path = f"{directory}/{name}"
+                status = self._beneath.status(path)
+                if status is None:
+                    continue
+                is_directory = stat.S_ISDIR(status.st_mode)
+                found.append((path, is_directory))
+                if is_directory:
+                    stack.append(path)
+        return found
+
+
+def _is_ours(path: str, ours: Mapping[str, str]) -> bool:
+    """Whether RECORD lists it, or Python compiled it from what RECORD lists."""
+    if path in ours:
+        return True
+    directory, _, name = path.rpartition("/")
+    parent, _, cache = directory.rpartition("/")
+    return cache == "__pycache__" and f"{parent}/{module_of(name)}.py" in ours

@@ -1,0 +1,284 @@
+"""One distribution's change of the environment: steps that are known before the first of them is taken.
+
+A step knows what stood at its path before and what will stand there, so that whoever finds it half a day later can see
+whether it was taken. The steps are written down first (`writeahead`); then they are taken in their order, or taken back
+in the reverse one. Both may be begun at any point, also after a crash in the middle of the other, and again.
+
+The old version's `.dist-info` is renamed away first, the new one is renamed in last, so that no reader ever sees a
+distribution that is listed and torn.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from instui_engine.errors import InstuiError, printable, reason
+from instui_engine.fs.dirfd import Beneath, Stamp
+from instui_engine.locks.claims import Claims
+from instui_engine.target.bytecode import module_of
+
+from .backups import KEPT
+
+_RETRIES = 100  # a shared parent directory may be removed by somebody else as often as that while we make it
+
+Action = Literal["retire", "rmdir", "mkdir", "place", "replace"]
+State = Literal["before", "after", "else"]
+
+
+class Step(NamedTuple):
+    """One change; all paths are relative to the top.
+
+    "retire": what is at `path` is renamed to `saved`. "rmdir": a directory goes, if it is empty. "mkdir": a directory
+    is made. "place": `staged` is renamed to `path`, where nothing is. "replace": likewise, where a file is, which stays
+    as `saved`. `old` and `new` are the stamps of what is at `path` before and after; a "retire" without `old` takes
+    whatever it finds, which may be nothing (byte code).
+    """
+
+    action: Action
+    path: str
+    staged: str = ""
+    saved: str = ""
+    old: Stamp | None = None
+    new: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """All that is done to one distribution. `saved`: the directory for what is replaced and not kept.
+
+    `replaces` and `info`: the `.dist-info` that goes and the one that comes, "" for none; `staged_info` is where the
+    latter lies until then.
+    """
+
+    name: str
+    version: str
+    session: str
+    order: int
+    claims: Claims
+    replaces: str
+    info: str
+    staged_info: str
+    saved: str
+    steps: tuple[Step, ...]
+
+    @property
+    def owner(self) -> str:
+        """The distribution as the journal names an owner."""
+        return f"{self.name} {self.version}"
+
+
+class UndoError(InstuiError):
+    """A step failed, and so did taking back those before it; the next session that looks takes it up."""
+
+
+def run(
+    beneath: Beneath,
+    transaction: Transaction,
+    before: Callable[[Step], None],
+    back: Callable[[], None] = lambda: None,
+    put_back: Callable[[Step], None] | None = None,
+) -> None:
+    """Take all steps; `before` is called with each. On any exception all is as it was, and it is raised again.
+
+    `back` is called before the first step is taken back, and notes that for those who come after a crash; `put_back` as
+    for `undo`. Raises UndoError where that was not possible.
+    """
+    try:
+        for step in transaction.steps:
+            before(step)
+            take(beneath, step)
+    except BaseException as error:
+        try:
+            try:
+                back()
+                undo(beneath, transaction, put_back=put_back)
+            except OSError:  # what failed once need not fail again
+                back()
+                undo(beneath, transaction, put_back=put_back)
+        except OSError as failure:
+            # nothing that comes after it in the undo is touched: the old version must not be listed before it is whole
+            raise UndoError(
+                f"{_why(error)}; what was begun could not be undone ({_why(failure)}): "
+                f"{printable(transaction.owner)} is not listed as installed, and the next command settles it"
+            ) from error
+        raise
+
+
+def _why(error: BaseException) -> str:
+    return reason(error) if isinstance(error, OSError) else printable(str(error))
+
+
+def state(beneath: Beneath, step: Step) -> State:
+    """Whether the step has been taken; "else" where somebody else has changed what it is about."""
+    there = beneath.stamp(step.path)
+    match step.action:
+        case "mkdir":
+            return "before" if there is None else "after" if there.is_directory else "else"
+        case "rmdir":
+            return "before" if there is not None and there.is_directory else "after"
+        case "retire":
+            if there is None:
+                return "after"
+            return "before" if step.old is None or there == step.old else "else"
+        case "place":
+            if beneath.stamp(step.staged) is None:
+                return "after" if there == step.new else "else"
+            return "before" if there is None else "else"
+        case "replace":
+            if there == step.new:
+                return "after"
+            # a file of a lower layer of overlayfs gets another inode when it is linked
+            known = there is not None and (there == step.old or there == beneath.stamp(step.saved))
+            return "before" if known and beneath.stamp(step.staged) is not None else "else"
+
+
+def take(beneath: Beneath, step: Step) -> None:
+    """Take a step that has not been taken, or not quite. Raises OSError."""
+    if step.action == "place":
+        _place(beneath, step.staged, step.path)
+    elif step.action == "replace":
+        _save(beneath, step)
+        beneath.rename(step.staged, step.path)
+    elif step.action == "retire":
+        if step.old is None:
+            with suppress(FileNotFoundError):  # what Python compiled may be gone by itself
+                beneath.rename(step.path, step.saved)
+        else:
+            _move(beneath, step.path, step.saved)
+    elif step.action == "mkdir":
+        with suppress(FileExistsError):
+            _with_parents(beneath, step.path, lambda: beneath.make_directory(step.path))
+    else:
+        beneath.remove_if_empty(step.path)  # where somebody has put a file there since, the directory is theirs now
+
+
+def undo(
+    beneath: Beneath,
+    transaction: Transaction,
+    *,
+    restores: Callable[[Step], bool] = lambda step: True,
+    put_back: Callable[[Step], None] | None = None,
+    skips: Callable[[Step], bool] = lambda step: False,
+) -> list[str]:
+    """Take back every step that has been taken, the last first; returns the paths that somebody else has changed.
+
+    `skips`: steps that stay as they are. `restores` says of a step whether what it replaced is to come back. `put_back`
+    removes a directory that was placed; where it is not given the directory is renamed to where it came from. Raises
+    OSError at the first that cannot be taken back.
+    """
+    changed = []
+    for step in reversed(transaction.steps):
+        if skips(step):
+            continue
+        there = beneath.stamp(step.path)
+        if step.action == "mkdir":
+            if there is not None and there.is_directory:
+                beneath.remove_if_empty(step.path)
+        elif step.action == "rmdir":
+            if there is None and restores(step):
+                beneath.make_directories(step.path)
+        elif step.action == "place":
+            if beneath.stamp(step.staged) is not None:
+                continue
+            _drop_compiled(beneath, step.path)
+            if there is None or there != step.new:
+                changed.append(step.path)
+            elif step.new.is_directory and put_back is not None:
+                put_back(step)
+            else:
+                beneath.rename(step.path, step.staged)
+        elif beneath.stamp(step.saved) is not None:
+            changed += _bring_back(beneath, step, there, restores(step))
+    return changed
+
+
+def _bring_back(beneath: Beneath, step: Step, there: Stamp | None, wanted: bool) -> list[str]:
+    """Undo a "replace" or "retire" whose old file was saved."""
+    saved = beneath.stamp(step.saved)
+    if step.action == "retire":
+        if not wanted:
+            return []
+        if there is not None and not (there.is_directory and saved is not None and saved.is_directory):
+            return [step.path] if step.old is not None else []
+        if step.path.count("/"):
+            beneath.make_directories(step.path.rpartition("/")[0])
+        _move(beneath, step.saved, step.path)
+        return []
+    if there == step.new and there != saved:
+        if wanted:
+            if step.staged.startswith(f"{KEPT}/") and beneath.stamp(step.staged) is None:
+                beneath.link(step.path, step.staged)  # nobody else has it
+            beneath.rename(step.saved, step.path)
+        else:
+            beneath.rename(step.path, step.staged)
+        _drop_compiled(beneath, step.path)
+        return []
+    if there == saved or there == step.old:  # it was about to be replaced
+        beneath.remove(step.saved)
+        return []
+    return [step.path]
+
+
+def _drop_compiled(beneath: Beneath, path: str) -> None:
+    """Remove what Python has compiled from the file that was there for a while."""
+    directory, _, name = path.rpartition("/")
+    if not name.endswith(".py"):
+        return
+    cache = f"{directory}/__pycache__".lstrip("/")
+    for compiled in beneath.names(cache):
+        if module_of(compiled) == name.removesuffix(".py"):
+            beneath.remove(f"{cache}/{compiled}")
+
+
+def _place(beneath: Beneath, staged: str, path: str) -> None:
+    _with_parents(beneath, path, lambda: beneath.rename(staged, path))
+
+
+def _with_parents(beneath: Beneath, path: str, change: Callable[[], None]) -> None:
+    """Do it; again where a shared parent was emptied and removed by its last owner just now."""
+    parent = path.rpartition("/")[0]
+    for _ in range(_RETRIES):
+        try:
+            change()
+        except FileNotFoundError:
+            beneath.forget(parent.partition("/")[0])
+            with suppress(FileNotFoundError):
+                beneath.make_directories(parent)
+        else:
+            return
+    change()
+
+
+def _save(beneath: Beneath, step: Step) -> None:
+    try:
+        beneath.link(step.path, step.saved)
+    except FileExistsError:
+        if beneath.stamp(step.saved) != beneath.stamp(step.path):  # a copy that was cut off
+            beneath.remove(step.saved)
+            beneath.link(step.path, step.saved)
+
+
+def _move(beneath: Beneath, path: str, target: str) -> None:
+    """Rename; a directory in a lower layer of overlayfs cannot be renamed, its files can."""
+    merging = False
+    try:
+        beneath.rename(path, target)
+    except OSError as error:
+        merging = error.errno in (errno.EXDEV, errno.ENOTEMPTY, errno.EEXIST)
+        there = beneath.stamp(path)
+        if not merging or there is None or not there.is_directory:
+            raise
+    if merging:
+        with suppress(FileExistsError):
+            beneath.make_directory(target)
+        for name in sorted(beneath.names(path)):
+            _move(beneath, f"{path}/{name}", f"{target}/{name}")
+        beneath.remove_directory(path)
+
+
+def parents_of(transaction: Transaction) -> set[str]:
+    """The directories for what is saved, which have to be there before the first step."""
+    return {os.path.dirname(step.saved) for step in transaction.steps if step.saved}

@@ -1,0 +1,166 @@
+"""The write-ahead record: what a session is about to do to one distribution, on the disk before it begins.
+
+    <top>/.instui/records/<session>.<order>.json
+    <top>/.instui/records/<session>.<order>.undo.json    being taken back; or withdraw, see `recovery`
+
+It is there from before the first rename until after the last one, and while it is there its session holds the claims
+that it names, or is dead. So whoever is granted one of these claims and finds the record knows that it was left behind,
+and settles it (`recovery`). Unlike a line of the journal, a record that cannot be written stops the commit.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, get_args
+
+from instui_engine.fs.dirfd import Beneath, Stamp
+from instui_engine.fs.durability import sync_file
+from instui_engine.locks.claims import Claims
+from instui_engine.target.environment import PRIVATE
+
+from .transaction import Action, Step, Transaction, parents_of
+
+RECORDS = f"{PRIVATE}/records"
+_FORMAT = 1
+Way = Literal["undo", "withdraw"]
+
+
+def write(top: Path, beneath: Beneath, transaction: Transaction, fsync: bool) -> Path:
+    """Make the record visible; with `fsync` it is on the disk then. Raises OSError, with nothing changed."""
+    for directory in parents_of(transaction):
+        beneath.make_directories(directory)
+    path = top / _name(transaction)
+    new = path.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            rest = memoryview(_encode(transaction))
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            if fsync:
+                sync_file(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(new, path)
+    except OSError:
+        with suppress(OSError):
+            new.unlink()
+        raise
+    return path
+
+
+def decide(record: Path, way: Way) -> Path:
+    """Note that the transaction is not to go on, but back; what is done then cannot be gone on from. Raises OSError.
+
+    Returns the record under its new name. Who finds it goes the same way.
+    """
+    if way_of(record) == way:
+        return record
+    decided = record.with_name(f"{record.name.removesuffix('.json')}.{way}.json")
+    record.rename(decided)
+    return decided
+
+
+def way_of(record: Path) -> Way | None:
+    """The way that was decided for a record, None for none yet."""
+    ways: tuple[Way, ...] = get_args(Way)
+    return next((way for way in ways if record.name.endswith(f".{way}.json")), None)
+
+
+def remove(record: Path) -> None:
+    """The transaction is over, one way or the other. Raises OSError."""
+    record.unlink(missing_ok=True)
+
+
+def pending(top: Path, but: str = "") -> list[Path]:
+    """The records that lie there, those of session `but` left out."""
+    try:
+        names = os.listdir(top / RECORDS)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [top / RECORDS / name for name in sorted(names) if name.endswith(".json") and session_of(name) != but]
+
+
+def clear(top: Path, alive: Callable[[str], bool]) -> None:
+    """Remove the records that sessions which are not alive had not finished writing: nothing was begun by then."""
+    with suppress(OSError):
+        for name in os.listdir(top / RECORDS):
+            if name.endswith(".new") and not alive(session_of(name)):
+                (top / RECORDS / name).unlink(missing_ok=True)
+
+
+def session_of(name: str) -> str:
+    """The session whose record has that file name."""
+    return name.partition(".")[0]
+
+
+def read(path: Path) -> Transaction | None:
+    """The transaction of a record; None where it is gone. Raises ValueError for one that cannot be understood."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        fields = json.loads(text)
+        if fields.pop("format") != _FORMAT:
+            raise ValueError("of another version of instui")
+        fields["claims"] = Claims(*(tuple(paths) for paths in fields["claims"]))
+        fields["steps"] = tuple(_step(step) for step in fields["steps"])
+        transaction = Transaction(**fields)
+        _check(transaction, path)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"damaged: {error}") from error
+    return transaction
+
+
+def _check(transaction: Transaction, record: Path) -> None:
+    """Raise ValueError for what no session of ours would have written."""
+    if not record.name.startswith(f"{transaction.session}.{transaction.order}."):
+        raise ValueError("its name is not that of its session")
+    paths = [transaction.replaces, transaction.info, transaction.staged_info, transaction.saved]
+    for step in transaction.steps:
+        if step.action not in get_args(Action) or not step.path:
+            raise ValueError(f"an unknown step: {step.action}")
+        paths += [step.path, step.staged, step.saved]
+    for path in filter(None, [*paths, *transaction.claims.exclusive]):
+        if path.startswith("/") or not {"", ".", ".."}.isdisjoint(path.split("/")):
+            raise ValueError(f"a path that leaves the environment: {path}")
+
+
+def meet(transaction: Transaction, claims: Claims) -> bool:
+    """Whether who holds `claims` excludes who holds those of `transaction`: one has a path at or above the other's."""
+    mine, theirs = claims.exclusive, transaction.claims.exclusive
+    return _cover(mine, theirs) or _cover(theirs, mine)
+
+
+def _cover(exclusive: Iterable[str], others: Iterable[str]) -> bool:
+    paths = set(exclusive)
+    return any(_within(path, paths) for path in others)
+
+
+def _within(path: str, directories: set[str]) -> bool:
+    while path:
+        if path in directories:
+            return True
+        path = path.rpartition("/")[0]
+    return False
+
+
+def _name(transaction: Transaction) -> str:
+    return f"{RECORDS}/{transaction.session}.{transaction.order}.json"
+
+
+def _encode(transaction: Transaction) -> bytes:
+    fields = {name: getattr(transaction, name) for name in Transaction.__slots__}
+    return json.dumps({"format": _FORMAT, **fields}, separators=(",", ":")).encode("ascii")
+
+
+def _step(fields: list[object]) -> Step:
+    action, path, staged, saved, old, new = fields
+    return Step(action, path, staged, saved, _stamp(old), _stamp(new))  # type: ignore[arg-type]
+
+
+def _stamp(fields: object) -> Stamp | None:
+    return Stamp(*fields) if isinstance(fields, list) else None

@@ -1,0 +1,105 @@
+"""What lies at the paths that distributions list: their hashes, computed by several threads."""
+
+import hashlib
+import os
+import stat
+from base64 import urlsafe_b64encode
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from instui_engine.session.context import Context
+from instui_engine.session.workers import run_workers
+from instui_engine.target.environment import Environment
+from instui_engine.target.listing import Row
+
+_KNOWN = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}  # these two have digests of any length
+_BLOCK = 1 << 20
+_BATCH = 200  # files that a thread takes at once
+
+
+class Content(NamedTuple):
+    """What lies at a path. `digests`: by algorithm, urlsafe base64 without padding, of those that can be right."""
+
+    there: bool
+    is_file: bool
+    digests: Mapping[str, str]
+
+    def fits(self, row: Row) -> bool:
+        """Whether it is what `row` says. A row without a hash that we know asks only that it is there."""
+        if not self.there or row.algorithm not in _KNOWN:
+            return self.there
+        return self.is_file and self.digests.get(row.algorithm) == row.digest
+
+
+MISSING = Content(False, False, {})
+
+
+def read_all(context: Context, environment: Environment, wanted: Mapping[str, Sequence[Row]]) -> dict[str, Content]:
+    """The content at each path of `wanted` (path -> all rows that list it). Raises Interrupted.
+
+    A path whose parents are a symbolic link out of the environment is not followed, and left out of the answer.
+    """
+    inside = _Inside(environment)
+    paths = [path for path in wanted if inside(path.rpartition("/")[0])]
+    batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
+    found: dict[str, Content] = {}
+
+    def work() -> None:
+        while batches and not context.stopping():
+            try:
+                batch = batches.pop()
+            except IndexError:  # another thread took the last one
+                return
+            found.update({path: _read(f"{environment.top}/{path}", wanted[path]) for path in batch})
+
+    run_workers(context, [work] * max(1, min(context.options.jobs, len(batches))))
+    return found
+
+
+class _Inside:
+    """Whether a directory is in the environment, links in its path considered; each is looked at once."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._top = os.fspath(environment.top)
+        self._known = {"": True}
+
+    def __call__(self, directory: str) -> bool:
+        known = self._known.get(directory)
+        if known is None:
+            full = f"{self._top}/{directory}"
+            known = self(directory.rpartition("/")[0])
+            if known and os.path.islink(full):
+                real = os.path.realpath(full)
+                known = real == self._top or real.startswith(f"{self._top}/")
+            self._known[directory] = known
+        return known
+
+
+def _read(path: str, rows: Iterable[Row]) -> Content:
+    try:
+        # the last component may be a link: that is how --link-mode symlink installs; a FIFO must not hold us
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return MISSING
+    except OSError:
+        return Content(True, False, {})
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return Content(True, False, {})
+        algorithms = {row.algorithm for row in rows if row.algorithm in _KNOWN and row.size in (None, status.st_size)}
+        return Content(True, True, _digests(descriptor, status.st_size, algorithms))
+    except OSError:  # a bad block: whatever it was, it cannot be read
+        return Content(True, False, {})
+    finally:
+        os.close(descriptor)
+
+
+def _digests(descriptor: int, size: int, algorithms: Collection[str]) -> dict[str, str]:
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    left = size if hashes else 0
+    while left > 0 and (block := os.read(descriptor, min(left, _BLOCK))):
+        left -= len(block)
+        for one in hashes.values():
+            one.update(block)
+    return {name: urlsafe_b64encode(one.digest()).rstrip(b"=").decode() for name, one in hashes.items()}

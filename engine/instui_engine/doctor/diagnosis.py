@@ -1,0 +1,364 @@
+"""What is wrong with an environment: what its distributions list against what lies there. Nothing is written.
+
+A file that is not what its distribution says is *clobbered* where it is what another one says that lists it too, and
+*modified* otherwise. A distribution that lost files to another one is as it should be, as long as the other one is
+whole: both cannot be. Where each has files of the other none is whole, and that is damage (a *mix*).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from instui_engine.errors import printable
+from instui_engine.fs.casefold import folds
+from instui_engine.session.context import Context
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import scan
+from instui_engine.target.listing import Listing, Row, read
+
+from . import leftovers
+from .contents import Content, read_all
+from .leftovers import DeadSession
+from .reinstall_source import source
+
+Kind = Literal[
+    "incomplete",
+    "modified",
+    "mixed",
+    "clobbered",
+    "duplicate",
+    "ghost",
+    "leftover",
+    "session",
+    "outside",  # from here on: worth knowing, and no defect
+    "unknown",
+    "unowned",
+    "busy",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    `distribution`: name and version, "" for what belongs to none. `paths` are relative to the environment's top.
+    `text` says what is the matter, `remedy` what to do or what a repair does, "" for nothing. `is_defect`: it counts;
+    the others are worth knowing.
+    """
+
+    kind: Kind
+    distribution: str
+    paths: tuple[str, ...]
+    text: str
+    remedy: str = ""
+    is_defect: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that was found. `distributions` and `files`: how many were looked at.
+
+    For the repair: `reinstalls` are groups of distributions that go together, each in the order in which they are to be
+    installed; `leftovers` are paths.
+    """
+
+    environment: Environment
+    distributions: int
+    files: int
+    findings: tuple[Finding, ...]
+    reinstalls: tuple[tuple[Listing, ...], ...]
+    ghosts: tuple[Listing, ...]
+    leftovers: tuple[str, ...]
+    sessions: tuple[DeadSession, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there is nothing to mend."""
+        return not any(finding.is_defect for finding in self.findings)
+
+
+def diagnose(context: Context, environment: Environment) -> Diagnosis:
+    """Look at every file that the distributions of `environment` list. Raises Interrupted."""
+    if folds(environment.top, environment.private, writable=False):
+        environment = environment.folding()
+    return _Diagnosis(context, environment).result()
+
+
+class _Damage:
+    """What is wrong with the files of one distribution, by path; `lost`: to each of those that have them now."""
+
+    def __init__(self) -> None:
+        self.missing: list[str] = []
+        self.modified: list[str] = []
+        self.lost: dict[str, list[str]] = {}
+
+
+class _Diagnosis:
+    def __init__(self, context: Context, environment: Environment) -> None:
+        self._environment = environment
+        installed = scan(environment)
+        listed: dict[str, list[Listing]] = {}
+        self._legacy = []
+        for name in installed:
+            for distribution in (installed[name], *installed.accidents(name)):
+                if distribution.is_legacy:
+                    self._legacy.append(distribution)
+                else:
+                    listed.setdefault(name, []).append(read(environment, distribution))
+        self._ghosts = [one for ones in listed.values() for one in ones if one.is_ghost]
+        real = {name: [one for one in ones if not one.is_ghost] for name, ones in listed.items()}
+        self._listings = {name: ones for name, ones in real.items() if ones}
+        self._wanted: dict[str, list[Row]] = {}
+        self._owners: dict[str, list[tuple[Listing, Row]]] = {}
+        for one in (one for ones in self._listings.values() for one in ones):
+            for row in one.rows:
+                if "/__pycache__/" not in f"/{row.path}" or not row.path.endswith(".pyc"):
+                    key = environment.key(row.path)
+                    self._wanted.setdefault(row.path, []).append(row)
+                    self._owners.setdefault(key, []).append((one, row))
+        self._contents = read_all(context, environment, self._wanted)
+        self._damages = {one.distribution.info: self._damage(one) for ones in self._listings.values() for one in ones}
+        self._chosen = {name: max(ones, key=self._rank) for name, ones in self._listings.items()}
+
+    def _damage(self, listing: Listing) -> _Damage:
+        damage = _Damage()
+        for row in sorted(listing.rows):
+            content = self._contents.get(row.path)
+            if content is None or content.fits(row):
+                continue
+            if not content.there:
+                damage.missing.append(row.path)
+                continue
+            winners = self._winners(listing, row, content)
+            for winner in winners[:1]:
+                damage.lost.setdefault(winner, []).append(row.path)
+            if not winners:
+                damage.modified.append(row.path)
+        return damage
+
+    def _winners(self, listing: Listing, row: Row, content: Content) -> list[str]:
+        """The names of the others whose file lies there: those whose hash is right, else those that recorded none."""
+        others = [
+            (one.distribution.name, theirs)
+            for one, theirs in self._owners[self._environment.key(row.path)]
+            if one.distribution.name != listing.distribution.name and content.fits(theirs)
+        ]
+        return [name for name, theirs in sorted(others, key=lambda other: not other[1].algorithm)]
+
+    def _rank(self, listing: Listing) -> tuple[bool, int]:
+        """Of two versions of one distribution the whole one counts, then the one that was installed last."""
+        damage = self._damages[listing.distribution.info]
+        return not (listing.problem or damage.missing or damage.modified), listing.stamp
+
+    def result(self) -> Diagnosis:
+        lost = {name: self._damages[one.distribution.info].lost for name, one in self._chosen.items()}
+        winners = {name: list(lost[name]) for name in sorted(lost, reverse=True)}
+        self._mixes = [mix for mix in components(winners) if len(mix) > 1]
+        self._mixed = {name: self._by_age(mix) for mix in self._mixes for name in mix}
+        groups = self._groups(winners)
+        findings = [finding for name in sorted(self._chosen) for finding in self._of(self._chosen[name])]
+        stashed = tuple(leftovers.temporary(self._environment, self._directories(), self._wanted))
+        sessions = tuple(leftovers.dead_sessions(self._environment))
+        findings += [*self._ghostly(), *self._unknown(), *_left(stashed), *map(_dead, sessions)]
+        findings += [*self._unowned(stashed), *_busy(self._environment)]
+        return Diagnosis(
+            self._environment,
+            distributions=len({*self._chosen, *(one.distribution.name for one in self._ghosts)}) + len(self._legacy),
+            files=len(self._wanted),
+            findings=tuple(findings),
+            reinstalls=groups,
+            ghosts=tuple(self._ghosts),
+            leftovers=stashed,
+            sessions=sessions,
+        )
+
+    # --- what to reinstall
+
+    def _groups(self, winners: Mapping[str, Sequence[str]]) -> tuple[tuple[Listing, ...], ...]:
+        """What to reinstall, in groups that have no file in common.
+
+        Whoever is reinstalled takes all its paths, so those that had won them are reinstalled after it: who wins is not
+        for a repair to change. Of a mix the one that was installed first need not be.
+        """
+        wanted = {name for name, one in self._chosen.items() if self._needs_reinstall(one)}
+        wanted |= {name for mix in self._mixes for name in self._by_age(mix)[1:]}
+        waiting = list(wanted)
+        for name in waiting:  # grows while it is walked
+            further = [other for other in winners[name] if other not in wanted and not self._are_mixed(name, other)]
+            wanted.update(further)
+            waiting += further
+        ordered = [name for mix in reversed(components(winners)) for name in self._by_age(mix) if name in wanted]
+        groups: list[list[str]] = []
+        for name in ordered:
+            joined = [g for g in groups if any(name in winners[one] or one in winners[name] for one in g)]
+            groups = [group for group in groups if group not in joined]
+            groups.append([*(one for group in joined for one in group), name])
+        return tuple(tuple(self._chosen[one] for one in sorted(group, key=ordered.index)) for group in groups)
+
+    def _needs_reinstall(self, listing: Listing) -> bool:
+        damage = self._damages[listing.distribution.info]
+        broken = (listing.problem and not listing.is_managed) or damage.missing or damage.modified
+        return bool(broken or self._is_twice(listing))
+
+    def _is_twice(self, listing: Listing) -> bool:
+        return len(self._listings[listing.distribution.name]) > 1
+
+    def _are_mixed(self, name: str, other: str) -> bool:
+        return other in self._mixed.get(name, ())
+
+    def _by_age(self, names: Iterable[str]) -> list[str]:
+        """The one that was installed first comes first."""
+        return sorted(names, key=lambda name: (self._chosen[name].stamp, name))
+
+    # --- what to say
+
+    def _of(self, listing: Listing) -> Iterator[Finding]:
+        owner, info = listing.owner, listing.distribution.info
+        damage = self._damages[info]
+        remedy = _reinstall(listing)
+        if self._is_twice(listing):
+            others = [one for one in self._listings[listing.distribution.name] if one is not listing]
+            versions = ", ".join(printable(one.distribution.version) for one in others)
+            paths = tuple(one.distribution.info for one in others)
+            yield Finding("duplicate", owner, paths, f"version {versions} is listed beside it", remedy)
+        if listing.is_managed:
+            yield Finding("unknown", owner, (info,), "its installer keeps no RECORD", is_defect=False)
+        elif listing.problem:
+            yield Finding("incomplete", owner, (info,), listing.problem, remedy)
+        if damage.missing:
+            yield Finding("incomplete", owner, tuple(damage.missing), _files(damage.missing, "missing"), remedy)
+        if damage.modified:
+            yield Finding("modified", owner, tuple(damage.modified), _files(damage.modified, "modified"), remedy)
+        for winner, paths_lost in damage.lost.items():
+            yield self._clobbered(listing, self._chosen[winner], tuple(paths_lost))
+        if listing.outside:
+            text = f"lists {_count(listing.outside)} outside of the environment, not looked at"
+            yield Finding("outside", owner, listing.outside, text, is_defect=False)
+
+    def _clobbered(self, listing: Listing, winner: Listing, paths: tuple[str, ...]) -> Finding:
+        whose = f"{_count(paths)} {'is' if len(paths) == 1 else 'are'} of {printable(winner.owner)}"
+        name, other = listing.distribution.name, winner.distribution.name
+        if self._are_mixed(name, other):
+            every = ", ".join(printable(self._chosen[one].owner) for one in sorted(self._mixed[name]))
+            text = f"{whose}; none of {every} is whole"
+            return Finding("mixed", listing.owner, paths, text, self._unmix(self._mixed[name][1:]))
+        damage = self._damages[winner.distribution.info]
+        is_whole = not (winner.problem or damage.missing or damage.modified or damage.lost)
+        text = f"{whose}{', which is whole' if is_whole else ''}"
+        return Finding("clobbered", listing.owner, paths, text, "uninstall one of the two; both cannot be whole")
+
+    def _unmix(self, names: Sequence[str]) -> str:
+        """What to do about a mix: `names` are its members but the one that was installed first."""
+        later = [self._chosen[name] for name in names]
+        refused = next((refusal for one in later if (refusal := source(one).refusal)), "")
+        shown = ", ".join(printable(one.owner) for one in later)
+        which = "which was installed last" if len(later) == 1 else "in this order"
+        return f"{shown}: {refused}" if refused else f"reinstall {shown}, {which}"
+
+    def _ghostly(self) -> Iterator[Finding]:
+        for one in self._ghosts:
+            info = one.distribution.info
+            text = "nothing but its .dist-info is left, which other tools take for an installed distribution"
+            yield Finding("ghost", one.owner, (info,), text, "remove it")
+
+    def _unknown(self) -> Iterator[Finding]:
+        for one in self._legacy:
+            text = "installed without a RECORD, so its files are not known"
+            yield Finding("unknown", one.owner, (one.info,), text, is_defect=False)
+
+    def _unowned(self, stashed: Iterable[str]) -> Iterator[Finding]:
+        """What nobody lists in site-packages: left by an install that was killed early, or the user's own."""
+        found: list[str] = []
+        keys = {self._environment.key(path) for path in (*self._wanted, *stashed)}
+        for root in self._environment.site_packages:
+            below = f"{root}/" if root else ""
+            owned = {
+                key[len(below) :].partition("/")[0] for key in keys if key.startswith(self._environment.key(below))
+            }
+            names = leftovers.names(self._environment, root)
+            found += [f"{below}{name}" for name in names if self._environment.key(name) not in owned and _counts(name)]
+        if found:
+            text = f"{'1 entry' if len(found) == 1 else f'{len(found)} entries'} of site-packages that nobody lists"
+            yield Finding("unowned", "", tuple(found), text, is_defect=False)
+
+    def _directories(self) -> set[str]:
+        directories = {path.rpartition("/")[0] for path in self._wanted}
+        return directories | {one.distribution.info for ones in self._listings.values() for one in ones}
+
+
+def components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """The strongly connected components of a graph (Tarjan), those that others lead to first."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+    for root in edges:
+        work: list[tuple[str, Iterator[str]]] = [] if root in index else [(root, iter(edges[root]))]
+        while work:
+            node, following = work[-1]
+            if node not in index:
+                index[node] = low[node] = len(index)
+                stack.append(node)
+            for other in following:
+                if other not in index:
+                    work.append((other, iter(edges[other])))
+                    break
+                if other in stack:
+                    low[node] = min(low[node], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    place = stack.index(node)
+                    found.append(stack[place:])
+                    del stack[place:]
+    return found
+
+
+def _reinstall(listing: Listing) -> str:
+    return source(listing).refusal or "reinstall it"
+
+
+def _files(paths: Sequence[str], what: str) -> str:
+    return f"{_count(paths)} {'is' if len(paths) == 1 else 'are'} {what}"
+
+
+def _count(paths: Sequence[str]) -> str:
+    return "1 file" if len(paths) == 1 else f"{len(paths)} files"
+
+
+def _left(paths: Iterable[str]) -> Iterator[Finding]:
+    for installer, found in groupby(sorted(paths, key=_whose), key=_whose):
+        text = f"left by {installer}, which was stopped in the middle"
+        yield Finding("leftover", "", tuple(found), text, "remove it")
+
+
+def _counts(name: str) -> bool:
+    """Whether a name in site-packages is worth a word; what Python, virtualenv and old installers keep there is not."""
+    return not name.startswith((".", "__pycache__", "_virtualenv.")) and not name.endswith(
+        (".dist-info", ".egg-info", ".egg-link")
+    )
+
+
+def _busy(environment: Environment) -> Iterator[Finding]:
+    from instui_engine.locks.holders import describe, holders_of
+
+    holders = holders_of(environment.lock_path)
+    if holders:
+        text = f"{describe(holders)} is at work here: what it has in hand may look damaged until it is done"
+        yield Finding("busy", "", (), text, is_defect=False)
+
+
+def _whose(path: str) -> str:
+    return "uv" if path.rpartition("/")[2].startswith(".tmp") else "pip"
+
+
+def _dead(session: DeadSession) -> Finding:
+    name = printable(session.identity)
+    if session.unsettled:
+        what = ", ".join(map(printable, session.in_hand))
+        text = f"session {name} was killed" + (f" with {what} in hand" if what else " in the middle of a change")
+        return Finding("session", "", (session.path,), text, "complete or undo what it had begun")
+    return Finding("leftover", "", (session.path,), f"left by session {name}, which was killed", "remove it")

@@ -1,0 +1,82 @@
+"""What installers leave behind when they are killed: pip's renamed directories, temporary files, dead sessions.
+
+~ame, ~ame-1.0.dist-info     pip, in site-packages and beside a scheme directory: what it was removing
+.tmpXXXXXX                   uv, in the directory of a file that it was about to rename into place
+INSTALLERxxxxxxxx.tmp        pip, likewise, in a .dist-info
+.instui/stage/<session>      this program: what a session had in hand or was preparing
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from instui_engine.commit.writeahead import pending, read, session_of
+from instui_engine.session.session import alive, journal_path
+from instui_engine.target.environment import PRIVATE, Environment
+
+_UV = re.compile(r"\.tmp[A-Za-z0-9]{6}")
+_PIP = re.compile(r"(INSTALLER|RECORD|REQUESTED|direct_url\.json)[a-z0-9_]{8}\.tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadSession:
+    """A session that ended without cleaning up. `path`: its stage. `in_hand`: what it was changing, "" for unknown.
+
+    `unsettled`: the environment holds a half of that, which recovery mends; else the stage is only garbage.
+    """
+
+    identity: str
+    path: str
+    unsettled: bool
+    in_hand: tuple[str, ...]
+
+
+def temporary(environment: Environment, directories: Collection[str], listed: Collection[str]) -> Iterator[str]:
+    """The leftovers of pip and uv in `directories` (those in which distributions have files), relative to the top.
+
+    Never a path in `listed`: what a distribution lists is its own, whatever it is called.
+    """
+    roots = {root for root in environment.roots.values() if root}
+    # pip drops the first letter of a directory's name: `~in` beside `bin`
+    beside = {f"{root.rpartition('/')[0]}/~{root.rpartition('/')[2][1:]}".lstrip("/") for root in roots}
+    parents = {root.rpartition("/")[0] for root in roots}
+    for directory in sorted({*directories, *roots, *parents, *environment.site_packages}):
+        info = directory.endswith(".dist-info")
+        for name in names(environment, directory):
+            path = f"{directory}/{name}" if directory else name
+            if path in listed:
+                continue
+            stashed = path in beside or (name.startswith("~") and directory in environment.site_packages)
+            if stashed or _UV.fullmatch(name) or (info and _PIP.fullmatch(name)):
+                yield path
+
+
+def dead_sessions(environment: Environment) -> Iterator[DeadSession]:
+    """The sessions that are no longer alive and left a stage or a record, the oldest first."""
+    stage = f"{PRIVATE}/stage"
+    records: dict[str, list[Path]] = {}
+    for record in pending(environment.top):
+        records.setdefault(session_of(record.name), []).append(record)
+    for identity in sorted({*names(environment, stage), *records}):
+        if not alive(journal_path(environment, identity)):
+            in_hand = tuple(filter(None, map(_in_hand, records.get(identity, ()))))
+            yield DeadSession(identity, f"{stage}/{identity}", identity in records, in_hand)
+
+
+def _in_hand(record: Path) -> str:
+    """Name and version in a write-ahead record; "" where it cannot be read."""
+    try:
+        transaction = read(record)
+    except (OSError, ValueError):
+        return ""
+    return transaction.owner if transaction is not None else ""
+
+
+def names(environment: Environment, directory: str) -> list[str]:
+    """What lies in a directory, sorted; [] where there is none."""
+    try:
+        return sorted(os.listdir(environment.top / directory))
+    except OSError:
+        return []

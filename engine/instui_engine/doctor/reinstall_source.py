@@ -1,0 +1,40 @@
+"""Where an installed distribution can be had from again: by its version from an index, or from where it came."""
+
+import os
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from instui_engine.errors import printable
+from instui_engine.resolve.inputs import redacted
+from instui_engine.target.listing import Listing
+
+
+class Source(NamedTuple):
+    """`word` is what `install` is asked for; where there is none, `refusal` says what to do instead."""
+
+    word: str
+    refusal: str = ""
+
+
+def source(listing: Listing, local: bool = False) -> Source:
+    """What to install so that `listing` is there again in the same version.
+
+    A distribution that came from a place of its own (direct_url.json) is had from there only: what an index has under
+    that name may be somebody else's. `local`: nothing but the user's own places is searched, so its version will do.
+    """
+    distribution = listing.distribution
+    by_version = Source(f"{distribution.name}=={distribution.version}")
+    url = listing.origin.get("url")
+    if not isinstance(url, str):
+        return by_version
+    shown = printable(redacted(url))
+    if listing.is_editable:
+        return Source("", f"install it again from its source tree {shown}")
+    if not isinstance(listing.origin.get("archive_info"), dict) or not urlsplit(url).path.endswith(".whl"):
+        return Source("", f"it was built from {shown}: build a wheel of that and install it")
+    if urlsplit(url).scheme == "file":
+        path = unquote(urlsplit(url).path)
+        if os.path.isfile(path):
+            return Source(path)
+        return by_version if local else Source("", f"its wheel {printable(path)} is gone; install it from elsewhere")
+    return Source(f"{distribution.name} @ {url}")

@@ -1,0 +1,284 @@
+"""Mend what a diagnosis found: settle dead sessions, remove ghosts, reinstall what is damaged, remove leftovers.
+
+What is removed is removed while this process holds the environment's lock alone: no session commits then, and uv waits.
+(pip takes no lock.) It is looked at again first, and renamed away before it is removed, so that no reader sees a half.
+Reinstalling is an install like any other, from the store where it has the wheel.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from instui_engine.command import Outcome
+from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, printable, reason
+from instui_engine.fs.flock import LockWaitTimeout, open_lock, take_exclusive, try_lock, wait_lock
+from instui_engine.fs.rmtree import remove_tree
+from instui_engine.install import install
+from instui_engine.journal.writer import Journal
+from instui_engine.resolve.request import Request
+from instui_engine.session.context import Context, Options
+from instui_engine.session.control import Control
+from instui_engine.session.session import alive, journal_path, new_id
+from instui_engine.target.environment import Environment
+from instui_engine.target.listing import Listing, read
+
+from .diagnosis import Diagnosis, diagnose
+from .leftovers import DeadSession, dead_sessions
+from .reinstall_source import source
+
+
+class Done(NamedTuple):
+    """One thing that was mended, or (not `ok`) could not be. `subject`: a distribution or a path."""
+
+    subject: str
+    text: str
+    ok: bool
+
+
+Report = Callable[[Done], None]
+
+
+def repair(
+    diagnosis: Diagnosis,
+    request: Request,
+    options: Options,
+    control: Control,
+    report: Report,
+    command: Sequence[str] = (),
+) -> None:
+    """Mend what can be mended; `report` is told each thing. Diagnose again to see what is left.
+
+    `request` says where wheels may be found; what it names is not looked at. Raises Interrupted, LockTimeoutError and
+    TargetError; each distribution is whole then, or as it was.
+    """
+    _Repair(diagnosis, request, options, control, report, command).run()
+
+
+def settle(context: Context, environment: Environment) -> None:
+    """Complete or undo what dead sessions had begun. Raises InstuiError where that is not possible."""
+    from instui_engine.commit.recovery import recover
+
+    recover(context, environment, "")
+
+
+class _Repair:
+    def __init__(
+        self,
+        diagnosis: Diagnosis,
+        request: Request,
+        options: Options,
+        control: Control,
+        report: Report,
+        command: Sequence[str],
+    ) -> None:
+        self._diagnosis = diagnosis
+        self._environment = diagnosis.environment
+        self._request = request
+        self._options = options
+        self._control = control
+        self._report = report
+        self._command = command
+        self._why = ""  # the last request could not be met
+        self._unreachable = False
+
+    def run(self) -> None:
+        unsettled = [session for session in self._diagnosis.sessions if session.unsettled]
+        if unsettled:
+            self._settle(unsettled)
+            context = Context(self._options, Journal(), self._control)
+            self._diagnosis = diagnose(context, self._environment)  # that may have mended what was found, and more
+        if self._diagnosis.ghosts:
+            with self._alone():
+                self._remove([one.distribution.info for one in self._diagnosis.ghosts], self._is_ghost)
+        self._reinstall()
+        abandoned = [session for session in self._diagnosis.sessions if not session.unsettled]
+        if self._diagnosis.leftovers or abandoned:
+            with self._alone():
+                self._remove(self._diagnosis.leftovers, lambda path: True)
+                self._remove([session.path for session in abandoned], self._is_abandoned)
+
+    # --- dead sessions
+
+    def _settle(self, sessions: Sequence[DeadSession]) -> None:
+        context = Context(self._options, Journal(), self._control)
+        error = ""
+        try:
+            settle(context, self._environment)
+        except (Interrupted, LockTimeoutError):
+            raise
+        except (InstuiError, OSError) as failure:
+            error = printable(str(failure))
+        finally:
+            context.journal.close()
+        for session in sessions:
+            # a session that was settled has nothing in hand any more
+            gone = session.identity not in {one.identity for one in dead_sessions(self._environment) if one.unsettled}
+            text = "is settled" if gone and not error else f"is not settled: {error or 'its record is still there'}"
+            self._report(Done(f"session {session.identity}", text, gone and not error))
+
+    # --- what is removed
+
+    def _remove(self, paths: Iterable[str], still: Callable[[str], bool]) -> None:
+        """Remove `paths`, those that are `still` what they were taken for."""
+        environment = self._environment
+        bin_ = environment.private / "stage" / f"{new_id()}"
+        for path in paths:
+            place = environment.top / path
+            if not os.path.lexists(place) or not still(path):
+                continue
+            if not _is_real(environment, path):
+                self._report(Done(path, "is not removed: a symbolic link leads there", False))
+                continue
+            try:
+                bin_.mkdir(parents=True, exist_ok=True)
+                away = bin_ / "removed"
+                try:
+                    place.rename(away)
+                except OSError:  # another file system, or a lower layer of an overlay
+                    away = place
+                _remove_entry(away)
+                ok = not os.path.lexists(place)
+                self._report(Done(path, "is removed" if ok else "could not be removed", ok))
+            except OSError as error:
+                self._report(Done(path, f"could not be removed: {reason(error)}", False))
+        for directory in (bin_, bin_.parent, environment.private):
+            with suppress(OSError):
+                directory.rmdir()
+
+    def _is_ghost(self, path: str) -> bool:
+        ghost = next(one for one in self._diagnosis.ghosts if one.distribution.info == path)
+        return read(self._environment, ghost.distribution).is_ghost
+
+    def _is_abandoned(self, path: str) -> bool:
+        return not alive(journal_path(self._environment, path.rpartition("/")[2]))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the environment's lock exclusively. Raises LockTimeoutError, Interrupted and TargetError."""
+        path = self._environment.lock_path
+        seconds = self._options.lock_timeout
+        try:
+            descriptor = open_lock(path)
+        except OSError as error:
+            raise InstuiError(f"cannot lock the environment ({reason(error)})") from error
+        if not try_lock(descriptor, shared=False):
+            try:
+                wait_lock(
+                    descriptor,
+                    take_exclusive,
+                    deadline=time.monotonic() + seconds,
+                    cancelled=self._control.cancelled,
+                    told=lambda: None,
+                )
+            except LockWaitTimeout:
+                from instui_engine.locks.holders import describe, holders_of
+
+                raise LockTimeoutError(
+                    f"waited {seconds:g} s for the environment's lock {printable(str(path))}, held by "
+                    f"{describe(holders_of(path))}; run again, or raise --lock-timeout"
+                ) from None
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    # --- what is installed again
+
+    def _reinstall(self) -> None:
+        """One install for all, from what is here if that will do, else from the index; else one for each group."""
+        groups = [words for group in self._diagnosis.reinstalls if (words := self._words(group))]
+        if not groups:
+            return
+        everything = _Words(
+            tuple(word for words in groups for word in words.words),
+            tuple(one for words in groups for one in words.listings),
+        )
+        chosen = self._possible(everything)
+        if chosen is not None or len(groups) == 1:
+            self._install(everything, chosen)
+            return
+        for words in groups:
+            self._install(words, self._possible(words))
+
+    def _words(self, group: Sequence[Listing]) -> "_Words | None":
+        """What to ask for; None, with a report, where something of the group cannot be had again."""
+        local = self._request.no_index and bool(self._request.find_links)
+        words = []
+        for listing in group:
+            answer = source(listing, local)
+            if not answer.word:
+                for one in group:
+                    why = answer.refusal if one is listing else f"needs {listing.owner} too: {answer.refusal}"
+                    self._report(Done(one.owner, f"is not reinstalled: {why}", False))
+                return None
+            words.append(answer.word)
+        return _Words(tuple(words), tuple(group))
+
+    def _possible(self, words: "_Words") -> Request | None:
+        """The request with which `words` can be had (it was planned, and nothing written), offline if that will do."""
+        asked = replace(
+            self._request,
+            words=words.words,
+            requirement_files=(),
+            constraint_files=(),
+            pylock="",
+            no_deps=True,
+            reinstall=True,
+            keep_requested=True,
+        )
+        trial = replace(self._options, dry_run=True, journal_file="")
+        for offline in (True,) if asked.offline or self._unreachable else (True, False):
+            request = replace(asked, offline=offline)
+            outcome = install(request, self._environment, trial, self._control)
+            self._check(outcome)
+            if not outcome.error:
+                return request
+            self._why = outcome.error
+            self._unreachable = "cannot reach the package index" in outcome.error  # that takes long: once is enough
+        return None
+
+    def _install(self, words: "_Words", request: Request | None) -> None:
+        if request is None:
+            for listing in words.listings:
+                self._report(Done(listing.owner, f"could not be reinstalled: {self._why}", False))
+            return
+        outcome = install(request, self._environment, self._options, self._control, (), self._command)
+        if outcome.error and request.offline and not self._request.offline and not self._control.cancelled():
+            # planned from the store, whose files turned out to be changed as well (hard links): they are fetched again
+            request = replace(request, offline=False)
+            outcome = install(request, self._environment, self._options, self._control, (), self._command)
+        for listing in words.listings:
+            ok = listing.distribution.name in outcome.installed
+            text = "is reinstalled" if ok else f"could not be reinstalled: {outcome.error}"
+            self._report(Done(listing.owner, text, ok))
+        self._check(outcome)
+
+    def _check(self, outcome: Outcome) -> None:
+        if self._control.cancelled():
+            raise Interrupted(outcome.error or "interrupted", outcome.exit_code or self._control.exit_code)
+        if outcome.exit_code == LockTimeoutError.exit_code:
+            raise LockTimeoutError(outcome.error)
+
+
+class _Words(NamedTuple):
+    """What is reinstalled together: what `install` is asked for, and what that is."""
+
+    words: tuple[str, ...]
+    listings: tuple[Listing, ...]
+
+
+def _remove_entry(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()  # what it leads to is not ours
+    else:
+        remove_tree(path)
+
+
+def _is_real(environment: Environment, path: str) -> bool:
+    """Whether no parent of `path` is a symbolic link: what a link leads to is not ours to remove."""
+    parent = Path(f"{environment.top}/{path}").parent
+    return os.path.realpath(parent) == os.fspath(parent)

@@ -1,0 +1,1 @@
+"""Downloads: HTTP with resume and retries, and the credentials of indexes."""

@@ -1,0 +1,1 @@
+"""File-system operations: below open directories, without following links, durable, and locked."""

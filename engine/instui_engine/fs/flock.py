@@ -1,0 +1,165 @@
+"""flock(2) on files that are never deleted: open, try, wait.
+
+A deleted lock file would give two holders, a descriptor that a child inherits would outlive its owner, and a followed
+symbolic link would lock somebody else's file: hence no unlink, O_CLOEXEC and O_NOFOLLOW. flock excludes other hosts on
+no network file system.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import lock_descriptor
+
+from instui_engine.errors import Interrupted
+
+_MOMENT = 0.005  # seconds; whoever passes a gate lock holds it for some microseconds, which is no news
+_POLL = 0.05  # seconds between looks at the cancel flag; the lock itself is waited for in the kernel
+
+
+class LockWaitTimeout(Exception):
+    """The lock was not granted before the deadline."""
+
+
+def open_lock(path: Path | str) -> int:
+    """A descriptor of the lock file at `path`, made if missing, writable for everyone whatever the umask.
+
+    Where the file cannot be opened for writing it is opened for reading, which is enough for flock.
+    """
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | flags)
+    if os.fstat(descriptor).st_mode & 0o666 != 0o666:
+        with suppress(PermissionError):  # somebody else's, made by an older version
+            os.fchmod(descriptor, 0o666)
+    return descriptor
+
+
+def try_lock(descriptor: int, *, shared: bool) -> bool:
+    """Take the lock if it is free now."""
+    if not shared:
+        return lock_descriptor(descriptor, blocking=False)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
+            return False
+        raise
+    return True
+
+
+Take = Callable[[int], None]
+"""Takes a lock on a descriptor, waiting in the kernel for as long as it needs."""
+
+
+def take_shared(descriptor: int) -> None:
+    """Wait for the shared lock."""
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
+def take_exclusive(descriptor: int) -> None:
+    """Wait for the exclusive lock."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def try_gate(descriptor: int, *, shared: bool) -> bool:
+    """Pass the gate of a lock file if nobody stands in it; those who want the lock shared do not hinder each other.
+
+    The gate is a byte-range lock of the open file description, which flock does not see: a second lock on one file.
+    Where the system has none (macOS), or the file is not writable, there is no gate, and waiters may starve.
+    """
+    try:
+        _gate(descriptor, fcntl.F_RDLCK if shared else fcntl.F_WRLCK)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+    return True
+
+
+def take_gate_shared(descriptor: int) -> None:
+    """Wait for the gate, on the way to the shared lock."""
+    _gate(descriptor, fcntl.F_RDLCK, wait=True)
+
+
+def take_gate(descriptor: int) -> None:
+    """Wait for the gate, on the way to the exclusive lock."""
+    _gate(descriptor, fcntl.F_WRLCK, wait=True)
+
+
+def leave_gate(descriptor: int) -> None:
+    """Let the next one pass the gate."""
+    with suppress(OSError):
+        _gate(descriptor, fcntl.F_UNLCK)
+
+
+def _gate(descriptor: int, kind: int, wait: bool = False) -> None:
+    if sys.platform == "linux":
+        command = fcntl.F_OFD_SETLKW if wait else fcntl.F_OFD_SETLK
+        fcntl.fcntl(descriptor, command, struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 1, 0))
+
+
+def wait_lock(
+    descriptor: int, take: Take, *, deadline: float, cancelled: Callable[[], bool], told: Callable[[], None]
+) -> None:
+    """Wait in the kernel until `take` has taken its lock; on return the caller holds it.
+
+    A poller starves against blocking waiters, so a thread of its own sits in the system call. `told` is called when the
+    wait is more than a moment. Raises LockWaitTimeout at `deadline` (monotonic seconds) and Interrupted when
+    `cancelled()`; then the descriptor is the thread's, which closes it as soon as the kernel grants the lock: it is not
+    held for a moment longer.
+    """
+    wait = _Wait(descriptor, take)
+    if not wait.done.wait(_MOMENT):
+        told()
+    while not wait.done.wait(_POLL):
+        if cancelled() and wait.abandon():
+            raise Interrupted("interrupted while waiting for a lock")
+        if time.monotonic() >= deadline and wait.abandon():
+            raise LockWaitTimeout
+    if wait.error is not None:
+        os.close(descriptor)
+        raise wait.error
+
+
+class _Wait:
+    """One blocking call in a daemon thread; either it or the waiter ends up with the descriptor, never both."""
+
+    def __init__(self, descriptor: int, take: Take) -> None:
+        self.done = threading.Event()
+        self.error: OSError | None = None
+        self._descriptor = descriptor
+        self._take = take
+        self._decision = threading.Lock()
+        self._abandoned = False
+        threading.Thread(target=self._run, name="flock", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._take(self._descriptor)
+        except OSError as error:
+            self.error = error
+        with self._decision:
+            if self._abandoned:
+                os.close(self._descriptor)
+            else:
+                self.done.set()
+
+    def abandon(self) -> bool:
+        """Leave the descriptor to the thread; False when the lock was granted meanwhile."""
+        with self._decision:
+            if self.done.is_set():
+                return False
+            self._abandoned = True
+            leave_gate(self._descriptor)  # whoever gave up must not keep others at the gate
+            return True

@@ -1,0 +1,26 @@
+"""How claims are kept against other processes in an environment: by lock files, or by one coarse lock on a network."""
+
+from instui_engine.journal.events import Warned
+from instui_engine.session.context import Context
+from instui_engine.target.environment import Environment
+from instui_engine.target.network import soft_reason
+
+from .files import ClaimFiles, ClaimLocks
+
+
+def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
+    """The way that fits here; where it is not the usual one, that is said."""
+    timeout = context.options.lock_timeout
+    why = soft_reason(environment.top)
+    if not why:
+        return ClaimFiles(environment.private, environment.unlocked, timeout)
+    from .soft import SoftClaims
+
+    context.emit(
+        Warned(
+            "",
+            f"{why}: sessions of instui take turns at the whole environment, also between machines, as far as links "
+            "are made atomically there; uv and others are kept out on this machine only",
+        )
+    )
+    return SoftClaims(environment.private, timeout)

@@ -1,0 +1,153 @@
+"""Claims where flock cannot be trusted (network file systems): one lock for the whole environment, made of files.
+
+filelock's `StrictSoftFileLock` at `.instui/environment.lock` rests on the atomic creation of links, which network file
+systems give between machines. A session holds it while it commits, and its wheels share it; another one waits for all
+of it, polling. It is never broken by its age: what a killed process left is removed only by a process of the same
+machine, which can see that the owner is dead. For an owner on another machine a person has to decide, and the error
+says so.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import SoftFileLockProtocolError as ProtocolError
+from filelock import StrictSoftFileClaim, StrictSoftFileLock, Timeout
+
+from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, printable
+from instui_engine.journal.events import Holder
+from instui_engine.target.network import SOFT_LOCK
+
+from .claims import TOP, Claims
+from .files import Waiting
+from .holders import describe
+from .kernel import command_of, read_locks, state_of
+from .live_sessions import living
+
+_POLL = 0.05  # seconds between attempts
+_TURN = 2.0  # seconds after which it is left to others between two commits
+_REST = 0.3  # seconds for which it is left to them; they poll
+_INITIAL_NAMESPACE = 0xEFFFFFFC  # inode of the pid namespace of the machine itself
+
+
+class SoftClaims:
+    """The whole environment as one claim. Thread-safe; the wheels of one process share it."""
+
+    def __init__(self, private: Path, timeout: float) -> None:
+        """`private`: the environment's `.instui`. `timeout`: seconds that may be waited."""
+        private.mkdir(parents=True, exist_ok=True)
+        self._private = private
+        self._timeout = timeout
+        self._lock = StrictSoftFileLock(private / SOFT_LOCK, thread_local=False, mode=0o666)
+        self._change = threading.Condition()
+        self._users = 0
+        self._since = 0.0  # when the present turn began
+
+    def acquire(self, claims: Claims, waiting: Waiting, cancelled: Callable[[], bool]) -> list[int]:
+        """Hold the environment; see `claimfiles.ClaimLocks`. What is claimed does not matter."""
+        with self._change:
+            while self._users and time.monotonic() - self._since > _TURN:
+                self._change.wait(0.1)
+            if not self._users:
+                over = time.monotonic() - self._since > _TURN
+                if over and self._since:
+                    time.sleep(_REST)
+                self._take(waiting, cancelled)
+                self._since = time.monotonic() if over else self._since
+            self._users += 1
+        return []
+
+    def release(self, held: list[int]) -> None:
+        """One wheel is done; the last one gives the environment back."""
+        with self._change:
+            self._users -= 1
+            if not self._users:
+                self._lock.release()
+            self._change.notify_all()
+
+    def _take(self, waiting: Waiting, cancelled: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + self._timeout
+        told = False
+        while not self._try():
+            if cancelled():
+                raise Interrupted("interrupted while waiting for a lock")
+            if not told:
+                told = True
+                waiting(TOP, "X", present_holders(self._private) or [Holder(state="not known: gone by now")])
+            if time.monotonic() >= deadline:
+                raise LockTimeoutError(
+                    f"waited {self._timeout:g} s for the environment, held by "
+                    f"{describe(present_holders(self._private))}; run again, or raise --lock-timeout; if that "
+                    f"process is gone, remove {printable(str(self._private / SOFT_LOCK))}*"
+                )
+            time.sleep(_POLL)
+
+    def _try(self) -> bool:
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            self._break_dead()
+            return False
+        except ProtocolError as error:
+            raise InstuiError(f"the lock of the environment is damaged: {printable(str(error))}") from error
+        return True
+
+    def _break_dead(self) -> None:
+        with suppress(ProtocolError):
+            for claim in self._lock.claims:
+                if _is_here(claim) and _is_dead(claim.pid):
+                    with suppress(FileNotFoundError):
+                        self._lock.force_break(claim.name)
+
+
+def present_holders(private: Path) -> list[Holder]:
+    """Who has the lock of that environment, or is about to get it, as far as the journals are at hand.
+
+    That is the wheels that a session commits, or the session.
+    """
+    lock = StrictSoftFileLock(private / SOFT_LOCK)
+    found: dict[tuple[str, int], list[Holder]] = {}
+    try:
+        claims = lock.claims
+    except ProtocolError:
+        claims = ()
+    sessions = living(private, read_locks())
+    held = [claim for claim in claims if claim.state == "held"] or list(claims)
+    for claim in held:
+        if (claim.hostname, claim.pid) in found:
+            continue
+        here = _is_here(claim)
+        session = next((one for one in sessions if f"-{claim.pid}-" in one.session), None)
+        command = command_of(claim.pid) if here else session.command if session else ""
+        state = state_of(claim.pid) if here else f"on {printable(claim.hostname)}"
+        holder = Holder("", session.session if session else "", claim.pid, command, state)
+        wheels = [turn.wheel for turn in session.turns if turn.wheel and not turn.wants] if session else []
+        found[claim.hostname, claim.pid] = [holder._replace(wheel=wheel) for wheel in wheels[:5]] or [holder]
+    return [holder for group in found.values() for holder in group]
+
+
+def _is_here(claim: StrictSoftFileClaim) -> bool:
+    """Whether its owner is a process of this machine, this boot and this pid namespace, as filelock wrote it down."""
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+        boot = int(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", ""), 16)
+    except (OSError, ValueError):
+        return False  # only Linux can tell
+    name = socket.gethostname()
+    name = name if namespace == _INITIAL_NAMESPACE else f"{name}?pidns-{namespace:x}"
+    return claim.hostname == name and claim.start is not None and claim.start >> 64 == boot
+
+
+def _is_dead(pid: int) -> bool:
+    """Whether the process is gone for certain; one that got its number since counts as it."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[:1] == ["Z"]

@@ -1,0 +1,1 @@
+"""The plan: destinations, claims, conflicts, removals and the order of commits, before anything is written."""

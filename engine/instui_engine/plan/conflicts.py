@@ -1,0 +1,257 @@
+"""Where wheels meet, known before the first write: collisions of claims, conflicts of content, clashes of kind.
+
+A *collision* is a path that several wheels claim: they will take turns. A *conflict* is a file that two distributions
+ship with different content: the later one in plan order wins, and that is reported. A *clash* is a file where another
+distribution has a directory: no order can serve both, so it is an error.
+"""
+
+import filecmp
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from instui_engine.errors import ClashError, printable
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Installed
+from instui_engine.wheel.manifest import Manifest
+from instui_engine.wheel.record import parse
+
+from .plan import Unit, WheelPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """`wheels` (names, in plan order) claim `path`, at least one of them exclusively."""
+
+    path: str
+    wheels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """`last` will replace `first`'s file at `path` by other content. Owners are "name version" or ""."""
+
+    path: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meetings:
+    """All of them. `previous[order][path]`: whose file the wheel of that order will replace there, equal or not."""
+
+    collisions: tuple[Collision, ...]
+    conflicts: tuple[Conflict, ...]
+    previous: Mapping[int, Mapping[str, str]]
+
+
+def find(environment: Environment, installed: Installed, plans: Sequence[WheelPlan]) -> Meetings:
+    """Compare `plans` with each other and with what is there. Raises ClashError, naming both owners."""
+    search = _Search(environment, installed)
+    search.gone = {path: plan.order for plan in plans for path in plan.stale}
+    collisions = _collisions(plans)
+    nested = ""
+    for collision, members in collisions:
+        if not nested or not collision.path.startswith(f"{nested}/"):
+            nested = collision.path
+            search.compare(collision.path, members)
+    for plan in plans:
+        search.look(plan)
+    return Meetings(
+        tuple(collision for collision, _ in collisions if not collision.path.startswith("@")),
+        tuple(sorted(search.conflicts, key=lambda conflict: (conflict.path, conflict.first))),
+        search.previous,
+    )
+
+
+def _collisions(plans: Sequence[WheelPlan]) -> list[tuple[Collision, list[WheelPlan]]]:
+    """Paths with several claimants, one of them exclusive; a directory before what is below it."""
+    claimants: dict[str, list[WheelPlan]] = {}
+    for plan in plans:
+        for path in plan.claims.exclusive:
+            claimants.setdefault(path, []).append(plan)
+    for plan in plans:
+        for path in plan.claims.shared:
+            if path in claimants:
+                claimants[path].append(plan)
+    found = []
+    for path in sorted((path for path, members in claimants.items() if len(members) > 1), key=_by_component):
+        members = sorted(claimants[path], key=lambda plan: plan.order)
+        found.append((Collision(path, tuple(plan.name for plan in members)), members))
+    return found
+
+
+def _by_component(path: str) -> str:
+    return path.replace("/", "\0")
+
+
+class _Search:
+    def __init__(self, environment: Environment, installed: Installed) -> None:
+        self._environment = environment
+        self._installed = installed
+        self._digests: dict[int, Mapping[str, str]] = {}
+        self.conflicts: list[Conflict] = []
+        self.gone: Mapping[str, int] = {}  # path -> order of the wheel whose old version gives it up
+        self.previous: dict[int, dict[str, str]] = {}
+
+    def compare(self, top: str, members: Iterable[WheelPlan]) -> None:
+        """Compare, file by file, what several wheels put at or below `top`."""
+        key = self._environment.key
+        files: dict[str, tuple[WheelPlan, Unit, str]] = {}
+        directories: dict[str, WheelPlan] = {}
+        for plan in members:
+            for unit in plan.units:
+                place = key(unit.path)
+                if place != top and not place.startswith(f"{top}/"):
+                    continue
+                for directory in map(key, _directories(unit, top.count("/"))):
+                    if directory in files and files[directory][0] is not plan:
+                        raise _clash(directory, files[directory][0].owner, plan.owner)
+                    directories.setdefault(directory, plan)
+                for path, source in unit.files():
+                    if key(path) in directories:
+                        raise _clash(path, plan.owner, directories[key(path)].owner)
+                    before = files.get(key(path))
+                    if before is not None and before[0] is not plan:
+                        self._met(plan, path, before[0].owner, self._key(*before) == self._key(plan, unit, source))
+                    files[key(path)] = (plan, unit, source)
+
+    def look(self, plan: WheelPlan) -> None:
+        """Compare one wheel with what lies in the environment."""
+        for unit in plan.units:
+            self._check_parents(plan, unit.path)
+            mode = _mode(self._full(unit.path))
+            if mode is None:
+                continue
+            if unit.kind != "tree":
+                self._look_at_file(plan, unit, unit.path, unit.source, mode)
+            elif not stat.S_ISDIR(mode):
+                self._clash_with_installed(plan, unit.path, unit.path)
+            else:
+                self._look_into(plan, unit)
+
+    def _look_into(self, plan: WheelPlan, unit: Unit) -> None:
+        key = self._environment.key
+        there = {""}
+        for directory, names in unit.directories:
+            place = f"{unit.path}/{directory}" if directory else unit.path
+            mode = _mode(self._full(place)) if directory.rpartition("/")[0] in there else None
+            if mode is None:
+                continue
+            if not stat.S_ISDIR(mode):
+                self._clash_with_installed(plan, place, place)
+                continue
+            there.add(directory)
+            below = f"{directory}/" if directory else ""
+            present = set(map(key, os.listdir(self._full(place))))
+            for name in names:
+                if key(name) in present:
+                    path = f"{place}/{name}"
+                    self._look_at_file(plan, unit, path, f"{unit.source}/{below}{name}", _mode(self._full(path)))
+
+    def _look_at_file(self, plan: WheelPlan, unit: Unit, path: str, source: str, mode: int | None) -> None:
+        if mode is None or path in self.previous.get(plan.order, {}):
+            return  # an earlier wheel of this session will have replaced it by then
+        if self.gone.get(path, plan.order) < plan.order:
+            return  # or removed it
+        if stat.S_ISDIR(mode):
+            self._clash_with_installed(plan, path, f"{path}/")
+            return
+        owners = self._installed.owners().get(self._environment.key(path), [])
+        others = [name for name in owners if name != plan.name]
+        if owners and not others:
+            return  # our own old version's
+        owner = self._installed[others[-1]].owner if others else ""
+        same = unit.kind in ("tree", "file") and same_file(self._full(path), f"{plan.entry.files}/{source}")
+        self._met(plan, path, owner, same)
+
+    def _met(self, plan: WheelPlan, path: str, owner: str, same: bool) -> None:
+        self.previous.setdefault(plan.order, {})[path] = owner
+        if not same:
+            self.conflicts.append(Conflict(path, owner, plan.owner))
+
+    def _check_parents(self, plan: WheelPlan, path: str) -> None:
+        parent = path.rpartition("/")[0]
+        while parent and self._environment.key(parent) not in self._environment.neutral:
+            mode = _mode(self._full(parent))
+            if mode is not None and not stat.S_ISDIR(mode):
+                self._clash_with_installed(plan, parent, parent)
+            parent = parent.rpartition("/")[0]
+
+    def _clash_with_installed(self, plan: WheelPlan, path: str, prefix: str) -> None:
+        """Fail, unless all that stands there is the wheel's own old version, which will be gone."""
+        listed = list(_walk(self._full(path), path)) if prefix.endswith("/") else [path]
+        owners = self._installed.owners()
+        key = self._environment.key
+        stale = set(map(key, plan.stale))
+        left = [item for item in map(key, listed) if item not in stale]
+        if listed and not left:
+            return
+        names = {name for item in left for name in owners.get(item, [""])}
+        foreign = sorted(names - {plan.name}) or [plan.name]
+        other = self._installed[foreign[-1]].owner if foreign[-1] in self._installed else "a file of no distribution"
+        raise _clash(path, *((plan.owner, other) if prefix.endswith("/") else (other, plan.owner)))
+
+    def _full(self, path: str) -> str:
+        return f"{self._environment.top}/{path}"
+
+    def _key(self, plan: WheelPlan, unit: Unit, source: str) -> object:
+        """Equal for files whose content will be equal."""
+        if unit.entry_point is not None:
+            return unit.entry_point[2:]
+        if plan.order not in self._digests:
+            self._digests[plan.order] = digests(plan.entry.manifest)
+        return unit.kind == "script", self._digests[plan.order].get(source, (plan.order, source))
+
+
+def digests(manifest: Manifest) -> dict[str, str]:
+    """Path in the unpacked wheel -> "algorithm=digest", of every file."""
+    rows = {**parse(manifest.record, manifest.name), **manifest.data_files()}
+    return {path: f"{row.algorithm}={row.digest}" for path, row in rows.items()}
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two files have the same content; hard links of one inode are not read."""
+    try:
+        if os.path.samefile(one, other):
+            return True
+        return not os.path.islink(one) and filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
+
+
+def _directories(unit: Unit, depth: int) -> Iterable[str]:
+    """The directories that the unit needs, down from those with `depth` others above."""
+    parent = unit.path if unit.kind == "tree" else unit.path.rpartition("/")[0]
+    while parent and parent.count("/") >= depth:
+        yield parent
+        parent = parent.rpartition("/")[0]
+    for directory, _ in unit.directories:
+        if directory:
+            yield f"{unit.path}/{directory}"
+
+
+def _walk(full: str, path: str) -> Iterable[str]:
+    stack = [(full, path)]
+    while stack:
+        here, shown = stack.pop()
+        for entry in os.scandir(here):
+            if entry.is_dir(follow_symlinks=False):
+                stack.append((entry.path, f"{shown}/{entry.name}"))
+            else:
+                yield f"{shown}/{entry.name}"
+
+
+def _mode(path: str) -> int | None:
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return None
+
+
+def _clash(path: str, file_owner: str, directory_owner: str) -> ClashError:
+    return ClashError(
+        f"{printable(path)} is a file of {printable(file_owner)} and a directory of {printable(directory_owner)}; "
+        "these two cannot be installed together"
+    )

@@ -1,0 +1,228 @@
+"""What goes when a distribution is removed or replaced: its files by RECORD, inside the schemes, and nobody else's.
+
+`plan_removals` plans the removal of whole distributions; `removal_of` is what an old version gives up for a new one.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from instui_engine.errors import TargetError, printable
+from instui_engine.fs.casefold import fold
+from instui_engine.journal.events import PlanWheel
+from instui_engine.locks.claims import Claims, ancestors, derive
+from instui_engine.target.bytecode import Bytecode
+from instui_engine.target.environment import PRIVATE, Environment
+from instui_engine.target.installed import Distribution, Installed, recorded_files
+from instui_engine.wheel.metadata import is_vital_command
+
+if TYPE_CHECKING:
+    from .plan import Plan, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalPlan:
+    """The removal of one distribution. The fields are those of `plan.WheelPlan`; it brings nothing."""
+
+    order: int
+    replaces: Distribution
+    claims: Claims
+    accidents: tuple[str, ...]
+    stale: tuple[str, ...]
+    emptied: tuple[str, ...]
+    left: frozenset[str]
+    heirs: frozenset[str]
+    units: tuple["Unit", ...] = ()
+    info: str = ""
+
+    @property
+    def name(self) -> str:
+        """The distribution's key in the journal."""
+        return self.replaces.name
+
+    @property
+    def version(self) -> str:
+        """The version that goes."""
+        return self.replaces.version
+
+    @property
+    def owner(self) -> str:
+        """How the journal names the distribution as the owner of a file."""
+        return self.replaces.owner
+
+    def event(self) -> PlanWheel:
+        """The plan for the journal."""
+        files = {*self.stale, *map(fold, self.stale)}
+        exclusive = [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
+        shared, renames = list(self.claims.shared), len(self.stale) + 1
+        return PlanWheel(self.name, self.order, len(self.stale), renames, exclusive, shared, self.version)
+
+
+def plan_removals(environment: Environment, installed: Installed, names: Sequence[str]) -> tuple[RemovalPlan, ...]:
+    """The plans for removing `names` (normalized, each installed), in their order. Raises TargetError."""
+    plans: list[RemovalPlan] = []
+    before: set[str] = set()
+    removed: set[str] = set()
+    for order, name in enumerate(names):
+        plan = plan_removal(environment, installed, installed[name], order, before, removed)
+        plans.append(plan)
+        before.add(name)
+        removed.update(plan.stale, plan.emptied)
+    return tuple(plans)
+
+
+def plan_removal(
+    environment: Environment,
+    installed: Installed,
+    old: Distribution,
+    order: int,
+    before: Collection[str] = (),
+    removed: Collection[str] = (),
+) -> RemovalPlan:
+    """The plan for removing one distribution; `before` and `removed` as for `plan.make_wheel`. Raises TargetError."""
+    stale: list[str] = []
+    left: set[str] = set()
+    heirs: set[str] = set()
+    paths: list[str] = []
+    accidents = installed.accidents(old.name)
+    for distribution in [old, *accidents]:
+        removal = removal_of(environment, installed, distribution, (), (), before)
+        paths += [*removal.claimed, distribution.info]
+        stale += removal.stale
+        left |= removal.left
+        heirs |= removal.heirs
+    emptied = emptied_by(environment, stale, (), removed)
+    claims = derive([environment.key(path) for path in (*paths, *emptied)], old.name)
+    return RemovalPlan(
+        order,
+        old,
+        claims,
+        tuple(distribution.info for distribution in accidents),
+        tuple(dict.fromkeys(stale)),
+        emptied,
+        frozenset(left),
+        frozenset(heirs),
+    )
+
+
+def is_vital(environment: Environment, path: str) -> bool:
+    """Whether the environment could not do without the file, or it is ours: no wheel and no RECORD may touch it."""
+    path = environment.key(path)
+    parent, _, name = path.rpartition("/")
+    first = path.partition("/")[0]
+    return first in (PRIVATE, ".lock", "pyvenv.cfg") or (
+        parent == environment.key(environment.roots["scripts"]) and is_vital_command(name)
+    )
+
+
+def _is_real(environment: Environment, path: str) -> bool:
+    """Whether no parent of `path` is a symbolic link: what a link leads to is not ours to remove."""
+    parent = f"{environment.top}/{path}".rpartition("/")[0]
+    return os.path.realpath(parent) == parent
+
+
+def _is_directory(environment: Environment, path: str) -> bool:
+    """Whether a directory stands there: some tools list them in RECORD, but only files are a distribution's own."""
+    place = environment.top / path
+    return place.is_dir() and not place.is_symlink()
+
+
+class Removal(NamedTuple):
+    """What goes with an old version: its stale files, and the paths to claim for that; `left` and `heirs` as above."""
+
+    stale: tuple[str, ...]
+    claimed: list[str]
+    left: set[str]
+    heirs: set[str]
+
+
+def removal_of(
+    environment: Environment,
+    installed: Installed,
+    old: Distribution,
+    units: Iterable["Unit"],
+    others: Collection[str],
+    before: Collection[str],
+) -> Removal:
+    """What goes when `old` is replaced by `units`.
+
+    A file that `old` gives up is claimed also where it is left to another owner: if that one is replaced later in this
+    session and removes it, `old` must be gone by then.
+    """
+    if old.is_legacy:
+        raise TargetError(
+            f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not "
+            "known; remove it with the tool that installed it"
+        )
+    key = environment.key
+    keep = {key(path) for unit in units for path, _ in unit.files()}
+    others = {key(path) for path in others} if environment.folds else others
+    owners = installed.owners()
+    stale = []
+    given_up = set()
+    left: set[str] = set()
+    heirs: set[str] = set()
+    compiled = Bytecode(environment)
+    for path in recorded_files(environment, old):
+        if path.startswith(f"{old.info}/") or is_vital(environment, path):
+            continue
+        if key(path) not in keep:
+            if not _is_real(environment, path) or _is_directory(environment, path):
+                continue
+            given_up.add(path)
+            owned = {name for name in owners.get(key(path), ()) if name != old.name and name not in before}
+            if owned or key(path) in others:
+                left.add(path)
+                heirs |= owned
+                continue
+            stale.append(path)
+        # that of a module that stays is of its old text, and Python may take it for the new one's: it compares no more
+        # than size and seconds
+        stale += [file for file in compiled.of(path) if key(file) not in keep and _is_real(environment, file)]
+    given_up.update(stale)
+    parents = {path: path.rpartition("/")[0] for path in given_up}
+    claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
+    return Removal(tuple(sorted(set(stale))), sorted(claimed), left, heirs)
+
+
+def check_link(environment: Environment, installed: Installed, name: str) -> None:
+    """Raise TargetError for a project that setuptools has put there by reference (`setup.py develop`)."""
+    link = installed.links.get(name)
+    if link is not None:
+        raise TargetError(
+            f"{printable(name)} is a development install of setuptools ({printable(str(environment.top / link))}), "
+            f"which would stay in the way; remove it with `pip uninstall {printable(name)}`, then run again"
+        )
+
+
+def empties_more(environment: Environment, plan: "Plan") -> bool:
+    """Whether directories will be empty after the removals of `plan` that were not so when it was made."""
+    return not set(plan.emptied).issuperset(emptied_by(environment, plan.stale, plan.units, ()))
+
+
+def emptied_by(
+    environment: Environment, stale: Iterable[str], units: Iterable["Unit"], removed: Collection[str]
+) -> tuple[str, ...]:
+    """The directories that are empty, the deepest first, when `stale` and `removed` are gone and `units` there."""
+    key = environment.key
+    gone = {key(path) for path in (*stale, *removed)}
+    kept = {above for unit in units for path, _ in unit.files() for above in ancestors(key(path))}
+    emptied: list[str] = []
+    for directory in sorted({path.rpartition("/")[0] for path in stale}, key=lambda path: -path.count("/")):
+        place = directory
+        while (
+            key(place) not in environment.neutral and key(place) not in kept and _holds_only(environment, place, gone)
+        ):
+            emptied.append(place)
+            gone.add(key(place))
+            place = place.rpartition("/")[0]
+    return tuple(dict.fromkeys(emptied))
+
+
+def _holds_only(environment: Environment, directory: str, gone: Collection[str]) -> bool:
+    try:
+        names = os.listdir(environment.top / directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return all(environment.key(f"{directory}/{name}") in gone for name in names)

@@ -1,0 +1,1 @@
+"""From the words of a request to locked wheels: inputs, uv as the resolver, lock files."""

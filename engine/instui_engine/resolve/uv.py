@@ -1,0 +1,254 @@
+"""uv as the resolver: how it is asked, and what its answers mean when it has none.
+
+`uv pip compile` runs in the user's directory, so that its own configuration of indexes, credentials and caches applies,
+and writes a PEP 751 lock file. What it prints on failure is many lines long; it is boiled down to one.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from instui_engine.errors import Interrupted, ResolutionError, printable
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Distribution, Installed, read_metadata
+
+from .inputs import normalized, redacted
+from .request import Request
+from .satisfied import requires_dist
+
+if TYPE_CHECKING:
+    import subprocess
+
+_POLL = 0.1  # seconds between two looks at `cancelled` while uv runs
+_PATIENCE = 5.0  # seconds that uv gets to end after SIGTERM
+_LONGEST = 300  # characters of an explanation that are worth a line
+
+_UNREACHABLE = re.compile(r"error sending request|client error \(Connect\)|dns error|Request failed after|timed out")
+_STATUS = re.compile(r"HTTP status (?:client|server) error \(([^)]*)\)")
+_URL = re.compile(r"https?://[^\s`)]+")
+_CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsatisfiable\.?")
+
+
+class Question(NamedTuple):
+    """What uv is asked: the requirements of the command line, and the request for everything else."""
+
+    requirements: tuple[str, ...]
+    request: Request
+    environment: Environment
+    installed: Installed
+
+
+class _NoSolutionError(ResolutionError):
+    """uv could reach all that it needed, and found that nothing fits."""
+
+
+def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str:
+    """The text of the pylock.toml that uv writes into the directory `scratch`.
+
+    Where no solution exists, uv is asked once more with what is installed as wheels of their own: a dependency that no
+    index has, but that is installed, serves as well. Raises ResolutionError or Interrupted.
+    """
+    lock = scratch / "pylock.toml"
+    request = question.request
+    if not request.upgrade:
+        lock.write_text(_preferences(question.installed), encoding="utf-8")
+    words = scratch / "words.txt"
+    words.write_text("".join(f"{text}\n" for text in question.requirements), encoding="utf-8")
+    try:
+        _run(_command(question, lock), words, cancelled)
+    except _NoSolutionError as first:
+        if request.upgrade or request.reinstall or request.require_hashes:
+            raise
+        stand_ins = scratch / "installed"
+        if not _write_stand_ins(question, stand_ins):
+            raise
+        try:
+            _run(_command(question, lock, stand_ins), words, cancelled)
+        except ResolutionError:
+            raise first from None
+    return lock.read_text(encoding="utf-8")
+
+
+def _command(question: Question, lock: Path, stand_ins: Path | None = None) -> list[str]:
+    from uv import find_uv_bin
+
+    try:
+        binary = os.fsdecode(find_uv_bin())
+    except FileNotFoundError as error:
+        raise ResolutionError("uv is not installed beside instui; install it with `pip install uv`") from error
+    request = question.request
+    command = [binary, "pip", "compile", "--format", "pylock.toml", "--no-build", "--no-header"]
+    command += ["--quiet", "--color", "never", "--python", question.environment.executable, "--output-file", str(lock)]
+    command += [f"--constraints={file}" for file in request.constraint_files]
+    command += [f"--find-links={_absolute(place)}" for place in request.find_links]
+    command += [f"--find-links={stand_ins}"] if stand_ins else []
+    command += [f"--index-url={request.index_url}"] if request.index_url else []
+    command += [f"--extra-index-url={url}" for url in request.extra_index_urls]
+    command += [f"--upgrade-package={package}" for package in request.upgrade_packages]
+    switches = {"no-index": request.no_index, "no-deps": request.no_deps, "offline": request.offline}
+    command += [f"--{name}" for name, is_on in {**switches, "upgrade": request.upgrade}.items() if is_on]
+    return [*command, "--", *(["-"] if question.requirements else []), *request.requirement_files]
+
+
+def _absolute(place: str) -> str:
+    return place if "://" in place else os.path.abspath(os.path.expanduser(place))
+
+
+def _preferences(installed: Installed) -> str:
+    """A lock file of what is installed. uv prefers the versions of an output file that is already there.
+
+    Of an entry uv uses only name and version, but it wants a wheel with a hash; of one that no index knows it takes no
+    notice.
+    """
+    blocks = []
+    for distribution in installed.values():
+        wheel = _wheel_name(distribution)
+        if wheel:
+            blocks.append(
+                f'[[packages]]\nname = "{distribution.name}"\nversion = "{wheel.split("-")[1]}"\n'
+                f'wheels = [{{path = "{wheel}", hashes = {{sha256 = "{"0" * 64}"}}}}]\n'
+            )
+    return "\n".join(['lock-version = "1.0"\ncreated-by = "instui"\n', *(blocks or ["packages = []\n"])])
+
+
+def _wheel_name(distribution: Distribution) -> str:
+    """The file name that a wheel of an installed distribution would have; "" if its version is none."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return f"{distribution.name.replace('-', '_')}-{Version(distribution.version)}-py3-none-any.whl"
+    except InvalidVersion:
+        return ""
+
+
+def _write_stand_ins(question: Question, directory: Path) -> int:
+    """Write wheels with nothing but the metadata of what is installed and may stay; how many there are."""
+    from zipfile import ZipFile
+
+    directory.mkdir()
+    count = 0
+    to_upgrade = {normalized(re.split(r"[^\w.-]", package)[0]) for package in question.request.upgrade_packages}
+    for distribution in question.installed.values():
+        metadata = read_metadata(question.environment, distribution)
+        filename = _wheel_name(distribution)
+        if not filename or distribution.name in to_upgrade or requires_dist(metadata) is None:
+            continue
+        info = "-".join(filename.split("-")[:2]) + ".dist-info"
+        with ZipFile(directory / filename, "w") as archive:
+            archive.writestr(f"{info}/METADATA", metadata)
+            archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            archive.writestr(f"{info}/RECORD", "")
+        count += 1
+    return count
+
+
+def _run(command: list[str], words: Path, cancelled: Callable[[], bool]) -> None:
+    """Run uv to its end; raise what its failure means."""
+    import subprocess
+
+    with words.open("rb") as stdin:
+        try:
+            # the command is ours, its arguments are passed without a shell
+            process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        except OSError as error:
+            raise ResolutionError(f"cannot run uv: {error.strerror}") from error
+    with process:
+        output = _errors(process, cancelled)
+    if process.returncode == 0:
+        return
+    if cancelled() or process.returncode in (-2, -15, 130, 143):
+        raise Interrupted("interrupted while resolving")
+    raise explain(output.decode("utf-8", "replace"))
+
+
+def _errors(process: "subprocess.Popen[bytes]", cancelled: Callable[[], bool]) -> bytes:
+    """What uv printed, once it has ended. It is stopped when the session is, and when anything else goes wrong."""
+    import subprocess
+
+    try:
+        while True:
+            try:
+                return process.communicate(timeout=_POLL)[1]
+            except subprocess.TimeoutExpired:
+                if cancelled():
+                    raise Interrupted("interrupted while resolving") from None
+    except BaseException:
+        _stop(process)
+        raise
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    import subprocess
+
+    process.terminate()
+    try:
+        process.communicate(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def explain(output: str) -> ResolutionError:
+    """What uv printed on its failure, as an error of one line."""
+    statements, hints = _statements(output)
+    whole = " ".join(statements)
+    hint = " ".join(hints)
+    if "No solution found" in whole:
+        text = _CONCLUSION.sub("", whole.partition("dependencies")[2].lstrip(": ").removeprefix("cause: "))
+        text = text[:1].lower() + text[1:]
+        return _NoSolutionError(one_line(f"no solution: {text.rstrip('. ')}{_advice(hint)}"))
+    status = _STATUS.search(whole)
+    url = _URL.search(whole)
+    place = url[0].rstrip(":,.") if url else "it"
+    if status:
+        return ResolutionError(one_line(f"the package index answered {status[1]} for {place}"))
+    if _UNREACHABLE.search(whole):
+        why = statements[-1].removeprefix("cause: ")
+        return ResolutionError(
+            one_line(f"cannot reach the package index ({place}: {why}", 200)
+            + "): check the network, or use --offline / --no-index --find-links"
+        )
+    told = [statement.removeprefix("cause: ") for statement in statements] or ["uv failed without a word"]
+    return ResolutionError(one_line(f"uv: {': '.join(told)}"))
+
+
+def _statements(output: str) -> tuple[list[str], list[str]]:
+    """The error with its causes, and the hints; each on one line, without uv's ornaments, old style or new."""
+    statements: list[str] = []
+    hints: list[str] = []
+    current = statements
+    for raw in re.sub(r"\x1b\[[0-9;]*m", "", output).splitlines():
+        line = raw.lstrip(" ×╰├─▶│").strip()  # noqa: RUF001
+        if not line or set(line) <= {"^", "~"}:
+            continue
+        if re.match(r"(error|warning|hint|cause|Caused by)\b:?", line) or not current or "▶" in raw:
+            kind, _, rest = line.partition(": ")
+            current = hints if kind == "hint" else [] if kind == "warning" else statements
+            if kind in ("error", "hint"):
+                line = rest
+            current.append(re.sub(r"^Caused by:", "cause:", line))
+        else:
+            current[-1] += " " + line
+    return statements, hints
+
+
+def _advice(hint: str) -> str:
+    """What the hints add to an explanation, in our own words."""
+    if "network was disabled" in hint:
+        return " (--offline: only what is in uv's cache can be had)"
+    if "index lookups were disabled" in hint:
+        return " (--no-index: only what --find-links leads to can be had)"
+    if "building from source is disabled" in hint:
+        return " (instui installs wheels: build one with `uv build --wheel`)"
+    refused = re.search(r"\(?(40[13] (?:Unauthorized|Forbidden))", hint)
+    if refused:
+        return f" (the package index answered {refused[1]}; check its URL and credentials)"
+    return f" ({hint.rstrip('.')})" if hint.startswith("You require") else ""
+
+
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """`text` fit for a message: one printable line without credentials, capped."""
+    line = printable(redacted(" ".join(text.split())))
+    return line if len(line) <= longest else line[: longest - 3] + "..."

@@ -1,0 +1,92 @@
+"""What every step of a session shares: options, the journal, and the wish to stop."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from instui_engine.fs.durability import sync_filesystem
+from instui_engine.journal.events import Event, SyncFinished, SyncStarted
+from instui_engine.journal.writer import Journal
+from instui_engine.stage.linker import LinkMode
+
+from .control import Control
+from .slow_motion import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to install. `jobs`: workers; `lock_timeout` in seconds; `slow`: see `Pace`."""
+
+    cache: Path
+    jobs: int
+    lock_timeout: float = 300.0
+    fail_on_conflict: bool = False
+    link_mode: LinkMode = "hardlink"
+    fsync: bool = True
+    slow: float = 0.0
+    dry_run: bool = False
+    journal_file: str = ""
+
+
+class Context:
+    """The surroundings of one session's work."""
+
+    def __init__(self, options: Options, journal: Journal, control: Control) -> None:
+        self.options = options
+        self.journal = journal
+        self.control = control
+        self.pace = Pace(options.slow)
+        self.failure: BaseException | None = None  # the first one; makes all workers stop
+
+    def emit(self, event: Event) -> None:
+        """Write an event to the journal."""
+        self.journal.emit(event)
+
+    def sync(self, what: str, path: Path) -> None:
+        """Wait until the file system of `path` is on its disk, unless the user does without. Raises OSError."""
+        if self.options.fsync:
+            begun = time.monotonic()
+            self.emit(SyncStarted(what))
+            sync_filesystem(path)
+            self.emit(SyncFinished(what, round(time.monotonic() - begun, 6)))
+
+    def stopping(self) -> bool:
+        """Whether no new work is to be begun."""
+        return self.failure is not None or self.control.cancelled()
+
+    def rest(self) -> None:
+        """Wait while the session is paused."""
+        while self.control.paused and not self.stopping():
+            time.sleep(0.05)
+
+    def fail(self, error: BaseException) -> None:
+        """Remember the first failure."""
+        if self.failure is None:
+            self.failure = error
+
+    def check(self) -> None:
+        """Raise the first failure, or Interrupted."""
+        if self.failure is not None:
+            raise self.failure
+        self.control.check()
+
+
+class Throttle:
+    """Lets a report through at most ten times a second, so that the journal stays small."""
+
+    _INTERVAL = 0.1  # seconds
+
+    def __init__(self, report: Callable[[int], Any]) -> None:
+        self._report = report
+        self._next = time.monotonic() + self._INTERVAL
+        self._sum = 0
+
+    def add(self, amount: int) -> None:
+        """Count `amount` more, and report the sum if it is time."""
+        self._sum += amount
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + self._INTERVAL
+            self._report(self._sum)

@@ -1,0 +1,148 @@
+"""Steering a session from outside: by signals, or by words over its Unix socket.
+
+Cancel and pause act between two commits; abort undoes the distribution in hand at once. The socket lies in a directory
+that only its owner can enter, the peer's uid is checked as well, and its path stands in the journal.
+"""
+
+import os
+import socket
+import struct
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from instui_engine.errors import InstuiError, Interrupted, reason
+from instui_engine.journal.events import CancelRequested, Event, SessionPaused, SessionResumed
+
+WORDS = ("cancel", "abort", "pause", "resume")
+_TIMEOUT = 2.0  # seconds for one exchange
+
+
+class Control:
+    """What somebody wants of a running session. Safe to call from signal handlers and from any thread."""
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+        self.paused = False
+        self.aborted = False
+        self.report: Callable[[Event], None] = lambda event: None
+
+    def cancel(self, exit_code: int) -> None:
+        """Stop between two commits and end with `exit_code` (130, 143); asked again, undo what is in hand at once."""
+        self.aborted = self.cancelled()
+        self.exit_code = self.exit_code or exit_code
+
+    def obey(self, word: str) -> None:
+        """Do what one of `WORDS` says."""
+        if word == "pause" and not self.paused:
+            self.paused = True
+            self.report(SessionPaused())
+        elif word == "resume" and self.paused:
+            self.paused = False
+            self.report(SessionResumed())
+        elif word in ("cancel", "abort"):
+            self.cancel(130)
+            self.aborted = self.aborted or word == "abort"
+            self.report(CancelRequested(self.exit_code))
+
+    def cancelled(self) -> bool:
+        """Whether somebody asked the session to stop."""
+        return self.exit_code != 0
+
+    def check(self) -> None:
+        """Raise Interrupted if somebody asked."""
+        if self.exit_code:
+            raise Interrupted("interrupted", self.exit_code)
+
+
+class ControlServer:
+    """Listens on a session's socket. Where none can be made, `path` is "" and the session has no such control."""
+
+    def __init__(self, control: Control, session: str) -> None:
+        self.path = ""
+        self._control = control
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            path = f"{_runtime_directory()}/{session}.sock"
+            # under its final name it listens already, else another session would take it for a dead one's
+            self._socket.bind(f"{path}.new")
+            self._socket.listen(8)
+            Path(f"{path}.new").rename(path)
+        except OSError:
+            self._socket.close()
+            return
+        self.path = path
+        threading.Thread(target=self._serve, name="control", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        if self.path:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.close()
+            with suppress(OSError):
+                Path(self.path).unlink()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                peer, _ = self._socket.accept()
+            except OSError:
+                return
+            with peer, suppress(OSError):
+                peer.settimeout(_TIMEOUT)
+                if not _is_own(peer):
+                    continue
+                word = peer.recv(64).decode("ascii", "replace").strip()
+                if word in WORDS:
+                    self._control.obey(word)
+                    peer.sendall(b"ok\n")
+                else:
+                    peer.sendall(b"unknown\n")
+
+
+def send(path: str, word: str) -> None:
+    """Ask the session whose socket lies at `path`. Raises InstuiError when it does not answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_TIMEOUT)
+        try:
+            connection.connect(path)
+            connection.sendall(f"{word}\n".encode("ascii"))
+            answer = connection.recv(64)
+        except OSError as error:
+            raise InstuiError(f"the session does not answer ({reason(error)}); it may have ended") from error
+    if answer != b"ok\n":
+        raise InstuiError("the session did not understand; it may be of another version of instui")
+
+
+def _runtime_directory() -> str:
+    """A directory that is ours alone. Raises OSError when there is none."""
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    directory = Path(base) / "instui" if base else Path(tempfile.gettempdir()) / f"instui-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    status = directory.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077 or directory.is_symlink():
+        raise PermissionError(f"{directory} is not private")
+    for leftover in directory.glob("*.sock"):
+        _remove_if_dead(leftover)
+    return os.fspath(directory)
+
+
+def _remove_if_dead(path: Path) -> None:
+    """Remove the socket of a session that was killed: nobody answers it."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(0.1)
+        try:
+            connection.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
+
+
+def _is_own(peer: socket.socket) -> bool:
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # the directory's mode has to do
+    size = struct.calcsize("3i")
+    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return bool(uid in (os.getuid(), 0))

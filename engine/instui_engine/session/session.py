@@ -1,0 +1,124 @@
+"""A session's place in the environment: its identity, journal file, life sign and private stage.
+
+    <top>/.instui/sessions/<id>.jsonl    the journal; its flock is held while the session lives
+    <top>/.instui/stage/<id>/            what is about to be renamed into place
+
+A session is alive while its journal is locked, never by pid. The last 50 journals are kept.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from instui_engine.errors import TargetError, reason
+from instui_engine.fs.flock import try_lock
+from instui_engine.fs.rmtree import remove_tree
+from instui_engine.target.environment import Environment
+
+T = TypeVar("T")
+KEPT = 50
+
+
+def new_id() -> str:
+    """An id that sorts by time and is unique on this machine."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
+
+
+class Session:
+    """The directories of one session. Nothing is made before `open`."""
+
+    def __init__(self, environment: Environment, identity: str) -> None:
+        self.identity = identity
+        self._private = environment.private
+        self.journal = journal_path(environment, identity)
+        self.stage = self._private / "stage" / identity  # as `preparation` names it, too
+        self.sign_of_life = -1  # the descriptor whose lock says that the session lives, once it is open
+        self._fresh = False
+
+    def open(self) -> int:
+        """Make the journal and lock it; returns its descriptor. Raises TargetError when that is not possible."""
+        self._fresh = not self._private.exists()
+        try:
+            descriptor = _beside_others(self._open)
+            while not try_lock(descriptor, shared=False):  # somebody looks just now whether we are alive
+                time.sleep(0.001)
+        except OSError as error:
+            raise TargetError(f"cannot write to the environment ({reason(error)})") from error
+        self._forget_old()
+        self.sign_of_life = descriptor
+        return descriptor
+
+    def _open(self) -> int:
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        # not as lock files are: who may read what was installed is for the umask to say
+        return os.open(self.journal, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+    def make_stage(self) -> None:
+        """Make the private stage."""
+        _beside_others(lambda: self.stage.mkdir(parents=True))
+
+    def close(self, nothing_happened: bool, keep_stage: bool = False) -> None:
+        """Remove the stage; and, when the environment was not touched and had no `.instui` before, that as well."""
+        if self.stage.exists() and not keep_stage:
+            remove_tree(self.stage)
+        with suppress(OSError):
+            self.stage.parent.rmdir()
+        if nothing_happened and self._fresh:
+            forget(self.journal)
+
+    def _forget_old(self) -> None:
+        journals = sorted(self.journal.parent.glob("*.jsonl"))
+        for path in journals[:-KEPT]:
+            if not alive(path):
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _beside_others(make: Callable[[], T]) -> T:
+    """`make()`, again where another session removes an empty directory in the middle of it."""
+    for _ in range(100):
+        with suppress(FileNotFoundError):
+            return make()
+    return make()
+
+
+def journal_path(environment: Environment, identity: str) -> Path:
+    """Where the session of that id writes its journal."""
+    return environment.private / "sessions" / f"{identity}.jsonl"
+
+
+def forget(journal: Path) -> None:
+    """Remove a journal, and the engine's directories in the environment that are empty then."""
+    with suppress(OSError):
+        journal.unlink()
+    for directory in (journal.parent, journal.parent.parent):
+        with suppress(OSError):
+            directory.rmdir()
+
+
+def dead_stages(environment: Environment, but: str = "") -> list[Path]:
+    """The stages of sessions that are dead; that of session `but` is left out."""
+    stage = environment.private / "stage"
+    try:
+        names = sorted(os.listdir(stage))
+    except OSError:
+        return []
+    return [stage / name for name in names if name != but and not alive(journal_path(environment, name))]
+
+
+def alive(journal: Path) -> bool:
+    """Whether the session that writes this journal still runs."""
+    try:
+        descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # who cannot be asked may live
+    try:
+        return not try_lock(descriptor, shared=True)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The stage: wheels put together in a private directory, outside any lock."""

@@ -1,0 +1,105 @@
+"""Putting wheels together in the session's private stage: outside any lock, invisible, on the same file system.
+
+One entry for each unit of a plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`: what the commit
+will rename. Files are hard links into the store where the file system allows it.
+"""
+
+import os
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from typing import Literal
+
+from instui_engine.plan.plan import Unit, WheelPlan
+from instui_engine.target.environment import Environment
+from instui_engine.wheel.record import Row, render
+
+from .linker import read_sealed
+from .linking import Job
+
+_INSTALLER = b"instui\n"
+
+
+def links_of(plan: WheelPlan, stage: str) -> Job:
+    """All that is to be linked for `plan` below `<stage>/<order>`; what is generated is not among it."""
+    base = f"{stage}/{plan.order}"
+    store = plan.entry.files
+    manifest = plan.entry.manifest
+    trees = []
+    files = []
+    for number, unit in enumerate(plan.units):
+        if unit.kind == "tree":
+            trees.append((f"{store}/{unit.source}", f"{base}/{number}", unit.directories))
+        elif unit.kind == "file":
+            files.append((f"{store}/{unit.source}", f"{base}/{number}"))
+    trees.append((f"{store}/{manifest.dist_info}", f"{base}/info", manifest.info))
+    return base, tuple(trees), tuple(files), manifest.sealed
+
+
+def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
+    """Write what is made for this environment: launchers, scripts, and the rest of `.dist-info` with RECORD.
+
+    Raises Changed where a script of the store is not as it was unpacked, and OSError.
+    """
+    base = f"{stage}/{plan.order}"
+    manifest = plan.entry.manifest
+    root = environment.roots[manifest.root]
+    rows: list[tuple[str, Row]] = []
+    data = manifest.data_files()
+    for number, unit in enumerate(plan.units):
+        if unit.kind in ("launcher", "script"):
+            content = _generated(environment, unit, plan)
+            _write(f"{base}/{number}", content, 0o777)
+            rows.append((_relative(unit.path, root), _row(content)))
+        elif data:
+            rows += [(_relative(path, root), data[source]) for path, source in unit.files() if source in data]
+    own = {"INSTALLER": _INSTALLER}
+    if plan.wheel.requested:
+        own["REQUESTED"] = b""
+    if plan.wheel.direct_url:
+        own["direct_url.json"] = plan.wheel.direct_url.encode()
+    for name, content in own.items():
+        _write(f"{base}/info/{name}", content, 0o666)
+        rows.append((f"{manifest.dist_info}/{name}", _row(content)))
+    rows.append((f"{manifest.dist_info}/RECORD", Row("", "", None)))
+    _write(f"{base}/info/RECORD", (manifest.record + render(rows)).encode(errors="surrogateescape"), 0o666)
+
+
+def _generated(environment: Environment, unit: Unit, plan: WheelPlan) -> bytes:
+    from installer.scripts import Script
+
+    point = unit.entry_point
+    if point is not None:
+        section: Literal["gui", "console"] = "gui" if point.section == "gui" else "console"
+        return bytes(Script(point.name, point.module, point.attr, section).generate(environment.executable, "posix")[1])
+    script = read_sealed(f"{plan.entry.files}/{unit.source}", plan.entry.manifest.sealed)
+    rest = script.partition(b"\n")[2]
+    # what a launcher begins with copes with long and spaced interpreter paths, which takes several lines
+    launcher = bytes(Script("x", "x", "x", "console").generate(environment.executable, "posix")[1])
+    return launcher.partition(b"\n# -*-")[0] + b"\n" + rest
+
+
+def _row(content: bytes) -> Row:
+    return Row("sha256", urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode(), len(content))
+
+
+def _relative(path: str, root: str) -> str:
+    """`path` as RECORD has it: relative to the directory that holds `.dist-info`. Both are relative to the top."""
+    if not root:
+        return path
+    if path.startswith(f"{root}/"):
+        return path[len(root) + 1 :]
+    here, there = root.split("/"), path.split("/")
+    common = 0
+    while common < min(len(here), len(there)) and here[common] == there[common]:
+        common += 1
+    return "/".join([".."] * (len(here) - common) + there[common:])
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,195 @@
+"""Staging all wheels of a session: by threads of this process, and for many files by a helper process beside them."""
+
+import marshal
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from instui_engine.errors import InstuiError, printable, reason
+from instui_engine.fs.rmtree import remove_tree
+from instui_engine.journal.events import StageFinished, StageProgress, StageStarted
+from instui_engine.plan.plan import WheelPlan
+from instui_engine.session.context import Context, Throttle
+from instui_engine.session.workers import run_workers
+from instui_engine.store.acquire import Damage
+from instui_engine.store.store import Entry
+from instui_engine.target.environment import Environment
+
+from . import linking
+from .linker import FALLBACK, Linker
+from .linking import Changed, Job, link_sealed, run_job
+from .stage import generate, links_of
+
+_MANY = 3000  # files from which on a helper process pays for its start
+_RENEWALS = 2  # how often damaged entries are made again before it is given up
+
+
+Renew = Callable[[Sequence[Damage]], Sequence[Entry]]
+"""Makes entries of the store again."""
+
+
+def stage_wheels(
+    context: Context,
+    environment: Environment,
+    plans: Sequence[WheelPlan],
+    stage: Path,
+    renew: Renew,
+    sign_of_life: int = -1,
+) -> None:
+    """Make everything that `plans` will rename.
+
+    A wheel of which the store's files turn out to be changed or gone is staged again after `renew`. `sign_of_life`: the
+    descriptor by which others see that the session lives; it does as long as anything writes into its stage. Raises
+    InstuiError, with nothing written outside the stage.
+    """
+    staging = _Staging(context, environment, os.fspath(stage), Linker(context.options.link_mode), sign_of_life)
+    staging.run(plans)
+    for _ in range(_RENEWALS):
+        damaged = staging.take_damaged()
+        if not damaged:
+            return
+        entries = renew([Damage(plan.wheel, plan.entry, path) for plan, path in damaged])
+        staging.run([replace(plan, entry=entry) for (plan, _), entry in zip(damaged, entries, strict=True)])
+    for plan, path in staging.take_damaged():
+        raise InstuiError(
+            f"the cached files of {printable(plan.owner)} change again and again ({printable(path)}); nothing was "
+            "installed; find out what writes there, or choose another place with --cache-dir"
+        )
+
+
+def _half(queue: list[WheelPlan], files: int) -> list[WheelPlan]:
+    """Take about half of the files out of `queue`, every other wheel of it."""
+    taken: list[WheelPlan] = []
+    count = 0
+    for plan in queue[::-2]:
+        if count < files // 2:
+            taken.append(plan)
+            count += plan.entry.manifest.files
+    chosen = {plan.order for plan in taken}
+    queue[:] = [plan for plan in queue if plan.order not in chosen]
+    return taken
+
+
+class _Staging:
+    def __init__(
+        self, context: Context, environment: Environment, stage: str, linker: Linker, sign_of_life: int
+    ) -> None:
+        self._context = context
+        self._environment = environment
+        self._stage = stage
+        self._linker = linker
+        self._sign_of_life = sign_of_life
+        self._damaged: list[tuple[WheelPlan, str]] = []
+
+    def run(self, plans: Sequence[WheelPlan]) -> None:
+        """Stage `plans` side by side, and remember those of which the store's files are damaged."""
+        context = self._context
+        # the smallest first: workers take from the end, and none begins a large one when the others are done
+        queue = sorted(plans, key=lambda plan: plan.entry.manifest.files)
+        jobs = min(context.options.jobs, len(plans))
+        files = sum(plan.entry.manifest.files for plan in plans)
+        works = [lambda: self.work(queue)] * jobs
+        if jobs > 1 and files >= _MANY and self._linker.is_plain and not context.pace.factor:
+            theirs = _half(queue, files)
+            works = [lambda: self.help(theirs), lambda: self.work(queue)]
+        run_workers(context, works)
+
+    def take_damaged(self) -> list[tuple[WheelPlan, str]]:
+        """The plans that could not be staged since the last call, with the file of the store that is the reason."""
+        damaged, self._damaged = self._damaged, []
+        return damaged
+
+    def work(self, queue: list[WheelPlan]) -> None:
+        """Stage wheels until `queue` is empty."""
+        context = self._context
+        while not context.stopping():
+            try:
+                plan = queue.pop()
+            except IndexError:
+                return
+            context.rest()
+            context.emit(StageStarted(plan.name, plan.entry.manifest.files))
+            self._make(plan, links_of(plan, self._stage))
+
+    def help(self, plans: Sequence[WheelPlan]) -> None:
+        """Stage `plans` with a helper process; what it cannot do is done here."""
+        jobs = [links_of(plan, self._stage) for plan in plans]
+        answers = self._helper(jobs)
+        try:
+            for plan, job in zip(plans, jobs, strict=True):
+                self._context.emit(StageStarted(plan.name, plan.entry.manifest.files))
+                self._make(plan, job, linked=next(answers, False))
+                if self._context.stopping():
+                    return
+        finally:
+            answers.close()
+
+    def _helper(self, jobs: list[Job]) -> Generator[bool, None, None]:
+        """Start the helper process on `jobs`; whether it has done each of them. A dead helper does none."""
+        command = [sys.executable, "-I", "-S", str(linking.__file__)]
+        pipe = subprocess.PIPE
+        kept = (self._sign_of_life,) if self._sign_of_life >= 0 else ()
+        try:
+            helper = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, process_group=0, pass_fds=kept
+            )
+        except OSError:
+            return  # no more processes or descriptors to be had: it is done here, more slowly
+        with helper:
+            assert helper.stdin is not None
+            assert helper.stdout is not None
+            try:
+                with suppress(BrokenPipeError), helper.stdin:
+                    marshal.dump(jobs, helper.stdin)
+                while answer := helper.stdout.read(1):
+                    yield answer == b"1"
+            finally:
+                helper.kill()
+
+    def _make(self, plan: WheelPlan, job: Job, linked: bool | None = None) -> None:
+        """Stage one wheel. `linked`: whether the helper has linked its files, None where it was not asked."""
+        try:
+            if linked is False:
+                remove_tree(job[0])
+            if not linked:
+                self._link(plan, job)
+            generate(self._environment, plan, self._stage)
+        except Changed as changed:
+            remove_tree(job[0])
+            self._damaged.append((plan, changed.path))
+        except OSError as error:
+            raise self._explain(plan, error) from error
+        else:
+            self._context.emit(StageFinished(plan.name))
+
+    def _link(self, plan: WheelPlan, job: Job) -> None:
+        context = self._context
+        files = plan.entry.manifest.files
+        sealed = job[3]
+
+        def throttle() -> Throttle:
+            return Throttle(lambda done: context.emit(StageProgress(plan.name, done, files)))
+
+        if self._linker.is_plain and not context.pace.factor:
+            try:
+                run_job(job, link_sealed(sealed), throttle().add)
+            except OSError as error:
+                if error.errno not in FALLBACK:
+                    raise
+                remove_tree(job[0])  # what cannot be linked is copied, file by file
+            else:
+                return
+
+        def link(source: str, target: str) -> None:
+            self._linker(source, target, sealed)
+            context.pace.step(context.stopping)
+
+        run_job(job, link, throttle().add)
+
+    @staticmethod
+    def _explain(plan: WheelPlan, error: OSError) -> InstuiError:
+        return InstuiError(f"cannot stage {printable(plan.owner)}: {reason(error)}; nothing was installed")

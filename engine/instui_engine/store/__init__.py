@@ -1,0 +1,1 @@
+"""The shared store of unpacked wheels: entries, how they are acquired, and how they are pruned."""

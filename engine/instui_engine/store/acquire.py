@@ -1,0 +1,313 @@
+"""From locked wheels to entries of the store: what is there is used, the rest is fetched and unpacked side by side.
+
+One process works on a wheel, under the wheel's lock; a process that finds it taken does all its other work first and
+waits only when it holds nothing, so that processes cannot wait for each other in a circle.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from instui_engine.errors import BadWheelError, FetchError, InstuiError, LockTimeoutError, printable, reason
+from instui_engine.journal.events import (
+    FetchFinished,
+    FetchProgress,
+    FetchRetried,
+    FetchStarted,
+    UnpackFinished,
+    UnpackProgress,
+    UnpackStarted,
+    Warned,
+    WheelAdded,
+)
+from instui_engine.resolve.request import LockedWheel
+from instui_engine.session.context import Context, Throttle
+
+from .store import Entry, Pending, Progress, Store
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+    from instui_engine.fetch.download import Client
+
+CONNECTIONS = 10
+BATCH = 500  # wheels that become visible after one sync; each holds a lock file open until then
+
+
+class Damage(NamedTuple):
+    """An entry of which the file at `path` was changed since it was unpacked, or is gone."""
+
+    wheel: LockedWheel
+    entry: Entry
+    path: str
+
+
+class _Task:
+    """One wheel that the store lacks. `lock` is held from the first try until it is published."""
+
+    def __init__(self, place: int, wheel: LockedWheel, digest: str) -> None:
+        self.place = place
+        self.wheel = wheel
+        self.digest = digest
+        self.lock: BaseFileLock | None = None
+        self.entry: Entry | None = None
+        self.pending: Pending | None = None
+
+
+def acquire(
+    context: Context, store: Store, wheels: Sequence[LockedWheel], index_urls: Sequence[str], offline: bool
+) -> list[Entry]:
+    """The store's entry of every wheel, in the order of `wheels`.
+
+    Raises BadWheelError, FetchError, InstuiError (disk) or Interrupted; what was unpacked by then stays in the store.
+    """
+    entries: list[Entry | None] = []
+    tasks: list[_Task] = []
+    for place, wheel in enumerate(wheels):
+        digest = wheel.sha256 or store.noted_digest(Path(wheel.path))
+        entry = store.load(digest) if digest else None
+        entries.append(entry)
+        context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
+        if entry is None:
+            tasks.append(_Task(place, wheel, digest))
+    if tasks:
+        _work(context, store, tasks, index_urls, offline)
+        for task in tasks:
+            entries[task.place] = task.entry
+    found = [entry for entry in entries if entry is not None]
+    for wheel, entry in zip(wheels, found, strict=True):
+        if entry.manifest.name != wheel.name or entry.manifest.version != wheel.version:
+            raise BadWheelError(
+                f"{printable(wheel.filename)} contains {printable(entry.manifest.name)} "
+                f"{printable(entry.manifest.version)}; it is not installed"
+            )
+    return found
+
+
+def renew(
+    context: Context, store: Store, damages: Sequence[Damage], index_urls: Sequence[str], offline: bool
+) -> list[Entry]:
+    """The entries of `damages` made again from their wheels, in that order.
+
+    Who links from the old ones at this moment finds their files gone, and does the same. Raises as `acquire`; an entry
+    that cannot be made again, since there is no wheel file and `offline`, is left as it is.
+    """
+    tasks = []
+    for place, (wheel, entry, path) in enumerate(damages):
+        what = f"cached files were changed or removed ({printable(path)})"
+        if (offline and wheel.url) or (wheel.path and not os.path.isfile(wheel.path)):
+            todo = f"put {printable(wheel.path)} back" if wheel.path else "run once without --offline"
+            name = printable(f"{wheel.name} {wheel.version}")
+            raise FetchError(f"{name}: {what}, and there is no wheel file to unpack again; {todo}")
+        context.emit(Warned(wheel.name, f"{what}; it is unpacked again"))
+        # it must be the same wheel again, whoever promised its hash
+        tasks.append(_Task(place, replace(wheel, sha256=entry.sha256), entry.sha256))
+    for task, damage in zip(tasks, damages, strict=True):
+        _discard(context, store, task, damage)
+    missing = [task for task in tasks if task.entry is None]
+    if missing:
+        _work(context, store, missing, index_urls, offline)
+    return [task.entry for task in tasks if task.entry is not None]
+
+
+def _discard(context: Context, store: Store, task: _Task, damage: Damage) -> None:
+    """Take a damaged entry away, unless somebody has made it again already."""
+    _hold(context, store, task, wait=True)
+    try:
+        task.entry = store.load(task.digest)
+        if task.entry is not None and not store.is_whole(task.entry, damage.path):
+            store.discard(task.entry)
+            task.entry = None
+    except OSError as error:
+        raise InstuiError(f"cannot repair the cache ({reason(error)}); choose another one with --cache-dir") from error
+    finally:
+        _let_go(task)
+
+
+def _work(context: Context, store: Store, tasks: list[_Task], index_urls: Sequence[str], offline: bool) -> None:
+    """Give every task its entry. Raises the first failure."""
+    # imported only now: an install from a warm store needs no event loop
+    import anyio
+
+    from instui_engine.fetch.download import Client
+
+    with Client(index_urls=index_urls, offline=offline) as client:
+        anyio.run(_obtain, context, store, client, tasks)
+
+
+async def _obtain(context: Context, store: Store, client: "Client", tasks: list[_Task]) -> None:
+    import anyio
+    import anyio.to_thread
+
+    fetching = anyio.CapacityLimiter(CONNECTIONS)
+    unpacking = anyio.CapacityLimiter(context.options.jobs)
+    by_digest: dict[str, _Task] = {}
+    twins: list[_Task] = []
+
+    async def run(task: _Task, wait: bool) -> None:
+        try:
+            if context.stopping():
+                return
+            if task.wheel.path:
+                task.digest = await anyio.to_thread.run_sync(_digest, store, task.wheel, limiter=unpacking)
+                task.entry = store.load(task.digest)
+                if task.entry is not None:
+                    return  # under another path it was here before
+            if by_digest.setdefault(task.digest, task) is not task:
+                twins.append(task)  # the same file under two names: the name check will say so
+                return
+            if not await anyio.to_thread.run_sync(_lock, context, store, task, wait, limiter=fetching):
+                return
+            if task.entry is None:
+                source = Path(task.wheel.path)
+                if task.wheel.url:
+                    source = store.partial(task.digest)
+                    fetch = partial(_fetch, context, client, task.wheel, source)
+                    await anyio.to_thread.run_sync(fetch, limiter=fetching)
+                await anyio.to_thread.run_sync(_unpack, context, store, task, source, limiter=unpacking)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                raise
+            context.fail(error)
+
+    try:
+        largest_first = sorted(tasks, key=lambda task: -task.wheel.size)  # they determine the end
+        for start in range(0, len(tasks), BATCH):
+            batch = largest_first[start : start + BATCH]
+            async with anyio.create_task_group() as group:
+                for task in batch:
+                    group.start_soon(run, task, False)
+            _publish(store, batch)
+        for task in tasks:  # those that another process was busy with
+            if task.entry is None and task not in twins and not context.stopping():
+                by_digest.pop(task.digest, None)
+                context.emit(Warned(task.wheel.name, "waits for another process, which fetches or unpacks it"))
+                await run(task, True)
+                _publish(store, [task])
+        for task in twins:
+            task.entry = by_digest[task.digest].entry
+    finally:
+        _publish(store, tasks)
+    context.check()
+
+
+def _digest(store: Store, wheel: LockedWheel) -> str:
+    """The sha256 of a local wheel file, which is the one that was promised if one was."""
+    digest = store.digest_of(Path(wheel.path))
+    if wheel.sha256 and digest != wheel.sha256:
+        raise BadWheelError(
+            f"{printable(wheel.filename)} is not the file that was locked: its sha256 is {digest}, not {wheel.sha256}"
+        )
+    return digest
+
+
+def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
+    """Take the wheel's lock; False if it is taken and `wait` is not set. Somebody may have unpacked it meanwhile."""
+    if not _hold(context, store, task, wait):
+        return False
+    task.entry = store.load(task.digest)
+    if task.entry is not None:
+        _let_go(task)
+    return True
+
+
+def _hold(context: Context, store: Store, task: _Task, wait: bool) -> bool:
+    from filelock import Timeout
+
+    lock = store.lock(task.digest)
+    deadline = time.monotonic() + context.options.lock_timeout
+    while True:
+        try:
+            lock.acquire(timeout=0.2 if wait else 0)
+            break
+        except Timeout:
+            if not wait:
+                return False
+            context.control.check()
+            if time.monotonic() >= deadline:
+                raise LockTimeoutError(
+                    f"waited {context.options.lock_timeout:g} s for {printable(task.wheel.filename)}, which another "
+                    f"process fetches or unpacks ({printable(str(lock.lock_file))}); run again, or raise --lock-timeout"
+                ) from None
+        except OSError as error:
+            raise InstuiError(
+                f"cannot lock {printable(task.wheel.filename)} in the cache ({reason(error)}); free some space, or "
+                "choose another place with --cache-dir"
+            ) from error
+    task.lock = lock
+    return True
+
+
+def _let_go(task: _Task) -> None:
+    if task.lock is not None:
+        task.lock.release()
+        task.lock = None
+
+
+def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path) -> None:
+    from instui_engine.fetch.download import Download, FetchCancelled
+
+    context.rest()
+
+    class Report:
+        def started(self, done: int, size: int) -> None:
+            context.emit(FetchStarted(wheel.name, done, size))
+
+        def progress(self, done: int, size: int) -> None:
+            context.emit(FetchProgress(wheel.name, done, size))
+
+        def retried(self, attempt: int, reason: str) -> None:
+            context.emit(FetchRetried(wheel.name, attempt, reason))
+
+    try:
+        client.fetch(Download(wheel.url, wheel.filename, wheel.sha256, wheel.size), target, Report(), context.stopping)
+    except FetchCancelled:
+        context.check()
+        raise
+    context.emit(FetchFinished(wheel.name, target.stat().st_size))
+
+
+def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
+    context.rest()
+    name = task.wheel.name
+    total = 0
+
+    def started(files: int, size: int) -> None:
+        nonlocal total
+        total = size
+        context.emit(UnpackStarted(name, files, size))
+
+    throttle = Throttle(lambda done: context.emit(UnpackProgress(name, done, total)))
+    seen = 0
+
+    def advanced(done: int) -> None:
+        nonlocal seen
+        throttle.add(done - seen)
+        seen = done
+        context.pace.step(context.stopping)
+
+    task.pending = store.unpack(source, task.digest, task.wheel.filename, Progress(started, advanced), context.stopping)
+    manifest = task.pending.entry.manifest
+    context.emit(UnpackFinished(name, manifest.files, manifest.size))
+    if task.wheel.url:
+        with suppress(OSError):  # it is unpacked; a file too much in the cache is no failure
+            source.unlink(missing_ok=True)
+
+
+def _publish(store: Store, tasks: Sequence[_Task]) -> None:
+    """Make visible what was unpacked, and let go of the locks."""
+    done = [task for task in tasks if task.pending is not None]
+    try:
+        store.publish([task.pending for task in done if task.pending is not None])
+        for task in done:
+            assert task.pending is not None
+            task.entry, task.pending = task.pending.entry, None
+    finally:
+        for task in tasks:
+            task.pending = None
+            _let_go(task)

@@ -1,0 +1,116 @@
+"""Cleaning the cache: what no environment uses any more, and what killed processes and other versions left.
+
+An entry is in use when a file of it has another name besides: environments hold hard links. Symbolic links do not show
+like that, so an entry that was ever installed with `--link-mode symlink` is kept. Copies need no entry.
+
+While sessions use the store nothing is taken away (`inuse`), and what is taken away is first renamed, all in some
+milliseconds, and removed when sessions may come again. So a kill at any point leaves no half of an entry to be seen.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from instui_engine.errors import InstuiError, reason
+from instui_engine.fs.rmtree import remove_tree
+from instui_engine.wheel.manifest import FORMAT
+
+from .gc_lock import Told, excluding
+from .store import GONE, SYMLINKED, hide
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+_STORE = re.compile("store-[0-9]+")
+
+
+class Freed(NamedTuple):
+    """What was removed: entries and bytes, those of abandoned files and other versions' stores among them."""
+
+    entries: int
+    size: int
+    kept: int  # entries that are in use
+
+
+def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], told: Told) -> Freed:
+    """Remove what is not in use.
+
+    Waits for sessions at most `timeout` seconds, and says so to `told`. Raises LockTimeoutError, Interrupted when
+    `cancelled()`, InstuiError where the cache is not writable.
+    """
+    if not cache.is_dir():
+        return Freed(0, 0, 0)
+    entries = list(_entries(cache))
+    unused = [entry for entry in entries if not _in_use(entry)]
+    taken: list[Path] = []
+    removed = 0
+    try:
+        with excluding(cache, timeout, cancelled, told):
+            for path in list(_leftovers(cache)):
+                taken.append(path if path.name.endswith(GONE) else hide(path))
+            for entry in unused:
+                if not _in_use(entry):
+                    taken.append(hide(entry))
+                    removed += 1
+    except OSError as error:
+        raise InstuiError(f"cannot clean the cache ({reason(error)})") from error
+    finally:
+        size = sum(map(_size, taken))
+        for path in taken:
+            remove_tree(path)
+    return Freed(removed, size, len(entries) - removed)
+
+
+def _entries(cache: Path) -> Iterator[Path]:
+    for shelf in _listed(cache / f"store-{FORMAT}"):
+        if len(shelf.name) == 2:
+            yield from (path for path in _listed(shelf) if _DIGEST.fullmatch(path.name))
+
+
+def _leftovers(cache: Path) -> Iterator[Path]:
+    """What nobody works on while nobody uses the store: unpacks, downloads, other stores, unfinished removals."""
+    store = cache / f"store-{FORMAT}"
+    for path in _listed(cache):
+        other = _STORE.fullmatch(path.name) and path != store
+        if other or path.name.endswith(GONE) or path.name == "downloads":
+            yield path
+    for path in _listed(store):
+        if path.name == "new" or path.name.endswith(GONE):
+            yield path
+        elif len(path.name) == 2:
+            yield from (below for below in _listed(path) if below.name.endswith(GONE))
+
+
+def _listed(directory: Path) -> list[Path]:
+    try:
+        # a link leads to where somebody else decides
+        return sorted(path for path in directory.iterdir() if not path.is_symlink())
+    except OSError:
+        return []
+
+
+def _in_use(entry: Path) -> bool:
+    if entry.with_name(entry.name + SYMLINKED).exists():
+        return True
+    return any(status.st_nlink > 1 for status in _files(entry))
+
+
+def _size(directory: Path) -> int:
+    return sum(status.st_size for status in _files(directory) if status.st_nlink == 1)
+
+
+def _files(directory: Path) -> Iterator[os.stat_result]:
+    """Of all plain files below `directory`; what vanishes meanwhile is left out."""
+    stack = [os.fspath(directory)]
+    while stack:
+        with suppress(OSError), os.scandir(stack.pop()) as found:
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
+                else:
+                    with suppress(OSError):
+                        status = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode):
+                            yield status

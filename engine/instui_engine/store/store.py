@@ -1,0 +1,294 @@
+"""The shared store of unpacked wheels, addressed by the sha256 of the wheel file.
+
+    <cache>/store-<format>/<aa>/<sha256>/manifest     what plan and stage need (module `manifest`)
+    <cache>/store-<format>/<aa>/<sha256>/files/...    the unpacked wheel, from which environments are linked
+    <cache>/store-<format>/<aa>/<sha256>.<random>.gone  an entry that was taken away, being removed
+    <cache>/store-<format>/<aa>/<sha256>.symlinked    environments may have symbolic links to the entry
+    <cache>/store-<format>/new/<random>/              being unpacked, invisible
+    <cache>/locks/<sha256>.lock                       one process fetches and unpacks a wheel, the others wait
+    <cache>/locks/in-use                              held shared by all who use the store (see `inuse`)
+    <cache>/local-1/<hash of path>                    sha256 of a local wheel file, by size, mtime and inode
+
+An entry becomes visible by one rename and goes by one rename; in between none of its files is ever changed by us.
+Environments share its files by hard links, though, so others can change them. Hence the seal: all files of an entry get
+one mtime when it is unpacked, which stands in the manifest, and whoever links or reads a file checks it (`linking`).
+An entry of which a file is changed or gone is `discard`ed under the wheel's lock and made again.
+
+An entry is synced before it is visible. Without that (`--no-fsync`) a power cut can leave an entry of which the
+manifest is whole and the files are torn: so its manifest names the boot of the system in which it was made. As long as
+the system runs, what was written is what is read; after the next boot such an entry is believed only when the hashes of
+all its files are right, and it counts as synced from then on. Where the system does not name its boot, all is synced.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from instui_engine.errors import BadWheelError, InstuiError, Interrupted, printable, reason
+from instui_engine.fs.durability import boot, sync_filesystem
+from instui_engine.fs.rmtree import remove_tree
+from instui_engine.stage.linker import is_sealed
+from instui_engine.wheel.manifest import FORMAT, Manifest, build, dump, load
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+_ABANDONED = 24 * 3600  # seconds after which an unpack that nobody finished is removed
+_SETTLED = 2  # seconds without change after which a file's mtime is trusted to tell the next change
+GONE = ".gone"
+SYMLINKED = ".symlinked"
+
+
+class Entry(NamedTuple):
+    """An unpacked wheel. `files`: the directory with its files, as in the archive."""
+
+    sha256: str
+    files: str
+    manifest: Manifest
+
+
+class Pending(NamedTuple):
+    """An unpacked wheel that is not visible yet; it becomes so by `Store.publish`."""
+
+    entry: Entry
+    directory: Path
+
+
+class Progress(NamedTuple):
+    """Whom to tell how an unpack goes: `started(files, bytes)`, then `advanced(bytes so far)`."""
+
+    started: Callable[[int, int], None]
+    advanced: Callable[[int], None]
+
+
+class Store:
+    """The store below a cache directory. Thread-safe; shared by any number of processes."""
+
+    def __init__(self, cache: Path, sync: Callable[[Path], None] | None = sync_filesystem) -> None:
+        """`sync` is called with a path of the store before entries become visible; None: they are not synced."""
+        self.cache = cache
+        self._unsynced = boot() if sync is None else ""
+        self._sync = sync or (sync_filesystem if not self._unsynced else None)
+        self._root = cache / f"store-{FORMAT}"
+
+    def load(self, digest: str) -> Entry | None:
+        """The entry of the wheel with that sha256, or None. An entry that a power cut tore counts as missing."""
+        entry = self._load(digest)
+        if entry is None or not entry.manifest.unsynced or entry.manifest.unsynced == boot():
+            return entry
+        from .unclean_boot import settle
+
+        return settle(entry)
+
+    def is_whole(self, entry: Entry, path: str) -> bool:
+        """Whether the file of `entry` at `path` is there and as it was unpacked."""
+        try:
+            return is_sealed(os.lstat(path), entry.manifest.sealed)
+        except OSError:
+            return False
+
+    def discard(self, entry: Entry) -> None:
+        """Take a damaged entry away, under the wheel's lock. Who links from it then finds no files. Raises OSError."""
+        remove_tree(hide(self._path(entry.sha256)))
+
+    def note_symlinks(self, entry: Entry) -> None:
+        """Note that an environment gets symbolic links to the entry, which do not show here. Raises OSError."""
+        path = self._path(entry.sha256)
+        path.with_name(path.name + SYMLINKED).touch()
+
+    def _load(self, digest: str) -> Entry | None:
+        directory = f"{self._root}/{digest[:2]}/{digest}"
+        try:
+            descriptor = os.open(f"{directory}/manifest", os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            data = os.read(descriptor, os.fstat(descriptor).st_size)
+        finally:
+            os.close(descriptor)
+        try:
+            return Entry(digest, f"{directory}/files", load(data))
+        except (ValueError, TypeError, EOFError):
+            return None
+
+    def noted_digest(self, wheel: Path) -> str:
+        """The sha256 of a local wheel file if it was computed before, by path, size, mtime and inode; else ""."""
+        note, key = self._note(wheel)
+        try:
+            text = note.read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return ""
+        return text[len(key) :] if text.startswith(key) else ""
+
+    def digest_of(self, wheel: Path) -> str:
+        """The sha256 of a local wheel file, which is noted. Raises BadWheelError when it cannot be read."""
+        try:
+            note, key = self._note(wheel)
+            if not wheel.is_file():
+                raise BadWheelError(f"{printable(wheel.name)}: not a regular file")
+            with wheel.open("rb") as file:
+                digest = file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise BadWheelError(f"{printable(wheel.name)}: cannot be read: {reason(error)}") from error
+        # a file that was written a moment ago may be written again within the same mtime
+        if time.time() - wheel.stat().st_mtime > _SETTLED:
+            with suppress(OSError):
+                note.parent.mkdir(parents=True, exist_ok=True)
+                temporary = note.with_suffix(f".{os.getpid()}")
+                temporary.write_text(key + digest, encoding="ascii")
+                temporary.replace(note)
+        return digest
+
+    def _note(self, wheel: Path) -> tuple[Path, str]:
+        path = os.path.abspath(wheel)
+        status = os.stat(path)
+        key = f"{status.st_size} {status.st_mtime_ns} {status.st_ino} {status.st_dev} "
+        return self.cache / "local-1" / sha256(os.fsencode(path)).hexdigest()[:40], key
+
+    def lock(self, digest: str) -> "BaseFileLock":
+        """The lock under which a wheel is fetched and unpacked; not yet acquired, and for one thread at a time."""
+        from filelock import FileLock
+
+        directory = self._make("locks")
+        return FileLock(directory / f"{digest}.lock", thread_local=False, fallback_to_soft=False, mode=0o666)
+
+    def partial(self, digest: str) -> Path:
+        """Where the wheel file is downloaded to, under its lock."""
+        directory = self._make("downloads")
+        return directory / f"{digest}.part"
+
+    def unpack(
+        self, wheel: Path, digest: str, filename: str, progress: Progress, cancelled: Callable[[], bool]
+    ) -> Pending:
+        """Check and unpack a wheel file under its lock.
+
+        Raises BadWheelError when the wheel is malformed, InstuiError when the disk is full, Interrupted when
+        `cancelled()`; nothing is left then.
+        """
+        from instui_engine.wheel.archive import open_archive
+        from instui_engine.wheel.extract import extract
+        from instui_engine.wheel.metadata import read_wheel_metadata
+        from instui_engine.wheel.record import verify_wheel
+
+        directory = self._new_directory()
+        files = directory / "files"
+        done = 0
+        stamp = int(time.time()) * 1_000_000_000
+
+        def advanced(size: int) -> None:
+            nonlocal done
+            done += size
+            progress.advanced(done)
+            if cancelled():
+                raise Interrupted("interrupted while unpacking")
+
+        try:
+            files.mkdir()
+            space = os.statvfs(directory)
+            with open_archive(wheel, space.f_bavail * space.f_frsize) as archive:
+                members = {member.path: member for member in archive.members}
+                sizes = {path: member.size for path, member in members.items()}
+                progress.started(len(sizes), sum(sizes.values()))
+                metadata = read_wheel_metadata(filename, sizes, lambda path: archive.read(members[path]))
+                text = archive.read(members[f"{metadata.dist_info}/RECORD"]).decode(errors="surrogateescape")
+                rows = verify_wheel(text, sizes, metadata.dist_info, printable(filename))
+                extracted = extract(archive, files, rows, advanced, stamp)
+            # as the file system keeps it
+            sealed = (files / extracted[0].path).stat().st_mtime_ns
+            shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
+            written = {file.path: file.size for file in extracted}
+            manifest = build(metadata, rows, written, shebangs, sealed, self._unsynced)
+            (directory / "manifest").write_bytes(dump(manifest))
+            directory.chmod(0o755)  # a cache may be shared by users
+        except OSError as error:
+            remove_tree(directory)
+            raise InstuiError(
+                f"cannot unpack {printable(filename)} into the cache ({reason(error)}); "
+                "free some space, or choose another place with --cache-dir"
+            ) from error
+        except BaseException:
+            remove_tree(directory)
+            raise
+        return Pending(Entry(digest, f"{self._path(digest)}/files", manifest), directory)
+
+    def publish(self, pending: Sequence[Pending]) -> None:
+        """Make unpacked wheels visible, after one sync for all of them: no power cut leaves a torn entry.
+
+        Raises InstuiError when the disk fails; what is not visible then is removed.
+        """
+        left = list(pending)
+        try:
+            if left and self._sync is not None:
+                self._sync(self._root)
+            while left:
+                entry, directory = left[0]
+                final = self._path(entry.sha256)
+                final.parent.mkdir(exist_ok=True)
+                if self.load(entry.sha256) is not None:
+                    remove_tree(directory)  # others link from the entry that is there
+                else:
+                    if final.exists():
+                        remove_tree(hide(final))
+                    directory.rename(final)
+                del left[0]
+        except OSError as error:
+            raise _not_writable(error) from error
+        finally:
+            for each in left:
+                remove_tree(each.directory)
+
+    def _path(self, digest: str) -> Path:
+        return self._root / digest[:2] / digest
+
+    def _new_directory(self) -> Path:
+        from tempfile import mkdtemp
+
+        place = self._root / "new"
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            for entry in os.scandir(place):
+                if time.time() - entry.stat().st_mtime > _ABANDONED:
+                    remove_tree(entry.path)
+            return Path(mkdtemp(dir=place))
+        except FileNotFoundError:  # another process removed what this one was looking at
+            return Path(mkdtemp(dir=place))
+        except OSError as error:
+            raise _not_writable(error) from error
+
+    def _make(self, name: str) -> Path:
+        directory = self.cache / name
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _not_writable(error) from error
+        return directory
+
+
+def hide(directory: Path) -> Path:
+    """Make a directory of the store invisible by one rename, and return where it is then. Raises OSError.
+
+    It is renamed where it lies, which a full disk allows. Who is killed before it is removed leaves it to `prune`.
+    """
+    hidden = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}{GONE}")
+    return directory.rename(hidden)
+
+
+def _not_writable(error: OSError) -> InstuiError:
+    return InstuiError(f"the cache is not writable ({reason(error)}); choose another place with --cache-dir")
+
+
+def _shebangs(files: Path, data_dir: str, paths: Iterable[str]) -> list[str]:
+    """The wheel's scripts (relative to the scheme) whose first line is to be rewritten (binary distribution format)."""
+    prefix = f"{data_dir}/scripts/"
+    found = []
+    for path in paths:
+        if data_dir and path.startswith(prefix):
+            with open(files / path, "rb") as file:
+                if file.read(8) == b"#!python":
+                    found.append(path.removeprefix(prefix))
+    return found

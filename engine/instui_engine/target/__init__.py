@@ -1,0 +1,1 @@
+"""The target: its interpreter, the environment with its schemes, and what is installed there."""

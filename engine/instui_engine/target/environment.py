@@ -1,0 +1,190 @@
+"""The target of an install: where each scheme of a wheel goes, and the one directory that holds them all.
+
+Every path that the engine plans, locks, journals or renames is relative to `Environment.top`, with `/` and without
+symbolic links in its parents, so that one file has one name.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from instui_engine.errors import TargetError, printable
+from instui_engine.fs.casefold import fold
+from instui_engine.locks.claims import neutral
+
+from .interpreter import Interpreter, probe
+
+SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
+PRIVATE = ".instui"  # the engine's own directory below the top
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where wheels go. `roots`: scheme -> directory relative to `top` ("" is the top itself)."""
+
+    top: Path
+    interpreter: Interpreter
+    roots: Mapping[str, str]
+    executable: str
+    neutral: frozenset[str]  # directories that are or contain a scheme root: never claimed as a subtree
+    unlocked: frozenset[str]  # those of them that are so for every session here, whatever its flags
+    folds: bool = False  # whether the file system takes `Foo` and `foo` for one name
+
+    @property
+    def private(self) -> Path:
+        """The directory of locks, stage and sessions."""
+        return self.top / PRIVATE
+
+    def key(self, path: str) -> str:
+        """The form that all spellings of one path share: the path itself, unless the file system folds names.
+
+        `neutral`, `unlocked`, claims and the owners of files are in this form; all other paths are spelled as they are.
+        """
+        return fold(path) if self.folds else path
+
+    def folding(self) -> "Environment":
+        """The same environment on a file system that folds names."""
+        neutral, unlocked = (frozenset(map(fold, paths)) for paths in (self.neutral, self.unlocked))
+        return replace(self, folds=True, neutral=neutral, unlocked=unlocked)
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock that uv takes on this environment."""
+        return self.top / ".lock"
+
+    @property
+    def site_packages(self) -> tuple[str, ...]:
+        """The directories (relative to the top) in which installed distributions are listed, without repetition."""
+        return tuple(dict.fromkeys((self.roots["purelib"], self.roots["platlib"])))
+
+
+def discover(
+    cache: Path,
+    *,
+    python: str = "",
+    target: str = "",
+    prefix: str = "",
+    break_system_packages: bool = False,
+    writable: bool = True,
+) -> Environment:
+    """The environment that the command line names: `--python`, else the active, else the nearest `.venv`.
+
+    `target` and `prefix` choose other directories for the same interpreter, as in uv. Raises TargetError when there is
+    none, when the interpreter is managed by the system, or, if it has to be `writable`, when its directories are not.
+    """
+    interpreter = probe(_find_python(python), cache)
+    if interpreter.externally_managed and not (break_system_packages or target or prefix):
+        raise TargetError(
+            f"the Python at {printable(interpreter.prefix)} is managed by the system; make an environment with "
+            "`python3 -m venv .venv`, or give --break-system-packages"
+        )
+    version = ".".join(interpreter.version.split(".")[:2])
+    if target:
+        base = os.path.realpath(target)
+        paths = {"purelib": base, "platlib": base, "scripts": f"{base}/bin", "data": base, "headers": f"{base}/include"}
+    elif prefix:
+        base = os.path.realpath(prefix)
+        lib = f"{base}/lib/python{version}/site-packages"
+        headers = f"{base}/include/{'site/' if interpreter.is_venv else ''}python{version}"
+        paths = {"purelib": lib, "platlib": lib, "scripts": f"{base}/bin", "data": base, "headers": headers}
+    else:
+        base = interpreter.prefix
+        paths = {key: interpreter.paths[key] for key in ("purelib", "platlib", "scripts", "data")}
+        # as pip and uv do: a venv's own include directory is a link to the base interpreter's in some versions
+        paths["headers"] = (
+            f"{base}/include/site/python{version}" if interpreter.is_venv else interpreter.paths["include"]
+        )
+    real = {scheme: os.path.realpath(paths[scheme]) for scheme in SCHEMES}
+    top = _enclosing(os.path.commonpath([*real.values(), os.path.realpath(base)]))
+    if interpreter.is_venv and not (target or prefix):
+        _check_inside(os.path.realpath(base), real)
+    if writable:
+        _check_writable(top, real)
+    roots = {scheme: os.path.relpath(path, top) for scheme, path in real.items()}
+    common: list[str] = []
+    if os.path.isfile(f"{top}/pyvenv.cfg"):
+        common = ["bin", f"lib/python{version}/site-packages", f"include/site/python{version}"]
+    return Environment(
+        top=Path(top),
+        interpreter=interpreter,
+        roots=MappingProxyType({scheme: "" if path == "." else path for scheme, path in roots.items()}),
+        executable=interpreter.executable,
+        neutral=neutral([*roots.values(), *common]),
+        unlocked=neutral(common),
+    )
+
+
+def _find_python(python: str) -> Path:
+    if python:
+        return _named_python(python)
+    active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
+    if active:
+        found = _python_in(Path(active))
+        if found is None:
+            raise TargetError(f"the active environment {printable(active)} has no Python; deactivate it or recreate it")
+        return found
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if (directory / ".venv" / "pyvenv.cfg").is_file():
+            found = _python_in(directory / ".venv")
+            if found is not None:
+                return found
+    raise TargetError(
+        "no environment found: none is active and there is no .venv here or above; "
+        "make one with `python3 -m venv .venv`, or name one with --python"
+    )
+
+
+def _named_python(python: str) -> Path:
+    path = Path(python).expanduser()
+    if path.is_dir():
+        found = _python_in(path)
+        if found is None:
+            raise TargetError(f"{printable(python)} is a directory without bin/python; is it an environment?")
+        return found
+    if path.exists():
+        return path
+    if "/" not in python:
+        from shutil import which
+
+        name = f"python{python}" if python[:1].isdigit() else python
+        on_path = which(name)
+        if on_path:
+            return Path(on_path)
+    raise TargetError(
+        f"no environment or interpreter at {printable(python)}; make one with `python3 -m venv {printable(python)}`"
+    )
+
+
+def _python_in(directory: Path) -> Path | None:
+    return next((path for name in ("python", "python3") if (path := directory / "bin" / name).exists()), None)
+
+
+def _enclosing(top: str) -> str:
+    """`top`, or the virtual environment that it lies in: a --target inside one shares its tree, locks and sessions."""
+    for parent in (Path(top), *Path(top).parents):
+        if (parent / "pyvenv.cfg").is_file():
+            return str(parent)
+    return top
+
+
+def _check_inside(prefix: str, roots: Mapping[str, str]) -> None:
+    for path in roots.values():
+        if path != prefix and not path.startswith(f"{prefix}/"):
+            raise TargetError(
+                f"a symbolic link leads from the environment {printable(prefix)} to {printable(path)}, out of it; it "
+                "is not followed: name that directory with --target"
+            )
+
+
+def _check_writable(top: str, roots: Mapping[str, str]) -> None:
+    for path in (top, *roots.values()):
+        place = path
+        while not os.path.lexists(place):
+            place = os.path.dirname(place)
+        if not os.path.isdir(place):
+            raise TargetError(f"{printable(place)} is not a directory, so nothing can be installed into it")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise TargetError(f"no permission to write to {printable(place)}; choose another environment with --python")

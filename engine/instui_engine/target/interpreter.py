@@ -1,0 +1,155 @@
+"""What must be known of the target Python: layout of its schemes, wheel tags, marker values.
+
+The target is asked once, by a script that runs in it, and the answer is cached by the real path, size and mtime of the
+interpreter. All virtual environments of one interpreter share an answer, since their layout below `sys.prefix` is that
+of sysconfig's `venv` scheme: a new environment costs no subprocess.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from instui_engine.errors import TargetError, printable
+
+FORMAT = 1  # of the cached answer; part of its file name
+
+_SCRIPT = """
+import importlib.util, json, os, sys, sysconfig
+where = os.path.join(sys.argv[1], "packaging")
+spec = importlib.util.spec_from_file_location(
+    "packaging", os.path.join(where, "__init__.py"), submodule_search_locations=[where])
+module = importlib.util.module_from_spec(spec)
+sys.modules["packaging"] = module
+spec.loader.exec_module(module)
+from packaging import markers, tags
+paths = sysconfig.get_paths()
+keys = ("purelib", "platlib", "scripts", "data", "include", "stdlib")
+json.dump({
+    "version": "%d.%d.%d" % sys.version_info[:3],
+    "executable": sys.executable,
+    "prefix": sys.prefix,
+    "base_prefix": sys.base_prefix,
+    "paths": {key: paths[key] for key in keys},
+    "markers": {key: value for key, value in markers.default_environment().items()},
+    "tags": [str(tag) for tag in tags.sys_tags()],
+}, sys.stdout)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """The target Python. `paths` are absolute, by sysconfig's names; `tags` stand in order of preference."""
+
+    executable: str
+    prefix: str
+    version: str
+    is_venv: bool
+    paths: Mapping[str, str]
+    markers: Mapping[str, str]
+    tags: tuple[str, ...]
+    externally_managed: bool
+
+
+def probe(python: Path, cache: Path) -> Interpreter:
+    """Ask the interpreter at `python`, or the cache.
+
+    Raises TargetError when it cannot be run, is no Python, or is too old for `packaging` (3.8).
+    """
+    executable = Path(os.path.abspath(python))
+    home = executable.parent.parent
+    is_venv = (home / "pyvenv.cfg").is_file()
+    real = executable.resolve()
+    try:
+        status = real.stat()
+    except OSError as error:
+        raise TargetError(f"no Python interpreter at {printable(str(python))}: {error.strerror}") from error
+    key = f"{real}|{status.st_size}|{status.st_mtime_ns}|{'venv' if is_venv else ''}"
+    answer = _cached(cache, key)
+    if answer is None:
+        answer = _ask(executable)
+        if is_venv:
+            # sys.prefix may be spelled otherwise than the path by which we came here
+            _relocate(answer, str(answer["prefix"]), "")
+        if Path(str(answer["executable"])).resolve() == real:  # else a shim, whose answer may change any time
+            _remember(cache, key, answer)
+    if is_venv:
+        _relocate(answer, "", str(home))
+        answer["executable"] = str(executable)
+    paths: dict[str, str] = answer["paths"]  # type: ignore[assignment]
+    stdlib = Path(paths["stdlib"])
+    return Interpreter(
+        executable=str(answer["executable"]),
+        prefix=str(answer["prefix"]),
+        version=str(answer["version"]),
+        is_venv=is_venv,
+        paths=paths,
+        markers=answer["markers"],  # type: ignore[arg-type]
+        tags=tuple(answer["tags"]),  # type: ignore[arg-type]
+        externally_managed=not is_venv and (stdlib / "EXTERNALLY-MANAGED").is_file(),
+    )
+
+
+def _relocate(answer: dict[str, object], old: str, new: str) -> None:
+    """Move the paths of a virtual environment from prefix `old` to prefix `new`; "" stands for relative paths."""
+    paths: dict[str, str] = answer["paths"]  # type: ignore[assignment]
+    answer["prefix"] = new
+    if old:
+        answer["paths"] = {
+            key: os.path.relpath(path, old) if path == old or path.startswith(old + "/") else path
+            for key, path in paths.items()
+        }
+    else:
+        answer["paths"] = {key: os.path.normpath(os.path.join(new, path)) for key, path in paths.items()}
+
+
+def _ask(executable: Path) -> dict[str, object]:
+    import packaging
+
+    parent = str(Path(packaging.__file__ or "").parent.parent)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    command = [str(executable), "-I", "-B", "-c", _SCRIPT, parent]
+    shown = printable(str(executable))
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=60, env=environment, check=False)
+    except OSError as error:
+        raise TargetError(f"cannot run {shown}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise TargetError(f"{shown} did not answer within 60 s; is it a Python interpreter?") from error
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError as error:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise TargetError(f"{shown} is not a usable Python (3.8 or newer): {printable(last)}") from error
+    if not isinstance(answer, dict):
+        raise TargetError(f"{shown} is not a Python interpreter")
+    return answer
+
+
+def _cache_file(cache: Path, key: str) -> Path:
+    from hashlib import sha256
+
+    return cache / "interpreters" / f"{FORMAT}-{sha256(os.fsencode(key)).hexdigest()[:32]}.json"
+
+
+def _cached(cache: Path, key: str) -> dict[str, object] | None:
+    try:
+        with open(_cache_file(cache, key), encoding="utf-8") as file:
+            entry = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return entry["answer"] if isinstance(entry, dict) and entry.get("key") == key else None
+
+
+def _remember(cache: Path, key: str, answer: dict[str, object]) -> None:
+    """Write the answer where `_cached` finds it. A cache that cannot be written only costs time."""
+    file = _cache_file(cache, key)
+    temporary = file.with_suffix(f".{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps({"key": key, "answer": answer}), encoding="utf-8")
+        temporary.replace(file)
+    except OSError:
+        return

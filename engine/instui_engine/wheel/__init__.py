@@ -1,0 +1,1 @@
+"""Wheel files: archive, metadata, RECORD, manifest, and unpacking; strict, since wheels are hostile input."""
