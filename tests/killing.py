@@ -8,7 +8,7 @@ from collections.abc import Mapping
 KILLED = """
 import os, signal, sys
 from instui_engine.commit import transaction
-from instui.cli import run
+from instui.cli.main import run
 
 name, point = os.environ["KILL_IN"], int(os.environ["KILL_AT"])
 take, original = transaction.take, transaction.run

@@ -13,7 +13,7 @@ def main() -> NoReturn:
     gc.set_threshold(100_000, 50, 50)
     _open_streams()
     try:
-        from instui.cli import run
+        from .cli.main import run
 
         code = run()
     except SystemExit as stop:  # --help and --version

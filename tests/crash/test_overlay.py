@@ -22,7 +22,7 @@ from wheelsmith import build_wheel
 _KILLED = """
 import os, signal, sys
 from instui_engine.fs.dirfd import Beneath
-from instui.cli import run
+from instui.cli.main import run
 
 left = int(os.environ["KILL_AT"])
 

@@ -20,7 +20,7 @@ from wheelsmith import build_wheel
 _CUT_LATE = """
 import fcntl, os, struct, sys
 from instui_engine.session.context import Context
-from instui.cli import run
+from instui.cli.main import run
 
 sync = Context.sync
 
@@ -36,7 +36,7 @@ sys.exit(run())
 # Runs instui, and kills it when its first write-ahead record is written but not visible yet.
 _KILLED = """
 import os, signal, sys
-from instui.cli import run
+from instui.cli.main import run
 
 rename = os.rename
 
@@ -53,7 +53,7 @@ sys.exit(run())
 _REBOOTED = """
 import sys
 from instui_engine.store import store
-from instui.cli import run
+from instui.cli.main import run
 
 store.boot = lambda: "another one"
 sys.exit(run())

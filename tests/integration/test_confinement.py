@@ -13,7 +13,7 @@ import trees
 from cli import ok
 from conftest import Run
 from environments import Venv
-from instui.cli import recorded
+from instui.cli.main import recorded
 from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control

@@ -15,7 +15,7 @@ import pytest
 from cli import error_line, installed, ok, verify
 from conftest import Run, Start
 from environments import Venv, read_journal, until
-from instui.options import SCENARIOS
+from instui.cli.options import SCENARIOS
 from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,

@@ -15,7 +15,7 @@ import trees
 from cli import error_line, everything, ok
 from conftest import Run, Start
 from environments import Session, Venv, until
-from instui.names import holder_name
+from instui.monitor.names import holder_name
 from instui_engine.journal.events import (
     CommitStarted,
     EnvironmentWaiting,

@@ -42,9 +42,9 @@ else:
         sys.argv = [program, report, *words]
         told(code)
     from instui.__main__ import main
-    import instui.cli
-    run = instui.cli.run
-    instui.cli.run = lambda: run(words)
+    import instui.cli.main
+    run = instui.cli.main.run
+    instui.cli.main.run = lambda: run(words)
     main()
 """
 USER_INTERFACES = ("textual", "rich")

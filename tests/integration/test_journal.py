@@ -165,7 +165,7 @@ def test_a_journal_that_cannot_be_written_stops_nothing(
         "            raise OSError(28, 'No space left on device')\n"
         "    return real(descriptor, data)\n"
         "os.write = write\n"
-        "from instui.cli import run\n"
+        "from instui.cli.main import run\n"
         "raise SystemExit(run())\n"
     )
     if not Path("/proc/self/fd").exists():

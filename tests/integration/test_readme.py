@@ -10,7 +10,7 @@ import pytest
 
 from cli import ok
 from conftest import Run
-from instui.options import SCENARIOS, parser
+from instui.cli.options import SCENARIOS, parser
 from instui_engine import errors
 
 ROOT = Path(__file__).parents[2]

@@ -15,12 +15,12 @@ from textual.pilot import Pilot
 from instui.tui.app import InstuiApp
 from instui.tui.content import MOST, Content, read
 from instui.tui.controller import Result
-from instui.tui.detail import DetailView
-from instui.tui.diff import DiffView
-from instui.tui.difference import MOST_LINES, Row, compare, laid, unified
-from instui.tui.overwrites import OverwritesView
-from instui.tui.pieces import plain, width_of
-from instui.tui.table import Table
+from instui.tui.rows.difference import MOST_LINES, Row, compare, laid, unified
+from instui.tui.views.detail import DetailView
+from instui.tui.views.diff import DiffView
+from instui.tui.views.overwrites import OverwritesView
+from instui.tui.widgets.pieces import plain, width_of
+from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, encode
 from screens import Recorded, press, settle, shown, text_of

@@ -9,12 +9,12 @@ from textual.pilot import Pilot
 from instui.tui.actions import ACTIONS, BY_ID, footer_of, markdown
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Ended, Left, Result
-from instui.tui.detail import DetailView
-from instui.tui.dialogs import Ask
-from instui.tui.help import Help
-from instui.tui.log import EventsView
-from instui.tui.table import Table
-from instui.tui.view import View
+from instui.tui.views.detail import DetailView
+from instui.tui.views.dialogs import Ask
+from instui.tui.views.events import EventsView
+from instui.tui.views.help import Help
+from instui.tui.views.view import View
+from instui.tui.widgets.table import Table
 from screens import Own, Recorded, go_to, press, settle, shown, text_of
 
 WAITS = 13.5  # a moment of `busy` at which wheels wait for each other

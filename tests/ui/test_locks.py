@@ -5,18 +5,22 @@ from collections.abc import Mapping
 
 import pytest
 
-from instui.fold import Fold
-from instui.model import Snapshot
-from instui.tui import chainrows, frame, lockrows, lockwheels, wheelrows
-from instui.tui.filter import parse
+from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
 from instui.tui.glyphs import UNICODE
-from instui.tui.labels import blocker_of, holder_pieces
-from instui.tui.lanes import lanes
-from instui.tui.lockkeys import ENVIRONMENT, About, closest
-from instui.tui.lockrows import Wish
-from instui.tui.locks import GROUPINGS
-from instui.tui.pieces import Line, plain
-from instui.tui.table import widths
+from instui.tui.rows import chains as chainrows
+from instui.tui.rows import frame
+from instui.tui.rows import locks as lockrows
+from instui.tui.rows import locks_by_wheel as lockwheels
+from instui.tui.rows import wheels as wheelrows
+from instui.tui.rows.filter import parse
+from instui.tui.rows.keys import ENVIRONMENT, About, closest
+from instui.tui.rows.labels import blocker_of, holder_pieces
+from instui.tui.rows.lock_history import lanes
+from instui.tui.rows.locks import Wish
+from instui.tui.views.locks import GROUPINGS
+from instui.tui.widgets.pieces import Line, plain
+from instui.tui.widgets.table import widths
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, encode
 from screens import Recorded, press, shown, text_of

@@ -275,7 +275,7 @@ def test_a_screen_that_breaks_does_not_hide_the_install(
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "if '--child' not in sys.argv:\n"
-        "    from instui.tui.dashboard import DashboardView\n"
+        "    from instui.tui.views.dashboard import DashboardView\n"
         "    DashboardView.do_down = lambda self: 1 / 0\n"
     )
     paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))

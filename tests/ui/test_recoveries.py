@@ -6,14 +6,16 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from instui.tui import logrows, recoveryrows, wheelrows
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Result
-from instui.tui.detail import DetailView
-from instui.tui.filter import parse
 from instui.tui.glyphs import UNICODE
-from instui.tui.pieces import plain
-from instui.tui.table import Table, widths
+from instui.tui.rows import events as logrows
+from instui.tui.rows import recoveries as recoveryrows
+from instui.tui.rows import wheels as wheelrows
+from instui.tui.rows.filter import parse
+from instui.tui.views.detail import DetailView
+from instui.tui.widgets.pieces import plain
+from instui.tui.widgets.table import Table, widths
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, encode
 from screens import Recorded, go_to, press, settle, shown, text_of

@@ -5,17 +5,20 @@ import asyncio
 import pytest
 from rich.cells import cell_len
 
-from instui.fold import Fold
-from instui.model import Snapshot
-from instui.tui import frame, lockrows, overwriterows, wheelrows
-from instui.tui.filter import parse
-from instui.tui.frame import Facts
+from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
 from instui.tui.glyphs import ASCII, UNICODE, bar, curve
-from instui.tui.labels import short, short_age
 from instui.tui.pace import Paced
-from instui.tui.pieces import Piece, fit, line, plain, spread, width_of
-from instui.tui.table import Column, widths
+from instui.tui.rows import frame
+from instui.tui.rows import locks as lockrows
+from instui.tui.rows import overwrites as overwriterows
+from instui.tui.rows import wheels as wheelrows
+from instui.tui.rows.filter import parse
+from instui.tui.rows.frame import Facts
+from instui.tui.rows.labels import short, short_age
 from instui.tui.watch import KEPT, Log
+from instui.tui.widgets.pieces import Piece, fit, line, plain, spread, width_of
+from instui.tui.widgets.table import Column, widths
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, encode
 from screens import Recorded, press, settle, shown, text_of

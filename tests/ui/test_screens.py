@@ -14,8 +14,8 @@ import pytest
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly
-from instui.tui.table import Table
 from instui.tui.theme import STYLES
+from instui.tui.widgets.table import Table
 from screens import Recorded, go_to, press, settle, shown, text_of
 
 EXPECTED = Path(__file__).parent / "screens"

@@ -7,8 +7,19 @@ import typing
 
 import pytest
 
-from instui.fold import Fold
-from instui.model import OverwritePair, Phase, RecoveryRow, RestoredRow, Rows, Snapshot, Span, Turn, Wait, WaitFor
+from instui.monitor.fold import Fold
+from instui.monitor.model import (
+    OverwritePair,
+    Phase,
+    RecoveryRow,
+    RestoredRow,
+    Rows,
+    Snapshot,
+    Span,
+    Turn,
+    Wait,
+    WaitFor,
+)
 from instui_engine.journal import events
 from instui_engine.journal.events import KINDS, Event, Holder
 

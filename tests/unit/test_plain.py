@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from instui import units
-from instui.fold import Fold
-from instui.jsonlines import JsonUI
-from instui.plain import PlainUI, block
-from instui.reader import Feed
-from instui.summary import summary
+from instui.lines.json_lines import JsonUI
+from instui.lines.plain import PlainUI, block
+from instui.monitor import units
+from instui.monitor.fold import Fold
+from instui.monitor.reader import Feed
+from instui.monitor.summary import summary
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, encode
 
@@ -553,11 +553,13 @@ def test_a_stream_that_is_missing_or_closed_is_no_error(make: Callable[..., Plai
         assert ui.finish() is True
 
 
-@pytest.mark.parametrize("ui", ["instui.jsonlines.JsonUI(feed, sys.stdout)", "instui.plain.PlainUI(feed, sys.stdout)"])
+@pytest.mark.parametrize(
+    "ui", ["instui.lines.json_lines.JsonUI(feed, sys.stdout)", "instui.lines.plain.PlainUI(feed, sys.stdout)"]
+)
 def test_a_process_whose_output_nobody_reads_exits_cleanly(ui: str) -> None:
     script = f"""
-import sys, instui.jsonlines, instui.plain
-from instui.reader import Feed
+import sys, instui.lines.json_lines, instui.lines.plain
+from instui.monitor.reader import Feed
 feed = Feed()
 ui = {ui}
 ui.start()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from instui.reader import CHUNK, Feed, Tail, decoded, read
+from instui.monitor.reader import CHUNK, Feed, Tail, decoded, read
 from instui_engine.journal.events import Caption, SessionFinished, encode
 
 LAST = encode(2.0, SessionFinished(0, "", 1, 2.0))

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from instui.fullscreen import watch_child
+from instui.cli.fullscreen import watch_child
 from instui_engine.command import Outcome
 from instui_engine.errors import UsageError, printable
 from instui_engine.install import install
@@ -22,8 +22,8 @@ from instui_engine.session.control import Control
 from instui_engine.session.session import journal_path, new_id
 from instui_engine.target.environment import PRIVATE, Environment, discover
 
-from .companion import Gate
 from .narration import Narration
+from .process import Gate
 from .scenario import Scenario, Scene
 from .scenarios import SCENARIOS
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from instui_engine.journal.events import SessionFinished
 
-from .looking import listed, owners, whole
+from .inspect import listed, owners, whole
 from .scenario import Scenario, Scene, Verdict
 from .wheels import build, modules_of, owned, package
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib.metadata import distributions
 from pathlib import Path
 
-from instui.reader import Tail, decoded, read
+from instui.monitor.reader import Tail, decoded, read
 from instui_engine.install import install
 from instui_engine.journal import events
 from instui_engine.journal.events import SessionFinished
@@ -12,9 +12,9 @@ from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options
 from instui_engine.session.control import Control
 
-from .companion import Companion
-from .company import session
-from .looking import listed, owners, whole
+from .inspect import listed, owners, whole
+from .other_process import session
+from .process import Companion
 from .scenario import Scenario, Scene, Verdict
 from .wheels import build, owned, package
 

@@ -5,7 +5,7 @@ import time
 from instui_engine.journal.events import Event, LockGranted, LockWaiting, SessionFinished, StageFinished, kind_of
 from instui_engine.session.control import Control
 
-from .companion import Gate
+from .process import Gate
 from .scenario import Scenario, Scene
 
 

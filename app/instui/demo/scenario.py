@@ -10,7 +10,7 @@ from instui_engine.session.control import Control
 from instui_engine.target.environment import Environment
 
 if TYPE_CHECKING:
-    from .companion import Companion
+    from .process import Companion
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """All demonstrations by name."""
 
 from .collisions import COLLISIONS
-from .company import COMPANY
 from .crash import CRASH
+from .other_process import COMPANY
 
 SCENARIOS = {scenario.name: scenario for scenario in (*COLLISIONS, *COMPANY, CRASH)}

@@ -4,8 +4,8 @@ import argparse
 import time
 from pathlib import Path
 
-from instui.reader import Tail
-from instui.summary import summary
+from instui.monitor.reader import Tail
+from instui.monitor.summary import summary
 
 from .app import run_app
 from .controller import ReadOnly

@@ -15,26 +15,26 @@ from textual.command import CommandPalette
 from textual.events import Mount
 from textual.screen import Screen
 
-from instui.model import Snapshot
-from instui.reader import Source
-from instui.summary import summary
+from instui.monitor.model import Snapshot
+from instui.monitor.reader import Source
+from instui.monitor.summary import summary
 
 from . import glyphs as symbols
 from .actions import ACTIONS, BY_ID, VIEWS
 from .controller import Controller, Ended, Left, Result
-from .dashboard import DashboardView
-from .detail import DetailView
-from .dialogs import CANCEL, LEAVE, Ask
-from .diff import DiffView
-from .frame import Facts
-from .help import Help
-from .locks import LocksView
-from .log import EventsView
-from .overwriterows import File
-from .overwrites import OverwritesView
-from .palette import Commands
+from .rows.frame import Facts
+from .rows.overwrites import File
 from .theme import DEFAULT, THEMES, without_colour
-from .view import View
+from .views.dashboard import DashboardView
+from .views.detail import DetailView
+from .views.dialogs import CANCEL, LEAVE, Ask
+from .views.diff import DiffView
+from .views.events import EventsView
+from .views.help import Help
+from .views.locks import LocksView
+from .views.overwrites import OverwritesView
+from .views.palette import Commands
+from .views.view import View
 from .watch import Watch
 
 FRAME_SECONDS = 0.1

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from instui.model import Snapshot
+from instui.monitor.model import Snapshot
 
 
 class Controller(Protocol):

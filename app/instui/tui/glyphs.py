@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from instui.model import Phase
+from instui.monitor.model import Phase
 
 
 class Glyphs(NamedTuple):
@@ -96,7 +96,7 @@ ASCII = Glyphs(
     enter="ret",
     ellipsis="~",
 )
-# What `instui.units` and the sentences of this package may contain besides, for `--ascii`.
+# What `instui.monitor.units` and the sentences of this package may contain besides, for `--ascii`.
 _PLAIN = {"…": "~", "·": "-", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"', "↺": "%"}
 TO_ASCII = {ord(a): b for a, b in _PLAIN.items()}
 

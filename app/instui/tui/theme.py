@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from rich.style import Style
 from textual.theme import BUILTIN_THEMES, Theme
 
-from instui.model import Phase
+from instui.monitor.model import Phase
 
 PHASE_STYLES: Mapping[Phase, str] = {
     Phase.QUEUED: "dim",

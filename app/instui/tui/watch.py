@@ -5,9 +5,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from instui.fold import Fold
-from instui.model import Snapshot
-from instui.reader import Source, decoded
+from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
+from instui.monitor.reader import Source, decoded
 from instui_engine.journal import events
 from instui_engine.journal.events import Event
 

@@ -1,0 +1,1 @@
+"""The command line: commands, options, and the process of an install under the full screen."""

@@ -1,0 +1,143 @@
+"""An install in a process of its own, for the full-screen interface: it outlives the screen that shows it.
+
+The child is this program again, in a session of its own (setsid), deaf to hang-ups, with no terminal. What it does
+comes back through its journal, what it is told goes over its control socket.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from instui.monitor.reader import Tail, decoded
+from instui_engine.errors import InstuiError
+from instui_engine.journal.events import SessionStarted
+from instui_engine.session.control import send
+
+FLAG = "--child"  # hidden: run detached, as the session of that id
+_INTERRUPTED = "KeyboardInterrupt"  # how Python's traceback of it ends
+
+
+class Child:
+    """A running install that this process started; the `Controller` of the screens."""
+
+    badge = "LIVE"
+    owns_install = True
+    can_control = True
+
+    def __init__(self, words: Sequence[str], identity: str, journal: Path, may_be_left: bool = True) -> None:
+        """`words`: the command line, the command first; `journal`: where the child's session will write it."""
+        self.journal = journal
+        self.may_be_left = may_be_left
+        self.ending = False
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        # -P is not given on purpose: the program is found exactly as it was found for this process
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "instui", words[0], FLAG, identity, *words[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    def source(self) -> Tail:
+        """A reader of the child's journal, which ends when the child does."""
+        return Tail(self.journal, dead=lambda: not self.alive())
+
+    def cancel(self) -> None:
+        """Ask the install to stop between two commits."""
+        self._ask("cancel")
+
+    def abort(self) -> None:
+        """Ask it to undo what is in hand, and stop."""
+        self._ask("abort")
+
+    def pause(self) -> None:
+        """Ask it to rest between two commits."""
+        self._ask("pause")
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._ask("resume")
+
+    def terminate(self, number: int) -> None:
+        """Pass on a signal that told this program to end; asked again, the child undoes what is in hand at once."""
+        self.ending = True
+        with suppress(OSError):
+            self._process.send_signal(number)
+
+    def alive(self) -> bool:
+        """Whether the install still runs."""
+        return self._process.poll() is None
+
+    def exit_code(self) -> int | None:
+        """The child's exit code, None while it runs; a child that was killed has 128 and the signal, as in a shell."""
+        code = self._process.poll()
+        if code == 1 and self._last_line() == _INTERRUPTED:
+            return 130
+        return code if code is None or code >= 0 else 128 - code
+
+    def wait(self) -> int:
+        """Wait for the child's end; returns its exit code."""
+        self._process.wait()
+        return self.exit_code() or 0
+
+    def error(self) -> str:
+        """Why the child failed, in one line; "" while it runs and where it did not."""
+        code = self._process.poll()
+        if not code:
+            return ""
+        last = self._last_line()
+        if last.startswith("instui: "):
+            return last.removeprefix("instui: ")
+        if code == -signal.SIGINT or last == _INTERRUPTED:  # before it could listen to signals
+            return "interrupted"
+        if code == -signal.SIGTERM:
+            return "terminated"
+        why = f"was killed ({_signal_name(-code)})" if code < 0 else f"failed ({last or f'exit code {code}'})"
+        return f"the process that installs {why}; what is listed as installed is whole; run the same command again"
+
+    def _last_line(self) -> str:
+        descriptor = self._errors.fileno()
+        told = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(told) if line.strip()), "")
+
+    def _ask(self, word: str) -> None:
+        threading.Thread(target=self._send, args=(word,), name="control", daemon=True).start()
+
+    def _send(self, word: str) -> None:
+        try:
+            send(self._socket(), word)
+        except InstuiError:
+            # no socket yet, or none could be made; a signal says the same
+            if word in ("cancel", "abort"):
+                with suppress(OSError):
+                    self._process.send_signal(signal.SIGINT)
+
+    def _socket(self) -> str:
+        try:
+            with self.journal.open(encoding="utf-8", errors="replace") as lines:
+                for _, event in decoded([lines.readline()]):
+                    if isinstance(event, SessionStarted):
+                        return event.control
+        except OSError:
+            return ""
+        return ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,182 @@
+"""`instui doctor`: what is wrong in an environment, what a repair would do, and with --repair what it did."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import groupby
+
+from instui.monitor.names import listed
+from instui.monitor.units import count
+from instui_engine.doctor.diagnosis import Diagnosis, Finding, diagnose
+from instui_engine.doctor.repair import Done, repair
+from instui_engine.errors import printable
+from instui_engine.journal.writer import Journal
+from instui_engine.resolve.request import Request
+from instui_engine.session.context import Context, Options
+from instui_engine.session.control import Control
+from instui_engine.target.environment import Environment, discover
+
+from .options import cache_directory
+
+PATHS = 10  # that are shown of one finding
+NAMES = 5  # that are shown in the closing line
+
+
+def visit(parsed: argparse.Namespace, command: Sequence[str], control: Control) -> int:
+    """Run the command; returns the exit code: 0 where nothing is wrong (any more), else 1. Raises InstuiError."""
+    options = Options(
+        cache=cache_directory(parsed.cache_dir),
+        jobs=parsed.jobs,
+        lock_timeout=parsed.lock_timeout,
+        fsync=not parsed.no_fsync,
+    )
+    environment = discover(
+        options.cache,
+        python=parsed.python,
+        target=parsed.target,
+        prefix=parsed.prefix,
+        break_system_packages=parsed.break_system_packages or not parsed.repair,
+        writable=parsed.repair,
+    )
+    context = Context(options, Journal(), control)
+    found = diagnose(context, environment)
+    if not parsed.json:
+        _print([*report(found), closing(found, repairing=parsed.repair)])
+    done: list[Done] = []
+    left = found
+    if parsed.repair and not found.is_clean:
+
+        def tell(one: Done) -> None:
+            done.append(one)
+            if not parsed.json:
+                _print([_told(one, environment)])
+
+        repair(found, _request(parsed), options, control, tell, command)
+        left = diagnose(context, environment)
+        if not parsed.json:
+            _print(_afterwards(left))
+    if parsed.json:
+        answer = _plain(found)
+        if parsed.repair:
+            answer |= {"repairs": [one._asdict() for one in done], "left": list(map(_fields, left.findings))}
+        _print([json.dumps(answer | {"clean": left.is_clean})])
+    return 0 if left.is_clean else 1
+
+
+def report(found: Diagnosis) -> list[str]:
+    """The findings, grouped by distribution, those of none last."""
+    lines: list[str] = []
+    findings = sorted(found.findings, key=lambda finding: (not finding.distribution, finding.distribution))
+    width = max((len(finding.kind) for finding in findings), default=0)
+    for distribution, group in groupby(findings, key=lambda finding: finding.distribution):
+        lines.append(printable(distribution) or "the environment")
+        for finding in group:
+            lines += _lines(finding, found.environment, width)
+    return lines
+
+
+def closing(found: Diagnosis, repairing: bool = False) -> str:
+    """One line that sums up."""
+    whole = f"{count(found.distributions, 'distribution')}, {count(found.files, 'file')}"
+    defects = [finding for finding in found.findings if finding.is_defect]
+    if not defects:
+        return f"{whole}: all whole"
+    ill = {finding.distribution for finding in defects if finding.distribution}
+    dead = sum(session.unsettled for session in found.sessions)
+    left = len(found.leftovers) + len(found.sessions) - dead
+    need = "needs" if len(ill) == 1 else "need"
+    parts = [f"{len(ill)} of {count(found.distributions, 'distribution')} {need} attention"] if ill else []
+    parts += [count(dead, "dead session")] if dead else []
+    parts += [count(left, "leftover")] if left else []
+    plans = list(_plans(found))
+    if repairing or not plans:
+        return ", ".join(parts)
+    return f"{', '.join(parts)}; `instui doctor --repair` would {'; '.join(plans)}"
+
+
+def _plans(found: Diagnosis) -> Iterator[str]:
+    """What a repair does, in the order in which it does it."""
+    dead = sum(session.unsettled for session in found.sessions)
+    if dead:
+        yield f"settle {count(dead, 'session')}"
+    if found.ghosts:
+        yield f"remove {listed([printable(ghost.owner) for ghost in found.ghosts], NAMES)}"
+    names = [printable(listing.owner) for group in found.reinstalls for listing in group]
+    if names:
+        yield f"reinstall {listed(names, NAMES)}"
+    left = len(found.leftovers) + len(found.sessions) - dead
+    if left:
+        yield f"remove {count(left, 'leftover')}"
+
+
+def _lines(finding: Finding, environment: Environment, width: int) -> Iterator[str]:
+    remedy = f": {printable(finding.remedy)}" if finding.remedy else ""
+    yield f"  {finding.kind:{width}}  {printable(finding.text)}{remedy}"
+    paths = [_short(path, environment) for path in finding.paths]
+    shown = paths if len(paths) <= PATHS + 1 else paths[:PATHS]
+    for path in shown:
+        yield f"  {'':{width}}    {path}"
+    if len(paths) > len(shown):
+        yield f"  {'':{width}}    and {len(paths) - len(shown)} more"
+
+
+def _short(path: str, environment: Environment) -> str:
+    """The path without what stands before `site-packages`, as in all our output."""
+    for root in environment.site_packages:
+        parent = root.rpartition("/")[0]
+        if parent and path.startswith(f"{root}/"):
+            return printable(path[len(parent) + 1 :])
+    return printable(path)
+
+
+def _told(done: Done, environment: Environment) -> str:
+    return f"{_short(done.subject, environment)} {printable(done.text)}"
+
+
+def _afterwards(left: Diagnosis) -> list[str]:
+    """What is left after a repair, a line for each distribution and remedy; `report` would say it all again."""
+    defects = [finding for finding in left.findings if finding.is_defect]
+    lines = dict.fromkeys(
+        f"  {printable(finding.distribution) or 'the environment'}: {finding.kind}, {printable(finding.remedy)}"
+        for finding in defects
+    )
+    return [f"{closing(left, repairing=True)}{':' if lines else ''}", *lines]
+
+
+def _request(parsed: argparse.Namespace) -> Request:
+    return Request(
+        find_links=tuple(parsed.find_links),
+        index_url=parsed.index_url,
+        extra_index_urls=tuple(parsed.extra_index_urls),
+        no_index=parsed.no_index,
+        offline=parsed.offline,
+    )
+
+
+def _plain(found: Diagnosis) -> dict[str, object]:
+    return {
+        "environment": str(found.environment.top),
+        "distributions": found.distributions,
+        "files": found.files,
+        "findings": list(map(_fields, found.findings)),
+        "would_reinstall": [[listing.owner for listing in group] for group in found.reinstalls],
+    }
+
+
+def _fields(finding: Finding) -> dict[str, object]:
+    return {
+        "kind": finding.kind,
+        "distribution": finding.distribution,
+        "paths": list(finding.paths),
+        "text": finding.text,
+        "remedy": finding.remedy,
+        "defect": finding.is_defect,
+    }
+
+
+def _print(lines: Iterable[str]) -> None:
+    with suppress(OSError):  # where nobody reads it, the exit code says enough
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()

@@ -1,0 +1,126 @@
+"""Showing an install on the full screen, and what stays on the normal screen afterwards."""
+
+import argparse
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from instui.lines.plain import PlainUI
+from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
+from instui.monitor.reader import read
+from instui.monitor.summary import summary
+from instui_engine.errors import printable
+from instui_engine.session.session import forget
+
+from .child import Child
+
+
+def watch_child(
+    parsed: argparse.Namespace, words: Sequence[str], identity: str, journal: Path, may_be_left: bool = True
+) -> int:
+    """Run the command line `words` as a child, show its session until the user leaves; returns the exit code.
+
+    An install that may not be left alone is cancelled when the user leaves it.
+    """
+    from instui.tui.app import run_app
+    from instui.tui.controller import Left
+
+    fresh = not journal.parent.parent.exists()
+    child: Child | None = None
+
+    def stop(number: int, frame: object) -> None:
+        if child is not None:
+            child.terminate(number)
+
+    # from the first moment on: the child does not hear of a ctrl+c, and must not go on unknown to anybody
+    with _handled(stop):
+        _end_with_the_terminal()
+        child = Child(words, identity, journal, may_be_left)
+        try:
+            result = run_app(child.source(), child, ascii=parsed.ascii, theme=parsed.theme)
+        except Exception as error:  # a screen that breaks must not hide an install that goes on
+            why = f"{printable(str(error) or repr(error))}; INSTUI_DEBUG=1 shows where"
+            sys.stderr.write(f"instui: the screen failed ({why}); going on with lines\n")
+            return _as_lines(parsed, child)
+        left = isinstance(result, Left)
+        if left and child.alive():
+            if may_be_left and not child.ending:
+                print(f"the install goes on without a screen, as pid {child.pid}")
+                print(f"  its journal: {printable(str(journal))}")
+                return 0
+            child.cancel()
+        code = child.wait()
+    snapshot = _to_the_end(result.snapshot, journal)
+    if snapshot.session is not None:
+        for line in summary(snapshot, quiet=parsed.quiet):
+            print(line)
+    if fresh and not snapshot.totals.committed and not snapshot.totals.removed:
+        _forget(journal)
+    return code if left and not may_be_left else _end(child, code)
+
+
+@contextmanager
+def _handled(stop: "signal._HANDLER") -> Iterator[None]:
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_with_the_terminal() -> None:
+    """When the window is closed this process ends, even where it was told to ignore that (nohup).
+
+    Textual would not notice: its thread for the keys would read the end of its input again and again.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    poller = select.poll()
+    poller.register(sys.stdin, 0)
+
+    def wait() -> None:
+        if any(flags & select.POLLHUP for _, flags in poller.poll()):
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    threading.Thread(target=wait, name="hang-up", daemon=True).start()
+
+
+def _to_the_end(snapshot: Snapshot, journal: Path) -> Snapshot:
+    """`snapshot`, or how the session ended after it was taken."""
+    if snapshot.finished is not None:
+        return snapshot
+    fold = Fold()
+    with suppress(OSError):
+        for t, event in read(journal):
+            fold.feed(t, event)
+    return fold.snapshot(fold.now)
+
+
+def _forget(journal: Path) -> None:
+    """Leave nothing behind in an environment that was not touched; the child cannot know when its journal was read."""
+    private = journal.parent.parent
+    with suppress(OSError):
+        if os.listdir(private) == [journal.parent.name] and os.listdir(journal.parent) == [journal.name]:
+            forget(journal)
+
+
+def _as_lines(parsed: argparse.Namespace, child: Child) -> int:
+    ui = PlainUI(child.source(), sys.stdout, quiet=parsed.quiet, verbose=parsed.verbose)
+    ui.start()
+    code = child.wait()
+    ui.finish()
+    return _end(child, code)
+
+
+def _end(child: Child, code: int) -> int:
+    sys.stdout.flush()
+    error = child.error()
+    if error:
+        sys.stderr.write(f"instui: {printable(error)}\n")
+    return code

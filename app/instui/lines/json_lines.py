@@ -1,0 +1,29 @@
+"""`--ui json`: the journal's lines on stdout, as they are."""
+
+from typing import TextIO
+
+from instui.monitor.reader import Source
+
+from .output_thread import Output, Pump
+
+
+class JsonUI:
+    """Prints each line of `source` on `stream` (None: nowhere) from a thread of its own.
+
+    A stream that nobody reads, or that is closed, stops the output and nothing else.
+    """
+
+    def __init__(self, source: Source, stream: TextIO | None) -> None:
+        self._pump = Pump(source, Output(stream), _lines)
+
+    def start(self) -> None:
+        """Begin to print."""
+        self._pump.start()
+
+    def finish(self, grace: float = 5.0) -> bool:
+        """Close the source and wait until all is printed; False when nothing moved for `grace` seconds."""
+        return self._pump.finish(grace)
+
+
+def _lines(lines: list[str], _ended: bool) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,389 @@
+"""What a user interface knows of a session at one moment: immutable values, made by `instui.monitor.fold.Fold`.
+
+Times are seconds since the session began, sizes are bytes, paths are those of the journal (relative to the
+environment's top). Everything here may be kept, compared by identity to see what changed, and handed between threads.
+Names come from wheels and journals as they are: pass them through `printable` before they reach a terminal.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple, TypeVar, overload
+
+from instui_engine.journal.events import Holder, SessionStarted
+
+T = TypeVar("T")
+
+
+class Phase(Enum):
+    """Where a wheel is on its way; the value is the word to show."""
+
+    QUEUED = "queued"  # for a download, or downloaded and for its turn to be unpacked
+    FETCH = "fetch"
+    UNPACK = "unpack"
+    READY = "ready"  # in the store
+    STAGE = "stage"
+    STAGED = "staged"
+    WAIT = "wait"  # for its claims
+    COMMIT = "commit"  # holds its claims
+    DONE = "done"
+    FAILED = "failed"
+
+
+RUNNING = frozenset({Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT})
+
+
+REMOVALS: Mapping[Phase, str] = {Phase.COMMIT: "remove", Phase.DONE: "removed"}
+
+
+class Rows(Sequence[T]):
+    """The first `len` rows of a list that only ever grows: a snapshot of it without a copy."""
+
+    __slots__ = ("_count", "_rows")
+
+    def __init__(self, rows: list[T]) -> None:
+        self._rows = rows
+        self._count = len(rows)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        if isinstance(index, slice):
+            return [self._rows[i] for i in range(*index.indices(self._count))]
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        return self._rows[index if index >= 0 else index + self._count]
+
+    def __iter__(self) -> Iterator[T]:
+        rows = self._rows
+        return (rows[i] for i in range(self._count))
+
+    def __repr__(self) -> str:
+        return f"Rows({list(self)!r})"
+
+
+class Span(NamedTuple):
+    """A finished stretch of time in one phase."""
+
+    phase: Phase
+    begin: float
+    end: float
+
+
+class Turn(NamedTuple):
+    """One round of asking for the claims; `granted` and `released` are None until they happen."""
+
+    requested: float
+    granted: float | None
+    released: float | None
+
+
+class WaitFor(NamedTuple):
+    """What a wheel waits for now: `path` in `mode`, in the hands of `holders`, since `since`."""
+
+    path: str
+    mode: str
+    holders: tuple[Holder, ...]
+    since: float
+
+
+class WheelState(NamedTuple):
+    """One wheel. `done` of `total` are bytes in FETCH and UNPACK, files in STAGE, renames in COMMIT."""
+
+    key: str
+    version: str
+    file: str
+    size: int
+    cached: bool
+    order: int  # position in the plan, -1 before there is one
+    phase: Phase
+    since: float  # when the phase began
+    done: int
+    total: int
+    rate: float  # units of `done` per second, smoothed over about a second
+    spans: tuple[Span, ...]  # the phases before this one
+    turns: tuple[Turn, ...]
+    files: int
+    exclusive: tuple[str, ...]  # claims in mode X
+    shared: tuple[str, ...]  # claims in mode IX
+    waits_for: WaitFor | None
+    waited: float  # seconds that it waited for claims, the present wait not counted
+    blocked: float  # seconds that others waited for a claim of this wheel
+    replaces: str
+    removed: str  # version that is gone
+    overwrote: int  # files of others, with different content
+    overwrote_same: int
+    retries: int
+    error: str
+    removal: bool  # it is to be uninstalled; `version` is the one that is there
+
+    @property
+    def label(self) -> str:
+        """Name and version."""
+        return f"{self.key} {self.version}".rstrip()
+
+    @property
+    def word(self) -> str:
+        """The phase as it is shown."""
+        return REMOVALS.get(self.phase, self.phase.value) if self.removal else self.phase.value
+
+
+class Hold(NamedTuple):
+    """A wheel that holds a lock."""
+
+    wheel: str
+    mode: str
+    since: float
+
+
+class Waiter(NamedTuple):
+    """A wheel that waits for a lock."""
+
+    wheel: str
+    mode: str
+    since: float
+    holders: tuple[Holder, ...]
+
+
+class LockState(NamedTuple):
+    """One claimed path. `foreign` are holders outside this session that a present waiter named."""
+
+    path: str
+    is_directory: bool
+    mode: str  # in which it is held: "X", "IX" or ""
+    holders: tuple[Hold, ...]
+    since: float | None  # when the oldest present hold began
+    waiters: tuple[Waiter, ...]
+    foreign: tuple[Holder, ...]
+    claims_x: int  # wheels whose plan claims it
+    claims_ix: int
+    collision: tuple[str, ...]  # wheels that will take turns here, by the plan
+    acquisitions: int
+    contended: int  # acquisitions that had to wait here
+    longest: float  # longest wait that is over, seconds
+    waited: float  # sum of the waits that are over, seconds
+
+
+class EnvironmentLock(NamedTuple):
+    """The lock that keeps other installers out; `since` is when the present state began."""
+
+    path: str
+    state: str  # "waiting", "held" or "free"
+    since: float
+    holders: tuple[Holder, ...]
+    waited: float  # seconds in all, over waits that ended
+    held: float
+
+
+class OverwriteRow(NamedTuple):
+    """A file that was replaced; `old` and `new` are owners ("name version")."""
+
+    t: float
+    wheel: str
+    path: str
+    old: str
+    new: str
+    same: bool
+    kept: str = ""  # where the old content is, "" where it is not kept
+
+
+class RestoredRow(NamedTuple):
+    """A file of `owner` that is back, since `wheel` ("name version"), which had replaced it, gave up its own."""
+
+    t: float
+    wheel: str
+    path: str
+    owner: str
+
+
+class RecoveryRow(NamedTuple):
+    """What a dead session had begun with a distribution, and how that was settled; `t` is when it was begun to be.
+
+    `outcome`: "running", "completed", "undone", "withdrawn", or "failed" where the session ended before it was settled.
+    """
+
+    t: float
+    wheel: str
+    version: str
+    session: str  # the dead one
+    outcome: str
+    left: tuple[str, ...]  # paths that somebody else has changed since, which were not touched
+
+    @property
+    def label(self) -> str:
+        """Name and version."""
+        return f"{self.wheel} {self.version}".rstrip()
+
+
+class OverwritePair(NamedTuple):
+    """How many files of `old` were replaced by `new`."""
+
+    old: str
+    new: str
+    different: int
+    same: int
+
+
+class ConflictRow(NamedTuple):
+    """A conflict that the plan found: `last` will replace `first` at `path`."""
+
+    path: str
+    first: str
+    last: str
+
+
+class WarningRow(NamedTuple):
+    """A warning; `wheel` may be ""."""
+
+    t: float
+    wheel: str
+    text: str
+
+
+class Satisfied(NamedTuple):
+    """A requirement that an installed distribution serves."""
+
+    name: str
+    version: str
+
+
+class Wait(NamedTuple):
+    """A wait for one path that is over."""
+
+    wheel: str
+    path: str
+    mode: str
+    holders: tuple[Holder, ...]
+    begin: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it was."""
+        return self.end - self.begin
+
+
+class Sample(NamedTuple):
+    """How busy the session was at `t`; for the curves of the dashboard."""
+
+    t: float
+    running: int
+    waiting: int
+    fetched_bytes: int
+    unpacked_bytes: int
+    staged_files: int
+
+
+class Finished(NamedTuple):
+    """How the session ended, at `t`."""
+
+    t: float
+    exit: int
+    error: str
+    installed: int
+    seconds: float
+
+
+class Totals(NamedTuple):
+    """Counters. A wheel that the store had counts as fetched and unpacked; `downloads` and `unpacks` are real work."""
+
+    resolved: int = 0
+    satisfied: int = 0
+    fetched: int = 0
+    unpacked: int = 0
+    staged: int = 0
+    waiting: int = 0
+    committed: int = 0
+    failed: int = 0
+    downloads: int = 0
+    unpacks: int = 0
+    replaced: int = 0  # old versions that are gone
+    removing: int = 0  # distributions to be uninstalled
+    removed: int = 0  # those of them that are gone
+    removed_files: int = 0
+    fetched_bytes: int = 0
+    unpacked_bytes: int = 0
+    staged_files: int = 0
+    files: int = 0  # installed
+    running: int = 0  # wheels that a worker has in hand
+    lock_wait: float = 0.0  # seconds of all wheels, present waits included
+    busy: float = 0.0  # seconds of fetch, unpack, stage and commit, present ones included
+    overwrote: int = 0  # files with different content
+    overwrote_same: int = 0
+
+
+class Snapshot(NamedTuple):
+    """A session at time `t`."""
+
+    t: float
+    session: SessionStarted | None
+    requirements: tuple[str, ...]
+    resolving: bool
+    syncing: str  # what all wait for to be on the disk: "store", "stage", "environment", or ""
+    wheels: tuple[WheelState, ...]  # as they were announced; `order` is the plan's
+    running: tuple[str, ...]  # keys; who began first is first
+    waiting: tuple[str, ...]
+    failed: tuple[str, ...]
+    locks: tuple[LockState, ...]
+    environment: EnvironmentLock | None
+    waits: Rows[Wait]
+    overwrites: Rows[OverwriteRow]
+    pairs: tuple[OverwritePair, ...]
+    restored: Rows[RestoredRow]
+    recoveries: tuple[RecoveryRow, ...]
+    conflicts: Rows[ConflictRow]
+    warnings: Rows[WarningRow]
+    satisfied: Rows[Satisfied]
+    samples: Rows[Sample]
+    totals: Totals
+    planned: bool
+    caption: str
+    paused: bool  # somebody asked the session to pause
+    cancelling: bool  # somebody asked it to stop
+    finished: Finished | None
+    wheel_index: Mapping[str, int]
+    lock_index: Mapping[str, int]
+
+    @property
+    def removes(self) -> bool:
+        """Whether it is a session that uninstalls."""
+        command = self.session.command[1:2] if self.session else []
+        return command == ["uninstall"] or bool(self.totals.removing)
+
+    def wheel(self, key: str) -> WheelState | None:
+        """The wheel of that name, None where this snapshot has none."""
+        return _pick(self.wheels, self.wheel_index, key)
+
+    def lock(self, path: str) -> LockState | None:
+        """The lock of that path, None where nobody claimed it yet."""
+        return _pick(self.locks, self.lock_index, path)
+
+    def blocking(self, wait: WaitFor) -> tuple[Holder, ...]:
+        """Who stands in the way of `wait` now: a waiter says so once, and the holders change while it waits."""
+        lock = self.lock(wait.path)
+        if lock is None or not lock.holders or self.session is None:
+            return wait.holders
+        session = self.session
+        return tuple(Holder(hold.wheel, session.session, session.pid) for hold in lock.holders)
+
+    def lock_history(self, path: str) -> list[tuple[WheelState, str, Turn]]:
+        """Every turn that a wheel took at `path`, with its mode, by time of asking (the lane of the Locks view)."""
+        turns = [(w, "X", turn) for w in self.wheels if path in w.exclusive for turn in w.turns]
+        turns += [(w, "IX", turn) for w in self.wheels if path in w.shared for turn in w.turns]
+        return sorted(turns, key=lambda entry: entry[2].requested)
+
+
+def _pick(items: tuple[T, ...], index: Mapping[str, int], key: str) -> T | None:
+    # The index is the fold's own, which grows on: what came after this snapshot lies behind its end.
+    position = index.get(key, -1)
+    return items[position] if 0 <= position < len(items) else None
+
+
+def is_own(holder: Holder, session: SessionStarted | None) -> bool:
+    """Whether `holder` is a wheel of this session (else it is another process or session)."""
+    own = session.session if session else ""
+    return bool(holder.wheel) and holder.session in ("", own)

@@ -1,0 +1,64 @@
+"""How wheels, paths and holders are called in text; everything that comes out may be printed on a terminal."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from instui_engine.errors import printable
+from instui_engine.journal.events import Holder, SessionStarted
+
+from .model import is_own
+from .units import cut_end
+
+_COMMAND_CELLS = 60
+
+
+def path_name(path: str, session: SessionStarted | None) -> str:
+    """A path or lock of the journal in short: what lies before `site-packages` left out, `@jwt` as `the name jwt`."""
+    if path.startswith("@"):
+        return f"the name {printable(path[1:])}"
+    if path == ".":
+        return "./"
+    roots = session.roots if session else {}
+    for root in (roots.get("purelib", "."), roots.get("platlib", ".")):
+        if path == root or path.startswith(f"{root}/"):
+            parent = root.rpartition("/")[0]
+            short = path[len(parent) + 1 :] if parent else path
+            return printable(f"{short}/" if path == root else short)
+    return printable(path)
+
+
+def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[[str], str]) -> str:
+    """A holder in words: a wheel of this session by `label`, another process by pid, command and state."""
+    if is_own(holder, session):
+        return printable(label(holder.wheel))
+    state = f", {printable(holder.state)}" if holder.state else ""
+    command = cut_end(printable(short_command(holder.command)), _COMMAND_CELLS)
+    process = f"pid {holder.pid}" if holder.pid else ""
+    process = f"{process} ({command})" if process and command else process or command
+    wheel = printable(holder.wheel)
+    return (f"{wheel} of {process}" if wheel and process else wheel or process or "another process") + state
+
+
+def short_command(command: str) -> str:
+    """A command line as people type it: `python -m instui install a` and `/x/python /x/instui install a` alike."""
+    program, *words = command.split(" ")
+    program = program.rpartition("/")[2]
+    if program.startswith("python") and len(words) > 1 and words[0] == "-m":
+        program, words = words[1], words[2:]
+    elif program.startswith("python") and words and words[0].startswith("/"):
+        program, words = words[0].rpartition("/")[2], words[1:]
+    return " ".join([program, *words])
+
+
+def holder_names(
+    holders: Sequence[Holder], session: SessionStarted | None, label: Callable[[str], str], most: int = 2
+) -> str:
+    """The first `most` holders and how many more there are; "" for none."""
+    return listed([holder_name(holder, session, label) for holder in holders], most)
+
+
+def listed(names: Iterable[str], most: int) -> str:
+    """`a, b and 3 more`; a single one over `most` is named rather than counted."""
+    every = list(names)
+    if len(every) <= most + 1:
+        return ", ".join(every)
+    return f"{', '.join(every[:most])} and {len(every) - most} more"

@@ -1,0 +1,185 @@
+"""What plain output says at the end of a session."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from instui_engine.errors import printable
+
+from .model import Phase, Snapshot, Wait, WheelState
+from .names import holder_names, listed, path_name
+from .recoveries import OUTCOMES
+from .units import count, number, seconds
+
+NAMES_LISTED = 50
+PAIRS_LISTED = 3
+FAILURES_LISTED = 10
+SLOW_SECONDS = 1.0  # a phase of one wheel that is worth naming
+_WORK = {Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT}
+
+
+def summary(snapshot: Snapshot, *, quiet: bool = False) -> list[str]:
+    """The closing lines; with `quiet` only those of a session that did not end well."""
+    well = snapshot.finished is not None and snapshot.finished.exit == 0
+    if well and quiet:
+        return []
+    lines = _head(snapshot, well)
+    if not lines:
+        return _recovered(snapshot)  # nothing else happened; the error says why
+    if not well:
+        lines += _what_is_installed(snapshot)
+    if not quiet:
+        lines += [*_recovered(snapshot), *_before(snapshot), *_restored(snapshot)]
+        lines += [*_waits(snapshot), *_overwrites(snapshot), *_slowest(snapshot)]
+    return lines
+
+
+def _head(snapshot: Snapshot, well: bool) -> list[str]:
+    totals, finished = snapshot.totals, snapshot.finished
+    took = seconds(finished.seconds if finished else snapshot.t)
+    wheels = [wheel for wheel in snapshot.wheels if wheel.version]
+    if snapshot.removes:
+        return _removed(snapshot, well, took)
+    installed = sum(wheel.phase is Phase.DONE for wheel in wheels)
+    if finished is None:
+        of = f"{number(installed)} of {count(len(wheels), 'wheel')}"
+        return [f"the session ended abruptly after {took}: {of} installed"]
+    if well and not wheels:
+        return [_nothing_to_do(snapshot)]
+    if well and not installed:
+        return [f"planned {count(len(wheels), 'wheel')}, {count(_files(wheels), 'file')} in {took}; installed none"]
+    if not installed:
+        return []
+    of = "" if installed == len(wheels) else f"{number(installed)} of "
+    return [f"installed {of}{count(len(wheels), 'wheel')}, {count(totals.files, 'file')} in {took}"]
+
+
+def _removed(snapshot: Snapshot, well: bool, took: str) -> list[str]:
+    """The head of a session that uninstalls."""
+    totals = snapshot.totals
+    every = count(totals.removing, "distribution")
+    if snapshot.finished is None:
+        return [f"the session ended abruptly after {took}: {number(totals.removed)} of {every} removed"]
+    if well and not totals.removing:
+        return ["nothing to remove"]
+    if well and not totals.removed:
+        files = count(_files(snapshot.wheels), "file")
+        return [f"would remove {every}, {files} (planned in {took}); removed none"]
+    if not totals.removed:
+        return []
+    of = "" if totals.removed == totals.removing else f"{number(totals.removed)} of "
+    return [f"removed {of}{every}, {count(totals.removed_files, 'file')} in {took}"]
+
+
+def _recovered(snapshot: Snapshot) -> list[str]:
+    lines = []
+    for row in snapshot.recoveries[:FAILURES_LISTED]:
+        left = f"; {count(len(row.left), 'file')} left as found" if row.left else ""
+        outcome = OUTCOMES.get(row.outcome, printable(row.outcome))
+        lines.append(f"  recovered: {printable(row.label)} of a killed session {outcome}{left}")
+    if len(snapshot.recoveries) > FAILURES_LISTED:
+        lines.append(f"  recovered: {number(len(snapshot.recoveries) - FAILURES_LISTED)} more")
+    return lines
+
+
+def _restored(snapshot: Snapshot) -> list[str]:
+    """Whose files are back."""
+    owners = Counter(row.owner for row in snapshot.restored).most_common()
+    lines = [
+        f"  restored: {count(files, 'file')} of {printable(owner) or 'no distribution'}"
+        for owner, files in owners[:PAIRS_LISTED]
+    ]
+    if more := owners[PAIRS_LISTED:]:
+        files = count(sum(number for _, number in more), "file")
+        lines.append(f"  restored: {files} of {count(len(more), 'more distribution')}")
+    return lines
+
+
+def _nothing_to_do(snapshot: Snapshot) -> str:
+    asked = [f"{printable(name)} {printable(version)}" for name, version in snapshot.satisfied]
+    if not asked:
+        return "nothing to install"
+    others = snapshot.totals.satisfied - len(asked)
+    more = f" (and {count(others, 'dependency', 'dependencies')})" if others > 0 else ""
+    return f"already installed: {listed(asked, NAMES_LISTED)}{more}; nothing to do"
+
+
+def _files(wheels: Iterable[WheelState]) -> int:
+    return sum(wheel.files for wheel in wheels)
+
+
+def _what_is_installed(snapshot: Snapshot) -> list[str]:
+    wheels = [wheel for wheel in snapshot.wheels if wheel.version]
+    done = [wheel for wheel in wheels if wheel.phase is Phase.DONE]
+    lines = []
+    word = "removed" if snapshot.removes else "installed"
+    if done and len(done) < len(wheels):
+        lines.append(f"  {word}: {_labels(done)}")
+        lines.append(f"  not {word}: {_labels(wheel for wheel in wheels if wheel.phase is not Phase.DONE)}")
+    failed = [wheel for key in snapshot.failed if (wheel := snapshot.wheel(key))]
+    lines += [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:FAILURES_LISTED]]
+    if len(failed) > FAILURES_LISTED:
+        lines.append(f"  failed: {count(len(failed) - FAILURES_LISTED, 'more wheel')}")
+    return lines
+
+
+def _labels(wheels: Iterable[WheelState]) -> str:
+    return listed((printable(wheel.label) for wheel in wheels), NAMES_LISTED)
+
+
+def _before(snapshot: Snapshot) -> list[str]:
+    totals = snapshot.totals
+    parts = []
+    if totals.satisfied and any(wheel.version for wheel in snapshot.wheels):
+        parts.append(f"already installed: {number(totals.satisfied)}")
+    if totals.replaced and any(wheel.version for wheel in snapshot.wheels):
+        parts.append(f"replaced: {count(totals.replaced, 'old version')}")
+    return [f"  {' · '.join(parts)}"] if parts else []
+
+
+def _waits(snapshot: Snapshot) -> list[str]:
+    lines = []
+    if snapshot.environment and snapshot.environment.waited >= 0.01:
+        lines.append(f"  waited for the environment's lock: {seconds(snapshot.environment.waited)}")
+    longest: Wait | None = max(snapshot.waits, key=lambda wait: wait.seconds, default=None)
+    if longest and longest.seconds >= 0.005:
+        lines.append(f"  waited for locks: {seconds(snapshot.totals.lock_wait)} (longest: {_wait(longest, snapshot)})")
+    return lines
+
+
+def _wait(wait: Wait, snapshot: Snapshot) -> str:
+    holders = holder_names(wait.holders, snapshot.session, lambda key: _label(snapshot, key), most=1)
+    held = f", at first held by {holders}" if holders else ""
+    what = path_name(wait.path, snapshot.session)
+    return f"{printable(_label(snapshot, wait.wheel))} on {what}, {seconds(wait.seconds)}{held}"
+
+
+def _label(snapshot: Snapshot, key: str) -> str:
+    wheel = snapshot.wheel(key)
+    return wheel.label if wheel else key
+
+
+def _overwrites(snapshot: Snapshot) -> list[str]:
+    # Equal content is no news, and neither is a new version over its own old one.
+    pairs = [pair for pair in snapshot.pairs if pair.different and pair.old.split(" ")[0] != pair.new.split(" ")[0]]
+    pairs.sort(key=lambda pair: -pair.different)
+    lines = [
+        f"  overwrote: {count(pair.different, 'file')} of {printable(pair.old) or 'no distribution'} "
+        f"by {printable(pair.new)} (different content)"
+        for pair in pairs[:PAIRS_LISTED]
+    ]
+    if more := pairs[PAIRS_LISTED:]:
+        files = count(sum(pair.different for pair in more), "file")
+        lines.append(f"  overwrote: {files} of {count(len(more), 'more pair')}")
+    return lines
+
+
+def _slowest(snapshot: Snapshot) -> list[str]:
+    slowest, longest = None, SLOW_SECONDS
+    for wheel in snapshot.wheels:
+        for span in wheel.spans:
+            if span.phase in _WORK and span.end - span.begin >= longest:
+                slowest, longest = (wheel, span), span.end - span.begin
+    if slowest is None:
+        return []
+    wheel, span = slowest
+    return [f"  slowest: {printable(wheel.label)} ({span.phase.value} {seconds(longest)})"]

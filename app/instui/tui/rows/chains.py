@@ -1,0 +1,176 @@
+"""The rows of the Locks view by chain: who holds without waiting, and below that who waits for it. A pure function."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from instui.monitor import units
+from instui.monitor.model import Snapshot
+from instui.tui.glyphs import Glyphs
+from instui.tui.theme import age_style
+from instui.tui.widgets.pieces import Line, line, middle
+from instui.tui.widgets.table import Column
+from instui_engine.journal.events import Holder
+
+from . import waits as links
+from .keys import ENVIRONMENT_WAITER, About, lock_key, other_key, waiter_key, wheel_key
+from .labels import holder_label, holder_pieces, lock_label, short, wheel_label
+from .locks import Wish
+from .waits import SESSION, Link
+
+COLUMNS = (
+    Column("who", "holder, and who waits for it", 18, weight=5, most=70, short="who waits"),
+    Column("path", "path", 12, weight=3, most=52),
+    Column("mode", "mode", 4, needs=56),
+    Column("for", "for", 8, right=True),
+    Column("behind", "waiting", 7, right=True, needs=76),
+)
+
+
+class Node(NamedTuple):
+    """A row: a holder at the root (`link` is None), or a wait below it. `behind`: how many wait below."""
+
+    depth: int
+    holder: Holder
+    link: Link | None
+    path: str  # what it holds, or waits for
+    behind: int
+    over: bool  # it is of the past
+
+
+class Chains(NamedTuple):
+    """The rows in order, and what they tell."""
+
+    keys: list[str]
+    rows: Mapping[str, About]
+    nodes: Mapping[str, Node]
+
+
+def chains(snapshot: Snapshot, wish: Wish) -> Chains:
+    """The waits of now; those of the past where everything is wanted, or the session is over."""
+    found = links.present(snapshot)
+    if wish.everything or snapshot.finished is not None:
+        found += links.past(snapshot)
+    parents = links.parents(snapshot, found)
+    below: dict[int | None, list[int]] = {}
+    for position, parent in enumerate(parents):
+        below.setdefault(parent, []).append(position)
+    nodes: dict[str, Node] = {}
+
+    def add_wait(position: int, depth: int) -> int:
+        """The row of a wait and those below it; how many they are."""
+        link = found[position]
+        key = _wait_key(link, nodes)
+        nodes[key] = Node(depth, link.blocker, link, link.path, 0, link.end is not None)
+        behind = add_all(below.get(position, ()), depth + 1)
+        nodes[key] = nodes[key]._replace(behind=behind)
+        return behind + 1
+
+    def add_all(positions: Sequence[int], depth: int) -> int:
+        return sum(add_wait(position, depth) for position in _longest(positions, found, snapshot.t))
+
+    for root in _roots(below.get(None, ()), found, snapshot):
+        first = found[root[0]]
+        own = links.own_blocker(first, snapshot)
+        over = first.end is not None
+        key = (wheel_key(own) if own else other_key(first.blocker)) + ("\0past" if over else "")
+        nodes[key] = Node(0, first.blocker, None, first.path, 0, over)
+        nodes[key] = nodes[key]._replace(behind=add_all(root, 1))
+    rows = {key: _about(node, snapshot) for key, node in nodes.items() if _kept(node, snapshot, wish)}
+    return Chains([*rows], rows, nodes)
+
+
+def _wait_key(link: Link, nodes: Mapping[str, Node]) -> str:
+    """The key of a wait: the latest one of a wheel at a path has that of its row by lock."""
+    if link.waiter == SESSION:
+        return ENVIRONMENT_WAITER
+    again = 0
+    while waiter_key(link.path, link.waiter, again) in nodes:
+        again += 1
+    return waiter_key(link.path, link.waiter, again)
+
+
+def _kept(node: Node, snapshot: Snapshot, wish: Wish) -> bool:
+    return wish.filter.keeps(lambda: fields(node, snapshot))
+
+
+def _longest(positions: Sequence[int], found: list[Link], t: float) -> list[int]:
+    return sorted(positions, key=lambda position: -found[position].seconds(t))
+
+
+def _roots(positions: Sequence[int], found: list[Link], snapshot: Snapshot) -> list[list[int]]:
+    """The waits that have nobody above them, by holder: present ones first, then the longest."""
+    by_holder: dict[tuple[object, bool], list[int]] = {}
+    for position in _longest(positions, found, snapshot.t):
+        link = found[position]
+        who = links.own_blocker(link, snapshot) or link.blocker
+        by_holder.setdefault((who, link.end is not None), []).append(position)
+    return sorted(by_holder.values(), key=lambda root: found[root[0]].end is not None)
+
+
+def _about(node: Node, snapshot: Snapshot) -> About:
+    path = lock_key(snapshot, node.path)
+    if node.link is not None:
+        return About(path, node.link.waiter)
+    return About(path, node.holder.wheel if links.is_ours(node.holder, snapshot) else "")
+
+
+def fields(node: Node, snapshot: Snapshot) -> Mapping[str, str]:
+    """What a filter may look at; `wheel:` finds a wait by either side."""
+    waiter = node.link.waiter if node.link else ""
+    names = f"{waiter} {holder_label(snapshot, node.holder)}"
+    state = "held" if node.link is None else "over" if node.over else "wait"
+    return {"wheel": names.casefold(), "lock": lock_label(snapshot, node.path).casefold(), "state": state}
+
+
+def cells(snapshot: Snapshot, found: Chains, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+    """The cells of one row."""
+    node = found.nodes.get(key)
+    if node is None:
+        return {}
+    lock = middle(lock_label(snapshot, node.path), sizes["path"])
+    behind = line((str(node.behind), "dim" if node.over else "wait")) if node.behind else ()
+    if node.link is None:
+        return {
+            "who": _holder(node, snapshot, sizes["who"], glyphs),
+            "path": line((lock, "dim" if node.over else "commit")),
+            "mode": line((_mode(node, snapshot), "dim")),
+            "for": _held(node, snapshot),
+            "behind": behind,
+        }
+    link = node.link
+    age = link.seconds(snapshot.t)
+    style = "dim" if node.over else "wait"
+    name = wheel_label(snapshot, link.waiter) if link.waiter != SESSION else "this session, all of it"
+    indent = "  " * min(node.depth, 8)
+    more = f" +{link.others}" if link.others else ""
+    room = sizes["who"] - len(indent) - 2 - len(more)
+    return {
+        "who": line((f"{indent}{glyphs.waiter} ", style), (short(name, room), style), (more, "dim")),
+        "path": line((lock, style)),
+        "mode": line((link.mode, style)),
+        "for": line((units.age(age), "dim" if node.over else age_style(age, "wait"))),
+        "behind": behind,
+    }
+
+
+def _holder(node: Node, snapshot: Snapshot, room: int, glyphs: Glyphs) -> Line:
+    pieces = holder_pieces(snapshot, node.holder, room - 2)
+    if node.over:
+        pieces = tuple(piece._replace(style="dim") for piece in pieces)
+    return (*line((f"{glyphs.branch} ", "dim")), *pieces)
+
+
+def _mode(node: Node, snapshot: Snapshot) -> str:
+    lock = snapshot.lock(node.path)
+    hold = next((hold for hold in lock.holders if hold.wheel == node.holder.wheel), None) if lock else None
+    return hold.mode if hold else ""
+
+
+def _held(node: Node, snapshot: Snapshot) -> Line:
+    """For how long the root has been holding it, as far as this session can know."""
+    lock = snapshot.lock(node.path)
+    hold = next((hold for hold in lock.holders if hold.wheel == node.holder.wheel), None) if lock else None
+    if hold is None or node.over:
+        return ()
+    age = snapshot.t - hold.since
+    return line((units.age(age), age_style(age)))

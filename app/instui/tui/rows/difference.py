@@ -1,0 +1,159 @@
+"""The difference of two texts as lines of the screen: a unified diff. Pure functions.
+
+The texts are those of files that anybody may have written: every control character is shown as an escape.
+"""
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from instui.monitor import units
+from instui.tui.content import Content
+from instui.tui.widgets.pieces import Line, line, safe, tail
+
+CONTEXT = 3  # equal lines around a change
+MOST_LINES = 4000  # of a diff that is shown
+_MOST_WORK = 4_000_000  # pairs of lines that are compared; beyond, what differs is one change
+_MOST_ROWS = 12  # of the screen, for one line of a text
+
+
+class Row(NamedTuple):
+    """One line of a diff; `sign` is "@", " ", "-", "+", or "!" for a remark."""
+
+    sign: str
+    text: str
+
+
+class Difference(NamedTuple):
+    """Two contents, and what differs where both are texts; `verdict` says it in a few words."""
+
+    old: Content
+    new: Content
+    verdict: str
+    rows: tuple[Row, ...] = ()
+
+
+def compare(old: Content, new: Content) -> Difference:
+    """What is different between two contents."""
+    if not old.there or not new.there:
+        return Difference(old, new, "there is nothing to compare")
+    if old.digest == new.digest and old.size == new.size:
+        return Difference(old, new, "same content")
+    if old.text is None or new.text is None:
+        return Difference(old, new, "different content, which is not shown as text")
+    rows: list[Row] = []
+    gone = come = 0
+    for row in unified(old.text.split("\n"), new.text.split("\n")):
+        gone += row.sign == "-"
+        come += row.sign == "+"
+        if len(rows) < MOST_LINES:
+            rows.append(row)
+    left = gone + come - sum(row.sign in "+-" for row in rows)
+    if left:
+        rows.append(Row("!", f"… {units.count(left, 'more changed line')}"))
+    verdict = f"{units.count(gone, 'line')} less, {units.count(come, 'line')} more"
+    return Difference(old, new, verdict, tuple(rows))
+
+
+def unified(old: list[str], new: list[str]) -> Iterator[Row]:
+    """The rows of a unified diff. The last line of each text is what follows its last newline, "" as it should be."""
+    last_old, last_new = len(old) - (old[-1] == ""), len(new) - (new[-1] == "")
+    for group in _groups(old, new, last_old, last_new):
+        first, last = group[0], group[-1]
+        yield Row("@", f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@")
+        for tag, i, j, k, m in group:
+            if tag == "equal":
+                yield from (Row(" ", text) for text in old[i:j])
+                continue
+            yield from (Row("-", text) for text in old[i:j])
+            if i < j == last_old == len(old):
+                yield Row("!", "no newline at the end")
+            yield from (Row("+", text) for text in new[k:m])
+            if k < m == last_new == len(new):
+                yield Row("!", "no newline at the end")
+
+
+_Change = tuple[str, int, int, int, int]
+
+
+def _groups(old: list[str], new: list[str], last_old: int, last_new: int) -> list[list[_Change]]:
+    """Changes with some equal lines around, as `SequenceMatcher.get_grouped_opcodes`, but with a bound to the work."""
+    a, b = old[:last_old], new[:last_new]
+    if last_old == len(old) and a:  # without its newline a line is another one
+        a[-1] += "\0"
+    if last_new == len(new) and b:
+        b[-1] += "\0"
+    head = 0
+    while head < min(len(a), len(b)) and a[head] == b[head]:
+        head += 1
+    foot = 0
+    while foot < min(len(a), len(b)) - head and a[-1 - foot] == b[-1 - foot]:
+        foot += 1
+    middle_a, middle_b = a[head : len(a) - foot], b[head : len(b) - foot]
+    if len(middle_a) * len(middle_b) > _MOST_WORK:
+        inner: list[_Change] = [("replace", 0, len(middle_a), 0, len(middle_b))]
+    else:
+        inner = list(SequenceMatcher(None, middle_a, middle_b, autojunk=True).get_opcodes())
+    changes: list[_Change] = [("equal", 0, head, 0, head)] if head else []
+    changes += [(tag, i + head, j + head, k + head, m + head) for tag, i, j, k, m in inner]
+    if foot:
+        changes.append(("equal", len(a) - foot, len(a), len(b) - foot, len(b)))
+    return _grouped(changes)
+
+
+def _grouped(changes: list[_Change]) -> list[list[_Change]]:
+    groups: list[list[_Change]] = [[]]
+    for place, (tag, i, j, k, m) in enumerate(changes):
+        if tag != "equal":
+            groups[-1].append((tag, i, j, k, m))
+            continue
+        first, last = place == 0, place == len(changes) - 1
+        if first:
+            i, k = max(i, j - CONTEXT), max(k, m - CONTEXT)
+        elif last:
+            j, m = min(j, i + CONTEXT), min(m, k + CONTEXT)
+        elif j - i > 2 * CONTEXT:
+            groups[-1].append((tag, i, i + CONTEXT, k, k + CONTEXT))
+            groups.append([])
+            i, k = j - CONTEXT, m - CONTEXT
+        groups[-1].append((tag, i, j, k, m))
+    return [group for group in groups if any(change[0] != "equal" for change in group)]
+
+
+def _range(begin: int, end: int) -> str:
+    """As diff writes it: the first line and how many there are, only the first where it is one."""
+    count = end - begin
+    return str(begin + 1) if count == 1 else f"{begin + 1 if count else begin},{count}"
+
+
+_STYLES = {"@": "dim", " ": "text", "-": "minus", "+": "plus", "!": "dim"}
+
+
+def laid(difference: Difference, width: int) -> list[Line]:
+    """The rows of a diff as lines of at most `width` columns: a longer line goes on below."""
+    lines: list[Line] = []
+    for row in difference.rows:
+        style = _STYLES[row.sign]
+        if row.sign in "@!":
+            lines.append(line((tail(row.text, width), style)))
+            continue
+        for number, part in enumerate(folded(safe(row.text), max(width - 2, 8))):
+            lines.append(line((f"{row.sign if not number else ' '} ", style), (part, style)))
+    return lines
+
+
+def folded(text: str, width: int) -> list[str]:
+    """A line in parts of at most `width` columns; where there are too many, the last one ends with an ellipsis."""
+    if units.cells(text) <= width:
+        return [text]
+    parts: list[str] = []
+    while text and len(parts) < _MOST_ROWS:
+        part = text[:width]
+        while units.cells(part) > width:
+            part = part[: -max(1, (units.cells(part) - width) // 2)]
+        part = part or text[:1]
+        parts.append(part)
+        text = text[len(part) :]
+    if text:
+        parts[-1] = units.cut_end(parts[-1] + text[: width + 1], width)
+    return parts

@@ -1,0 +1,248 @@
+"""What stands on every screen: header, counters, tabs, caption and footer. Pure functions from facts to lines."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from instui.monitor import units
+from instui.monitor.model import Phase, Snapshot, Span, WheelState
+from instui.tui.actions import VIEWS, Action, footer_of
+from instui.tui.glyphs import Glyphs
+from instui.tui.widgets.pieces import Line, Piece, fit, joined, line, middle, plain, safe, spread, tail, width_of
+from instui_engine.journal.events import SessionStarted
+
+
+class Badge(NamedTuple):
+    """In which state the screen and the session are."""
+
+    text: str
+    style: str
+
+
+class Facts(NamedTuple):
+    """What the frame needs to know besides the snapshot."""
+
+    glyphs: Glyphs
+    badge: str = "LIVE"  # what the controller calls the session
+    frozen: bool = False
+    lag: float = 0.0
+    died: bool = False
+    exit_code: int | None = None
+    can_control: bool = False
+    catching_up: bool = False
+
+
+def badge(snapshot: Snapshot, facts: Facts) -> Badge:
+    """The state that matters most."""
+    finished = snapshot.finished
+    if facts.frozen and finished is None:  # what has ended stands still anyway
+        behind = f" {units.age(facts.lag)} behind" if facts.lag >= 0.1 else ""
+        return Badge(f"PAUSED{behind}", "badge-age")
+    if finished is not None:
+        return (
+            Badge("FINISHED", "badge-commit")
+            if finished.exit == 0
+            else Badge(f"FAILED exit {finished.exit}", "badge-failed")
+        )
+    if facts.died:
+        code = facts.exit_code
+        asked = code in (130, 143)  # it ended before it could write so
+        return Badge("DIED" if code is None or (code > 128 and not asked) else f"FAILED exit {code}", "badge-failed")
+    if snapshot.cancelling:
+        return Badge("CANCELLING", "badge-failed")
+    if snapshot.paused:
+        return Badge("INSTALL PAUSED", "badge-age")
+    if facts.catching_up:
+        return Badge("CATCHING UP", "badge-fetch")
+    if facts.badge == "LIVE":
+        return Badge("LIVE", "badge-commit")
+    if facts.badge.startswith("ATTACHED"):
+        pid = f" pid {snapshot.session.pid}" if snapshot.session and "pid" not in facts.badge else ""
+        return Badge(f"{safe(facts.badge)}{pid}{'' if facts.can_control else ' read-only'}", "badge-fetch")
+    return Badge(safe(facts.badge), "badge-fetch")
+
+
+def header(snapshot: Snapshot, facts: Facts, width: int) -> Line:
+    """Line 1: environment, command, badge, elapsed, what is left."""
+    session = snapshot.session
+    mark = badge(snapshot, facts)
+    glyph = facts.glyphs.live
+    clock = units.age(snapshot.t) if snapshot.finished is None else units.seconds(snapshot.finished.seconds)
+    left = None if facts.died else remaining(snapshot)
+    right = [Piece(f"{glyph} {mark.text}", mark.style), Piece(f"  {clock:>6}", "text")]
+    if left is not None and width >= 64:
+        right += [
+            Piece(" ETA ", "dim"),
+            Piece(f"{units.age(round(left)) if left >= 10 else f'{left:.0f} s':<4}", "text"),
+        ]
+    right.append(Piece(" "))
+    where = PurePosixPath(session.top).name if session else ""
+    parent = PurePosixPath(session.top).parent.name if session and width >= 90 else ""
+    place = f"{parent}/{where}" if parent else where
+    command = " ".join(session.command[1:]) if session else "waiting for the session to begin"
+    start = [Piece(" instui ", "logo"), Piece(middle(safe(place), max(width // 5, 8)), "strong"), Piece("  ")]
+    room = width - width_of(start) - width_of(right) - 1
+    return spread([*start, Piece(tail(safe(command), room) if room > 8 else "", "dim")], right, width)
+
+
+_STATIONS = (
+    ("resolved", "text", "res"),
+    ("fetched", "fetch", "fet"),
+    ("unpacked", "unpack", "unp"),
+    ("staged", "stage", "sta"),
+    ("waiting", "wait", "wait"),
+    ("committed", "commit", "com"),
+    ("failed", "failed", "fail"),
+)
+_REMOVAL_STATIONS = (
+    ("removing", "text", "rem"),
+    ("waiting", "wait", "wait"),
+    ("removed", "commit", "gone"),
+    ("failed", "failed", "fail"),
+)
+
+
+def counters(snapshot: Snapshot, facts: Facts, width: int) -> Line:
+    """Line 2: the pipeline. A number takes the room of the largest one, so that nothing moves."""
+    totals = snapshot.totals
+    digits = len(units.number(totals.resolved))
+    stations = _REMOVAL_STATIONS if snapshot.removes else _STATIONS
+    lock_wait = _lock_wait(snapshot)
+    lines = []
+    for dot, short, whole in ((True, False, True), (False, False, True), (False, True, True), (False, True, False)):
+        parts = [
+            _counter(short_word if short else word, getattr(totals, word), style, digits)
+            for word, style, short_word in stations
+            if whole or word not in ("resolved", "unpacked")
+        ]
+        gap = Piece(f" {facts.glyphs.dot} ", "faint") if dot else Piece("  ")
+        text = (Piece(" "), *joined(parts, gap))
+        lines.append(
+            spread(text, (*lock_wait, Piece(" ")) if width_of(text) + width_of(lock_wait) + 2 < width else (), width)
+        )
+        if width_of(text) + (width_of(lock_wait) + 2 if dot else 0) <= width:
+            break
+    return lines[-1]
+
+
+def _counter(word: str, value: int, style: str, digits: int) -> Line:
+    quiet = not value or style == "text"
+    return line(
+        (f"{word} ", "dim"),
+        (f"{units.number(value):>{digits}}", "text" if value and quiet else "dim" if quiet else style),
+    )
+
+
+def _lock_wait(snapshot: Snapshot) -> Line:
+    totals = snapshot.totals
+    if snapshot.syncing:
+        return line((f"writing the {snapshot.syncing} to disk", "fetch"))
+    share = totals.lock_wait / (totals.lock_wait + totals.busy) if totals.busy + totals.lock_wait > 0 else 0.0
+    return line(("lock wait ", "dim"), (f"{100 * share:3.0f} %", "wait" if share >= 0.005 else "dim"))
+
+
+def tabs(snapshot: Snapshot, view: str, width: int, glyphs: Glyphs) -> Line:
+    """The views; the present one stands out, and what happened in the others shows."""
+    waiting, overwrote = len(snapshot.waiting), snapshot.totals.overwrote
+    waiting += snapshot.environment is not None and snapshot.environment.state == "waiting"
+    news = {
+        "locks": (waiting, "wait"),
+        "overwrites": (overwrote, "age"),
+        "events": (len(snapshot.recoveries), "age"),
+    }
+    pieces = [Piece(" ")]
+    for key, (scope, title) in VIEWS.items():
+        text = f" {key} {title} " if width >= 60 else f" {key} {title[:5]}{'.' if len(title) > 6 else title[5:]} "
+        pieces.append(Piece(text, "chosen" if scope == view else "dim", f"view_{key}"))
+        number, style = news.get(scope, (0, ""))
+        mark = f"{glyphs.alert}{units.number(number)} " if number and width >= 60 else " "
+        pieces.append(Piece(mark, style or "text"))
+    return fit(pieces, width)
+
+
+def caption(text: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """What to watch now, in at most `height` lines."""
+    lines = [""]
+    for word in safe(text).split():
+        if lines[-1] and units.cells(lines[-1]) + 1 + units.cells(word) > width - 4:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    if len(lines) > height:
+        lines[height - 1 :] = [" ".join(lines[height - 1 :])]
+    return [(Piece(f" {glyphs.marker} ", "accent"), Piece(tail(told, width - 4), "text")) for told in lines]
+
+
+def footer(scope: str, width: int, glyphs: Glyphs, words: dict[str, str]) -> Line:
+    """The keys that matter most here, as many as there is room for; `words` are labels that depend on the state."""
+    shown: list[Action] = []
+    room = width - 1
+    for action in footer_of(scope):
+        size = len(_key(action, glyphs)) + len(words.get(action.id, action.label)) + 3
+        if size <= room:
+            shown.append(action)
+            room -= size
+    pieces = [Piece(" ")]
+    for action in shown:
+        pieces.append(Piece(f"{_key(action, glyphs)} ", "key", action.id))
+        pieces.append(Piece(f"{words.get(action.id, action.label)}  ", "dim", action.id))
+    return fit(pieces, width)
+
+
+def _key(action: Action, glyphs: Glyphs) -> str:
+    return action.shown.replace("↵", glyphs.enter)
+
+
+_COUNTED = 2000  # wheels whose sizes are added up for each frame
+_UNPACKING = 0.25  # of a downloaded wheel's work
+
+
+def remaining(snapshot: Snapshot) -> float | None:
+    """Seconds until all wheels are unpacked, if it goes on like this; None where nobody can tell.
+
+    Stages and commits take moments, or depend on who holds the locks; and nobody waits for what is slowed down.
+    """
+    wheels = [wheel for wheel in snapshot.wheels if not wheel.cached] if len(snapshot.wheels) <= _COUNTED else []
+    if snapshot.finished or snapshot.resolving or snapshot.planned or _slowed(snapshot.session):
+        return None
+    if not wheels or not all(wheel.size for wheel in wheels):
+        return None
+    begun = min(
+        (span.begin for wheel in wheels for span in (*wheel.spans, _now(wheel)) if span.phase in _SIZED),
+        default=snapshot.t,
+    )
+    downloads = snapshot.totals.downloads or any(wheel.phase is Phase.FETCH for wheel in wheels)
+    through = sum(wheel.size * _through(wheel, _UNPACKING if downloads else 1.0) for wheel in wheels)
+    share, elapsed = through / sum(wheel.size for wheel in wheels), snapshot.t - begun
+    if not 0.08 <= share < 1 or elapsed < 1.5:
+        return None  # at the beginning it would be a guess
+    return elapsed * (1 - share) / share
+
+
+_SIZED = (Phase.FETCH, Phase.UNPACK)
+
+
+def _now(wheel: WheelState) -> Span:
+    return Span(wheel.phase, wheel.since, wheel.since)
+
+
+def _through(wheel: WheelState, unpacking: float) -> float:
+    """Which share of a wheel's download and unpacking is done."""
+    part = wheel.done / wheel.total if wheel.total else 0.0
+    if wheel.phase is Phase.FETCH:
+        return (1 - unpacking) * part
+    if wheel.phase is Phase.QUEUED:
+        return 1 - unpacking if any(span.phase is Phase.FETCH for span in wheel.spans) else 0.0
+    return 1 - unpacking + unpacking * part if wheel.phase is Phase.UNPACK else 1.0
+
+
+def _slowed(session: SessionStarted | None) -> bool:
+    words = session.command[1:] if session else ()
+    return words[:1] == ["demo"] or any(word == "--slow" or word.startswith("--slow=") for word in words)
+
+
+def wrapped(text: str, width: int) -> Sequence[str]:
+    """`text` in lines of at most `width` columns."""
+    return [plain(pieces)[3:] for pieces in caption(text, width + 4, 100, _BARE)]
+
+
+_BARE = Glyphs(*([{}] + [" "] * (len(Glyphs._fields) - 1)))  # type: ignore[arg-type]

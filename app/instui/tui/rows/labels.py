@@ -1,0 +1,141 @@
+"""How screens call wheels, locks and holders: short, and safe to print."""
+
+from instui.monitor import units
+from instui.monitor.model import LockState, Snapshot, WheelState, is_own
+from instui.monitor.names import holder_name, path_name
+from instui.tui.widgets.pieces import Piece, middle, safe, tail
+from instui_engine.journal.events import Holder
+
+_COMMAND_LEFT = 16  # columns that are worth the beginning of a command
+
+
+def wheel_label(snapshot: Snapshot, key: str) -> str:
+    """Name and version of a wheel."""
+    wheel = snapshot.wheel(key)
+    return safe(wheel.label if wheel else key)
+
+
+def short(label: str, width: int) -> str:
+    """Name and version in `width` columns: the version goes first, for names often differ in their last part only."""
+    if units.cells(label) <= width:
+        return middle(label, width)
+    name, _, version = label.rpartition(" ")
+    room = width - units.cells(name) - 1
+    if not name or room < 0:
+        return middle(name or label, width)
+    return f"{name} {tail(version, room)}" if room > 1 else middle(name, width)
+
+
+def lock_label(snapshot: Snapshot, path: str) -> str:
+    """A lock: without what all packages have in common, a directory with its slash."""
+    session = snapshot.session
+    lock = snapshot.lock(path)
+    slash = "/" if lock and lock.is_directory else ""
+    for scheme in ("purelib", "platlib"):
+        root = session.roots.get(scheme, "") if session else ""
+        if root and path.startswith(f"{root}/"):
+            return safe(path[len(root) + 1 :]) + slash
+    text = path_name(path, session)
+    return text if text.endswith("/") or path.startswith("@") else text + slash
+
+
+def claim_label(snapshot: Snapshot, wheel: WheelState, width: int) -> str:
+    """The claim of a wheel that says most: one that others want, too, else one that is not merely its own name."""
+    paths = [path for path in wheel.exclusive if not path.startswith("@")]
+    if not paths:
+        return middle("its name", width)
+    more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
+    first = min(paths, key=lambda path: (not _is_wanted(snapshot.lock(path)), path.endswith(".dist-info")))
+    return f"{middle(lock_label(snapshot, first), width - len(more))}{more}"
+
+
+def _is_wanted(lock: LockState | None) -> bool:
+    return lock is not None and bool(lock.waiters or lock.collision or lock.contended)
+
+
+def holder_label(snapshot: Snapshot, holder: Holder) -> str:
+    """A wheel of this session, or a process."""
+
+    def label(key: str) -> str:
+        wheel = snapshot.wheel(key)
+        return wheel.label if wheel else key
+
+    return holder_name(holder, snapshot.session, label)
+
+
+def holder_pieces(snapshot: Snapshot, holder: Holder, width: int, style: str = "commit") -> tuple[Piece, ...]:
+    """A holder in `width` columns. A process loses its command first, then its wheel, at last its state."""
+    if is_own(holder, snapshot.session):
+        return (Piece(short(holder_label(snapshot, holder), width), style),)
+    state = f", {safe(holder.state)}" if holder.state else ""
+    bare = holder._replace(state="")
+    full, without, process = (
+        holder_label(snapshot, bare),
+        holder_label(snapshot, bare._replace(command="")) if holder.pid else holder_label(snapshot, bare),
+        process_label(holder) or holder_label(snapshot, bare),
+    )
+    room = width - units.cells(state)
+    text = next((text for text in (full, without, process) if units.cells(text) <= room), "")
+    if not text:
+        return (Piece(tail(process, width), "failed" if state else style),)
+    if text == without != full and room - units.cells(text) >= _COMMAND_LEFT:
+        text = f"{tail(full, room - 1)})"
+    return (Piece(text, style), Piece(state, "failed"))
+
+
+def process_label(holder: Holder) -> str:
+    """The least that names another process, "" where nobody knows which it is."""
+    return f"pid {holder.pid}" if holder.pid else ""
+
+
+def own_holder(snapshot: Snapshot, lock: LockState) -> str:
+    """The key of a wheel of this session that holds the lock, "" for none."""
+    return lock.holders[0].wheel if lock.holders else ""
+
+
+def short_age(value: float) -> str:
+    """A duration that goes on in at most six columns: `0.3 s`, `42 s`, `2m05s`, `1h02m`."""
+    whole = round(value)
+    if whole < 60:
+        return units.age(value)
+    return f"{whole // 60}m{whole % 60:02}s" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02}m"
+
+
+def blockers(snapshot: Snapshot, waiter: str, path: str, named: tuple[Holder, ...]) -> tuple[Holder, ...]:
+    """Who keeps `waiter` from `path` now: who holds it, where wheels of ours do; else whom the engine named."""
+    lock = snapshot.lock(path)
+    now = tuple(Holder(wheel=hold.wheel) for hold in lock.holders if hold.wheel != waiter) if lock else ()
+    return now or named
+
+
+def blocker_of(snapshot: Snapshot, key: str) -> tuple[str, str]:
+    """Who keeps a wheel waiting: its key and "", or "" and why there is no wheel to go to."""
+    wheel = snapshot.wheel(key)
+    lock = snapshot.environment
+    if wheel is None and not key:
+        return "", "select a wheel first"
+    if wheel is None or wheel.waits_for is None:
+        if lock is not None and lock.state == "waiting":
+            who = ", ".join(holder_label(snapshot, holder) for holder in lock.holders) or "unknown"
+            return "", f"the whole session waits for {safe(lock.path)}, held from outside by {who}"
+        return "", f"{wheel_label(snapshot, key)} waits for nobody"
+    holders = blockers(snapshot, key, wheel.waits_for.path, wheel.waits_for.holders)
+    for holder in holders:
+        if is_own(holder, snapshot.session) and snapshot.wheel(holder.wheel):
+            return holder.wheel, ""
+    who = ", ".join(holder_label(snapshot, holder) for holder in holders)
+    return "", f"held from outside this session, by {who or 'unknown'}"
+
+
+def waiters_of(snapshot: Snapshot, key: str) -> list[str]:
+    """The wheels that wait for this one, longest first."""
+    return [
+        waiter
+        for waiter in snapshot.waiting
+        if (wheel := snapshot.wheel(waiter))
+        and wheel.waits_for
+        and any(
+            holder.wheel == key and is_own(holder, snapshot.session)
+            for holder in blockers(snapshot, waiter, wheel.waits_for.path, wheel.waits_for.holders)
+        )
+    ]

@@ -1,0 +1,123 @@
+"""The history of one lock: who waited for it and who held it, over time. A pure function of a snapshot."""
+
+from typing import NamedTuple
+
+from instui.monitor import units
+from instui.monitor.model import Snapshot, WheelState
+from instui.tui.glyphs import Glyphs, bar
+from instui.tui.widgets.pieces import Line, Piece, fit, line, safe
+from instui_engine.journal.events import Holder
+
+from . import waits as links
+from .keys import ENVIRONMENT
+from .labels import holder_pieces, lock_label, short, wheel_label
+
+
+def lanes(snapshot: Snapshot, path: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """The history of one lock: a lane for each wheel that asked for it, waits and holds over time."""
+    if path == ENVIRONMENT:
+        return _environment(snapshot)
+    found = [*_others(snapshot, path), *_turns(snapshot, path)]
+    title = lock_label(snapshot, path)
+    if not found:
+        plan = snapshot.lock(path)
+        by_plan = [wheel_label(snapshot, key) for key in plan.collision] if plan else []
+        text = f"will take turns, in this order: {f' {glyphs.arrow} '.join(by_plan)}" if by_plan else "not taken yet"
+        return [line((f"{title}   ", "text"), (text, "age" if by_plan else "dim"))]
+    begin = min(lane.requested for lane in found)
+    end = max(begin + 0.001, *(lane.released for lane in found))
+    shown = found[-(height - 1) :] if height > 1 else []
+    more = f"   the last {len(shown)} of {len(found)}" if len(shown) < len(found) else ""
+    lines: list[Line] = [line((title, "text"), (f"   over {units.seconds(end - begin)}{more}", "dim"))]
+    name_width = min(36, max(width // 3 - 2, 8))
+    return lines + [_painted(lane, snapshot, (begin, end), width, name_width, glyphs) for lane in shown]
+
+
+class Lane(NamedTuple):
+    """Who asked when, had it when, and let go when; the present where that is still to come."""
+
+    who: WheelState | Holder
+    mode: str
+    requested: float
+    granted: float
+    released: float
+
+
+def _turns(snapshot: Snapshot, path: str) -> list[Lane]:
+    """The turns of this session's wheels."""
+    t, found = snapshot.t, []
+    for wheel, mode, turn in snapshot.lock_history(path):
+        granted, released = turn.granted, turn.released
+        if granted is None or granted != released:
+            found.append(
+                Lane(
+                    wheel, mode, turn.requested, t if granted is None else granted, t if released is None else released
+                )
+            )
+    return found
+
+
+def _others(snapshot: Snapshot, path: str) -> list[Lane]:
+    """Holders outside this session: they had it for as long as somebody waited for them, and maybe before."""
+    every = [link for link in (*links.past(snapshot), *links.present(snapshot)) if link.path == path]
+    found = []
+    for holder, waits in links.foreign(snapshot, every).items():
+        begin = min(link.begin for link in waits)
+        end = max(snapshot.t if link.end is None else link.end for link in waits)
+        found.append(Lane(holder, "", begin, begin, end))
+    return sorted(found, key=lambda lane: lane.requested)
+
+
+def _environment(snapshot: Snapshot) -> list[Line]:
+    lock = snapshot.environment
+    if lock is None:
+        return []
+    age = snapshot.t - lock.since
+    waited = lock.waited + (age if lock.state == "waiting" else 0.0)
+    held = lock.held + (age if lock.state == "held" else 0.0)
+    return [
+        line(
+            (f"{safe(lock.path)} (environment)", "text"),
+            ("   keeps other installers out while wheels are committed", "dim"),
+        ),
+        line(
+            ("this session waited ", "dim"),
+            (units.age(waited), "wait" if waited >= 0.05 else "dim"),
+            (" and held it ", "dim"),
+            (units.age(held), "commit" if held >= 0.05 else "dim"),
+            (" (shared with other sessions)", "dim"),
+        ),
+    ]
+
+
+def _painted(
+    lane: Lane, snapshot: Snapshot, span: tuple[float, float], width: int, name_width: int, glyphs: Glyphs
+) -> Line:
+    begin, end = span
+    room = max(width - name_width - 2 - 4 - 30, 4)
+    left, middle_, right = (
+        bar((t - begin) / (end - begin), room) for t in (lane.requested, lane.granted, lane.released)
+    )
+    right = max(right, middle_ + (lane.granted < lane.released))
+    spent = (("waited", lane.granted - lane.requested), ("held", lane.released - lane.granted))
+    told = [f"{word} {units.age(value):>6}" for word, value in spent if value > 0.005]
+    return (
+        *fit(_name(lane.who, snapshot, name_width), name_width + 1),
+        Piece(f"{lane.mode:<3} ", "dim"),
+        *fit(
+            (
+                Piece(glyphs.skipped * left, "faint"),
+                Piece(glyphs.wait * (middle_ - left), "wait"),
+                Piece(glyphs.full * (right - middle_), "commit"),
+                Piece(glyphs.skipped * (room - right), "faint"),
+            ),
+            room,
+        ),
+        Piece(f"  {'  '.join(told)}", "dim"),
+    )
+
+
+def _name(who: WheelState | Holder, snapshot: Snapshot, width: int) -> Line:
+    if isinstance(who, Holder):
+        return holder_pieces(snapshot, who, width, "text")
+    return line((short(safe(who.label), width), "text"))

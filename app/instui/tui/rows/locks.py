@@ -1,0 +1,264 @@
+"""The rows of the Locks view: claimed paths as a tree, with who waits below each. A pure function of a snapshot."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from instui.monitor import units
+from instui.monitor.model import EnvironmentLock, LockState, Snapshot, Waiter
+from instui.tui.glyphs import Glyphs
+from instui.tui.theme import age_style
+from instui.tui.widgets.pieces import Line, Piece, line, middle, safe, tail
+from instui.tui.widgets.table import Column
+from instui_engine.journal.events import Holder
+
+from .filter import NOTHING, Fields, Filter
+from .keys import ENVIRONMENT, ENVIRONMENT_WAITER, FOLD, About, waiter_key
+from .labels import blockers, holder_label, holder_pieces, lock_label, own_holder, short, wheel_label
+
+COLUMNS = (
+    Column("path", "path", 14, weight=4, most=52),
+    Column("mode", "mode", 4),
+    Column("holder", "holder", 13, weight=4, most=56),
+    Column("held", "held for", 8, right=True, needs=62),
+    Column("waiters", "waiters", 7, right=True, needs=72),
+    Column("longest", "longest", 7, right=True),
+    Column("taken", "taken", 5, right=True, needs=92),
+    Column("contended", "contended", 9, right=True, needs=104),
+)
+SORTS: dict[str, Callable[[LockState, float], tuple[float, str]]] = {
+    "path": lambda lock, _t: (0.0, lock.path),
+    "mode": lambda lock, _t: (0.0, lock.mode or "~"),
+    "holder": lambda lock, _t: (-len(lock.holders), lock.path),
+    "held": lambda lock, t: (-(t - lock.since) if lock.since is not None else 0.0, lock.path),
+    "waiters": lambda lock, _t: (-len(lock.waiters), lock.path),
+    "longest": lambda lock, t: (-longest(lock, t), lock.path),
+    "taken": lambda lock, _t: (-lock.acquisitions, lock.path),
+    "contended": lambda lock, _t: (-contended(lock), lock.path),
+}
+
+
+class Wish(NamedTuple):
+    """What the user wants to see of the locks."""
+
+    filter: Filter = NOTHING
+    everything: bool = False
+    sort: str = ""
+    reverse: bool = False
+    about: About = About()  # what is selected, which stays in sight
+
+
+class Tree(NamedTuple):
+    """The rows in order, and of each lock how it is called there: depth and name below its parent."""
+
+    keys: list[str]
+    rows: Mapping[str, About]
+    names: Mapping[str, tuple[int, str]]
+    hidden: int
+
+
+def longest(lock: LockState, t: float) -> float:
+    """The longest wait here, present ones included."""
+    return max([lock.longest, *(t - waiter.since for waiter in lock.waiters)])
+
+
+def contended(lock: LockState) -> float:
+    """The share of the acquisitions that had to wait."""
+    return lock.contended / max(lock.acquisitions + len(lock.waiters), 1)
+
+
+def interesting(lock: LockState) -> bool:
+    """Whether a lock stands for itself: somebody waits, waited or will wait there."""
+    return bool(lock.waiters or lock.contended or lock.collision)
+
+
+def most_contended(snapshot: Snapshot, most: int) -> list[LockState]:
+    """The locks at which most time was lost, or is being lost."""
+    found = [lock for lock in snapshot.locks if lock.waiters or lock.waited > 0]
+    found.sort(key=lambda lock: -(lock.waited + sum(snapshot.t - waiter.since for waiter in lock.waiters)))
+    return found[:most]
+
+
+def tree(snapshot: Snapshot, wish: Wish) -> Tree:
+    """The locks to show. Without a wish for everything: contended and predicted ones, and what is held alone now."""
+    locks = [lock for lock in snapshot.locks if _shown(lock, snapshot, wish)]
+    hidden = len(snapshot.locks) - len(locks)
+    paths = {lock.path for lock in locks}
+    if wish.sort:
+        locks.sort(key=lambda lock: SORTS[wish.sort](lock, snapshot.t))
+        names = {lock.path: (0, lock_label(snapshot, lock.path)) for lock in locks}
+    else:
+        locks, names = _as_tree(snapshot, paths)
+    if wish.reverse:
+        locks.reverse()
+    rows = _environment_rows(snapshot, wish)
+    for lock in locks:
+        rows[lock.path] = About(lock.path, own_holder(snapshot, lock))
+        rows |= {waiter_key(lock.path, waiter.wheel): About(lock.path, waiter.wheel) for waiter in lock.waiters}
+    if hidden and rows and not wish.filter:
+        rows[FOLD] = About()
+    return Tree([*rows], rows, names, hidden)
+
+
+def _environment_rows(snapshot: Snapshot, wish: Wish) -> dict[str, About]:
+    lock = snapshot.environment
+    if lock is None or not wish.filter.keeps(lambda: {"lock": f"{lock.path} environment", "state": "environment"}):
+        return {}
+    keys = [ENVIRONMENT, ENVIRONMENT_WAITER] if lock.state == "waiting" else [ENVIRONMENT]
+    return {key: About(ENVIRONMENT) for key in keys}
+
+
+def _shown(lock: LockState, snapshot: Snapshot, wish: Wish) -> bool:
+    if wish.filter:
+        return wish.filter.keeps(lambda: fields(lock, snapshot))
+    if wish.everything or lock.path == wish.about.path:
+        return True
+    return interesting(lock) or (lock.mode == "X" and not lock.path.startswith("@") and not _is_metadata(lock.path))
+
+
+def _is_metadata(path: str) -> bool:
+    return path.endswith(".dist-info")  # each wheel holds one of its own, which tells nothing
+
+
+def fields(lock: LockState, snapshot: Snapshot) -> Fields:
+    """What a filter may look at; `wheel:` finds every lock that the wheel claims."""
+    wheels = {hold.wheel for hold in lock.holders} | {waiter.wheel for waiter in lock.waiters} | {*lock.collision}
+    claims = [w.key for w in snapshot.wheels if w.key not in wheels and lock.path in w.exclusive]
+    state = "wait" if lock.waiters else "held" if lock.holders else "planned" if not lock.acquisitions else "free"
+    return {"lock": lock_label(snapshot, lock.path).casefold(), "wheel": " ".join([*wheels, *claims]), "state": state}
+
+
+def _as_tree(snapshot: Snapshot, paths: set[str]) -> tuple[list[LockState], dict[str, tuple[int, str]]]:
+    """The locks under the directories that hold them, each named from there on."""
+    roots = {*snapshot.session.roots.values()} - {""} if snapshot.session else set()
+    parents = {root for root in roots if snapshot.lock(root) and any(p.startswith(f"{root}/") for p in paths)}
+    every = sorted(paths | parents, key=_tree_order)
+    names: dict[str, tuple[int, str]] = {}
+    for path in every:
+        above = path.rpartition("/")[0]
+        while above and above not in names:
+            above = above.rpartition("/")[0]
+        depth = names[above][0] + 1 if above else 0
+        lock = snapshot.lock(path)
+        slash = "/" if lock and lock.is_directory else ""
+        text = path[len(above) + 1 :] if above else path
+        name = lock_label(snapshot, path) if path.startswith("@") or path == "." else safe(text) + slash
+        names[path] = (depth, name)
+    return [lock for path in every if (lock := snapshot.lock(path))], names
+
+
+def _tree_order(path: str) -> tuple[bool, list[str]]:
+    return path.startswith("@"), [] if path == "." else path.split("/")
+
+
+def cells(snapshot: Snapshot, tree: Tree, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+    """The cells of one row."""
+    if key == FOLD:
+        return {"": line((f"… {units.count(tree.hidden, 'more claim')} without contention   (a shows all)", "dim"))}
+    if key == ENVIRONMENT and snapshot.environment:
+        return _environment(snapshot.environment, snapshot, sizes)
+    if key == ENVIRONMENT_WAITER and snapshot.environment:
+        return _environment_waiter(snapshot.environment, snapshot, sizes, glyphs)
+    path, wheel = tree.rows.get(key, About())
+    lock = snapshot.lock(path)
+    if lock is None:
+        return {}
+    depth, name = tree.names.get(path, (0, lock_label(snapshot, path)))
+    if key != path:
+        waiter = next((waiter for waiter in lock.waiters if waiter.wheel == wheel), None)
+        return _waiter(waiter, path, depth, snapshot, sizes, glyphs) if waiter else {}
+    return _lock(lock, depth, name, snapshot, sizes, glyphs)
+
+
+def _lock(
+    lock: LockState, depth: int, name: str, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
+) -> Mapping[str, Line]:
+    held = snapshot.t - lock.since if lock.since is not None else None
+    wait = longest(lock, snapshot.t)
+    indent = "  " * depth
+    has_story = interesting(lock) or lock.mode == "X"
+    cells: dict[str, Line] = {
+        "path": line((indent, "dim"), (middle(name, sizes["path"] - len(indent)), "text" if has_story else "dim")),
+        "mode": line((lock.mode or _planned_mode(lock), "text" if lock.mode else "dim")),
+        "holder": _holder(lock, snapshot, sizes["holder"], glyphs),
+        "waiters": line((str(len(lock.waiters)), "wait")) if lock.waiters else (),
+        "longest": line((units.age(wait), "wait" if lock.waiters else "text")) if wait > 0 else (),
+        "taken": line((str(lock.acquisitions), "dim")) if lock.acquisitions else (),
+    }
+    if held is not None:
+        cells["held"] = line((units.age(held), age_style(held) if lock.mode == "X" else "dim"))
+    if lock.acquisitions + len(lock.waiters):
+        share = contended(lock)
+        cells["contended"] = line((f"{100 * share:.0f} %", "wait" if lock.waiters else "text" if share else "dim"))
+    return cells
+
+
+def _planned_mode(lock: LockState) -> str:
+    return "X" if lock.claims_x else "IX" if lock.claims_ix else ""
+
+
+def _holder(lock: LockState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> tuple[Piece, ...]:
+    """Who holds it; of a free one who will take turns there, by the plan, or who took it."""
+    if lock.holders:
+        if lock.mode == "IX" and len(lock.holders) > 1:
+            return line((units.count(len(lock.holders), "wheel"), "dim"))
+        return line((short(wheel_label(snapshot, lock.holders[0].wheel), room), "commit"))
+    if lock.foreign:
+        return holder_pieces(snapshot, lock.foreign[0], room)
+    if lock.waiters and lock.waiters[0].holders:
+        return line((tail(f"kept for {holder_label(snapshot, lock.waiters[0].holders[0])}", room), "dim"))
+    if lock.collision and not lock.acquisitions:
+        names = f" {glyphs.arrow} ".join(safe(key) for key in lock.collision)
+        return line((tail(f"turns: {names}", room), "age"))
+    if lock.acquisitions:
+        return line(("free", "dim"))
+    claims = lock.claims_x + lock.claims_ix
+    return line((f"planned by {units.count(claims, 'wheel')}", "dim"))
+
+
+def _waiter(
+    waiter: Waiter, path: str, depth: int, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
+) -> Mapping[str, Line]:
+    age = snapshot.t - waiter.since
+    blocking = blockers(snapshot, waiter.wheel, path, waiter.holders)
+    more = f" +{len(blocking) - 1}" if len(blocking) > 1 else ""
+    room = sizes["holder"] - 10 - len(more)
+    who = holder_pieces(snapshot, blocking[0], room, "wait") if blocking else line(("its turn", "wait"))
+    indent = "  " * depth
+    name = short(wheel_label(snapshot, waiter.wheel), sizes["path"] - len(indent) - 2)
+    return {
+        "path": line((f"{indent}{glyphs.waiter} ", "wait"), (name, "wait")),
+        "mode": line((waiter.mode, "wait")),
+        "holder": (*line(("waits for ", "wait")), *who, Piece(more, "dim")),
+        "longest": line((units.age(age), age_style(age, "wait"))),
+    }
+
+
+def _environment(lock: EnvironmentLock, snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
+    age = snapshot.t - lock.since
+    waiting = lock.state == "waiting"
+    longest = max(age if waiting else 0.0, lock.waited)
+    if waiting:
+        who = holder_pieces(snapshot, lock.holders[0] if lock.holders else Holder(), sizes["holder"])
+    else:
+        who = line(("this session", "commit") if lock.state == "held" else ("free", "dim"))
+    return {
+        "path": line((tail(f"{safe(lock.path)} (environment)", sizes["path"]), "text")),
+        "mode": line({"waiting": ("X", "text"), "held": ("SH", "text")}.get(lock.state, ("SH", "dim"))),
+        "holder": who,
+        "held": line((units.age(age), "dim")) if lock.state == "held" else (),
+        "waiters": line(("1", "wait")) if waiting else (),
+        "longest": line((units.age(longest), "wait" if waiting else "text")) if longest >= 0.05 else (),
+    }
+
+
+def _environment_waiter(
+    lock: EnvironmentLock, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
+) -> Mapping[str, Line]:
+    age = snapshot.t - lock.since
+    who = holder_pieces(snapshot, lock.holders[0] if lock.holders else Holder(), sizes["holder"] - 10, "wait")
+    return {
+        "path": line((f"{glyphs.waiter} ", "wait"), (tail("this session, all of it", sizes["path"] - 2), "wait")),
+        "mode": line(("SH", "wait")),
+        "holder": (*line(("waits for ", "wait")), *who),
+        "longest": line((units.age(age), age_style(age, "wait"))),
+    }

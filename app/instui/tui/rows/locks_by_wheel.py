@@ -1,0 +1,183 @@
+"""The rows of the Locks view by wheel: who waited for how long, and who made others wait. A pure function."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from instui.monitor import units
+from instui.monitor.model import Phase, Snapshot, WheelState
+from instui.tui.glyphs import Glyphs
+from instui.tui.theme import age_style
+from instui.tui.widgets.pieces import Line, line, middle, safe, tail
+from instui.tui.widgets.table import Column
+from instui_engine.journal.events import Holder
+
+from . import waits as links
+from .keys import FOLD, About, lock_key, other_key, wheel_key
+from .labels import claim_label, holder_pieces, lock_label, short, wheel_label
+from .locks import Wish
+from .waits import Link
+
+COLUMNS = (
+    Column("wheel", "wheel", 14, weight=3, most=44),
+    Column("now", "now", 12, weight=3, most=60, needs=62),
+    Column("waited", "waited", 7, right=True),
+    Column("longest", "longest", 7, right=True, needs=72),
+    Column("blocked", "blocked", 7, right=True),
+    Column("x", "X", 4, right=True, needs=92),
+    Column("ix", "IX", 4, right=True, needs=92),
+)
+
+
+class Sum(NamedTuple):
+    """What waits cost a wheel, and what it cost others; `wait` is the present one, `t` the time of the snapshot."""
+
+    waited: float
+    longest: float
+    blocked: float
+    wait: Link | None
+    t: float
+
+    @property
+    def matters(self) -> bool:
+        """Whether it waited, or made others wait."""
+        return self.wait is not None or self.waited >= 0.005 or self.blocked >= 0.005
+
+
+SORTS: dict[str, Callable[[WheelState, Sum], tuple[float, str]]] = {
+    "wheel": lambda wheel, _: (0.0, wheel.key),
+    "waited": lambda wheel, sum_: (-sum_.waited, wheel.key),
+    "longest": lambda wheel, sum_: (-sum_.longest, wheel.key),
+    "blocked": lambda wheel, sum_: (-sum_.blocked, wheel.key),
+    "x": lambda wheel, _: (-len(wheel.exclusive), wheel.key),
+    "ix": lambda wheel, _: (-len(wheel.shared), wheel.key),
+}
+
+
+class ByWheel(NamedTuple):
+    """The rows in order, and what they tell."""
+
+    keys: list[str]
+    rows: Mapping[str, About]
+    sums: Mapping[str, Sum]
+    others: Mapping[str, tuple[Holder, list[Link]]]
+    hidden: int
+
+
+def by_wheel(snapshot: Snapshot, wish: Wish) -> ByWheel:
+    """Wheels that wait now first, then those that lost or cost most; holders outside the session above them all."""
+    now = links.present(snapshot)
+    sums = _sums(snapshot, now)
+    others = {other_key(h): (h, found) for h, found in links.foreign(snapshot, [*now, *links.past(snapshot)]).items()}
+    wheels = [wheel for wheel in snapshot.wheels if _shown(wheel, sums[wheel.key], wish)]
+    if wish.sort:
+        wheels.sort(key=lambda wheel: SORTS[wish.sort](wheel, sums[wheel.key]))
+    else:
+        wheels.sort(key=lambda wheel: _importance(wheel, sums[wheel.key]))
+    if wish.reverse:
+        wheels.reverse()
+    if wish.filter:
+        others = {key: found for key, found in others.items() if _other_fits(found[0], wish)}
+    rows = {key: About(lock_key(snapshot, waits[0].path), "") for key, (_, waits) in others.items()}
+    for wheel in wheels:
+        wait = sums[wheel.key].wait
+        rows[wheel_key(wheel.key)] = About(wait.path if wait else "", wheel.key)
+    hidden = len(snapshot.wheels) - len(wheels)
+    if hidden and rows and not wish.filter:
+        rows[FOLD] = About()
+    return ByWheel([*rows], rows, sums, others, hidden)
+
+
+def _sums(snapshot: Snapshot, now: Sequence[Link]) -> dict[str, Sum]:
+    longest: dict[str, float] = {}
+    for wait in snapshot.waits:
+        longest[wait.wheel] = max(wait.seconds, longest.get(wait.wheel, 0.0))
+    waits = {link.waiter: link for link in now}
+    blocked: dict[str, float] = {}
+    for link in now:
+        if blocker := links.own_blocker(link, snapshot):
+            blocked[blocker] = blocked.get(blocker, 0.0) + link.seconds(snapshot.t)
+    found = {}
+    for wheel in snapshot.wheels:
+        present = waits.get(wheel.key)
+        age = present.seconds(snapshot.t) if present else 0.0
+        found[wheel.key] = Sum(
+            wheel.waited + age,
+            max(longest.get(wheel.key, 0.0), age),
+            wheel.blocked + blocked.get(wheel.key, 0.0),
+            present,
+            snapshot.t,
+        )
+    return found
+
+
+def _shown(wheel: WheelState, sum_: Sum, wish: Wish) -> bool:
+    if wish.filter:
+        return wish.filter.keeps(lambda: fields(wheel, sum_))
+    return wish.everything or sum_.matters or wish.about.wheel == wheel.key
+
+
+def fields(wheel: WheelState, sum_: Sum) -> Mapping[str, str]:
+    """What a filter may look at; `lock:` finds every wheel that claims the path."""
+    paths = [sum_.wait.path] if sum_.wait else []
+    state = "wait" if sum_.wait else "held" if wheel.phase is Phase.COMMIT else "free"
+    return {"wheel": wheel.label, "lock": " ".join([*paths, *wheel.exclusive]).casefold(), "state": state}
+
+
+def _other_fits(holder: Holder, wish: Wish) -> bool:
+    text = f"{holder.wheel} pid {holder.pid} {holder.command} {holder.state}"
+    return wish.filter.keeps(lambda: {"wheel": text.casefold(), "lock": "", "state": "held"})
+
+
+def _importance(wheel: WheelState, sum_: Sum) -> tuple[float, float, str]:
+    return -sum_.wait.seconds(sum_.t) if sum_.wait else 0.0, -(sum_.waited + sum_.blocked), wheel.key
+
+
+def cells(snapshot: Snapshot, found: ByWheel, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+    """The cells of one row."""
+    if key == FOLD:
+        text = f"… {units.count(found.hidden, 'wheel')} that neither waited nor made others wait   (a shows all)"
+        return {"": line((text, "dim"))}
+    if key in found.others:
+        return _other(*found.others[key], snapshot, sizes)
+    wheel = snapshot.wheel(found.rows.get(key, About()).wheel)
+    if wheel is None:
+        return {}
+    sum_ = found.sums[wheel.key]
+    age = sum_.wait.seconds(snapshot.t) - sum_.wait.seconds(sum_.t) if sum_.wait else 0.0  # since the sums were made
+    style = "wait" if sum_.wait else "text" if sum_.matters else "dim"
+    return {
+        "wheel": line((short(safe(wheel.label), sizes["wheel"]), style)),
+        "now": _now(wheel, sum_.wait, snapshot, sizes.get("now", 0), glyphs),
+        "waited": _time(sum_.waited + age, "wait" if sum_.wait else "text"),
+        "longest": _time(max(sum_.longest, sum_.wait.seconds(snapshot.t) if sum_.wait else 0.0), "dim"),
+        "blocked": _time(sum_.blocked, "text"),
+        "x": line((str(len(wheel.exclusive) or ""), "dim")),
+        "ix": line((str(len(wheel.shared) or ""), "dim")),
+    }
+
+
+def _time(value: float, style: str) -> Line:
+    return line((units.age(value), style)) if value >= 0.005 else ()
+
+
+def _now(wheel: WheelState, wait: Link | None, snapshot: Snapshot, room: int, glyphs: Glyphs) -> Line:
+    if wait is not None:
+        lock = lock_label(snapshot, wait.path)
+        what = middle(lock, max(room // 2 - 3, room - 3 - units.cells(wheel_label(snapshot, wait.blocker.wheel))))
+        left = room - units.cells(what) - 3
+        return (*line((what, "wait"), (f" {glyphs.arrow} ", "dim")), *holder_pieces(snapshot, wait.blocker, left))
+    if wheel.phase is Phase.COMMIT:
+        return line(("holds ", "dim"), (claim_label(snapshot, wheel, room - 6), "commit"))
+    return line((tail(wheel.phase.value, room), "dim"))
+
+
+def _other(holder: Holder, waits: Sequence[Link], snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
+    """A holder outside this session: all that is known of it is who waited for it."""
+    now = [link for link in waits if link.end is None]
+    lock = middle(lock_label(snapshot, waits[0].path), sizes.get("now", 0) - 6)
+    age = max((link.seconds(snapshot.t) for link in now), default=0.0)
+    return {
+        "wheel": holder_pieces(snapshot, holder, sizes["wheel"]),
+        "now": line(("holds " if now else "held ", "dim"), (lock, "commit" if now else "dim")),
+        "blocked": line((units.age(sum(link.seconds(snapshot.t) for link in waits)), age_style(age))),
+    }

@@ -1,0 +1,175 @@
+"""The rows of the Overwrites view: pairs of wheels, and under each the files. A pure function of a snapshot."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from instui.monitor import units
+from instui.monitor.model import Snapshot
+from instui.tui.glyphs import Glyphs
+from instui.tui.widgets.pieces import Line, line, middle, safe, tail
+from instui.tui.widgets.table import Column
+
+from .filter import NOTHING, Filter
+from .labels import lock_label
+
+FOLD = "\0fold"
+FOLDED_FROM = 12  # files of a pair that begins folded, where there are several pairs
+_SEPARATOR = "\0"
+COLUMNS = (
+    Column("path", "replaced → by", 22, weight=3, most=90),
+    Column("content", "content", 9),
+    Column("t", "at", 8, right=True, needs=60),
+)
+
+
+class Wish(NamedTuple):
+    """What the user wants to see of the overwrites."""
+
+    filter: Filter = NOTHING
+    everything: bool = False
+    sort: str = ""
+    reverse: bool = False
+    turned: Collection[str] = ()  # pairs that the user folded or unfolded
+
+
+class File(NamedTuple):
+    """One file that was, or will be, replaced; `t` is -1 for one that the plan foresees.
+
+    `wheel` writes it; `kept`: where the old content is, "" for nowhere; `moved`: where the new one is by now, as it was
+    replaced itself, "" where it is still at `path`. `back`: it was replaced earlier, and has come
+    back, as `wheel`, the distribution of `old`, gave up its own.
+    """
+
+    path: str
+    old: str
+    new: str
+    same: bool
+    t: float
+    wheel: str = ""
+    kept: str = ""
+    moved: str = ""
+    back: bool = False
+
+
+class Groups(NamedTuple):
+    """The rows in order, and what they are."""
+
+    keys: list[str]
+    files: Mapping[str, File]
+    pairs: Mapping[str, list[File]]
+    closed: Collection[str]
+    equal: int  # files of equal content that are left out
+
+
+def groups(snapshot: Snapshot, wish: Wish) -> Groups:
+    """Pairs with most files first; before the first overwrite what the plan foresees."""
+    equal = 0
+    pairs: defaultdict[str, list[File]] = defaultdict(list)
+    for file in _files(snapshot):
+        if file.same and not wish.everything and not wish.filter:
+            equal += 1
+        elif wish.filter.keeps(lambda file=file: _fields(file)):  # type: ignore[misc]
+            back = f"{_SEPARATOR}back" if file.back else ""
+            pairs[f"{file.old}{_SEPARATOR}{file.new}{back}"].append(file)
+    names = sorted(pairs, key=lambda name: _order(name, pairs[name], wish.sort), reverse=wish.reverse)
+    many = len(names) > 1
+    closed = {name for name in names if (many and len(pairs[name]) > FOLDED_FROM) is not (name in wish.turned)}
+    keys: list[str] = []
+    files: dict[str, File] = {}
+    for name in names:
+        keys.append(name)
+        if name in closed:
+            continue
+        for file in sorted(pairs[name], key=lambda file: file.path if wish.sort != "t" else ""):
+            key = f"{name}{_SEPARATOR}{file.path}"
+            keys.append(key)
+            files[key] = file
+    if equal:
+        keys.append(FOLD)
+    return Groups(keys, files, pairs, closed, equal)
+
+
+def _files(snapshot: Snapshot) -> Iterable[File]:
+    """What was replaced, and what will be: a conflict of the plan until its overwrite is told."""
+    moved: dict[str, str] = {}
+    files = []
+    for row in reversed(snapshot.overwrites):
+        later = moved.get(row.path, "")
+        files.append(File(row.path, row.old, row.new, row.same, row.t, row.wheel, row.kept, later))
+        moved[row.path] = row.kept or later  # equal content is not kept: what is kept later stands for both
+    yield from reversed(files)
+    for back in snapshot.restored:
+        yield File(back.path, back.wheel, back.owner, False, back.t, back.wheel.partition(" ")[0], back=True)
+    if snapshot.finished is None or snapshot.finished.exit:
+        for conflict in snapshot.conflicts:
+            if conflict.path not in moved:
+                yield File(conflict.path, conflict.first, conflict.last, False, -1.0, conflict.last.partition(" ")[0])
+
+
+def _fields(file: File) -> dict[str, str]:
+    state = "restored" if file.back else "planned" if file.t < 0 else "same" if file.same else "different"
+    return {"lock": file.path.casefold(), "wheel": f"{file.old} {file.new}".casefold(), "state": state}
+
+
+def _order(name: str, files: list[File], sort: str) -> tuple[float, str]:
+    old, _, new = name.partition(_SEPARATOR)
+    if sort == "t":
+        return files[0].t, name
+    return (0.0, {"old": old, "new": new}[sort]) if sort in ("old", "new") else (-float(len(files)), name)
+
+
+def cells(snapshot: Snapshot, found: Groups, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+    """The cells of one row."""
+    if key == FOLD:
+        text = f"… {units.count(found.equal, 'file')} replaced by equal content   (a shows all)"
+        return {"": line((text, "dim"))}
+    if key in found.pairs:
+        return {"": _pair(key, found.pairs[key], glyphs, key in found.closed, snapshot.finished is not None)}
+    file = found.files.get(key)
+    if file is None:
+        return {}
+    content = (
+        ("restored", "commit")
+        if file.back
+        else ("not done" if snapshot.finished else "planned", "dim")
+        if file.t < 0
+        else ("same", "dim")
+        if file.same
+        else ("different", "age")
+    )
+    return {
+        "path": line((f"  {middle(lock_label(snapshot, file.path), sizes['path'] - 2)}", "text")),
+        "content": line(content),
+        "t": line((units.age(file.t), "dim")) if file.t >= 0 else (),
+    }
+
+
+def _pair(key: str, files: list[File], glyphs: Glyphs, closed: bool, over: bool) -> Line:
+    old, new = key.split(_SEPARATOR)[:2]
+    back = sum(file.back for file in files)
+    planned, same = sum(file.t < 0 for file in files), sum(file.same for file in files)
+    counts = [
+        (len(files) - planned - same - back, "different", "age"),
+        (back, "restored", "commit"),
+        (same, "with equal content", "dim"),
+        (planned, "that were not done" if over else "to come", "dim"),
+    ]
+    told = [(f"   {units.number(count)} {word}", style) for count, word, style in counts if count]
+    node = ">" if closed and glyphs.branch == "v" else "▸" if closed else glyphs.branch
+    return line(
+        (f"{node} ", "dim"),
+        (safe(old) or "nobody's file", "strong"),
+        (f" {glyphs.arrow} ", "dim"),
+        (safe(new) or "nobody's file", "strong"),
+        *told,
+    )
+
+
+def describe(found: Groups, key: str) -> str:
+    """A row as text, for the clipboard."""
+    if (file := found.files.get(key)) and file.back:
+        return tail(f"{safe(file.path)}: of {safe(file.new) or 'nobody'} again, no longer {safe(file.old)}", 1000)
+    if file := found.files.get(key):
+        return tail(f"{safe(file.path)}: {safe(file.old) or 'nobody'} -> {safe(file.new)}", 1000)
+    return " -> ".join(safe(part) for part in key.split(_SEPARATOR)[:2])

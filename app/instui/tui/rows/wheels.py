@@ -1,0 +1,278 @@
+"""The rows of the dashboard: a pure function of a snapshot."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from instui.monitor import units
+from instui.monitor.model import EnvironmentLock, Phase, Snapshot, WheelState, is_own
+from instui.tui.glyphs import Glyphs, bar
+from instui.tui.theme import PHASE_STYLES, age_style
+from instui.tui.widgets.pieces import Line, Piece, line, middle, safe, tail
+from instui.tui.widgets.table import Column
+from instui_engine.journal.events import Holder
+
+from . import recoveries as recoveryrows
+from .filter import NOTHING, Fields, Filter
+from .keys import ENVIRONMENT
+from .labels import blockers, claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
+
+FOLD = "\0fold"
+SLOTS = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
+_SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # as the words above them take
+BAR_TITLE = "fetch unpack stage wait commit"
+_PASSED = {Phase.READY: 2, Phase.STAGED: 3, Phase.DONE: 5} | {phase: i for i, phase in enumerate(SLOTS)}
+
+COLUMNS = (
+    Column("state", "", 1),
+    Column("wheel", "wheel", 16, weight=3, most=36),
+    Column("bar", BAR_TITLE, 10, weight=9, needs=74, most=31, short="progress"),
+    Column("doing", "now", 12, weight=4, most=22),
+    Column("lock", "lock and its holder", 18, weight=3, needs=76, most=60, short="lock, holder"),
+    Column("age", "age", 6, right=True),
+)
+_ORDER: dict[Phase, float] = {phase: float(i) for i, phase in enumerate(reversed(list(Phase)))}
+SORTS: dict[str, Callable[[WheelState, float], tuple[float, str]]] = {
+    "wheel": lambda wheel, _: (0.0, wheel.key),
+    "doing": lambda wheel, _: (_ORDER[wheel.phase], wheel.key),
+    "lock": lambda wheel, _: (-wheel.waited, wheel.key),
+    "age": lambda wheel, t: (-_age(wheel, t), wheel.key),
+}
+
+
+class Wish(NamedTuple):
+    """What the user wants to see of the wheels."""
+
+    filter: Filter = NOTHING
+    everything: bool = False
+    sort: str = ""
+    reverse: bool = False
+    selected: str = ""
+
+
+def keys(snapshot: Snapshot, wish: Wish) -> list[str]:
+    """The wheels to show, what matters most first, and a line for those that are folded away."""
+    found = _keys(snapshot, wish)
+    if wish.filter:
+        found = [key for key in found if (w := snapshot.wheel(key)) and wish.filter.keeps(lambda w=w: fields(w))]  # type: ignore[misc]
+    if wish.sort:
+        order = SORTS[wish.sort]
+        wheels = [wheel for key in found if (wheel := snapshot.wheel(key))]
+        found = [wheel.key for wheel in sorted(wheels, key=lambda wheel: order(wheel, snapshot.t))]
+    if wish.reverse:
+        found.reverse()
+    hidden = len(snapshot.wheels) - len(found)
+    found[:0] = recoveryrows.keys(snapshot, wish.filter)
+    if snapshot.environment is not None and snapshot.environment.state == "waiting" and not wish.filter:
+        found.insert(0, ENVIRONMENT)
+    if hidden and not wish.filter:
+        found.append(FOLD)
+    return found
+
+
+def _keys(snapshot: Snapshot, wish: Wish) -> list[str]:
+    first = [*reversed(snapshot.failed), *snapshot.waiting, *snapshot.running]
+    seen = set(first)
+    if not (wish.everything or wish.filter or snapshot.finished):
+        if wish.selected not in seen and snapshot.wheel(wish.selected):
+            first.append(wish.selected)
+        return first
+    rest = [wheel for wheel in snapshot.wheels if wheel.key not in seen]
+    later = [wheel for wheel in rest if wheel.phase is not Phase.DONE]
+    done = sorted((wheel for wheel in rest if wheel.phase is Phase.DONE), key=lambda wheel: wheel.order)
+    return [*first, *(wheel.key for wheel in later), *(wheel.key for wheel in done)]
+
+
+def fields(wheel: WheelState) -> Fields:
+    """What a filter may look at."""
+    waits = wheel.waits_for.path if wheel.waits_for else ""
+    return {
+        "wheel": wheel.label,
+        "lock": " ".join([waits, *wheel.exclusive]).casefold(),
+        "state": f"{wheel.phase.value} {wheel.word}",
+    }
+
+
+def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+    """The cells of one wheel."""
+    if key == FOLD:
+        return {"": line((folded(snapshot), "dim"))}
+    if key == ENVIRONMENT and snapshot.environment is not None:
+        return _session(snapshot.environment, snapshot.t, snapshot, sizes, glyphs)
+    if recoveryrows.is_recovery(key):
+        return recoveryrows.cells(snapshot, key, sizes)
+    wheel = snapshot.wheel(key)
+    if wheel is None:
+        return {}
+    style = PHASE_STYLES[wheel.phase]
+    age = _age(wheel, snapshot.t)
+    going = wheel.phase in SLOTS
+    calm = "text" if going else "dim"
+    return {
+        "state": line((glyphs.phases[wheel.phase], style)),
+        "wheel": line((short(safe(wheel.label), sizes["wheel"]), "text" if wheel.phase is not Phase.DONE else "dim")),
+        "bar": phase_bar(wheel, sizes.get("bar", 0), glyphs),
+        "doing": line(*_doing(wheel, snapshot, sizes, style)),
+        "lock": _lock(wheel, snapshot, sizes.get("lock", 0), glyphs),
+        "age": line((short_age(age), age_style(age, calm) if going else "dim")) if age >= 0 else (),
+    }
+
+
+def _session(
+    lock: EnvironmentLock, t: float, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
+) -> Mapping[str, Line]:
+    """All of the session, while it waits for the environment's lock."""
+    holder = lock.holders[0] if lock.holders else Holder()
+    if "lock" in sizes:
+        doing = line(("wait   ", "wait"), ("before commits" if sizes["doing"] >= 21 else "", "dim"))
+    else:
+        doing = line(("wait ", "wait"), (tail(lock.path, sizes["doing"] - 5), "wait"))
+    return {
+        "state": line((glyphs.phases[Phase.WAIT], "wait")),
+        "wheel": line((tail("this session", sizes["wheel"]), "text")),
+        "bar": line((glyphs.wait * sizes.get("bar", 0), "wait")),
+        "doing": doing,
+        "lock": _arrow(lock.path, (holder,), sizes.get("lock", 0), snapshot, glyphs),
+        "age": line((short_age(t - lock.since), age_style(t - lock.since))),
+    }
+
+
+def folded(snapshot: Snapshot) -> str:
+    """How many wheels are not shown, and why."""
+    shown = len(snapshot.failed) + len(snapshot.waiting) + len(snapshot.running)
+    done = snapshot.totals.committed + snapshot.totals.removed
+    staged = max(0, snapshot.totals.staged - done - len(snapshot.waiting) - _committing(snapshot))
+    queued = max(0, len(snapshot.wheels) - shown - done - staged)
+    parts = [(done, "removed" if snapshot.removes else "done"), (staged, "staged"), (queued, "queued")]
+    told = ", ".join(f"{units.number(count)} {word}" for count, word in parts if count)
+    return f"… {told or 'more'}   (a shows all)"
+
+
+def _committing(snapshot: Snapshot) -> int:
+    return sum((w := snapshot.wheel(key)) is not None and w.phase is Phase.COMMIT for key in snapshot.running)
+
+
+def phase_bar(wheel: WheelState, width: int, glyphs: Glyphs) -> tuple[Piece, ...]:
+    """The way of a wheel through its phases, each in its own slot."""
+    ends = [round(sum_ * width / sum(_SLOT_WEIGHTS)) for sum_ in accumulate(_SLOT_WEIGHTS)]
+    been = {span.phase for span in wheel.spans}
+    passed = _passed(wheel, been)
+    pieces, begin = [], 0
+    for slot, (phase, end) in enumerate(zip(SLOTS, ends, strict=True)):
+        size, begin = end - begin, end
+        style = PHASE_STYLES[phase]
+        if slot < passed:
+            if phase in been or (phase is Phase.COMMIT and wheel.phase is Phase.DONE):
+                pieces.append(Piece((glyphs.wait if phase is Phase.WAIT else glyphs.full) * size, style))
+            else:  # the store had it, or there was nothing to wait for
+                pieces.append(Piece((glyphs.track if phase is Phase.WAIT else glyphs.skipped) * size, "faint"))
+        elif phase is wheel.phase:
+            share = wheel.done / wheel.total if wheel.total else 0.0
+            done = size if phase is Phase.WAIT else bar(share, size)
+            pieces.append(Piece((glyphs.wait if phase is Phase.WAIT else glyphs.full) * done, style))
+            pieces.append(Piece(glyphs.track * (size - done), "faint"))
+        else:
+            pieces.append(Piece(glyphs.track * size, "failed" if wheel.phase is Phase.FAILED else "faint"))
+    return tuple(pieces)
+
+
+def _passed(wheel: WheelState, been: set[Phase]) -> int:
+    """How many slots lie behind the wheel."""
+    if wheel.phase is Phase.QUEUED:
+        return int(Phase.FETCH in been)
+    if wheel.phase is Phase.FAILED:
+        return max((SLOTS.index(phase) for phase in been if phase in SLOTS), default=0)
+    if wheel.removal and wheel.phase is Phase.READY:
+        return SLOTS.index(Phase.WAIT)  # nothing of it is fetched, unpacked or staged
+    return _PASSED[wheel.phase]
+
+
+def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], style: str) -> list[Piece]:
+    """State and progress; every number has its place, so that nothing moves but digits."""
+    room, phase = sizes["doing"], wheel.phase
+    word = Piece(f"{wheel.word:<7}", style)
+    if phase is Phase.WAIT:
+        if "lock" not in sizes and wheel.waits_for:
+            return [Piece("wait ", style), Piece(middle(lock_label(snapshot, wheel.waits_for.path), room - 5), style)]
+        return [word, Piece(tail(_place(wheel, snapshot) if room >= 18 else "", room - 7), "dim")]
+    if phase is Phase.QUEUED and wheel.spans:
+        return [Piece("fetched", style)]
+    if phase not in SLOTS:
+        return [word]
+    percent = f"{100 * wheel.done // wheel.total:>3} %" if wheel.total else ""
+    if phase in (Phase.FETCH, Phase.UNPACK):
+        rate = f"{units.size(wheel.rate)}/s" if wheel.rate >= 1 else ""
+    elif phase is Phase.STAGE:
+        rate = f"{units.number(round(wheel.rate))} f/s" if wheel.rate >= 1 else ""
+    else:
+        rate = f"{units.number(wheel.done)}/{units.number(wheel.total)}" if wheel.total else ""
+    extra = f"{rate:>{room - 12}}" if room - 13 >= len(rate) else ""
+    return [word, Piece(f"{percent:>5}", "text"), Piece(extra, "dim")]
+
+
+def _place(wheel: WheelState, snapshot: Snapshot) -> str:
+    """Where it stands among those that wait for the same lock: they get it in plan order."""
+    lock = snapshot.lock(wheel.waits_for.path) if wheel.waits_for else None
+    others = [snapshot.wheel(waiter.wheel) for waiter in lock.waiters] if lock else []
+    place = 1 + sum(other is not None and other.order < wheel.order for other in others) if others else 0
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(place if place < 20 else place % 10, "th")
+    return f"{place}{ending} in line" if place else ""
+
+
+def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> tuple[Piece, ...]:
+    """What it waits for and who has it; what it holds; why it failed; what it overwrote."""
+    if wheel.phase is Phase.FAILED:
+        return line((tail(safe(wheel.error), room), "failed"))
+    if wheel.waits_for is not None:
+        lock = lock_label(snapshot, wheel.waits_for.path)
+        return _arrow(lock, _blockers(wheel, snapshot), room, snapshot, glyphs)
+    if wheel.phase is Phase.COMMIT and wheel.exclusive:
+        return line(("holds ", "dim"), (claim_label(snapshot, wheel, room - 6), "commit"))
+    if wheel.overwrote:
+        return line((f"overwrote {units.count(wheel.overwrote, 'file')}", "age"))
+    if wheel.waited >= 0.1 and wheel.phase is Phase.DONE:
+        return line((f"waited {units.seconds(wheel.waited)}", "dim"))
+    if wheel.removal and wheel.phase is Phase.DONE:
+        return line((tail(units.count(wheel.files, "file"), room), "dim"))
+    if wheel.replaces and wheel.phase is Phase.DONE:
+        return line((tail(f"replaced {safe(wheel.replaces)}", room), "dim"))
+    return ()
+
+
+def _blockers(wheel: WheelState, snapshot: Snapshot) -> Sequence[Holder]:
+    wait = wheel.waits_for
+    return blockers(snapshot, wheel.key, wait.path, wait.holders) if wait else ()
+
+
+def _arrow(lock: str, holders: Sequence[Holder], room: int, snapshot: Snapshot, glyphs: Glyphs) -> tuple[Piece, ...]:
+    """`cv2/ → opencv-python 4.12`; both lose from their middle where there is no room."""
+    if not holders:
+        return line((middle(lock, room), "wait"))
+    more = f" +{len(holders) - 1}" if len(holders) > 1 else ""
+    space = max(room - 3 - len(more), 0)
+    if is_own(holders[0], snapshot.session):
+        name = wheel_label(snapshot, holders[0].wheel).rpartition(" ")[0]
+        what = middle(lock, max(space // 2, space - units.cells(name)))
+    else:
+        what = middle(lock, max(space // 3, space - len(process_label(holders[0]))))
+    who = holder_pieces(snapshot, holders[0], space - units.cells(what))
+    return (*line((what, "wait"), (f" {glyphs.arrow} ", "dim")), *who, Piece(more, "dim"))
+
+
+def _age(wheel: WheelState, t: float) -> float:
+    """Seconds in the present phase; of a wheel that is through, of all its phases but the queues; -1 for none."""
+    if wheel.phase in (Phase.DONE, Phase.FAILED):
+        return sum(span.end - span.begin for span in wheel.spans if span.phase in SLOTS)
+    return t - wheel.since if wheel.phase in SLOTS else -1.0
+
+
+def describe(snapshot: Snapshot, key: str) -> str:
+    """The wheel as a sentence, for the clipboard."""
+    if (recovery := recoveryrows.of(snapshot, key)) is not None:
+        return recoveryrows.describe(recovery)
+    wheel = snapshot.wheel(key)
+    if wheel is None:
+        return wheel_label(snapshot, key)
+    wait = f", waits for {lock_label(snapshot, wheel.waits_for.path)}" if wheel.waits_for else ""
+    error = f": {safe(wheel.error)}" if wheel.error else ""
+    return f"{safe(wheel.label)}: {wheel.word}{wait}{error}"

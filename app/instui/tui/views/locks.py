@@ -1,0 +1,270 @@
+"""The Locks view: what is claimed, who holds it and who waits, grouped in three ways; below, one lock over time."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from textual.widget import Widget
+
+from instui.monitor import units
+from instui.monitor.model import Snapshot
+from instui.tui.actions import LOCKS
+from instui.tui.pace import Paced
+from instui.tui.rows import chains as chainrows
+from instui.tui.rows import locks as lockrows
+from instui.tui.rows import locks_by_wheel as lockwheels
+from instui.tui.rows.keys import ENVIRONMENT, FOLD, About, closest
+from instui.tui.rows.labels import blocker_of, holder_label, lock_label, own_holder, waiters_of, wheel_label
+from instui.tui.rows.lock_history import lanes
+from instui.tui.rows.locks import Wish
+from instui.tui.widgets.paint import Lines
+from instui.tui.widgets.pieces import Line, Piece, line, safe, spread, trimmed, width_of
+from instui.tui.widgets.table import Column, Rows, Table
+
+from .view import View
+
+LANES = 6  # lines of the history on a tall screen, its title included
+
+
+class Grouping(NamedTuple):
+    """One way to look at the locks. `make` gives keys and what they are about, `cells` paints a row of that."""
+
+    id: str
+    title: str
+    columns: Sequence[Column]
+    sorts: Sequence[str]
+    make: Callable[[Snapshot, Wish], Any]
+    cells: Callable[..., Mapping[str, Line]]
+
+
+GROUPINGS = (
+    Grouping("lock", "by lock", lockrows.COLUMNS, tuple(lockrows.SORTS), lockrows.tree, lockrows.cells),
+    Grouping("wheel", "by wheel", lockwheels.COLUMNS, tuple(lockwheels.SORTS), lockwheels.by_wheel, lockwheels.cells),
+    Grouping("chain", "wait chains", chainrows.COLUMNS, (), chainrows.chains, chainrows.cells),
+)
+
+
+class LocksView(View):
+    """Which path is held by whom, and who waits for it."""
+
+    scope = LOCKS
+    unsorted = "the longest wait comes first here"
+    DEFAULT_CSS = """
+    LocksView #lane { height: 7; }
+    LocksView.low #lane { height: 5; }
+    LocksView.tiny #lane { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grouping = GROUPINGS[0]
+        self._found: Paced[Any] = Paced()
+        self._lanes: Paced[list[Line]] = Paced()
+        self._rows: Mapping[str, About] = {}
+        self._about = About()  # what the user chose last; other groupings select what is about the same
+
+    def body(self) -> Iterable[Widget]:
+        """Rows and history."""
+        yield Table(lockrows.COLUMNS, self.owner.glyphs, id="body")
+        yield Lines(self.owner.glyphs, id="lane", classes="aside")
+
+    def show_body(self, snapshot: Snapshot) -> None:
+        """Rows and lanes."""
+        table, glyphs, grouping = self.query_one(Table), self.owner.glyphs, self.grouping
+        found = self._look(snapshot)
+        keys = found.keys
+        rows = Rows(keys, lambda key, sizes: grouping.cells(snapshot, found, key, sizes, glyphs))
+        table.show_rows(rows, self._empty(snapshot))
+        self.set_class(self.size.height < 30, "low")
+        self.set_class(self.size.height < 22, "tiny")
+        self._show_lane(snapshot)
+
+    def _look(self, snapshot: Snapshot) -> Any:
+        table, grouping = self.query_one(Table), self.grouping
+        wish = Wish(self.wanted, self.everything, table.sort, table.reverse, self._about)
+        state = snapshot.environment.state if snapshot.environment else ""
+        basis = snapshot.locks if grouping is GROUPINGS[0] else snapshot.wheels
+        key = (grouping.id, wish, state, snapshot.finished is None)
+        found = self._found.get(key, basis, lambda: grouping.make(snapshot, wish))
+        self._rows = found.rows
+        return found
+
+    def _show_lane(self, snapshot: Snapshot) -> None:
+        path = self._row.path or self._about.path or self._interesting(snapshot)
+        width, glyphs = self.size.width, self.owner.glyphs
+        if not path:
+            self._lines("lane").show_lines([])
+            return
+
+        def make() -> list[Line]:
+            return lanes(snapshot, path, width - 2, LANES if self.size.height >= 30 else LANES - 2, glyphs)
+
+        found = self._lanes.get((path, width, len(snapshot.waiting)), snapshot, make)
+        rule: Line = (Piece(glyphs.rule * width, "faint"),)
+        self._lines("lane").show_lines([rule, *((Piece(" "), *lane) for lane in found)])
+
+    @property
+    def _row(self) -> About:
+        """What the selected row is about."""
+        return self._rows.get(self.table.selected, About())
+
+    def _interesting(self, snapshot: Snapshot) -> str:
+        """Without a selection the lock that matters most among those that are shown."""
+        if snapshot.environment is not None and snapshot.environment.state == "waiting":
+            return ENVIRONMENT
+        shown = {row.path for row in self._rows.values()}
+        most = lockrows.most_contended(snapshot, len(snapshot.locks))
+        collisions = (lock for lock in snapshot.locks if lock.collision)
+        return next((lock.path for lock in (*most, *collisions) if lock.path in shown), "")
+
+    def _tabs(self, snapshot: Snapshot, width: int) -> Line:
+        """The tabs, and beside them how the rows are grouped."""
+        tabs = trimmed(super()._tabs(snapshot, width))
+        choices = [
+            Piece(f" {grouping.title} ", "accent" if grouping is self.grouping else "dim", "group")
+            for grouping in GROUPINGS
+        ]
+        every = (Piece("v ", "key", "group"), *choices, Piece(" "))
+        if width_of(tabs) + width_of(every) >= width:
+            every = (Piece("v ", "key", "group"), Piece(f"{self.grouping.title} ", "accent", "group"))
+        return spread(tabs, every if width_of(tabs) + width_of(every) < width else (), width)
+
+    def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
+        if self.wanted:
+            return [
+                line((f"nothing here matches “{self.wanted.text}”", "text")),
+                line(("esc clears the filter", "dim")),
+            ]
+        if not snapshot.planned and not snapshot.locks:
+            return [
+                line(("no claims yet", "text")),
+                line(("each wheel claims the paths that it will write, once all of them are unpacked", "dim")),
+            ]
+        waits = len(snapshot.waits)
+        if waits and not snapshot.finished and self.grouping is GROUPINGS[2]:
+            return [line(("nobody waits now", "commit")), line(("a shows the waits that are over", "dim"))]
+        claims = sum(lock.claims_x + lock.claims_ix > 0 for lock in snapshot.locks)
+        collisions = sum(bool(lock.collision) for lock in snapshot.locks)
+        if collisions and not snapshot.finished:
+            return [
+                line(("nobody waits yet", "text")),
+                line((f"{collisions} of {claims} claimed paths are wanted by more than one wheel", "dim")),
+            ]
+        lock = snapshot.environment
+        if lock is not None and lock.waited >= 0.05:
+            return [
+                line(("no wheel waited for another", "commit")),
+                line((f"all of the session waited {units.seconds(lock.waited)} for {safe(lock.path)}", "dim")),
+            ]
+        return [
+            line(("no contention", "commit")),
+            line((f"{claims} paths are claimed, and no two wheels want the same one", "dim")),
+            line(("a shows everything", "dim")),
+        ]
+
+    @property
+    def sortable(self) -> Sequence[str]:
+        """All columns; sorted locks are a flat list."""
+        return self.grouping.sorts
+
+    def matches(self) -> list[str]:
+        """Without the directories that are shown only because what was found lies in them."""
+        return [key for key in super().matches() if not self._is_context(key)]
+
+    def _is_context(self, key: str) -> bool:
+        snapshot = self.owner.monitor.shown
+        lock = snapshot.lock(key) if self.grouping is GROUPINGS[0] else None
+        return lock is not None and not self.wanted.keeps(lambda: lockrows.fields(lock, snapshot))
+
+    def words(self) -> dict[str, str]:
+        """What v shows next."""
+        following = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]
+        return super().words() | {"group": following.title}
+
+    def do_group(self) -> None:
+        """The same data in the next way; what is selected stays selected."""
+        self.grouping = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]
+        table = self.table
+        table.columns, table.sort, table.reverse = self.grouping.columns, "", False
+        found = self._look(self.owner.monitor.shown)
+        table.selected = closest(self._about, found.rows)
+        self.refresh_view()
+        table.select(table.selected)
+        table.refresh()
+        self.notice(self.grouping.title)
+
+    def do_open(self) -> None:
+        """The wheel that waits in this row, or that holds the lock."""
+        snapshot, row = self.owner.monitor.shown, self._row
+        if row.wheel and snapshot.wheel(row.wheel):
+            self.owner.open_wheel(row.wheel)
+        elif self.table.selected == FOLD:
+            self.do_all()
+        elif not self.table.selected:
+            self.notice("select a row first (j, k or a click)")
+        else:
+            self.notice(self._who_else(row.path) or "no wheel holds this lock now; its history is below")
+
+    def moved(self) -> None:
+        """The wheel of the row goes with the user into other views."""
+        self._about = self._row
+        self.owner.wheel = self._row.wheel or self.owner.wheel
+
+    def do_blocker(self) -> None:
+        """To the wheel that holds the selected lock, or is in the way of the selected one."""
+        snapshot, row = self.owner.monitor.shown, self._row
+        if not self.table.selected:
+            self.notice("select a row first (j, k or a click)")
+        elif self.grouping is GROUPINGS[0]:
+            lock = snapshot.lock(row.path)
+            holder = own_holder(snapshot, lock) if lock else ""
+            if holder:
+                self.owner.show_wheel(holder, f"{wheel_label(snapshot, holder)} holds {lock_label(snapshot, row.path)}")
+            else:
+                self.notice(self._who_else(row.path) or "nobody holds it now")
+        else:
+            key, why = blocker_of(snapshot, row.wheel)
+            self._go(key, self._who_else(row.path) or why)
+
+    def _who_else(self, path: str) -> str:
+        """Who holds it outside this session, in a sentence; "" for nobody."""
+        snapshot = self.owner.monitor.shown
+        if path == ENVIRONMENT and snapshot.environment is not None:
+            holders = snapshot.environment.holders if snapshot.environment.state == "waiting" else ()
+        else:
+            lock = snapshot.lock(path)
+            holders = lock.foreign if lock is not None and not lock.holders else ()
+        who = ", ".join(holder_label(snapshot, holder) for holder in holders)
+        return f"held from outside this session, by {who}" if who else ""
+
+    def do_waiters(self) -> None:
+        """To the first row of those who wait for the selected lock or wheel, or to the next one."""
+        if not self.table.selected:
+            self.notice("select a row first (j, k or a click)")
+        elif self.grouping is GROUPINGS[0]:
+            self._next_waiter(self._row.path)
+        else:
+            snapshot, wheel = self.owner.monitor.shown, self._row.wheel
+            waiting = waiters_of(snapshot, wheel)
+            who = wheel_label(snapshot, wheel) if wheel else "it"
+            self._go(waiting[0] if waiting else "", f"nobody waits for {who}")
+
+    def _next_waiter(self, path: str) -> None:
+        rows = [key for key, row in self._rows.items() if row.path == path and key != path and key != ENVIRONMENT]
+        if not rows:
+            self.notice("nobody waits here")
+            return
+        position = rows.index(self.table.selected) + 1 if self.table.selected in rows else 0
+        self._select(rows[position % len(rows)])
+
+    def _go(self, wheel: str, why: str) -> None:
+        """To the row of a wheel in this grouping."""
+        key = closest(About(self._row.path, wheel), self._rows) if wheel else ""
+        if key and self._rows[key].wheel == wheel:
+            self._select(key)
+        else:
+            self.notice(why if not wheel else "its row is not shown; a shows everything")
+
+    def _select(self, key: str) -> None:
+        self.table.select(key)
+        self.moved()
+        self.refresh_view()

@@ -1,0 +1,44 @@
+"""The command palette: every action and theme by name."""
+
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from instui.tui.actions import ACTIONS
+from instui.tui.glyphs import ASCII, TO_ASCII
+from instui.tui.theme import THEMES
+
+_HIDDEN = {"palette", "interrupt"}
+
+
+class Commands(Provider):
+    """The registry of actions and the themes."""
+
+    def _commands(self) -> list[tuple[str, str, str]]:
+        plain = TO_ASCII if getattr(self.app, "glyphs", None) is ASCII else {}
+        actions = [
+            (f"{action.label}  ({action.shown})".translate(plain), action.help.translate(plain), action.id)
+            for action in ACTIONS
+        ]
+        themes = [(f"theme {theme.name}", "change the colours", f"theme {theme.name}") for theme in THEMES]
+        return [command for command in (*actions, *themes) if command[2] not in _HIDDEN]
+
+    def _run(self, id: str) -> None:
+        kind, _, name = id.partition(" ")
+        if kind == "theme":
+            self.app.theme = name
+        else:
+            self.app.call_later(self.app.run_action, f"do({id!r})")
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for title, help, id in self._commands():
+            yield DiscoveryHit(Content(title), partial(self._run, id), title, help)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        matcher = self.matcher(query)
+        for title, help, id in self._commands():
+            if (score := matcher.match(f"{title} {help}")) > 0:
+                yield Hit(score, Content(title), partial(self._run, id), title, help)

@@ -1,0 +1,104 @@
+"""Styled text as plain data: what rows and lines are made of before anything is painted.
+
+A style is a word that says what the text means (`wait`, `failed`, `dim`); `instui.tui.theme` turns it into colour. An
+action is what a click on the text does, the id of one of `instui.tui.actions`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from instui.monitor.units import cut, cut_end
+from instui_engine.errors import printable
+
+
+class Piece(NamedTuple):
+    """Some text of one meaning."""
+
+    text: str
+    style: str = "text"
+    action: str = ""
+
+
+Line = Sequence[Piece]
+
+
+def line(*parts: Piece | str | tuple[str, str]) -> tuple[Piece, ...]:
+    """Pieces from strings and pairs: `line("held by ", ("jwt", "commit"))`."""
+    return tuple(Piece(part) if isinstance(part, str) else Piece(*part) for part in parts)
+
+
+def plain(pieces: Iterable[Piece]) -> str:
+    """The text alone."""
+    return "".join(piece.text for piece in pieces)
+
+
+def safe(text: str) -> str:
+    """A name of unknown origin as it may be shown."""
+    return printable(text)
+
+
+def width_of(pieces: Iterable[Piece]) -> int:
+    """Columns of a terminal."""
+    return sum(cell_len(piece.text) for piece in pieces)
+
+
+def middle(text: str, width: int) -> str:
+    """`text` in at most `width` columns, cut in the middle (names: what differs stands at both ends)."""
+    return _measured(cut(text, width), width)
+
+
+def tail(text: str, width: int) -> str:
+    """`text` in at most `width` columns, cut at its end (sentences)."""
+    return _measured(cut_end(text, width), width)
+
+
+def _measured(text: str, width: int) -> str:
+    # What draws the screen may count a rare character otherwise than we did; it has the last word.
+    return text if cell_len(text) <= width else set_cell_size(text, max(width, 0))
+
+
+def fit(pieces: Line, width: int, *, right: bool = False) -> tuple[Piece, ...]:
+    """The pieces in exactly `width` columns: cut at the end or filled with spaces (before them, if `right`)."""
+    fitted: list[Piece] = []
+    room = max(width, 0)
+    for piece in pieces:
+        size = cell_len(piece.text)
+        if size > room:
+            if room:
+                fitted.append(piece._replace(text=tail(piece.text, room)))
+                room -= cell_len(fitted[-1].text)
+            break
+        if piece.text:
+            fitted.append(piece)
+        room -= size
+    if room:
+        space = Piece(" " * room)
+        return (space, *fitted) if right else (*fitted, space)
+    return tuple(fitted)
+
+
+def trimmed(pieces: Line) -> Line:
+    """Without the empty pieces at the end."""
+    end = len(pieces)
+    while end and not pieces[end - 1].text.strip():
+        end -= 1
+    return pieces[:end]
+
+
+def spread(left: Line, right: Line, width: int) -> tuple[Piece, ...]:
+    """`left` from the left edge and `right` at the right one; where there is no room for both, `left` is cut."""
+    keep = min(width_of(right), width)
+    gap = 1 if keep < width else 0
+    return (*fit(left, width - keep - gap), *fit((Piece(" "),), gap), *fit(right, keep))
+
+
+def joined(parts: Iterable[Line], separator: Piece) -> tuple[Piece, ...]:
+    """The parts in one line, with `separator` between."""
+    pieces: list[Piece] = []
+    for part in parts:
+        if pieces:
+            pieces.append(separator)
+        pieces.extend(part)
+    return tuple(pieces)

@@ -1,0 +1,232 @@
+"""A table that stays cheap with ten thousand rows: only visible rows are made, and only changed ones painted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from textual.events import Click
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBarRender
+from textual.strip import Strip
+
+from instui.tui.glyphs import Glyphs
+
+from .paint import strip_of, styles_of
+from .pieces import Line, Piece, fit, plain
+
+GUTTER = 2  # columns before the first cell, for the marker of the selected row
+
+
+class Column(NamedTuple):
+    """A column. It gets `width`, and a share of what is left by `weight`; it goes when there is less than `needs`."""
+
+    id: str
+    title: str
+    width: int
+    weight: int = 0
+    right: bool = False
+    needs: int = 0  # columns that the whole table must have for this one to be shown
+    most: int = 1000  # it does not grow beyond
+    short: str = ""  # the title where there is no room for the long one
+
+
+class Rows(NamedTuple):
+    """The content of a table: the keys in order, and how to make the cells of one when it is visible.
+
+    A row is one line of cells by column id; "" stands for the whole row.
+    """
+
+    keys: Sequence[str]
+    cells: Callable[[str, Mapping[str, int]], Mapping[str, Line]]
+
+
+NOTHING = Rows((), lambda _key, _widths: {})
+
+
+def widths(columns: Sequence[Column], width: int) -> dict[str, int]:
+    """How wide each column that is shown becomes."""
+    shown = [column for column in columns if width >= column.needs]
+    result = {column.id: column.width for column in shown}
+    for _ in range(3):  # what one column cannot take goes to the others
+        left = width - GUTTER - sum(result.values()) - 2 * (len(shown) - 1)
+        hungry = [column for column in shown if column.weight and result[column.id] < column.most]
+        total = sum(column.weight for column in hungry)
+        if left <= 0 or not hungry:
+            break
+        for column in hungry:
+            result[column.id] = min(column.most, result[column.id] + left * column.weight // total)
+    return result
+
+
+class AsciiBar(ScrollBarRender):
+    """A scrollbar of colour alone."""
+
+    VERTICAL_BARS = [" "] * 8
+
+
+class Table(ScrollView, can_focus=False):
+    """Rows under a line of titles that stays. The selection is a key, so it stays with its row."""
+
+    DEFAULT_CSS = """
+    Table { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
+            scrollbar-gutter: stable; }
+    """
+
+    class Picked(Message):
+        """A click on a row; `again`: it was selected already."""
+
+        def __init__(self, table: "Table", key: str, again: bool) -> None:
+            self.table, self.key, self.again = table, key, again
+            super().__init__()
+
+    class Scrolled(Message):
+        """The user turned the wheel."""
+
+    def __init__(self, columns: Sequence[Column], glyphs: Glyphs, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.columns = columns
+        self.selected = ""
+        self.sort = ""  # id of the column it is sorted by
+        self.reverse = False
+        self.empty: Sequence[Line] = ()  # what stands there when there are no rows
+        self._glyphs = glyphs
+        self._rows = NOTHING
+        self._positions: dict[str, int] | None = None
+        self._painted: dict[int, tuple[Line, bool]] = {}
+
+    def on_mount(self) -> None:
+        """A scrollbar of the same set of symbols."""
+        if not self._glyphs.curve.isascii():
+            return
+        self.vertical_scrollbar.renderer = AsciiBar  # type: ignore[misc]
+
+    @property
+    def _width(self) -> int:
+        """Columns beside the scrollbar; one stays free before it."""
+        return self.scrollable_content_region.width - 1
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The keys of the rows, in order."""
+        return self._rows.keys
+
+    def show_rows(self, rows: Rows, empty: Sequence[Line] = ()) -> None:
+        """Show these from now on, and paint what changed among the visible ones."""
+        if rows.keys is not self._rows.keys:
+            self._positions = None
+        resized = len(rows.keys) != len(self._rows.keys)
+        self._rows = rows
+        if resized:
+            self.virtual_size = Size(0, len(rows.keys) + 1)
+        if tuple(empty) != tuple(self.empty):
+            self.empty = empty
+            self.refresh()
+        self.refresh_changed()
+
+    def refresh_changed(self) -> None:
+        """Paint the visible lines that are not what they were."""
+        for y in range(self.size.height):
+            if self._painted.get(y) != self._line(y):
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def select(self, key: str) -> None:
+        """Select a row and bring it into sight; "" for none."""
+        self.selected = key
+        self.reveal()
+        self.refresh_changed()
+
+    def reveal(self) -> None:
+        """Scroll as little as it takes to see the selected row."""
+        position, height = self.position(self.selected), self.size.height - 1
+        if position is None or height <= 0:
+            return
+        top = self.scroll_offset.y
+        if position < top:
+            self.scroll_to(y=position, animate=False, force=True, immediate=True)
+        elif position >= top + height:
+            self.scroll_to(y=position - height + 1, animate=False, force=True, immediate=True)
+
+    def position(self, key: str) -> int | None:
+        """The row of a key."""
+        if self._positions is None:
+            self._positions = {key: position for position, key in enumerate(self._rows.keys)}
+        return self._positions.get(key)
+
+    def move(self, rows: int) -> None:
+        """Select the row that lies so many below, or the outermost one."""
+        if not self._rows.keys:
+            return
+        last = len(self._rows.keys) - 1
+        position = self.position(self.selected)
+        if position is None:
+            position = self.scroll_offset.y - (rows > 0) + (rows < 0)
+        self.select(self._rows.keys[max(0, min(last, position + rows))])
+
+    def text_of(self, key: str) -> str:
+        """A row as text, without the marker."""
+        return " ".join(plain(self._row(key)[1:]).split())
+
+    def render_line(self, y: int) -> Strip:
+        """One line of what is visible."""
+        line, chosen = self._painted[y] = self._line(y)
+        styles, base = styles_of(self), self.rich_style
+        if chosen:
+            base += styles["selected"]
+        return strip_of(line, styles, base, self._glyphs).adjust_cell_length(self.size.width, base)
+
+    def on_click(self, event: Click) -> None:
+        """Select the row, or sort by the column."""
+        event.stop()
+        position = event.y - 1 + self.scroll_offset.y
+        if event.y >= 1 and position < len(self._rows.keys):
+            key = self._rows.keys[position]
+            self.post_message(self.Picked(self, key, key == self.selected))
+
+    def on_mouse_scroll_down(self) -> None:
+        """The user looks elsewhere."""
+        self.post_message(self.Scrolled())
+
+    def on_mouse_scroll_up(self) -> None:
+        """The user looks elsewhere."""
+        self.post_message(self.Scrolled())
+
+    def _line(self, y: int) -> tuple[Line, bool]:
+        if y == 0:
+            return self._titles(), False
+        position = y - 1 + self.scroll_offset.y
+        if position < len(self._rows.keys):
+            key = self._rows.keys[position]
+            return self._row(key), key == self.selected
+        if not self._rows.keys and 0 <= (inside := y - 2) < len(self.empty):
+            return (Piece("  "), *self.empty[inside]), False
+        return (), False
+
+    def _titles(self) -> Line:
+        sizes = widths(self.columns, self._width)
+        cells: dict[str, Line] = {}
+        for column in self.columns:
+            title = column.short if column.short and len(column.title) > sizes.get(column.id, 0) else column.title
+            if column.id == self.sort:
+                arrow = self._glyphs.up if self.reverse else self._glyphs.down
+                cells[column.id] = (Piece(f"{title[: sizes.get(column.id, 2) - 2]} {arrow}".strip(), "accent"),)
+            else:
+                cells[column.id] = (Piece(title, "dim"),)
+        return self._lay(cells, sizes, " ", "faint")
+
+    def _row(self, key: str) -> Line:
+        sizes = widths(self.columns, self._width)
+        cells = self._rows.cells(key, sizes)
+        mark = self._glyphs.marker if key == self.selected else " "
+        if "" in cells:
+            return (Piece(mark.ljust(GUTTER), "accent"), *fit(cells[""], self._width - GUTTER))
+        return self._lay(cells, sizes, mark, "accent")
+
+    def _lay(self, cells: Mapping[str, Line], sizes: Mapping[str, int], mark: str, style: str) -> Line:
+        pieces = [Piece(mark.ljust(GUTTER), style)]
+        for column in self.columns:
+            if column.id in sizes:
+                if len(pieces) > 1:
+                    pieces.append(Piece("  "))
+                pieces.extend(fit(cells.get(column.id, ()), sizes[column.id], right=column.right))
+        return tuple(pieces)
