@@ -13,7 +13,7 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from screens import Recorded, shown  # noqa: E402
+from support.screens import Recorded, shown  # noqa: E402
 
 
 class Shot(NamedTuple):

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from wheelsmith import build_wheel  # noqa: E402
+from support.wheelsmith import build_wheel  # noqa: E402
 
 RATE = 1_500_000  # bytes per second of one download
 SESSION, SECOND = "20261122-101500-4242", "20261122-101458-5120"  # ours, and a companion's

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import pytest
 from hypothesis import settings
 
-from environments import PATIENCE, Session, Venv
+from support.environments import PATIENCE, Session, Venv
 
 settings.register_profile("sample", deadline=None, max_examples=100)
 settings.register_profile("sweep", deadline=None, max_examples=1000)

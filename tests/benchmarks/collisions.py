@@ -39,7 +39,7 @@ from measure import table
 from prepare import compile_packages, environment, make_venv
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from wheelsmith import build_wheel
+from support.wheelsmith import build_wheel
 
 _OWNERS = ("alpha", "beta", "gamma")
 _FILES = 400

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from measure import Bench, Variant
 
-from wheelsmith import build_wheel
+from support.wheelsmith import build_wheel
 
 _WHEELS, _FILES = 120, 200
 _PLAIN = "from instui.__main__ import main; main()"

@@ -24,13 +24,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "ui"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from measure import table
 from prepare import Material, Skip, compile_packages, environment, make_venv, prepare
-from terminal import Terminal
 
 from instui_engine.journal import events
+from support.terminal import Terminal
 
 _INSTUI = [sys.executable, "-m", "instui"]
 _SIZE = (120, 40)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from trees import differences, distributions, entries, rows, tree, wrong_rows
+from support.trees import differences, distributions, entries, rows, tree, wrong_rows
 
 Tree = Mapping[str, str]
 

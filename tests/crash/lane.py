@@ -12,7 +12,7 @@ from injector import Fault, Injector, Run
 from judge import Judge, compiled, contested, leftovers, said, unlisted
 from scenarios import Scenario, make_start
 
-from trees import tree
+from support.trees import tree
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from filesystems import Disk
 
-import trees
-from environments import PATIENCE
-from wheelsmith import build_wheel
+from support import trees
+from support.environments import PATIENCE
+from support.wheelsmith import build_wheel
 
 COMMANDS = ("install", "upgrade", "uninstall")
 _SHARED = "../../../etc/shared.conf"  # of all three distributions: the losers have it torn, which G7 allows

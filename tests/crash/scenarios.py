@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wheelsmith import build_wheel
+from support.wheelsmith import build_wheel
 
 KINDS = ("fresh", "upgrade", "reinstall", "uninstall")
 _FLAGS = ("--no-deps", "--ui", "plain")

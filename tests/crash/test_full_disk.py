@@ -11,11 +11,11 @@ import pytest
 from filesystems import Mounts, mounting
 from powercut import leftovers
 
-import trees
-from cli import error_line, installed
 from conftest import Run
-from environments import Venv
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import error_line, installed
+from support.environments import Venv
+from support.wheelsmith import build_wheel
 
 Limit = Literal["blocks", "inodes"]
 LIMITS: tuple[Limit, ...] = ("blocks", "inodes")

@@ -8,11 +8,11 @@ import pytest
 from filesystems import Mounts, link_until_refused, mounting
 from powercut import leftovers
 
-import trees
-from cli import error_line, installed, ok
 from conftest import Run
-from environments import Venv
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import error_line, installed, ok
+from support.environments import Venv
+from support.wheelsmith import build_wheel
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 from filesystems import Mounts, mounting
 from powercut import leftovers
 
-import trees
-from cli import ok
 from conftest import Run
-from environments import Venv
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import ok
+from support.environments import Venv
+from support.wheelsmith import build_wheel
 
 # Runs instui, and kills it before the Nth change that a commit or a recovery makes.
 _KILLED = """

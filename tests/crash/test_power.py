@@ -12,9 +12,9 @@ import pytest
 from filesystems import link_until_refused, mounting
 from powercut import COMMANDS, Cut, Power
 
-import trees
-from cli import error_line
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import error_line
+from support.wheelsmith import build_wheel
 
 # Runs instui; the power goes when all is in place, before the last sync.
 _CUT_LATE = """

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import as_anybody, error_line, everything, ok, other_interpreters
 from conftest import Run
-from environments import Venv
-from trees import complete
-from wheelsmith import build_wheel, record, wheel_files, zipped
+from support.cli import as_anybody, error_line, everything, ok, other_interpreters
+from support.environments import Venv
+from support.trees import complete
+from support.wheelsmith import build_wheel, record, wheel_files, zipped
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-import trees
-from cli import error_line, ok
 from conftest import Run, Start
-from environments import Venv, until
 from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, Warned
 from instui_engine.locks.kernel import read_locks
 from instui_engine.store.gc_lock import excluding, lock_file
 from instui_engine.store.prune import Freed, prune
 from instui_engine.wheel.manifest import FORMAT
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import error_line, ok
+from support.environments import Venv, until
+from support.wheelsmith import build_wheel
 
 TEXTS = {"tool/a.py": b"x" * 3000, "tool/b.py": b"b\n"}
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from environments import Venv, entry, planned_environment
 from instui_engine import command
 from instui_engine.commit.preparation import prepare
 from instui_engine.errors import BadWheelError
@@ -21,7 +20,8 @@ from instui_engine.locks.claims import Claims
 from instui_engine.plan.plan import WheelPlan, make_wheel
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
-from wheelsmith import build_wheel
+from support.environments import Venv, entry, planned_environment
+from support.wheelsmith import build_wheel
 
 SITE = "lib/python3.11/site-packages"
 

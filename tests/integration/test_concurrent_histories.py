@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import trees
 from conftest import Start
-from environments import Session, Venv
-from history import Report, check
 from instui_engine.commit import commit
 from instui_engine.journal.events import DistributionRemoved, EnvironmentWaiting, LockWaiting, SessionStarted, Warned
-from wheelsmith import build_wheel
+from support import trees
+from support.environments import Session, Venv
+from support.history import Report, check
+from support.wheelsmith import build_wheel
 
 PROC_LOCKS = Path("/proc/locks").exists()
 NAMES = tuple(f"w{number}" for number in range(7))

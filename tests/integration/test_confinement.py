@@ -9,10 +9,7 @@ from typing import Any
 
 import pytest
 
-import trees
-from cli import ok
 from conftest import Run
-from environments import Venv
 from instui.cli.main import recorded
 from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context, Options
@@ -20,7 +17,10 @@ from instui_engine.session.control import Control
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import discover
 from instui_engine.target.interpreter import probe
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import ok
+from support.environments import Venv
+from support.wheelsmith import build_wheel
 
 
 def test_an_upgrade_removes_no_file_outside_the_scheme_directories(

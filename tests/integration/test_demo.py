@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import error_line, installed, ok, verify
 from conftest import Run, Start
-from environments import Venv, read_journal, until
 from instui.cli.options import SCENARIOS
 from instui_engine.journal.events import (
     CommitFinished,
@@ -25,8 +23,10 @@ from instui_engine.journal.events import (
     SessionStarted,
     StageStarted,
 )
-from trees import complete, distributions, unlisted
-from wheelsmith import build_wheel
+from support.cli import error_line, installed, ok, verify
+from support.environments import Venv, read_journal, until
+from support.trees import complete, distributions, unlisted
+from support.wheelsmith import build_wheel
 
 PROC_LOCKS = Path("/proc/locks").exists()
 RESULTS = {

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from cli import as_anybody, error_line, everything
 from conftest import Run, Start
-from environments import Venv, until
-from killing import run_killed
-from trees import complete, distributions, rows, tree
-from wheelsmith import build_wheel, digest
+from support.cli import as_anybody, error_line, everything
+from support.environments import Venv, until
+from support.killing import run_killed
+from support.trees import complete, distributions, rows, tree
+from support.wheelsmith import build_wheel, digest
 
 
 @dataclass

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import trees
 from conftest import Start
-from environments import PATIENCE, Session, Venv, until
 from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
@@ -22,7 +20,9 @@ from instui_engine.journal.events import (
 )
 from instui_engine.locks import environment as environmentlock
 from instui_engine.locks.holders import holders_of
-from wheelsmith import build_wheel
+from support import trees
+from support.environments import PATIENCE, Session, Venv, until
+from support.wheelsmith import build_wheel
 
 PROC_LOCKS = Path("/proc/locks").exists()
 StartUv = Callable[..., "subprocess.Popen[str]"]

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-import trees
 from conftest import Start
-from environments import PATIENCE, Venv, until
 from instui_engine.journal.events import CommitFinished, CommitStarted, EnvironmentReleased, EnvironmentWaiting
 from instui_engine.locks import environment as environmentlock
 from instui_engine.locks.claims import TOP, Claims
 from instui_engine.locks.files import ClaimFiles
-from wheelsmith import build_wheel
+from support import trees
+from support.environments import PATIENCE, Venv, until
+from support.wheelsmith import build_wheel
 
 needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs /proc/locks")
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from fetching import BODY, PATH, Fetcher, Log, clean_environment
 from instui_engine.fetch.download import Client, Download, FetchCancelled
-from webserver import Page, WebServer
+from support.fetching import BODY, PATH, Fetcher, Log, clean_environment
+from support.webserver import Page, WebServer
 
 
 @pytest.fixture(autouse=True)
@@ -223,7 +223,7 @@ import resource, signal
 from pathlib import Path
 from instui_engine.errors import FetchError
 from instui_engine.fetch.download import Client, Download
-from fetching import BODY, NAME, Log
+from support.fetching import BODY, NAME, Log
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:

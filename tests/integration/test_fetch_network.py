@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fetching import BODY, NAME, PATH, Fetcher, clean_environment
-from webserver import Page, WebServer
+from support.fetching import BODY, NAME, PATH, Fetcher, clean_environment
+from support.webserver import Page, WebServer
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import trees
-from cli import error_line, everything, ok
 from conftest import Run, Start
-from environments import Session, Venv, until
 from instui.monitor.names import holder_name
 from instui_engine.journal.events import (
     CommitStarted,
@@ -30,7 +27,10 @@ from instui_engine.locks.files import ClaimFiles
 from instui_engine.locks.holders import blockers, describe, rows
 from instui_engine.locks.kernel import Locks
 from instui_engine.locks.names import file_name, path_of
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import error_line, everything, ok
+from support.environments import Session, Venv, until
+from support.wheelsmith import build_wheel
 
 needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs /proc/locks")
 _LOCKER = (

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from cli import uv
-from environments import Venv
-from trees import complete
-from wheelsmith import build_wheel
+from support.cli import uv
+from support.environments import Venv
+from support.trees import complete
+from support.wheelsmith import build_wheel
 
 # runs the command line as the `instui` command does, and says at its end what it has loaded and started
 _HARNESS = """

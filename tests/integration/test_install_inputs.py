@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import error_line, installed, ok, other_interpreters, uv, verify
 from conftest import Run
-from environments import Venv
-from wheelsmith import build_wheel
+from support.cli import error_line, installed, ok, other_interpreters, uv, verify
+from support.environments import Venv
+from support.wheelsmith import build_wheel
 
 FAMILY = {
     ("app", "1.0"): ["lib>=1", 'win; sys_platform == "win32"', 'fast; extra == "speed"'],

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-import trees
-from environments import Venv, examples, jitter
 from instui_engine.commit import commit, preparation, transaction
 from instui_engine.journal.events import CommitFinished, WheelFailed
-from wheelsmith import build_wheel, escaped
+from support import trees
+from support.environments import Venv, examples, jitter
+from support.wheelsmith import build_wheel, escaped
 
 # PY stands for the directory of the Python version. No name is a file here and a directory there.
 PACKAGE = [

@@ -13,9 +13,7 @@ from pathlib import Path
 
 import pytest
 
-import trees
 from conftest import Run, Start
-from environments import PATIENCE, Lines, Venv, read_journal
 from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
@@ -33,7 +31,9 @@ from instui_engine.journal.events import (
     WheelAdded,
 )
 from instui_engine.session.session import KEPT, alive
-from wheelsmith import build_wheel
+from support import trees
+from support.environments import PATIENCE, Lines, Venv, read_journal
+from support.wheelsmith import build_wheel
 
 PIPELINE: list[type[Event]] = [
     WheelAdded,

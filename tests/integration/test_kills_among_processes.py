@@ -25,10 +25,10 @@ from test_concurrent_histories import (
     variables,
 )
 
-import trees
 from conftest import Start
-from environments import PATIENCE, Session, Venv
 from instui_engine.journal.events import CommitStarted, RecoveryFinished, SessionStarted
+from support import trees
+from support.environments import PATIENCE, Session, Venv
 
 __all__ = ["site"]  # a fixture
 

@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from cli import everything, ok, verify
 from conftest import Run
-from environments import Venv
-from trees import complete, rows
-from wheelsmith import build_wheel
+from support.cli import everything, ok, verify
+from support.environments import Venv
+from support.trees import complete, rows
+from support.wheelsmith import build_wheel
 
 MODES = ("hardlink", "copy", "clone", "symlink")
 TEXTS = {"tool/__init__.py": b"x = 1\n", "tool/deep/er/file.txt": b"y" * 5000, "single.py": b"", "tool/empty.py": b""}

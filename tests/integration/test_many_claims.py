@@ -4,12 +4,12 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
-import trees
 from conftest import Start
-from environments import Venv
 from instui_engine.journal.events import CommitStarted, LockGranted, LockWaiting, PlanWheel
 from instui_engine.locks.claims import MOST
-from wheelsmith import build_wheel
+from support import trees
+from support.environments import Venv
+from support.wheelsmith import build_wheel
 
 FILES = 3000
 LIMIT = 256

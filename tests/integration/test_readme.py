@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import ok
 from conftest import Run
 from instui.cli.options import SCENARIOS, parser
 from instui_engine import errors
+from support.cli import ok
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

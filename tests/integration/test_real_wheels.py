@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cli import installed, ok, uv
-from environments import Venv
-from trees import complete, distributions, tree, wrong_rows
+from support.cli import installed, ok, uv
+from support.environments import Venv
+from support.trees import complete, distributions, tree, wrong_rows
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(600)]
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-import trees
-from cli import error_line, installed, ok, uv
 from conftest import Run
-from environments import Venv, until
 from instui_engine.commit import commit, transaction
 from instui_engine.fs.dirfd import Beneath
 from instui_engine.journal.events import RecoveryFinished, RecoveryStarted
-from killing import KILLED, run_killed
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import error_line, installed, ok, uv
+from support.environments import Venv, until
+from support.killing import KILLED, run_killed
+from support.wheelsmith import build_wheel
 
 
 @pytest.fixture

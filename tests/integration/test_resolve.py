@@ -21,7 +21,7 @@ from instui_engine.resolve.resolver import resolve
 from instui_engine.resolve.uv import explain
 from instui_engine.target.environment import Environment, discover
 from instui_engine.target.installed import scan
-from wheelsmith import build_wheel
+from support.wheelsmith import build_wheel
 
 NO_HASH = "0" * 64
 

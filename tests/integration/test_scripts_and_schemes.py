@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import ok, other_interpreters, verify
 from conftest import Run
-from environments import Venv
-from trees import complete, rows
-from wheelsmith import build_wheel
+from support.cli import ok, other_interpreters, verify
+from support.environments import Venv
+from support.trees import complete, rows
+from support.wheelsmith import build_wheel
 
 PLACES = {
     "plain": "environment",

@@ -13,10 +13,7 @@ from pathlib import Path
 
 import pytest
 
-import trees
-from cli import error_line
 from conftest import Run, Start
-from environments import Venv, until
 from instui_engine.errors import InstuiError
 from instui_engine.fs.durability import boot
 from instui_engine.journal.events import StageFinished, StageStarted, UnpackFinished, Warned
@@ -33,8 +30,11 @@ from instui_engine.store.acquire import Damage, renew
 from instui_engine.store.store import Entry, Store
 from instui_engine.target.installed import scan
 from instui_engine.wheel import manifest as manifests
-from webserver import Page, WebServer
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import error_line
+from support.environments import Venv, until
+from support.webserver import Page, WebServer
+from support.wheelsmith import build_wheel
 
 MODES = ("hardlink", "copy", "clone", "symlink")
 TEXT = b"answer = 42\n"

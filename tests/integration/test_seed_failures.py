@@ -10,10 +10,10 @@ from random import Random
 
 import pytest
 
-import trees
-from environments import Venv, jitter
 from instui_engine.journal.events import Overwrite, PlanConflict
-from wheelsmith import build_wheel
+from support import trees
+from support.environments import Venv, jitter
+from support.wheelsmith import build_wheel
 
 COUNT = 30
 JOBS = 8

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_isolation import COMMON, DATA, PACKAGE, Plan, Workshop, _forget_examples, present, wheel, workshop
 
-import trees
-from environments import examples, jitter
 from instui_engine.commit import backups as keeping
-from stacks import Stacks
+from support import trees
+from support.environments import examples, jitter
+from support.stacks import Stacks
 
 __all__ = ["_forget_examples", "workshop"]  # fixtures
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-import trees
-from cli import ok
 from conftest import Run, Start
-from environments import Session, Venv
 from instui_engine.journal.events import CommitStarted, LockGranted, LockReleased, LockWaiting, SessionStarted, Warned
 from instui_engine.locks import soft as softclaims
 from instui_engine.locks.claims import Claims
 from instui_engine.locks.soft import SoftClaims
 from instui_engine.target import network as netfs
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import ok
+from support.environments import Session, Venv
+from support.wheelsmith import build_wheel
 
 SOFT = {"env": {netfs.BACKEND: "soft"}}
 linux = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs /proc")

@@ -9,13 +9,13 @@ from stat import S_IMODE
 
 import pytest
 
-import trees
 from conftest import Start
-from environments import Venv
 from instui_engine.journal.events import CommitFinished, UnpackFinished, UnpackStarted, WheelAdded
 from instui_engine.store import store as store_module
 from instui_engine.store.store import Store
-from wheelsmith import build_wheel
+from support import trees
+from support.environments import Venv
+from support.wheelsmith import build_wheel
 
 
 @pytest.fixture

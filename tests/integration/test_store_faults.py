@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-import trees
-from environments import Venv
 from instui_engine.install import Outcome
 from instui_engine.stage import linker
 from instui_engine.store.store import Store
-from wheelsmith import build_wheel
+from support import trees
+from support.environments import Venv
+from support.wheelsmith import build_wheel
 
 CODES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import ok, uv
 from conftest import Run
-from environments import Venv, read_journal
-from trees import complete, tree
-from wheelsmith import build_wheel
+from support.cli import ok, uv
+from support.environments import Venv, read_journal
+from support.trees import complete, tree
+from support.wheelsmith import build_wheel
 
 _OWN = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json")
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-import trees
-from cli import error_line, installed, ok, uv
 from conftest import Run
-from environments import Venv
 from instui_engine.commit import transaction
-from wheelsmith import build_wheel
+from support import trees
+from support.cli import error_line, installed, ok, uv
+from support.environments import Venv
+from support.wheelsmith import build_wheel
 
 
 def _removed(run: Run, target: Venv, *names: str) -> str:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from cli import error_line, everything, installed, ok, stamps, uv, verify
 from conftest import Run
-from environments import Venv, install_old_record
 from instui_engine.journal.events import Overwrite
-from trees import complete, distributions, tree, unlisted
-from wheelsmith import build_wheel
+from support.cli import error_line, everything, installed, ok, stamps, uv, verify
+from support.environments import Venv, install_old_record
+from support.trees import complete, distributions, tree, unlisted
+from support.wheelsmith import build_wheel
 
 Files = Mapping[str, bytes]
 

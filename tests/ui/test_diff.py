@@ -23,7 +23,7 @@ from instui.tui.widgets.pieces import plain, width_of
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, encode
-from screens import Recorded, press, settle, shown, text_of
+from support.screens import Recorded, press, settle, shown, text_of
 
 SITE = "lib/site"
 OLD = ".instui/kept/old"

@@ -15,7 +15,7 @@ from instui.tui.views.events import EventsView
 from instui.tui.views.help import Help
 from instui.tui.views.view import View
 from instui.tui.widgets.table import Table
-from screens import Own, Recorded, go_to, press, settle, shown, text_of
+from support.screens import Own, Recorded, go_to, press, settle, shown, text_of
 
 WAITS = 13.5  # a moment of `busy` at which wheels wait for each other
 Step = Callable[[InstuiApp, Pilot[Result]], Awaitable[None]]

@@ -23,7 +23,7 @@ from instui.tui.widgets.pieces import Line, plain
 from instui.tui.widgets.table import widths
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, encode
-from screens import Recorded, press, shown, text_of
+from support.screens import Recorded, press, shown, text_of
 
 PURE = "lib/python3.11/site-packages"
 SHAPES, TOOLS = f"{PURE}/shapes", f"{PURE}/tools"

@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import pytest
-from terminal import UNPAINTED, Terminal
 
-import trees
-from environments import Lines, Venv, read_journal
-from environments import until as eventually
 from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
@@ -31,8 +27,12 @@ from instui_engine.journal.events import (
     StageStarted,
     UnpackStarted,
 )
-from webserver import Page, WebServer
-from wheelsmith import build_wheel, digest
+from support import trees
+from support.environments import Lines, Venv, read_journal
+from support.environments import until as eventually
+from support.terminal import UNPAINTED, Terminal
+from support.webserver import Page, WebServer
+from support.wheelsmith import build_wheel, digest
 
 E = TypeVar("E")
 QUESTION = "Stop the install?"

@@ -18,7 +18,7 @@ from instui.tui.widgets.pieces import plain
 from instui.tui.widgets.table import Table, widths
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, encode
-from screens import Recorded, go_to, press, settle, shown, text_of
+from support.screens import Recorded, go_to, press, settle, shown, text_of
 
 PURE = "lib/python3.11/site-packages"
 SESSION = events.SessionStarted(

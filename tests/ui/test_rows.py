@@ -21,7 +21,7 @@ from instui.tui.widgets.pieces import Piece, fit, line, plain, spread, width_of
 from instui.tui.widgets.table import Column, widths
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, encode
-from screens import Recorded, press, settle, shown, text_of
+from support.screens import Recorded, press, settle, shown, text_of
 
 PURE = "lib/python3.11/site-packages"
 SESSION = events.SessionStarted(

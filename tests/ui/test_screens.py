@@ -16,7 +16,7 @@ from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly
 from instui.tui.theme import STYLES
 from instui.tui.widgets.table import Table
-from screens import Recorded, go_to, press, settle, shown, text_of
+from support.screens import Recorded, go_to, press, settle, shown, text_of
 
 EXPECTED = Path(__file__).parent / "screens"
 SIZES = ((50, 15), (80, 24), (120, 40), (200, 50))

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import wheelsmith
 from instui_engine.errors import BadWheelError
 from instui_engine.wheel import archive, extract
 from instui_engine.wheel.archive import Member, open_archive
 from instui_engine.wheel.extract import Extracted
 from instui_engine.wheel.metadata import read_wheel_metadata
 from instui_engine.wheel.record import verify_wheel
+from support import wheelsmith
 
 WHEEL = "good-1.0-py3-none-any.whl"
 RECORD = "good-1.0.dist-info/RECORD"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from environments import entry, examples, planned_environment
 from instui_engine.locks.claims import Claims, ancestors, derive, neutral
 from instui_engine.plan.plan import make_wheel
 from instui_engine.target.installed import Installed
+from support.environments import entry, examples, planned_environment
 
 SITE = "lib/python3.11/site-packages"
 

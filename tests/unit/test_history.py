@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from environments import examples
-from history import Journal, Report, check
 from instui_engine.journal.events import (
     SCHEMA,
     CommitFinished,
@@ -28,6 +26,8 @@ from instui_engine.journal.events import (
 )
 from instui_engine.locks.claims import derive
 from instui_engine.locks.table import LockTable
+from support.environments import examples
+from support.history import Journal, Report, check
 
 
 class Held(NamedTuple):

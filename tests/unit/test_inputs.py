@@ -8,7 +8,7 @@ import pytest
 
 from instui_engine.errors import BadWheelError, UsageError
 from instui_engine.resolve.inputs import read_requirement_files, read_words
-from targets import LINUX, linux_interpreter
+from support.targets import LINUX, linux_interpreter
 
 TAGS = ("cp311-cp311-linux_x86_64", "cp311-abi3-linux_x86_64", "py3-none-linux_x86_64", "py3-none-any")
 TARGET = linux_interpreter(*TAGS)

@@ -23,11 +23,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from environments import examples
 from instui_engine.locks import table as locktable
 from instui_engine.locks.claims import MOST, TOP, Claims, derive
 from instui_engine.locks.files import ClaimFiles
 from instui_engine.locks.table import LockTable
+from support.environments import examples
 
 PATHS = ("ns", "ns/a", "ns/b", "six.py")
 WAITING, GRANTED, DONE, GONE = -1, -2, -3, -4

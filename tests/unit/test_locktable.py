@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from environments import examples
 from instui_engine.locks.claims import Claims, derive
 from instui_engine.locks.table import LockTable
+from support.environments import examples
 
 
 def compatible(one: Claims, other: Claims) -> bool:

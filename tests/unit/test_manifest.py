@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environments import entry
 from instui_engine.wheel.manifest import dump, load, split
+from support.environments import entry
 
 parts = st.sampled_from(["a", "b", "a.b", "a b", "ab"])
 files = st.sets(st.lists(parts, min_size=1, max_size=5).map("/".join)).map(

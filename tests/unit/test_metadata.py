@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import wheelsmith
 from instui_engine.errors import BadWheelError
 from instui_engine.wheel.metadata import EntryPoint, WheelMetadata, headers, read_wheel_metadata
+from support import wheelsmith
 
 INFO = "good_pkg-1.0.dist-info"
 NAME = "good_pkg-1.0-py3-none-any.whl"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instui_engine.plan.order import Node, edges_from, plan_order
-from targets import LINUX
+from support.targets import LINUX
 
 
 @st.composite

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from environments import entry, install_old_record, planned_environment
 from instui_engine.errors import BadWheelError, TargetError
 from instui_engine.plan.plan import WheelPlan, make
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import scan
+from support.environments import entry, install_old_record, planned_environment
 
 SITE = "lib/python3.11/site-packages"
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import wheelsmith
 from instui_engine.errors import BadWheelError
 from instui_engine.wheel.record import STRONG, Row, left_out, parse, render, verify_wheel
+from support import wheelsmith
 
 INFO = "good-1.0.dist-info"
 DIGEST = wheelsmith.digest(b"abc").removeprefix("sha256=")

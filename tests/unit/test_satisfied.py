@@ -10,7 +10,7 @@ import pytest
 from instui_engine.resolve.satisfied import all_satisfied, is_version
 from instui_engine.target.environment import Environment, discover
 from instui_engine.target.installed import Installed, scan
-from targets import linux_interpreter
+from support.targets import linux_interpreter
 
 
 def environment(top: Path) -> Environment:

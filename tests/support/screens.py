@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Controller, ReadOnly, Result
 
-RECORDINGS = Path(__file__).parent.parent / "screenshots" / "recordings"
+RECORDINGS = Path(__file__).parents[2] / "screenshots" / "recordings"
 
 
 class Recorded:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
-from trees import distributions, wrong_rows
+from support.trees import distributions, wrong_rows
 
 # root may write everywhere; without these two capabilities it obeys the permission bits like everybody else
 _AS_ANYBODY = """

@@ -27,7 +27,7 @@ from instui_engine.uninstall import uninstall
 from instui_engine.wheel.manifest import Manifest, build
 from instui_engine.wheel.metadata import EntryPoint, WheelMetadata
 from instui_engine.wheel.record import Row
-from targets import linux_interpreter
+from support.targets import linux_interpreter
 
 E = TypeVar("E")
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""What the tests share: environments, wheels, servers, terminals, and independent judges of what was done."""
