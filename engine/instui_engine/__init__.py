@@ -4,4 +4,4 @@ It reads top to bottom as a pipeline: resolve, fetch, store, plan, stage, commit
 This package has no user interface and imports none.
 """
 
-__version__ = "0.1.0"
+from .version import __version__ as __version__

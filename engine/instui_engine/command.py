@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from . import __version__
 from .commit.recovery import recover
 from .commit.writeahead import pending, session_of
 from .errors import InstuiError, UsageError, printable, reason
@@ -17,6 +16,7 @@ from .session.context import Context, Options
 from .session.control import Control, ControlServer
 from .session.session import Session, new_id
 from .target.environment import Environment
+from .version import __version__
 
 
 @dataclass(frozen=True, slots=True)

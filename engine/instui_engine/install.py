@@ -13,20 +13,21 @@ from .errors import ConflictError, Interrupted, printable
 from .journal.events import PlanCollision, PlanConflict, PlanFinished, Warned
 from .journal.writer import Listener, Narrator
 from .plan import conflicts
-from .plan import plan as planning
-from .plan.compatibility import check_fit
-from .plan.conflicts import Meetings
+from .plan.compatibility import check_compatibility
+from .plan.conflicts import Overlaps
 from .plan.order import Node, edges_from, plan_order
 from .plan.plan import WheelPlan
+from .plan.planner import plan_wheels
 from .resolve.request import LockedWheel, Request
 from .resolve.resolver import resolve
 from .session.context import Context, Options
 from .session.control import Control
 from .session.session import Session
 from .stage.staging import stage_wheels
-from .store.acquire import Damage, acquire, renew
+from .store.acquire import Damage, acquire, rebuild
+from .store.entry import Entry
 from .store.gc_lock import using
-from .store.store import Entry, Store
+from .store.store import Store
 from .target.environment import Environment
 from .target.installed import Installed, scan
 
@@ -68,12 +69,12 @@ class _Pipeline(Work):
             return
         with self._using_store():
             entries = self._acquire(wheels)
-            plans, meetings = self._plan(installed, wheels, entries)
+            plans, overlaps = self._plan(installed, wheels, entries)
             if self.context.options.dry_run:
                 return
             self._stage(plans)
         self.began = True
-        commit = self._commit = Commit(self.context, self.environment, self.session, plans, meetings, installed)
+        commit = self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
         commit.run()
 
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
@@ -109,8 +110,8 @@ class _Pipeline(Work):
     def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
         return acquire(self.context, self._store, wheels, self._index_urls(), self._request.offline)
 
-    def _renew(self, damages: Sequence[Damage]) -> list[Entry]:
-        return renew(self.context, self._store, damages, self._index_urls(), self._request.offline)
+    def _rebuild(self, damages: Sequence[Damage]) -> list[Entry]:
+        return rebuild(self.context, self._store, damages, self._index_urls(), self._request.offline)
 
     def _index_urls(self) -> tuple[str, ...]:
         request = self._request
@@ -118,10 +119,10 @@ class _Pipeline(Work):
 
     def _plan(
         self, installed: Installed, wheels: Sequence[LockedWheel], entries: Sequence[Entry]
-    ) -> tuple[tuple[WheelPlan, ...], Meetings]:
+    ) -> tuple[tuple[WheelPlan, ...], Overlaps]:
         context, environment = self.context, self.environment
         for wheel, entry in zip(wheels, entries, strict=True):
-            check_fit(wheel, entry.manifest, environment.interpreter)
+            check_compatibility(wheel, entry.manifest, environment.interpreter)
         markers = environment.interpreter.markers
         names = {wheel.name for wheel in wheels}
         nodes = [
@@ -131,26 +132,26 @@ class _Pipeline(Work):
             for wheel, entry in zip(wheels, entries, strict=True)
         ]
         ready = [(wheels[place], entries[place]) for place in plan_order(nodes)]
-        plans = planning.make(environment, installed, ready)
-        meetings = conflicts.find(environment, installed, plans)
+        plans = plan_wheels(environment, installed, ready)
+        overlaps = conflicts.find(environment, installed, plans)
         for plan in plans:
             for text in plan.entry.manifest.warnings:
                 context.emit(Warned(plan.name, text))
             context.emit(plan.event())
-        for collision in meetings.collisions:
+        for collision in overlaps.collisions:
             context.emit(PlanCollision(collision.path, list(collision.wheels)))
-        for conflict in meetings.conflicts:
+        for conflict in overlaps.conflicts:
             context.emit(PlanConflict(conflict.path, conflict.first, conflict.last))
         total = sum(plan.entry.manifest.files for plan in plans)
-        context.emit(PlanFinished(len(plans), total, len(meetings.collisions), len(meetings.conflicts)))
-        if meetings.conflicts and context.options.fail_on_conflict:
-            first = meetings.conflicts[0]
-            more = f" (and {len(meetings.conflicts) - 1} more)" if len(meetings.conflicts) > 1 else ""
+        context.emit(PlanFinished(len(plans), total, len(overlaps.collisions), len(overlaps.conflicts)))
+        if overlaps.conflicts and context.options.fail_on_conflict:
+            first = overlaps.conflicts[0]
+            more = f" (and {len(overlaps.conflicts) - 1} more)" if len(overlaps.conflicts) > 1 else ""
             raise ConflictError(
                 f"{printable(first.path)} of {printable(first.first or 'no distribution')} would be replaced by "
                 f"{printable(first.last)}{more}; nothing was written, because of --fail-on-conflict"
             )
-        return plans, meetings
+        return plans, overlaps
 
     def _stage(self, plans: Sequence[WheelPlan]) -> None:
         context, session = self.context, self.session
@@ -159,5 +160,5 @@ class _Pipeline(Work):
             with suppress(OSError):  # a cache that one cannot write to is not cleaned either
                 for plan in plans:
                     self._store.note_symlinks(plan.entry)
-        stage_wheels(context, self.environment, plans, session.stage, self._renew, session.sign_of_life)
+        stage_wheels(context, self.environment, plans, session.stage, self._rebuild, session.sign_of_life)
         context.sync("stage", session.stage)

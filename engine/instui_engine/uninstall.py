@@ -12,8 +12,9 @@ from .commit.commit import Commit
 from .errors import TargetError, UsageError, printable
 from .journal.events import PlanFinished, Warned
 from .journal.writer import Listener, Narrator
-from .plan.conflicts import Meetings
-from .plan.removal import RemovalPlan, check_link, plan_removals
+from .plan.conflicts import Overlaps
+from .plan.plan import RemovalPlan
+from .plan.removal import check_link, plan_removals
 from .session.context import Context, Options
 from .session.control import Control
 from .session.session import Session
@@ -59,7 +60,7 @@ class _Removal(Work):
         for plan in plans:
             (self.session.stage / str(plan.order)).mkdir()
         self.began = True
-        self._commit = Commit(self.context, self.environment, self.session, plans, Meetings((), (), {}), installed)
+        self._commit = Commit(self.context, self.environment, self.session, plans, Overlaps((), (), {}), installed)
         self._commit.run()
 
     def _wanted(self, installed: Installed) -> list[str]:

@@ -72,9 +72,9 @@ from instui_engine.commit import transaction
 run = transaction.run
 
 
-def last_step_first(beneath, changes, *rest):
+def last_step_first(tree, changes, *rest):
     *steps, last = changes.steps
-    run(beneath, replace(changes, steps=(last, *steps)), *rest)
+    run(tree, replace(changes, steps=(last, *steps)), *rest)
 
 
 transaction.run = last_step_first

@@ -21,7 +21,7 @@ from support.wheelsmith import build_wheel
 # Runs instui, and kills it before the Nth change that a commit or a recovery makes.
 _KILLED = """
 import os, signal, sys
-from instui_engine.fs.dirfd import Beneath
+from instui_engine.fs.dirfd import DirfdTree
 from instui.cli.main import run
 
 left = int(os.environ["KILL_AT"])
@@ -36,7 +36,7 @@ def counted(call):
     return one
 
 for name in ("rename", "link", "make_directory", "remove", "remove_directory"):
-    setattr(Beneath, name, counted(getattr(Beneath, name)))
+    setattr(DirfdTree, name, counted(getattr(DirfdTree, name)))
 sys.exit(run())
 """
 

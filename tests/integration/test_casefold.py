@@ -14,10 +14,11 @@ from instui_engine.commit.preparation import prepare
 from instui_engine.errors import BadWheelError
 from instui_engine.fs import casefold
 from instui_engine.fs.casefold import fold, folds
-from instui_engine.fs.dirfd import Beneath
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import PlanCollision, PlanConflict, PlanWheel
 from instui_engine.locks.claims import Claims
-from instui_engine.plan.plan import WheelPlan, make_wheel
+from instui_engine.plan.plan import WheelPlan
+from instui_engine.plan.planner import plan_wheel
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
 from support.environments import Venv, entry, planned_environment
@@ -27,7 +28,7 @@ SITE = "lib/python3.11/site-packages"
 
 
 def planned(environment: Environment, name: str, *files: str, data: tuple[str, ...] = ()) -> WheelPlan:
-    return make_wheel(environment, Installed(environment, {}), *entry(name, files, data), 0)
+    return plan_wheel(environment, Installed(environment, {}), *entry(name, files, data), 0)
 
 
 def exclude_each_other(one: Claims, other: Claims) -> bool:
@@ -110,7 +111,7 @@ def test_a_file_that_is_there_in_another_spelling_makes_way(tmp_path: Path) -> N
     (top / SITE / "pkg" / "Mod.py").write_text("old")
     for environment in (planned_environment(top), planned_environment(top).folding()):
         plan = planned(environment, "pkg", "pkg/MOD.py")
-        with Beneath(top) as beneath:
+        with DirfdTree(top) as beneath:
             steps = prepare(environment, beneath, plan, "session", {}).transaction.steps
         found = [(step.action, step.path) for step in steps]
         assert ("place", f"{SITE}/pkg/MOD.py") in found
@@ -129,7 +130,7 @@ def test_what_a_wheel_installed_under_another_spelling_is_its_own_still(
     assert (target.site / "pkg" / "mod.py").read_bytes() == b"new"
     assert not (target.site / "pkg" / "Mod.py").exists()
     environment = target.environment.folding() if folding else target.environment
-    plan = make_wheel(environment, scan(environment), *entry("pkg", ["pkg/Mod.py"], version="3.0"), 0)
+    plan = plan_wheel(environment, scan(environment), *entry("pkg", ["pkg/Mod.py"], version="3.0"), 0)
     site = environment.roots["purelib"]
     assert (f"{site}/pkg/mod.py" in plan.stale) != folding
 

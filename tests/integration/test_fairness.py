@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Start
+from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import CommitFinished, CommitStarted, EnvironmentReleased, EnvironmentWaiting
 from instui_engine.locks import environment as environmentlock
-from instui_engine.locks.claims import TOP, Claims
+from instui_engine.locks.claims import Claims
 from instui_engine.locks.files import ClaimFiles
 from support import trees
 from support.environments import PATIENCE, Venv, until

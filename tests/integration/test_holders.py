@@ -13,6 +13,7 @@ import pytest
 
 from conftest import Run, Start
 from instui.monitor.names import holder_name
+from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import (
     CommitStarted,
     EnvironmentWaiting,
@@ -22,11 +23,12 @@ from instui_engine.journal.events import (
     SessionStarted,
 )
 from instui_engine.locks import kernel as proclocks
-from instui_engine.locks.claims import MOST, TOP, Claims, lock_set
+from instui_engine.locks.claims import MOST, Claims, lock_set
 from instui_engine.locks.files import ClaimFiles
-from instui_engine.locks.holders import blockers, describe, rows
+from instui_engine.locks.holders import blockers, rows
 from instui_engine.locks.kernel import Locks
 from instui_engine.locks.names import file_name, path_of
+from instui_engine.locks.phrases import describe
 from support import trees
 from support.cli import error_line, everything, ok
 from support.environments import Session, Venv, until

@@ -231,11 +231,11 @@ def test_what_two_old_versions_share_stays_until_the_first_is_gone(
     target.put(*old)
     run = transaction.run
 
-    def failing(beneath: Any, what: transaction.Transaction, *rest: Any) -> None:
+    def failing(tree: Any, what: transaction.Transaction, *rest: Any) -> None:
         if what.name == "one":
             time.sleep(0.3)  # what does not have to wait is done by then
             raise OSError("as if the disk were full")
-        run(beneath, what, *rest)
+        run(tree, what, *rest)
 
     monkeypatch.setattr(commit, "run", failing)
     assert target.install(*new, jobs=2).exit_code == 1
@@ -569,8 +569,8 @@ def test_the_metadata_directory_comes_last_and_the_old_one_goes_first(
     seen: list[tuple[str, ...]] = []
     take = transaction.take
 
-    def watched(beneath: Any, step: transaction.Step) -> None:
-        take(beneath, step)
+    def watched(tree: Any, step: transaction.Step) -> None:
+        take(tree, step)
         listed = [name for name in trees.distributions(target.site) if name.startswith("victim")]
         for name in listed:
             assert trees.complete(target.site, name), f"{name} is listed and torn after {step}"

@@ -30,7 +30,7 @@ from instui_engine.journal.events import (
     UnpackStarted,
     WheelAdded,
 )
-from instui_engine.session.session import KEPT, alive
+from instui_engine.session.session import JOURNALS_KEPT, alive
 from support import trees
 from support.environments import PATIENCE, Lines, Venv, read_journal
 from support.wheelsmith import build_wheel
@@ -240,11 +240,11 @@ def test_the_last_journals_are_kept(wheels: list[Path], venv: Callable[[], Venv]
     target = venv()
     target.put(wheels[0])
     sessions = target.journals()[0].parent
-    for number in range(KEPT + 5):
+    for number in range(JOURNALS_KEPT + 5):
         (sessions / f"20000101-0000{number:02}-1-abcd.jsonl").write_text("")
     target.put(wheels[1])
     kept = target.journals()
-    assert len(kept) == KEPT
+    assert len(kept) == JOURNALS_KEPT
     assert all(read_journal(path).events for path in kept[-2:])
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import Run
 from instui_engine.commit import commit, transaction
-from instui_engine.fs.dirfd import Beneath
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import RecoveryFinished, RecoveryStarted
 from support import trees
 from support.cli import error_line, installed, ok, uv
@@ -245,7 +245,7 @@ def test_a_recovery_that_goes_back_may_itself_be_killed_at_any_change(
 
         with monkeypatch.context() as patch:
             for name in ("rename", "link", "remove", "remove_directory", "make_directory"):
-                patch.setattr(Beneath, name, counted(getattr(Beneath, name)))
+                patch.setattr(DirfdTree, name, counted(getattr(DirfdTree, name)))
             try:
                 target.put(other)
                 break
@@ -298,12 +298,12 @@ def test_an_undo_that_was_cut_off_is_finished_and_not_gone_on_from(
             undoing: list[bool] = []
             take, undo = transaction.take, transaction.undo
 
-            def fails(beneath: Any, step: Any, failing: int = failing, take: Any = take) -> None:
+            def fails(tree: Any, step: Any, failing: int = failing, take: Any = take) -> None:
                 nonlocal steps
                 steps += 1
                 if steps == failing:
                     raise OSError(28, "No space left on device", step.path)
-                take(beneath, step)
+                take(tree, step)
 
             def undoes(*arguments: Any, undo: Any = undo, undoing: list[bool] = undoing, **options: Any) -> Any:
                 undoing.append(True)
@@ -325,7 +325,7 @@ def test_an_undo_that_was_cut_off_is_finished_and_not_gone_on_from(
                 patch.setattr(transaction, "take", fails)
                 patch.setattr(transaction, "undo", undoes)
                 for name in ("rename", "link", "remove", "remove_directory", "make_directory"):
-                    patch.setattr(Beneath, name, counted(getattr(Beneath, name)))
+                    patch.setattr(DirfdTree, name, counted(getattr(DirfdTree, name)))
                 assert target.install(versions["2.0"]).exit_code == 1
             for name in trees.distributions(target.site):
                 assert trees.complete(target.site, name), (failing, point)

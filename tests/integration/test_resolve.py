@@ -40,7 +40,7 @@ class Target:
 
     def resolve(self, *words: str, cancelled: Callable[[], bool] = lambda: False, **options: Any) -> Resolution:
         self.events = []
-        request = Request(words=words, **options)
+        request = Request(arguments=words, **options)
         installed = scan(self.environment)
         return resolve(request, self.environment, installed, self.cache, self.events.append, cancelled)
 

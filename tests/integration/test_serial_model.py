@@ -168,7 +168,7 @@ def test_the_model_notices_when_a_file_does_not_come_back(
     run = Run(workshop(), Story({}, ()))
     run.tell([one, two])
     run.check()
-    monkeypatch.setattr(keeping.Kept, "newest", lambda *_: None)
+    monkeypatch.setattr(keeping.Backups, "newest", lambda *_: None)
     run.tell(["two"])
     with pytest.raises(AssertionError):
         run.check()

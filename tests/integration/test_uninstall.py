@@ -111,12 +111,12 @@ def test_a_failed_removal_leaves_everything_as_it_was(
     for point in range(20):
         count = 0
 
-        def failing(beneath: Any, step: transaction.Step, point: int = point) -> None:
+        def failing(tree: Any, step: transaction.Step, point: int = point) -> None:
             nonlocal count
             count += 1
             if count == point + 1:
                 raise OSError(28, "No space left on device", step.path)
-            take(beneath, step)
+            take(tree, step)
 
         monkeypatch.setattr(transaction, "take", failing)
         outcome = uninstall(["two"], target.environment, Options(target.cache, 1, fsync=False), Control())
@@ -189,7 +189,7 @@ def test_a_directory_that_is_swapped_for_a_link_during_the_run_is_not_followed(
     outside = tmp_path / "outside"
     take, count = transaction.take, 0
 
-    def swapping(beneath: Any, step: transaction.Step) -> None:
+    def swapping(tree: Any, step: transaction.Step) -> None:
         nonlocal count
         if count == point:
             place = target.site / swapped if swapped else target.site
@@ -200,7 +200,7 @@ def test_a_directory_that_is_swapped_for_a_link_during_the_run_is_not_followed(
             (outside / "pkg" / "a.py").write_text("precious")
             place.symlink_to(outside)
         count += 1
-        take(beneath, step)
+        take(tree, step)
 
     monkeypatch.setattr(transaction, "take", swapping)
     target.install(two)

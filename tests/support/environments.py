@@ -16,12 +16,12 @@ import pytest
 from hypothesis import settings
 
 from instui_engine.command import Outcome
+from instui_engine.fs.paths import neutral
 from instui_engine.install import install
 from instui_engine.journal.events import Event, decode
-from instui_engine.locks.claims import neutral
 from instui_engine.resolve.request import LockedWheel, Request
 from instui_engine.session.context import Control, Options
-from instui_engine.store.store import Entry
+from instui_engine.store.entry import Entry
 from instui_engine.target.environment import Environment, discover
 from instui_engine.uninstall import uninstall
 from instui_engine.wheel.manifest import Manifest, build
@@ -92,7 +92,7 @@ class Venv:
     ) -> Outcome:
         """Install wheel files in the order given; `lines` has the journal afterwards."""
         lines: list[str] = []
-        request = Request(words=tuple(map(str, wheels)), no_deps=True, reinstall=reinstall)
+        request = Request(arguments=tuple(map(str, wheels)), no_deps=True, reinstall=reinstall)
         chosen = Options(**{"cache": self.cache, "jobs": jobs, "fsync": False, "lock_timeout": PATIENCE, **options})
         outcome = install(request, self.environment, chosen, control or Control(), (lines.append,))
         self.lines = Lines(lines)

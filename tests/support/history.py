@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from instui_engine.fs.paths import TOP, ancestors
 from instui_engine.journal.events import (
     CommitStarted,
     Event,
@@ -27,7 +28,6 @@ from instui_engine.journal.events import (
     Restored,
     SessionStarted,
 )
-from instui_engine.locks.claims import TOP, ancestors
 
 Journal = Iterable[tuple[float, Event]]
 

@@ -15,13 +15,13 @@ take, original = transaction.take, transaction.run
 doomed = False
 count = 0
 
-def watched(beneath, what, *rest):
+def watched(tree, what, *rest):
     global doomed
     doomed = what.name == name
-    original(beneath, what, *rest)
+    original(tree, what, *rest)
     doomed = False
 
-def counted(beneath, step):
+def counted(tree, step):
     global count
     if doomed:
         if count == point:
@@ -29,7 +29,7 @@ def counted(beneath, step):
                 os.kill(os.getpid(), signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGKILL)
         count += 1
-    take(beneath, step)
+    take(tree, step)
 
 from instui_engine.commit import commit
 transaction.take = counted

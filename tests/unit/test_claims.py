@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instui_engine.locks.claims import Claims, ancestors, derive, neutral
-from instui_engine.plan.plan import make_wheel
+from instui_engine.fs.paths import ancestors, neutral
+from instui_engine.locks.claims import Claims, derive
+from instui_engine.plan.planner import plan_wheel
 from instui_engine.target.installed import Installed
 from support.environments import entry, examples, planned_environment
 
@@ -16,7 +17,7 @@ SITE = "lib/python3.11/site-packages"
 
 def claims_of(name: str, *files: str, data: tuple[str, ...] = (), commands: tuple[str, ...] = ()) -> Claims:
     environment = planned_environment(Path("/nowhere"))
-    plan = make_wheel(environment, Installed(environment, {}), *entry(name, files, data, commands=commands), 0)
+    plan = plan_wheel(environment, Installed(environment, {}), *entry(name, files, data, commands=commands), 0)
     return plan.claims
 
 

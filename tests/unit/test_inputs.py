@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from instui_engine.errors import BadWheelError, UsageError
-from instui_engine.resolve.inputs import read_requirement_files, read_words
+from instui_engine.resolve.inputs import read_arguments, read_requirement_files
 from support.targets import LINUX, linux_interpreter
 
 TAGS = ("cp311-cp311-linux_x86_64", "cp311-abi3-linux_x86_64", "py3-none-linux_x86_64", "py3-none-any")
@@ -24,7 +24,7 @@ def test_wheels_directories_and_specifiers_keep_their_places(tmp_path: Path) -> 
     one = touch(tmp_path / "one-1.0-py3-none-any.whl")
     touch(tmp_path / "more" / "b-2-py3-none-any.whl")
     touch(tmp_path / "more" / "A_x-1-py3-none-any.whl", "four")
-    words = read_words(["spec[x]>=1", str(tmp_path / "more"), one, "Last; python_version>'3'"], TARGET)
+    words = read_arguments(["spec[x]>=1", str(tmp_path / "more"), one, "Last; python_version>'3'"], TARGET)
     assert [(w.name, w.version, w.position, w.size) for w in words.wheels] == [
         ("a-x", "1", 1, 4),
         ("b", "2", 2, 0),
@@ -37,7 +37,7 @@ def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.Monk
     path = touch(tmp_path / "one-1.0-py3-none-any.whl")
     monkeypatch.chdir(tmp_path)
     for word in ("one-1.0-py3-none-any.whl", "./one-1.0-py3-none-any.whl", ".", Path(path).as_uri()):
-        assert [w.path for w in read_words([word], TARGET).wheels] == [path]
+        assert [w.path for w in read_arguments([word], TARGET).wheels] == [path]
 
 
 def test_a_bare_word_is_a_requirement_even_where_a_directory_has_that_name(
@@ -45,12 +45,12 @@ def test_a_bare_word_is_a_requirement_even_where_a_directory_has_that_name(
 ) -> None:
     touch(tmp_path / "wheels" / "one-1.0-py3-none-any.whl")
     monkeypatch.chdir(tmp_path)
-    assert read_words(["wheels"], TARGET).specifiers[0].name == "wheels"
-    assert read_words(["wheels/"], TARGET).wheels[0].name == "one"
+    assert read_arguments(["wheels"], TARGET).specifiers[0].name == "wheels"
+    assert read_arguments(["wheels/"], TARGET).wheels[0].name == "one"
 
 
 def test_urls_of_wheels_are_requirements(tmp_path: Path) -> None:
-    words = read_words(["https://host/Foo_a-1-py3-none-any.whl", "b @ file:///x/b-1-py3-none-any.whl"], TARGET)
+    words = read_arguments(["https://host/Foo_a-1-py3-none-any.whl", "b @ file:///x/b-1-py3-none-any.whl"], TARGET)
     assert [(s.name, s.text.partition(" ")[0]) for s in words.specifiers] == [("foo-a", "foo-a"), ("b", "b")]
 
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_installed_is_refused_in_one_line(
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as caught:
-        read_words([word], TARGET)
+        read_arguments([word], TARGET)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "pw" not in str(caught.value)
@@ -91,27 +91,27 @@ def test_what_cannot_be_installed_is_refused_in_one_line(
 
 def test_a_malformed_wheel_name_is_a_bad_wheel(tmp_path: Path) -> None:
     with pytest.raises(BadWheelError, match="not the file name of a wheel"):
-        read_words([touch(tmp_path / "junk.whl")], TARGET)
+        read_arguments([touch(tmp_path / "junk.whl")], TARGET)
 
 
 def test_two_versions_of_one_distribution_name_both_files(tmp_path: Path) -> None:
     touch(tmp_path / "A-1-py3-none-any.whl")
     touch(tmp_path / "a-2-py3-none-any.whl")
     with pytest.raises(UsageError, match=r"two versions: .*A-1-py3.* and .*a-2-py3"):
-        read_words([str(tmp_path)], TARGET)
+        read_arguments([str(tmp_path)], TARGET)
 
 
 def test_two_files_of_one_version_are_ambiguous_but_one_file_twice_is_not(tmp_path: Path) -> None:
     one, two = touch(tmp_path / "x" / "a-1-py3-none-any.whl"), touch(tmp_path / "y" / "a-1-py3-none-any.whl")
     with pytest.raises(UsageError, match="given twice"):
-        read_words([one, two], TARGET)
-    assert len(read_words([one, str(tmp_path / "x" / ".." / "x" / "a-1-py3-none-any.whl")], TARGET).wheels) == 1
+        read_arguments([one, two], TARGET)
+    assert len(read_arguments([one, str(tmp_path / "x" / ".." / "x" / "a-1-py3-none-any.whl")], TARGET).wheels) == 1
 
 
 def test_of_a_directory_the_best_build_is_taken_in_the_first_place(tmp_path: Path) -> None:
     for tag in ("py3-none-any", "cp311-cp311-win_amd64", "cp311-cp311-linux_x86_64", "cp311-abi3-linux_x86_64.foo"):
         touch(tmp_path / f"a-1-{tag}.whl")
-    wheels = read_words([str(tmp_path)], TARGET).wheels
+    wheels = read_arguments([str(tmp_path)], TARGET).wheels
     assert [(w.filename, w.position) for w in wheels] == [("a-1-cp311-cp311-linux_x86_64.whl", 0)]
 
 
@@ -120,14 +120,14 @@ def test_a_named_wheel_that_does_not_fit_is_refused_even_beside_one_that_does(tm
     alien = touch(tmp_path / "a-1-cp311-cp311-win_amd64.whl")
     for words in ([alien], [str(tmp_path), alien]):
         with pytest.raises(BadWheelError, match=r"a-1-cp311-cp311-win_amd64.whl does not fit .*CPython 3.11 on linux"):
-            read_words(words, TARGET)
+            read_arguments(words, TARGET)
 
 
 def test_a_directory_whose_builds_all_do_not_fit_is_refused(tmp_path: Path) -> None:
     touch(tmp_path / "a-1-cp311-cp311-win_amd64.whl")
     touch(tmp_path / "b-1-py3-none-any.whl")
     with pytest.raises(BadWheelError, match="does not fit"):
-        read_words([str(tmp_path)], TARGET)
+        read_arguments([str(tmp_path)], TARGET)
 
 
 def test_wheel_files_need_no_parser_of_requirements_and_no_lock_file_reader(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_wheel_files_need_no_parser_of_requirements_and_no_lock_file_reader(tmp_
         "import sys\nfrom instui_engine.resolve import inputs, resolver\n"
         "from instui_engine.target.interpreter import Interpreter\n"
         f"t = Interpreter('', '', '', True, {{}}, {LINUX!r}, ('py3-none-any',), False)\n"
-        f"assert inputs.read_words([{str(tmp_path)!r}], t).wheels\n"
+        f"assert inputs.read_arguments([{str(tmp_path)!r}], t).wheels\n"
         "print({'tomllib', 'packaging.pylock', 'packaging.requirements', 'zipfile'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

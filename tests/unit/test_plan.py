@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from instui_engine.errors import BadWheelError, TargetError
-from instui_engine.plan.plan import WheelPlan, make
+from instui_engine.plan.plan import WheelPlan
+from instui_engine.plan.planner import plan_wheels
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import scan
 from support.environments import entry, install_old_record, planned_environment
@@ -22,13 +23,13 @@ def environment(tmp_path: Path) -> Environment:
 
 
 def plan_of(environment: Environment, files: Sequence[str], data: Sequence[str] = (), **options: object) -> WheelPlan:
-    return make(environment, scan(environment), [entry("x", files, data, **options)])[0]  # type: ignore[arg-type]
+    return plan_wheels(environment, scan(environment), [entry("x", files, data, **options)])[0]  # type: ignore[arg-type]
 
 
 def test_every_scheme_goes_to_its_root(environment: Environment) -> None:
     data = ("data/etc/x.conf", "headers/x.h", "scripts/tool", "platlib/p/ext.so", "purelib/q/a.py")
     plan = plan_of(environment, ["x/a.py", "y.py"], data, commands=("go",))
-    assert {unit.path for unit in plan.units} == {
+    assert {unit.path for unit in plan.items} == {
         f"{SITE}/x",
         f"{SITE}/y.py",
         f"{SITE}/p",
@@ -44,7 +45,7 @@ def test_every_scheme_goes_to_its_root(environment: Environment) -> None:
 def test_units_follow_the_order_of_the_commit(environment: Environment) -> None:
     data = ("scripts/tool", "data/etc/x.conf", "headers/x.h")
     plan = plan_of(environment, ["a.pth", "x/a.py"], data, commands=("go",))
-    paths = [unit.path for unit in plan.units]
+    paths = [unit.path for unit in plan.items]
     assert paths == [f"{SITE}/x", "etc", "include/site/python3.11/x/x.h", "bin/tool", "bin/go", f"{SITE}/a.pth"]
 
 
@@ -131,9 +132,9 @@ def test_a_file_that_an_earlier_wheel_of_the_session_installs_is_not_stale_and_a
 ) -> None:
     install_old_record(environment.top / SITE, "x", "0.9", ["shared/a.py", "shared/b.py"])
     x, y = entry("x", ["x/a.py"]), entry("y", ["shared/b.py"])
-    plans = make(environment, scan(environment), [y, x])
+    plans = plan_wheels(environment, scan(environment), [y, x])
     assert plans[1].stale == (f"{SITE}/shared/a.py",)
-    plans = make(environment, scan(environment), [x, y])
+    plans = plan_wheels(environment, scan(environment), [x, y])
     assert plans[0].stale == (f"{SITE}/shared/a.py", f"{SITE}/shared/b.py")
 
 

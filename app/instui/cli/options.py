@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from instui_engine import __version__
 from instui_engine.errors import UsageError
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options
+from instui_engine.version import __version__
 
 SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout", "crash")
 UIS = ("tui", "plain", "json", "none")
@@ -227,7 +227,7 @@ def _work(how: "argparse._ArgumentGroup") -> None:
 def request_from(words: argparse.Namespace) -> Request:
     """What the user asks for."""
     return Request(
-        words=tuple(words.words),
+        arguments=tuple(words.words),
         requirement_files=tuple(words.requirement_files),
         constraint_files=tuple(words.constraint_files),
         pylock=words.pylock,

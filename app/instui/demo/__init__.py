@@ -50,7 +50,7 @@ def play(parsed: argparse.Namespace, words: list[str], watch: Callable[[argparse
         scene = _scene(scenario, parsed, place, environment, identity)
         wheels = place / "wheels"
         wheels.mkdir()
-        request = Request(words=tuple(str(path) for path in scenario.make(wheels)), no_deps=True, offline=True)
+        request = Request(arguments=tuple(str(path) for path in scenario.make(wheels)), no_deps=True, offline=True)
         options = Options(
             cache=place / "cache",
             jobs=_JOBS,

@@ -38,7 +38,7 @@ def _crash(scene: Scene, control: Control) -> None:
         directory.mkdir()
     old = build(first, "lamp", owned("lamp", _OLD, _PARTS))
     options = Options(cache=scene.place / "cache", jobs=2, fsync=False)
-    install(Request(words=(str(old),), no_deps=True, offline=True), scene.environment, options, control)
+    install(Request(arguments=(str(old),), no_deps=True, offline=True), scene.environment, options, control)
     if control.cancelled():
         return
     _upgrade(second)

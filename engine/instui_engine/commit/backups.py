@@ -14,21 +14,21 @@ import os
 from collections.abc import Collection, Sequence
 from hashlib import sha256
 
-from instui_engine.fs.dirfd import Beneath
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.locks.names import file_name
 from instui_engine.target.environment import PRIVATE, Environment
 
-KEPT = f"{PRIVATE}/kept"
+BACKUPS = f"{PRIVATE}/kept"
 _LONGEST = 40  # bytes of an owner that stands in a name as it is
 _LONGEST_NAME = 255  # bytes of a file's name; of owners of equal content, those beyond are taken for never replaced
 
 
-class Kept:
+class Backups:
     """The entries of one environment, as they are listed when the first is asked for."""
 
-    def __init__(self, environment: Environment, beneath: Beneath) -> None:
+    def __init__(self, environment: Environment, tree: DirfdTree) -> None:
         self._key = environment.key
-        self._beneath = beneath
+        self._tree = tree
         self._entries: dict[str, list[tuple[str, list[str]]]] | None = None  # path's name -> (number, tags), sorted
 
     def add(self, path: str, owners: Sequence[str]) -> str:
@@ -40,7 +40,7 @@ class Kept:
         while len(os.fsencode(_entry(name, number, tags))) > _LONGEST_NAME and len(tags) > 1:
             tags.pop()
         entries.append((number, tags))
-        return f"{KEPT}/{_entry(name, number, tags)}"
+        return f"{BACKUPS}/{_entry(name, number, tags)}"
 
     def newest(self, path: str, owners: Collection[str]) -> tuple[str, str] | None:
         """The entry that stands for `path` when what replaced it goes, and whose it is: one of `owners`, or ""."""
@@ -48,23 +48,23 @@ class Kept:
         known = {tag: owner for owner in (*owners, "") for tag in (_tag(owner), _short(owner))}
         for number, tags in reversed(self._listed().get(name, [])):
             if found := [known[tag] for tag in tags if tag in known]:
-                return f"{KEPT}/{_entry(name, number, tags)}", found[-1]
+                return f"{BACKUPS}/{_entry(name, number, tags)}", found[-1]
         return None
 
     def of(self, path: str, owner: str) -> list[str]:
         """The entries at `path` that belong to `owner`, maybe besides others."""
         name, mine = file_name(self._key(path)), {_tag(owner), _short(owner)}
         return [
-            f"{KEPT}/{_entry(name, number, tags)}"
+            f"{BACKUPS}/{_entry(name, number, tags)}"
             for number, tags in self._listed().get(name, [])
             if not mine.isdisjoint(tags)
         ]
 
     def without(self, entry: str, owner: str) -> str:
         """The name of `entry` when it no longer belongs to `owner`; "" where nobody else has it."""
-        name, number, *tags = entry.removeprefix(f"{KEPT}/").split("%%")
+        name, number, *tags = entry.removeprefix(f"{BACKUPS}/").split("%%")
         left = [tag for tag in tags if tag not in (_tag(owner), _short(owner))]
-        return f"{KEPT}/{_entry(name, number, left)}" if left else ""
+        return f"{BACKUPS}/{_entry(name, number, left)}" if left else ""
 
     def any(self) -> bool:
         """Whether there is any entry at all."""
@@ -73,7 +73,7 @@ class Kept:
     def _listed(self) -> dict[str, list[tuple[str, list[str]]]]:
         if self._entries is None:
             self._entries = {}
-            for entry in sorted(self._beneath.names(KEPT)):
+            for entry in sorted(self._tree.names(BACKUPS)):
                 name, *rest = entry.split("%%")
                 if len(rest) > 1 and rest[0].isdigit():
                     self._entries.setdefault(name, []).append((rest[0], rest[1:]))

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from instui_engine.errors import ConflictError, InstuiError, Interrupted, LockTimeoutError, printable, reason
-from instui_engine.fs.dirfd import Beneath
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import (
     CommitFinished,
     CommitProgress,
@@ -32,9 +32,10 @@ from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import MOST, Mode
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.table import LockTable
-from instui_engine.plan.conflicts import Meetings, find, same_file
-from instui_engine.plan.plan import Plan, WheelPlan, make_wheel
-from instui_engine.plan.removal import RemovalPlan, empties_more, plan_removal
+from instui_engine.plan.conflicts import Overlaps, find, same_file
+from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan
+from instui_engine.plan.planner import plan_wheel
+from instui_engine.plan.removal import empties_more, plan_removal
 from instui_engine.session.context import Context, Throttle
 from instui_engine.session.session import Session
 from instui_engine.session.workers import run_workers
@@ -65,7 +66,7 @@ class Commit:
         environment: Environment,
         session: Session,
         plans: Sequence[Plan],
-        meetings: Meetings,
+        overlaps: Overlaps,
         installed: Installed,
     ) -> None:
         """`installed`: what the environment listed when `plans` were made."""
@@ -73,7 +74,7 @@ class Commit:
         self._environment = environment
         self._session = session
         self._plans = list(plans)
-        self._previous: dict[int, Mapping[str, str]] = dict(meetings.previous)
+        self._replaced_owners: dict[int, Mapping[str, str]] = dict(overlaps.replaced_owners)
         self._known = dict.fromkeys((plan.order for plan in plans), installed)  # what each plan rests on
         self._table = LockTable()
         self._change = threading.Condition()
@@ -83,7 +84,9 @@ class Commit:
         self._files = claim_locks(context, environment)
         (environment.top / RECORDS).mkdir(parents=True, exist_ok=True)
         self._lock = EnvironmentLock(environment.lock_path, context)
-        self._stamps: dict[str, tuple[int, int]] = {}  # name -> `Distribution.stamp` of what we have installed
+        self._fingerprints: dict[
+            str, tuple[int, int]
+        ] = {}  # name -> `Distribution.fingerprint` of what we have installed
         self._gone: set[str] = set()  # names of those to be removed that somebody else has removed
         self.installed: list[str] = []
 
@@ -214,8 +217,8 @@ class Commit:
             return
         if present != plan.replaces or self._is_outdated(plan):
             raise StalePlan
-        with Beneath(top, context.options.fsync) as beneath:
-            transaction, overwrites, restored = self._prepare(plan, beneath)
+        with DirfdTree(top, context.options.fsync) as tree:
+            transaction, overwrites, restored = self._prepare(plan, tree)
             steps = transaction.steps
             throttle = Throttle(lambda done: context.emit(CommitProgress(plan.name, done, len(steps))))
 
@@ -223,10 +226,10 @@ class Commit:
                 throttle.add(1)
                 if context.control.aborted:
                     context.control.check()
-                if context.pace.factor:
-                    context.pace.step(lambda: context.control.aborted, weight=_weight(top, step))
+                if context.slow_motion.factor:
+                    context.slow_motion.step(lambda: context.control.aborted, weight=_weight(top, step))
 
-            record = write_record(top, beneath, transaction, context.options.fsync)
+            record = write_record(top, tree, transaction, context.options.fsync)
 
             def back() -> None:
                 nonlocal record
@@ -235,11 +238,11 @@ class Commit:
             context.emit(CommitStarted(plan.name, len(steps)))
             try:
                 run(
-                    beneath,
+                    tree,
                     transaction,
                     before,
                     back,
-                    put_back(context, self._environment, beneath, transaction),
+                    put_back(context, self._environment, tree, transaction),
                 )
             except UndoError:
                 raise  # the record stays for whoever settles it
@@ -251,7 +254,7 @@ class Commit:
                 remove_record(record)
         with suppress(OSError):
             info = os.stat(top / plan.info)
-            self._stamps[plan.name] = (info.st_ino, info.st_mtime_ns)
+            self._fingerprints[plan.name] = (info.st_ino, info.st_mtime_ns)
         for overwrite in overwrites:
             context.emit(overwrite)
         for one in restored:
@@ -262,12 +265,12 @@ class Commit:
         if isinstance(plan, WheelPlan):
             context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
 
-    def _prepare(self, plan: Plan, beneath: Beneath) -> Prepared:
+    def _prepare(self, plan: Plan, tree: DirfdTree) -> Prepared:
         """The transaction, by what the environment shows now, and with the owners of all files that it replaces."""
         session = self._session.identity
-        prepared = prepare(self._environment, beneath, plan, session, self._previous.get(plan.order, {}))
+        prepared = prepare(self._environment, tree, plan, session, self._replaced_owners.get(plan.order, {}))
         if self._meet_newcomers(plan, prepared.transaction.steps):
-            prepared = prepare(self._environment, beneath, plan, session, self._previous[plan.order])
+            prepared = prepare(self._environment, tree, plan, session, self._replaced_owners[plan.order])
         return prepared
 
     def _newcomers(self, plan: Plan, present: Installed) -> list[Distribution]:
@@ -276,7 +279,7 @@ class Commit:
         return [
             other
             for name, other in present.items()
-            if other not in (known.get(name), plan.replaces) and other.stamp != self._stamps.get(name)
+            if other not in (known.get(name), plan.replaces) and other.fingerprint != self._fingerprints.get(name)
         ]
 
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
@@ -284,7 +287,7 @@ class Commit:
 
         Returns whether there are any.
         """
-        known = self._previous.get(plan.order, {})
+        known = self._replaced_owners.get(plan.order, {})
         unknown = {step.path: step for step in steps if step.action == "replace" and step.path not in known}
         if not unknown or not isinstance(plan, WheelPlan):
             return False
@@ -298,7 +301,7 @@ class Commit:
                         f"{printable(path)} of {printable(other.owner)}, installed by somebody else just now, would be "
                         f"replaced by {printable(plan.owner)}; it was not, because of --fail-on-conflict"
                     )
-        self._previous[plan.order] = {**found, **known}
+        self._replaced_owners[plan.order] = {**found, **known}
         return bool(found)
 
     def _is_outdated(self, plan: Plan) -> bool:
@@ -307,15 +310,15 @@ class Commit:
         They may have installed a file that the wheel is about to remove, given up one that it is about to leave to
         them, or taken the last other file out of a directory.
         """
-        if not plan.stale and not plan.left:
+        if not plan.stale and not plan.shared_files:
             return False
         present = scan(self._environment)
         stale = frozenset(plan.stale)
         newcomers = self._newcomers(plan, present)
         if any(not stale.isdisjoint(recorded_files(self._environment, other)) for other in newcomers):
             return True
-        left = set(plan.left)
-        for name in (*plan.heirs, *self._stamps):
+        left = set(plan.shared_files)
+        for name in (*plan.co_owners, *self._fingerprints):
             if left and name in present and name != plan.name:
                 left.difference_update(recorded_files(self._environment, present[name]))
         return bool(left) or empties_more(self._environment, plan)
@@ -325,11 +328,14 @@ class Commit:
         installed: Installed = scan(self._environment)
         try:
             plan = self._planned_again(old, installed)
-            meetings = find(self._environment, installed, [plan] if isinstance(plan, WheelPlan) else [])
+            overlaps = find(self._environment, installed, [plan] if isinstance(plan, WheelPlan) else [])
         except InstuiError as error:
             self._context.fail(self._explain(old, error))
             return
-        self._previous[plan.order] = {**meetings.previous.get(plan.order, {}), **self._previous.get(plan.order, {})}
+        self._replaced_owners[plan.order] = {
+            **overlaps.replaced_owners.get(plan.order, {}),
+            **self._replaced_owners.get(plan.order, {}),
+        }
         self._context.emit(plan.event())
         self._known[plan.order] = installed
         with self._change:
@@ -341,7 +347,7 @@ class Commit:
 
     def _planned_again(self, old: Plan, installed: Installed) -> Plan:
         if isinstance(old, WheelPlan):
-            return make_wheel(self._environment, installed, old.wheel, old.entry, old.order)
+            return plan_wheel(self._environment, installed, old.wheel, old.entry, old.order)
         if old.name not in installed:
             return old  # removed by somebody else; that is for sure only under its claims
         return plan_removal(self._environment, installed, installed[old.name], old.order)

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from instui_engine.errors import ClashError, TargetError, printable
-from instui_engine.fs.dirfd import Beneath, Stamp, stamp_of
+from instui_engine.fs.dirfd import DirfdTree, Fingerprint, fingerprint_of
 from instui_engine.journal.events import Overwrite, Restored
-from instui_engine.plan.plan import Plan, Unit
+from instui_engine.plan.items import StagedItem
+from instui_engine.plan.plan import Plan
 from instui_engine.target.bytecode import Bytecode
 from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import Installed, recorded_hashes, scan
 
-from .backups import Kept
+from .backups import Backups
 from .transaction import Step, Transaction
 
 
@@ -31,13 +32,13 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    environment: Environment, beneath: Beneath, plan: Plan, session: str, previous: Mapping[str, str]
+    environment: Environment, tree: DirfdTree, plan: Plan, session: str, replaced_owners: Mapping[str, str]
 ) -> Prepared:
     """The transaction of `plan`, whose staged entries lie in the stage of `session`.
 
-    `previous`: whose file it is that `plan` replaces, by path. Raises ClashError and TargetError, and OSError.
+    `replaced_owners`: whose file it is that `plan` replaces, by path. Raises ClashError and TargetError, and OSError.
     """
-    preparation = _Preparation(environment, beneath, plan, f"{PRIVATE}/stage/{session}/{plan.order}", previous)
+    preparation = _Preparation(environment, tree, plan, f"{PRIVATE}/stage/{session}/{plan.order}", replaced_owners)
     steps = tuple(preparation.steps())
     transaction = Transaction(
         plan.name,
@@ -56,18 +57,18 @@ def prepare(
 
 class _Preparation:
     def __init__(
-        self, environment: Environment, beneath: Beneath, plan: Plan, stage: str, previous: Mapping[str, str]
+        self, environment: Environment, tree: DirfdTree, plan: Plan, stage: str, replaced_owners: Mapping[str, str]
     ) -> None:
         self._environment = environment
-        self._beneath = beneath
+        self._tree = tree
         self._plan = plan
         self._stage = stage
-        self._previous = previous
+        self._replaced_owners = replaced_owners
         self._key = environment.key
         self._gone = set(map(self._key, (*plan.stale, *plan.emptied)))
         self._made: set[str] = set()
         self._bytecode = Bytecode(environment)
-        self._kept = Kept(environment, beneath)
+        self._backups = Backups(environment, tree)
         self._count = 0  # of saved entries that are not kept
         self._hashes: dict[str, Mapping[str, str]] = {}  # .dist-info -> what its RECORD lists
         self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> of what lies there
@@ -82,15 +83,15 @@ class _Preparation:
         if plan.replaces is not None:
             yield self._retire(plan.replaces.info)
             self._gone.add(self._key(plan.replaces.info))
-        for info in plan.accidents:
+        for info in plan.duplicates:
             if self._kind(info) is not None:
                 yield self._retire(info)
                 self._gone.add(self._key(info))
         yield from self._give_up()
         for path in plan.emptied:
             yield Step("rmdir", path)
-        for number, unit in enumerate(plan.units):
-            yield from self._unit(unit, f"{self._stage}/{number}")
+        for number, item in enumerate(plan.items):
+            yield from self._item(item, f"{self._stage}/{number}")
         if plan.info:
             yield from self._parents(plan.info)
             if self._key(plan.info) not in self._gone and self._kind(plan.info) is not None:
@@ -103,35 +104,35 @@ class _Preparation:
 
     def _give_up(self) -> Iterator[Step]:
         """Its stale files go, or make room for those that they had replaced; what others own stays, or comes back."""
-        plan, kept = self._plan, self._kept
+        plan, backups = self._plan, self._backups
         for path in plan.stale:
-            status = self._beneath.status(path)
+            status = self._tree.status(path)
             if path.endswith(".pyc") and "__pycache__/" in path:
                 if status is not None:
                     yield Step("retire", path, saved=self._save())
                 continue
-            entry = kept.newest(path, ()) if kept.any() else None
+            entry = backups.newest(path, ()) if backups.any() else None
             if entry is not None:
                 yield from self._restore(path, *entry, status is not None)
             elif status is not None:
                 yield self._retire(path)
-        if plan.replaces is None or not kept.any():
+        if plan.replaces is None or not backups.any():
             return
         rows = self._rows(plan.replaces.info)
-        for path in sorted(plan.left):
+        for path in sorted(plan.shared_files):
             mine, others = self._holds(path, rows.get(path, "")), self._hashes_of_others(path)
-            entry = kept.newest(path, tuple(others))
+            entry = backups.newest(path, tuple(others))
             # an owner of whom nothing is kept there was never replaced by other content: what lies there is its own
-            on_top = any(self._holds(path, value) and not kept.of(path, owner) for owner, value in others.items())
+            on_top = any(self._holds(path, value) and not backups.of(path, owner) for owner, value in others.items())
             if entry is not None and mine and not on_top:
                 yield from self._restore(path, *entry, True)
         for path in rows:
-            for mine_there in kept.of(path, plan.replaces.owner):
+            for mine_there in backups.of(path, plan.replaces.owner):
                 yield from self._drop(mine_there, plan.replaces.owner)
 
     def _drop(self, entry: str, owner: str) -> Iterator[Step]:
         """A kept file whose owner goes is of those that had equal content there, if there are any."""
-        remaining = self._kept.without(entry, owner)
+        remaining = self._backups.without(entry, owner)
         yield self._place(remaining, entry) if remaining else self._retire(entry)
 
     def _hashes_of_others(self, path: str) -> dict[str, str]:
@@ -163,7 +164,7 @@ class _Preparation:
         """Whether the file at `path` has the hash `value` ("algorithm=digest", as in RECORD)."""
         algorithm, _, digest = value.partition("=")
         if (path, algorithm) not in self._digests:
-            content = self._beneath.content(path)
+            content = self._tree.content(path)
             try:
                 hashed = b"" if content is None else hashlib.new(algorithm, content).digest()
             except (ValueError, TypeError):  # no such algorithm, or one without a length of its own
@@ -173,25 +174,25 @@ class _Preparation:
 
     # -- what the new one brings
 
-    def _unit(self, unit: Unit, staged: str) -> Iterator[Step]:
-        yield from self._parents(unit.path)
-        kind = self._kind(unit.path)
+    def _item(self, item: StagedItem, staged: str) -> Iterator[Step]:
+        yield from self._parents(item.path)
+        kind = self._kind(item.path)
         if kind is None:
-            self._made.update(map(self._key, _directories(unit)))
-            yield self._place(unit.path, staged)
-        elif unit.kind != "tree":
-            parent, _, name = unit.path.rpartition("/")
+            self._made.update(map(self._key, _directories(item)))
+            yield self._place(item.path, staged)
+        elif item.kind != "tree":
+            parent, _, name = item.path.rpartition("/")
             there = self._present(parent).get(self._key(name), name) if self._environment.folds else name
-            yield from self._replace(unit.path, there, staged)
+            yield from self._replace(item.path, there, staged)
         else:
-            self._expect(unit.path, kind, directory=True)
-            yield from self._merge(unit, staged)
+            self._expect(item.path, kind, directory=True)
+            yield from self._merge(item, staged)
 
-    def _merge(self, unit: Unit, staged: str) -> Iterator[Step]:
+    def _merge(self, item: StagedItem, staged: str) -> Iterator[Step]:
         """Into a directory that is there: whole where nothing stands in the way, else file by file."""
         moved = ""  # the last subdirectory that moves as a whole; all below it moves with it
-        for directory, names in unit.directories:
-            place = f"{unit.path}/{directory}" if directory else unit.path
+        for directory, names in item.directories:
+            place = f"{item.path}/{directory}" if directory else item.path
             if moved and directory.startswith(f"{moved}/"):
                 self._made.add(self._key(place))
                 continue
@@ -217,7 +218,7 @@ class _Preparation:
         old = f"{path.rpartition('/')[0]}/{there}".lstrip("/")
         self._expect(path, self._kind(old), directory=False)
         saved = self._saved_copy(path, old, staged)
-        if old == path and self._beneath.stamp(path) == self._beneath.stamp(staged):
+        if old == path and self._tree.fingerprint(path) == self._tree.fingerprint(staged):
             return  # one inode: it is there already, and a rename would do nothing
         # Python compares no more than size and seconds, and would run what it compiled from the old file
         for compiled in self._bytecode.of(old):
@@ -226,27 +227,29 @@ class _Preparation:
         if old == path:
             yield self._replacement(path, staged, saved)
         else:  # a rename would keep the old spelling, and Python looks for the new one
-            yield Step("retire", old, saved=saved, old=self._stamp(old))
+            yield Step("retire", old, saved=saved, old=self._fingerprint(old))
             yield self._place(path, staged)
 
     def _saved_copy(self, path: str, old: str, staged: str) -> str:
         """Where the file that is replaced is saved: for good if it is another's and different, which is news."""
         plan = self._plan
-        if path not in self._previous and self._had(path):
+        if path not in self._replaced_owners and self._had(path):
             return self._save()  # its own old version's, nobody else lists it
-        same = self._beneath.same_content(old, staged)
-        owner = self._previous.get(path, "")
+        same = self._tree.same_content(old, staged)
+        owner = self._replaced_owners.get(path, "")
         saved = ""
         if not same:
             # another session may have replaced it since the plan was made; and equal content has several owners
             others = self._hashes_of_others(path)
             on_top = [
-                other for other, value in others.items() if self._holds(path, value) and not self._kept.of(path, other)
+                other
+                for other, value in others.items()
+                if self._holds(path, value) and not self._backups.of(path, other)
             ]
             if owner not in (on_top or others):  # or removed it
                 owner = on_top[-1] if on_top else ""
             if on_top or not self._is_own(path):
-                saved = self._kept.add(path, on_top or [owner])
+                saved = self._backups.add(path, on_top or [owner])
         self.overwrites.append(Overwrite(plan.name, path, owner, plan.owner, same, saved))
         return saved or self._save()
 
@@ -266,17 +269,17 @@ class _Preparation:
     # -- steps
 
     def _place(self, path: str, staged: str) -> Step:
-        return Step("place", path, staged, new=self._stamp(staged))
+        return Step("place", path, staged, new=self._fingerprint(staged))
 
     def _replacement(self, path: str, staged: str, saved: str) -> Step:
-        return Step("replace", path, staged, saved, self._stamp(path), self._stamp(staged))
+        return Step("replace", path, staged, saved, self._fingerprint(path), self._fingerprint(staged))
 
     def _retire(self, path: str) -> Step:
-        return Step("retire", path, saved=self._save(), old=self._stamp(path))
+        return Step("retire", path, saved=self._save(), old=self._fingerprint(path))
 
-    def _stamp(self, path: str) -> Stamp | None:
-        status = self._beneath.status(path)
-        return None if status is None else stamp_of(status)
+    def _fingerprint(self, path: str) -> Fingerprint | None:
+        status = self._tree.status(path)
+        return None if status is None else fingerprint_of(status)
 
     def _save(self) -> str:
         self._count += 1
@@ -300,7 +303,7 @@ class _Preparation:
         """The names in a directory, by their keys."""
         if self._key(place) in self._made:
             return {}
-        return {self._key(name): name for name in self._beneath.names(place)}
+        return {self._key(name): name for name in self._tree.names(place)}
 
     def _kind(self, path: str) -> int | None:
         """Mode of what will stand at `path` when its turn comes, None for nothing."""
@@ -308,7 +311,7 @@ class _Preparation:
             return None
         if self._key(path) in self._made:
             return stat.S_IFDIR
-        status = self._beneath.status(path)
+        status = self._tree.status(path)
         return None if status is None else status.st_mode
 
     def _expect(self, path: str, mode: int | None, directory: bool) -> None:
@@ -324,6 +327,6 @@ class _Preparation:
         )
 
 
-def _directories(unit: Unit) -> Iterator[str]:
-    for directory, _ in unit.directories:
-        yield f"{unit.path}/{directory}" if directory else unit.path
+def _directories(item: StagedItem) -> Iterator[str]:
+    for directory, _ in item.directories:
+        yield f"{item.path}/{directory}" if directory else item.path

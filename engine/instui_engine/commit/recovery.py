@@ -18,13 +18,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable, reason
-from instui_engine.fs.dirfd import Beneath
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.events import Holder, RecoveryFinished, RecoveryStarted, Warned
 from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import Claims, Mode
 from instui_engine.locks.environment import EnvironmentLock
-from instui_engine.locks.files import ClaimLocks
+from instui_engine.locks.protocol import ClaimLocks
 from instui_engine.plan.removal import is_vital
 from instui_engine.session.context import Context
 from instui_engine.session.session import alive, dead_stages, journal_path
@@ -33,7 +33,7 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import recorded_hashes, scan
 
 from . import writeahead
-from .backups import KEPT
+from .backups import BACKUPS
 from .transaction import Step, Transaction, parents_of, state, take, undo
 
 
@@ -100,7 +100,7 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
     name = transaction.name
 
     def waiting(claim: str, mode: Mode, holders: list[Holder]) -> None:
-        from instui_engine.locks.holders import describe
+        from instui_engine.locks.phrases import describe
 
         context.emit(Warned(name, f"recovery waits for {printable(claim)} ({mode}), held by {describe(holders)}"))
 
@@ -111,8 +111,8 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
             return  # somebody else was quicker
         context.emit(RecoveryStarted(transaction.name, transaction.version, transaction.session))
         try:
-            with Beneath(environment.top, context.options.fsync) as beneath:
-                path, outcome, left = _Recovery(context, environment, beneath, transaction).settle(path)
+            with DirfdTree(environment.top, context.options.fsync) as tree:
+                path, outcome, left = _Recovery(context, environment, tree, transaction).settle(path)
             if context.options.fsync:
                 context.sync("environment", environment.top)
             writeahead.remove(path)
@@ -143,17 +143,17 @@ def _damaged(path: Path, error: ValueError) -> TargetError:
 
 
 def put_back(
-    context: Context, environment: Environment, beneath: Beneath, transaction: Transaction
+    context: Context, environment: Environment, tree: DirfdTree, transaction: Transaction
 ) -> Callable[[Step], None]:
     """What `transaction.undo` needs to take a directory out that others may have written to meanwhile."""
-    return _Recovery(context, environment, beneath, transaction)._take_out
+    return _Recovery(context, environment, tree, transaction)._take_out
 
 
 class _Recovery:
-    def __init__(self, context: Context, environment: Environment, beneath: Beneath, transaction: Transaction) -> None:
+    def __init__(self, context: Context, environment: Environment, tree: DirfdTree, transaction: Transaction) -> None:
         self._context = context
         self._environment = environment
-        self._beneath = beneath
+        self._tree = tree
         self._transaction = transaction
         self._listed: Mapping[str, list[str]] = {}
         self._left: list[str] = []
@@ -171,11 +171,11 @@ class _Recovery:
 
     def _go(self, way: writeahead.Way | None) -> tuple[str, list[str]]:
         for directory in parents_of(self._transaction):
-            self._beneath.make_directories(directory)
+            self._tree.make_directories(directory)
         if way == "withdraw":
             self._listed = scan(self._environment).owners()
             self._left += undo(
-                self._beneath,
+                self._tree,
                 self._transaction,
                 restores=self._still_wanted,
                 put_back=self._take_out,
@@ -189,24 +189,29 @@ class _Recovery:
             return "withdrawn", self._left
         if way is None:
             for step in self._transaction.steps:
-                if state(self._beneath, step) == "before":
-                    if self._context.pace.factor:
-                        self._context.pace.step(lambda: False, weight=8.0)
-                    take(self._beneath, step)
+                if state(self._tree, step) == "before":
+                    if self._context.slow_motion.factor:
+                        self._context.slow_motion.step(lambda: False, weight=8.0)
+                    take(self._tree, step)
             return "completed", self._left
-        self._left = undo(self._beneath, self._transaction, put_back=self._take_out)
+        self._left = undo(self._tree, self._transaction, put_back=self._take_out)
         return "undone", self._left
 
     def _is_superseded(self) -> bool:
         """Whether the distribution is listed in a way that neither the session found nor would have made."""
         transaction, installed = self._transaction, scan(self._environment)
-        known = {(step.path, stamp.inode) for step in transaction.steps for stamp in (step.old, step.new) if stamp}
+        known = {
+            (step.path, fingerprint.inode)
+            for step in transaction.steps
+            for fingerprint in (step.old, step.new)
+            if fingerprint
+        }
         present = installed.get(transaction.name)
         if present is None:
             return False
         return any(
-            (distribution.info, distribution.stamp[0]) not in known
-            for distribution in (present, *installed.accidents(transaction.name))
+            (distribution.info, distribution.fingerprint[0]) not in known
+            for distribution in (present, *installed.duplicates(transaction.name))
         )
 
     def _can_go_on(self) -> bool:
@@ -214,16 +219,18 @@ class _Recovery:
         makes_room = set()  # paths from which something is still to be retired before something else is placed there
         placed = {step.path: step.new for step in self._transaction.steps if step.action == "place"}
         for step in self._transaction.steps:
-            found = state(self._beneath, step)
+            found = state(self._tree, step)
             if step.action == "retire" and found == "before":
                 makes_room.add(step.path)
-            elif step.path in makes_room and step.action == "place" and self._beneath.stamp(step.staged) is not None:
+            elif step.path in makes_room and step.action == "place" and self._tree.fingerprint(step.staged) is not None:
                 continue
-            if found != "else" or (step.action == "retire" and placed.get(step.path) == self._beneath.stamp(step.path)):
+            if found != "else" or (
+                step.action == "retire" and placed.get(step.path) == self._tree.fingerprint(step.path)
+            ):
                 continue
-            done = step.action in ("place", "replace") and self._beneath.stamp(step.staged) is None
+            done = step.action in ("place", "replace") and self._tree.fingerprint(step.staged) is None
             done = done and not self._is_old(step)
-            if step.action == "retire" or (done and self._beneath.stamp(step.path) is not None):
+            if step.action == "retire" or (done and self._tree.fingerprint(step.path) is not None):
                 self._left.append(step.path)  # theirs now
                 continue
             self._left.clear()
@@ -232,14 +239,14 @@ class _Recovery:
 
     def _is_old(self, step: Step) -> bool:
         """Whether what a step was to replace is there still, or again."""
-        there = self._beneath.stamp(step.path)
+        there = self._tree.fingerprint(step.path)
         return there is not None and step.old is not None and there[1:] == step.old[1:]
 
     # -- where somebody else has installed the distribution since
 
     def _still_wanted(self, step: Step) -> bool:
         """Whether what a step replaced is to come back: it was another's. What was of the old version is not."""
-        return step.saved.startswith(f"{KEPT}/") and not step.path.startswith(f"{KEPT}/")
+        return step.saved.startswith(f"{BACKUPS}/") and not step.path.startswith(f"{BACKUPS}/")
 
     def _sweep(self, rows: Mapping[str, str]) -> None:
         """Remove what a version that nobody lists any more has left: files that nobody else owns and nobody changed."""
@@ -250,13 +257,13 @@ class _Recovery:
                 continue
             if recorded and recorded == self._digest(path):
                 for compiled in bytecode.of(path):
-                    self._beneath.remove(compiled)
+                    self._tree.remove(compiled)
                     directories.add(compiled.rpartition("/")[0])
-                self._beneath.remove(path)
+                self._tree.remove(path)
                 directories.add(path.rpartition("/")[0])
         for directory in sorted(directories, key=lambda path: -path.count("/")):
             while self._environment.key(directory) not in self._environment.neutral:
-                if not self._beneath.remove_if_empty(directory):
+                if not self._tree.remove_if_empty(directory):
                     break
                 directory = directory.rpartition("/")[0]
 
@@ -272,15 +279,15 @@ class _Recovery:
         files = self._files(step.path)
         own = [path for path in files if _is_ours(path, ours) and self._environment.key(path) not in self._listed]
         if own == files:
-            self._beneath.rename(step.path, step.staged)
+            self._tree.rename(step.path, step.staged)
             return
         for path in own:
             if path in ours and ours[path] and ours[path] != self._digest(path):
                 self._left.append(path)
             else:
-                self._beneath.remove(path)
+                self._tree.remove(path)
         for directory in self._directories(step.path):
-            self._beneath.remove_if_empty(directory)
+            self._tree.remove_if_empty(directory)
 
     def _ours(self) -> Mapping[str, str]:
         """What the new version's RECORD, which lies in the stage until the end, says that is ours."""
@@ -290,7 +297,7 @@ class _Recovery:
         return staged or recorded_hashes(self._environment, transaction.info)
 
     def _digest(self, path: str) -> str:
-        content = self._beneath.content(path)
+        content = self._tree.content(path)
         if content is None:
             return ""
         return f"sha256={urlsafe_b64encode(sha256(content).digest()).rstrip(b'=').decode()}"
@@ -308,9 +315,9 @@ class _Recovery:
         stack = [top]
         while stack:
             directory = stack.pop()
-            for name in self._beneath.names(directory):
+            for name in self._tree.names(directory):
                 path = f"{directory}/{name}"
-                status = self._beneath.status(path)
+                status = self._tree.status(path)
                 if status is None:
                     continue
                 is_directory = stat.S_ISDIR(status.st_mode)

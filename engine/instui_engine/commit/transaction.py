@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from instui_engine.errors import InstuiError, printable, reason
-from instui_engine.fs.dirfd import Beneath, Stamp
+from instui_engine.fs.dirfd import DirfdTree, Fingerprint
 from instui_engine.locks.claims import Claims
 from instui_engine.target.bytecode import module_of
 
-from .backups import KEPT
+from .backups import BACKUPS
 
 _RETRIES = 100  # a shared parent directory may be removed by somebody else as often as that while we make it
 
@@ -33,16 +33,16 @@ class Step(NamedTuple):
 
     "retire": what is at `path` is renamed to `saved`. "rmdir": a directory goes, if it is empty. "mkdir": a directory
     is made. "place": `staged` is renamed to `path`, where nothing is. "replace": likewise, where a file is, which stays
-    as `saved`. `old` and `new` are the stamps of what is at `path` before and after; a "retire" without `old` takes
-    whatever it finds, which may be nothing (byte code).
+    as `saved`. `old` and `new` are the fingerprints of what is at `path` before and after; a "retire" without `old`
+    takes whatever it finds, which may be nothing (byte code).
     """
 
     action: Action
     path: str
     staged: str = ""
     saved: str = ""
-    old: Stamp | None = None
-    new: Stamp | None = None
+    old: Fingerprint | None = None
+    new: Fingerprint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class UndoError(InstuiError):
 
 
 def run(
-    beneath: Beneath,
+    tree: DirfdTree,
     transaction: Transaction,
     before: Callable[[Step], None],
     back: Callable[[], None] = lambda: None,
@@ -89,15 +89,15 @@ def run(
     try:
         for step in transaction.steps:
             before(step)
-            take(beneath, step)
+            take(tree, step)
     except BaseException as error:
         try:
             try:
                 back()
-                undo(beneath, transaction, put_back=put_back)
+                undo(tree, transaction, put_back=put_back)
             except OSError:  # what failed once need not fail again
                 back()
-                undo(beneath, transaction, put_back=put_back)
+                undo(tree, transaction, put_back=put_back)
         except OSError as failure:
             # nothing that comes after it in the undo is touched: the old version must not be listed before it is whole
             raise UndoError(
@@ -111,9 +111,9 @@ def _why(error: BaseException) -> str:
     return reason(error) if isinstance(error, OSError) else printable(str(error))
 
 
-def state(beneath: Beneath, step: Step) -> State:
+def state(tree: DirfdTree, step: Step) -> State:
     """Whether the step has been taken; "else" where somebody else has changed what it is about."""
-    there = beneath.stamp(step.path)
+    there = tree.fingerprint(step.path)
     match step.action:
         case "mkdir":
             return "before" if there is None else "after" if there.is_directory else "else"
@@ -124,39 +124,39 @@ def state(beneath: Beneath, step: Step) -> State:
                 return "after"
             return "before" if step.old is None or there == step.old else "else"
         case "place":
-            if beneath.stamp(step.staged) is None:
+            if tree.fingerprint(step.staged) is None:
                 return "after" if there == step.new else "else"
             return "before" if there is None else "else"
         case "replace":
             if there == step.new:
                 return "after"
             # a file of a lower layer of overlayfs gets another inode when it is linked
-            known = there is not None and (there == step.old or there == beneath.stamp(step.saved))
-            return "before" if known and beneath.stamp(step.staged) is not None else "else"
+            known = there is not None and (there == step.old or there == tree.fingerprint(step.saved))
+            return "before" if known and tree.fingerprint(step.staged) is not None else "else"
 
 
-def take(beneath: Beneath, step: Step) -> None:
+def take(tree: DirfdTree, step: Step) -> None:
     """Take a step that has not been taken, or not quite. Raises OSError."""
     if step.action == "place":
-        _place(beneath, step.staged, step.path)
+        _place(tree, step.staged, step.path)
     elif step.action == "replace":
-        _save(beneath, step)
-        beneath.rename(step.staged, step.path)
+        _save(tree, step)
+        tree.rename(step.staged, step.path)
     elif step.action == "retire":
         if step.old is None:
             with suppress(FileNotFoundError):  # what Python compiled may be gone by itself
-                beneath.rename(step.path, step.saved)
+                tree.rename(step.path, step.saved)
         else:
-            _move(beneath, step.path, step.saved)
+            _move(tree, step.path, step.saved)
     elif step.action == "mkdir":
         with suppress(FileExistsError):
-            _with_parents(beneath, step.path, lambda: beneath.make_directory(step.path))
+            _with_parents(tree, step.path, lambda: tree.make_directory(step.path))
     else:
-        beneath.remove_if_empty(step.path)  # where somebody has put a file there since, the directory is theirs now
+        tree.remove_if_empty(step.path)  # where somebody has put a file there since, the directory is theirs now
 
 
 def undo(
-    beneath: Beneath,
+    tree: DirfdTree,
     transaction: Transaction,
     *,
     restores: Callable[[Step], bool] = lambda step: True,
@@ -173,110 +173,110 @@ def undo(
     for step in reversed(transaction.steps):
         if skips(step):
             continue
-        there = beneath.stamp(step.path)
+        there = tree.fingerprint(step.path)
         if step.action == "mkdir":
             if there is not None and there.is_directory:
-                beneath.remove_if_empty(step.path)
+                tree.remove_if_empty(step.path)
         elif step.action == "rmdir":
             if there is None and restores(step):
-                beneath.make_directories(step.path)
+                tree.make_directories(step.path)
         elif step.action == "place":
-            if beneath.stamp(step.staged) is not None:
+            if tree.fingerprint(step.staged) is not None:
                 continue
-            _drop_compiled(beneath, step.path)
+            _drop_compiled(tree, step.path)
             if there is None or there != step.new:
                 changed.append(step.path)
             elif step.new.is_directory and put_back is not None:
                 put_back(step)
             else:
-                beneath.rename(step.path, step.staged)
-        elif beneath.stamp(step.saved) is not None:
-            changed += _bring_back(beneath, step, there, restores(step))
+                tree.rename(step.path, step.staged)
+        elif tree.fingerprint(step.saved) is not None:
+            changed += _bring_back(tree, step, there, restores(step))
     return changed
 
 
-def _bring_back(beneath: Beneath, step: Step, there: Stamp | None, wanted: bool) -> list[str]:
+def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: bool) -> list[str]:
     """Undo a "replace" or "retire" whose old file was saved."""
-    saved = beneath.stamp(step.saved)
+    saved = tree.fingerprint(step.saved)
     if step.action == "retire":
         if not wanted:
             return []
         if there is not None and not (there.is_directory and saved is not None and saved.is_directory):
             return [step.path] if step.old is not None else []
         if step.path.count("/"):
-            beneath.make_directories(step.path.rpartition("/")[0])
-        _move(beneath, step.saved, step.path)
+            tree.make_directories(step.path.rpartition("/")[0])
+        _move(tree, step.saved, step.path)
         return []
     if there == step.new and there != saved:
         if wanted:
-            if step.staged.startswith(f"{KEPT}/") and beneath.stamp(step.staged) is None:
-                beneath.link(step.path, step.staged)  # nobody else has it
-            beneath.rename(step.saved, step.path)
+            if step.staged.startswith(f"{BACKUPS}/") and tree.fingerprint(step.staged) is None:
+                tree.link(step.path, step.staged)  # nobody else has it
+            tree.rename(step.saved, step.path)
         else:
-            beneath.rename(step.path, step.staged)
-        _drop_compiled(beneath, step.path)
+            tree.rename(step.path, step.staged)
+        _drop_compiled(tree, step.path)
         return []
     if there == saved or there == step.old:  # it was about to be replaced
-        beneath.remove(step.saved)
+        tree.remove(step.saved)
         return []
     return [step.path]
 
 
-def _drop_compiled(beneath: Beneath, path: str) -> None:
+def _drop_compiled(tree: DirfdTree, path: str) -> None:
     """Remove what Python has compiled from the file that was there for a while."""
     directory, _, name = path.rpartition("/")
     if not name.endswith(".py"):
         return
     cache = f"{directory}/__pycache__".lstrip("/")
-    for compiled in beneath.names(cache):
+    for compiled in tree.names(cache):
         if module_of(compiled) == name.removesuffix(".py"):
-            beneath.remove(f"{cache}/{compiled}")
+            tree.remove(f"{cache}/{compiled}")
 
 
-def _place(beneath: Beneath, staged: str, path: str) -> None:
-    _with_parents(beneath, path, lambda: beneath.rename(staged, path))
+def _place(tree: DirfdTree, staged: str, path: str) -> None:
+    _with_parents(tree, path, lambda: tree.rename(staged, path))
 
 
-def _with_parents(beneath: Beneath, path: str, change: Callable[[], None]) -> None:
+def _with_parents(tree: DirfdTree, path: str, change: Callable[[], None]) -> None:
     """Do it; again where a shared parent was emptied and removed by its last owner just now."""
     parent = path.rpartition("/")[0]
     for _ in range(_RETRIES):
         try:
             change()
         except FileNotFoundError:
-            beneath.forget(parent.partition("/")[0])
+            tree.forget(parent.partition("/")[0])
             with suppress(FileNotFoundError):
-                beneath.make_directories(parent)
+                tree.make_directories(parent)
         else:
             return
     change()
 
 
-def _save(beneath: Beneath, step: Step) -> None:
+def _save(tree: DirfdTree, step: Step) -> None:
     try:
-        beneath.link(step.path, step.saved)
+        tree.link(step.path, step.saved)
     except FileExistsError:
-        if beneath.stamp(step.saved) != beneath.stamp(step.path):  # a copy that was cut off
-            beneath.remove(step.saved)
-            beneath.link(step.path, step.saved)
+        if tree.fingerprint(step.saved) != tree.fingerprint(step.path):  # a copy that was cut off
+            tree.remove(step.saved)
+            tree.link(step.path, step.saved)
 
 
-def _move(beneath: Beneath, path: str, target: str) -> None:
+def _move(tree: DirfdTree, path: str, target: str) -> None:
     """Rename; a directory in a lower layer of overlayfs cannot be renamed, its files can."""
     merging = False
     try:
-        beneath.rename(path, target)
+        tree.rename(path, target)
     except OSError as error:
         merging = error.errno in (errno.EXDEV, errno.ENOTEMPTY, errno.EEXIST)
-        there = beneath.stamp(path)
+        there = tree.fingerprint(path)
         if not merging or there is None or not there.is_directory:
             raise
     if merging:
         with suppress(FileExistsError):
-            beneath.make_directory(target)
-        for name in sorted(beneath.names(path)):
-            _move(beneath, f"{path}/{name}", f"{target}/{name}")
-        beneath.remove_directory(path)
+            tree.make_directory(target)
+        for name in sorted(tree.names(path)):
+            _move(tree, f"{path}/{name}", f"{target}/{name}")
+        tree.remove_directory(path)
 
 
 def parents_of(transaction: Transaction) -> set[str]:

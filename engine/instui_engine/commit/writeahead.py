@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
-from instui_engine.fs.dirfd import Beneath, Stamp
+from instui_engine.fs.dirfd import DirfdTree, Fingerprint
 from instui_engine.fs.durability import sync_file
 from instui_engine.locks.claims import Claims
 from instui_engine.target.environment import PRIVATE
@@ -27,10 +27,10 @@ _FORMAT = 1
 Way = Literal["undo", "withdraw"]
 
 
-def write(top: Path, beneath: Beneath, transaction: Transaction, fsync: bool) -> Path:
+def write(top: Path, tree: DirfdTree, transaction: Transaction, fsync: bool) -> Path:
     """Make the record visible; with `fsync` it is on the disk then. Raises OSError, with nothing changed."""
     for directory in parents_of(transaction):
-        beneath.make_directories(directory)
+        tree.make_directories(directory)
     path = top / _name(transaction)
     new = path.with_suffix(".new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
@@ -159,8 +159,8 @@ def _encode(transaction: Transaction) -> bytes:
 
 def _step(fields: list[object]) -> Step:
     action, path, staged, saved, old, new = fields
-    return Step(action, path, staged, saved, _stamp(old), _stamp(new))  # type: ignore[arg-type]
+    return Step(action, path, staged, saved, _fingerprint(old), _fingerprint(new))  # type: ignore[arg-type]
 
 
-def _stamp(fields: object) -> Stamp | None:
-    return Stamp(*fields) if isinstance(fields, list) else None
+def _fingerprint(fields: object) -> Fingerprint | None:
+    return Fingerprint(*fields) if isinstance(fields, list) else None

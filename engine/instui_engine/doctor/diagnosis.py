@@ -101,7 +101,7 @@ class _Diagnosis:
         listed: dict[str, list[Listing]] = {}
         self._legacy = []
         for name in installed:
-            for distribution in (installed[name], *installed.accidents(name)):
+            for distribution in (installed[name], *installed.duplicates(name)):
                 if distribution.is_legacy:
                     self._legacy.append(distribution)
                 else:
@@ -149,7 +149,7 @@ class _Diagnosis:
     def _rank(self, listing: Listing) -> tuple[bool, int]:
         """Of two versions of one distribution the whole one counts, then the one that was installed last."""
         damage = self._damages[listing.distribution.info]
-        return not (listing.problem or damage.missing or damage.modified), listing.stamp
+        return not (listing.problem or damage.missing or damage.modified), listing.installed_at
 
     def result(self) -> Diagnosis:
         lost = {name: self._damages[one.distribution.info].lost for name, one in self._chosen.items()}
@@ -209,7 +209,7 @@ class _Diagnosis:
 
     def _by_age(self, names: Iterable[str]) -> list[str]:
         """The one that was installed first comes first."""
-        return sorted(names, key=lambda name: (self._chosen[name].stamp, name))
+        return sorted(names, key=lambda name: (self._chosen[name].installed_at, name))
 
     # --- what to say
 
@@ -343,7 +343,8 @@ def _counts(name: str) -> bool:
 
 
 def _busy(environment: Environment) -> Iterator[Finding]:
-    from instui_engine.locks.holders import describe, holders_of
+    from instui_engine.locks.holders import holders_of
+    from instui_engine.locks.phrases import describe
 
     holders = holders_of(environment.lock_path)
     if holders:

@@ -10,9 +10,9 @@ from instui_engine.target.listing import Listing
 
 
 class Source(NamedTuple):
-    """`word` is what `install` is asked for; where there is none, `refusal` says what to do instead."""
+    """`argument` is what `install` is asked for; where there is none, `refusal` says what to do instead."""
 
-    word: str
+    argument: str
     refusal: str = ""
 
 

@@ -175,7 +175,8 @@ class _Repair:
                     told=lambda: None,
                 )
             except LockWaitTimeout:
-                from instui_engine.locks.holders import describe, holders_of
+                from instui_engine.locks.holders import holders_of
+                from instui_engine.locks.phrases import describe
 
                 raise LockTimeoutError(
                     f"waited {seconds:g} s for the environment's lock {printable(str(path))}, held by "
@@ -190,39 +191,39 @@ class _Repair:
 
     def _reinstall(self) -> None:
         """One install for all, from what is here if that will do, else from the index; else one for each group."""
-        groups = [words for group in self._diagnosis.reinstalls if (words := self._words(group))]
+        groups = [arguments for group in self._diagnosis.reinstalls if (arguments := self._arguments(group))]
         if not groups:
             return
-        everything = _Words(
-            tuple(word for words in groups for word in words.words),
-            tuple(one for words in groups for one in words.listings),
+        everything = _Arguments(
+            tuple(argument for arguments in groups for argument in arguments.arguments),
+            tuple(one for arguments in groups for one in arguments.listings),
         )
         chosen = self._possible(everything)
         if chosen is not None or len(groups) == 1:
             self._install(everything, chosen)
             return
-        for words in groups:
-            self._install(words, self._possible(words))
+        for arguments in groups:
+            self._install(arguments, self._possible(arguments))
 
-    def _words(self, group: Sequence[Listing]) -> "_Words | None":
+    def _arguments(self, group: Sequence[Listing]) -> "_Arguments | None":
         """What to ask for; None, with a report, where something of the group cannot be had again."""
         local = self._request.no_index and bool(self._request.find_links)
-        words = []
+        arguments = []
         for listing in group:
             answer = source(listing, local)
-            if not answer.word:
+            if not answer.argument:
                 for one in group:
                     why = answer.refusal if one is listing else f"needs {listing.owner} too: {answer.refusal}"
                     self._report(Done(one.owner, f"is not reinstalled: {why}", False))
                 return None
-            words.append(answer.word)
-        return _Words(tuple(words), tuple(group))
+            arguments.append(answer.argument)
+        return _Arguments(tuple(arguments), tuple(group))
 
-    def _possible(self, words: "_Words") -> Request | None:
-        """The request with which `words` can be had (it was planned, and nothing written), offline if that will do."""
+    def _possible(self, arguments: "_Arguments") -> Request | None:
+        """The request with which `arguments` can be had, offline if that will do. It was planned only."""
         asked = replace(
             self._request,
-            words=words.words,
+            arguments=arguments.arguments,
             requirement_files=(),
             constraint_files=(),
             pylock="",
@@ -241,9 +242,9 @@ class _Repair:
             self._unreachable = "cannot reach the package index" in outcome.error  # that takes long: once is enough
         return None
 
-    def _install(self, words: "_Words", request: Request | None) -> None:
+    def _install(self, arguments: "_Arguments", request: Request | None) -> None:
         if request is None:
-            for listing in words.listings:
+            for listing in arguments.listings:
                 self._report(Done(listing.owner, f"could not be reinstalled: {self._why}", False))
             return
         outcome = install(request, self._environment, self._options, self._control, (), self._command)
@@ -251,7 +252,7 @@ class _Repair:
             # planned from the store, whose files turned out to be changed as well (hard links): they are fetched again
             request = replace(request, offline=False)
             outcome = install(request, self._environment, self._options, self._control, (), self._command)
-        for listing in words.listings:
+        for listing in arguments.listings:
             ok = listing.distribution.name in outcome.installed
             text = "is reinstalled" if ok else f"could not be reinstalled: {outcome.error}"
             self._report(Done(listing.owner, text, ok))
@@ -264,10 +265,10 @@ class _Repair:
             raise LockTimeoutError(outcome.error)
 
 
-class _Words(NamedTuple):
+class _Arguments(NamedTuple):
     """What is reinstalled together: what `install` is asked for, and what that is."""
 
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
     listings: tuple[Listing, ...]
 
 

@@ -10,8 +10,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from instui_engine import __version__
 from instui_engine.errors import printable
+from instui_engine.version import __version__
 
 from .credentials import Credentials, Origin, basic, origin
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 _KEPT_OPEN = 48  # directories of one transaction that stay open
 
 
-class Stamp(NamedTuple):
+class Fingerprint(NamedTuple):
     """By what a file is known again; of a directory only the inode, since its files come and go."""
 
     inode: int
@@ -29,14 +29,14 @@ class Stamp(NamedTuple):
         return self.size < 0
 
 
-def stamp_of(status: os.stat_result) -> Stamp:
-    """The stamp of what was looked at with lstat."""
+def fingerprint_of(status: os.stat_result) -> Fingerprint:
+    """The fingerprint of what was looked at with lstat."""
     if stat.S_ISDIR(status.st_mode):
-        return Stamp(status.st_ino, -1, 0)
-    return Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
+        return Fingerprint(status.st_ino, -1, 0)
+    return Fingerprint(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-class Beneath:
+class DirfdTree:
     """Everything below the directory `top`. Paths are relative to it, with `/`; for one thread."""
 
     def __init__(self, top: str | os.PathLike[str], fsync: bool = False) -> None:
@@ -45,7 +45,7 @@ class Beneath:
         self._top = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
 
-    def __enter__(self) -> "Beneath":
+    def __enter__(self) -> "DirfdTree":
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -95,10 +95,10 @@ class Beneath:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def stamp(self, path: str) -> Stamp | None:
-        """The stamp of what is there."""
+    def fingerprint(self, path: str) -> Fingerprint | None:
+        """The fingerprint of what is there."""
         status = self.status(path)
-        return None if status is None else stamp_of(status)
+        return None if status is None else fingerprint_of(status)
 
     def names(self, directory: str) -> list[str]:
         """The names in a directory, [] where there is none."""

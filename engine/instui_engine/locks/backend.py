@@ -5,7 +5,8 @@ from instui_engine.session.context import Context
 from instui_engine.target.environment import Environment
 from instui_engine.target.network import soft_reason
 
-from .files import ClaimFiles, ClaimLocks
+from .files import ClaimFiles
+from .protocol import ClaimLocks
 
 
 def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
@@ -19,7 +20,7 @@ def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
     context.emit(
         Warned(
             "",
-            f"{why}: sessions of instui take turns at the whole environment, also between machines, as far as links "
+            f"{why}: sessions of instui take states at the whole environment, also between machines, as far as links "
             "are made atomically there; uv and others are kept out on this machine only",
         )
     )

@@ -8,8 +8,9 @@ IX is compatible with IX, nothing is compatible with X.
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from instui_engine.fs.paths import TOP, ancestors
+
 Mode = Literal["IX", "X"]
-TOP = "."
 MOST = 128  # locks that one wheel takes between processes; who has more claims takes the top instead
 
 
@@ -43,14 +44,6 @@ def lock_set(claims: Claims) -> list[tuple[str, Mode]]:
     return sorted(both)
 
 
-def ancestors(path: str) -> Iterable[str]:
-    """The directories above `path`, nearest first, the top last."""
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
-    yield TOP
-
-
 def derive(paths: Iterable[str], name: str) -> Claims:
     """The claims of a wheel that writes, overwrites or removes `paths` (each with all below it).
 
@@ -70,13 +63,3 @@ def derive(paths: Iterable[str], name: str) -> Claims:
             shared.update(above)
     exclusive.add(f"@{name}")
     return Claims(tuple(sorted(exclusive)), tuple(sorted(shared)))
-
-
-def neutral(roots: Iterable[str]) -> frozenset[str]:
-    """The directories that are or contain one of `roots`: never claimed as a subtree, so IX on them never conflicts."""
-    found = {TOP, ""}
-    for root in roots:
-        if root:
-            found.add(root)
-            found.update(ancestors(root))
-    return frozenset(found)

@@ -48,7 +48,7 @@ class EnvironmentLock:
         self._descriptor = -1
         self._since = 0.0
         self._looked = 0.0
-        self._wanted = False  # somebody else's turn is due
+        self._wanted = False  # somebody else's state is due
         self._inside = 0
 
     @contextmanager
@@ -153,7 +153,7 @@ class EnvironmentLock:
         try:
             wait_lock(descriptor, take_shared, deadline=deadline, cancelled=self._context.stopping, told=told)
         except LockWaitTimeout:
-            from .holders import describe
+            from .phrases import describe
 
             raise LockTimeoutError(
                 f"waited {self._context.options.lock_timeout:g} s for the environment's lock "

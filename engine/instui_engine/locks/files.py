@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Protocol
 
 from instui_engine.errors import LockTimeoutError, printable
 from instui_engine.fs.flock import (
@@ -27,27 +26,11 @@ from instui_engine.fs.flock import (
     try_lock,
     wait_lock,
 )
-from instui_engine.journal.events import Holder
+from instui_engine.fs.paths import TOP
 
-from .claims import TOP, Claims, Mode, lock_set
+from .claims import Claims, Mode, lock_set
 from .names import file_name
-
-Waiting = Callable[[str, Mode, list[Holder]], None]
-"""Told the path, the mode and the holders of what is not free."""
-
-
-class ClaimLocks(Protocol):
-    """Claims between processes, in one of several ways. Thread-safe."""
-
-    def acquire(self, claims: Claims, waiting: Waiting, cancelled: Callable[[], bool]) -> list[int]:
-        """Take every claim; returns what `release` wants back.
-
-        `waiting` is called when a claim is not free, with its holders. Raises LockTimeoutError or Interrupted, holding
-        nothing then.
-        """
-
-    def release(self, held: list[int]) -> None:
-        """Let go of what `acquire` returned."""
+from .protocol import Waiting
 
 
 class ClaimFiles:
@@ -100,7 +83,8 @@ class ClaimFiles:
         self, descriptor: int, lock_file: str, path: str, mode: Mode, waiting: Waiting, cancelled: Callable[[], bool]
     ) -> None:
         """The slow way: through the gate (maybe we stand in it already, which is no harm) to the lock."""
-        from .holders import blockers, describe
+        from .holders import blockers
+        from .phrases import describe
 
         deadline = time.monotonic() + self._timeout
         told = False

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 from instui_engine.target.environment import PRIVATE
 from instui_engine.target.network import SOFT_LOCK
 
 from .claims import Mode
 from .kernel import LockLine, Locks, command_of, read_locks, state_of
-from .live_sessions import ENVIRONMENT, Living, Turn, living
+from .live_sessions import ENVIRONMENT, LiveSession, LockState, live_sessions
 from .names import file_name, path_of
 from .table import COMPATIBLE
 
@@ -52,11 +51,11 @@ def blockers(private: Path, lock_file: Path | str, path: str, mode: Mode) -> lis
     `private`: the environment's `.instui`. `lock_file`: the file that is waited for, which stands for `path`.
     """
     locks = read_locks()
-    sessions = living(private, locks)
+    sessions = live_sessions(private, locks)
     pids = _pids((line for line in locks.at(lock_file) if not COMPATIBLE[mode, line.mode]), waits=False)
     found = [claimant.holder for pid in pids for claimant in _of_process(pid, path, mode, sessions)]
     if not found:  # another container's process, or one that stands in the gate
-        found = [_of_session(session, turn) for session in sessions for turn in _in_the_way(session, path, mode)]
+        found = [_of_session(session, state) for session in sessions for state in _in_the_way(session, path, mode)]
     return found[:_NAMED] or [Holder(state=_reason(locks))]
 
 
@@ -66,16 +65,11 @@ def next_in_line(path: Path | str) -> list[Holder]:
     return [_process(pid)._replace(state="whose turn is next") for pid in _pids(lines, waits=True)]
 
 
-def describe(holders: Sequence[Holder]) -> str:
-    """One phrase that names the holders, for messages."""
-    return ", ".join(_phrase(holder) for holder in holders) or "a process that the system does not name"
-
-
 def rows(top: Path) -> list[LockRow]:
     """Every lock of the environment at `top` that is held or waited for now, by path."""
     private = top / PRIVATE
     locks = read_locks()
-    sessions = living(private, locks)
+    sessions = live_sessions(private, locks)
     found = [_row(path, locks.at(file), sessions) for path, file in _lock_files(top, sessions)]
     found += _soft_rows(private)
     return sorted(row for row in found if row.holders or row.waiters)
@@ -90,11 +84,11 @@ def _soft_rows(private: Path) -> list[LockRow]:
     return [LockRow(f"{PRIVATE}/{SOFT_LOCK}", tuple(Claimant(one, "X") for one in present_holders(private)), ())]
 
 
-def _lock_files(top: Path, sessions: Sequence[Living]) -> Iterator[tuple[str, Path]]:
+def _lock_files(top: Path, sessions: Sequence[LiveSession]) -> Iterator[tuple[str, Path]]:
     """Every path that may be locked, and its lock file."""
     yield ENVIRONMENT, top / ".lock"
     directory = top / PRIVATE / "locks"
-    named = {path for session in sessions for turn in session.turns for path in _paths(turn)} - {ENVIRONMENT}
+    named = {path for session in sessions for state in session.states for path in _paths(state)} - {ENVIRONMENT}
     hashed = {file_name(path): path for path in named}
     try:
         files = os.listdir(directory)
@@ -106,13 +100,13 @@ def _lock_files(top: Path, sessions: Sequence[Living]) -> Iterator[tuple[str, Pa
         yield hashed[file], directory / file
 
 
-def _paths(turn: Turn) -> Iterator[str]:
-    yield from turn.held
-    if turn.wants:
-        yield turn.wants[0]
+def _paths(state: LockState) -> Iterator[str]:
+    yield from state.held
+    if state.wants:
+        yield state.wants[0]
 
 
-def _row(path: str, lines: Sequence[LockLine], sessions: Sequence[Living]) -> LockRow:
+def _row(path: str, lines: Sequence[LockLine], sessions: Sequence[LiveSession]) -> LockRow:
     holders, waiters = [], []
     for pid in _pids(lines, waits=False):
         held = _of_process(pid, path, None, sessions)
@@ -121,11 +115,11 @@ def _row(path: str, lines: Sequence[LockLine], sessions: Sequence[Living]) -> Lo
     seen = {(claimant.holder.session, claimant.holder.wheel) for claimant in holders}
     # what the system shows is the truth; journals add who is in another container, or waits at a gate
     for session in sessions:
-        for turn in session.turns:
-            if turn.wants and turn.wants[0] == path:
-                waiters.append(Claimant(_of_session(session, turn), turn.wants[1], turn.since))
-            elif path in turn.held and not session.pid and (session.session, turn.wheel) not in seen:
-                holders.append(Claimant(_of_session(session, turn), turn.held[path], turn.since))
+        for state in session.states:
+            if state.wants and state.wants[0] == path:
+                waiters.append(Claimant(_of_session(session, state), state.wants[1], state.since))
+            elif path in state.held and not session.pid and (session.session, state.wheel) not in seen:
+                holders.append(Claimant(_of_session(session, state), state.held[path], state.since))
     named = {claimant.holder.pid for claimant in waiters}
     waiters += [
         Claimant(_process(line.pid, sessions), line.mode) for line in lines if line.waits and line.pid not in named
@@ -137,33 +131,33 @@ def _pids(lines: Iterable[LockLine], waits: bool) -> list[int]:
     return list(dict.fromkeys(line.pid for line in lines if line.waits == waits))
 
 
-def _of_process(pid: int, path: str, mode: Mode | None, sessions: Sequence[Living]) -> list[Claimant]:
+def _of_process(pid: int, path: str, mode: Mode | None, sessions: Sequence[LiveSession]) -> list[Claimant]:
     """The wheels of that process that hold `path` in a way that excludes `mode` (None: in any), else the process."""
     found = [
-        Claimant(_of_session(session, turn), held, turn.since)
+        Claimant(_of_session(session, state), held, state.since)
         for session in sessions
         if session.pid == pid
-        for turn, held in session.holding(path)
+        for state, held in session.holding(path)
         if mode is None or not COMPATIBLE[mode, held]
     ]
     return found or [Claimant(_process(pid, sessions), "IX")]
 
 
-def _in_the_way(session: Living, path: str, mode: Mode) -> list[Turn]:
-    """The turns that exclude `mode`, or stand in the gate before it, as the session's own journal has it."""
-    held = [turn for turn, how in session.holding(path) if not COMPATIBLE[mode, how]]
+def _in_the_way(session: LiveSession, path: str, mode: Mode) -> list[LockState]:
+    """The states that exclude `mode`, or stand in the gate before it, as the session's own journal has it."""
+    held = [state for state, how in session.holding(path) if not COMPATIBLE[mode, how]]
     if held or session.pid == os.getpid():
         return held
-    return [turn for turn in session.turns if turn.wants and turn.wants[0] == path]
+    return [state for state in session.states if state.wants and state.wants[0] == path]
 
 
-def _of_session(session: Living, turn: Turn) -> Holder:
+def _of_session(session: LiveSession, state: LockState) -> Holder:
     if not session.pid:
-        return Holder(turn.wheel, session.session, 0, session.command, "in another container or on another machine")
-    return _process(session.pid)._replace(wheel=turn.wheel, session=session.session)
+        return Holder(state.wheel, session.session, 0, session.command, "in another container or on another machine")
+    return _process(session.pid)._replace(wheel=state.wheel, session=session.session)
 
 
-def _process(pid: int, sessions: Sequence[Living] = ()) -> Holder:
+def _process(pid: int, sessions: Sequence[LiveSession] = ()) -> Holder:
     """A process, and the session that it is, if it is one."""
     own = [session.session for session in sessions if session.pid == pid]
     return Holder("", own[0] if len(own) == 1 else "", pid, command_of(pid), state_of(pid))
@@ -174,15 +168,3 @@ def _reason(locks: Locks) -> str:
     if not locks.told:
         return "not known: this system does not say who holds a lock"
     return "not known: in another container, on another machine, or gone by now"
-
-
-def _phrase(holder: Holder) -> str:
-    command = printable(holder.command)
-    if holder.pid:
-        process = f"pid {holder.pid} ({command or 'command unknown'})"
-    else:
-        process = f"a process ({command})" if command else "a process"
-    session = f"session {printable(holder.session)}" if holder.session else ""
-    parts = [printable(holder.wheel), session, process]
-    text = " of ".join(part for part in parts if part)
-    return f"{text}, {printable(holder.state)}" if holder.state else text

@@ -31,7 +31,7 @@ ENVIRONMENT = ".lock"  # the path under which journals name the environment's lo
 _NEWS = (b'"event":"lock.', b'"event":"plan.wheel"', b'"event":"environment.', b'"event":"session.started"')
 
 
-class Turn(NamedTuple):
+class LockState(NamedTuple):
     """A wheel at its claims, or ("") the session at the environment's lock. `since` is Unix time.
 
     `wants`: the path and mode that it waits for, when it does.
@@ -43,20 +43,20 @@ class Turn(NamedTuple):
     wants: tuple[str, Mode] | None
 
 
-class Living(NamedTuple):
+class LiveSession(NamedTuple):
     """A session that runs. `pid` is 0 where the system does not say which process it is."""
 
     session: str
     pid: int
     command: str
-    turns: tuple[Turn, ...]
+    states: tuple[LockState, ...]
 
-    def holding(self, path: str) -> list[tuple[Turn, Mode]]:
+    def holding(self, path: str) -> list[tuple[LockState, Mode]]:
         """Those that hold a lock on exactly `path`, and how."""
-        return [(turn, turn.held[path]) for turn in self.turns if path in turn.held]
+        return [(state, state.held[path]) for state in self.states if path in state.held]
 
 
-def living(private: Path, locks: Locks) -> list[Living]:
+def live_sessions(private: Path, locks: Locks) -> list[LiveSession]:
     """The sessions that run in the environment whose `.instui` is `private`, the oldest first."""
     found = []
     for journal in sorted((private / "sessions").glob("*.jsonl")):
@@ -72,12 +72,12 @@ _known: dict[Path, "_Reading"] = {}  # so that who waits often reads only what i
 _reading = threading.Lock()
 
 
-def _read(journal: Path, pid: int) -> Living:
+def _read(journal: Path, pid: int) -> LiveSession:
     with _reading:
         reading = _known.setdefault(journal, _Reading())
         with suppress(OSError):
             reading.read_on(journal)
-        return Living(journal.stem, pid, reading.command, tuple(reading.turns.values()))
+        return LiveSession(journal.stem, pid, reading.command, tuple(reading.states.values()))
 
 
 class _Reading:
@@ -85,7 +85,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.command = ""
-        self.turns: dict[str, Turn] = {}
+        self.states: dict[str, LockState] = {}
         self._began = 0.0  # Unix time of t = 0
         self._claims: dict[str, Claims] = {}
         self._asked: set[str] = set()
@@ -125,19 +125,19 @@ class _Reading:
                 self._asked.remove(event.wheel)
             else:  # lock files are taken in sorted order, so what comes before is in its hands
                 held = {path: how for path, how in self._locks(event.wheel).items() if path < event.path}
-            self.turns[event.wheel] = Turn(event.wheel, now, held, (event.path, mode))
+            self.states[event.wheel] = LockState(event.wheel, now, held, (event.path, mode))
         elif isinstance(event, LockRequested):
             self._asked.add(event.wheel)
         elif isinstance(event, LockGranted):
-            self.turns[event.wheel] = Turn(event.wheel, now, self._locks(event.wheel), None)
+            self.states[event.wheel] = LockState(event.wheel, now, self._locks(event.wheel), None)
         elif isinstance(event, LockReleased):
-            self.turns.pop(event.wheel, None)
+            self.states.pop(event.wheel, None)
         elif isinstance(event, EnvironmentWaiting):
-            self.turns[""] = Turn("", now, {}, (ENVIRONMENT, "IX"))
+            self.states[""] = LockState("", now, {}, (ENVIRONMENT, "IX"))
         elif isinstance(event, EnvironmentGranted):
-            self.turns[""] = Turn("", now, {ENVIRONMENT: "IX"}, None)
+            self.states[""] = LockState("", now, {ENVIRONMENT: "IX"}, None)
         elif isinstance(event, EnvironmentReleased):
-            self.turns.pop("", None)
+            self.states.pop("", None)
 
     def _locks(self, wheel: str) -> dict[str, Mode]:
         claims = self._claims.get(wheel)

@@ -3,7 +3,7 @@
 import os
 from hashlib import sha256
 
-from .claims import TOP
+from instui_engine.fs.paths import TOP
 
 GATE = "%environment"  # the turnstile before the environment's lock, see `environmentlock`
 _TOP_FILE = "%top"

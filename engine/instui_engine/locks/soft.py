@@ -19,14 +19,15 @@ from filelock import SoftFileLockProtocolError as ProtocolError
 from filelock import StrictSoftFileClaim, StrictSoftFileLock, Timeout
 
 from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, printable
+from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import Holder
 from instui_engine.target.network import SOFT_LOCK
 
-from .claims import TOP, Claims
-from .files import Waiting
-from .holders import describe
+from .claims import Claims
 from .kernel import command_of, read_locks, state_of
-from .live_sessions import living
+from .live_sessions import live_sessions
+from .phrases import describe
+from .protocol import Waiting
 
 _POLL = 0.05  # seconds between attempts
 _TURN = 2.0  # seconds after which it is left to others between two commits
@@ -45,7 +46,7 @@ class SoftClaims:
         self._lock = StrictSoftFileLock(private / SOFT_LOCK, thread_local=False, mode=0o666)
         self._change = threading.Condition()
         self._users = 0
-        self._since = 0.0  # when the present turn began
+        self._since = 0.0  # when the present state began
 
     def acquire(self, claims: Claims, waiting: Waiting, cancelled: Callable[[], bool]) -> list[int]:
         """Hold the environment; see `claimfiles.ClaimLocks`. What is claimed does not matter."""
@@ -115,7 +116,7 @@ def present_holders(private: Path) -> list[Holder]:
         claims = lock.claims
     except ProtocolError:
         claims = ()
-    sessions = living(private, read_locks())
+    sessions = live_sessions(private, read_locks())
     held = [claim for claim in claims if claim.state == "held"] or list(claims)
     for claim in held:
         if (claim.hostname, claim.pid) in found:
@@ -125,7 +126,7 @@ def present_holders(private: Path) -> list[Holder]:
         command = command_of(claim.pid) if here else session.command if session else ""
         state = state_of(claim.pid) if here else f"on {printable(claim.hostname)}"
         holder = Holder("", session.session if session else "", claim.pid, command, state)
-        wheels = [turn.wheel for turn in session.turns if turn.wheel and not turn.wants] if session else []
+        wheels = [state.wheel for state in session.states if state.wheel and not state.wants] if session else []
         found[claim.hostname, claim.pid] = [holder._replace(wheel=wheel) for wheel in wheels[:5]] or [holder]
     return [holder for group in found.values() for holder in group]
 

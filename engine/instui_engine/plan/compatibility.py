@@ -10,7 +10,7 @@ from instui_engine.target.interpreter import Interpreter
 from instui_engine.wheel.manifest import Manifest
 
 
-def check_fit(wheel: LockedWheel, manifest: Manifest, interpreter: Interpreter) -> None:
+def check_compatibility(wheel: LockedWheel, manifest: Manifest, interpreter: Interpreter) -> None:
     """Raises BadWheelError when the wheel is for another Python or platform."""
     if not _tags(wheel.filename).intersection(_supported(interpreter.tags)):
         raise BadWheelError(

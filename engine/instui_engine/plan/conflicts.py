@@ -17,7 +17,8 @@ from instui_engine.target.installed import Installed
 from instui_engine.wheel.manifest import Manifest
 from instui_engine.wheel.record import parse
 
-from .plan import Unit, WheelPlan
+from .items import StagedItem
+from .plan import WheelPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,18 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Meetings:
-    """All of them. `previous[order][path]`: whose file the wheel of that order will replace there, equal or not."""
+class Overlaps:
+    """All of them.
+
+    `replaced_owners[order][path]`: whose file the wheel of that order will replace there, equal or not.
+    """
 
     collisions: tuple[Collision, ...]
     conflicts: tuple[Conflict, ...]
-    previous: Mapping[int, Mapping[str, str]]
+    replaced_owners: Mapping[int, Mapping[str, str]]
 
 
-def find(environment: Environment, installed: Installed, plans: Sequence[WheelPlan]) -> Meetings:
+def find(environment: Environment, installed: Installed, plans: Sequence[WheelPlan]) -> Overlaps:
     """Compare `plans` with each other and with what is there. Raises ClashError, naming both owners."""
     search = _Search(environment, installed)
     search.gone = {path: plan.order for plan in plans for path in plan.stale}
@@ -58,10 +62,10 @@ def find(environment: Environment, installed: Installed, plans: Sequence[WheelPl
             search.compare(collision.path, members)
     for plan in plans:
         search.look(plan)
-    return Meetings(
+    return Overlaps(
         tuple(collision for collision, _ in collisions if not collision.path.startswith("@")),
         tuple(sorted(search.conflicts, key=lambda conflict: (conflict.path, conflict.first))),
-        search.previous,
+        search.replaced_owners,
     )
 
 
@@ -93,49 +97,49 @@ class _Search:
         self._digests: dict[int, Mapping[str, str]] = {}
         self.conflicts: list[Conflict] = []
         self.gone: Mapping[str, int] = {}  # path -> order of the wheel whose old version gives it up
-        self.previous: dict[int, dict[str, str]] = {}
+        self.replaced_owners: dict[int, dict[str, str]] = {}
 
     def compare(self, top: str, members: Iterable[WheelPlan]) -> None:
         """Compare, file by file, what several wheels put at or below `top`."""
         key = self._environment.key
-        files: dict[str, tuple[WheelPlan, Unit, str]] = {}
+        files: dict[str, tuple[WheelPlan, StagedItem, str]] = {}
         directories: dict[str, WheelPlan] = {}
         for plan in members:
-            for unit in plan.units:
-                place = key(unit.path)
+            for item in plan.items:
+                place = key(item.path)
                 if place != top and not place.startswith(f"{top}/"):
                     continue
-                for directory in map(key, _directories(unit, top.count("/"))):
+                for directory in map(key, _directories(item, top.count("/"))):
                     if directory in files and files[directory][0] is not plan:
                         raise _clash(directory, files[directory][0].owner, plan.owner)
                     directories.setdefault(directory, plan)
-                for path, source in unit.files():
+                for path, source in item.files():
                     if key(path) in directories:
                         raise _clash(path, plan.owner, directories[key(path)].owner)
                     before = files.get(key(path))
                     if before is not None and before[0] is not plan:
-                        self._met(plan, path, before[0].owner, self._key(*before) == self._key(plan, unit, source))
-                    files[key(path)] = (plan, unit, source)
+                        self._met(plan, path, before[0].owner, self._key(*before) == self._key(plan, item, source))
+                    files[key(path)] = (plan, item, source)
 
     def look(self, plan: WheelPlan) -> None:
         """Compare one wheel with what lies in the environment."""
-        for unit in plan.units:
-            self._check_parents(plan, unit.path)
-            mode = _mode(self._full(unit.path))
+        for item in plan.items:
+            self._check_parents(plan, item.path)
+            mode = _mode(self._full(item.path))
             if mode is None:
                 continue
-            if unit.kind != "tree":
-                self._look_at_file(plan, unit, unit.path, unit.source, mode)
+            if item.kind != "tree":
+                self._look_at_file(plan, item, item.path, item.source, mode)
             elif not stat.S_ISDIR(mode):
-                self._clash_with_installed(plan, unit.path, unit.path)
+                self._clash_with_installed(plan, item.path, item.path)
             else:
-                self._look_into(plan, unit)
+                self._look_into(plan, item)
 
-    def _look_into(self, plan: WheelPlan, unit: Unit) -> None:
+    def _look_into(self, plan: WheelPlan, item: StagedItem) -> None:
         key = self._environment.key
         there = {""}
-        for directory, names in unit.directories:
-            place = f"{unit.path}/{directory}" if directory else unit.path
+        for directory, names in item.directories:
+            place = f"{item.path}/{directory}" if directory else item.path
             mode = _mode(self._full(place)) if directory.rpartition("/")[0] in there else None
             if mode is None:
                 continue
@@ -148,10 +152,10 @@ class _Search:
             for name in names:
                 if key(name) in present:
                     path = f"{place}/{name}"
-                    self._look_at_file(plan, unit, path, f"{unit.source}/{below}{name}", _mode(self._full(path)))
+                    self._look_at_file(plan, item, path, f"{item.source}/{below}{name}", _mode(self._full(path)))
 
-    def _look_at_file(self, plan: WheelPlan, unit: Unit, path: str, source: str, mode: int | None) -> None:
-        if mode is None or path in self.previous.get(plan.order, {}):
+    def _look_at_file(self, plan: WheelPlan, item: StagedItem, path: str, source: str, mode: int | None) -> None:
+        if mode is None or path in self.replaced_owners.get(plan.order, {}):
             return  # an earlier wheel of this session will have replaced it by then
         if self.gone.get(path, plan.order) < plan.order:
             return  # or removed it
@@ -163,11 +167,11 @@ class _Search:
         if owners and not others:
             return  # our own old version's
         owner = self._installed[others[-1]].owner if others else ""
-        same = unit.kind in ("tree", "file") and same_file(self._full(path), f"{plan.entry.files}/{source}")
+        same = item.kind in ("tree", "file") and same_file(self._full(path), f"{plan.entry.files}/{source}")
         self._met(plan, path, owner, same)
 
     def _met(self, plan: WheelPlan, path: str, owner: str, same: bool) -> None:
-        self.previous.setdefault(plan.order, {})[path] = owner
+        self.replaced_owners.setdefault(plan.order, {})[path] = owner
         if not same:
             self.conflicts.append(Conflict(path, owner, plan.owner))
 
@@ -196,13 +200,13 @@ class _Search:
     def _full(self, path: str) -> str:
         return f"{self._environment.top}/{path}"
 
-    def _key(self, plan: WheelPlan, unit: Unit, source: str) -> object:
+    def _key(self, plan: WheelPlan, item: StagedItem, source: str) -> object:
         """Equal for files whose content will be equal."""
-        if unit.entry_point is not None:
-            return unit.entry_point[2:]
+        if item.entry_point is not None:
+            return item.entry_point[2:]
         if plan.order not in self._digests:
             self._digests[plan.order] = digests(plan.entry.manifest)
-        return unit.kind == "script", self._digests[plan.order].get(source, (plan.order, source))
+        return item.kind == "script", self._digests[plan.order].get(source, (plan.order, source))
 
 
 def digests(manifest: Manifest) -> dict[str, str]:
@@ -221,15 +225,15 @@ def same_file(one: str, other: str) -> bool:
         return False
 
 
-def _directories(unit: Unit, depth: int) -> Iterable[str]:
-    """The directories that the unit needs, down from those with `depth` others above."""
-    parent = unit.path if unit.kind == "tree" else unit.path.rpartition("/")[0]
+def _directories(item: StagedItem, depth: int) -> Iterable[str]:
+    """The directories that the item needs, down from those with `depth` others above."""
+    parent = item.path if item.kind == "tree" else item.path.rpartition("/")[0]
     while parent and parent.count("/") >= depth:
         yield parent
         parent = parent.rpartition("/")[0]
-    for directory, _ in unit.directories:
+    for directory, _ in item.directories:
         if directory:
-            yield f"{unit.path}/{directory}"
+            yield f"{item.path}/{directory}"
 
 
 def _walk(full: str, path: str) -> Iterable[str]:

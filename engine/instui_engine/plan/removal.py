@@ -5,58 +5,18 @@
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from instui_engine.errors import TargetError, printable
-from instui_engine.fs.casefold import fold
-from instui_engine.journal.events import PlanWheel
-from instui_engine.locks.claims import Claims, ancestors, derive
+from instui_engine.fs.paths import ancestors
+from instui_engine.locks.claims import derive
 from instui_engine.target.bytecode import Bytecode
 from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import Distribution, Installed, recorded_files
 from instui_engine.wheel.metadata import is_vital_command
 
-if TYPE_CHECKING:
-    from .plan import Plan, Unit
-
-
-@dataclass(frozen=True, slots=True)
-class RemovalPlan:
-    """The removal of one distribution. The fields are those of `plan.WheelPlan`; it brings nothing."""
-
-    order: int
-    replaces: Distribution
-    claims: Claims
-    accidents: tuple[str, ...]
-    stale: tuple[str, ...]
-    emptied: tuple[str, ...]
-    left: frozenset[str]
-    heirs: frozenset[str]
-    units: tuple["Unit", ...] = ()
-    info: str = ""
-
-    @property
-    def name(self) -> str:
-        """The distribution's key in the journal."""
-        return self.replaces.name
-
-    @property
-    def version(self) -> str:
-        """The version that goes."""
-        return self.replaces.version
-
-    @property
-    def owner(self) -> str:
-        """How the journal names the distribution as the owner of a file."""
-        return self.replaces.owner
-
-    def event(self) -> PlanWheel:
-        """The plan for the journal."""
-        files = {*self.stale, *map(fold, self.stale)}
-        exclusive = [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
-        shared, renames = list(self.claims.shared), len(self.stale) + 1
-        return PlanWheel(self.name, self.order, len(self.stale), renames, exclusive, shared, self.version)
+from .items import StagedItem
+from .plan import Plan, RemovalPlan
 
 
 def plan_removals(environment: Environment, installed: Installed, names: Sequence[str]) -> tuple[RemovalPlan, ...]:
@@ -80,29 +40,29 @@ def plan_removal(
     before: Collection[str] = (),
     removed: Collection[str] = (),
 ) -> RemovalPlan:
-    """The plan for removing one distribution; `before` and `removed` as for `plan.make_wheel`. Raises TargetError."""
+    """The plan for removing one distribution; `before` and `removed` as for `plan_wheel`. Raises TargetError."""
     stale: list[str] = []
-    left: set[str] = set()
-    heirs: set[str] = set()
+    shared_files: set[str] = set()
+    co_owners: set[str] = set()
     paths: list[str] = []
-    accidents = installed.accidents(old.name)
-    for distribution in [old, *accidents]:
+    duplicates = installed.duplicates(old.name)
+    for distribution in [old, *duplicates]:
         removal = removal_of(environment, installed, distribution, (), (), before)
         paths += [*removal.claimed, distribution.info]
         stale += removal.stale
-        left |= removal.left
-        heirs |= removal.heirs
+        shared_files |= removal.shared_files
+        co_owners |= removal.co_owners
     emptied = emptied_by(environment, stale, (), removed)
     claims = derive([environment.key(path) for path in (*paths, *emptied)], old.name)
     return RemovalPlan(
         order,
         old,
         claims,
-        tuple(distribution.info for distribution in accidents),
+        tuple(distribution.info for distribution in duplicates),
         tuple(dict.fromkeys(stale)),
         emptied,
-        frozenset(left),
-        frozenset(heirs),
+        frozenset(shared_files),
+        frozenset(co_owners),
     )
 
 
@@ -129,23 +89,23 @@ def _is_directory(environment: Environment, path: str) -> bool:
 
 
 class Removal(NamedTuple):
-    """What goes with an old version: its stale files, and the paths to claim for that; `left` and `heirs` as above."""
+    """What goes with an old version: `stale` files, and the paths `claimed` for that. The rest is as in the plans."""
 
     stale: tuple[str, ...]
     claimed: list[str]
-    left: set[str]
-    heirs: set[str]
+    shared_files: set[str]
+    co_owners: set[str]
 
 
 def removal_of(
     environment: Environment,
     installed: Installed,
     old: Distribution,
-    units: Iterable["Unit"],
+    items: Iterable[StagedItem],
     others: Collection[str],
     before: Collection[str],
 ) -> Removal:
-    """What goes when `old` is replaced by `units`.
+    """What goes when `old` is replaced by `items`.
 
     A file that `old` gives up is claimed also where it is left to another owner: if that one is replaced later in this
     session and removes it, `old` must be gone by then.
@@ -156,13 +116,13 @@ def removal_of(
             "known; remove it with the tool that installed it"
         )
     key = environment.key
-    keep = {key(path) for unit in units for path, _ in unit.files()}
+    keep = {key(path) for item in items for path, _ in item.files()}
     others = {key(path) for path in others} if environment.folds else others
     owners = installed.owners()
     stale = []
     given_up = set()
-    left: set[str] = set()
-    heirs: set[str] = set()
+    shared_files: set[str] = set()
+    co_owners: set[str] = set()
     compiled = Bytecode(environment)
     for path in recorded_files(environment, old):
         if path.startswith(f"{old.info}/") or is_vital(environment, path):
@@ -173,8 +133,8 @@ def removal_of(
             given_up.add(path)
             owned = {name for name in owners.get(key(path), ()) if name != old.name and name not in before}
             if owned or key(path) in others:
-                left.add(path)
-                heirs |= owned
+                shared_files.add(path)
+                co_owners |= owned
                 continue
             stale.append(path)
         # that of a module that stays is of its old text, and Python may take it for the new one's: it compares no more
@@ -183,7 +143,7 @@ def removal_of(
     given_up.update(stale)
     parents = {path: path.rpartition("/")[0] for path in given_up}
     claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
-    return Removal(tuple(sorted(set(stale))), sorted(claimed), left, heirs)
+    return Removal(tuple(sorted(set(stale))), sorted(claimed), shared_files, co_owners)
 
 
 def check_link(environment: Environment, installed: Installed, name: str) -> None:
@@ -196,18 +156,18 @@ def check_link(environment: Environment, installed: Installed, name: str) -> Non
         )
 
 
-def empties_more(environment: Environment, plan: "Plan") -> bool:
+def empties_more(environment: Environment, plan: Plan) -> bool:
     """Whether directories will be empty after the removals of `plan` that were not so when it was made."""
-    return not set(plan.emptied).issuperset(emptied_by(environment, plan.stale, plan.units, ()))
+    return not set(plan.emptied).issuperset(emptied_by(environment, plan.stale, plan.items, ()))
 
 
 def emptied_by(
-    environment: Environment, stale: Iterable[str], units: Iterable["Unit"], removed: Collection[str]
+    environment: Environment, stale: Iterable[str], items: Iterable[StagedItem], removed: Collection[str]
 ) -> tuple[str, ...]:
-    """The directories that are empty, the deepest first, when `stale` and `removed` are gone and `units` there."""
+    """The directories that are empty, the deepest first, when `stale` and `removed` are gone and `items` there."""
     key = environment.key
     gone = {key(path) for path in (*stale, *removed)}
-    kept = {above for unit in units for path, _ in unit.files() for above in ancestors(key(path))}
+    kept = {above for item in items for path, _ in item.files() for above in ancestors(key(path))}
     emptied: list[str] = []
     for directory in sorted({path.rpartition("/")[0] for path in stale}, key=lambda path: -path.count("/")):
         place = directory

@@ -1,1 +1,1 @@
-"""From the words of a request to locked wheels: inputs, uv as the resolver, lock files."""
+"""From the arguments of a request to locked wheels: inputs, uv as the resolver, lock files."""

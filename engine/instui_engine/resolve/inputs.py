@@ -1,4 +1,4 @@
-"""What the user's words mean: wheel files, directories of wheels, requirement specifiers, requirement files.
+"""What the user's arguments mean: wheel files, directories of wheels, requirement specifiers, requirement files.
 
 Nothing is looked up in an index here and no dependency is followed. The path of plain wheel files is lean on purpose:
 an install of local wheels starts neither uv nor a parser of requirements.
@@ -34,7 +34,7 @@ _EDITABLE = re.compile(r"-e|--editable\b")
 
 
 class WheelFile(NamedTuple):
-    """A wheel file that the user named, itself or through its directory. `position`: its place among the words."""
+    """A wheel file that the user named, itself or through its directory. `position`: its place among the arguments."""
 
     path: str  # absolute
     name: str  # normalized
@@ -49,7 +49,7 @@ class WheelFile(NamedTuple):
 
 
 class Specifier(NamedTuple):
-    """A requirement in the form of PEP 508. `hashes`: `algorithm:hex` that its file allows, none from a word."""
+    """A requirement in the form of PEP 508. `hashes`: `algorithm:hex` that its file allows, none from an argument."""
 
     text: str
     name: str  # normalized
@@ -58,8 +58,8 @@ class Specifier(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """The command line's words, in two kinds."""
+class Arguments:
+    """The command line's arguments, in two kinds."""
 
     wheels: tuple[WheelFile, ...]
     specifiers: tuple[Specifier, ...]
@@ -89,10 +89,10 @@ def target_name(interpreter: Interpreter) -> str:
     )
 
 
-def read_words(words: Sequence[str], interpreter: Interpreter) -> Words:
-    """Sort the words into wheel files and requirement specifiers.
+def read_arguments(arguments: Sequence[str], interpreter: Interpreter) -> Arguments:
+    """Sort the arguments into wheel files and requirement specifiers.
 
-    As in pip and uv a bare word is the name of a distribution even where a directory has that name: a directory is
+    As in pip and uv a bare argument is the name of a distribution even where a directory has that name: a directory is
     written with a slash (`wheels/`) or a dot (`.`).
 
     Raises UsageError for what cannot be installed at all and for one distribution in two versions, BadWheelError for a
@@ -102,10 +102,10 @@ def read_words(words: Sequence[str], interpreter: Interpreter) -> Words:
     builds: dict[str, list[_Build]] = {}
     specifiers: list[Specifier] = []
     position = 0
-    for word in words:
-        path = _as_path(word)
+    for argument in arguments:
+        path = _as_path(argument)
         if path is None:
-            specifiers.append(_specifier(word, position))
+            specifiers.append(_specifier(argument, position))
             position += 1
             continue
         tags = tags or {tag: rank for rank, tag in enumerate(interpreter.tags)}
@@ -113,7 +113,7 @@ def read_words(words: Sequence[str], interpreter: Interpreter) -> Words:
             builds.setdefault(build.file.name, []).append(build)
             position += 1
     wheels = [_choose(candidates, interpreter) for candidates in builds.values()]
-    return Words(tuple(wheels), tuple(specifiers), position)
+    return Arguments(tuple(wheels), tuple(specifiers), position)
 
 
 class _Build(NamedTuple):
@@ -124,19 +124,19 @@ class _Build(NamedTuple):
     named: bool  # itself, not through its directory
 
 
-def _as_path(word: str) -> str | None:
-    """The path that `word` means, or None for a requirement specifier."""
-    if not word.strip():
-        raise UsageError("an empty word is neither a requirement nor a wheel")
-    if word.endswith((".txt", ".in")) and "@" not in word:
-        raise UsageError(f"{_shown(word)} looks like a file of requirements; give it as -r {_shown(word)}")
-    if word.startswith("file://"):
-        return unquote(urlsplit(word).path)
-    if "://" in word or _is_direct(word):
+def _as_path(argument: str) -> str | None:
+    """The path that `argument` means, or None for a requirement specifier."""
+    if not argument.strip():
+        raise UsageError("an empty argument is neither a requirement nor a wheel")
+    if argument.endswith((".txt", ".in")) and "@" not in argument:
+        raise UsageError(f"{_shown(argument)} looks like a file of requirements; give it as -r {_shown(argument)}")
+    if argument.startswith("file://"):
+        return unquote(urlsplit(argument).path)
+    if "://" in argument or _is_direct(argument):
         return None
-    plain = word.partition(";")[0].rstrip()
+    plain = argument.partition(";")[0].rstrip()
     if "/" in plain or plain.startswith((".", "~")) or plain.lower().endswith((".whl", *_SOURCES)):
-        return os.path.expanduser(word)
+        return os.path.expanduser(argument)
     return None
 
 
@@ -226,22 +226,22 @@ def _choose(builds: list[_Build], interpreter: Interpreter) -> WheelFile:
     return min(fitting, key=lambda build: build.rank).file._replace(position=first.position)
 
 
-def _specifier(word: str, position: int) -> Specifier:
-    """The requirement in `word`, checked; a bare URL of a wheel gets the name in front of it."""
-    _refuse_source(word)
-    text = word
-    if "://" in word and not _is_direct(word):
-        name = _wheel_name(word)
+def _specifier(argument: str, position: int) -> Specifier:
+    """The requirement in `argument`, checked; a bare URL of a wheel gets the name in front of it."""
+    _refuse_source(argument)
+    text = argument
+    if "://" in argument and not _is_direct(argument):
+        name = _wheel_name(argument)
         if not name:
-            raise UsageError(f"{_shown(word)} is not the URL of a wheel: {_BUILD}")
-        text = f"{name} @ {word}"
+            raise UsageError(f"{_shown(argument)} is not the URL of a wheel: {_BUILD}")
+        text = f"{name} @ {argument}"
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
         why = str(error).partition("\n")[0]
-        raise UsageError(f"{_shown(word)} is not a requirement: {printable(why)}") from error
+        raise UsageError(f"{_shown(argument)} is not a requirement: {printable(why)}") from error
     return Specifier(text, normalized(requirement.name), position)
 
 

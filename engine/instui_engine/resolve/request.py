@@ -1,16 +1,16 @@
-"""What the user asks for, as data: the command line's words, not yet interpreted."""
+"""What the user asks for, as data: the command line's arguments, not yet interpreted."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One install. `words`: requirement specifiers, wheel files and directories of wheels in the order given.
+    """One install. `arguments`: requirement specifiers, wheel files and directories of wheels in the order given.
 
     `keep_requested`: what is installed already is marked as requested (the REQUESTED file) only if it was so before.
     """
 
-    words: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     requirement_files: tuple[str, ...] = ()
     constraint_files: tuple[str, ...] = ()
     pylock: str = ""

@@ -1,4 +1,4 @@
-"""From the user's words to locked wheels: three ways, the leanest that serves.
+"""From the user's arguments to locked wheels: three ways, the leanest that serves.
 
 Wheel files without dependencies are taken as they are. A lock file (PEP 751) is read and its wheels are chosen for the
 target. Everything else is asked of uv, in the user's directory and with the user's own configuration of indexes, and
@@ -22,7 +22,16 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
-from .inputs import Lines, Specifier, WheelFile, Words, read_requirement_files, read_words, redacted, target_name
+from .inputs import (
+    Arguments,
+    Lines,
+    Specifier,
+    WheelFile,
+    read_arguments,
+    read_requirement_files,
+    redacted,
+    target_name,
+)
 from .request import LockedWheel, Request, Resolution
 from .satisfied import all_satisfied, is_version
 from .uv import Question, ask, one_line
@@ -49,26 +58,26 @@ def resolve(
     if request.pylock:
         wheels = _from_lock_file(request, environment.interpreter)
         return _finish(wheels, request, environment, installed, journal)
-    words = read_words(request.words, environment.interpreter)
-    lines = read_requirement_files(request.requirement_files, request.constraint_files, words.count)
-    if not words.count and not request.requirement_files:
+    arguments = read_arguments(request.arguments, environment.interpreter)
+    lines = read_requirement_files(request.requirement_files, request.constraint_files, arguments.count)
+    if not arguments.count and not request.requirement_files:
         raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
     if request.require_hashes:
-        _check_hashed(words, lines)
-    if words.specifiers or lines.requirements or not lines.plain or not request.no_deps:
-        met = _already_met(words, lines, request, environment, installed)
+        _check_hashed(arguments, lines)
+    if arguments.specifiers or lines.requirements or not lines.plain or not request.no_deps:
+        met = _already_met(arguments, lines, request, environment, installed)
         if met is not None:
-            _report(met, {wish.name for wish in _wishes(words, lines)}, 0, journal)
+            _report(met, {wish.name for wish in _wishes(arguments, lines)}, 0, journal)
             return Resolution((), met)
-        wheels = _from_uv(words, lines, request, environment, installed, journal, cancelled)
+        wheels = _from_uv(arguments, lines, request, environment, installed, journal, cancelled)
     else:
-        wheels = [_local(wheel) for wheel in words.wheels]
+        wheels = [_local(wheel) for wheel in arguments.wheels]
     return _finish(wheels, request, environment, installed, journal)
 
 
-def _wishes(words: Words, lines: Lines | None = None) -> list[WheelFile | Specifier]:
+def _wishes(arguments: Arguments, lines: Lines | None = None) -> list[WheelFile | Specifier]:
     """What the user named, in the order given."""
-    wishes: list[WheelFile | Specifier] = [*words.wheels, *words.specifiers]
+    wishes: list[WheelFile | Specifier] = [*arguments.wheels, *arguments.specifiers]
     wishes.sort(key=lambda wish: wish.position)
     return [*wishes, *lines.requirements] if lines else wishes
 
@@ -124,9 +133,9 @@ def _report(satisfied: Mapping[str, str], requested: Collection[str], wheels: in
     journal(ResolveFinished(wheels, len(satisfied)))
 
 
-def _check_hashed(words: Words, lines: Lines) -> None:
+def _check_hashed(arguments: Arguments, lines: Lines) -> None:
     """--require-hashes: every requirement comes from a file and carries a hash."""
-    for wish in _wishes(words)[:1]:
+    for wish in _wishes(arguments)[:1]:
         raise UsageError(
             f"--require-hashes: {printable(wish.name)} has no hash; write it into a file and give that by -r"
         )
@@ -136,13 +145,13 @@ def _check_hashed(words: Words, lines: Lines) -> None:
 
 
 def _already_met(
-    words: Words, lines: Lines, request: Request, environment: Environment, installed: Installed
+    arguments: Arguments, lines: Lines, request: Request, environment: Environment, installed: Installed
 ) -> dict[str, str] | None:
     """What is installed, if it is all that was asked for."""
     if request.reinstall or request.upgrade or request.upgrade_packages or not lines.plain:
         return None
-    wishes = [f"{wheel.name}=={wheel.version}" for wheel in words.wheels]
-    wishes += [entry.text for entry in (*words.specifiers, *lines.requirements)]
+    wishes = [f"{wheel.name}=={wheel.version}" for wheel in arguments.wheels]
+    wishes += [entry.text for entry in (*arguments.specifiers, *lines.requirements)]
     limits = [entry.text for entry in lines.constraints]
     return all_satisfied(wishes, installed, environment, not request.no_deps, limits)
 
@@ -151,7 +160,7 @@ def _already_met(
 
 
 def _from_lock_file(request: Request, interpreter: Interpreter) -> list[LockedWheel]:
-    if request.words or request.requirement_files or request.constraint_files:
+    if request.arguments or request.requirement_files or request.constraint_files:
         raise UsageError(
             "--pylock says all that is to be installed; give no requirements, wheels or constraints with it"
         )
@@ -289,7 +298,7 @@ def _size(path: str) -> int:
 
 
 def _from_uv(
-    words: Words,
+    arguments: Arguments,
     lines: Lines,
     request: Request,
     environment: Environment,
@@ -299,17 +308,17 @@ def _from_uv(
 ) -> list[LockedWheel]:
     """What uv locks, marked with what the user named and where."""
     named: dict[str, WheelFile | Specifier] = {}
-    for wish in _wishes(words, lines):
+    for wish in _wishes(arguments, lines):
         named.setdefault(wish.name, wish)
     hashes = _allowed_hashes(lines)
     journal(ResolveStarted([_short(wish) for wish in named.values()]))
-    question = Question(tuple(_asked(words)), request, environment, installed)
+    question = Question(tuple(_asked(arguments)), request, environment, installed)
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
         directory = os.path.realpath(scratch)
         text = ask(question, Path(directory), cancelled)
         locked = list(_select(text, "uv's answer", directory, environment.interpreter, hashes))
     wheels = []
-    files = {wheel.name: wheel for wheel in words.wheels}
+    files = {wheel.name: wheel for wheel in arguments.wheels}
     for wheel in locked:
         if request.require_hashes and wheel.name not in hashes:
             raise ResolutionError(f"--require-hashes: no hash is given for {wheel.name}, which is needed too")
@@ -320,10 +329,10 @@ def _from_uv(
     return wheels
 
 
-def _asked(words: Words) -> Iterator[str]:
-    for wheel in words.wheels:
+def _asked(arguments: Arguments) -> Iterator[str]:
+    for wheel in arguments.wheels:
         yield f"{wheel.name} @ {Path(wheel.path).as_uri()}"
-    for specifier in words.specifiers:
+    for specifier in arguments.specifiers:
         yield specifier.text
 
 

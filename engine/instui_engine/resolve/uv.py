@@ -54,10 +54,10 @@ def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str
     request = question.request
     if not request.upgrade:
         lock.write_text(_preferences(question.installed), encoding="utf-8")
-    words = scratch / "words.txt"
-    words.write_text("".join(f"{text}\n" for text in question.requirements), encoding="utf-8")
+    arguments = scratch / "arguments.txt"
+    arguments.write_text("".join(f"{text}\n" for text in question.requirements), encoding="utf-8")
     try:
-        _run(_command(question, lock), words, cancelled)
+        _run(_command(question, lock), arguments, cancelled)
     except _NoSolutionError as first:
         if request.upgrade or request.reinstall or request.require_hashes:
             raise
@@ -65,7 +65,7 @@ def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str
         if not _write_stand_ins(question, stand_ins):
             raise
         try:
-            _run(_command(question, lock, stand_ins), words, cancelled)
+            _run(_command(question, lock, stand_ins), arguments, cancelled)
         except ResolutionError:
             raise first from None
     return lock.read_text(encoding="utf-8")
@@ -144,11 +144,11 @@ def _write_stand_ins(question: Question, directory: Path) -> int:
     return count
 
 
-def _run(command: list[str], words: Path, cancelled: Callable[[], bool]) -> None:
+def _run(command: list[str], arguments: Path, cancelled: Callable[[], bool]) -> None:
     """Run uv to its end; raise what its failure means."""
     import subprocess
 
-    with words.open("rb") as stdin:
+    with arguments.open("rb") as stdin:
         try:
             # the command is ours, its arguments are passed without a shell
             process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

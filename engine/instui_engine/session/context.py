@@ -4,20 +4,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from instui_engine.fs.durability import sync_filesystem
 from instui_engine.journal.events import Event, SyncFinished, SyncStarted
 from instui_engine.journal.writer import Journal
-from instui_engine.stage.linker import LinkMode
 
 from .control import Control
-from .slow_motion import Pace
+from .slow_motion import SlowMotion
+
+LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
+"""How files of an environment are made from files of the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to install. `jobs`: workers; `lock_timeout` in seconds; `slow`: see `Pace`."""
+    """How to install. `jobs`: workers; `lock_timeout` in seconds; `slow`: see `SlowMotion`."""
 
     cache: Path
     jobs: int
@@ -37,7 +39,7 @@ class Context:
         self.options = options
         self.journal = journal
         self.control = control
-        self.pace = Pace(options.slow)
+        self.slow_motion = SlowMotion(options.slow)
         self.failure: BaseException | None = None  # the first one; makes all workers stop
 
     def emit(self, event: Event) -> None:

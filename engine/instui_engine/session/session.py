@@ -20,7 +20,7 @@ from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target.environment import Environment
 
 T = TypeVar("T")
-KEPT = 50
+JOURNALS_KEPT = 50
 
 
 def new_id() -> str:
@@ -72,7 +72,7 @@ class Session:
 
     def _forget_old(self) -> None:
         journals = sorted(self.journal.parent.glob("*.jsonl"))
-        for path in journals[:-KEPT]:
+        for path in journals[:-JOURNALS_KEPT]:
             if not alive(path):
                 with suppress(OSError):
                     path.unlink()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 _STEP = 0.004  # seconds for one file or rename at factor 1
 
 
-class Pace:
+class SlowMotion:
     """A pause for each small step of work. At factor 0, the default, there is none."""
 
     def __init__(self, factor: float = 0.0) -> None:

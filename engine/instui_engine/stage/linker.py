@@ -10,11 +10,13 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
+
+from instui_engine.session.context import LinkMode
+from instui_engine.store.entry import is_sealed
 
 from .linking import Changed, link_sealed
 
-LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
 FALLBACK = frozenset(
     {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.ENOTTY, errno.EINVAL}
 )
@@ -72,11 +74,6 @@ def _opened(source: str, sealed: int) -> Iterator[BinaryIO]:
             raise Changed(source)
     finally:
         os.close(descriptor)
-
-
-def is_sealed(status: os.stat_result, sealed: int) -> bool:
-    """Whether a file of an entry is as it was when the entry was made: no write leaves its mtime alone."""
-    return status.st_mtime_ns == sealed and stat.S_ISREG(status.st_mode)
 
 
 def _hardlink(source: str, target: str, sealed: int) -> None:

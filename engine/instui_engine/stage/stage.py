@@ -1,6 +1,6 @@
 """Putting wheels together in the session's private stage: outside any lock, invisible, on the same file system.
 
-One entry for each unit of a plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`: what the commit
+One entry for each item of a plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`: what the commit
 will rename. Files are hard links into the store where the file system allows it.
 """
 
@@ -9,7 +9,9 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Literal
 
-from instui_engine.plan.plan import Unit, WheelPlan
+from instui_engine.fs.paths import relative
+from instui_engine.plan.items import StagedItem
+from instui_engine.plan.plan import WheelPlan
 from instui_engine.target.environment import Environment
 from instui_engine.wheel.record import Row, render
 
@@ -26,11 +28,11 @@ def links_of(plan: WheelPlan, stage: str) -> Job:
     manifest = plan.entry.manifest
     trees = []
     files = []
-    for number, unit in enumerate(plan.units):
-        if unit.kind == "tree":
-            trees.append((f"{store}/{unit.source}", f"{base}/{number}", unit.directories))
-        elif unit.kind == "file":
-            files.append((f"{store}/{unit.source}", f"{base}/{number}"))
+    for number, item in enumerate(plan.items):
+        if item.kind == "tree":
+            trees.append((f"{store}/{item.source}", f"{base}/{number}", item.directories))
+        elif item.kind == "file":
+            files.append((f"{store}/{item.source}", f"{base}/{number}"))
     trees.append((f"{store}/{manifest.dist_info}", f"{base}/info", manifest.info))
     return base, tuple(trees), tuple(files), manifest.sealed
 
@@ -45,13 +47,13 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
     root = environment.roots[manifest.root]
     rows: list[tuple[str, Row]] = []
     data = manifest.data_files()
-    for number, unit in enumerate(plan.units):
-        if unit.kind in ("launcher", "script"):
-            content = _generated(environment, unit, plan)
+    for number, item in enumerate(plan.items):
+        if item.kind in ("launcher", "script"):
+            content = _generated(environment, item, plan)
             _write(f"{base}/{number}", content, 0o777)
-            rows.append((_relative(unit.path, root), _row(content)))
+            rows.append((relative(item.path, root), _row(content)))
         elif data:
-            rows += [(_relative(path, root), data[source]) for path, source in unit.files() if source in data]
+            rows += [(relative(path, root), data[source]) for path, source in item.files() if source in data]
     own = {"INSTALLER": _INSTALLER}
     if plan.wheel.requested:
         own["REQUESTED"] = b""
@@ -64,14 +66,14 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
     _write(f"{base}/info/RECORD", (manifest.record + render(rows)).encode(errors="surrogateescape"), 0o666)
 
 
-def _generated(environment: Environment, unit: Unit, plan: WheelPlan) -> bytes:
+def _generated(environment: Environment, item: StagedItem, plan: WheelPlan) -> bytes:
     from installer.scripts import Script
 
-    point = unit.entry_point
+    point = item.entry_point
     if point is not None:
         section: Literal["gui", "console"] = "gui" if point.section == "gui" else "console"
         return bytes(Script(point.name, point.module, point.attr, section).generate(environment.executable, "posix")[1])
-    script = read_sealed(f"{plan.entry.files}/{unit.source}", plan.entry.manifest.sealed)
+    script = read_sealed(f"{plan.entry.files}/{item.source}", plan.entry.manifest.sealed)
     rest = script.partition(b"\n")[2]
     # what a launcher begins with copes with long and spaced interpreter paths, which takes several lines
     launcher = bytes(Script("x", "x", "x", "console").generate(environment.executable, "posix")[1])
@@ -80,19 +82,6 @@ def _generated(environment: Environment, unit: Unit, plan: WheelPlan) -> bytes:
 
 def _row(content: bytes) -> Row:
     return Row("sha256", urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode(), len(content))
-
-
-def _relative(path: str, root: str) -> str:
-    """`path` as RECORD has it: relative to the directory that holds `.dist-info`. Both are relative to the top."""
-    if not root:
-        return path
-    if path.startswith(f"{root}/"):
-        return path[len(root) + 1 :]
-    here, there = root.split("/"), path.split("/")
-    common = 0
-    while common < min(len(here), len(there)) and here[common] == there[common]:
-        common += 1
-    return "/".join([".."] * (len(here) - common) + there[common:])
 
 
 def _write(path: str, content: bytes, mode: int) -> None:

@@ -16,7 +16,7 @@ from instui_engine.plan.plan import WheelPlan
 from instui_engine.session.context import Context, Throttle
 from instui_engine.session.workers import run_workers
 from instui_engine.store.acquire import Damage
-from instui_engine.store.store import Entry
+from instui_engine.store.entry import Entry
 from instui_engine.target.environment import Environment
 
 from . import linking
@@ -25,10 +25,10 @@ from .linking import Changed, Job, link_sealed, run_job
 from .stage import generate, links_of
 
 _MANY = 3000  # files from which on a helper process pays for its start
-_RENEWALS = 2  # how often damaged entries are made again before it is given up
+_REBUILDS = 2  # how often damaged entries are made again before it is given up
 
 
-Renew = Callable[[Sequence[Damage]], Sequence[Entry]]
+Rebuild = Callable[[Sequence[Damage]], Sequence[Entry]]
 """Makes entries of the store again."""
 
 
@@ -37,22 +37,22 @@ def stage_wheels(
     environment: Environment,
     plans: Sequence[WheelPlan],
     stage: Path,
-    renew: Renew,
+    rebuild: Rebuild,
     sign_of_life: int = -1,
 ) -> None:
     """Make everything that `plans` will rename.
 
-    A wheel of which the store's files turn out to be changed or gone is staged again after `renew`. `sign_of_life`: the
+    A wheel whose files in the store turn out to be changed or gone is staged again after `rebuild`. `sign_of_life`: the
     descriptor by which others see that the session lives; it does as long as anything writes into its stage. Raises
     InstuiError, with nothing written outside the stage.
     """
     staging = _Staging(context, environment, os.fspath(stage), Linker(context.options.link_mode), sign_of_life)
     staging.run(plans)
-    for _ in range(_RENEWALS):
+    for _ in range(_REBUILDS):
         damaged = staging.take_damaged()
         if not damaged:
             return
-        entries = renew([Damage(plan.wheel, plan.entry, path) for plan, path in damaged])
+        entries = rebuild([Damage(plan.wheel, plan.entry, path) for plan, path in damaged])
         staging.run([replace(plan, entry=entry) for (plan, _), entry in zip(damaged, entries, strict=True)])
     for plan, path in staging.take_damaged():
         raise InstuiError(
@@ -93,7 +93,7 @@ class _Staging:
         jobs = min(context.options.jobs, len(plans))
         files = sum(plan.entry.manifest.files for plan in plans)
         works = [lambda: self.work(queue)] * jobs
-        if jobs > 1 and files >= _MANY and self._linker.is_plain and not context.pace.factor:
+        if jobs > 1 and files >= _MANY and self._linker.is_plain and not context.slow_motion.factor:
             theirs = _half(queue, files)
             works = [lambda: self.help(theirs), lambda: self.work(queue)]
         run_workers(context, works)
@@ -174,7 +174,7 @@ class _Staging:
         def throttle() -> Throttle:
             return Throttle(lambda done: context.emit(StageProgress(plan.name, done, files)))
 
-        if self._linker.is_plain and not context.pace.factor:
+        if self._linker.is_plain and not context.slow_motion.factor:
             try:
                 run_job(job, link_sealed(sealed), throttle().add)
             except OSError as error:
@@ -186,7 +186,7 @@ class _Staging:
 
         def link(source: str, target: str) -> None:
             self._linker(source, target, sealed)
-            context.pace.step(context.stopping)
+            context.slow_motion.step(context.stopping)
 
         run_job(job, link, throttle().add)
 

@@ -28,7 +28,8 @@ from instui_engine.journal.events import (
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Throttle
 
-from .store import Entry, Pending, Progress, Store
+from .entry import Entry
+from .store import Pending, Progress, Store
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -89,7 +90,7 @@ def acquire(
     return found
 
 
-def renew(
+def rebuild(
     context: Context, store: Store, damages: Sequence[Damage], index_urls: Sequence[str], offline: bool
 ) -> list[Entry]:
     """The entries of `damages` made again from their wheels, in that order.
@@ -289,7 +290,7 @@ def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
         nonlocal seen
         throttle.add(done - seen)
         seen = done
-        context.pace.step(context.stopping)
+        context.slow_motion.step(context.stopping)
 
     task.pending = store.unpack(source, task.digest, task.wheel.filename, Progress(started, advanced), context.stopping)
     manifest = task.pending.entry.manifest

@@ -88,7 +88,8 @@ def _lock(cache: Path, shared: bool, timeout: float, cancelled: Callable[[], boo
 
 
 def _holders(path: Path) -> str:
-    from instui_engine.locks.holders import describe, holders_of  # only who waits pays for it
+    from instui_engine.locks.holders import holders_of  # only who waits pays for it
+    from instui_engine.locks.phrases import describe
 
     return describe(holders_of(path))
 

@@ -16,8 +16,8 @@ An entry of which a file is changed or gone is `discard`ed under the wheel's loc
 
 An entry is synced before it is visible. Without that (`--no-fsync`) a power cut can leave an entry of which the
 manifest is whole and the files are torn: so its manifest names the boot of the system in which it was made. As long as
-the system runs, what was written is what is read; after the next boot such an entry is believed only when the hashes of
-all its files are right, and it counts as synced from then on. Where the system does not name its boot, all is synced.
+the system runs, what was written is what is read; after the next boot such an entry counts as missing. Where the system
+does not name its boot, all is synced.
 """
 
 import os
@@ -32,8 +32,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from instui_engine.errors import BadWheelError, InstuiError, Interrupted, printable, reason
 from instui_engine.fs.durability import boot, sync_filesystem
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.stage.linker import is_sealed
-from instui_engine.wheel.manifest import FORMAT, Manifest, build, dump, load
+from instui_engine.wheel.manifest import FORMAT, build, dump, load
+
+from .entry import Entry, is_sealed
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -42,14 +43,6 @@ _ABANDONED = 24 * 3600  # seconds after which an unpack that nobody finished is 
 _SETTLED = 2  # seconds without change after which a file's mtime is trusted to tell the next change
 GONE = ".gone"
 SYMLINKED = ".symlinked"
-
-
-class Entry(NamedTuple):
-    """An unpacked wheel. `files`: the directory with its files, as in the archive."""
-
-    sha256: str
-    files: str
-    manifest: Manifest
 
 
 class Pending(NamedTuple):
@@ -77,13 +70,11 @@ class Store:
         self._root = cache / f"store-{FORMAT}"
 
     def load(self, digest: str) -> Entry | None:
-        """The entry of the wheel with that sha256, or None. An entry that a power cut tore counts as missing."""
+        """The entry of the wheel with that sha256, or None. An unsynced entry of another boot counts as missing."""
         entry = self._load(digest)
-        if entry is None or not entry.manifest.unsynced or entry.manifest.unsynced == boot():
-            return entry
-        from .unclean_boot import settle
-
-        return settle(entry)
+        if entry is not None and entry.manifest.unsynced and entry.manifest.unsynced != boot():
+            return None
+        return entry
 
     def is_whole(self, entry: Entry, path: str) -> bool:
         """Whether the file of `entry` at `path` is there and as it was unpacked."""

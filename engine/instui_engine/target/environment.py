@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from instui_engine.errors import TargetError, printable
 from instui_engine.fs.casefold import fold
-from instui_engine.locks.claims import neutral
+from instui_engine.fs.paths import neutral
 
 from .interpreter import Interpreter, probe
 

@@ -24,14 +24,14 @@ _NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 class Distribution:
     """One installed distribution. `info` is its `.dist-info` (or `.egg-info`) relative to the environment's top.
 
-    `stamp` (inode, mtime in ns) changes whenever the directory is replaced: a plan that was made for another stamp is
-    stale.
+    `fingerprint` (inode, mtime in ns) changes whenever the directory is replaced: a plan that was made for another one
+    is stale.
     """
 
     name: str  # normalized
     version: str
     info: str
-    stamp: tuple[int, int]
+    fingerprint: tuple[int, int]
 
     @property
     def owner(self) -> str:
@@ -57,7 +57,7 @@ class Installed(Mapping[str, Distribution]):
         self._environment = environment
         self.links = links
         self._distributions = {name: found[0] for name, found in distributions.items()}
-        self._accidents = {name: found[1:] for name, found in distributions.items() if found[1:]}
+        self._duplicates = {name: found[1:] for name, found in distributions.items() if found[1:]}
         self._owners: dict[str, list[str]] | None = None
 
     def __getitem__(self, name: str) -> Distribution:
@@ -69,9 +69,9 @@ class Installed(Mapping[str, Distribution]):
     def __len__(self) -> int:
         return len(self._distributions)
 
-    def accidents(self, name: str) -> list[Distribution]:
+    def duplicates(self, name: str) -> list[Distribution]:
         """What is listed under that name besides `self[name]`: an installer that was killed left two versions."""
-        return [distribution for distribution in self._accidents.get(name, ()) if not distribution.is_legacy]
+        return [distribution for distribution in self._duplicates.get(name, ()) if not distribution.is_legacy]
 
     def is_whole(self, name: str) -> bool:
         """Is it listed once, with metadata and RECORD? What is not is the ghost of a broken install."""
@@ -79,13 +79,13 @@ class Installed(Mapping[str, Distribution]):
         if distribution.is_legacy:
             return True
         info = self._environment.top / distribution.info
-        return not self.accidents(name) and (info / "RECORD").is_file() and (info / "METADATA").is_file()
+        return not self.duplicates(name) and (info / "RECORD").is_file() and (info / "METADATA").is_file()
 
     def owners(self) -> Mapping[str, list[str]]:
         """Key of a path -> normalized names of the distributions whose RECORD lists it. Read once."""
         if self._owners is None:
             owners: dict[str, list[str]] = {}
-            for distribution in [*self._distributions.values(), *chain.from_iterable(self._accidents.values())]:
+            for distribution in [*self._distributions.values(), *chain.from_iterable(self._duplicates.values())]:
                 for path in recorded_files(self._environment, distribution):
                     owners.setdefault(self._environment.key(path), []).append(distribution.name)
             self._owners = owners

@@ -34,8 +34,8 @@ class Listing:
     """A distribution with its RECORD. `outside`: rows as written that leave the scheme directories.
 
     `problem` says in a few words what makes the listing itself incomplete, "" for none. `is_ghost`: nothing but the
-    name of its directory is known. `is_managed`: an installer that writes no RECORD keeps it. `stamp` is the time of
-    the RECORD, which is written last. `origin` is the content of direct_url.json.
+    name of its directory is known. `is_managed`: an installer that writes no RECORD keeps it. `installed_at` is the
+    mtime of RECORD, which is written last. `origin` is the content of direct_url.json.
     """
 
     distribution: Distribution
@@ -44,7 +44,7 @@ class Listing:
     problem: str
     is_ghost: bool
     is_managed: bool
-    stamp: int
+    installed_at: int
     origin: Mapping[str, Any]
 
     @property
@@ -84,7 +84,7 @@ def read(environment: Environment, distribution: Distribution) -> Listing:
         "RECORD cannot be read to its end" if broken else _problem(distribution.info, names, text, rows),
         is_ghost="METADATA" not in names and not text,
         is_managed="RECORD" not in names and "METADATA" in names and installer not in _LISTING,
-        stamp=_stamp(f"{info}/RECORD") or _stamp(info),
+        installed_at=_mtime(f"{info}/RECORD") or _mtime(info),
         origin=_origin(_text(f"{info}/direct_url.json")),
     )
 
@@ -134,7 +134,7 @@ def _names(directory: str) -> frozenset[str]:
         return frozenset()
 
 
-def _stamp(path: str) -> int:
+def _mtime(path: str) -> int:
     try:
         return os.stat(path).st_mtime_ns
     except OSError:

@@ -1,0 +1,83 @@
+"""Single files: write all bytes, open only what is regular, and compare and hash in pieces.
+
+Files of an environment belong to anybody: one may be a FIFO that never answers, or larger than the memory. So a file of
+a foreign path is opened without waiting and read only if it is a regular one, and never read whole to be compared.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from base64 import urlsafe_b64encode
+from typing import Protocol
+
+PIECE = 1 << 20  # bytes that are in memory at a time
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of `data`; one call of write(2) may take less: a signal, a nearly full disk, more than 2 GiB."""
+    written = os.write(descriptor, data)
+    if written < len(data):
+        rest = memoryview(data)[written:]
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def open_regular(path: str | os.PathLike[str], *, dir_fd: int | None = None, follow: bool = True) -> int:
+    """A descriptor of the regular file at `path`, for reading. `follow`: whether its last component may be a link.
+
+    Raises OSError: EINVAL for what is no regular file, such as a FIFO, a device or a directory; it is not waited for.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags, dir_fd=dir_fd)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    return descriptor
+
+
+def read_regular(path: str | os.PathLike[str], *, follow: bool = True) -> bytes:
+    """The content of the regular file at `path`. Raises OSError as `open_regular`."""
+    with open(open_regular(path, follow=follow), "rb") as file:
+        return file.read()
+
+
+def same_bytes(one: int, other: int) -> bool:
+    """Whether two open files have the same content from their beginning on; read in pieces. Raises OSError."""
+    if os.fstat(one).st_size != os.fstat(other).st_size:
+        return False
+    offset = 0
+    while True:
+        first, second = os.pread(one, PIECE, offset), os.pread(other, PIECE, offset)
+        if first != second:
+            return False
+        if not first:
+            return True
+        offset += len(first)
+
+
+def digest_of(descriptor: int, algorithm: str) -> str:
+    """The digest of an open file as RECORD has it: urlsafe base64 without padding. Read in pieces.
+
+    Raises ValueError for an algorithm that hashlib does not know or whose digests have no length of their own, OSError.
+    """
+    state: _Hash = hashlib.new(algorithm, usedforsecurity=False)
+    offset = 0
+    while data := os.pread(descriptor, PIECE, offset):
+        state.update(data)
+        offset += len(data)
+    try:
+        return encoded(state.digest())
+    except TypeError as error:  # shake_128 and shake_256
+        raise ValueError(f"{algorithm} has digests of any length") from error
+
+
+def encoded(digest: bytes) -> str:
+    """A digest as RECORD has it: urlsafe base64 without padding."""
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,23 @@
+"""Words for the holders of locks, for messages."""
+
+from collections.abc import Sequence
+
+from instui_engine.errors import printable
+from instui_engine.journal.events import Holder
+
+
+def describe(holders: Sequence[Holder]) -> str:
+    """One phrase that names the holders, for messages."""
+    return ", ".join(_phrase(holder) for holder in holders) or "a process that the system does not name"
+
+
+def _phrase(holder: Holder) -> str:
+    command = printable(holder.command)
+    if holder.pid:
+        process = f"pid {holder.pid} ({command or 'command unknown'})"
+    else:
+        process = f"a process ({command})" if command else "a process"
+    session = f"session {printable(holder.session)}" if holder.session else ""
+    parts = [printable(holder.wheel), session, process]
+    text = " of ".join(part for part in parts if part)
+    return f"{text}, {printable(holder.state)}" if holder.state else text

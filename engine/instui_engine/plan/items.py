@@ -1,0 +1,31 @@
+"""Staged items: what a plan brings, each one entry of the stage, one exclusive claim and, mostly, one rename."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from instui_engine.wheel.manifest import Directories
+from instui_engine.wheel.metadata import EntryPoint
+
+
+class StagedItem(NamedTuple):
+    """One staged entry. `path` is its destination below the top, `source` where it lies in the unpacked wheel.
+
+    Kinds: "tree" (a directory with `directories`), "file", "script" (a file whose `#!python` line is rewritten),
+    "launcher" (generated from `entry_point`).
+    """
+
+    kind: Literal["tree", "file", "script", "launcher"]
+    path: str
+    source: str
+    directories: Directories = ()
+    entry_point: EntryPoint | None = None
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Destination and source of every file."""
+        if self.kind != "tree":
+            yield self.path, self.source
+            return
+        for directory, names in self.directories:
+            below = f"{directory}/" if directory else ""
+            for name in names:
+                yield f"{self.path}/{below}{name}", f"{self.source}/{below}{name}"

@@ -1,0 +1,202 @@
+"""What an install will do, computed before anything is written: destinations, claims, stale files.
+
+`plan_wheels` is a pure function of the manifests and of what the environment shows (lookups only). A wheel becomes
+*staged items*: each is one staged entry, one exclusive claim and, where nothing stands in the way, one rename.
+"""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal
+
+from instui_engine.errors import BadWheelError, TargetError, printable
+from instui_engine.fs.paths import ancestors, join
+from instui_engine.locks.claims import derive
+from instui_engine.resolve.request import LockedWheel
+from instui_engine.store.entry import Entry
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Installed
+from instui_engine.wheel.manifest import Manifest, directories
+
+from .items import StagedItem
+from .plan import WheelPlan
+from .removal import check_link, emptied_by, is_vital, removal_of
+
+_ORDER = {"purelib": 0, "platlib": 0, "data": 1, "headers": 2, "scripts": 3}
+
+
+def plan_wheel(
+    environment: Environment,
+    installed: Installed,
+    wheel: LockedWheel,
+    entry: Entry,
+    order: int,
+    others: Collection[str] = (),
+    before: Collection[str] = (),
+    removed: Collection[str] = (),
+) -> WheelPlan:
+    """The plan of one wheel. `others`: paths that earlier wheels of the session will own; they are not stale.
+
+    `before`: names of distributions whose installed version will be gone by then, so that it owns nothing any more;
+    `removed`: the paths that will be gone with them.
+
+    Raises BadWheelError when the wheel would write where no wheel may, TargetError when a directory that it needs is a
+    link that leaves the environment or the version that it replaces cannot be removed.
+    """
+    manifest = entry.manifest
+    items = _items(environment, manifest)
+    root = environment.roots[manifest.root]
+    info = f"{root}/{manifest.dist_info}" if root else manifest.dist_info
+    check_link(environment, installed, manifest.name)
+    old = installed.get(manifest.name)
+    paths = [item.path for item in items]
+    duplicates = installed.duplicates(manifest.name)
+    stale: list[str] = []
+    shared_files: set[str] = set()
+    co_owners: set[str] = set()
+    for distribution in [old, *duplicates] if old is not None else []:
+        removal = removal_of(environment, installed, distribution, items, others, before)
+        paths += [*removal.claimed, distribution.info]
+        stale += removal.stale
+        shared_files |= removal.shared_files
+        co_owners |= removal.co_owners
+    emptied = emptied_by(environment, stale, items, removed)
+    paths += emptied
+    claims = derive([environment.key(path) for path in (*paths, info)], manifest.name)
+    return WheelPlan(
+        order,
+        wheel,
+        entry,
+        items,
+        info,
+        claims,
+        replaces=old,
+        duplicates=tuple(distribution.info for distribution in duplicates),
+        stale=tuple(dict.fromkeys(stale)),
+        emptied=emptied,
+        shared_files=frozenset(shared_files),
+        co_owners=frozenset(co_owners),
+    )
+
+
+def plan_wheels(
+    environment: Environment, installed: Installed, ready: Sequence[tuple[LockedWheel, Entry]]
+) -> tuple[WheelPlan, ...]:
+    """The plans of all wheels of a session, `ready` standing in plan order."""
+    plans = [plan_wheel(environment, installed, wheel, entry, order) for order, (wheel, entry) in enumerate(ready)]
+    replacing = [plan for plan in plans if plan.replaces is not None]
+    if replacing:
+        # a file that one wheel's old version leaves behind may be what an earlier wheel of this session installs; it is
+        # not left to a later one, as it would be nobody's until then
+        owned: set[str] = set()
+        before: set[str] = set()
+        removed: set[str] = set()
+        for old in plans:
+            if old.replaces is not None:
+                plan = plan_wheel(environment, installed, old.wheel, old.entry, old.order, owned, before, removed)
+                plans[plan.order] = plan
+                before.add(plan.name)
+                removed.update(plan.stale, plan.emptied)
+            owned.update(path for item in old.items for path, _ in item.files())
+    return tuple(plans)
+
+
+def _items(environment: Environment, manifest: Manifest) -> tuple[StagedItem, ...]:
+    resolve = _Links(environment)
+    shebangs = frozenset(manifest.shebangs)
+    items: list[StagedItem] = []
+    launchers = [
+        StagedItem("launcher", join(environment.roots["scripts"], point.name), "", (), point)
+        for point in manifest.entry_points
+    ]
+    taken = {item.path for item in launchers}
+    for tree in sorted(manifest.trees, key=lambda tree: _ORDER[tree.scheme]):
+        root = environment.roots[tree.scheme]
+        if tree.scheme == "headers":
+            root = join(root, manifest.name)
+        for name in tree.singles:
+            kind: Literal["file", "script"] = "script" if tree.scheme == "scripts" and name in shebangs else "file"
+            item = StagedItem(kind, resolve(join(root, name)), join(tree.base, name))
+            if item.path not in taken:  # a launcher replaces a script of its name, as in pip
+                items.append(item)
+        for directory, below in tree.subtrees:
+            tree_item = StagedItem("tree", resolve(join(root, directory), True), join(tree.base, directory), below)
+            items += _expand(environment, tree_item)
+    items += launchers
+    _check_destinations(environment, manifest, items)
+    # .pth files are executed at every start of Python: they come when all else is there
+    return tuple(sorted(items, key=lambda item: item.kind == "file" and item.path.endswith(".pth")))
+
+
+def _expand(environment: Environment, item: StagedItem) -> Iterator[StagedItem]:
+    """The item itself, or, where its directory is or contains a scheme root, what is in it one by one."""
+    if environment.key(item.path) not in environment.neutral:
+        yield item
+        return
+    groups: dict[str, list[str]] = {}
+    for directory, names in item.directories:
+        first, _, rest = directory.partition("/")
+        for name in names:
+            if directory:
+                groups.setdefault(first, []).append(join(rest, name))
+            else:
+                yield StagedItem("file", join(item.path, name), join(item.source, name))
+    for first, files in sorted(groups.items()):
+        inner = StagedItem("tree", join(item.path, first), join(item.source, first), directories(files))
+        yield from _expand(environment, inner)
+
+
+def _check_destinations(environment: Environment, manifest: Manifest, items: Collection[StagedItem]) -> None:
+    """Refuse what would replace a vital part of the environment, another distribution's metadata, or itself."""
+    what = f"{printable(manifest.name)} {printable(manifest.version)}"
+    key = environment.key
+    listings = frozenset(map(key, environment.site_packages))
+    trees: set[str] = set()
+    files = {item.path for item in items if item.kind != "tree"}
+    nested = environment.folds  # then two names in one directory may be one, too
+    for item in items:
+        parent, _, name = key(item.path).rpartition("/")
+        foreign = name.endswith((".dist-info", ".egg-info")) and parent in listings
+        if foreign or is_vital(environment, item.path):
+            raise BadWheelError(f"{what} would replace {printable(item.path)} of the environment; it is not installed")
+        if (item.kind == "tree" and item.path in files) or not files.isdisjoint(ancestors(item.path)):
+            raise BadWheelError(f"{what} has a file where it needs a directory: {printable(item.path)}")
+        nested = nested or item.path in trees or any(above in trees for above in ancestors(item.path))
+        trees.add(item.path)
+    if nested:
+        seen: set[str] = set()
+        for path in (path for item in items for path, _ in item.files()):
+            if key(path) in seen:
+                raise BadWheelError(f"{what} has two files for {printable(path)}; it is not installed")
+            seen.add(key(path))
+
+
+class _Links:
+    """Resolves symbolic links in the parents of destinations, so that one file has one name in the tree of claims."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._known: dict[str, str] = {path: path for path in environment.neutral}
+
+    def __call__(self, path: str, is_directory: bool = False) -> str:
+        """`path` with its parents (and itself, if it is to be a directory) resolved."""
+        if is_directory:
+            return self._directory(path)
+        parent, _, name = path.rpartition("/")
+        return join(self._directory(parent), name)
+
+    def _directory(self, path: str) -> str:
+        known = self._known.get(path)
+        if known is not None:
+            return known
+        parent, _, name = path.rpartition("/")
+        place = join(self._directory(parent), name)
+        full = f"{self._environment.top}/{place}"
+        if os.path.islink(full):
+            place = os.path.relpath(os.path.realpath(full), self._environment.top)
+            if place.startswith("../") or place in (".", ".."):
+                raise TargetError(
+                    f"{printable(full)} is a symbolic link out of the environment; it is not followed: "
+                    "replace it by a directory"
+                )
+        self._known[path] = place
+        return place
