@@ -15,6 +15,7 @@ from pathlib import Path
 
 from instui_engine.errors import ConflictError, InstuiError, Interrupted, LockTimeoutError, printable, reason
 from instui_engine.fs.dirfd import DirfdTree
+from instui_engine.fs.files import same_file
 from instui_engine.journal.events import (
     CommitFinished,
     CommitProgress,
@@ -32,7 +33,7 @@ from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import MOST, Mode
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.table import LockTable
-from instui_engine.plan.conflicts import Overlaps, find, same_file
+from instui_engine.plan.conflicts import Overlaps, find
 from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan
 from instui_engine.plan.planner import plan_wheel
 from instui_engine.plan.removal import empties_more, plan_removal

@@ -4,9 +4,7 @@ Nothing is written here. The plan says what is to be; the environment says what 
 kept (`keeping`) and what comes back.
 """
 
-import hashlib
 import stat
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -164,12 +162,10 @@ class _Preparation:
         """Whether the file at `path` has the hash `value` ("algorithm=digest", as in RECORD)."""
         algorithm, _, digest = value.partition("=")
         if (path, algorithm) not in self._digests:
-            content = self._tree.content(path)
             try:
-                hashed = b"" if content is None else hashlib.new(algorithm, content).digest()
-            except (ValueError, TypeError):  # no such algorithm, or one without a length of its own
-                hashed = b""
-            self._digests[path, algorithm] = urlsafe_b64encode(hashed).rstrip(b"=").decode()
+                self._digests[path, algorithm] = self._tree.digest(path, algorithm)
+            except ValueError:  # no such algorithm
+                self._digests[path, algorithm] = ""
         return bool(digest) and digest.rstrip("=") == self._digests[path, algorithm]
 
     # -- what the new one brings

@@ -12,9 +12,7 @@ that the record names (`Commit`).
 """
 
 import stat
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable, reason
@@ -297,10 +295,8 @@ class _Recovery:
         return staged or recorded_hashes(self._environment, transaction.info)
 
     def _digest(self, path: str) -> str:
-        content = self._tree.content(path)
-        if content is None:
-            return ""
-        return f"sha256={urlsafe_b64encode(sha256(content).digest()).rstrip(b'=').decode()}"
+        digest = self._tree.digest(path, "sha256")
+        return f"sha256={digest}" if digest else ""
 
     def _files(self, top: str) -> list[str]:
         return [path for path, is_directory in self._walk(top) if not is_directory]

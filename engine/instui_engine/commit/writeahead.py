@@ -17,6 +17,7 @@ from typing import Literal, get_args
 
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint
 from instui_engine.fs.durability import sync_file
+from instui_engine.fs.files import write_all
 from instui_engine.locks.claims import Claims
 from instui_engine.target.environment import PRIVATE
 
@@ -36,9 +37,7 @@ def write(top: Path, tree: DirfdTree, transaction: Transaction, fsync: bool) -> 
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         try:
-            rest = memoryview(_encode(transaction))
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            write_all(descriptor, _encode(transaction))
             if fsync:
                 sync_file(descriptor)
         finally:

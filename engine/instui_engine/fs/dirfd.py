@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from .files import PIECE, digest_of, open_regular, same_bytes, write_all
+
 _KEPT_OPEN = 48  # directories of one transaction that stay open
 
 
@@ -107,21 +109,33 @@ class DirfdTree:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def content(self, path: str) -> bytes | None:
-        """The content of a regular file, None where there is none. Raises OSError where it cannot be read."""
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[int | None]:
+        """A descriptor of a regular file, None where there is none. Raises OSError where it cannot be read."""
         status = self.status(path)
         if status is None or not stat.S_ISREG(status.st_mode):
-            return None
+            yield None
+            return
         name, directory = self._at(path)
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            with open(os.open(name, flags, dir_fd=directory), "rb") as file:
-                return file.read()
+            descriptor = open_regular(name, dir_fd=directory, follow=False)
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise _about(error, path) from None
 
+    def digest(self, path: str, algorithm: str) -> str:
+        """The digest of a regular file as RECORD has it, "" where there is none; the file is read in pieces.
+
+        Raises OSError where it cannot be read, ValueError for an unknown algorithm.
+        """
+        with self._reading(path) as descriptor:
+            return "" if descriptor is None else digest_of(descriptor, algorithm)
+
     def same_content(self, one: str, other: str) -> bool:
-        """Whether two files have the same content; hard links of one inode are not read."""
+        """Whether two files have the same content. They are compared in pieces; two links of one inode are not read."""
         first, second = self.status(one), self.status(other)
         if first is None or second is None:
             return False
@@ -129,7 +143,8 @@ class DirfdTree:
             return True
         if not (stat.S_ISREG(first.st_mode) and stat.S_ISREG(second.st_mode)) or first.st_size != second.st_size:
             return False
-        return self.content(one) == self.content(other)
+        with self._reading(one) as left, self._reading(other) as right:
+            return left is not None and right is not None and same_bytes(left, right)
 
     # -- changing; each raises OSError with the path that it concerns
 
@@ -225,10 +240,8 @@ class DirfdTree:
         try:
             writing = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | flags, status.st_mode & 0o777, dir_fd=there)
             try:
-                while data := os.read(reading, 1 << 20):
-                    rest = memoryview(data)
-                    while rest:
-                        rest = rest[os.write(writing, rest) :]
+                while data := os.read(reading, PIECE):
+                    write_all(writing, data)
                 os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
                 if self._fsync:
                     os.fsync(writing)

@@ -62,6 +62,27 @@ def same_bytes(one: int, other: int) -> bool:
         offset += len(first)
 
 
+def same_file(one: str, other: str) -> bool:
+    """Whether two files have the same content; False for what is no regular file, or cannot be read.
+
+    Two links of one inode are not read.
+    """
+    try:
+        if os.path.samefile(one, other):
+            return True
+        first = open_regular(one, follow=False)
+        try:
+            second = open_regular(other, follow=False)
+            try:
+                return same_bytes(first, second)
+            finally:
+                os.close(second)
+        finally:
+            os.close(first)
+    except OSError:
+        return False
+
+
 def digest_of(descriptor: int, algorithm: str) -> str:
     """The digest of an open file as RECORD has it: urlsafe base64 without padding. Read in pieces.
 

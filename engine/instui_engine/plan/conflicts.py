@@ -5,13 +5,13 @@ ship with different content: the later one in plan order wins, and that is repor
 distribution has a directory: no order can serve both, so it is an error.
 """
 
-import filecmp
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from instui_engine.errors import ClashError, printable
+from instui_engine.fs.files import same_file
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.wheel.manifest import Manifest
@@ -213,16 +213,6 @@ def digests(manifest: Manifest) -> dict[str, str]:
     """Path in the unpacked wheel -> "algorithm=digest", of every file."""
     rows = {**parse(manifest.record, manifest.name), **manifest.data_files()}
     return {path: f"{row.algorithm}={row.digest}" for path, row in rows.items()}
-
-
-def same_file(one: str, other: str) -> bool:
-    """Whether two files have the same content; hard links of one inode are not read."""
-    try:
-        if os.path.samefile(one, other):
-            return True
-        return not os.path.islink(one) and filecmp.cmp(one, other, shallow=False)
-    except OSError:
-        return False
 
 
 def _directories(item: StagedItem, depth: int) -> Iterable[str]:
