@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instui_engine.errors import BadWheelError
-from instui_engine.wheel.record import STRONG, Row, left_out, parse, render, verify_wheel
+from instui_engine.wheel.record import STRONG, Row, left_out, parse, render, rows_of, verify_wheel
 from support import wheelsmith
 
 INFO = "good-1.0.dist-info"
@@ -62,6 +62,46 @@ def test_a_malformed_record_is_refused_in_one_line(case: str) -> None:
     with pytest.raises(BadWheelError, match=r"^w: RECORD") as caught:
         parse(MALFORMED[case], "w")
     assert str(caught.value).isprintable()
+
+
+@given(st.dictionaries(paths, row | st.just(Row("", "", None))))
+def test_both_readers_understand_what_is_rendered_alike(rows: dict[str, Row]) -> None:
+    text = render(rows.items())
+    assert dict(rows_of(text)) == parse(text, "x")
+
+
+LENIENT = {
+    "a byte order mark, and lines of another system": (
+        f"\ufeffa.py,{HASH}=,3\r\n",
+        [("a.py", Row("sha256", DIGEST, 3))],
+    ),
+    "two fields": ("a.py,\n", [("a.py", Row("", "", None))]),
+    "a path alone, not ended": ("a.py", [("a.py", Row("", "", None))]),
+    "four fields": (f"a.py,{HASH},3,4\n", [("a.py", Row("sha256", DIGEST, 3))]),
+    "no path, and an empty line": (f",{HASH},3\n\n", []),
+    "no equals": ("a.py,sha256,3\n", [("a.py", Row("", "", 3))]),
+    "a weak hash": ("a.py,md5=abc,3\n", [("a.py", Row("md5", "abc", 3))]),
+    "sizes that are none": ("a,,-3\nb,,three\nc,,²\n", [(name, Row("", "", None)) for name in "abc"]),
+    "an endless size": (f"a,,{'9' * 99}\n", [("a", Row("", "", None))]),
+    "twice": ("a,,1\na,,2\n", [("a", Row("", "", 1)), ("a", Row("", "", 2))]),
+    "an open quote": ('"a.py,,\n', [("a.py,,\n", Row("", "", None))]),
+    "text behind a quote": ('"a"b,,3\n', [("ab", Row("", "", 3))]),
+    "a path of Windows": ("..\\a.exe,,\n", [("..\\a.exe", Row("", "", None))]),
+    "bytes that are not UTF-8": ("\udce9.py,,\n", [("\udce9.py", Row("", "", None))]),
+}
+
+
+@pytest.mark.parametrize("case", LENIENT)
+def test_the_record_of_an_installed_distribution_is_read_as_far_as_it_makes_sense(case: str) -> None:
+    text, rows = LENIENT[case]
+    assert list(rows_of(text)) == rows
+
+
+def test_an_installed_record_that_breaks_off_gives_its_rows_first_and_then_an_error() -> None:
+    rows = rows_of("a.py,,\n" + "b" * 200_000 + ",,\n")
+    assert next(rows) == ("a.py", Row("", "", None))
+    with pytest.raises(ValueError, match="malformed in line 2"):
+        next(rows)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 Follows "Recording installed projects" and, for wheels, "Binary distribution format" (signed wheel files, RECORD):
 every file except RECORD and its signatures has a hash of sha256 or better.
+
+A wheel's RECORD is read strictly (`parse`, `verify_wheel`): what is malformed is refused. That of an installed
+distribution is read leniently (`rows_of`): any tool may have written it, or may have been killed while it did.
 """
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, NoReturn
 
 from instui_engine.errors import BadWheelError, printable
@@ -37,13 +40,13 @@ class Row(NamedTuple):
 
 
 def parse(text: str, what: str) -> dict[str, Row]:
-    """The rows of a RECORD by path. BadWheelError, beginning with `what`, where a row is malformed or comes twice.
+    """The rows of a RECORD by path. Raises BadWheelError, beginning with `what`, for a row that is malformed or double.
 
-    Any hash algorithm is taken: installed distributions are also read with this.
+    Any hash algorithm is accepted; `verify_wheel` judges them.
     """
     rows: dict[str, Row] = {}
     try:
-        for fields in csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True):
+        for fields in csv.reader(_lines(text), strict=True):
             if not fields:
                 continue
             if len(fields) != 3 or not fields[0]:
@@ -65,6 +68,30 @@ def _row(path: str, digest: str, size: str, what: str) -> Row:
     if size and not _SIZE.fullmatch(size):
         _refuse(what, f"RECORD has a malformed size for {path}")
     return Row(algorithm, value, int(size) if size else None)
+
+
+def rows_of(text: str) -> Iterator[tuple[str, Row]]:
+    """The rows of an installed distribution's RECORD, in their order: paths as they are written, and what is known.
+
+    Rows without a path are left out, fields beyond the third are ignored, and a hash or size that makes no sense counts
+    as not recorded. A path may come twice. Raises ValueError behind the last row that can be read, where the text is
+    not CSV from there on.
+    """
+    reader = csv.reader(_lines(text))
+    try:
+        for fields in reader:
+            if fields and fields[0]:
+                path, digest, size = fields if len(fields) == 3 else (*fields, "", "")[:3]
+                algorithm, equals, value = digest.partition("=")
+                is_size = size.isascii() and size.isdigit() and len(size) < 16
+                yield path, Row(algorithm if equals else "", value.rstrip("="), int(size) if is_size else None)
+    except csv.Error as error:
+        raise ValueError(f"RECORD is malformed in line {reader.line_num}: {error}") from error
+
+
+def _lines(text: str) -> io.StringIO:
+    """`text` for csv.reader, which keeps line ends within quotes only if nobody translates them before."""
+    return io.StringIO(text.removeprefix("\ufeff"), newline="")
 
 
 def render(rows: Iterable[tuple[str, Row]]) -> str:
