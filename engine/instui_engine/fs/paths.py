@@ -1,15 +1,34 @@
 """Arithmetic of paths below the top of an environment: relative, with `/`, and "" or `.` for the top itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 TOP = "."
 
 
-def ancestors(path: str) -> Iterable[str]:
-    """The directories above `path`, nearest first, the top last."""
-    while "/" in path:
-        path = path.rpartition("/")[0]
+def parent_of(path: str) -> str:
+    """The directory that `path` lies in; "" where that is the one from which it counts."""
+    return path.rpartition("/")[0]
+
+
+def name_of(path: str) -> str:
+    """The last component of `path`."""
+    return path.rpartition("/")[2]
+
+
+def above(path: str) -> Iterator[str]:
+    """The directories that `path` lies in, nearest first, without the top."""
+    while path := path.rpartition("/")[0]:
         yield path
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Whether `path` is `directory` or lies in it; in the top ("") lies everything."""
+    return not directory or path == directory or path.startswith(f"{directory}/")
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """The directories above `path`, nearest first, the top (`.`) last."""
+    yield from above(path)
     yield TOP
 
 
