@@ -21,6 +21,7 @@ from instui_engine.plan.plan import WheelPlan
 from instui_engine.plan.planner import plan_wheel
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
+from instui_engine.target.owners import OwnerIndex
 from support.environments import Venv, entry, planned_environment
 from support.wheelsmith import build_wheel
 
@@ -112,7 +113,8 @@ def test_a_file_that_is_there_in_another_spelling_makes_way(tmp_path: Path) -> N
     for environment in (planned_environment(top), planned_environment(top).folding()):
         plan = planned(environment, "pkg", "pkg/MOD.py")
         with DirfdTree(top) as beneath:
-            steps = prepare(environment, beneath, plan, "session", {}).transaction.steps
+            index = OwnerIndex(environment, scan(environment), lambda: None)
+            steps = prepare(environment, beneath, plan, "session", {}, index).transaction.steps
         found = [(step.action, step.path) for step in steps]
         assert ("place", f"{SITE}/pkg/MOD.py") in found
         assert (("retire", f"{SITE}/pkg/Mod.py") in found) == environment.folds

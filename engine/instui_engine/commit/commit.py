@@ -32,6 +32,7 @@ from instui_engine.journal.events import (
 from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import MOST, Mode
 from instui_engine.locks.environment import EnvironmentLock
+from instui_engine.locks.files import ClaimFiles
 from instui_engine.locks.table import LockTable
 from instui_engine.plan.conflicts import Overlaps, find
 from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan
@@ -41,9 +42,10 @@ from instui_engine.session.context import Context, Throttle
 from instui_engine.session.session import Session
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Distribution, Installed, recorded_files, scan
-from instui_engine.target.installed import find as find_installed
+from instui_engine.target.installed import Distribution, Installed, scan
+from instui_engine.target.owners import OwnerIndex
 
+from .alone import Alone
 from .preparation import Prepared, prepare
 from .recovery import Unsettled, check_settled, put_back, settle
 from .transaction import Step, UndoError, run
@@ -76,18 +78,19 @@ class Commit:
         self._session = session
         self._plans = list(plans)
         self._replaced_owners: dict[int, Mapping[str, str]] = dict(overlaps.replaced_owners)
-        self._known = dict.fromkeys((plan.order for plan in plans), installed)  # what each plan rests on
         self._table = LockTable()
         self._change = threading.Condition()
         self._granted: list[int] = []  # heap of plan orders
         self._left = len(plans)  # neither committed nor failed
         self._asked: dict[int, float] = {}  # order -> monotonic time since when it has been waiting
         self._files = claim_locks(context, environment)
+        # then the life signs of others' journals say nothing, and every look is a new listing
+        self._is_shared_between_hosts = not isinstance(self._files, ClaimFiles)
         (environment.top / RECORDS).mkdir(parents=True, exist_ok=True)
         self._lock = EnvironmentLock(environment.lock_path, context)
-        self._fingerprints: dict[
-            str, tuple[int, int]
-        ] = {}  # name -> `Distribution.fingerprint` of what we have installed
+        self._index = OwnerIndex(environment, installed, self._undisturbed)
+        self._marks: dict[int, int] = {}  # order -> mark in the index, of wheels that were planned again
+        self._alone = Alone(session.journal)
         self._gone: set[str] = set()  # names of those to be removed that somebody else has removed
         self.installed: list[str] = []
 
@@ -211,7 +214,7 @@ class Commit:
 
     def _transact(self, plan: Plan) -> None:
         context, top = self._context, self._environment.top
-        present = find_installed(self._environment, plan.name)
+        present = self._index.find(plan.name)
         if present is None and isinstance(plan, RemovalPlan):
             self._gone.add(plan.name)
             context.emit(Warned(plan.name, "was removed by somebody else just now"))
@@ -238,13 +241,9 @@ class Commit:
 
             context.emit(CommitStarted(plan.name, len(steps)))
             try:
-                run(
-                    tree,
-                    transaction,
-                    before,
-                    back,
-                    put_back(context, self._environment, tree, transaction),
-                )
+                with self._index.changing():
+                    run(tree, transaction, before, back, put_back(context, self._environment, tree, transaction))
+                    self._index.committed(plan.name, plan.info)
             except UndoError:
                 raise  # the record stays for whoever settles it
             except BaseException:
@@ -253,9 +252,6 @@ class Commit:
             self.installed.append(plan.name)
             with suppress(OSError):  # all steps are taken, so whoever finds the record has nothing to do
                 remove_record(record)
-        with suppress(OSError):
-            info = os.stat(top / plan.info)
-            self._fingerprints[plan.name] = (info.st_ino, info.st_mtime_ns)
         for overwrite in overwrites:
             context.emit(overwrite)
         for one in restored:
@@ -269,19 +265,22 @@ class Commit:
     def _prepare(self, plan: Plan, tree: DirfdTree) -> Prepared:
         """The transaction, by what the environment shows now, and with the owners of all files that it replaces."""
         session = self._session.identity
-        prepared = prepare(self._environment, tree, plan, session, self._replaced_owners.get(plan.order, {}))
+        known = self._replaced_owners.get(plan.order, {})
+        prepared = prepare(self._environment, tree, plan, session, known, self._index)
         if self._meet_newcomers(plan, prepared.transaction.steps):
-            prepared = prepare(self._environment, tree, plan, session, self._replaced_owners[plan.order])
+            known = self._replaced_owners[plan.order]
+            prepared = prepare(self._environment, tree, plan, session, known, self._index)
         return prepared
 
-    def _newcomers(self, plan: Plan, present: Installed) -> list[Distribution]:
+    def _newcomers(self, plan: Plan) -> list[Distribution]:
         """What somebody else has installed since the wheel was planned."""
-        known = self._known[plan.order]
-        return [
-            other
-            for name, other in present.items()
-            if other not in (known.get(name), plan.replaces) and other.fingerprint != self._fingerprints.get(name)
-        ]
+        newcomers = self._index.newcomers(self._marks.get(plan.order, 0))
+        return [other for other in newcomers if other != plan.replaces]
+
+    def _undisturbed(self) -> object:
+        """A token for as long as neither another session nor uv can have changed the environment, else None."""
+        alone = None if self._is_shared_between_hosts else self._alone()
+        return None if alone is None else (alone, self._lock.taken)
 
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
         """Find the owners of files that the plan did not know, since somebody has installed them meanwhile.
@@ -293,8 +292,11 @@ class Commit:
         if not unknown or not isinstance(plan, WheelPlan):
             return False
         found: dict[str, str] = {}
-        for other in self._newcomers(plan, scan(self._environment)):
-            for path in unknown.keys() & recorded_files(self._environment, other):
+        newcomers = self._newcomers(plan)
+        if newcomers:
+            self._index.look()
+        for other in newcomers:
+            for path in (path for path in unknown if self._index.lists(other, path)):
                 found[path] = other.owner
                 same = same_file(f"{self._environment.top}/{path}", f"{self._environment.top}/{unknown[path].staged}")
                 if self._context.options.fail_on_conflict and not same:
@@ -313,20 +315,19 @@ class Commit:
         """
         if not plan.stale and not plan.shared_files:
             return False
-        present = scan(self._environment)
-        stale = frozenset(plan.stale)
-        newcomers = self._newcomers(plan, present)
-        if any(not stale.isdisjoint(recorded_files(self._environment, other)) for other in newcomers):
+        newcomers = self._newcomers(plan)
+        if newcomers or plan.shared_files:
+            self._index.look()
+        if any(self._index.lists(other, path) for other in newcomers for path in plan.stale):
             return True
-        left = set(plan.shared_files)
-        for name in (*plan.co_owners, *self._fingerprints):
-            if left and name in present and name != plan.name:
-                left.difference_update(recorded_files(self._environment, present[name]))
-        return bool(left) or empties_more(self._environment, plan)
+        if not all(self._index.is_owned(path, plan.name) for path in plan.shared_files):
+            return True
+        return empties_more(self._environment, plan)
 
     def _replan(self, old: Plan) -> None:
         """Plan a wheel again after the environment changed under it, and ask for its new claims."""
-        installed: Installed = scan(self._environment)
+        mark = self._index.mark()
+        installed = scan(self._environment)
         try:
             plan = self._planned_again(old, installed)
             overlaps = find(self._environment, installed, [plan] if isinstance(plan, WheelPlan) else [])
@@ -338,7 +339,7 @@ class Commit:
             **self._replaced_owners.get(plan.order, {}),
         }
         self._context.emit(plan.event())
-        self._known[plan.order] = installed
+        self._marks[plan.order] = mark
         with self._change:
             self._plans[plan.order] = plan
             for order in self._table.exchange(plan.order, plan.claims):

@@ -15,7 +15,8 @@ from instui_engine.plan.items import StagedItem
 from instui_engine.plan.plan import Plan
 from instui_engine.target.bytecode import Bytecode
 from instui_engine.target.environment import PRIVATE, Environment
-from instui_engine.target.installed import Installed, recorded_hashes, scan
+from instui_engine.target.installed import recorded_hashes
+from instui_engine.target.owners import OwnerIndex
 
 from .backups import Backups
 from .transaction import Step, Transaction
@@ -30,13 +31,20 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    environment: Environment, tree: DirfdTree, plan: Plan, session: str, replaced_owners: Mapping[str, str]
+    environment: Environment,
+    tree: DirfdTree,
+    plan: Plan,
+    session: str,
+    replaced_owners: Mapping[str, str],
+    index: OwnerIndex,
 ) -> Prepared:
     """The transaction of `plan`, whose staged entries lie in the stage of `session`.
 
     `replaced_owners`: whose file it is that `plan` replaces, by path. Raises ClashError and TargetError, and OSError.
     """
-    preparation = _Preparation(environment, tree, plan, f"{PRIVATE}/stage/{session}/{plan.order}", replaced_owners)
+    preparation = _Preparation(
+        environment, tree, plan, f"{PRIVATE}/stage/{session}/{plan.order}", replaced_owners, index
+    )
     steps = tuple(preparation.steps())
     transaction = Transaction(
         plan.name,
@@ -55,7 +63,13 @@ def prepare(
 
 class _Preparation:
     def __init__(
-        self, environment: Environment, tree: DirfdTree, plan: Plan, stage: str, replaced_owners: Mapping[str, str]
+        self,
+        environment: Environment,
+        tree: DirfdTree,
+        plan: Plan,
+        stage: str,
+        replaced_owners: Mapping[str, str],
+        index: OwnerIndex,
     ) -> None:
         self._environment = environment
         self._tree = tree
@@ -70,7 +84,8 @@ class _Preparation:
         self._count = 0  # of saved entries that are not kept
         self._hashes: dict[str, Mapping[str, str]] = {}  # .dist-info -> what its RECORD lists
         self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> of what lies there
-        self._installed: Installed | None = None  # by now, with what the session has installed before this
+        self._index = index
+        self._has_looked = False  # whether the index was brought up to now
         self.saved = f"{stage}/old"
         self.staged_info = f"{stage}/info" if plan.info else ""
         self.overwrites: list[Overwrite] = []
@@ -135,11 +150,10 @@ class _Preparation:
 
     def _hashes_of_others(self, path: str) -> dict[str, str]:
         """What the RECORDs of the others that list `path` by now say of it, by owner."""
-        if self._installed is None:
-            self._installed = scan(self._environment)
-        installed = self._installed
-        names = [name for name in installed.owners().get(self._key(path), ()) if name != self._plan.name]
-        return {installed[name].owner: self._rows(installed[name].info).get(path, "") for name in names}
+        if not self._has_looked:
+            self._index.look()
+            self._has_looked = True
+        return self._index.owners_of(path, but=self._plan.name)
 
     def _restore(self, path: str, entry: str, owner: str, present: bool) -> Iterator[Step]:
         """Bring a kept file back to `path`."""

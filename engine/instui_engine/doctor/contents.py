@@ -10,7 +10,7 @@ from typing import NamedTuple
 from instui_engine.session.context import Context
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import Environment
-from instui_engine.target.listing import Row
+from instui_engine.target.listing import ListedFile
 
 _KNOWN = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}  # these two have digests of any length
 _BLOCK = 1 << 20
@@ -24,7 +24,7 @@ class Content(NamedTuple):
     is_file: bool
     digests: Mapping[str, str]
 
-    def fits(self, row: Row) -> bool:
+    def fits(self, row: ListedFile) -> bool:
         """Whether it is what `row` says. A row without a hash that we know asks only that it is there."""
         if not self.there or row.algorithm not in _KNOWN:
             return self.there
@@ -34,7 +34,9 @@ class Content(NamedTuple):
 MISSING = Content(False, False, {})
 
 
-def read_all(context: Context, environment: Environment, wanted: Mapping[str, Sequence[Row]]) -> dict[str, Content]:
+def read_all(
+    context: Context, environment: Environment, wanted: Mapping[str, Sequence[ListedFile]]
+) -> dict[str, Content]:
     """The content at each path of `wanted` (path -> all rows that list it). Raises Interrupted.
 
     A path whose parents are a symbolic link out of the environment is not followed, and left out of the answer.
@@ -75,7 +77,7 @@ class _Inside:
         return known
 
 
-def _read(path: str, rows: Iterable[Row]) -> Content:
+def _read(path: str, rows: Iterable[ListedFile]) -> Content:
     try:
         # the last component may be a link: that is how --link-mode symlink installs; a FIFO must not hold us
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -15,7 +15,7 @@ from instui_engine.fs.casefold import folds
 from instui_engine.session.context import Context
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import scan
-from instui_engine.target.listing import Listing, Row, read
+from instui_engine.target.listing import ListedFile, Listing, read
 
 from . import leftovers
 from .contents import Content, read_all
@@ -109,10 +109,10 @@ class _Diagnosis:
         self._ghosts = [one for ones in listed.values() for one in ones if one.is_ghost]
         real = {name: [one for one in ones if not one.is_ghost] for name, ones in listed.items()}
         self._listings = {name: ones for name, ones in real.items() if ones}
-        self._wanted: dict[str, list[Row]] = {}
-        self._owners: dict[str, list[tuple[Listing, Row]]] = {}
+        self._wanted: dict[str, list[ListedFile]] = {}
+        self._owners: dict[str, list[tuple[Listing, ListedFile]]] = {}
         for one in (one for ones in self._listings.values() for one in ones):
-            for row in one.rows:
+            for row in one.files:
                 if "/__pycache__/" not in f"/{row.path}" or not row.path.endswith(".pyc"):
                     key = environment.key(row.path)
                     self._wanted.setdefault(row.path, []).append(row)
@@ -123,7 +123,7 @@ class _Diagnosis:
 
     def _damage(self, listing: Listing) -> _Damage:
         damage = _Damage()
-        for row in sorted(listing.rows):
+        for row in sorted(listing.files):
             content = self._contents.get(row.path)
             if content is None or content.fits(row):
                 continue
@@ -137,7 +137,7 @@ class _Diagnosis:
                 damage.modified.append(row.path)
         return damage
 
-    def _winners(self, listing: Listing, row: Row, content: Content) -> list[str]:
+    def _winners(self, listing: Listing, row: ListedFile, content: Content) -> list[str]:
         """The names of the others whose file lies there: those whose hash is right, else those that recorded none."""
         others = [
             (one.distribution.name, theirs)

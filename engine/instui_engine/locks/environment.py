@@ -47,6 +47,7 @@ class EnvironmentLock:
         self._mutex = Condition()
         self._descriptor = -1
         self._since = 0.0
+        self.taken = 0  # how often the lock was taken: others may have had it in between
         self._looked = 0.0
         self._wanted = False  # somebody else's state is due
         self._inside = 0
@@ -115,6 +116,7 @@ class EnvironmentLock:
         finally:
             os.close(turnstile)
         self._descriptor = descriptor
+        self.taken += 1
         self._since = self._looked = time.monotonic()
         self._wanted = False
         self._context.emit(EnvironmentGranted(self._path.name, round(self._since - begun, 6)))

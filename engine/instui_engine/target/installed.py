@@ -3,8 +3,7 @@
 Finding the distributions costs one directory listing; their METADATA and RECORD are read only when somebody asks.
 """
 
-import csv
-import io
+import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,8 +14,14 @@ from types import MappingProxyType
 
 from packaging.utils import canonicalize_name
 
+from instui_engine.fs.files import read_regular
+from instui_engine.fs.paths import join, parent_of
+from instui_engine.wheel.record import rows_of
+
 from .environment import Environment
 
+# what a RECORD fails with that is not there, or is a directory, a FIFO or a socket
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO}
 _NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -103,7 +108,7 @@ def scan(environment: Environment) -> Installed:
             continue
         for name in names:
             if name.endswith((".dist-info", ".egg-info")):
-                distribution = _distribution(environment, f"{root}/{name}" if root else name)
+                distribution = read_distribution(environment, f"{root}/{name}" if root else name)
                 if distribution is not None:
                     found.setdefault(distribution.name, []).append(distribution)
             elif name.endswith(".egg-link"):
@@ -125,13 +130,14 @@ def find(environment: Environment, name: str) -> Distribution | None:
                 and entry.endswith((".dist-info", ".egg-info"))
                 and canonicalize_name(entry.partition("-")[0]) == name
             ):
-                distribution = _distribution(environment, f"{root}/{entry}" if root else entry)
+                distribution = read_distribution(environment, f"{root}/{entry}" if root else entry)
                 if distribution is not None:
                     return distribution
     return None
 
 
-def _distribution(environment: Environment, info: str) -> Distribution | None:
+def read_distribution(environment: Environment, info: str) -> Distribution | None:
+    """The distribution whose `.dist-info` (or `.egg-info`) lies at `info`; None where there is none of that name."""
     stem = info.rpartition("/")[2].rpartition(".")[0]
     name, _, version = stem.partition("-")
     if info.endswith(".egg-info"):
@@ -154,39 +160,42 @@ def recorded_files(environment: Environment, distribution: Distribution) -> list
 def recorded_hashes(environment: Environment, info: str, root: str | None = None) -> dict[str, str]:
     """The files that the RECORD in `info` lists, relative to the top, with their hashes ("algorithm=digest" or "").
 
-    Rows that leave the environment's scheme directories are not returned: nothing of ours may ever touch them. `root`:
-    the directory to which the rows are relative, where `info` does not lie in it. Raises OSError for a RECORD that is
-    there and cannot be read: it may claim any file.
+    Rows that leave the environment's scheme directories are left out: this program never touches such files. `root` is
+    the directory to which the rows are relative, where `info` does not lie in it. A RECORD that is malformed, or no
+    regular file, lists nothing. Raises OSError for one that cannot be read, since it may claim any file.
     """
     try:
-        text = (environment.top / info / "RECORD").read_text(encoding="utf-8", errors="surrogateescape")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return {}
-    root = info.rpartition("/")[0] if root is None else root
-    schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
+        data = read_regular(environment.top / info / "RECORD")
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return {}
+        raise
+    place = RecordedPaths(environment, parent_of(info) if root is None else root)
     try:
-        rows = [row[:2] for row in csv.reader(io.StringIO(text)) if row and row[0]]
-    except csv.Error:
-        return {}  # broken; whoever wrote it may not have meant what could be read of it
-    found = {_meant(environment, root, schemes, path): value for path, *value in rows}
-    return {path: value[0] if value else "" for path, value in found.items() if path is not None}
+        rows = list(rows_of(data.decode("utf-8", "surrogateescape")))
+    except ValueError:
+        return {}  # whoever wrote it may not have meant what could be read of it
+    found = {place(path): f"{row.algorithm}={row.digest}" if row.algorithm else "" for path, row in rows}
+    return {path: value for path, value in found.items() if path is not None}
 
 
-def recorded_path(environment: Environment, distribution: Distribution, row: str) -> str | None:
-    """The path, relative to the top, that a row of its RECORD means; None for what leaves the scheme directories."""
-    schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
-    return _meant(environment, distribution.info.rpartition("/")[0], schemes, row)
+class RecordedPaths:
+    """The paths, relative to the top, that the rows of a RECORD mean; None for what leaves the scheme directories."""
 
+    def __init__(self, environment: Environment, root: str) -> None:
+        """`root`: the directory to which the rows are relative, that in which the `.dist-info` directory lies."""
+        self._top = environment.top
+        self._root = root
+        self._schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
 
-def _meant(environment: Environment, root: str, schemes: tuple[str, ...], row: str) -> str | None:
-    path = row.replace("\\", "/")
-    if path.startswith("/"):
-        path = os.path.relpath(path, environment.top)
-    else:
-        path = os.path.normpath(f"{root}/{path}" if root else path)
-    if not path.startswith(schemes) or path.startswith(("../", "/")) or path in ("..", ".") or "\0" in path:
-        return None
-    return path
+    def __call__(self, row: str) -> str | None:
+        """The path that `row` means."""
+        path = row.replace("\\", "/")
+        absolute = path.startswith("/")
+        path = os.path.relpath(path, self._top) if absolute else os.path.normpath(join(self._root, path))
+        if not path.startswith(self._schemes) or path.startswith(("../", "/")) or path in ("..", ".") or "\0" in path:
+            return None
+        return path
 
 
 def read_metadata(environment: Environment, distribution: Distribution) -> str:

@@ -1,26 +1,27 @@
 """What an installed distribution says of itself: the rows of its RECORD, where it came from, what is wrong with that.
 
-Unlike `record.parse`, which refuses a wheel, this reads whatever can be read: other installers wrote it, or were killed
-while they did.
+It reads whatever can be read: other installers wrote it, or were killed while they did.
 """
 
-import csv
-import io
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from instui_engine.fs.files import read_regular
+from instui_engine.fs.paths import parent_of
+from instui_engine.wheel.record import rows_of
+
 from .environment import Environment
-from .installed import Distribution, recorded_path
+from .installed import Distribution, RecordedPaths
 
 # Installers that list every file; others (of Linux distributions) write no RECORD on purpose, so that no tool touches
 # what they manage.
 _LISTING = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hatch", "pipenv", "flit", "installer"})
 
 
-class Row(NamedTuple):
+class ListedFile(NamedTuple):
     """A file that RECORD lists. `algorithm` and `digest` are "" and `size` is None where they are not recorded."""
 
     path: str  # relative to the top
@@ -39,7 +40,7 @@ class Listing:
     """
 
     distribution: Distribution
-    rows: tuple[Row, ...]
+    files: tuple[ListedFile, ...]
     outside: tuple[str, ...]
     problem: str
     is_ghost: bool
@@ -62,26 +63,26 @@ def read(environment: Environment, distribution: Distribution) -> Listing:
     """Read what `distribution` says of itself; whatever it is, this does not fail."""
     info = f"{environment.top}/{distribution.info}"
     text = _text(f"{info}/RECORD")
-    rows: dict[str, Row] = {}
+    files: dict[str, ListedFile] = {}
     outside: list[str] = []
     broken = False
+    place = RecordedPaths(environment, parent_of(distribution.info))
     try:
-        for fields in csv.reader(io.StringIO(text, newline="")):
-            if fields and fields[0]:
-                path = recorded_path(environment, distribution, fields[0])
-                if path is None:
-                    outside.append(fields[0])
-                else:
-                    rows[path] = _row(path, fields)
-    except csv.Error:
+        for written, row in rows_of(text):
+            path = place(written)
+            if path is None:
+                outside.append(written)
+            else:
+                files[path] = ListedFile(path, *row)
+    except ValueError:
         broken = True
     names = _names(info)
     installer = _text(f"{info}/INSTALLER").strip().lower()
     return Listing(
         distribution,
-        tuple(rows.values()),
+        tuple(files.values()),
         tuple(outside),
-        "RECORD cannot be read to its end" if broken else _problem(distribution.info, names, text, rows),
+        "RECORD cannot be read to its end" if broken else _problem(distribution.info, names, text, files),
         is_ghost="METADATA" not in names and not text,
         is_managed="RECORD" not in names and "METADATA" in names and installer not in _LISTING,
         installed_at=_mtime(f"{info}/RECORD") or _mtime(info),
@@ -89,40 +90,27 @@ def read(environment: Environment, distribution: Distribution) -> Listing:
     )
 
 
-def _problem(info: str, names: frozenset[str], text: str, rows: Mapping[str, Row]) -> str:
+def _problem(info: str, names: frozenset[str], text: str, files: Mapping[str, ListedFile]) -> str:
     """What shows that an installer did not come to its end. The order is that in which uv and pip write."""
     if "RECORD" not in names:
         return "RECORD is missing"
     if not text:
         return "RECORD is empty"
-    if f"{info}/RECORD" not in rows or not text.endswith("\n"):
+    if f"{info}/RECORD" not in files or not text.endswith("\n"):
         return "RECORD is cut short"
-    if "METADATA" not in names and f"{info}/METADATA" not in rows:
+    if "METADATA" not in names and f"{info}/METADATA" not in files:
         return "METADATA is missing"
-    if f"{info}/INSTALLER" in rows:
+    if f"{info}/INSTALLER" in files:
         return ""  # if it is missing, it is a missing file like others
     if "INSTALLER" not in names:
         return "INSTALLER is missing, so its installer was stopped before the end"
     return "RECORD does not list INSTALLER, so its installer was stopped before the end"
 
 
-def _row(path: str, fields: list[str]) -> Row:
-    algorithm, equals, digest = (fields[1] if len(fields) > 1 else "").partition("=")
-    size = fields[2] if len(fields) > 2 else ""
-    return Row(
-        path,
-        algorithm if equals else "",
-        digest.rstrip("=") if equals else "",
-        int(size) if size.isascii() and size.isdigit() and len(size) < 16 else None,
-    )
-
-
 def _text(path: str) -> str:
     """The content of a regular file; "" where there is none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO of that name must not hold us
-        with open(descriptor, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return file.read()
+        return read_regular(path).decode("utf-8", "surrogateescape")
     except OSError:
         return ""
 

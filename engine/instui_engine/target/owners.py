@@ -1,0 +1,190 @@
+"""The owner index: what is installed now, and whose file is whose, for all commits of one session.
+
+Listing an environment and reading all its RECORDs for each wheel makes K wheels that meet cost K times K. So both are
+done once and kept up to date: by the session's own commits, and by another listing wherever somebody else may have
+changed the environment. Then only the RECORDs of distributions whose fingerprint is new are read.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+
+from .environment import Environment
+from .installed import Distribution, Installed, read_distribution, recorded_hashes, scan
+from .installed import find as find_listed
+
+Undisturbed = Callable[[], object]
+"""A token that is the same for as long as no other cooperating process can have changed the environment; else None."""
+
+
+class OwnerIndex:
+    """The distributions of an environment and the owners of their files, as they are now. Thread-safe.
+
+    It never takes the place of the environment: what it cannot vouch for, it looks up.
+    """
+
+    def __init__(self, environment: Environment, installed: Installed, undisturbed: Undisturbed) -> None:
+        """`installed`: what was listed at some time before; `undisturbed` is asked at every look."""
+        self._environment = environment
+        self._undisturbed = undisturbed
+        self._mutex = threading.RLock()
+        self._token: object = None  # under which the index was right
+        self._mtimes: tuple[int, ...] = ()  # of the listed directories at that time
+        self._infos: dict[str, Distribution] = {}  # .dist-info -> distribution
+        self._names: dict[str, dict[str, None]] = {}  # name -> its .dist-info directories; several after an accident
+        self._arrivals: list[Distribution] = []  # what others have installed since, in the order of finding it
+        self._own: dict[str, Distribution] = {}  # what the session itself has installed
+        self._changing = 0  # commits of the session itself that are under way
+        self._has_owners = False  # whether anybody has asked for owners; most sessions never do
+        self._owners: dict[str, dict[str, str]] = {}  # key of a path -> .dist-info -> hash
+        self._files: dict[str, tuple[str, ...]] = {}  # .dist-info -> keys of the paths that it lists
+        self._unread: dict[str, None] = {}  # .dist-info directories whose RECORD is to be read before the next answer
+        for distribution in _all_of(installed):
+            self._add(distribution)
+
+    # -- what is installed
+
+    def find(self, name: str) -> Distribution | None:
+        """The distribution of that normalized name, None where it is not installed. Raises OSError."""
+        with self._mutex:
+            if not self._is_current():
+                if self._changing:  # by the session itself, as far as can be told; it will be current again soon
+                    return find_listed(self._environment, name)
+                self._refresh()
+            known = self._first(name)
+            if known is None or read_distribution(self._environment, known.info) == known:
+                return known
+            self._token = None  # somebody has changed it in place
+            return find_listed(self._environment, name)
+
+    def mark(self) -> int:
+        """A mark of now, for `newcomers`. Raises OSError."""
+        with self._mutex:
+            self._refresh()
+            return len(self._arrivals)
+
+    def newcomers(self, since: int) -> list[Distribution]:
+        """What others have installed since that mark, as far as it is there still. Raises OSError."""
+        with self._mutex:
+            self._refresh()
+            return [
+                distribution
+                for distribution in self._arrivals[since:]
+                if self._infos.get(distribution.info) == distribution
+                and distribution != self._own.get(distribution.name)
+            ]
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """In the block the session itself changes the environment."""
+        with self._mutex:
+            self._changing += 1
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._changing -= 1
+
+    def committed(self, name: str, info: str) -> None:
+        """Take note that the session itself has installed the distribution at `info`; "": has removed it."""
+        with self._mutex:
+            for old in list(self._names.get(name, ())):
+                self._drop(old)
+            found = read_distribution(self._environment, info) if info else None
+            self._own.pop(name, None)
+            if found is not None:
+                self._own[name] = found
+                self._add(found)
+            self._mtimes = self._listed_at()
+
+    # -- whose file is whose
+
+    def look(self) -> None:
+        """Read what is new since the last look; the answers below are as of then. Raises OSError."""
+        with self._mutex:
+            self._refresh()
+            for info in self._unread if self._has_owners else list(self._infos):
+                rows = recorded_hashes(self._environment, info)
+                self._files[info] = tuple(map(self._environment.key, rows))
+                for key, value in zip(self._files[info], rows.values(), strict=True):
+                    self._owners.setdefault(key, {})[info] = value
+            self._has_owners = True
+            self._unread.clear()
+
+    def owners_of(self, path: str, but: str) -> dict[str, str]:
+        """Owner -> hash in its RECORD ("algorithm=digest" or ""), of all that list `path`, but the one of that name."""
+        with self._mutex:
+            listed = self._owners.get(self._environment.key(path), {})
+            found = [(self._infos[info], value) for info, value in listed.items()]
+        found.sort(key=lambda entry: entry[0].info)
+        return {distribution.owner: value for distribution, value in found if distribution.name != but}
+
+    def is_owned(self, path: str, but: str) -> bool:
+        """Whether a distribution lists `path`, but the one of that name."""
+        with self._mutex:
+            listed = self._owners.get(self._environment.key(path), {})
+            return any(self._infos[info].name != but for info in listed)
+
+    def lists(self, distribution: Distribution, path: str) -> bool:
+        """Whether `distribution` lists `path`."""
+        with self._mutex:
+            return distribution.info in self._owners.get(self._environment.key(path), {})
+
+    # -- keeping up
+
+    def _refresh(self) -> None:
+        """List the environment again, unless nobody can have changed it."""
+        if self._is_current():
+            return
+        token, mtimes = self._undisturbed(), self._listed_at()
+        found = {distribution.info: distribution for distribution in _all_of(scan(self._environment))}
+        for info in [info for info, old in self._infos.items() if found.get(info) != old]:
+            self._drop(info)
+        for info, distribution in found.items():
+            if info not in self._infos:
+                self._add(distribution)
+                self._arrivals.append(distribution)
+        self._token, self._mtimes = token, mtimes
+
+    def _is_current(self) -> bool:
+        token = self._undisturbed()
+        # the second look is for those who take no lock at all, and sees what they have finished by now
+        return token is not None and token == self._token and self._listed_at() == self._mtimes
+
+    def _listed_at(self) -> tuple[int, ...]:
+        return tuple(_mtime(f"{self._environment.top}/{root}") for root in self._environment.site_packages)
+
+    def _first(self, name: str) -> Distribution | None:
+        """Of several the one that counts, as in `installed.scan`."""
+        roots = self._environment.site_packages
+        infos = sorted(self._names.get(name, ()), key=lambda info: (roots.index(info.rpartition("/")[0]), info))
+        return self._infos[infos[0]] if infos else None
+
+    def _add(self, distribution: Distribution) -> None:
+        self._infos[distribution.info] = distribution
+        self._names.setdefault(distribution.name, {})[distribution.info] = None
+        if self._has_owners:
+            self._unread[distribution.info] = None
+
+    def _drop(self, info: str) -> None:
+        distribution = self._infos.pop(info)
+        self._names[distribution.name].pop(info)
+        self._unread.pop(info, None)
+        for key in self._files.pop(info, ()):
+            listed = self._owners.get(key, {})
+            listed.pop(info, None)
+            if not listed:
+                self._owners.pop(key, None)
+
+
+def _all_of(installed: Installed) -> Iterator[Distribution]:
+    return chain(installed.values(), chain.from_iterable(map(installed.duplicates, installed)))
+
+
+def _mtime(directory: str) -> int:
+    try:
+        return os.stat(directory).st_mtime_ns
+    except OSError:
+        return 0
