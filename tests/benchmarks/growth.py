@@ -1,4 +1,4 @@
-"""How the cost grows with the number of wheels: CPU seconds of whole processes, which a loaded machine does not change much.
+"""How the cost grows with the number of wheels, in CPU seconds of whole processes: these depend little on the load.
 
     python tests/benchmarks/growth.py [KIND ...] [--counts 100,200,400,800] [--python INTERPRETER] [--work DIR]
 

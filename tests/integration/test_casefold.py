@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from instui_engine import command
+from instui_engine.commit.backups import Backups
 from instui_engine.commit.preparation import prepare
 from instui_engine.errors import BadWheelError
 from instui_engine.fs import casefold
@@ -114,7 +115,9 @@ def test_a_file_that_is_there_in_another_spelling_makes_way(tmp_path: Path) -> N
         plan = planned(environment, "pkg", "pkg/MOD.py")
         with DirfdTree(top) as beneath:
             index = OwnerIndex(environment, scan(environment), lambda: None)
-            steps = prepare(environment, beneath, plan, "session", {}, index).transaction.steps
+            steps = prepare(
+                environment, beneath, plan, "session", {}, index, Backups(environment, lambda: None)
+            ).transaction.steps
         found = [(step.action, step.path) for step in steps]
         assert ("place", f"{SITE}/pkg/MOD.py") in found
         assert (("retire", f"{SITE}/pkg/Mod.py") in found) == environment.folds

@@ -11,10 +11,11 @@ owners, by their hashes: so whoever has none at a path that it lists has never b
 """
 
 import os
-from collections.abc import Collection, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
 from hashlib import sha256
+from typing import Protocol
 
-from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.locks.names import file_name
 from instui_engine.target.environment import PRIVATE, Environment
 
@@ -23,23 +24,50 @@ _LONGEST = 40  # bytes of an owner that stands in a name as it is
 _LONGEST_NAME = 255  # bytes of a file's name; of owners of equal content, those beyond are taken for never replaced
 
 
-class Backups:
-    """The entries of one environment, as they are listed when the first is asked for."""
+class Change(Protocol):
+    """A step of a transaction, by the paths that it is about."""
 
-    def __init__(self, environment: Environment, tree: DirfdTree) -> None:
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def staged(self) -> str: ...  # noqa: D102
+    @property
+    def saved(self) -> str: ...  # noqa: D102
+
+
+class Backups:
+    """The entries of one environment, for all commits of a session. Thread-safe.
+
+    They are listed when somebody asks, and kept up to date by `committed` for as long as nobody else can have changed
+    them: a listing for each of K wheels that replace one file would cost K times K.
+    """
+
+    def __init__(self, environment: Environment, undisturbed: Callable[[], object]) -> None:
+        """`undisturbed`: see `owners.OwnerIndex`."""
         self._key = environment.key
-        self._tree = tree
-        self._entries: dict[str, list[tuple[str, list[str]]]] | None = None  # path's name -> (number, tags), sorted
+        self._place = environment.top / BACKUPS
+        self._undisturbed = undisturbed
+        self._mutex = threading.RLock()
+        self._token: object = None
+        self._entries: dict[str, list[tuple[str, list[str]]]] = {}  # path's name -> (number, tags), sorted
+
+    def committed(self, steps: Iterable[Change]) -> None:
+        """Take note of what a transaction has done to the entries."""
+        with self._mutex:
+            for step in steps:
+                if step.path.startswith(f"{BACKUPS}/") or step.staged.startswith(f"{BACKUPS}/"):
+                    self._token = None  # some went, or came back: rare enough to list them again
+                elif step.saved.startswith(f"{BACKUPS}/"):
+                    self._enter(step.saved.removeprefix(f"{BACKUPS}/"))
 
     def add(self, path: str, owners: Sequence[str]) -> str:
         """Where the file at `path`, which belongs to `owners` (equal content; none: to nobody), is to be kept."""
         name = file_name(self._key(path))
-        entries = self._listed().setdefault(name, [])
+        entries = self._listed().get(name, [])
         number = f"{int(entries[-1][0]) + 1 if entries else 1:04}"
         tags = [_short(owner) for owner in owners] if len(owners) > 1 else [_tag(owner) for owner in owners or ("",)]
         while len(os.fsencode(_entry(name, number, tags))) > _LONGEST_NAME and len(tags) > 1:
             tags.pop()
-        entries.append((number, tags))
         return f"{BACKUPS}/{_entry(name, number, tags)}"
 
     def newest(self, path: str, owners: Collection[str]) -> tuple[str, str] | None:
@@ -71,13 +99,23 @@ class Backups:
         return bool(self._listed())
 
     def _listed(self) -> dict[str, list[tuple[str, list[str]]]]:
-        if self._entries is None:
-            self._entries = {}
-            for entry in sorted(self._tree.names(BACKUPS)):
-                name, *rest = entry.split("%%")
-                if len(rest) > 1 and rest[0].isdigit():
-                    self._entries.setdefault(name, []).append((rest[0], rest[1:]))
-        return self._entries
+        with self._mutex:
+            token = self._undisturbed()
+            if token is None or token != self._token:
+                self._entries = {}
+                try:
+                    names = sorted(os.listdir(self._place))
+                except (FileNotFoundError, NotADirectoryError):
+                    names = []
+                for entry in names:
+                    self._enter(entry)
+                self._token = token
+            return self._entries
+
+    def _enter(self, entry: str) -> None:
+        name, *rest = entry.split("%%")
+        if len(rest) > 1 and rest[0].isdigit():
+            self._entries.setdefault(name, []).append((rest[0], rest[1:]))
 
 
 def _entry(name: str, number: str, tags: Sequence[str]) -> str:

@@ -29,10 +29,12 @@ from instui_engine.journal.events import (
     Warned,
     WheelFailed,
 )
+from instui_engine.locks import layout
 from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import MOST, Mode
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.phrases import describe
 from instui_engine.locks.table import LockTable
 from instui_engine.plan.conflicts import Overlaps, find
 from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan
@@ -46,6 +48,7 @@ from instui_engine.target.installed import Distribution, Installed, scan
 from instui_engine.target.owners import OwnerIndex
 
 from .alone import Alone
+from .backups import Backups
 from .preparation import Prepared, prepare
 from .recovery import Unsettled, check_settled, put_back, settle
 from .transaction import Step, UndoError, run
@@ -89,6 +92,7 @@ class Commit:
         (environment.top / RECORDS).mkdir(parents=True, exist_ok=True)
         self._lock = EnvironmentLock(environment.lock_path, context)
         self._index = OwnerIndex(environment, installed, self._undisturbed)
+        self._backups = Backups(environment, self._undisturbed)
         self._marks: dict[int, int] = {}  # order -> mark in the index, of wheels that were planned again
         self._alone = Alone(session.journal)
         self._gone: set[str] = set()  # names of those to be removed that somebody else has removed
@@ -98,6 +102,7 @@ class Commit:
         """Commit all wheels. Raises the first failure; `installed` names those that are complete."""
         if not self._plans:
             return
+        layout.enter(self._environment.private, lambda number: self._files, self._on_older, self._context.stopping)
         self._request_all()
         workers = min(self._context.options.jobs, len(self._plans), _most_workers())
         try:
@@ -110,6 +115,10 @@ class Commit:
             problem = self._sync()
         if problem:
             raise InstuiError(problem)
+
+    def _on_older(self, path: str, mode: Mode, holders: list[Holder]) -> None:
+        text = f"waits for the sessions of an older version of instui, {describe(holders)}, to let this one in"
+        self._context.emit(Warned("", text))
 
     def _sync(self) -> str:
         """Get what is in place onto the disk; returns what is wrong if that is not possible."""
@@ -195,6 +204,7 @@ class Commit:
         while True:
             held = self._files.acquire(plan.claims, waiting, context.stopping)
             try:
+                layout.check(self._environment.private)
                 check_settled(self._environment, plan.claims, self._session.identity)
                 break
             except Unsettled as inherited:
@@ -244,6 +254,7 @@ class Commit:
                 with self._index.changing():
                     run(tree, transaction, before, back, put_back(context, self._environment, tree, transaction))
                     self._index.committed(plan.name, plan.info)
+                    self._backups.committed(steps)
             except UndoError:
                 raise  # the record stays for whoever settles it
             except BaseException:
@@ -266,10 +277,10 @@ class Commit:
         """The transaction, by what the environment shows now, and with the owners of all files that it replaces."""
         session = self._session.identity
         known = self._replaced_owners.get(plan.order, {})
-        prepared = prepare(self._environment, tree, plan, session, known, self._index)
+        prepared = prepare(self._environment, tree, plan, session, known, self._index, self._backups)
         if self._meet_newcomers(plan, prepared.transaction.steps):
             known = self._replaced_owners[plan.order]
-            prepared = prepare(self._environment, tree, plan, session, known, self._index)
+            prepared = prepare(self._environment, tree, plan, session, known, self._index, self._backups)
         return prepared
 
     def _newcomers(self, plan: Plan) -> list[Distribution]:

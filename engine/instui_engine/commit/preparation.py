@@ -37,13 +37,15 @@ def prepare(
     session: str,
     replaced_owners: Mapping[str, str],
     index: OwnerIndex,
+    backups: Backups,
 ) -> Prepared:
     """The transaction of `plan`, whose staged entries lie in the stage of `session`.
 
-    `replaced_owners`: whose file it is that `plan` replaces, by path. Raises ClashError and TargetError, and OSError.
+    `replaced_owners`: whose file it is that `plan` replaces, by path; `index` and `backups` are the session's.
+    Raises ClashError and TargetError, and OSError.
     """
     preparation = _Preparation(
-        environment, tree, plan, f"{PRIVATE}/stage/{session}/{plan.order}", replaced_owners, index
+        environment, tree, plan, f"{PRIVATE}/stage/{session}/{plan.order}", replaced_owners, index, backups
     )
     steps = tuple(preparation.steps())
     transaction = Transaction(
@@ -70,6 +72,7 @@ class _Preparation:
         stage: str,
         replaced_owners: Mapping[str, str],
         index: OwnerIndex,
+        backups: Backups,
     ) -> None:
         self._environment = environment
         self._tree = tree
@@ -80,7 +83,7 @@ class _Preparation:
         self._gone = set(map(self._key, (*plan.stale, *plan.emptied)))
         self._made: set[str] = set()
         self._bytecode = Bytecode(environment)
-        self._backups = Backups(environment, tree)
+        self._backups = backups
         self._count = 0  # of saved entries that are not kept
         self._hashes: dict[str, Mapping[str, str]] = {}  # .dist-info -> what its RECORD lists
         self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> of what lies there

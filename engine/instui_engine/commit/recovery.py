@@ -19,6 +19,7 @@ from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.events import Holder, RecoveryFinished, RecoveryStarted, Warned
+from instui_engine.locks import layout
 from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import Claims, Mode
 from instui_engine.locks.environment import EnvironmentLock
@@ -33,6 +34,7 @@ from instui_engine.target.installed import recorded_hashes, scan
 from . import writeahead
 from .backups import BACKUPS
 from .transaction import Step, Transaction, parents_of, state, take, undo
+from .writeahead import NewerRecordError
 
 
 class Unsettled(Exception):
@@ -43,13 +45,27 @@ class Unsettled(Exception):
         self.record = record
 
 
+class NewerRecord(TargetError):
+    """What a session of a newer version had begun is in the way, and this version cannot settle it."""
+
+    def __init__(self, record: Path, error: NewerRecordError) -> None:
+        self.envelope = error.envelope
+        self.text = (
+            f"a session of a newer version of instui was killed while it changed {printable(error.envelope.owner)}; "
+            "settle that with the newer version: run `instui doctor --repair` of it"
+        )
+        super().__init__(self.text)
+
+
 def recover(context: Context, environment: Environment, session: str) -> bool:
     """Settle all that dead sessions left behind, and remove their stages; returns whether there was something.
 
     `session`: our own.
 
-    Raises LockTimeoutError, Interrupted, and TargetError where a record cannot be settled.
+    A record of a newer version is left to that one, with a warning. Raises LockTimeoutError, Interrupted, and
+    TargetError where a record cannot be settled or the environment has the layout of a newer version.
     """
+    layout.check(environment.private)
     records = [
         path
         for path in writeahead.pending(environment.top, but=session)
@@ -61,7 +77,10 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
             files = claim_locks(context, environment)
             for path in records:
                 with lock.shared():
-                    settle(context, environment, files, path)
+                    try:
+                        settle(context, environment, files, path)
+                    except NewerRecord as newer:
+                        context.emit(Warned(newer.envelope.name, newer.text))
         finally:
             lock.close()
     writeahead.clear(environment.top, lambda identity: alive(journal_path(environment, identity)))
@@ -76,16 +95,21 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
 def check_settled(environment: Environment, claims: Claims, session: str) -> None:
     """Raise Unsettled when a dead session had begun something that `claims`, which are held, exclude.
 
-    Whoever wrote such a record held claims that meet ours until the record was gone, so now it is dead.
+    Whoever wrote such a record held claims that meet ours until the record was gone, so now it is dead. Raises
+    NewerRecord where only a newer version can settle it.
     """
     for path in writeahead.pending(environment.top, but=session):
         try:
             transaction = writeahead.read(path)
+        except NewerRecordError as error:
+            if writeahead.meet(error.envelope.claims, claims):
+                raise NewerRecord(path, error) from error
+            continue
         except ValueError as error:
             if alive(journal_path(environment, writeahead.session_of(path.name))):
                 continue
             raise _damaged(path, error) from error
-        if transaction is not None and writeahead.meet(transaction, claims):
+        if transaction is not None and writeahead.meet(transaction.claims, claims):
             raise Unsettled(path)
 
 
@@ -129,6 +153,8 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
 def _read(path: Path) -> Transaction | None:
     try:
         return writeahead.read(path)
+    except NewerRecordError as error:
+        raise NewerRecord(path, error) from error
     except ValueError as error:
         raise _damaged(path, error) from error
 

@@ -6,6 +6,9 @@
 It is there from before the first rename until after the last one, and while it is there its session holds the claims
 that it names, or is dead. So whoever is granted one of these claims and finds the record knows that it was left behind,
 and settles it (`recovery`). Unlike a line of the journal, a record that cannot be written stops the commit.
+
+A record says its format. All earlier formats are read. Of a later one only the fields of `Envelope` are, which are the
+same in every format: so a record of a newer version stands in the way of those alone whose claims meet its own.
 """
 
 import json
@@ -13,19 +16,40 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint
 from instui_engine.fs.durability import sync_file
-from instui_engine.fs.files import write_all
+from instui_engine.fs.files import read_regular, write_all
 from instui_engine.locks.claims import Claims
 from instui_engine.target.environment import PRIVATE
 
 from .transaction import Action, Step, Transaction, parents_of
 
 RECORDS = f"{PRIVATE}/records"
-_FORMAT = 1
+FORMAT = 1
 Way = Literal["undo", "withdraw"]
+
+
+class Envelope(NamedTuple):
+    """What every record says, whatever its format: which distribution is changed, and under which claims."""
+
+    name: str
+    version: str
+    claims: Claims
+
+    @property
+    def owner(self) -> str:
+        """The distribution as the journal names an owner."""
+        return f"{self.name} {self.version}"
+
+
+class NewerRecordError(ValueError):
+    """A record was written by a newer version of this program, which alone can settle it."""
+
+    def __init__(self, format: int, envelope: Envelope) -> None:
+        super().__init__(f"written by a newer version of instui (format {format}, this one knows {FORMAT})")
+        self.envelope = envelope
 
 
 def write(top: Path, tree: DirfdTree, transaction: Transaction, fsync: bool) -> Path:
@@ -96,16 +120,20 @@ def session_of(name: str) -> str:
 
 
 def read(path: Path) -> Transaction | None:
-    """The transaction of a record; None where it is gone. Raises ValueError for one that cannot be understood."""
+    """The transaction of a record; None where it is gone.
+
+    Raises NewerRecordError for a later format, ValueError for what cannot be understood at all.
+    """
     try:
-        text = path.read_bytes()
+        text = read_regular(path)
     except FileNotFoundError:
         return None
     try:
         fields = json.loads(text)
-        if fields.pop("format") != _FORMAT:
-            raise ValueError("of another version of instui")
+        number = fields.pop("format")
         fields["claims"] = Claims(*(tuple(paths) for paths in fields["claims"]))
+        if number > FORMAT:
+            raise NewerRecordError(number, Envelope(*(fields[name] for name in Envelope._fields)))
         fields["steps"] = tuple(_step(step) for step in fields["steps"])
         transaction = Transaction(**fields)
         _check(transaction, path)
@@ -128,9 +156,9 @@ def _check(transaction: Transaction, record: Path) -> None:
             raise ValueError(f"a path that leaves the environment: {path}")
 
 
-def meet(transaction: Transaction, claims: Claims) -> bool:
-    """Whether who holds `claims` excludes who holds those of `transaction`: one has a path at or above the other's."""
-    mine, theirs = claims.exclusive, transaction.claims.exclusive
+def meet(one: Claims, other: Claims) -> bool:
+    """Whether who holds `one` excludes who holds `other`: one of them claims a path at or above the other's."""
+    mine, theirs = one.exclusive, other.exclusive
     return _cover(mine, theirs) or _cover(theirs, mine)
 
 
@@ -153,7 +181,7 @@ def _name(transaction: Transaction) -> str:
 
 def _encode(transaction: Transaction) -> bytes:
     fields = {name: getattr(transaction, name) for name in Transaction.__slots__}
-    return json.dumps({"format": _FORMAT, **fields}, separators=(",", ":")).encode("ascii")
+    return json.dumps({"format": FORMAT, **fields}, separators=(",", ":")).encode("ascii")
 
 
 def _step(fields: list[object]) -> Step:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from instui_engine.commit.writeahead import pending, read, session_of
+from instui_engine.commit.writeahead import NewerRecordError, pending, read, session_of
 from instui_engine.session.session import alive, journal_path
 from instui_engine.target.environment import PRIVATE, Environment
 
@@ -69,6 +69,8 @@ def _in_hand(record: Path) -> str:
     """Name and version in a write-ahead record; "" where it cannot be read."""
     try:
         transaction = read(record)
+    except NewerRecordError as newer:
+        return newer.envelope.owner
     except (OSError, ValueError):
         return ""
     return transaction.owner if transaction is not None else ""

@@ -1,0 +1,85 @@
+"""The version of `.instui`'s layout, and what two versions of this program do when they meet in one environment.
+
+    <top>/.instui/layout    the number of the layout; an environment without the file has layout 1
+
+The layout is how claims become lock files and how write-ahead records are written. Versions that differ in it would not
+see each other's locks, so only one layout is in use at a time:
+
+* A session checks the number when it begins, and again under the claims of every commit. It goes on only where the
+  number is its own; an older version refuses an environment of a newer layout in one line.
+* A newer version raises the number. It first takes the older layout's claim on the whole environment, so no older
+  session is in a commit; one that is still running finds the new number at its next commit, and stops there.
+* What older sessions left unsettled is settled by the newer version, which reads the records of all earlier formats.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from instui_engine.errors import TargetError, printable, reason
+from instui_engine.fs.files import write_all
+from instui_engine.fs.paths import TOP
+
+from .claims import Claims
+from .protocol import ClaimLocks, Waiting
+
+LAYOUT = 1
+WHOLE = Claims((TOP,), ())
+"""The claim that excludes all other claims of an environment, in every layout so far."""
+
+
+def check(private: Path) -> None:
+    """Raise TargetError where the environment whose `.instui` is `private` has the layout of a newer version."""
+    found = _read(private)
+    if found > LAYOUT:
+        raise TargetError(
+            f"{printable(str(private.parent))} is in use by a newer version of instui (layout {found}, this one has "
+            f"{LAYOUT}); use that version here"
+        )
+
+
+def enter(private: Path, older: Callable[[int], ClaimLocks], waiting: Waiting, cancelled: Callable[[], bool]) -> None:
+    """Note that this layout is in use from now on. `older`: the claim locks of an earlier layout, by its number.
+
+    Raises TargetError for a newer layout; LockTimeoutError and Interrupted where sessions of an older one do not end.
+    """
+    check(private)
+    found = _read(private)
+    if found == LAYOUT:
+        if not (private / "layout").exists():
+            _write(private)
+        return
+    locks = older(found)
+    held = locks.acquire(WHOLE, waiting, cancelled)
+    try:
+        _write(private)
+    finally:
+        locks.release(held)
+
+
+def _read(private: Path) -> int:
+    try:
+        text = (private / "layout").read_text(encoding="ascii", errors="replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return 1
+    except OSError as error:
+        raise TargetError(f"cannot read the layout of the environment ({reason(error)})") from error
+    if not text.isascii() or not text.isdigit():
+        raise TargetError(f"{printable(str(private / 'layout'))} does not say which layout the environment has")
+    return int(text[:9])
+
+
+def _write(private: Path) -> None:
+    new = private / f"layout.{os.getpid()}"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            write_all(descriptor, f"{LAYOUT}\n".encode("ascii"))
+        finally:
+            os.close(descriptor)
+        os.rename(new, private / "layout")
+    except OSError:
+        with suppress(OSError):
+            new.unlink()
+        raise

@@ -1,0 +1,164 @@
+"""Two versions in one environment: recorded ones are settled, newer ones are refused, and they exclude each other."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Run, Start
+from instui_engine.commit.commit import Commit
+from instui_engine.journal.events import CommitFinished, LockGranted, Warned
+from support import trees
+from support.cli import error_line, installed, ok
+from support.environments import Venv, read_journal
+from support.layouts import restore
+from support.wheelsmith import build_wheel
+
+RECORDED = sorted((Path(__file__).parent / "layouts").glob("*.tar.gz"))
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> list[Path]:
+    return [build_wheel(tmp_path, name, "1.0", {f"{name}/m.py": name.encode()}) for name in ("one", "two", "three")]
+
+
+def newer_record(top: Path, name: str) -> Path:
+    """A record of a later format, of a session that is dead."""
+    record = top / ".instui" / "records" / "20990101-000000-1-abcd.0.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    claims = [[f"@{name}", f"lib/{name}"], [".", "lib"]]
+    head = {
+        "format": 2,
+        "session": "20990101-000000-1-abcd",
+        "order": 0,
+        "name": name,
+        "version": "9",
+        "claims": claims,
+    }
+    record.write_text(json.dumps({**head, "groups": [["something", "new"]]}))
+    return record
+
+
+@pytest.mark.parametrize("archive", RECORDED, ids=lambda path: path.name.partition(".")[0])
+def test_what_a_killed_session_of_an_earlier_layout_left_is_completed(
+    archive: Path, venv: Callable[[], Venv], tmp_path: Path, wheels: list[Path], run_instui: Run
+) -> None:
+    python, top = venv().top, tmp_path / "recorded"
+    restore(archive, top)
+    assert "pkg-1.0.dist-info" not in trees.distributions(top)
+    place = ("--python", python, "--target", top)
+    told = ok(run_instui("install", "--no-deps", "--ui", "plain", *place, wheels[0]))
+    assert "pkg 2.0" in told
+    assert installed(top) == {"other": "1.0", "pkg": "2.0", "one": "1.0"}
+    assert trees.complete(top, "pkg-2.0")
+    assert not (top / "pkg" / "old.py").exists()
+    assert list((top / ".instui" / "records").iterdir()) == []
+    ok(run_instui("uninstall", "--ui", "plain", *place, "pkg"))
+    assert (top / "shared" / "api.py").read_text() == "# shared of other\n"  # kept by the earlier version
+    assert trees.complete(top, "other-1.0")
+
+
+@pytest.mark.parametrize("archive", RECORDED, ids=lambda path: path.name.partition(".")[0])
+def test_it_is_undone_where_it_cannot_be_completed(
+    archive: Path, venv: Callable[[], Venv], tmp_path: Path, wheels: list[Path], run_instui: Run
+) -> None:
+    python, top = venv().top, tmp_path / "recorded"
+    restore(archive, top)
+    (top / "pkg" / "sub").mkdir()
+    (top / "pkg" / "sub" / "new.py").write_text("somebody's")
+    ok(run_instui("install", "--no-deps", "--ui", "plain", "--python", python, "--target", top, wheels[0]))
+    assert installed(top) == {"other": "1.0", "pkg": "1.0", "one": "1.0"}
+    assert trees.complete(top, "pkg-1.0")
+    assert (top / "pkg" / "sub" / "new.py").read_text() == "somebody's"
+
+
+def test_a_record_of_a_newer_version_stands_in_the_way_of_its_claims_alone(
+    venv: Callable[[], Venv], wheels: list[Path], run_instui: Run
+) -> None:
+    target = venv()
+    record = newer_record(target.top, "one")
+    place = ("--ui", "plain", "--python", target.top)
+    done = run_instui("install", "--no-deps", *place, wheels[1])
+    assert done.returncode == 0
+    assert "newer version of instui was killed while it changed one 9" in done.stdout
+    assert "newer version" in error_line(run_instui("install", "--no-deps", *place, wheels[0]), 1)
+    assert installed(target.site) == {"two": "1.0"}
+    assert record.exists()
+    shown = run_instui("doctor", "--python", target.top)
+    assert shown.returncode == 1
+    assert "one 9" in shown.stdout
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall", "repair"])
+def test_an_environment_of_a_newer_layout_is_refused_in_one_line(
+    command: str, venv: Callable[[], Venv], wheels: list[Path], run_instui: Run
+) -> None:
+    target = venv()
+    target.put(wheels[0])
+    newer_record(target.top, "one")
+    (target.top / ".instui" / "layout").write_text("2\n")
+    before = trees.tree(target.top)
+    words = {
+        "install": ("install", "--no-deps", wheels[1], "--ui", "plain"),
+        "uninstall": ("uninstall", "one", "--ui", "plain"),
+        "repair": ("doctor", "--repair"),
+    }[command]
+    done = run_instui(*words, "--python", target.top)
+    assert done.returncode == 1
+    assert "newer version of instui (layout 2, this one has 1)" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert trees.differences(trees.tree(target.top), before) == []
+
+
+def test_a_session_stops_between_two_wheels_when_a_newer_version_takes_over(
+    venv: Callable[[], Venv], wheels: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    transact = Commit._transact
+
+    def overtaken(self: Commit, plan: object) -> None:
+        transact(self, plan)  # type: ignore[arg-type]
+        (target.top / ".instui" / "layout").write_text("2\n")
+
+    monkeypatch.setattr(Commit, "_transact", overtaken)
+    outcome = target.install(*wheels, jobs=1)
+    assert outcome.exit_code == 1
+    assert "newer version" in outcome.error
+    assert installed(target.site) == {"one": "1.0"}
+    assert trees.complete(target.site, "one-1.0")
+
+
+# A version to come: its layout is 2, and its locks are still those of layout 1.
+_NEWER = """
+import sys
+from instui_engine.locks import layout
+from instui.cli.main import run
+
+layout.LAYOUT = 2
+sys.exit(run())
+"""
+
+
+def test_a_newer_version_waits_for_the_commits_of_an_older_one_and_then_keeps_it_out(
+    venv: Callable[[], Venv], wheels: list[Path], start_instui: Start, run_instui: Run, clean_environ: dict[str, str]
+) -> None:
+    target = venv()
+    target.put(wheels[2])
+    older = start_instui(target, "--slow", 20, "--jobs", 1, *wheels[:2])
+    older.wait_for(LockGranted, "one")
+    journals = set(target.journals())
+    words = ["install", "--no-deps", "--reinstall", wheels[2], "--ui", "plain", "--python", target.top]
+    command = [sys.executable, "-c", _NEWER, *map(str, words)]
+    newer = subprocess.run(command, env=clean_environ, capture_output=True, text=True, timeout=60, check=False)
+    assert (newer.returncode, newer.stderr) == (0, "")
+    code, errors = older.finish()
+    assert code == 1
+    assert "newer version of instui" in errors
+    assert older.lines.of(CommitFinished, "one") and not older.lines.of(CommitFinished, "two")
+    (journal,) = set(target.journals()) - journals
+    assert any("older version of instui" in warned.text for warned in read_journal(journal).of(Warned))
+    assert (target.top / ".instui" / "layout").read_text() == "2\n"
+    assert installed(target.site) == {"one": "1.0", "three": "1.0"}

@@ -1,0 +1,167 @@
+"""The owner index: every RECORD is read once in a session, and what others do meanwhile is seen all the same."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Run
+from instui_engine.commit.commit import Commit
+from instui_engine.fs import files
+from instui_engine.journal.events import Overwrite
+from instui_engine.target.installed import scan
+from instui_engine.target.owners import OwnerIndex
+from support import trees
+from support.cli import installed, ok
+from support.environments import Venv, install_old_record, planned_environment
+from support.wheelsmith import build_wheel
+
+# Runs a command and prints the most memory that it had; not by the one who waits here, as a child begins with its peak.
+_PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def meeting(place: Path, count: int) -> list[Path]:
+    """Wheels that all ship another `shared.py`."""
+    place.mkdir()
+    names = [f"dist{number:03}" for number in range(count)]
+    return [build_wheel(place, name, "1.0", {"shared.py": name.encode(), f"{name}/m.py": b""}) for name in names]
+
+
+def index_of(top: Path, undisturbed: Callable[[], object]) -> tuple[OwnerIndex, Path]:
+    environment = planned_environment(top)
+    site = top / environment.site_packages[0]
+    site.mkdir(parents=True, exist_ok=True)
+    return OwnerIndex(environment, scan(environment), undisturbed), site
+
+
+def test_the_reads_of_records_grow_with_the_number_of_wheels_and_not_with_its_square(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: Counter[int] = Counter()
+    read = files.read_regular
+    sizes = (10, 40)
+    for size in sizes:
+        target = venv()
+
+        def counted(path: str | os.PathLike[str], *, follow: bool = True, size: int = size) -> bytes:
+            reads[size] += os.fspath(path).endswith("/RECORD")
+            return read(path, follow=follow)
+
+        monkeypatch.setattr("instui_engine.target.installed.read_regular", counted)
+        wheels = meeting(tmp_path / str(size), size)
+        target.put(*wheels, jobs=2)
+        assert len(target.lines.of(Overwrite)) == size - 1
+        assert trees.complete(target.site, f"dist{size - 1:03}-1.0")
+    assert reads[sizes[1]] <= 2 * sizes[1]
+    assert reads[sizes[0]] > 0  # what is counted is what is done
+
+
+def test_an_index_that_nobody_disturbs_is_kept_by_what_it_is_told(tmp_path: Path) -> None:
+    index, site = index_of(tmp_path, lambda: "quiet")
+    install_old_record(site, "one", "1.0", ["a.py"])
+    assert index.find("one") is not None  # found by its first look
+    info = f"{site.relative_to(tmp_path)}/two-1.0.dist-info"
+    with index.changing():
+        install_old_record(site, "two", "1.0", ["a.py", "b.py"])
+        index.committed("two", info)
+    index.look()
+    assert list(index.owners_of(f"{site.relative_to(tmp_path)}/a.py", but="")) == ["one 1.0", "two 1.0"]
+    assert index.newcomers(1) == []
+    with index.changing():
+        (site / "two-1.0.dist-info").rename(tmp_path / "away")
+        index.committed("two", "")
+    index.look()
+    assert not index.is_owned(f"{site.relative_to(tmp_path)}/b.py", but="")
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["who takes locks", "who takes none"])
+def test_what_somebody_else_installs_or_removes_is_seen(told: bool, tmp_path: Path) -> None:
+    token = 0
+    index, site = index_of(tmp_path, lambda: token)
+    assert index.find("other") is None
+    mark = index.mark()
+    install_old_record(site, "other", "1.0", ["a.py"])
+    token += told
+    found = index.find("other")
+    assert found is not None
+    assert index.newcomers(mark) == [found]
+    index.look()
+    assert index.lists(found, f"{site.relative_to(tmp_path)}/a.py")
+    (site / "other-1.0.dist-info").rename(tmp_path / "away")
+    token += told
+    assert index.find("other") is None
+    assert index.newcomers(mark) == []
+
+
+def test_a_distribution_that_another_session_installs_between_two_commits_keeps_its_file(
+    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    first, second, rival = meeting(tmp_path / "w", 3)
+    transact = Commit._transact
+    met = []
+
+    def between(self: Commit, plan: object) -> None:
+        transact(self, plan)  # type: ignore[arg-type]
+        if not met:  # claims of ours are still held; those of the rival meet none of them
+            met.append(1)
+            alone = build_wheel(tmp_path / "w", "rival", "1.0", {"dist001/m.py": b"of the rival"})
+            ok(run_instui("install", "--no-deps", "--ui", "plain", "--python", target.top, alone))
+
+    monkeypatch.setattr(Commit, "_transact", between)
+    target.put(first, second, jobs=1)
+    assert installed(target.site) == {"dist000": "1.0", "dist001": "1.0", "rival": "1.0"}
+    (overwrite,) = [one for one in target.lines.of(Overwrite) if one.path.endswith("dist001/m.py")]
+    assert (overwrite.old, overwrite.same) == ("rival 1.0", False)
+    assert (target.top / overwrite.kept).read_bytes() == b"of the rival"
+    assert rival.exists()
+
+
+@pytest.mark.parametrize("what", ["fifo", "socket", "directory"])
+def test_a_record_that_is_no_regular_file_lists_nothing_and_hangs_nobody(
+    what: str, venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    target = venv()
+    install_old_record(target.site, "odd", "1.0", ["odd.py"])
+    record = target.site / "odd-1.0.dist-info" / "RECORD"
+    record.unlink()
+    if what == "fifo":
+        os.mkfifo(record)
+    elif what == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            os.chdir(record.parent)
+            server.bind("RECORD")
+    else:
+        record.mkdir()
+    (target.site / "shared.py").write_text("nobody's")
+    wheels = meeting(tmp_path / "w", 2)
+    ok(run_instui("install", "--no-deps", "--ui", "none", "--python", target.top, *wheels))
+    assert installed(target.site) == {"dist000": "1.0", "dist001": "1.0", "odd": "1.0"}
+    shown = run_instui("doctor", "--python", target.top)
+    assert "odd 1.0" in shown.stdout
+    assert run_instui("uninstall", "odd", "--ui", "none", "--python", target.top).returncode == 1
+
+
+def test_a_large_file_that_is_replaced_is_never_in_memory_as_a_whole(
+    venv: Callable[[], Venv], tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    size = 128 << 20
+    target = venv()
+    one, two = (
+        build_wheel(tmp_path, name, "1.0", {"big.bin": bytes(size - 1) + name[:1].encode(), f"{name}.py": b""})
+        for name in ("one", "two")
+    )
+    command = [sys.executable, "-c", _PEAK, sys.executable, "-m", "instui", "install", "--no-deps", "--no-fsync"]
+    command += ["--ui", "none", "--python", str(target.top), str(one), str(two)]
+    done = subprocess.run(command, env=clean_environ, capture_output=True, text=True, check=True, timeout=60)
+    assert 1 << 20 < int(done.stdout) * (1024 if sys.platform == "linux" else 1) < size
+    assert (target.site / "big.bin").stat().st_size == size
