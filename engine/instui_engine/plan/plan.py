@@ -20,7 +20,7 @@ class WheelPlan:
     `replaces` is the installed version, `duplicates` are the `.dist-info` directories of further ones that somebody's
     accident left; `stale` are their files that the new one does not have, `emptied` the directories below our claims
     that may be removed once they are empty. `shared_files` are further files that the new one does not have; they stay,
-    since others own them: installed ones (`co_owners` has their names), or earlier wheels of this session.
+    since others own them: installed distributions, or earlier wheels of this session.
     """
 
     order: int
@@ -34,7 +34,6 @@ class WheelPlan:
     stale: tuple[str, ...]
     emptied: tuple[str, ...]
     shared_files: frozenset[str] = frozenset()
-    co_owners: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -73,7 +72,6 @@ class RemovalPlan:
     stale: tuple[str, ...]
     emptied: tuple[str, ...]
     shared_files: frozenset[str]
-    co_owners: frozenset[str]
     items: tuple[StagedItem, ...] = ()
     info: str = ""
 

@@ -34,10 +34,10 @@ def plan_wheel(
     before: Collection[str] = (),
     removed: Collection[str] = (),
 ) -> WheelPlan:
-    """The plan of one wheel. `others`: paths that earlier wheels of the session will own; they are not stale.
+    """The plan of one wheel. `others`: keys of the paths that earlier wheels of the session will own: not stale.
 
     `before`: names of distributions whose installed version will be gone by then, so that it owns nothing any more;
-    `removed`: the paths that will be gone with them.
+    `removed`: keys of the paths that will be gone with them.
 
     Raises BadWheelError when the wheel would write where no wheel may, TargetError when a directory that it needs is a
     link that leaves the environment or the version that it replaces cannot be removed.
@@ -52,13 +52,11 @@ def plan_wheel(
     duplicates = installed.duplicates(manifest.name)
     stale: list[str] = []
     shared_files: set[str] = set()
-    co_owners: set[str] = set()
     for distribution in [old, *duplicates] if old is not None else []:
         removal = removal_of(environment, installed, distribution, items, others, before)
         paths += [*removal.claimed, distribution.info]
         stale += removal.stale
         shared_files |= removal.shared_files
-        co_owners |= removal.co_owners
     emptied = emptied_by(environment, stale, items, removed)
     paths += emptied
     claims = derive([environment.key(path) for path in (*paths, info)], manifest.name)
@@ -74,7 +72,6 @@ def plan_wheel(
         stale=tuple(dict.fromkeys(stale)),
         emptied=emptied,
         shared_files=frozenset(shared_files),
-        co_owners=frozenset(co_owners),
     )
 
 
@@ -87,6 +84,7 @@ def plan_wheels(
     if replacing:
         # a file that one wheel's old version leaves behind may be what an earlier wheel of this session installs; it is
         # not left to a later one, as it would be nobody's until then
+        key = environment.key
         owned: set[str] = set()
         before: set[str] = set()
         removed: set[str] = set()
@@ -95,8 +93,8 @@ def plan_wheels(
                 plan = plan_wheel(environment, installed, old.wheel, old.entry, old.order, owned, before, removed)
                 plans[plan.order] = plan
                 before.add(plan.name)
-                removed.update(plan.stale, plan.emptied)
-            owned.update(path for item in old.items for path, _ in item.files())
+                removed.update(map(key, (*plan.stale, *plan.emptied)))
+            owned.update(key(path) for item in old.items for path, _ in item.files())
     return tuple(plans)
 
 

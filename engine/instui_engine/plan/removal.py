@@ -28,7 +28,7 @@ def plan_removals(environment: Environment, installed: Installed, names: Sequenc
         plan = plan_removal(environment, installed, installed[name], order, before, removed)
         plans.append(plan)
         before.add(name)
-        removed.update(plan.stale, plan.emptied)
+        removed.update(map(environment.key, (*plan.stale, *plan.emptied)))
     return tuple(plans)
 
 
@@ -43,7 +43,6 @@ def plan_removal(
     """The plan for removing one distribution; `before` and `removed` as for `plan_wheel`. Raises TargetError."""
     stale: list[str] = []
     shared_files: set[str] = set()
-    co_owners: set[str] = set()
     paths: list[str] = []
     duplicates = installed.duplicates(old.name)
     for distribution in [old, *duplicates]:
@@ -51,7 +50,6 @@ def plan_removal(
         paths += [*removal.claimed, distribution.info]
         stale += removal.stale
         shared_files |= removal.shared_files
-        co_owners |= removal.co_owners
     emptied = emptied_by(environment, stale, (), removed)
     claims = derive([environment.key(path) for path in (*paths, *emptied)], old.name)
     return RemovalPlan(
@@ -62,7 +60,6 @@ def plan_removal(
         tuple(dict.fromkeys(stale)),
         emptied,
         frozenset(shared_files),
-        frozenset(co_owners),
     )
 
 
@@ -94,7 +91,6 @@ class Removal(NamedTuple):
     stale: tuple[str, ...]
     claimed: list[str]
     shared_files: set[str]
-    co_owners: set[str]
 
 
 def removal_of(
@@ -105,7 +101,7 @@ def removal_of(
     others: Collection[str],
     before: Collection[str],
 ) -> Removal:
-    """What goes when `old` is replaced by `items`.
+    """What goes when `old` is replaced by `items`. `others` (keys) and `before` as for `planner.plan_wheel`.
 
     A file that `old` gives up is claimed also where it is left to another owner: if that one is replaced later in this
     session and removes it, `old` must be gone by then.
@@ -117,12 +113,10 @@ def removal_of(
         )
     key = environment.key
     keep = {key(path) for item in items for path, _ in item.files()}
-    others = {key(path) for path in others} if environment.folds else others
     owners = installed.owners()
     stale = []
     given_up = set()
     shared_files: set[str] = set()
-    co_owners: set[str] = set()
     compiled = Bytecode(environment)
     for path in recorded_files(environment, old):
         if path.startswith(f"{old.info}/") or is_vital(environment, path):
@@ -131,10 +125,9 @@ def removal_of(
             if not _is_real(environment, path) or _is_directory(environment, path):
                 continue
             given_up.add(path)
-            owned = {name for name in owners.get(key(path), ()) if name != old.name and name not in before}
+            owned = any(name != old.name and name not in before for name in owners.get(key(path), ()))
             if owned or key(path) in others:
                 shared_files.add(path)
-                co_owners |= owned
                 continue
             stale.append(path)
         # that of a module that stays is of its old text, and Python may take it for the new one's: it compares no more
@@ -143,7 +136,7 @@ def removal_of(
     given_up.update(stale)
     parents = {path: path.rpartition("/")[0] for path in given_up}
     claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
-    return Removal(tuple(sorted(set(stale))), sorted(claimed), shared_files, co_owners)
+    return Removal(tuple(sorted(set(stale))), sorted(claimed), shared_files)
 
 
 def check_link(environment: Environment, installed: Installed, name: str) -> None:
@@ -164,15 +157,20 @@ def empties_more(environment: Environment, plan: Plan) -> bool:
 def emptied_by(
     environment: Environment, stale: Iterable[str], items: Iterable[StagedItem], removed: Collection[str]
 ) -> tuple[str, ...]:
-    """The directories that are empty, the deepest first, when `stale` and `removed` are gone and `items` there."""
+    """The directories that are empty, the deepest first, when `stale` and `removed` (keys) are gone and `items` there.
+
+    A set as `removed` is not copied: it grows with each wheel of a session.
+    """
     key = environment.key
-    gone = {key(path) for path in (*stale, *removed)}
+    gone = set(map(key, stale))
     kept = {above for item in items for path, _ in item.files() for above in ancestors(key(path))}
     emptied: list[str] = []
     for directory in sorted({path.rpartition("/")[0] for path in stale}, key=lambda path: -path.count("/")):
         place = directory
         while (
-            key(place) not in environment.neutral and key(place) not in kept and _holds_only(environment, place, gone)
+            key(place) not in environment.neutral
+            and key(place) not in kept
+            and _holds_only(environment, place, gone, removed)
         ):
             emptied.append(place)
             gone.add(key(place))
@@ -180,9 +178,10 @@ def emptied_by(
     return tuple(dict.fromkeys(emptied))
 
 
-def _holds_only(environment: Environment, directory: str, gone: Collection[str]) -> bool:
+def _holds_only(environment: Environment, directory: str, gone: Collection[str], removed: Collection[str]) -> bool:
     try:
         names = os.listdir(environment.top / directory)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return all(environment.key(f"{directory}/{name}") in gone for name in names)
+    keys = (environment.key(f"{directory}/{name}") for name in names)
+    return all(key in gone or key in removed for key in keys)
