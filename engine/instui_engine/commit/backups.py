@@ -1,13 +1,14 @@
-"""Files that were replaced by those of other distributions, kept so that they can come back (`.instui/kept`).
+"""Backups: files that another distribution's files have replaced, kept in `.instui/kept` so that they can come back.
 
-One directory; the name of an entry says which path it stood at, how many were kept there before it, and whose it was:
+All entries lie in one directory. The name of an entry says its path, its number among the entries of that path, and its
+owner:
 
     lib%2Fpython3.11%2Fsite-packages%2Fjwt%2Fapi.py%%0001%%pyjwt-2.10.0
 
 An entry is a hard link to the file as it was, so it costs no space and needs no store. Who changes the entries of a
-path holds the claim on it. The newest entry whose owner is still installed is what comes back; others are stale, and go
-with the distribution that they belong to. Where several distributions had equal content there, an entry has several
-owners, by their hashes: so whoever has none at a path that it lists has never been replaced there by other content.
+path holds the claim on that path. The newest entry whose owner is still installed comes back; an entry whose owner goes
+is dropped with it. Where several distributions had equal content at the path, the entry names all of them, by hashes. So
+a distribution without an entry at a path that it lists was never replaced there by other content.
 """
 
 import os
@@ -38,8 +39,8 @@ class Change(Protocol):
 class Backups:
     """The entries of one environment, for all commits of a session. Thread-safe.
 
-    They are listed when somebody asks, and kept up to date by `committed` for as long as nobody else can have changed
-    them: a listing for each of K wheels that replace one file would cost K times K.
+    The directory is listed when somebody asks, and `committed` keeps the listing up to date for as long as nobody else
+    can have changed it: to list it again for each of K wheels that replace one file would cost K times K.
     """
 
     def __init__(self, environment: Environment, undisturbed: Callable[[], object]) -> None:
@@ -61,7 +62,7 @@ class Backups:
                     self._enter(step.saved.removeprefix(f"{BACKUPS}/"))
 
     def add(self, path: str, owners: Sequence[str]) -> str:
-        """Where the file at `path`, which belongs to `owners` (equal content; none: to nobody), is to be kept."""
+        """The name for a new entry: the file at `path`, of `owners`, all with this content; () for a file of nobody."""
         name = file_name(self._key(path))
         entries = self._listed().get(name, [])
         number = f"{int(entries[-1][0]) + 1 if entries else 1:04}"
@@ -71,7 +72,7 @@ class Backups:
         return f"{BACKUPS}/{_entry(name, number, tags)}"
 
     def newest(self, path: str, owners: Collection[str]) -> tuple[str, str] | None:
-        """The entry that stands for `path` when what replaced it goes, and whose it is: one of `owners`, or ""."""
+        """The entry that comes back to `path`, and its owner: one of `owners`, or "" for a file of nobody."""
         name = file_name(self._key(path))
         known = {tag: owner for owner in (*owners, "") for tag in (_tag(owner), _short(owner))}
         for number, tags in reversed(self._listed().get(name, [])):
@@ -80,7 +81,7 @@ class Backups:
         return None
 
     def of(self, path: str, owner: str) -> list[str]:
-        """The entries at `path` that belong to `owner`, maybe besides others."""
+        """The entries at `path` that name `owner`, alone or with others."""
         name, mine = file_name(self._key(path)), {_tag(owner), _short(owner)}
         return [
             f"{BACKUPS}/{_entry(name, number, tags)}"
@@ -89,7 +90,7 @@ class Backups:
         ]
 
     def without(self, entry: str, owner: str) -> str:
-        """The name of `entry` when it no longer belongs to `owner`; "" where nobody else has it."""
+        """The name of `entry` without `owner`; "" where it names nobody else."""
         name, number, *tags = entry.removeprefix(f"{BACKUPS}/").split("%%")
         left = [tag for tag in tags if tag not in (_tag(owner), _short(owner))]
         return f"{BACKUPS}/{_entry(name, number, left)}" if left else ""

@@ -1,7 +1,8 @@
-"""Putting all staged wheels into place: claims granted in plan order, taken across processes, then a transaction each.
+"""The commit phase: each staged wheel is renamed into place by a transaction of its own, under its claims.
 
-Workers take granted wheels, the first in plan order first. A wheel holds nothing while it waits for its claims in this
-process; then it takes the same claims as lock files, in sorted order, and keeps all until its commit is complete.
+The lock table grants claims in plan order; a wheel holds nothing while it waits for them. Workers take the granted
+wheels, the first in plan order first, lock the same claims against other processes, in sorted order, and keep all of
+them until the commit is complete.
 """
 
 import heapq
@@ -60,7 +61,7 @@ _OTHER_FILES = 64  # that a session has open besides its claims
 
 
 class StalePlan(Exception):
-    """Under its claims a wheel found another installed version than its plan knew."""
+    """The environment has changed since the wheel was planned, as was found under its claims."""
 
 
 class Commit:
@@ -121,7 +122,7 @@ class Commit:
         self._context.emit(Warned("", text))
 
     def _sync(self) -> str:
-        """Get what is in place onto the disk; returns what is wrong if that is not possible."""
+        """Sync what is in place; returns the error line if that fails, else ""."""
         if not self.installed:
             return ""
         try:
@@ -179,7 +180,7 @@ class Commit:
                 self._change.notify_all()
 
     def _next(self) -> Plan | None:
-        """The next granted wheel; waits for one. None when there is nothing left to do or the session stops."""
+        """The next wheel whose claims are granted; waits for one. None when all is done, or the session stops."""
         with self._change:
             while not self._context.stopping() and self._left:
                 if self._context.control.paused:
@@ -274,7 +275,7 @@ class Commit:
             context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
 
     def _prepare(self, plan: Plan, tree: DirfdTree) -> Prepared:
-        """The transaction, by what the environment shows now, and with the owners of all files that it replaces."""
+        """The transaction as the environment asks for it now, with the owners of all files that it replaces."""
         session = self._session.identity
         known = self._replaced_owners.get(plan.order, {})
         prepared = prepare(self._environment, tree, plan, session, known, self._index, self._backups)
@@ -294,10 +295,7 @@ class Commit:
         return None if alone is None else (alone, self._lock.taken)
 
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
-        """Find the owners of files that the plan did not know, since somebody has installed them meanwhile.
-
-        Returns whether there are any.
-        """
+        """Find the owners of files that others have installed since the plan was made; returns whether there are any."""
         known = self._replaced_owners.get(plan.order, {})
         unknown = {step.path: step for step in steps if step.action == "replace" and step.path not in known}
         if not unknown or not isinstance(plan, WheelPlan):
@@ -319,10 +317,10 @@ class Commit:
         return bool(found)
 
     def _is_outdated(self, plan: Plan) -> bool:
-        """Whether the removals of the plan are no longer right: somebody else has changed the environment since then.
+        """Whether somebody else has changed the environment so that the removals of the plan are no longer right.
 
-        They may have installed a file that the wheel is about to remove, given up one that it is about to leave to
-        them, or taken the last other file out of a directory.
+        They may have installed a file that the plan removes, given up a file that the plan leaves to them, or removed
+        the last other file of a directory.
         """
         if not plan.stale and not plan.shared_files:
             return False
@@ -366,7 +364,7 @@ class Commit:
         return plan_removal(self._environment, installed, installed[old.name], old.order)
 
     def _explain(self, plan: Plan, error: BaseException) -> BaseException:
-        """The error for the user, and in the journal the failure of the wheel."""
+        """The error as the user sees it; the journal gets the failure of the wheel."""
         if isinstance(error, OSError):
             verb = "install" if isinstance(plan, WheelPlan) else "uninstall"
             error = InstuiError(f"cannot {verb} {printable(plan.owner)}: {reason(error)}; what was begun is undone")
@@ -381,13 +379,13 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _most_workers() -> int:
-    """For how many wheels at once the process may open lock files; at least one."""
+    """How many wheels may commit at once: each of them has lock files open. At least one."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return 256 if limit == resource.RLIM_INFINITY else max(1, (limit - _OTHER_FILES) // MOST)
 
 
 def _weight(top: Path, step: Step) -> float:
-    """How long a step lasts under `--slow`: a directory as long as its files would, so that there is time to look."""
+    """The weight of a step under `--slow`: a directory rests as long as all its files would."""
     if step.action == "place" and os.path.isdir(top / step.staged):
         return 8.0 + 4 * len(os.listdir(top / step.staged))
     return 8.0

@@ -1,7 +1,7 @@
-"""What one distribution's transaction will do, found under its claims: every step, before the first is taken.
+"""Every step of a distribution's transaction, found under its claims before the first step is taken.
 
-Nothing is written here. The plan says what is to be; the environment says what stands in its way by now, what of it is
-kept (`keeping`) and what comes back.
+Nothing is written here. The plan says what is wanted. The environment says what stands in the way now, what of that is
+kept (`backups`), and which kept files come back.
 """
 
 import stat
@@ -23,7 +23,7 @@ from .transaction import Step, Transaction
 
 
 class Prepared(NamedTuple):
-    """A transaction, and what it will have overwritten and brought back when it is done."""
+    """A transaction, with the files that it overwrites and those that it brings back."""
 
     transaction: Transaction
     overwrites: tuple[Overwrite, ...]
@@ -119,7 +119,7 @@ class _Preparation:
     # -- what the old version gives up
 
     def _give_up(self) -> Iterator[Step]:
-        """Its stale files go, or make room for those that they had replaced; what others own stays, or comes back."""
+        """Remove the old version's stale files, or restore what they had replaced; files of others stay or come back."""
         plan, backups = self._plan, self._backups
         for path in plan.stale:
             status = self._tree.status(path)
@@ -147,12 +147,12 @@ class _Preparation:
                 yield from self._drop(mine_there, plan.replaces.owner)
 
     def _drop(self, entry: str, owner: str) -> Iterator[Step]:
-        """A kept file whose owner goes is of those that had equal content there, if there are any."""
+        """The owner of a kept file goes: the entry passes to those that had equal content there, or goes, too."""
         remaining = self._backups.without(entry, owner)
         yield self._place(remaining, entry) if remaining else self._retire(entry)
 
     def _hashes_of_others(self, path: str) -> dict[str, str]:
-        """What the RECORDs of the others that list `path` by now say of it, by owner."""
+        """The hashes of `path` in the RECORDs of all other distributions that list it now, by owner."""
         if not self._has_looked:
             self._index.look()
             self._has_looked = True
@@ -202,7 +202,7 @@ class _Preparation:
             yield from self._merge(item, staged)
 
     def _merge(self, item: StagedItem, staged: str) -> Iterator[Step]:
-        """Into a directory that is there: whole where nothing stands in the way, else file by file."""
+        """Merge into a directory that exists: a subdirectory as a whole where nothing stands there, else file by file."""
         moved = ""  # the last subdirectory that moves as a whole; all below it moves with it
         for directory, names in item.directories:
             place = f"{item.path}/{directory}" if directory else item.path
@@ -227,7 +227,7 @@ class _Preparation:
                     yield self._place(path, f"{source}/{name}")
 
     def _replace(self, path: str, there: str, staged: str) -> Iterator[Step]:
-        """The file at `path`, whose name is spelled `there` on disk, by a staged one."""
+        """Replace the file at `path`, whose name is spelled `there` on disk, by a staged one."""
         old = f"{path.rpartition('/')[0]}/{there}".lstrip("/")
         self._expect(path, self._kind(old), directory=False)
         saved = self._saved_copy(path, old, staged)
@@ -244,7 +244,7 @@ class _Preparation:
             yield self._place(path, staged)
 
     def _saved_copy(self, path: str, old: str, staged: str) -> str:
-        """Where the file that is replaced is saved: for good if it is another's and different, which is news."""
+        """Where the replaced file is saved. One of another owner with other content is kept, and reported."""
         plan = self._plan
         if path not in self._replaced_owners and self._had(path):
             return self._save()  # its own old version's, nobody else lists it
@@ -274,7 +274,7 @@ class _Preparation:
         return path in rows or (self._environment.folds and self._key(path) in set(map(self._key, rows)))
 
     def _is_own(self, path: str) -> bool:
-        """Whether the old version of the distribution put the file there; what it had replaced is kept already."""
+        """Whether the file is the old version's own; what that had replaced is kept already."""
         if self._plan.replaces is None:
             return False
         return self._holds(path, self._rows(self._plan.replaces.info).get(path, ""))
@@ -319,7 +319,7 @@ class _Preparation:
         return {self._key(name): name for name in self._tree.names(place)}
 
     def _kind(self, path: str) -> int | None:
-        """Mode of what will stand at `path` when its turn comes, None for nothing."""
+        """The mode of what will be at `path` when its step is taken; None for nothing."""
         if self._key(path) in self._gone:
             return None
         if self._key(path) in self._made:

@@ -1,14 +1,14 @@
-"""Settling what sessions that died in the middle of a commit had begun, by their write-ahead records.
+"""Recovery: what a session had begun when it died in a commit is settled, by its write-ahead record.
 
-Forward where the stage is complete and nobody else has touched what is still to be done, else back. Every step is
-judged by what stands at its path now, and a path is touched only in the state before or after the step, so recovery may
-be killed at any point and begun again, and what somebody else has changed since is left to them and reported.
+The transaction is completed where the stage is whole and nobody else has touched what is still to be done; else it is
+undone. Each step is judged by what lies at its path now, and a path is touched only in the state before or after the
+step. So recovery may itself be killed and begun again, and what somebody else has changed is left alone and reported.
 
-Where another installer has installed the distribution since, neither way is right: what is ours is *withdrawn*, and
-what it had replaced of others comes back.
+Where another installer has installed the distribution since, neither is right. Then the transaction is *withdrawn*: its
+files go, and files of others that it had replaced come back.
 
-It is done under the claims of the record, at the start of every command that writes, and by whoever is granted a claim
-that the record names (`Commit`).
+Recovery holds the claims of the record. It runs at the start of every command that writes, and whenever a commit is
+granted a claim that meets those of a record.
 """
 
 import stat
@@ -38,7 +38,7 @@ from .writeahead import NewerRecordError
 
 
 class Unsettled(Exception):
-    """A claim was granted that a dead session had not settled; the record says which."""
+    """A granted claim meets the unfinished transaction of a dead session, whose record it names."""
 
     def __init__(self, record: Path) -> None:
         super().__init__(record.name)
@@ -46,7 +46,7 @@ class Unsettled(Exception):
 
 
 class NewerRecord(TargetError):
-    """What a session of a newer version had begun is in the way, and this version cannot settle it."""
+    """An unfinished transaction of a newer version is in the way; this version cannot settle it."""
 
     def __init__(self, record: Path, error: NewerRecordError) -> None:
         self.envelope = error.envelope
@@ -58,9 +58,9 @@ class NewerRecord(TargetError):
 
 
 def recover(context: Context, environment: Environment, session: str) -> bool:
-    """Settle all that dead sessions left behind, and remove their stages; returns whether there was something.
+    """Settle the records of all dead sessions and remove their stages; returns whether there were records.
 
-    `session`: our own.
+    `session`: the id of the one that does it.
 
     A record of a newer version is left to that one, with a warning. Raises LockTimeoutError, Interrupted, and
     TargetError where a record cannot be settled or the environment has the layout of a newer version.
@@ -93,10 +93,10 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
 
 
 def check_settled(environment: Environment, claims: Claims, session: str) -> None:
-    """Raise Unsettled when a dead session had begun something that `claims`, which are held, exclude.
+    """Raise Unsettled where a dead session left a record whose claims meet `claims`, which the caller holds.
 
-    Whoever wrote such a record held claims that meet ours until the record was gone, so now it is dead. Raises
-    NewerRecord where only a newer version can settle it.
+    A live session holds the claims of its record until the record is gone; since the caller was granted claims that
+    meet them, the session is dead. Raises NewerRecord where only a newer version can settle it.
     """
     for path in writeahead.pending(environment.top, but=session):
         try:
@@ -114,7 +114,7 @@ def check_settled(environment: Environment, claims: Claims, session: str) -> Non
 
 
 def settle(context: Context, environment: Environment, files: ClaimLocks, path: Path) -> None:
-    """Settle one record under its claims; the environment's lock is held. Nothing is done where it is gone by then."""
+    """Settle one record under its claims, unless it is gone by then. The caller holds the environment's lock."""
     transaction = _read(path)
     if transaction is None:
         return
@@ -169,7 +169,7 @@ def _damaged(path: Path, error: ValueError) -> TargetError:
 def put_back(
     context: Context, environment: Environment, tree: DirfdTree, transaction: Transaction
 ) -> Callable[[Step], None]:
-    """What `transaction.undo` needs to take a directory out that others may have written to meanwhile."""
+    """The function by which `transaction.undo` removes a directory into which others may have written meanwhile."""
     return _Recovery(context, environment, tree, transaction)._take_out
 
 
@@ -183,7 +183,7 @@ class _Recovery:
         self._left: list[str] = []
 
     def settle(self, record: Path) -> tuple[Path, str, list[str]]:
-        """The record as it is called now, how it was settled, and what was left as somebody else has changed it."""
+        """Settle it. Returns the record's present name, the outcome, and the paths that others have changed since."""
         way = writeahead.way_of(record)
         if way is None and self._is_superseded():
             way = "withdraw"
@@ -222,7 +222,7 @@ class _Recovery:
         return "undone", self._left
 
     def _is_superseded(self) -> bool:
-        """Whether the distribution is listed in a way that neither the session found nor would have made."""
+        """Whether another installer has listed the distribution since: by a `.dist-info` that no step of ours knows."""
         transaction, installed = self._transaction, scan(self._environment)
         known = {
             (step.path, fingerprint.inode)
@@ -239,7 +239,7 @@ class _Recovery:
         )
 
     def _can_go_on(self) -> bool:
-        """Whether all that is still to be done can be done as it was planned."""
+        """Whether all remaining steps can be taken as planned."""
         makes_room = set()  # paths from which something is still to be retired before something else is placed there
         placed = {step.path: step.new for step in self._transaction.steps if step.action == "place"}
         for step in self._transaction.steps:
@@ -262,18 +262,18 @@ class _Recovery:
         return True
 
     def _is_old(self, step: Step) -> bool:
-        """Whether what a step was to replace is there still, or again."""
+        """Whether the file that a step was to replace is still there, or there again."""
         there = self._tree.fingerprint(step.path)
         return there is not None and step.old is not None and there[1:] == step.old[1:]
 
     # -- where somebody else has installed the distribution since
 
     def _still_wanted(self, step: Step) -> bool:
-        """Whether what a step replaced is to come back: it was another's. What was of the old version is not."""
+        """Whether a replaced file is to come back: one of another owner is, one of the old version is not."""
         return step.saved.startswith(f"{BACKUPS}/") and not step.path.startswith(f"{BACKUPS}/")
 
     def _sweep(self, rows: Mapping[str, str]) -> None:
-        """Remove what a version that nobody lists any more has left: files that nobody else owns and nobody changed."""
+        """Remove the files of a version that is no longer listed, unless somebody else owns or has changed them."""
         directories = set()
         bytecode = Bytecode(self._environment)
         for path, recorded in rows.items():
@@ -292,13 +292,13 @@ class _Recovery:
                 directory = directory.rpartition("/")[0]
 
     def _is_theirs(self, step: Step) -> bool:
-        """Whether a file that a step brought is also of what is listed now; then it stays."""
+        """Whether a file that a step placed is listed by a distribution now; then it stays."""
         directory = step.new is not None and step.new.is_directory
         brought = step.action in ("place", "replace") and not directory
         return brought and self._environment.key(step.path) in self._listed and not self._still_wanted(step)
 
     def _take_out(self, step: Step) -> None:
-        """Remove a directory that was placed; what others have put into it since stays where it is."""
+        """Remove a directory that a step placed, except for what others have put into it since."""
         ours = self._ours()
         files = self._files(step.path)
         own = [path for path in files if _is_ours(path, ours) and self._environment.key(path) not in self._listed]
@@ -314,7 +314,7 @@ class _Recovery:
             self._tree.remove_if_empty(directory)
 
     def _ours(self) -> Mapping[str, str]:
-        """What the new version's RECORD, which lies in the stage until the end, says that is ours."""
+        """The files of the new version, by its RECORD, which lies in the stage until the last step."""
         transaction = self._transaction
         root = transaction.info.rpartition("/")[0]
         staged = recorded_hashes(self._environment, transaction.staged_info, root)
@@ -350,7 +350,7 @@ class _Recovery:
 
 
 def _is_ours(path: str, ours: Mapping[str, str]) -> bool:
-    """Whether RECORD lists it, or Python compiled it from what RECORD lists."""
+    """Whether RECORD lists the file, or the module that Python compiled it from."""
     if path in ours:
         return True
     directory, _, name = path.rpartition("/")

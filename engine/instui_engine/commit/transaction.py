@@ -1,8 +1,8 @@
-"""One distribution's change of the environment: steps that are known before the first of them is taken.
+"""A transaction: all steps by which one distribution changes the environment, known before the first is taken.
 
-A step knows what stood at its path before and what will stand there, so that whoever finds it half a day later can see
-whether it was taken. The steps are written down first (`writeahead`); then they are taken in their order, or taken back
-in the reverse one. Both may be begun at any point, also after a crash in the middle of the other, and again.
+A step knows what is at its path before and after, so anybody who finds the record later can tell whether it was taken.
+The steps are written down first (`writeahead`). Then they are taken in order, or undone in reverse order. Either can be
+begun at any point, also after a crash in the middle of the other.
 
 The old version's `.dist-info` is renamed away first, the new one is renamed in last, so that no reader ever sees a
 distribution that is listed and torn.
@@ -71,7 +71,7 @@ class Transaction:
 
 
 class UndoError(InstuiError):
-    """A step failed, and so did taking back those before it; the next session that looks takes it up."""
+    """A step failed, and so did the undo. The record stays, and the next command settles it."""
 
 
 def run(
@@ -81,10 +81,10 @@ def run(
     back: Callable[[], None] = lambda: None,
     put_back: Callable[[Step], None] | None = None,
 ) -> None:
-    """Take all steps; `before` is called with each. On any exception all is as it was, and it is raised again.
+    """Take all steps, calling `before` with each. Any exception undoes them all, and is raised again.
 
-    `back` is called before the first step is taken back, and notes that for those who come after a crash; `put_back` as
-    for `undo`. Raises UndoError where that was not possible.
+    `back` is called before the first step is undone: it notes the decision for whoever comes after a crash. `put_back`
+    as for `undo`. Raises UndoError where a step could not be undone.
     """
     try:
         for step in transaction.steps:
@@ -112,7 +112,7 @@ def _why(error: BaseException) -> str:
 
 
 def state(tree: DirfdTree, step: Step) -> State:
-    """Whether the step has been taken; "else" where somebody else has changed what it is about."""
+    """Whether a step is still to be taken ("before") or was taken ("after"); "else": somebody changed its path."""
     there = tree.fingerprint(step.path)
     match step.action:
         case "mkdir":
@@ -136,7 +136,7 @@ def state(tree: DirfdTree, step: Step) -> State:
 
 
 def take(tree: DirfdTree, step: Step) -> None:
-    """Take a step that has not been taken, or not quite. Raises OSError."""
+    """Take a step that was not taken yet, or only in part. Raises OSError."""
     if step.action == "place":
         _place(tree, step.staged, step.path)
     elif step.action == "replace":
@@ -163,7 +163,7 @@ def undo(
     put_back: Callable[[Step], None] | None = None,
     skips: Callable[[Step], bool] = lambda step: False,
 ) -> list[str]:
-    """Take back every step that has been taken, the last first; returns the paths that somebody else has changed.
+    """Undo all steps that were taken, the last first; returns the paths that somebody else has changed since.
 
     `skips`: steps that stay as they are. `restores` says of a step whether what it replaced is to come back. `put_back`
     removes a directory that was placed; where it is not given the directory is renamed to where it came from. Raises
@@ -238,7 +238,7 @@ def _place(tree: DirfdTree, staged: str, path: str) -> None:
 
 
 def _with_parents(tree: DirfdTree, path: str, change: Callable[[], None]) -> None:
-    """Do it; again where a shared parent was emptied and removed by its last owner just now."""
+    """Make the change; try again where the last owner of a shared parent has just removed that."""
     parent = path.rpartition("/")[0]
     for _ in range(_RETRIES):
         try:
@@ -262,7 +262,7 @@ def _save(tree: DirfdTree, step: Step) -> None:
 
 
 def _move(tree: DirfdTree, path: str, target: str) -> None:
-    """Rename; a directory in a lower layer of overlayfs cannot be renamed, its files can."""
+    """Rename. A directory in a lower layer of overlayfs cannot be renamed, so its files are, one by one."""
     merging = False
     try:
         tree.rename(path, target)

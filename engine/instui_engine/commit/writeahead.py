@@ -1,11 +1,11 @@
-"""The write-ahead record: what a session is about to do to one distribution, on the disk before it begins.
+"""The write-ahead record: what a session is about to do to one distribution, on the disk before its first rename.
 
     <top>/.instui/records/<session>.<order>.json
     <top>/.instui/records/<session>.<order>.undo.json    being taken back; or withdraw, see `recovery`
 
-It is there from before the first rename until after the last one, and while it is there its session holds the claims
-that it names, or is dead. So whoever is granted one of these claims and finds the record knows that it was left behind,
-and settles it (`recovery`). Unlike a line of the journal, a record that cannot be written stops the commit.
+The record exists from before the first rename until after the last. While it exists its session holds the claims that
+it names, or is dead. So whoever is granted one of these claims and finds the record knows that the session is dead, and
+settles the record (`recovery`). A record that cannot be written stops the commit, unlike a line of the journal.
 
 A record says its format. All earlier formats are read. Of a later one only the fields of `Envelope` are, which are the
 same in every format: so a record of a newer version stands in the way of those alone whose claims meet its own.
@@ -75,9 +75,9 @@ def write(top: Path, tree: DirfdTree, transaction: Transaction, fsync: bool) -> 
 
 
 def decide(record: Path, way: Way) -> Path:
-    """Note that the transaction is not to go on, but back; what is done then cannot be gone on from. Raises OSError.
+    """Decide for good that the transaction is undone or withdrawn, and not completed. Raises OSError.
 
-    Returns the record under its new name. Who finds it goes the same way.
+    Returns the record under its new name, by which whoever finds it later does the same.
     """
     if way_of(record) == way:
         return record
@@ -87,18 +87,18 @@ def decide(record: Path, way: Way) -> Path:
 
 
 def way_of(record: Path) -> Way | None:
-    """The way that was decided for a record, None for none yet."""
+    """What was decided for a record; None for nothing yet."""
     ways: tuple[Way, ...] = get_args(Way)
     return next((way for way in ways if record.name.endswith(f".{way}.json")), None)
 
 
 def remove(record: Path) -> None:
-    """The transaction is over, one way or the other. Raises OSError."""
+    """Remove the record of a transaction that is over. Raises OSError."""
     record.unlink(missing_ok=True)
 
 
 def pending(top: Path, but: str = "") -> list[Path]:
-    """The records that lie there, those of session `but` left out."""
+    """All records in the environment, except those of session `but`."""
     try:
         names = os.listdir(top / RECORDS)
     except (FileNotFoundError, NotADirectoryError):
@@ -107,7 +107,7 @@ def pending(top: Path, but: str = "") -> list[Path]:
 
 
 def clear(top: Path, alive: Callable[[str], bool]) -> None:
-    """Remove the records that sessions which are not alive had not finished writing: nothing was begun by then."""
+    """Remove the records that dead sessions had not finished writing. Their transactions had not begun."""
     with suppress(OSError):
         for name in os.listdir(top / RECORDS):
             if name.endswith(".new") and not alive(session_of(name)):
@@ -143,7 +143,7 @@ def read(path: Path) -> Transaction | None:
 
 
 def _check(transaction: Transaction, record: Path) -> None:
-    """Raise ValueError for what no session of ours would have written."""
+    """Raise ValueError for what this program would never have written."""
     if not record.name.startswith(f"{transaction.session}.{transaction.order}."):
         raise ValueError("its name is not that of its session")
     paths = [transaction.replaces, transaction.info, transaction.staged_info, transaction.saved]

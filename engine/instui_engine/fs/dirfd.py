@@ -1,8 +1,8 @@
-"""File operations below one directory that follow no symbolic link on the way.
+"""File operations below one directory, by directory descriptors, that follow no symbolic link on the way.
 
-A commit renames within directories that somebody may swap for symbolic links while it runs. So every directory on the
-way is opened by its name within the one above it, without following links (what openat2's RESOLVE_BENEATH does in one
-call), and what is done there is done by that descriptor. Measured, it costs no more than absolute paths.
+Somebody may swap a directory for a symbolic link while a commit renames files in it. So every directory on the way is
+opened by its name within the one above it, without following links, as openat2's RESOLVE_BENEATH does in one call; and
+the operation is done by that descriptor. Measured, this costs no more than absolute paths.
 """
 
 import errno
@@ -19,7 +19,7 @@ _KEPT_OPEN = 48  # directories of one transaction that stay open
 
 
 class Fingerprint(NamedTuple):
-    """By what a file is known again; of a directory only the inode, since its files come and go."""
+    """What identifies a file: inode, size and mtime; for a directory the inode alone, as its files come and go."""
 
     inode: int
     size: int
@@ -59,7 +59,7 @@ class DirfdTree:
         os.close(self._top)
 
     def forget(self, directory: str) -> None:
-        """Open what is at and below that path afresh: it was moved, or somebody else may have made it anew."""
+        """Close the descriptors at and below that path: it was moved, or somebody else may have made it again."""
         for path in list(self._open):
             if not directory or path == directory or path.startswith(f"{directory}/"):
                 os.close(self._open.pop(path))

@@ -11,7 +11,7 @@ from instui_engine.wheel.manifest import Manifest
 
 
 def check_compatibility(wheel: LockedWheel, manifest: Manifest, interpreter: Interpreter) -> None:
-    """Raises BadWheelError when the wheel is for another Python or platform."""
+    """Raise BadWheelError where the wheel is for another Python or platform."""
     if not _tags(wheel.filename).intersection(_supported(interpreter.tags)):
         raise BadWheelError(
             f"{printable(wheel.filename)} does not fit this environment "

@@ -1,4 +1,4 @@
-"""Where wheels meet, known before the first write: collisions of claims, conflicts of content, clashes of kind.
+"""Overlaps of wheels, found before the first write: collisions of claims, conflicts of content, clashes of kind.
 
 A *collision* is a path that several wheels claim: they will take turns. A *conflict* is a file that two distributions
 ship with different content: the later one in plan order wins, and that is reported. A *clash* is a file where another
@@ -40,7 +40,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Overlaps:
-    """All of them.
+    """All overlaps of the wheels of a session with each other and with what is installed.
 
     `replaced_owners[order][path]`: whose file the wheel of that order will replace there, equal or not.
     """
@@ -184,7 +184,7 @@ class _Search:
             parent = parent.rpartition("/")[0]
 
     def _clash_with_installed(self, plan: WheelPlan, path: str, prefix: str) -> None:
-        """Fail, unless all that stands there is the wheel's own old version, which will be gone."""
+        """Raise ClashError, unless only files of the wheel's own old version are there, which will be gone."""
         listed = list(_walk(self._full(path), path)) if prefix.endswith("/") else [path]
         owners = self._installed.owners()
         key = self._environment.key

@@ -22,7 +22,7 @@ _SEPARATORS = re.compile(r"[-_.]+")
 class Node(NamedTuple):
     """One wheel of the plan. `position`: its place among those named one by one, -1 for one that was resolved.
 
-    `requires`: normalized names of its dependencies; names that are no node are ignored.
+    `requires`: normalized names of its dependencies; names that are not among the wheels are ignored.
     """
 
     name: str

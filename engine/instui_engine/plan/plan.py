@@ -17,10 +17,10 @@ class WheelPlan:
     """What one wheel will do. `order` is its place in the plan order.
 
     `items` stand in the order of the commit; the `.dist-info` directory, which comes after them, is not among them.
-    `replaces` is the installed version, `duplicates` are the `.dist-info` directories of further ones that somebody's
-    accident left; `stale` are their files that the new one does not have, `emptied` the directories below our claims
-    that may be removed once they are empty. `shared_files` are further files that the new one does not have; they stay,
-    since others own them: installed distributions, or earlier wheels of this session.
+    `replaces` is the installed version. `duplicates` are `.dist-info` directories of further versions, which a killed
+    installer left. `stale` are files of all these that the new version does not have; `emptied` are directories that
+    are removed once they are empty. `shared_files` are not in the new version either, but stay: installed distributions
+    own them, too, or earlier wheels of this session do.
     """
 
     order: int
@@ -63,7 +63,7 @@ class WheelPlan:
 
 @dataclass(frozen=True, slots=True)
 class RemovalPlan:
-    """The removal of one distribution. The fields are those of `plan.WheelPlan`; it brings nothing."""
+    """The removal of one distribution. Its fields are those of `WheelPlan`; there is nothing to install."""
 
     order: int
     replaces: Distribution

@@ -1,7 +1,7 @@
-"""What an install will do, computed before anything is written: destinations, claims, stale files.
+"""The plan of an install, made before anything is written: destinations, claims, stale files.
 
-`plan_wheels` is a pure function of the manifests and of what the environment shows (lookups only). A wheel becomes
-*staged items*: each is one staged entry, one exclusive claim and, where nothing stands in the way, one rename.
+`plan_wheels` depends on the manifests and on what the environment shows, which it only looks up. A wheel becomes
+*staged items*: each is one entry of the stage, one exclusive claim and, where nothing stands in the way, one rename.
 """
 
 import os
@@ -144,7 +144,7 @@ def _expand(environment: Environment, item: StagedItem) -> Iterator[StagedItem]:
 
 
 def _check_destinations(environment: Environment, manifest: Manifest, items: Collection[StagedItem]) -> None:
-    """Refuse what would replace a vital part of the environment, another distribution's metadata, or itself."""
+    """Refuse what would replace a vital part of the environment, foreign metadata, or another file of the wheel."""
     what = f"{printable(manifest.name)} {printable(manifest.version)}"
     key = environment.key
     listings = frozenset(map(key, environment.site_packages))

@@ -1,4 +1,4 @@
-"""What goes when a distribution is removed or replaced: its files by RECORD, inside the schemes, and nobody else's.
+"""What is removed with a distribution that goes or is replaced: files of its RECORD that nobody else owns.
 
 `plan_removals` plans the removal of whole distributions; `removal_of` is what an old version gives up for a new one.
 """
@@ -64,7 +64,7 @@ def plan_removal(
 
 
 def is_vital(environment: Environment, path: str) -> bool:
-    """Whether the environment could not do without the file, or it is ours: no wheel and no RECORD may touch it."""
+    """Whether the environment or this program needs the file, so that no wheel and no RECORD may touch it."""
     path = environment.key(path)
     parent, _, name = path.rpartition("/")
     first = path.partition("/")[0]
@@ -74,7 +74,7 @@ def is_vital(environment: Environment, path: str) -> bool:
 
 
 def _is_real(environment: Environment, path: str) -> bool:
-    """Whether no parent of `path` is a symbolic link: what a link leads to is not ours to remove."""
+    """Whether no parent of `path` is a symbolic link; what lies behind a link is never removed."""
     parent = f"{environment.top}/{path}".rpartition("/")[0]
     return os.path.realpath(parent) == parent
 
@@ -103,8 +103,8 @@ def removal_of(
 ) -> Removal:
     """What goes when `old` is replaced by `items`. `others` (keys) and `before` as for `planner.plan_wheel`.
 
-    A file that `old` gives up is claimed also where it is left to another owner: if that one is replaced later in this
-    session and removes it, `old` must be gone by then.
+    A file that `old` gives up is claimed even where it stays for another owner. If that owner is replaced later in this
+    session and removes the file, `old` must be gone by then.
     """
     if old.is_legacy:
         raise TargetError(
@@ -140,7 +140,7 @@ def removal_of(
 
 
 def check_link(environment: Environment, installed: Installed, name: str) -> None:
-    """Raise TargetError for a project that setuptools has put there by reference (`setup.py develop`)."""
+    """Raise TargetError for a development install of setuptools (`setup.py develop`)."""
     link = installed.links.get(name)
     if link is not None:
         raise TargetError(
@@ -150,7 +150,7 @@ def check_link(environment: Environment, installed: Installed, name: str) -> Non
 
 
 def empties_more(environment: Environment, plan: Plan) -> bool:
-    """Whether directories will be empty after the removals of `plan` that were not so when it was made."""
+    """Whether the removals of `plan` leave more directories empty than they did when it was made."""
     return not set(plan.emptied).issuperset(emptied_by(environment, plan.stale, plan.items, ()))
 
 

@@ -1,4 +1,4 @@
-"""What Python has compiled from the modules of an environment, which goes when they go or change."""
+"""Byte code in `__pycache__`: it is removed when the module that it was compiled from goes or changes."""
 
 import os
 import re
@@ -10,7 +10,7 @@ _COMPILED = re.compile(r"(.+?)\.(?:cpython-|pypy|graalpy)\d.*\.pyc")
 
 
 def module_of(name: str) -> str:
-    """The stem of the module that the file `name` in a `__pycache__` was compiled from; "" for what is none."""
+    """The name of the module that the file `name` in a `__pycache__` was compiled from; "" for other files."""
     match = _COMPILED.fullmatch(name)
     if match:
         return match[1]
@@ -18,7 +18,7 @@ def module_of(name: str) -> str:
 
 
 class Bytecode:
-    """What Python has compiled from modules, found by their names in `__pycache__`; each directory is listed once."""
+    """Finds byte code by the names of modules; each `__pycache__` is listed once."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment

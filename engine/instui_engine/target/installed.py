@@ -1,6 +1,6 @@
-"""What is installed in an environment, as its `.dist-info` directories tell (PEP 376 and its successor).
+"""What is installed in an environment, by its `.dist-info` directories ("Recording installed projects").
 
-Finding the distributions costs one directory listing; their METADATA and RECORD are read only when somebody asks.
+Finding the distributions costs one directory listing. Their METADATA and RECORD are read only when they are needed.
 """
 
 import errno
@@ -79,7 +79,7 @@ class Installed(Mapping[str, Distribution]):
         return [distribution for distribution in self._duplicates.get(name, ()) if not distribution.is_legacy]
 
     def is_whole(self, name: str) -> bool:
-        """Is it listed once, with metadata and RECORD? What is not is the ghost of a broken install."""
+        """Whether it is listed once, with METADATA and RECORD. If not, an install was cut off."""
         distribution = self._distributions[name]
         if distribution.is_legacy:
             return True
@@ -98,7 +98,7 @@ class Installed(Mapping[str, Distribution]):
 
 
 def scan(environment: Environment) -> Installed:
-    """The distributions that the environment lists now. Of two versions of one (an old accident) the first counts."""
+    """The distributions that the environment lists now. Of two versions of one distribution the first counts."""
     found: dict[str, list[Distribution]] = {}
     links: dict[str, str] = {}
     for root in environment.site_packages:
@@ -117,7 +117,7 @@ def scan(environment: Environment) -> Installed:
 
 
 def find(environment: Environment, name: str) -> Distribution | None:
-    """The installed distribution of that normalized name, looked up afresh and alone."""
+    """The installed distribution of that normalized name, by a new listing of the environment."""
     for root in environment.site_packages:
         try:
             entries = os.listdir(environment.top / root)

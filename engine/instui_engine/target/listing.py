@@ -1,6 +1,6 @@
-"""What an installed distribution says of itself: the rows of its RECORD, where it came from, what is wrong with that.
+"""What an installed distribution says of itself: the files in its RECORD, where it came from, and what is missing.
 
-It reads whatever can be read: other installers wrote it, or were killed while they did.
+Whatever can be read is read: any installer may have written it, or may have been killed while it did.
 """
 
 import json
@@ -55,7 +55,7 @@ class Listing:
 
     @property
     def is_editable(self) -> bool:
-        """Whether it leads to a source tree, which is its owner's to change."""
+        """Whether it is an editable install of a source tree, whose files may change at any time."""
         return bool(_table(self.origin.get("dir_info")).get("editable"))
 
 
@@ -91,7 +91,7 @@ def read(environment: Environment, distribution: Distribution) -> Listing:
 
 
 def _problem(info: str, names: frozenset[str], text: str, files: Mapping[str, ListedFile]) -> str:
-    """What shows that an installer did not come to its end. The order is that in which uv and pip write."""
+    """What shows that the installer was stopped. The order of the checks is that in which uv and pip write."""
     if "RECORD" not in names:
         return "RECORD is missing"
     if not text:
