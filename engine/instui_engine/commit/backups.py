@@ -6,8 +6,8 @@ owner:
     lib%2Fpython3.11%2Fsite-packages%2Fjwt%2Fapi.py%%0001%%pyjwt-2.10.0
 
 An entry is a hard link to the file as it was, so it costs no space and needs no store. Who changes the entries of a
-path holds the claim on that path. The newest entry whose owner is still installed comes back; an entry whose owner goes
-is dropped with it. Where several distributions had equal content at the path, the entry names all of them, by hashes. So
+path holds the claim on that path. The newest entry whose owner is still installed comes back; an entry goes with its
+owner. Where several distributions had equal content at the path, the entry names all of them, by hashes. So
 a distribution without an entry at a path that it lists was never replaced there by other content.
 """
 

@@ -295,7 +295,7 @@ class Commit:
         return None if alone is None else (alone, self._lock.taken)
 
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
-        """Find the owners of files that others have installed since the plan was made; returns whether there are any."""
+        """Find the owners of files that others have installed since the plan; returns whether there are any."""
         known = self._replaced_owners.get(plan.order, {})
         unknown = {step.path: step for step in steps if step.action == "replace" and step.path not in known}
         if not unknown or not isinstance(plan, WheelPlan):

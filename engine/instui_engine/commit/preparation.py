@@ -119,7 +119,7 @@ class _Preparation:
     # -- what the old version gives up
 
     def _give_up(self) -> Iterator[Step]:
-        """Remove the old version's stale files, or restore what they had replaced; files of others stay or come back."""
+        """Remove the old version's stale files, or bring back what they had replaced; those of others stay."""
         plan, backups = self._plan, self._backups
         for path in plan.stale:
             status = self._tree.status(path)
@@ -202,7 +202,7 @@ class _Preparation:
             yield from self._merge(item, staged)
 
     def _merge(self, item: StagedItem, staged: str) -> Iterator[Step]:
-        """Merge into a directory that exists: a subdirectory as a whole where nothing stands there, else file by file."""
+        """Merge into a directory that exists: subdirectories as a whole where nothing is there, else file by file."""
         moved = ""  # the last subdirectory that moves as a whole; all below it moves with it
         for directory, names in item.directories:
             place = f"{item.path}/{directory}" if directory else item.path
