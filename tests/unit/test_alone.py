@@ -1,0 +1,59 @@
+"""Whether a session is alone: no other session that runs, or is about to, is overlooked."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from instui_engine.commit import alone
+from instui_engine.commit.alone import Alone
+from instui_engine.fs.flock import open_lock, try_lock
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(alone, "_AGAIN", 0.0)
+    own = tmp_path / "own.jsonl"
+    own.write_text("{}\n")
+    settle(tmp_path)
+    return own
+
+
+def settle(directory: Path, back: int = 5) -> None:
+    """Let the directory have been changed for the last time `back` seconds ago."""
+    then = time.time_ns() - back * 10**9
+    os.utime(directory, ns=(then, then))
+
+
+def test_who_is_alone_has_one_token_until_a_session_comes(journal: Path) -> None:
+    answers = Alone(journal)
+    token = answers()
+    assert token is not None
+    assert answers() == token
+    other = journal.with_name("other.jsonl")
+    other.write_text("{}\n")
+    assert answers() is None  # a moment later another one may come within the same mtime
+    settle(journal.parent, 4)
+    later = answers()
+    assert later not in (None, token)  # it came and went, and may have changed everything
+
+
+def test_a_session_that_holds_its_life_sign_is_there(journal: Path) -> None:
+    other = journal.with_name("other.jsonl")
+    descriptor = open_lock(other)
+    try:
+        os.write(descriptor, b"{}\n")
+        assert try_lock(descriptor, shared=False)
+        settle(journal.parent)
+        answers = Alone(journal)
+        assert answers() is None
+    finally:
+        os.close(descriptor)
+    assert answers() is not None
+
+
+def test_a_session_that_has_made_its_journal_and_not_locked_it_yet_is_there(journal: Path) -> None:
+    journal.with_name("other.jsonl").touch()
+    settle(journal.parent)
+    assert Alone(journal)() is None
