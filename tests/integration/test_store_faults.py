@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from instui_engine.install import Outcome
+from instui_engine.commands.install import Outcome
 from instui_engine.stage import linker
 from instui_engine.store.store import Store
 from support import trees

@@ -97,9 +97,9 @@ def test_an_upgraded_loser_is_the_winner_and_the_old_winner_comes_back_after_it(
 def test_a_failed_removal_leaves_everything_as_it_was(
     venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from instui_engine.commands.uninstall import uninstall
     from instui_engine.session.context import Options
     from instui_engine.session.control import Control
-    from instui_engine.uninstall import uninstall
 
     loser, winner = (
         build_wheel(tmp_path, n, "1.0", {"same/a.py": n.encode(), f"{n}/b.py": b""}) for n in ("one", "two")

@@ -15,15 +15,15 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
-from instui_engine.command import Outcome
+from instui_engine.commands.command import Outcome
+from instui_engine.commands.install import install
+from instui_engine.commands.uninstall import uninstall
 from instui_engine.fs.paths import neutral
-from instui_engine.install import install
 from instui_engine.journal.events import Event, decode
 from instui_engine.resolve.request import LockedWheel, Request
 from instui_engine.session.context import Control, Options
 from instui_engine.store.entry import Entry
 from instui_engine.target.environment import Environment, discover
-from instui_engine.uninstall import uninstall
 from instui_engine.wheel.manifest import Manifest, build
 from instui_engine.wheel.metadata import EntryPoint, WheelMetadata
 from instui_engine.wheel.record import Row

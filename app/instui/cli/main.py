@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from instui_engine.command import Outcome
+from instui_engine.commands.command import Outcome
 from instui_engine.errors import InstuiError, UsageError, printable
 from instui_engine.journal.writer import Listener
 from instui_engine.resolve.inputs import redacted
@@ -60,7 +60,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _install(parsed: argparse.Namespace, words: list[str]) -> int:
-    from instui_engine.install import install
+    from instui_engine.commands.install import install
 
     environment = _environment(parsed)
     if parsed.ui == "tui":
@@ -75,7 +75,7 @@ def _install(parsed: argparse.Namespace, words: list[str]) -> int:
 
 
 def _uninstall(parsed: argparse.Namespace, words: list[str]) -> int:
-    from instui_engine.uninstall import uninstall
+    from instui_engine.commands.uninstall import uninstall
 
     environment = _environment(parsed)
     if parsed.ui == "tui":

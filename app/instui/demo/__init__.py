@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from instui.cli.fullscreen import watch_child
-from instui_engine.command import Outcome
+from instui_engine.commands.command import Outcome
+from instui_engine.commands.install import install
 from instui_engine.errors import UsageError, printable
-from instui_engine.install import install
 from instui_engine.journal.writer import Listener
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options

@@ -5,7 +5,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from instui.monitor.reader import Tail, decoded, read
-from instui_engine.install import install
+from instui_engine.commands.install import install
 from instui_engine.journal import events
 from instui_engine.journal.events import SessionFinished
 from instui_engine.resolve.request import Request

@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from instui_engine.command import Outcome
+from instui_engine.commands.command import Outcome
+from instui_engine.commands.install import install
 from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, printable, reason
 from instui_engine.fs.flock import LockWaitTimeout, open_lock, take_exclusive, try_lock, wait_lock
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.install import install
 from instui_engine.journal.writer import Journal
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Context, Options

@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .commit.recovery import recover
-from .commit.writeahead import pending, session_of
-from .errors import InstuiError, UsageError, printable, reason
-from .fs.casefold import folds
-from .journal.events import SCHEMA, SessionFinished, SessionStarted
-from .journal.writer import Journal, Listener, Narrator
-from .session.context import Context, Options
-from .session.control import Control, ControlServer
-from .session.session import Session, new_id
-from .target.environment import Environment
-from .version import __version__
+from instui_engine.commit.recovery import recover
+from instui_engine.commit.writeahead import pending, session_of
+from instui_engine.errors import InstuiError, UsageError, printable, reason
+from instui_engine.fs.casefold import folds
+from instui_engine.journal.events import SCHEMA, SessionFinished, SessionStarted
+from instui_engine.journal.writer import Journal, Listener, Narrator
+from instui_engine.session.context import Context, Options
+from instui_engine.session.control import Control, ControlServer
+from instui_engine.session.session import Session, new_id
+from instui_engine.target.environment import Environment
+from instui_engine.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

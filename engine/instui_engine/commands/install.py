@@ -7,29 +7,30 @@ before everything is known, checked and staged.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from instui_engine.commit.commit import Commit
+from instui_engine.errors import ConflictError, Interrupted, printable
+from instui_engine.journal.events import PlanCollision, PlanConflict, PlanFinished, Warned
+from instui_engine.journal.writer import Listener, Narrator
+from instui_engine.plan import conflicts
+from instui_engine.plan.compatibility import check_compatibility
+from instui_engine.plan.conflicts import Overlaps
+from instui_engine.plan.order import Node, edges_from, plan_order
+from instui_engine.plan.plan import WheelPlan
+from instui_engine.plan.planner import plan_wheels
+from instui_engine.resolve.request import LockedWheel, Request
+from instui_engine.resolve.resolver import resolve
+from instui_engine.session.context import Context, Options
+from instui_engine.session.control import Control
+from instui_engine.session.session import Session
+from instui_engine.stage.staging import stage_wheels
+from instui_engine.store.acquire import Damage, acquire, rebuild
+from instui_engine.store.entry import Entry
+from instui_engine.store.gc_lock import using
+from instui_engine.store.store import Store
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Installed, scan
+
 from .command import Outcome, Work, perform
-from .commit.commit import Commit
-from .errors import ConflictError, Interrupted, printable
-from .journal.events import PlanCollision, PlanConflict, PlanFinished, Warned
-from .journal.writer import Listener, Narrator
-from .plan import conflicts
-from .plan.compatibility import check_compatibility
-from .plan.conflicts import Overlaps
-from .plan.order import Node, edges_from, plan_order
-from .plan.plan import WheelPlan
-from .plan.planner import plan_wheels
-from .resolve.request import LockedWheel, Request
-from .resolve.resolver import resolve
-from .session.context import Context, Options
-from .session.control import Control
-from .session.session import Session
-from .stage.staging import stage_wheels
-from .store.acquire import Damage, acquire, rebuild
-from .store.entry import Entry
-from .store.gc_lock import using
-from .store.store import Store
-from .target.environment import Environment
-from .target.installed import Installed, scan
 
 
 def install(

@@ -7,19 +7,20 @@ from collections.abc import Sequence
 
 from packaging.utils import InvalidName, canonicalize_name
 
+from instui_engine.commit.commit import Commit
+from instui_engine.errors import TargetError, UsageError, printable
+from instui_engine.journal.events import PlanFinished, Warned
+from instui_engine.journal.writer import Listener, Narrator
+from instui_engine.plan.conflicts import Overlaps
+from instui_engine.plan.plan import RemovalPlan
+from instui_engine.plan.removal import check_link, plan_removals
+from instui_engine.session.context import Context, Options
+from instui_engine.session.control import Control
+from instui_engine.session.session import Session
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Distribution, Installed, scan
+
 from .command import Outcome, Work, perform
-from .commit.commit import Commit
-from .errors import TargetError, UsageError, printable
-from .journal.events import PlanFinished, Warned
-from .journal.writer import Listener, Narrator
-from .plan.conflicts import Overlaps
-from .plan.plan import RemovalPlan
-from .plan.removal import check_link, plan_removals
-from .session.context import Context, Options
-from .session.control import Control
-from .session.session import Session
-from .target.environment import Environment
-from .target.installed import Distribution, Installed, scan
 
 
 def uninstall(
