@@ -1,14 +1,22 @@
-"""What can go wrong, as a small hierarchy; each class carries the exit code of the command that ends with it.
+"""What can go wrong, as a small hierarchy of classes.
 
-The text of an error is one line: what is wrong, where, and what to do. Names that come from wheels are hostile, so
-they pass through `printable` on their way into a message.
+`str()` of an error is one line for the user: what is wrong, where, and what to do. `exit_code` is that of the command
+that ends with it. A program that reacts to an error reads the class and its fields, never the line. A field that is
+not known is "", 0 or empty.
+
+Names from wheels are hostile. In a line they have passed through `printable`; in the fields they stand as they are, so
+whoever shows a field does the same.
 """
 
 import unicodedata
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from instui_engine.journal.events import Holder
 
 
 class InstuiError(Exception):
-    """The command cannot go on (exit 1). `str()` is the one line for the user."""
+    """The command cannot go on (exit 1)."""
 
     exit_code = 1
 
@@ -20,35 +28,88 @@ class UsageError(InstuiError):
 
 
 class BadWheelError(InstuiError):
-    """A wheel breaks the wheel or zip specification, or does not fit the target; nothing of it was installed."""
+    """A wheel breaks the wheel or zip specification, or does not fit the target; nothing of it was installed.
+
+    `wheel`: its file name, or its name and version.
+    """
+
+    def __init__(self, message: str, *, wheel: str = "") -> None:
+        super().__init__(message)
+        self.wheel: Final = wheel
 
 
 class ResolutionError(InstuiError):
     """No set of wheels satisfies the requirements, or the index could not be asked."""
 
 
+class UnreachableIndexError(ResolutionError):
+    """The package index does not answer. `url`: what was asked for."""
+
+    def __init__(self, message: str, *, url: str = "") -> None:
+        super().__init__(message)
+        self.url: Final = url
+
+
 class FetchError(InstuiError):
-    """A wheel could not be downloaded, or what came is not what the lock file promised."""
+    """A wheel could not be downloaded, or what came is not what the lock file promised. `wheel`: its file name."""
+
+    def __init__(self, message: str, *, wheel: str = "") -> None:
+        super().__init__(message)
+        self.wheel: Final = wheel
 
 
 class TargetError(InstuiError):
-    """The target environment is missing, unusable or not to be touched."""
+    """The target environment is missing, unusable or not to be touched. `path`: the file or directory in question."""
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path: Final = path
 
 
 class ClashError(InstuiError):
-    """One distribution has a file where another one needs a directory."""
+    """One distribution has a file where another one needs a directory.
+
+    `path` is relative to the environment's top. `owners`: name and version of the one with the file, then of the other.
+    """
+
+    def __init__(self, message: str, *, path: str = "", owners: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.path: Final = path
+        self.owners: Final = owners
 
 
 class ConflictError(InstuiError):
-    """Two distributions ship different content for one path, and `--fail-on-conflict` was given (exit 3)."""
+    """Two distributions ship different content for one path, and `--fail-on-conflict` was given (exit 3).
+
+    `path` is relative to the environment's top; the file of `first` would be replaced by that of `last`. Both are name
+    and version; `first` is "" where no distribution lists the file.
+    """
 
     exit_code = 3
 
+    def __init__(self, message: str, *, path: str = "", first: str = "", last: str = "") -> None:
+        super().__init__(message)
+        self.path: Final = path
+        self.first: Final = first
+        self.last: Final = last
+
 
 class LockTimeoutError(InstuiError):
-    """A lock was not granted within `--lock-timeout` (exit 4). The engine never goes on unlocked."""
+    """A lock was not granted within `--lock-timeout` (exit 4). The engine never goes on unlocked.
+
+    `path`: what was to be locked; a claim's is relative to the environment's top. `holders`: who had it when the time
+    was up. `seconds`: how long it was waited for.
+    """
 
     exit_code = 4
+
+    def __init__(
+        self, message: str, *, path: str = "", holders: "tuple[Holder, ...]" = (), seconds: float = 0.0
+    ) -> None:
+        super().__init__(message)
+        self.path: Final = path
+        self.holders: Final = holders
+        self.seconds: Final = seconds
 
 
 class Interrupted(InstuiError):
@@ -62,13 +123,13 @@ class Interrupted(InstuiError):
 
 
 def printable(text: str) -> str:
-    """`text` with everything that could steer a terminal (controls, escapes, bidi overrides) shown as an escape."""
+    """`text` with all that could steer a terminal (controls, escapes, bidi overrides) shown as escapes."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() and unicodedata.category(c) != "Cf" else ascii(c)[1:-1] for c in text)
 
 
 def reason(error: OSError) -> str:
-    """The system's word for `error`, with the path that it concerns where it names one."""
+    """Why the system refused, in its own words, after the path where the error names one."""
     text = error.strerror or str(error)
     return f"{printable(str(error.filename))}: {text}" if error.filename else text

@@ -311,7 +311,10 @@ class Commit:
                 if self._context.options.fail_on_conflict and not same:
                     raise ConflictError(
                         f"{printable(path)} of {printable(other.owner)}, installed by somebody else just now, would be "
-                        f"replaced by {printable(plan.owner)}; it was not, because of --fail-on-conflict"
+                        f"replaced by {printable(plan.owner)}; it was not, because of --fail-on-conflict",
+                        path=path,
+                        first=other.owner,
+                        last=plan.owner,
                     )
         self._replaced_owners[plan.order] = {**found, **known}
         return bool(found)

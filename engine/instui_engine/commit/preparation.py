@@ -112,7 +112,8 @@ class _Preparation:
             yield from self._parents(plan.info)
             if self._key(plan.info) not in self._gone and self._kind(plan.info) is not None:
                 raise TargetError(
-                    f"{printable(plan.info)} appeared while {printable(plan.owner)} was being installed; run again"
+                    f"{printable(plan.info)} appeared while {printable(plan.owner)} was being installed; run again",
+                    path=f"{self._environment.top}/{plan.info}",
                 )
             yield self._place(plan.info, self.staged_info)
 
@@ -336,7 +337,9 @@ class _Preparation:
             there = "symbolic link"
         raise ClashError(
             f"{printable(path)} is a {there}, and {printable(self._plan.owner)} needs a {needed} there; "
-            "uninstall what it belongs to first"
+            "uninstall what it belongs to first",
+            path=path,
+            owners=(self._plan.owner,),
         )
 
 

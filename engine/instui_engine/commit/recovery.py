@@ -141,7 +141,8 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
         except OSError as error:
             raise TargetError(
                 f"{printable(transaction.owner)}, which a session that was killed had begun, cannot be settled "
-                f"({reason(error)}); mend that and run again: nothing is listed that is not whole"
+                f"({reason(error)}); mend that and run again: nothing is listed that is not whole",
+                path=str(path),
             ) from error
         context.emit(
             RecoveryFinished(transaction.name, transaction.version, transaction.session, outcome, sorted(set(left)))
@@ -162,7 +163,8 @@ def _read(path: Path) -> Transaction | None:
 def _damaged(path: Path, error: ValueError) -> TargetError:
     return TargetError(
         f"the record {printable(str(path))} of a session that was killed cannot be read ({printable(str(error))}); "
-        "`instui doctor` shows what is not whole; remove the record and reinstall that"
+        "`instui doctor` shows what is not whole; remove the record and reinstall that",
+        path=str(path),
     )
 
 

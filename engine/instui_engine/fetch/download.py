@@ -98,13 +98,15 @@ class Client:
         sense, and FetchCancelled within 0.2 s after `cancelled()` has become true.
         """
         if self._offline:
-            raise FetchError(f"{printable(download.name)} is not in the cache; run once without --offline to get it")
+            problem = f"{printable(download.name)} is not in the cache; run once without --offline to get it"
+            raise FetchError(problem, wheel=download.name)
         try:
             usable = urlsplit(download.url).scheme in ("http", "https") and origin(urlsplit(download.url))[1] != ""
         except ValueError:
             usable = False
         if not usable:
-            raise FetchError(f"cannot download {printable(download.name)}: its URL is not a valid http or https one")
+            problem = f"cannot download {printable(download.name)}: its URL is not a valid http or https one"
+            raise FetchError(problem, wheel=download.name)
         target = _Target(download, partial)
         try:
             _Run(self._transport, download, target, progress, cancelled, self._retries, self._pause).run()
@@ -126,7 +128,8 @@ class _Target:
             self._fd = os.open(path, flags, 0o644)
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             os.close(self._fd)
-            raise FetchError(f"cannot store {printable(download.name)}: {printable(str(path))} is not a regular file")
+            problem = f"cannot store {printable(download.name)}: {printable(str(path))} is not a regular file"
+            raise FetchError(problem, wheel=download.name)
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:
@@ -136,7 +139,8 @@ class _Target:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 self.delete()  # a resume is worth less than a disk that is not full
             why, name = reason(error), printable(self._download.name)
-            raise FetchError(f"cannot store {name} in the cache: {why}; check the cache directory") from error
+            problem = f"cannot store {name} in the cache: {why}; check the cache directory"
+            raise FetchError(problem, wheel=self._download.name) from error
 
     def adopt(self) -> Iterator[None]:
         """Take what an earlier attempt has left, one chunk each step."""
@@ -303,4 +307,5 @@ class _Run:
 
     def _error(self, why: str, hint: str = "") -> FetchError:
         name, host = printable(self._download.name), host_of(urlsplit(self._download.url))
-        return FetchError(f"cannot download {name} from {host}: {why}" + (f"; {hint}" if hint else ""))
+        problem = f"cannot download {name} from {host}: {why}" + (f"; {hint}" if hint else "")
+        return FetchError(problem, wheel=self._download.name)

@@ -15,12 +15,14 @@ def check_compatibility(wheel: LockedWheel, manifest: Manifest, interpreter: Int
     if not _tags(wheel.filename).intersection(_supported(interpreter.tags)):
         raise BadWheelError(
             f"{printable(wheel.filename)} does not fit this environment "
-            f"(Python {interpreter.version}, {interpreter.tags[0]})"
+            f"(Python {interpreter.version}, {interpreter.tags[0]})",
+            wheel=wheel.filename,
         )
     if not _allows(manifest.requires_python, interpreter.version):
         raise BadWheelError(
             f"{printable(manifest.name)} {printable(manifest.version)} requires Python "
-            f"{printable(manifest.requires_python)}, this environment has {interpreter.version}"
+            f"{printable(manifest.requires_python)}, this environment has {interpreter.version}",
+            wheel=wheel.filename,
         )
 
 

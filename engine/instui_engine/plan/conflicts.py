@@ -247,5 +247,7 @@ def _mode(path: str) -> int | None:
 def _clash(path: str, file_owner: str, directory_owner: str) -> ClashError:
     return ClashError(
         f"{printable(path)} is a file of {printable(file_owner)} and a directory of {printable(directory_owner)}; "
-        "these two cannot be installed together"
+        "these two cannot be installed together",
+        path=path,
+        owners=(file_owner, directory_owner),
     )

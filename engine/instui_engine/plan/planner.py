@@ -155,16 +155,18 @@ def _check_destinations(environment: Environment, manifest: Manifest, items: Col
         parent, _, name = key(item.path).rpartition("/")
         foreign = name.endswith((".dist-info", ".egg-info")) and parent in listings
         if foreign or is_vital(environment, item.path):
-            raise BadWheelError(f"{what} would replace {printable(item.path)} of the environment; it is not installed")
+            raise BadWheelError(
+                f"{what} would replace {printable(item.path)} of the environment; it is not installed", wheel=what
+            )
         if (item.kind == "tree" and item.path in files) or not files.isdisjoint(ancestors(item.path)):
-            raise BadWheelError(f"{what} has a file where it needs a directory: {printable(item.path)}")
+            raise BadWheelError(f"{what} has a file where it needs a directory: {printable(item.path)}", wheel=what)
         nested = nested or item.path in trees or any(above in trees for above in ancestors(item.path))
         trees.add(item.path)
     if nested:
         seen: set[str] = set()
         for path in (path for item in items for path, _ in item.files()):
             if key(path) in seen:
-                raise BadWheelError(f"{what} has two files for {printable(path)}; it is not installed")
+                raise BadWheelError(f"{what} has two files for {printable(path)}; it is not installed", wheel=what)
             seen.add(key(path))
 
 
@@ -194,7 +196,8 @@ class _Links:
             if place.startswith("../") or place in (".", ".."):
                 raise TargetError(
                     f"{printable(full)} is a symbolic link out of the environment; it is not followed: "
-                    "replace it by a directory"
+                    "replace it by a directory",
+                    path=full,
                 )
         self._known[path] = place
         return place

@@ -109,7 +109,8 @@ def removal_of(
     if old.is_legacy:
         raise TargetError(
             f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not "
-            "known; remove it with the tool that installed it"
+            "known; remove it with the tool that installed it",
+            path=old.info,
         )
     key = environment.key
     keep = {key(path) for item in items for path, _ in item.files()}
@@ -145,7 +146,8 @@ def check_link(environment: Environment, installed: Installed, name: str) -> Non
     if link is not None:
         raise TargetError(
             f"{printable(name)} is a development install of setuptools ({printable(str(environment.top / link))}), "
-            f"which would stay in the way; remove it with `pip uninstall {printable(name)}`, then run again"
+            f"which would stay in the way; remove it with `pip uninstall {printable(name)}`, then run again",
+            path=str(environment.top / link),
         )
 
 

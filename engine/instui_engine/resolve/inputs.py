@@ -189,7 +189,8 @@ def _build(path: str, size: int, position: int, tags: dict[str, int], named: boo
         name, version, _, _ = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
         raise BadWheelError(
-            f"{printable(filename)} is not the file name of a wheel (name-version-python-abi-platform.whl)"
+            f"{printable(filename)} is not the file name of a wheel (name-version-python-abi-platform.whl)",
+            wheel=filename,
         ) from error
     return _Build(WheelFile(path, name, str(version), size, position), _rank(filename, tags), named)
 
@@ -221,8 +222,9 @@ def _choose(builds: list[_Build], interpreter: Interpreter) -> WheelFile:
     candidates = list(named.values()) or builds
     fitting = [build for build in candidates if build.rank >= 0]
     if not fitting:
-        shown = printable(candidates[0].file.filename)
-        raise BadWheelError(f"{shown} does not fit this environment ({target_name(interpreter)})")
+        filename = candidates[0].file.filename
+        problem = f"{printable(filename)} does not fit this environment ({target_name(interpreter)})"
+        raise BadWheelError(problem, wheel=filename)
     return min(fitting, key=lambda build: build.rank).file._replace(position=first.position)
 
 

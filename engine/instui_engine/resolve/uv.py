@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instui_engine.errors import Interrupted, ResolutionError, printable
+from instui_engine.errors import Interrupted, ResolutionError, UnreachableIndexError, printable
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, read_metadata
 
@@ -206,9 +206,10 @@ def explain(output: str) -> ResolutionError:
         return ResolutionError(one_line(f"the package index answered {status[1]} for {place}"))
     if _UNREACHABLE.search(whole):
         why = statements[-1].removeprefix("cause: ")
-        return ResolutionError(
+        return UnreachableIndexError(
             one_line(f"cannot reach the package index ({place}: {why}", 200)
-            + "): check the network, or use --offline / --no-index --find-links"
+            + "): check the network, or use --offline / --no-index --find-links",
+            url=url[0].rstrip(":,.") if url else "",
         )
     told = [statement.removeprefix("cause: ") for statement in statements] or ["uv failed without a word"]
     return ResolutionError(one_line(f"uv: {': '.join(told)}"))

@@ -47,7 +47,7 @@ class Session:
             while not try_lock(descriptor, shared=False):  # somebody looks just now whether we are alive
                 time.sleep(0.001)
         except OSError as error:
-            raise TargetError(f"cannot write to the environment ({reason(error)})") from error
+            raise TargetError(f"cannot write to the environment ({reason(error)})", path=str(self._private)) from error
         self._forget_old()
         self.sign_of_life = descriptor
         return descriptor

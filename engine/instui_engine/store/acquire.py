@@ -85,7 +85,8 @@ def acquire(
         if entry.manifest.name != wheel.name or entry.manifest.version != wheel.version:
             raise BadWheelError(
                 f"{printable(wheel.filename)} contains {printable(entry.manifest.name)} "
-                f"{printable(entry.manifest.version)}; it is not installed"
+                f"{printable(entry.manifest.version)}; it is not installed",
+                wheel=wheel.filename,
             )
     return found
 
@@ -104,7 +105,8 @@ def rebuild(
         if (offline and wheel.url) or (wheel.path and not os.path.isfile(wheel.path)):
             todo = f"put {printable(wheel.path)} back" if wheel.path else "run once without --offline"
             name = printable(f"{wheel.name} {wheel.version}")
-            raise FetchError(f"{name}: {what}, and there is no wheel file to unpack again; {todo}")
+            problem = f"{name}: {what}, and there is no wheel file to unpack again; {todo}"
+            raise FetchError(problem, wheel=wheel.filename)
         context.emit(Warned(wheel.name, f"{what}; it is unpacked again"))
         # it must be the same wheel again, whoever promised its hash
         tasks.append(_Task(place, replace(wheel, sha256=entry.sha256), entry.sha256))
@@ -202,7 +204,8 @@ def _digest(store: Store, wheel: LockedWheel) -> str:
     digest = store.digest_of(Path(wheel.path))
     if wheel.sha256 and digest != wheel.sha256:
         raise BadWheelError(
-            f"{printable(wheel.filename)} is not the file that was locked: its sha256 is {digest}, not {wheel.sha256}"
+            f"{printable(wheel.filename)} is not the file that was locked: its sha256 is {digest}, not {wheel.sha256}",
+            wheel=wheel.filename,
         )
     return digest
 

@@ -121,11 +121,12 @@ class Store:
         try:
             note, key = self._note(wheel)
             if not wheel.is_file():
-                raise BadWheelError(f"{printable(wheel.name)}: not a regular file")
+                raise BadWheelError(f"{printable(wheel.name)}: not a regular file", wheel=wheel.name)
             with wheel.open("rb") as file:
                 digest = file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise BadWheelError(f"{printable(wheel.name)}: cannot be read: {reason(error)}") from error
+            problem = f"{printable(wheel.name)}: cannot be read: {reason(error)}"
+            raise BadWheelError(problem, wheel=wheel.name) from error
         # a file that was written a moment ago may be written again within the same mtime
         if time.time() - wheel.stat().st_mtime > _SETTLED:
             with suppress(OSError):

@@ -65,7 +65,8 @@ def probe(python: Path, cache: Path) -> Interpreter:
     try:
         status = real.stat()
     except OSError as error:
-        raise TargetError(f"no Python interpreter at {printable(str(python))}: {error.strerror}") from error
+        problem = f"no Python interpreter at {printable(str(python))}: {error.strerror}"
+        raise TargetError(problem, path=str(python)) from error
     key = f"{real}|{status.st_size}|{status.st_mtime_ns}|{'venv' if is_venv else ''}"
     answer = _cached(cache, key)
     if answer is None:
@@ -115,16 +116,18 @@ def _ask(executable: Path) -> dict[str, object]:
     try:
         done = subprocess.run(command, capture_output=True, timeout=60, env=environment, check=False)
     except OSError as error:
-        raise TargetError(f"cannot run {shown}: {error.strerror}") from error
+        raise TargetError(f"cannot run {shown}: {error.strerror}", path=str(executable)) from error
     except subprocess.TimeoutExpired as error:
-        raise TargetError(f"{shown} did not answer within 60 s; is it a Python interpreter?") from error
+        problem = f"{shown} did not answer within 60 s; is it a Python interpreter?"
+        raise TargetError(problem, path=str(executable)) from error
     try:
         answer = json.loads(done.stdout)
     except ValueError as error:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise TargetError(f"{shown} is not a usable Python (3.8 or newer): {printable(last)}") from error
+        problem = f"{shown} is not a usable Python (3.8 or newer): {printable(last)}"
+        raise TargetError(problem, path=str(executable)) from error
     if not isinstance(answer, dict):
-        raise TargetError(f"{shown} is not a Python interpreter")
+        raise TargetError(f"{shown} is not a Python interpreter", path=str(executable))
     return answer
 
 

@@ -83,7 +83,7 @@ class Archive:
 
     def refuse(self, problem: str) -> NoReturn:
         """Raise BadWheelError about this archive."""
-        raise BadWheelError(f"{self.name}: {problem}")
+        raise BadWheelError(f"{self.name}: {problem}", wheel=self.name)
 
     def read(self, member: Member, limit: int = WHOLE) -> bytes:
         """The content of `member`, of which size and CRC are verified; BadWheelError where it is above `limit`."""
@@ -177,20 +177,20 @@ def open_archive(path: Path, room: int | None = None) -> Iterator[Archive]:
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise BadWheelError(f"{name}: not a regular file")
+                raise BadWheelError(f"{name}: not a regular file", wheel=path.name)
             if status.st_size < _END.size:
-                raise BadWheelError(f"{name}: not a zip archive (too short)")
+                raise BadWheelError(f"{name}: not a zip archive (too short)", wheel=path.name)
             data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise BadWheelError(f"{name}: cannot be read: {reason(error)}") from error
+        raise BadWheelError(f"{name}: cannot be read: {reason(error)}", wheel=path.name) from error
     with data, memoryview(data) as view:
         try:
             members = _members(data)
             _check_budget(members, len(data), room)
         except BadWheelError as error:
-            raise BadWheelError(f"{name}: {error}") from None
+            raise BadWheelError(f"{name}: {error}", wheel=path.name) from None
         yield Archive(name, view, members)
 
 

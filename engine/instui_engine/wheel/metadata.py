@@ -72,7 +72,7 @@ def read_wheel_metadata(filename: str, paths: Collection[str], read: Callable[[s
     try:
         return _read(filename, paths, read)
     except _Problem as problem:
-        raise BadWheelError(f"{printable(filename)}: {printable(str(problem))}") from None
+        raise BadWheelError(f"{printable(filename)}: {printable(str(problem))}", wheel=filename) from None
 
 
 class _Problem(Exception):

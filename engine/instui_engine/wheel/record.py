@@ -148,4 +148,4 @@ def left_out(path: str) -> bool:
 
 
 def _refuse(what: str, problem: str) -> NoReturn:
-    raise BadWheelError(f"{what}: {printable(problem)}")
+    raise BadWheelError(f"{what}: {printable(problem)}", wheel=what)
