@@ -1,7 +1,99 @@
-"""A locking engine that installs many wheels into one environment at once.
+"""A locking engine that installs many wheels into one environment at once: what a program may use of it.
 
-It reads top to bottom as a pipeline: resolve, fetch, store, plan, stage, commit; every step writes to the journal.
-This package has no user interface and imports none.
+    environment = instui_engine.discover()
+    outcome = instui_engine.install(instui_engine.Request(arguments=("flask",)), environment)
+
+The engine reads top to bottom as a pipeline: resolve, fetch, store, plan, stage, commit. Every step writes to the
+journal. This package has no user interface and imports none. README.md beside it describes the rooms and the words.
+
+All names below are imported when they are first used, so that `import instui_engine` costs next to nothing.
 """
 
-from .version import __version__ as __version__
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .commands.command import Outcome, Recording
+    from .commands.install import install
+    from .commands.uninstall import uninstall
+    from .doctor.diagnosis import Diagnosis, Finding, diagnose
+    from .doctor.repair import RepairResult, repair
+    from .errors import (
+        BadWheelError,
+        ClashError,
+        ConflictError,
+        FetchError,
+        InstuiError,
+        Interrupted,
+        LockTimeoutError,
+        ResolutionError,
+        TargetError,
+        UnreachableIndexError,
+        UsageError,
+    )
+    from .resolve.request import Request
+    from .session.context import Options
+    from .session.control import Control
+    from .target.environment import Environment, discover
+
+__all__ = [
+    "BadWheelError",
+    "ClashError",
+    "ConflictError",
+    "Control",
+    "Diagnosis",
+    "Environment",
+    "FetchError",
+    "Finding",
+    "InstuiError",
+    "Interrupted",
+    "LockTimeoutError",
+    "Options",
+    "Outcome",
+    "Recording",
+    "RepairResult",
+    "Request",
+    "ResolutionError",
+    "TargetError",
+    "UnreachableIndexError",
+    "UsageError",
+    "__version__",
+    "diagnose",
+    "discover",
+    "install",
+    "repair",
+    "uninstall",
+]
+
+# a name of the face must not be that of a module here: importing the module would put it in the name's place
+_MODULES = {
+    "Control": "session.control",
+    "Diagnosis": "doctor.diagnosis",
+    "Environment": "target.environment",
+    "Finding": "doctor.diagnosis",
+    "Options": "session.context",
+    "Outcome": "commands.command",
+    "Recording": "commands.command",
+    "RepairResult": "doctor.repair",
+    "Request": "resolve.request",
+    "diagnose": "doctor.diagnosis",
+    "discover": "target.environment",
+    "install": "commands.install",
+    "repair": "doctor.repair",
+    "uninstall": "commands.uninstall",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{_MODULES.get(name, 'errors')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
-from instui_engine.commands.command import Outcome
+from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
 from instui_engine.commands.uninstall import uninstall
 from instui_engine.fs.paths import neutral
@@ -94,7 +94,7 @@ class Venv:
         lines: list[str] = []
         request = Request(arguments=tuple(map(str, wheels)), no_deps=True, reinstall=reinstall)
         chosen = Options(**{"cache": self.cache, "jobs": jobs, "fsync": False, "lock_timeout": PATIENCE, **options})
-        outcome = install(request, self.environment, chosen, control or Control(), (lines.append,))
+        outcome = install(request, self.environment, chosen, control, Recording((lines.append,)))
         self.lines = Lines(lines)
         return outcome
 
@@ -108,7 +108,7 @@ class Venv:
         """Uninstall, which must succeed."""
         lines: list[str] = []
         chosen = Options(**{"cache": self.cache, "jobs": jobs, "fsync": False, "lock_timeout": PATIENCE, **options})
-        outcome = uninstall(names, self.environment, chosen, Control(), (lines.append,))
+        outcome = uninstall(names, self.environment, chosen, recording=Recording((lines.append,)))
         self.lines = Lines(lines)
         assert (outcome.exit_code, outcome.error) == (0, "")
         return outcome

@@ -10,11 +10,10 @@ from itertools import groupby
 from instui.monitor.names import listed
 from instui.monitor.units import count
 from instui_engine.doctor.diagnosis import Diagnosis, Finding, diagnose
-from instui_engine.doctor.repair import Done, repair
+from instui_engine.doctor.repair import RepairResult, repair
 from instui_engine.errors import printable
-from instui_engine.journal.writer import Journal
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Context, Options
+from instui_engine.session.context import Options
 from instui_engine.session.control import Control
 from instui_engine.target.environment import Environment, discover
 
@@ -40,21 +39,20 @@ def visit(parsed: argparse.Namespace, command: Sequence[str], control: Control) 
         break_system_packages=parsed.break_system_packages or not parsed.repair,
         writable=parsed.repair,
     )
-    context = Context(options, Journal(), control)
-    found = diagnose(context, environment)
+    found = diagnose(environment, options, control)
     if not parsed.json:
         _print([*report(found), closing(found, repairing=parsed.repair)])
-    done: list[Done] = []
+    done: list[RepairResult] = []
     left = found
     if parsed.repair and not found.is_clean:
 
-        def tell(one: Done) -> None:
+        def tell(one: RepairResult) -> None:
             done.append(one)
             if not parsed.json:
                 _print([_told(one, environment)])
 
         repair(found, _request(parsed), options, control, tell, command)
-        left = diagnose(context, environment)
+        left = diagnose(environment, options, control)
         if not parsed.json:
             _print(_afterwards(left))
     if parsed.json:
@@ -131,7 +129,7 @@ def _short(path: str, environment: Environment) -> str:
     return printable(path)
 
 
-def _told(done: Done, environment: Environment) -> str:
+def _told(done: RepairResult, environment: Environment) -> str:
     return f"{_short(done.subject, environment)} {printable(done.text)}"
 
 

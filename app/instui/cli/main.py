@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from instui_engine.commands.command import Outcome
+from instui_engine.commands.command import Outcome, Recording
 from instui_engine.errors import InstuiError, UsageError, printable
 from instui_engine.journal.writer import Listener
 from instui_engine.resolve.inputs import redacted
@@ -69,7 +69,8 @@ def _install(parsed: argparse.Namespace, words: list[str]) -> int:
     request = request_from(parsed)
 
     def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
-        return install(request, environment, options, control, listeners, recorded(words), identity=parsed.child)
+        recording = Recording(listeners, recorded(words), identity=parsed.child)
+        return install(request, environment, options, control, recording)
 
     return watch(parsed, session)
 
@@ -83,7 +84,8 @@ def _uninstall(parsed: argparse.Namespace, words: list[str]) -> int:
     options = options_from(parsed)
 
     def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
-        return uninstall(parsed.words, environment, options, control, listeners, recorded(words), identity=parsed.child)
+        recording = Recording(listeners, recorded(words), identity=parsed.child)
+        return uninstall(parsed.words, environment, options, control, recording)
 
     return watch(parsed, session)
 
@@ -145,10 +147,10 @@ def watch(parsed: argparse.Namespace, session: Callable[[Control, tuple[Listener
     return _error(outcome.error, outcome.exit_code) if outcome.error else outcome.exit_code
 
 
-def recorded(words: Sequence[str]) -> list[str]:
+def recorded(words: Sequence[str]) -> tuple[str, ...]:
     """The command line as the user gave it, for the journal: without passwords."""
     shown = [words[0], *words[3:]] if words[1:2] == ["--child"] else words
-    return ["instui", *map(redacted, shown)]
+    return ("instui", *map(redacted, shown))
 
 
 def _chosen_ui(parsed: argparse.Namespace) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from instui_engine.errors import UsageError
+from instui_engine.fs.cache_directory import default_cache
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
+from instui_engine.session.context import Options, default_jobs
 from instui_engine.version import __version__
 
 SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout", "crash")
@@ -211,7 +212,7 @@ def _work(how: "argparse._ArgumentGroup") -> None:
         "--jobs",
         "-j",
         type=_positive,
-        default=_text("JOBS", str(_default_jobs())),
+        default=_text("JOBS", str(default_jobs())),
         metavar="N",
         help="workers; default: %(default)s",
     )
@@ -263,13 +264,7 @@ def cache_directory(given: str) -> Path:
     """`given`, or the place for caches on this system."""
     if given:
         return Path(os.path.abspath(Path(given).expanduser()))
-    from platformdirs import user_cache_path
-
-    return user_cache_path("instui")
-
-
-def _default_jobs() -> int:
-    return max(2, min(8, os.cpu_count() or 2))
+    return default_cache()
 
 
 def _text(name: str, default: str = "") -> str:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from instui.cli.fullscreen import watch_child
-from instui_engine.commands.command import Outcome
+from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
-from instui_engine.errors import UsageError, printable
+from instui_engine.errors import InstuiError, UsageError, printable
 from instui_engine.journal.writer import Listener
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options
@@ -59,13 +59,14 @@ def play(parsed: argparse.Namespace, words: list[str], watch: Callable[[argparse
             slow=scene.slow,
             journal_file=parsed.journal,
         )
-        recorded = ["instui", "demo", scenario.name]
+        recorded = ("instui", "demo", scenario.name)
 
         def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
             if scenario.before is not None:
                 scenario.before(scene, control)
             narration = Narration(scenario, scene, control, _company(scenario, scene, control, stack))
-            outcome = install(request, environment, options, control, listeners, recorded, narration, identity)
+            recording = Recording(listeners, recorded, narration, identity)
+            outcome = install(request, environment, options, control, recording)
             return _as_promised(scenario, outcome, narration.well)
 
         return watch(parsed, session)
@@ -97,12 +98,11 @@ def _as_promised(scenario: Scenario, outcome: Outcome, well: bool) -> Outcome:
     if outcome.exit_code != scenario.exit:
         unexpected = scenario.exit and not outcome.exit_code
         told = f"the session was to end with exit {scenario.exit}, and ended well"
-        return replace(outcome, exit_code=1, error=told) if unexpected else outcome
+        return replace(outcome, failure=InstuiError(told)) if unexpected else outcome
     if well:
-        return replace(outcome, exit_code=0, error="")
-    return replace(
-        outcome, exit_code=1, error="what this demonstration promises did not happen; its last words say why"
-    )
+        return replace(outcome, failure=None)
+    broken = InstuiError("what this demonstration promises did not happen; its last words say why")
+    return replace(outcome, failure=broken)
 
 
 def _place(parsed: argparse.Namespace, stack: ExitStack) -> Path:

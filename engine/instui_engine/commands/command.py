@@ -1,17 +1,20 @@
-"""What every command that writes does around its work: a session with its journal, recovery, one outcome, one error."""
+"""What every command does around its work: a session with its journal, recovery of dead sessions, and one outcome."""
 
+import errno
 import os
 import resource
+import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from instui_engine.commit.recovery import recover
 from instui_engine.commit.writeahead import pending, session_of
-from instui_engine.errors import InstuiError, UsageError, printable, reason
+from instui_engine.errors import InstuiError, Interrupted, UsageError, printable, reason
 from instui_engine.fs.casefold import folds
 from instui_engine.journal.events import SCHEMA, SessionFinished, SessionStarted
-from instui_engine.journal.writer import Journal, Listener, Narrator
+from instui_engine.journal.writer import Captions, Journal, Listener
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control, ControlServer
 from instui_engine.session.session import Session, new_id
@@ -20,17 +23,44 @@ from instui_engine.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a session ended. `error` is the line for the user, "" when it went well. `installed`: done, or removed."""
+class Recording:
+    """Who is told of a session, and what its journal says of it.
 
-    exit_code: int
-    error: str
+    `listeners` get every line of the journal. `command` is the command line that the journal names. `captions` may put
+    a text between the events. `identity` is the session's id, a new one where it is "".
+    """
+
+    listeners: tuple[Listener, ...] = ()
+    command: tuple[str, ...] = ()
+    captions: Captions | None = None
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session ended.
+
+    `failure` is the error that ended it, None when all went well. `installed`: names of the distributions that are
+    complete, or, after a removal, gone; there may be some although the session failed. `session`: its id.
+    """
+
+    failure: InstuiError | None
     installed: tuple[str, ...]
     session: str
 
+    @property
+    def error(self) -> str:
+        """The failure as one line for the user; "" when all went well."""
+        return "" if self.failure is None else str(self.failure)
+
+    @property
+    def exit_code(self) -> int:
+        """What the command exits with; 0 when all went well."""
+        return 0 if self.failure is None else self.failure.exit_code
+
 
 class Work:
-    """The work of one command; `run` does it. `done`: names of the distributions that are complete."""
+    """The work of one command; `run` does it."""
 
     def __init__(self, context: Context, environment: Environment, session: Session) -> None:
         self.context = context
@@ -44,41 +74,41 @@ class Work:
         raise NotImplementedError
 
     def run(self) -> None:
-        """All of it. Raises InstuiError and OSError."""
+        """Do all of it. Raises InstuiError and OSError."""
         raise NotImplementedError
 
 
 def perform(
     make: Callable[[Context, Environment, Session], Work],
     environment: Environment,
-    options: Options,
-    control: Control,
-    listeners: tuple[Listener, ...] = (),
-    command: Sequence[str] = (),
-    narrate: Narrator | None = None,
-    identity: str = "",
+    options: Options | None,
+    control: Control | None,
+    recording: Recording | None,
 ) -> Outcome:
-    """Do what `make` makes within a session; returns when all is done or undone. Never raises an InstuiError.
+    """Do the work that `make` makes within a session. Returns when all is done or undone; never raises an InstuiError.
 
-    `listeners` get every line of the journal (see `Journal`). `command` is recorded; `narrate` may put
-    captions between the events. `identity` is the session's id, a new one where it is "".
+    Without `options` the defaults count, without `control` nobody can stop the session but by its socket.
     """
-    journal = Journal(listeners, narrate)
-    context = Context(options, journal, control)
-    session = Session(environment, identity or new_id())
+    recording = recording or Recording()
+    journal = Journal(recording.listeners, recording.captions)
+    context = Context(options or Options(), journal, control or Control())
+    session = Session(environment, recording.identity or new_id())
     shell = _Shell(context, environment, session)
     work: Work | None = None
     error: InstuiError | None = None
     try:
-        shell.open(command)
+        shell.open(recording.command)
         work = make(context, shell.look(), session)
         work.run()
     except InstuiError as failure:
         error = failure
     except OSError as failure:
         error = InstuiError(f"{reason(failure)}; nothing is half-installed")
+    except KeyboardInterrupt:
+        error = Interrupted("interrupted")  # for the journal; a program that wants it otherwise handles the signal
+        raise
     except Exception as failure:
-        # a defect of ours: what was begun is undone all the same, and the user gets one line
+        # a defect of this program: what was begun is undone all the same, and the user gets one line
         error = InstuiError(
             f"internal error: {type(failure).__name__}: {printable(str(failure))}; this is a bug of instui, and "
             "nothing is half-installed; INSTUI_DEBUG=1 shows where it is"
@@ -86,19 +116,20 @@ def perform(
         if os.environ.get("INSTUI_DEBUG"):
             raise
     finally:
-        exit_code = error.exit_code if error else 0
-        done = tuple(work.done) if work else ()
-        journal.emit(SessionFinished(exit_code, str(error or ""), len(done), round(journal.now(), 6)))
+        outcome = Outcome(error, tuple(work.done) if work else (), session.identity)
+        journal.flush()
+        finished = SessionFinished(outcome.exit_code, outcome.error, len(outcome.installed), round(journal.now(), 6))
+        journal.emit(finished)
         shell.close()
-        # a session that was given its id is watched by that, and may not take its journal away
+        # whoever gave the session its id looks for its journal by that, so the journal has to stay
         untouched = not (work and work.began) and not shell.recovered
-        session.close(untouched and not identity, keep_stage=_has_record(environment, session))
+        session.close(untouched and not recording.identity, keep_stage=_has_record(environment, session))
         journal.close()
-    return Outcome(exit_code, str(error or ""), done, session.identity)
+    return outcome
 
 
 def _has_record(environment: Environment, session: Session) -> bool:
-    """Whether something could be neither done nor undone; then the stage has what settling it needs."""
+    """Whether something could be neither completed nor undone. Then the stage has the files that recovery needs."""
     try:
         return any(session_of(path.name) == session.identity for path in pending(environment.top))
     except OSError:
@@ -111,18 +142,14 @@ class _Shell:
         self._environment = environment
         self._session = session
         self._server: ControlServer | None = None
-        self.recovered = False  # whether a dead session was settled
+        self.recovered = False  # whether there was something of a dead session to settle
 
     def open(self, command: Sequence[str]) -> None:
         """Begin the journal."""
         options = self._context.options
         files = []
         if options.journal_file:
-            try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-                files.append(os.open(options.journal_file, flags, 0o666))
-            except OSError as error:
-                raise UsageError(f"cannot write the journal to {reason(error)}") from error
+            files.append(_open_journal(options.journal_file))
         if not options.dry_run:
             _raise_descriptor_limit()
             files.append(self._session.open())
@@ -149,7 +176,7 @@ class _Shell:
         )
 
     def look(self) -> Environment:
-        """The environment as its file system is, with all settled that dead sessions had begun in it."""
+        """Settle what dead sessions had begun; returns the environment as its file system is."""
         environment, writable = self._environment, not self._context.options.dry_run
         if folds(environment.top, environment.private, writable=writable):
             environment = environment.folding()
@@ -158,10 +185,27 @@ class _Shell:
         return environment
 
     def close(self) -> None:
-        """Stop listening to control words."""
+        """Stop listening to the control socket."""
         self._context.control.report = lambda event: None
         if self._server:
             self._server.close()
+
+
+def _open_journal(path: str) -> int:
+    """A descriptor of the file of `--journal`. Raises UsageError.
+
+    A pipe that nobody reads is refused and not waited for. The descriptor does not block, and it shares that with no
+    other process, since it was opened here.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        return os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO and stat.S_ISFIFO(Path(path).stat().st_mode):
+            raise UsageError(
+                f"cannot write the journal to {printable(path)}: it is a pipe that nobody reads; start its reader first"
+            ) from error
+        raise UsageError(f"cannot write the journal to {reason(error)}") from error
 
 
 def _raise_descriptor_limit() -> None:

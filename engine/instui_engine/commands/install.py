@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from instui_engine.commit.commit import Commit
 from instui_engine.errors import ConflictError, Interrupted, printable
 from instui_engine.journal.events import PlanCollision, PlanConflict, PlanFinished, Warned
-from instui_engine.journal.writer import Listener, Narrator
 from instui_engine.plan import conflicts
 from instui_engine.plan.compatibility import check_compatibility
 from instui_engine.plan.conflicts import Overlaps
@@ -30,25 +29,26 @@ from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
 
-from .command import Outcome, Work, perform
+from .command import Outcome, Recording, Work, perform
 
 
 def install(
     request: Request,
     environment: Environment,
-    options: Options,
-    control: Control,
-    listeners: tuple[Listener, ...] = (),
-    command: Sequence[str] = (),
-    narrate: Narrator | None = None,
-    identity: str = "",
+    options: Options | None = None,
+    control: Control | None = None,
+    recording: Recording | None = None,
 ) -> Outcome:
-    """Install what `request` asks for; returns when all is done or undone. See `command.perform`."""
+    """Install what `request` asks for into `environment`; returns when all is done or undone.
+
+    Never raises an InstuiError: the outcome has it. `control` can pause and stop the session from another thread or a
+    signal handler, and `recording` says who is told what happens.
+    """
 
     def make(context: Context, environment: Environment, session: Session) -> Work:
         return _Pipeline(context, environment, session, request)
 
-    return perform(make, environment, options, control, listeners, command, narrate, identity)
+    return perform(make, environment, options, control, recording)
 
 
 class _Pipeline(Work):
@@ -150,7 +150,10 @@ class _Pipeline(Work):
             more = f" (and {len(overlaps.conflicts) - 1} more)" if len(overlaps.conflicts) > 1 else ""
             raise ConflictError(
                 f"{printable(first.path)} of {printable(first.first or 'no distribution')} would be replaced by "
-                f"{printable(first.last)}{more}; nothing was written, because of --fail-on-conflict"
+                f"{printable(first.last)}{more}; nothing was written, because of --fail-on-conflict",
+                path=first.path,
+                first=first.first,
+                last=first.last,
             )
         return plans, overlaps
 

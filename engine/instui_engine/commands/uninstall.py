@@ -10,7 +10,6 @@ from packaging.utils import InvalidName, canonicalize_name
 from instui_engine.commit.commit import Commit
 from instui_engine.errors import TargetError, UsageError, printable
 from instui_engine.journal.events import PlanFinished, Warned
-from instui_engine.journal.writer import Listener, Narrator
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.plan import RemovalPlan
 from instui_engine.plan.removal import check_link, plan_removals
@@ -20,25 +19,22 @@ from instui_engine.session.session import Session
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, scan
 
-from .command import Outcome, Work, perform
+from .command import Outcome, Recording, Work, perform
 
 
 def uninstall(
     names: Sequence[str],
     environment: Environment,
-    options: Options,
-    control: Control,
-    listeners: tuple[Listener, ...] = (),
-    command: Sequence[str] = (),
-    narrate: Narrator | None = None,
-    identity: str = "",
+    options: Options | None = None,
+    control: Control | None = None,
+    recording: Recording | None = None,
 ) -> Outcome:
-    """Remove the distributions of these names, in their order. See `command.perform`."""
+    """Remove the distributions of these names, in their order. The rest is as in `install`."""
 
     def make(context: Context, environment: Environment, session: Session) -> Work:
         return _Removal(context, environment, session, names)
 
-    return perform(make, environment, options, control, listeners, command, narrate, identity)
+    return perform(make, environment, options, control, recording)
 
 
 class _Removal(Work):
@@ -86,13 +82,15 @@ class _Removal(Work):
         if distribution.is_legacy:
             raise TargetError(
                 f"{printable(distribution.owner)} was installed without a RECORD ({printable(distribution.info)}), so "
-                "its files are not known; remove it with the tool that installed it"
+                "its files are not known; remove it with the tool that installed it",
+                path=str(info),
             )
         if not (info / "RECORD").is_file():
             raise TargetError(
                 f"{printable(distribution.owner)} has no RECORD ({printable(str(info))}), so its files are not known; "
                 f"install it again over what is there, with `instui install --reinstall --no-deps "
-                f"{printable(distribution.name)}=={printable(distribution.version)}`, then uninstall it"
+                f"{printable(distribution.name)}=={printable(distribution.version)}`, then uninstall it",
+                path=str(info),
             )
 
     def _tell(self, plans: Sequence[RemovalPlan]) -> None:

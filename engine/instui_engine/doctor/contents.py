@@ -2,18 +2,16 @@
 
 import hashlib
 import os
-import stat
-from base64 import urlsafe_b64encode
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from instui_engine.fs.files import digest_of, open_regular
 from instui_engine.session.context import Context
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import Environment
 from instui_engine.target.listing import ListedFile
 
 _KNOWN = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}  # these two have digests of any length
-_BLOCK = 1 << 20
 _BATCH = 200  # files that a thread takes at once
 
 
@@ -79,29 +77,16 @@ class _Inside:
 
 def _read(path: str, rows: Iterable[ListedFile]) -> Content:
     try:
-        # the last component may be a link: that is how --link-mode symlink installs; a FIFO must not hold us
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = open_regular(path)  # which may be a link: --link-mode symlink makes such
     except (FileNotFoundError, NotADirectoryError):
         return MISSING
-    except OSError:
+    except OSError:  # a directory, a FIFO, or a file that we may not read
         return Content(True, False, {})
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return Content(True, False, {})
-        algorithms = {row.algorithm for row in rows if row.algorithm in _KNOWN and row.size in (None, status.st_size)}
-        return Content(True, True, _digests(descriptor, status.st_size, algorithms))
+        size = os.fstat(descriptor).st_size
+        wanted = {row.algorithm for row in rows if row.algorithm in _KNOWN and row.size in (None, size)}
+        return Content(True, True, {name: digest_of(descriptor, name) for name in wanted})
     except OSError:  # a bad block: whatever it was, it cannot be read
         return Content(True, False, {})
     finally:
         os.close(descriptor)
-
-
-def _digests(descriptor: int, size: int, algorithms: Collection[str]) -> dict[str, str]:
-    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
-    left = size if hashes else 0
-    while left > 0 and (block := os.read(descriptor, min(left, _BLOCK))):
-        left -= len(block)
-        for one in hashes.values():
-            one.update(block)
-    return {name: urlsafe_b64encode(one.digest()).rstrip(b"=").decode() for name, one in hashes.items()}

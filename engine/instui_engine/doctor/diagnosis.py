@@ -12,7 +12,10 @@ from typing import Literal
 
 from instui_engine.errors import printable
 from instui_engine.fs.casefold import folds
-from instui_engine.session.context import Context
+from instui_engine.graph import components
+from instui_engine.journal.writer import Journal
+from instui_engine.session.context import Context, Options
+from instui_engine.session.control import Control
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import scan
 from instui_engine.target.listing import ListedFile, Listing, read
@@ -78,8 +81,9 @@ class Diagnosis:
         return not any(finding.is_defect for finding in self.findings)
 
 
-def diagnose(context: Context, environment: Environment) -> Diagnosis:
-    """Look at every file that the distributions of `environment` list. Raises Interrupted."""
+def diagnose(environment: Environment, options: Options | None = None, control: Control | None = None) -> Diagnosis:
+    """Look at every file that the distributions of `environment` list; `jobs` files at once. Raises Interrupted."""
+    context = Context(options or Options(), Journal(), control or Control())
     if folds(environment.top, environment.private, writable=False):
         environment = environment.folding()
     return _Diagnosis(context, environment).result()
@@ -154,7 +158,7 @@ class _Diagnosis:
     def result(self) -> Diagnosis:
         lost = {name: self._damages[one.distribution.info].lost for name, one in self._chosen.items()}
         winners = {name: list(lost[name]) for name in sorted(lost, reverse=True)}
-        self._mixes = [mix for mix in components(winners) if len(mix) > 1]
+        self._mixes = [mix for mix in _components(winners) if len(mix) > 1]
         self._mixed = {name: self._by_age(mix) for mix in self._mixes for name in mix}
         groups = self._groups(winners)
         findings = [finding for name in sorted(self._chosen) for finding in self._of(self._chosen[name])]
@@ -188,7 +192,7 @@ class _Diagnosis:
             further = [other for other in winners[name] if other not in wanted and not self._are_mixed(name, other)]
             wanted.update(further)
             waiting += further
-        ordered = [name for mix in reversed(components(winners)) for name in self._by_age(mix) if name in wanted]
+        ordered = [name for mix in reversed(_components(winners)) for name in self._by_age(mix) if name in wanted]
         groups: list[list[str]] = []
         for name in ordered:
             joined = [g for g in groups if any(name in winners[one] or one in winners[name] for one in g)]
@@ -287,34 +291,12 @@ class _Diagnosis:
         return directories | {one.distribution.info for ones in self._listings.values() for one in ones}
 
 
-def components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    """The strongly connected components of a graph (Tarjan), those that others lead to first."""
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    found: list[list[str]] = []
-    for root in edges:
-        work: list[tuple[str, Iterator[str]]] = [] if root in index else [(root, iter(edges[root]))]
-        while work:
-            node, following = work[-1]
-            if node not in index:
-                index[node] = low[node] = len(index)
-                stack.append(node)
-            for other in following:
-                if other not in index:
-                    work.append((other, iter(edges[other])))
-                    break
-                if other in stack:
-                    low[node] = min(low[node], index[other])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == index[node]:
-                    place = stack.index(node)
-                    found.append(stack[place:])
-                    del stack[place:]
-    return found
+def _components(winners: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Which distributions have won files of each other, as `graph.components`: those that lead nowhere come first."""
+    names = list(winners)
+    number = {name: place for place, name in enumerate(names)}
+    found = components([[number[name] for name in winners[other]] for other in names])
+    return [[names[place] for place in members] for members in found]
 
 
 def _reinstall(listing: Listing) -> str:

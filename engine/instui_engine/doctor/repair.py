@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from instui_engine.commands.command import Outcome
+from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
-from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, printable, reason
+from instui_engine.commit.recovery import recover
+from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, UnreachableIndexError, printable, reason
 from instui_engine.fs.flock import LockWaitTimeout, open_lock, take_exclusive, try_lock, wait_lock
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.writer import Journal
@@ -31,38 +32,30 @@ from .leftovers import DeadSession, dead_sessions
 from .reinstall_source import source
 
 
-class Done(NamedTuple):
-    """One thing that was mended, or (not `ok`) could not be. `subject`: a distribution or a path."""
+class RepairResult(NamedTuple):
+    """One thing that was mended or, where it is not `ok`, could not be. `subject`: a distribution or a path."""
 
     subject: str
     text: str
     ok: bool
 
 
-Report = Callable[[Done], None]
-
-
 def repair(
     diagnosis: Diagnosis,
-    request: Request,
-    options: Options,
-    control: Control,
-    report: Report,
+    request: Request | None = None,
+    options: Options | None = None,
+    control: Control | None = None,
+    on_result: Callable[[RepairResult], None] = lambda result: None,
     command: Sequence[str] = (),
 ) -> None:
-    """Mend what can be mended; `report` is told each thing. Diagnose again to see what is left.
+    """Mend what can be mended. `on_result` is called for each thing; diagnose again to see what is left.
 
-    `request` says where wheels may be found; what it names is not looked at. Raises Interrupted, LockTimeoutError and
-    TargetError; each distribution is whole then, or as it was.
+    Only the places of `request` count, where wheels may be found; what it asks for does not. `command` is the command
+    line that the journals of the installs name. Raises Interrupted, LockTimeoutError and TargetError; then each
+    distribution is whole or as it was.
     """
-    _Repair(diagnosis, request, options, control, report, command).run()
-
-
-def settle(context: Context, environment: Environment) -> None:
-    """Complete or undo what dead sessions had begun. Raises InstuiError where that is not possible."""
-    from instui_engine.commit.recovery import recover
-
-    recover(context, environment, "")
+    recording = Recording(command=tuple(command))
+    _Repair(diagnosis, request or Request(), options or Options(), control or Control(), on_result, recording).run()
 
 
 class _Repair:
@@ -72,16 +65,16 @@ class _Repair:
         request: Request,
         options: Options,
         control: Control,
-        report: Report,
-        command: Sequence[str],
+        on_result: Callable[[RepairResult], None],
+        recording: Recording,
     ) -> None:
         self._diagnosis = diagnosis
         self._environment = diagnosis.environment
         self._request = request
         self._options = options
         self._control = control
-        self._report = report
-        self._command = command
+        self._on_result = on_result
+        self._recording = recording
         self._why = ""  # the last request could not be met
         self._unreachable = False
 
@@ -89,8 +82,8 @@ class _Repair:
         unsettled = [session for session in self._diagnosis.sessions if session.unsettled]
         if unsettled:
             self._settle(unsettled)
-            context = Context(self._options, Journal(), self._control)
-            self._diagnosis = diagnose(context, self._environment)  # that may have mended what was found, and more
+            # that may have mended what was found, and more
+            self._diagnosis = diagnose(self._environment, self._options, self._control)
         if self._diagnosis.ghosts:
             with self._alone():
                 self._remove([one.distribution.info for one in self._diagnosis.ghosts], self._is_ghost)
@@ -107,7 +100,7 @@ class _Repair:
         context = Context(self._options, Journal(), self._control)
         error = ""
         try:
-            settle(context, self._environment)
+            recover(context, self._environment, "")
         except (Interrupted, LockTimeoutError):
             raise
         except (InstuiError, OSError) as failure:
@@ -118,7 +111,7 @@ class _Repair:
             # a session that was settled has nothing in hand any more
             gone = session.identity not in {one.identity for one in dead_sessions(self._environment) if one.unsettled}
             text = "is settled" if gone and not error else f"is not settled: {error or 'its record is still there'}"
-            self._report(Done(f"session {session.identity}", text, gone and not error))
+            self._on_result(RepairResult(f"session {session.identity}", text, gone and not error))
 
     # --- what is removed
 
@@ -131,7 +124,7 @@ class _Repair:
             if not os.path.lexists(place) or not still(path):
                 continue
             if not _is_real(environment, path):
-                self._report(Done(path, "is not removed: a symbolic link leads there", False))
+                self._on_result(RepairResult(path, "is not removed: a symbolic link leads there", False))
                 continue
             try:
                 bin_.mkdir(parents=True, exist_ok=True)
@@ -142,9 +135,9 @@ class _Repair:
                     away = place
                 _remove_entry(away)
                 ok = not os.path.lexists(place)
-                self._report(Done(path, "is removed" if ok else "could not be removed", ok))
+                self._on_result(RepairResult(path, "is removed" if ok else "could not be removed", ok))
             except OSError as error:
-                self._report(Done(path, f"could not be removed: {reason(error)}", False))
+                self._on_result(RepairResult(path, f"could not be removed: {reason(error)}", False))
         for directory in (bin_, bin_.parent, environment.private):
             with suppress(OSError):
                 directory.rmdir()
@@ -214,7 +207,7 @@ class _Repair:
             if not answer.argument:
                 for one in group:
                     why = answer.refusal if one is listing else f"needs {listing.owner} too: {answer.refusal}"
-                    self._report(Done(one.owner, f"is not reinstalled: {why}", False))
+                    self._on_result(RepairResult(one.owner, f"is not reinstalled: {why}", False))
                 return None
             arguments.append(answer.argument)
         return _Arguments(tuple(arguments), tuple(group))
@@ -239,30 +232,30 @@ class _Repair:
             if not outcome.error:
                 return request
             self._why = outcome.error
-            self._unreachable = "cannot reach the package index" in outcome.error  # that takes long: once is enough
+            self._unreachable = isinstance(outcome.failure, UnreachableIndexError)  # that takes long: once is enough
         return None
 
     def _install(self, arguments: "_Arguments", request: Request | None) -> None:
         if request is None:
             for listing in arguments.listings:
-                self._report(Done(listing.owner, f"could not be reinstalled: {self._why}", False))
+                self._on_result(RepairResult(listing.owner, f"could not be reinstalled: {self._why}", False))
             return
-        outcome = install(request, self._environment, self._options, self._control, (), self._command)
+        outcome = install(request, self._environment, self._options, self._control, self._recording)
         if outcome.error and request.offline and not self._request.offline and not self._control.cancelled():
             # planned from the store, whose files turned out to be changed as well (hard links): they are fetched again
             request = replace(request, offline=False)
-            outcome = install(request, self._environment, self._options, self._control, (), self._command)
+            outcome = install(request, self._environment, self._options, self._control, self._recording)
         for listing in arguments.listings:
             ok = listing.distribution.name in outcome.installed
             text = "is reinstalled" if ok else f"could not be reinstalled: {outcome.error}"
-            self._report(Done(listing.owner, text, ok))
+            self._on_result(RepairResult(listing.owner, text, ok))
         self._check(outcome)
 
     def _check(self, outcome: Outcome) -> None:
         if self._control.cancelled():
             raise Interrupted(outcome.error or "interrupted", outcome.exit_code or self._control.exit_code)
-        if outcome.exit_code == LockTimeoutError.exit_code:
-            raise LockTimeoutError(outcome.error)
+        if isinstance(outcome.failure, LockTimeoutError):
+            raise outcome.failure
 
 
 class _Arguments(NamedTuple):

@@ -1,33 +1,39 @@
 """The journal's writer. It never stops an install: a file that cannot be written is given up."""
 
 import os
+import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from .events import Caption, Event, SessionStarted, encode
+from instui_engine.fs.files import write_all
+
+from .events import Caption, Event, SessionFinished, SessionStarted, Warned, encode
+from .stream import Stream
 
 Listener = Callable[[str], None]
-Narrator = Callable[[Event], str]
-"""The caption to put before an event (after it for the first one), "" for none."""
+Captions = Callable[[Event], str]
+"""Gives the caption that belongs before an event (after it for the first one), "" for none."""
 
 
 class Journal:
-    """Takes events from any thread; each becomes one line in every file and for every listener, in one order.
+    """Takes events from any thread. Each becomes one line in every file and for every listener, in one order.
 
     A listener gets the line without its newline and must not block. Lines that come before the session's file is
     attached are kept and written to it then.
     """
 
-    def __init__(self, listeners: tuple[Listener, ...] = (), narrate: Narrator | None = None) -> None:
-        self._narrate = narrate
+    def __init__(self, listeners: Sequence[Listener] = (), captions: Captions | None = None) -> None:
+        self._captions = captions
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self._listeners = listeners
         self._files: list[int] = []  # to write to
         self._open: list[int] = []  # to close; one of them is locked, and that is the session's sign of life
+        self._streams: list[Stream] = []  # files that may block
         self._early: list[str] | None = []
+        self._over = False  # the session has finished
 
     @property
     def start(self) -> float:
@@ -41,10 +47,14 @@ class Journal:
     def emit(self, event: Event) -> None:
         """Write one event."""
         with self._lock:
-            caption = self._narrate(event) if self._narrate else ""
-            events = (event, Caption(caption)) if isinstance(event, SessionStarted) else (Caption(caption), event)
-            for one in events if caption else (event,):
-                self._put(encode(time.monotonic() - self._start, one))
+            self._emit(event)
+
+    def _emit(self, event: Event) -> None:
+        self._over = isinstance(event, SessionFinished)
+        caption = self._captions(event) if self._captions else ""
+        events = (event, Caption(caption)) if isinstance(event, SessionStarted) else (Caption(caption), event)
+        for one in events if caption else (event,):
+            self._put(encode(time.monotonic() - self._start, one))
 
     def _put(self, line: str) -> None:
         for listener in self._listeners:
@@ -54,29 +64,50 @@ class Journal:
         else:
             self._write(line)
 
-    def attach(self, descriptors: list[int]) -> None:
-        """Write to these files from now on, with all that was emitted before; they are closed by `close`."""
+    def attach(self, descriptors: Sequence[int]) -> None:
+        """Write to these files from now on, with all that was emitted before; they are closed by `close`.
+
+        A regular file is written at once. Any other is written when its reader takes it, and given up, with a warning
+        in the journal, when the reader does not.
+        """
         with self._lock:
             early, self._early = self._early or [], None
-            self._files, self._open = list(descriptors), list(descriptors)
+            for descriptor in descriptors:
+                if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    self._files.append(descriptor)
+                    self._open.append(descriptor)
+                else:
+                    self._streams.append(Stream(descriptor, self._given_up))
             if early:
                 self._write("\n".join(early))
 
+    def flush(self) -> None:
+        """Wait, for some seconds at most, until whoever reads a pipe has taken what was written so far."""
+        for stream in self._streams:
+            stream.flush()
+
     def close(self) -> None:
         """Close the files. A session is dead from now on, as its lock is that of its journal."""
+        for stream in self._streams:
+            stream.close()
         with self._lock:
             self._early = None
             for descriptor in self._open:
                 with suppress(OSError):
                     os.close(descriptor)
-            self._files, self._open = [], []
+            self._files, self._open, self._streams = [], [], []
 
     def _write(self, line: str) -> None:
         data = line.encode("ascii") + b"\n"
         for descriptor in list(self._files):
             try:
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
+                write_all(descriptor, data)
             except OSError:
                 self._files.remove(descriptor)
+        for stream in self._streams:
+            stream.put(data)
+
+    def _given_up(self, why: str) -> None:
+        with self._lock:
+            if not self._over:  # else it would stand behind the last event
+                self._emit(Warned("", f"the journal is no longer written to the file of --journal: {why}"))

@@ -11,6 +11,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from instui_engine.graph import components
+
 _Key = tuple[int, int, str]
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
@@ -38,7 +40,7 @@ def plan_order(wheels: Sequence[Node]) -> list[int]:
     """
     keys = [_key(wheel) for wheel in wheels]
     followers = _followers(wheels)
-    groups = _cycles(followers)
+    groups = components(followers)
     group_of = [0] * len(wheels)
     for number, members in enumerate(groups):
         members.sort(key=keys.__getitem__)
@@ -67,52 +69,6 @@ def _followers(wheels: Sequence[Node]) -> list[list[int]]:
     for earlier, later in pairwise(named):
         followers[earlier].append(later)
     return followers
-
-
-def _cycles(followers: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The strongly connected components (Tarjan 1972), without recursion: a chain may be 10,000 wheels long."""
-    count = len(followers)
-    number = [-1] * count  # order of discovery
-    low = [0] * count
-    pending = [False] * count  # on the stack of nodes whose component is still open
-    stack: list[int] = []
-    components: list[list[int]] = []
-    discovered = 0
-    for root in range(count):
-        if number[root] >= 0:
-            continue
-        path = [(root, 0)]  # node and how many of its followers have been looked at
-        while path:
-            node, looked = path.pop()
-            if looked == 0:
-                number[node] = low[node] = discovered
-                discovered += 1
-                stack.append(node)
-                pending[node] = True
-            elif pending[followers[node][looked - 1]]:
-                low[node] = min(low[node], low[followers[node][looked - 1]])
-            for place in range(looked, len(followers[node])):
-                follower = followers[node][place]
-                if number[follower] < 0:
-                    path += [(node, place + 1), (follower, 0)]
-                    break
-                if pending[follower]:
-                    low[node] = min(low[node], number[follower])
-            else:
-                if low[node] == number[node]:
-                    components.append(_component(stack, pending, node))
-    return components
-
-
-def _component(stack: list[int], pending: list[bool], root: int) -> list[int]:
-    """Take the component that `root` closes off the stack."""
-    members = []
-    while True:
-        member = stack.pop()
-        pending[member] = False
-        members.append(member)
-        if member == root:
-            return members
 
 
 def _by_key(

@@ -1,11 +1,13 @@
 """What every step of a session shares: options, the journal, and the wish to stop."""
 
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.durability import sync_filesystem
 from instui_engine.journal.events import Event, SyncFinished, SyncStarted
 from instui_engine.journal.writer import Journal
@@ -17,12 +19,23 @@ LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
 """How files of an environment are made from files of the store."""
 
 
+def default_jobs() -> int:
+    """How many workers fit this machine."""
+    return max(2, min(8, os.cpu_count() or 2))
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to install. `jobs`: workers; `lock_timeout` in seconds; `slow`: see `SlowMotion`."""
+    """How to install. Each option has a default that fits most machines.
 
-    cache: Path
-    jobs: int
+    `cache`: where unpacked wheels are kept. `jobs`: the number of workers. `lock_timeout`: seconds for which a lock is
+    waited for. `fail_on_conflict`: different content for one path is an error before the first write. `fsync`: wait for
+    the disk, so that a power cut tears nothing. `slow`: see `SlowMotion`. `dry_run`: plan, and write nothing.
+    `journal_file`: the journal is written there as well; "" for nowhere.
+    """
+
+    cache: Path = field(default_factory=default_cache)
+    jobs: int = field(default_factory=default_jobs)
     lock_timeout: float = 300.0
     fail_on_conflict: bool = False
     link_mode: LinkMode = "hardlink"

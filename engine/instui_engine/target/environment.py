@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from instui_engine.errors import TargetError, printable
+from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.casefold import fold
 from instui_engine.fs.paths import neutral
 
@@ -61,7 +62,7 @@ class Environment:
 
 
 def discover(
-    cache: Path,
+    cache: Path | None = None,
     *,
     python: str = "",
     target: str = "",
@@ -69,16 +70,18 @@ def discover(
     break_system_packages: bool = False,
     writable: bool = True,
 ) -> Environment:
-    """The environment that the command line names: `--python`, else the active, else the nearest `.venv`.
+    """The environment at `python` (an environment or an interpreter), else the active one, else the nearest `.venv`.
 
-    `target` and `prefix` choose other directories for the same interpreter, as in uv. Raises TargetError when there is
-    none, when the interpreter is managed by the system, or, if it has to be `writable`, when its directories are not.
+    `target` and `prefix` choose other directories for the same interpreter, as in uv. What an interpreter says of
+    itself is noted in `cache` (default: where this system has caches). Raises TargetError when there is no environment,
+    when the system manages the interpreter, or, if it has to be `writable`, when its directories are not.
     """
-    interpreter = probe(_find_python(python), cache)
+    interpreter = probe(_find_python(python), cache or default_cache())
     if interpreter.externally_managed and not (break_system_packages or target or prefix):
         raise TargetError(
             f"the Python at {printable(interpreter.prefix)} is managed by the system; make an environment with "
-            "`python3 -m venv .venv`, or give --break-system-packages"
+            "`python3 -m venv .venv`, or give --break-system-packages",
+            path=interpreter.prefix,
         )
     version = ".".join(interpreter.version.split(".")[:2])
     if target:
@@ -123,7 +126,8 @@ def _find_python(python: str) -> Path:
     if active:
         found = _python_in(Path(active))
         if found is None:
-            raise TargetError(f"the active environment {printable(active)} has no Python; deactivate it or recreate it")
+            problem = f"the active environment {printable(active)} has no Python; deactivate it or recreate it"
+            raise TargetError(problem, path=active)
         return found
     here = Path.cwd()
     for directory in (here, *here.parents):
@@ -142,7 +146,8 @@ def _named_python(python: str) -> Path:
     if path.is_dir():
         found = _python_in(path)
         if found is None:
-            raise TargetError(f"{printable(python)} is a directory without bin/python; is it an environment?")
+            problem = f"{printable(python)} is a directory without bin/python; is it an environment?"
+            raise TargetError(problem, path=python)
         return found
     if path.exists():
         return path
@@ -154,7 +159,8 @@ def _named_python(python: str) -> Path:
         if on_path:
             return Path(on_path)
     raise TargetError(
-        f"no environment or interpreter at {printable(python)}; make one with `python3 -m venv {printable(python)}`"
+        f"no environment or interpreter at {printable(python)}; make one with `python3 -m venv {printable(python)}`",
+        path=python,
     )
 
 
@@ -175,7 +181,8 @@ def _check_inside(prefix: str, roots: Mapping[str, str]) -> None:
         if path != prefix and not path.startswith(f"{prefix}/"):
             raise TargetError(
                 f"a symbolic link leads from the environment {printable(prefix)} to {printable(path)}, out of it; it "
-                "is not followed: name that directory with --target"
+                "is not followed: name that directory with --target",
+                path=path,
             )
 
 
@@ -185,6 +192,8 @@ def _check_writable(top: str, roots: Mapping[str, str]) -> None:
         while not os.path.lexists(place):
             place = os.path.dirname(place)
         if not os.path.isdir(place):
-            raise TargetError(f"{printable(place)} is not a directory, so nothing can be installed into it")
+            problem = f"{printable(place)} is not a directory, so nothing can be installed into it"
+            raise TargetError(problem, path=place)
         if not os.access(place, os.W_OK | os.X_OK):
-            raise TargetError(f"no permission to write to {printable(place)}; choose another environment with --python")
+            problem = f"no permission to write to {printable(place)}; choose another environment with --python"
+            raise TargetError(problem, path=place)

@@ -1,0 +1,10 @@
+"""Where the cache lies when nobody says otherwise."""
+
+from pathlib import Path
+
+
+def default_cache() -> Path:
+    """The directory for this program's cache on this system, below the user's home."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("instui")
