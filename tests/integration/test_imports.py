@@ -156,6 +156,12 @@ def test_the_engine_never_loads_the_app(observe: Callable[..., Report]) -> None:
     assert report.started == []
 
 
+def test_importing_the_library_alone_costs_next_to_nothing(observe: Callable[..., Report]) -> None:
+    report = observe("import", "instui_engine")
+    assert report.of(["instui_engine", "instui"]) == ["instui_engine", "instui_engine.version"]
+    assert report.of(["filelock", "platformdirs", "dataclasses", "threading", "packaging"]) == []
+
+
 def test_help_and_version_load_no_engine_parts_that_take_long(observe: Callable[..., Report]) -> None:
     for word in ("--help", "--version"):
         report = observe("instui", word)

@@ -28,11 +28,14 @@ from instui_engine.journal.events import (
     StageStarted,
     UnpackFinished,
     UnpackStarted,
+    Warned,
     WheelAdded,
 )
+from instui_engine.journal.stream import Stream
 from instui_engine.session.session import JOURNALS_KEPT, alive
 from support import trees
-from support.environments import PATIENCE, Lines, Venv, read_journal
+from support.cli import error_line
+from support.environments import PATIENCE, Lines, Venv, read_journal, until
 from support.wheelsmith import build_wheel
 
 PIPELINE: list[type[Event]] = [
@@ -234,6 +237,149 @@ def test_a_stdout_that_nobody_reads_blocks_nothing(
         assert (process.returncode, errors) == (0, "")
         check(read_journal(target.journals()[0]), cached=True)
         assert len(trees.distributions(target.site)) == 10
+
+
+# --- a --journal that is no regular file
+
+
+class Pipe:
+    """A FIFO that holds 4 KiB. Somebody has it open at both ends, so that opening it waits for nobody."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = path
+        self.both = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self.both, F_SETPIPE_SZ, 4096)
+
+    def fill(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.both, b"x" * 512)
+
+
+def journal_words(target: Venv, journal: object, *words: object) -> list[object]:
+    options = ["install", "--ui", "none", "--no-deps", "--no-fsync", "--python", target.top, "--journal", journal]
+    return [*options, *words]
+
+
+def check_given_up(target: Venv, why: str) -> None:
+    """All is installed, and the session's own journal is whole and says that the other one is not."""
+    assert len(trees.distributions(target.site)) == 10
+    assert trees.unlisted(target.site) == []
+    events = [event for _, event in read_journal(target.journals()[-1]).events]
+    assert isinstance(events[-1], SessionFinished)
+    warnings = [event.text for event in events if isinstance(event, Warned)]
+    assert warnings == [f"the journal is no longer written to the file of --journal: {why}"]
+
+
+def test_a_pipe_without_a_reader_is_refused_before_anything_begins(
+    tmp_path: Path, wheels: list[Path], venv: Callable[[], Venv], run_instui: Run
+) -> None:
+    target = venv()
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    text = error_line(run_instui(*journal_words(target, fifo, *wheels)), 2)
+    assert text == f"cannot write the journal to {fifo}: it is a pipe that nobody reads; start its reader first"
+    assert not (target.top / ".instui").exists()
+
+
+def test_a_pipe_that_is_open_and_not_read_stops_no_install(
+    tmp_path: Path, wheels: list[Path], venv: Callable[[], Venv], run_instui: Run
+) -> None:
+    target, pipe = venv(), Pipe(tmp_path / "fifo")
+    try:
+        done = run_instui(*journal_words(target, pipe.path, *wheels))
+    finally:
+        os.close(pipe.both)
+    assert (done.returncode, done.stderr) == (0, "")
+    check_given_up(target, "nobody reads it")
+
+
+def test_a_session_whose_pipe_is_not_read_obeys_a_signal(
+    tmp_path: Path, wheels: list[Path], venv: Callable[[], Venv], clean_environ: dict[str, str]
+) -> None:
+    target, pipe = venv(), Pipe(tmp_path / "fifo")
+    pipe.fill()
+    command = [sys.executable, "-m", "instui", *journal_words(target, pipe.path, "--slow", 4, *wheels)]
+    process = subprocess.Popen([*map(str, command)], env=clean_environ, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: target.journals() and read_journal(target.journals()[0]).of(CommitStarted), process)
+        process.terminate()
+        _, errors = process.communicate(timeout=PATIENCE)
+    finally:
+        os.close(pipe.both)
+    assert process.returncode == 143, errors
+    last = read_journal(target.journals()[0]).events[-1][1]
+    assert isinstance(last, SessionFinished) and last.exit == 143
+
+
+def test_a_slow_reader_gets_every_line(
+    tmp_path: Path, wheels: list[Path], venv: Callable[[], Venv], clean_environ: dict[str, str]
+) -> None:
+    target, pipe = venv(), Pipe(tmp_path / "fifo")
+    reader = os.open(pipe.path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    command = [sys.executable, "-m", "instui", *journal_words(target, pipe.path, *wheels)]
+    process = subprocess.Popen([*map(str, command)], env=clean_environ, stderr=subprocess.PIPE, text=True)
+    until(lambda: target.journals() and read_journal(target.journals()[0]).of(CommitFinished), process)
+    os.close(pipe.both)  # the session has it open by now, and will be the last to close it
+    with open(reader, "rb") as file:
+        told = file.read()
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (0, "")
+    assert len(told) > 2 * 4096  # more than a pipe takes: it was kept
+    assert told == target.journals()[0].read_bytes()
+
+
+def test_a_reader_that_goes_away_stops_no_install(
+    tmp_path: Path, wheels: list[Path], venv: Callable[[], Venv], clean_environ: dict[str, str]
+) -> None:
+    target, pipe = venv(), Pipe(tmp_path / "fifo")
+    pipe.fill()
+    command = [sys.executable, "-m", "instui", *journal_words(target, pipe.path, *wheels)]
+    process = subprocess.Popen([*map(str, command)], env=clean_environ, stderr=subprocess.PIPE, text=True)
+    until(lambda: target.journals() and read_journal(target.journals()[0]).of(StageStarted), process)
+    os.close(pipe.both)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (0, "")
+    check_given_up(target, "Broken pipe")
+
+
+def test_an_inherited_pipe_stays_as_its_owner_made_it(
+    wheels: list[Path], venv: Callable[[], Venv], clean_environ: dict[str, str]
+) -> None:
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc/self/fd")
+    target = venv()
+    reader, writer = os.pipe()
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(writer, F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "instui", *journal_words(target, "/dev/stdout", *wheels)]
+    process = subprocess.Popen([*map(str, command)], env=clean_environ, stdout=writer, stderr=subprocess.PIPE)
+    _, errors = process.communicate(timeout=PATIENCE)
+    blocks = os.get_blocking(writer)
+    os.close(writer)
+    os.close(reader)
+    assert (process.returncode, errors) == (0, b"")
+    assert blocks  # O_NONBLOCK would be set for everybody who shares the pipe
+    check_given_up(target, "nobody reads it")
+
+
+def test_what_waits_for_a_reader_is_bounded() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    told: list[str] = []
+    stream = Stream(writer, told.append)
+    line = b"x" * 99_999 + b"\n"
+    for _ in range(100):  # far more than it keeps; nobody reads, and nobody waits
+        stream.put(line)
+    until(lambda: told)  # before anybody waits for the stream
+    stream.put(line)
+    stream.close()
+    assert told == ["nobody reads it"]
+    with open(reader, "rb") as file:
+        assert len(file.read()) <= 1 << 20  # what the pipe itself took
 
 
 def test_the_last_journals_are_kept(wheels: list[Path], venv: Callable[[], Venv]) -> None:
