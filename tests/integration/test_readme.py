@@ -65,15 +65,25 @@ def test_the_table_of_events_is_that_of_the_code() -> None:
     assert table.strip() == done.stdout.strip()
 
 
-def test_the_modules_and_files_that_it_names_exist() -> None:
+def test_how_it_works_names_the_folders_that_there_are() -> None:
     how = TEXT.partition("## How it works")[2].partition("\n## ")[0]
-    named = {name for group in re.findall(r"\((`[^)]*`)\)", how) for name in re.findall(r"`([a-z_]+)`", group)}
-    assert len(named) > 15
-    folders = (ROOT / "engine" / "instui_engine", ROOT / "app" / "instui")
-    modules = {path.stem for folder in folders for path in folder.rglob("*")}
-    assert named - modules == set()
+    named = set(re.findall(r"`([a-z]+)`", how))
+    sources = (ROOT / "engine" / "instui_engine", ROOT / "app" / "instui")
+    folders = {path.parent.name for source in sources for path in source.glob("*/__init__.py")}
+    assert len(folders) > 15
+    assert named == folders
+
+
+def test_the_files_that_it_names_exist() -> None:
     for path in (".ci/run", "tests/benchmarks/run.py", "LICENSE", "CHANGELOG.md"):
         assert (ROOT / path).is_file(), path
+
+
+@pytest.mark.parametrize("readme", ["README.md", "engine/README.md"])
+def test_links_lead_somewhere(readme: str) -> None:
+    links = re.findall(r"\]\(((?!http)[^)#]+)\)", (ROOT / readme).read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (ROOT / readme).parent.joinpath(link).exists()] == []
 
 
 def test_the_keys_are_those_of_the_registry() -> None:

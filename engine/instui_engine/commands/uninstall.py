@@ -1,6 +1,6 @@
-"""Removing distributions: by RECORD, inside the schemes, one transaction each.
+"""Removing distributions: by RECORD, inside the schemes, in one transaction each.
 
-A file that another distribution's RECORD claims stays; one that the removed distribution had overwritten comes back.
+A file that another distribution lists, too, stays. A file that the removed distribution had overwritten comes back.
 """
 
 from collections.abc import Sequence

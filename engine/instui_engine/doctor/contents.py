@@ -16,14 +16,14 @@ _BATCH = 200  # files that a thread takes at once
 
 
 class Content(NamedTuple):
-    """What lies at a path. `digests`: by algorithm, urlsafe base64 without padding, of those that can be right."""
+    """What lies at a path. `digests`: by algorithm, as RECORD has them; a file of the wrong size has none."""
 
     there: bool
     is_file: bool
     digests: Mapping[str, str]
 
     def fits(self, row: ListedFile) -> bool:
-        """Whether it is what `row` says. A row without a hash that we know asks only that it is there."""
+        """Whether it is what `row` says. A row without a hash, or with an unknown one, asks only that it is there."""
         if not self.there or row.algorithm not in _KNOWN:
             return self.there
         return self.is_file and self.digests.get(row.algorithm) == row.digest

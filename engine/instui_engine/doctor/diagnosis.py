@@ -1,8 +1,8 @@
 """What is wrong with an environment: what its distributions list against what lies there. Nothing is written.
 
-A file that is not what its distribution says is *clobbered* where it is what another one says that lists it too, and
-*modified* otherwise. A distribution that lost files to another one is as it should be, as long as the other one is
-whole: both cannot be. Where each has files of the other none is whole, and that is damage (a *mix*).
+A file that differs from what its distribution recorded is *clobbered* if it is what another distribution recorded for
+that path, and *modified* otherwise. A distribution that lost files to another one is as it should be while the other
+one is whole, since both cannot be. Where each has files of the other, none is whole: that is damage, a *mix*.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -62,8 +62,8 @@ class Finding:
 class Diagnosis:
     """All that was found. `distributions` and `files`: how many were looked at.
 
-    For the repair: `reinstalls` are groups of distributions that go together, each in the order in which they are to be
-    installed; `leftovers` are paths.
+    The rest is for the repair. `reinstalls`: groups of distributions that have to be reinstalled together, each group
+    in the order of its installs. `leftovers`: paths.
     """
 
     environment: Environment
@@ -90,7 +90,7 @@ def diagnose(environment: Environment, options: Options | None = None, control: 
 
 
 class _Damage:
-    """What is wrong with the files of one distribution, by path; `lost`: to each of those that have them now."""
+    """What is wrong with the files of one distribution, by path. `lost`: by the distribution whose file lies there."""
 
     def __init__(self) -> None:
         self.missing: list[str] = []
@@ -142,7 +142,7 @@ class _Diagnosis:
         return damage
 
     def _winners(self, listing: Listing, row: ListedFile, content: Content) -> list[str]:
-        """The names of the others whose file lies there: those whose hash is right, else those that recorded none."""
+        """The others whose file may lie there, by name: those that recorded its hash, then those that recorded none."""
         others = [
             (one.distribution.name, theirs)
             for one, theirs in self._owners[self._environment.key(row.path)]
@@ -151,7 +151,7 @@ class _Diagnosis:
         return [name for name, theirs in sorted(others, key=lambda other: not other[1].algorithm)]
 
     def _rank(self, listing: Listing) -> tuple[bool, int]:
-        """Of two versions of one distribution the whole one counts, then the one that was installed last."""
+        """Of two versions of one distribution the one that is whole counts, else the one that was installed last."""
         damage = self._damages[listing.distribution.info]
         return not (listing.problem or damage.missing or damage.modified), listing.installed_at
 
@@ -182,8 +182,8 @@ class _Diagnosis:
     def _groups(self, winners: Mapping[str, Sequence[str]]) -> tuple[tuple[Listing, ...], ...]:
         """What to reinstall, in groups that have no file in common.
 
-        Whoever is reinstalled takes all its paths, so those that had won them are reinstalled after it: who wins is not
-        for a repair to change. Of a mix the one that was installed first need not be.
+        A distribution that is reinstalled takes all its paths. So those that had overwritten some of them are
+        reinstalled after it: a repair does not change who wins. Of a mix, the one that was installed first stays.
         """
         wanted = {name for name, one in self._chosen.items() if self._needs_reinstall(one)}
         wanted |= {name for mix in self._mixes for name in self._by_age(mix)[1:]}
@@ -292,7 +292,7 @@ class _Diagnosis:
 
 
 def _components(winners: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Which distributions have won files of each other, as `graph.components`: those that lead nowhere come first."""
+    """The groups of distributions that have overwritten files of each other; who has lost nothing comes first."""
     names = list(winners)
     number = {name: place for place, name in enumerate(names)}
     found = components([[number[name] for name in winners[other]] for other in names])

@@ -22,9 +22,9 @@ _PIP = re.compile(r"(INSTALLER|RECORD|REQUESTED|direct_url\.json)[a-z0-9_]{8}\.t
 
 @dataclass(frozen=True, slots=True)
 class DeadSession:
-    """A session that ended without cleaning up. `path`: its stage. `in_hand`: what it was changing, "" for unknown.
+    """A session that ended without cleaning up. `path`: its stage. `in_hand`: owners that it was changing.
 
-    `unsettled`: the environment holds a half of that, which recovery mends; else the stage is only garbage.
+    `unsettled`: the environment may hold a half of that, which recovery mends. Otherwise the stage is only garbage.
     """
 
     identity: str

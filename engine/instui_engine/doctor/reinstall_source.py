@@ -1,4 +1,4 @@
-"""Where an installed distribution can be had from again: by its version from an index, or from where it came."""
+"""Where to get an installed distribution again: its version from an index, or the place that it came from."""
 
 import os
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from instui_engine.target.listing import Listing
 
 
 class Source(NamedTuple):
-    """`argument` is what `install` is asked for; where there is none, `refusal` says what to do instead."""
+    """`argument` is what to ask `install` for. Where it is "", `refusal` says what to do instead."""
 
     argument: str
     refusal: str = ""
@@ -19,8 +19,8 @@ class Source(NamedTuple):
 def source(listing: Listing, local: bool = False) -> Source:
     """What to install so that `listing` is there again in the same version.
 
-    A distribution that came from a place of its own (direct_url.json) is had from there only: what an index has under
-    that name may be somebody else's. `local`: nothing but the user's own places is searched, so its version will do.
+    A distribution that came from a place of its own (direct_url.json) is taken from there only, since what an index has
+    under that name may be somebody else's. `local`: only the user's own places are searched, so the version is enough.
     """
     distribution = listing.distribution
     by_version = Source(f"{distribution.name}=={distribution.version}")

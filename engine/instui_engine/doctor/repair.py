@@ -1,8 +1,8 @@
 """Mend what a diagnosis found: settle dead sessions, remove ghosts, reinstall what is damaged, remove leftovers.
 
-What is removed is removed while this process holds the environment's lock alone: no session commits then, and uv waits.
-(pip takes no lock.) It is looked at again first, and renamed away before it is removed, so that no reader sees a half.
-Reinstalling is an install like any other, from the store where it has the wheel.
+While something is removed, this process holds the environment's lock alone: no session commits then, and uv waits.
+(pip takes no lock.) What is to go is looked at once more, and renamed away first, so that no reader sees a half of it.
+A reinstall is an install like any other, from the store where the store has the wheel.
 """
 
 import os
@@ -183,7 +183,7 @@ class _Repair:
     # --- what is installed again
 
     def _reinstall(self) -> None:
-        """One install for all, from what is here if that will do, else from the index; else one for each group."""
+        """Reinstall all at once, from what is here if that is enough, else from the index; else group by group."""
         groups = [arguments for group in self._diagnosis.reinstalls if (arguments := self._arguments(group))]
         if not groups:
             return
@@ -213,7 +213,7 @@ class _Repair:
         return _Arguments(tuple(arguments), tuple(group))
 
     def _possible(self, arguments: "_Arguments") -> Request | None:
-        """The request with which `arguments` can be had, offline if that will do. It was planned only."""
+        """The request that gets `arguments`, offline if that is enough, as a dry run has shown; None for none."""
         asked = replace(
             self._request,
             arguments=arguments.arguments,

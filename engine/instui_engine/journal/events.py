@@ -2,10 +2,11 @@
 
 One event is one JSON object on one line: `t` (seconds since the session began, monotonic), `event` (the kind), then
 the fields of the class. A wheel is named by its normalized distribution name, which is unique within a session. Paths
-are relative to the top of the environment (`Session.top`) and use `/`; the top itself is `.`. A distribution's name as
-a lock is `@name`. An *owner* is "name version", or "" for a file that no distribution lists. Sizes are bytes.
+are relative to the top of the environment (`SessionStarted.top`) and use `/`; the top itself is `.`. The lock on a
+distribution's name is called `@name`. An *owner* is "name version", or "" for a file that no distribution lists. Sizes
+are bytes.
 
-Readers skip kinds and fields that they do not know; a change that they could not survive raises `SCHEMA`.
+Readers skip kinds and fields that they do not know. A change that would mislead them raises `SCHEMA`.
 """
 
 import json
@@ -104,7 +105,7 @@ class FetchStarted(NamedTuple):
 
 
 class FetchProgress(NamedTuple):
-    """Bytes so far; at most some ten a second for each wheel."""
+    """Bytes so far; at most about ten such events a second for each wheel."""
 
     wheel: str
     done: int
@@ -211,13 +212,13 @@ class StageFinished(NamedTuple):
 
 
 class SyncStarted(NamedTuple):
-    """All waits for the disk, so that a power cut tears nothing. `what`: "store", "stage" or "environment"."""
+    """The session waits for the disk, so that a power cut tears nothing. `what`: "store", "stage" or "environment"."""
 
     what: str
 
 
 class SyncFinished(NamedTuple):
-    """What was written is on the disk."""
+    """All that was written by then is on the disk."""
 
     what: str
     seconds: float
@@ -300,7 +301,7 @@ class Overwrite(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """A file that `wheel` had overwritten is back, now that `wheel` gave up its own: it belongs to `owner`."""
+    """A file of `owner`, which `wheel` had overwritten, is back, since `wheel` has given up its own."""
 
     wheel: str
     path: str
@@ -323,7 +324,7 @@ class CommitFinished(NamedTuple):
 
 
 class RecoveryStarted(NamedTuple):
-    """A session that is dead had begun to change this distribution; that is being settled, under its claims."""
+    """A session that is dead had begun to change this distribution. That is being settled, under its claims."""
 
     wheel: str
     version: str
@@ -331,9 +332,9 @@ class RecoveryStarted(NamedTuple):
 
 
 class RecoveryFinished(NamedTuple):
-    """It is settled. `outcome`: "completed", "undone", or "withdrawn", where somebody else has installed it since.
+    """That is settled. `outcome`: "completed", "undone", or "withdrawn" where somebody else has installed it since.
 
-    `left`: paths that somebody else has changed since, which were not touched.
+    `left`: paths that somebody else has changed since; they were not touched.
     """
 
     wheel: str
