@@ -16,6 +16,7 @@ import instui_engine
 from instui_engine import ClashError, ConflictError, InstuiError, Options, Recording, Request, UnreachableIndexError
 from instui_engine.errors import BadWheelError, FetchError, Interrupted, LockTimeoutError, TargetError
 from instui_engine.journal.events import CommitFinished, Holder, SessionStarted, decode
+from instui_engine.locks.names import file_name
 from instui_engine.resolve.uv import explain
 from support.environments import Venv
 from support.wheelsmith import build_wheel
@@ -164,6 +165,27 @@ def test_a_clash_names_the_path_and_both_owners(venv: Callable[[], Venv], tmp_pa
     assert isinstance(failure, ClashError)
     assert failure.path == f"{target.environment.roots['purelib']}/thing"
     assert failure.owners == ("one 1.0", "two 1.0")
+
+
+@pytest.mark.parametrize("what", ["claim", "environment"])
+def test_a_lock_timeout_names_the_lock_its_holders_and_the_seconds(
+    what: str, venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    target = venv()
+    claim = f"{target.environment.roots['purelib']}/pkg"
+    lock = target.top / ".lock" if what == "environment" else target.top / ".instui" / "locks" / file_name(claim)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    code = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); input()"
+    command = [sys.executable, "-c", code, str(lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline()
+        failure = target.install(build_wheel(tmp_path, "pkg", "1.0", {"pkg/a.py": b""}), lock_timeout=0.2).failure
+        holder.communicate("")
+    assert isinstance(failure, LockTimeoutError)
+    assert failure.path == (claim if what == "claim" else str(lock))
+    assert failure.seconds == 0.2
+    if Path("/proc/locks").exists():
+        assert [one.pid for one in failure.holders] == [holder.pid]
 
 
 def test_a_bad_wheel_is_named_by_its_file(venv: Callable[[], Venv], tmp_path: Path) -> None:

@@ -157,9 +157,13 @@ class EnvironmentLock:
         except LockWaitTimeout:
             from .phrases import describe
 
+            holders = self._holders()
             raise LockTimeoutError(
                 f"waited {self._context.options.lock_timeout:g} s for the environment's lock "
-                f"{printable(str(self._path))}, held by {describe(self._holders())}; run again, or raise --lock-timeout"
+                f"{printable(str(self._path))}, held by {describe(holders)}; run again, or raise --lock-timeout",
+                path=str(self._path),
+                holders=tuple(holders),
+                seconds=self._context.options.lock_timeout,
             ) from None
         except Interrupted:
             self._context.check()

@@ -100,7 +100,11 @@ class ClaimFiles:
             for take in takes:
                 wait_lock(descriptor, take, deadline=deadline, cancelled=cancelled, told=tell)
         except LockWaitTimeout:
+            holders = blockers(self._private, lock_file, path, mode)
             raise LockTimeoutError(
                 f"waited {self._timeout:g} s for the claim on {printable(path)}, held by "
-                f"{describe(blockers(self._private, lock_file, path, mode))}; run again, or raise --lock-timeout"
+                f"{describe(holders)}; run again, or raise --lock-timeout",
+                path=path,
+                holders=tuple(holders),
+                seconds=self._timeout,
             ) from None

@@ -80,10 +80,14 @@ class SoftClaims:
                 told = True
                 waiting(TOP, "X", present_holders(self._private) or [Holder(state="not known: gone by now")])
             if time.monotonic() >= deadline:
+                holders = present_holders(self._private)
                 raise LockTimeoutError(
                     f"waited {self._timeout:g} s for the environment, held by "
-                    f"{describe(present_holders(self._private))}; run again, or raise --lock-timeout; if that "
-                    f"process is gone, remove {printable(str(self._private / SOFT_LOCK))}*"
+                    f"{describe(holders)}; run again, or raise --lock-timeout; if that "
+                    f"process is gone, remove {printable(str(self._private / SOFT_LOCK))}*",
+                    path=str(self._private / SOFT_LOCK),
+                    holders=tuple(holders),
+                    seconds=self._timeout,
                 )
             time.sleep(_POLL)
 

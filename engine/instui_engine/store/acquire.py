@@ -236,7 +236,10 @@ def _hold(context: Context, store: Store, task: _Task, wait: bool) -> bool:
             if time.monotonic() >= deadline:
                 raise LockTimeoutError(
                     f"waited {context.options.lock_timeout:g} s for {printable(task.wheel.filename)}, which another "
-                    f"process fetches or unpacks ({printable(str(lock.lock_file))}); run again, or raise --lock-timeout"
+                    f"process fetches or unpacks ({printable(str(lock.lock_file))}); run again, or raise "
+                    "--lock-timeout",
+                    path=str(lock.lock_file),
+                    seconds=context.options.lock_timeout,
                 ) from None
         except OSError as error:
             raise InstuiError(

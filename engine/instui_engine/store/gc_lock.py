@@ -77,9 +77,14 @@ def _lock(cache: Path, shared: bool, timeout: float, cancelled: Callable[[], boo
         )
         return descriptor
     except LockWaitTimeout:
+        from instui_engine.locks.holders import holders_of
+
         raise LockTimeoutError(
             f"waited {timeout:g} s for the cache {printable(str(cache))}, which is held by "
-            f"{_holders(path)}; run again, or raise --lock-timeout"
+            f"{_holders(path)}; run again, or raise --lock-timeout",
+            path=str(path),
+            holders=tuple(holders_of(path)),
+            seconds=timeout,
         ) from None
     except OSError as error:
         if error.errno in _NO_LOCKS:
