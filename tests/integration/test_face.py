@@ -15,10 +15,10 @@ import pytest
 import instui_engine
 from instui_engine import ClashError, ConflictError, InstuiError, Options, Recording, Request, UnreachableIndexError
 from instui_engine.errors import BadWheelError, FetchError, Interrupted, LockTimeoutError, TargetError
-from instui_engine.journal.events import CommitFinished, Holder, SessionStarted, decode
+from instui_engine.journal.events import CommitFinished, Holder, SessionFinished, SessionStarted, decode
 from instui_engine.locks.names import file_name
 from instui_engine.resolve.uv import explain
-from support.environments import Venv
+from support.environments import Venv, read_journal
 from support.wheelsmith import build_wheel
 
 ROOT = Path(instui_engine.__file__ or "").parent
@@ -143,6 +143,22 @@ def test_a_recording_says_who_listens_what_was_called_and_which_session_it_is(
     assert [event.wheel for event in events if isinstance(event, CommitFinished)] == ["one"]
     assert [path.stem for path in target.journals()] == [outcome.session]
     assert '"text":"look"' in lines[1]
+
+
+def test_ctrl_c_ends_the_session_before_it_reaches_the_program(venv: Callable[[], Venv], tmp_path: Path) -> None:
+    target = venv()
+
+    def interrupted(line: str) -> None:
+        if '"stage.started"' in line:
+            raise KeyboardInterrupt
+
+    request = Request((str(build_wheel(tmp_path, "one", "1.0", {"one.py": b"1"})),), no_deps=True)
+    options = Options(target.cache, fsync=False)
+    with pytest.raises(KeyboardInterrupt):
+        instui_engine.install(request, target.environment, options, None, Recording((interrupted,), identity="here"))
+    last = read_journal(target.journals()[0]).events[-1][1]
+    assert isinstance(last, SessionFinished) and (last.exit, last.error) == (130, "interrupted")
+    assert target.stages() == []
 
 
 # --- errors

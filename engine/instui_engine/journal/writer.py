@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from instui_engine.fs.files import write_all
 
 from .events import Caption, Event, SessionFinished, SessionStarted, Warned, encode
-from .stream import Stream
+
+if TYPE_CHECKING:
+    from .stream import Stream
 
 Listener = Callable[[str], None]
 Captions = Callable[[Event], str]
@@ -77,6 +80,8 @@ class Journal:
                     self._files.append(descriptor)
                     self._open.append(descriptor)
                 else:
+                    from .stream import Stream  # only who needs it pays for it
+
                     self._streams.append(Stream(descriptor, self._given_up))
             if early:
                 self._write("\n".join(early))
