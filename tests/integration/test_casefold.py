@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from instui_engine import command
+from instui_engine.commands import command
 from instui_engine.commit.backups import Backups
 from instui_engine.commit.preparation import prepare
 from instui_engine.errors import BadWheelError
