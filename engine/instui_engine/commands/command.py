@@ -147,12 +147,15 @@ class _Shell:
     def open(self, command: Sequence[str]) -> None:
         """Begin the journal."""
         options = self._context.options
-        files = []
-        if options.journal_file:
-            files.append(_open_journal(options.journal_file))
+        files = [_open_journal(options.journal_file)] if options.journal_file else []
         if not options.dry_run:
             _raise_descriptor_limit()
-            files.append(self._session.open())
+            try:
+                files.insert(0, self._session.open())
+            except BaseException:
+                for descriptor in files:
+                    os.close(descriptor)
+                raise
         journal = self._context.journal
         journal.attach(files)
         self._context.control.report = journal.emit
