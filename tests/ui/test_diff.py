@@ -13,13 +13,13 @@ import pytest
 from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
-from instui.tui.content import MOST, Content, read
 from instui.tui.controller import Result
-from instui.tui.rows.difference import MOST_LINES, Row, compare, laid, unified
+from instui.tui.rows.difference import MOST_LINES, Content, Row, compare, laid, unified
+from instui.tui.text.pieces import plain, width_of
 from instui.tui.views.detail import DetailView
 from instui.tui.views.diff import DiffView
+from instui.tui.views.file_content import MOST, read
 from instui.tui.views.overwrites import OverwritesView
-from instui.tui.widgets.pieces import plain, width_of
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, encode

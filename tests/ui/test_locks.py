@@ -7,7 +7,6 @@ import pytest
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.tui.glyphs import UNICODE
 from instui.tui.rows import chains as chainrows
 from instui.tui.rows import frame
 from instui.tui.rows import locks as lockrows
@@ -18,9 +17,10 @@ from instui.tui.rows.keys import ENVIRONMENT, About, closest
 from instui.tui.rows.labels import blocker_of, holder_pieces
 from instui.tui.rows.lock_history import lanes
 from instui.tui.rows.locks import Wish
+from instui.tui.text.columns import widths
+from instui.tui.text.glyphs import UNICODE
+from instui.tui.text.pieces import Line, plain
 from instui.tui.views.locks import GROUPINGS
-from instui.tui.widgets.pieces import Line, plain
-from instui.tui.widgets.table import widths
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, encode
 from support.screens import Recorded, press, shown, text_of

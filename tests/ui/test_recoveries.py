@@ -8,14 +8,15 @@ from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Result
-from instui.tui.glyphs import UNICODE
-from instui.tui.rows import events as logrows
+from instui.tui.rows import event_log as logrows
 from instui.tui.rows import recoveries as recoveryrows
 from instui.tui.rows import wheels as wheelrows
 from instui.tui.rows.filter import parse
+from instui.tui.text.columns import widths
+from instui.tui.text.glyphs import UNICODE
+from instui.tui.text.pieces import plain
 from instui.tui.views.detail import DetailView
-from instui.tui.widgets.pieces import plain
-from instui.tui.widgets.table import Table, widths
+from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, encode
 from support.screens import Recorded, go_to, press, settle, shown, text_of

@@ -7,8 +7,6 @@ from rich.cells import cell_len
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.tui.glyphs import ASCII, UNICODE, bar, curve
-from instui.tui.pace import Paced
 from instui.tui.rows import frame
 from instui.tui.rows import locks as lockrows
 from instui.tui.rows import overwrites as overwriterows
@@ -16,9 +14,11 @@ from instui.tui.rows import wheels as wheelrows
 from instui.tui.rows.filter import parse
 from instui.tui.rows.frame import Facts
 from instui.tui.rows.labels import short, short_age
+from instui.tui.text.columns import Column, widths
+from instui.tui.text.glyphs import ASCII, UNICODE, bar, curve
+from instui.tui.text.pieces import Piece, fit, line, plain, spread, width_of
+from instui.tui.views.throttled import Paced
 from instui.tui.watch import KEPT, Log
-from instui.tui.widgets.pieces import Piece, fit, line, plain, spread, width_of
-from instui.tui.widgets.table import Column, widths
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, encode
 from support.screens import Recorded, press, settle, shown, text_of

@@ -14,8 +14,8 @@ import pytest
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly
-from instui.tui.theme import STYLES
 from instui.tui.widgets.table import Table
+from instui.tui.widgets.theme import STYLES
 from support.screens import Recorded, go_to, press, settle, shown, text_of
 
 EXPECTED = Path(__file__).parent / "screens"

@@ -19,12 +19,11 @@ from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
 from instui.monitor.summary import summary
 
-from . import glyphs as symbols
 from .actions import ACTIONS, BY_ID, VIEWS
 from .controller import Controller, Ended, Left, Result
 from .rows.frame import Facts
 from .rows.overwrites import File
-from .theme import DEFAULT, THEMES, without_colour
+from .text import glyphs as symbols
 from .views.dashboard import DashboardView
 from .views.detail import DetailView
 from .views.dialogs import CANCEL, LEAVE, Ask
@@ -36,6 +35,7 @@ from .views.overwrites import OverwritesView
 from .views.palette import Commands
 from .views.view import View
 from .watch import Watch
+from .widgets.theme import DEFAULT, THEMES, without_colour
 
 FRAME_SECONDS = 0.1
 

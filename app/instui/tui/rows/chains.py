@@ -5,17 +5,17 @@ from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
-from instui.tui.glyphs import Glyphs
-from instui.tui.theme import age_style
-from instui.tui.widgets.pieces import Line, line, middle
-from instui.tui.widgets.table import Column
+from instui.tui.text.columns import Column
+from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line, line, middle
+from instui.tui.text.styles import age_style
 from instui_engine.journal.events import Holder
 
-from . import waits as links
+from . import wait_graph as links
 from .keys import ENVIRONMENT_WAITER, About, lock_key, other_key, waiter_key, wheel_key
 from .labels import holder_label, holder_pieces, lock_label, short, wheel_label
 from .locks import Wish
-from .waits import SESSION, Link
+from .wait_graph import SESSION, Link
 
 COLUMNS = (
     Column("who", "holder, and who waits for it", 18, weight=5, most=70, short="who waits"),

@@ -8,13 +8,26 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from instui.monitor import units
-from instui.tui.content import Content
-from instui.tui.widgets.pieces import Line, line, safe, tail
+from instui.tui.text.pieces import Line, line, safe, tail
 
 CONTEXT = 3  # equal lines around a change
 MOST_LINES = 4000  # of a diff that is shown
 _MOST_WORK = 4_000_000  # pairs of lines that are compared; beyond, what differs is one change
 _MOST_ROWS = 12  # of the screen, for one line of a text
+
+
+class Content(NamedTuple):
+    """What lies at a path. `text` is None where there is none to show, and `why` says why, in a few words."""
+
+    size: int = -1  # -1 where there is no file to look at
+    digest: str = ""  # sha256, in hexadecimal digits
+    text: str | None = None
+    why: str = ""
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a file that could be read."""
+        return self.size >= 0
 
 
 class Row(NamedTuple):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from instui.monitor import units
 from instui.monitor.model import Phase, Snapshot, Span, WheelState
 from instui.tui.actions import VIEWS, Action, footer_of
-from instui.tui.glyphs import Glyphs
-from instui.tui.widgets.pieces import Line, Piece, fit, joined, line, middle, plain, safe, spread, tail, width_of
+from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, plain, safe, spread, tail, width_of
 from instui_engine.journal.events import SessionStarted
 
 

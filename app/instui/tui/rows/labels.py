@@ -3,7 +3,7 @@
 from instui.monitor import units
 from instui.monitor.model import LockState, Snapshot, WheelState, is_own
 from instui.monitor.names import holder_name, path_name
-from instui.tui.widgets.pieces import Piece, middle, safe, tail
+from instui.tui.text.pieces import Piece, middle, safe, tail
 from instui_engine.journal.events import Holder
 
 _COMMAND_LEFT = 16  # columns that are worth the beginning of a command

@@ -1,7 +1,7 @@
 """What the states of a wheel mean, in a few words."""
 
 from instui.monitor.model import Phase
-from instui.tui.theme import PHASE_STYLES
+from instui.tui.text.styles import PHASE_STYLES
 
 LEGEND = tuple(
     (phase, PHASE_STYLES[phase], meaning)

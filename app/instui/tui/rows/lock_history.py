@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot, WheelState
-from instui.tui.glyphs import Glyphs, bar
-from instui.tui.widgets.pieces import Line, Piece, fit, line, safe
+from instui.tui.text.glyphs import Glyphs, bar
+from instui.tui.text.pieces import Line, Piece, fit, line, safe
 from instui_engine.journal.events import Holder
 
-from . import waits as links
+from . import wait_graph as links
 from .keys import ENVIRONMENT
 from .labels import holder_pieces, lock_label, short, wheel_label
 

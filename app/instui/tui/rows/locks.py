@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import EnvironmentLock, LockState, Snapshot, Waiter
-from instui.tui.glyphs import Glyphs
-from instui.tui.theme import age_style
-from instui.tui.widgets.pieces import Line, Piece, line, middle, safe, tail
-from instui.tui.widgets.table import Column
+from instui.tui.text.columns import Column
+from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail
+from instui.tui.text.styles import age_style
 from instui_engine.journal.events import Holder
 
 from .filter import NOTHING, Fields, Filter

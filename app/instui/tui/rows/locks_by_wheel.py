@@ -5,17 +5,17 @@ from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Phase, Snapshot, WheelState
-from instui.tui.glyphs import Glyphs
-from instui.tui.theme import age_style
-from instui.tui.widgets.pieces import Line, line, middle, safe, tail
-from instui.tui.widgets.table import Column
+from instui.tui.text.columns import Column
+from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line, line, middle, safe, tail
+from instui.tui.text.styles import age_style
 from instui_engine.journal.events import Holder
 
-from . import waits as links
+from . import wait_graph as links
 from .keys import FOLD, About, lock_key, other_key, wheel_key
 from .labels import claim_label, holder_pieces, lock_label, short, wheel_label
 from .locks import Wish
-from .waits import Link
+from .wait_graph import Link
 
 COLUMNS = (
     Column("wheel", "wheel", 14, weight=3, most=44),

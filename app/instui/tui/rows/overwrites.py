@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
-from instui.tui.glyphs import Glyphs
-from instui.tui.widgets.pieces import Line, line, middle, safe, tail
-from instui.tui.widgets.table import Column
+from instui.tui.text.columns import Column
+from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line, line, middle, safe, tail
 
 from .filter import NOTHING, Filter
 from .labels import lock_label

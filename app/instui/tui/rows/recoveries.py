@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from instui.monitor import units
 from instui.monitor.model import RecoveryRow, Snapshot
 from instui.monitor.recoveries import OUTCOMES
-from instui.tui.widgets.pieces import Line, line, safe, tail
+from instui.tui.text.pieces import Line, line, safe, tail
 
 from .filter import Fields, Filter
 from .labels import short, short_age

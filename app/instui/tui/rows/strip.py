@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Sample, Snapshot
-from instui.tui.glyphs import Glyphs, curve
-from instui.tui.widgets.pieces import Line, Piece, fit, line, middle, safe
+from instui.tui.text.glyphs import Glyphs, curve
+from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe
 
 from .labels import lock_label
 from .locks import longest, most_contended

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import EnvironmentLock, Phase, Snapshot, WheelState, is_own
-from instui.tui.glyphs import Glyphs, bar
-from instui.tui.theme import PHASE_STYLES, age_style
-from instui.tui.widgets.pieces import Line, Piece, line, middle, safe, tail
-from instui.tui.widgets.table import Column
+from instui.tui.text.columns import Column
+from instui.tui.text.glyphs import Glyphs, bar
+from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail
+from instui.tui.text.styles import PHASE_STYLES, age_style
 from instui_engine.journal.events import Holder
 
 from . import recoveries as recoveryrows

@@ -6,15 +6,16 @@ from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
 from instui.tui.actions import WHEELS
-from instui.tui.pace import Paced
 from instui.tui.rows import recoveries as recoveryrows
 from instui.tui.rows import wheels as wheelrows
 from instui.tui.rows.keys import ENVIRONMENT
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
 from instui.tui.rows.strip import strip
+from instui.tui.text.columns import Rows
+from instui.tui.text.pieces import Line, line
+from instui.tui.views.throttled import Paced
 from instui.tui.widgets.paint import Lines
-from instui.tui.widgets.pieces import Line, line
-from instui.tui.widgets.table import Rows, Table
+from instui.tui.widgets.table import Table
 
 from .view import View
 

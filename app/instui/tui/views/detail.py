@@ -7,15 +7,16 @@ from textual.widget import Widget
 from instui.monitor import units
 from instui.monitor.model import Phase, Snapshot, WheelState
 from instui.tui.actions import DETAIL
-from instui.tui.glyphs import Glyphs, bar
-from instui.tui.rows import events as logrows
+from instui.tui.rows import event_log as logrows
 from instui.tui.rows import recoveries as recoveryrows
 from instui.tui.rows.frame import wrapped
 from instui.tui.rows.labels import blocker_of, blockers, holder_label, lock_label, waiters_of, wheel_label
-from instui.tui.theme import PHASE_STYLES
+from instui.tui.text.columns import Column, Rows
+from instui.tui.text.glyphs import Glyphs, bar
+from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe
+from instui.tui.text.styles import PHASE_STYLES
 from instui.tui.watch import Log
-from instui.tui.widgets.pieces import Line, Piece, fit, line, middle, safe
-from instui.tui.widgets.table import Column, Rows, Table
+from instui.tui.widgets.table import Table
 
 from .view import View
 

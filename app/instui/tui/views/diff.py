@@ -10,12 +10,13 @@ from textual.widget import Widget
 from instui.monitor import units
 from instui.monitor.model import Snapshot
 from instui.tui.actions import DIFF
-from instui.tui.content import Content, read
-from instui.tui.rows.difference import Difference, compare, laid
+from instui.tui.rows.difference import Content, Difference, compare, laid
 from instui.tui.rows.labels import lock_label
 from instui.tui.rows.overwrites import File
-from instui.tui.widgets.pieces import Line, fit, line, middle, plain, safe
-from instui.tui.widgets.table import Column, Rows, Table
+from instui.tui.text.columns import Column, Rows
+from instui.tui.text.pieces import Line, fit, line, middle, plain, safe
+from instui.tui.views.file_content import read
+from instui.tui.widgets.table import Table
 
 from .view import View
 

@@ -7,10 +7,11 @@ from textual.widget import Widget
 from instui.monitor.model import Snapshot
 from instui.monitor.units import count
 from instui.tui.actions import EVENTS
-from instui.tui.rows import events as logrows
+from instui.tui.rows import event_log as logrows
+from instui.tui.text.columns import Rows
+from instui.tui.text.pieces import Line, Piece, line, spread
 from instui.tui.widgets.paint import Lines
-from instui.tui.widgets.pieces import Line, Piece, line, spread
-from instui.tui.widgets.table import Rows, Table
+from instui.tui.widgets.table import Table
 
 from .view import View
 

@@ -8,12 +8,13 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from instui.tui.actions import ACTIONS
-from instui.tui.glyphs import Glyphs
 from instui.tui.rows.legend import LEGEND
 from instui.tui.rows.recoveries import SIGN
+from instui.tui.text.columns import Column, Rows
+from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line, line
 from instui.tui.widgets.paint import Lines
-from instui.tui.widgets.pieces import Line, line
-from instui.tui.widgets.table import Column, Rows, Table
+from instui.tui.widgets.table import Table
 
 COLUMNS = (Column("text", "", 10, weight=1),)
 

@@ -8,7 +8,6 @@ from textual.widget import Widget
 from instui.monitor import units
 from instui.monitor.model import Snapshot
 from instui.tui.actions import LOCKS
-from instui.tui.pace import Paced
 from instui.tui.rows import chains as chainrows
 from instui.tui.rows import locks as lockrows
 from instui.tui.rows import locks_by_wheel as lockwheels
@@ -16,9 +15,11 @@ from instui.tui.rows.keys import ENVIRONMENT, FOLD, About, closest
 from instui.tui.rows.labels import blocker_of, holder_label, lock_label, own_holder, waiters_of, wheel_label
 from instui.tui.rows.lock_history import lanes
 from instui.tui.rows.locks import Wish
+from instui.tui.text.columns import Column, Rows
+from instui.tui.text.pieces import Line, Piece, line, safe, spread, trimmed, width_of
+from instui.tui.views.throttled import Paced
 from instui.tui.widgets.paint import Lines
-from instui.tui.widgets.pieces import Line, Piece, line, safe, spread, trimmed, width_of
-from instui.tui.widgets.table import Column, Rows, Table
+from instui.tui.widgets.table import Table
 
 from .view import View
 

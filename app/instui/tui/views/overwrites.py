@@ -6,10 +6,11 @@ from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
 from instui.tui.actions import OVERWRITES
-from instui.tui.pace import Paced
 from instui.tui.rows import overwrites as overwriterows
-from instui.tui.widgets.pieces import Line, line
-from instui.tui.widgets.table import Rows, Table
+from instui.tui.text.columns import Rows
+from instui.tui.text.pieces import Line, line
+from instui.tui.views.throttled import Paced
+from instui.tui.widgets.table import Table
 
 from .view import View
 

@@ -6,8 +6,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from instui.tui.actions import ACTIONS
-from instui.tui.glyphs import ASCII, TO_ASCII
-from instui.tui.theme import THEMES
+from instui.tui.text.glyphs import ASCII, TO_ASCII
+from instui.tui.widgets.theme import THEMES
 
 _HIDDEN = {"palette", "interrupt"}
 

@@ -12,8 +12,8 @@ from textual.widgets import Input
 from instui.monitor.model import Snapshot
 from instui.tui.rows import frame
 from instui.tui.rows.filter import NOTHING, Filter, parse
+from instui.tui.text.pieces import Line, Piece, fit, spread, tail
 from instui.tui.widgets.paint import Chosen, Lines
-from instui.tui.widgets.pieces import Line, Piece, fit, spread, tail
 from instui.tui.widgets.table import Table
 
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from instui.tui.glyphs import ASCII, TO_ASCII, Glyphs
-from instui.tui.theme import DEFAULT, STYLES
-
-from .pieces import Line, Piece
+from instui.tui.text.glyphs import ASCII, TO_ASCII, Glyphs
+from instui.tui.text.pieces import Line, Piece
+from instui.tui.widgets.theme import DEFAULT, STYLES
 
 
 def styles_of(widget: Widget) -> Mapping[str, Style]:

@@ -9,21 +9,6 @@ from collections.abc import Mapping
 from rich.style import Style
 from textual.theme import BUILTIN_THEMES, Theme
 
-from instui.monitor.model import Phase
-
-PHASE_STYLES: Mapping[Phase, str] = {
-    Phase.QUEUED: "dim",
-    Phase.FETCH: "fetch",
-    Phase.UNPACK: "unpack",
-    Phase.READY: "dim",
-    Phase.STAGE: "stage",
-    Phase.STAGED: "dim",
-    Phase.WAIT: "wait",
-    Phase.COMMIT: "commit",
-    Phase.DONE: "commit",
-    Phase.FAILED: "failed",
-}
-
 _DARK = {
     "background": "#10151c",
     "panel": "#171e28",
@@ -178,11 +163,6 @@ def _terminal(name: str) -> Theme:
 
 
 THEMES = (_theme("dark", _DARK, True), _theme("light", _LIGHT, False), _terminal("ansi"), _terminal("mono"))
-
-
-def age_style(seconds: float, calm: str = "text") -> str:
-    """The style of an age: yellow after 4 seconds, red after 8."""
-    return calm if seconds < 4 else "age" if seconds < 8 else "failed"
 
 
 def without_colour(environ: Mapping[str, str]) -> bool:

@@ -1,7 +1,7 @@
 """Styled text as plain data: what rows and lines are made of before anything is painted.
 
-A style is a word that says what the text means (`wait`, `failed`, `dim`); `instui.tui.theme` turns it into colour. An
-action is what a click on the text does, the id of one of `instui.tui.actions`.
+A style is a word that says what the text means (`wait`, `failed`, `dim`); `widgets/theme.py` turns it into colour. An
+action is what a click on the text does: the id of an entry of `actions.py`.
 """
 
 from collections.abc import Iterable, Sequence

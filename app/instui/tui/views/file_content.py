@@ -8,24 +8,11 @@ import os
 import stat
 from collections.abc import Callable
 from hashlib import sha256
-from typing import NamedTuple
+
+from instui.tui.rows.difference import Content
 
 MOST = 256 * 1024  # bytes of a text that is shown
 _PIECE = 1 << 20
-
-
-class Content(NamedTuple):
-    """What lies at a path. `text` is None where there is none to show, and `why` says why, in a few words."""
-
-    size: int = -1  # -1 where there is no file to look at
-    digest: str = ""  # sha256, in hexadecimal digits
-    text: str | None = None
-    why: str = ""
-
-    @property
-    def there(self) -> bool:
-        """Whether there is a file that could be read."""
-        return self.size >= 0
 
 
 def read(top: str, path: str, stopped: Callable[[], bool] = lambda: False) -> Content:

@@ -5,9 +5,9 @@ from typing import Any, overload
 
 from instui.monitor import units
 from instui.monitor.model import RecoveryRow, Snapshot
+from instui.tui.text.columns import Column
+from instui.tui.text.pieces import Line, line, middle, safe, tail
 from instui.tui.watch import Log
-from instui.tui.widgets.pieces import Line, line, middle, safe, tail
-from instui.tui.widgets.table import Column
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, kind_of
 

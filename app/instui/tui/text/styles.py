@@ -1,0 +1,23 @@
+"""Which style phases and ages have: a word of meaning each, which the theme turns into colour."""
+
+from collections.abc import Mapping
+
+from instui.monitor.model import Phase
+
+PHASE_STYLES: Mapping[Phase, str] = {
+    Phase.QUEUED: "dim",
+    Phase.FETCH: "fetch",
+    Phase.UNPACK: "unpack",
+    Phase.READY: "dim",
+    Phase.STAGE: "stage",
+    Phase.STAGED: "dim",
+    Phase.WAIT: "wait",
+    Phase.COMMIT: "commit",
+    Phase.DONE: "commit",
+    Phase.FAILED: "failed",
+}
+
+
+def age_style(seconds: float, calm: str = "text") -> str:
+    """The style of an age: yellow after 4 seconds, red after 8."""
+    return calm if seconds < 4 else "age" if seconds < 8 else "failed"
