@@ -74,13 +74,13 @@ class Own(ReadOnly):
 
 def go_to(app: InstuiApp, t: float) -> None:
     """Let the session go on to `t`, and show it."""
-    source = app.monitor._source
+    source = app.watched._source
     assert isinstance(source, Recorded)
     source.t = t
-    app.monitor.read()
-    while app.monitor.behind:
-        app.monitor.read()
-    app.frame()
+    app.watched.read()
+    while app.watched.behind:
+        app.watched.read()
+    app.pull()
 
 
 @asynccontextmanager

@@ -14,11 +14,11 @@ from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Result
-from instui.tui.rows.difference import MOST_LINES, Content, Row, compare, laid, unified
+from instui.tui.rows.difference import MOST_LINES, DiffLine, FileContent, compare, laid, unified
 from instui.tui.text.pieces import plain, width_of
 from instui.tui.views.detail import DetailView
 from instui.tui.views.diff import DiffView
-from instui.tui.views.file_content import MOST, read
+from instui.tui.views.file_content import MOST, read_content
 from instui.tui.views.overwrites import OverwritesView
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
@@ -29,8 +29,8 @@ SITE = "lib/site"
 OLD = ".instui/kept/old"
 
 
-def content(text: str) -> Content:
-    return Content(len(text), sha256(text.encode()).hexdigest(), text)
+def content(text: str) -> FileContent:
+    return FileContent(len(text), sha256(text.encode()).hexdigest(), text)
 
 
 # --- reading
@@ -39,7 +39,7 @@ def content(text: str) -> Content:
 def test_a_text_is_read_with_its_size_and_hash(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.py").write_text("é\n")
-    assert read(str(tmp_path), "a/x.py") == Content(3, sha256("é\n".encode()).hexdigest(), "é\n")
+    assert read_content(str(tmp_path), "a/x.py") == FileContent(3, sha256("é\n".encode()).hexdigest(), "é\n")
 
 
 def test_no_symbolic_link_is_followed_neither_at_the_end_nor_on_the_way(tmp_path: Path) -> None:
@@ -50,25 +50,29 @@ def test_no_symbolic_link_is_followed_neither_at_the_end_nor_on_the_way(tmp_path
     (top / "file").symlink_to(outside / "secret")
     (top / "directory").symlink_to(outside)
     for path in ("file", "directory/secret"):
-        found = read(str(top), path)
+        found = read_content(str(top), path)
         assert (found.text, found.there) == (None, False)
         assert found.why
-    assert "symbolic link" in read(str(top), "file").why
+    assert "symbolic link" in read_content(str(top), "file").why
 
 
 @pytest.mark.parametrize("path", ["../outside", "a/../../outside", "/etc/passwd", "a//b", "./a", "", "a\0b", "\ud800"])
 def test_a_path_that_leads_elsewhere_is_refused(path: str, tmp_path: Path) -> None:
     (tmp_path / "outside").write_text("secret")
     (tmp_path / "top" / "a").mkdir(parents=True)
-    found = read(str(tmp_path / "top"), path)
+    found = read_content(str(tmp_path / "top"), path)
     assert (found.text, found.there) == (None, False)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "directory").mkdir()
-    assert read(str(tmp_path), "pipe").why == read(str(tmp_path), "directory").why == "is no regular file"
-    assert read(str(tmp_path), "missing").why == read(str(tmp_path / "missing"), "x").why == "is not there"
+    assert (
+        read_content(str(tmp_path), "pipe").why == read_content(str(tmp_path), "directory").why == "is no regular file"
+    )
+    assert (
+        read_content(str(tmp_path), "missing").why == read_content(str(tmp_path / "missing"), "x").why == "is not there"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +81,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
 )
 def test_of_what_is_no_text_or_too_large_only_size_and_hash_are_told(data: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(data)
-    found = read(str(tmp_path), "x")
+    found = read_content(str(tmp_path), "x")
     assert (found.size, found.digest, found.why) == (len(data), sha256(data).hexdigest(), why)
     assert (found.text is None) is bool(why)
 
@@ -85,7 +89,7 @@ def test_of_what_is_no_text_or_too_large_only_size_and_hash_are_told(data: bytes
 # --- comparing
 
 
-def applied(old: list[str], rows: list[Row]) -> list[str]:
+def applied(old: list[str], rows: list[DiffLine]) -> list[str]:
     """What a patch program makes of `old`, by the rows of a diff."""
     new: list[str] = []
     at = 0
@@ -122,11 +126,11 @@ def test_a_missing_newline_at_the_end_is_a_difference_and_is_said() -> None:
 
 
 def test_the_verdict_says_what_kind_of_difference_there_is() -> None:
-    binary = Content(3, "00", None, "is no text")
+    binary = FileContent(3, "00", None, "is no text")
     assert compare(content("a"), content("a")).verdict == "same content"
     assert compare(content("a\n"), content("a\nb\nc\n")).verdict == "0 lines less, 2 lines more"
     assert compare(content("a"), binary).verdict == "different content, which is not shown as text"
-    assert compare(content("a"), Content(why="is not there")).verdict == "there is nothing to compare"
+    assert compare(content("a"), FileContent(why="is not there")).verdict == "there is nothing to compare"
     assert compare(binary, binary).verdict == "same content"
 
 

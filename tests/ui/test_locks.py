@@ -7,16 +7,12 @@ import pytest
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.tui.rows import chains as chainrows
-from instui.tui.rows import frame
-from instui.tui.rows import locks as lockrows
-from instui.tui.rows import locks_by_wheel as lockwheels
-from instui.tui.rows import wheels as wheelrows
+from instui.tui.rows import chains, frame, locks, locks_by_wheel, wheels
 from instui.tui.rows.filter import parse
 from instui.tui.rows.keys import ENVIRONMENT, About, closest
 from instui.tui.rows.labels import blocker_of, holder_pieces
 from instui.tui.rows.lock_history import lanes
-from instui.tui.rows.locks import Wish
+from instui.tui.rows.locks import LockQuery
 from instui.tui.text.columns import widths
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import Line, plain
@@ -69,10 +65,10 @@ def snapshot(timed: list[tuple[float, Event]], at: float = 10.0) -> Snapshot:
     return fold.snapshot(at)
 
 
-def rows(grouping: int, shot: Snapshot, wish: Wish = Wish(), width: int = 118) -> list[str]:  # noqa: B008
+def rows(grouping: int, shot: Snapshot, query: LockQuery = LockQuery(), width: int = 118) -> list[str]:  # noqa: B008
     """The rows of a grouping as text, columns apart by a bar."""
     way = GROUPINGS[grouping]
-    found, sizes = way.make(shot, wish), widths(way.columns, width)
+    found, sizes = way.make(shot, query), widths(way.columns, width)
     return [
         _text(way.cells(shot, found, key, sizes, UNICODE), [column.id for column in way.columns]) for key in found.keys
     ]
@@ -107,7 +103,7 @@ def test_by_wheel_what_each_lost_and_cost() -> None:
         "triangle 1.0|staged|5.0 s|5.0 s|2|2",
         "… 1 wheel that neither waited nor made others wait   (a shows all)",
     ]
-    assert rows(1, snapshot(CHAIN), Wish(everything=True))[-1] == "caliper 1.0|holds tools/|2|2"
+    assert rows(1, snapshot(CHAIN), LockQuery(everything=True))[-1] == "caliper 1.0|holds tools/|2|2"
 
 
 def test_a_chain_begins_with_who_does_not_wait() -> None:
@@ -125,7 +121,7 @@ def test_chains_of_the_past_are_shown_when_they_are_asked_for_or_all_is_over() -
         "  ║ square 1.0|shapes/|X|2.0 s|1",
         "    ║ triangle 1.0|shapes/|X|5.0 s",
     ]
-    assert rows(2, snapshot(OVER), Wish(everything=True)) == past
+    assert rows(2, snapshot(OVER), LockQuery(everything=True)) == past
     assert rows(2, snapshot([*OVER, (9.5, events.SessionFinished(0, "", 3, 9.5))])) == past
 
 
@@ -140,7 +136,7 @@ def test_the_environments_lock_is_a_chain_of_its_own() -> None:
         "▾ pid 77 (uv pip install ruff)|.lock|1",
         "  ║ this session, all of it|.lock|SH|6.0 s",
     ]
-    assert wheelrows.keys(shot, wheelrows.Wish())[0] == ENVIRONMENT
+    assert wheels.keys(shot, wheels.WheelQuery())[0] == ENVIRONMENT
     assert "this session waited 6.0 s" in plain(lanes(shot, ENVIRONMENT, 100, 6, UNICODE)[1])
 
 
@@ -160,28 +156,28 @@ def test_a_circle_in_a_damaged_journal_is_no_endless_loop() -> None:
     [("wheel:triangle", ["triangle"]), ("lock:tools", []), ("state:held", ["circle"]), ("pid", ["circle", "square"])],
 )
 def test_chains_are_filtered_by_either_side(text: str, kept: list[str]) -> None:
-    found = rows(2, snapshot(CHAIN), Wish(filter=parse(text)))
+    found = rows(2, snapshot(CHAIN), LockQuery(filter=parse(text)))
     assert [row.lstrip(" ▾║").split()[0] for row in found] == kept
 
 
 def test_wheels_are_sorted_by_what_they_lost_or_cost() -> None:
     shot = snapshot(OVER)
     for sort, first in (("waited", "triangle"), ("blocked", "square"), ("wheel", "square"), ("x", "square")):
-        found = rows(1, shot, Wish(sort=sort))
+        found = rows(1, shot, LockQuery(sort=sort))
         assert found[1].startswith(first), sort
-    assert rows(1, shot, Wish(sort="waited", reverse=True))[2].startswith("triangle")
+    assert rows(1, shot, LockQuery(sort="waited", reverse=True))[2].startswith("triangle")
 
 
 def test_a_selection_is_found_again_in_every_grouping() -> None:
     shot = snapshot(CHAIN)
-    found = [way.make(shot, Wish()) for way in GROUPINGS]
+    found = [way.make(shot, LockQuery()) for way in GROUPINGS]
     for wanted in (About(SHAPES, "square"), About(SHAPES, "triangle")):
         for one in found:
             assert one.rows[closest(wanted, one.rows)].wheel == wanted.wheel
     assert [closest(About(TOOLS, "caliper"), one.rows) for one in found] == [TOOLS, "", ""]
-    held = [lockwheels.by_wheel(shot, Wish(about=About(TOOLS, "caliper"))), lockrows.tree(shot, Wish())]
+    held = [locks_by_wheel.arrange(shot, LockQuery(about=About(TOOLS, "caliper"))), locks.arrange(shot, LockQuery())]
     assert all(closest(About(TOOLS, "caliper"), one.rows) for one in held)
-    uv = [way.make(snapshot(UV_HOLDS), Wish()) for way in GROUPINGS]
+    uv = [way.make(snapshot(UV_HOLDS), LockQuery()) for way in GROUPINGS]
     assert all(closest(About(ENVIRONMENT), one.rows) for one in uv)
 
 
@@ -282,7 +278,7 @@ def test_what_is_left_is_told_while_sizes_are_known_and_nothing_is_slowed_down()
 
 
 def test_chain_columns_fit_into_the_screen() -> None:
-    for columns in (chainrows.COLUMNS, lockwheels.COLUMNS):
+    for columns in (chains.COLUMNS, locks_by_wheel.COLUMNS):
         for width in (50, 80, 120, 200):
             sizes = widths(columns, width - 3)
             assert 2 + sum(sizes.values()) + 2 * (len(sizes) - 1) <= width - 3

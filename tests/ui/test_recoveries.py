@@ -8,9 +8,7 @@ from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Result
-from instui.tui.rows import event_log as logrows
-from instui.tui.rows import recoveries as recoveryrows
-from instui.tui.rows import wheels as wheelrows
+from instui.tui.rows import event_log, recoveries, wheels
 from instui.tui.rows.filter import parse
 from instui.tui.text.columns import widths
 from instui.tui.text.glyphs import UNICODE
@@ -104,13 +102,11 @@ def test_the_outcome_is_told_by_word_and_by_colour() -> None:
         source = recorded((1.0, event))
 
         async def play(app: InstuiApp, _: Pilot[Result], style: str = style, outcome: str = outcome) -> None:
-            snapshot, log = app.monitor.shown, app.monitor.log
-            cells = logrows.cells(snapshot, log, "1", {"kind": 20, "wheel": 10, "text": 60})
+            snapshot, log = app.watched.shown, app.watched.log
+            cells = event_log.cells(snapshot, log, "1", {"kind": 20, "wheel": 10, "text": 60})
             assert [piece.style for piece in cells["kind"]] == [style]
             assert outcome in plain(cells["text"])
-            row = recoveryrows.cells(
-                snapshot, recoveryrows.keys(snapshot, parse(""))[0], widths(wheelrows.COLUMNS, 118)
-            )
+            row = recoveries.cells(snapshot, recoveries.keys(snapshot, parse(""))[0], widths(wheels.COLUMNS, 118))
             assert [piece.style for piece in row["state"]] == [style]
 
         played(source, 2.0, play)
@@ -174,10 +170,10 @@ def test_names_of_recoveries_are_shown_as_they_are() -> None:
 
 def test_a_recovery_row_fits_wherever_a_wheel_does() -> None:
     async def play(app: InstuiApp, _: Pilot[Result]) -> None:
-        snapshot = app.monitor.shown
+        snapshot = app.watched.shown
         for width in (47, 77, 117, 197):
-            sizes = widths(wheelrows.COLUMNS, width)
-            cells = wheelrows.cells(snapshot, recoveryrows.keys(snapshot, parse(""))[0], sizes, UNICODE)
+            sizes = widths(wheels.COLUMNS, width)
+            cells = wheels.cells(snapshot, recoveries.keys(snapshot, parse(""))[0], sizes, UNICODE)
             for column, size in sizes.items():
                 assert len(plain(cells.get(column, ()))) <= size, (width, column)
 

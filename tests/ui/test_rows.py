@@ -7,17 +7,15 @@ from rich.cells import cell_len
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.tui.rows import frame
-from instui.tui.rows import locks as lockrows
-from instui.tui.rows import overwrites as overwriterows
-from instui.tui.rows import wheels as wheelrows
+from instui.tui.rows import frame, locks, overwrites, wheels
 from instui.tui.rows.filter import parse
 from instui.tui.rows.frame import Facts
+from instui.tui.rows.keys import FOLD
 from instui.tui.rows.labels import short, short_age
 from instui.tui.text.columns import Column, widths
 from instui.tui.text.glyphs import ASCII, UNICODE, bar, curve
 from instui.tui.text.pieces import Piece, fit, line, plain, spread, width_of
-from instui.tui.views.throttled import Paced
+from instui.tui.views.throttled import Throttled
 from instui.tui.watch import KEPT, Log
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, encode
@@ -50,9 +48,9 @@ def added(key: str) -> tuple[float, Event]:
 
 
 def wheel_row(shot: Snapshot, key: str, width: int = 118) -> str:
-    sizes = widths(wheelrows.COLUMNS, width)
-    cells = wheelrows.cells(shot, key, sizes, UNICODE)
-    return " ".join(plain(cells[column.id]).strip() for column in wheelrows.COLUMNS if column.id in cells)
+    sizes = widths(wheels.COLUMNS, width)
+    cells = wheels.cells(shot, key, sizes, UNICODE)
+    return " ".join(plain(cells[column.id]).strip() for column in wheels.COLUMNS if column.id in cells)
 
 
 def test_wheels_come_failed_first_then_waiting_then_running_and_the_rest_is_folded() -> None:
@@ -63,9 +61,9 @@ def test_wheels_come_failed_first_then_waiting_then_running_and_the_rest_is_fold
         (4.0, events.LockWaiting("c", f"{PURE}/jwt", "X", [Holder("d")])),
         (5.0, events.WheelFailed("e", "bad RECORD")),
     )
-    assert wheelrows.keys(shot, wheelrows.Wish()) == ["e", "c", "a", "b", wheelrows.FOLD]
-    assert wheelrows.keys(shot, wheelrows.Wish(selected="f")) == ["e", "c", "a", "b", "f", wheelrows.FOLD]
-    assert wheelrows.keys(shot, wheelrows.Wish(everything=True)) == ["e", "c", "a", "b", "d", "f"]
+    assert wheels.keys(shot, wheels.WheelQuery()) == ["e", "c", "a", "b", FOLD]
+    assert wheels.keys(shot, wheels.WheelQuery(selected="f")) == ["e", "c", "a", "b", "f", FOLD]
+    assert wheels.keys(shot, wheels.WheelQuery(everything=True)) == ["e", "c", "a", "b", "d", "f"]
     assert "bad RECORD" in wheel_row(shot, "e")
 
 
@@ -79,28 +77,28 @@ def test_a_waiting_row_names_the_lock_and_its_present_holder() -> None:
         (3.0, events.LockWaiting("b", f"{PURE}/jwt", "X", [Holder("gone")])),
     )
     assert wheel_row(shot, "b").endswith("wait   1st in line jwt/ → a 1.0 7.0 s")
-    tree = lockrows.tree(shot, lockrows.Wish())
-    assert tree.keys == [PURE, f"{PURE}/jwt", f"{PURE}/jwt\0b", lockrows.FOLD][: len(tree.keys)]
-    sizes = widths(lockrows.COLUMNS, 118)
-    assert plain(lockrows.cells(shot, tree, f"{PURE}/jwt\0b", sizes, UNICODE)["holder"]) == "waits for a 1.0"
+    tree = locks.arrange(shot, locks.LockQuery())
+    assert tree.keys == [PURE, f"{PURE}/jwt", f"{PURE}/jwt\0b", locks.FOLD][: len(tree.keys)]
+    sizes = widths(locks.COLUMNS, 118)
+    assert plain(locks.cells(shot, tree, f"{PURE}/jwt\0b", sizes, UNICODE)["holder"]) == "waits for a 1.0"
 
 
 def test_a_foreign_holder_is_shown_by_pid_and_command() -> None:
     holder = Holder(pid=5120, command="uv pip install ruff")
     shot = snapshot(added("a"), (3.0, events.LockWaiting("a", f"{PURE}/ruff", "X", [holder])))
     assert "pid 5120" in wheel_row(shot, "a", 200)
-    tree = lockrows.tree(shot, lockrows.Wish())
-    cells = lockrows.cells(shot, tree, f"{PURE}/ruff", widths(lockrows.COLUMNS, 118), UNICODE)
+    tree = locks.arrange(shot, locks.LockQuery())
+    cells = locks.cells(shot, tree, f"{PURE}/ruff", widths(locks.COLUMNS, 118), UNICODE)
     assert plain(cells["holder"]) == "pid 5120 (uv pip install ruff)"
 
 
 def test_a_conflict_of_the_plan_becomes_an_overwrite_and_equal_content_stays_folded() -> None:
     planned = (2.0, events.PlanConflict(f"{PURE}/x.py", "a 1", "b 1"))
     shot = snapshot(added("a"), planned)
-    assert [file.t for file in overwriterows.groups(shot, overwriterows.Wish()).files.values()] == [-1.0]
+    assert [file.t for file in overwrites.arrange(shot, overwrites.OverwriteQuery()).files.values()] == [-1.0]
     done = (3.0, events.Overwrite("b", f"{PURE}/x.py", "a 1", "b 1", False))
     same = (3.0, events.Overwrite("b", f"{PURE}/y.py", "a 1", "b 1", True))
-    found = overwriterows.groups(snapshot(added("a"), planned, done, same), overwriterows.Wish())
+    found = overwrites.arrange(snapshot(added("a"), planned, done, same), overwrites.OverwriteQuery())
     assert [file.path for file in found.files.values()] == [f"{PURE}/x.py"]
     assert found.equal == 1
 
@@ -136,7 +134,7 @@ def test_a_version_is_cut_before_a_name() -> None:
 
 
 @pytest.mark.parametrize("width", [50, 80, 120, 200])
-@pytest.mark.parametrize("columns", [wheelrows.COLUMNS, lockrows.COLUMNS, overwriterows.COLUMNS])
+@pytest.mark.parametrize("columns", [wheels.COLUMNS, locks.COLUMNS, overwrites.COLUMNS])
 def test_columns_fit_into_the_screen(columns: tuple[Column, ...], width: int) -> None:
     sizes = widths(columns, width - 3)
     assert 2 + sum(sizes.values()) + 2 * (len(sizes) - 1) <= width - 3
@@ -203,7 +201,7 @@ def test_what_is_costly_is_made_less_often() -> None:
         return len(made)
 
     made: list[int] = []
-    paced: Paced[int] = Paced(lambda: now[0])
+    paced: Throttled[int] = Throttled(lambda: now[0])
     assert paced.get("key", object(), slow) == 1
     assert paced.get("key", object(), slow) == 1  # too soon
     assert paced.get("other", object(), slow) == 2  # the user asked for something else

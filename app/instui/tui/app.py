@@ -1,4 +1,4 @@
-"""The application: takes a snapshot ten times a second and hands it to the screen that is in front."""
+"""The application: pulls a snapshot ten times a second and hands it to the screen in front."""
 
 import gc
 import os
@@ -19,11 +19,12 @@ from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
 from instui.monitor.summary import summary
 
-from .actions import ACTIONS, BY_ID, VIEWS
+from .actions import ACTIONS, BY_ID, EVENTS, LOCKS, OVERWRITES, VIEWS, WHEELS
 from .controller import Controller, Ended, Left, Result
 from .rows.frame import Facts
-from .rows.overwrites import File
-from .text import glyphs as symbols
+from .rows.overwrites import OverwrittenFile
+from .text.glyphs import ASCII, UNICODE
+from .views.application import Application
 from .views.dashboard import DashboardView
 from .views.detail import DetailView
 from .views.dialogs import CANCEL, LEAVE, Ask
@@ -33,27 +34,28 @@ from .views.help import Help
 from .views.locks import LocksView
 from .views.overwrites import OverwritesView
 from .views.palette import Commands
+from .views.pushed import PushedView
 from .views.view import View
 from .watch import Watch
 from .widgets.theme import DEFAULT, THEMES, without_colour
 
-FRAME_SECONDS = 0.1
+PULL_SECONDS = 0.1
 
 
 class ScreenError(Exception):
-    """A defect of the screens, in one line; INSTUI_DEBUG=1 shows where it is."""
+    """A screen failed. The text is the last line of the traceback; with INSTUI_DEBUG=1 all of it was printed."""
 
 
 class InstuiApp(App[Result], inherit_bindings=False):
     """The screens of one session."""
 
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "wheels": DashboardView,
-        "locks": LocksView,
-        "overwrites": OverwritesView,
-        "events": EventsView,
+        WHEELS: DashboardView,
+        LOCKS: LocksView,
+        OVERWRITES: OverwritesView,
+        EVENTS: EventsView,
     }
-    DEFAULT_MODE = "wheels"
+    DEFAULT_MODE = WHEELS
     TITLE = "instui"
     COMMANDS: ClassVar[set[Any]] = {Commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -77,7 +79,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         clock: Callable[[], float] = time.monotonic,
         timer: bool = True,
     ) -> None:
-        # Said before Textual looks at NO_COLOR: else it turns the terminal's own colours into black on black.
+        # Textual must know this before it reads NO_COLOR: it would turn the terminal's own colours into black on black.
         super().__init__(ansi_color=True if without_colour(os.environ) else None)
         for known in THEMES:
             self.register_theme(known)
@@ -85,68 +87,67 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self.theme = theme if theme in names else "mono" if without_colour(os.environ) else DEFAULT
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
-        self.glyphs = symbols.ASCII if ascii else symbols.UNICODE
+        self.glyphs = ASCII if ascii else UNICODE
         self.set_class(ascii, "ascii")
-        self.monitor = Watch(source, clock)
+        self.watched = Watch(source, clock)
         self.controller = controller
-        self.wheel = ""  # the selected one, in whatever view
+        self.wheel = ""  # the selected one, whichever view it was selected in
         self._timer = timer
         self._epilogue: list[str] | None = None
-        self._stops = 0  # how often ctrl+c asked for an end
-        self._alive = True
-        self._asked_at = 0.0
+        self._stops = 0  # how often the user asked for an end
 
-    # -- frames
+    # -- what is shown
 
     def on_mount(self, _: Mount) -> None:
         """Begin to pull."""
         if self._timer:
-            self.set_interval(FRAME_SECONDS, self.frame)
+            self.set_interval(PULL_SECONDS, self.pull)
+            # A full collection stops the screen for a moment (see `watch.py`): fewer of them, and of fewer objects.
             gc.freeze()
             gc.set_threshold(20_000, 20, 100)
 
-    def frame(self) -> None:
-        """Read what is new and show it."""
-        self.monitor.read()
-        if self.monitor.behind and self._timer:
-            self.set_timer(0.01, self.frame)
+    def pull(self) -> None:
+        """Read what is new in the journal and show it."""
+        self.watched.read()
+        if self.watched.behind and self._timer:
+            self.set_timer(0.01, self.pull)
         if self.controller.ending and self.over:
             self._leave()
             return
         screen = self.screen
         if isinstance(screen, View):
-            screen.show(self.monitor.shown)
+            screen.show(self.watched.shown)
 
     @property
     def facts(self) -> Facts:
-        """What the frame of a screen tells besides the snapshot."""
-        monitor = self.monitor
+        """What the header shows besides the snapshot."""
+        watched = self.watched
         return Facts(
             glyphs=self.glyphs,
             badge=self.controller.badge,
-            frozen=monitor.frozen,
-            lag=monitor.lag,
-            died=monitor.died,
+            frozen=watched.frozen,
+            lag=watched.lag,
+            died=watched.died,
             exit_code=self.controller.exit_code(),
             can_control=self.controller.can_control,
-            catching_up=monitor.behind,
+            catching_up=watched.behind,
         )
 
     @property
-    def words(self) -> dict[str, str]:
-        """Footer labels that depend on the state of the session."""
-        paused = self.monitor.shown.paused
+    def footer_labels(self) -> dict[str, str]:
+        """The labels in the footer that depend on the state of the session."""
+        paused = self.watched.shown.paused
         return {
-            "freeze": "go on" if self.monitor.frozen else "freeze",
+            "freeze": "go on" if self.watched.frozen else "freeze",
             "pause": "resume install" if paused else "pause install",
             "quit": "quit" if self.over or not self.controller.owns_install else "quit…",
         }
 
     @property
-    def told(self) -> list[str]:
-        """What the caption says: what there is to watch, and at the end what came of it."""
-        shown = self.monitor.shown
-        if self.monitor.died:
+    def caption_texts(self) -> list[str]:
+        """What the caption says: what there is to watch, and when the session is over, its summary."""
+        shown = self.watched.shown
+        if self.watched.died:
             return [self.controller.error() or "The session ended without a word: its process is gone."]
         if shown.finished is None:
             return [shown.caption] if shown.caption else []
@@ -157,18 +158,21 @@ class InstuiApp(App[Result], inherit_bindings=False):
 
     @property
     def over(self) -> bool:
-        """Whether the session has ended, well or not."""
-        latest: Snapshot = self.monitor.latest
-        return latest.finished is not None or self.monitor.died
+        """Whether the session has ended, in whatever way."""
+        latest: Snapshot = self.watched.latest
+        return latest.finished is not None or self.watched.died
 
     # -- actions
 
     def action_do(self, id: str) -> None:
-        """A key of the registry."""
+        """The action of a key, as the bindings call it."""
         self.perform(id)
 
     def perform(self, id: str) -> None:
-        """Do it where the user is, or say why not."""
+        """Do an action of the registry, or say why it cannot be done here.
+
+        It is the method `do_ID` of the view in front or, where the view has none, of the application.
+        """
         screen = self.screen
         view = screen if isinstance(screen, View) else None
         action = BY_ID[id]
@@ -176,70 +180,77 @@ class InstuiApp(App[Result], inherit_bindings=False):
             where = " and ".join(title for scope, title in VIEWS.values() if scope in action.scope)
             view.notice(f"{action.shown} works in {where}" if where else f"{action.shown} does nothing here")
             return
-        ready = view if view is None or view.is_mounted else None  # a key may come before its screen is made
-        for target in (ready, self):
+        mounted = view if view is not None and view.is_mounted else None  # a key may come before its screen is made
+        for target in (mounted, self):
             if (method := getattr(target, f"do_{id}", None)) is not None:
                 method()
                 return
 
     def say(self, text: str) -> None:
-        """A line at the bottom of the screen in front."""
+        """Say something in the bottom line of the screen in front, for a few seconds."""
         if isinstance(self.screen, View):
             self.screen.notice(text)
 
     def do_view_1(self) -> None:
-        """Dashboard."""
-        self._to(VIEWS["1"][0])
+        """To the dashboard."""
+        self._switch(WHEELS)
 
     def do_view_2(self) -> None:
-        """Locks."""
-        self._to(VIEWS["2"][0])
+        """To the locks."""
+        self._switch(LOCKS)
 
     def do_view_3(self) -> None:
-        """Overwrites."""
-        self._to(VIEWS["3"][0])
+        """To the overwrites."""
+        self._switch(OVERWRITES)
 
     def do_view_4(self) -> None:
-        """Events."""
-        self._to(VIEWS["4"][0])
+        """To the events."""
+        self._switch(EVENTS)
 
-    def _to(self, mode: str) -> None:
-        while isinstance(self.screen, DetailView | DiffView):
+    def _switch(self, scope: str, then: Callable[[View], None] | None = None) -> None:
+        """To the view of that scope; `then` is done with the view once it is there."""
+        while isinstance(self.screen, PushedView):
             self.pop_screen()
-        if mode == self.current_mode:
+        if scope == self.current_mode:
             self.say("you are here already")
-        self.switch_mode(mode)
+        self.switch_mode(scope)
+        if then is not None:
+            self.call_after_refresh(self._with_view, scope, then)
+
+    def _with_view(self, scope: str, then: Callable[[View], None]) -> None:
+        if isinstance(view := self.screen, View) and view.scope == scope:
+            then(view)
 
     def do_help(self) -> None:
-        """All keys."""
+        """Show all keys."""
         scope = self.screen.scope if isinstance(self.screen, View) else ""
         self.push_screen(Help(scope, self.glyphs))
 
     def do_palette(self) -> None:
-        """Find a command by name."""
+        """Find a command by its name."""
         self.action_command_palette()
 
     def action_command_palette(self) -> None:
-        """Open the palette, with a prompt that ASCII can write."""
+        """Open the palette, as Textual does but with a prompt of ASCII."""
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="find a command", id="--command-palette"))
 
     def do_freeze(self) -> None:
-        """Hold the display still, or show the present again."""
-        self.monitor.frozen = not self.monitor.frozen
-        if not self.monitor.frozen:
-            self.monitor.read()
-        self.say("the display is held still; the install goes on" if self.monitor.frozen else "back to the present")
+        """Hold the display still, or let it go on."""
+        self.watched.frozen = not self.watched.frozen
+        if not self.watched.frozen:
+            self.watched.read()
+        self.say("the display is held still; the install goes on" if self.watched.frozen else "back to the present")
         if isinstance(self.screen, View):
             self.screen.refresh_view()
 
     def do_pause(self) -> None:
-        """Ask the install to rest, or to go on."""
+        """Ask the install to pause, or to go on."""
         if self.over:
             self.say("the session is over")
         elif not self.controller.can_control:
             self.say("read-only: this session can be watched but not paused")
-        elif self.monitor.latest.paused:
+        elif self.watched.latest.paused:
             self.controller.resume()
             self.say("asked the install to go on")
         else:
@@ -247,17 +258,12 @@ class InstuiApp(App[Result], inherit_bindings=False):
             self.say("asked the install to pause; it does so between two commits")
 
     def do_locks_of(self) -> None:
-        """The locks of the selected wheel."""
+        """Show the locks of the selected wheel."""
         if not self.wheel:
             self.say("select a wheel first (j, k or a click)")
             return
-        key = self.wheel
-        self._to("locks")
-        self.call_after_refresh(self._filter_locks, f"wheel:{key}")
-
-    def _filter_locks(self, text: str) -> None:
-        if isinstance(self.screen, LocksView):
-            self.screen.filter_for(text)
+        text = f"wheel:{self.wheel}"
+        self._switch(LOCKS, lambda view: view.filter_for(text))
 
     def do_picture(self) -> None:
         """Save the screen as an SVG file."""
@@ -270,49 +276,41 @@ class InstuiApp(App[Result], inherit_bindings=False):
             self.say(f"saved {name} in the present directory")
 
     def open_wheel(self, key: str) -> None:
-        """The detail of a wheel, on top of the present view."""
+        """Show the detail of a wheel on top of the present view."""
         self.wheel = key
         self.push_screen(DetailView(key))
 
-    def open_file(self, file: File) -> None:
-        """What differs in an overwritten file, on top of the present view."""
+    def open_file(self, file: OverwrittenFile) -> None:
+        """Show what differs in an overwritten file on top of the present view."""
         self.push_screen(DiffView(file))
 
-    def show_events(self, text: str) -> None:
-        """The events that match."""
-        self._to("events")
+    def show_events(self, filter: str) -> None:
+        """Go to the Events view with that filter."""
+        self._switch(EVENTS, lambda view: view.filter_for(filter))
 
-        def filter_() -> None:
-            if isinstance(view := self.screen, EventsView):
-                view.filter_for(text)
+    def show_wheel(self, key: str, notice: str) -> None:
+        """Go to the row of a wheel on the dashboard, and say `notice` there."""
 
-        self.call_after_refresh(filter_)
+        def select(view: View) -> None:
+            view.table.selected = key
+            view.refresh_view()
+            view.table.select(key)
+            view.notice(notice)
 
-    def show_wheel(self, key: str, told: str) -> None:
-        """The row of a wheel on the dashboard."""
         self.wheel = key
-        self._to("wheels")
-
-        def select() -> None:
-            if isinstance(view := self.screen, DashboardView):
-                view.table.selected = key
-                view.refresh_view()
-                view.table.select(key)
-                view.notice(told)
-
-        self.call_after_refresh(select)
+        self._switch(WHEELS, select)
 
     # -- the end
 
     def do_quit(self) -> None:
-        """Leave; asks where that is a decision."""
+        """Leave, at once where no install of ours runs."""
         if self.over or not self.controller.owns_install:
             self._leave()
         else:
             self._ask("The install is still running.")
 
     def do_interrupt(self) -> None:
-        """ctrl+c: ask, cancel, abort."""
+        """Ask what to do; the second time cancel the install, the third time abort it."""
         if isinstance(self.screen, Ask):
             self.screen.dismiss(CANCEL)
         elif self.over or not self.controller.owns_install:
@@ -336,12 +334,15 @@ class InstuiApp(App[Result], inherit_bindings=False):
             self._leave()
 
     def _leave(self) -> None:
-        snapshot = self.monitor.latest
+        snapshot = self.watched.latest
         finished = snapshot.finished
         if self.over:
             self.exit(Ended(finished.exit if finished else self.controller.exit_code(), snapshot))
         else:
             self.exit(Left(self.controller.alive(), snapshot))
+
+
+_TYPE_CHECKED: type[Application] = InstuiApp  # it is what the views need
 
 
 def run_app(
@@ -355,10 +356,10 @@ def run_app(
 ) -> Result:
     """Show the session of `source` until the user leaves. `clock` is CLOCK_MONOTONIC, or that of a replay.
 
-    Raises ScreenError when the screen fails; the terminal is as it was before then.
+    Raises ScreenError when a screen fails, after the terminal was restored.
     """
     if not os.environ.get("NO_COLOR", "unset"):
-        del os.environ["NO_COLOR"]  # empty does not count, but Textual would take it for a wish
+        del os.environ["NO_COLOR"]  # an empty value does not count, but Textual would obey it
     app = InstuiApp(source, controller, ascii=ascii, theme=theme, clock=clock)
     trace = StringIO()
     if not os.environ.get("INSTUI_DEBUG"):
@@ -366,4 +367,4 @@ def run_app(
     result = app.run(**options)
     if app.return_code:
         raise ScreenError((trace.getvalue().strip().splitlines() or ["see above"])[-1])
-    return result if result is not None else Left(controller.alive(), app.monitor.latest)
+    return result if result is not None else Left(controller.alive(), app.watched.latest)

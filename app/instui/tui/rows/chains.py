@@ -11,11 +11,11 @@ from instui.tui.text.pieces import Line, line, middle
 from instui.tui.text.styles import age_style
 from instui_engine.journal.events import Holder
 
-from . import wait_graph as links
+from . import wait_graph
 from .keys import ENVIRONMENT_WAITER, About, lock_key, other_key, waiter_key, wheel_key
 from .labels import holder_label, holder_pieces, lock_label, short, wheel_label
-from .locks import Wish
-from .wait_graph import SESSION, Link
+from .locks import LockQuery
+from .wait_graph import SESSION, Edge
 
 COLUMNS = (
     Column("who", "holder, and who waits for it", 18, weight=5, most=70, short="who waits"),
@@ -27,11 +27,11 @@ COLUMNS = (
 
 
 class Node(NamedTuple):
-    """A row: a holder at the root (`link` is None), or a wait below it. `behind`: how many wait below."""
+    """A row: a holder at the root (`edge` is None), or a wait below it. `behind`: how many wait below."""
 
     depth: int
     holder: Holder
-    link: Link | None
+    edge: Edge | None
     path: str  # what it holds, or waits for
     behind: int
     over: bool  # it is of the past
@@ -45,12 +45,12 @@ class Chains(NamedTuple):
     nodes: Mapping[str, Node]
 
 
-def chains(snapshot: Snapshot, wish: Wish) -> Chains:
+def arrange(snapshot: Snapshot, query: LockQuery) -> Chains:
     """The waits of now; those of the past where everything is wanted, or the session is over."""
-    found = links.present(snapshot)
-    if wish.everything or snapshot.finished is not None:
-        found += links.past(snapshot)
-    parents = links.parents(snapshot, found)
+    found = wait_graph.present(snapshot)
+    if query.everything or snapshot.finished is not None:
+        found += wait_graph.past(snapshot)
+    parents = wait_graph.parents(snapshot, found)
     below: dict[int | None, list[int]] = {}
     for position, parent in enumerate(parents):
         below.setdefault(parent, []).append(position)
@@ -58,9 +58,9 @@ def chains(snapshot: Snapshot, wish: Wish) -> Chains:
 
     def add_wait(position: int, depth: int) -> int:
         """The row of a wait and those below it; how many they are."""
-        link = found[position]
-        key = _wait_key(link, nodes)
-        nodes[key] = Node(depth, link.blocker, link, link.path, 0, link.end is not None)
+        edge = found[position]
+        key = _wait_key(edge, nodes)
+        nodes[key] = Node(depth, edge.blocker, edge, edge.path, 0, edge.end is not None)
         behind = add_all(below.get(position, ()), depth + 1)
         nodes[key] = nodes[key]._replace(behind=behind)
         return behind + 1
@@ -70,55 +70,55 @@ def chains(snapshot: Snapshot, wish: Wish) -> Chains:
 
     for root in _roots(below.get(None, ()), found, snapshot):
         first = found[root[0]]
-        own = links.own_blocker(first, snapshot)
+        own = wait_graph.own_blocker(first, snapshot)
         over = first.end is not None
         key = (wheel_key(own) if own else other_key(first.blocker)) + ("\0past" if over else "")
         nodes[key] = Node(0, first.blocker, None, first.path, 0, over)
         nodes[key] = nodes[key]._replace(behind=add_all(root, 1))
-    rows = {key: _about(node, snapshot) for key, node in nodes.items() if _kept(node, snapshot, wish)}
+    rows = {key: _about(node, snapshot) for key, node in nodes.items() if _kept(node, snapshot, query)}
     return Chains([*rows], rows, nodes)
 
 
-def _wait_key(link: Link, nodes: Mapping[str, Node]) -> str:
+def _wait_key(edge: Edge, nodes: Mapping[str, Node]) -> str:
     """The key of a wait: the latest one of a wheel at a path has that of its row by lock."""
-    if link.waiter == SESSION:
+    if edge.waiter == SESSION:
         return ENVIRONMENT_WAITER
     again = 0
-    while waiter_key(link.path, link.waiter, again) in nodes:
+    while waiter_key(edge.path, edge.waiter, again) in nodes:
         again += 1
-    return waiter_key(link.path, link.waiter, again)
+    return waiter_key(edge.path, edge.waiter, again)
 
 
-def _kept(node: Node, snapshot: Snapshot, wish: Wish) -> bool:
-    return wish.filter.keeps(lambda: fields(node, snapshot))
+def _kept(node: Node, snapshot: Snapshot, query: LockQuery) -> bool:
+    return query.filter.keeps(lambda: fields(node, snapshot))
 
 
-def _longest(positions: Sequence[int], found: list[Link], t: float) -> list[int]:
+def _longest(positions: Sequence[int], found: list[Edge], t: float) -> list[int]:
     return sorted(positions, key=lambda position: -found[position].seconds(t))
 
 
-def _roots(positions: Sequence[int], found: list[Link], snapshot: Snapshot) -> list[list[int]]:
+def _roots(positions: Sequence[int], found: list[Edge], snapshot: Snapshot) -> list[list[int]]:
     """The waits that have nobody above them, by holder: present ones first, then the longest."""
     by_holder: dict[tuple[object, bool], list[int]] = {}
     for position in _longest(positions, found, snapshot.t):
-        link = found[position]
-        who = links.own_blocker(link, snapshot) or link.blocker
-        by_holder.setdefault((who, link.end is not None), []).append(position)
+        edge = found[position]
+        who = wait_graph.own_blocker(edge, snapshot) or edge.blocker
+        by_holder.setdefault((who, edge.end is not None), []).append(position)
     return sorted(by_holder.values(), key=lambda root: found[root[0]].end is not None)
 
 
 def _about(node: Node, snapshot: Snapshot) -> About:
     path = lock_key(snapshot, node.path)
-    if node.link is not None:
-        return About(path, node.link.waiter)
-    return About(path, node.holder.wheel if links.is_ours(node.holder, snapshot) else "")
+    if node.edge is not None:
+        return About(path, node.edge.waiter)
+    return About(path, node.holder.wheel if wait_graph.is_ours(node.holder, snapshot) else "")
 
 
 def fields(node: Node, snapshot: Snapshot) -> Mapping[str, str]:
     """What a filter may look at; `wheel:` finds a wait by either side."""
-    waiter = node.link.waiter if node.link else ""
+    waiter = node.edge.waiter if node.edge else ""
     names = f"{waiter} {holder_label(snapshot, node.holder)}"
-    state = "held" if node.link is None else "over" if node.over else "wait"
+    state = "held" if node.edge is None else "over" if node.over else "wait"
     return {"wheel": names.casefold(), "lock": lock_label(snapshot, node.path).casefold(), "state": state}
 
 
@@ -129,7 +129,7 @@ def cells(snapshot: Snapshot, found: Chains, key: str, sizes: Mapping[str, int],
         return {}
     lock = middle(lock_label(snapshot, node.path), sizes["path"])
     behind = line((str(node.behind), "dim" if node.over else "wait")) if node.behind else ()
-    if node.link is None:
+    if node.edge is None:
         return {
             "who": _holder(node, snapshot, sizes["who"], glyphs),
             "path": line((lock, "dim" if node.over else "commit")),
@@ -137,17 +137,17 @@ def cells(snapshot: Snapshot, found: Chains, key: str, sizes: Mapping[str, int],
             "for": _held(node, snapshot),
             "behind": behind,
         }
-    link = node.link
-    age = link.seconds(snapshot.t)
+    edge = node.edge
+    age = edge.seconds(snapshot.t)
     style = "dim" if node.over else "wait"
-    name = wheel_label(snapshot, link.waiter) if link.waiter != SESSION else "this session, all of it"
+    name = wheel_label(snapshot, edge.waiter) if edge.waiter != SESSION else "this session, all of it"
     indent = "  " * min(node.depth, 8)
-    more = f" +{link.others}" if link.others else ""
+    more = f" +{edge.others}" if edge.others else ""
     room = sizes["who"] - len(indent) - 2 - len(more)
     return {
         "who": line((f"{indent}{glyphs.waiter} ", style), (short(name, room), style), (more, "dim")),
         "path": line((lock, style)),
-        "mode": line((link.mode, style)),
+        "mode": line((edge.mode, style)),
         "for": line((units.age(age), "dim" if node.over else age_style(age, "wait"))),
         "behind": behind,
     }

@@ -16,7 +16,7 @@ _MOST_WORK = 4_000_000  # pairs of lines that are compared; beyond, what differs
 _MOST_ROWS = 12  # of the screen, for one line of a text
 
 
-class Content(NamedTuple):
+class FileContent(NamedTuple):
     """What lies at a path. `text` is None where there is none to show, and `why` says why, in a few words."""
 
     size: int = -1  # -1 where there is no file to look at
@@ -30,7 +30,7 @@ class Content(NamedTuple):
         return self.size >= 0
 
 
-class Row(NamedTuple):
+class DiffLine(NamedTuple):
     """One line of a diff; `sign` is "@", " ", "-", "+", or "!" for a remark."""
 
     sign: str
@@ -40,13 +40,13 @@ class Row(NamedTuple):
 class Difference(NamedTuple):
     """Two contents, and what differs where both are texts; `verdict` says it in a few words."""
 
-    old: Content
-    new: Content
+    old: FileContent
+    new: FileContent
     verdict: str
-    rows: tuple[Row, ...] = ()
+    rows: tuple[DiffLine, ...] = ()
 
 
-def compare(old: Content, new: Content) -> Difference:
+def compare(old: FileContent, new: FileContent) -> Difference:
     """What is different between two contents."""
     if not old.there or not new.there:
         return Difference(old, new, "there is nothing to compare")
@@ -54,7 +54,7 @@ def compare(old: Content, new: Content) -> Difference:
         return Difference(old, new, "same content")
     if old.text is None or new.text is None:
         return Difference(old, new, "different content, which is not shown as text")
-    rows: list[Row] = []
+    rows: list[DiffLine] = []
     gone = come = 0
     for row in unified(old.text.split("\n"), new.text.split("\n")):
         gone += row.sign == "-"
@@ -63,27 +63,27 @@ def compare(old: Content, new: Content) -> Difference:
             rows.append(row)
     left = gone + come - sum(row.sign in "+-" for row in rows)
     if left:
-        rows.append(Row("!", f"… {units.count(left, 'more changed line')}"))
+        rows.append(DiffLine("!", f"… {units.count(left, 'more changed line')}"))
     verdict = f"{units.count(gone, 'line')} less, {units.count(come, 'line')} more"
     return Difference(old, new, verdict, tuple(rows))
 
 
-def unified(old: list[str], new: list[str]) -> Iterator[Row]:
+def unified(old: list[str], new: list[str]) -> Iterator[DiffLine]:
     """The rows of a unified diff. The last line of each text is what follows its last newline, "" as it should be."""
     last_old, last_new = len(old) - (old[-1] == ""), len(new) - (new[-1] == "")
     for group in _groups(old, new, last_old, last_new):
         first, last = group[0], group[-1]
-        yield Row("@", f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@")
+        yield DiffLine("@", f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@")
         for tag, i, j, k, m in group:
             if tag == "equal":
-                yield from (Row(" ", text) for text in old[i:j])
+                yield from (DiffLine(" ", text) for text in old[i:j])
                 continue
-            yield from (Row("-", text) for text in old[i:j])
+            yield from (DiffLine("-", text) for text in old[i:j])
             if i < j == last_old == len(old):
-                yield Row("!", "no newline at the end")
-            yield from (Row("+", text) for text in new[k:m])
+                yield DiffLine("!", "no newline at the end")
+            yield from (DiffLine("+", text) for text in new[k:m])
             if k < m == last_new == len(new):
-                yield Row("!", "no newline at the end")
+                yield DiffLine("!", "no newline at the end")
 
 
 _Change = tuple[str, int, int, int, int]

@@ -8,7 +8,7 @@ from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece, fit, line, safe
 from instui_engine.journal.events import Holder
 
-from . import wait_graph as links
+from . import wait_graph
 from .keys import ENVIRONMENT
 from .labels import holder_pieces, lock_label, short, wheel_label
 
@@ -59,11 +59,11 @@ def _turns(snapshot: Snapshot, path: str) -> list[Lane]:
 
 def _others(snapshot: Snapshot, path: str) -> list[Lane]:
     """Holders outside this session: they had it for as long as somebody waited for them, and maybe before."""
-    every = [link for link in (*links.past(snapshot), *links.present(snapshot)) if link.path == path]
+    every = [edge for edge in (*wait_graph.past(snapshot), *wait_graph.present(snapshot)) if edge.path == path]
     found = []
-    for holder, waits in links.foreign(snapshot, every).items():
-        begin = min(link.begin for link in waits)
-        end = max(snapshot.t if link.end is None else link.end for link in waits)
+    for holder, waits in wait_graph.foreign(snapshot, every).items():
+        begin = min(edge.begin for edge in waits)
+        end = max(snapshot.t if edge.end is None else edge.end for edge in waits)
         found.append(Lane(holder, "", begin, begin, end))
     return sorted(found, key=lambda lane: lane.requested)
 

@@ -37,7 +37,7 @@ SORTS: dict[str, Callable[[LockState, float], tuple[float, str]]] = {
 }
 
 
-class Wish(NamedTuple):
+class LockQuery(NamedTuple):
     """What the user wants to see of the locks."""
 
     filter: Filter = NOTHING
@@ -78,39 +78,39 @@ def most_contended(snapshot: Snapshot, most: int) -> list[LockState]:
     return found[:most]
 
 
-def tree(snapshot: Snapshot, wish: Wish) -> Tree:
-    """The locks to show. Without a wish for everything: contended and predicted ones, and what is held alone now."""
-    locks = [lock for lock in snapshot.locks if _shown(lock, snapshot, wish)]
+def arrange(snapshot: Snapshot, query: LockQuery) -> Tree:
+    """The locks to show. Without a query for everything: contended and predicted ones, and what is held alone now."""
+    locks = [lock for lock in snapshot.locks if _shown(lock, snapshot, query)]
     hidden = len(snapshot.locks) - len(locks)
     paths = {lock.path for lock in locks}
-    if wish.sort:
-        locks.sort(key=lambda lock: SORTS[wish.sort](lock, snapshot.t))
+    if query.sort:
+        locks.sort(key=lambda lock: SORTS[query.sort](lock, snapshot.t))
         names = {lock.path: (0, lock_label(snapshot, lock.path)) for lock in locks}
     else:
         locks, names = _as_tree(snapshot, paths)
-    if wish.reverse:
+    if query.reverse:
         locks.reverse()
-    rows = _environment_rows(snapshot, wish)
+    rows = _environment_rows(snapshot, query)
     for lock in locks:
         rows[lock.path] = About(lock.path, own_holder(snapshot, lock))
         rows |= {waiter_key(lock.path, waiter.wheel): About(lock.path, waiter.wheel) for waiter in lock.waiters}
-    if hidden and rows and not wish.filter:
+    if hidden and rows and not query.filter:
         rows[FOLD] = About()
     return Tree([*rows], rows, names, hidden)
 
 
-def _environment_rows(snapshot: Snapshot, wish: Wish) -> dict[str, About]:
+def _environment_rows(snapshot: Snapshot, query: LockQuery) -> dict[str, About]:
     lock = snapshot.environment
-    if lock is None or not wish.filter.keeps(lambda: {"lock": f"{lock.path} environment", "state": "environment"}):
+    if lock is None or not query.filter.keeps(lambda: {"lock": f"{lock.path} environment", "state": "environment"}):
         return {}
     keys = [ENVIRONMENT, ENVIRONMENT_WAITER] if lock.state == "waiting" else [ENVIRONMENT]
     return {key: About(ENVIRONMENT) for key in keys}
 
 
-def _shown(lock: LockState, snapshot: Snapshot, wish: Wish) -> bool:
-    if wish.filter:
-        return wish.filter.keeps(lambda: fields(lock, snapshot))
-    if wish.everything or lock.path == wish.about.path:
+def _shown(lock: LockState, snapshot: Snapshot, query: LockQuery) -> bool:
+    if query.filter:
+        return query.filter.keeps(lambda: fields(lock, snapshot))
+    if query.everything or lock.path == query.about.path:
         return True
     return interesting(lock) or (lock.mode == "X" and not lock.path.startswith("@") and not _is_metadata(lock.path))
 

@@ -11,11 +11,11 @@ from instui.tui.text.pieces import Line, line, middle, safe, tail
 from instui.tui.text.styles import age_style
 from instui_engine.journal.events import Holder
 
-from . import wait_graph as links
+from . import wait_graph
 from .keys import FOLD, About, lock_key, other_key, wheel_key
 from .labels import claim_label, holder_pieces, lock_label, short, wheel_label
-from .locks import Wish
-from .wait_graph import Link
+from .locks import LockQuery
+from .wait_graph import Edge
 
 COLUMNS = (
     Column("wheel", "wheel", 14, weight=3, most=44),
@@ -34,7 +34,7 @@ class Sum(NamedTuple):
     waited: float
     longest: float
     blocked: float
-    wait: Link | None
+    wait: Edge | None
     t: float
 
     @property
@@ -59,43 +59,44 @@ class ByWheel(NamedTuple):
     keys: list[str]
     rows: Mapping[str, About]
     sums: Mapping[str, Sum]
-    others: Mapping[str, tuple[Holder, list[Link]]]
+    others: Mapping[str, tuple[Holder, list[Edge]]]
     hidden: int
 
 
-def by_wheel(snapshot: Snapshot, wish: Wish) -> ByWheel:
+def arrange(snapshot: Snapshot, query: LockQuery) -> ByWheel:
     """Wheels that wait now first, then those that lost or cost most; holders outside the session above them all."""
-    now = links.present(snapshot)
+    now = wait_graph.present(snapshot)
     sums = _sums(snapshot, now)
-    others = {other_key(h): (h, found) for h, found in links.foreign(snapshot, [*now, *links.past(snapshot)]).items()}
-    wheels = [wheel for wheel in snapshot.wheels if _shown(wheel, sums[wheel.key], wish)]
-    if wish.sort:
-        wheels.sort(key=lambda wheel: SORTS[wish.sort](wheel, sums[wheel.key]))
+    foreign = wait_graph.foreign(snapshot, [*now, *wait_graph.past(snapshot)])
+    others = {other_key(holder): (holder, waits) for holder, waits in foreign.items()}
+    wheels = [wheel for wheel in snapshot.wheels if _shown(wheel, sums[wheel.key], query)]
+    if query.sort:
+        wheels.sort(key=lambda wheel: SORTS[query.sort](wheel, sums[wheel.key]))
     else:
         wheels.sort(key=lambda wheel: _importance(wheel, sums[wheel.key]))
-    if wish.reverse:
+    if query.reverse:
         wheels.reverse()
-    if wish.filter:
-        others = {key: found for key, found in others.items() if _other_fits(found[0], wish)}
+    if query.filter:
+        others = {key: found for key, found in others.items() if _other_fits(found[0], query)}
     rows = {key: About(lock_key(snapshot, waits[0].path), "") for key, (_, waits) in others.items()}
     for wheel in wheels:
         wait = sums[wheel.key].wait
         rows[wheel_key(wheel.key)] = About(wait.path if wait else "", wheel.key)
     hidden = len(snapshot.wheels) - len(wheels)
-    if hidden and rows and not wish.filter:
+    if hidden and rows and not query.filter:
         rows[FOLD] = About()
     return ByWheel([*rows], rows, sums, others, hidden)
 
 
-def _sums(snapshot: Snapshot, now: Sequence[Link]) -> dict[str, Sum]:
+def _sums(snapshot: Snapshot, now: Sequence[Edge]) -> dict[str, Sum]:
     longest: dict[str, float] = {}
     for wait in snapshot.waits:
         longest[wait.wheel] = max(wait.seconds, longest.get(wait.wheel, 0.0))
-    waits = {link.waiter: link for link in now}
+    waits = {edge.waiter: edge for edge in now}
     blocked: dict[str, float] = {}
-    for link in now:
-        if blocker := links.own_blocker(link, snapshot):
-            blocked[blocker] = blocked.get(blocker, 0.0) + link.seconds(snapshot.t)
+    for edge in now:
+        if blocker := wait_graph.own_blocker(edge, snapshot):
+            blocked[blocker] = blocked.get(blocker, 0.0) + edge.seconds(snapshot.t)
     found = {}
     for wheel in snapshot.wheels:
         present = waits.get(wheel.key)
@@ -110,10 +111,10 @@ def _sums(snapshot: Snapshot, now: Sequence[Link]) -> dict[str, Sum]:
     return found
 
 
-def _shown(wheel: WheelState, sum_: Sum, wish: Wish) -> bool:
-    if wish.filter:
-        return wish.filter.keeps(lambda: fields(wheel, sum_))
-    return wish.everything or sum_.matters or wish.about.wheel == wheel.key
+def _shown(wheel: WheelState, sum_: Sum, query: LockQuery) -> bool:
+    if query.filter:
+        return query.filter.keeps(lambda: fields(wheel, sum_))
+    return query.everything or sum_.matters or query.about.wheel == wheel.key
 
 
 def fields(wheel: WheelState, sum_: Sum) -> Mapping[str, str]:
@@ -123,9 +124,9 @@ def fields(wheel: WheelState, sum_: Sum) -> Mapping[str, str]:
     return {"wheel": wheel.label, "lock": " ".join([*paths, *wheel.exclusive]).casefold(), "state": state}
 
 
-def _other_fits(holder: Holder, wish: Wish) -> bool:
+def _other_fits(holder: Holder, query: LockQuery) -> bool:
     text = f"{holder.wheel} pid {holder.pid} {holder.command} {holder.state}"
-    return wish.filter.keeps(lambda: {"wheel": text.casefold(), "lock": "", "state": "held"})
+    return query.filter.keeps(lambda: {"wheel": text.casefold(), "lock": "", "state": "held"})
 
 
 def _importance(wheel: WheelState, sum_: Sum) -> tuple[float, float, str]:
@@ -160,7 +161,7 @@ def _time(value: float, style: str) -> Line:
     return line((units.age(value), style)) if value >= 0.005 else ()
 
 
-def _now(wheel: WheelState, wait: Link | None, snapshot: Snapshot, room: int, glyphs: Glyphs) -> Line:
+def _now(wheel: WheelState, wait: Edge | None, snapshot: Snapshot, room: int, glyphs: Glyphs) -> Line:
     if wait is not None:
         lock = lock_label(snapshot, wait.path)
         what = middle(lock, max(room // 2 - 3, room - 3 - units.cells(wheel_label(snapshot, wait.blocker.wheel))))
@@ -171,13 +172,13 @@ def _now(wheel: WheelState, wait: Link | None, snapshot: Snapshot, room: int, gl
     return line((tail(wheel.phase.value, room), "dim"))
 
 
-def _other(holder: Holder, waits: Sequence[Link], snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
+def _other(holder: Holder, waits: Sequence[Edge], snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
     """A holder outside this session: all that is known of it is who waited for it."""
-    now = [link for link in waits if link.end is None]
+    now = [edge for edge in waits if edge.end is None]
     lock = middle(lock_label(snapshot, waits[0].path), sizes.get("now", 0) - 6)
-    age = max((link.seconds(snapshot.t) for link in now), default=0.0)
+    age = max((edge.seconds(snapshot.t) for edge in now), default=0.0)
     return {
         "wheel": holder_pieces(snapshot, holder, sizes["wheel"]),
         "now": line(("holds " if now else "held ", "dim"), (lock, "commit" if now else "dim")),
-        "blocked": line((units.age(sum(link.seconds(snapshot.t) for link in waits)), age_style(age))),
+        "blocked": line((units.age(sum(edge.seconds(snapshot.t) for edge in waits)), age_style(age))),
     }

@@ -11,9 +11,9 @@ from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, line, middle, safe, tail
 
 from .filter import NOTHING, Filter
+from .keys import FOLD
 from .labels import lock_label
 
-FOLD = "\0fold"
 FOLDED_FROM = 12  # files of a pair that begins folded, where there are several pairs
 _SEPARATOR = "\0"
 COLUMNS = (
@@ -23,17 +23,17 @@ COLUMNS = (
 )
 
 
-class Wish(NamedTuple):
+class OverwriteQuery(NamedTuple):
     """What the user wants to see of the overwrites."""
 
     filter: Filter = NOTHING
     everything: bool = False
     sort: str = ""
     reverse: bool = False
-    turned: Collection[str] = ()  # pairs that the user folded or unfolded
+    toggled: Collection[str] = ()  # pairs that the user folded or unfolded
 
 
-class File(NamedTuple):
+class OverwrittenFile(NamedTuple):
     """One file that was, or will be, replaced; `t` is -1 for one that the plan foresees.
 
     `wheel` writes it; `kept`: where the old content is, "" for nowhere; `moved`: where the new one is by now, as it was
@@ -56,32 +56,32 @@ class Groups(NamedTuple):
     """The rows in order, and what they are."""
 
     keys: list[str]
-    files: Mapping[str, File]
-    pairs: Mapping[str, list[File]]
+    files: Mapping[str, OverwrittenFile]
+    pairs: Mapping[str, list[OverwrittenFile]]
     closed: Collection[str]
     equal: int  # files of equal content that are left out
 
 
-def groups(snapshot: Snapshot, wish: Wish) -> Groups:
+def arrange(snapshot: Snapshot, query: OverwriteQuery) -> Groups:
     """Pairs with most files first; before the first overwrite what the plan foresees."""
     equal = 0
-    pairs: defaultdict[str, list[File]] = defaultdict(list)
+    pairs: defaultdict[str, list[OverwrittenFile]] = defaultdict(list)
     for file in _files(snapshot):
-        if file.same and not wish.everything and not wish.filter:
+        if file.same and not query.everything and not query.filter:
             equal += 1
-        elif wish.filter.keeps(lambda file=file: _fields(file)):  # type: ignore[misc]
+        elif query.filter.keeps(lambda file=file: _fields(file)):  # type: ignore[misc]
             back = f"{_SEPARATOR}back" if file.back else ""
             pairs[f"{file.old}{_SEPARATOR}{file.new}{back}"].append(file)
-    names = sorted(pairs, key=lambda name: _order(name, pairs[name], wish.sort), reverse=wish.reverse)
+    names = sorted(pairs, key=lambda name: _order(name, pairs[name], query.sort), reverse=query.reverse)
     many = len(names) > 1
-    closed = {name for name in names if (many and len(pairs[name]) > FOLDED_FROM) is not (name in wish.turned)}
+    closed = {name for name in names if (many and len(pairs[name]) > FOLDED_FROM) is not (name in query.toggled)}
     keys: list[str] = []
-    files: dict[str, File] = {}
+    files: dict[str, OverwrittenFile] = {}
     for name in names:
         keys.append(name)
         if name in closed:
             continue
-        for file in sorted(pairs[name], key=lambda file: file.path if wish.sort != "t" else ""):
+        for file in sorted(pairs[name], key=lambda file: file.path if query.sort != "t" else ""):
             key = f"{name}{_SEPARATOR}{file.path}"
             keys.append(key)
             files[key] = file
@@ -90,29 +90,30 @@ def groups(snapshot: Snapshot, wish: Wish) -> Groups:
     return Groups(keys, files, pairs, closed, equal)
 
 
-def _files(snapshot: Snapshot) -> Iterable[File]:
+def _files(snapshot: Snapshot) -> Iterable[OverwrittenFile]:
     """What was replaced, and what will be: a conflict of the plan until its overwrite is told."""
     moved: dict[str, str] = {}
     files = []
     for row in reversed(snapshot.overwrites):
         later = moved.get(row.path, "")
-        files.append(File(row.path, row.old, row.new, row.same, row.t, row.wheel, row.kept, later))
+        files.append(OverwrittenFile(row.path, row.old, row.new, row.same, row.t, row.wheel, row.kept, later))
         moved[row.path] = row.kept or later  # equal content is not kept: what is kept later stands for both
     yield from reversed(files)
     for back in snapshot.restored:
-        yield File(back.path, back.wheel, back.owner, False, back.t, back.wheel.partition(" ")[0], back=True)
+        yield OverwrittenFile(back.path, back.wheel, back.owner, False, back.t, back.wheel.partition(" ")[0], back=True)
     if snapshot.finished is None or snapshot.finished.exit:
         for conflict in snapshot.conflicts:
             if conflict.path not in moved:
-                yield File(conflict.path, conflict.first, conflict.last, False, -1.0, conflict.last.partition(" ")[0])
+                wheel = conflict.last.partition(" ")[0]
+                yield OverwrittenFile(conflict.path, conflict.first, conflict.last, False, -1.0, wheel)
 
 
-def _fields(file: File) -> dict[str, str]:
+def _fields(file: OverwrittenFile) -> dict[str, str]:
     state = "restored" if file.back else "planned" if file.t < 0 else "same" if file.same else "different"
     return {"lock": file.path.casefold(), "wheel": f"{file.old} {file.new}".casefold(), "state": state}
 
 
-def _order(name: str, files: list[File], sort: str) -> tuple[float, str]:
+def _order(name: str, files: list[OverwrittenFile], sort: str) -> tuple[float, str]:
     old, _, new = name.partition(_SEPARATOR)
     if sort == "t":
         return files[0].t, name
@@ -145,7 +146,7 @@ def cells(snapshot: Snapshot, found: Groups, key: str, sizes: Mapping[str, int],
     }
 
 
-def _pair(key: str, files: list[File], glyphs: Glyphs, closed: bool, over: bool) -> Line:
+def _pair(key: str, files: list[OverwrittenFile], glyphs: Glyphs, closed: bool, over: bool) -> Line:
     old, new = key.split(_SEPARATOR)[:2]
     back = sum(file.back for file in files)
     planned, same = sum(file.t < 0 for file in files), sum(file.same for file in files)

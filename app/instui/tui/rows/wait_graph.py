@@ -14,7 +14,7 @@ _PAST = 300  # waits that are over and shown, the longest ones
 _NEWS = 0.005  # seconds; shorter waits are none
 
 
-class Link(NamedTuple):
+class Edge(NamedTuple):
     """`waiter` waits, or waited, for `path` in the hands of `blocker`; `end` is None while it does."""
 
     waiter: str
@@ -30,35 +30,35 @@ class Link(NamedTuple):
         return (t if self.end is None else self.end) - self.begin
 
 
-def present(snapshot: Snapshot) -> list[Link]:
+def present(snapshot: Snapshot) -> list[Edge]:
     """The waits that go on, longest first; that for the environment's lock is before all others."""
     found = []
     environment = snapshot.environment
     if environment is not None and environment.state == "waiting":
-        found.append(_link(SESSION, environment.path, "SH", environment.since, None, environment.holders))
+        found.append(_edge(SESSION, environment.path, "SH", environment.since, None, environment.holders))
     for key in snapshot.waiting:
         wheel = snapshot.wheel(key)
         if wheel is not None and wheel.waits_for is not None:
             wait = wheel.waits_for
             holders = blockers(snapshot, key, wait.path, wait.holders)
-            found.append(_link(key, wait.path, wait.mode, wait.since, None, holders))
+            found.append(_edge(key, wait.path, wait.mode, wait.since, None, holders))
     return found
 
 
-def past(snapshot: Snapshot) -> list[Link]:
+def past(snapshot: Snapshot) -> list[Edge]:
     """The waits that are over, the longest ones; each is charged to the one that was named when it began."""
     waits = (wait for wait in snapshot.waits if wait.seconds >= _NEWS)
     longest = nlargest(_PAST, waits, key=lambda wait: wait.seconds)
-    return [_link(wait.wheel, wait.path, wait.mode, wait.begin, wait.end, wait.holders) for wait in longest]
+    return [_edge(wait.wheel, wait.path, wait.mode, wait.begin, wait.end, wait.holders) for wait in longest]
 
 
-def _link(waiter: str, path: str, mode: str, begin: float, end: float | None, holders: Sequence[Holder]) -> Link:
-    return Link(waiter, path, mode, begin, end, holders[0] if holders else Holder(), max(len(holders) - 1, 0))
+def _edge(waiter: str, path: str, mode: str, begin: float, end: float | None, holders: Sequence[Holder]) -> Edge:
+    return Edge(waiter, path, mode, begin, end, holders[0] if holders else Holder(), max(len(holders) - 1, 0))
 
 
-def own_blocker(link: Link, snapshot: Snapshot) -> str:
+def own_blocker(edge: Edge, snapshot: Snapshot) -> str:
     """The wheel of this session that is in the way, "" for somebody else."""
-    return link.blocker.wheel if is_ours(link.blocker, snapshot) else ""
+    return edge.blocker.wheel if is_ours(edge.blocker, snapshot) else ""
 
 
 def is_ours(holder: Holder, snapshot: Snapshot) -> bool:
@@ -66,32 +66,32 @@ def is_ours(holder: Holder, snapshot: Snapshot) -> bool:
     return is_own(holder, snapshot.session) and snapshot.wheel(holder.wheel) is not None
 
 
-def foreign(snapshot: Snapshot, links: Iterable[Link]) -> dict[Holder, list[Link]]:
+def foreign(snapshot: Snapshot, edges: Iterable[Edge]) -> dict[Holder, list[Edge]]:
     """The waits for holders outside this session, by holder."""
-    found: dict[Holder, list[Link]] = {}
-    for link in links:
-        if not own_blocker(link, snapshot):
-            found.setdefault(link.blocker, []).append(link)
+    found: dict[Holder, list[Edge]] = {}
+    for edge in edges:
+        if not own_blocker(edge, snapshot):
+            found.setdefault(edge.blocker, []).append(edge)
     return found
 
 
-def parents(snapshot: Snapshot, links: Sequence[Link]) -> list[int | None]:
+def parents(snapshot: Snapshot, edges: Sequence[Edge]) -> list[int | None]:
     """Of each wait the position of the one in which its blocker waits, or waited, itself at that time."""
     waits: dict[str, list[int]] = {}
-    for position, link in enumerate(links):
-        waits.setdefault(link.waiter, []).append(position)
+    for position, edge in enumerate(edges):
+        waits.setdefault(edge.waiter, []).append(position)
     found: list[int | None] = []
-    for position, link in enumerate(links):
+    for position, edge in enumerate(edges):
         above = [
             other
-            for other in waits.get(own_blocker(link, snapshot), ())
-            if other != position and _overlap(link, links[other])
+            for other in waits.get(own_blocker(edge, snapshot), ())
+            if other != position and _overlap(edge, edges[other])
         ]
-        found.append(max(above, key=lambda other: links[other].begin) if above else None)
+        found.append(max(above, key=lambda other: edges[other].begin) if above else None)
     return [None if parent is None or _circular(position, found) else parent for position, parent in enumerate(found)]
 
 
-def _overlap(a: Link, b: Link) -> bool:
+def _overlap(a: Edge, b: Edge) -> bool:
     return (b.end is None or a.begin < b.end) and (a.end is None or b.begin < a.end)
 
 

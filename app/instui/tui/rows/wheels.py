@@ -12,12 +12,11 @@ from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail
 from instui.tui.text.styles import PHASE_STYLES, age_style
 from instui_engine.journal.events import Holder
 
-from . import recoveries as recoveryrows
+from . import recoveries
 from .filter import NOTHING, Fields, Filter
-from .keys import ENVIRONMENT
+from .keys import ENVIRONMENT, FOLD
 from .labels import blockers, claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
 
-FOLD = "\0fold"
 SLOTS = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
 _SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # as the words above them take
 BAR_TITLE = "fetch unpack stage wait commit"
@@ -40,7 +39,7 @@ SORTS: dict[str, Callable[[WheelState, float], tuple[float, str]]] = {
 }
 
 
-class Wish(NamedTuple):
+class WheelQuery(NamedTuple):
     """What the user wants to see of the wheels."""
 
     filter: Filter = NOTHING
@@ -50,32 +49,32 @@ class Wish(NamedTuple):
     selected: str = ""
 
 
-def keys(snapshot: Snapshot, wish: Wish) -> list[str]:
+def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
     """The wheels to show, what matters most first, and a line for those that are folded away."""
-    found = _keys(snapshot, wish)
-    if wish.filter:
-        found = [key for key in found if (w := snapshot.wheel(key)) and wish.filter.keeps(lambda w=w: fields(w))]  # type: ignore[misc]
-    if wish.sort:
-        order = SORTS[wish.sort]
+    found = _keys(snapshot, query)
+    if query.filter:
+        found = [key for key in found if (w := snapshot.wheel(key)) and query.filter.keeps(lambda w=w: fields(w))]  # type: ignore[misc]
+    if query.sort:
+        order = SORTS[query.sort]
         wheels = [wheel for key in found if (wheel := snapshot.wheel(key))]
         found = [wheel.key for wheel in sorted(wheels, key=lambda wheel: order(wheel, snapshot.t))]
-    if wish.reverse:
+    if query.reverse:
         found.reverse()
     hidden = len(snapshot.wheels) - len(found)
-    found[:0] = recoveryrows.keys(snapshot, wish.filter)
-    if snapshot.environment is not None and snapshot.environment.state == "waiting" and not wish.filter:
+    found[:0] = recoveries.keys(snapshot, query.filter)
+    if snapshot.environment is not None and snapshot.environment.state == "waiting" and not query.filter:
         found.insert(0, ENVIRONMENT)
-    if hidden and not wish.filter:
+    if hidden and not query.filter:
         found.append(FOLD)
     return found
 
 
-def _keys(snapshot: Snapshot, wish: Wish) -> list[str]:
+def _keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
     first = [*reversed(snapshot.failed), *snapshot.waiting, *snapshot.running]
     seen = set(first)
-    if not (wish.everything or wish.filter or snapshot.finished):
-        if wish.selected not in seen and snapshot.wheel(wish.selected):
-            first.append(wish.selected)
+    if not (query.everything or query.filter or snapshot.finished):
+        if query.selected not in seen and snapshot.wheel(query.selected):
+            first.append(query.selected)
         return first
     rest = [wheel for wheel in snapshot.wheels if wheel.key not in seen]
     later = [wheel for wheel in rest if wheel.phase is not Phase.DONE]
@@ -99,8 +98,8 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs
         return {"": line((folded(snapshot), "dim"))}
     if key == ENVIRONMENT and snapshot.environment is not None:
         return _session(snapshot.environment, snapshot.t, snapshot, sizes, glyphs)
-    if recoveryrows.is_recovery(key):
-        return recoveryrows.cells(snapshot, key, sizes)
+    if recoveries.is_recovery(key):
+        return recoveries.cells(snapshot, key, sizes)
     wheel = snapshot.wheel(key)
     if wheel is None:
         return {}
@@ -268,8 +267,8 @@ def _age(wheel: WheelState, t: float) -> float:
 
 def describe(snapshot: Snapshot, key: str) -> str:
     """The wheel as a sentence, for the clipboard."""
-    if (recovery := recoveryrows.of(snapshot, key)) is not None:
-        return recoveryrows.describe(recovery)
+    if (recovery := recoveries.of(snapshot, key)) is not None:
+        return recoveries.describe(recovery)
     wheel = snapshot.wheel(key)
     if wheel is None:
         return wheel_label(snapshot, key)

@@ -21,7 +21,7 @@ class Column(NamedTuple):
     short: str = ""  # the title where there is no room for the long one
 
 
-class Rows(NamedTuple):
+class TableRows(NamedTuple):
     """The content of a table: the keys in order, and how to make the cells of one when it is visible.
 
     A row is one line of cells by column id; "" stands for the whole row.
@@ -31,7 +31,7 @@ class Rows(NamedTuple):
     cells: Callable[[str, Mapping[str, int]], Mapping[str, Line]]
 
 
-NOTHING = Rows((), lambda _key, _widths: {})
+NO_ROWS = TableRows((), lambda _key, _widths: {})
 
 
 def widths(columns: Sequence[Column], width: int) -> dict[str, int]:
@@ -47,3 +47,15 @@ def widths(columns: Sequence[Column], width: int) -> dict[str, int]:
         for column in hungry:
             result[column.id] = min(column.most, result[column.id] + left * column.weight // total)
     return result
+
+
+TEXT_COLUMNS = (Column("text", "", 10, weight=1),)
+
+
+def text_rows(lines: Sequence[Line]) -> TableRows:
+    """A table that is only text: each line is a row, and its key is its number."""
+
+    def cells(key: str, _: Mapping[str, int]) -> Mapping[str, Line]:
+        return {"": lines[int(key)]} if int(key) < len(lines) else {}
+
+    return TableRows([str(number) for number in range(len(lines))], cells)

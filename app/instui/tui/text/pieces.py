@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from instui.monitor.units import cut, cut_end
+from instui.monitor import units
 from instui_engine.errors import printable
 
 
@@ -46,12 +46,24 @@ def width_of(pieces: Iterable[Piece]) -> int:
 
 def middle(text: str, width: int) -> str:
     """`text` in at most `width` columns, cut in the middle (names: what differs stands at both ends)."""
-    return _measured(cut(text, width), width)
+    return _measured(units.cut(text, width), width)
 
 
 def tail(text: str, width: int) -> str:
     """`text` in at most `width` columns, cut at its end (sentences)."""
-    return _measured(cut_end(text, width), width)
+    return _measured(units.cut_end(text, width), width)
+
+
+def wrapped(text: str, width: int, most: int = 100) -> list[str]:
+    """`text`, of unknown origin, in at most `most` lines of at most `width` columns; what has no room is cut off."""
+    lines = [""]
+    for word in safe(text).split():
+        if lines[-1] and units.cells(lines[-1]) + 1 + units.cells(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    if len(lines) > most:
+        lines[most - 1 :] = [" ".join(lines[most - 1 :])]
+    return [tail(text, width) for text in lines]
 
 
 def _measured(text: str, width: int) -> str:

@@ -6,14 +6,13 @@ from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
 from instui.tui.actions import WHEELS
-from instui.tui.rows import recoveries as recoveryrows
-from instui.tui.rows import wheels as wheelrows
-from instui.tui.rows.keys import ENVIRONMENT
+from instui.tui.rows import recoveries, wheels
+from instui.tui.rows.keys import ENVIRONMENT, FOLD
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
 from instui.tui.rows.strip import strip
-from instui.tui.text.columns import Rows
+from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, line
-from instui.tui.views.throttled import Paced
+from instui.tui.views.throttled import Throttled
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
@@ -32,21 +31,21 @@ class DashboardView(View):
 
     def __init__(self) -> None:
         super().__init__()
-        self._keys: Paced[list[str]] = Paced()
+        self._keys: Throttled[list[str]] = Throttled()
 
     def body(self) -> Iterable[Widget]:
         """Wheels and strip."""
-        yield Table(wheelrows.COLUMNS, self.owner.glyphs, id="body")
-        yield Lines(self.owner.glyphs, id="strip", classes="aside")
+        yield Table(wheels.COLUMNS, self.glyphs, id="body")
+        yield Lines(self.glyphs, id="strip", classes="aside")
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Rows and diagrams."""
-        table, glyphs = self.query_one(Table), self.owner.glyphs
-        wish = wheelrows.Wish(self.wanted, self.everything, table.sort, table.reverse, table.selected)
+        table, glyphs = self.query_one(Table), self.glyphs
+        query = wheels.WheelQuery(self.filter, self.everything, table.sort, table.reverse, table.selected)
         environment = snapshot.environment.state if snapshot.environment else ""
         state = (bool(snapshot.finished), environment, snapshot.recoveries)
-        keys = self._keys.get((wish, state), snapshot.wheels, lambda: wheelrows.keys(snapshot, wish))
-        rows = Rows(keys, lambda key, sizes: wheelrows.cells(snapshot, key, sizes, glyphs))
+        keys = self._keys.get((query, state), snapshot.wheels, lambda: wheels.keys(snapshot, query))
+        rows = TableRows(keys, lambda key, sizes: wheels.cells(snapshot, key, sizes, glyphs))
         table.show_rows(rows, self._empty(snapshot))
         width, height = self.size
         self.set_class(width < 100 or height < 24, "narrow")
@@ -55,8 +54,8 @@ class DashboardView(View):
         self.query_one("#strip", Lines).show_lines(lines)
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
-        if self.wanted:
-            return [line((f"no wheel matches “{self.wanted.text}”", "text")), line(("esc clears the filter", "dim"))]
+        if self.filter:
+            return [line((f"no wheel matches “{self.filter.text}”", "text")), line(("esc clears the filter", "dim"))]
         if snapshot.session is None:
             return [line(("waiting for the session to begin", "dim"))]
         if snapshot.finished:
@@ -77,49 +76,49 @@ class DashboardView(View):
     @property
     def sortable(self) -> Sequence[str]:
         """All columns that have an order."""
-        return tuple(wheelrows.SORTS)
+        return tuple(wheels.SORTS)
 
     def moved(self) -> None:
         """The selected wheel goes with the user into other views."""
         selected = self.table.selected
-        if recoveryrows.is_recovery(selected):
-            row = recoveryrows.of(self.owner.monitor.shown, selected)
-            selected = row.wheel if row and self.owner.monitor.shown.wheel(row.wheel) else ""
-        self.owner.wheel = "" if selected in (wheelrows.FOLD, ENVIRONMENT) else selected
+        if recoveries.is_recovery(selected):
+            row = recoveries.of(self.snapshot, selected)
+            selected = row.wheel if row and self.snapshot.wheel(row.wheel) else ""
+        self.application.wheel = "" if selected in (FOLD, ENVIRONMENT) else selected
 
     def copied(self, key: str) -> str:
         """A wheel in a sentence."""
-        return wheelrows.describe(self.owner.monitor.shown, key)
+        return wheels.describe(self.snapshot, key)
 
     def do_open(self) -> None:
         """The wheel in detail, or what is folded away."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
-        if key == wheelrows.FOLD:
+        if key == FOLD:
             self.do_all()
         elif key == ENVIRONMENT:
-            self.owner.perform("view_2")
-        elif recoveryrows.is_recovery(key):
+            self.application.perform("view_2")
+        elif recoveries.is_recovery(key):
             self._open_recovery(key)
         elif key:
-            self.owner.open_wheel(key)
+            self.application.open_wheel(key)
         else:
             self.notice("no wheel yet")
 
     def _open_recovery(self, key: str) -> None:
-        row = recoveryrows.of(self.owner.monitor.shown, key)
+        row = recoveries.of(self.snapshot, key)
         if row is not None:
-            self.owner.open_wheel(row.wheel)
+            self.application.open_wheel(row.wheel)
         else:
-            self.owner.show_events("state:recovery")
+            self.application.show_events("state:recovery")
 
     def do_blocker(self) -> None:
         """To the wheel in the way."""
-        key, why = blocker_of(self.owner.monitor.shown, self.table.selected)
+        key, why = blocker_of(self.snapshot, self.table.selected)
         self._go(key, why, "blocks the one you came from")
 
     def do_waiters(self) -> None:
         """To who waits for the selected wheel."""
-        snapshot = self.owner.monitor.shown
+        snapshot = self.snapshot
         waiting = waiters_of(snapshot, self.table.selected)
         why = f"nobody waits for {wheel_label(snapshot, self.table.selected)}" if self.table.selected else ""
         self._go(waiting[0] if waiting else "", why or "select a wheel first", "waits for the one you came from")
@@ -134,7 +133,7 @@ class DashboardView(View):
         self.refresh_view()
         self.table.select(key)
         self.moved()
-        self.notice(f"{wheel_label(self.owner.monitor.shown, key)} {told}")
+        self.notice(f"{wheel_label(self.snapshot, key)} {told}")
 
 
 def _satisfied(snapshot: Snapshot) -> Sequence[Line]:

@@ -7,8 +7,10 @@ from textual.widget import Widget
 from instui.monitor.model import Snapshot
 from instui.monitor.units import count
 from instui.tui.actions import EVENTS
-from instui.tui.rows import event_log as logrows
-from instui.tui.text.columns import Rows
+from instui.tui.rows import event_log
+from instui.tui.rows.event_text import is_news, wheel_of
+from instui.tui.rows.filter import Filter
+from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, Piece, line, spread
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
@@ -25,23 +27,24 @@ class EventsView(View):
     def __init__(self) -> None:
         super().__init__()
         self.following = True
-        self._seen = logrows.Seen()
+        self._matching = event_log.MatchingEvents()
+        self._filtered_by: Filter | None = None  # the filter that `_shown` was made with
         self._left_at = 0  # how many rows there were when the user let go
         self._shown: Sequence[str] = ()
 
     def body(self) -> Iterable[Widget]:
         """Log and a line that says whether it follows."""
-        yield Table(logrows.COLUMNS, self.owner.glyphs, id="body")
-        yield Lines(self.owner.glyphs, id="tail", classes="aside")
+        yield Table(event_log.COLUMNS, self.glyphs, id="body")
+        yield Lines(self.glyphs, id="tail", classes="aside")
 
     def show_body(self, snapshot: Snapshot) -> None:
         """New rows, unless the display is held still."""
-        log, table = self.owner.monitor.log, self.query_one(Table)
-        if not self.owner.monitor.frozen or not self._shown or self.wanted != getattr(self, "_used", None):
-            self._shown = self._seen.update(log, self.wanted)
-            self._used = self.wanted
+        log, table = self.application.watched.log, self.query_one(Table)
+        if not self.application.watched.frozen or not self._shown or self.filter != self._filtered_by:
+            self._shown = self._matching.update(log, self.filter)
+            self._filtered_by = self.filter
         keys = self._shown
-        rows = Rows(keys, lambda key, sizes: logrows.cells(snapshot, log, key, sizes))
+        rows = TableRows(keys, lambda key, sizes: event_log.cells(snapshot, log, key, sizes))
         table.show_rows(rows, self._empty())
         if self.following:
             table.scroll_to(y=max(0, len(keys) + 1 - table.size.height), animate=False, force=True, immediate=True)
@@ -56,8 +59,8 @@ class EventsView(View):
         return spread(left, (Piece(f"{count(rows, 'event')} ", "dim"),), self.size.width)
 
     def _empty(self) -> Sequence[Line]:
-        if self.wanted:
-            return [line((f"no event matches “{self.wanted.text}”", "text")), line(("esc clears the filter", "dim"))]
+        if self.filter:
+            return [line((f"no event matches “{self.filter.text}”", "text")), line(("esc clears the filter", "dim"))]
         return [line(("nothing has happened yet", "dim"))]
 
     def _let_go(self) -> None:
@@ -65,12 +68,13 @@ class EventsView(View):
             self.following = False
             self._left_at = len(self._shown)
 
-    def _move(self, rows: int) -> None:
+    def move(self, rows: int) -> None:
+        """Move the selection; the first movement starts at the newest event and stops following."""
         table = self.query_one(Table)
         if self.following and table.keys and not table.selected:
             table.selected = table.keys[-1]
         self._let_go()
-        super()._move(rows)
+        super().move(rows)
 
     def on_table_scrolled(self) -> None:
         """The user reads something older."""
@@ -80,14 +84,14 @@ class EventsView(View):
         """A selection is something to stay at; its wheel goes with the user into other views."""
         self._let_go()
         if wheel := self._wheel():
-            self.owner.wheel = wheel
+            self.application.wheel = wheel
 
     def _wheel(self) -> str:
         key = self.query_one(Table).selected
-        log = self.owner.monitor.log
+        log = self.application.watched.log
         if not key.isdigit() or not log.first <= int(key) < log.total:
             return ""
-        return str(getattr(log[int(key)][1], "wheel", ""))
+        return wheel_of(log[int(key)][1])
 
     def do_follow(self) -> None:
         """Keep the newest event in sight, or no longer."""
@@ -101,7 +105,7 @@ class EventsView(View):
         self.refresh_view()
 
     def do_news_next(self) -> None:
-        """To the next event that matters."""
+        """To the next event that is_news."""
         self._to_news(1)
 
     def do_news_previous(self) -> None:
@@ -109,14 +113,14 @@ class EventsView(View):
         self._to_news(-1)
 
     def _to_news(self, step: int) -> None:
-        log, table, keys = self.owner.monitor.log, self.query_one(Table), self._shown
+        log, table, keys = self.application.watched.log, self.query_one(Table), self._shown
         position = table.position(table.selected)
         if position is None:
             position = len(keys) if step < 0 else -1
         position += step
         while 0 <= position < len(keys):
             key = keys[position]
-            if key.isdigit() and log.first <= int(key) < log.total and logrows.matters(log[int(key)][1]):
+            if key.isdigit() and log.first <= int(key) < log.total and is_news(log[int(key)][1]):
                 table.select(key)
                 self.moved()
                 self.refresh_view()
@@ -127,11 +131,11 @@ class EventsView(View):
     def do_open(self) -> None:
         """The wheel of the event."""
         wheel = self._wheel()
-        if wheel and self.owner.monitor.shown.wheel(wheel):
-            self.owner.open_wheel(wheel)
+        if wheel and self.snapshot.wheel(wheel):
+            self.application.open_wheel(wheel)
         else:
             self.notice("this event belongs to no wheel" if self.table.selected else "select an event first")
 
-    def words(self) -> dict[str, str]:
+    def footer_labels(self) -> dict[str, str]:
         """What F does now."""
         return {"follow": "let go" if self.following else "follow"}

@@ -8,16 +8,14 @@ from textual.widget import Widget
 from instui.monitor import units
 from instui.monitor.model import Snapshot
 from instui.tui.actions import LOCKS
-from instui.tui.rows import chains as chainrows
-from instui.tui.rows import locks as lockrows
-from instui.tui.rows import locks_by_wheel as lockwheels
+from instui.tui.rows import chains, locks, locks_by_wheel
 from instui.tui.rows.keys import ENVIRONMENT, FOLD, About, closest
 from instui.tui.rows.labels import blocker_of, holder_label, lock_label, own_holder, waiters_of, wheel_label
 from instui.tui.rows.lock_history import lanes
-from instui.tui.rows.locks import Wish
-from instui.tui.text.columns import Column, Rows
+from instui.tui.rows.locks import LockQuery
+from instui.tui.text.columns import Column, TableRows
 from instui.tui.text.pieces import Line, Piece, line, safe, spread, trimmed, width_of
-from instui.tui.views.throttled import Paced
+from instui.tui.views.throttled import Throttled
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
@@ -33,14 +31,21 @@ class Grouping(NamedTuple):
     title: str
     columns: Sequence[Column]
     sorts: Sequence[str]
-    make: Callable[[Snapshot, Wish], Any]
+    make: Callable[[Snapshot, LockQuery], Any]
     cells: Callable[..., Mapping[str, Line]]
 
 
 GROUPINGS = (
-    Grouping("lock", "by lock", lockrows.COLUMNS, tuple(lockrows.SORTS), lockrows.tree, lockrows.cells),
-    Grouping("wheel", "by wheel", lockwheels.COLUMNS, tuple(lockwheels.SORTS), lockwheels.by_wheel, lockwheels.cells),
-    Grouping("chain", "wait chains", chainrows.COLUMNS, (), chainrows.chains, chainrows.cells),
+    Grouping("lock", "by lock", locks.COLUMNS, tuple(locks.SORTS), locks.arrange, locks.cells),
+    Grouping(
+        "wheel",
+        "by wheel",
+        locks_by_wheel.COLUMNS,
+        tuple(locks_by_wheel.SORTS),
+        locks_by_wheel.arrange,
+        locks_by_wheel.cells,
+    ),
+    Grouping("chain", "wait chains", chains.COLUMNS, (), chains.arrange, chains.cells),
 )
 
 
@@ -58,22 +63,22 @@ class LocksView(View):
     def __init__(self) -> None:
         super().__init__()
         self.grouping = GROUPINGS[0]
-        self._found: Paced[Any] = Paced()
-        self._lanes: Paced[list[Line]] = Paced()
+        self._found: Throttled[Any] = Throttled()
+        self._lanes: Throttled[list[Line]] = Throttled()
         self._rows: Mapping[str, About] = {}
         self._about = About()  # what the user chose last; other groupings select what is about the same
 
     def body(self) -> Iterable[Widget]:
         """Rows and history."""
-        yield Table(lockrows.COLUMNS, self.owner.glyphs, id="body")
-        yield Lines(self.owner.glyphs, id="lane", classes="aside")
+        yield Table(locks.COLUMNS, self.glyphs, id="body")
+        yield Lines(self.glyphs, id="lane", classes="aside")
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Rows and lanes."""
-        table, glyphs, grouping = self.query_one(Table), self.owner.glyphs, self.grouping
+        table, glyphs, grouping = self.query_one(Table), self.glyphs, self.grouping
         found = self._look(snapshot)
         keys = found.keys
-        rows = Rows(keys, lambda key, sizes: grouping.cells(snapshot, found, key, sizes, glyphs))
+        rows = TableRows(keys, lambda key, sizes: grouping.cells(snapshot, found, key, sizes, glyphs))
         table.show_rows(rows, self._empty(snapshot))
         self.set_class(self.size.height < 30, "low")
         self.set_class(self.size.height < 22, "tiny")
@@ -81,17 +86,17 @@ class LocksView(View):
 
     def _look(self, snapshot: Snapshot) -> Any:
         table, grouping = self.query_one(Table), self.grouping
-        wish = Wish(self.wanted, self.everything, table.sort, table.reverse, self._about)
+        query = LockQuery(self.filter, self.everything, table.sort, table.reverse, self._about)
         state = snapshot.environment.state if snapshot.environment else ""
         basis = snapshot.locks if grouping is GROUPINGS[0] else snapshot.wheels
-        key = (grouping.id, wish, state, snapshot.finished is None)
-        found = self._found.get(key, basis, lambda: grouping.make(snapshot, wish))
+        key = (grouping.id, query, state, snapshot.finished is None)
+        found = self._found.get(key, basis, lambda: grouping.make(snapshot, query))
         self._rows = found.rows
         return found
 
     def _show_lane(self, snapshot: Snapshot) -> None:
         path = self._row.path or self._about.path or self._interesting(snapshot)
-        width, glyphs = self.size.width, self.owner.glyphs
+        width, glyphs = self.size.width, self.glyphs
         if not path:
             self._lines("lane").show_lines([])
             return
@@ -113,13 +118,13 @@ class LocksView(View):
         if snapshot.environment is not None and snapshot.environment.state == "waiting":
             return ENVIRONMENT
         shown = {row.path for row in self._rows.values()}
-        most = lockrows.most_contended(snapshot, len(snapshot.locks))
+        most = locks.most_contended(snapshot, len(snapshot.locks))
         collisions = (lock for lock in snapshot.locks if lock.collision)
         return next((lock.path for lock in (*most, *collisions) if lock.path in shown), "")
 
-    def _tabs(self, snapshot: Snapshot, width: int) -> Line:
+    def tabs(self, snapshot: Snapshot, width: int) -> Line:
         """The tabs, and beside them how the rows are grouped."""
-        tabs = trimmed(super()._tabs(snapshot, width))
+        tabs = trimmed(super().tabs(snapshot, width))
         choices = [
             Piece(f" {grouping.title} ", "accent" if grouping is self.grouping else "dim", "group")
             for grouping in GROUPINGS
@@ -130,9 +135,9 @@ class LocksView(View):
         return spread(tabs, every if width_of(tabs) + width_of(every) < width else (), width)
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
-        if self.wanted:
+        if self.filter:
             return [
-                line((f"nothing here matches “{self.wanted.text}”", "text")),
+                line((f"nothing here matches “{self.filter.text}”", "text")),
                 line(("esc clears the filter", "dim")),
             ]
         if not snapshot.planned and not snapshot.locks:
@@ -172,21 +177,21 @@ class LocksView(View):
         return [key for key in super().matches() if not self._is_context(key)]
 
     def _is_context(self, key: str) -> bool:
-        snapshot = self.owner.monitor.shown
+        snapshot = self.snapshot
         lock = snapshot.lock(key) if self.grouping is GROUPINGS[0] else None
-        return lock is not None and not self.wanted.keeps(lambda: lockrows.fields(lock, snapshot))
+        return lock is not None and not self.filter.keeps(lambda: locks.fields(lock, snapshot))
 
-    def words(self) -> dict[str, str]:
+    def footer_labels(self) -> dict[str, str]:
         """What v shows next."""
         following = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]
-        return super().words() | {"group": following.title}
+        return super().footer_labels() | {"group": following.title}
 
     def do_group(self) -> None:
         """The same data in the next way; what is selected stays selected."""
         self.grouping = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]
         table = self.table
         table.columns, table.sort, table.reverse = self.grouping.columns, "", False
-        found = self._look(self.owner.monitor.shown)
+        found = self._look(self.snapshot)
         table.selected = closest(self._about, found.rows)
         self.refresh_view()
         table.select(table.selected)
@@ -195,9 +200,9 @@ class LocksView(View):
 
     def do_open(self) -> None:
         """The wheel that waits in this row, or that holds the lock."""
-        snapshot, row = self.owner.monitor.shown, self._row
+        snapshot, row = self.snapshot, self._row
         if row.wheel and snapshot.wheel(row.wheel):
-            self.owner.open_wheel(row.wheel)
+            self.application.open_wheel(row.wheel)
         elif self.table.selected == FOLD:
             self.do_all()
         elif not self.table.selected:
@@ -208,18 +213,20 @@ class LocksView(View):
     def moved(self) -> None:
         """The wheel of the row goes with the user into other views."""
         self._about = self._row
-        self.owner.wheel = self._row.wheel or self.owner.wheel
+        self.application.wheel = self._row.wheel or self.application.wheel
 
     def do_blocker(self) -> None:
         """To the wheel that holds the selected lock, or is in the way of the selected one."""
-        snapshot, row = self.owner.monitor.shown, self._row
+        snapshot, row = self.snapshot, self._row
         if not self.table.selected:
             self.notice("select a row first (j, k or a click)")
         elif self.grouping is GROUPINGS[0]:
             lock = snapshot.lock(row.path)
             holder = own_holder(snapshot, lock) if lock else ""
             if holder:
-                self.owner.show_wheel(holder, f"{wheel_label(snapshot, holder)} holds {lock_label(snapshot, row.path)}")
+                self.application.show_wheel(
+                    holder, f"{wheel_label(snapshot, holder)} holds {lock_label(snapshot, row.path)}"
+                )
             else:
                 self.notice(self._who_else(row.path) or "nobody holds it now")
         else:
@@ -228,7 +235,7 @@ class LocksView(View):
 
     def _who_else(self, path: str) -> str:
         """Who holds it outside this session, in a sentence; "" for nobody."""
-        snapshot = self.owner.monitor.shown
+        snapshot = self.snapshot
         if path == ENVIRONMENT and snapshot.environment is not None:
             holders = snapshot.environment.holders if snapshot.environment.state == "waiting" else ()
         else:
@@ -244,7 +251,7 @@ class LocksView(View):
         elif self.grouping is GROUPINGS[0]:
             self._next_waiter(self._row.path)
         else:
-            snapshot, wheel = self.owner.monitor.shown, self._row.wheel
+            snapshot, wheel = self.snapshot, self._row.wheel
             waiting = waiters_of(snapshot, wheel)
             who = wheel_label(snapshot, wheel) if wheel else "it"
             self._go(waiting[0] if waiting else "", f"nobody waits for {who}")

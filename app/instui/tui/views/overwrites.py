@@ -6,10 +6,11 @@ from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
 from instui.tui.actions import OVERWRITES
-from instui.tui.rows import overwrites as overwriterows
-from instui.tui.text.columns import Rows
+from instui.tui.rows import overwrites
+from instui.tui.rows.keys import FOLD
+from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, line
-from instui.tui.views.throttled import Paced
+from instui.tui.views.throttled import Throttled
 from instui.tui.widgets.table import Table
 
 from .view import View
@@ -22,32 +23,32 @@ class OverwritesView(View):
 
     def __init__(self) -> None:
         super().__init__()
-        self._groups: Paced[overwriterows.Groups] = Paced()
+        self._groups: Throttled[overwrites.Groups] = Throttled()
         self._turned: frozenset[str] = frozenset()
-        self._found = overwriterows.Groups([], {}, {}, (), 0)
+        self._found = overwrites.Groups([], {}, {}, (), 0)
         self._state = (0, 0, 0, True)
 
     def body(self) -> Iterable[Widget]:
         """One table."""
-        yield Table(overwriterows.COLUMNS, self.owner.glyphs, id="body")
+        yield Table(overwrites.COLUMNS, self.glyphs, id="body")
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Pairs and files."""
-        table, glyphs = self.query_one(Table), self.owner.glyphs
-        wish = overwriterows.Wish(self.wanted, self.everything, table.sort, table.reverse, self._turned)
+        table, glyphs = self.query_one(Table), self.glyphs
+        query = overwrites.OverwriteQuery(self.filter, self.everything, table.sort, table.reverse, self._turned)
         counts = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts))
         state = (*counts, snapshot.finished is None)
-        self._state = state = self._state if state == self._state else state  # Paced compares it by identity
-        self._found = found = self._groups.get(wish, state, lambda: overwriterows.groups(snapshot, wish))
+        self._state = state = self._state if state == self._state else state  # Throttled compares it by identity
+        self._found = found = self._groups.get(query, state, lambda: overwrites.arrange(snapshot, query))
 
         def cells(key: str, sizes: Mapping[str, int]) -> Mapping[str, Line]:
-            return overwriterows.cells(snapshot, found, key, sizes, glyphs)
+            return overwrites.cells(snapshot, found, key, sizes, glyphs)
 
-        table.show_rows(Rows(found.keys, cells), self._empty(snapshot))
+        table.show_rows(TableRows(found.keys, cells), self._empty(snapshot))
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
-        if self.wanted:
-            return [line((f"no file matches “{self.wanted.text}”", "text")), line(("esc clears the filter", "dim"))]
+        if self.filter:
+            return [line((f"no file matches “{self.filter.text}”", "text")), line(("esc clears the filter", "dim"))]
         if snapshot.finished:
             return [line(("nothing was overwritten", "commit")), line(("no two wheels ship the same file", "dim"))]
         if snapshot.planned:
@@ -64,18 +65,18 @@ class OverwritesView(View):
 
     def copied(self, key: str) -> str:
         """File and owners."""
-        return overwriterows.describe(self._found, key)
+        return overwrites.describe(self._found, key)
 
     def do_open(self) -> None:
         """Fold or unfold a pair; of a file, show both owners and what differs."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if not key:
             self.notice("nothing was overwritten")
-        elif key == overwriterows.FOLD:
+        elif key == FOLD:
             self.do_all()
         elif key in self._found.pairs:
             self._turned ^= {key}
             self.table.select(key)
             self.refresh_view()
         else:
-            self.owner.open_file(self._found.files[key])
+            self.application.open_file(self._found.files[key])

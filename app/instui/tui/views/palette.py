@@ -9,6 +9,8 @@ from instui.tui.actions import ACTIONS
 from instui.tui.text.glyphs import ASCII, TO_ASCII
 from instui.tui.widgets.theme import THEMES
 
+from .application import application_of
+
 _HIDDEN = {"palette", "interrupt"}
 
 
@@ -16,7 +18,7 @@ class Commands(Provider):
     """The registry of actions and the themes."""
 
     def _commands(self) -> list[tuple[str, str, str]]:
-        plain = TO_ASCII if getattr(self.app, "glyphs", None) is ASCII else {}
+        plain = TO_ASCII if application_of(self.app).glyphs is ASCII else {}
         actions = [
             (f"{action.label}  ({action.shown})".translate(plain), action.help.translate(plain), action.id)
             for action in ACTIONS

@@ -8,7 +8,7 @@ T = TypeVar("T")
 SHARE = 0.04  # of one core
 
 
-class Paced(Generic[T]):
+class Throttled(Generic[T]):
     """The latest result of `make`; made anew for another key, else only after a pause as long as it took to make."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -12,15 +12,15 @@ from textual.widgets import Input
 from instui.monitor.model import Snapshot
 from instui.tui.rows import frame
 from instui.tui.rows.filter import NOTHING, Filter, parse
+from instui.tui.rows.keys import FOLD
+from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, spread, tail
-from instui.tui.widgets.paint import Chosen, Lines
+from instui.tui.widgets.paint import ActionClicked, Lines
 from instui.tui.widgets.table import Table
 
-if TYPE_CHECKING:
-    from instui.tui.app import InstuiApp
+from .application import Application, application_of
 
 NOTICE_SECONDS = 4.0
-FOLD = "\0fold"  # how the key begins of a row that stands for those that are not shown
 
 
 class View(Screen[None]):
@@ -42,20 +42,26 @@ class View(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wanted: Filter = NOTHING
+        self.filter: Filter = NOTHING
         self.everything = False
         self.zoomed = False
         self._notice = ("", 0.0)
         self._caption_height = 0
 
     @property
-    def owner(self) -> "InstuiApp":
-        """The application, as what it is."""
-        from instui.tui.app import InstuiApp
+    def application(self) -> Application:
+        """The application, as far as a view needs it."""
+        return application_of(self.app)
 
-        app = self.app
-        assert isinstance(app, InstuiApp)
-        return app
+    @property
+    def glyphs(self) -> Glyphs:
+        """The symbols to write with."""
+        return self.application.glyphs
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The session as it is on the screen."""
+        return self.application.watched.shown
 
     # -- what subclasses say
 
@@ -72,7 +78,7 @@ class View(Screen[None]):
         """The table of the screen, in which keys move."""
         return self.query_one(Table)
 
-    def words(self) -> dict[str, str]:
+    def footer_labels(self) -> dict[str, str]:
         """Footer labels that depend on the state."""
         return {"all": "active only" if self.everything else "all"}
 
@@ -80,36 +86,37 @@ class View(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Frame and body."""
-        yield Lines(self.owner.glyphs, id="header")
-        yield Lines(self.owner.glyphs, id="counters")
-        yield Lines(self.owner.glyphs, id="tabs")
-        yield Lines(self.owner.glyphs, id="caption")
+        yield Lines(self.glyphs, id="header")
+        yield Lines(self.glyphs, id="counters")
+        yield Lines(self.glyphs, id="tabs")
+        yield Lines(self.glyphs, id="caption")
         yield from self.body()
         yield Input(id="filter", placeholder="words  !not  wheel:jwt  lock:cv2  state:wait", compact=True)
-        yield Lines(self.owner.glyphs, id="footer")
+        yield Lines(self.glyphs, id="footer")
 
     def show(self, snapshot: Snapshot) -> None:
         """Paint what changed."""
         if not self.is_mounted:  # chosen a moment ago, and not yet made
             return
-        width, facts = self.size.width, self.owner.facts
+        width, facts = self.size.width, self.application.facts
         self.set_class(self.size.height < 20, "short")
         self._lines("header").show_lines([frame.header(snapshot, facts, width)])
         self._lines("counters").show_lines([frame.counters(snapshot, facts, width)])
-        self._lines("tabs").show_lines([self._tabs(snapshot, width)])
+        self._lines("tabs").show_lines([self.tabs(snapshot, width)])
         self._show_caption(snapshot, width)
         self._lines("footer").show_lines([self._bottom(width)])
         self.show_body(snapshot)
 
-    def _tabs(self, snapshot: Snapshot, width: int) -> Line:
-        return frame.tabs(snapshot, self.scope, width, self.owner.glyphs)
+    def tabs(self, snapshot: Snapshot, width: int) -> Line:
+        """The line below the counters: the views, the present one marked."""
+        return frame.tabs(snapshot, self.scope, width, self.glyphs)
 
     def _show_caption(self, snapshot: Snapshot, width: int) -> None:
         height = 3 if self.size.height >= 24 else 2 if self.size.height >= 20 else 1
-        texts = self.owner.told
+        texts = self.application.caption_texts
         lines: list[Line] = []
         for number, text in enumerate(texts):  # the first may be a sentence, the others are facts of a line each
-            lines += frame.caption(text, width, 1 if number else height, self.owner.glyphs)
+            lines += frame.caption(text, width, 1 if number else height, self.glyphs)
         lines = lines[:height]
         caption = self._lines("caption")
         caption.display = bool(lines)
@@ -121,9 +128,9 @@ class View(Screen[None]):
         text, until = self._notice
         if text and time.monotonic() < until:
             return fit((Piece(" "), Piece(tail(text, width - 2), "strong")), width)
-        pieces = frame.footer(self.scope, width, self.owner.glyphs, self.owner.words | self.words())
-        if self.wanted:
-            label = f" filter: {self.wanted.text}  (esc clears) "
+        pieces = frame.footer(self.scope, width, self.glyphs, self.application.footer_labels | self.footer_labels())
+        if self.filter:
+            label = f" filter: {self.filter.text}  (esc clears) "
             return spread(pieces, (Piece(label, "accent"),), width) if width > len(label) + 20 else pieces
         return pieces
 
@@ -139,7 +146,7 @@ class View(Screen[None]):
 
     def refresh_view(self) -> None:
         """Paint at once, after a key."""
-        self.show(self.owner.monitor.shown)
+        self.show(self.snapshot)
 
     # -- messages
 
@@ -151,14 +158,14 @@ class View(Screen[None]):
         """Lay everything out anew."""
         self.refresh_view()
 
-    def on_chosen(self, message: Chosen) -> None:
+    def on_action_clicked(self, message: ActionClicked) -> None:
         """A click on a tab or on a key of the footer."""
-        self.owner.perform(message.action)
+        self.application.perform(message.action)
 
-    def on_table_picked(self, message: Table.Picked) -> None:
+    def on_table_row_clicked(self, message: Table.RowClicked) -> None:
         """A click on a row."""
         if message.again:
-            self.owner.perform("open")
+            self.application.perform("open")
         else:
             message.table.select(message.key)
             self.moved()
@@ -166,7 +173,7 @@ class View(Screen[None]):
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """Filter as it is typed."""
-        self.wanted = parse(message.value)
+        self.filter = parse(message.value)
         self.refresh_view()
 
     def on_input_submitted(self) -> None:
@@ -187,29 +194,30 @@ class View(Screen[None]):
 
     def do_down(self) -> None:
         """One row down."""
-        self._move(1)
+        self.move(1)
 
     def do_up(self) -> None:
         """One row up."""
-        self._move(-1)
+        self.move(-1)
 
     def do_top(self) -> None:
         """To the first row."""
-        self._move(-(1 << 60))
+        self.move(-(1 << 60))
 
     def do_bottom(self) -> None:
         """To the last row."""
-        self._move(1 << 60)
+        self.move(1 << 60)
 
     def do_page_down(self) -> None:
         """Half a page down."""
-        self._move(max(1, self.table.size.height // 2))
+        self.move(max(1, self.table.size.height // 2))
 
     def do_page_up(self) -> None:
         """Half a page up."""
-        self._move(-max(1, self.table.size.height // 2))
+        self.move(-max(1, self.table.size.height // 2))
 
-    def _move(self, rows: int) -> None:
+    def move(self, rows: int) -> None:
+        """Move the selection down by so many rows, up where `rows` is negative."""
         if not self.table.keys:
             self.notice("there is no row to go to")
             return
@@ -230,15 +238,15 @@ class View(Screen[None]):
 
     def matches(self) -> list[str]:
         """The rows that the filter found."""
-        return [key for key in self.table.keys if not key.startswith(FOLD)]
+        return [key for key in self.table.keys if key != FOLD]
 
     def _step(self, step: int) -> None:
         """From match to match, and from the last one to the first."""
-        keys = self.matches() if self.wanted else []
-        if not self.wanted:
+        keys = self.matches() if self.filter else []
+        if not self.filter:
             self.notice("no filter to go by; / sets one")
         elif not keys:
-            self.notice(f"nothing matches {self.wanted.text}")
+            self.notice(f"nothing matches {self.filter.text}")
         else:
             at = keys.index(self.table.selected) if self.table.selected in keys else -(step > 0)
             place = (at + step) % len(keys)
@@ -252,7 +260,7 @@ class View(Screen[None]):
         entry = self.query_one("#filter", Input)
         entry.display = True
         self._lines("footer").display = False
-        entry.value = self.wanted.text
+        entry.value = self.filter.text
         entry.focus()
 
     def do_back(self) -> None:
@@ -260,7 +268,7 @@ class View(Screen[None]):
         if self.query_one("#filter", Input).display:
             self._set_filter("")
             self._close_filter()
-        elif self.wanted:
+        elif self.filter:
             self._set_filter("")
             self.notice("filter cleared")
         elif self.zoomed:
@@ -273,7 +281,7 @@ class View(Screen[None]):
         self.refresh_view()
 
     def _set_filter(self, text: str) -> None:
-        self.wanted = parse(text)
+        self.filter = parse(text)
         with self.prevent(Input.Changed):
             self.query_one("#filter", Input).value = text
 

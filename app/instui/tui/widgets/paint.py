@@ -27,7 +27,7 @@ def strip_of(pieces: Line, styles: Mapping[str, Style], base: Style, glyphs: Gly
     return Strip([Segment(piece.text, base + styles.get(piece.style, text)) for piece in pieces])
 
 
-class Chosen(Message):
+class ActionClicked(Message):
     """A click on a piece that does something."""
 
     def __init__(self, action: str) -> None:
@@ -63,7 +63,7 @@ class Lines(Widget):
         """Say what was clicked on."""
         if piece := piece_at(self._lines[event.y] if event.y < len(self._lines) else (), event.x):
             event.stop()
-            self.post_message(Chosen(piece.action))
+            self.post_message(ActionClicked(piece.action))
 
 
 def piece_at(pieces: Line, x: int) -> Piece | None:

@@ -9,7 +9,7 @@ from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBarRender
 from textual.strip import Strip
 
-from instui.tui.text.columns import GUTTER, NOTHING, Column, Rows, widths
+from instui.tui.text.columns import GUTTER, NO_ROWS, Column, TableRows, widths
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, plain
 
@@ -23,14 +23,14 @@ class AsciiBar(ScrollBarRender):
 
 
 class Table(ScrollView, can_focus=False):
-    """Rows under a line of titles that stays. The selection is a key, so it stays with its row."""
+    """TableRows under a line of titles that stays. The selection is a key, so it stays with its row."""
 
     DEFAULT_CSS = """
     Table { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
             scrollbar-gutter: stable; }
     """
 
-    class Picked(Message):
+    class RowClicked(Message):
         """A click on a row; `again`: it was selected already."""
 
         def __init__(self, table: "Table", key: str, again: bool) -> None:
@@ -48,7 +48,7 @@ class Table(ScrollView, can_focus=False):
         self.reverse = False
         self.empty: Sequence[Line] = ()  # what stands there when there are no rows
         self._glyphs = glyphs
-        self._rows = NOTHING
+        self._rows = NO_ROWS
         self._positions: dict[str, int] | None = None
         self._painted: dict[int, tuple[Line, bool]] = {}
 
@@ -68,7 +68,7 @@ class Table(ScrollView, can_focus=False):
         """The keys of the rows, in order."""
         return self._rows.keys
 
-    def show_rows(self, rows: Rows, empty: Sequence[Line] = ()) -> None:
+    def show_rows(self, rows: TableRows, empty: Sequence[Line] = ()) -> None:
         """Show these from now on, and paint what changed among the visible ones."""
         if rows.keys is not self._rows.keys:
             self._positions = None
@@ -138,7 +138,7 @@ class Table(ScrollView, can_focus=False):
         position = event.y - 1 + self.scroll_offset.y
         if event.y >= 1 and position < len(self._rows.keys):
             key = self._rows.keys[position]
-            self.post_message(self.Picked(self, key, key == self.selected))
+            self.post_message(self.RowClicked(self, key, key == self.selected))
 
     def on_mouse_scroll_down(self) -> None:
         """The user looks elsewhere."""

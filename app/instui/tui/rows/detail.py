@@ -1,0 +1,184 @@
+"""The lines of the detail of one wheel: facts, phases, claims, waits, recoveries, overwrites and its latest events."""
+
+from collections.abc import Iterable
+
+from instui.monitor import units
+from instui.monitor.model import Phase, Snapshot, WheelState
+from instui.tui.text.glyphs import Glyphs, bar
+from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe, wrapped
+from instui.tui.text.styles import PHASE_STYLES
+from instui.tui.watch import Log
+
+from . import event_log, recoveries
+from .event_text import wheel_of
+from .labels import blockers, holder_label, lock_label
+
+_EVENTS = 40
+
+
+def detail(snapshot: Snapshot, key: str, width: int, glyphs: Glyphs, log: Log | None = None) -> list[Line]:
+    """All that is known of a wheel, as lines."""
+    wheel = snapshot.wheel(key)
+    if wheel is None:
+        return _unknown(snapshot, key, width, log)
+    lines: list[Line] = [*_facts(wheel, snapshot, width, glyphs)]
+    for title, part in (
+        ("phases", _phases(wheel, snapshot, width, glyphs)),
+        ("claims", _claims(wheel, snapshot, width)),
+        ("waits", _waits(wheel, snapshot)),
+        ("recovery", recoveries.detail(snapshot, key, width)),
+        ("overwrites", _overwrites(wheel, snapshot, width)),
+        ("restored", _restored(wheel, snapshot, width)),
+        ("events", _events(key, snapshot, width, log)),
+    ):
+        if part:
+            lines += [(), line((title, "strong")), *part]
+    return lines
+
+
+def _unknown(snapshot: Snapshot, key: str, width: int, log: Log | None) -> list[Line]:
+    """What is known of a distribution that is no wheel of this session: at most that it was recovered."""
+    recovery = recoveries.detail(snapshot, key, width)
+    if not recovery:
+        return [line(("this wheel is not known any more", "dim"))]
+    told = line(("not of this session: a session that was killed had it in hand", "text"))
+    return [
+        told,
+        (),
+        line(("recovery", "strong")),
+        *recovery,
+        (),
+        line(("events", "strong")),
+        *_events(key, snapshot, width, log),
+    ]
+
+
+def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterable[Line]:
+    style = PHASE_STYLES[wheel.phase]
+    state = f"{glyphs.phases[wheel.phase]} {wheel.word}"
+    since = f"  for {units.age(snapshot.t - wheel.since)}" if wheel.phase not in (Phase.DONE, Phase.FAILED) else ""
+    yield line(("state      ", "dim"), (state, style), (since, "text"))
+    if wheel.waits_for:
+        who = (
+            ", ".join(
+                holder_label(snapshot, holder)
+                for holder in blockers(snapshot, wheel.key, wheel.waits_for.path, wheel.waits_for.holders)
+            )
+            or "unknown"
+        )
+        lock = lock_label(snapshot, wheel.waits_for.path)
+        yield line(
+            ("waits for  ", "dim"), (lock, "wait"), (f" ({wheel.waits_for.mode}), held by ", "dim"), (who, "commit")
+        )
+    for text in wrapped(wheel.error, width - 11) if wheel.error else ():
+        yield line(("error      ", "dim"), (text, "failed"))
+    order = f", number {wheel.order + 1} in plan order" if wheel.order >= 0 else ""
+    if wheel.removal:
+        yield line(("removes    ", "dim"), (f"{units.count(wheel.files, 'file')}{order}", "text"))
+    else:
+        yield from _archive(wheel, order, width)
+    blocked = f", made others wait {units.seconds(wheel.blocked)}" if wheel.blocked >= 0.005 else ""
+    if wheel.waited >= 0.005 or blocked:
+        yield line(("locks      ", "dim"), (f"waited {units.seconds(wheel.waited)}{blocked}", "wait"))
+    if wheel.retries:
+        yield line(("retries    ", "dim"), (str(wheel.retries), "age"))
+
+
+def _archive(wheel: WheelState, order: str, width: int) -> Iterable[Line]:
+    yield line(("file       ", "dim"), (middle(safe(wheel.file), width - 11), "text"))
+    size = units.size(wheel.size) if wheel.size else "size unknown"
+    store = ", was in the store" if wheel.cached else ""
+    yield line(("content    ", "dim"), (f"{size}, {units.count(wheel.files, 'file')}{store}{order}", "text"))
+    if wheel.replaces:
+        yield line(("replaces   ", "dim"), (safe(wheel.replaces), "text"))
+
+
+def _restored(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
+    """Files that it had overwritten and that are back."""
+    rows = [row for row in snapshot.restored if row.wheel.partition(" ")[0] == wheel.key]
+    lines: list[Line] = []
+    for row in rows[:_EVENTS]:
+        told = f"   of {safe(row.owner) or 'nobody'} again"
+        name = middle(lock_label(snapshot, row.path), max(12, width - 2 - units.cells(told)))
+        lines.append(line(("  ", "dim"), (name, "commit"), (told, "dim")))
+    if len(rows) > _EVENTS:
+        lines.append(line((f"  … {units.number(len(rows) - _EVENTS)} more, see Overwrites", "dim")))
+    return lines
+
+
+def _phases(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
+    spans = [*((s.phase, s.begin, s.end) for s in wheel.spans)]
+    if wheel.phase not in (Phase.DONE, Phase.FAILED):
+        spans.append((wheel.phase, wheel.since, snapshot.t))
+    if not spans:
+        return []
+    begin, end = spans[0][1], max(spans[-1][2], spans[0][1] + 0.001)
+    room = max(10, width - 34)
+    lines: list[Line] = []
+    for phase, start, stop in spans:
+        left = bar((start - begin) / (end - begin), room)
+        size = max(1, bar((stop - begin) / (end - begin), room) - left)
+        left = min(left, room - size)
+        style = PHASE_STYLES[phase]
+        mark = glyphs.wait if phase is Phase.WAIT else glyphs.track if style == "dim" else glyphs.full
+        lines.append(
+            line(
+                (f"  {glyphs.phases[phase]} {phase.value:<8}", style),
+                (glyphs.skipped * left, "faint"),
+                (mark * size, style),
+                (glyphs.skipped * (room - left - size), "faint"),
+                (f"  {units.seconds(stop - start):>10}", "text"),
+            )
+        )
+    return lines
+
+
+def _claims(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for mode, paths in (("X", wheel.exclusive), ("IX", wheel.shared)):
+        for path in paths:
+            lock = snapshot.lock(path)
+            others = [safe(key) for key in lock.collision if key != wheel.key] if lock and mode == "X" else []
+            told = f"   takes turns with {', '.join(others)}" if others else ""
+            name = middle(lock_label(snapshot, path), max(12, width - 8 - units.cells(told)))
+            lines.append(line((f"  {mode:<3} ", "dim"), (name, "text" if mode == "X" else "dim"), (told, "age")))
+    return lines
+
+
+def _waits(wheel: WheelState, snapshot: Snapshot) -> list[Line]:
+    lines: list[Line] = []
+    for wait in snapshot.waits:
+        if wait.wheel == wheel.key and wait.seconds >= 0.001:
+            who = ", ".join(holder_label(snapshot, holder) for holder in wait.holders) or "unknown"
+            lock = lock_label(snapshot, wait.path)
+            lines.append(line((f"  {units.seconds(wait.seconds):>10}  ", "wait"), (f"{lock}, held by {who}", "text")))
+    return lines
+
+
+def _overwrites(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
+    if not wheel.overwrote and not wheel.overwrote_same:
+        return []
+    rows = [row for row in snapshot.overwrites if row.wheel == wheel.key]
+    lines: list[Line] = []
+    for row in rows[:_EVENTS]:
+        told = f"   of {safe(row.old) or 'nobody'}{', equal content' if row.same else ''}"
+        name = middle(lock_label(snapshot, row.path), max(12, width - 2 - units.cells(told)))
+        lines.append(line(("  ", "dim"), (name, "dim" if row.same else "age"), (told, "dim")))
+    if len(rows) > _EVENTS:
+        lines.append(line((f"  … {units.number(len(rows) - _EVENTS)} more, see Overwrites", "dim")))
+    return lines
+
+
+def _events(key: str, snapshot: Snapshot, width: int, log: Log | None) -> list[Line]:
+    if log is None:
+        return []
+    found: list[Line] = []
+    for number in range(log.total - 1, log.first - 1, -1):
+        t, event = log[number]
+        if wheel_of(event) == key:
+            cells = event_log.cells(snapshot, log, str(number), {"kind": 18, "wheel": 0, "text": max(10, width - 34)})
+            kind = fit(cells["kind"], 18)
+            found.append((Piece(f"  {t:>8.2f} s  ", "dim"), *kind, Piece("  "), *cells["text"]))
+            if len(found) == _EVENTS:
+                break
+    return found[::-1]

@@ -1,0 +1,214 @@
+"""What an event says: a few words and their style. Whoever adds an event to the journal adds its case here."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from instui.monitor import units
+from instui.monitor.model import RecoveryRow, Snapshot
+from instui.tui.text.pieces import Piece, safe
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, Holder
+
+from . import recoveries
+from .labels import holder_label, lock_label
+
+_SessionEvent = (
+    events.SessionStarted
+    | events.Caption
+    | events.SessionPaused
+    | events.SessionResumed
+    | events.CancelRequested
+    | events.ResolveStarted
+    | events.ResolveFinished
+    | events.RequirementSatisfied
+    | events.SyncStarted
+    | events.SyncFinished
+    | events.Warned
+    | events.SessionFinished
+)
+_WheelEvent = (
+    events.WheelAdded
+    | events.FetchStarted
+    | events.FetchProgress
+    | events.FetchRetried
+    | events.FetchFinished
+    | events.UnpackStarted
+    | events.UnpackProgress
+    | events.UnpackFinished
+    | events.StageStarted
+    | events.StageProgress
+    | events.StageFinished
+    | events.CommitStarted
+    | events.CommitProgress
+    | events.CommitFinished
+    | events.DistributionRemoved
+    | events.WheelFailed
+)
+_PlanEvent = events.PlanWheel | events.PlanCollision | events.PlanConflict | events.PlanFinished
+_LockEvent = (
+    events.EnvironmentWaiting
+    | events.EnvironmentGranted
+    | events.EnvironmentReleased
+    | events.LockRequested
+    | events.LockWaiting
+    | events.LockGranted
+    | events.LockReleased
+)
+
+
+def event_text(snapshot: Snapshot, event: Event) -> Piece:
+    """The event in a few words, without its kind and its wheel, in the style of its kind. The words may be ""."""
+    if isinstance(event, _SessionEvent):
+        return _session(event, snapshot)
+    if isinstance(event, _WheelEvent):
+        return _wheel(event)
+    if isinstance(event, _PlanEvent):
+        return _plan(event, snapshot)
+    if isinstance(event, _LockEvent):
+        return _lock(event, snapshot)
+    match event:
+        case events.Overwrite(path=path, old=old, new=new, same=same):
+            content = ", equal content" if same else ""
+            return Piece(f"{lock_label(snapshot, path)}  {safe(old) or 'nobody'} → {safe(new)}{content}", "age")
+        case events.Restored(path=path, owner=owner):
+            return Piece(f"{lock_label(snapshot, path)}  is that of {safe(owner) or 'nobody'} again", "commit")
+        case events.RecoveryStarted(wheel=wheel, version=version, session=session):
+            return Piece(recoveries.event(RecoveryRow(0.0, wheel, version, session, "running", ())), "age")
+        case events.RecoveryFinished(wheel=wheel, version=version, session=session, outcome=outcome, left=left):
+            row = RecoveryRow(0.0, wheel, version, session, outcome, tuple(left))
+            return Piece(recoveries.event(row), recoveries.STYLES.get(outcome, "age"))
+        case _:
+            assert_never(event)
+
+
+def is_news(event: Event) -> bool:
+    """Whether `[` and `]` stop here: somebody waits, different content was or will be replaced, a dead session is
+    recovered, or something is wrong. A new event is no news unless this says so.
+    """
+    match event:
+        case events.Overwrite(same=same):
+            return not same
+        case events.SessionFinished(exit=code):
+            return code != 0
+        case events.LockWaiting() | events.EnvironmentWaiting() | events.PlanConflict():
+            return True
+        case events.RecoveryStarted() | events.RecoveryFinished():
+            return True
+        case events.Warned() | events.WheelFailed() | events.CancelRequested():
+            return True
+        case _:
+            return False
+
+
+def wheel_of(event: Event) -> str:
+    """The wheel that an event is about, "" for none."""
+    return str(getattr(event, "wheel", ""))
+
+
+def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
+    match event:
+        case events.SessionStarted(version=version, jobs=jobs, top=top):
+            return Piece(f"instui {safe(version)}, {units.count(jobs, 'worker')}, {safe(top)}", "dim")
+        case events.Caption() | events.SessionPaused() | events.SessionResumed():
+            return Piece("", "dim")
+        case events.CancelRequested(exit=code):
+            return Piece(f"will stop between two commits, with exit code {code}", "failed")
+        case events.ResolveStarted(requirements=requirements):
+            return Piece(safe(" ".join(requirements)), "dim")
+        case events.ResolveFinished(wheels=wheels, satisfied=satisfied):
+            return Piece(f"{units.count(wheels, 'wheel')}, {satisfied} installed already", "dim")
+        case events.RequirementSatisfied(name=name, version=version):
+            return Piece(f"{safe(name)} {safe(version)}", "dim")
+        case events.SyncStarted(what=what):
+            return Piece(f"writing the {safe(what)} to disk", "dim")
+        case events.SyncFinished(what=what, seconds=seconds):
+            return Piece(f"the {safe(what)} is on disk after {units.seconds(seconds)}", "dim")
+        case events.Warned(text=text):
+            return Piece(safe(text), "age")
+        case events.SessionFinished(exit=code, error=error, installed=installed, seconds=seconds):
+            noun, done = ("distribution", "removed") if snapshot.removes else ("wheel", "installed")
+            text = f"exit {code}, {units.count(installed, noun)} {done} in {units.seconds(seconds)}"
+            return Piece(f"{text}: {safe(error)}" if error else text, "failed" if code else "commit")
+        case _:
+            assert_never(event)
+
+
+def _wheel(event: _WheelEvent) -> Piece:
+    match event:
+        case events.WheelAdded(version=version, cached=cached):
+            return Piece(f"{safe(version)}{', in the store' if cached else ''}", "dim")
+        case events.FetchStarted(size=size):
+            return Piece(units.size(size) if size else "", "fetch")
+        case events.FetchRetried(attempt=attempt, reason=reason):
+            return Piece(f"attempt {attempt}: {safe(reason)}", "fetch")
+        case events.FetchFinished(size=size):
+            return Piece(units.size(size), "fetch")
+        case events.UnpackStarted(files=files, size=size) | events.UnpackFinished(files=files, size=size):
+            return Piece(f"{units.count(files, 'file')}, {units.size(size)}", "unpack")
+        case events.StageStarted(files=files):
+            return Piece(units.count(files, "file"), "stage")
+        case events.StageFinished():
+            return Piece("", "stage")
+        case events.CommitStarted(renames=renames):
+            return Piece(units.count(renames, "rename"), "commit")
+        case events.CommitFinished(files=files):
+            return Piece(units.count(files, "file"), "commit")
+        case events.FetchProgress() | events.UnpackProgress() | events.StageProgress() | events.CommitProgress():
+            return Piece("", "dim")  # these are not in the log
+        case events.DistributionRemoved(version=version, files=files):
+            return Piece(f"{safe(version)}, {units.count(files, 'file')}", "dim")
+        case events.WheelFailed(error=error):
+            return Piece(safe(error), "failed")
+        case _:
+            assert_never(event)
+
+
+def _plan(event: _PlanEvent, snapshot: Snapshot) -> Piece:
+    match event:
+        case events.PlanWheel(files=files, exclusive=exclusive, replaces=replaces):
+            replaced = f", replaces {safe(replaces)}" if replaces else ""
+            text = f"{units.count(files, 'file')}, claims {_claims(exclusive, snapshot)}{replaced}"
+        case events.PlanCollision(path=path, wheels=wheels):
+            text = f"{lock_label(snapshot, path)} takes turns: {', '.join(map(safe, wheels))}"
+        case events.PlanConflict(path=path, first=first, last=last):
+            text = f"{lock_label(snapshot, path)}  {safe(last)} will replace {safe(first)}"
+        case events.PlanFinished(wheels=count, files=files, collisions=collisions, conflicts=conflicts):
+            text = (
+                f"{units.count(count, 'wheel')}, {units.count(files, 'file')}, {units.count(collisions, 'collision')}, "
+                f"{units.count(conflicts, 'conflict')}"
+            )
+        case _:
+            assert_never(event)
+    return Piece(text, "dim")
+
+
+def _lock(event: _LockEvent, snapshot: Snapshot) -> Piece:
+    match event:
+        case events.EnvironmentWaiting(path=path, holders=holders):
+            return Piece(f"{safe(path)} is held by {_names(holders, snapshot)}", "wait")
+        case events.EnvironmentGranted(path=path, waited=waited):
+            return Piece(f"{safe(path)} after {units.seconds(waited)}", "dim")
+        case events.EnvironmentReleased(path=path, held=held):
+            return Piece(f"{safe(path)} after {units.seconds(held)}", "dim")
+        case events.LockRequested():
+            return Piece("", "text")
+        case events.LockWaiting(path=path, mode=mode, holders=holders):
+            return Piece(f"for {lock_label(snapshot, path)} ({mode}), held by {_names(holders, snapshot)}", "wait")
+        case events.LockGranted(waited=waited):
+            return Piece(f"waited {units.seconds(waited)}" if waited >= 0.005 else "at once", "text")
+        case events.LockReleased(held=held):
+            return Piece(f"held {units.seconds(held)}", "text")
+        case _:
+            assert_never(event)
+
+
+def _names(holders: Sequence[Holder], snapshot: Snapshot) -> str:
+    return ", ".join(holder_label(snapshot, holder) for holder in holders) or "unknown"
+
+
+def _claims(exclusive: Sequence[str], snapshot: Snapshot) -> str:
+    """The first two claimed paths, and how many more there are."""
+    paths = [path for path in exclusive if not path.startswith("@")]
+    first = ", ".join(lock_label(snapshot, path.rstrip("/")) for path in paths[:2])
+    more = f" +{len(paths) - 2}" if len(paths) > 2 else ""
+    return f"{first or 'its name'}{more}"

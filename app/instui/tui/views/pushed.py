@@ -1,0 +1,37 @@
+"""What is opened on top of a view: lines of text, and esc goes back to the view."""
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from instui.monitor.model import Snapshot
+from instui.tui.text.columns import TEXT_COLUMNS
+from instui.tui.text.pieces import Line, Piece, fit
+from instui.tui.widgets.table import Table
+
+from .view import View
+
+
+class PushedView(View):
+    """A screen above a view; subclasses say its title and show `text_rows` in its table."""
+
+    def body(self) -> Iterable[Widget]:
+        """Lines of text."""
+        yield Table(TEXT_COLUMNS, self.glyphs, id="body")
+
+    def title_of(self, snapshot: Snapshot, width: int) -> str:
+        """What is shown here, in at most `width` columns."""
+        raise NotImplementedError
+
+    def tabs(self, snapshot: Snapshot, width: int) -> Line:
+        """Title and way back, instead of the tabs."""
+        title = f" {self.title_of(snapshot, max(width - 25, 8))} "
+        back = (Piece("esc", "key", "back"), Piece(" back to the list", "dim", "back"))
+        return fit((Piece(" "), Piece(title, "chosen"), Piece("  "), *back), width)
+
+    def do_back(self) -> None:
+        """To where the user came from."""
+        if self.zoomed:
+            self.do_zoom()
+        else:
+            self.dismiss()
