@@ -68,7 +68,7 @@ def snapshot(timed: list[tuple[float, Event]], at: float = 10.0) -> Snapshot:
 def rows(grouping: int, shot: Snapshot, query: LockQuery = LockQuery(), width: int = 118) -> list[str]:  # noqa: B008
     """The rows of a grouping as text, columns apart by a bar."""
     way = GROUPINGS[grouping]
-    found, sizes = way.make(shot, query), widths(way.columns, width)
+    found, sizes = way.arrange(shot, query), widths(way.columns, width)
     return [
         _text(way.cells(shot, found, key, sizes, UNICODE), [column.id for column in way.columns]) for key in found.keys
     ]
@@ -170,14 +170,14 @@ def test_wheels_are_sorted_by_what_they_lost_or_cost() -> None:
 
 def test_a_selection_is_found_again_in_every_grouping() -> None:
     shot = snapshot(CHAIN)
-    found = [way.make(shot, LockQuery()) for way in GROUPINGS]
+    found = [way.arrange(shot, LockQuery()) for way in GROUPINGS]
     for wanted in (About(SHAPES, "square"), About(SHAPES, "triangle")):
         for one in found:
             assert one.rows[closest(wanted, one.rows)].wheel == wanted.wheel
     assert [closest(About(TOOLS, "caliper"), one.rows) for one in found] == [TOOLS, "", ""]
     held = [locks_by_wheel.arrange(shot, LockQuery(about=About(TOOLS, "caliper"))), locks.arrange(shot, LockQuery())]
     assert all(closest(About(TOOLS, "caliper"), one.rows) for one in held)
-    uv = [way.make(snapshot(UV_HOLDS), LockQuery()) for way in GROUPINGS]
+    uv = [way.arrange(snapshot(UV_HOLDS), LockQuery()) for way in GROUPINGS]
     assert all(closest(About(ENVIRONMENT), one.rows) for one in uv)
 
 

@@ -1,6 +1,7 @@
 """What the screens say, computed from snapshots without a screen; and names that try to be more than text."""
 
 import asyncio
+from typing import get_type_hints
 
 import pytest
 from rich.cells import cell_len
@@ -8,6 +9,7 @@ from rich.cells import cell_len
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.tui.rows import frame, locks, overwrites, wheels
+from instui.tui.rows.event_text import event_text
 from instui.tui.rows.filter import parse
 from instui.tui.rows.frame import Facts
 from instui.tui.rows.keys import FOLD
@@ -17,6 +19,7 @@ from instui.tui.text.glyphs import ASCII, UNICODE, bar, curve
 from instui.tui.text.pieces import Piece, fit, line, plain, spread, width_of
 from instui.tui.views.throttled import Throttled
 from instui.tui.watch import KEPT, Log
+from instui.tui.widgets.theme import STYLES
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, encode
 from support.screens import Recorded, press, settle, shown, text_of
@@ -219,13 +222,48 @@ def test_hostile_names_are_shown_as_they_are(view: str, size: tuple[int, int]) -
     timed += [(3.0, events.WheelFailed(HOSTILE[2], "[/] is \x1b]0;bad\x07"))]
     timed += [(3.0, events.Overwrite(HOSTILE[1], f"{PURE}/[/x]/\x1b.py", "a[/] 1", "b[] 2", False))]
     timed += [(4.0, events.CommitFinished(HOSTILE[3], 1))]
+    text = painted(timed, 3.9, size, "a", "j", view)
+    assert is_harmless(text)
+    assert "[" in text
 
+
+@pytest.mark.parametrize(
+    "timed",
+    [
+        [(1.0, events.ResolveStarted(["\x1b[2J", "[/x]"]))],
+        [(1.0, events.RequirementSatisfied("\x1b[2J", "\x07")), (2.0, events.SessionFinished(0, "", 0, 2.0))],
+        [added("a"), (2.0, events.SyncStarted("\x1b[2J"))],
+        [added("a"), (2.0, events.LockWaiting("a", f"{PURE}/x", "\x1b[2J", [Holder("b")]))],
+    ],
+)
+@pytest.mark.parametrize("keys", ["", "2", "2v", "2vv", "4"])
+def test_no_field_of_a_journal_steers_the_terminal(timed: list[tuple[float, Event]], keys: str) -> None:
+    """Also those that are no names, such as a mode: a journal is only a file."""
+    assert is_harmless(painted([(0.0, SESSION), *timed], 3.0, (120, 30), *keys))
+
+
+def painted(timed: list[tuple[float, Event]], at: float, size: tuple[int, int], *keys: str) -> str:
     async def run() -> str:
-        async with shown(Recorded([encode(t, event) for t, event in timed]), 3.9, size) as (app, pilot):
-            await press(pilot, "a", "j", view)
+        async with shown(Recorded([encode(t, event) for t, event in timed]), at, size) as (app, pilot):
+            await press(pilot, *keys)
             await settle(pilot)
             return text_of(app)
 
-    text = asyncio.run(run())
-    assert not any(ord(character) < 32 and character != "\n" for character in text)
-    assert "[" in text
+    return asyncio.run(run())
+
+
+def is_harmless(text: str) -> bool:
+    return not any(ord(character) < 32 and character != "\n" for character in text)
+
+
+@pytest.mark.parametrize("kind", events.KINDS)
+def test_every_event_can_be_told(kind: str) -> None:
+    values = {int: 3, float: 1.5, str: "some", bool: True, list[str]: [f"{PURE}/some/", "@some"], dict[str, str]: {}}
+    fields = get_type_hints(events.KINDS[kind])
+    event = events.KINDS[kind](*([Holder("b")] if name == "holders" else values[of] for name, of in fields.items()))
+    told = event_text(snapshot(added("some")), event)
+    assert told.style in STYLES["dark"]
+    assert told.text or kind.endswith((".progress", ".paused", ".resumed")) or kind in SPEAKS_FOR_ITSELF
+
+
+SPEAKS_FOR_ITSELF = {"caption", "stage.finished", "lock.requested"}

@@ -1,4 +1,4 @@
-"""`python -m instui.tui JOURNAL`: look at a journal, growing or not (for work on the screens)."""
+"""`python -m instui.tui JOURNAL` shows a journal, whether it still grows or not: for work on the screens."""
 
 import argparse
 import time
@@ -12,7 +12,7 @@ from .controller import ReadOnly
 
 
 def main() -> None:
-    """Show the journal; afterwards print its summary."""
+    """Show the journal until the user leaves, then print its summary."""
     parser = argparse.ArgumentParser(prog="python -m instui.tui")
     parser.add_argument("journal", type=Path)
     parser.add_argument("--ascii", action="store_true")

@@ -1,4 +1,4 @@
-"""Everything a key can do, once: bindings, footer, help, palette and the table in README.md are made from this list.
+"""The registry of actions: bindings, footer, help, palette and the table of keys in README.md are made from it.
 
 `python -m instui.tui.actions` prints that table.
 """
@@ -12,16 +12,16 @@ _ALL = _LISTS | {DETAIL, DIFF}
 
 
 class Action(NamedTuple):
-    """One thing to do. `keys` as Textual names them; `shown` is how the first is written; `label` is for the footer."""
+    """Something that a key does: the method `do_ID` of the view in front, or of the application."""
 
     id: str
-    keys: str
-    shown: str
-    label: str
-    help: str
-    group: str
-    scope: frozenset[str] = _ALL
-    footer: int = 0  # importance in the footer, 0: not there
+    keys: str  # as Textual names them, with commas between
+    shown: str  # how the first key is written
+    label: str  # in the footer and the palette
+    help: str  # on the help screen, and in README.md
+    group: str  # its heading on the help screen
+    scope: frozenset[str] = _ALL  # the scopes of the views in which it works
+    footer: int = 0  # what is more important stands further left in the footer; 0: not there
 
 
 ACTIONS = (
@@ -74,13 +74,13 @@ BY_ID = {action.id: action for action in ACTIONS}
 
 
 def footer_of(scope: str) -> list[Action]:
-    """The actions that the footer of a screen shows, in the order in which they stand there."""
+    """The actions in the footer of a view, the most important first."""
     shown = [action for action in ACTIONS if action.footer and scope in action.scope]
     return sorted(shown, key=lambda action: -action.footer)
 
 
 def markdown() -> str:
-    """The table of keys."""
+    """The table of keys in README.md."""
     rows = ["| key | does | where |", "|---|---|---|"]
     for action in ACTIONS:
         keys = " ".join(f"`{key}`" for key in (action.shown, *_others(action)))
@@ -90,11 +90,11 @@ def markdown() -> str:
 
 
 def _others(action: Action) -> list[str]:
-    """Further keys of an action that its short form does not show."""
-    return [name for key in action.keys.split(",")[1:] if (name := NAMES.get(key, key)) not in action.shown.split()]
+    """The further keys of an action that `shown` does not name."""
+    return [name for key in action.keys.split(",")[1:] if (name := _WRITTEN.get(key, key)) not in action.shown.split()]
 
 
-NAMES = {
+_WRITTEN = {  # how the keys are written that Textual names by a word
     "question_mark": "?",
     "colon": ":",
     "slash": "/",

@@ -32,6 +32,7 @@ from .views.diff import DiffView
 from .views.events import EventsView
 from .views.help import Help
 from .views.locks import LocksView
+from .views.overview import Overview
 from .views.overwrites import OverwritesView
 from .views.palette import Commands
 from .views.pushed import PushedView
@@ -207,7 +208,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         """To the events."""
         self._switch(EVENTS)
 
-    def _switch(self, scope: str, then: Callable[[View], None] | None = None) -> None:
+    def _switch(self, scope: str, then: Callable[[Overview], None] | None = None) -> None:
         """To the view of that scope; `then` is done with the view once it is there."""
         while isinstance(self.screen, PushedView):
             self.pop_screen()
@@ -217,8 +218,8 @@ class InstuiApp(App[Result], inherit_bindings=False):
         if then is not None:
             self.call_after_refresh(self._with_view, scope, then)
 
-    def _with_view(self, scope: str, then: Callable[[View], None]) -> None:
-        if isinstance(view := self.screen, View) and view.scope == scope:
+    def _with_view(self, scope: str, then: Callable[[Overview], None]) -> None:
+        if isinstance(view := self.screen, Overview) and view.scope == scope:
             then(view)
 
     def do_help(self) -> None:
@@ -291,7 +292,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
     def show_wheel(self, key: str, notice: str) -> None:
         """Go to the row of a wheel on the dashboard, and say `notice` there."""
 
-        def select(view: View) -> None:
+        def select(view: Overview) -> None:
             view.table.selected = key
             view.refresh_view()
             view.table.select(key)

@@ -1,4 +1,4 @@
-"""What the screens may do to a session: a seam, behind which the command line puts the process that it started."""
+"""What the screens may do to a session. The command line puts the process that it started behind this protocol."""
 
 from typing import NamedTuple, Protocol
 
@@ -6,7 +6,7 @@ from instui.monitor.model import Snapshot
 
 
 class Controller(Protocol):
-    """The process that installs. No method may block: they ask, and the journal tells what came of it."""
+    """The process that installs. No method blocks: it only asks, and the journal tells what came of it."""
 
     @property
     def badge(self) -> str:
@@ -14,7 +14,7 @@ class Controller(Protocol):
 
     @property
     def owns_install(self) -> bool:
-        """Whether this program started the install, so that leaving it is a decision."""
+        """Whether this program started the install, so that the user is asked before leaving."""
 
     @property
     def can_control(self) -> bool:
@@ -27,7 +27,7 @@ class Controller(Protocol):
         """Stop it at once; what it has in hand is undone."""
 
     def pause(self) -> None:
-        """Ask the install to rest between two commits."""
+        """Ask the install to pause between two commits."""
 
     def resume(self) -> None:
         """Let it go on."""
@@ -36,10 +36,10 @@ class Controller(Protocol):
         """Whether the install still runs."""
 
     def exit_code(self) -> int | None:
-        """The exit code of the install's process, None while it runs or where nobody can know."""
+        """The exit code of the install's process; None while it runs, or where it cannot be known."""
 
     def error(self) -> str:
-        """Why the install's process failed, in one line; "" while it runs or where nobody can know."""
+        """Why the install's process failed, in one line; "" while it runs, or where it cannot be known."""
 
     @property
     def may_be_left(self) -> bool:
@@ -47,11 +47,11 @@ class Controller(Protocol):
 
     @property
     def ending(self) -> bool:
-        """Whether somebody else told the program to end, so that the screen closes when the session is over."""
+        """Whether a signal told the program to end; then the screen closes as soon as the session is over."""
 
 
 class ReadOnly:
-    """A session that is only looked at: another one's, or a recording."""
+    """A session that can only be watched: somebody else's, or a recording."""
 
     owns_install = False
     can_control = False
@@ -62,38 +62,38 @@ class ReadOnly:
         self.badge = badge
 
     def cancel(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def abort(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def pause(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def resume(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def alive(self) -> bool:
-        """As far as is known; the source says when it ends."""
+        """True: it is not known here, the source says when the session ends."""
         return True
 
     def exit_code(self) -> None:
-        """Unknown."""
+        """Not known."""
 
     def error(self) -> str:
-        """Unknown."""
+        """Not known."""
         return ""
 
 
 class Left(NamedTuple):
-    """The user left before the end; `running`: the install goes on without a screen."""
+    """The user left before the session was over. `running`: the install goes on without a screen."""
 
     running: bool
     snapshot: Snapshot
 
 
 class Ended(NamedTuple):
-    """The user left after the end of the session; `exit_code` is None where it ended without a word."""
+    """The user left after the session was over. `exit_code` is None where the journal has no end."""
 
     exit_code: int | None
     snapshot: Snapshot

@@ -1,4 +1,4 @@
-"""The session that is on the screen: journal lines in, snapshots out, at the pace of the screen."""
+"""The session on the screen: journal lines go in, snapshots come out, as often as the screen pulls them."""
 
 import gc
 import time
@@ -11,14 +11,14 @@ from instui.monitor.reader import Source, decoded
 from instui_engine.journal import events
 from instui_engine.journal.events import Event
 
-BUDGET = 0.02  # seconds that one frame may spend on reading, so that a key is answered while it catches up
-KEPT = 20_000  # events in the log; what is older stands in the journal
-_FREEZE_EACH = 50_000  # events
+BUDGET = 0.02  # seconds that one pull may take, so that keys are answered while a long journal is read
+KEPT = 20_000  # events in the log; older ones are only in the journal
+_FREEZE_EVERY = 50_000  # events
 _PROGRESS = (events.FetchProgress, events.UnpackProgress, events.StageProgress, events.CommitProgress, events.Caption)
 
 
 class Log:
-    """The latest events that are not mere progress, numbered from the first of the session."""
+    """The latest events, numbered from the first of the session; progress and captions are left out."""
 
     def __init__(self) -> None:
         self._entries: deque[tuple[float, Event]] = deque(maxlen=KEPT)
@@ -26,11 +26,11 @@ class Log:
 
     @property
     def first(self) -> int:
-        """The number of the oldest one that is still here."""
+        """The number of the oldest event that is still in the log."""
         return self.total - len(self._entries)
 
     def add(self, t: float, event: Event) -> None:
-        """Keep one more."""
+        """Append an event; the oldest one may fall out."""
         self._entries.append((t, event))
         self.total += 1
 
@@ -39,7 +39,7 @@ class Log:
 
 
 class Watch:
-    """Reads `source` as `clock` goes on (CLOCK_MONOTONIC in seconds, or a replay's own)."""
+    """Reads and folds what `source` brings. `clock` is CLOCK_MONOTONIC in seconds, or the clock of a replay."""
 
     def __init__(self, source: Source, clock: Callable[[], float]) -> None:
         self.log = Log()
@@ -53,22 +53,22 @@ class Watch:
 
     @property
     def behind(self) -> bool:
-        """There are lines that were read but not yet understood."""
+        """Whether there are lines that were read but not yet folded."""
         return bool(self._lines)
 
     @property
     def died(self) -> bool:
-        """The journal ended without the session's last word."""
+        """Whether the journal ended without the event that ends a session."""
         return self._source.ended and not self._lines and self.latest.finished is None
 
     @property
     def shown(self) -> Snapshot:
-        """What is on the screen."""
+        """The session as it is on the screen."""
         return self._shown
 
     @property
     def latest(self) -> Snapshot:
-        """The session now."""
+        """The session as it is now."""
         return self._fold.snapshot(self._now())
 
     @property
@@ -77,7 +77,7 @@ class Watch:
         return max(0.0, self.latest.t - self._shown.t) if self.frozen else 0.0
 
     def read(self) -> None:
-        """Take in what the journal has, but no longer than a frame allows."""
+        """Read and fold what is new, for at most BUDGET; the rest waits for the next pull."""
         if not self._lines:
             self._lines.extend(self._source.poll(0))
         deadline = time.perf_counter() + BUDGET
@@ -85,8 +85,8 @@ class Watch:
             self._feed(self._lines.popleft() for _ in range(min(50, len(self._lines))))
             if time.perf_counter() > deadline:
                 break
-        if self._fed >= _FREEZE_EACH:
-            # A full collection would walk all of these once more: measured 94-152 ms with thousands of wheels.
+        if self._fed >= _FREEZE_EVERY:
+            # A full garbage collection would visit all of these again: measured 94-152 ms with thousands of wheels.
             gc.freeze()
             self._fed = 0
         if not self.frozen:

@@ -1,1 +1,1 @@
-"""The content of the screens as plain data: rows and lines made from snapshots by pure functions."""
+"""The content of the screens: pure functions that make rows and lines, as plain data, from snapshots. No Textual."""

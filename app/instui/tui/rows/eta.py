@@ -3,14 +3,15 @@
 from instui.monitor.model import Phase, Snapshot, Span, WheelState
 from instui_engine.journal.events import SessionStarted
 
-_COUNTED = 2000  # wheels whose sizes are added up for each frame
+_COUNTED = 2000  # of more wheels the sizes are not added up at every pull
 _UNPACKING = 0.25  # of a downloaded wheel's work
 
 
 def remaining(snapshot: Snapshot) -> float | None:
-    """Seconds until all wheels are unpacked, if it goes on like this; None where nobody can tell.
+    """Seconds until all wheels are unpacked, if it goes on like this; None where that cannot be told.
 
-    Stages and commits take moments, or depend on who holds the locks; and nobody waits for what is slowed down.
+    Stages and commits are not counted: they take moments, or depend on who holds the locks. A session that is slowed
+    down on purpose has no ETA.
     """
     wheels = [wheel for wheel in snapshot.wheels if not wheel.cached] if len(snapshot.wheels) <= _COUNTED else []
     if snapshot.finished or snapshot.resolving or snapshot.planned or _slowed(snapshot.session):
@@ -25,7 +26,7 @@ def remaining(snapshot: Snapshot) -> float | None:
     through = sum(wheel.size * _through(wheel, _UNPACKING if downloads else 1.0) for wheel in wheels)
     share, elapsed = through / sum(wheel.size for wheel in wheels), snapshot.t - begun
     if not 0.08 <= share < 1 or elapsed < 1.5:
-        return None  # at the beginning it would be a guess
+        return None  # too early: it would be a guess
     return elapsed * (1 - share) / share
 
 
@@ -37,7 +38,7 @@ def _now(wheel: WheelState) -> Span:
 
 
 def _through(wheel: WheelState, unpacking: float) -> float:
-    """Which share of a wheel's download and unpacking is done."""
+    """The share of a wheel's download and unpacking that is done."""
     part = wheel.done / wheel.total if wheel.total else 0.0
     if wheel.phase is Phase.FETCH:
         return (1 - unpacking) * part
@@ -47,5 +48,5 @@ def _through(wheel: WheelState, unpacking: float) -> float:
 
 
 def _slowed(session: SessionStarted | None) -> bool:
-    words = session.command[1:] if session else ()
-    return words[:1] == ["demo"] or any(word == "--slow" or word.startswith("--slow=") for word in words)
+    arguments = session.command[1:] if session else ()
+    return arguments[:1] == ["demo"] or any(one == "--slow" or one.startswith("--slow=") for one in arguments)

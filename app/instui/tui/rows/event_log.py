@@ -24,7 +24,7 @@ OLDER = "\0older"
 
 
 class EventKeys(Sequence[str]):
-    """The keys of all events in the log, without a list of them; the first stands for those that are gone."""
+    """The keys of all events in the log, without making a list. The first key may stand for all older events."""
 
     def __init__(self, first: int, total: int) -> None:
         self._numbers = range(first - 1 if first else 0, total)
@@ -45,7 +45,7 @@ class EventKeys(Sequence[str]):
 
 
 class MatchingEvents:
-    """The events that match the filter, each looked at once."""
+    """The events that match a filter. Each event is looked at once."""
 
     def __init__(self) -> None:
         self._filter = NOTHING
@@ -53,7 +53,7 @@ class MatchingEvents:
         self._keys: list[str] = []
 
     def update(self, log: Log, filter_: Filter) -> Sequence[str]:
-        """The keys to show."""
+        """The keys of the rows to show; a new filter looks at all events of the log."""
         if not filter_:
             return EventKeys(log.first, log.total)
         if filter_ != self._filter:

@@ -1,4 +1,4 @@
-"""The language of the filter line: words, `!` for not, and `wheel:`, `lock:`, `state:` for one kind of thing."""
+"""The language of the filter line: words, `!` for not, and `wheel:`, `lock:`, `state:` for one field."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -8,20 +8,20 @@ _FIELDS = ("wheel", "lock", "state")
 
 
 class Term(NamedTuple):
-    """One word of a filter; `field` is "" for any."""
+    """One word of a filter. `field` is "" where any field may have it."""
 
     field: str
     word: str
     inverse: bool
 
     def matches(self, fields: Fields) -> bool:
-        """Whether it lets something with these texts through."""
+        """Whether something with these fields passes."""
         where = (fields.get(self.field, ""),) if self.field else fields.values()
         return any(self.word in text.casefold() for text in where) is not self.inverse
 
 
 class Filter(NamedTuple):
-    """What the user typed after `/`, as terms that must all match."""
+    """What the user typed after `/`, and the terms that must all match."""
 
     text: str
     terms: tuple[Term, ...]
@@ -30,15 +30,15 @@ class Filter(NamedTuple):
         return bool(self.terms)
 
     def keeps(self, fields: Callable[[], Fields]) -> bool:
-        """Whether something with these texts is shown; they are asked for only if there is a filter."""
+        """Whether something with these fields is shown; they are made only if there is a filter."""
         if not self.terms:
             return True
-        texts = fields()
-        return all(term.matches(texts) for term in self.terms)
+        found = fields()
+        return all(term.matches(found) for term in self.terms)
 
 
 def parse(text: str) -> Filter:
-    """The filter of a line; a field without a word yet means nothing."""
+    """The filter that a line says. A field without a word is ignored: the user is still typing."""
     terms = []
     for part in text.casefold().split():
         inverse, rest = part.startswith("!"), part.removeprefix("!")

@@ -1,4 +1,4 @@
-"""What stands on every screen: header, counters, tabs, caption and footer. Pure functions from facts to lines."""
+"""What every screen has: header, counters, tabs, caption and footer."""
 
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from .eta import remaining
 
 
 class Badge(NamedTuple):
-    """In which state the screen and the session are."""
+    """The state of the screen and the session, in the header."""
 
     text: str
     style: str
 
 
 class Facts(NamedTuple):
-    """What the frame needs to know besides the snapshot."""
+    """What the header shows besides the snapshot."""
 
     glyphs: Glyphs
     badge: str = "LIVE"  # what the controller calls the session
@@ -33,9 +33,9 @@ class Facts(NamedTuple):
 
 
 def badge(snapshot: Snapshot, facts: Facts) -> Badge:
-    """The state that matters most."""
+    """The badge of the state that matters most."""
     finished = snapshot.finished
-    if facts.frozen and finished is None:  # what has ended stands still anyway
+    if facts.frozen and finished is None:  # a session that is over stands still anyway
         behind = f" {units.age(facts.lag)} behind" if facts.lag >= 0.1 else ""
         return Badge(f"PAUSED{behind}", "badge-age")
     if finished is not None:
@@ -46,7 +46,7 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
         )
     if facts.died:
         code = facts.exit_code
-        asked = code in (130, 143)  # it ended before it could write so
+        asked = code in (130, 143)  # it was asked to end before it could write that into the journal
         return Badge("DIED" if code is None or (code > 128 and not asked) else f"FAILED exit {code}", "badge-failed")
     if snapshot.cancelling:
         return Badge("CANCELLING", "badge-failed")
@@ -63,7 +63,7 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
 
 
 def header(snapshot: Snapshot, facts: Facts, width: int) -> Line:
-    """Line 1: environment, command, badge, elapsed, what is left."""
+    """Line 1: environment, command, badge, elapsed time and ETA."""
     session = snapshot.session
     mark = badge(snapshot, facts)
     glyph = facts.glyphs.live
@@ -103,7 +103,7 @@ _REMOVAL_STATIONS = (
 
 
 def counters(snapshot: Snapshot, facts: Facts, width: int) -> Line:
-    """Line 2: the pipeline. A number takes the room of the largest one, so that nothing moves."""
+    """Line 2: the pipeline. Every number gets the room of the largest one, so that nothing moves."""
     totals = snapshot.totals
     digits = len(units.number(totals.resolved))
     stations = _REMOVAL_STATIONS if snapshot.removes else _STATIONS
@@ -136,13 +136,13 @@ def _counter(word: str, value: int, style: str, digits: int) -> Line:
 def _lock_wait(snapshot: Snapshot) -> Line:
     totals = snapshot.totals
     if snapshot.syncing:
-        return line((f"writing the {snapshot.syncing} to disk", "fetch"))
+        return line((f"writing the {safe(snapshot.syncing)} to disk", "fetch"))
     share = totals.lock_wait / (totals.lock_wait + totals.busy) if totals.busy + totals.lock_wait > 0 else 0.0
     return line(("lock wait ", "dim"), (f"{100 * share:3.0f} %", "wait" if share >= 0.005 else "dim"))
 
 
 def tabs(snapshot: Snapshot, view: str, width: int, glyphs: Glyphs) -> Line:
-    """The views; the present one stands out, and what happened in the others shows."""
+    """The views. The present one is marked, and a number says what happened in the others."""
     waiting, overwrote = len(snapshot.waiting), snapshot.totals.overwrote
     waiting += snapshot.environment is not None and snapshot.environment.state == "waiting"
     news = {
@@ -165,19 +165,19 @@ def caption(text: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     return [line((f" {glyphs.marker} ", "accent"), told) for told in wrapped(text, width - 4, height)]
 
 
-def footer(scope: str, width: int, glyphs: Glyphs, words: dict[str, str]) -> Line:
-    """The keys that matter most here, as many as there is room for; `words` are labels that depend on the state."""
+def footer(scope: str, width: int, glyphs: Glyphs, labels: dict[str, str]) -> Line:
+    """The most important keys of a view, as many as there is room for. `labels` replace those of the registry."""
     shown: list[Action] = []
     room = width - 1
     for action in footer_of(scope):
-        size = len(_key(action, glyphs)) + len(words.get(action.id, action.label)) + 3
+        size = len(_key(action, glyphs)) + len(labels.get(action.id, action.label)) + 3
         if size <= room:
             shown.append(action)
             room -= size
     pieces = [Piece(" ")]
     for action in shown:
         pieces.append(Piece(f"{_key(action, glyphs)} ", "key", action.id))
-        pieces.append(Piece(f"{words.get(action.id, action.label)}  ", "dim", action.id))
+        pieces.append(Piece(f"{labels.get(action.id, action.label)}  ", "dim", action.id))
     return fit(pieces, width)
 
 

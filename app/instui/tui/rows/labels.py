@@ -1,4 +1,4 @@
-"""How screens call wheels, locks and holders: short, and safe to print."""
+"""The names of wheels, locks and holders on the screen: short, and safe to print."""
 
 from instui.monitor import units
 from instui.monitor.model import LockState, Snapshot, WheelState, is_own
@@ -16,7 +16,7 @@ def wheel_label(snapshot: Snapshot, key: str) -> str:
 
 
 def short(label: str, width: int) -> str:
-    """Name and version in `width` columns: the version goes first, for names often differ in their last part only."""
+    """Name and version in `width` columns. The version is cut first: names often differ only in their last part."""
     if units.cells(label) <= width:
         return middle(label, width)
     name, _, version = label.rpartition(" ")
@@ -27,7 +27,7 @@ def short(label: str, width: int) -> str:
 
 
 def lock_label(snapshot: Snapshot, path: str) -> str:
-    """A lock: without what all packages have in common, a directory with its slash."""
+    """The path of a lock, without the directory that all packages share; a directory ends in a slash."""
     session = snapshot.session
     lock = snapshot.lock(path)
     slash = "/" if lock and lock.is_directory else ""
@@ -40,7 +40,7 @@ def lock_label(snapshot: Snapshot, path: str) -> str:
 
 
 def claim_label(snapshot: Snapshot, wheel: WheelState, width: int) -> str:
-    """The claim of a wheel that says most: one that others want, too, else one that is not merely its own name."""
+    """The most telling claim of a wheel: a path that others want, else any path but that of its metadata."""
     paths = [path for path in wheel.exclusive if not path.startswith("@")]
     if not paths:
         return middle("its name", width)
@@ -64,7 +64,7 @@ def holder_label(snapshot: Snapshot, holder: Holder) -> str:
 
 
 def holder_pieces(snapshot: Snapshot, holder: Holder, width: int, style: str = "commit") -> tuple[Piece, ...]:
-    """A holder in `width` columns. A process loses its command first, then its wheel, at last its state."""
+    """A holder in `width` columns. Of a process the command is left out first, then the wheel, at last the state."""
     if is_own(holder, snapshot.session):
         return (Piece(short(holder_label(snapshot, holder), width), style),)
     state = f", {safe(holder.state)}" if holder.state else ""
@@ -84,7 +84,7 @@ def holder_pieces(snapshot: Snapshot, holder: Holder, width: int, style: str = "
 
 
 def process_label(holder: Holder) -> str:
-    """The least that names another process, "" where nobody knows which it is."""
+    """The shortest name of another process, "" where it is unknown."""
     return f"pid {holder.pid}" if holder.pid else ""
 
 
@@ -94,7 +94,7 @@ def own_holder(snapshot: Snapshot, lock: LockState) -> str:
 
 
 def short_age(value: float) -> str:
-    """A duration that goes on in at most six columns: `0.3 s`, `42 s`, `2m05s`, `1h02m`."""
+    """A duration that grows, in at most six columns: `0.3 s`, `42 s`, `2m05s`, `1h02m`."""
     whole = round(value)
     if whole < 60:
         return units.age(value)
@@ -102,14 +102,14 @@ def short_age(value: float) -> str:
 
 
 def blockers(snapshot: Snapshot, waiter: str, path: str, named: tuple[Holder, ...]) -> tuple[Holder, ...]:
-    """Who keeps `waiter` from `path` now: who holds it, where wheels of ours do; else whom the engine named."""
+    """Who keeps `waiter` from `path` now: the wheels of this session that hold it, else the holders that were named."""
     lock = snapshot.lock(path)
     now = tuple(Holder(wheel=hold.wheel) for hold in lock.holders if hold.wheel != waiter) if lock else ()
     return now or named
 
 
 def blocker_of(snapshot: Snapshot, key: str) -> tuple[str, str]:
-    """Who keeps a wheel waiting: its key and "", or "" and why there is no wheel to go to."""
+    """The wheel that keeps another one waiting: its key and "", or "" and why there is none to go to."""
     wheel = snapshot.wheel(key)
     lock = snapshot.environment
     if wheel is None and not key:

@@ -1,4 +1,4 @@
-"""The history of one lock: who waited for it and who held it, over time. A pure function of a snapshot."""
+"""The history of one lock: who waited for it and who held it, over time."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from .labels import holder_pieces, lock_label, short, wheel_label
 
 
 def lanes(snapshot: Snapshot, path: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """The history of one lock: a lane for each wheel that asked for it, waits and holds over time."""
+    """The history of one lock: a title, and a lane with waits and holds for each wheel that asked for it."""
     if path == ENVIRONMENT:
         return _environment(snapshot)
     found = [*_others(snapshot, path), *_turns(snapshot, path)]
@@ -34,7 +34,7 @@ def lanes(snapshot: Snapshot, path: str, width: int, height: int, glyphs: Glyphs
 
 
 class Lane(NamedTuple):
-    """Who asked when, had it when, and let go when; the present where that is still to come."""
+    """When somebody asked for the lock, got it and released it; the present where that has not happened yet."""
 
     who: WheelState | Holder
     mode: str
@@ -44,7 +44,7 @@ class Lane(NamedTuple):
 
 
 def _turns(snapshot: Snapshot, path: str) -> list[Lane]:
-    """The turns of this session's wheels."""
+    """The turns of the wheels of this session."""
     t, found = snapshot.t, []
     for wheel, mode, turn in snapshot.lock_history(path):
         granted, released = turn.granted, turn.released
@@ -58,7 +58,7 @@ def _turns(snapshot: Snapshot, path: str) -> list[Lane]:
 
 
 def _others(snapshot: Snapshot, path: str) -> list[Lane]:
-    """Holders outside this session: they had it for as long as somebody waited for them, and maybe before."""
+    """Holders outside this session: each held the lock at least as long as somebody waited for it."""
     every = [edge for edge in (*wait_graph.past(snapshot), *wait_graph.present(snapshot)) if edge.path == path]
     found = []
     for holder, waits in wait_graph.foreign(snapshot, every).items():

@@ -1,4 +1,4 @@
-"""The rows of the Locks view by wheel: who waited for how long, and who made others wait. A pure function."""
+"""The Locks view by wheel: how long each wheel waited, and how long it made others wait."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 class Sum(NamedTuple):
-    """What waits cost a wheel, and what it cost others; `wait` is the present one, `t` the time of the snapshot."""
+    """How long a wheel waited and made others wait, in seconds; `wait` is the present wait, `t` the snapshot's time."""
 
     waited: float
     longest: float
@@ -39,7 +39,7 @@ class Sum(NamedTuple):
 
     @property
     def matters(self) -> bool:
-        """Whether it waited, or made others wait."""
+        """Whether the wheel waited or made others wait."""
         return self.wait is not None or self.waited >= 0.005 or self.blocked >= 0.005
 
 
@@ -54,7 +54,7 @@ SORTS: dict[str, Callable[[WheelState, Sum], tuple[float, str]]] = {
 
 
 class ByWheel(NamedTuple):
-    """The rows in order, and what they tell."""
+    """The rows in order, and what they show."""
 
     keys: list[str]
     rows: Mapping[str, About]
@@ -64,7 +64,7 @@ class ByWheel(NamedTuple):
 
 
 def arrange(snapshot: Snapshot, query: LockQuery) -> ByWheel:
-    """Wheels that wait now first, then those that lost or cost most; holders outside the session above them all."""
+    """Wheels that wait now come first, then those with the longest waits; above all, holders outside the session."""
     now = wait_graph.present(snapshot)
     sums = _sums(snapshot, now)
     foreign = wait_graph.foreign(snapshot, [*now, *wait_graph.past(snapshot)])
@@ -118,7 +118,7 @@ def _shown(wheel: WheelState, sum_: Sum, query: LockQuery) -> bool:
 
 
 def fields(wheel: WheelState, sum_: Sum) -> Mapping[str, str]:
-    """What a filter may look at; `lock:` finds every wheel that claims the path."""
+    """What a filter looks at; `lock:` finds every wheel that claims the path."""
     paths = [sum_.wait.path] if sum_.wait else []
     state = "wait" if sum_.wait else "held" if wheel.phase is Phase.COMMIT else "free"
     return {"wheel": wheel.label, "lock": " ".join([*paths, *wheel.exclusive]).casefold(), "state": state}
@@ -173,7 +173,7 @@ def _now(wheel: WheelState, wait: Edge | None, snapshot: Snapshot, room: int, gl
 
 
 def _other(holder: Holder, waits: Sequence[Edge], snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
-    """A holder outside this session: all that is known of it is who waited for it."""
+    """A holder outside this session: only who waited for it is known."""
     now = [edge for edge in waits if edge.end is None]
     lock = middle(lock_label(snapshot, waits[0].path), sizes.get("now", 0) - 6)
     age = max((edge.seconds(snapshot.t) for edge in now), default=0.0)

@@ -1,4 +1,4 @@
-"""The rows of the Overwrites view: pairs of wheels, and under each the files. A pure function of a snapshot."""
+"""The rows of the Overwrites view: pairs of owners, and under each pair the files."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -14,7 +14,7 @@ from .filter import NOTHING, Filter
 from .keys import FOLD
 from .labels import lock_label
 
-FOLDED_FROM = 12  # files of a pair that begins folded, where there are several pairs
+FOLDED_FROM = 12  # a pair with more files is folded at first, if there are several pairs
 _SEPARATOR = "\0"
 COLUMNS = (
     Column("path", "replaced → by", 22, weight=3, most=90),
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 class OverwriteQuery(NamedTuple):
-    """What the user wants to see of the overwrites."""
+    """What the user wants to see in the Overwrites view."""
 
     filter: Filter = NOTHING
     everything: bool = False
@@ -34,11 +34,11 @@ class OverwriteQuery(NamedTuple):
 
 
 class OverwrittenFile(NamedTuple):
-    """One file that was, or will be, replaced; `t` is -1 for one that the plan foresees.
+    """A file that was replaced, will be replaced, or is back. `old` and `new` are its owners.
 
-    `wheel` writes it; `kept`: where the old content is, "" for nowhere; `moved`: where the new one is by now, as it was
-    replaced itself, "" where it is still at `path`. `back`: it was replaced earlier, and has come
-    back, as `wheel`, the distribution of `old`, gave up its own.
+    `t` is -1 for a replacement that the plan predicts. `wheel` writes the file. `kept` is where the old content is, ""
+    for nowhere. `moved` is where the new content is now if it was replaced in turn, "" if it is still at `path`.
+    `back`: the file had been replaced earlier and is back, because `wheel`, the distribution of `old`, gave up its own.
     """
 
     path: str
@@ -53,7 +53,7 @@ class OverwrittenFile(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """The rows in order, and what they are."""
+    """The rows in order, and what they show."""
 
     keys: list[str]
     files: Mapping[str, OverwrittenFile]
@@ -63,7 +63,7 @@ class Groups(NamedTuple):
 
 
 def arrange(snapshot: Snapshot, query: OverwriteQuery) -> Groups:
-    """Pairs with most files first; before the first overwrite what the plan foresees."""
+    """The pairs, those with the most files first, and the files of those that are not folded."""
     equal = 0
     pairs: defaultdict[str, list[OverwrittenFile]] = defaultdict(list)
     for file in _files(snapshot):
@@ -91,13 +91,13 @@ def arrange(snapshot: Snapshot, query: OverwriteQuery) -> Groups:
 
 
 def _files(snapshot: Snapshot) -> Iterable[OverwrittenFile]:
-    """What was replaced, and what will be: a conflict of the plan until its overwrite is told."""
+    """What was replaced, what is back, and what will be replaced: conflicts of the plan without an overwrite yet."""
     moved: dict[str, str] = {}
     files = []
     for row in reversed(snapshot.overwrites):
         later = moved.get(row.path, "")
         files.append(OverwrittenFile(row.path, row.old, row.new, row.same, row.t, row.wheel, row.kept, later))
-        moved[row.path] = row.kept or later  # equal content is not kept: what is kept later stands for both
+        moved[row.path] = row.kept or later  # equal content is not kept: the next content that is kept equals it
     yield from reversed(files)
     for back in snapshot.restored:
         yield OverwrittenFile(back.path, back.wheel, back.owner, False, back.t, back.wheel.partition(" ")[0], back=True)
@@ -157,9 +157,8 @@ def _pair(key: str, files: list[OverwrittenFile], glyphs: Glyphs, closed: bool, 
         (planned, "that were not done" if over else "to come", "dim"),
     ]
     told = [(f"   {units.number(count)} {word}", style) for count, word, style in counts if count]
-    node = ">" if closed and glyphs.branch == "v" else "▸" if closed else glyphs.branch
     return line(
-        (f"{node} ", "dim"),
+        (f"{glyphs.folded if closed else glyphs.branch} ", "dim"),
         (safe(old) or "nobody's file", "strong"),
         (f" {glyphs.arrow} ", "dim"),
         (safe(new) or "nobody's file", "strong"),
@@ -168,7 +167,7 @@ def _pair(key: str, files: list[OverwrittenFile], glyphs: Glyphs, closed: bool, 
 
 
 def describe(found: Groups, key: str) -> str:
-    """A row as text, for the clipboard."""
+    """A row as text for the clipboard."""
     if (file := found.files.get(key)) and file.back:
         return tail(f"{safe(file.path)}: of {safe(file.new) or 'nobody'} again, no longer {safe(file.old)}", 1000)
     if file := found.files.get(key):

@@ -12,7 +12,7 @@ from .overwrites import OverwrittenFile
 
 
 def paths(file: OverwrittenFile) -> tuple[str, str]:
-    """Where the old and the new content are, "" for one that is nowhere."""
+    """The paths of the old and the new content, "" for one that is gone."""
     if file.back:
         return "", file.path
     if file.t < 0:  # planned, or given up
@@ -21,7 +21,7 @@ def paths(file: OverwrittenFile) -> tuple[str, str]:
 
 
 def lines_of(snapshot: Snapshot, file: OverwrittenFile, difference: Difference | None, width: int) -> list[Line]:
-    """All that is known of an overwritten file, as lines."""
+    """All that is known of an overwritten file: its owners, where the contents are, and the difference."""
     old, new = (difference.old, difference.new) if difference else (FileContent(), FileContent())
     here = _place(snapshot, file.path, width)
     lines: list[Line] = [line(("path       ", "dim"), (middle(safe(file.path), width - 11), "text"))]

@@ -1,4 +1,4 @@
-"""The rows of the dashboard about recoveries: what a killed session had begun, and how that was settled."""
+"""What screens show of recoveries: what a killed session had begun, and what became of it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from .labels import short, short_age
 
 SIGN = "↺"
 _KEY = "\0recovery\0"
-ALL = f"{_KEY}all"  # several that are over, in one row
+ALL = f"{_KEY}all"  # the row of several recoveries that are over
 STYLES = {"running": "age", "completed": "commit", "undone": "age", "withdrawn": "age", "failed": "failed"}
 
 
 def keys(snapshot: Snapshot, filter_: Filter) -> list[str]:
-    """Those that run, and those that are over: one by itself, several in one row."""
+    """The rows on the dashboard: each recovery that runs; of those that are over a row for one, or one row for all."""
     running = [number for number, row in enumerate(snapshot.recoveries) if row.outcome == "running"]
     over = [number for number, row in enumerate(snapshot.recoveries) if row.outcome != "running"]
     if filter_:
@@ -30,17 +30,17 @@ def keys(snapshot: Snapshot, filter_: Filter) -> list[str]:
 
 
 def fields(row: RecoveryRow) -> Fields:
-    """What a filter may look at."""
+    """What a filter looks at."""
     return {"wheel": row.label, "lock": " ".join(row.left).casefold(), "state": f"recovery {row.outcome}"}
 
 
 def is_recovery(key: str) -> bool:
-    """Whether the row is one of these."""
+    """Whether the row of that key is about recoveries."""
     return key.startswith(_KEY)
 
 
 def of(snapshot: Snapshot, key: str) -> RecoveryRow | None:
-    """The recovery of a row, None where the row stands for several."""
+    """The recovery that a row is about, None where the row stands for several."""
     number = key.removeprefix(_KEY)
     rows = snapshot.recoveries
     return rows[int(number)] if is_recovery(key) and number.isdigit() and int(number) < len(rows) else None
@@ -78,7 +78,7 @@ def _left(row: RecoveryRow) -> str:
 
 
 def event(row: RecoveryRow) -> str:
-    """In one line, for the log, which names the distribution."""
+    """A recovery in one line, for the log; there the distribution is named beside it."""
     version, session = safe(row.version), safe(row.session)
     if row.outcome == "running":
         return f"{SIGN} {version} of the killed session {session}"
@@ -87,13 +87,13 @@ def event(row: RecoveryRow) -> str:
 
 
 def describe(row: RecoveryRow) -> str:
-    """In a sentence, for the clipboard."""
+    """A recovery in a sentence, for the clipboard."""
     outcome = OUTCOMES.get(row.outcome, safe(row.outcome))
     return f"{safe(row.label)} of the killed session {safe(row.session)} {outcome}{_left(row)}"
 
 
 def detail(snapshot: Snapshot, wheel: str, width: int) -> list[Line]:
-    """The recoveries of one distribution, for its detail."""
+    """The recoveries of one distribution as lines, for its detail."""
     lines: list[Line] = []
     for row in snapshot.recoveries:
         if row.wheel == wheel:

@@ -1,4 +1,4 @@
-"""The strip under the dashboard: most contended locks, workers and throughput. A pure function of a snapshot."""
+"""The strip under the dashboard: most contended locks, workers and throughput."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,12 +12,12 @@ from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe
 from .labels import lock_label
 from .locks import longest, most_contended
 
-WIDE = 100  # columns from which on the diagrams have room
+WIDE = 100  # columns that the diagrams need
 ROWS = 4
 
 
 def strip(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
-    """Four lines on a wide screen, one on a narrow one."""
+    """A rule and three lines on a wide screen, one line on a narrow one."""
     if width < WIDE:
         return [_narrow(snapshot, width)]
     third = (width - 8) // 3
@@ -62,7 +62,7 @@ def _contended(snapshot: Snapshot, width: int) -> list[Line]:
 
 
 class _Loss(NamedTuple):
-    """A lock at which time was lost; `now`: somebody waits there."""
+    """A lock at which time was lost; `now`: somebody waits for it now."""
 
     name: str
     waits: int
@@ -71,7 +71,7 @@ class _Loss(NamedTuple):
 
 
 def _losses(snapshot: Snapshot, most: int) -> list[_Loss]:
-    """The environment's lock while all wait for it, then the most contended claims."""
+    """At most `most` locks: the environment's lock while all wait for it, then the most contended claims."""
     found = []
     lock = snapshot.environment
     if lock is not None and lock.state == "waiting":
@@ -113,7 +113,7 @@ def _throughput(rate: tuple[list[float], list[float]], width: int, glyphs: Glyph
 
 
 def rates(samples: Sequence[Sample], width: int, whole: bool = False) -> tuple[list[float], list[float]]:
-    """Bytes and files per second between the samples that fit into `width` columns."""
+    """Fetched bytes and staged files per second, between the samples that fit into `width` columns."""
     shown = _resampled(samples, max(width, 2) + 1, whole)
     fetched, staged = [], []
     for a, b in pairwise(shown):
@@ -124,7 +124,7 @@ def rates(samples: Sequence[Sample], width: int, whole: bool = False) -> tuple[l
 
 
 def _resampled(samples: Sequence[Sample], width: int, whole: bool = False) -> Sequence[Sample]:
-    """The latest samples, one a column; or the whole session in as many columns."""
+    """The latest samples, one for each column; with `whole`, samples of the whole session in that many columns."""
     if whole and len(samples) > width > 1:
         return [samples[i * (len(samples) - 1) // (width - 1)] for i in range(width)]
     return samples[max(0, len(samples) - width) :]

@@ -1,4 +1,4 @@
-"""Who waits for whom, now or in the past: the data of the groupings by wheel and by chain. Pure functions."""
+"""The wait-for graph: who waits for whom, now or in the past. The groupings by wheel and by chain are made from it."""
 
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
@@ -10,12 +10,12 @@ from instui_engine.journal.events import Holder
 from .labels import blockers
 
 SESSION = ""  # the waiter of the environment's lock: all of this session
-_PAST = 300  # waits that are over and shown, the longest ones
-_NEWS = 0.005  # seconds; shorter waits are none
+_PAST = 300  # at most so many past waits are shown, the longest ones
+_SHORTEST = 0.005  # seconds; shorter waits are not counted
 
 
 class Edge(NamedTuple):
-    """`waiter` waits, or waited, for `path` in the hands of `blocker`; `end` is None while it does."""
+    """`waiter` waits, or waited, for `path`, which `blocker` holds; `end` is None while it waits."""
 
     waiter: str
     path: str
@@ -23,15 +23,15 @@ class Edge(NamedTuple):
     begin: float
     end: float | None
     blocker: Holder
-    others: int  # further holders that are in the way besides
+    others: int  # how many more holders are in the way
 
     def seconds(self, t: float) -> float:
-        """How long it is, or was."""
+        """How long the wait is, or was, in seconds."""
         return (t if self.end is None else self.end) - self.begin
 
 
 def present(snapshot: Snapshot) -> list[Edge]:
-    """The waits that go on, longest first; that for the environment's lock is before all others."""
+    """The present waits, longest first; the wait for the environment's lock comes before all others."""
     found = []
     environment = snapshot.environment
     if environment is not None and environment.state == "waiting":
@@ -46,8 +46,8 @@ def present(snapshot: Snapshot) -> list[Edge]:
 
 
 def past(snapshot: Snapshot) -> list[Edge]:
-    """The waits that are over, the longest ones; each is charged to the one that was named when it began."""
-    waits = (wait for wait in snapshot.waits if wait.seconds >= _NEWS)
+    """The longest past waits; the blocker is the holder that was named when the wait began."""
+    waits = (wait for wait in snapshot.waits if wait.seconds >= _SHORTEST)
     longest = nlargest(_PAST, waits, key=lambda wait: wait.seconds)
     return [_edge(wait.wheel, wait.path, wait.mode, wait.begin, wait.end, wait.holders) for wait in longest]
 
@@ -57,12 +57,12 @@ def _edge(waiter: str, path: str, mode: str, begin: float, end: float | None, ho
 
 
 def own_blocker(edge: Edge, snapshot: Snapshot) -> str:
-    """The wheel of this session that is in the way, "" for somebody else."""
+    """The wheel of this session that is in the way, "" for a holder outside."""
     return edge.blocker.wheel if is_ours(edge.blocker, snapshot) else ""
 
 
 def is_ours(holder: Holder, snapshot: Snapshot) -> bool:
-    """Whether it is a wheel of this session, and one that is known."""
+    """Whether the holder is a known wheel of this session."""
     return is_own(holder, snapshot.session) and snapshot.wheel(holder.wheel) is not None
 
 
@@ -76,7 +76,7 @@ def foreign(snapshot: Snapshot, edges: Iterable[Edge]) -> dict[Holder, list[Edge
 
 
 def parents(snapshot: Snapshot, edges: Sequence[Edge]) -> list[int | None]:
-    """Of each wait the position of the one in which its blocker waits, or waited, itself at that time."""
+    """For each wait, the position of the wait in which its blocker waited itself at that time; None for none."""
     waits: dict[str, list[int]] = {}
     for position, edge in enumerate(edges):
         waits.setdefault(edge.waiter, []).append(position)
@@ -96,7 +96,7 @@ def _overlap(a: Edge, b: Edge) -> bool:
 
 
 def _circular(position: int, parents: Sequence[int | None]) -> bool:
-    """Whether it leads back to itself: never in a journal of ours, but a journal is only a file."""
+    """Whether a wait leads back to itself: never in a journal of the engine, but a journal is only a file."""
     seen = {position}
     above = parents[position]
     while above is not None and above not in seen:

@@ -1,4 +1,4 @@
-"""The rows of the dashboard: a pure function of a snapshot."""
+"""The rows of the dashboard: one for each wheel, and those about recoveries and the environment's lock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
@@ -18,7 +18,7 @@ from .keys import ENVIRONMENT, FOLD
 from .labels import blockers, claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
 
 SLOTS = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
-_SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # as the words above them take
+_SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # the room that the words above them take
 BAR_TITLE = "fetch unpack stage wait commit"
 _PASSED = {Phase.READY: 2, Phase.STAGED: 3, Phase.DONE: 5} | {phase: i for i, phase in enumerate(SLOTS)}
 
@@ -40,7 +40,7 @@ SORTS: dict[str, Callable[[WheelState, float], tuple[float, str]]] = {
 
 
 class WheelQuery(NamedTuple):
-    """What the user wants to see of the wheels."""
+    """What the user wants to see on the dashboard."""
 
     filter: Filter = NOTHING
     everything: bool = False
@@ -50,7 +50,7 @@ class WheelQuery(NamedTuple):
 
 
 def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
-    """The wheels to show, what matters most first, and a line for those that are folded away."""
+    """The rows, what matters most first, and at the end a row for the wheels that are not shown."""
     found = _keys(snapshot, query)
     if query.filter:
         found = [key for key in found if (w := snapshot.wheel(key)) and query.filter.keeps(lambda w=w: fields(w))]  # type: ignore[misc]
@@ -83,7 +83,7 @@ def _keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
 
 
 def fields(wheel: WheelState) -> Fields:
-    """What a filter may look at."""
+    """What a filter looks at."""
     waits = wheel.waits_for.path if wheel.waits_for else ""
     return {
         "wheel": wheel.label,
@@ -120,7 +120,7 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs
 def _session(
     lock: EnvironmentLock, t: float, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
 ) -> Mapping[str, Line]:
-    """All of the session, while it waits for the environment's lock."""
+    """The row of the whole session, while it waits for the environment's lock."""
     holder = lock.holders[0] if lock.holders else Holder()
     if "lock" in sizes:
         doing = line(("wait   ", "wait"), ("before commits" if sizes["doing"] >= 21 else "", "dim"))
@@ -152,7 +152,7 @@ def _committing(snapshot: Snapshot) -> int:
 
 
 def phase_bar(wheel: WheelState, width: int, glyphs: Glyphs) -> tuple[Piece, ...]:
-    """The way of a wheel through its phases, each in its own slot."""
+    """The progress of a wheel through its phases, each in a slot of its own."""
     ends = [round(sum_ * width / sum(_SLOT_WEIGHTS)) for sum_ in accumulate(_SLOT_WEIGHTS)]
     been = {span.phase for span in wheel.spans}
     passed = _passed(wheel, been)
@@ -163,7 +163,7 @@ def phase_bar(wheel: WheelState, width: int, glyphs: Glyphs) -> tuple[Piece, ...
         if slot < passed:
             if phase in been or (phase is Phase.COMMIT and wheel.phase is Phase.DONE):
                 pieces.append(Piece((glyphs.wait if phase is Phase.WAIT else glyphs.full) * size, style))
-            else:  # the store had it, or there was nothing to wait for
+            else:  # the store had it, or there was no wait
                 pieces.append(Piece((glyphs.track if phase is Phase.WAIT else glyphs.skipped) * size, "faint"))
         elif phase is wheel.phase:
             share = wheel.done / wheel.total if wheel.total else 0.0
@@ -176,7 +176,7 @@ def phase_bar(wheel: WheelState, width: int, glyphs: Glyphs) -> tuple[Piece, ...
 
 
 def _passed(wheel: WheelState, been: set[Phase]) -> int:
-    """How many slots lie behind the wheel."""
+    """How many slots the wheel has passed."""
     if wheel.phase is Phase.QUEUED:
         return int(Phase.FETCH in been)
     if wheel.phase is Phase.FAILED:
@@ -210,7 +210,7 @@ def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], styl
 
 
 def _place(wheel: WheelState, snapshot: Snapshot) -> str:
-    """Where it stands among those that wait for the same lock: they get it in plan order."""
+    """The place of a wheel among those that wait for the same lock: they get it in plan order."""
     lock = snapshot.lock(wheel.waits_for.path) if wheel.waits_for else None
     others = [snapshot.wheel(waiter.wheel) for waiter in lock.waiters] if lock else []
     place = 1 + sum(other is not None and other.order < wheel.order for other in others) if others else 0
@@ -219,7 +219,7 @@ def _place(wheel: WheelState, snapshot: Snapshot) -> str:
 
 
 def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> tuple[Piece, ...]:
-    """What it waits for and who has it; what it holds; why it failed; what it overwrote."""
+    """What the wheel waits for and who holds that; or what it holds, why it failed, what it overwrote."""
     if wheel.phase is Phase.FAILED:
         return line((tail(safe(wheel.error), room), "failed"))
     if wheel.waits_for is not None:
@@ -244,7 +244,7 @@ def _blockers(wheel: WheelState, snapshot: Snapshot) -> Sequence[Holder]:
 
 
 def _arrow(lock: str, holders: Sequence[Holder], room: int, snapshot: Snapshot, glyphs: Glyphs) -> tuple[Piece, ...]:
-    """`cv2/ → opencv-python 4.12`; both lose from their middle where there is no room."""
+    """A lock and its holder: `cv2/ → opencv-python 4.12`. Both are cut in the middle where there is no room."""
     if not holders:
         return line((middle(lock, room), "wait"))
     more = f" +{len(holders) - 1}" if len(holders) > 1 else ""
@@ -259,14 +259,14 @@ def _arrow(lock: str, holders: Sequence[Holder], room: int, snapshot: Snapshot, 
 
 
 def _age(wheel: WheelState, t: float) -> float:
-    """Seconds in the present phase; of a wheel that is through, of all its phases but the queues; -1 for none."""
+    """Seconds in the present phase; of a wheel that is done, in all phases but the queues; -1 for none."""
     if wheel.phase in (Phase.DONE, Phase.FAILED):
         return sum(span.end - span.begin for span in wheel.spans if span.phase in SLOTS)
     return t - wheel.since if wheel.phase in SLOTS else -1.0
 
 
 def describe(snapshot: Snapshot, key: str) -> str:
-    """The wheel as a sentence, for the clipboard."""
+    """The wheel in a sentence, for the clipboard."""
     if (recovery := recoveries.of(snapshot, key)) is not None:
         return recoveries.describe(recovery)
     wheel = snapshot.wheel(key)

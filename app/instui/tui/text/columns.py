@@ -1,4 +1,4 @@
-"""The columns of a table and how wide each becomes; and what a table shows."""
+"""What a table shows, as data: its columns and how wide each becomes, and its rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,22 +9,22 @@ GUTTER = 2  # columns before the first cell, for the marker of the selected row
 
 
 class Column(NamedTuple):
-    """A column. It gets `width`, and a share of what is left by `weight`; it goes when there is less than `needs`."""
+    """A column. It gets `width`, and by its `weight` a share of what is left."""
 
     id: str
     title: str
     width: int
     weight: int = 0
     right: bool = False
-    needs: int = 0  # columns that the whole table must have for this one to be shown
-    most: int = 1000  # it does not grow beyond
-    short: str = ""  # the title where there is no room for the long one
+    needs: int = 0  # it is shown only in a table that is so wide
+    most: int = 1000  # it becomes no wider
+    short: str = ""  # the title where there is no room for `title`
 
 
 class TableRows(NamedTuple):
-    """The content of a table: the keys in order, and how to make the cells of one when it is visible.
+    """The keys of the rows in order, and a function that makes the cells of one row when it becomes visible.
 
-    A row is one line of cells by column id; "" stands for the whole row.
+    It is called with the key and the widths of the columns. Cells are by column id; "" is a cell as wide as the row.
     """
 
     keys: Sequence[str]
@@ -35,10 +35,10 @@ NO_ROWS = TableRows((), lambda _key, _widths: {})
 
 
 def widths(columns: Sequence[Column], width: int) -> dict[str, int]:
-    """How wide each column that is shown becomes."""
+    """The width of each column that is shown in a table of `width` columns."""
     shown = [column for column in columns if width >= column.needs]
     result = {column.id: column.width for column in shown}
-    for _ in range(3):  # what one column cannot take goes to the others
+    for _ in range(3):  # what one column cannot use goes to the others
         left = width - GUTTER - sum(result.values()) - 2 * (len(shown) - 1)
         hungry = [column for column in shown if column.weight and result[column.id] < column.most]
         total = sum(column.weight for column in hungry)

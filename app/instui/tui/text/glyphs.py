@@ -6,7 +6,7 @@ from instui.monitor.model import Phase
 
 
 class Glyphs(NamedTuple):
-    """One set of symbols; each is one column wide."""
+    """One set of symbols. Each is one column wide, but for `enter` in ASCII."""
 
     phases: dict[Phase, str]
     full: str  # of a bar: done
@@ -16,17 +16,16 @@ class Glyphs(NamedTuple):
     curve: str  # of a small diagram, from nothing to full
     arrow: str
     dot: str  # between items
-    live: str  # before a badge
-    branch: str  # open node of a tree
-    leaf: str
+    live: str  # before the badge
+    branch: str  # before a node of a tree that is unfolded
+    folded: str  # before one that is folded
     waiter: str
     marker: str  # before the selected row
     rule: str
     up: str
     down: str
     alert: str
-    enter: str
-    ellipsis: str
+    enter: str  # the key
 
 
 _UNICODE_PHASES = {
@@ -65,7 +64,7 @@ UNICODE = Glyphs(
     dot="·",
     live="●",
     branch="▾",
-    leaf=" ",
+    folded="▸",
     waiter="║",
     marker="▌",
     rule="─",
@@ -73,7 +72,6 @@ UNICODE = Glyphs(
     down="▼",
     alert="▲",
     enter="↵",
-    ellipsis="…",
 )
 ASCII = Glyphs(
     phases=_ASCII_PHASES,
@@ -86,7 +84,7 @@ ASCII = Glyphs(
     dot="-",
     live="*",
     branch="v",
-    leaf=" ",
+    folded=">",
     waiter="|",
     marker=">",
     rule="-",
@@ -94,15 +92,14 @@ ASCII = Glyphs(
     down="v",
     alert="!",
     enter="ret",
-    ellipsis="~",
 )
-# What `instui.monitor.units` and the sentences of this package may contain besides, for `--ascii`.
+# For `--ascii`: what texts may contain besides, those of `instui.monitor.units` and the sentences of the screens.
 _PLAIN = {"…": "~", "·": "-", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"', "↺": "%"}
 TO_ASCII = {ord(a): b for a, b in _PLAIN.items()}
 
 
 def curve(values: list[float], width: int, top: float, glyphs: Glyphs) -> str:
-    """A diagram of one row: the last `width` values, of which `top` fills the row."""
+    """A diagram of one line: the last `width` values; a value of `top` is a full column."""
     steps = len(glyphs.curve) - 1
     shown = values[-width:] if width > 0 else []
     marks = [glyphs.curve[max(int(v > 0), min(steps, round(v / top * steps))) if top > 0 else 0] for v in shown]
@@ -110,7 +107,7 @@ def curve(values: list[float], width: int, top: float, glyphs: Glyphs) -> str:
 
 
 def bar(share: float, width: int) -> int:
-    """How many of `width` columns a share fills: none only for nothing, all only for everything."""
+    """How many of `width` columns a share fills: none only if it is 0, all only if it is 1."""
     if share >= 1:
         return width
     return max(int(share > 0), min(width - 1, round(share * width))) if width > 0 else 0

@@ -1,4 +1,4 @@
-"""Styled text as plain data: what rows and lines are made of before anything is painted.
+"""Styled text as plain data: what rows and lines are made of.
 
 A style is a word that says what the text means (`wait`, `failed`, `dim`); `widgets/theme.py` turns it into colour. An
 action is what a click on the text does: the id of an entry of `actions.py`.
@@ -14,7 +14,7 @@ from instui_engine.errors import printable
 
 
 class Piece(NamedTuple):
-    """Some text of one meaning."""
+    """A text with one style, and what a click on it does."""
 
     text: str
     style: str = "text"
@@ -25,22 +25,22 @@ Line = Sequence[Piece]
 
 
 def line(*parts: Piece | str | tuple[str, str]) -> tuple[Piece, ...]:
-    """Pieces from strings and pairs: `line("held by ", ("jwt", "commit"))`."""
+    """A line from strings and pairs of text and style: `line("held by ", ("jwt", "commit"))`."""
     return tuple(Piece(part) if isinstance(part, str) else Piece(*part) for part in parts)
 
 
 def plain(pieces: Iterable[Piece]) -> str:
-    """The text alone."""
+    """The text without its styles."""
     return "".join(piece.text for piece in pieces)
 
 
 def safe(text: str) -> str:
-    """A name of unknown origin as it may be shown."""
+    """A text of unknown origin, as it may be shown: what could steer a terminal becomes an escape."""
     return printable(text)
 
 
 def width_of(pieces: Iterable[Piece]) -> int:
-    """Columns of a terminal."""
+    """How many columns of a terminal the pieces take."""
     return sum(cell_len(piece.text) for piece in pieces)
 
 
@@ -67,7 +67,7 @@ def wrapped(text: str, width: int, most: int = 100) -> list[str]:
 
 
 def _measured(text: str, width: int) -> str:
-    # What draws the screen may count a rare character otherwise than we did; it has the last word.
+    # Rich may count a rare character differently, and Rich draws the screen.
     return text if cell_len(text) <= width else set_cell_size(text, max(width, 0))
 
 
@@ -92,7 +92,7 @@ def fit(pieces: Line, width: int, *, right: bool = False) -> tuple[Piece, ...]:
 
 
 def trimmed(pieces: Line) -> Line:
-    """Without the empty pieces at the end."""
+    """The pieces without the empty ones at the end."""
     end = len(pieces)
     while end and not pieces[end - 1].text.strip():
         end -= 1
@@ -100,14 +100,14 @@ def trimmed(pieces: Line) -> Line:
 
 
 def spread(left: Line, right: Line, width: int) -> tuple[Piece, ...]:
-    """`left` from the left edge and `right` at the right one; where there is no room for both, `left` is cut."""
+    """`left` at the left edge and `right` at the right one; `left` is cut where there is no room for both."""
     keep = min(width_of(right), width)
     gap = 1 if keep < width else 0
     return (*fit(left, width - keep - gap), *fit((Piece(" "),), gap), *fit(right, keep))
 
 
 def joined(parts: Iterable[Line], separator: Piece) -> tuple[Piece, ...]:
-    """The parts in one line, with `separator` between."""
+    """The parts in one line, with `separator` between them."""
     pieces: list[Piece] = []
     for part in parts:
         if pieces:

@@ -1,4 +1,4 @@
-"""Which style phases and ages have: a word of meaning each, which the theme turns into colour."""
+"""The styles of phases and ages: words of meaning, which the theme turns into colours."""
 
 from collections.abc import Mapping
 

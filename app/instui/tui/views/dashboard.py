@@ -1,4 +1,4 @@
-"""The dashboard: a row a wheel, and below it contention, workers and throughput."""
+"""The dashboard: one row for each wheel, and below them contention, workers and throughput."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,15 +11,15 @@ from instui.tui.rows.keys import ENVIRONMENT, FOLD
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
 from instui.tui.rows.strip import strip
 from instui.tui.text.columns import TableRows
-from instui.tui.text.pieces import Line, line
-from instui.tui.views.throttled import Throttled
+from instui.tui.text.pieces import Line, line, safe
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
-from .view import View
+from .overview import Overview
+from .throttled import Throttled
 
 
-class DashboardView(View):
+class DashboardView(Overview):
     """What every wheel does now."""
 
     scope = WHEELS
@@ -34,13 +34,13 @@ class DashboardView(View):
         self._keys: Throttled[list[str]] = Throttled()
 
     def body(self) -> Iterable[Widget]:
-        """Wheels and strip."""
+        """The table of wheels, and the strip."""
         yield Table(wheels.COLUMNS, self.glyphs, id="body")
         yield Lines(self.glyphs, id="strip", classes="aside")
 
     def show_body(self, snapshot: Snapshot) -> None:
-        """Rows and diagrams."""
-        table, glyphs = self.query_one(Table), self.glyphs
+        """Fill the table and the strip."""
+        table, glyphs = self.table, self.glyphs
         query = wheels.WheelQuery(self.filter, self.everything, table.sort, table.reverse, table.selected)
         environment = snapshot.environment.state if snapshot.environment else ""
         state = (bool(snapshot.finished), environment, snapshot.recoveries)
@@ -51,7 +51,7 @@ class DashboardView(View):
         self.set_class(width < 100 or height < 24, "narrow")
         self.set_class(height < 20, "tiny")
         lines = strip(snapshot, width if height >= 24 else min(width, 99), glyphs)
-        self.query_one("#strip", Lines).show_lines(lines)
+        self.lines("strip").show_lines(lines)
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
         if self.filter:
@@ -66,20 +66,20 @@ class DashboardView(View):
         if not snapshot.resolving and not snapshot.wheels and not snapshot.requirements:
             return [line(("the session begins", "dim"))]
         if snapshot.resolving or not snapshot.wheels:
-            wishes = ", ".join(snapshot.requirements[:6]) + (" …" if len(snapshot.requirements) > 6 else "")
+            asked = safe(", ".join(snapshot.requirements[:6])) + (" …" if len(snapshot.requirements) > 6 else "")
             return [
-                line(("asking uv which wheels satisfy", "text"), (f" {wishes}", "dim")),
+                line(("asking uv which wheels satisfy", "text"), (f" {asked}", "dim")),
                 line(("the first wheel appears here as soon as the set is known", "dim")),
             ]
         return []
 
     @property
     def sortable(self) -> Sequence[str]:
-        """All columns that have an order."""
+        """Every column that has an order."""
         return tuple(wheels.SORTS)
 
     def moved(self) -> None:
-        """The selected wheel goes with the user into other views."""
+        """Keep the selected wheel selected in the other views."""
         selected = self.table.selected
         if recoveries.is_recovery(selected):
             row = recoveries.of(self.snapshot, selected)
@@ -87,11 +87,11 @@ class DashboardView(View):
         self.application.wheel = "" if selected in (FOLD, ENVIRONMENT) else selected
 
     def copied(self, key: str) -> str:
-        """A wheel in a sentence."""
+        """The wheel in a sentence."""
         return wheels.describe(self.snapshot, key)
 
     def do_open(self) -> None:
-        """The wheel in detail, or what is folded away."""
+        """Open the detail of the wheel, or show what is folded away."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if key == FOLD:
             self.do_all()
@@ -112,18 +112,19 @@ class DashboardView(View):
             self.application.show_events("state:recovery")
 
     def do_blocker(self) -> None:
-        """To the wheel in the way."""
+        """Select the wheel that the selected one waits for."""
         key, why = blocker_of(self.snapshot, self.table.selected)
         self._go(key, why, "blocks the one you came from")
 
     def do_waiters(self) -> None:
-        """To who waits for the selected wheel."""
+        """Select the first wheel that waits for the selected one."""
         snapshot = self.snapshot
         waiting = waiters_of(snapshot, self.table.selected)
         why = f"nobody waits for {wheel_label(snapshot, self.table.selected)}" if self.table.selected else ""
         self._go(waiting[0] if waiting else "", why or "select a wheel first", "waits for the one you came from")
 
     def _go(self, key: str, why: str, told: str) -> None:
+        """Select a wheel and say what it does, or say why there is none."""
         if not key:
             self.notice(why)
             return
@@ -137,5 +138,5 @@ class DashboardView(View):
 
 
 def _satisfied(snapshot: Snapshot) -> Sequence[Line]:
-    names = [f"{row.name} {row.version}" for row in list(snapshot.satisfied)[:8]]
+    names = [safe(f"{row.name} {row.version}") for row in snapshot.satisfied[:8]]
     return [line(("installed already: ", "dim"), (", ".join(names), "dim"))] if names else []

@@ -1,4 +1,4 @@
-"""Questions that are asked before an install is left or stopped."""
+"""The question that is asked before a running install is left or stopped."""
 
 from typing import ClassVar, NamedTuple
 
@@ -13,7 +13,7 @@ STAY, CANCEL, LEAVE = "stay", "cancel", "leave"
 
 
 class Choice(NamedTuple):
-    """One answer."""
+    """One answer: its key, and what it says."""
 
     id: str
     key: str
@@ -28,7 +28,7 @@ CHOICES = (
 
 
 class Ask(ModalScreen[str]):
-    """What is to become of a running install. Answers with the id of a choice."""
+    """Asks what is to become of a running install. The result is the id of a choice."""
 
     DEFAULT_CSS = """
     Ask { align: center middle; background: $background 60%; }
@@ -54,7 +54,7 @@ class Ask(ModalScreen[str]):
         self._chosen = 0
 
     def compose(self) -> ComposeResult:
-        """Title and answers."""
+        """The title, the answers, and how to give one."""
         with Vertical():
             yield Static(self._title, markup=False, classes="title")
             for choice in self._choices:
@@ -66,22 +66,22 @@ class Ask(ModalScreen[str]):
         self.action_move(0)
 
     def action_move(self, step: int) -> None:
-        """Mark another answer."""
+        """Mark the answer that is so many further down."""
         self._chosen = (self._chosen + step) % len(self._choices)
         for number, choice in enumerate(self._choices):
             self.query_one(f"#{choice.id}").set_class(number == self._chosen, "chosen")
 
     def action_take(self) -> None:
-        """Answer with what is marked."""
+        """Give the marked answer."""
         self.dismiss(self._choices[self._chosen].id)
 
     def action_answer(self, answer: str) -> None:
-        """Answer."""
+        """Give an answer, if it can be chosen."""
         if any(choice.id == answer for choice in self._choices):
             self.dismiss(answer)
 
     def on_click(self, event: object) -> None:
-        """Answer with what was clicked on."""
+        """Give the answer that was clicked on."""
         widget = getattr(event, "widget", None)
         if widget is not None and widget.id in {choice.id for choice in self._choices}:
             self.dismiss(widget.id)

@@ -1,4 +1,4 @@
-"""Reads the two contents of an overwritten file. No symbolic link is followed, and of a large file no text is kept.
+"""Reads the contents of an overwritten file. No symbolic link is followed, and no text of a large file is kept.
 
 The paths come from a journal, which is only a file: they may lead anywhere, and anything may be there.
 """

@@ -1,4 +1,4 @@
-"""The help screen, made from the registry of actions."""
+"""The help screen."""
 
 from typing import ClassVar
 
@@ -34,7 +34,7 @@ class Help(ModalScreen[None]):
         self._scope, self._glyphs = scope, glyphs
 
     def compose(self) -> ComposeResult:
-        """A title and a table of lines."""
+        """A title, the table of lines, and how to close it."""
         yield Lines(self._glyphs, id="title")
         yield Table(TEXT_COLUMNS, self._glyphs)
         yield Lines(self._glyphs, id="hint")

@@ -1,4 +1,4 @@
-"""The Locks view: what is claimed, who holds it and who waits, grouped in three ways; below, one lock over time."""
+"""The Locks view: which paths are claimed, who holds them, who waits, in three groupings; below, one lock over time."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,23 +15,23 @@ from instui.tui.rows.lock_history import lanes
 from instui.tui.rows.locks import LockQuery
 from instui.tui.text.columns import Column, TableRows
 from instui.tui.text.pieces import Line, Piece, line, safe, spread, trimmed, width_of
-from instui.tui.views.throttled import Throttled
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
-from .view import View
+from .overview import Overview
+from .throttled import Throttled
 
 LANES = 6  # lines of the history on a tall screen, its title included
 
 
 class Grouping(NamedTuple):
-    """One way to look at the locks. `make` gives keys and what they are about, `cells` paints a row of that."""
+    """One way to look at the locks. `arrange` gives the rows and what they are about, `cells` the cells of one row."""
 
     id: str
     title: str
     columns: Sequence[Column]
     sorts: Sequence[str]
-    make: Callable[[Snapshot, LockQuery], Any]
+    arrange: Callable[[Snapshot, LockQuery], Any]
     cells: Callable[..., Mapping[str, Line]]
 
 
@@ -49,7 +49,7 @@ GROUPINGS = (
 )
 
 
-class LocksView(View):
+class LocksView(Overview):
     """Which path is held by whom, and who waits for it."""
 
     scope = LOCKS
@@ -66,16 +66,16 @@ class LocksView(View):
         self._found: Throttled[Any] = Throttled()
         self._lanes: Throttled[list[Line]] = Throttled()
         self._rows: Mapping[str, About] = {}
-        self._about = About()  # what the user chose last; other groupings select what is about the same
+        self._about = About()  # what the user selected last; another grouping selects the row about the same
 
     def body(self) -> Iterable[Widget]:
-        """Rows and history."""
+        """The table, and the history of one lock."""
         yield Table(locks.COLUMNS, self.glyphs, id="body")
         yield Lines(self.glyphs, id="lane", classes="aside")
 
     def show_body(self, snapshot: Snapshot) -> None:
-        """Rows and lanes."""
-        table, glyphs, grouping = self.query_one(Table), self.glyphs, self.grouping
+        """Fill the table and the history."""
+        table, glyphs, grouping = self.table, self.glyphs, self.grouping
         found = self._look(snapshot)
         keys = found.keys
         rows = TableRows(keys, lambda key, sizes: grouping.cells(snapshot, found, key, sizes, glyphs))
@@ -85,12 +85,12 @@ class LocksView(View):
         self._show_lane(snapshot)
 
     def _look(self, snapshot: Snapshot) -> Any:
-        table, grouping = self.query_one(Table), self.grouping
+        table, grouping = self.table, self.grouping
         query = LockQuery(self.filter, self.everything, table.sort, table.reverse, self._about)
         state = snapshot.environment.state if snapshot.environment else ""
         basis = snapshot.locks if grouping is GROUPINGS[0] else snapshot.wheels
         key = (grouping.id, query, state, snapshot.finished is None)
-        found = self._found.get(key, basis, lambda: grouping.make(snapshot, query))
+        found = self._found.get(key, basis, lambda: grouping.arrange(snapshot, query))
         self._rows = found.rows
         return found
 
@@ -98,7 +98,7 @@ class LocksView(View):
         path = self._row.path or self._about.path or self._interesting(snapshot)
         width, glyphs = self.size.width, self.glyphs
         if not path:
-            self._lines("lane").show_lines([])
+            self.lines("lane").show_lines([])
             return
 
         def make() -> list[Line]:
@@ -106,7 +106,7 @@ class LocksView(View):
 
         found = self._lanes.get((path, width, len(snapshot.waiting)), snapshot, make)
         rule: Line = (Piece(glyphs.rule * width, "faint"),)
-        self._lines("lane").show_lines([rule, *((Piece(" "), *lane) for lane in found)])
+        self.lines("lane").show_lines([rule, *((Piece(" "), *lane) for lane in found)])
 
     @property
     def _row(self) -> About:
@@ -114,7 +114,7 @@ class LocksView(View):
         return self._rows.get(self.table.selected, About())
 
     def _interesting(self, snapshot: Snapshot) -> str:
-        """Without a selection the lock that matters most among those that are shown."""
+        """The lock whose history is shown without a selection: the most contended one among the rows."""
         if snapshot.environment is not None and snapshot.environment.state == "waiting":
             return ENVIRONMENT
         shown = {row.path for row in self._rows.values()}
@@ -123,7 +123,7 @@ class LocksView(View):
         return next((lock.path for lock in (*most, *collisions) if lock.path in shown), "")
 
     def tabs(self, snapshot: Snapshot, width: int) -> Line:
-        """The tabs, and beside them how the rows are grouped."""
+        """The tabs, and beside them the groupings."""
         tabs = trimmed(super().tabs(snapshot, width))
         choices = [
             Piece(f" {grouping.title} ", "accent" if grouping is self.grouping else "dim", "group")
@@ -169,11 +169,11 @@ class LocksView(View):
 
     @property
     def sortable(self) -> Sequence[str]:
-        """All columns; sorted locks are a flat list."""
+        """The columns of the grouping that have an order; sorted locks are no tree."""
         return self.grouping.sorts
 
     def matches(self) -> list[str]:
-        """Without the directories that are shown only because what was found lies in them."""
+        """The rows that were found, without the directories above them that are shown for the tree only."""
         return [key for key in super().matches() if not self._is_context(key)]
 
     def _is_context(self, key: str) -> bool:
@@ -182,12 +182,12 @@ class LocksView(View):
         return lock is not None and not self.filter.keeps(lambda: locks.fields(lock, snapshot))
 
     def footer_labels(self) -> dict[str, str]:
-        """What v shows next."""
+        """What the key for the grouping shows next."""
         following = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]
         return super().footer_labels() | {"group": following.title}
 
     def do_group(self) -> None:
-        """The same data in the next way; what is selected stays selected."""
+        """Show the next grouping; the selection stays at what it is about."""
         self.grouping = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]
         table = self.table
         table.columns, table.sort, table.reverse = self.grouping.columns, "", False
@@ -199,7 +199,7 @@ class LocksView(View):
         self.notice(self.grouping.title)
 
     def do_open(self) -> None:
-        """The wheel that waits in this row, or that holds the lock."""
+        """Open the detail of the wheel that waits in this row, or that holds the lock."""
         snapshot, row = self.snapshot, self._row
         if row.wheel and snapshot.wheel(row.wheel):
             self.application.open_wheel(row.wheel)
@@ -211,12 +211,12 @@ class LocksView(View):
             self.notice(self._who_else(row.path) or "no wheel holds this lock now; its history is below")
 
     def moved(self) -> None:
-        """The wheel of the row goes with the user into other views."""
+        """Keep the wheel of the row selected in the other views."""
         self._about = self._row
         self.application.wheel = self._row.wheel or self.application.wheel
 
     def do_blocker(self) -> None:
-        """To the wheel that holds the selected lock, or is in the way of the selected one."""
+        """Go to the wheel that holds the selected lock, or for which the selected wheel waits."""
         snapshot, row = self.snapshot, self._row
         if not self.table.selected:
             self.notice("select a row first (j, k or a click)")
@@ -234,7 +234,7 @@ class LocksView(View):
             self._go(key, self._who_else(row.path) or why)
 
     def _who_else(self, path: str) -> str:
-        """Who holds it outside this session, in a sentence; "" for nobody."""
+        """Who outside this session holds the lock, in a sentence; "" for nobody."""
         snapshot = self.snapshot
         if path == ENVIRONMENT and snapshot.environment is not None:
             holders = snapshot.environment.holders if snapshot.environment.state == "waiting" else ()
@@ -245,7 +245,7 @@ class LocksView(View):
         return f"held from outside this session, by {who}" if who else ""
 
     def do_waiters(self) -> None:
-        """To the first row of those who wait for the selected lock or wheel, or to the next one."""
+        """Go to the first waiter for the selected lock or wheel; from a waiter to the next one."""
         if not self.table.selected:
             self.notice("select a row first (j, k or a click)")
         elif self.grouping is GROUPINGS[0]:
@@ -262,17 +262,12 @@ class LocksView(View):
             self.notice("nobody waits here")
             return
         position = rows.index(self.table.selected) + 1 if self.table.selected in rows else 0
-        self._select(rows[position % len(rows)])
+        self.select(rows[position % len(rows)])
 
     def _go(self, wheel: str, why: str) -> None:
-        """To the row of a wheel in this grouping."""
+        """Select the row of a wheel in this grouping, or say why that cannot be done."""
         key = closest(About(self._row.path, wheel), self._rows) if wheel else ""
         if key and self._rows[key].wheel == wheel:
-            self._select(key)
+            self.select(key)
         else:
             self.notice(why if not wheel else "its row is not shown; a shows everything")
-
-    def _select(self, key: str) -> None:
-        self.table.select(key)
-        self.moved()
-        self.refresh_view()

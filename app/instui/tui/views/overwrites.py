@@ -1,4 +1,4 @@
-"""The Overwrites view: which files of whom were replaced by whom."""
+"""The Overwrites view: whose files were replaced by whom."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,13 +10,13 @@ from instui.tui.rows import overwrites
 from instui.tui.rows.keys import FOLD
 from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, line
-from instui.tui.views.throttled import Throttled
 from instui.tui.widgets.table import Table
 
-from .view import View
+from .overview import Overview
+from .throttled import Throttled
 
 
-class OverwritesView(View):
+class OverwritesView(Overview):
     """Replaced files, grouped by pair of wheels."""
 
     scope = OVERWRITES
@@ -24,18 +24,18 @@ class OverwritesView(View):
     def __init__(self) -> None:
         super().__init__()
         self._groups: Throttled[overwrites.Groups] = Throttled()
-        self._turned: frozenset[str] = frozenset()
+        self._toggled: frozenset[str] = frozenset()  # pairs that the user folded or unfolded
         self._found = overwrites.Groups([], {}, {}, (), 0)
-        self._state = (0, 0, 0, True)
+        self._state = (0, 0, 0, True)  # what the groups were made from
 
     def body(self) -> Iterable[Widget]:
-        """One table."""
+        """The table of pairs and files."""
         yield Table(overwrites.COLUMNS, self.glyphs, id="body")
 
     def show_body(self, snapshot: Snapshot) -> None:
-        """Pairs and files."""
-        table, glyphs = self.query_one(Table), self.glyphs
-        query = overwrites.OverwriteQuery(self.filter, self.everything, table.sort, table.reverse, self._turned)
+        """Fill the table."""
+        table, glyphs = self.table, self.glyphs
+        query = overwrites.OverwriteQuery(self.filter, self.everything, table.sort, table.reverse, self._toggled)
         counts = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts))
         state = (*counts, snapshot.finished is None)
         self._state = state = self._state if state == self._state else state  # Throttled compares it by identity
@@ -60,22 +60,22 @@ class OverwritesView(View):
 
     @property
     def sortable(self) -> Sequence[str]:
-        """Pairs can be ordered by either side, or by time."""
+        """Either side of the pairs, and the time."""
         return ("old", "new", "t")
 
     def copied(self, key: str) -> str:
-        """File and owners."""
+        """The file and its owners."""
         return overwrites.describe(self._found, key)
 
     def do_open(self) -> None:
-        """Fold or unfold a pair; of a file, show both owners and what differs."""
+        """Fold or unfold a pair, or show what differs in a file."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if not key:
             self.notice("nothing was overwritten")
         elif key == FOLD:
             self.do_all()
         elif key in self._found.pairs:
-            self._turned ^= {key}
+            self._toggled ^= {key}
             self.table.select(key)
             self.refresh_view()
         else:

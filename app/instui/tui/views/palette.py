@@ -1,4 +1,4 @@
-"""The command palette: every action and theme by name."""
+"""The command palette: it finds every action and every theme by name."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ _HIDDEN = {"palette", "interrupt"}
 
 
 class Commands(Provider):
-    """The registry of actions and the themes."""
+    """What the palette finds: the registry of actions, and the themes."""
 
     def _commands(self) -> list[tuple[str, str, str]]:
         plain = TO_ASCII if application_of(self.app).glyphs is ASCII else {}
@@ -34,12 +34,12 @@ class Commands(Provider):
             self.app.call_later(self.app.run_action, f"do({id!r})")
 
     async def discover(self) -> Hits:
-        """All of them."""
+        """All commands, while nothing is typed."""
         for title, help, id in self._commands():
             yield DiscoveryHit(Content(title), partial(self._run, id), title, help)
 
     async def search(self, query: str) -> Hits:
-        """Those that match."""
+        """The commands that match."""
         matcher = self.matcher(query)
         for title, help, id in self._commands():
             if (score := matcher.match(f"{title} {help}")) > 0:

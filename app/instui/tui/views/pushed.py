@@ -1,4 +1,4 @@
-"""What is opened on top of a view: lines of text, and esc goes back to the view."""
+"""What is opened on top of a view: lines of text. Esc goes back to the view."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from .view import View
 
 
 class PushedView(View):
-    """A screen above a view; subclasses say its title and show `text_rows` in its table."""
+    """A screen on top of a view. Subclasses say its title and show `text_rows` in its table."""
 
     def body(self) -> Iterable[Widget]:
         """Lines of text."""
@@ -30,7 +30,7 @@ class PushedView(View):
         return fit((Piece(" "), Piece(title, "chosen"), Piece("  "), *back), width)
 
     def do_back(self) -> None:
-        """To where the user came from."""
+        """End the zoom, or go back to where the user came from."""
         if self.zoomed:
             self.do_zoom()
         else:

@@ -1,15 +1,15 @@
-"""How often something costly may be made anew: rarely enough that it takes a small share of the time."""
+"""A value that is costly to make is made anew only so often that it takes a small share of the time."""
 
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-SHARE = 0.04  # of one core
+SHARE = 0.04  # of the time, at most, is spent on making it
 
 
 class Throttled(Generic[T]):
-    """The latest result of `make`; made anew for another key, else only after a pause as long as it took to make."""
+    """The latest result of `make`. Another key makes it anew at once; else it rests, the longer it took to make."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -19,7 +19,10 @@ class Throttled(Generic[T]):
         self._rest_until = 0.0
 
     def get(self, key: object, basis: object, make: Callable[[], T]) -> T:
-        """The value for `key`, at once where `key` is new, and soon where only `basis` (compared by identity) is."""
+        """The value for `key`: made anew at once where `key` changed, and after the rest where `basis` changed.
+
+        `basis` is compared by identity, `key` by value.
+        """
         now = self._clock()
         if self._value is not None and key == self._key and (basis is self._basis or now < self._rest_until):
             return self._value

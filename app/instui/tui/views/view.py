@@ -1,51 +1,48 @@
-"""What all screens with a session on them share: the frame around a body, and the actions that work in it."""
+"""What all screens with the session on them share: the frame around a body, the selection, and what is said below."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
 
 from instui.monitor.model import Snapshot
 from instui.tui.rows import frame
-from instui.tui.rows.filter import NOTHING, Filter, parse
-from instui.tui.rows.keys import FOLD
 from instui.tui.text.glyphs import Glyphs
-from instui.tui.text.pieces import Line, Piece, fit, spread, tail
+from instui.tui.text.pieces import Line, Piece, fit, tail
 from instui.tui.widgets.paint import ActionClicked, Lines
 from instui.tui.widgets.table import Table
 
 from .application import Application, application_of
 
 NOTICE_SECONDS = 4.0
+_FAR = 1 << 60  # more rows than there are
 
 
 class View(Screen[None]):
-    """A screen that shows the session; subclasses compose `body` and paint it in `show_body`."""
+    """A screen that shows the session. Subclasses name the widgets in `body` and fill them in `show_body`.
 
-    scope: ClassVar[str] = ""
-    unsorted: ClassVar[str] = "these rows are in the order of time"
-    AUTO_FOCUS = ""  # the filter line takes the keys only when it is asked for
+    An action of the registry is done by the method `do_ID`.
+    """
+
+    scope: ClassVar[str] = ""  # as in `actions.py`
+    AUTO_FOCUS = ""  # no widget takes the keys unless it is asked for
     DEFAULT_CSS = """
     View { layout: vertical; background: $background; color: $foreground; }
     View #header, View #counters { background: $panel; }
-    View #footer, View #notice { background: $panel; }
+    View #footer { background: $panel; }
     View #caption { display: none; height: auto; margin: 1 0 0 0; }
     View #body { height: 1fr; margin: 1 0 0 0; }
-    View #filter { display: none; height: 1; border: none; padding: 0 1; background: $selected; }
     View.short #body, View.short #caption { margin: 0; }
     View.zoomed #counters, View.zoomed #caption, View.zoomed .aside { display: none; }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.filter: Filter = NOTHING
-        self.everything = False
         self.zoomed = False
-        self._notice = ("", 0.0)
+        self._notice = ("", 0.0)  # the text, and when it goes away
         self._caption_height = 0
 
     @property
@@ -63,6 +60,15 @@ class View(Screen[None]):
         """The session as it is on the screen."""
         return self.application.watched.shown
 
+    @property
+    def table(self) -> Table:
+        """The table of the screen, in which the selection moves."""
+        return self.query_one(Table)
+
+    def lines(self, id: str) -> Lines:
+        """The widget of that id, which shows lines."""
+        return self.query_one(f"#{id}", Lines)
+
     # -- what subclasses say
 
     def body(self) -> Iterable[Widget]:
@@ -70,55 +76,70 @@ class View(Screen[None]):
         raise NotImplementedError
 
     def show_body(self, snapshot: Snapshot) -> None:
-        """Paint them."""
+        """Show the session in the widgets of the body."""
         raise NotImplementedError
 
-    @property
-    def table(self) -> Table:
-        """The table of the screen, in which keys move."""
-        return self.query_one(Table)
+    def tabs(self, snapshot: Snapshot, width: int) -> Line:
+        """The line below the counters: the views, with the present one marked."""
+        return frame.tabs(snapshot, self.scope, width, self.glyphs)
 
     def footer_labels(self) -> dict[str, str]:
-        """Footer labels that depend on the state."""
-        return {"all": "active only" if self.everything else "all"}
+        """The labels in the footer that depend on the state of the view, by action."""
+        return {}
 
-    # -- the frame
+    def footer(self, width: int) -> Line:
+        """The bottom line, while no notice stands there."""
+        return frame.footer(self.scope, width, self.glyphs, self.application.footer_labels | self.footer_labels())
+
+    def moved(self) -> None:
+        """Called when the selection has changed."""
+
+    def copied(self, key: str) -> str:
+        """The text of a row for the clipboard."""
+        return self.table.text_of(key)
+
+    # -- painting
 
     def compose(self) -> ComposeResult:
-        """Frame and body."""
+        """The frame, with the body in it."""
         yield Lines(self.glyphs, id="header")
         yield Lines(self.glyphs, id="counters")
         yield Lines(self.glyphs, id="tabs")
         yield Lines(self.glyphs, id="caption")
         yield from self.body()
-        yield Input(id="filter", placeholder="words  !not  wheel:jwt  lock:cv2  state:wait", compact=True)
         yield Lines(self.glyphs, id="footer")
 
     def show(self, snapshot: Snapshot) -> None:
-        """Paint what changed."""
-        if not self.is_mounted:  # chosen a moment ago, and not yet made
+        """Show the session; what did not change is not painted again."""
+        if not self.is_mounted:  # the user has just come here, and the widgets do not exist yet
             return
         width, facts = self.size.width, self.application.facts
         self.set_class(self.size.height < 20, "short")
-        self._lines("header").show_lines([frame.header(snapshot, facts, width)])
-        self._lines("counters").show_lines([frame.counters(snapshot, facts, width)])
-        self._lines("tabs").show_lines([self.tabs(snapshot, width)])
-        self._show_caption(snapshot, width)
-        self._lines("footer").show_lines([self._bottom(width)])
+        self.lines("header").show_lines([frame.header(snapshot, facts, width)])
+        self.lines("counters").show_lines([frame.counters(snapshot, facts, width)])
+        self.lines("tabs").show_lines([self.tabs(snapshot, width)])
+        self._show_caption(width)
+        self.lines("footer").show_lines([self._bottom(width)])
         self.show_body(snapshot)
 
-    def tabs(self, snapshot: Snapshot, width: int) -> Line:
-        """The line below the counters: the views, the present one marked."""
-        return frame.tabs(snapshot, self.scope, width, self.glyphs)
+    def refresh_view(self) -> None:
+        """Show at once what a key has changed."""
+        self.show(self.snapshot)
 
-    def _show_caption(self, snapshot: Snapshot, width: int) -> None:
+    def notice(self, text: str) -> None:
+        """Say something in the bottom line for a few seconds."""
+        self._notice = (text, time.monotonic() + NOTICE_SECONDS)
+        if self.is_mounted:
+            self.lines("footer").show_lines([self._bottom(self.size.width)])
+
+    def _show_caption(self, width: int) -> None:
         height = 3 if self.size.height >= 24 else 2 if self.size.height >= 20 else 1
-        texts = self.application.caption_texts
         lines: list[Line] = []
-        for number, text in enumerate(texts):  # the first may be a sentence, the others are facts of a line each
+        for number, text in enumerate(self.application.caption_texts):
+            # The first may be a sentence of several lines, the others are facts of one line each.
             lines += frame.caption(text, width, 1 if number else height, self.glyphs)
         lines = lines[:height]
-        caption = self._lines("caption")
+        caption = self.lines("caption")
         caption.display = bool(lines)
         caption.show_lines(lines)
         if lines and len(lines) != self._caption_height:
@@ -128,96 +149,39 @@ class View(Screen[None]):
         text, until = self._notice
         if text and time.monotonic() < until:
             return fit((Piece(" "), Piece(tail(text, width - 2), "strong")), width)
-        pieces = frame.footer(self.scope, width, self.glyphs, self.application.footer_labels | self.footer_labels())
-        if self.filter:
-            label = f" filter: {self.filter.text}  (esc clears) "
-            return spread(pieces, (Piece(label, "accent"),), width) if width > len(label) + 20 else pieces
-        return pieces
+        return self.footer(width)
 
-    def _lines(self, id: str) -> Lines:
-        return self.query_one(f"#{id}", Lines)
-
-    def notice(self, text: str) -> None:
-        """Say something in the bottom line for a few seconds."""
-        self._notice = (text, time.monotonic() + NOTICE_SECONDS)
-        if not self.is_mounted:
-            return
-        self._lines("footer").show_lines([self._bottom(self.size.width)])
-
-    def refresh_view(self) -> None:
-        """Paint at once, after a key."""
-        self.show(self.snapshot)
-
-    # -- messages
+    # -- messages of Textual and of the widgets
 
     def on_screen_resume(self) -> None:
-        """Show what happened in the meantime."""
+        """Show what happened while another screen was in front."""
         self.refresh_view()
 
     def on_resize(self) -> None:
-        """Lay everything out anew."""
+        """Lay everything out for the new size."""
         self.refresh_view()
 
     def on_action_clicked(self, message: ActionClicked) -> None:
-        """A click on a tab or on a key of the footer."""
+        """Do what a click on a tab or on a key of the footer asks for."""
         self.application.perform(message.action)
 
     def on_table_row_clicked(self, message: Table.RowClicked) -> None:
-        """A click on a row."""
+        """Select a row; open it if it is selected already."""
         if message.again:
             self.application.perform("open")
         else:
-            message.table.select(message.key)
-            self.moved()
-            self.refresh_view()
+            self.select(message.key)
 
-    def on_input_changed(self, message: Input.Changed) -> None:
-        """Filter as it is typed."""
-        self.filter = parse(message.value)
+    # -- actions
+
+    def select(self, key: str) -> None:
+        """Select a row, bring it into sight and show what follows from it."""
+        self.table.select(key)
+        self.moved()
         self.refresh_view()
-
-    def on_input_submitted(self) -> None:
-        """Keep the filter, give the keys back."""
-        self._close_filter()
-
-    def _close_filter(self) -> None:
-        entry = self.query_one("#filter", Input)
-        self.set_focus(None)
-        entry.display = False
-        self._lines("footer").display = True
-        self.refresh_view()
-
-    # -- actions: `do_ID` for the id of the registry
-
-    def moved(self) -> None:
-        """The selection changed."""
-
-    def do_down(self) -> None:
-        """One row down."""
-        self.move(1)
-
-    def do_up(self) -> None:
-        """One row up."""
-        self.move(-1)
-
-    def do_top(self) -> None:
-        """To the first row."""
-        self.move(-(1 << 60))
-
-    def do_bottom(self) -> None:
-        """To the last row."""
-        self.move(1 << 60)
-
-    def do_page_down(self) -> None:
-        """Half a page down."""
-        self.move(max(1, self.table.size.height // 2))
-
-    def do_page_up(self) -> None:
-        """Half a page up."""
-        self.move(-max(1, self.table.size.height // 2))
 
     def move(self, rows: int) -> None:
-        """Move the selection down by so many rows, up where `rows` is negative."""
+        """Move the selection by so many rows: down, or up where `rows` is negative."""
         if not self.table.keys:
             self.notice("there is no row to go to")
             return
@@ -228,112 +192,32 @@ class View(Screen[None]):
             self.notice("this is the last row" if rows > 0 else "this is the first row")
         self.refresh_view()
 
-    def do_match_next(self) -> None:
-        """To the next row that the filter found."""
-        self._step(1)
+    def do_down(self) -> None:
+        """Select the next row."""
+        self.move(1)
 
-    def do_match_previous(self) -> None:
-        """To the previous one."""
-        self._step(-1)
+    def do_up(self) -> None:
+        """Select the row above."""
+        self.move(-1)
 
-    def matches(self) -> list[str]:
-        """The rows that the filter found."""
-        return [key for key in self.table.keys if key != FOLD]
+    def do_top(self) -> None:
+        """Select the first row."""
+        self.move(-_FAR)
 
-    def _step(self, step: int) -> None:
-        """From match to match, and from the last one to the first."""
-        keys = self.matches() if self.filter else []
-        if not self.filter:
-            self.notice("no filter to go by; / sets one")
-        elif not keys:
-            self.notice(f"nothing matches {self.filter.text}")
-        else:
-            at = keys.index(self.table.selected) if self.table.selected in keys else -(step > 0)
-            place = (at + step) % len(keys)
-            self.table.select(keys[place])
-            self.moved()
-            self.refresh_view()
-            self.notice(f"match {place + 1} of {len(keys)}")
+    def do_bottom(self) -> None:
+        """Select the last row."""
+        self.move(_FAR)
 
-    def do_filter(self) -> None:
-        """Open the line in which a filter is typed."""
-        entry = self.query_one("#filter", Input)
-        entry.display = True
-        self._lines("footer").display = False
-        entry.value = self.filter.text
-        entry.focus()
+    def do_page_down(self) -> None:
+        """Move down by half a page."""
+        self.move(max(1, self.table.size.height // 2))
 
-    def do_back(self) -> None:
-        """Close the filter line, or clear the filter, the selection, the zoom."""
-        if self.query_one("#filter", Input).display:
-            self._set_filter("")
-            self._close_filter()
-        elif self.filter:
-            self._set_filter("")
-            self.notice("filter cleared")
-        elif self.zoomed:
-            self.do_zoom()
-        elif self.table.selected:
-            self.table.select("")
-            self.moved()
-        else:
-            self.notice("nothing to close here; q quits")
-        self.refresh_view()
-
-    def _set_filter(self, text: str) -> None:
-        self.filter = parse(text)
-        with self.prevent(Input.Changed):
-            self.query_one("#filter", Input).value = text
-
-    def filter_for(self, text: str) -> None:
-        """Show only what matches, as if it had been typed."""
-        self._set_filter(text)
-        self.refresh_view()
-
-    def do_all(self) -> None:
-        """Everything, or only what is of interest."""
-        self.everything = not self.everything
-        self.notice("everything is shown" if self.everything else "only what is of interest now is shown")
-        self.refresh_view()
-
-    def do_sort_next(self) -> None:
-        """Sort by the next column."""
-        self._sort(1)
-
-    def do_sort_previous(self) -> None:
-        """Sort by the previous column."""
-        self._sort(-1)
-
-    @property
-    def sortable(self) -> Sequence[str]:
-        """Ids of the columns to sort by; empty where the order means something."""
-        return ()
-
-    def _sort(self, step: int) -> None:
-        if not self.sortable:
-            self.notice(self.unsorted)
-            return
-        order = ["", *self.sortable]
-        table = self.table
-        table.sort = order[(order.index(table.sort) + step) % len(order)]
-        title = next((column.title for column in table.columns if column.id == table.sort), "")
-        self.notice(f"sorted by {title or table.sort}" if table.sort else "sorted by importance")
-        self.refresh_view()
-        table.refresh()
-
-    def do_reverse(self) -> None:
-        """Turn the order round."""
-        if not self.sortable:
-            self.notice(self.unsorted)
-            return
-        table = self.table
-        table.reverse = not table.reverse
-        self.notice("order reversed" if table.reverse else "order as it was")
-        self.refresh_view()
-        table.refresh()
+    def do_page_up(self) -> None:
+        """Move up by half a page."""
+        self.move(-max(1, self.table.size.height // 2))
 
     def do_zoom(self) -> None:
-        """The table alone, or everything again."""
+        """Show the table alone, or everything again."""
         self.zoomed = not self.zoomed
         self.set_class(self.zoomed, "zoomed")
         self.notice("maximized; z or esc brings the rest back" if self.zoomed else "everything is back")
@@ -346,7 +230,3 @@ class View(Screen[None]):
         text = self.copied(self.table.selected)
         self.app.copy_to_clipboard(text)
         self.notice(f"copied: {text}")
-
-    def copied(self, key: str) -> str:
-        """What is copied of a row."""
-        return self.table.text_of(key)

@@ -1,1 +1,1 @@
-"""The widgets that paint rows and lines, and the pieces of text that they paint."""
+"""The widgets that paint lines and tables, and the colours in which they do."""

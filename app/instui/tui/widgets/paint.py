@@ -1,4 +1,4 @@
-"""Widgets that paint pieces of text line by line."""
+"""Painting lines of text: from pieces to Textual's strips, and the widget that shows some lines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,23 +12,29 @@ from textual.widget import Widget
 from instui.tui.text.glyphs import ASCII, TO_ASCII, Glyphs
 from instui.tui.text.pieces import Line, Piece
 from instui.tui.widgets.theme import DEFAULT, STYLES
+from instui_engine.errors import printable
 
 
 def styles_of(widget: Widget) -> Mapping[str, Style]:
-    """The colours of the present theme; another theme than ours borrows the dark ones."""
+    """What the style words mean in the present theme. A theme that is not ours has the colours of the dark one."""
     return STYLES.get(widget.app.theme, STYLES[DEFAULT])
 
 
 def strip_of(pieces: Line, styles: Mapping[str, Style], base: Style, glyphs: Glyphs) -> Strip:
-    """A line of the screen."""
-    text = styles["text"]
+    """A line as Textual paints it."""
+    plain = styles["text"]
+    return Strip([Segment(_harmless(piece.text, glyphs), base + styles.get(piece.style, plain)) for piece in pieces])
+
+
+def _harmless(text: str, glyphs: Glyphs) -> str:
+    """What of `text` may reach the terminal. Rows have made names harmless; a field that one forgot is caught here."""
     if glyphs is ASCII:
-        pieces = [piece._replace(text=piece.text.translate(TO_ASCII)) for piece in pieces]
-    return Strip([Segment(piece.text, base + styles.get(piece.style, text)) for piece in pieces])
+        text = text.translate(TO_ASCII)
+    return text if text.isprintable() else printable(text)
 
 
 class ActionClicked(Message):
-    """A click on a piece that does something."""
+    """The user clicked on a piece with an action."""
 
     def __init__(self, action: str) -> None:
         self.action = action
@@ -36,7 +42,7 @@ class ActionClicked(Message):
 
 
 class Lines(Widget):
-    """Some lines of pieces; painted again only when they change."""
+    """Shows some lines, and paints them again only when they change."""
 
     DEFAULT_CSS = "Lines { height: 1; }"
 
@@ -46,21 +52,21 @@ class Lines(Widget):
         self._lines: tuple[Line, ...] = ()
 
     def show_lines(self, lines: Sequence[Line]) -> None:
-        """Show these from now on."""
+        """Show these lines from now on."""
         new = tuple(lines)
         if new != self._lines:
             self._lines = new
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One line."""
+        """One line of the widget."""
         base = self.rich_style
         pieces = self._lines[y] if y < len(self._lines) else ()
         strip = strip_of(pieces, styles_of(self), base, self._glyphs)
         return strip.adjust_cell_length(self.size.width, base)
 
     def on_click(self, event: Click) -> None:
-        """Say what was clicked on."""
+        """Post the action of the piece under the mouse."""
         if piece := piece_at(self._lines[event.y] if event.y < len(self._lines) else (), event.x):
             event.stop()
             self.post_message(ActionClicked(piece.action))

@@ -1,4 +1,4 @@
-"""A table that stays cheap with ten thousand rows: only visible rows are made, and only changed ones painted."""
+"""A table that is cheap even with ten thousand rows: it makes only visible rows, and paints only changed ones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,13 +17,13 @@ from .paint import strip_of, styles_of
 
 
 class AsciiBar(ScrollBarRender):
-    """A scrollbar of colour alone."""
+    """A scrollbar of spaces: it shows by colour alone."""
 
     VERTICAL_BARS = [" "] * 8
 
 
 class Table(ScrollView, can_focus=False):
-    """TableRows under a line of titles that stays. The selection is a key, so it stays with its row."""
+    """Rows under a line of titles. The selection is a key, so it stays with its row when rows move."""
 
     DEFAULT_CSS = """
     Table { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
@@ -31,14 +31,14 @@ class Table(ScrollView, can_focus=False):
     """
 
     class RowClicked(Message):
-        """A click on a row; `again`: it was selected already."""
+        """The user clicked on a row; `again`: it was selected already."""
 
         def __init__(self, table: "Table", key: str, again: bool) -> None:
             self.table, self.key, self.again = table, key, again
             super().__init__()
 
     class Scrolled(Message):
-        """The user turned the wheel."""
+        """The user scrolled with the mouse wheel."""
 
     def __init__(self, columns: Sequence[Column], glyphs: Glyphs, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -53,14 +53,14 @@ class Table(ScrollView, can_focus=False):
         self._painted: dict[int, tuple[Line, bool]] = {}
 
     def on_mount(self) -> None:
-        """A scrollbar of the same set of symbols."""
+        """With ASCII symbols, take a scrollbar of ASCII."""
         if not self._glyphs.curve.isascii():
             return
         self.vertical_scrollbar.renderer = AsciiBar  # type: ignore[misc]
 
     @property
     def _width(self) -> int:
-        """Columns beside the scrollbar; one stays free before it."""
+        """The columns of the rows; one column before the scrollbar stays free."""
         return self.scrollable_content_region.width - 1
 
     @property
@@ -69,7 +69,7 @@ class Table(ScrollView, can_focus=False):
         return self._rows.keys
 
     def show_rows(self, rows: TableRows, empty: Sequence[Line] = ()) -> None:
-        """Show these from now on, and paint what changed among the visible ones."""
+        """Show these rows from now on; `empty` are the lines that stand there when there is no row."""
         if rows.keys is not self._rows.keys:
             self._positions = None
         resized = len(rows.keys) != len(self._rows.keys)
@@ -82,7 +82,7 @@ class Table(ScrollView, can_focus=False):
         self.refresh_changed()
 
     def refresh_changed(self) -> None:
-        """Paint the visible lines that are not what they were."""
+        """Paint the visible lines that have changed."""
         for y in range(self.size.height):
             if self._painted.get(y) != self._line(y):
                 self.refresh(Region(0, y, self.size.width, 1))
@@ -94,7 +94,7 @@ class Table(ScrollView, can_focus=False):
         self.refresh_changed()
 
     def reveal(self) -> None:
-        """Scroll as little as it takes to see the selected row."""
+        """Scroll just enough to see the selected row."""
         position, height = self.position(self.selected), self.size.height - 1
         if position is None or height <= 0:
             return
@@ -105,13 +105,13 @@ class Table(ScrollView, can_focus=False):
             self.scroll_to(y=position - height + 1, animate=False, force=True, immediate=True)
 
     def position(self, key: str) -> int | None:
-        """The row of a key."""
+        """The position of the row with that key, None if there is none."""
         if self._positions is None:
             self._positions = {key: position for position, key in enumerate(self._rows.keys)}
         return self._positions.get(key)
 
     def move(self, rows: int) -> None:
-        """Select the row that lies so many below, or the outermost one."""
+        """Select the row that is so many below the selected one, or the last row on the way."""
         if not self._rows.keys:
             return
         last = len(self._rows.keys) - 1
@@ -121,11 +121,11 @@ class Table(ScrollView, can_focus=False):
         self.select(self._rows.keys[max(0, min(last, position + rows))])
 
     def text_of(self, key: str) -> str:
-        """A row as text, without the marker."""
+        """A row as text."""
         return " ".join(plain(self._row(key)[1:]).split())
 
     def render_line(self, y: int) -> Strip:
-        """One line of what is visible."""
+        """One visible line."""
         line, chosen = self._painted[y] = self._line(y)
         styles, base = styles_of(self), self.rich_style
         if chosen:
@@ -133,7 +133,7 @@ class Table(ScrollView, can_focus=False):
         return strip_of(line, styles, base, self._glyphs).adjust_cell_length(self.size.width, base)
 
     def on_click(self, event: Click) -> None:
-        """Select the row, or sort by the column."""
+        """Post the row that was clicked on."""
         event.stop()
         position = event.y - 1 + self.scroll_offset.y
         if event.y >= 1 and position < len(self._rows.keys):
@@ -141,11 +141,11 @@ class Table(ScrollView, can_focus=False):
             self.post_message(self.RowClicked(self, key, key == self.selected))
 
     def on_mouse_scroll_down(self) -> None:
-        """The user looks elsewhere."""
+        """Tell that the user scrolled."""
         self.post_message(self.Scrolled())
 
     def on_mouse_scroll_up(self) -> None:
-        """The user looks elsewhere."""
+        """Tell that the user scrolled."""
         self.post_message(self.Scrolled())
 
     def _line(self, y: int) -> tuple[Line, bool]:

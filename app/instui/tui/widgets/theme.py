@@ -1,4 +1,4 @@
-"""Colours: the themes, and what each word of meaning looks like in them.
+"""The themes, and what each style word looks like in them.
 
 Blue, orange and light against dark carry the distinctions, so that they survive colour blindness; every state has a
 glyph and a word besides. Green never stands against red alone.
@@ -60,7 +60,7 @@ def _true_colour(colours: Mapping[str, str]) -> dict[str, Style]:
 
 
 def _named(colours: Mapping[str, str]) -> dict[str, Style]:
-    """For the terminal's own sixteen colours, or none at all."""
+    """The styles of a theme of the terminal's own sixteen colours, or of none."""
     styles = {word: Style.parse(text) for word, text in colours.items()}
     for word in ("commit", "wait", "failed", "fetch", "age"):
         styles[f"badge-{word}"] = styles[word] + Style(bold=True)
@@ -166,5 +166,5 @@ THEMES = (_theme("dark", _DARK, True), _theme("light", _LIGHT, False), _terminal
 
 
 def without_colour(environ: Mapping[str, str]) -> bool:
-    """Whether NO_COLOR asks for none; an empty value does not count."""
+    """Whether NO_COLOR asks for no colour; an empty value does not count."""
     return bool(environ.get("NO_COLOR"))

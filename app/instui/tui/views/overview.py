@@ -1,0 +1,169 @@
+"""What the views under the tabs share: many rows, which can be filtered, sorted, and shown in part or all."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from instui.tui.rows.filter import NOTHING, Filter, parse
+from instui.tui.rows.keys import FOLD
+from instui.tui.text.pieces import Line, Piece, spread
+
+from .view import View
+
+
+class Overview(View):
+    """A view of many rows. `filter`, `everything` and the table's sorting say which of them are shown, and how."""
+
+    unsorted: ClassVar[str] = "these rows are in the order of time"  # said where the rows cannot be sorted
+    DEFAULT_CSS = """
+    Overview #filter { display: none; height: 1; border: none; padding: 0 1; background: $selected; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filter: Filter = NOTHING
+        self.everything = False  # or only what is of interest now
+
+    # -- what subclasses say
+
+    @property
+    def sortable(self) -> Sequence[str]:
+        """The ids of the columns by which the rows can be sorted; none where their order has a meaning of its own."""
+        return ()
+
+    def matches(self) -> list[str]:
+        """The keys of the rows that the filter has found."""
+        return [key for key in self.table.keys if key != FOLD]
+
+    def footer_labels(self) -> dict[str, str]:
+        """What the key for everything does now."""
+        return {"all": "active only" if self.everything else "all"}
+
+    # -- the line of the filter
+
+    def compose(self) -> ComposeResult:
+        """The frame, with the line of the filter above the footer."""
+        *above, footer = super().compose()
+        yield from above
+        yield Input(id="filter", placeholder="words  !not  wheel:jwt  lock:cv2  state:wait", compact=True)
+        yield footer
+
+    def footer(self, width: int) -> Line:
+        """The keys, and the filter where there is one."""
+        keys = super().footer(width)
+        if not self.filter:
+            return keys
+        label = f" filter: {self.filter.text}  (esc clears) "
+        return spread(keys, (Piece(label, "accent"),), width) if width > len(label) + 20 else keys
+
+    def filter_for(self, text: str) -> None:
+        """Show only what matches, as if `text` had been typed."""
+        self._set_filter(text)
+        self.refresh_view()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """Filter while the user types."""
+        self.filter = parse(message.value)
+        self.refresh_view()
+
+    def on_input_submitted(self) -> None:
+        """Keep the filter, and give the keys back to the view."""
+        self._close_filter()
+
+    def _set_filter(self, text: str) -> None:
+        self.filter = parse(text)
+        with self.prevent(Input.Changed):
+            self.query_one("#filter", Input).value = text
+
+    def _close_filter(self) -> None:
+        self.set_focus(None)
+        self.query_one("#filter", Input).display = False
+        self.lines("footer").display = True
+        self.refresh_view()
+
+    # -- actions
+
+    def do_filter(self) -> None:
+        """Open the line in which a filter is typed."""
+        entry = self.query_one("#filter", Input)
+        entry.display = True
+        self.lines("footer").display = False
+        entry.value = self.filter.text
+        entry.focus()
+
+    def do_match_next(self) -> None:
+        """Select the next row that the filter has found."""
+        self._to_match(1)
+
+    def do_match_previous(self) -> None:
+        """Select the previous row that the filter has found."""
+        self._to_match(-1)
+
+    def _to_match(self, step: int) -> None:
+        """Select the next match, or the previous one; after the last comes the first."""
+        keys = self.matches() if self.filter else []
+        if not self.filter:
+            self.notice("no filter to go by; / sets one")
+        elif not keys:
+            self.notice(f"nothing matches {self.filter.text}")
+        else:
+            at = keys.index(self.table.selected) if self.table.selected in keys else -(step > 0)
+            place = (at + step) % len(keys)
+            self.select(keys[place])
+            self.notice(f"match {place + 1} of {len(keys)}")
+
+    def do_back(self) -> None:
+        """Close the line of the filter; else clear the filter, end the zoom or clear the selection."""
+        if self.query_one("#filter", Input).display:
+            self._set_filter("")
+            self._close_filter()
+        elif self.filter:
+            self._set_filter("")
+            self.notice("filter cleared")
+        elif self.zoomed:
+            self.do_zoom()
+        elif self.table.selected:
+            self.table.select("")
+            self.moved()
+        else:
+            self.notice("nothing to close here; q quits")
+        self.refresh_view()
+
+    def do_all(self) -> None:
+        """Show everything, or only what is of interest now."""
+        self.everything = not self.everything
+        self.notice("everything is shown" if self.everything else "only what is of interest now is shown")
+        self.refresh_view()
+
+    def do_sort_next(self) -> None:
+        """Sort by the next column."""
+        self._sort(1)
+
+    def do_sort_previous(self) -> None:
+        """Sort by the previous column."""
+        self._sort(-1)
+
+    def _sort(self, step: int) -> None:
+        if not self.sortable:
+            self.notice(self.unsorted)
+            return
+        order = ["", *self.sortable]
+        table = self.table
+        table.sort = order[(order.index(table.sort) + step) % len(order)]
+        title = next((column.title for column in table.columns if column.id == table.sort), "")
+        self.notice(f"sorted by {title or table.sort}" if table.sort else "sorted by importance")
+        self.refresh_view()
+        table.refresh()
+
+    def do_reverse(self) -> None:
+        """Reverse the order of the rows."""
+        if not self.sortable:
+            self.notice(self.unsorted)
+            return
+        table = self.table
+        table.reverse = not table.reverse
+        self.notice("order reversed" if table.reverse else "order as it was")
+        self.refresh_view()
+        table.refresh()
