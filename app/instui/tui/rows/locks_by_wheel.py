@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 
-class Sum(NamedTuple):
+class WaitTimes(NamedTuple):
     """How long a wheel waited and made others wait, in seconds; `wait` is the present wait, `t` the snapshot's time."""
 
     waited: float
@@ -43,11 +43,11 @@ class Sum(NamedTuple):
         return self.wait is not None or self.waited >= 0.005 or self.blocked >= 0.005
 
 
-SORTS: dict[str, Callable[[WheelState, Sum], tuple[float, str]]] = {
+SORTS: dict[str, Callable[[WheelState, WaitTimes], tuple[float, str]]] = {
     "wheel": lambda wheel, _: (0.0, wheel.key),
-    "waited": lambda wheel, sum_: (-sum_.waited, wheel.key),
-    "longest": lambda wheel, sum_: (-sum_.longest, wheel.key),
-    "blocked": lambda wheel, sum_: (-sum_.blocked, wheel.key),
+    "waited": lambda wheel, times: (-times.waited, wheel.key),
+    "longest": lambda wheel, times: (-times.longest, wheel.key),
+    "blocked": lambda wheel, times: (-times.blocked, wheel.key),
     "x": lambda wheel, _: (-len(wheel.exclusive), wheel.key),
     "ix": lambda wheel, _: (-len(wheel.shared), wheel.key),
 }
@@ -58,7 +58,7 @@ class ByWheel(NamedTuple):
 
     keys: list[str]
     rows: Mapping[str, About]
-    sums: Mapping[str, Sum]
+    times: Mapping[str, WaitTimes]
     others: Mapping[str, tuple[Holder, list[Edge]]]
     hidden: int
 
@@ -66,29 +66,29 @@ class ByWheel(NamedTuple):
 def arrange(snapshot: Snapshot, query: LockQuery) -> ByWheel:
     """Wheels that wait now come first, then those with the longest waits; above all, holders outside the session."""
     now = wait_graph.present(snapshot)
-    sums = _sums(snapshot, now)
+    times_by_wheel = _times(snapshot, now)
     foreign = wait_graph.foreign(snapshot, [*now, *wait_graph.past(snapshot)])
     others = {other_key(holder): (holder, waits) for holder, waits in foreign.items()}
-    wheels = [wheel for wheel in snapshot.wheels if _shown(wheel, sums[wheel.key], query)]
+    wheels = [wheel for wheel in snapshot.wheels if _shown(wheel, times_by_wheel[wheel.key], query)]
     if query.sort:
-        wheels.sort(key=lambda wheel: SORTS[query.sort](wheel, sums[wheel.key]))
+        wheels.sort(key=lambda wheel: SORTS[query.sort](wheel, times_by_wheel[wheel.key]))
     else:
-        wheels.sort(key=lambda wheel: _importance(wheel, sums[wheel.key]))
+        wheels.sort(key=lambda wheel: _importance(wheel, times_by_wheel[wheel.key]))
     if query.reverse:
         wheels.reverse()
     if query.filter:
         others = {key: found for key, found in others.items() if _other_fits(found[0], query)}
     rows = {key: About(lock_key(snapshot, waits[0].path), "") for key, (_, waits) in others.items()}
     for wheel in wheels:
-        wait = sums[wheel.key].wait
+        wait = times_by_wheel[wheel.key].wait
         rows[wheel_key(wheel.key)] = About(wait.path if wait else "", wheel.key)
     hidden = len(snapshot.wheels) - len(wheels)
     if hidden and rows and not query.filter:
         rows[FOLD] = About()
-    return ByWheel([*rows], rows, sums, others, hidden)
+    return ByWheel([*rows], rows, times_by_wheel, others, hidden)
 
 
-def _sums(snapshot: Snapshot, now: Sequence[Edge]) -> dict[str, Sum]:
+def _times(snapshot: Snapshot, now: Sequence[Edge]) -> dict[str, WaitTimes]:
     longest: dict[str, float] = {}
     for wait in snapshot.waits:
         longest[wait.wheel] = max(wait.seconds, longest.get(wait.wheel, 0.0))
@@ -101,7 +101,7 @@ def _sums(snapshot: Snapshot, now: Sequence[Edge]) -> dict[str, Sum]:
     for wheel in snapshot.wheels:
         present = waits.get(wheel.key)
         age = present.seconds(snapshot.t) if present else 0.0
-        found[wheel.key] = Sum(
+        found[wheel.key] = WaitTimes(
             wheel.waited + age,
             max(longest.get(wheel.key, 0.0), age),
             wheel.blocked + blocked.get(wheel.key, 0.0),
@@ -111,16 +111,16 @@ def _sums(snapshot: Snapshot, now: Sequence[Edge]) -> dict[str, Sum]:
     return found
 
 
-def _shown(wheel: WheelState, sum_: Sum, query: LockQuery) -> bool:
+def _shown(wheel: WheelState, times: WaitTimes, query: LockQuery) -> bool:
     if query.filter:
-        return query.filter.keeps(lambda: fields(wheel, sum_))
-    return query.everything or sum_.matters or query.about.wheel == wheel.key
+        return query.filter.keeps(lambda: fields(wheel, times))
+    return query.everything or times.matters or query.about.wheel == wheel.key
 
 
-def fields(wheel: WheelState, sum_: Sum) -> Mapping[str, str]:
+def fields(wheel: WheelState, times: WaitTimes) -> Mapping[str, str]:
     """What a filter looks at; `lock:` finds every wheel that claims the path."""
-    paths = [sum_.wait.path] if sum_.wait else []
-    state = "wait" if sum_.wait else "held" if wheel.phase is Phase.COMMIT else "free"
+    paths = [times.wait.path] if times.wait else []
+    state = "wait" if times.wait else "held" if wheel.phase is Phase.COMMIT else "free"
     return {"wheel": wheel.label, "lock": " ".join([*paths, *wheel.exclusive]).casefold(), "state": state}
 
 
@@ -129,8 +129,8 @@ def _other_fits(holder: Holder, query: LockQuery) -> bool:
     return query.filter.keeps(lambda: {"wheel": text.casefold(), "lock": "", "state": "held"})
 
 
-def _importance(wheel: WheelState, sum_: Sum) -> tuple[float, float, str]:
-    return -sum_.wait.seconds(sum_.t) if sum_.wait else 0.0, -(sum_.waited + sum_.blocked), wheel.key
+def _importance(wheel: WheelState, times: WaitTimes) -> tuple[float, float, str]:
+    return -times.wait.seconds(times.t) if times.wait else 0.0, -(times.waited + times.blocked), wheel.key
 
 
 def cells(snapshot: Snapshot, found: ByWheel, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
@@ -143,15 +143,15 @@ def cells(snapshot: Snapshot, found: ByWheel, key: str, sizes: Mapping[str, int]
     wheel = snapshot.wheel(found.rows.get(key, About()).wheel)
     if wheel is None:
         return {}
-    sum_ = found.sums[wheel.key]
-    age = sum_.wait.seconds(snapshot.t) - sum_.wait.seconds(sum_.t) if sum_.wait else 0.0  # since the sums were made
-    style = "wait" if sum_.wait else "text" if sum_.matters else "dim"
+    times = found.times[wheel.key]
+    age = times.wait.seconds(snapshot.t) - times.wait.seconds(times.t) if times.wait else 0.0  # the time since then
+    style = "wait" if times.wait else "text" if times.matters else "dim"
     return {
         "wheel": line((short(safe(wheel.label), sizes["wheel"]), style)),
-        "now": _now(wheel, sum_.wait, snapshot, sizes.get("now", 0), glyphs),
-        "waited": _time(sum_.waited + age, "wait" if sum_.wait else "text"),
-        "longest": _time(max(sum_.longest, sum_.wait.seconds(snapshot.t) if sum_.wait else 0.0), "dim"),
-        "blocked": _time(sum_.blocked, "text"),
+        "now": _now(wheel, times.wait, snapshot, sizes.get("now", 0), glyphs),
+        "waited": _time(times.waited + age, "wait" if times.wait else "text"),
+        "longest": _time(max(times.longest, times.wait.seconds(snapshot.t) if times.wait else 0.0), "dim"),
+        "blocked": _time(times.blocked, "text"),
         "x": line((str(len(wheel.exclusive) or ""), "dim")),
         "ix": line((str(len(wheel.shared) or ""), "dim")),
     }

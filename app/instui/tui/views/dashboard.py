@@ -7,9 +7,9 @@ from textual.widget import Widget
 from instui.monitor.model import Snapshot
 from instui.tui.actions import WHEELS
 from instui.tui.rows import recoveries, wheels
+from instui.tui.rows.gauges import gauges
 from instui.tui.rows.keys import ENVIRONMENT, FOLD
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
-from instui.tui.rows.strip import strip
 from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, line, safe
 from instui.tui.widgets.paint import Lines
@@ -24,9 +24,9 @@ class DashboardView(Overview):
 
     scope = WHEELS
     DEFAULT_CSS = """
-    DashboardView #strip { height: 5; }
-    DashboardView.narrow #strip { height: 1; }
-    DashboardView.tiny #strip { display: none; }
+    DashboardView #gauges { height: 5; }
+    DashboardView.narrow #gauges { height: 1; }
+    DashboardView.tiny #gauges { display: none; }
     """
 
     def __init__(self) -> None:
@@ -34,12 +34,12 @@ class DashboardView(Overview):
         self._keys: Throttled[list[str]] = Throttled()
 
     def body(self) -> Iterable[Widget]:
-        """The table of wheels, and the strip."""
+        """The table of wheels, and the gauges."""
         yield Table(wheels.COLUMNS, self.glyphs, id="body")
-        yield Lines(self.glyphs, id="strip", classes="aside")
+        yield Lines(self.glyphs, id="gauges", classes="aside")
 
     def show_body(self, snapshot: Snapshot) -> None:
-        """Fill the table and the strip."""
+        """Fill the table and the gauges."""
         table, glyphs = self.table, self.glyphs
         query = wheels.WheelQuery(self.filter, self.everything, table.sort, table.reverse, table.selected)
         environment = snapshot.environment.state if snapshot.environment else ""
@@ -50,8 +50,8 @@ class DashboardView(Overview):
         width, height = self.size
         self.set_class(width < 100 or height < 24, "narrow")
         self.set_class(height < 20, "tiny")
-        lines = strip(snapshot, width if height >= 24 else min(width, 99), glyphs)
-        self.lines("strip").show_lines(lines)
+        lines = gauges(snapshot, width if height >= 24 else min(width, 99), glyphs)
+        self.lines("gauges").show_lines(lines)
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
         if self.filter:

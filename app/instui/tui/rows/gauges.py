@@ -1,4 +1,4 @@
-"""The strip under the dashboard: most contended locks, workers and throughput."""
+"""The gauges under the dashboard: most contended locks, workers and throughput."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +16,7 @@ WIDE = 100  # columns that the diagrams need
 ROWS = 4
 
 
-def strip(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
+def gauges(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     """A rule and three lines on a wide screen, one line on a narrow one."""
     if width < WIDE:
         return [_narrow(snapshot, width)]
