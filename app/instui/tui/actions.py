@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 WHEELS, LOCKS, OVERWRITES, EVENTS, DETAIL, DIFF = "wheels", "locks", "overwrites", "events", "detail", "diff"
 VIEWS = {"1": (WHEELS, "Dashboard"), "2": (LOCKS, "Locks"), "3": (OVERWRITES, "Overwrites"), "4": (EVENTS, "Events")}
-_LISTS = frozenset({WHEELS, LOCKS, OVERWRITES, EVENTS})
-_ALL = _LISTS | {DETAIL, DIFF}
+_OVERVIEWS = frozenset({WHEELS, LOCKS, OVERWRITES, EVENTS})
+_ALL = _OVERVIEWS | {DETAIL, DIFF}
 
 
 class Action(NamedTuple):
@@ -47,16 +47,17 @@ ACTIONS = (
            frozenset({WHEELS, LOCKS, DETAIL}), 50),
     Action("locks_of", "x", "x", "its locks", "the locks of the selected wheel", "Move", _ALL, 40),
     Action("filter", "slash", "/", "filter", "only what matches: words !not wheel:jwt lock:cv2 state:wait", "Show",
-           _LISTS, 80),
+           _OVERVIEWS, 80),
     Action("match_next", "n", "n", "next match", "to the next row that the filter found; from the last to the first",
-           "Show", _LISTS),
-    Action("match_previous", "N", "N", "previous match", "to the previous row that the filter found", "Show", _LISTS),
+           "Show", _OVERVIEWS),
+    Action("match_previous", "N", "N", "previous match", "to the previous row that the filter found",
+           "Show", _OVERVIEWS),
     Action("group", "v", "v", "group", "group by lock, by wheel, or as wait chains", "Show", frozenset({LOCKS}), 87),
     Action("all", "a", "a", "all", "everything, or only what is of interest now", "Show",
            frozenset({WHEELS, LOCKS, OVERWRITES}), 60),
-    Action("sort_next", "greater_than_sign,full_stop", ">", "sort", "sort by the next column", "Show", _LISTS, 20),
-    Action("sort_previous", "less_than_sign,comma", "<", "sort", "sort by the previous column", "Show", _LISTS),
-    Action("reverse", "r", "r", "reverse", "turn the order round", "Show", _LISTS),
+    Action("sort_next", "greater_than_sign,full_stop", ">", "sort", "sort by the next column", "Show", _OVERVIEWS, 20),
+    Action("sort_previous", "less_than_sign,comma", "<", "sort", "sort by the previous column", "Show", _OVERVIEWS),
+    Action("reverse", "r", "r", "reverse", "turn the order round", "Show", _OVERVIEWS),
     Action("follow", "F", "F", "follow", "keep the newest event in sight; any movement lets go", "Show",
            frozenset({EVENTS}), 85),
     Action("news_next", "right_square_bracket", "]", "next news",
