@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.pilot import Pilot
 
-from instui.tui.actions import ACTIONS, BY_ID, footer_of, markdown
+from instui.tui.actions import ACTIONS, BY_ID, VIEWS, footer_of, markdown
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Ended, Left, Result
 from instui.tui.views.detail import DetailView
 from instui.tui.views.dialogs import Ask
 from instui.tui.views.events import EventsView
 from instui.tui.views.help import Help
+from instui.tui.views.overview import Overview
 from instui.tui.views.view import View
 from instui.tui.widgets.table import Table
 from support.screens import Own, Recorded, go_to, press, settle, shown, text_of
@@ -378,6 +379,13 @@ def test_clicks_select_open_and_change_the_view() -> None:
             assert app.current_mode == "locks"
 
     asyncio.run(run())
+
+
+def test_every_tab_is_a_view_with_a_key() -> None:
+    views = {scope: view for scope, view in InstuiApp.MODES.items() if isinstance(view, type)}
+    assert [scope for scope, _ in VIEWS.values()] == [*views]
+    assert all(issubclass(view, Overview) and view.scope == scope for scope, view in views.items())
+    assert {f"view_{key}" for key in VIEWS} == {id for id in BY_ID if id.startswith("view_")}
 
 
 def test_the_footer_and_the_table_of_keys_come_from_the_registry() -> None:

@@ -343,7 +343,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
             self.exit(Left(self.controller.alive(), snapshot))
 
 
-_TYPE_CHECKED: type[Application] = InstuiApp  # it is what the views need
+_TYPE_CHECKED: type[Application] = InstuiApp  # the type checker proves that it has all that the views need
 
 
 def run_app(

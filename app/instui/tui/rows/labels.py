@@ -6,7 +6,7 @@ from instui.monitor.names import holder_name, path_name
 from instui.tui.text.pieces import Piece, middle, safe, tail
 from instui_engine.journal.events import Holder
 
-_COMMAND_LEFT = 16  # columns that are worth the beginning of a command
+_COMMAND_LEFT = 16  # columns that a command must get to be shown in part
 
 
 def wheel_label(snapshot: Snapshot, key: str) -> str:

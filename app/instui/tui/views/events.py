@@ -29,7 +29,7 @@ class EventsView(Overview):
         self.following = True
         self._matching = event_log.MatchingEvents()
         self._filtered_by: Filter | None = None  # the filter that `_shown` was made with
-        self._stopped_at = 0  # how many rows there were when it stopped to follow
+        self._stopped_at = 0  # how many rows there were when it stopped following
         self._shown: Sequence[str] = ()  # the keys of the rows
 
     def body(self) -> Iterable[Widget]:
