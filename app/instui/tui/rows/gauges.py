@@ -13,7 +13,6 @@ from .labels import lock_label
 from .locks import longest, most_contended
 
 WIDE = 100  # columns that the diagrams need
-ROWS = 4
 
 
 def gauges(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
