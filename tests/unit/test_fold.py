@@ -9,14 +9,14 @@ import pytest
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import (
+    Acquisition,
     OverwritePair,
     Phase,
-    RecoveryRow,
-    RestoredRow,
-    Rows,
+    Prefix,
+    Recovery,
+    RestoredFile,
     Snapshot,
     Span,
-    Turn,
     Wait,
     WaitFor,
 )
@@ -85,17 +85,19 @@ def test_a_wheel_goes_through_its_phases_and_keeps_their_times() -> None:
         Span(Phase.WAIT, 9.0, 11.0),  # from the request, not from the first word of a wait
         Span(Phase.COMMIT, 11.0, 12.0),
     )
-    assert wheel.turns == (Turn(9.0, 11.0, 12.5),)
+    assert wheel.acquisitions == (Acquisition(9.0, 11.0, 12.5),)
     assert (wheel.waited, wheel.files, wheel.label) == (2.0, 3, "a 1.0")
     totals = fold.snapshot(13.0).totals
     assert (totals.resolved, totals.fetched, totals.unpacked, totals.staged, totals.committed) == (1, 1, 1, 1, 1)
-    assert (totals.fetched_bytes, totals.unpacked_bytes, totals.staged_files, totals.files) == (100, 300, 3, 3)
+    assert totals.files == 3
+    sample = fold.snapshot(13.0).samples[-1]
+    assert (sample.t, sample.fetched_bytes, sample.staged_files) == (12.5, 100, 3)
     assert (totals.lock_wait, totals.busy) == (2.0, 4.0)
 
 
 def test_a_cached_wheel_counts_as_fetched_and_unpacked_but_not_as_work() -> None:
     totals = folded((1.0, added("a", cached=True)), (1.0, added("b"))).totals
-    assert (totals.resolved, totals.fetched, totals.unpacked, totals.downloads, totals.unpacks) == (2, 1, 1, 0, 0)
+    assert (totals.resolved, totals.fetched, totals.unpacked, totals.downloads) == (2, 1, 1, 0)
 
 
 def test_running_and_waiting_seconds_include_those_that_go_on() -> None:
@@ -136,7 +138,7 @@ def test_a_lock_shows_its_mode_holder_waiters_and_history() -> None:
     blocker = snapshot.wheel("a")
     assert blocker is not None and blocker.blocked == 2.0
     history = [(wheel.key, mode, turn) for wheel, mode, turn in snapshot.lock_history("lib/jwt")]
-    assert history == [("a", "X", Turn(2.0, 2.0, 5.0)), ("b", "X", Turn(3.0, 5.0, None))]
+    assert history == [("a", "X", Acquisition(2.0, 2.0, 5.0)), ("b", "X", Acquisition(3.0, 5.0, None))]
 
 
 def test_a_wait_that_moves_to_another_path_leaves_the_first() -> None:
@@ -211,7 +213,8 @@ def test_a_rate_is_smooth_and_sinks_when_nothing_comes() -> None:
     assert 900 < rate < 1100
     assert fold.snapshot(5.9).wheels[0].rate == rate
     assert fold.snapshot(10.0).wheels[0].rate < rate / 20
-    assert fold.totals.fetched_bytes == 5000  # what an earlier attempt had brought is not counted
+    fold.feed(10.0, events.SessionFinished(0, "", 0, 10.0))
+    assert fold.snapshot(10.0).samples[-1].fetched_bytes == 5000  # what an earlier attempt had brought is not counted
 
 
 def test_overwrites_are_counted_by_pair_and_wheel() -> None:
@@ -222,7 +225,7 @@ def test_overwrites_are_counted_by_pair_and_wheel() -> None:
     )
     snapshot = fold.snapshot(1.0)
     assert snapshot.pairs == (OverwritePair("a 1", "b 1", 2, 1),)
-    assert (snapshot.totals.overwrote, snapshot.totals.overwrote_same, snapshot.wheels[0].overwrote) == (2, 1, 2)
+    assert (snapshot.totals.overwrote, snapshot.wheels[0].overwrote, snapshot.wheels[0].overwrote_same) == (2, 2, 1)
     assert [row.path for row in snapshot.overwrites] == ["lib/x", "lib/y", "lib/z"]
 
 
@@ -250,7 +253,7 @@ def test_a_distribution_that_is_removed_waits_commits_and_is_done_when_it_is_gon
     assert (totals.removing, totals.removed, totals.removed_files) == (2, 1, 7)
     assert (totals.committed, totals.replaced, totals.files) == (0, 0, 0)
     assert snapshot.removes
-    assert list(snapshot.restored) == [RestoredRow(5.0, "a 2.1", "lib/x", "b 1.0")]
+    assert list(snapshot.restored) == [RestoredFile(5.0, "a 2.1", "lib/x", "b 1.0")]
 
 
 def test_an_old_version_that_goes_is_no_removal_whatever_the_journal_lacks() -> None:
@@ -270,13 +273,13 @@ def test_an_old_version_that_goes_is_no_removal_whatever_the_journal_lacks() -> 
 def test_a_recovery_runs_is_settled_and_makes_no_wheel_of_this_session() -> None:
     fold = folded((1.0, events.RecoveryStarted("a", "2.0", "dead")))
     before = fold.snapshot(1.0)
-    assert before.recoveries == (RecoveryRow(1.0, "a", "2.0", "dead", "running", ()),)
+    assert before.recoveries == (Recovery(1.0, "a", "2.0", "dead", "running", ()),)
     fold.feed(2.0, events.RecoveryFinished("a", "2.0", "dead", "completed", ["lib/x"]))
     fold.feed(2.0, events.RecoveryStarted("b", "1.0", "dead"))
     fold.feed(3.0, events.SessionFinished(1, "disk full", 0, 3.0))
     assert fold.snapshot(3.0).recoveries == (
-        RecoveryRow(1.0, "a", "2.0", "dead", "completed", ("lib/x",)),
-        RecoveryRow(2.0, "b", "1.0", "dead", "failed", ()),
+        Recovery(1.0, "a", "2.0", "dead", "completed", ("lib/x",)),
+        Recovery(2.0, "b", "1.0", "dead", "failed", ()),
     )
     assert before.recoveries[0].outcome == "running"
     assert (fold.snapshot(3.0).wheels, fold.totals.resolved) == ((), 0)
@@ -288,12 +291,12 @@ def test_an_overwrite_says_where_the_old_content_is_kept() -> None:
 
 
 def test_a_snapshot_does_not_change_when_more_is_fed() -> None:
-    fold = folded((1.0, added("a")), (1.0, events.Warned("", "one")))
+    fold = folded((1.0, added("a")), (1.0, events.RequirementSatisfied("one", "1")))
     before = fold.snapshot(1.0)
     frozen = repr(before._replace(wheel_index={}, lock_index={}))
     for t, event in (
         (2.0, added("b")),
-        (2.0, events.Warned("", "two")),
+        (2.0, events.RequirementSatisfied("two", "1")),
         (2.0, plan("a")),
         (3.0, wait("a", Holder("b"))),
     ):
@@ -301,7 +304,7 @@ def test_a_snapshot_does_not_change_when_more_is_fed() -> None:
     fold.snapshot(3.0)
     assert repr(before._replace(wheel_index={}, lock_index={})) == frozen
     assert before.wheel("b") is None and before.lock("lib/jwt") is None
-    assert len(before.warnings) == 1 and before.warnings[-1].text == "one"
+    assert len(before.satisfied) == 1 and before.satisfied[-1].name == "one"
 
 
 def test_a_snapshot_reuses_what_did_not_change() -> None:
@@ -356,9 +359,9 @@ def test_a_journal_in_any_order_with_any_gaps_is_survived() -> None:
             assert totals.lock_wait >= 0 and totals.busy >= 0 and totals.waiting >= 0
 
 
-def test_rows_are_a_sequence_of_fixed_length() -> None:
+def test_a_prefix_is_a_sequence_of_fixed_length() -> None:
     data = [1, 2, 3]
-    rows = Rows(data)
+    rows = Prefix(data)
     data.append(4)
     assert (list(rows), rows[-1], rows[1:], len(rows), 4 in rows) == ([1, 2, 3], 3, [2, 3], 3, False)
     with pytest.raises(IndexError):

@@ -35,7 +35,7 @@ RUNNING = frozenset({Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT})
 REMOVALS: Mapping[Phase, str] = {Phase.COMMIT: "remove", Phase.DONE: "removed"}
 
 
-class Rows(Sequence[T]):
+class Prefix(Sequence[T]):
     """The first `len` rows of a list that only ever grows: a snapshot of it without a copy."""
 
     __slots__ = ("_count", "_rows")
@@ -63,7 +63,7 @@ class Rows(Sequence[T]):
         return (rows[i] for i in range(self._count))
 
     def __repr__(self) -> str:
-        return f"Rows({list(self)!r})"
+        return f"Prefix({list(self)!r})"
 
 
 class Span(NamedTuple):
@@ -74,8 +74,8 @@ class Span(NamedTuple):
     end: float
 
 
-class Turn(NamedTuple):
-    """One round of asking for the claims; `granted` and `released` are None until they happen."""
+class Acquisition(NamedTuple):
+    """A wheel asked for its claims, got them and let them go; `granted` and `released` are None until they happen."""
 
     requested: float
     granted: float | None
@@ -106,7 +106,7 @@ class WheelState(NamedTuple):
     total: int
     rate: float  # units of `done` per second, smoothed over about a second
     spans: tuple[Span, ...]  # the phases before this one
-    turns: tuple[Turn, ...]
+    acquisitions: tuple[Acquisition, ...]
     files: int
     exclusive: tuple[str, ...]  # claims in mode X
     shared: tuple[str, ...]  # claims in mode IX
@@ -114,7 +114,6 @@ class WheelState(NamedTuple):
     waited: float  # seconds that it waited for claims, the present wait not counted
     blocked: float  # seconds that others waited for a claim of this wheel
     replaces: str
-    removed: str  # version that is gone
     overwrote: int  # files of others, with different content
     overwrote_same: int
     retries: int
@@ -179,7 +178,7 @@ class EnvironmentLock(NamedTuple):
     held: float
 
 
-class OverwriteRow(NamedTuple):
+class OverwrittenFile(NamedTuple):
     """A file that was replaced; `old` and `new` are owners ("name version")."""
 
     t: float
@@ -191,7 +190,7 @@ class OverwriteRow(NamedTuple):
     kept: str = ""  # where the old content is, "" where it is not kept
 
 
-class RestoredRow(NamedTuple):
+class RestoredFile(NamedTuple):
     """A file of `owner` that is back, since `wheel` ("name version"), which had replaced it, gave up its own."""
 
     t: float
@@ -200,7 +199,7 @@ class RestoredRow(NamedTuple):
     owner: str
 
 
-class RecoveryRow(NamedTuple):
+class Recovery(NamedTuple):
     """What a dead session had begun with a distribution, and how that was settled; `t` is when it was begun to be.
 
     `outcome`: "running", "completed", "undone", "withdrawn", or "failed" where the session ended before it was settled.
@@ -228,20 +227,12 @@ class OverwritePair(NamedTuple):
     same: int
 
 
-class ConflictRow(NamedTuple):
+class Conflict(NamedTuple):
     """A conflict that the plan found: `last` will replace `first` at `path`."""
 
     path: str
     first: str
     last: str
-
-
-class WarningRow(NamedTuple):
-    """A warning; `wheel` may be ""."""
-
-    t: float
-    wheel: str
-    text: str
 
 
 class Satisfied(NamedTuple):
@@ -274,7 +265,6 @@ class Sample(NamedTuple):
     running: int
     waiting: int
     fetched_bytes: int
-    unpacked_bytes: int
     staged_files: int
 
 
@@ -300,20 +290,15 @@ class Totals(NamedTuple):
     committed: int = 0
     failed: int = 0
     downloads: int = 0
-    unpacks: int = 0
     replaced: int = 0  # old versions that are gone
     removing: int = 0  # distributions to be uninstalled
     removed: int = 0  # those of them that are gone
     removed_files: int = 0
-    fetched_bytes: int = 0
-    unpacked_bytes: int = 0
-    staged_files: int = 0
     files: int = 0  # installed
     running: int = 0  # wheels that a worker has in hand
     lock_wait: float = 0.0  # seconds of all wheels, present waits included
     busy: float = 0.0  # seconds of fetch, unpack, stage and commit, present ones included
     overwrote: int = 0  # files with different content
-    overwrote_same: int = 0
 
 
 class Snapshot(NamedTuple):
@@ -330,15 +315,14 @@ class Snapshot(NamedTuple):
     failed: tuple[str, ...]
     locks: tuple[LockState, ...]
     environment: EnvironmentLock | None
-    waits: Rows[Wait]
-    overwrites: Rows[OverwriteRow]
+    waits: Prefix[Wait]
+    overwrites: Prefix[OverwrittenFile]
     pairs: tuple[OverwritePair, ...]
-    restored: Rows[RestoredRow]
-    recoveries: tuple[RecoveryRow, ...]
-    conflicts: Rows[ConflictRow]
-    warnings: Rows[WarningRow]
-    satisfied: Rows[Satisfied]
-    samples: Rows[Sample]
+    restored: Prefix[RestoredFile]
+    recoveries: tuple[Recovery, ...]
+    conflicts: Prefix[Conflict]
+    satisfied: Prefix[Satisfied]
+    samples: Prefix[Sample]
     totals: Totals
     planned: bool
     caption: str
@@ -370,11 +354,11 @@ class Snapshot(NamedTuple):
         session = self.session
         return tuple(Holder(hold.wheel, session.session, session.pid) for hold in lock.holders)
 
-    def lock_history(self, path: str) -> list[tuple[WheelState, str, Turn]]:
-        """Every turn that a wheel took at `path`, with its mode, by time of asking (the lane of the Locks view)."""
-        turns = [(w, "X", turn) for w in self.wheels if path in w.exclusive for turn in w.turns]
-        turns += [(w, "IX", turn) for w in self.wheels if path in w.shared for turn in w.turns]
-        return sorted(turns, key=lambda entry: entry[2].requested)
+    def lock_history(self, path: str) -> list[tuple[WheelState, str, Acquisition]]:
+        """Who acquired the lock of `path`, in which mode and when, by time of asking; whoever still waits included."""
+        history = [(w, "X", one) for w in self.wheels if path in w.exclusive for one in w.acquisitions]
+        history += [(w, "IX", one) for w in self.wheels if path in w.shared for one in w.acquisitions]
+        return sorted(history, key=lambda entry: entry[2].requested)
 
 
 def _pick(items: tuple[T, ...], index: Mapping[str, int], key: str) -> T | None:

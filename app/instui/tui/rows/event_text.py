@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from instui.monitor import units
-from instui.monitor.model import RecoveryRow, Snapshot
+from instui.monitor.model import Recovery, Snapshot
 from instui.tui.text.pieces import Piece, safe
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
@@ -73,9 +73,9 @@ def event_text(snapshot: Snapshot, event: Event) -> Piece:
         case events.Restored(path=path, owner=owner):
             return Piece(f"{lock_label(snapshot, path)}  is that of {safe(owner) or 'nobody'} again", "commit")
         case events.RecoveryStarted(wheel=wheel, version=version, session=session):
-            return Piece(recoveries.event(RecoveryRow(0.0, wheel, version, session, "running", ())), "age")
+            return Piece(recoveries.event(Recovery(0.0, wheel, version, session, "running", ())), "age")
         case events.RecoveryFinished(wheel=wheel, version=version, session=session, outcome=outcome, left=left):
-            row = RecoveryRow(0.0, wheel, version, session, outcome, tuple(left))
+            row = Recovery(0.0, wheel, version, session, outcome, tuple(left))
             return Piece(recoveries.event(row), recoveries.STYLES.get(outcome, "age"))
         case _:
             assert_never(event)

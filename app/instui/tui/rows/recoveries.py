@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from instui.monitor import units
-from instui.monitor.model import RecoveryRow, Snapshot
+from instui.monitor.model import Recovery, Snapshot
 from instui.monitor.recoveries import OUTCOMES
 from instui.tui.text.pieces import Line, line, safe, tail
 
@@ -29,7 +29,7 @@ def keys(snapshot: Snapshot, filter_: Filter) -> list[str]:
     return [f"{_KEY}{number}" for number in (*running, *over)]
 
 
-def fields(row: RecoveryRow) -> Fields:
+def fields(row: Recovery) -> Fields:
     """What a filter looks at."""
     return {"wheel": row.label, "lock": " ".join(row.left).casefold(), "state": f"recovery {row.outcome}"}
 
@@ -39,7 +39,7 @@ def is_recovery(key: str) -> bool:
     return key.startswith(_KEY)
 
 
-def of(snapshot: Snapshot, key: str) -> RecoveryRow | None:
+def of(snapshot: Snapshot, key: str) -> Recovery | None:
     """The recovery that a row is about, None where the row stands for several."""
     number = key.removeprefix(_KEY)
     rows = snapshot.recoveries
@@ -73,11 +73,11 @@ def _together(snapshot: Snapshot) -> Line:
     )
 
 
-def _left(row: RecoveryRow) -> str:
+def _left(row: Recovery) -> str:
     return f", {units.count(len(row.left), 'file')} left as found" if row.left else ""
 
 
-def event(row: RecoveryRow) -> str:
+def event(row: Recovery) -> str:
     """A recovery in one line, for the log; there the distribution is named beside it."""
     version, session = safe(row.version), safe(row.session)
     if row.outcome == "running":
@@ -86,7 +86,7 @@ def event(row: RecoveryRow) -> str:
     return f"{SIGN} {version} {safe(row.outcome)}{_left(row)}{paths}  (killed session {session})"
 
 
-def describe(row: RecoveryRow) -> str:
+def describe(row: Recovery) -> str:
     """A recovery in a sentence, for the clipboard."""
     outcome = OUTCOMES.get(row.outcome, safe(row.outcome))
     return f"{safe(row.label)} of the killed session {safe(row.session)} {outcome}{_left(row)}"

@@ -1,0 +1,231 @@
+"""What is known of a session while its events come in, and the snapshots that are made of it."""
+
+from types import MappingProxyType
+
+from instui_engine.journal.events import SessionStarted
+
+from .model import (
+    RUNNING,
+    Conflict,
+    EnvironmentLock,
+    Finished,
+    LockState,
+    OverwritePair,
+    OverwrittenFile,
+    Phase,
+    Prefix,
+    Recovery,
+    RestoredFile,
+    Sample,
+    Satisfied,
+    Snapshot,
+    Span,
+    Totals,
+    Wait,
+    WheelState,
+    is_own,
+)
+from .records import Busy, LockRecord, Table, WheelRecord
+
+FETCHED, UNPACKED, STAGED, COMMITTED = 1, 2, 3, 4  # stations that a wheel passes, for the counters
+
+
+class SessionRecord:
+    """Everything that is known of a session while its events come in. Wheels and locks are found by key and path."""
+
+    def __init__(self) -> None:
+        self.t = 0.0  # of the latest event
+        self.session: SessionStarted | None = None
+        self.requirements: tuple[str, ...] = ()
+        self.resolving = self.planned = self.paused = self.cancelling = False
+        self.syncing = self.caption = ""
+        self.finished: Finished | None = None
+        self.environment: EnvironmentLock | None = None
+        self.wheels: Table[WheelRecord, WheelState] = Table(lambda key: WheelRecord(key, self.t, self.t, self.t))
+        self.locks: Table[LockRecord, LockState] = Table(LockRecord)
+        self._running, self.waiting = Busy(), Busy()
+        self._busy = {**dict.fromkeys(RUNNING, self._running), Phase.WAIT: self.waiting}
+        self.failed: dict[str, None] = {}  # an ordered set
+        self.waits: list[Wait] = []
+        self.overwrites: list[OverwrittenFile] = []
+        self._pairs: dict[
+            tuple[str, str], list[int]
+        ] = {}  # old and new owner -> files with different, with same content
+        self._pair_states: tuple[OverwritePair, ...] | None = ()  # None: to be made anew
+        self.restored: list[RestoredFile] = []
+        self._recoveries: list[Recovery] = []
+        self._recovery_states: tuple[Recovery, ...] | None = ()  # None: to be made anew
+        self.conflicts: list[Conflict] = []
+        self.satisfied: list[Satisfied] = []
+        self.samples: list[Sample] = []
+        # what is counted
+        self._passed = [0, 0, 0, 0, 0]  # wheels by station
+        self.resolved = self.satisfied_count = 0
+        self.downloads = self.fetched_bytes = self.staged_files = self.files = self.overwrote = 0
+        self.replaced = self.removing = self.removed = self.removed_files = 0
+
+    # -- changes that several events have in common
+
+    def enter(self, wheel: WheelRecord, phase: Phase, t: float) -> None:
+        """`wheel` is in `phase` from `t` on; nothing where it is in it already."""
+        if phase is wheel.phase:
+            return
+        if old := self._busy.get(wheel.phase):
+            old.remove(wheel.key, wheel.since, t)
+        if new := self._busy.get(phase):
+            new.add(wheel.key, t)
+        if t > wheel.since:
+            wheel.spans.append(Span(wheel.phase, wheel.since, t))
+        wheel.phase, wheel.since = phase, t
+        wheel.done = wheel.total = 0
+        wheel.rate, wheel.measured = 0.0, t
+
+    def rest(self, wheel: WheelRecord, t: float) -> None:
+        """`wheel` neither waits nor commits any longer: it is as ready as before."""
+        self.enter(wheel, Phase.READY if wheel.removal else Phase.STAGED, t)
+
+    def reach(self, wheel: WheelRecord, station: int) -> None:
+        """`wheel` has passed this station, and so all before it."""
+        for passed in range(wheel.passed + 1, station + 1):
+            self._passed[passed] += 1
+        wheel.passed = max(wheel.passed, station)
+
+    def set_removal(self, wheel: WheelRecord, removal: bool) -> None:
+        """Say whether `wheel` is a distribution that is to be uninstalled."""
+        if wheel.removal is not removal:
+            wheel.removal = removal
+            self.removing += 1 if removal else -1
+
+    def charge_holders(self, wheel: WheelRecord, t: float) -> None:
+        """Charge the wait of `wheel`, since its holders were last named, to those of them that are wheels of ours."""
+        if wheel.waits_for is not None:
+            for holder in wheel.waits_for.holders:
+                if is_own(holder, self.session) and self.wheels.get(holder.wheel) is not None:
+                    self.wheels.change(holder.wheel).blocked += t - wheel.named
+        wheel.named = t
+
+    def end_wait(self, wheel: WheelRecord, t: float) -> None:
+        """`wheel` waits no more, if it did."""
+        wait = wheel.waits_for
+        if wait is None:
+            return
+        self.charge_holders(wheel, t)
+        wheel.waits_for = None
+        lock, seconds = self.locks.change(wait.path), t - wait.since
+        lock.waiters.pop(wheel.key, None)
+        lock.waited += seconds
+        lock.longest = max(lock.longest, seconds)
+        wheel.waited += seconds
+        self.waits.append(Wait(wheel.key, wait.path, wait.mode, wait.holders, wait.since, t))
+
+    def release(self, wheel: WheelRecord, t: float) -> None:
+        """`wheel` lets go of all that it holds."""
+        for path in wheel.held:
+            self.locks.change(path).holders.pop(wheel.key, None)
+        wheel.held = ()
+        if wheel.acquisitions and wheel.acquisitions[-1].released is None:
+            wheel.acquisitions[-1] = wheel.acquisitions[-1]._replace(released=t)
+
+    def overwrite(self, file: OverwrittenFile) -> None:
+        """Note a file that was replaced."""
+        self.overwrites.append(file)
+        self.overwrote += not file.same
+        self._pairs.setdefault((file.old, file.new), [0, 0])[bool(file.same)] += 1
+        self._pair_states = None
+
+    def recover(self, recovery: Recovery) -> None:
+        """Note that a recovery began, or what became of the one of that wheel that is running."""
+        running = (recovery.wheel, recovery.session, "running")
+        for position in range(len(self._recoveries) - 1, -1, -1):
+            old = self._recoveries[position]
+            if (old.wheel, old.session, old.outcome) == running:
+                self._recoveries[position] = recovery._replace(t=old.t)
+                break
+        else:
+            self._recoveries.append(recovery)
+        self._recovery_states = None
+
+    def sample(self, t: float) -> None:
+        """Note how busy the session is."""
+        running, waiting = len(self._running.members), len(self.waiting.members)
+        self.samples.append(Sample(t, running, waiting, self.fetched_bytes, self.staged_files))
+
+    # -- what is seen
+
+    def totals(self, t: float) -> Totals:
+        """The counters at time `t`."""
+        return Totals(
+            resolved=max(self.resolved, len(self.wheels)),
+            satisfied=max(self.satisfied_count, len(self.satisfied)),
+            fetched=self._passed[FETCHED],
+            unpacked=self._passed[UNPACKED],
+            staged=self._passed[STAGED],
+            waiting=len(self.waiting.members),
+            committed=self._passed[COMMITTED],
+            failed=len(self.failed),
+            downloads=self.downloads,
+            replaced=self.replaced,
+            removing=self.removing,
+            removed=self.removed,
+            removed_files=self.removed_files,
+            files=self.files,
+            running=len(self._running.members),
+            lock_wait=self.waiting.total(t),
+            busy=self._running.total(t),
+            overwrote=self.overwrote,
+        )
+
+    @property
+    def pairs(self) -> tuple[OverwritePair, ...]:
+        """The overwritten files, counted by pair of owners; the same tuple as before where nothing changed."""
+        if self._pair_states is None:
+            self._pair_states = tuple(OverwritePair(*owners, *counts) for owners, counts in self._pairs.items())
+        return self._pair_states
+
+    @property
+    def recoveries(self) -> tuple[Recovery, ...]:
+        """All recoveries; the same tuple as before where nothing changed."""
+        if self._recovery_states is None:
+            self._recovery_states = tuple(self._recoveries)
+        return self._recovery_states
+
+    def snapshot(self, t: float) -> Snapshot:
+        """The session at time `t`, or at its latest event where that is later; a finished one stands still."""
+        t = self.finished.t if self.finished else max(t, self.t)
+        self._mark_stalled(t)
+        return Snapshot(
+            t=t,
+            session=self.session,
+            requirements=self.requirements,
+            resolving=self.resolving,
+            syncing=self.syncing,
+            wheels=self.wheels.states(lambda wheel: wheel.state(t)),
+            running=tuple(self._running.members),
+            waiting=tuple(self.waiting.members),
+            failed=tuple(self.failed),
+            locks=self.locks.states(lambda lock: lock.state(self.session)),
+            environment=self.environment,
+            waits=Prefix(self.waits),
+            overwrites=Prefix(self.overwrites),
+            pairs=self.pairs,
+            restored=Prefix(self.restored),
+            recoveries=self.recoveries,
+            conflicts=Prefix(self.conflicts),
+            satisfied=Prefix(self.satisfied),
+            samples=Prefix(self.samples),
+            totals=self.totals(t),
+            planned=self.planned,
+            caption=self.caption,
+            paused=self.paused,
+            cancelling=self.cancelling,
+            finished=self.finished,
+            wheel_index=MappingProxyType(self.wheels.index),
+            lock_index=MappingProxyType(self.locks.index),
+        )
+
+    def _mark_stalled(self, t: float) -> None:
+        """Have the states of stalled transfers made anew: no event comes, yet their rate must decay."""
+        for key in self._running.members:
+            wheel = self.wheels.get(key)
+            if wheel is not None and wheel.rate and t - wheel.measured > 1:
+                self.wheels.change(key)
