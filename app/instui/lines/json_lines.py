@@ -4,7 +4,7 @@ from typing import TextIO
 
 from instui.monitor.reader import Source
 
-from .output_thread import Output, Pump
+from .output_thread import Output, OutputThread
 
 
 class JsonUI:
@@ -14,15 +14,15 @@ class JsonUI:
     """
 
     def __init__(self, source: Source, stream: TextIO | None) -> None:
-        self._pump = Pump(source, Output(stream), _lines)
+        self._thread = OutputThread(source, Output(stream), _lines)
 
     def start(self) -> None:
         """Begin to print."""
-        self._pump.start()
+        self._thread.start()
 
     def finish(self, grace: float = 5.0) -> bool:
         """Close the source and wait until all is printed; False when nothing moved for `grace` seconds."""
-        return self._pump.finish(grace)
+        return self._thread.finish(grace)
 
 
 def _lines(lines: list[str], _ended: bool) -> str:

@@ -4,12 +4,12 @@ No input or output and no clock: events and times go in, lines come out.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import assert_never
 
 from instui.monitor.fold import Fold
-from instui.monitor.model import Snapshot, Totals
+from instui.monitor.model import Snapshot
 from instui.monitor.names import holder_names, path_name
-from instui.monitor.recoveries import told as recovery_told
+from instui.monitor.recoveries import recovery_lines
 from instui.monitor.units import age, count, seconds, size
 from instui_engine.errors import printable
 from instui_engine.journal import events
@@ -23,7 +23,7 @@ WAITS_AT_ONCE = 5
 
 @dataclass
 class _Milestone:
-    """Work of one kind on several wheels, told as one line when it is all done."""
+    """Work of one kind on several wheels, which gets one line when all of it is done."""
 
     word: str
     begun: float | None = None
@@ -41,8 +41,8 @@ class _Milestone:
         self.wheels += 1
         self.amount += amount
 
-    def tell(self, unit: str) -> list[str]:
-        """The line, once; nothing where nothing was done."""
+    def take(self, unit: str) -> list[str]:
+        """The line for what was done since the last call; no line where that is nothing."""
         if not self.wheels or self.begun is None:
             return []
         amount = size(self.amount) if unit == "bytes" else count(self.amount, "file")
@@ -51,10 +51,10 @@ class _Milestone:
         return [line]
 
 
-class Narrator:
-    """Tells a session in lines.
+class Messages:
+    """The messages of a session.
 
-    `live`: a block on the terminal shows progress and present waits, so only finished facts become lines.
+    `live`: a block on the terminal shows progress and present waits, so only what is over gets a line.
     `quiet`: only warnings, conflicts, recoveries and failures. `verbose`: every wheel, retry, removal and predicted
     collision too.
     """
@@ -70,13 +70,96 @@ class Narrator:
         self._conflicts: dict[tuple[str, str], int] = {}
         self._waits: dict[str, events.LockWaiting] = {}
         self._environment: list[Holder] = []
-        self._steps: dict[tuple[str, str, float], int] = {}  # wait (wheel, path, since) -> steps that were told
+        self._steps: dict[tuple[str, str, float], int] = {}  # wait (wheel, path, since) -> steps that have their line
 
     def lines_for(self, t: float, event: Event) -> list[str]:
-        """The lines that `event` is worth, the fold having been fed with it before."""
-        teller = _TELLERS.get(type(event))
-        lines: list[str] = teller(self, t, event) if teller else []
-        return lines
+        """The lines that `event` is worth; the fold must have been fed with it before."""
+        match event:
+            case events.SessionStarted():
+                start = f"instui {printable(event.version)}, environment {printable(event.top)}"
+                return [start] if self._verbose else []
+            case events.Caption():
+                return [] if self._quiet else [f"» {printable(event.text)}"]
+            case events.ResolveFinished():
+                return self._resolve_finished(event)
+            case events.WheelAdded():
+                self._added.add(event.wheel)
+            case events.FetchStarted():
+                self._fetch.begin(t)
+            case events.FetchRetried():
+                retry = f"retry {event.attempt} for {self._label(event.wheel)}: {printable(event.reason)}"
+                return [retry] if self._verbose else []
+            case events.FetchFinished():
+                self._fetch.add(t, event.size)
+                return self._complete()
+            case events.UnpackStarted():
+                self._unpack.begin(t)
+            case events.UnpackFinished():
+                self._unpack.add(t, event.size)
+                return self._complete()
+            case events.PlanCollision():
+                wheels = ", ".join(map(self._label, event.wheels))
+                turns = f"{wheels} take turns at {path_name(event.path, self._fold.session)}"
+                return [turns] if self._verbose else []
+            case events.PlanConflict():
+                return self._conflict(event)
+            case events.PlanFinished():
+                return [*self._more_conflicts(), *self._milestone_lines(True, True, False)]
+            case events.StageStarted():
+                self._stage.begin(t)
+                self._stage.amount += event.files
+            case events.StageFinished():
+                self._stage.add(t, 0)
+                return self._complete()
+            case events.EnvironmentWaiting():
+                self._environment = event.holders
+            case events.EnvironmentGranted():
+                return self._environment_granted(event)
+            case events.LockWaiting():
+                self._waits[event.wheel] = event
+            case events.LockGranted():
+                return self._lock_granted(event)
+            case events.CommitStarted():
+                return self._milestone_lines(True, True, True)
+            case events.DistributionRemoved():
+                return self._distribution_removed(event)
+            case events.CommitFinished():
+                return self._commit_finished(event)
+            case events.RecoveryStarted():
+                label = printable(f"{event.wheel} {event.version}".rstrip())
+                start = f"recovering {label}, which a session that was killed had in hand"
+                return [start] if self._milestones else []
+            case events.RecoveryFinished():
+                return recovery_lines(event, self._fold.session)
+            case events.WheelFailed():
+                return [f"failed: {self._label(event.wheel)}: {printable(event.error)}"]
+            case events.Warned():
+                wheel = f"{self._label(event.wheel)}: " if event.wheel else ""
+                return [f"warning: {wheel}{printable(event.text)}"]
+            case (  # the summary, the block of progress or another event's line says enough of these
+                events.SessionPaused()
+                | events.SessionResumed()
+                | events.CancelRequested()
+                | events.ResolveStarted()
+                | events.RequirementSatisfied()
+                | events.FetchProgress()
+                | events.UnpackProgress()
+                | events.PlanWheel()
+                | events.StageProgress()
+                | events.SyncStarted()
+                | events.SyncFinished()
+                | events.EnvironmentReleased()
+                | events.LockRequested()
+                | events.LockReleased()
+                | events.CommitProgress()
+                | events.Overwrite()
+                | events.Restored()
+                | events.SessionFinished()
+            ):
+                pass
+            case _:
+                assert_never(event)
+        return []
 
     def waits(self, snapshot: Snapshot) -> list[str]:
         """A line for each wait that has passed another step since the last call."""
@@ -103,7 +186,7 @@ class Narrator:
         return due
 
     def rest(self) -> list[str]:
-        """What has been held back and would be lost with the end of the session."""
+        """The lines that were held back, for the end of a session."""
         return [*self._milestone_lines(True, True, True), *self._more_conflicts()]
 
     # -- words
@@ -127,21 +210,18 @@ class Narrator:
 
     # -- milestones
 
-    def _totals(self) -> Totals:
-        return self._fold.totals
-
     def _milestone_lines(self, fetch: bool, unpack: bool, stage: bool) -> list[str]:
         if not self._milestones:
             return []
-        lines = self._fetch.tell("bytes") if fetch else []
-        lines += self._unpack.tell("bytes") if unpack else []
-        return lines + (self._stage.tell("files") if stage else [])
+        lines = self._fetch.take("bytes") if fetch else []
+        lines += self._unpack.take("bytes") if unpack else []
+        return lines + (self._stage.take("files") if stage else [])
 
     def _complete(self) -> list[str]:
-        """The milestones that are reached; before the resolution nobody knows how many wheels there are."""
+        """The lines of milestones that all wheels have reached; before the resolution their number is not known."""
         if not self._milestones or not self._resolved:
             return []
-        totals = self._totals()
+        totals = self._fold.totals
         return self._milestone_lines(
             totals.fetched >= totals.resolved, totals.unpacked >= totals.resolved, totals.staged >= totals.resolved
         )
@@ -156,125 +236,45 @@ class Narrator:
         self._conflicts.clear()
         return lines
 
-    # -- events
+    # -- events that need more than a line
 
-    def _session_started(self, _t: float, event: events.SessionStarted) -> list[str]:
-        return [f"instui {printable(event.version)}, environment {printable(event.top)}"] if self._verbose else []
-
-    def _caption(self, _t: float, event: events.Caption) -> list[str]:
-        return [] if self._quiet else [f"» {printable(event.text)}"]
-
-    def _resolve_finished(self, _t: float, event: events.ResolveFinished) -> list[str]:
+    def _resolve_finished(self, event: events.ResolveFinished) -> list[str]:
         self._resolved = True
-        if not self._milestones:
+        if not self._milestones or not event.wheels:  # where there is nothing to do the summary says so
             return []
-        if not event.wheels:
-            return []  # the summary says it
         satisfied = f" ({event.satisfied} already installed)" if event.satisfied else ""
         return [f"resolved {count(event.wheels, 'wheel')}{satisfied}"]
 
-    def _wheel_added(self, _t: float, event: events.WheelAdded) -> list[str]:
-        self._added.add(event.wheel)
-        return []
-
-    def _fetch_started(self, t: float, _event: events.FetchStarted) -> list[str]:
-        self._fetch.begin(t)
-        return []
-
-    def _fetch_retried(self, _t: float, event: events.FetchRetried) -> list[str]:
-        text = f"retry {event.attempt} for {self._label(event.wheel)}: {printable(event.reason)}"
-        return [text] if self._verbose else []
-
-    def _fetch_finished(self, t: float, event: events.FetchFinished) -> list[str]:
-        self._fetch.add(t, event.size)
-        return self._complete()
-
-    def _unpack_started(self, t: float, _event: events.UnpackStarted) -> list[str]:
-        self._unpack.begin(t)
-        return []
-
-    def _unpack_finished(self, t: float, event: events.UnpackFinished) -> list[str]:
-        self._unpack.add(t, event.size)
-        return self._complete()
-
-    def _plan_collision(self, _t: float, event: events.PlanCollision) -> list[str]:
-        wheels = ", ".join(self._label(wheel) for wheel in event.wheels)
-        return [f"{wheels} take turns at {path_name(event.path, self._fold.session)}"] if self._verbose else []
-
-    def _plan_conflict(self, _t: float, event: events.PlanConflict) -> list[str]:
+    def _conflict(self, event: events.PlanConflict) -> list[str]:
         number = self._conflicts[event.first, event.last] = self._conflicts.get((event.first, event.last), 0) + 1
         if number > CONFLICTS_EACH:
             return []
         path = path_name(event.path, self._fold.session)
         return [f"conflict: {path} of {_owner(event.first)} is replaced by {_owner(event.last)}"]
 
-    def _plan_finished(self, _t: float, _event: events.PlanFinished) -> list[str]:
-        return [*self._more_conflicts(), *self._milestone_lines(True, True, False)]
-
-    def _stage_started(self, t: float, event: events.StageStarted) -> list[str]:
-        self._stage.begin(t)
-        self._stage.amount += event.files
-        return []
-
-    def _stage_finished(self, t: float, _event: events.StageFinished) -> list[str]:
-        self._stage.add(t, 0)
-        return self._complete()
-
-    def _environment_waiting(self, _t: float, event: events.EnvironmentWaiting) -> list[str]:
-        self._environment = event.holders
-        return []
-
-    def _environment_granted(self, _t: float, event: events.EnvironmentGranted) -> list[str]:
+    def _environment_granted(self, event: events.EnvironmentGranted) -> list[str]:
         if event.waited < WAIT_STEPS[0] or self._quiet:
             return []
         return [f"waited {seconds(event.waited)} for the environment's lock{self._holders(self._environment)}"]
 
-    def _lock_waiting(self, _t: float, event: events.LockWaiting) -> list[str]:
-        self._waits[event.wheel] = event
-        return []
-
-    def _lock_granted(self, _t: float, event: events.LockGranted) -> list[str]:
+    def _lock_granted(self, event: events.LockGranted) -> list[str]:
         wait = self._waits.pop(event.wheel, None)
         if event.waited < WAIT_STEPS[0] or self._quiet:
             return []
         what = f"{self._lock(wait.path, wait.mode)}{self._holders(wait.holders, 'at first ')}" if wait else "its locks"
         return [f"{self._label(event.wheel)} waited {seconds(event.waited)} for {what}"]
 
-    def _commit_started(self, _t: float, _event: events.CommitStarted) -> list[str]:
-        return self._milestone_lines(True, True, True)
-
-    def _distribution_removed(self, _t: float, event: events.DistributionRemoved) -> list[str]:
-        few = event.wheel not in self._added and self._totals().removing <= FEW_WHEELS
+    def _distribution_removed(self, event: events.DistributionRemoved) -> list[str]:
+        few = event.wheel not in self._added and self._fold.totals.removing <= FEW_WHEELS
         if self._quiet or not (few or self._verbose):
             return []
         return [f"removed {printable(event.wheel)} {printable(event.version)}, {count(event.files, 'file')}"]
 
-    def _commit_finished(self, _t: float, event: events.CommitFinished) -> list[str]:
-        few = self._milestones and self._totals().resolved <= FEW_WHEELS
-        told = event.wheel in self._added and (self._verbose or few)
-        return [f"installed {self._label(event.wheel)}"] if told else []
-
-    def _recovery_started(self, _t: float, event: events.RecoveryStarted) -> list[str]:
-        label = printable(f"{event.wheel} {event.version}".rstrip())
-        return [f"recovering {label}, which a session that was killed had in hand"] if self._milestones else []
-
-    def _recovery_finished(self, _t: float, event: events.RecoveryFinished) -> list[str]:
-        return recovery_told(event.wheel, event.version, event.outcome, event.left, self._fold.session)
-
-    def _wheel_failed(self, _t: float, event: events.WheelFailed) -> list[str]:
-        return [f"failed: {self._label(event.wheel)}: {printable(event.error)}"]
-
-    def _warned(self, _t: float, event: events.Warned) -> list[str]:
-        wheel = f"{self._label(event.wheel)}: " if event.wheel else ""
-        return [f"warning: {wheel}{printable(event.text)}"]
+    def _commit_finished(self, event: events.CommitFinished) -> list[str]:
+        few = self._milestones and self._fold.totals.resolved <= FEW_WHEELS
+        shown = event.wheel in self._added and (self._verbose or few)
+        return [f"installed {self._label(event.wheel)}"] if shown else []
 
 
 def _owner(owner: str) -> str:
     return printable(owner) or "no distribution"
-
-
-_TELLERS: dict[type[Any], Any] = {
-    cls: getattr(Narrator, "_" + kind.replace(".", "_"))
-    for kind, cls in events.KINDS.items()
-    if hasattr(Narrator, "_" + kind.replace(".", "_"))
-}

@@ -63,11 +63,11 @@ class Output:
             data = data[count:]
 
 
-class Pump:
-    """Moves the lines of `source` through `render` to `output`, in a daemon thread, until the source ends.
+class OutputThread:
+    """Renders the lines of `source` and writes them to `output`, in a daemon thread, until the source ends.
 
-    `render(lines, ended)` makes the text to write of one batch; it is called about every `pace` seconds, with no lines
-    in a lull. An output that blocks stops this thread and nothing else.
+    `render(lines, ended)` makes the text of one batch; it is called about every `pace` seconds, without lines where
+    nothing happened. An output that blocks stops this thread and nothing else.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Pump:
         self.error: Exception | None = None  # a defect of `render`; the lines after it are dropped
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to write."""
         self._thread.start()
 
     def finish(self, grace: float = 5.0) -> bool:
@@ -105,7 +105,7 @@ class Pump:
                     continue
                 try:
                     text = self._render(lines, self._source.ended)
-                except Exception as error:  # a view's defect must not stop an install, nor let its lines pile up
+                except Exception as error:  # must neither stop an install nor let its lines pile up
                     self.error = error
                     continue
                 if text:

@@ -14,8 +14,8 @@ from instui.monitor.summary import summary
 from instui.monitor.units import age, cells, cut, cut_end, number, pad, size
 from instui_engine.errors import printable
 
-from .messages import Narrator
-from .output_thread import Output, Pump
+from .messages import Messages
+from .output_thread import Output, OutputThread
 
 ROWS = 6
 FAILED_ROWS = 2  # failures have a line of their own above; they must not push out what still runs
@@ -32,9 +32,9 @@ _COLOURS = {
 class PlainUI:
     """Shows the session of `source` on `stream` (None: nowhere) from a thread of its own.
 
-    On a terminal that can move its cursor: a block of progress, redrawn about ten times a second, with finished facts
-    above it. Elsewhere: plain lines. `clock` is CLOCK_MONOTONIC in seconds, of which the session's start is told by its
-    first event; `columns` gives the present size of the terminal.
+    On a terminal that can move its cursor: a block of progress, redrawn about ten times a second, with what is over
+    above it. Elsewhere: plain lines. `clock` is CLOCK_MONOTONIC in seconds; the session's first event says at which it
+    began. `columns` gives the present size of the terminal.
     """
 
     def __init__(
@@ -54,30 +54,30 @@ class PlainUI:
         self._live = not quiet and is_live(stream, environ)
         self._colour = self._live and not environ.get("NO_COLOR")
         self._fold = Fold()
-        self._narrator = Narrator(self._fold, live=self._live, quiet=quiet, verbose=verbose)
+        self._messages = Messages(self._fold, live=self._live, quiet=quiet, verbose=verbose)
         self._drawn: list[str] = []
-        self._pump = Pump(source, Output(stream), self.frame)
+        self._thread = OutputThread(source, Output(stream), self.frame)
 
     def start(self) -> None:
         """Begin to show."""
-        self._pump.start()
+        self._thread.start()
 
     def finish(self, grace: float = 5.0) -> bool:
         """Close the source and wait until all is shown; False when the output did not move for `grace` seconds."""
-        return self._pump.finish(grace)
+        return self._thread.finish(grace)
 
     def frame(self, lines: list[str], ended: bool = False) -> str:
         """The text to write for a batch of journal lines; `ended`: it is the last one."""
-        told = []
+        messages = []
         for t, event in decoded(lines):
             self._fold.feed(t, event)
-            told += self._narrator.lines_for(t, event)
+            messages += self._messages.lines_for(t, event)
         session = self._fold.session
         snapshot = self._fold.snapshot(self._clock() - session.clock if session else 0.0)
-        told += self._narrator.waits(snapshot) if not ended else self._narrator.rest()
+        messages += self._messages.waits(snapshot) if not ended else self._messages.rest()
         if ended and session is not None:
-            told += summary(snapshot, quiet=self._quiet)
-        text = "".join(f"{line}\n" for line in told)
+            messages += summary(snapshot, quiet=self._quiet)
+        text = "".join(f"{line}\n" for line in messages)
         return self._redraw(text, snapshot, ended) if self._live else text
 
     def _redraw(self, text: str, snapshot: Snapshot, ended: bool) -> str:

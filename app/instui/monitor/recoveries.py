@@ -1,9 +1,7 @@
 """What became of the distributions that a killed session had in hand, in words."""
 
-from collections.abc import Sequence
-
 from instui_engine.errors import printable
-from instui_engine.journal.events import SessionStarted
+from instui_engine.journal.events import RecoveryFinished, SessionStarted
 
 from .names import listed, path_name
 from .units import count
@@ -18,12 +16,15 @@ OUTCOMES = {
 _PATHS_LISTED = 3
 
 
-def told(wheel: str, version: str, outcome: str, left: Sequence[str], session: SessionStarted | None) -> list[str]:
-    """A line for how it was settled, and one for the files that were not touched, where there are any."""
-    label = printable(f"{wheel} {version}".rstrip())
-    lines = [f"recovered: what a killed session had begun with {label} {OUTCOMES.get(outcome, printable(outcome))}"]
-    if left:
-        files = count(len(left), "file that others have", "files that others have")
-        paths = listed((path_name(path, session) for path in left), _PATHS_LISTED)
-        lines.append(f"recovered: {files} changed since {'is' if len(left) == 1 else 'are'} left as found: {paths}")
+def recovery_lines(event: RecoveryFinished, session: SessionStarted | None) -> list[str]:
+    """A line that says what became of it, and one for the files that were left as found, where there are any."""
+    label = printable(f"{event.wheel} {event.version}".rstrip())
+    outcome = OUTCOMES.get(event.outcome, printable(event.outcome))
+    lines = [f"recovered: what a killed session had begun with {label} {outcome}"]
+    if event.left:
+        files = count(len(event.left), "file that others have", "files that others have")
+        paths = listed((path_name(path, session) for path in event.left), _PATHS_LISTED)
+        lines.append(
+            f"recovered: {files} changed since {'is' if len(event.left) == 1 else 'are'} left as found: {paths}"
+        )
     return lines
