@@ -12,6 +12,7 @@ def main() -> NoReturn:
     # A plan is many small objects that live to the end: looking for garbage among them costs a tenth of a warm install.
     gc.set_threshold(100_000, 50, 50)
     _open_streams()
+    code = 1
     try:
         from .cli.main import run
 
@@ -19,13 +20,23 @@ def main() -> NoReturn:
     except SystemExit as stop:  # --help and --version
         code = stop.code if isinstance(stop.code, int) else 0
     except KeyboardInterrupt:  # while all that was being imported
-        sys.stderr.write("instui: interrupted\n")
+        _complain("interrupted")
         code = 130
+    except Exception as error:  # a broken installation; what fails in a command is caught by `run`
+        if os.environ.get("INSTUI_DEBUG"):
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".splitlines())
+        _complain(f"cannot start: {what}; is it installed completely? INSTUI_DEBUG=1 shows where it fails")
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
     # Taking the interpreter apart frees memory that the system frees anyway, in a tenth of a warm install's time.
     os._exit(code)
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"instui: {text}\n")
 
 
 def _open_streams() -> None:

@@ -44,6 +44,8 @@ class Recorded:
     def close(self) -> None:
         """Nothing to do."""
 
+    finish = close
+
     def clock(self) -> float:
         """The present moment."""
         return self.start + self.t

@@ -21,9 +21,9 @@ def test_a_feed_gives_every_line_in_order_and_then_ends() -> None:
     assert feed.poll() == ["a", "b"]
     assert not feed.ended
     feed.put("c")
-    feed.close()
+    feed.finish()
     assert not feed.ended
-    assert feed.poll(60) == ["c"]  # a closed feed does not wait
+    assert feed.poll(60) == ["c"]  # a feed whose session is over does not wait
     assert feed.ended
 
 
@@ -95,13 +95,13 @@ def test_a_tail_ends_when_the_session_is_dead_and_keeps_what_it_wrote_last(tmp_p
     assert tail.ended
 
 
-def test_a_closed_tail_reads_to_the_end_of_a_long_journal(tmp_path: Path) -> None:
+def test_a_tail_whose_session_is_over_reads_to_the_end_of_a_long_journal(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     line = caption("x" * 1000)
     count = 3 * CHUNK // len(line)
     path.write_text(f"{line}\n" * count)
     tail = Tail(path)
-    tail.close()
+    tail.finish()
     lines = []
     while not tail.ended:
         batch = tail.poll(60)
@@ -123,12 +123,24 @@ def test_decoded_keeps_times() -> None:
     assert list(decoded([caption("a"), LAST])) == [(1.0, Caption("a")), (2.0, SessionFinished(0, "", 1, 2.0))]
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to count descriptors")
-def test_a_tail_holds_no_descriptor_after_its_end(tmp_path: Path) -> None:
+def test_a_tail_that_is_given_up_gives_nothing_more(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
-    path.write_text(f"{LAST}\n")
+    path.write_text(f"{caption('a')}\n")
+    with Tail(path) as tail:
+        assert tail.poll() == [caption("a")]
+    assert tail.ended
+    assert tail.poll() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to count descriptors")
+def test_a_tail_holds_no_descriptor_after_its_end_nor_when_it_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    path.write_text(f"{caption('a')}\n")
     before = len(list(Path("/proc/self/fd").iterdir()))
-    Tail(path).poll()
+    given_up = Tail(path)
+    given_up.poll()
+    given_up.close()
+    path.write_text(f"{LAST}\n")
     tail = Tail(path)
     tail.poll()
     assert tail.ended

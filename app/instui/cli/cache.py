@@ -1,28 +1,27 @@
 """`instui cache dir` and `instui cache prune`: where unpacked wheels are kept, and removing those that nobody uses."""
 
 import argparse
-import sys
 
 from instui.monitor.units import count, size
 from instui_engine.errors import printable
 
 from .options import cache_directory
+from .output import print_error, print_lines
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Run the command; returns the exit code. Raises InstuiError."""
     cache = cache_directory(parsed.cache_dir)
     if parsed.action == "dir":
-        sys.stdout.write(f"{printable(str(cache))}\n")
+        print_lines([printable(str(cache))])
         return 0
     from instui_engine.store.prune import prune
 
-    freed = prune(cache, parsed.lock_timeout, lambda: False, _tell)
+    freed = prune(cache, parsed.lock_timeout, lambda: False, _on_wait)
     removed = count(freed.entries, "unused wheel")
-    sys.stdout.write(f"{removed} removed, {size(freed.size)} freed; {count(freed.kept, 'wheel')} in use\n")
+    print_lines([f"{removed} removed, {size(freed.size)} freed; {count(freed.kept, 'wheel')} in use"])
     return 0
 
 
-def _tell(holder: str) -> None:
-    sys.stderr.write(f"instui: waiting for the cache, which is held by {printable(holder)}\n")
-    sys.stderr.flush()
+def _on_wait(holder: str) -> None:
+    print_error(f"waiting for the cache, which is held by {holder}")

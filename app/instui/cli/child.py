@@ -1,7 +1,7 @@
 """An install in a process of its own, for the full-screen interface: it outlives the screen that shows it.
 
-The child is this program again, in a session of its own (setsid), deaf to hang-ups, with no terminal. What it does
-comes back through its journal, what it is told goes over its control socket.
+The child is this program again, in a session of its own (setsid), deaf to hang-ups, with no terminal. Its journal says
+what it does; requests go to it over its control socket or, where there is none, as signals.
 """
 
 import os
@@ -21,6 +21,7 @@ from instui_engine.journal.events import SessionStarted
 from instui_engine.session.control import send
 
 FLAG = "--child"  # hidden: run detached, as the session of that id
+NO_SOCKET = "it could make no control socket; give it a short path with XDG_RUNTIME_DIR"
 _INTERRUPTED = "KeyboardInterrupt"  # how Python's traceback of it ends
 
 
@@ -31,15 +32,17 @@ class Child:
     owns_install = True
     can_control = True
 
-    def __init__(self, words: Sequence[str], identity: str, journal: Path, may_be_left: bool = True) -> None:
-        """`words`: the command line, the command first; `journal`: where the child's session will write it."""
+    def __init__(self, arguments: Sequence[str], identity: str, journal: Path, may_be_left: bool = True) -> None:
+        """`arguments`: the command line, the command first; `journal`: where the child's session will write it."""
         self.journal = journal
         self.may_be_left = may_be_left
         self.ending = False
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._aborted = False
+        self._refusal = ""
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         # -P is not given on purpose: the program is found exactly as it was found for this process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "instui", words[0], FLAG, identity, *words[1:]],
+            [sys.executable, "-m", "instui", arguments[0], FLAG, identity, *arguments[1:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
@@ -60,8 +63,13 @@ class Child:
         self._ask("cancel")
 
     def abort(self) -> None:
-        """Ask it to undo what is in hand, and stop."""
-        self._ask("abort")
+        """Ask it to undo what is in hand, and stop; asked again, kill it, as it may hang where it cannot hear."""
+        if self._aborted:
+            with suppress(OSError):
+                self._process.kill()
+        else:
+            self._aborted = True
+            self._ask("abort")
 
     def pause(self) -> None:
         """Ask it to rest between two commits."""
@@ -71,8 +79,13 @@ class Child:
         """Let it go on."""
         self._ask("resume")
 
+    def refusal(self) -> str:
+        """Why a request since the last call came to nothing, in one line; "" where none did."""
+        why, self._refusal = self._refusal, ""
+        return why
+
     def terminate(self, number: int) -> None:
-        """Pass on a signal that told this program to end; asked again, the child undoes what is in hand at once."""
+        """Pass on a signal that asked this program to end; the child counts them, as it would on a terminal."""
         self.ending = True
         with suppress(OSError):
             self._process.send_signal(number)
@@ -110,30 +123,42 @@ class Child:
 
     def _last_line(self) -> str:
         descriptor = self._errors.fileno()
-        told = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace").splitlines()
-        return next((line.strip() for line in reversed(told) if line.strip()), "")
+        lines = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
-    def _ask(self, word: str) -> None:
-        threading.Thread(target=self._send, args=(word,), name="control", daemon=True).start()
+    def _ask(self, request: str) -> None:
+        """Send `request` from a thread of its own, as the child may take up to two seconds to answer."""
+        path = self._control_path()
+        if path:
+            threading.Thread(target=self._send, args=(path, request), name="control", daemon=True).start()
+        else:
+            self._ask_without_socket(request, "the install is only beginning" if path is None else NO_SOCKET)
 
-    def _send(self, word: str) -> None:
+    def _send(self, path: str, request: str) -> None:
         try:
-            send(self._socket(), word)
-        except InstuiError:
-            # no socket yet, or none could be made; a signal says the same
-            if word in ("cancel", "abort"):
-                with suppress(OSError):
-                    self._process.send_signal(signal.SIGINT)
+            send(path, request)
+        except InstuiError as error:
+            self._ask_without_socket(request, str(error))
 
-    def _socket(self) -> str:
-        try:
-            with self.journal.open(encoding="utf-8", errors="replace") as lines:
-                for _, event in decoded([lines.readline()]):
-                    if isinstance(event, SessionStarted):
-                        return event.control
-        except OSError:
-            return ""
-        return ""
+    def _ask_without_socket(self, request: str, why: str) -> None:
+        """A signal can ask the child to stop; nothing but the socket can ask it to pause."""
+        if request in ("cancel", "abort"):
+            with suppress(OSError):
+                self._process.send_signal(signal.SIGINT)
+        else:
+            self._refusal = f"cannot {request} the install: {why}"
+
+    def _control_path(self) -> str | None:
+        """The child's control socket: "" where it could make none, None where it has not said so yet."""
+        with suppress(OSError), self.journal.open(encoding="utf-8", errors="replace") as lines:
+            for _, event in decoded([lines.readline()]):
+                if isinstance(event, SessionStarted):
+                    return event.control
+        return None
+
+    def close(self) -> None:
+        """Let go of the child, which may go on."""
+        self._errors.close()
 
 
 def _signal_name(number: int) -> str:

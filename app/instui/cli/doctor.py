@@ -2,9 +2,7 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from instui.monitor.names import listed
@@ -15,51 +13,52 @@ from instui_engine.errors import printable
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options
 from instui_engine.session.control import Control
-from instui_engine.target.environment import Environment, discover
+from instui_engine.target.environment import Environment
 
-from .options import cache_directory
+from .options import cache_directory, environment_from
+from .output import print_lines
+from .signals import stopping
 
 PATHS = 10  # that are shown of one finding
 NAMES = 5  # that are shown in the closing line
 
 
-def visit(parsed: argparse.Namespace, command: Sequence[str], control: Control) -> int:
+def visit(parsed: argparse.Namespace, command: Sequence[str]) -> int:
     """Run the command; returns the exit code: 0 where nothing is wrong (any more), else 1. Raises InstuiError."""
+    control = Control()
+    with stopping(control):
+        return _visit(parsed, command, control)
+
+
+def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control) -> int:
     options = Options(
         cache=cache_directory(parsed.cache_dir),
         jobs=parsed.jobs,
         lock_timeout=parsed.lock_timeout,
         fsync=not parsed.no_fsync,
     )
-    environment = discover(
-        options.cache,
-        python=parsed.python,
-        target=parsed.target,
-        prefix=parsed.prefix,
-        break_system_packages=parsed.break_system_packages or not parsed.repair,
-        writable=parsed.repair,
-    )
+    environment = environment_from(parsed, writable=parsed.repair, any_python=not parsed.repair)
     found = diagnose(environment, options, control)
     if not parsed.json:
-        _print([*report(found), closing(found, repairing=parsed.repair)])
+        print_lines([*report(found), closing(found, repairing=parsed.repair)])
     done: list[RepairResult] = []
     left = found
     if parsed.repair and not found.is_clean:
 
-        def tell(one: RepairResult) -> None:
+        def on_repair(one: RepairResult) -> None:
             done.append(one)
             if not parsed.json:
-                _print([_told(one, environment)])
+                print_lines([_repaired(one, environment)])
 
-        repair(found, _request(parsed), options, control, tell, command)
+        repair(found, _request(parsed), options, control, on_repair, command)
         left = diagnose(environment, options, control)
         if not parsed.json:
-            _print(_afterwards(left))
+            print_lines(_afterwards(left))
     if parsed.json:
         answer = _plain(found)
         if parsed.repair:
             answer |= {"repairs": [one._asdict() for one in done], "left": list(map(_fields, left.findings))}
-        _print([json.dumps(answer | {"clean": left.is_clean})])
+        print_lines([json.dumps(answer | {"clean": left.is_clean})])
     return 0 if left.is_clean else 1
 
 
@@ -129,7 +128,7 @@ def _short(path: str, environment: Environment) -> str:
     return printable(path)
 
 
-def _told(done: RepairResult, environment: Environment) -> str:
+def _repaired(done: RepairResult, environment: Environment) -> str:
     return f"{_short(done.subject, environment)} {printable(done.text)}"
 
 
@@ -172,9 +171,3 @@ def _fields(finding: Finding) -> dict[str, object]:
         "remedy": finding.remedy,
         "defect": finding.is_defect,
     }
-
-
-def _print(lines: Iterable[str]) -> None:
-    with suppress(OSError):  # where nobody reads it, the exit code says enough
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
-        sys.stdout.flush()

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from instui.lines.plain import PlainUI
@@ -19,12 +19,13 @@ from instui_engine.errors import printable
 from instui_engine.session.session import forget
 
 from .child import Child
+from .output import print_error
 
 
 def watch_child(
-    parsed: argparse.Namespace, words: Sequence[str], identity: str, journal: Path, may_be_left: bool = True
+    parsed: argparse.Namespace, arguments: Sequence[str], identity: str, journal: Path, may_be_left: bool = True
 ) -> int:
-    """Run the command line `words` as a child, show its session until the user leaves; returns the exit code.
+    """Run the command line `arguments` as a child, show its session until the user leaves; returns the exit code.
 
     An install that may not be left alone is cancelled when the user leaves it.
     """
@@ -38,15 +39,18 @@ def watch_child(
         if child is not None:
             child.terminate(number)
 
-    # from the first moment on: the child does not hear of a ctrl+c, and must not go on unknown to anybody
-    with _handled(stop):
+    # Signals are passed on from the first moment: the child hears no ctrl+c, and nobody else knows that it runs.
+    with ExitStack() as stack:
+        stack.enter_context(_handled(stop))
         _end_with_the_terminal()
-        child = Child(words, identity, journal, may_be_left)
+        child = stack.enter_context(closing(Child(arguments, identity, journal, may_be_left)))
         try:
-            result = run_app(child.source(), child, ascii=parsed.ascii, theme=parsed.theme)
+            with closing(child.source()) as source:
+                result = run_app(source, child, ascii=parsed.ascii, theme=parsed.theme)
         except Exception as error:  # a screen that breaks must not hide an install that goes on
-            why = f"{printable(str(error) or repr(error))}; INSTUI_DEBUG=1 shows where"
-            sys.stderr.write(f"instui: the screen failed ({why}); going on with lines\n")
+            print_error(
+                f"the screen failed ({str(error) or repr(error)}; INSTUI_DEBUG=1 shows where); going on with lines"
+            )
             return _as_lines(parsed, child)
         left = isinstance(result, Left)
         if left and child.alive():
@@ -56,13 +60,13 @@ def watch_child(
                 return 0
             child.cancel()
         code = child.wait()
-    snapshot = _to_the_end(result.snapshot, journal)
-    if snapshot.session is not None:
-        for line in summary(snapshot, quiet=parsed.quiet):
-            print(line)
-    if fresh and not snapshot.totals.committed and not snapshot.totals.removed:
-        _forget(journal)
-    return code if left and not may_be_left else _end(child, code)
+        snapshot = _to_the_end(result.snapshot, journal)
+        if snapshot.session is not None:
+            for line in summary(snapshot, quiet=parsed.quiet):
+                print(line)
+        if fresh and not snapshot.totals.committed and not snapshot.totals.removed:
+            _forget(journal)
+        return code if left and not may_be_left else _end(child, code)
 
 
 @contextmanager
@@ -122,5 +126,5 @@ def _end(child: Child, code: int) -> int:
     sys.stdout.flush()
     error = child.error()
     if error:
-        sys.stderr.write(f"instui: {printable(error)}\n")
+        print_error(error)
     return code

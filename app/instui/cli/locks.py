@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 
@@ -11,29 +10,21 @@ from instui.monitor.units import age, cells, count
 from instui_engine.errors import printable
 from instui_engine.locks.holders import Claimant, LockRow, rows
 from instui_engine.locks.names import GATE
-from instui_engine.target.environment import discover
 
-from .options import cache_directory
+from .options import environment_from
+from .output import print_lines
 
 _HEAD = ("lock", "mode", "", "by", "for")
 
 
 def show(parsed: argparse.Namespace) -> int:
-    """Run the command; returns the exit code. Raises TargetError where there is no environment."""
-    environment = discover(
-        cache_directory(parsed.cache_dir),
-        python=parsed.python,
-        target=parsed.target,
-        prefix=parsed.prefix,
-        break_system_packages=True,
-        writable=False,
-    )
+    """Run the command; returns the exit code. Raises InstuiError."""
+    environment = environment_from(parsed, writable=False, any_python=True)
     found = rows(environment.top)
     if parsed.json:
-        sys.stdout.write(json.dumps({"environment": str(environment.top), "locks": [_plain(row) for row in found]}))
-        sys.stdout.write("\n")
+        print_lines([json.dumps({"environment": str(environment.top), "locks": [_plain(row) for row in found]})])
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in table(found, time.time())))
+        print_lines(table(found, time.time()))
     return 0
 
 

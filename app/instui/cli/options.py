@@ -1,16 +1,19 @@
-"""The command line's words: parsers, environment variables, and the engine's options made from them."""
+"""The command line: its parser, environment variables, and what the engine needs, made from them."""
 
 import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from instui_engine.errors import UsageError
+from instui_engine.errors import TargetError, UsageError, printable, reason
 from instui_engine.fs.cache_directory import default_cache
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options, default_jobs
 from instui_engine.version import __version__
+
+if TYPE_CHECKING:
+    from instui_engine.target.environment import Environment
 
 SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout", "crash")
 UIS = ("tui", "plain", "json", "none")
@@ -50,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _install(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", nargs="*", metavar="REQ | WHEEL | DIR")
+    parser.add_argument("arguments", nargs="*", metavar="REQ | WHEEL | DIR")
     what = parser.add_argument_group("what to install")
     what.add_argument(
         "-r",
@@ -102,7 +105,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
 
 
 def _uninstall(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", nargs="+", metavar="DIST")
+    parser.add_argument("arguments", nargs="+", metavar="DIST")
     parser.add_argument("--yes", "-y", action="store_true", help="accepted, and always so: nothing is asked")
     _target(parser, "where from", "from")
     _common(parser)
@@ -225,46 +228,73 @@ def _work(how: "argparse._ArgumentGroup") -> None:
     )
 
 
-def request_from(words: argparse.Namespace) -> Request:
+def request_from(parsed: argparse.Namespace) -> Request:
     """What the user asks for."""
     return Request(
-        arguments=tuple(words.words),
-        requirement_files=tuple(words.requirement_files),
-        constraint_files=tuple(words.constraint_files),
-        pylock=words.pylock,
-        find_links=tuple(words.find_links),
-        index_url=words.index_url,
-        extra_index_urls=tuple(words.extra_index_urls),
-        no_index=words.no_index,
-        no_deps=words.no_deps,
-        offline=words.offline,
-        reinstall=words.reinstall,
-        upgrade=words.upgrade,
-        upgrade_packages=tuple(words.upgrade_packages),
-        require_hashes=words.require_hashes,
+        arguments=tuple(parsed.arguments),
+        requirement_files=tuple(parsed.requirement_files),
+        constraint_files=tuple(parsed.constraint_files),
+        pylock=parsed.pylock,
+        find_links=tuple(parsed.find_links),
+        index_url=parsed.index_url,
+        extra_index_urls=tuple(parsed.extra_index_urls),
+        no_index=parsed.no_index,
+        no_deps=parsed.no_deps,
+        offline=parsed.offline,
+        reinstall=parsed.reinstall,
+        upgrade=parsed.upgrade,
+        upgrade_packages=tuple(parsed.upgrade_packages),
+        require_hashes=parsed.require_hashes,
     )
 
 
-def options_from(words: argparse.Namespace) -> Options:
+def options_from(parsed: argparse.Namespace) -> Options:
     """How the user wants it."""
     return Options(
-        cache=cache_directory(words.cache_dir),
-        jobs=words.jobs,
-        lock_timeout=words.lock_timeout,
-        fail_on_conflict=getattr(words, "fail_on_conflict", False),
-        link_mode=getattr(words, "link_mode", "hardlink"),
-        fsync=not words.no_fsync,
-        slow=words.slow,
-        dry_run=words.dry_run,
-        journal_file=words.journal,
+        cache=cache_directory(parsed.cache_dir),
+        jobs=parsed.jobs,
+        lock_timeout=parsed.lock_timeout,
+        fail_on_conflict=getattr(parsed, "fail_on_conflict", False),
+        link_mode=getattr(parsed, "link_mode", "hardlink"),
+        fsync=not parsed.no_fsync,
+        slow=parsed.slow,
+        dry_run=parsed.dry_run,
+        journal_file=parsed.journal,
     )
+
+
+def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: bool = False) -> "Environment":
+    """The environment that the user means. `any_python`: also one that the system manages. Raises InstuiError."""
+    from instui_engine.target.environment import discover
+
+    try:
+        return discover(
+            cache_directory(parsed.cache_dir),
+            python=str(_expanded("--python", parsed.python)) if parsed.python else "",
+            target=parsed.target,
+            prefix=parsed.prefix,
+            break_system_packages=any_python or parsed.break_system_packages,
+            writable=writable,
+        )
+    except OSError as error:
+        if not error.filename:
+            raise
+        raise TargetError(f"no environment can be there: {reason(error)}") from error
 
 
 def cache_directory(given: str) -> Path:
-    """`given`, or the place for caches on this system."""
+    """`given`, or the place for caches on this system. Raises UsageError."""
     if given:
-        return Path(os.path.abspath(Path(given).expanduser()))
+        return Path(os.path.abspath(_expanded("--cache-dir", given)))
     return default_cache()
+
+
+def _expanded(flag: str, given: str) -> Path:
+    """The path, with `~` and `~user` replaced by the home directory."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{flag} {printable(given)}: nobody knows that home directory; name it in full") from error
 
 
 def _text(name: str, default: str = "") -> str:

@@ -1,6 +1,7 @@
 """The demonstration of a crash: an upgrade is killed in the middle of its commit, and the next session repairs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from instui_engine.session.control import Control
 
 from .inspect import listed, owners, whole
 from .other_process import session
-from .process import Companion
+from .process import Process
 from .scenario import Scenario, Scene, Verdict
 from .wheels import build, owned, package
 
@@ -43,37 +44,42 @@ def _crash(scene: Scene, control: Control) -> None:
         return
     _upgrade(second)
     journal = scene.place / "second.jsonl"
-    scene.companion = session(scene, second, journal, _half_done(journal, control), slow=1.0)
-    _kill(scene, scene.companion, journal)
+    scene.process = session(scene, second, journal, _half_done(journal, control), slow=1.0)
+    _kill(scene, scene.process, journal)
 
 
-def _kill(scene: Scene, companion: Companion, journal: Path) -> None:
+def _kill(scene: Scene, process: Process, journal: Path) -> None:
     try:
-        reached = companion.wait_until_it_holds()
-        companion.kill()
-        scene.found = _sight(scene.site_packages) if reached else f"NOT KILLED IN TIME ({companion.error()})"
+        reached = process.wait_until_it_holds()
+        process.kill()
+        scene.found = _seen(scene.site_packages) if reached else f"NOT KILLED IN TIME ({process.error()})"
         for _, event in read(journal):
             if isinstance(event, events.SessionStarted) and event.control:
                 Path(event.control).unlink(missing_ok=True)  # it could not do so itself
     finally:
-        companion.close()
-        scene.companion = None
+        process.close()
+        scene.process = None
 
 
-def _half_done(journal: Path, control: Control) -> Callable[[], bool]:
-    """Whether the other session has taken half of the steps of its commit by now, or nobody wants to see more."""
-    tail, half = Tail(journal), False
+@contextmanager
+def _half_done(journal: Path, control: Control) -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether the other session has taken half of the steps of its commit by now.
 
-    def look() -> bool:
+    It also says so when this session is asked to stop.
+    """
+    half = False
+
+    def is_half_done() -> bool:
         nonlocal half
         for _, event in decoded(tail.poll()):
             half = half or (isinstance(event, events.CommitProgress) and 2 * event.done >= event.renames)
         return half or control.cancelled()
 
-    return look
+    with Tail(journal) as tail:
+        yield is_half_done
 
 
-def _sight(site_packages: Path) -> str:
+def _seen(site_packages: Path) -> str:
     """What a reader of the environment sees now."""
     names = [distribution.name for distribution in distributions(path=[str(site_packages)])]
     texts = [path.read_text() for path in sorted((site_packages / "lamp").glob("part*.py"))]

@@ -1,4 +1,4 @@
-"""Looking at an environment with eyes of its own: which distributions are whole, by their RECORD."""
+"""Which distributions of an environment are whole, by their RECORD. Shares no code with the engine that it judges."""
 
 import csv
 from base64 import urlsafe_b64encode

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from instui.monitor.reader import Tail, decoded, read
@@ -12,11 +13,11 @@ from instui_engine.journal import events
 from instui_engine.journal.events import Event, SessionFinished
 
 from .inspect import listed, owners, whole
-from .process import Companion
+from .process import Process
 from .scenario import Scenario, Scene, Verdict
 from .wheels import build, owned, package
 
-_SLOWEST = 2.0  # a companion is slowed down at least so much: its lock must be held for long enough to be asked for
+_SLOWEST = 2.0  # the other session is slowed down at least so much: it must hold its lock until this one asks for it
 
 
 # -- two sessions
@@ -31,7 +32,7 @@ def _ours(directory: Path) -> list[Path]:
     ]
 
 
-def _second_session(scene: Scene) -> Companion:
+def _second_session(scene: Scene) -> Process:
     directory = scene.place / "second"
     directory.mkdir()
     build(directory, "circle", owned("shapes", "circle"))
@@ -41,15 +42,21 @@ def _second_session(scene: Scene) -> Companion:
     return _session(scene, directory, "circle")
 
 
-def _session(scene: Scene, wheels: Path, wheel: str, *, stop: bool = False) -> Companion:
+def _session(scene: Scene, wheels: Path, wheel: str, *, stop: bool = False) -> Process:
     """A second session, which counts as holding its lock when `wheel` was granted its claims."""
     journal = scene.place / f"{wheels.name}.jsonl"
     return session(scene, wheels, journal, _granted(journal, wheel), stop=stop)
 
 
 def session(
-    scene: Scene, wheels: Path, journal: Path, holds: Callable[[], bool], *, stop: bool = False, slow: float = 0.0
-) -> Companion:
+    scene: Scene,
+    wheels: Path,
+    journal: Path,
+    holds: AbstractContextManager[Callable[[], bool]],
+    *,
+    stop: bool = False,
+    slow: float = 0.0,
+) -> Process:
     """`instui install` of a directory of wheels in another process, slowed down by `slow`, else as this session."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("INSTUI_")}
     settings = {
@@ -64,24 +71,26 @@ def session(
         "INSTUI_UI": "none",
     }
     command = [sys.executable, "-m", "instui", "install", str(wheels)]
-    return Companion(command, own | settings, holds, stop=stop)
+    return Process(command, own | settings, holds, stop=stop)
 
 
-def _granted(journal: Path, wheel: str) -> Callable[[], bool]:
-    tail = Tail(journal)
+@contextmanager
+def _granted(journal: Path, wheel: str) -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether the session of `journal` has granted `wheel` its claims by now."""
     found = False
 
-    def look() -> bool:
+    def granted() -> bool:
         nonlocal found
         lines = decoded(tail.poll())
         found = found or any(isinstance(event, events.LockGranted) and event.wheel == wheel for _, event in lines)
         return found
 
-    return look
+    with Tail(journal) as tail:
+        yield granted
 
 
 def _both_result(scene: Scene, _: SessionFinished) -> Verdict:
-    code = scene.companion.finish() if scene.companion else None
+    code = scene.process.finish() if scene.process else None
     found, good = owners(scene.site_packages / "shapes"), whole(scene.site_packages)
     waited = {event.wheel: event.waited for event in _granted_claims(scene.journal)}
     by_us = _waits_for_others(scene)
@@ -122,7 +131,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 """
 
 
-def _uv(scene: Scene) -> Companion:
+def _uv(scene: Scene) -> Process:
     """A real uv that installs a package from its source: it holds the environment's lock while it builds."""
     from uv import find_uv_bin
 
@@ -142,7 +151,7 @@ def _uv(scene: Scene) -> Companion:
     }
     command = ["uv", "pip", "install", "--no-deps", str(source)]
     lock = scene.environment.lock_path
-    return Companion(command, own | settings, lambda: _is_held(lock), executable=os.fsdecode(find_uv_bin()))
+    return Process(command, own | settings, nullcontext(lambda: _is_held(lock)), executable=os.fsdecode(find_uv_bin()))
 
 
 def _build_seconds(scene: Scene) -> float:
@@ -161,7 +170,7 @@ def _is_held(lock: Path) -> bool:
 
 
 def _uv_result(scene: Scene, _: SessionFinished) -> Verdict:
-    code = scene.companion.finish() if scene.companion else None
+    code = scene.process.finish() if scene.process else None
     good = whole(scene.site_packages)
     waited = sum(e.waited for e in _events(scene.journal) if isinstance(e, events.EnvironmentGranted))
     lenses = [name for name in good if name.startswith("lens")]
@@ -182,7 +191,7 @@ def _late(directory: Path) -> list[Path]:
     ]
 
 
-def _stopped_session(scene: Scene) -> Companion:
+def _stopped_session(scene: Scene) -> Process:
     directory = scene.place / "stopped"
     directory.mkdir()
     build(directory, "circle", owned("shapes", "circle"))
@@ -190,8 +199,8 @@ def _stopped_session(scene: Scene) -> Companion:
 
 
 def _timeout_result(scene: Scene, finished: SessionFinished) -> Verdict:
-    pid = scene.companion.pid if scene.companion else 0
-    code = scene.companion.finish() if scene.companion else None
+    pid = scene.process.pid if scene.process else 0
+    code = scene.process.finish() if scene.process else None
     there, good = listed(scene.site_packages), whole(scene.site_packages)
     named = f"pid {pid}" in finished.error or not Path("/proc/locks").exists()
     ours = [name for name in good if name.startswith("south")]
@@ -219,22 +228,11 @@ def _granted_claims(journal: Path) -> Iterator[events.LockGranted]:
 
 def _waits_for_others(scene: Scene) -> list[str]:
     """The wheels that waited for somebody outside the session."""
-    own = scene.journal.stem
-    return list(
-        dict.fromkeys(
-            event.wheel
-            for event in _events(scene.journal)
-            if isinstance(event, events.LockWaiting) and is_foreign(event, own)
-        )
-    )
+    waits = (event for event in _events(scene.journal) if isinstance(event, events.LockWaiting))
+    return list(dict.fromkeys(event.wheel for event in waits if scene.is_foreign(event)))
 
 
-def is_foreign(event: events.LockWaiting, session: str) -> bool:
-    """Whether the wait is for somebody outside the session."""
-    return any(holder.session != session for holder in event.holders)
-
-
-COMPANY = (
+OTHER_PROCESS = (
     Scenario(
         "two-sessions",
         3.0,
@@ -281,6 +279,6 @@ COMPANY = (
         _timeout_result,
         _stopped_session,
         exit=4,
-        patience=5.0,
+        lock_timeout=5.0,
     ),
 )

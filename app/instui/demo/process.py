@@ -1,40 +1,41 @@
-"""Another process that a demonstration starts: it gets in the session's way, and is ended with the demonstration."""
+"""Another process, which a demonstration starts to get in the session's way, and ends when it is over."""
 
 import os
 import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import IO
 
 from instui_engine.session.control import Control
 
-_LOOK = 0.01  # seconds between two looks at whether it holds its lock
-_GRACE = 5.0  # seconds that it gets to end by itself
+_POLL = 0.01  # seconds between two looks at whether it holds its lock
+_GRACE = 5.0  # seconds that it has to end after SIGTERM, and after SIGKILL
 
 
-class Companion:
-    """A real process that will hold a lock: `holds` says whether it does by now.
+class Process:
+    """A real process that will hold a lock: what `holds` gives says whether it does by now.
 
-    It has a process group of its own: ctrl+c on a terminal is the session's, and should the demonstration be killed
-    while the companion is stopped, the kernel sets it going again.
+    It has a process group of its own: ctrl+c on a terminal is meant for the session; and should the demonstration be
+    killed while this process is stopped, the kernel sets it going again.
     """
 
     def __init__(
         self,
         command: Sequence[str],
         environ: Mapping[str, str],
-        holds: Callable[[], bool],
+        holds: AbstractContextManager[Callable[[], bool]],
         *,
         executable: str = "",
         stop: bool = False,
     ) -> None:
-        """`executable` is run in place of the command's first word. `stop`: as ctrl+z does, once it holds its lock."""
+        """`executable` is run in place of the command's first word. `stop`: stop it, as ctrl+z does, once it holds."""
         self._holds = holds
         self._stop = stop
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the companion
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
             list(command),
             executable=executable or None,
@@ -52,17 +53,17 @@ class Companion:
 
     def wait_until_it_holds(self) -> bool:
         """Wait until it holds its lock; False when it ended before."""
-        pause = threading.Event()
-        while not self._holds():
-            if self._process.poll() is not None:
-                return False
-            pause.wait(_LOOK)
+        with self._holds as holds:
+            while not holds():
+                if self._process.poll() is not None:
+                    return False
+                time.sleep(_POLL)
         if self._stop:
             self._process.send_signal(signal.SIGSTOP)
         return True
 
     def finish(self, seconds: float = 60.0) -> int | None:
-        """Let it go on to its own end; its exit code, None where it takes longer."""
+        """Let it run to its own end; returns its exit code, None where that takes longer than `seconds`."""
         self._process.send_signal(signal.SIGCONT)
         try:
             return self._process.wait(seconds)
@@ -70,7 +71,7 @@ class Companion:
             return None
 
     def kill(self) -> None:
-        """End it and all that it started at once, as nobody can prevent, and wait until it is gone."""
+        """Kill it and all that it started (SIGKILL), and wait until it is gone."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -91,7 +92,7 @@ class Companion:
 
 
 class Gate:
-    """Keeps a session from its first commit until its companion holds the lock, so that there is a wait to be seen."""
+    """Keeps a session from its first commit until another process holds the lock, so that a wait can be seen."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
@@ -109,12 +110,12 @@ class Gate:
             self._open = True
             self._control.paused = False
 
-    def open_when(self, companion: Companion) -> None:
-        """Open as soon as `companion` holds its lock, or has ended without it."""
+    def open_when(self, process: Process) -> None:
+        """Open as soon as `process` holds its lock, or has ended without it."""
 
         def wait() -> None:
             try:
-                companion.wait_until_it_holds()
+                process.wait_until_it_holds()
             finally:
                 self.open()
 

@@ -37,7 +37,7 @@ def modules_of(count: int) -> dict[str, str]:
 
 
 def owned(directory: str, owner: str, parts: int = 40) -> dict[str, str]:
-    """Files of one directory, each of which says whose it is (see `looking.owners`)."""
+    """Files of one directory, each of which says whose it is (see `inspect.owners`)."""
     return {f"{directory}/part{part:02}.py": f"OWNER = {owner!r}\n" for part in range(parts)}
 
 

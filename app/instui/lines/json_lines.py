@@ -21,7 +21,7 @@ class JsonUI:
         self._thread.start()
 
     def finish(self, grace: float = 5.0) -> bool:
-        """Close the source and wait until all is printed; False when nothing moved for `grace` seconds."""
+        """End the source and wait until all is printed; False when nothing moved for `grace` seconds."""
         return self._thread.finish(grace)
 
 

@@ -86,8 +86,8 @@ class OutputThread:
         self._thread.start()
 
     def finish(self, grace: float = 5.0) -> bool:
-        """Close the source and wait until all is written; False when the output did not move for `grace` seconds."""
-        self._source.close()
+        """End the source and wait until all is written; False when the output did not move for `grace` seconds."""
+        self._source.finish()
         written, moved = self._output.written, time.monotonic()
         while not self._done.wait(min(0.05, grace)):
             if self._output.written != written:
@@ -113,4 +113,5 @@ class OutputThread:
         except OSError as error:  # the journal cannot be read
             self.error = error
         finally:
+            self._source.close()
             self._done.set()

@@ -63,7 +63,7 @@ class PlainUI:
         self._thread.start()
 
     def finish(self, grace: float = 5.0) -> bool:
-        """Close the source and wait until all is shown; False when the output did not move for `grace` seconds."""
+        """End the source and wait until all is shown; False when the output did not move for `grace` seconds."""
         return self._thread.finish(grace)
 
     def frame(self, lines: list[str], ended: bool = False) -> str:

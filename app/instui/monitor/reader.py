@@ -1,7 +1,7 @@
 """Where journal lines come from: this process, a file that another process writes, or a finished file.
 
 `Feed` and `Tail` are both a `Source`: whoever shows a session polls it, at its own pace and in its own thread, and
-nobody ever waits for whoever shows.
+whoever writes the lines never waits for that.
 """
 
 import json
@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Event as Flag
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self
 
+from instui_engine.fs.files import open_regular
 from instui_engine.journal.events import Event, decode
 
 CHUNK = 1 << 20  # bytes a poll may bring: some thousands of events, so that a screen stays alive while it catches up
@@ -24,10 +25,13 @@ class Source(Protocol):
         """No line will come any more."""
 
     def poll(self, wait: float = 0.0) -> list[str]:
-        """The lines since the last call, without newlines; where there is a lull, those of the next `wait` seconds."""
+        """The lines since the last call, without newlines; where there are none, those of the next `wait` seconds."""
+
+    def finish(self) -> None:
+        """Say from any thread that the session is over: what is there already still comes, then `ended`."""
 
     def close(self) -> None:
-        """Say from any thread that the session is over: what is there already still comes, then `ended`."""
+        """Give it up, in the thread that polls: nothing comes any more, and no file stays open."""
 
 
 class Feed:
@@ -35,29 +39,35 @@ class Feed:
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque()
-        self._closed = Flag()
+        self._finished = Flag()
         self._ended = False
 
     def put(self, line: str) -> None:
-        """Add one line, without its newline; from any thread, never blocks. Nothing may be put after `close`."""
+        """Add one line, without its newline; from any thread, never blocks. Nothing may be put after `finish`."""
         self._lines.append(line)
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """The session is over."""
-        self._closed.set()
+        self._finished.set()
+
+    def close(self) -> None:
+        """Give it up."""
+        self._finished.set()
+        self._lines.clear()
+        self._ended = True
 
     @property
     def ended(self) -> bool:
-        """Closed, and every line was polled."""
+        """The session is over, and every line was polled."""
         return self._ended
 
     def poll(self, wait: float = 0.0) -> list[str]:
-        """All lines of the next `wait` seconds, or sooner when the feed is closed."""
+        """All lines of the next `wait` seconds; sooner when the session is over."""
         # Not woken by `put`: a reader that woke for each line would take the engine's time for nothing.
-        closed = self._closed.wait(wait) if wait else self._closed.is_set()
+        finished = self._finished.wait(wait) if wait else self._finished.is_set()
         lines = self._lines
         batch = [lines.popleft() for _ in range(len(lines))]
-        self._ended = closed
+        self._ended = finished
         return batch
 
 
@@ -74,7 +84,7 @@ class Tail:
         self._dead = dead
         self._file: BinaryIO | None = None
         self._rest = b""
-        self._closed = Flag()
+        self._finished = Flag()
         self._ended = False
 
     @property
@@ -82,9 +92,21 @@ class Tail:
         """The session's last line was polled; the file is closed."""
         return self._ended
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Read what is there, then end."""
-        self._closed.set()
+        self._finished.set()
+
+    def close(self) -> None:
+        """Give it up: the file is closed."""
+        self._ended = True
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def poll(self, wait: float = 0.0) -> list[str]:
         """New whole lines, about a mebibyte at most; waits up to `wait` seconds where there are none."""
@@ -92,13 +114,13 @@ class Tail:
             return []
         lines, more = self._read()
         if not more and not self._ended:
-            over = self._closed.wait(wait) if wait else self._closed.is_set()
+            over = self._finished.wait(wait) if wait else self._finished.is_set()
             # Asked before the last read, so that what was written between the two is not lost.
             over = over or (not lines and self._dead is not None and self._dead())
             further, more = self._read()
             lines += further
             if over and not more:
-                self._end()
+                self.close()
         return lines
 
     def _read(self) -> tuple[list[str], bool]:
@@ -107,20 +129,15 @@ class Tail:
             return [], False
         if self._file is None:
             try:
-                self._file = self._path.open("rb", buffering=0)
+                self._file = open(open_regular(self._path), "rb", buffering=0)  # noqa: SIM115 - `close` closes it
             except FileNotFoundError:
                 return [], False
         data = self._file.read(CHUNK)
         *whole, self._rest = (self._rest + data).split(b"\n")
         lines = [line.decode("utf-8", "replace") for line in whole]
         if any(map(_is_last, lines)):
-            self._end()
+            self.close()
         return lines, len(data) == CHUNK
-
-    def _end(self) -> None:
-        self._ended = True
-        if self._file is not None:
-            self._file.close()
 
 
 def _is_last(line: str) -> bool:
@@ -128,7 +145,7 @@ def _is_last(line: str) -> bool:
         return False
     try:
         fields = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(fields, dict) and fields.get("event") == "session.finished"
 
@@ -146,5 +163,5 @@ def decoded(lines: Iterable[str]) -> Iterator[tuple[float, Event]]:
 
 def read(path: Path) -> Iterator[tuple[float, Event]]:
     """The events of a journal that nobody writes any more, with their times. Raises OSError."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with open(open_regular(path), encoding="utf-8", errors="replace") as lines:
         yield from decoded(lines)

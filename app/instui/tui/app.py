@@ -118,6 +118,8 @@ class InstuiApp(App[Result], inherit_bindings=False):
         screen = self.screen
         if isinstance(screen, View):
             screen.show(self.watched.shown)
+        if refusal := self.controller.refusal():
+            self.say(refusal)
 
     @property
     def facts(self) -> Facts:
@@ -253,10 +255,10 @@ class InstuiApp(App[Result], inherit_bindings=False):
             self.say("read-only: this session can be watched but not paused")
         elif self.watched.latest.paused:
             self.controller.resume()
-            self.say("asked the install to go on")
+            self.say(self.controller.refusal() or "asked the install to go on")
         else:
             self.controller.pause()
-            self.say("asked the install to pause; it does so between two commits")
+            self.say(self.controller.refusal() or "asked the install to pause; it does so between two commits")
 
     def do_locks_of(self) -> None:
         """Show the locks of the selected wheel."""

@@ -24,13 +24,16 @@ class Controller(Protocol):
         """Ask the install to stop between two commits."""
 
     def abort(self) -> None:
-        """Stop it at once; what it has in hand is undone."""
+        """Stop it at once; what it has in hand is undone. Asked again: end it even where it hangs."""
 
     def pause(self) -> None:
         """Ask the install to pause between two commits."""
 
     def resume(self) -> None:
         """Let it go on."""
+
+    def refusal(self) -> str:
+        """Why something that was asked since the last call came to nothing, in one line; "" where nothing did."""
 
     def alive(self) -> bool:
         """Whether the install still runs."""
@@ -72,6 +75,10 @@ class ReadOnly:
 
     def resume(self) -> None:
         """Do nothing."""
+
+    def refusal(self) -> str:
+        """Nothing is asked, so nothing is refused."""
+        return ""
 
     def alive(self) -> bool:
         """True: it is not known here, the source says when the session ends."""

@@ -9,8 +9,8 @@ from .process import Gate
 from .scenario import Scenario, Scene
 
 
-class Narration:
-    """Gives the caption that belongs before an event, each once. The engine's journal asks it for every event."""
+class Captions:
+    """Gives the caption that belongs before an event, each caption once. The engine asks it for every event."""
 
     def __init__(self, scenario: Scenario, scene: Scene, control: Control, gate: Gate | None = None) -> None:
         self._scenario = scenario
@@ -19,33 +19,35 @@ class Narration:
         self._gate = gate
         self._rests = dict(scenario.rests)
         self._captions = dict(scenario.captions)
-        self._kept: set[str] = set()  # wheels that waited for somebody outside the session
-        self.well = False  # whether, at the end, everything was as it was to be
+        self._kept_waiting: set[str] = set()  # wheels that waited for somebody outside the session
+        self.well = False  # whether what was promised was found at the end
 
     def __call__(self, event: Event) -> str:
         """The caption to show before `event`, "" for none."""
-        if isinstance(event, StageFinished) and self._gate is not None:
-            self._gate.shut()
-        if isinstance(event, SessionFinished) and event.exit == self._scenario.exit:
-            verdict = self._scenario.result(self._scene, event)
-            self.well = verdict.well
-            return verdict.text
         kind = kind_of(event)
+        about_another = False
+        match event:
+            case StageFinished() if self._gate is not None:
+                self._gate.shut()
+            case SessionFinished() if event.exit == self._scenario.exit:
+                verdict = self._scenario.result(self._scene, event)
+                self.well = verdict.well
+                return verdict.text
+            case LockWaiting() if self._scene.is_foreign(event):
+                self._kept_waiting.add(event.wheel)
+                about_another = True
+            case LockGranted():
+                about_another = event.wheel in self._kept_waiting
+            case _:
+                pass  # most kinds only have the caption that the scenario gives them
         if kind in self._rests:
             self._rest(self._rests.pop(kind))
-        caption = self._captions.pop(f"{kind} by another", "") if self._is_about_another(event) else ""
+        caption = self._captions.pop(f"{kind} by another", "") if about_another else ""
         caption = caption or self._captions.pop(kind, "")
         return caption if isinstance(caption, str) else caption(self._scene)
 
     def _rest(self, seconds: float) -> None:
-        """Give time to read the caption before, unless the session is told to stop."""
+        """Give time to read the caption before, unless the session is asked to stop."""
         end = time.monotonic() + seconds * self._scene.slow
         while (left := end - time.monotonic()) > 0 and not self._control.cancelled():
             time.sleep(min(left, 0.05))
-
-    def _is_about_another(self, event: Event) -> bool:
-        """Whether somebody outside the session stands in the way, or no longer does."""
-        if isinstance(event, LockWaiting) and any(h.session != self._scene.journal.stem for h in event.holders):
-            self._kept.add(event.wheel)
-            return True
-        return isinstance(event, LockGranted) and event.wheel in self._kept

@@ -1,0 +1,62 @@
+"""`instui demo`: a demonstration in a throw-away place, under the user interface that was chosen."""
+
+import argparse
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from instui.demo import journal_of, perform
+from instui.demo.scenarios import SCENARIOS
+from instui_engine.commands.command import Outcome
+from instui_engine.errors import UsageError, printable
+from instui_engine.journal.writer import Listener
+from instui_engine.session.control import Control
+from instui_engine.session.session import new_id
+
+from .fullscreen import watch_child
+from .watch import watch
+
+
+def play(parsed: argparse.Namespace, arguments: list[str]) -> int:
+    """Play the scenario that the command line names; returns the exit code.
+
+    That is 0 where what was promised happened, even where it is a session that fails. Nothing is left behind, unless
+    `--keep DIR` says where.
+    """
+    scenario = SCENARIOS[parsed.scenario]
+    with ExitStack() as stack:
+        place = _place(parsed, stack)
+        identity = parsed.child or new_id()
+        if parsed.ui == "tui":
+            arguments = [arguments[0], "--keep", str(place), *arguments[1:]]
+            return watch_child(parsed, arguments, identity, journal_of(place, identity), may_be_left=False)
+
+        def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
+            return perform(
+                scenario,
+                place,
+                control,
+                listeners,
+                identity,
+                slow=parsed.slow,
+                lock_timeout=parsed.lock_timeout,
+                journal_file=parsed.journal,
+            )
+
+        return watch(parsed, session)
+
+
+def _place(parsed: argparse.Namespace, stack: ExitStack) -> Path:
+    """A new directory: the one that --keep names, else one that goes away with `stack`."""
+    if parsed.child:
+        return Path(parsed.keep)  # made by the parent
+    if not parsed.keep:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="instui-demo-", ignore_cleanup_errors=True)))
+    try:
+        place = Path(parsed.keep).absolute()
+        place.mkdir(parents=True)
+    except FileExistsError:
+        raise UsageError(f"{printable(parsed.keep)} exists; --keep wants the name of a new directory") from None
+    except OSError as error:
+        raise UsageError(f"cannot make {printable(parsed.keep)}: {error.strerror}") from error
+    return place

@@ -1,0 +1,73 @@
+"""A session in this process: the user interface that shows it, the signals that stop it, and its exit code."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from instui_engine.commands.command import Outcome
+from instui_engine.journal.writer import Listener
+from instui_engine.session.control import Control
+
+from .output import print_error
+from .signals import stopping
+
+Session = Callable[[Control, tuple[Listener, ...]], Outcome]
+
+
+class UI(Protocol):
+    """What shows a session while it runs."""
+
+    def start(self) -> None:
+        """Begin to show."""
+
+    def finish(self, grace: float = 5.0) -> bool:
+        """Show the rest, but do not wait longer than `grace` seconds for an output that nobody reads."""
+
+
+def watch(parsed: argparse.Namespace, session: Session) -> int:
+    """Run `session` under the user interface that was chosen; returns the exit code."""
+    control = Control()
+    with _user_interface(parsed) as listeners, stopping(control, survives_hang_up=bool(parsed.child)):
+        outcome = session(control, listeners)
+    if outcome.error:
+        print_error(outcome.error)
+    return outcome.exit_code
+
+
+def chosen_ui(parsed: argparse.Namespace) -> str:
+    """The user interface that was asked for, or the best one here: the full screen needs a terminal."""
+    if parsed.child:
+        return "none"
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    if parsed.ui == "tui" and not terminal:
+        print_error("no terminal here, so --ui plain is used")
+    fitting = "tui" if terminal and not getattr(parsed, "dry_run", False) else "plain"
+    return fitting if parsed.ui in ("", "tui") else str(parsed.ui)
+
+
+@contextmanager
+def _user_interface(parsed: argparse.Namespace) -> Iterator[tuple[Listener, ...]]:
+    if parsed.ui == "none":
+        yield ()
+        return
+    from instui.monitor.reader import Feed
+
+    feed = Feed()
+    ui: UI
+    sys.stdout.flush()
+    if parsed.ui == "json":
+        from instui.lines.json_lines import JsonUI
+
+        ui = JsonUI(feed, sys.stdout)
+    else:
+        from instui.lines.plain import PlainUI
+
+        ui = PlainUI(feed, sys.stdout, quiet=parsed.quiet, verbose=parsed.verbose)
+    ui.start()
+    try:
+        yield (feed.put,)
+    finally:
+        ui.finish()
