@@ -469,6 +469,48 @@ def test_the_third_ctrl_c_undoes_what_is_in_hand(install: Begin, large: Path) ->
     whole(one.venv, 0)
 
 
+def test_a_fourth_ctrl_c_ends_an_install_that_hangs(install: Begin, large: Path) -> None:
+    one = install("--slow", 10, "--jobs", 1, large)
+    terminal = one.terminal
+    one.wait_for(CommitStarted)
+    os.kill(one.pid, signal.SIGSTOP)  # it hears no request any more
+    one.ask()
+    terminal.press("ctrl+c", "ctrl+c", "ctrl+c")
+    terminal.shows("DIED")
+    terminal.press("q")
+    assert terminal.finish() == 137
+    assert "was killed (SIGKILL)" in one.left()
+
+
+def test_where_there_is_no_control_socket_a_pause_is_refused_and_a_cancel_works(
+    install: Begin, wheels: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket, sys\n"
+        "def refuse(self, address):\n"
+        "    raise OSError('AF_UNIX path too long')\n"
+        "if '--child' in sys.argv:\n"
+        "    class Socket(socket.socket):\n"
+        "        bind = refuse\n"
+        "    socket.socket = Socket\n"
+    )
+    paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    one = install("--slow", 3, "--jobs", 1, *wheels, env={"PYTHONPATH": paths})
+    terminal = one.terminal
+    one.wait_for(CommitFinished)
+    terminal.press("P")
+    text = terminal.shows("cannot pause the install: it could make no control socket")
+    assert "asked the install to pause" not in text
+    one.ask()
+    terminal.press("c")
+    terminal.shows("exit 130")
+    assert one.lines.of(SessionPaused) == []
+    assert one.lines.of(SessionStarted)[0].control == ""
+    terminal.press("q")
+    assert terminal.finish() == 130
+    assert "instui: interrupted" in one.left()
+
+
 @pytest.mark.parametrize("key", ["ctrl+c", "q"])
 def test_an_install_that_is_left_running_goes_on(install: Begin, wheels: list[Path], key: str) -> None:
     one = install("--slow", 1.5, *wheels)
