@@ -1,1 +1,1 @@
-"""The command line: commands, options, and the process of an install under the full screen."""
+"""The command line: commands, options, signals, and the process that installs under the full screen."""

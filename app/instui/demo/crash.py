@@ -97,13 +97,13 @@ def _killed(scene: Scene) -> str:
 
 def _result(scene: Scene, _: SessionFinished) -> Verdict:
     settled = [event for _, event in read(scene.journal) if isinstance(event, events.RecoveryFinished)]
-    told = ", ".join(f"{event.wheel} {event.version}: {event.outcome}" for event in settled) or "NOTHING"
+    outcomes = ", ".join(f"{event.wheel} {event.version}: {event.outcome}" for event in settled) or "NOTHING"
     found, there, good = owners(scene.site_packages / "lamp"), listed(scene.site_packages), whole(scene.site_packages)
     version = ", ".join(d.version for d in distributions(path=[str(scene.site_packages)]) if d.name == "lamp")
     private = scene.environment.private
     left = [*private.glob("records/*"), *(p for p in private.glob("stage/*") if p.name != scene.journal.stem)]
     return Verdict(
-        f"Recovered: {told}. lamp is listed as {version or 'NOTHING'}, and all its files are of "
+        f"Recovered: {outcomes}. lamp is listed as {version or 'NOTHING'}, and all its files are of "
         f"{', '.join(sorted(found))}; by RECORD, whole: {', '.join(good)}. "
         f"{'SOMETHING' if left else 'Nothing'} of the killed session is left over.",
         "finds no lamp" in scene.found

@@ -95,11 +95,11 @@ def _both_result(scene: Scene, _: SessionFinished) -> Verdict:
     waited = {event.wheel: event.waited for event in _granted_claims(scene.journal)}
     by_us = _waits_for_others(scene)
     mixed = "not mixed" if len(found) == 1 else "MIXED"
-    told = ", ".join(f"{name} {seconds(waited.get(name, 0.0))}" for name in by_us)
+    waits = ", ".join(f"{name} {seconds(waited.get(name, 0.0))}" for name in by_us)
     others = [name for name in good if name[:5] in ("north", "south")]
     return Verdict(
         f"Both sessions are through (the other one: exit {code}). shapes/ is {mixed}, all of {', '.join(sorted(found))}"
-        f", who came last; waited for the other session: {told or 'nobody'}; the {len(others)} disjoint wheels are "
+        f", who came last; waited for the other session: {waits or 'nobody'}; the {len(others)} disjoint wheels are "
         "whole and waited for nobody.",
         code == 0 and found == {"triangle"} and bool(by_us) and len(others) == 5 and "triangle" in good,
     )

@@ -22,7 +22,7 @@ class Scene:
     lock_timeout: float
     journal: Path
     process: Process | None = None  # the other one, which gets in the way
-    found: str = ""  # what `Scenario.before` left behind, in words
+    found: str = ""  # what `Scenario.before` left behind, said in a sentence
 
     @property
     def site_packages(self) -> Path:

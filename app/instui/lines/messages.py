@@ -189,7 +189,7 @@ class Messages:
         """The lines that were held back, for the end of a session."""
         return [*self._milestone_lines(True, True, True), *self._more_conflicts()]
 
-    # -- words
+    # -- names
 
     def _label(self, key: str) -> str:
         return printable(self._fold.label(key))

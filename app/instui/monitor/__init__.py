@@ -1,1 +1,1 @@
-"""What is known of a session: reading journals, folding events into snapshots, and words for what they say."""
+"""What is known of a session: journals are read, events folded into snapshots, and their facts put into words."""

@@ -168,7 +168,7 @@ class Fold:
                 left = tuple(event.left)
                 record.recover(Recovery(t, event.wheel, event.version, event.session, event.outcome, left))
             case events.Warned():
-                pass  # a line of its own says it
+                pass  # whoever shows the session shows the event itself
             case events.SessionFinished():
                 self._session_finished(t, event)
             case _:

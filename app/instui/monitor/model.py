@@ -7,7 +7,7 @@ Names come from wheels and journals as they are: pass them through `printable` b
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, TypeVar, overload
+from typing import Literal, NamedTuple, TypeVar, overload
 
 from instui_engine.journal.events import Holder, SessionStarted
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 class Phase(Enum):
     """Where a wheel is on its way; the value is the word to show."""
 
-    QUEUED = "queued"  # for a download, or downloaded and for its turn to be unpacked
+    QUEUED = "queued"  # waits for its download, or for its turn to be unpacked
     FETCH = "fetch"
     UNPACK = "unpack"
     READY = "ready"  # in the store
@@ -36,13 +36,13 @@ REMOVALS: Mapping[Phase, str] = {Phase.COMMIT: "remove", Phase.DONE: "removed"}
 
 
 class Prefix(Sequence[T]):
-    """The first `len` rows of a list that only ever grows: a snapshot of it without a copy."""
+    """The first `len` items of a list that only ever grows: a snapshot of it without a copy."""
 
-    __slots__ = ("_count", "_rows")
+    __slots__ = ("_count", "_items")
 
-    def __init__(self, rows: list[T]) -> None:
-        self._rows = rows
-        self._count = len(rows)
+    def __init__(self, items: list[T]) -> None:
+        self._items = items
+        self._count = len(items)
 
     def __len__(self) -> int:
         return self._count
@@ -53,14 +53,14 @@ class Prefix(Sequence[T]):
     def __getitem__(self, index: slice) -> list[T]: ...
     def __getitem__(self, index: int | slice) -> T | list[T]:
         if isinstance(index, slice):
-            return [self._rows[i] for i in range(*index.indices(self._count))]
+            return [self._items[i] for i in range(*index.indices(self._count))]
         if not -self._count <= index < self._count:
             raise IndexError(index)
-        return self._rows[index if index >= 0 else index + self._count]
+        return self._items[index if index >= 0 else index + self._count]
 
     def __iter__(self) -> Iterator[T]:
-        rows = self._rows
-        return (rows[i] for i in range(self._count))
+        items = self._items
+        return (items[i] for i in range(self._count))
 
     def __repr__(self) -> str:
         return f"Prefix({list(self)!r})"
@@ -171,7 +171,7 @@ class EnvironmentLock(NamedTuple):
     """The lock that keeps other installers out; `since` is when the present state began."""
 
     path: str
-    state: str  # "waiting", "held" or "free"
+    state: Literal["waiting", "held", "free"]
     since: float
     holders: tuple[Holder, ...]
     waited: float  # seconds in all, over waits that ended
@@ -200,7 +200,7 @@ class RestoredFile(NamedTuple):
 
 
 class Recovery(NamedTuple):
-    """What a dead session had begun with a distribution, and how that was settled; `t` is when it was begun to be.
+    """What a dead session left half-done, and how this session settled it; `t` is when it began to.
 
     `outcome`: "running", "completed", "undone", "withdrawn", or "failed" where the session ended before it was settled.
     """
@@ -279,7 +279,7 @@ class Finished(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Counters. A wheel that the store had counts as fetched and unpacked; `downloads` and `unpacks` are real work."""
+    """Counters. A wheel that the store had counts as fetched and unpacked, but not as a download."""
 
     resolved: int = 0
     satisfied: int = 0
@@ -309,7 +309,7 @@ class Snapshot(NamedTuple):
     requirements: tuple[str, ...]
     resolving: bool
     syncing: str  # what all wait for to be on the disk: "store", "stage", "environment", or ""
-    wheels: tuple[WheelState, ...]  # as they were announced; `order` is the plan's
+    wheels: tuple[WheelState, ...]  # in the order in which they were announced; their `order` is the plan's
     running: tuple[str, ...]  # keys; who began first is first
     waiting: tuple[str, ...]
     failed: tuple[str, ...]
@@ -347,7 +347,7 @@ class Snapshot(NamedTuple):
         return _pick(self.locks, self.lock_index, path)
 
     def blocking(self, wait: WaitFor) -> tuple[Holder, ...]:
-        """Who stands in the way of `wait` now: a waiter says so once, and the holders change while it waits."""
+        """Who stands in the way of `wait` now. A waiting wheel names its holders once, and they may change since."""
         lock = self.lock(wait.path)
         if lock is None or not lock.holders or self.session is None:
             return wait.holders
@@ -362,7 +362,7 @@ class Snapshot(NamedTuple):
 
 
 def _pick(items: tuple[T, ...], index: Mapping[str, int], key: str) -> T | None:
-    # The index is the fold's own, which grows on: what came after this snapshot lies behind its end.
+    # The index is the fold's own and keeps growing: what is newer than this snapshot lies beyond its end.
     position = index.get(key, -1)
     return items[position] if 0 <= position < len(items) else None
 

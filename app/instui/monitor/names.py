@@ -1,4 +1,4 @@
-"""How wheels, paths and holders are called in text; everything that comes out may be printed on a terminal."""
+"""Names of wheels, paths and holders for texts; all of them are safe to print on a terminal."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,7 +12,7 @@ _COMMAND_CELLS = 60
 
 
 def path_name(path: str, session: SessionStarted | None) -> str:
-    """A path or lock of the journal in short: what lies before `site-packages` left out, `@jwt` as `the name jwt`."""
+    """A path or lock of the journal in short: without what lies before `site-packages`; `@jwt` is `the name jwt`."""
     if path.startswith("@"):
         return f"the name {printable(path[1:])}"
     if path == ".":
@@ -27,7 +27,7 @@ def path_name(path: str, session: SessionStarted | None) -> str:
 
 
 def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[[str], str]) -> str:
-    """A holder in words: a wheel of this session by `label`, another process by pid, command and state."""
+    """How a holder is named: a wheel of this session by `label`, another process by pid, command and state."""
     if is_own(holder, session):
         return printable(label(holder.wheel))
     state = f", {printable(holder.state)}" if holder.state else ""
@@ -39,14 +39,14 @@ def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[
 
 
 def short_command(command: str) -> str:
-    """A command line as people type it: `python -m instui install a` and `/x/python /x/instui install a` alike."""
-    program, *words = command.split(" ")
+    """A command as people type it; `python -m instui list` and `/x/python /x/instui list` become `instui list`."""
+    program, *arguments = command.split(" ")
     program = program.rpartition("/")[2]
-    if program.startswith("python") and len(words) > 1 and words[0] == "-m":
-        program, words = words[1], words[2:]
-    elif program.startswith("python") and words and words[0].startswith("/"):
-        program, words = words[0].rpartition("/")[2], words[1:]
-    return " ".join([program, *words])
+    if program.startswith("python") and len(arguments) > 1 and arguments[0] == "-m":
+        program, arguments = arguments[1], arguments[2:]
+    elif program.startswith("python") and arguments and arguments[0].startswith("/"):
+        program, arguments = arguments[0].rpartition("/")[2], arguments[1:]
+    return " ".join([program, *arguments])
 
 
 def holder_names(

@@ -1,4 +1,4 @@
-"""What became of the distributions that a killed session had in hand, in words."""
+"""How it is said what became of the distributions that a killed session had in hand."""
 
 from instui_engine.errors import printable
 from instui_engine.journal.events import RecoveryFinished, SessionStarted

@@ -1,4 +1,4 @@
-"""How sizes, durations, counts and names are written, in plain output and on screens alike."""
+"""How sizes, durations, counts and texts of a given width are written, in plain output and on screens alike."""
 
 import unicodedata
 
@@ -25,7 +25,7 @@ def seconds(value: float) -> str:
 
 
 def age(value: float) -> str:
-    """A duration that goes on, which should not flicker: `0.3 s`, `9.8 s`, `42 s`, `2 min 05 s`."""
+    """A duration that still grows, with few digits so that it does not flicker: `0.3 s`, `9.8 s`, `42 s`."""
     if value < 9.95:
         return f"{max(value, 0.0):.1f} s"
     return f"{value:.0f} s" if value < 59.5 else _long(round(value))
