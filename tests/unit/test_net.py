@@ -75,19 +75,22 @@ def test_a_removed_working_directory_is_named(
     monkeypatch.chdir(gone)
     gone.rmdir()
     try:
-        assert main.run(arguments) == 1
+        assert main.run(arguments) == 2
     finally:
         os.chdir(tmp_path)
-    assert capsys.readouterr().err == "instui: the working directory does not exist any more; change to another one\n"
+    error = capsys.readouterr().err
+    assert error == "instui: the working directory cannot be used (No such file or directory); change to another one\n"
 
 
-@pytest.mark.parametrize("flag", ["--python", "--cache-dir"])
 @pytest.mark.parametrize("command", [["install", "a"], ["locks"], ["doctor"]], ids=lambda command: command[0])
-def test_a_home_directory_that_nobody_knows_is_a_usage_error(
-    command: list[str], flag: str, capsys: pytest.CaptureFixture[str]
+def test_a_user_that_does_not_exist_is_a_name_as_in_a_shell(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.run([*command, flag, "~nosuchuser/x"]) == 2
-    assert f"{flag} ~nosuchuser/x: nobody knows that home directory" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main.run([*command, "--python", "~nosuchuser/x"]) == 1
+    assert "no environment or interpreter at ~nosuchuser/x" in capsys.readouterr().err
+    assert main.run(["cache", "dir", "--cache-dir", "~nosuchuser/x"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/~nosuchuser/x\n"
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "/".join(["x" * 200] * 30)], ids=["name", "path"])

@@ -34,8 +34,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print_error("interrupted")
         return 130
     except OSError as error:
-        print_error(_in_words(error))
-        return 1
+        where = _working_directory_error()
+        print_error(where or reason(error))
+        return 2 if where else 1
     except Exception as error:
         if os.environ.get("INSTUI_DEBUG"):
             raise
@@ -68,12 +69,13 @@ def _run(arguments: list[str]) -> int:
     return commands[parsed.command](parsed, arguments)
 
 
-def _in_words(error: OSError) -> str:
+def _working_directory_error() -> str:
+    """Why there is no working directory, "" where there is one: without one, an error about a path misleads."""
     try:
         os.getcwd()
-    except OSError:
-        return "the working directory does not exist any more; change to another one"
-    return reason(error)
+    except OSError as error:
+        return f"the working directory cannot be used ({reason(error)}); change to another one"
+    return ""
 
 
 def _install(parsed: argparse.Namespace, arguments: list[str]) -> int:

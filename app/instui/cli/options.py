@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from instui_engine.errors import TargetError, UsageError, printable, reason
+from instui_engine.errors import UsageError
 from instui_engine.fs.cache_directory import default_cache
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options, default_jobs
@@ -267,34 +267,21 @@ def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: 
     """The environment that the user means. `any_python`: also one that the system manages. Raises InstuiError."""
     from instui_engine.target.environment import discover
 
-    try:
-        return discover(
-            cache_directory(parsed.cache_dir),
-            python=str(_expanded("--python", parsed.python)) if parsed.python else "",
-            target=parsed.target,
-            prefix=parsed.prefix,
-            break_system_packages=any_python or parsed.break_system_packages,
-            writable=writable,
-        )
-    except OSError as error:
-        if not error.filename:
-            raise
-        raise TargetError(f"no environment can be there: {reason(error)}") from error
+    return discover(
+        cache_directory(parsed.cache_dir),
+        python=parsed.python,
+        target=parsed.target,
+        prefix=parsed.prefix,
+        break_system_packages=any_python or parsed.break_system_packages,
+        writable=writable,
+    )
 
 
 def cache_directory(given: str) -> Path:
-    """`given`, or the place for caches on this system. Raises UsageError."""
+    """`given`, or the place for caches on this system."""
     if given:
-        return Path(os.path.abspath(_expanded("--cache-dir", given)))
+        return Path(os.path.abspath(os.path.expanduser(given)))
     return default_cache()
-
-
-def _expanded(flag: str, given: str) -> Path:
-    """The path, with `~` and `~user` replaced by the home directory."""
-    try:
-        return Path(given).expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"{flag} {printable(given)}: nobody knows that home directory; name it in full") from error
 
 
 def _text(name: str, default: str = "") -> str:

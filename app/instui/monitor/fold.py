@@ -15,9 +15,9 @@ from .model import (
     Conflict,
     EnvironmentLock,
     Finished,
-    OverwrittenFile,
     Phase,
     Recovery,
+    ReplacedFile,
     RestoredFile,
     Satisfied,
     Snapshot,
@@ -297,7 +297,7 @@ class Fold:
             case events.Overwrite():
                 wheel.overwrote += not event.same
                 wheel.overwrote_same += event.same
-                record.overwrite(OverwrittenFile(t, *event))
+                record.overwrite(ReplacedFile(t, *event))
             case events.Restored():
                 version = wheel.replaces or wheel.version  # the old version had replaced it, and the new one does not
                 record.restored.append(RestoredFile(t, f"{wheel.key} {version}".rstrip(), event.path, event.owner))

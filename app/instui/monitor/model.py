@@ -178,7 +178,7 @@ class EnvironmentLock(NamedTuple):
     held: float
 
 
-class OverwrittenFile(NamedTuple):
+class ReplacedFile(NamedTuple):
     """A file that was replaced; `old` and `new` are owners ("name version")."""
 
     t: float
@@ -316,7 +316,7 @@ class Snapshot(NamedTuple):
     locks: tuple[LockState, ...]
     environment: EnvironmentLock | None
     waits: Prefix[Wait]
-    overwrites: Prefix[OverwrittenFile]
+    overwrites: Prefix[ReplacedFile]
     pairs: tuple[OverwritePair, ...]
     restored: Prefix[RestoredFile]
     recoveries: tuple[Recovery, ...]

@@ -11,10 +11,10 @@ from .model import (
     Finished,
     LockState,
     OverwritePair,
-    OverwrittenFile,
     Phase,
     Prefix,
     Recovery,
+    ReplacedFile,
     RestoredFile,
     Sample,
     Satisfied,
@@ -47,7 +47,7 @@ class SessionRecord:
         self._busy = {**dict.fromkeys(RUNNING, self._running), Phase.WAIT: self.waiting}
         self.failed: dict[str, None] = {}  # an ordered set
         self.waits: list[Wait] = []
-        self.overwrites: list[OverwrittenFile] = []
+        self.overwrites: list[ReplacedFile] = []
         self._pairs: dict[
             tuple[str, str], list[int]
         ] = {}  # old and new owner -> files with different, with same content
@@ -126,7 +126,7 @@ class SessionRecord:
         if wheel.acquisitions and wheel.acquisitions[-1].released is None:
             wheel.acquisitions[-1] = wheel.acquisitions[-1]._replace(released=t)
 
-    def overwrite(self, file: OverwrittenFile) -> None:
+    def overwrite(self, file: ReplacedFile) -> None:
         """Note a file that was replaced."""
         self.overwrites.append(file)
         self.overwrote += not file.same

@@ -142,7 +142,7 @@ def _find_python(python: str) -> Path:
 
 
 def _named_python(python: str) -> Path:
-    path = Path(python).expanduser()
+    path = Path(os.path.expanduser(python))  # as in a shell, `~nosuchuser` is a name like any other
     if path.is_dir():
         found = _python_in(path)
         if found is None:
