@@ -19,7 +19,7 @@ from instui_engine.errors import printable
 from instui_engine.session.session import forget
 
 from .child import Child
-from .output import print_error
+from .output import print_error, print_lines
 
 
 def watch_child(
@@ -55,15 +55,14 @@ def watch_child(
         left = isinstance(result, Left)
         if left and child.alive():
             if may_be_left and not child.ending:
-                print(f"the install goes on without a screen, as pid {child.pid}")
-                print(f"  its journal: {printable(str(journal))}")
+                goes_on = f"the install goes on without a screen, as pid {child.pid}"
+                print_lines([goes_on, f"  its journal: {printable(str(journal))}"])
                 return 0
             child.cancel()
         code = child.wait()
         snapshot = _to_the_end(result.snapshot, journal)
         if snapshot.session is not None:
-            for line in summary(snapshot, quiet=parsed.quiet):
-                print(line)
+            print_lines(summary(snapshot, quiet=parsed.quiet))
         if fresh and not snapshot.totals.committed and not snapshot.totals.removed:
             _forget(journal)
         return code if left and not may_be_left else _end(child, code)
@@ -123,7 +122,6 @@ def _as_lines(parsed: argparse.Namespace, child: Child) -> int:
 
 
 def _end(child: Child, code: int) -> int:
-    sys.stdout.flush()
     error = child.error()
     if error:
         print_error(error)
