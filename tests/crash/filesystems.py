@@ -6,6 +6,7 @@ They need root. Where mounting is not possible the test that asks is skipped, wi
 import errno
 import fcntl
 import os
+import shutil
 import struct
 import subprocess
 import time
@@ -18,6 +19,7 @@ import pytest
 _SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 _LOG_FLUSH, _NO_LOG_FLUSH = 1, 2
 _MOST_LINKS = 65000  # of one file on ext4
+_SMALLEST_BTRFS = 120 << 20  # bytes
 _PATIENCE = 10.0  # seconds for somebody to let go of a file system
 
 
@@ -60,6 +62,16 @@ class Mounts:
             directory.mkdir(parents=True)
         layers = f"lowerdir={lower},upperdir={upper / 'changes'},workdir={upper / 'work'},redirect_dir=off"
         return self.mount(self._place / name, "-t", "overlay", "-o", layers, "overlay")
+
+    def btrfs(self, name: str) -> Path:
+        """A new btrfs. Skips the test where there are no tools for it, or the kernel does not know it."""
+        if shutil.which("mkfs.btrfs") is None:
+            pytest.skip("mkfs.btrfs is not installed (btrfs-progs)")
+        image = self._place / f"{name}.img"
+        with image.open("wb") as file:
+            file.truncate(_SMALLEST_BTRFS)
+        subprocess.run(["mkfs.btrfs", "-q", image], check=True, capture_output=True, timeout=60)
+        return self.mount(self._place / name, "-t", "btrfs", "-o", "loop", image)
 
     def bind(self, source: Path, target: Path) -> Path:
         """What is at `source` is also at `target`, as a mount of its own: a rename from one to the other is EXDEV."""

@@ -3,10 +3,7 @@
 import fcntl
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +18,7 @@ from instui_engine.journal.events import (
     LockWaiting,
     SessionFinished,
     SessionStarted,
+    encode,
 )
 from instui_engine.locks import kernel as proclocks
 from instui_engine.locks.claims import MOST, Claims, lock_set
@@ -32,28 +30,15 @@ from instui_engine.locks.phrases import describe
 from support import trees
 from support.cli import error_line, everything, ok
 from support.environments import Session, Venv, until
+from support.locking import foreign, holding
 from support.wheelsmith import build_wheel
 
 needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs /proc/locks")
-_LOCKER = (
-    "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); input()"
-)
 
 
 @pytest.fixture
 def wheels(tmp_path: Path) -> dict[str, Path]:
     return {who: build_wheel(tmp_path, f"{who}-shared", "1.0", {"shared/x.py": who.encode()}) for who in "abc"}
-
-
-@contextmanager
-def foreign(path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Another program that takes, or waits for, the exclusive lock on a file."""
-    command = [sys.executable, "-c", _LOCKER, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def identity(session: Session) -> str:
@@ -109,20 +94,17 @@ def test_the_wait_for_the_environments_lock_names_a_stopped_foreigner(
     wheels: dict[str, Path], venv: Callable[[], Venv], start_instui: Start
 ) -> None:
     target = venv()
-    with foreign(target.environment.lock_path) as other:
-        assert other.stdout
-        assert other.stdout.readline() == "held\n"
-        with Session(other, target.top).stopped():
-            waiter = start_instui(target, "--lock-timeout", 1, wheels["b"])
-            waiting = waiter.wait_for(EnvironmentWaiting)
-            assert isinstance(waiting, EnvironmentWaiting)
-            assert [(one.pid, one.wheel, one.session, one.state) for one in waiting.holders] == [
-                (other.pid, "", "", "stopped")
-            ]
-            code, errors = waiter.finish()
-            assert code == 4
-            assert f"pid {other.pid} (" in errors
-            assert ", stopped" in errors
+    with holding(target.environment.lock_path) as other, Session(other, target.top).stopped():
+        waiter = start_instui(target, "--lock-timeout", 1, wheels["b"])
+        waiting = waiter.wait_for(EnvironmentWaiting)
+        assert isinstance(waiting, EnvironmentWaiting)
+        assert [(one.pid, one.wheel, one.session, one.state) for one in waiting.holders] == [
+            (other.pid, "", "", "stopped")
+        ]
+        code, errors = waiter.finish()
+        assert code == 4
+        assert f"pid {other.pid} (" in errors
+        assert ", stopped" in errors
     assert waiter.lines.of(SessionFinished)[0].installed == 0
 
 
@@ -200,6 +182,22 @@ def test_where_the_system_names_nobody_the_journals_do(
     assert [claimant.holder for claimant in row.holders] == [named]
 
 
+def test_a_waiter_leaves_itself_out_whatever_the_system_says(
+    wheels: dict[str, Path], stuck: tuple[Venv, Session], start_instui: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, _ = stuck
+    waiter = start_instui(target, wheels["b"])
+    waiter.wait_for(LockWaiting)
+    monkeypatch.setattr(proclocks, "LOCKS", os.devnull)
+    private = target.top / ".instui"
+    journal = private / "sessions" / f"{identity(waiter)}.jsonl"
+    with journal.open("a") as file:  # of all that stand at a gate, only the waiter itself is left
+        file.write(encode(9.0, LockWaiting("a-shared", "elsewhere", "X", [])) + "\n")
+    for own, named in ((identity(waiter), []), ("", [identity(waiter)])):
+        found = blockers(private, private / "locks" / file_name("gate"), "elsewhere", "X", own)
+        assert [one.session for one in found if one.session] == named
+
+
 @pytest.mark.parametrize(("source", "why"), [(os.devnull, "another container"), ("/nowhere", "does not say")])
 def test_a_holder_that_cannot_be_known_says_why(
     venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch, source: str, why: str
@@ -227,8 +225,8 @@ def test_lines_of_the_system_are_read() -> None:
         "2: POSIX  ADVISORY  WRITE 79 00:2a:5 0 EOF\n3: OFDLCK ADVISORY  WRITE -1 00:2a:5 0 0\n\n4: FLOCK\n"
     )
     locks = Locks(text)
-    assert locks.told
-    assert not Locks(None).told
+    assert locks.known
+    assert not Locks(None).known
     (found,) = locks.files.values()
     assert [tuple(line) for line in found] == [(77, "X", False), (78, "IX", True)]
 

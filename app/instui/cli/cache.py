@@ -1,9 +1,11 @@
 """`instui cache dir` and `instui cache prune`: where unpacked wheels are kept, and removing those that nobody uses."""
 
 import argparse
+from collections.abc import Sequence
 
 from instui.monitor.units import count, size
 from instui_engine.errors import printable
+from instui_engine.journal.events import Holder
 
 from .options import cache_directory
 from .output import print_error, print_lines
@@ -23,5 +25,7 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _on_wait(holder: str) -> None:
-    print_error(f"waiting for the cache, which is held by {holder}")
+def _on_wait(holders: Sequence[Holder]) -> None:
+    from instui_engine.locks.phrases import describe
+
+    print_error(f"waiting for the cache, which is held by {describe(holders)}")

@@ -50,7 +50,7 @@ def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control)
             if not parsed.json:
                 print_lines([_repaired(one, environment)])
 
-        repair(found, _request(parsed), options, control, on_repair, command)
+        repair(found, _request(parsed), options, control, on_repair, command, _on_wait)
         left = diagnose(environment, options, control)
         if not parsed.json:
             print_lines(_afterwards(left))
@@ -60,6 +60,13 @@ def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control)
             answer |= {"repairs": [one._asdict() for one in done], "left": list(map(_fields, left.findings))}
         print_lines([json.dumps(answer | {"clean": left.is_clean})])
     return 0 if left.is_clean else 1
+
+
+def _on_wait(text: str) -> None:
+    """Say on stderr what the repair waits for: it is neither a finding nor a repair."""
+    with suppress(OSError):
+        sys.stderr.write(f"instui: waiting for {text}\n")
+        sys.stderr.flush()
 
 
 def report(found: Diagnosis) -> list[str]:

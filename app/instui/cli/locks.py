@@ -9,7 +9,7 @@ from instui.monitor.names import holder_name, path_name
 from instui.monitor.units import age, cells, count
 from instui_engine.errors import printable
 from instui_engine.locks.holders import Claimant, LockRow, rows
-from instui_engine.locks.names import GATE
+from instui_engine.locks.names import TURNSTILE
 
 from .options import environment_from
 from .output import print_lines
@@ -49,7 +49,7 @@ def table(found: Sequence[LockRow], now: float) -> list[str]:
 
 
 def _lock_name(path: str) -> str:
-    return "the turn at .lock" if path == GATE else path_name(path, None)
+    return "the turn at .lock" if path == TURNSTILE else path_name(path, None)
 
 
 def _who(claimant: Claimant) -> str:

@@ -91,8 +91,8 @@ def perform(
     """
     recording = recording or Recording()
     journal = Journal(recording.listeners, recording.captions)
-    context = Context(options or Options(), journal, control or Control())
     session = Session(environment, recording.identity or new_id())
+    context = Context(options or Options(), journal, control or Control(), session.identity)
     shell = _Shell(context, environment, session)
     work: Work | None = None
     error: InstuiError | None = None

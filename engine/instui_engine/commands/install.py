@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 from instui_engine.commit.commit import Commit
 from instui_engine.errors import ConflictError, Interrupted, printable
-from instui_engine.journal.events import PlanCollision, PlanConflict, PlanFinished, Warned
+from instui_engine.journal.events import Holder, PlanCollision, PlanConflict, PlanFinished, Warned
 from instui_engine.plan import conflicts
 from instui_engine.plan.compatibility import check_compatibility
 from instui_engine.plan.conflicts import Overlaps
@@ -98,11 +98,13 @@ class _Pipeline(Work):
         """Keep a cleaning of the cache out while the store is looked into and linked from."""
         options, control = self.context.options, self.context.control
 
-        def told(holder: str) -> None:
-            self.context.emit(Warned("", f"waits for the cache, which is held by {holder}"))
+        def on_wait(holders: Sequence[Holder]) -> None:
+            from instui_engine.locks.phrases import waits_for
+
+            self.context.emit(Warned("", waits_for("the cache", holders)))
 
         try:
-            with using(options.cache, options.lock_timeout, control.cancelled, told):
+            with using(options.cache, options.lock_timeout, control.cancelled, on_wait):
                 yield
         except Interrupted:
             self.context.check()

@@ -6,7 +6,6 @@ A reinstall is an install like any other, from the store where the store has the
 """
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -17,8 +16,9 @@ from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
 from instui_engine.commit.recovery import recover
 from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, UnreachableIndexError, printable, reason
-from instui_engine.fs.flock import LockWaitTimeout, open_lock, take_exclusive, try_lock, wait_lock
+from instui_engine.fs.flock import open_and_try, take_exclusive
 from instui_engine.fs.rmtree import remove_tree
+from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, Warned, decode
 from instui_engine.journal.writer import Journal
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Context, Options
@@ -40,6 +40,10 @@ class RepairResult(NamedTuple):
     ok: bool
 
 
+OnWait = Callable[[str], None]
+"""Called once for each lock that is waited for, with what it is and who holds it."""
+
+
 def repair(
     diagnosis: Diagnosis,
     request: Request | None = None,
@@ -47,6 +51,7 @@ def repair(
     control: Control | None = None,
     on_result: Callable[[RepairResult], None] = lambda result: None,
     command: Sequence[str] = (),
+    on_wait: OnWait = lambda text: None,
 ) -> None:
     """Mend what can be mended. `on_result` is called for each thing; diagnose again to see what is left.
 
@@ -54,8 +59,8 @@ def repair(
     line that the journals of the installs name. Raises Interrupted, LockTimeoutError and TargetError; then each
     distribution is whole or as it was.
     """
-    recording = Recording(command=tuple(command))
-    _Repair(diagnosis, request or Request(), options or Options(), control or Control(), on_result, recording).run()
+    request, options, control = request or Request(), options or Options(), control or Control()
+    _Repair(diagnosis, request, options, control, on_result, tuple(command), on_wait).run()
 
 
 class _Repair:
@@ -66,7 +71,8 @@ class _Repair:
         options: Options,
         control: Control,
         on_result: Callable[[RepairResult], None],
-        recording: Recording,
+        command: tuple[str, ...],
+        on_wait: OnWait,
     ) -> None:
         self._diagnosis = diagnosis
         self._environment = diagnosis.environment
@@ -74,7 +80,8 @@ class _Repair:
         self._options = options
         self._control = control
         self._on_result = on_result
-        self._recording = recording
+        self._recording = Recording((self._listen,), command)
+        self._on_wait = on_wait
         self._why = ""  # the last request could not be met
         self._unreachable = False
 
@@ -97,7 +104,7 @@ class _Repair:
     # --- dead sessions
 
     def _settle(self, sessions: Sequence[DeadSession]) -> None:
-        context = Context(self._options, Journal(), self._control)
+        context = Context(self._options, Journal((self._listen,)), self._control)
         error = ""
         try:
             recover(context, self._environment, "")
@@ -153,32 +160,35 @@ class _Repair:
     def _alone(self) -> Iterator[None]:
         """Hold the environment's lock exclusively. Raises LockTimeoutError, Interrupted and TargetError."""
         path = self._environment.lock_path
-        seconds = self._options.lock_timeout
         try:
-            descriptor = open_lock(path)
+            descriptor, free = open_and_try(path, shared=False)
+            if not free:
+                self._wait(descriptor, path)
         except OSError as error:
             raise InstuiError(f"cannot lock the environment ({reason(error)})") from error
-        if not try_lock(descriptor, shared=False):
-            try:
-                wait_lock(
-                    descriptor,
-                    take_exclusive,
-                    deadline=time.monotonic() + seconds,
-                    cancelled=self._control.cancelled,
-                    told=lambda: None,
-                )
-            except LockWaitTimeout:
-                from instui_engine.locks.holders import holders_of
-                from instui_engine.locks.phrases import describe
-
-                raise LockTimeoutError(
-                    f"waited {seconds:g} s for the environment's lock {printable(str(path))}, held by "
-                    f"{describe(holders_of(path))}; run again, or raise --lock-timeout"
-                ) from None
         try:
             yield
         finally:
             os.close(descriptor)
+
+    def _wait(self, descriptor: int, path: Path) -> None:
+        from instui_engine.locks.holders import holders_of
+        from instui_engine.locks.phrases import describe
+        from instui_engine.locks.wait import LockWait
+
+        wait = LockWait(
+            f"the environment's lock {printable(str(path))}",
+            path,
+            self._options.lock_timeout,
+            holders=lambda: holders_of(path),
+            on_wait=lambda holders: self._on_wait(f"the environment's lock, held by {describe(holders)}"),
+            cancelled=self._control.cancelled,
+        )
+        try:
+            wait.take(descriptor, take_exclusive)
+        except Interrupted:
+            self._control.check()  # knows the exit code
+            raise
 
     # --- what is installed again
 
@@ -227,7 +237,7 @@ class _Repair:
         trial = replace(self._options, dry_run=True, journal_file="")
         for offline in (True,) if asked.offline or self._unreachable else (True, False):
             request = replace(asked, offline=offline)
-            outcome = install(request, self._environment, trial, self._control)
+            outcome = install(request, self._environment, trial, self._control, self._recording)
             self._check(outcome)
             if not outcome.error:
                 return request
@@ -241,7 +251,8 @@ class _Repair:
                 self._on_result(RepairResult(listing.owner, f"could not be reinstalled: {self._why}", False))
             return
         outcome = install(request, self._environment, self._options, self._control, self._recording)
-        if outcome.error and request.offline and not self._request.offline and not self._control.cancelled():
+        final = outcome.failure is None or isinstance(outcome.failure, LockTimeoutError) or self._control.cancelled()
+        if not final and request.offline and not self._request.offline:
             # planned from the store, whose files turned out to be changed as well (hard links): they are fetched again
             request = replace(request, offline=False)
             outcome = install(request, self._environment, self._options, self._control, self._recording)
@@ -250,6 +261,23 @@ class _Repair:
             text = "is reinstalled" if ok else f"could not be reinstalled: {outcome.error}"
             self._on_result(RepairResult(listing.owner, text, ok))
         self._check(outcome)
+
+    def _listen(self, line: str) -> None:
+        """Pass on what a session that mends waits for, from its journal."""
+        if "wait" not in line:
+            return
+        from instui_engine.locks.phrases import WAITS_FOR, describe
+
+        decoded = decode(line)
+        match decoded and decoded[1]:
+            case EnvironmentWaiting(holders=holders):
+                self._on_wait(f"the environment's lock, held by {describe(holders)}")
+            case LockWaiting(path=path, mode=mode, holders=holders):
+                self._on_wait(f"{printable(path)} ({mode}), held by {describe(holders)}")
+            case Warned(text=text) if WAITS_FOR in text:
+                self._on_wait(text.partition(WAITS_FOR)[2])
+            case _:
+                pass
 
     def _check(self, outcome: Outcome) -> None:
         if self._control.cancelled():

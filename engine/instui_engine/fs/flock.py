@@ -57,6 +57,16 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
     return True
 
 
+def open_and_try(path: Path | str, *, shared: bool) -> tuple[int, bool]:
+    """Open the lock file at `path` and try its lock: a descriptor, and whether that has the lock."""
+    descriptor = open_lock(path)
+    try:
+        return descriptor, try_lock(descriptor, shared=shared)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
 Take = Callable[[int], None]
 """Takes a lock on a descriptor, waiting in the kernel for as long as it needs."""
 
@@ -110,30 +120,33 @@ def _gate(descriptor: int, kind: int, wait: bool = False) -> None:
 
 
 def wait_lock(
-    descriptor: int, take: Take, *, deadline: float, cancelled: Callable[[], bool], told: Callable[[], None]
+    descriptor: int, take: Take, *, deadline: float, cancelled: Callable[[], bool], on_wait: Callable[[], None]
 ) -> None:
     """Wait in the kernel until `take` has taken its lock; on return the caller holds it.
 
-    A poller starves against blocking waiters, so a thread of its own sits in the system call. `told` is called when the
-    wait is more than a moment. Raises LockWaitTimeout at `deadline` (monotonic seconds) and Interrupted when
-    `cancelled()`; then the descriptor is the thread's, which closes it as soon as the kernel grants the lock: it is not
-    held for a moment longer.
+    A poller starves against blocking waiters, so a thread of its own sits in the system call. `on_wait` is called when
+    the wait is more than a moment. Raises LockWaitTimeout at `deadline` (monotonic seconds), Interrupted when
+    `cancelled()`, and OSError. Whatever is raised, the lock is not held: the descriptor is closed, or the thread closes
+    it as soon as the kernel grants the lock.
     """
     wait = _Wait(descriptor, take)
-    if not wait.done.wait(_MOMENT):
-        told()
-    while not wait.done.wait(_POLL):
-        if cancelled() and wait.abandon():
-            raise Interrupted("interrupted while waiting for a lock")
-        if time.monotonic() >= deadline and wait.abandon():
-            raise LockWaitTimeout
-    if wait.error is not None:
-        os.close(descriptor)
-        raise wait.error
+    try:
+        if not wait.done.wait(_MOMENT):
+            on_wait()
+        while not wait.done.wait(_POLL):
+            if cancelled():
+                raise Interrupted("interrupted while waiting for a lock")
+            if time.monotonic() >= deadline:
+                raise LockWaitTimeout
+        if wait.error is not None:
+            raise wait.error
+    except BaseException:
+        wait.abandon()
+        raise
 
 
 class _Wait:
-    """One blocking call in a daemon thread; either it or the waiter ends up with the descriptor, never both."""
+    """One blocking call in a daemon thread. When it is abandoned, whoever comes second closes the descriptor."""
 
     def __init__(self, descriptor: int, take: Take) -> None:
         self.done = threading.Event()
@@ -142,7 +155,11 @@ class _Wait:
         self._take = take
         self._decision = threading.Lock()
         self._abandoned = False
-        threading.Thread(target=self._run, name="flock", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="flock", daemon=True).start()
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def _run(self) -> None:
         try:
@@ -155,11 +172,11 @@ class _Wait:
             else:
                 self.done.set()
 
-    def abandon(self) -> bool:
-        """Leave the descriptor to the thread; False when the lock was granted meanwhile."""
+    def abandon(self) -> None:
+        """Give the descriptor up: it is closed now if the call has returned, else by the thread."""
         with self._decision:
             if self.done.is_set():
-                return False
-            self._abandoned = True
-            leave_gate(self._descriptor)  # whoever gave up must not keep others at the gate
-            return True
+                os.close(self._descriptor)
+            else:
+                self._abandoned = True
+                leave_gate(self._descriptor)  # whoever gave up must not keep others at the gate

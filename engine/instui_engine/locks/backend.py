@@ -1,4 +1,4 @@
-"""How claims are kept against other processes in an environment: by lock files, or by one coarse lock on a network."""
+"""Which locks keep claims between processes: lock files, or one coarse lock where the environment is on a network."""
 
 from instui_engine.journal.events import Warned
 from instui_engine.session.context import Context
@@ -10,17 +10,17 @@ from .protocol import ClaimLocks
 
 
 def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
-    """The way that fits here; where it is not the usual one, that is said."""
+    """The locks for the claims of this environment. Warns where they are not the usual ones."""
     timeout = context.options.lock_timeout
     why = soft_reason(environment.top)
     if not why:
-        return ClaimFiles(environment.private, environment.unlocked, timeout)
+        return ClaimFiles(environment.private, environment.unlocked, timeout, context.session)
     from .soft import SoftClaims
 
     context.emit(
         Warned(
             "",
-            f"{why}: sessions of instui take states at the whole environment, also between machines, as far as links "
+            f"{why}: sessions of instui take turns at the whole environment, also between machines, as far as links "
             "are made atomically there; uv and others are kept out on this machine only",
         )
     )

@@ -14,19 +14,23 @@ than some seconds: a session that was stopped while it held the lock delays othe
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition
+from typing import TYPE_CHECKING
 
-from instui_engine.errors import Interrupted, LockTimeoutError, printable
-from instui_engine.fs.flock import LockWaitTimeout, open_lock, take_shared, try_lock, wait_lock
+from instui_engine.errors import Interrupted, printable
+from instui_engine.fs.flock import open_and_try, open_lock, take_shared, try_lock
 from instui_engine.journal.events import EnvironmentGranted, EnvironmentReleased, EnvironmentWaiting, Holder
 from instui_engine.session.context import Context
 from instui_engine.target.environment import PRIVATE
 
 from .kernel import exclusive_waiter
-from .names import GATE
+from .names import TURNSTILE
+
+if TYPE_CHECKING:
+    from .wait import LockWait
 
 _LONGEST = 10.0  # seconds for which the lock is kept at most, as long as no single commit takes longer
 _LOOK = 1.0  # seconds between looks at who waits, while the lock is held: reading /proc/locks takes milliseconds
@@ -41,7 +45,7 @@ class EnvironmentLock:
     def __init__(self, path: Path, context: Context) -> None:
         """`path`: the lock file, in the top of the environment."""
         self._path = path
-        self._turnstile = path.parent / PRIVATE / "locks" / GATE
+        self._turnstile = path.parent / PRIVATE / "locks" / TURNSTILE
         self._turnstile.parent.mkdir(parents=True, exist_ok=True)
         self._context = context
         self._mutex = Condition()
@@ -49,7 +53,7 @@ class EnvironmentLock:
         self._since = 0.0
         self.taken = 0  # how often the lock was taken: others may have had it in between
         self._looked = 0.0
-        self._wanted = False  # somebody else's state is due
+        self._wanted = False  # somebody else's turn is due
         self._inside = 0
 
     @contextmanager
@@ -92,109 +96,94 @@ class EnvironmentLock:
         now = time.monotonic()
         if now - self._looked > _LOOK:
             self._looked = now
-            self._wanted = self._wanted or exclusive_waiter(self._path) or not self._open_turnstile()
+            self._wanted = self._wanted or exclusive_waiter(self._path) or not self._turnstile_is_open()
         return self._wanted or now - self._since > _LONGEST
 
-    def _open_turnstile(self) -> bool:
-        descriptor = open_lock(self._turnstile)
-        try:
-            return try_lock(descriptor, shared=True)
-        finally:
-            os.close(descriptor)
+    def _turnstile_is_open(self) -> bool:
+        descriptor, is_open = open_and_try(self._turnstile, shared=True)
+        os.close(descriptor)
+        return is_open
 
     def _acquire(self, make_room: bool) -> None:
         begun = time.monotonic()
-        deadline = begun + self._context.options.lock_timeout
-        turnstile = open_lock(self._turnstile)
-        try:
-            told = _Once(self._tell_waiting)
-            if (make_room or self._is_wanted()) and try_lock(turnstile, shared=False):
-                self._make_room(deadline, told)
-            else:
-                self._poll(lambda: try_lock(turnstile, shared=True), min(deadline, begun + 2 * _ROOM), told)
-            descriptor = self._take(deadline, told)
-        finally:
-            os.close(turnstile)
+        descriptor = -1 if make_room else self._at_once()
+        if descriptor < 0:
+            descriptor = self._wait(make_room)
         self._descriptor = descriptor
         self.taken += 1
         self._since = self._looked = time.monotonic()
         self._wanted = False
         self._context.emit(EnvironmentGranted(self._path.name, round(self._since - begun, 6)))
 
+    def _at_once(self) -> int:
+        """A descriptor that shares the lock, or -1 where somebody has it alone, waits for that, or makes room."""
+        turnstile = open_lock(self._turnstile)
+        try:
+            if self._is_wanted() or not try_lock(turnstile, shared=True):
+                return -1
+            descriptor, free = open_and_try(self._path, shared=True)
+            if free:
+                return descriptor
+            os.close(descriptor)
+            return -1
+        finally:
+            os.close(turnstile)
+
     def _is_wanted(self) -> bool:
         """Whether somebody is blocked on the exclusive lock. Nobody is where nobody has it, which is quickly seen."""
-        descriptor = open_lock(self._path)
+        descriptor, free = open_and_try(self._path, shared=False)
         try:
-            return not try_lock(descriptor, shared=False) and exclusive_waiter(self._path)
+            return not free and exclusive_waiter(self._path)
         finally:
             os.close(descriptor)
 
-    def _make_room(self, deadline: float, told: "_Once") -> None:
+    def _wait(self, make_room: bool) -> int:
+        """A descriptor that shares the lock, after those whose turn it is. Raises LockTimeoutError or Interrupted."""
+        from .wait import LockWait
+
+        wait = LockWait(
+            f"the environment's lock {printable(str(self._path))}",
+            self._path,
+            self._context.options.lock_timeout,
+            holders=self._holders,
+            on_wait=lambda holders: self._context.emit(EnvironmentWaiting(self._path.name, list(holders))),
+            cancelled=self._context.stopping,
+        )
+        turnstile = open_lock(self._turnstile)
+        try:
+            if (make_room or self._is_wanted()) and try_lock(turnstile, shared=False):
+                self._make_room(wait)
+            else:
+                wait.poll(lambda: try_lock(turnstile, shared=True), _POLL, at_most=2 * _ROOM)
+            descriptor, free = open_and_try(self._path, shared=True)
+            if not free:
+                wait.take(descriptor, take_shared)
+            return descriptor
+        except Interrupted:
+            self._context.check()  # knows why, and the exit code
+            raise
+        finally:
+            os.close(turnstile)
+
+    def _make_room(self, wait: "LockWait") -> None:
         """Let everybody who waits for the lock have it, the turnstile being ours."""
         descriptor = open_lock(self._path)
         try:
-            end = min(deadline, time.monotonic() + _ROOM)
-            self._poll(lambda: try_lock(descriptor, shared=False), end, told)
+            wait.poll(lambda: try_lock(descriptor, shared=False), _POLL, at_most=_ROOM)
         finally:
             os.close(descriptor)
         time.sleep(_REST)
-
-    def _poll(self, succeeded: Callable[[], bool], end: float, told: "_Once") -> None:
-        """Try until it succeeds, at most until `end`."""
-        while not succeeded():
-            self._context.check()
-            if time.monotonic() > end:
-                return
-            time.sleep(_POLL)
-            told()
-
-    def _take(self, deadline: float, told: "_Once") -> int:
-        descriptor = open_lock(self._path)
-        if try_lock(descriptor, shared=True):
-            return descriptor
-        try:
-            wait_lock(descriptor, take_shared, deadline=deadline, cancelled=self._context.stopping, told=told)
-        except LockWaitTimeout:
-            from .phrases import describe
-
-            holders = self._holders()
-            raise LockTimeoutError(
-                f"waited {self._context.options.lock_timeout:g} s for the environment's lock "
-                f"{printable(str(self._path))}, held by {describe(holders)}; run again, or raise --lock-timeout",
-                path=str(self._path),
-                holders=tuple(holders),
-                seconds=self._context.options.lock_timeout,
-            ) from None
-        except Interrupted:
-            self._context.check()
-            raise
-        return descriptor
-
-    def _tell_waiting(self) -> None:
-        self._context.emit(EnvironmentWaiting(self._path.name, self._holders()))
 
     def _holders(self) -> list[Holder]:
         """Who is in the way: who has it alone, else whose turn is next, else who shares it."""
         from .holders import blockers, holders_of, next_in_line
 
-        private, name = self._path.parent / PRIVATE, self._path.name
-        alone = holders_of(self._path, "X") and blockers(private, self._path, name, "IX")
-        return alone or next_in_line(self._path) or blockers(private, self._path, name, "X")
+        private, name, session = self._path.parent / PRIVATE, self._path.name, self._context.session
+        alone = holders_of(self._path, "X") and blockers(private, self._path, name, "IX", session)
+        return alone or next_in_line(self._path) or blockers(private, self._path, name, "X", session)
 
     def _release(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
             self._context.emit(EnvironmentReleased(self._path.name, round(time.monotonic() - self._since, 6)))
-
-
-class _Once:
-    """Something to say once."""
-
-    def __init__(self, say: Callable[[], None]) -> None:
-        self._say: Callable[[], None] | None = say
-
-    def __call__(self) -> None:
-        say, self._say = self._say, None
-        if say is not None:
-            say()

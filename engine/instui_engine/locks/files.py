@@ -8,14 +8,11 @@ instead of them (`claims.lock_set`); it has nothing else to wait for then, so th
 """
 
 import os
-import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from instui_engine.errors import LockTimeoutError, printable
+from instui_engine.errors import printable
 from instui_engine.fs.flock import (
-    LockWaitTimeout,
-    Take,
     leave_gate,
     open_lock,
     take_exclusive,
@@ -24,37 +21,36 @@ from instui_engine.fs.flock import (
     take_shared,
     try_gate,
     try_lock,
-    wait_lock,
 )
 from instui_engine.fs.paths import TOP
 
 from .claims import Claims, Mode, lock_set
 from .names import file_name
-from .protocol import Waiting
+from .protocol import OnClaimWait
 
 
 class ClaimFiles:
     """The claim lock files of one environment. Thread-safe: it keeps no state between calls."""
 
-    def __init__(self, private: Path, neutral: Collection[str], timeout: float) -> None:
-        """`private`: the environment's `.instui`. `timeout`: seconds that one claim may be waited for."""
+    def __init__(self, private: Path, neutral: Collection[str], timeout: float, session: str = "") -> None:
+        """`private`: the environment's `.instui`. `timeout`: seconds that one claim may be waited for.
+
+        `neutral`: directories that are never claimed as a subtree. `session`: the id of our own session, if it is one.
+        """
         self._private = private
         self._locks = private / "locks"
         self._neutral = neutral
         self._timeout = timeout
+        self._session = session
         self._locks.mkdir(parents=True, exist_ok=True)
 
-    def acquire(self, claims: Claims, waiting: Waiting, cancelled: Callable[[], bool]) -> list[int]:
-        """Take every claim; returns descriptors for `release`.
-
-        `waiting` is called when a claim is not free, with its holders. Raises LockTimeoutError or Interrupted, holding
-        nothing then.
-        """
+    def acquire(self, claims: Claims, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> list[int]:
+        """Take every claim; returns the descriptors that hold them. See `ClaimLocks`."""
         held: list[int] = []
         try:
             for path, mode in lock_set(claims):
                 if mode == "X" or path == TOP or path not in self._neutral:
-                    held.append(self._take(path, mode, waiting, cancelled))
+                    held.append(self._take(path, mode, on_wait, cancelled))
         except BaseException:
             self.release(held)
             raise
@@ -65,46 +61,36 @@ class ClaimFiles:
         for descriptor in reversed(held):
             os.close(descriptor)
 
-    def _take(self, path: str, mode: Mode, waiting: Waiting, cancelled: Callable[[], bool]) -> int:
+    def _take(self, path: str, mode: Mode, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> int:
         shared = mode == "IX"
-        lock_file = f"{self._locks}/{file_name(path)}"
-        descriptor = open_lock(lock_file)
+        descriptor = open_lock(self._lock_file(path))
         try:
             free = try_gate(descriptor, shared=shared) and try_lock(descriptor, shared=shared)
         except BaseException:
             os.close(descriptor)
             raise
         if not free:
-            self._wait(descriptor, lock_file, path, mode, waiting, cancelled)
+            self._wait(descriptor, path, mode, on_wait, cancelled)
         leave_gate(descriptor)
         return descriptor
 
     def _wait(
-        self, descriptor: int, lock_file: str, path: str, mode: Mode, waiting: Waiting, cancelled: Callable[[], bool]
+        self, descriptor: int, path: str, mode: Mode, on_wait: OnClaimWait, cancelled: Callable[[], bool]
     ) -> None:
         """The slow way: through the gate (maybe we stand in it already, which is no harm) to the lock."""
         from .holders import blockers
-        from .phrases import describe
+        from .wait import LockWait
 
-        deadline = time.monotonic() + self._timeout
-        told = False
+        wait = LockWait(
+            f"the claim on {printable(path)}",
+            path,
+            self._timeout,
+            holders=lambda: blockers(self._private, self._lock_file(path), path, mode, self._session),
+            on_wait=lambda holders: on_wait(path, mode, list(holders)),
+            cancelled=cancelled,
+        )
+        for take in (take_gate_shared, take_shared) if mode == "IX" else (take_gate, take_exclusive):
+            wait.take(descriptor, take)
 
-        def tell() -> None:
-            nonlocal told
-            if not told:
-                told = True
-                waiting(path, mode, blockers(self._private, lock_file, path, mode))
-
-        takes: tuple[Take, Take] = (take_gate_shared, take_shared) if mode == "IX" else (take_gate, take_exclusive)
-        try:
-            for take in takes:
-                wait_lock(descriptor, take, deadline=deadline, cancelled=cancelled, told=tell)
-        except LockWaitTimeout:
-            holders = blockers(self._private, lock_file, path, mode)
-            raise LockTimeoutError(
-                f"waited {self._timeout:g} s for the claim on {printable(path)}, held by "
-                f"{describe(holders)}; run again, or raise --lock-timeout",
-                path=path,
-                holders=tuple(holders),
-                seconds=self._timeout,
-            ) from None
+    def _lock_file(self, path: str) -> str:
+        return f"{self._locks}/{file_name(path)}"

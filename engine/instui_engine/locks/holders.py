@@ -1,8 +1,8 @@
 """Who stands in the way: the holders of a lock by wheel, session, process and state, and all locks of an environment.
 
-The system names the processes (`proclocks`), the journals of the running sessions say what is theirs (`living`). Where
-the system does not name a process, because it has no /proc/locks or the process is in another container, the journals
-still do. Nothing here writes or waits.
+The system names the processes (`kernel`), and the journals of the running sessions say what these hold
+(`live_sessions`). Where the system does not name a process, because it has no /proc/locks or the process is in another
+container, the journals still do. Nothing here writes or waits.
 """
 
 import os
@@ -45,17 +45,18 @@ def holders_of(path: Path | str, mode: Mode | None = None) -> list[Holder]:
     return [_process(pid) for pid in _pids(lines, waits=False)]
 
 
-def blockers(private: Path, lock_file: Path | str, path: str, mode: Mode) -> list[Holder]:
+def blockers(private: Path, lock_file: Path | str, path: str, mode: Mode, session: str = "") -> list[Holder]:
     """Who keeps a waiter from having `path` in `mode`; never empty, as an unknown holder is one that says why.
 
     `private`: the environment's `.instui`. `lock_file`: the file that is waited for, which stands for `path`.
+    `session`: the id of the waiter's own session, if it has one; what that one waits for is in nobody's way.
     """
     locks = read_locks()
-    sessions = live_sessions(private, locks)
+    sessions = live_sessions(private, locks, session)
     pids = _pids((line for line in locks.at(lock_file) if not COMPATIBLE[mode, line.mode]), waits=False)
     found = [claimant.holder for pid in pids for claimant in _of_process(pid, path, mode, sessions)]
     if not found:  # another container's process, or one that stands in the gate
-        found = [_of_session(session, state) for session in sessions for state in _in_the_way(session, path, mode)]
+        found = [_of_session(one, state) for one in sessions for state in _in_the_way(one, path, mode, session)]
     return found[:_NAMED] or [Holder(state=_reason(locks))]
 
 
@@ -76,7 +77,7 @@ def rows(top: Path) -> list[LockRow]:
 
 
 def _soft_rows(private: Path) -> list[LockRow]:
-    """The lock of files that stands for all claims on a network file system (`softclaims`)."""
+    """The lock of files that stands for all claims on a network file system (`soft`)."""
     if not (private / SOFT_LOCK).exists():
         return []
     from .soft import present_holders
@@ -143,10 +144,10 @@ def _of_process(pid: int, path: str, mode: Mode | None, sessions: Sequence[LiveS
     return found or [Claimant(_process(pid, sessions), "IX")]
 
 
-def _in_the_way(session: LiveSession, path: str, mode: Mode) -> list[LockState]:
+def _in_the_way(session: LiveSession, path: str, mode: Mode, own: str) -> list[LockState]:
     """The states that exclude `mode`, or stand in the gate before it, as the session's own journal has it."""
     held = [state for state, how in session.holding(path) if not COMPATIBLE[mode, how]]
-    if held or session.pid == os.getpid():
+    if held or session.session == own:
         return held
     return [state for state in session.states if state.wants and state.wants[0] == path]
 
@@ -165,6 +166,6 @@ def _process(pid: int, sessions: Sequence[LiveSession] = ()) -> Holder:
 
 def _reason(locks: Locks) -> str:
     """Why nobody is named."""
-    if not locks.told:
+    if not locks.known:
         return "not known: this system does not say who holds a lock"
     return "not known: in another container, on another machine, or gone by now"

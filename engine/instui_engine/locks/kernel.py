@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instui_engine.errors import printable
+from instui_engine.fs.mounts import Mounts
 
 from .claims import Mode
 
 LOCKS = "/proc/locks"
 FileId = tuple[int, int]
-"""Device and inode."""
+"""Device and inode, as the kernel knows a file."""
 
 
 class LockLine(NamedTuple):
@@ -26,22 +27,31 @@ class LockLine(NamedTuple):
 
 
 class Locks:
-    """All flocks of the machine at one moment, by file. `told`: whether the system says anything at all."""
+    """All flocks of the machine at one moment, by file. `known`: whether the system says anything at all."""
 
     def __init__(self, text: str | None) -> None:
         """`text`: the content of /proc/locks, None where there is none."""
-        self.told = text is not None
+        self.known = text is not None
         self.files: dict[FileId, list[LockLine]] = {}
+        self._mounts: Mounts | None = None
         for line in (text or "").splitlines():
             _parse(line, self.files)
 
     def at(self, path: Path | str) -> list[LockLine]:
         """Who holds or waits for the lock file at `path`; [] for nobody, and where there is no such file."""
-        try:
-            status = os.stat(path)
-        except OSError:
+        if not self.files:
             return []
-        return self.files.get((status.st_dev, status.st_ino), [])
+        if self._mounts is None:
+            self._mounts = Mounts()
+        try:
+            place = self._mounts.locate(path)
+        except (OSError, ValueError):  # ValueError: a journal can name what is no path at all
+            return []
+        lines = self.files.get((place.device, place.inode), [])
+        if lines and place.device != place.status.st_dev:
+            # the subvolumes of a btrfs have one device in /proc/locks, and inode numbers of their own each
+            lines = [line for line in lines if _may_have_open(line.pid, place.status)]
+        return lines
 
 
 def read_locks() -> Locks:
@@ -59,12 +69,33 @@ def _parse(line: str, files: dict[FileId, list[LockLine]]) -> None:
     waits = fields[1:2] == ["->"]
     if waits:
         del fields[1]
-    if len(fields) < 6 or fields[1] != "FLOCK" or int(fields[4]) <= 0:
+    if len(fields) < 6 or fields[1] != "FLOCK":
         return
-    major, minor, inode = fields[5].split(":")
-    file = os.makedev(int(major, 16), int(minor, 16)), int(inode)
-    found = LockLine(int(fields[4]), "X" if fields[3] == "WRITE" else "IX", waits)
-    files.setdefault(file, []).append(found)
+    try:
+        major, minor, inode = fields[5].split(":")
+        file = os.makedev(int(major, 16), int(minor, 16)), int(inode)
+        pid = int(fields[4])
+    except ValueError:
+        return
+    if pid > 0:  # it is 0 or less for a process of another pid namespace
+        files.setdefault(file, []).append(LockLine(pid, "X" if fields[3] == "WRITE" else "IX", waits))
+
+
+def _may_have_open(pid: int, status: os.stat_result) -> bool:
+    """Whether the process has that file open, as far as we may see what it has open."""
+    directory = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return True
+    for name in names:
+        try:
+            found = os.stat(f"{directory}/{name}")
+        except OSError:
+            continue
+        if (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino):
+            return True
+    return False
 
 
 def exclusive_waiter(path: Path | str) -> bool:
@@ -75,10 +106,10 @@ def exclusive_waiter(path: Path | str) -> bool:
 def command_of(pid: int) -> str:
     """The command line of a process, for people to read; "" when it is gone or not ours to see."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
         return ""
-    return printable(" ".join(word.decode(errors="replace") for word in words))[:200]
+    return printable(" ".join(argument.decode(errors="replace") for argument in arguments))[:200]
 
 
 def state_of(pid: int) -> str:

@@ -18,11 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable, reason
-from instui_engine.fs.files import write_all
+from instui_engine.fs.files import read_regular, write_all
 from instui_engine.fs.paths import TOP
 
 from .claims import Claims
-from .protocol import ClaimLocks, Waiting
+from .protocol import ClaimLocks, OnClaimWait
 
 LAYOUT = 1
 WHOLE = Claims((TOP,), ())
@@ -39,7 +39,9 @@ def check(private: Path) -> None:
         )
 
 
-def enter(private: Path, older: Callable[[int], ClaimLocks], waiting: Waiting, cancelled: Callable[[], bool]) -> None:
+def enter(
+    private: Path, older: Callable[[int], ClaimLocks], on_wait: OnClaimWait, cancelled: Callable[[], bool]
+) -> None:
     """Note that this layout is in use from now on. `older`: the claim locks of an earlier layout, by its number.
 
     Raises TargetError for a newer layout; LockTimeoutError and Interrupted where sessions of an older one do not end.
@@ -51,7 +53,7 @@ def enter(private: Path, older: Callable[[int], ClaimLocks], waiting: Waiting, c
             _write(private)
         return
     locks = older(found)
-    held = locks.acquire(WHOLE, waiting, cancelled)
+    held = locks.acquire(WHOLE, on_wait, cancelled)
     try:
         _write(private)
     finally:
@@ -60,7 +62,7 @@ def enter(private: Path, older: Callable[[int], ClaimLocks], waiting: Waiting, c
 
 def _read(private: Path) -> int:
     try:
-        text = (private / "layout").read_text(encoding="ascii", errors="replace").strip()
+        text = read_regular(private / "layout").decode("ascii", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return 1
     except OSError as error:

@@ -1,15 +1,19 @@
 """What the sessions that run in an environment hold and wait for now, as their journals say.
 
-A session is alive while its journal is locked; which process holds that lock is the system's to tell. Journals are read
-whole, so this is for the moment in which somebody asks who is in the way, never for the way itself.
+A session is alive while its journal is locked, and the system says which process holds that lock. Journals are read
+whole, so this is for the moment in which somebody asks who is in the way, and never for a wait that goes well.
+Somebody else's journal may be damaged or of another version: no line of it stops the reading.
 """
 
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from instui_engine.fs.files import open_regular
 from instui_engine.journal.events import (
+    SCHEMA,
     EnvironmentGranted,
     EnvironmentReleased,
     EnvironmentWaiting,
@@ -56,10 +60,16 @@ class LiveSession(NamedTuple):
         return [(state, state.held[path]) for state in self.states if path in state.held]
 
 
-def live_sessions(private: Path, locks: Locks) -> list[LiveSession]:
-    """The sessions that run in the environment whose `.instui` is `private`, the oldest first."""
+def live_sessions(private: Path, locks: Locks, own: str = "") -> list[LiveSession]:
+    """The sessions that run in the environment whose `.instui` is `private`, the oldest first.
+
+    `own`: the id of a session of this process, which is known whatever the system says.
+    """
     found = []
     for journal in sorted((private / "sessions").glob("*.jsonl")):
+        if own and journal.stem == own:
+            found.append(_read(journal, os.getpid()))
+            continue
         pids = [line.pid for line in locks.at(journal) if line.mode == "X" and not line.waits]
         if pids or alive(journal):
             found.append(_read(journal, pids[0] if pids else 0))
@@ -90,10 +100,11 @@ class _Reading:
         self._claims: dict[str, Claims] = {}
         self._asked: set[str] = set()
         self._offset = 0
+        self._readable = True
 
     def read_on(self, journal: Path) -> None:
         """Take in the whole lines that came since the last time."""
-        with journal.open("rb") as file:
+        with open(open_regular(journal, follow=False), "rb") as file:
             file.seek(self._offset)
             for line in file:
                 if not line.endswith(b"\n"):
@@ -103,41 +114,47 @@ class _Reading:
                     self.feed(line)
 
     def feed(self, line: bytes) -> None:
-        """Take in one line; what is broken or unknown is skipped."""
+        """Take in one line; what is damaged or unknown is skipped."""
         try:
             decoded = decode(line)
         except ValueError:
             return
-        if decoded is not None:
+        if decoded is not None and self._readable:
             self._take(self._began + decoded[0], decoded[1])
 
     def _take(self, now: float, event: Event) -> None:
-        if isinstance(event, SessionStarted):
-            self._began, self.command = event.wall, " ".join(event.command)
-        elif isinstance(event, PlanWheel):
-            self._claims[event.wheel] = Claims(
-                tuple(path.removesuffix("/") for path in event.exclusive), tuple(event.shared)
-            )
-        elif isinstance(event, LockWaiting):
-            mode: Mode = "X" if event.mode == "X" else "IX"
-            held: dict[str, Mode] = {}
-            if event.wheel in self._asked:  # in its own session, where who waits holds nothing
-                self._asked.remove(event.wheel)
-            else:  # lock files are taken in sorted order, so what comes before is in its hands
-                held = {path: how for path, how in self._locks(event.wheel).items() if path < event.path}
-            self.states[event.wheel] = LockState(event.wheel, now, held, (event.path, mode))
-        elif isinstance(event, LockRequested):
-            self._asked.add(event.wheel)
-        elif isinstance(event, LockGranted):
-            self.states[event.wheel] = LockState(event.wheel, now, self._locks(event.wheel), None)
-        elif isinstance(event, LockReleased):
-            self.states.pop(event.wheel, None)
-        elif isinstance(event, EnvironmentWaiting):
-            self.states[""] = LockState("", now, {}, (ENVIRONMENT, "IX"))
-        elif isinstance(event, EnvironmentGranted):
-            self.states[""] = LockState("", now, {ENVIRONMENT: "IX"}, None)
-        elif isinstance(event, EnvironmentReleased):
-            self.states.pop("", None)
+        match event:
+            case SessionStarted():
+                self._began, self.command = event.wall, " ".join(event.command)
+                self._readable = event.schema <= SCHEMA  # else the rest may mean something else
+            case PlanWheel(wheel=wheel):
+                exclusive = (path.removesuffix("/") for path in event.exclusive)
+                self._claims[wheel] = Claims(tuple(exclusive), tuple(event.shared))
+            case LockRequested(wheel=wheel):
+                self._asked.add(wheel)
+            case LockWaiting(wheel=wheel, path=path):
+                mode: Mode = "X" if event.mode == "X" else "IX"
+                self.states[wheel] = LockState(wheel, now, self._held_while_waiting(wheel, path), (path, mode))
+            case LockGranted(wheel=wheel):
+                self.states[wheel] = LockState(wheel, now, self._locks(wheel), None)
+            case LockReleased(wheel=wheel):
+                self.states.pop(wheel, None)
+            case EnvironmentWaiting():
+                self.states[""] = LockState("", now, {}, (ENVIRONMENT, "IX"))
+            case EnvironmentGranted():
+                self.states[""] = LockState("", now, {ENVIRONMENT: "IX"}, None)
+            case EnvironmentReleased():
+                self.states.pop("", None)
+            case _:
+                pass  # it says nothing of locks
+
+    def _held_while_waiting(self, wheel: str, path: str) -> dict[str, Mode]:
+        """What the wheel has while it waits for `path`."""
+        if wheel in self._asked:  # it waits in its own session, and holds nothing
+            self._asked.remove(wheel)
+            return {}
+        # lock files are taken in sorted order, so what comes before is in its hands
+        return {held: how for held, how in self._locks(wheel).items() if held < path}
 
     def _locks(self, wheel: str) -> dict[str, Mode]:
         claims = self._claims.get(wheel)

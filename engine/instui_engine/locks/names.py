@@ -1,11 +1,11 @@
-"""How the lock file of a claimed path is called; readable as far as it goes, and never a name that means something."""
+"""The name of the lock file of a claimed path: the path itself as far as possible, and never `..` or a subdirectory."""
 
 import os
 from hashlib import sha256
 
 from instui_engine.fs.paths import TOP
 
-GATE = "%environment"  # the turnstile before the environment's lock, see `environmentlock`
+TURNSTILE = "%environment"  # the turnstile before the environment's lock, see `environment`
 _TOP_FILE = "%top"
 
 
@@ -14,9 +14,9 @@ def file_name(path: str) -> str:
     if path == TOP:
         return _TOP_FILE
     name = path.replace("%", "%25").replace("/", "%2F")
-    if len(os.fsencode(name)) <= 200:
+    if len(_encoded(name)) <= 200:
         return name
-    return f"%sha256-{sha256(os.fsencode(path)).hexdigest()}"
+    return f"%sha256-{sha256(_encoded(path)).hexdigest()}"
 
 
 def path_of(name: str) -> str:
@@ -26,3 +26,11 @@ def path_of(name: str) -> str:
     if name.startswith("%") and not name.startswith("%25"):
         return name
     return name.replace("%2F", "/").replace("%25", "%")
+
+
+def _encoded(path: str) -> bytes:
+    """The bytes of a path. A damaged journal may name one that no file system has; that gets some bytes, too."""
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "surrogatepass")

@@ -1,9 +1,16 @@
-"""Words for the holders of locks, for messages."""
+"""Words for waits and for the holders of locks, for messages."""
 
 from collections.abc import Sequence
 
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
+
+WAITS_FOR = "waits for "
+
+
+def waits_for(what: str, holders: Sequence[Holder]) -> str:
+    """What a warning says of a wait that has no event of its own."""
+    return f"{WAITS_FOR}{what}, which is held by {describe(holders)}"
 
 
 def describe(holders: Sequence[Holder]) -> str:

@@ -7,18 +7,18 @@ from instui_engine.journal.events import Holder
 
 from .claims import Claims, Mode
 
-Waiting = Callable[[str, Mode, list[Holder]], None]
-"""Told the path, the mode and the holders of what is not free."""
+OnClaimWait = Callable[[str, Mode, list[Holder]], None]
+"""Called when a claim is not free, with its path, its mode and those who are in the way."""
 
 
 class ClaimLocks(Protocol):
     """Claims between processes, in one of several ways. Thread-safe."""
 
-    def acquire(self, claims: Claims, waiting: Waiting, cancelled: Callable[[], bool]) -> list[int]:
+    def acquire(self, claims: Claims, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> list[int]:
         """Take every claim; returns what `release` wants back.
 
-        `waiting` is called when a claim is not free, with its holders. Raises LockTimeoutError or Interrupted, holding
-        nothing then.
+        `on_wait` is called once for each claim that is not free. Raises LockTimeoutError or Interrupted; nothing is
+        held then.
         """
 
     def release(self, held: list[int]) -> None:

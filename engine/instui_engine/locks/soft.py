@@ -1,10 +1,10 @@
 """Claims where flock cannot be trusted (network file systems): one lock for the whole environment, made of files.
 
 filelock's `StrictSoftFileLock` at `.instui/environment.lock` rests on the atomic creation of links, which network file
-systems give between machines. A session holds it while it commits, and its wheels share it; another one waits for all
-of it, polling. It is never broken by its age: what a killed process left is removed only by a process of the same
-machine, which can see that the owner is dead. For an owner on another machine a person has to decide, and the error
-says so.
+systems give between machines. A session holds it while it commits, and its wheels share it; other sessions poll until
+they have it. Its age never breaks it: what a killed process left is removed only by a process of the same machine,
+which can see that the owner is dead. Where the owner is on another machine a person has to decide, and the error says
+so.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import SoftFileLockProtocolError as ProtocolError
 from filelock import StrictSoftFileClaim, StrictSoftFileLock, Timeout
 
-from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, printable
+from instui_engine.errors import InstuiError, printable
 from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import Holder
 from instui_engine.target.network import SOFT_LOCK
@@ -26,8 +26,8 @@ from instui_engine.target.network import SOFT_LOCK
 from .claims import Claims
 from .kernel import command_of, read_locks, state_of
 from .live_sessions import live_sessions
-from .phrases import describe
-from .protocol import Waiting
+from .protocol import OnClaimWait
+from .wait import LockWait
 
 _POLL = 0.05  # seconds between attempts
 _TURN = 2.0  # seconds after which it is left to others between two commits
@@ -46,10 +46,10 @@ class SoftClaims:
         self._lock = StrictSoftFileLock(private / SOFT_LOCK, thread_local=False, mode=0o666)
         self._change = threading.Condition()
         self._users = 0
-        self._since = 0.0  # when the present state began
+        self._since = 0.0  # when the present turn began
 
-    def acquire(self, claims: Claims, waiting: Waiting, cancelled: Callable[[], bool]) -> list[int]:
-        """Hold the environment; see `claimfiles.ClaimLocks`. What is claimed does not matter."""
+    def acquire(self, claims: Claims, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> list[int]:
+        """Hold the environment; see `ClaimLocks`. What is claimed does not matter."""
         with self._change:
             while self._users and time.monotonic() - self._since > _TURN:
                 self._change.wait(0.1)
@@ -57,7 +57,7 @@ class SoftClaims:
                 over = time.monotonic() - self._since > _TURN
                 if over and self._since:
                     time.sleep(_REST)
-                self._take(waiting, cancelled)
+                self._take(on_wait, cancelled)
                 self._since = time.monotonic() if over else self._since
             self._users += 1
         return []
@@ -70,26 +70,17 @@ class SoftClaims:
                 self._lock.release()
             self._change.notify_all()
 
-    def _take(self, waiting: Waiting, cancelled: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + self._timeout
-        told = False
-        while not self._try():
-            if cancelled():
-                raise Interrupted("interrupted while waiting for a lock")
-            if not told:
-                told = True
-                waiting(TOP, "X", present_holders(self._private) or [Holder(state="not known: gone by now")])
-            if time.monotonic() >= deadline:
-                holders = present_holders(self._private)
-                raise LockTimeoutError(
-                    f"waited {self._timeout:g} s for the environment, held by "
-                    f"{describe(holders)}; run again, or raise --lock-timeout; if that "
-                    f"process is gone, remove {printable(str(self._private / SOFT_LOCK))}*",
-                    path=str(self._private / SOFT_LOCK),
-                    holders=tuple(holders),
-                    seconds=self._timeout,
-                )
-            time.sleep(_POLL)
+    def _take(self, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> None:
+        wait = LockWait(
+            "the environment",
+            self._private / SOFT_LOCK,
+            self._timeout,
+            holders=lambda: present_holders(self._private) or [Holder(state="not known: gone by now")],
+            on_wait=lambda holders: on_wait(TOP, "X", list(holders)),
+            cancelled=cancelled,
+            advice=f"if that process is gone, remove {printable(str(self._private / SOFT_LOCK))}*",
+        )
+        wait.poll(self._try, _POLL)
 
     def _try(self) -> bool:
         try:
@@ -121,7 +112,8 @@ def present_holders(private: Path) -> list[Holder]:
     except ProtocolError:
         claims = ()
     sessions = live_sessions(private, read_locks())
-    held = [claim for claim in claims if claim.state == "held"] or list(claims)
+    # who has it, else who asked before us; our own claim is in nobody's way
+    held = [claim for claim in claims if claim.state == "held"] or [claim for claim in claims if not _is_own(claim)]
     for claim in held:
         if (claim.hostname, claim.pid) in found:
             continue
@@ -145,6 +137,10 @@ def _is_here(claim: StrictSoftFileClaim) -> bool:
     name = socket.gethostname()
     name = name if namespace == _INITIAL_NAMESPACE else f"{name}?pidns-{namespace:x}"
     return claim.hostname == name and claim.start is not None and claim.start >> 64 == boot
+
+
+def _is_own(claim: StrictSoftFileClaim) -> bool:
+    return claim.pid == os.getpid() and _is_here(claim)
 
 
 def _is_dead(pid: int) -> bool:

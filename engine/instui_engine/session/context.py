@@ -48,10 +48,12 @@ class Options:
 class Context:
     """The surroundings of one session's work."""
 
-    def __init__(self, options: Options, journal: Journal, control: Control) -> None:
+    def __init__(self, options: Options, journal: Journal, control: Control, session: str = "") -> None:
+        """`session`: the id under which this work has a journal in the environment, "" where it has none."""
         self.options = options
         self.journal = journal
         self.control = control
+        self.session = session
         self.slow_motion = SlowMotion(options.slow)
         self.failure: BaseException | None = None  # the first one; makes all workers stop
 

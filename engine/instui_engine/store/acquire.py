@@ -5,7 +5,6 @@ waits only when it holds nothing, so that processes cannot wait for each other i
 """
 
 import os
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,12 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instui_engine.errors import BadWheelError, FetchError, InstuiError, LockTimeoutError, printable, reason
+from instui_engine.errors import BadWheelError, FetchError, InstuiError, Interrupted, printable, reason
+from instui_engine.fs.flock import open_and_try, take_exclusive
 from instui_engine.journal.events import (
     FetchFinished,
     FetchProgress,
     FetchRetried,
     FetchStarted,
+    Holder,
     UnpackFinished,
     UnpackProgress,
     UnpackStarted,
@@ -32,8 +33,6 @@ from .entry import Entry
 from .store import Pending, Progress, Store
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
-
     from instui_engine.fetch.download import Client
 
 CONNECTIONS = 10
@@ -49,13 +48,13 @@ class Damage(NamedTuple):
 
 
 class _Task:
-    """One wheel that the store lacks. `lock` is held from the first try until it is published."""
+    """One wheel that the store lacks. `lock` is held from the first try until it is published, -1 where it is not."""
 
     def __init__(self, place: int, wheel: LockedWheel, digest: str) -> None:
         self.place = place
         self.wheel = wheel
         self.digest = digest
-        self.lock: BaseFileLock | None = None
+        self.lock = -1
         self.entry: Entry | None = None
         self.pending: Pending | None = None
 
@@ -189,7 +188,6 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
         for task in tasks:  # those that another process was busy with
             if task.entry is None and task not in twins and not context.stopping():
                 by_digest.pop(task.digest, None)
-                context.emit(Warned(task.wheel.name, "waits for another process, which fetches or unpacks it"))
                 await run(task, True)
                 _publish(store, [task])
         for task in twins:
@@ -221,39 +219,53 @@ def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
 
 
 def _hold(context: Context, store: Store, task: _Task, wait: bool) -> bool:
-    from filelock import Timeout
-
-    lock = store.lock(task.digest)
-    deadline = time.monotonic() + context.options.lock_timeout
-    while True:
-        try:
-            lock.acquire(timeout=0.2 if wait else 0)
-            break
-        except Timeout:
-            if not wait:
-                return False
-            context.control.check()
-            if time.monotonic() >= deadline:
-                raise LockTimeoutError(
-                    f"waited {context.options.lock_timeout:g} s for {printable(task.wheel.filename)}, which another "
-                    f"process fetches or unpacks ({printable(str(lock.lock_file))}); run again, or raise "
-                    "--lock-timeout",
-                    path=str(lock.lock_file),
-                    seconds=context.options.lock_timeout,
-                ) from None
-        except OSError as error:
-            raise InstuiError(
-                f"cannot lock {printable(task.wheel.filename)} in the cache ({reason(error)}); free some space, or "
-                "choose another place with --cache-dir"
-            ) from error
-    task.lock = lock
+    """Take the wheel's lock; False if it is taken and `wait` is not set. Raises LockTimeoutError and Interrupted."""
+    path = store.lock_file(task.digest)
+    try:
+        descriptor, free = open_and_try(path, shared=False)
+        if not free and not wait:
+            os.close(descriptor)
+            return False
+        if not free:
+            _wait(context, task, descriptor, path)
+    except OSError as error:
+        raise InstuiError(
+            f"cannot lock {printable(task.wheel.filename)} in the cache ({reason(error)}); free some space, or "
+            "choose another place with --cache-dir"
+        ) from error
+    task.lock = descriptor
     return True
 
 
+def _wait(context: Context, task: _Task, descriptor: int, path: Path) -> None:
+    """Wait until the process that fetches or unpacks the wheel is done, and say which it is."""
+    from instui_engine.locks.holders import holders_of
+    from instui_engine.locks.phrases import WAITS_FOR, describe
+    from instui_engine.locks.wait import LockWait
+
+    def on_wait(holders: Sequence[Holder]) -> None:
+        text = f"{WAITS_FOR}{describe(holders)}, which fetches or unpacks it"
+        context.emit(Warned(task.wheel.name, text))
+
+    wait = LockWait(
+        f"the lock of {printable(task.wheel.filename)} in the cache ({printable(str(path))})",
+        path,
+        context.options.lock_timeout,
+        holders=lambda: holders_of(path),
+        on_wait=on_wait,
+        cancelled=context.stopping,
+    )
+    try:
+        wait.take(descriptor, take_exclusive)
+    except Interrupted:
+        context.check()
+        raise
+
+
 def _let_go(task: _Task) -> None:
-    if task.lock is not None:
-        task.lock.release()
-        task.lock = None
+    if task.lock >= 0:
+        os.close(task.lock)
+        task.lock = -1
 
 
 def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path) -> None:

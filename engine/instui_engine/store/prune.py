@@ -3,7 +3,7 @@
 An entry is in use when a file of it has another name besides: environments hold hard links. Symbolic links do not show
 like that, so an entry that was ever installed with `--link-mode symlink` is kept. Copies need no entry.
 
-While sessions use the store nothing is taken away (`inuse`), and what is taken away is first renamed, all in some
+While sessions use the store nothing is taken away (`gc_lock`), and what is taken away is first renamed, all in some
 milliseconds, and removed when sessions may come again. So a kill at any point leaves no half of an entry to be seen.
 """
 
@@ -13,14 +13,17 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import InstuiError, reason
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.wheel.manifest import FORMAT
 
-from .gc_lock import Told, excluding
+from .gc_lock import excluding
 from .store import GONE, SYMLINKED, hide
+
+if TYPE_CHECKING:
+    from instui_engine.locks.wait import OnWait
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 _STORE = re.compile("store-[0-9]+")
@@ -34,10 +37,10 @@ class Freed(NamedTuple):
     kept: int  # entries that are in use
 
 
-def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], told: Told) -> Freed:
+def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "OnWait") -> Freed:
     """Remove what is not in use.
 
-    Waits for sessions at most `timeout` seconds, and says so to `told`. Raises LockTimeoutError, Interrupted when
+    Waits for sessions at most `timeout` seconds; `on_wait` is called then. Raises LockTimeoutError, Interrupted when
     `cancelled()`, InstuiError where the cache is not writable.
     """
     if not cache.is_dir():
@@ -47,7 +50,7 @@ def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], told: Told
     taken: list[Path] = []
     removed = 0
     try:
-        with excluding(cache, timeout, cancelled, told):
+        with excluding(cache, timeout, cancelled, on_wait):
             for path in list(_leftovers(cache)):
                 taken.append(path if path.name.endswith(GONE) else hide(path))
             for entry in unused:

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from instui_engine.errors import BadWheelError, InstuiError, Interrupted, printable, reason
 from instui_engine.fs.durability import boot, sync_filesystem
@@ -35,9 +35,6 @@ from instui_engine.fs.rmtree import remove_tree
 from instui_engine.wheel.manifest import FORMAT, build, dump, load
 
 from .entry import Entry, is_sealed
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 _ABANDONED = 24 * 3600  # seconds after which an unpack that nobody finished is removed
 _SETTLED = 2  # seconds without change after which a file's mtime is trusted to tell the next change
@@ -142,12 +139,9 @@ class Store:
         key = f"{status.st_size} {status.st_mtime_ns} {status.st_ino} {status.st_dev} "
         return self.cache / "local-1" / sha256(os.fsencode(path)).hexdigest()[:40], key
 
-    def lock(self, digest: str) -> "BaseFileLock":
-        """The lock under which a wheel is fetched and unpacked; not yet acquired, and for one thread at a time."""
-        from filelock import FileLock
-
-        directory = self._make("locks")
-        return FileLock(directory / f"{digest}.lock", thread_local=False, fallback_to_soft=False, mode=0o666)
+    def lock_file(self, digest: str) -> Path:
+        """The file whose exclusive flock allows one process to fetch and unpack a wheel. Raises InstuiError."""
+        return self._make("locks") / f"{digest}.lock"
 
     def partial(self, digest: str) -> Path:
         """Where the wheel file is downloaded to, under its lock."""

@@ -1,0 +1,91 @@
+"""Waiting for a lock that is not free, one way for all of them.
+
+Whoever finds a lock taken makes a `LockWait`. It says once who is in the way, waits until a deadline or until the
+session is to stop, and ends in one kind of error, which names the holders. Nobody needs this module as long as nothing
+has to be waited for.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from instui_engine.errors import Interrupted, LockTimeoutError
+from instui_engine.fs.flock import LockWaitTimeout, Take, wait_lock
+from instui_engine.journal.events import Holder
+
+from .phrases import describe
+
+OnWait = Callable[[Sequence[Holder]], None]
+"""Called once when the wait is more than a moment, with those who are in the way."""
+
+
+class LockWait:
+    """One wait for one lock. It may take several steps (a gate, then the lock), which share the deadline."""
+
+    def __init__(
+        self,
+        what: str,
+        path: str | os.PathLike[str],
+        timeout: float,
+        *,
+        holders: Callable[[], Sequence[Holder]],
+        on_wait: OnWait,
+        cancelled: Callable[[], bool],
+        advice: str = "",
+    ) -> None:
+        """`what` is waited for, as the line of an error names it, and `path` is what its field names.
+
+        `timeout` in seconds. `advice`: what else may be done when the time is up.
+        """
+        self._what = what
+        self._path = os.fspath(path)
+        self._timeout = timeout
+        self._holders = holders
+        self._on_wait: OnWait | None = on_wait
+        self._cancelled = cancelled
+        self._advice = advice
+        self._deadline = time.monotonic() + timeout
+
+    def take(self, descriptor: int, take: Take) -> None:
+        """Wait in the kernel until `take` has its lock. Raises LockTimeoutError and Interrupted.
+
+        Whatever is raised, the descriptor is closed then, or it is as soon as the kernel grants the lock.
+        """
+        try:
+            wait_lock(descriptor, take, deadline=self._deadline, cancelled=self._cancelled, on_wait=self._announce)
+        except LockWaitTimeout:
+            raise self._error() from None
+
+    def poll(self, succeeded: Callable[[], bool], pause: float, at_most: float | None = None) -> bool:
+        """Try every `pause` seconds until it succeeds, where no system call waits for it.
+
+        Returns False after `at_most` seconds; without them it raises LockTimeoutError at the deadline. Raises
+        Interrupted.
+        """
+        end = self._deadline if at_most is None else min(self._deadline, time.monotonic() + at_most)
+        while not succeeded():
+            if self._cancelled():
+                raise Interrupted("interrupted while waiting for a lock")
+            if time.monotonic() >= end:
+                if at_most is None:
+                    raise self._error()
+                return False
+            time.sleep(pause)
+            self._announce()
+        return True
+
+    def _announce(self) -> None:
+        on_wait, self._on_wait = self._on_wait, None
+        if on_wait is not None:
+            on_wait(self._holders())
+
+    def _error(self) -> LockTimeoutError:
+        holders = tuple(self._holders())
+        advice = f"; {self._advice}" if self._advice else ""
+        return LockTimeoutError(
+            f"waited {self._timeout:g} s for {self._what}, held by {describe(holders)}; run again, or raise "
+            f"--lock-timeout{advice}",
+            path=self._path,
+            holders=holders,
+            seconds=self._timeout,
+        )

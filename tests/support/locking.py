@@ -1,0 +1,31 @@
+"""Another program at a lock: it knows nothing of instui, and holds a flock or waits for it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_LOCKER = (
+    "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); input()"
+)
+
+
+@contextmanager
+def foreign(path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process that takes, or waits for, the exclusive lock on a file."""
+    command = [sys.executable, "-c", _LOCKER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def holding(path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process that has the exclusive lock on a file."""
+    with foreign(path) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        yield process

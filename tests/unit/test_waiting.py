@@ -1,0 +1,159 @@
+"""One way to wait for any lock: said once, ended by a deadline or a wish; a wait that failed leaves nothing behind."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from instui_engine.errors import Interrupted, LockTimeoutError
+from instui_engine.fs.flock import open_and_try, open_lock, take_exclusive, take_gate, take_shared, try_gate
+from instui_engine.journal.events import Holder
+from instui_engine.locks.wait import LockWait
+from support.environments import PATIENCE, until
+
+HOLDERS = [Holder("wheel", "session", 4242, "uv pip install x", "stopped")]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lock"
+
+
+@pytest.fixture
+def held(path: Path) -> Iterator[int]:
+    """A descriptor that has the lock; a test may close it."""
+    descriptor, free = open_and_try(path, shared=False)
+    assert free
+    yield descriptor
+    if is_open(descriptor):
+        os.close(descriptor)
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def free(path: Path) -> bool:
+    descriptor, got = open_and_try(path, shared=False)
+    os.close(descriptor)
+    return got
+
+
+def passes(path: Path) -> bool:
+    descriptor = open_lock(path)
+    passed = try_gate(descriptor, shared=False)
+    os.close(descriptor)
+    return passed
+
+
+def wait(
+    timeout: float = PATIENCE,
+    on_wait: Callable[[Sequence[Holder]], object] = lambda holders: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    advice: str = "",
+) -> LockWait:
+    return LockWait(
+        "the claim on lib/x", timeout, holders=lambda: HOLDERS, on_wait=on_wait, cancelled=cancelled, advice=advice
+    )
+
+
+def test_a_wait_of_several_steps_is_said_once_with_its_holders(path: Path, held: int) -> None:
+    said: list[Sequence[Holder]] = []
+    gate = open_lock(path)
+    assert try_gate(gate, shared=False)
+    waiting = wait(on_wait=said.append)
+    descriptor = open_lock(path)
+
+    def let_go() -> None:
+        until(lambda: said)
+        os.close(gate)
+        until(lambda: not passes(path))  # it is through the gate, and waits for the lock
+        os.close(held)
+
+    thread = threading.Thread(target=let_go)
+    thread.start()
+    waiting.take(descriptor, take_gate)
+    waiting.take(descriptor, take_exclusive)
+    thread.join()
+    assert said == [HOLDERS]
+    assert not free(path)
+    os.close(descriptor)
+
+
+def test_a_timeout_names_what_was_waited_for_how_long_the_holders_and_what_to_do(path: Path, held: int) -> None:
+    with pytest.raises(LockTimeoutError) as failure:
+        wait(0.1, advice="or else").take(open_lock(path), take_shared)
+    text = (
+        "waited 0.1 s for the claim on lib/x, held by wheel of session session of pid 4242 (uv pip install x), "
+        "stopped; run again, or raise --lock-timeout; or else"
+    )
+    assert str(failure.value) == text
+    with pytest.raises(LockTimeoutError) as polled:
+        wait(0.1, advice="or else").poll(lambda: False, 0.01)
+    assert str(polled.value) == text
+
+
+def broken(holders: object) -> None:
+    raise RuntimeError("the terminal is gone")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "error"),
+    [
+        (lambda: wait(on_wait=broken), RuntimeError),
+        (lambda: wait(cancelled=lambda: True), Interrupted),
+        (lambda: wait(0.05), LockTimeoutError),
+    ],
+    ids=["the callback raises", "cancelled", "too late"],
+)
+def test_a_wait_that_failed_holds_nothing_and_leaves_nothing_open(
+    path: Path, held: int, waiting: Callable[[], LockWait], error: type[Exception]
+) -> None:
+    descriptor = open_lock(path)
+    with pytest.raises(error):
+        waiting().take(descriptor, take_exclusive)
+    os.close(held)
+    until(lambda: not is_open(descriptor))  # the kernel grants it, and it is let go at once
+    until(lambda: free(path))
+
+
+@pytest.mark.parametrize("granted", [False, True])
+def test_a_lock_that_is_granted_while_the_callback_raises_is_let_go(path: Path, held: int, granted: bool) -> None:
+    descriptor = open_lock(path)
+
+    def on_wait(holders: object) -> None:
+        if granted:
+            fcntl.flock(held, fcntl.LOCK_UN)
+            until(lambda: not free(path))
+        raise RuntimeError("the terminal is gone")
+
+    with pytest.raises(RuntimeError):
+        wait(on_wait=on_wait).take(descriptor, take_exclusive)
+    if granted:
+        assert not is_open(descriptor)
+        assert free(path)
+
+
+def test_a_lock_that_cannot_be_taken_is_closed(path: Path) -> None:
+    descriptor = open_lock(path)
+
+    def refused(descriptor: int) -> None:
+        raise OSError(37, "No locks available")
+
+    with pytest.raises(OSError, match="No locks available"):
+        wait().take(descriptor, refused)
+    assert not is_open(descriptor)
+
+
+def test_politeness_ends_without_an_error() -> None:
+    assert not wait().poll(lambda: False, 0.01, at_most=0.05)
+    assert wait().poll(lambda: True, 0.01, at_most=0.05)
+    with pytest.raises(Interrupted):
+        wait(cancelled=lambda: True).poll(lambda: False, 0.01, at_most=0.05)
