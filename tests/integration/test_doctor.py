@@ -438,10 +438,27 @@ def test_nothing_is_removed_while_somebody_else_has_the_environment(bench: Bench
     with bench.venv.environment.lock_path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = bench.doctor("--repair", "--lock-timeout", "0.2")
-        assert f"pid {os.getpid()}" in error_line(done, 4)
+        waiting, error = done.stderr.splitlines()
+        assert done.returncode == 4
+        assert waiting.startswith(f"instui: waiting for the environment's lock, held by pid {os.getpid()} (")
+        assert f"held by pid {os.getpid()} (" in error
         assert ghost.exists()
     bench.repair()
     assert not ghost.exists()
+
+
+def test_a_reinstall_says_what_it_waits_for_and_ends_at_the_first_timeout(bench: Bench) -> None:
+    bench.instui(bench.wheel("one"))
+    (bench.site / "one" / "m0.py").unlink()
+    with bench.venv.environment.lock_path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = bench.doctor("--repair", "--lock-timeout", "0.2")
+        assert done.returncode == 4
+        waiting, error = done.stderr.splitlines()
+        assert waiting.startswith(f"instui: waiting for the environment's lock, held by pid {os.getpid()} (")
+        assert "waited 0.2 s for the environment's lock" in error
+    bench.repair()
+    assert bench.whole() == ["one-1.0"]
 
 
 def test_rows_and_links_that_leave_the_environment_are_not_followed(bench: Bench, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from conftest import Run, Start
 from instui.monitor.names import holder_name
 from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import (
+    SCHEMA,
     CommitStarted,
     EnvironmentWaiting,
     Holder,
@@ -25,6 +26,7 @@ from instui_engine.locks.claims import MOST, Claims, lock_set
 from instui_engine.locks.files import ClaimFiles
 from instui_engine.locks.holders import blockers, rows
 from instui_engine.locks.kernel import Locks
+from instui_engine.locks.live_sessions import live_sessions
 from instui_engine.locks.names import file_name, path_of
 from instui_engine.locks.phrases import describe
 from support import trees
@@ -210,6 +212,57 @@ def test_a_holder_that_cannot_be_known_says_why(
     assert named == Holder(state=named.state)
     assert why in named.state
     assert named.state in describe([named])
+
+
+DAMAGED = [
+    b'{"t":1,"event":"lock.waiting","wheel":"a","path":"p","mode":"X","holders":[1]}',
+    b'{"t":1,"event":"plan.wheel","wheel":[],"order":1,"files":1,"renames":1,"exclusive":3,"shared":{},"replaces":""}',
+    b'{"t":1e999,"event":"lock.granted","wheel":"a","waited":' + b"9" * 5000 + b"}",
+    b'{"t":1,"event":"lock.waiting","wheel":"\\ud800","path":"\\ud800\\u0000","mode":"?","holders":[]}',
+    b'{"event":"lock.' + b"[" * 100_000,
+    b'{"t":1,"event":"lock.stolen","wheel":"a"}',
+    b'"event":"lock.\xff\x00',
+]
+
+
+@needs_proc_locks
+def test_damaged_lines_of_a_live_journal_stop_neither_a_look_nor_a_wait(
+    wheels: dict[str, Path], stuck: tuple[Venv, Session], start_instui: Start, run_instui: Run
+) -> None:
+    target, holder = stuck
+    (journal,) = target.journals()
+    with journal.open("ab") as file:
+        file.write(b"\n".join([*DAMAGED, b""]))
+    waiter = start_instui(target, wheels["b"])
+    waiting = waiter.wait_for(LockWaiting)
+    assert isinstance(waiting, LockWaiting)
+    assert [(one.wheel, one.pid) for one in waiting.holders] == [("a-shared", holder.process.pid)]
+    found = json.loads(ok(run_instui("locks", "--json", "--python", target.top)))
+    shared = f"{target.environment.roots['purelib']}/shared"
+    (row,) = [row for row in found["locks"] if row["path"] == shared]
+    assert [one["wheel"] for one in row["holders"]] == ["a-shared"]
+    assert "a-shared" in ok(run_instui("locks", "--python", target.top))
+
+
+def test_of_a_newer_schema_only_the_session_is_known(stuck: tuple[Venv, Session]) -> None:
+    target, holder = stuck
+    (journal,) = target.journals()
+    first, *rest = journal.read_text().splitlines(keepends=True)
+    newer = json.loads(first) | {"schema": SCHEMA + 1}
+    with journal.open("r+") as file:  # the same file, which is locked
+        file.write("".join([json.dumps(newer, separators=(",", ":")), "\n", *rest]))
+        file.truncate()
+    (session,) = live_sessions(target.top / ".instui", Locks(None))
+    assert session.session == identity(holder)
+    assert "instui install" in session.command
+    assert session.states == ()
+
+
+def test_a_journal_that_is_no_regular_file_is_not_waited_for(venv: Callable[[], Venv]) -> None:
+    private = venv().top / ".instui"
+    (private / "sessions").mkdir(parents=True)
+    os.mkfifo(private / "sessions" / "20260101-000000-1-abcd.jsonl")
+    assert blockers(private, private / "lock", "p", "X")[0].pid == 0
 
 
 def test_the_state_of_a_holder_is_part_of_its_name() -> None:

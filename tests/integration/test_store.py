@@ -10,9 +10,10 @@ from stat import S_IMODE
 import pytest
 
 from conftest import Start
-from instui_engine.journal.events import CommitFinished, UnpackFinished, UnpackStarted, WheelAdded
+from instui_engine.journal.events import CommitFinished, UnpackFinished, UnpackStarted, Warned, WheelAdded
 from instui_engine.store import store as store_module
 from instui_engine.store.store import Store
+from instui_engine.wheel.manifest import Manifest, load
 from support import trees
 from support.environments import Venv
 from support.wheelsmith import build_wheel
@@ -32,6 +33,11 @@ def own_cache(tmp_path: Path) -> Path:
 
 def digest_of(wheel: Path) -> str:
     return hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+def unsealed(manifest: bytes) -> Manifest:
+    """The manifest without its seal, which is the second of the unpacking."""
+    return load(manifest)._replace(sealed=0)
 
 
 def visible(cache: Path) -> list[Path]:
@@ -59,6 +65,32 @@ def test_two_processes_unpack_one_wheel_once(
         assert trees.complete(target.site, "big-1.0")
 
 
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs /proc/locks")
+def test_who_waits_for_a_wheel_says_which_process_unpacks_it(
+    wheel: Path, own_cache: Path, venv: Callable[[], Venv], start_instui: Start
+) -> None:
+    first = start_instui(venv(), "--cache-dir", own_cache, "--slow", 5, wheel)
+    first.wait_for(UnpackStarted)
+    with first.stopped():
+        patient = start_instui(venv(), "--cache-dir", own_cache, wheel)
+        warning = patient.wait_for(Warned)
+        assert isinstance(warning, Warned)
+        assert warning.wheel == "big"
+        assert warning.text.startswith(f"waits for pid {first.process.pid} (")
+        assert warning.text.endswith("stopped, which fetches or unpacks it")
+        code, error = start_instui(venv(), "--cache-dir", own_cache, "--lock-timeout", 0.2, wheel).finish()
+        assert code == 4
+        assert len(error.splitlines()) == 1
+        assert "waited 0.2 s for the lock of big-1.0-py3-none-any.whl" in error
+        assert f"held by pid {first.process.pid} (" in error
+        cancelled = start_instui(venv(), "--cache-dir", own_cache, wheel)
+        cancelled.wait_for(Warned)
+        cancelled.process.terminate()
+        assert cancelled.finish()[0] == 143
+    assert first.finish() == patient.finish() == (0, "")
+    assert [len(session.lines.of(UnpackFinished)) for session in (first, patient)] == [1, 0]
+
+
 def test_a_killed_unpack_leaves_nothing_that_anybody_sees(
     wheel: Path, own_cache: Path, venv: Callable[[], Venv], start_instui: Start
 ) -> None:
@@ -83,9 +115,10 @@ def test_a_killed_owner_hands_the_wheel_to_who_waits(
     target = venv()
     first = start_instui(venv(), "--cache-dir", own_cache, "--slow", 20, wheel)
     first.wait_for(UnpackStarted)
-    second = start_instui(target, "--cache-dir", own_cache, wheel)
-    second.wait_for(WheelAdded)
-    first.process.kill()
+    with first.stopped():
+        second = start_instui(target, "--cache-dir", own_cache, wheel)
+        second.wait_for(Warned)  # it waits
+        first.process.kill()
     assert second.finish() == (0, "")
     assert len(second.lines.of(UnpackFinished)) == 1
     assert trees.complete(target.site, "big-1.0")
@@ -124,7 +157,7 @@ def test_a_damaged_manifest_is_made_again(damage: str, wheel: Path, own_cache: P
     assert Store(own_cache).load(digest_of(wheel)) is None
     other.put(wheel)
     assert len(other.lines.of(UnpackFinished)) == 1
-    assert manifest.read_bytes() == data
+    assert unsealed(manifest.read_bytes()) == unsealed(data)
     for each in (target, other):
         assert trees.complete(each.site, "big-1.0")
 

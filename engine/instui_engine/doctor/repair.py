@@ -263,7 +263,7 @@ class _Repair:
         self._check(outcome)
 
     def _listen(self, line: str) -> None:
-        """Pass on what a session that mends waits for, from its journal."""
+        """Pass on what a session that mends waits for, from its journal; its own wheels wait for each other unsaid."""
         if "wait" not in line:
             return
         from instui_engine.locks.phrases import WAITS_FOR, describe
@@ -272,7 +272,7 @@ class _Repair:
         match decoded and decoded[1]:
             case EnvironmentWaiting(holders=holders):
                 self._on_wait(f"the environment's lock, held by {describe(holders)}")
-            case LockWaiting(path=path, mode=mode, holders=holders):
+            case LockWaiting(path=path, mode=mode, holders=holders) if any(one.pid != os.getpid() for one in holders):
                 self._on_wait(f"{printable(path)} ({mode}), held by {describe(holders)}")
             case Warned(text=text) if WAITS_FOR in text:
                 self._on_wait(text.partition(WAITS_FOR)[2])

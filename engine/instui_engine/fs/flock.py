@@ -37,7 +37,7 @@ def open_lock(path: Path | str) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
     except PermissionError:
-        return os.open(path, os.O_RDONLY | flags)
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)  # a FIFO is not waited for
     if os.fstat(descriptor).st_mode & 0o666 != 0o666:
         with suppress(PermissionError):  # somebody else's, made by an older version
             os.fchmod(descriptor, 0o666)

@@ -504,13 +504,13 @@ def decode(line: str | bytes) -> tuple[float, Event] | None:
 
 
 @cache
-def _checks(cls: Any) -> tuple[tuple[str, _Check], ...]:
+def _checks(cls: type[Any]) -> tuple[tuple[str, _Check], ...]:
     """How each field of an event, or of a part of one, is checked."""
     hints = get_type_hints(cls)
     return tuple((name, _CHECKS[hints[name]]) for name in cls._fields)
 
 
-def _made(cls: type[Any], fields: dict[str, Any]) -> Any:
+def _made(cls: Any, fields: dict[str, Any]) -> Any:
     """An instance of `cls` from those of `fields` that it has. Raises ValueError."""
     try:
         return cls(**{name: check(fields[name]) for name, check in _checks(cls) if name in fields})

@@ -6,6 +6,7 @@
 A session is alive while its journal is locked, never by pid. The last 50 journals are kept.
 """
 
+import errno
 import os
 import secrets
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from instui_engine.errors import TargetError, reason
+from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import try_lock
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target.environment import Environment
@@ -113,11 +115,11 @@ def dead_stages(environment: Environment, but: str = "") -> list[Path]:
 def alive(journal: Path) -> bool:
     """Whether the session that writes this journal still runs."""
     try:
-        descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = open_regular(journal, follow=False)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:
-        return True  # who cannot be asked may live
+    except OSError as error:
+        return error.errno != errno.EINVAL  # who cannot be asked may live, but what is no file is no journal
     try:
         return not try_lock(descriptor, shared=True)
     finally:

@@ -94,7 +94,7 @@ def _open(path: Path) -> int | None:
         if error.errno not in _READ_ONLY:
             raise
     try:
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
 
