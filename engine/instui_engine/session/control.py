@@ -1,7 +1,7 @@
 """Steering a session from outside: by signals, or by words over its Unix socket.
 
 Cancel and pause act between two commits; abort undoes the distribution in hand at once. The socket lies in a directory
-that only its owner can enter, the peer's uid is checked as well, and its path stands in the journal.
+that only its owner can enter, the uid of whoever connects is checked as well, and its path stands in the journal.
 """
 
 import os
@@ -12,11 +12,13 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal, get_args
 
 from instui_engine.errors import InstuiError, Interrupted, reason
 from instui_engine.journal.events import CancelRequested, Event, SessionPaused, SessionResumed
 
-WORDS = ("cancel", "abort", "pause", "resume")
+Word = Literal["cancel", "abort", "pause", "resume"]
+_WORDS: dict[str, Word] = {word: word for word in get_args(Word)}
 _TIMEOUT = 2.0  # seconds for one exchange
 
 
@@ -34,18 +36,21 @@ class Control:
         self.aborted = self.cancelled()
         self.exit_code = self.exit_code or exit_code
 
-    def obey(self, word: str) -> None:
-        """Do what one of `WORDS` says."""
-        if word == "pause" and not self.paused:
-            self.paused = True
-            self.report(SessionPaused())
-        elif word == "resume" and self.paused:
-            self.paused = False
-            self.report(SessionResumed())
-        elif word in ("cancel", "abort"):
-            self.cancel(130)
-            self.aborted = self.aborted or word == "abort"
-            self.report(CancelRequested(self.exit_code))
+    def obey(self, word: Word) -> None:
+        """Do what the word says."""
+        match word:
+            case "pause":
+                if not self.paused:
+                    self.paused = True
+                    self.report(SessionPaused())
+            case "resume":
+                if self.paused:
+                    self.paused = False
+                    self.report(SessionResumed())
+            case "cancel" | "abort":
+                self.cancel(130)
+                self.aborted = self.aborted or word == "abort"
+                self.report(CancelRequested(self.exit_code))
 
     def cancelled(self) -> bool:
         """Whether somebody asked the session to stop."""
@@ -63,18 +68,16 @@ class ControlServer:
     def __init__(self, control: Control, session: str) -> None:
         self.path = ""
         self._control = control
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            path = f"{_runtime_directory()}/{session}.sock"
-            # under its final name it listens already, else another session would take it for a dead one's
-            self._socket.bind(f"{path}.new")
-            self._socket.listen(8)
-            Path(f"{path}.new").rename(path)
-        except OSError:
-            self._socket.close()
+        for directory in _runtime_directories():
+            path = f"{directory}/{session}.sock"
+            try:
+                _make_private(directory)
+                self._socket = _listen(path)
+            except OSError:  # also where the path is too long for a socket
+                continue
+            self.path = path
+            threading.Thread(target=self._serve, name="control", daemon=True).start()
             return
-        self.path = path
-        threading.Thread(target=self._serve, name="control", daemon=True).start()
 
     def close(self) -> None:
         """Stop listening and remove the socket."""
@@ -95,12 +98,10 @@ class ControlServer:
                 peer.settimeout(_TIMEOUT)
                 if not _is_own(peer):
                     continue
-                word = peer.recv(64).decode("ascii", "replace").strip()
-                if word in WORDS:
+                word = _WORDS.get(peer.recv(64).decode("ascii", "replace").strip())
+                if word is not None:
                     self._control.obey(word)
-                    peer.sendall(b"ok\n")
-                else:
-                    peer.sendall(b"unknown\n")
+                peer.sendall(b"ok\n" if word is not None else b"unknown\n")
 
 
 def send(path: str, word: str) -> None:
@@ -117,17 +118,39 @@ def send(path: str, word: str) -> None:
         raise InstuiError("the session did not understand; it may be of another version of instui")
 
 
-def _runtime_directory() -> str:
-    """A directory that is ours alone. Raises OSError when there is none."""
+def _runtime_directories() -> list[Path]:
+    """Where the socket may lie, the best place first.
+
+    The path of a socket has 108 bytes at most, so a long TMPDIR has no room for it.
+    """
     base = os.environ.get("XDG_RUNTIME_DIR", "")
-    directory = Path(base) / "instui" if base else Path(tempfile.gettempdir()) / f"instui-{os.getuid()}"
+    name = f"instui-{os.getuid()}"
+    found = [Path(base) / "instui"] if base else []
+    return [*found, Path(tempfile.gettempdir()) / name, Path("/tmp") / name]  # noqa: S108 - its owner is checked
+
+
+def _make_private(directory: Path) -> None:
+    """Make a directory that is ours alone, without dead sessions' sockets. Raises OSError where it is not ours."""
     directory.mkdir(mode=0o700, exist_ok=True)
     status = directory.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or directory.is_symlink():
         raise PermissionError(f"{directory} is not private")
     for leftover in directory.glob("*.sock"):
         _remove_if_dead(leftover)
-    return os.fspath(directory)
+
+
+def _listen(path: str) -> socket.socket:
+    """A socket that listens at `path`. Raises OSError."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # under its final name it listens already, else another session would take it for a dead one's
+        listening.bind(f"{path}.new")
+        listening.listen(8)
+        Path(f"{path}.new").rename(path)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def _remove_if_dead(path: Path) -> None:
