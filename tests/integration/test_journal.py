@@ -16,6 +16,7 @@ import pytest
 from conftest import Run, Start
 from instui_engine.journal.events import (
     CommitFinished,
+    CommitProgress,
     CommitStarted,
     Event,
     LockGranted,
@@ -25,8 +26,10 @@ from instui_engine.journal.events import (
     SessionFinished,
     SessionStarted,
     StageFinished,
+    StageProgress,
     StageStarted,
     UnpackFinished,
+    UnpackProgress,
     UnpackStarted,
     Warned,
     WheelAdded,
@@ -103,6 +106,25 @@ def test_every_line_is_one_json_object_in_ascii(wheels: list[Path], venv: Callab
     for line in data.splitlines():
         assert line.isascii()
         assert isinstance(json.loads(line), dict)
+
+
+def test_a_wheel_of_thousands_of_files_makes_few_records_of_progress(tmp_path: Path, venv: Callable[[], Venv]) -> None:
+    """Ten a second in each phase, by the journal's own clock, however long that takes here."""
+    files = 5000
+    target = venv()
+    target.put(
+        build_wheel(tmp_path, "many", "1.0", {f"m{n}.py": b"%d %s" % (n, bytes(tmp_path)) for n in range(files)})
+    )
+    (started,) = target.lines.of(CommitStarted)
+    assert started.renames >= files
+    phases: list[tuple[type[Event], type[Event], type[Event]]] = [
+        (UnpackStarted, UnpackProgress, UnpackFinished),
+        (StageStarted, StageProgress, StageFinished),
+        (CommitStarted, CommitProgress, CommitFinished),
+    ]
+    for first, progress, last in phases:
+        seconds = target.lines.times(last, "many")[0] - target.lines.times(first, "many")[0]
+        assert len(target.lines.of(progress)) <= 1 + 10 * seconds < files
 
 
 def test_a_copy_of_the_journal_has_the_same_lines(
