@@ -56,11 +56,11 @@ class Mounts:
         options = ",".join(f"{key}={value}" for key, value in limits.items())
         return self.mount(self._place / name, "-t", "tmpfs", *(["-o", options] if options else []), "tmpfs")
 
-    def overlay(self, name: str, lower: Path, upper: Path) -> Path:
+    def overlay(self, name: str, lower: Path, upper: Path, options: str = "redirect_dir=off") -> Path:
         """`lower` with changes that go to `upper`, a new directory. Its directories cannot be renamed, as in images."""
         for directory in (upper / "changes", upper / "work"):
             directory.mkdir(parents=True)
-        layers = f"lowerdir={lower},upperdir={upper / 'changes'},workdir={upper / 'work'},redirect_dir=off"
+        layers = f"lowerdir={lower},upperdir={upper / 'changes'},workdir={upper / 'work'},{options}"
         return self.mount(self._place / name, "-t", "overlay", "-o", layers, "overlay")
 
     def btrfs(self, name: str) -> Path:

@@ -42,7 +42,7 @@ PLACES: dict[str, Callable[[Mounts, Path], Path]] = {
     "a subvolume of btrfs": lambda mounts, place: subvolume(mounts.btrfs("disk") / "volume"),
     "overlay": lambda mounts, place: mounts.overlay("view", old_file(place / "lower"), place / "upper"),
     "overlay of two": lambda mounts, place: mounts.overlay(
-        "view", old_file(mounts.tmpfs("other") / "lower"), place / "upper"
+        "view", old_file(mounts.tmpfs("other") / "lower"), place / "upper", "xino=off"
     ),
     "tmpfs": lambda mounts, place: mounts.tmpfs("memory"),
 }

@@ -1,8 +1,8 @@
 """Mounts: in which one a file lies, the type of its file system, and the device by which the kernel knows it.
 
-stat(2) does not tell the device: on btrfs each subvolume has a number of its own, and on overlayfs a file may show the
-numbers of its layer. The mount of an open descriptor is exact, and /proc/locks names a file by the device of its mount
-and by the inode that fdinfo shows. Only Linux tells any of this.
+/proc/locks names a file by the device of its mount and by its inode. stat(2) shows another device on btrfs, where each
+subvolume has one of its own, and on an overlay of two file systems, where each layer has. The mount of an open
+descriptor is exact. Only Linux tells any of this.
 """
 
 import os
@@ -14,10 +14,9 @@ _DESCRIPTORS = "/proc/self/fdinfo"
 
 
 class Place(NamedTuple):
-    """Where a file lies. What the system does not tell is taken from `status`; then `kind` is ""."""
+    """Where a file lies. Where the system does not tell the mount, `device` is that of `status`, and `kind` is ""."""
 
     device: int
-    inode: int
     kind: str  # the type of the file system, as in /proc/filesystems
     status: os.stat_result
 
@@ -38,11 +37,10 @@ class Mounts:
         descriptor = os.open(path, flags | os.O_CLOEXEC)
         try:
             status = os.fstat(descriptor)
-            shown = _shown(descriptor)
+            device, kind = self._mount(_mount_id(descriptor)) or (status.st_dev, "")
         finally:
             os.close(descriptor)
-        device, kind = self._mount(shown.get("mnt_id", 0)) or (status.st_dev, "")
-        return Place(device, shown.get("ino", status.st_ino), kind, status)
+        return Place(device, kind, status)
 
     def _mount(self, identity: int) -> tuple[int, str] | None:
         """Device and type of the file system that is mounted there; None where the mount is not to be seen."""
@@ -55,11 +53,10 @@ class Mounts:
         return os.makedev(int(major), int(minor)), line.partition(" - ")[2].partition(" ")[0]
 
 
-def _shown(descriptor: int) -> dict[str, int]:
-    """What the system shows of an open descriptor, as far as it is decimal numbers: `mnt_id`, and `ino` since 5.14."""
+def _mount_id(descriptor: int) -> int:
+    """The mount of an open descriptor, by its number in the table of mounts; 0 where the system does not tell."""
     try:
         with open(f"{_DESCRIPTORS}/{descriptor}", encoding="ascii", errors="replace") as file:
-            pairs = [line.split() for line in file]
+            return next((int(line[7:]) for line in file if line.startswith("mnt_id:")), 0)
     except OSError:
-        return {}
-    return {pair[0].rstrip(":"): int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
+        return 0

@@ -12,7 +12,7 @@ Readers skip kinds and fields that they do not know. A change that would mislead
 import json
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 SCHEMA = 1
 
@@ -507,7 +507,7 @@ def decode(line: str | bytes) -> tuple[float, Event] | None:
 def _checks(cls: type[Any]) -> tuple[tuple[str, _Check], ...]:
     """How each field of an event, or of a part of one, is checked."""
     hints = get_type_hints(cls)
-    return tuple((name, _CHECKS[hints[name]]) for name in cls._fields)
+    return tuple((name, _CHECKS.get(hints[name]) or _one_of(get_args(hints[name]))) for name in cls._fields)
 
 
 def _made(cls: Any, fields: dict[str, Any]) -> Any:
@@ -553,6 +553,17 @@ def _named_texts(value: Any) -> Any:
     if type(value) is not dict or not {str}.issuperset(map(type, value.values())):
         raise ValueError("not a journal line: an object of texts is missing")
     return value
+
+
+def _one_of(allowed: tuple[str, ...]) -> _Check:
+    """The check of a Literal."""
+
+    def check(value: Any) -> Any:
+        if type(value) is not str or value not in allowed:
+            raise ValueError(f"not a journal line: one of {', '.join(allowed)} is missing")
+        return value
+
+    return check
 
 
 def _holders(value: Any) -> Any:

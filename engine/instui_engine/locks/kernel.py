@@ -47,7 +47,7 @@ class Locks:
             place = self._mounts.locate(path)
         except (OSError, ValueError):  # ValueError: a journal can name what is no path at all
             return []
-        lines = self.files.get((place.device, place.inode), [])
+        lines = self.files.get((place.device, place.status.st_ino), [])
         if lines and place.device != place.status.st_dev:
             # the subvolumes of a btrfs have one device in /proc/locks, and inode numbers of their own each
             lines = [line for line in lines if _may_have_open(line.pid, place.status)]

@@ -1,7 +1,7 @@
-"""Worker threads that none outlives the call; the first failure stops them all.
+"""Worker threads: the call returns when all of them have ended, and the first failure stops them all.
 
-Plain threads and not anyio, whose import takes as long as committing a hundred wheels: an install from a warm store
-needs no event loop.
+They are plain threads and not anyio's, whose import takes as long as committing a hundred wheels: an install from a
+warm store needs no event loop.
 """
 
 import threading
