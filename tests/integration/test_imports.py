@@ -101,6 +101,7 @@ def test_a_warm_install_of_a_wheel_file_is_lean(
     assert complete(target.site, "tool-1.0")
     assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY, "instui.tui"]) == []
     assert report.started == []
+    assert report.of(["instui_engine.locks.wait", "instui_engine.locks.holders"]) == []  # nothing was waited for
     assert "instui_engine.resolve.resolver" in report.modules  # the harness sees what there is to see
 
 

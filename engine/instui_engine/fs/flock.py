@@ -20,7 +20,7 @@ from filelock import lock_descriptor
 
 from instui_engine.errors import Interrupted
 
-_MOMENT = 0.005  # seconds; whoever passes a gate lock holds it for some microseconds, which is no news
+_MOMENT = 0.005  # seconds; passing a gate takes microseconds, and such a wait is not worth a word
 _POLL = 0.05  # seconds between looks at the cancel flag; the lock itself is waited for in the kernel
 
 

@@ -33,9 +33,9 @@ class Claims(NamedTuple):
 def lock_set(claims: Claims) -> list[tuple[str, Mode]]:
     """What a wheel with these claims locks against other processes, in the order in which it does.
 
-    That is each claim; for more than `MOST` of them it is the top alone, in mode X. Lock escalation, as in databases: a
-    wheel with thousands of files in `bin/` would need as many open lock files. Everybody holds the top in mode IX, so
-    it excludes all others, without their knowing why: it depends on the wheel alone and on nobody's limits.
+    That is each claim, or, for more than `MOST` of them, the top alone in mode X. Databases call it lock escalation: a
+    wheel with thousands of files in `bin/` would need as many open lock files. Everybody else holds the top in mode IX,
+    so such a wheel excludes them all. Whether it does depends on the wheel alone, and not on anybody's limits.
     """
     if len(claims.exclusive) + len(claims.shared) > MOST:
         return [(TOP, "X")]

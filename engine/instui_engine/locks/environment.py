@@ -1,15 +1,17 @@
 """The environment's own lock, `<top>/.lock`: uv takes it exclusively, a session shares it with other sessions.
 
-flock lets sharers in as long as any other sharer is there, so sessions that overlap would keep uv out for ever; and uv
-knows no gate. Hence a session that holds the lock *makes room* between two commits, as soon as somebody is blocked on
+flock lets sharers in as long as any other sharer is there, so sessions that overlap would keep uv out for ever, and uv
+knows no gate. Hence a session that holds the lock *makes room* between two commits: as soon as somebody is blocked on
 the exclusive lock (/proc/locks shows it), and after 10 seconds in any case, since a waiter in another container is not
-shown. Making room is: close the turnstile (an exclusive flock on `.instui/locks/%environment`), let the lock go, wait
-until all others have let it go, leave it alone for a moment, and open the turnstile. Everybody passes the turnstile,
-shared, on the way to the lock, so no newcomer gets in; and everybody who holds the lock looks at the turnstile every
-second between commits, so all leave soon. When the last has gone, the kernel wakes who is blocked.
+shown. To make room it lets the lock go, closes the turnstile (an exclusive flock on `.instui/locks/%environment`),
+waits until all others have let the lock go, leaves it alone for a moment, and opens the turnstile.
 
-The turnstile is a matter of politeness: no promise rests on it. So nobody waits at it, or for the others to go, longer
-than some seconds: a session that was stopped while it held the lock delays others, and does not lock them out.
+Everybody passes the turnstile, shared, on the way to the lock, so no newcomer gets in. Everybody who holds the lock
+looks at the turnstile every second between commits, so all leave soon. When the last has gone, the kernel wakes who is
+blocked.
+
+The turnstile is politeness: no promise rests on it. So nobody waits at it, or for the others to go, longer than some
+seconds: a session that was stopped while it held the lock delays others, but does not lock them out.
 """
 
 import os

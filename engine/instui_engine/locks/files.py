@@ -1,10 +1,12 @@
-"""The same claims between processes: one lock file for each claimed path, under `.instui/locks`.
+"""The claims between processes: one lock file for each claimed path, under `.instui/locks`.
 
-X is an exclusive and IX a shared flock; files are taken in sorted path order, so sessions cannot wait for each other in
-a circle. flock prefers overlapping shared holders for ever, so everyone passes through the file's gate on the way to
-the claim: while somebody waits for it, newcomers wait at the gate. Directories that are never claimed as a subtree need
-no lock file, since IX on them conflicts with nothing; but for the top, which a wheel with very many claims takes
-instead of them (`claims.lock_set`); it has nothing else to wait for then, so the order still has no circle.
+X is an exclusive and IX a shared flock. Files are taken in sorted path order, so sessions cannot wait for each other in
+a circle. flock lets overlapping shared holders in for ever, so everyone passes the gate of the file on the way to its
+lock: while somebody waits for the lock, newcomers wait at the gate.
+
+A directory that is never claimed as a subtree needs no lock file, since IX on it conflicts with nothing. The top is the
+exception: a wheel with very many claims takes it instead of all of them (`claims.lock_set`). Such a wheel takes nothing
+else, so there is still no circle.
 """
 
 import os

@@ -20,7 +20,7 @@ def file_name(path: str) -> str:
 
 
 def path_of(name: str) -> str:
-    """The path that a lock file stands for; what cannot be told (a hash, a turnstile) as the file is called."""
+    """The path that a lock file stands for; the file's own name where that is a hash or the turnstile."""
     if name == _TOP_FILE:
         return TOP
     if name.startswith("%") and not name.startswith("%25"):

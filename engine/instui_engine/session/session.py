@@ -46,7 +46,7 @@ class Session:
         self._fresh = not self._private.exists()
         try:
             descriptor = _beside_others(self._open)
-            while not try_lock(descriptor, shared=False):  # somebody looks just now whether we are alive
+            while not try_lock(descriptor, shared=False):  # somebody is just looking whether we are alive
                 time.sleep(0.001)
         except OSError as error:
             raise TargetError(f"cannot write to the environment ({reason(error)})", path=str(self._private)) from error
@@ -56,7 +56,7 @@ class Session:
 
     def _open(self) -> int:
         self.journal.parent.mkdir(parents=True, exist_ok=True)
-        # not as lock files are: who may read what was installed is for the umask to say
+        # unlike a lock file: the umask decides who may read what was installed
         return os.open(self.journal, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
     def make_stage(self) -> None:
@@ -81,7 +81,7 @@ class Session:
 
 
 def _beside_others(make: Callable[[], T]) -> T:
-    """`make()`, again where another session removes an empty directory in the middle of it."""
+    """Call `make`, and call it again where another session has removed an empty directory under it."""
     for _ in range(100):
         with suppress(FileNotFoundError):
             return make()

@@ -1,8 +1,8 @@
 """The lock that keeps a cleaning of the cache out while sessions use the store: `<cache>/locks/in-use`, a flock.
 
-A session holds it shared from its first look into the store until all is staged; `prune` holds it exclusive for the
-moments in which it takes entries away. There is no gate before it: it is better that a cleaning waits in vain for the
-sessions of a busy machine than that sessions wait for a cleaning that waits.
+A session holds it shared from its first look into the store until all is staged. `prune` holds it exclusively for the
+moments in which it takes entries away. The lock has no gate: on a busy machine a cleaning may wait in vain, which is
+better than sessions that wait for a cleaning that itself waits.
 """
 
 import errno
@@ -31,8 +31,8 @@ def lock_file(cache: Path) -> Path:
 def using(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "OnWait") -> Iterator[None]:
     """Hold the lock shared in the block.
 
-    A cache in which no lock file can be made, or whose file system has no locks, is used without: nothing can be
-    removed there by us either. Raises LockTimeoutError after `timeout` seconds, Interrupted when `cancelled()`.
+    Where no lock file can be made, or the file system has no locks, the cache is used without one: `prune` removes
+    nothing there either. Raises LockTimeoutError after `timeout` seconds, Interrupted when `cancelled()`.
     """
     with _held(_lock(cache, True, timeout, cancelled, on_wait)):
         yield
@@ -40,7 +40,10 @@ def using(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "
 
 @contextmanager
 def excluding(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "OnWait") -> Iterator[None]:
-    """Hold the lock exclusive in the block: no session uses the store. Raises as `using`, InstuiError without locks."""
+    """Hold the lock exclusively in the block: no session uses the store.
+
+    Raises as `using`, and InstuiError where there can be no lock.
+    """
     descriptor = _lock(cache, False, timeout, cancelled, on_wait)
     if descriptor is None:
         raise InstuiError(
