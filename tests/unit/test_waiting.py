@@ -60,7 +60,13 @@ def wait(
     advice: str = "",
 ) -> LockWait:
     return LockWait(
-        "the claim on lib/x", timeout, holders=lambda: HOLDERS, on_wait=on_wait, cancelled=cancelled, advice=advice
+        "the claim on lib/x",
+        "lib/x",
+        timeout,
+        holders=lambda: HOLDERS,
+        on_wait=on_wait,
+        cancelled=cancelled,
+        advice=advice,
     )
 
 
@@ -95,6 +101,7 @@ def test_a_timeout_names_what_was_waited_for_how_long_the_holders_and_what_to_do
         "stopped; run again, or raise --lock-timeout; or else"
     )
     assert str(failure.value) == text
+    assert (failure.value.path, failure.value.holders, failure.value.seconds) == ("lib/x", tuple(HOLDERS), 0.1)
     with pytest.raises(LockTimeoutError) as polled:
         wait(0.1, advice="or else").poll(lambda: False, 0.01)
     assert str(polled.value) == text
