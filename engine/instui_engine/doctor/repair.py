@@ -56,8 +56,9 @@ def repair(
     """Mend what can be mended. `on_result` is called for each thing; diagnose again to see what is left.
 
     Only the places of `request` count, where wheels may be found; what it asks for does not. `command` is the command
-    line that the journals of the installs name. Raises Interrupted, LockTimeoutError and TargetError; then each
-    distribution is whole or as it was.
+    line that the journals of the installs name. `on_wait` is called for each lock that is not free.
+
+    Raises Interrupted, LockTimeoutError and TargetError; then each distribution is whole or as it was.
     """
     request, options, control = request or Request(), options or Options(), control or Control()
     _Repair(diagnosis, request, options, control, on_result, tuple(command), on_wait).run()
