@@ -16,7 +16,7 @@ from instui_engine.session.control import Control
 from instui_engine.target.environment import Environment
 
 from .options import cache_directory, environment_from
-from .output import print_lines
+from .output import print_error, print_lines
 from .signals import stopping
 
 PATHS = 10  # that are shown of one finding
@@ -64,9 +64,7 @@ def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control)
 
 def _on_wait(text: str) -> None:
     """Say on stderr what the repair waits for: it is neither a finding nor a repair."""
-    with suppress(OSError):
-        sys.stderr.write(f"instui: waiting for {text}\n")
-        sys.stderr.flush()
+    print_error(f"waiting for {text}")
 
 
 def report(found: Diagnosis) -> list[str]:
