@@ -3,14 +3,18 @@
 import hashlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from conftest import Run
+from conftest import Run, Start
+from instui_engine.journal.events import SessionStarted
 from support.cli import error_line, installed, ok, other_interpreters, uv, verify
 from support.environments import Venv
 from support.wheelsmith import build_wheel
@@ -45,9 +49,9 @@ def target(venv: Callable[[], Venv]) -> Venv:
 def install(target: Venv, links: Path, tmp_path: Path, run_instui: Run) -> Install:
     """Installs from `links` alone; what was printed."""
 
-    def run(*words: object, cwd: Path = tmp_path) -> str:
+    def run(*words: object, cwd: Path = tmp_path, **options: Any) -> str:
         sources = ("--no-index", "--find-links", links)
-        return ok(run_instui("install", "--no-fsync", "--python", target.top, *sources, *words, cwd=cwd))
+        return ok(run_instui("install", "--no-fsync", "--python", target.top, *sources, *words, cwd=cwd, **options))
 
     return run
 
@@ -66,6 +70,84 @@ def test_requirement_files_nest_and_are_read_beside_each_other(install: Install,
     install("-r", "conf/outer.txt")
     verify(target.top, target.site, {"app": "1.0", "lib": "1.0", "fast": "1.0", "alone": "1.0"})
     assert requested(target) == {"app", "alone"}
+
+
+STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+
+
+@pytest.mark.parametrize("name", STDIN)
+def test_requirements_may_come_from_the_standard_input(
+    name: str, install: Install, target: Venv, tmp_path: Path
+) -> None:
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "inner.txt").write_text("-r leaf.txt\n")
+    (conf / "leaf.txt").write_text("alone<3\n")
+    (tmp_path / "limits.txt").write_text("lib==1.0\n")
+    install("-r", name, input="# why\napp[speed]\n-r conf/inner.txt\n-c limits.txt\n")
+    verify(target.top, target.site, {"app": "1.0", "lib": "1.0", "fast": "1.0", "alone": "1.0"})
+    assert requested(target) == {"app", "alone"}
+
+
+def test_requirements_may_come_from_a_redirected_file(install: Install, target: Venv, tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text("alone<3\n")
+    with (tmp_path / "r.txt").open() as file:
+        install("-r", "-", stdin=file)
+    verify(target.top, target.site, {"alone": "1.0"})
+
+
+def test_the_standard_input_is_read_once_though_it_is_named_often(
+    install: Install, target: Venv, tmp_path: Path
+) -> None:
+    (tmp_path / "outer.txt").write_text("fast\n-r /dev/stdin\n")
+    install("-r", "outer.txt", "-r", "-", "-r", "/dev/stdin", "-c", "-", input="lib==1.0\n")
+    verify(target.top, target.site, {"fast": "1.0", "lib": "1.0"})
+    assert requested(target) == {"fast", "lib"}
+
+
+def test_constraints_may_come_from_the_standard_input(install: Install, target: Venv) -> None:
+    install("-c", "-", "lib", input="lib<2\n")
+    verify(target.top, target.site, {"lib": "1.0"})
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash, for <(...)")
+def test_requirements_may_come_from_other_commands(
+    target: Venv, links: Path, tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    script = '"$@" -r <(echo app) -c <(echo "lib<2")'
+    command = [sys.executable, "-m", "instui", "install", "--no-fsync", "--python", target.top]
+    command = ["bash", "-c", script, "-", *map(str, command), "--no-index", "--find-links", str(links)]
+    ok(subprocess.run(command, cwd=tmp_path, env=clean_environ, capture_output=True, text=True, check=False))
+    verify(target.top, target.site, {"app": "1.0", "lib": "1.0"})
+
+
+def test_what_a_stream_names_wrongly_is_told_under_its_name(
+    target: Venv, links: Path, tmp_path: Path, run_instui: Run
+) -> None:
+    words = ("install", "--python", target.top, "--no-index", "--find-links", links, "-r", "-")
+    (tmp_path / "inner.txt").write_text("alone\nfoo bar\n")
+    told = error_line(run_instui(*words, input="lib\nfoo bar\n", cwd=tmp_path), 1)
+    assert told.startswith("uv: Couldn't parse requirement in `-` at position 4: Expected one of")
+    told = error_line(run_instui(*words, input="-r inner.txt\n", cwd=tmp_path), 1)
+    assert "included file in `-` at position 0: Couldn't parse requirement in `inner.txt` at position 6" in told
+    told = error_line(run_instui(*words, input="-r nope.txt\n", cwd=tmp_path), 2)
+    assert told == "requirement file nope.txt (named in -) does not exist"
+    told = error_line(run_instui(*words[:-1], "/dev/fd/99", cwd=tmp_path), 2)
+    assert told == "cannot read requirement file /dev/fd/99: Bad file descriptor"
+    told = error_line(run_instui(*words[:-1], "/dev/zero", cwd=tmp_path), 2)
+    assert "/dev/zero has more than 64 MiB" in told
+
+
+@pytest.mark.parametrize("option", ["-r", "-c", "--pylock"])
+def test_a_stream_that_never_begins_can_be_interrupted(
+    option: str, target: Venv, tmp_path: Path, start_instui: Start
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    words = ["alone"] if option == "-c" else []
+    session = start_instui(target, *words, option, tmp_path / "fifo")
+    session.wait_for(SessionStarted)
+    session.process.send_signal(signal.SIGINT)
+    assert session.process.wait(timeout=60) == 130
 
 
 def test_several_files_words_and_wheels_are_one_request(
@@ -139,6 +221,17 @@ def test_a_lock_file_of_uv_is_installed_as_it_is(
     ok(run_instui("install", "--python", target.top, "--pylock", lock))
     verify(target.top, target.site, {"app": "1.0", "lib": "1.0", "fast": "1.0"})
     assert not list(target.site.glob("*.dist-info/direct_url.json"))
+
+
+@pytest.mark.parametrize("name", STDIN)
+def test_a_lock_file_may_come_from_the_standard_input(
+    name: str, target: Venv, links: Path, tmp_path: Path, run_instui: Run
+) -> None:
+    digest = hashlib.sha256((links / "lib-2.0-py3-none-any.whl").read_bytes()).hexdigest()
+    wheel = f'wheels = [{{path = "./links/lib-2.0-py3-none-any.whl", hashes = {{sha256 = "{digest}"}}}}]'
+    lock = f'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "lib"\nversion = "2.0"\n{wheel}\n'
+    ok(run_instui("install", "--python", target.top, "--pylock", name, input=lock, cwd=tmp_path))
+    verify(target.top, target.site, {"lib": "2.0"})
 
 
 def test_a_lock_file_with_another_hash_than_the_wheels_installs_nothing(

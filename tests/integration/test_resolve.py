@@ -16,9 +16,10 @@ import uv
 
 from instui_engine.errors import Interrupted, ResolutionError, UsageError
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted
+from instui_engine.resolve import resolver
 from instui_engine.resolve.request import Request, Resolution
 from instui_engine.resolve.resolver import resolve
-from instui_engine.resolve.uv import explain
+from instui_engine.resolve.uv import Question, ask, explain
 from instui_engine.target.environment import Environment, discover
 from instui_engine.target.installed import scan
 from support.wheelsmith import build_wheel
@@ -42,7 +43,7 @@ class Target:
         self.events = []
         request = Request(arguments=words, **options)
         installed = scan(self.environment)
-        return resolve(request, self.environment, installed, self.cache, self.events.append, cancelled)
+        return resolve(request, self.environment, installed, self.events.append, cancelled)
 
     def install(self, wheel: Path) -> None:
         """Put the metadata where an installer would."""
@@ -179,6 +180,21 @@ def test_nested_requirement_files_are_found_beside_each_other(target: Target) ->
     Path("deep/b.txt").write_text("lib==1.0\nalien; sys_platform == 'win32'\n")
     found = target.offline(requirement_files=("deep/a.txt",))
     assert [(w.name, w.version, w.requested) for w in found.wheels] == [("lib", "1.0", True)]
+
+
+def test_uv_sees_requirement_files_as_they_were_read(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be changed, or be empty, when uv comes to them."""
+    Path("r.txt").write_text("lib\n-c limits.txt\n-f ./links\n")
+    Path("limits.txt").write_text("lib<2\n")
+
+    def ask_late(question: Question, *rest: Any) -> str:
+        Path("r.txt").write_text("other\n")
+        Path("limits.txt").unlink()
+        return ask(question, *rest)
+
+    monkeypatch.setattr(resolver, "ask", ask_late)
+    resolution = target.resolve(no_index=True, requirement_files=("r.txt",), constraint_files=("limits.txt",))
+    assert names(resolution) == {"lib": "1.0"}
 
 
 def test_hashes_in_a_requirement_file_are_compared(target: Target) -> None:

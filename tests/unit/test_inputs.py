@@ -1,5 +1,6 @@
 """How words and the lines of requirement files are understood."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from instui_engine.errors import BadWheelError, UsageError
-from instui_engine.resolve.inputs import read_arguments, read_requirement_files
+from instui_engine.resolve.inputs import read_arguments
+from instui_engine.resolve.requirement_files import Lines, read_requirement_files
+from instui_engine.resolve.streams import inherited
 from support.targets import LINUX, linux_interpreter
 
 TAGS = ("cp311-cp311-linux_x86_64", "cp311-abi3-linux_x86_64", "py3-none-linux_x86_64", "py3-none-any")
@@ -168,6 +171,99 @@ def test_what_only_uv_understands_is_not_plain_but_has_a_name(line: str, tmp_pat
     lines = read_requirement_files([touch(tmp_path / "r.txt", f"{line}\n")])
     assert not lines.plain
     assert [s.name for s in lines.requirements] == ([] if line == "--pre" else ["a"])
+
+
+def copied(lines: Lines) -> dict[str, str]:
+    return {copy.shown: copy.text for copy in lines.copies}
+
+
+def test_uv_gets_copies_in_which_only_paths_that_count_from_the_file_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "links").mkdir()
+    (tmp_path / "my wheels").mkdir()
+    monkeypatch.setenv("KIND", "links")
+    inner = touch(tmp_path / "inner.txt", "c<2\n")
+    text = (
+        "# -r nothing.txt\r\n"
+        "  -r  inner.txt  # why\n"
+        "--constraint=inner.txt\n"
+        "a==1 \\\n  --hash=sha256:ab\n"
+        "-f ./links\n"
+        "--find-links='my wheels'\n"
+        "-f ${KIND}\n"
+        "-i https://${USER}@host/\n"
+        "-f ./absent\n"
+        "./a-1-py3-none-any.whl"
+    )
+    main = touch(tmp_path / "main.txt")
+    Path(main).write_bytes(text.encode())
+    lines = read_requirement_files([main])
+    assert lines.requirement_files == ("0",)
+    assert copied(lines) == {
+        inner: "c<2\n",
+        main: (
+            "# -r nothing.txt\r\n"
+            "-r 1                  \n"
+            "-c 1                  \n"
+            "a==1 \\\n  --hash=sha256:ab\n"
+            f"-f {tmp_path}/links\n"
+            f"--find-links '{tmp_path}/my wheels'\n"
+            f"-f {tmp_path}/links\n"
+            "-i https://${USER}@host/\n"
+            "-f ./absent\n"
+            "./a-1-py3-none-any.whl"
+        ),
+    }
+
+
+def test_a_file_is_read_once_whatever_it_is_called_and_wherever_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = touch(tmp_path / "main.txt", "a\n-r sub/../main.txt\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.txt").symlink_to(main)
+    opened = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest, **options: opened.append(path) or real(path, *rest, **options))
+    lines = read_requirement_files([main, str(tmp_path / "link.txt")], [main])
+    assert opened == [main]
+    assert [s.name for s in lines.requirements] == [s.name for s in lines.constraints] == ["a"]
+    assert (lines.requirement_files, lines.constraint_files) == (("0",), ("0",))
+
+
+def test_what_is_not_ascii_comes_to_uv_as_it_is(tmp_path: Path) -> None:
+    latin, wide = tmp_path / "latin.txt", tmp_path / "wide.txt"
+    latin.write_bytes(b"a # caf\xe9\n")
+    wide.write_bytes("b\n".encode("utf-16"))
+    lines = read_requirement_files([str(latin), str(wide)])
+    assert [s.name for s in lines.requirements] == ["a", "b"]
+    assert [copy.write(tmp_path).read_bytes() for copy in lines.copies] == [b"a # caf\xe9\n", b"b\n"]
+
+
+def test_a_script_with_requirements_in_its_comments_is_left_to_uv(tmp_path: Path) -> None:
+    script = touch(tmp_path / "tool.py", "# /// script\n# dependencies = ['a']\n# ///\nprint(1)\n")
+    lines = read_requirement_files([script])
+    assert (lines.requirements, lines.plain, lines.requirement_files) == ((), False, ("0.py",))
+    assert copied(lines) == {script: Path(script).read_text()}
+
+
+def test_a_character_that_no_file_name_can_have_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a path"):
+        read_requirement_files([touch(tmp_path / "r.txt", "-r a\0b\n")])
+    for word in ("file:///a%00b-1.whl", "./\ud800.whl"):
+        with pytest.raises(UsageError, match="is not a path"):
+            read_arguments([word], TARGET)
+    with pytest.raises(UsageError, match="not a URL"):
+        read_arguments(["https://[host/a-1-py3-none-any.whl"], TARGET)
+
+
+def test_descriptors_that_are_named_as_input_are_found_among_the_arguments() -> None:
+    with open(os.devnull) as file:
+        number = file.fileno()
+        words = ["install", f"-r/dev/fd/{number}", "-c", f"/proc/self/fd/{number}", f"--pylock=/dev/fd/{number}", "-"]
+        assert inherited([*words, "/dev/fd/1", "/dev/stdin"]) == (number,)
+    assert inherited([f"/dev/fd/{number}"]) == ()
 
 
 @pytest.mark.parametrize("line", ["-e .", "--editable=./x", "git+https://host/x", "./tree", "x @ https://host/x-1.zip"])

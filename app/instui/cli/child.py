@@ -18,6 +18,7 @@ from typing import IO
 from instui.monitor.reader import Tail, decoded
 from instui_engine.errors import InstuiError
 from instui_engine.journal.events import SessionStarted
+from instui_engine.resolve.streams import inherited
 from instui_engine.session.control import send
 
 FLAG = "--child"  # hidden: run detached, as the session of that id
@@ -47,6 +48,7 @@ class Child:
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
             start_new_session=True,
+            pass_fds=inherited(words),
         )
 
     @property

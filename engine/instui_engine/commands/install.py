@@ -85,7 +85,6 @@ class _Pipeline(Work):
                 self._request,
                 self.environment,
                 installed,
-                context.options.cache,
                 context.emit,
                 context.control.cancelled,
             ).wheels

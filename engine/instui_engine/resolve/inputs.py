@@ -1,4 +1,4 @@
-"""What the user's arguments mean: wheel files, directories of wheels, requirement specifiers, requirement files.
+"""What the user's arguments mean: wheel files, directories of wheels, requirement specifiers.
 
 Nothing is looked up in an index here and no dependency is followed. The path of plain wheel files is lean on purpose:
 an install of local wheels starts neither uv nor a parser of requirements.
@@ -9,28 +9,19 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import BadWheelError, UsageError, printable, reason
+from instui_engine.fs.given import absolute
+from instui_engine.fs.paths import name_of
 from instui_engine.target.interpreter import Interpreter
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*")
 _SEPARATORS = re.compile(r"[-_.]+")
 _VCS = re.compile(r"(git|hg|svn|bzr)\+")
 _SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
-_BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
-
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_CONTINUED = re.compile(r"\\\r?\n[ \t]*")
-_HASH = re.compile(r"\s--hash[=\s]\s*([a-z0-9]+):([0-9A-Fa-f]+)")
-# where to look for wheels has no bearing on whether an installed version satisfies a line
-_HARMLESS = re.compile(
-    r"(-i|-f|--index-url|--extra-index-url|--find-links|--no-index|--trusted-host|--prefer-binary)\b"
-)
-_FILE = re.compile(r"(-[rc]|--requirements?(?=[=\s])|--constraints?(?=[=\s]))[=\s]*(.*)")
-_EDITABLE = re.compile(r"-e|--editable\b")
+BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
 
 
 class WheelFile(NamedTuple):
@@ -45,7 +36,7 @@ class WheelFile(NamedTuple):
     @property
     def filename(self) -> str:
         """The last component of its path."""
-        return self.path.rpartition("/")[2]
+        return name_of(self.path)
 
 
 class Specifier(NamedTuple):
@@ -64,15 +55,6 @@ class Arguments:
     wheels: tuple[WheelFile, ...]
     specifiers: tuple[Specifier, ...]
     count: int  # of the positions used
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """What requirement files ask for. `plain`: nothing stands in them that only uv understands."""
-
-    requirements: tuple[Specifier, ...]
-    constraints: tuple[Specifier, ...]
-    plain: bool
 
 
 def normalized(name: str) -> str:
@@ -127,12 +109,14 @@ class _Build(NamedTuple):
 def _as_path(argument: str) -> str | None:
     """The path that `argument` means, or None for a requirement specifier."""
     if not argument.strip():
-        raise UsageError("an empty argument is neither a requirement nor a wheel")
+        raise UsageError("an empty word is neither a requirement nor a wheel")
     if argument.endswith((".txt", ".in")) and "@" not in argument:
-        raise UsageError(f"{_shown(argument)} looks like a file of requirements; give it as -r {_shown(argument)}")
+        raise UsageError(
+            f"{shortened(argument)} looks like a file of requirements; give it as -r {shortened(argument)}"
+        )
     if argument.startswith("file://"):
-        return unquote(urlsplit(argument).path)
-    if "://" in argument or _is_direct(argument):
+        return unquote(_path_in(argument))
+    if "://" in argument or is_direct(argument):
         return None
     plain = argument.partition(";")[0].rstrip()
     if "/" in plain or plain.startswith((".", "~")) or plain.lower().endswith((".whl", *_SOURCES)):
@@ -140,13 +124,27 @@ def _as_path(argument: str) -> str | None:
     return None
 
 
-def _is_direct(text: str) -> bool:
+def _path_in(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError as error:  # a host in brackets that is no address
+        raise UsageError(f"{shortened(url)} is not a URL: {printable(str(error))}") from error
+
+
+def requirement_name(text: str) -> str:
+    """The normalized name that the requirement `text` begins with; "" for none."""
+    found = _NAME.match(text)
+    return normalized(found[1]) if found else ""
+
+
+def is_direct(text: str) -> bool:
     """Is it of the form `name @ location`?"""
     return "@" in text.partition("/")[0] and _NAME.match(text) is not None
 
 
 def _builds(path: str, position: int, tags: dict[str, int]) -> Iterator[_Build]:
     """The wheel at `path`, or those directly in it, sorted by name."""
+    place = absolute(path)
     try:
         status = os.stat(path)
     except OSError as error:
@@ -155,26 +153,24 @@ def _builds(path: str, position: int, tags: dict[str, int]) -> Iterator[_Build]:
         raise UsageError(f"cannot read {reason(error)}") from error
     if not stat.S_ISDIR(status.st_mode):
         _check_kind(path, status)
-        yield _build(os.path.abspath(path), status.st_size, position, tags, named=True)
+        yield _build(place, status.st_size, position, tags, named=True)
         return
-    directory = os.path.abspath(path)
     try:
-        files = sorted(
-            (e.name, e.stat().st_size) for e in os.scandir(directory) if e.name.endswith(".whl") and e.is_file()
-        )
+        with os.scandir(place) as found:
+            files = sorted((e.name, e.stat().st_size) for e in found if e.name.endswith(".whl") and e.is_file())
     except OSError as error:
         raise UsageError(f"cannot read {reason(error)}") from error
     if not files:
-        if any(os.path.exists(f"{directory}/{name}") for name in ("pyproject.toml", "setup.py")):
-            raise UsageError(f"{printable(path)} is a source tree: {_BUILD}")
+        if any(os.path.exists(f"{place}/{name}") for name in ("pyproject.toml", "setup.py")):
+            raise UsageError(f"{printable(path)} is a source tree: {BUILD}")
         raise UsageError(f"there are no wheels in the directory {printable(path)}")
     for offset, (name, size) in enumerate(files):
-        yield _build(f"{directory}/{name}", size, position + offset, tags, named=False)
+        yield _build(f"{place}/{name}", size, position + offset, tags, named=False)
 
 
 def _check_kind(path: str, status: os.stat_result) -> None:
     if path.lower().endswith(_SOURCES):
-        raise UsageError(f"{printable(path)} is a source archive: {_BUILD}")
+        raise UsageError(f"{printable(path)} is a source archive: {BUILD}")
     if not path.endswith(".whl"):
         raise UsageError(f"{printable(path)} is neither a wheel (*.whl) nor a directory of wheels")
     if not stat.S_ISREG(status.st_mode):
@@ -184,7 +180,7 @@ def _check_kind(path: str, status: os.stat_result) -> None:
 def _build(path: str, size: int, position: int, tags: dict[str, int], named: bool) -> _Build:
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-    filename = path.rpartition("/")[2]
+    filename = name_of(path)
     try:
         name, version, _, _ = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
@@ -230,12 +226,12 @@ def _choose(builds: list[_Build], interpreter: Interpreter) -> WheelFile:
 
 def _specifier(argument: str, position: int) -> Specifier:
     """The requirement in `argument`, checked; a bare URL of a wheel gets the name in front of it."""
-    _refuse_source(argument)
+    refuse_source(argument)
     text = argument
-    if "://" in argument and not _is_direct(argument):
-        name = _wheel_name(argument)
+    if "://" in argument and not is_direct(argument):
+        name = wheel_name(argument)
         if not name:
-            raise UsageError(f"{_shown(argument)} is not the URL of a wheel: {_BUILD}")
+            raise UsageError(f"{shortened(argument)} is not the URL of a wheel: {BUILD}")
         text = f"{name} @ {argument}"
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -243,116 +239,35 @@ def _specifier(argument: str, position: int) -> Specifier:
         requirement = Requirement(text)
     except InvalidRequirement as error:
         why = str(error).partition("\n")[0]
-        raise UsageError(f"{_shown(argument)} is not a requirement: {printable(why)}") from error
+        raise UsageError(f"{shortened(argument)} is not a requirement: {printable(why)}") from error
     return Specifier(text, normalized(requirement.name), position)
 
 
-def _refuse_source(text: str, where: str = "") -> None:
+def refuse_source(text: str, where: str = "") -> None:
     """UsageError for what would have to be built: version control, source archives, source directories."""
-    url = text.partition("@")[2].strip() if _is_direct(text) else text
+    url = text.partition("@")[2].strip() if is_direct(text) else text
     url = url.partition(" ;" if "://" in url else ";")[0].rstrip()
-    location = urlsplit(url).path if "://" in url else url
+    location = _path_in(url) if "://" in url else url
     if _VCS.match(url):
-        raise UsageError(f"{where}{_shown(text)} is a version control URL: {_BUILD}")
+        raise UsageError(f"{where}{shortened(text)} is a version control URL: {BUILD}")
     if location.lower().endswith(_SOURCES):
-        raise UsageError(f"{where}{_shown(text)} is a source archive: {_BUILD}")
+        raise UsageError(f"{where}{shortened(text)} is a source archive: {BUILD}")
     if location.startswith((".", "/")) and not location.endswith(".whl"):
-        raise UsageError(f"{where}{_shown(text)} is a directory or no wheel: {_BUILD}")
+        raise UsageError(f"{where}{shortened(text)} is a directory or no wheel: {BUILD}")
 
 
-def _wheel_name(location: str) -> str:
+def wheel_name(location: str) -> str:
     """The normalized name of the wheel that a path or URL ends in; "" if it is none."""
-    filename = unquote(urlsplit(location).path).rpartition("/")[2]
+    filename = name_of(unquote(_path_in(location)))
     name, dash, rest = filename.partition("-")
     return normalized(name) if dash and rest.endswith(".whl") else ""
 
 
-def _shown(text: str) -> str:
+def shortened(text: str) -> str:
+    """`text` as a message may show it: printable, without passwords, not too long."""
     return printable(redacted(text if len(text) <= 200 else text[:197] + "..."))
 
 
 def redacted(text: str) -> str:
     """`text` without the user names and passwords of its URLs."""
     return re.sub(r"(://)[^/\s]*@", r"\1", text)
-
-
-def read_requirement_files(files: Sequence[str], constraint_files: Sequence[str] = (), position: int = 0) -> Lines:
-    """The lines of requirement files (pip's format), nested files included, counted from `position` on.
-
-    What only uv understands is skipped and makes the answer not `plain`; uv gets the files themselves anyway. Raises
-    UsageError for a missing file and for lines that name a source tree.
-    """
-    reader = _Reader(position)
-    for file in files:
-        reader.read(file, file, reader.requirements)
-    for file in constraint_files:
-        reader.read(file, file, reader.constraints)
-    return Lines(tuple(reader.requirements), tuple(reader.constraints), reader.plain)
-
-
-class _Reader:
-    """Reads requirement files, each once."""
-
-    def __init__(self, position: int) -> None:
-        self.requirements: list[Specifier] = []
-        self.constraints: list[Specifier] = []
-        self.plain = True
-        self._position = position
-        self._seen: set[tuple[str, bool]] = set()
-
-    def read(self, file: str, shown: str, into: list[Specifier]) -> None:
-        key = (os.path.realpath(file), into is self.constraints)
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        for line in _logical_lines(file, shown):
-            if line.startswith("-"):
-                self._option(line, file, into)
-            else:
-                self._requirement(line, file, into)
-
-    def _option(self, line: str, file: str, into: list[Specifier]) -> None:
-        nested = _FILE.match(line)
-        if nested:
-            path = nested[2].strip().strip("'\"")
-            named = f"{path} (named in {file})"
-            constraining = nested[1].startswith(("-c", "--c"))
-            self.read(os.path.join(os.path.dirname(file), path), named, self.constraints if constraining else into)
-        elif _EDITABLE.match(line):
-            raise UsageError(f"{printable(file)}: {_shown(line)} is an editable source tree: {_BUILD}")
-        elif not _HARMLESS.match(line):
-            self.plain = False
-
-    def _requirement(self, line: str, file: str, into: list[Specifier]) -> None:
-        text, *options = re.split(r"\s+(?=--[a-z])", line)
-        found = [(algorithm, digest.lower()) for algorithm, digest in _HASH.findall(line)]
-        hashes = frozenset(f"{algorithm}:{digest}" for algorithm, digest in found)
-        if len(options) != len(found) or "${" in text or "/" in text.partition(";")[0]:
-            self.plain = False
-        _refuse_source(text, f"{printable(file)}: ")
-        named = _NAME.match(text)
-        is_location = not _is_direct(text) and ("/" in text.partition(";")[0] or text.endswith(".whl"))
-        name = _wheel_name(text) if is_location else normalized(named[1]) if named else ""
-        if name:
-            position = self._position if into is self.requirements else -1
-            self._position += position >= 0
-            into.append(Specifier(text, name, position, hashes))
-        else:
-            self.plain = False
-
-
-def _logical_lines(file: str, shown: str) -> Iterator[str]:
-    """The lines with continuations joined and comments gone, empty ones left out."""
-    if "://" in file or file == "-" or file.endswith((".toml", "setup.py", "setup.cfg")):
-        hint = "; a lock file is given with --pylock" if "pylock" in file else ""
-        raise UsageError(f"{_shown(shown)} is not supported as a requirement file, only a local text file is{hint}")
-    try:
-        text = Path(file).read_text(encoding="utf-8-sig", errors="replace")
-    except FileNotFoundError as error:
-        raise UsageError(f"requirement file {printable(shown)} does not exist") from error
-    except OSError as error:
-        raise UsageError(f"cannot read requirement file {printable(shown)}: {error.strerror}") from error
-    for line in _CONTINUED.sub(" ", text).splitlines():
-        stripped = _COMMENT.sub("", line).strip()
-        if stripped:
-            yield stripped

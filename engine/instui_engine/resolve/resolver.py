@@ -17,49 +17,44 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import InstuiError, ResolutionError, UsageError, printable
+from instui_engine.fs.given import absolute, resolved
+from instui_engine.fs.paths import name_of
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
-from .inputs import (
-    Arguments,
-    Lines,
-    Specifier,
-    WheelFile,
-    read_arguments,
-    read_requirement_files,
-    redacted,
-    target_name,
-)
+from .inputs import Arguments, Specifier, WheelFile, read_arguments, redacted, target_name
 from .request import LockedWheel, Request, Resolution
+from .requirement_files import Lines, read_requirement_files
 from .satisfied import all_satisfied, is_version
+from .streams import read_input
 from .uv import Question, ask, one_line
 
 if TYPE_CHECKING:
     from packaging.pylock import Package, PackageArchive, PackageWheel
 
-Journal = Callable[[Event], None]
+Emit = Callable[[Event], None]
+Cancelled = Callable[[], bool]
 
 
 def resolve(
     request: Request,
     environment: Environment,
     installed: Installed,
-    cache: Path,
-    journal: Journal,
-    cancelled: Callable[[], bool] = lambda: False,
+    emit: Emit,
+    cancelled: Cancelled = lambda: False,
 ) -> Resolution:
     """The wheels that satisfy `request` in `environment`, without those that are installed in the same version.
 
     Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, or Interrupted as soon as
-    `cancelled()` is true. `cache` is not needed yet: uv has its own.
+    `cancelled()` is true.
     """
     if request.pylock:
-        wheels = _from_lock_file(request, environment.interpreter)
-        return _finish(wheels, request, environment, installed, journal)
+        wheels = _from_lock_file(request, environment.interpreter, cancelled)
+        return _finish(wheels, request, environment, installed, emit)
     arguments = read_arguments(request.arguments, environment.interpreter)
-    lines = read_requirement_files(request.requirement_files, request.constraint_files, arguments.count)
+    lines = read_requirement_files(request.requirement_files, request.constraint_files, arguments.count, cancelled)
     if not arguments.count and not request.requirement_files:
         raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
     if request.require_hashes:
@@ -67,12 +62,12 @@ def resolve(
     if arguments.specifiers or lines.requirements or not lines.plain or not request.no_deps:
         met = _already_met(arguments, lines, request, environment, installed)
         if met is not None:
-            _report(met, {wish.name for wish in _wishes(arguments, lines)}, 0, journal)
+            _emit_outcome(met, {wish.name for wish in _wishes(arguments, lines)}, 0, emit)
             return Resolution((), met)
-        wheels = _from_uv(arguments, lines, request, environment, installed, journal, cancelled)
+        wheels = _from_uv(arguments, lines, request, environment, installed, emit, cancelled)
     else:
         wheels = [_local(wheel) for wheel in arguments.wheels]
-    return _finish(wheels, request, environment, installed, journal)
+    return _finish(wheels, request, environment, installed, emit)
 
 
 def _wishes(arguments: Arguments, lines: Lines | None = None) -> list[WheelFile | Specifier]:
@@ -104,7 +99,7 @@ def _direct_url(*, path: str = "", url: str = "", sha256: str = "") -> str:
 
 
 def _finish(
-    wheels: Sequence[LockedWheel], request: Request, environment: Environment, installed: Installed, journal: Journal
+    wheels: Sequence[LockedWheel], request: Request, environment: Environment, installed: Installed, emit: Emit
 ) -> Resolution:
     """Leave out what is installed in the same version, unless it is to be reinstalled; tell the journal."""
     satisfied: dict[str, str] = {}
@@ -115,7 +110,7 @@ def _finish(
             satisfied[wheel.name] = distribution.version
         else:
             wanted.append(wheel)
-    _report(satisfied, {wheel.name for wheel in wheels if wheel.requested}, len(wanted), journal)
+    _emit_outcome(satisfied, {wheel.name for wheel in wheels if wheel.requested}, len(wanted), emit)
     if request.keep_requested:
         wanted = [replace(wheel, requested=_was_requested(wheel.name, environment, installed)) for wheel in wanted]
     return Resolution(tuple(wanted), satisfied)
@@ -126,11 +121,11 @@ def _was_requested(name: str, environment: Environment, installed: Installed) ->
     return distribution is None or (environment.top / distribution.info / "REQUESTED").exists()
 
 
-def _report(satisfied: Mapping[str, str], requested: Collection[str], wheels: int, journal: Journal) -> None:
+def _emit_outcome(satisfied: Mapping[str, str], requested: Collection[str], wheels: int, emit: Emit) -> None:
     for name, version in satisfied.items():
         if name in requested:
-            journal(RequirementSatisfied(name, version))
-    journal(ResolveFinished(wheels, len(satisfied)))
+            emit(RequirementSatisfied(name, version))
+    emit(ResolveFinished(wheels, len(satisfied)))
 
 
 def _check_hashed(arguments: Arguments, lines: Lines) -> None:
@@ -159,20 +154,20 @@ def _already_met(
 # --- lock files
 
 
-def _from_lock_file(request: Request, interpreter: Interpreter) -> list[LockedWheel]:
+def _from_lock_file(request: Request, interpreter: Interpreter, cancelled: Cancelled) -> list[LockedWheel]:
     if request.arguments or request.requirement_files or request.constraint_files:
         raise UsageError(
             "--pylock says all that is to be installed; give no requirements, wheels or constraints with it"
         )
-    file = Path(request.pylock)
     shown = printable(request.pylock)
     try:
-        text = file.read_bytes().decode()
+        data, directory = read_input(request.pylock, cancelled)
+        text = data.decode()
     except OSError as error:
         raise UsageError(f"cannot read the lock file {shown}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown} is not a lock file: it is not UTF-8 text") from error
-    return list(_select(text, shown, os.path.realpath(file.parent), interpreter, {}))
+    return list(_select(text, shown, resolved(directory), interpreter, {}))
 
 
 def _select(
@@ -247,7 +242,7 @@ def _no_wheel(package: "Package", interpreter: Interpreter) -> InstuiError:
 def _archive_name(archive: "PackageArchive") -> str:
     from urllib.parse import unquote, urlsplit
 
-    return unquote(urlsplit(archive.url or "").path or (archive.path or "")).rpartition("/")[2]
+    return name_of(unquote(urlsplit(archive.url or "").path or (archive.path or "")))
 
 
 def _locked(package: "Package", source: "PackageWheel | PackageArchive", filename: str, directory: str) -> LockedWheel:
@@ -272,7 +267,7 @@ def _locked(package: "Package", source: "PackageWheel | PackageArchive", filenam
         raise ResolutionError(
             f"{printable(filename)}: cannot fetch {printable(redacted(url))}: only http, https and file"
         )
-    path = os.path.normpath(os.path.join(directory, path)) if path else ""
+    path = absolute(os.path.join(directory, path)) if path else ""
     url = "" if path else url
     is_archive = not hasattr(source, "filename")
     return LockedWheel(
@@ -303,16 +298,16 @@ def _from_uv(
     request: Request,
     environment: Environment,
     installed: Installed,
-    journal: Journal,
-    cancelled: Callable[[], bool],
+    emit: Emit,
+    cancelled: Cancelled,
 ) -> list[LockedWheel]:
     """What uv locks, marked with what the user named and where."""
     named: dict[str, WheelFile | Specifier] = {}
     for wish in _wishes(arguments, lines):
         named.setdefault(wish.name, wish)
     hashes = _allowed_hashes(lines)
-    journal(ResolveStarted([_short(wish) for wish in named.values()]))
-    question = Question(tuple(_asked(arguments)), request, environment, installed)
+    emit(ResolveStarted([_short(wish) for wish in named.values()]))
+    question = Question(tuple(_asked(arguments)), lines, request, environment, installed)
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
         directory = os.path.realpath(scratch)
         text = ask(question, Path(directory), cancelled)

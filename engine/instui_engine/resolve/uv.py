@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import Interrupted, ResolutionError, UnreachableIndexError, printable
+from instui_engine.fs.given import absolute
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, read_metadata
 
 from .inputs import normalized, redacted
 from .request import Request
+from .requirement_files import Lines
 from .satisfied import requires_dist
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ _CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsati
 
 
 class Question(NamedTuple):
-    """What uv is asked: the requirements of the command line, and the request for everything else."""
+    """What uv is asked: `requirements` of the command line, `lines` of files, and the request for everything else."""
 
     requirements: tuple[str, ...]
+    lines: Lines
     request: Request
     environment: Environment
     installed: Installed
@@ -50,14 +53,11 @@ def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str
     Where no solution exists, uv is asked once more with what is installed as wheels of their own: a dependency that no
     index has, but that is installed, serves as well. Raises ResolutionError or Interrupted.
     """
-    lock = scratch / "pylock.toml"
+    asked = _Asked(question, scratch)
+    asked.write()
     request = question.request
-    if not request.upgrade:
-        lock.write_text(_preferences(question.installed), encoding="utf-8")
-    arguments = scratch / "arguments.txt"
-    arguments.write_text("".join(f"{text}\n" for text in question.requirements), encoding="utf-8")
     try:
-        _run(_command(question, lock), arguments, cancelled)
+        asked.run(cancelled)
     except _NoSolutionError as first:
         if request.upgrade or request.reinstall or request.require_hashes:
             raise
@@ -65,35 +65,76 @@ def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str
         if not _write_stand_ins(question, stand_ins):
             raise
         try:
-            _run(_command(question, lock, stand_ins), arguments, cancelled)
+            asked.run(cancelled, stand_ins)
         except ResolutionError:
             raise first from None
-    return lock.read_text(encoding="utf-8")
+    return asked.lock.read_text(encoding="utf-8")
 
 
-def _command(question: Question, lock: Path, stand_ins: Path | None = None) -> list[str]:
+class _Asked:
+    """A question as files in a directory of its own, for uv."""
+
+    def __init__(self, question: Question, scratch: Path) -> None:
+        self.lock = scratch / "pylock.toml"
+        self._question = question
+        self._arguments = scratch / "arguments.txt"
+        self._files = scratch / "files"
+
+    def write(self) -> None:
+        question = self._question
+        if not question.request.upgrade:
+            self.lock.write_text(_preferences(question.installed), encoding="utf-8")
+        text = "".join(f"{requirement}\n" for requirement in question.requirements)
+        self._arguments.write_bytes(text.encode("utf-8", "surrogateescape"))
+        self._files.mkdir()
+        for copy in question.lines.copies:
+            copy.write(self._files)
+
+    def run(self, cancelled: Callable[[], bool], stand_ins: Path | None = None) -> None:
+        """Run uv to its end; raise what its failure means."""
+        code, output = _run(self._command(stand_ins), self._arguments, cancelled)
+        if code and (cancelled() or code in (-2, -15, 130, 143)):
+            raise Interrupted("interrupted while resolving")
+        if code:
+            raise explain(self._as_named(output))
+
+    def _command(self, stand_ins: Path | None) -> list[str]:
+        question = self._question
+        request = question.request
+        command = [_binary(), "pip", "compile", "--format", "pylock.toml", "--no-build", "--no-header"]
+        command += ["--quiet", "--color", "never", "--python", question.environment.executable]
+        command += [f"--output-file={self.lock}"]
+        command += [f"--constraints={self._files / name}" for name in question.lines.constraint_files]
+        command += [f"--find-links={_absolute(place)}" for place in request.find_links]
+        command += [f"--find-links={stand_ins}"] if stand_ins else []
+        command += [f"--index-url={request.index_url}"] if request.index_url else []
+        command += [f"--extra-index-url={url}" for url in request.extra_index_urls]
+        command += [f"--upgrade-package={package}" for package in request.upgrade_packages]
+        switches = {"no-index": request.no_index, "no-deps": request.no_deps, "offline": request.offline}
+        command += [f"--{name}" for name, is_on in {**switches, "upgrade": request.upgrade}.items() if is_on]
+        command += ["--", *(["-"] if question.requirements else [])]
+        return command + [str(self._files / name) for name in question.lines.requirement_files]
+
+    def _as_named(self, output: str) -> str:
+        """What uv printed, with the user's names for the files of which it was given copies."""
+        shown = {copy.name: copy.shown for copy in self._question.lines.copies}
+        copies = str(self._files)
+        for place in (copies, copies.removeprefix(f"{os.getcwd()}/")):  # uv leaves out the directory that it runs in
+            output = re.sub(rf"{re.escape(place)}/(\w+(?:\.py)?)", lambda name: shown.get(name[1], name[0]), output)
+        return output
+
+
+def _binary() -> str:
     from uv import find_uv_bin
 
     try:
-        binary = os.fsdecode(find_uv_bin())
+        return os.fsdecode(find_uv_bin())
     except FileNotFoundError as error:
         raise ResolutionError("uv is not installed beside instui; install it with `pip install uv`") from error
-    request = question.request
-    command = [binary, "pip", "compile", "--format", "pylock.toml", "--no-build", "--no-header"]
-    command += ["--quiet", "--color", "never", "--python", question.environment.executable, "--output-file", str(lock)]
-    command += [f"--constraints={file}" for file in request.constraint_files]
-    command += [f"--find-links={_absolute(place)}" for place in request.find_links]
-    command += [f"--find-links={stand_ins}"] if stand_ins else []
-    command += [f"--index-url={request.index_url}"] if request.index_url else []
-    command += [f"--extra-index-url={url}" for url in request.extra_index_urls]
-    command += [f"--upgrade-package={package}" for package in request.upgrade_packages]
-    switches = {"no-index": request.no_index, "no-deps": request.no_deps, "offline": request.offline}
-    command += [f"--{name}" for name, is_on in {**switches, "upgrade": request.upgrade}.items() if is_on]
-    return [*command, "--", *(["-"] if question.requirements else []), *request.requirement_files]
 
 
 def _absolute(place: str) -> str:
-    return place if "://" in place else os.path.abspath(os.path.expanduser(place))
+    return place if "://" in place else absolute(place)
 
 
 def _preferences(installed: Installed) -> str:
@@ -144,8 +185,8 @@ def _write_stand_ins(question: Question, directory: Path) -> int:
     return count
 
 
-def _run(command: list[str], arguments: Path, cancelled: Callable[[], bool]) -> None:
-    """Run uv to its end; raise what its failure means."""
+def _run(command: list[str], arguments: Path, cancelled: Callable[[], bool]) -> tuple[int, str]:
+    """Run uv to its end; its exit code, and what it printed."""
     import subprocess
 
     with arguments.open("rb") as stdin:
@@ -156,11 +197,7 @@ def _run(command: list[str], arguments: Path, cancelled: Callable[[], bool]) -> 
             raise ResolutionError(f"cannot run uv: {error.strerror}") from error
     with process:
         output = _errors(process, cancelled)
-    if process.returncode == 0:
-        return
-    if cancelled() or process.returncode in (-2, -15, 130, 143):
-        raise Interrupted("interrupted while resolving")
-    raise explain(output.decode("utf-8", "replace"))
+    return process.returncode, output.decode("utf-8", "replace")
 
 
 def _errors(process: "subprocess.Popen[bytes]", cancelled: Callable[[], bool]) -> bytes:

@@ -1,0 +1,50 @@
+"""Paths as users give them: any text at all, below a home, or relative to a working directory that may be gone.
+
+They come from the command line, from variables, requirement files and lock files. Whoever looks at such a path makes it
+absolute here first: what no system call can take ends in one line, as a UsageError.
+"""
+
+import os
+
+from instui_engine.errors import UsageError, printable, reason
+
+
+def absolute(path: str) -> str:
+    """`path` from the root on, without `.` and `..`; `~` and `~user` stand for homes, as in a shell."""
+    _check(path)
+    try:
+        return os.path.abspath(os.path.expanduser(path))
+    except OSError as error:
+        raise _nowhere(error) from error
+
+
+def resolved(path: str) -> str:
+    """`absolute`, and without symbolic links as far as they can be followed."""
+    _check(path)
+    try:
+        return os.path.realpath(os.path.expanduser(path))
+    except OSError as error:
+        raise _nowhere(error) from error
+
+
+def working_directory() -> str:
+    """Where relative paths begin."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise _nowhere(error) from error
+
+
+def _check(path: str) -> None:
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise UsageError(f"{printable(path)} is not a path: it contains a character that no file name can have")
+
+
+def _nowhere(error: OSError) -> UsageError:
+    return UsageError(
+        f"the working directory cannot be used ({reason(error)}); change to another one, or give absolute paths"
+    )
