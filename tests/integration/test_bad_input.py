@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
+from instui_engine.errors import TargetError
+from instui_engine.target.environment import discover
 from support.cli import as_anybody, error_line, everything, ok, other_interpreters
 from support.environments import Venv
 from support.trees import complete
@@ -254,6 +256,83 @@ def test_what_is_no_python_is_not_taken_for_one(tmp_path: Path, run_instui: Run)
     plain = _written(tmp_path / "notes", b"words")
     assert str(plain) in error_line(run_instui("install", "good", "--python", plain), 1)
     assert "bin/python" in error_line(run_instui("install", "good", "--python", tmp_path), 1)
+
+
+LONG = "x" * 300
+CHOSEN = [
+    (("--python", LONG), "File name too long"),
+    (("--python", "~nosuchuser"), "no environment or interpreter at ~nosuchuser"),
+    (("--target", LONG), "File name too long"),
+    (("--target", f"new/{LONG}"), "File name too long"),
+    (("--prefix", LONG), "File name too long"),
+    (("--cache-dir", LONG), "File name too long"),
+    (("--cache-dir", "loop"), "Too many levels of symbolic links"),
+    (("--python", "loop"), "Too many levels of symbolic links"),
+    (("--target", "loop"), "Too many levels of symbolic links"),
+    (("--journal", LONG), "File name too long"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), CHOSEN)
+def test_a_place_that_cannot_be_is_refused_in_one_line(
+    words: tuple[str, ...], message: str, bench: Bench, tmp_path: Path, run_instui: Run
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "loop").symlink_to("loop")
+    target = [] if words[0] == "--python" else ["--python", bench.venv.top]
+    done = run_instui("install", "--no-deps", good(tmp_path), *target, *words, cwd=here)
+    assert message in error_line(done, 2 if words[0] == "--journal" else 1)
+    assert os.listdir(here) == ["loop"]
+
+
+@pytest.mark.parametrize("options", [{"python": LONG}, {"target": f"new/{LONG}"}, {"target": "loop"}, {"prefix": LONG}])
+def test_a_place_that_cannot_be_is_also_refused_to_who_only_reads(
+    options: dict[str, str], bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TargetError):
+        discover(tmp_path / "cache", **{"python": str(bench.venv.top), **options}, writable=False)
+
+
+def test_a_user_that_does_not_exist_has_no_cache(bench: Bench, tmp_path: Path, run_instui: Run) -> None:
+    """As for a shell, it is the name of a directory then."""
+    ok(run_instui("install", "--python", bench.venv.top, "--cache-dir", "~nosuchuser", good(tmp_path), cwd=tmp_path))
+    assert (tmp_path / "~nosuchuser" / "locks").is_dir()
+
+
+WHOLE = ("--python", "{top}")  # absolute, as all paths that work here
+GONE: dict[str, tuple[tuple[object, ...], int]] = {
+    "a wheel": (("install", *WHOLE, "--no-deps", "{wheel}"), 0),
+    "a requirement": (("install", *WHOLE, "x"), 2),
+    "a relative wheel": (("install", *WHOLE, "./x-1-py3-none-any.whl"), 2),
+    "a requirement file": (("install", *WHOLE, "-r", "r.txt"), 2),
+    "a lock file": (("install", *WHOLE, "--pylock", "pylock.toml"), 2),
+    "a cache": (("install", *WHOLE, "--cache-dir", "cache", "{wheel}"), 2),
+    "a target": (("install", *WHOLE, "--target", "t", "{wheel}"), 2),
+    "an environment": (("install", "--python", "venv", "{wheel}"), 2),
+    "the nearest environment": (("doctor",), 2),
+    "a look": (("locks", *WHOLE), 0),
+}
+
+
+@pytest.mark.parametrize("what", GONE)
+def test_in_a_working_directory_that_is_gone_what_needs_none_works(
+    what: str, bench: Bench, tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    words, code = GONE[what]
+    names = {"top": bench.venv.top, "wheel": good(tmp_path)}
+    command = [sys.executable, "-P", "-m", "instui", *(str(word).format(**names) for word in words)]
+    place = tmp_path / "place"
+    place.mkdir()
+    done = subprocess.run(
+        command, cwd=place, env=clean_environ, capture_output=True, text=True, check=False, preexec_fn=place.rmdir
+    )
+    if code:
+        assert "the working directory cannot be used" in error_line(done, code)
+    else:
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_deleted_active_environment_is_named(tmp_path: Path, run_instui: Run) -> None:

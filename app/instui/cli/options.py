@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import UsageError
 from instui_engine.fs.cache_directory import default_cache
+from instui_engine.fs.given import absolute
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options, default_jobs
 from instui_engine.version import __version__
@@ -280,7 +281,7 @@ def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: 
 def cache_directory(given: str) -> Path:
     """`given`, or the place for caches on this system."""
     if given:
-        return Path(os.path.abspath(os.path.expanduser(given)))
+        return Path(absolute(given))
     return default_cache()
 
 

@@ -45,6 +45,4 @@ def _check(path: str) -> None:
 
 
 def _nowhere(error: OSError) -> UsageError:
-    return UsageError(
-        f"the working directory cannot be used ({reason(error)}); change to another one, or give absolute paths"
-    )
+    return UsageError(f"the working directory cannot be used ({reason(error)}); change to another one")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import Interrupted, ResolutionError, UnreachableIndexError, printable
-from instui_engine.fs.given import absolute
+from instui_engine.fs.given import absolute, working_directory
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, read_metadata
 
@@ -79,6 +79,7 @@ class _Asked:
         self._question = question
         self._arguments = scratch / "arguments.txt"
         self._files = scratch / "files"
+        self._here = working_directory()  # uv runs in it, so that its configuration is the user's
 
     def write(self) -> None:
         question = self._question
@@ -119,7 +120,7 @@ class _Asked:
         """What uv printed, with the user's names for the files of which it was given copies."""
         shown = {copy.name: copy.shown for copy in self._question.lines.copies}
         copies = str(self._files)
-        for place in (copies, copies.removeprefix(f"{os.getcwd()}/")):  # uv leaves out the directory that it runs in
+        for place in (copies, copies.removeprefix(f"{self._here}/")):  # uv leaves out the directory that it runs in
             output = re.sub(rf"{re.escape(place)}/(\w+(?:\.py)?)", lambda name: shown.get(name[1], name[0]), output)
         return output
 

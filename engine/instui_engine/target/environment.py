@@ -5,15 +5,17 @@ symbolic links in its parents, so that one file has one name.
 """
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from instui_engine.errors import TargetError, printable
+from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.casefold import fold
-from instui_engine.fs.paths import neutral
+from instui_engine.fs.given import absolute, resolved, working_directory
+from instui_engine.fs.paths import is_within, neutral
 
 from .interpreter import Interpreter, probe
 
@@ -74,7 +76,8 @@ def discover(
 
     `target` and `prefix` choose other directories for the same interpreter, as in uv. What an interpreter says of
     itself is noted in `cache` (default: where this system has caches). Raises TargetError when there is no environment,
-    when the system manages the interpreter, or, if it has to be `writable`, when its directories are not.
+    when the system manages the interpreter, or, if it has to be `writable`, when its directories are not; UsageError
+    for what is no path.
     """
     interpreter = probe(_find_python(python), cache or default_cache())
     if interpreter.externally_managed and not (break_system_packages or target or prefix):
@@ -85,10 +88,10 @@ def discover(
         )
     version = ".".join(interpreter.version.split(".")[:2])
     if target:
-        base = os.path.realpath(target)
+        base = _place(target)
         paths = {"purelib": base, "platlib": base, "scripts": f"{base}/bin", "data": base, "headers": f"{base}/include"}
     elif prefix:
-        base = os.path.realpath(prefix)
+        base = _place(prefix)
         lib = f"{base}/lib/python{version}/site-packages"
         headers = f"{base}/include/{'site/' if interpreter.is_venv else ''}python{version}"
         paths = {"purelib": lib, "platlib": lib, "scripts": f"{base}/bin", "data": base, "headers": headers}
@@ -124,14 +127,14 @@ def _find_python(python: str) -> Path:
         return _named_python(python)
     active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
     if active:
-        found = _python_in(Path(active))
+        found = _python_in(Path(absolute(active)))
         if found is None:
             problem = f"the active environment {printable(active)} has no Python; deactivate it or recreate it"
             raise TargetError(problem, path=active)
         return found
-    here = Path.cwd()
+    here = Path(working_directory())
     for directory in (here, *here.parents):
-        if (directory / ".venv" / "pyvenv.cfg").is_file():
+        if os.path.isfile(directory / ".venv" / "pyvenv.cfg"):
             found = _python_in(directory / ".venv")
             if found is not None:
                 return found
@@ -142,43 +145,51 @@ def _find_python(python: str) -> Path:
 
 
 def _named_python(python: str) -> Path:
-    path = Path(os.path.expanduser(python))  # as in a shell, `~nosuchuser` is a name like any other
-    if path.is_dir():
-        found = _python_in(path)
-        if found is None:
-            problem = f"{printable(python)} is a directory without bin/python; is it an environment?"
-            raise TargetError(problem, path=python)
-        return found
-    if path.exists():
-        return path
-    if "/" not in python:
-        from shutil import which
-
-        name = f"python{python}" if python[:1].isdigit() else python
-        on_path = which(name)
+    path = Path(absolute(python))
+    try:
+        is_directory = stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        on_path = _on_path(python)
         if on_path:
             return Path(on_path)
-    raise TargetError(
-        f"no environment or interpreter at {printable(python)}; make one with `python3 -m venv {printable(python)}`",
-        path=python,
-    )
+        raise TargetError(
+            f"no environment or interpreter at {printable(python)}; make one with `python3 -m venv {printable(python)}`",
+            path=python,
+        ) from None
+    except OSError as error:
+        raise TargetError(f"no environment or interpreter can be reached at {reason(error)}", path=python) from error
+    found = _python_in(path) if is_directory else path
+    if found is None:
+        problem = f"{printable(python)} is a directory without bin/python; is it an environment?"
+        raise TargetError(problem, path=python)
+    return found
+
+
+def _on_path(python: str) -> str | None:
+    """The interpreter of that name, or version, that a shell would start."""
+    if "/" in python:
+        return None
+    from shutil import which
+
+    return which(f"python{python}" if python[:1].isdigit() else python)
 
 
 def _python_in(directory: Path) -> Path | None:
-    return next((path for name in ("python", "python3") if (path := directory / "bin" / name).exists()), None)
+    names = (directory / "bin" / name for name in ("python", "python3"))
+    return next((path for path in names if os.path.exists(path)), None)
 
 
 def _enclosing(top: str) -> str:
     """`top`, or the virtual environment that it lies in: a --target inside one shares its tree, locks and sessions."""
     for parent in (Path(top), *Path(top).parents):
-        if (parent / "pyvenv.cfg").is_file():
+        if os.path.isfile(parent / "pyvenv.cfg"):
             return str(parent)
     return top
 
 
 def _check_inside(prefix: str, roots: Mapping[str, str]) -> None:
     for path in roots.values():
-        if path != prefix and not path.startswith(f"{prefix}/"):
+        if not is_within(path, prefix):
             raise TargetError(
                 f"a symbolic link leads from the environment {printable(prefix)} to {printable(path)}, out of it; it "
                 "is not followed: name that directory with --target",
@@ -189,7 +200,7 @@ def _check_inside(prefix: str, roots: Mapping[str, str]) -> None:
 def _check_writable(top: str, roots: Mapping[str, str]) -> None:
     for path in (top, *roots.values()):
         place = path
-        while not os.path.lexists(place):
+        while not _exists(place):
             place = os.path.dirname(place)
         if not os.path.isdir(place):
             problem = f"{printable(place)} is not a directory, so nothing can be installed into it"
@@ -197,3 +208,26 @@ def _check_writable(top: str, roots: Mapping[str, str]) -> None:
         if not os.access(place, os.W_OK | os.X_OK):
             problem = f"no permission to write to {printable(place)}; choose another environment with --python"
             raise TargetError(problem, path=place)
+
+
+def _place(directory: str) -> str:
+    """The directory that the user named, which need not be there yet, but can be made."""
+    place = above = resolved(directory)
+    missing = []
+    while not _exists(above):
+        above, _, name = above.rpartition("/")
+        missing.append(name)
+    for name in missing:  # below what is missing the system does not look whether a name is too long
+        _exists(f"{above}/{name}")
+    return place
+
+
+def _exists(path: str) -> bool:
+    """Whether there is anything at `path` that may be seen. Raises TargetError where nothing can ever be."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False
+    except OSError as error:
+        raise TargetError(f"nothing can be installed into {reason(error)}", path=path) from error
+    return True

@@ -1,8 +1,9 @@
 """What must be known of the target Python: layout of its schemes, wheel tags, marker values.
 
-The target is asked once, by a script that runs in it, and the answer is cached by the real path, size and mtime of the
-interpreter. All virtual environments of one interpreter share an answer, since their layout below `sys.prefix` is that
-of sysconfig's `venv` scheme: a new environment costs no subprocess.
+The target is asked once, by a script that runs in it. The answer is kept in the cache for that file, as long as it is
+not changed, and for that system, since several machines may share a home. All virtual environments of one interpreter
+share an answer: their layout below `sys.prefix` is that of sysconfig's `venv` scheme. So a new environment costs no
+subprocess.
 """
 
 import json
@@ -13,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable
+from instui_engine.fs.given import absolute
 
-FORMAT = 1  # of the cached answer; part of its file name
+FORMAT = 2  # of the cached answer; its file name begins with it
+DIRECTORY = "interpreters"  # of the answers, below the cache
 
 _SCRIPT = """
 import importlib.util, json, os, sys, sysconfig
@@ -25,18 +28,16 @@ module = importlib.util.module_from_spec(spec)
 sys.modules["packaging"] = module
 spec.loader.exec_module(module)
 from packaging import markers, tags
-paths = sysconfig.get_paths()
-keys = ("purelib", "platlib", "scripts", "data", "include", "stdlib")
 json.dump({
-    "version": "%d.%d.%d" % sys.version_info[:3],
+    "version": ".".join(map(str, sys.version_info[:3])),
     "executable": sys.executable,
     "prefix": sys.prefix,
-    "base_prefix": sys.base_prefix,
-    "paths": {key: paths[key] for key in keys},
-    "markers": {key: value for key, value in markers.default_environment().items()},
+    "paths": sysconfig.get_paths(),
+    "markers": dict(markers.default_environment()),
     "tags": [str(tag) for tag in tags.sys_tags()],
 }, sys.stdout)
 """
+_PATHS = frozenset({"purelib", "platlib", "scripts", "data", "include", "stdlib"})  # what is used of its paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +59,25 @@ def probe(python: Path, cache: Path) -> Interpreter:
 
     Raises TargetError when it cannot be run, is no Python, or is too old for `packaging` (3.8).
     """
-    executable = Path(os.path.abspath(python))
+    executable = Path(absolute(str(python)))
     home = executable.parent.parent
-    is_venv = (home / "pyvenv.cfg").is_file()
-    real = executable.resolve()
+    is_venv = os.path.isfile(home / "pyvenv.cfg")
+    real = os.path.realpath(executable)
     try:
-        status = real.stat()
+        status = os.stat(real)
     except OSError as error:
         problem = f"no Python interpreter at {printable(str(python))}: {error.strerror}"
         raise TargetError(problem, path=str(python)) from error
-    key = f"{real}|{status.st_size}|{status.st_mtime_ns}|{'venv' if is_venv else ''}"
+    # a file that is rewritten may get its old size and mtime again, but not its old ctime
+    stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+    key = "|".join((real, stamp, _system(), "venv" if is_venv else ""))
     answer = _cached(cache, key)
     if answer is None:
         answer = _ask(executable)
         if is_venv:
             # sys.prefix may be spelled otherwise than the path by which we came here
             _relocate(answer, str(answer["prefix"]), "")
-        if Path(str(answer["executable"])).resolve() == real:  # else a shim, whose answer may change any time
+        if os.path.realpath(str(answer["executable"])) == real:  # else a shim, whose answer may change any time
             _remember(cache, key, answer)
     if is_venv:
         _relocate(answer, "", str(home))
@@ -89,8 +92,21 @@ def probe(python: Path, cache: Path) -> Interpreter:
         paths=paths,
         markers=answer["markers"],  # type: ignore[arg-type]
         tags=tuple(answer["tags"]),  # type: ignore[arg-type]
-        externally_managed=not is_venv and (stdlib / "EXTERNALLY-MANAGED").is_file(),
+        externally_managed=not is_venv and os.path.isfile(stdlib / "EXTERNALLY-MANAGED"),
     )
+
+
+def _system() -> str:
+    """What tags and markers depend on besides the interpreter.
+
+    Not the name of the machine, which is another one at each start of a container.
+    """
+    system = os.uname()
+    try:
+        libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (ValueError, OSError):  # another libc than glibc
+        libc = ""
+    return " ".join((system.sysname, system.release, system.version, system.machine, libc))
 
 
 def _relocate(answer: dict[str, object], old: str, new: str) -> None:
@@ -126,15 +142,28 @@ def _ask(executable: Path) -> dict[str, object]:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         problem = f"{shown} is not a usable Python (3.8 or newer): {printable(last)}"
         raise TargetError(problem, path=str(executable)) from error
-    if not isinstance(answer, dict):
+    if not _is_answer(answer):
         raise TargetError(f"{shown} is not a Python interpreter", path=str(executable))
-    return answer
+    return dict(answer)
+
+
+def _is_answer(answer: object) -> bool:
+    """Whether it is what `_SCRIPT` prints."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("tags"), list):
+        return False
+    texts = [answer.get(key) for key in ("version", "executable", "prefix")]
+    for key in ("paths", "markers"):
+        table = answer.get(key)
+        if not isinstance(table, dict):
+            return False
+        texts += table.values()
+    return answer["paths"].keys() >= _PATHS and all(isinstance(text, str) for text in (*texts, *answer["tags"]))
 
 
 def _cache_file(cache: Path, key: str) -> Path:
     from hashlib import sha256
 
-    return cache / "interpreters" / f"{FORMAT}-{sha256(os.fsencode(key)).hexdigest()[:32]}.json"
+    return cache / DIRECTORY / f"{FORMAT}-{sha256(os.fsencode(key)).hexdigest()[:32]}.json"
 
 
 def _cached(cache: Path, key: str) -> dict[str, object] | None:
@@ -143,7 +172,9 @@ def _cached(cache: Path, key: str) -> dict[str, object] | None:
             entry = json.load(file)
     except (OSError, ValueError):
         return None
-    return entry["answer"] if isinstance(entry, dict) and entry.get("key") == key else None
+    if not isinstance(entry, dict) or entry.get("key") != key or not _is_answer(entry.get("answer")):
+        return None
+    return dict(entry["answer"])
 
 
 def _remember(cache: Path, key: str, answer: dict[str, object]) -> None:
