@@ -14,8 +14,10 @@ import pytest
 from conftest import Run, Start
 from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, Warned
 from instui_engine.locks.kernel import read_locks
+from instui_engine.store import local
 from instui_engine.store.gc_lock import excluding, lock_file
 from instui_engine.store.prune import Freed, prune
+from instui_engine.target import interpreter
 from instui_engine.wheel.manifest import FORMAT
 from support import trees
 from support.cli import error_line, ok
@@ -105,8 +107,14 @@ def test_what_killed_processes_and_other_versions_left_is_removed(
         store / "ab" / f"{'ab' * 32}.01234567.gone" / "files" / "a.py",
         own / "store-1" / "ab" / ("ab" * 32) / "manifest",
         own / "store-0.76543210.gone" / "x",
+        own / "local-1" / "note",
+        own / interpreter.DIRECTORY / f"{interpreter.FORMAT - 1}-abc.json",
     ]
-    stays = [own / "local-1" / "note", own / "store-of-somebody" / "x"]
+    stays = [
+        own / local.DIRECTORY / "note",
+        own / interpreter.DIRECTORY / f"{interpreter.FORMAT}-abc.json",
+        own / "store-of-somebody" / "x",
+    ]
     for path in (*left, *stays):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"12345")

@@ -202,7 +202,6 @@ def test_two_sessions_that_find_an_entry_damaged_both_get_it_whole(
 
 
 def test_without_the_wheel_file_one_line_says_what_to_do(wheel: Path, fresh: Callable[[], Venv]) -> None:
-    os.utime(wheel, (0, 0))  # so that its digest is noted
     first, second = fresh(), fresh()
     first.put(wheel)
     stored = in_store(first.cache, "tool/a.py")

@@ -6,11 +6,13 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 from stat import S_IMODE
+from typing import Any
 
 import pytest
 
 from conftest import Start
 from instui_engine.journal.events import CommitFinished, UnpackFinished, UnpackStarted, Warned, WheelAdded
+from instui_engine.store import local
 from instui_engine.store import store as store_module
 from instui_engine.store.store import Store
 from instui_engine.wheel.manifest import Manifest, load
@@ -162,8 +164,14 @@ def test_a_damaged_manifest_is_made_again(damage: str, wheel: Path, own_cache: P
         assert trees.complete(each.site, "big-1.0")
 
 
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digest of a file that was written just now is relied upon, too."""
+    monkeypatch.setattr(local, "SETTLED", -1.0)
+
+
+@pytest.mark.usefixtures("settled")
 def test_a_second_install_unpacks_nothing(wheel: Path, own_cache: Path, venv: Callable[[], Venv]) -> None:
-    os.utime(wheel, (0, 0))  # the digest of a file that was written just now is not relied upon
     for expected in (1, 0):
         target = Venv(venv().top, own_cache)
         target.put(wheel)
@@ -177,6 +185,52 @@ def test_a_wheel_file_that_changed_is_unpacked_again(tmp_path: Path, own_cache: 
         wheel = build_wheel(tmp_path, "same", "1.0", {"same.py": content})
         target.put(wheel, reinstall=True)
         assert (target.site / "same.py").read_bytes() == content
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_wheel_file_that_was_rewritten_with_its_old_size_and_mtime_is_seen(
+    tmp_path: Path, own_cache: Path, venv: Callable[[], Venv]
+) -> None:
+    target = Venv(venv().top, own_cache)
+    wheel = build_wheel(tmp_path, "same", "1.0", {"same.py": b"one"})
+    before = wheel.stat()
+    target.put(wheel)
+    (tmp_path / "other").mkdir()
+    others = (build_wheel(tmp_path / "other", "same", "1.0", {"same.py": b"%03d" % n}) for n in range(1000))
+    other = next(other for other in others if other.stat().st_size == before.st_size)
+    wheel.write_bytes(other.read_bytes())
+    os.utime(wheel, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (wheel.stat().st_size, wheel.stat().st_ino) == (before.st_size, before.st_ino)
+    target.put(wheel, reinstall=True)
+    assert (target.site / "same.py").read_bytes() != b"one"
+
+
+@pytest.mark.parametrize("moment", ["file_digest", "unpack"])
+def test_a_wheel_file_that_changes_while_it_is_read_is_refused(
+    moment: str, tmp_path: Path, own_cache: Path, venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the store would have its new content under its old hash."""
+    target = Venv(venv().top, own_cache)
+    wheel = build_wheel(tmp_path, "same", "1.0", {"same.py": b"one"})
+    (tmp_path / "other").mkdir()
+    content = build_wheel(tmp_path / "other", "same", "1.0", {"same.py": b"two"}).read_bytes()
+    place: Any = local if moment == "file_digest" else Store
+    real = getattr(place, moment)
+
+    def late(*arguments: Any) -> Any:
+        result = real(*arguments) if moment == "file_digest" else None
+        wheel.write_bytes(content)
+        return result or real(*arguments)
+
+    monkeypatch.setattr(place, moment, late)
+    outcome = target.install(wheel)
+    assert (outcome.exit_code, "it was changed while it was read" in outcome.error) == (1, True)
+    assert visible(own_cache) == []
+    assert list((own_cache / f"store-{store_module.FORMAT}").glob("new/*")) == []
+    assert not list(own_cache.glob("local-*/*"))
+    monkeypatch.undo()
+    target.put(wheel)
+    assert (target.site / "same.py").read_bytes() == b"two"
 
 
 def test_a_wheel_that_is_refused_leaves_nothing_in_the_store(

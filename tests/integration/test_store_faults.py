@@ -11,6 +11,7 @@ import pytest
 
 from instui_engine.commands.install import Outcome
 from instui_engine.stage import linker
+from instui_engine.store import local
 from instui_engine.store.store import Store
 from support import trees
 from support.environments import Venv
@@ -68,9 +69,15 @@ class Faults:
 @pytest.mark.parametrize("code", CODES, ids=lambda code: errno.errorcode[code])
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 def test_a_fault_at_any_call_that_changes_the_cache(
-    code: int, lasting: bool, tmp_path: Path, wheel: Path, venv: Callable[[], Venv], sweeping: bool
+    code: int,
+    lasting: bool,
+    tmp_path: Path,
+    wheel: Path,
+    venv: Callable[[], Venv],
+    sweeping: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    os.utime(wheel, (0, 0))
+    monkeypatch.setattr(local, "SETTLED", -1.0)  # so that a digest is noted, too
     calls = attempt(venv(), wheel, Faults(tmp_path / "cache", 1 << 30, code, lasting))[1]
     assert calls > 15
     refused = 0

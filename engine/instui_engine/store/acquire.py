@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import BadWheelError, FetchError, InstuiError, Interrupted, printable, reason
 from instui_engine.fs.flock import open_and_try, take_exclusive
+from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.events import (
     FetchFinished,
     FetchProgress,
@@ -30,6 +31,7 @@ from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Throttle
 
 from .entry import Entry
+from .local import Digest, LocalDigests
 from .store import Pending, Progress, Store
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class _Task:
         self.place = place
         self.wheel = wheel
         self.digest = digest
+        self.read: Digest | None = None  # of a local wheel file
         self.lock = -1
         self.entry: Entry | None = None
         self.pending: Pending | None = None
@@ -68,8 +71,9 @@ def acquire(
     """
     entries: list[Entry | None] = []
     tasks: list[_Task] = []
+    local = LocalDigests(store.cache)
     for place, wheel in enumerate(wheels):
-        digest = wheel.sha256 or store.noted_digest(Path(wheel.path))
+        digest = wheel.sha256 or local.noted(wheel.path)
         entry = store.load(digest) if digest else None
         entries.append(entry)
         context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
@@ -148,6 +152,7 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
 
     fetching = anyio.CapacityLimiter(CONNECTIONS)
     unpacking = anyio.CapacityLimiter(context.options.jobs)
+    local = LocalDigests(store.cache)
     by_digest: dict[str, _Task] = {}
     twins: list[_Task] = []
 
@@ -156,7 +161,7 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
             if context.stopping():
                 return
             if task.wheel.path:
-                task.digest = await anyio.to_thread.run_sync(_digest, store, task.wheel, limiter=unpacking)
+                await anyio.to_thread.run_sync(_read, local, task, limiter=unpacking)
                 task.entry = store.load(task.digest)
                 if task.entry is not None:
                     return  # under another path it was here before
@@ -197,15 +202,17 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
     context.check()
 
 
-def _digest(store: Store, wheel: LockedWheel) -> str:
-    """The sha256 of a local wheel file, which is the one that was promised if one was."""
-    digest = store.digest_of(Path(wheel.path))
-    if wheel.sha256 and digest != wheel.sha256:
+def _read(local: LocalDigests, task: _Task) -> None:
+    """Hash a local wheel file. If a hash was promised, it must be that one."""
+    wheel = task.wheel
+    task.read = local.read(wheel.path)
+    task.digest = task.read.sha256
+    if wheel.sha256 and task.digest != wheel.sha256:
         raise BadWheelError(
-            f"{printable(wheel.filename)} is not the file that was locked: its sha256 is {digest}, not {wheel.sha256}",
+            f"{printable(wheel.filename)} is not the file that was locked: its sha256 is {task.digest}, not "
+            f"{wheel.sha256}",
             wheel=wheel.filename,
         )
-    return digest
 
 
 def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
@@ -310,7 +317,15 @@ def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
         seen = done
         context.slow_motion.step(context.stopping)
 
-    task.pending = store.unpack(source, task.digest, task.wheel.filename, Progress(started, advanced), context.stopping)
+    pending = store.unpack(source, task.digest, task.wheel.filename, Progress(started, advanced), context.stopping)
+    if task.read is not None:
+        # it is unpacked from the file as it is now, and stored under the hash that it had before
+        try:
+            LocalDigests.check(task.wheel.path, task.read)
+        except BaseException:
+            remove_tree(pending.directory)
+            raise
+    task.pending = pending
     manifest = task.pending.entry.manifest
     context.emit(UnpackFinished(name, manifest.files, manifest.size))
     if task.wheel.url:

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import InstuiError, reason
 from instui_engine.fs.rmtree import remove_tree
+from instui_engine.target import interpreter
 from instui_engine.wheel.manifest import FORMAT
 
+from . import local
 from .gc_lock import excluding
 from .store import GONE, SYMLINKED, hide
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from instui_engine.locks.wait import OnWait
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-_STORE = re.compile("store-[0-9]+")
+_VERSIONED = re.compile("(store|local)-[0-9]+")
 
 
 class Freed(NamedTuple):
@@ -73,12 +75,14 @@ def _entries(cache: Path) -> Iterator[Path]:
 
 
 def _leftovers(cache: Path) -> Iterator[Path]:
-    """What nobody works on while nobody uses the store: unpacks, downloads, other stores, unfinished removals."""
+    """What nobody works on while nobody uses the store: unpacks, downloads, other formats, unfinished removals."""
     store = cache / f"store-{FORMAT}"
     for path in _listed(cache):
-        other = _STORE.fullmatch(path.name) and path != store
+        other = _VERSIONED.fullmatch(path.name) and path.name not in (store.name, local.DIRECTORY)
         if other or path.name.endswith(GONE) or path.name == "downloads":
             yield path
+    answers = f"{interpreter.FORMAT}-"
+    yield from (path for path in _listed(cache / interpreter.DIRECTORY) if not path.name.startswith(answers))
     for path in _listed(store):
         if path.name == "new" or path.name.endswith(GONE):
             yield path
@@ -104,16 +108,15 @@ def _size(directory: Path) -> int:
     return sum(status.st_size for status in _files(directory) if status.st_nlink == 1)
 
 
-def _files(directory: Path) -> Iterator[os.stat_result]:
-    """Of all plain files below `directory`; what vanishes meanwhile is left out."""
-    stack = [os.fspath(directory)]
+def _files(place: Path) -> Iterator[os.stat_result]:
+    """Of `place` and all plain files below it; what vanishes meanwhile is left out."""
+    stack = [os.fspath(place)]
     while stack:
-        with suppress(OSError), os.scandir(stack.pop()) as found:
-            for entry in found:
-                if entry.is_dir(follow_symlinks=False):
-                    stack.append(entry.path)
-                else:
-                    with suppress(OSError):
-                        status = entry.stat(follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode):
-                            yield status
+        path = stack.pop()
+        with suppress(OSError):
+            status = os.lstat(path)
+            if stat.S_ISDIR(status.st_mode):
+                with os.scandir(path) as found:
+                    stack += [entry.path for entry in found]
+            elif stat.S_ISREG(status.st_mode):
+                yield status

@@ -6,8 +6,7 @@
     <cache>/store-<format>/<aa>/<sha256>.symlinked    environments may have symbolic links to the entry
     <cache>/store-<format>/new/<random>/              being unpacked, invisible
     <cache>/locks/<sha256>.lock                       one process fetches and unpacks a wheel, the others wait
-    <cache>/locks/in-use                              held shared by all who use the store (see `inuse`)
-    <cache>/local-1/<hash of path>                    sha256 of a local wheel file, by size, mtime and inode
+    <cache>/locks/in-use                              held shared by all who use the store (see `gc_lock`)
 
 An entry becomes visible by one rename and goes by one rename; in between none of its files is ever changed by us.
 Environments share its files by hard links, though, so others can change them. Hence the seal: all files of an entry get
@@ -24,12 +23,10 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from instui_engine.errors import BadWheelError, InstuiError, Interrupted, printable, reason
+from instui_engine.errors import InstuiError, Interrupted, printable, reason
 from instui_engine.fs.durability import boot, sync_filesystem
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.wheel.manifest import FORMAT, build, dump, load
@@ -37,7 +34,6 @@ from instui_engine.wheel.manifest import FORMAT, build, dump, load
 from .entry import Entry, is_sealed
 
 _ABANDONED = 24 * 3600  # seconds after which an unpack that nobody finished is removed
-_SETTLED = 2  # seconds without change after which a file's mtime is trusted to tell the next change
 GONE = ".gone"
 SYMLINKED = ".symlinked"
 
@@ -103,41 +99,6 @@ class Store:
             return Entry(digest, f"{directory}/files", load(data))
         except (ValueError, TypeError, EOFError):
             return None
-
-    def noted_digest(self, wheel: Path) -> str:
-        """The sha256 of a local wheel file if it was computed before, by path, size, mtime and inode; else ""."""
-        note, key = self._note(wheel)
-        try:
-            text = note.read_text(encoding="ascii", errors="replace")
-        except OSError:
-            return ""
-        return text[len(key) :] if text.startswith(key) else ""
-
-    def digest_of(self, wheel: Path) -> str:
-        """The sha256 of a local wheel file, which is noted. Raises BadWheelError when it cannot be read."""
-        try:
-            note, key = self._note(wheel)
-            if not wheel.is_file():
-                raise BadWheelError(f"{printable(wheel.name)}: not a regular file", wheel=wheel.name)
-            with wheel.open("rb") as file:
-                digest = file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            problem = f"{printable(wheel.name)}: cannot be read: {reason(error)}"
-            raise BadWheelError(problem, wheel=wheel.name) from error
-        # a file that was written a moment ago may be written again within the same mtime
-        if time.time() - wheel.stat().st_mtime > _SETTLED:
-            with suppress(OSError):
-                note.parent.mkdir(parents=True, exist_ok=True)
-                temporary = note.with_suffix(f".{os.getpid()}")
-                temporary.write_text(key + digest, encoding="ascii")
-                temporary.replace(note)
-        return digest
-
-    def _note(self, wheel: Path) -> tuple[Path, str]:
-        path = os.path.abspath(wheel)
-        status = os.stat(path)
-        key = f"{status.st_size} {status.st_mtime_ns} {status.st_ino} {status.st_dev} "
-        return self.cache / "local-1" / sha256(os.fsencode(path)).hexdigest()[:40], key
 
     def lock_file(self, digest: str) -> Path:
         """The file whose exclusive flock allows one process to fetch and unpack a wheel. Raises InstuiError."""
@@ -237,9 +198,10 @@ class Store:
         place = self._root / "new"
         try:
             place.mkdir(parents=True, exist_ok=True)
-            for entry in os.scandir(place):
-                if time.time() - entry.stat().st_mtime > _ABANDONED:
-                    remove_tree(entry.path)
+            with os.scandir(place) as found:
+                for entry in found:
+                    if time.time() - entry.stat().st_mtime > _ABANDONED:
+                        remove_tree(entry.path)
             return Path(mkdtemp(dir=place))
         except FileNotFoundError:  # another process removed what this one was looking at
             return Path(mkdtemp(dir=place))

@@ -152,10 +152,9 @@ def _named_python(python: str) -> Path:
         on_path = _on_path(python)
         if on_path:
             return Path(on_path)
-        raise TargetError(
-            f"no environment or interpreter at {printable(python)}; make one with `python3 -m venv {printable(python)}`",
-            path=python,
-        ) from None
+        shown = printable(python)
+        problem = f"no environment or interpreter at {shown}; make one with `python3 -m venv {shown}`"
+        raise TargetError(problem, path=python) from None
     except OSError as error:
         raise TargetError(f"no environment or interpreter can be reached at {reason(error)}", path=python) from error
     found = _python_in(path) if is_directory else path

@@ -1,0 +1,81 @@
+"""The sha256 of local wheel files, noted so that an install from a warm store need not read them.
+
+    <cache>/local-<format>/<hash of path>    what the file was like when it was read, and its sha256
+
+A file counts as the same while its size, inode, mtime and ctime are the same. Who rewrites it in place can set the old
+mtime again, but not the old ctime.
+"""
+
+import errno
+import os
+import time
+from contextlib import suppress
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from instui_engine.errors import BadWheelError, printable, reason
+from instui_engine.fs.files import open_regular
+
+FORMAT = 2
+DIRECTORY = f"local-{FORMAT}"  # of the notes, below the cache
+SETTLED = 2  # seconds after a change from which on the next one is sure to get another ctime
+
+
+class Digest(NamedTuple):
+    """The sha256 of a file in hex. `state`: what the file was like when it was read."""
+
+    sha256: str
+    state: str
+
+
+class LocalDigests:
+    """The notes below a cache directory. Thread-safe; shared by any number of processes."""
+
+    def __init__(self, cache: Path) -> None:
+        self._directory = cache / DIRECTORY
+
+    def noted(self, wheel: str) -> str:
+        """The sha256 of a file that was read before and is the same since; else "". Raises OSError for no file."""
+        state = _state(os.stat(wheel))
+        try:
+            found, _, digest = self._note(wheel).read_text(encoding="ascii", errors="replace").rpartition(" ")
+        except OSError:
+            return ""
+        return digest if found == state else ""
+
+    def read(self, wheel: str) -> Digest:
+        """Hash a file, and note that. Raises BadWheelError when it cannot be read, or changes meanwhile."""
+        name = printable(os.path.basename(wheel))
+        try:
+            with open(open_regular(wheel), "rb") as file:
+                status = os.fstat(file.fileno())
+                digest = Digest(file_digest(file, "sha256").hexdigest(), _state(status))
+                self.check(wheel, digest)
+        except OSError as error:
+            why = "not a regular file" if error.errno == errno.EINVAL else f"cannot be read: {reason(error)}"
+            raise BadWheelError(f"{name}: {why}", wheel=os.path.basename(wheel)) from error
+        # a file that was written a moment ago may be written again within the same ctime
+        if time.time() - status.st_ctime > SETTLED:
+            with suppress(OSError):
+                self._directory.mkdir(parents=True, exist_ok=True)
+                note = self._note(wheel)
+                temporary = note.with_suffix(f".{os.getpid()}")
+                temporary.write_text(f"{digest.state} {digest.sha256}", encoding="ascii")
+                temporary.replace(note)
+        return digest
+
+    @staticmethod
+    def check(wheel: str, digest: Digest) -> None:
+        """Raise BadWheelError where `wheel` is not the file any more that has `digest`, OSError where it is gone."""
+        if _state(os.stat(wheel)) != digest.state:
+            name = os.path.basename(wheel)
+            problem = f"{printable(name)}: it was changed while it was read; run again when it is complete"
+            raise BadWheelError(problem, wheel=name)
+
+    def _note(self, wheel: str) -> Path:
+        return self._directory / sha256(os.fsencode(wheel)).hexdigest()[:40]
+
+
+def _state(status: os.stat_result) -> str:
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {status.st_dev}"
