@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from instui_engine.store import local
 from support.cli import uv
 from support.environments import Venv
 from support.trees import complete
@@ -85,10 +86,13 @@ def observe(tmp_path: Path, clean_environ: dict[str, str]) -> Callable[..., Repo
 
 
 def make(place: Path, **options: Any) -> Path:
-    """A wheel that is older than a moment, so that its hash was noted when it was first installed."""
-    wheel = build_wheel(place, "tool", "1.0", {"tool.py": b"", "tool_data/a.txt": b""}, requires=["x"], **options)
-    os.utime(wheel, (10**9, 10**9))
-    return wheel
+    return build_wheel(place, "tool", "1.0", {"tool.py": b"", "tool_data/a.txt": b""}, requires=["x"], **options)
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hash of a wheel that was written just now is noted, too, when it is first installed."""
+    monkeypatch.setattr(local, "SETTLED", -1.0)
 
 
 def test_a_warm_install_of_a_wheel_file_is_lean(

@@ -206,9 +206,7 @@ def entry(
     points = tuple(EntryPoint("console", command, "module", "main") for command in commands)
     metadata = WheelMetadata(
         name=name,
-        display_name=name,
         version=version,
-        tags=("py3-none-any",),
         root_is_purelib=True,
         requires_python="",
         requires_dist=(),

@@ -36,9 +36,7 @@ def test_all_is_read() -> None:
     found = read(files, "good_pkg-1.0-py2.py3-none-any.whl")
     assert found == WheelMetadata(
         name="good-pkg",
-        display_name="Good.Pkg",
         version="1.0",
-        tags=("py2-none-any", "py3-none-any"),
         root_is_purelib=True,
         requires_python=">=3.8, <4",
         requires_dist=("a>=1", "b; extra == 'x'"),

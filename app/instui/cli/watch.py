@@ -9,7 +9,6 @@ from typing import Protocol
 
 from instui_engine.commands.command import Outcome
 from instui_engine.journal.writer import Listener
-from instui_engine.resolve.streams import reads_stdin
 from instui_engine.session.control import Control
 
 from .output import print_error
@@ -44,6 +43,8 @@ def chosen_ui(parsed: argparse.Namespace) -> str:
         return "none"
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     if terminal and parsed.command == "install":
+        from instui_engine.resolve.streams import reads_stdin
+
         # keys cannot be read from where requirements are
         terminal = not reads_stdin((*parsed.requirement_files, *parsed.constraint_files, parsed.pylock))
     if parsed.ui == "tui" and not terminal:

@@ -19,6 +19,7 @@ from typing import Protocol, Self
 from urllib.parse import urlsplit
 
 from instui_engine.errors import FetchError, printable, reason
+from instui_engine.fs.files import write_all
 
 from .credentials import Credentials, origin
 from .transport import CHUNK, Fault, Head, Stream, Transport, host_of
@@ -153,14 +154,11 @@ class _Target:
             self.rewind()
 
     def write(self, data: bytes) -> None:
-        """Append."""
-        view = memoryview(data)
+        """Append `data`."""
         with self._disk():
-            while view:
-                count = os.write(self._fd, view)
-                self._hash.update(view[:count])
-                self.done += count
-                view = view[count:]
+            write_all(self._fd, data)
+        self._hash.update(data)
+        self.done += len(data)
 
     def rewind(self) -> None:
         """Forget all bytes."""

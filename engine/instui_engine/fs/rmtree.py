@@ -7,24 +7,25 @@ from pathlib import Path
 
 def remove_tree(path: Path | str) -> None:
     """Remove `path` and all below it as far as possible; what cannot be removed is left and not reported."""
-    found: list[str] = []
+    directories: list[str] = []
     stack = [os.fspath(path)]
     while stack:
         directory = stack.pop()
-        found.append(directory)
         try:
-            entries = list(os.scandir(directory))
+            with os.scandir(directory) as found:
+                entries = list(found)
         except NotADirectoryError:
-            _unlink(found.pop())
+            _unlink(directory)
             continue
         except OSError:
-            continue
+            entries = []
+        directories.append(directory)
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 stack.append(entry.path)
             else:
                 _unlink(entry.path)
-    for directory in reversed(found):
+    for directory in reversed(directories):
         with suppress(OSError):
             Path(directory).rmdir()
 

@@ -230,7 +230,9 @@ def _walk(full: str, path: str) -> Iterable[str]:
     stack = [(full, path)]
     while stack:
         here, shown = stack.pop()
-        for entry in os.scandir(here):
+        with os.scandir(here) as found:
+            entries = list(found)
+        for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 stack.append((entry.path, f"{shown}/{entry.name}"))
             else:

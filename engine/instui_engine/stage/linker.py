@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from instui_engine.fs.files import PIECE, write_all
 from instui_engine.session.context import LinkMode
 from instui_engine.store.entry import is_sealed
 
@@ -23,7 +24,6 @@ FALLBACK = frozenset(
 """What a link fails with where a copy may do."""
 
 _FICLONE = 0x40049409
-_PIECE = 1 << 20
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -92,10 +92,8 @@ def _symlink(source: str, target: str, sealed: int) -> None:
 
 def _copy(source: str, target: str, sealed: int) -> None:
     with _opened(source, sealed) as old, _created(target, old) as new:
-        while piece := old.read(_PIECE):
-            rest = memoryview(piece)
-            while rest:
-                rest = rest[new.write(rest) :]
+        while piece := old.read(PIECE):
+            write_all(new.fileno(), piece)
 
 
 def _clone(source: str, target: str, sealed: int) -> None:

@@ -5,10 +5,10 @@ will rename. Files are hard links into the store where the file system allows it
 """
 
 import os
-from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Literal
 
+from instui_engine.fs.files import encoded, write_all
 from instui_engine.fs.paths import relative
 from instui_engine.plan.items import StagedItem
 from instui_engine.plan.plan import WheelPlan
@@ -81,14 +81,12 @@ def _generated(environment: Environment, item: StagedItem, plan: WheelPlan) -> b
 
 
 def _row(content: bytes) -> Row:
-    return Row("sha256", urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode(), len(content))
+    return Row("sha256", encoded(sha256(content).digest()), len(content))
 
 
 def _write(path: str, content: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        write_all(descriptor, content)
     finally:
         os.close(descriptor)

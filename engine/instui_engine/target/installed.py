@@ -103,7 +103,7 @@ def scan(environment: Environment) -> Installed:
     links: dict[str, str] = {}
     for root in environment.site_packages:
         try:
-            names = sorted(entry.name for entry in os.scandir(environment.top / root))
+            names = sorted(os.listdir(environment.top / root))
         except (FileNotFoundError, NotADirectoryError):  # what cannot be read now is not taken for absent
             continue
         for name in names:

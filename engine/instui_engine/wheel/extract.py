@@ -7,12 +7,13 @@ botocore, numpy, jupyterlab, opencv).
 
 import hashlib
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from instui_engine.errors import BadWheelError, printable
+from instui_engine.fs.files import encoded, write_all
+from instui_engine.fs.paths import above
 
 from .archive import CHUNK, Archive, Member
 from .record import left_out
@@ -20,8 +21,8 @@ from .record import left_out
 Digests = Mapping[str, tuple[str, str, int | None]]
 """By path: hashlib's name of the algorithm, the digest in urlsafe base64 without padding, the size (see record.Row)."""
 
-_REPORT_BYTES = 256 << 10
-_REPORT_FILES = 64
+_STEP_BYTES = 256 << 10
+_STEP_FILES = 64
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -54,20 +55,20 @@ def extract(
     members = [member for member in archive.members if not left_out(member.path)]
     root = os.fspath(destination)
     how = _How(_make_directories(root, members), mtime)
-    report = _Report(progress)
+    tally = _Tally(progress)
     done = []
     for member in members:
         algorithm, expected, _ = digests.get(member.path) or ("sha256", "", None)
         try:
-            hashed = (_write if member.size <= CHUNK else _stream)(archive, member, root, algorithm, how, report)
+            hashed = (_write if member.size <= CHUNK else _stream)(archive, member, root, algorithm, how, tally)
         except FileExistsError:
             # Not two entries of one name: the archive is checked for that.
             archive.refuse(f"{printable(member.path)} is the same file as another one on this file system")
-        digest = urlsafe_b64encode(hashed).rstrip(b"=").decode()
+        digest = encoded(hashed)
         if expected and digest != expected:
             archive.refuse(f"{printable(member.path)} is not the file that RECORD lists ({algorithm} differs)")
         done.append(Extracted(member.path, member.size, member.executable, algorithm, digest))
-    report.flush()
+    tally.flush()
     return done
 
 
@@ -78,8 +79,8 @@ class _How(NamedTuple):
     mtime: int | None
 
 
-class _Report:
-    """Adds up progress, so that a thousand small files do not make a thousand calls."""
+class _Tally:
+    """Adds up what was written, so that a thousand small files do not make a thousand calls."""
 
     def __init__(self, progress: Callable[[int], None]) -> None:
         self._progress = progress
@@ -88,7 +89,7 @@ class _Report:
     def add(self, size: int) -> None:
         self._bytes += size
         self._files += 1
-        if self._bytes >= _REPORT_BYTES or self._files >= _REPORT_FILES:
+        if self._bytes >= _STEP_BYTES or self._files >= _STEP_FILES:
             self.flush()
 
     def flush(self) -> None:
@@ -104,10 +105,10 @@ def _make_directories(root: str, members: Iterable[Member]) -> bool:
     """
     needed: set[str] = set()
     for member in members:
-        parent = member.path.rpartition("/")[0]
-        while parent and parent not in needed:
-            needed.add(parent)
-            parent = parent.rpartition("/")[0]
+        for directory in above(member.path):
+            if directory in needed:
+                break
+            needed.add(directory)
     masked: bool | None = None
     for name in sorted(needed):  # a parent sorts before its children
         path = f"{root}/{name}"
@@ -141,38 +142,32 @@ def _seal(descriptor: int, how: _How) -> None:
         os.utime(descriptor, ns=(how.mtime, how.mtime))
 
 
-def _write(archive: Archive, member: Member, root: str, algorithm: str, how: _How, report: _Report) -> bytes:
+def _write(archive: Archive, member: Member, root: str, algorithm: str, how: _How, tally: _Tally) -> bytes:
     """Write a small file in one go; the answer is its digest."""
     data = archive.read(member)
     descriptor = _create(root, member, how)
     try:
         if data:
-            _write_all(descriptor, data)
+            write_all(descriptor, data)
         _seal(descriptor, how)
     finally:
         os.close(descriptor)
-    report.add(len(data))
+    tally.add(len(data))
     digest: bytes = getattr(hashlib, algorithm)(data).digest()
     return digest
 
 
-def _stream(archive: Archive, member: Member, root: str, algorithm: str, how: _How, report: _Report) -> bytes:
+def _stream(archive: Archive, member: Member, root: str, algorithm: str, how: _How, tally: _Tally) -> bytes:
     """Write a large file piece by piece, so that memory stays bounded and progress moves; the answer is its digest."""
     state = getattr(hashlib, algorithm)()
     descriptor = _create(root, member, how)
     try:
         for piece in archive.chunks(member):
             state.update(piece)
-            _write_all(descriptor, piece)
-            report.add(len(piece))
+            write_all(descriptor, piece)
+            tally.add(len(piece))
         _seal(descriptor, how)
     finally:
         os.close(descriptor)
     digest: bytes = state.digest()
     return digest
-
-
-def _write_all(descriptor: int, data: bytes | memoryview) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):  # a signal, a full disk, or more than 2 GiB
-        written += os.write(descriptor, memoryview(data)[written:])

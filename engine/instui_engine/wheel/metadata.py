@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
-from packaging.tags import parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
@@ -40,16 +39,13 @@ class EntryPoint(NamedTuple):
 class WheelMetadata:
     """A wheel's metadata, checked against each other.
 
-    `name` is normalized and `display_name` as in METADATA; `version` is normalized (PEP 440). `data_dir` is the name
-    of the wheel's `.data` directory, "" where it has none. `warnings` are lines for the user. `tags` are those in
-    WHEEL, which is wrong in some real wheels (nodejs-bin says py3-none-any): whether a wheel fits an interpreter is
-    judged, as in pip, by the file's name.
+    `name` and `version` are normalized (PEP 440). `data_dir` is the name of the wheel's `.data` directory, "" where it
+    has none. `warnings` are lines for the user. The tags in WHEEL are not among it, since they are wrong in some real
+    wheels (nodejs-bin says py3-none-any): as in pip, the file's name tells whether a wheel fits an interpreter.
     """
 
     name: str
-    display_name: str
     version: str
-    tags: tuple[str, ...]
     root_is_purelib: bool
     requires_python: str
     requires_dist: tuple[str, ...]
@@ -81,7 +77,7 @@ class _Problem(Exception):
 
 def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -> WheelMetadata:
     try:
-        name, version, _, file_tags = parse_wheel_filename(filename)
+        name, version, _, _ = parse_wheel_filename(filename)
     except (InvalidWheelFilename, InvalidVersion) as error:
         raise _Problem(f"not the name of a wheel ({error})") from None
     dist_info = _dist_info(paths, name, version)
@@ -90,21 +86,18 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
             _refuse(f"it has no {dist_info}/{file}")
     wheel = list(headers(_text(read(f"{dist_info}/WHEEL"))))
     metadata = list(headers(_text(read(f"{dist_info}/METADATA"))))
-    display_name = _one(metadata, "name", "METADATA")
+    written_name = _one(metadata, "name", "METADATA")
     inner_version = _version(_one(metadata, "version", "METADATA"), "METADATA")
-    if canonicalize_name(display_name) != name or inner_version != version:
-        _refuse(f"METADATA is that of {display_name} {inner_version}")
+    if canonicalize_name(written_name) != name or inner_version != version:
+        _refuse(f"METADATA is that of {written_name} {inner_version}")
     data_dir = _data_dir(paths, name, version)
     _check_data(paths, data_dir)
     entry_points: tuple[EntryPoint, ...] = ()
     if f"{dist_info}/entry_points.txt" in paths:
         entry_points = tuple(_entry_points(_text(read(f"{dist_info}/entry_points.txt"))))
-    tags = {str(tag) for value in _all(wheel, "tag") for tag in parse_tag(value)} or {str(tag) for tag in file_tags}
     return WheelMetadata(
         name=name,
-        display_name=display_name,
         version=str(version),
-        tags=tuple(sorted(tags)),
         # As pip: where it is not said, the wheel is taken for one that depends on the platform.
         root_is_purelib=next(iter(_all(wheel, "root-is-purelib")), "").lower() == "true",
         requires_python=next(iter(_all(metadata, "requires-python")), ""),
