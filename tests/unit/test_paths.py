@@ -2,7 +2,7 @@
 
 import pytest
 
-from instui_engine.fs.paths import above, ancestors, is_within, join, name_of, parent_of, relative
+from instui_engine.fs.paths import above, ancestors, directories_of, is_within, join, name_of, parent_of, relative
 
 
 def test_a_path_is_the_join_of_its_parent_and_its_name() -> None:
@@ -25,6 +25,11 @@ def test_above_ends_below_the_top_and_ancestors_with_it() -> None:
 )
 def test_within_is_by_whole_components(path: str, directory: str, expected: bool) -> None:
     assert is_within(path, directory) == expected
+
+
+def test_the_directories_of_many_paths_are_those_above_each() -> None:
+    paths = ["a/b/c", "a/b/d", "e", "f/g"]
+    assert directories_of(paths) == {directory for path in paths for directory in above(path)} == {"a", "a/b", "f"}
 
 
 def test_a_relative_path_climbs_to_the_common_directory() -> None:

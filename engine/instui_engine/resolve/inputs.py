@@ -9,6 +9,7 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -55,6 +56,36 @@ class Arguments:
     wheels: tuple[WheelFile, ...]
     specifiers: tuple[Specifier, ...]
     count: int  # of the positions used
+
+
+class Copy(NamedTuple):
+    """A requirement file as it was read. `name`: of the copy; `shown`: what the user calls the file."""
+
+    name: str
+    shown: str
+    text: str
+
+    def write(self, directory: Path) -> Path:
+        """Put it into `directory`, where all copies lie side by side. Raises OSError."""
+        path = directory / self.name
+        path.write_bytes(self.text.encode("utf-8", "surrogateescape"))
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What requirement files ask for. `plain`: nothing stands in them that only uv understands.
+
+    `copies`: of all files, for uv. `requirement_files` and `constraint_files`: the names of the copies of those that
+    the user named.
+    """
+
+    requirements: tuple[Specifier, ...] = ()
+    constraints: tuple[Specifier, ...] = ()
+    plain: bool = True
+    copies: tuple[Copy, ...] = ()
+    requirement_files: tuple[str, ...] = ()
+    constraint_files: tuple[str, ...] = ()
 
 
 def normalized(name: str) -> str:

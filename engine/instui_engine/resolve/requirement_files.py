@@ -9,14 +9,12 @@ import codecs
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from instui_engine.errors import UsageError, printable
 from instui_engine.fs.given import absolute
 
-from .inputs import BUILD, Specifier, is_direct, refuse_source, requirement_name, shortened, wheel_name
+from .inputs import BUILD, Copy, Lines, Specifier, is_direct, refuse_source, requirement_name, shortened, wheel_name
 from .streams import descriptor_of, read_input
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
@@ -31,35 +29,6 @@ _PLACE = re.compile(r"(-[if]|--(?:extra-)?index-url(?=[=\s])|--find-links(?=[=\s
 _EDITABLE = re.compile(r"-e|--editable\b")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _SCRIPT = (".py", ".pyw")  # uv reads the requirements in its comments (PEP 723)
-
-
-class Copy(NamedTuple):
-    """A requirement file as it was read. `name`: of the copy; `shown`: what the user calls the file."""
-
-    name: str
-    shown: str
-    text: str
-
-    def write(self, directory: Path) -> Path:
-        """Put it into `directory`, where all copies lie side by side. Raises OSError."""
-        path = directory / self.name
-        path.write_bytes(self.text.encode("utf-8", "surrogateescape"))
-        return path
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """What requirement files ask for. `plain`: nothing stands in them that only uv understands.
-
-    `requirement_files` and `constraint_files`: the names of the copies of those that the user named.
-    """
-
-    requirements: tuple[Specifier, ...]
-    constraints: tuple[Specifier, ...]
-    plain: bool
-    copies: tuple[Copy, ...]
-    requirement_files: tuple[str, ...]
-    constraint_files: tuple[str, ...]
 
 
 def read_requirement_files(

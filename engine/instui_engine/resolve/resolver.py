@@ -24,11 +24,9 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
-from .inputs import Arguments, Specifier, WheelFile, read_arguments, redacted, target_name
+from .inputs import Arguments, Lines, Specifier, WheelFile, read_arguments, redacted, target_name
 from .request import LockedWheel, Request, Resolution
-from .requirement_files import Lines, read_requirement_files
 from .satisfied import all_satisfied, is_version
-from .streams import read_input
 from .uv import Question, ask, one_line
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ def resolve(
         wheels = _from_lock_file(request, environment.interpreter, cancelled)
         return _finish(wheels, request, environment, installed, emit)
     arguments = read_arguments(request.arguments, environment.interpreter)
-    lines = read_requirement_files(request.requirement_files, request.constraint_files, arguments.count, cancelled)
+    lines = _lines(request, arguments.count, cancelled)
     if not arguments.count and not request.requirement_files:
         raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
     if request.require_hashes:
@@ -68,6 +66,14 @@ def resolve(
     else:
         wheels = [_local(wheel) for wheel in arguments.wheels]
     return _finish(wheels, request, environment, installed, emit)
+
+
+def _lines(request: Request, position: int, cancelled: Cancelled) -> Lines:
+    if not request.requirement_files and not request.constraint_files:
+        return Lines()
+    from .requirement_files import read_requirement_files
+
+    return read_requirement_files(request.requirement_files, request.constraint_files, position, cancelled)
 
 
 def _wishes(arguments: Arguments, lines: Lines | None = None) -> list[WheelFile | Specifier]:
@@ -159,6 +165,8 @@ def _from_lock_file(request: Request, interpreter: Interpreter, cancelled: Cance
         raise UsageError(
             "--pylock says all that is to be installed; give no requirements, wheels or constraints with it"
         )
+    from .streams import read_input
+
     shown = printable(request.pylock)
     try:
         data, directory = read_input(request.pylock, cancelled)

@@ -15,9 +15,8 @@ from instui_engine.fs.given import absolute, working_directory
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, read_metadata
 
-from .inputs import normalized, redacted
+from .inputs import Lines, normalized, redacted
 from .request import Request
-from .requirement_files import Lines
 from .satisfied import requires_dist
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from struct import Struct
 from typing import NamedTuple, NoReturn
 
 from instui_engine.errors import BadWheelError, printable, reason
+from instui_engine.fs.paths import directories_of
 
 STORED, DEFLATED = 0, 8
 
@@ -427,13 +428,7 @@ def _check_directory(entry: _Entry, path: str) -> None:
 
 
 def _check_no_file_is_a_directory(paths: set[str], files: set[str]) -> None:
-    parents: set[str] = set()
-    for path in paths:
-        parent = path.rpartition("/")[0]
-        while parent and parent not in parents:
-            parents.add(parent)
-            parent = parent.rpartition("/")[0]
-    both = files & parents
+    both = files & directories_of(paths)
     if both:
         raise BadWheelError(f"{printable(min(both))} is a file and a directory")
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from instui_engine.errors import BadWheelError, printable
 from instui_engine.fs.files import encoded, write_all
-from instui_engine.fs.paths import above
+from instui_engine.fs.paths import directories_of
 
 from .archive import CHUNK, Archive, Member
 from .record import left_out
@@ -103,14 +103,8 @@ def _make_directories(root: str, members: Iterable[Member]) -> bool:
 
     The umask itself can only be read by setting it, for all threads of the process; so the first directory tells.
     """
-    needed: set[str] = set()
-    for member in members:
-        for directory in above(member.path):
-            if directory in needed:
-                break
-            needed.add(directory)
     masked: bool | None = None
-    for name in sorted(needed):  # a parent sorts before its children
+    for name in sorted(directories_of(member.path for member in members)):  # a parent sorts before its children
         path = f"{root}/{name}"
         try:
             os.mkdir(path, 0o755)

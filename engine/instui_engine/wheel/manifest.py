@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from instui_engine.fs.paths import directories_of
+
 from .metadata import EntryPoint, WheelMetadata
 from .record import Row, render
 
@@ -149,13 +151,10 @@ def split(files: Iterable[str]) -> tuple[tuple[str, ...], tuple[tuple[str, Direc
 
 def directories(files: Iterable[str]) -> Directories:
     """`files` grouped by directory, with the directories between that hold no file of their own."""
-    found: dict[str, list[str]] = {"": []}
-    for path in sorted(files):
+    paths = sorted(files)
+    found: dict[str, list[str]] = {directory: [] for directory in ("", *directories_of(paths))}
+    for path in paths:
         directory, _, name = path.rpartition("/")
-        missing = directory
-        while missing and missing not in found:
-            found[missing] = []
-            missing = missing.rpartition("/")[0]
         found[directory].append(name)
     return tuple((path, tuple(found[path])) for path in sorted(found, key=lambda path: path.replace("/", "\0")))
 
