@@ -1,6 +1,6 @@
-"""Downloads of wheels: resumed where an earlier attempt stopped, retried where that can help, verified while they come.
+"""Downloads of wheels: resumed where an earlier attempt stopped, retried where that can help, hashed while they come.
 
-The hash in the lock file decides what is right; nothing that a server says is trusted beyond it.
+The hash in the lock file decides whether a download is right; nothing that a server says is trusted.
 """
 
 import contextlib
@@ -27,12 +27,12 @@ from .transport import CHUNK, Fault, Head, Stream, Transport, host_of
 _POLL_SECONDS = 0.1
 _BACKOFF_SECONDS = 0.3
 _MAX_BACKOFF_SECONDS = 10.0
-_FRESH_BYTES = 64 * 1024  # an attempt that got this much further has earned a full set of retries again
-_MAX_UNPROMISED = 16 << 30  # of a body whose length nobody stated: an endless one must stop somewhere
+_FRESH_BYTES = 64 * 1024  # an attempt that got this much further is followed by a full set of retries again
+_MAX_UNPROMISED = 16 << 30  # bytes of a body whose length nobody stated: an endless one must stop somewhere
 
 
 class FetchCancelled(Exception):
-    """`cancelled()` said so. Not an error; what has come stays in the partial file."""
+    """The download was cancelled, which is no error; what has come stays in the partial file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ class Client:
     def fetch(self, download: Download, partial: Path, progress: Progress, cancelled: Callable[[], bool]) -> None:
         """Download into `partial`, going on after the bytes in it; afterwards it is complete and verified.
 
-        The caller holds the lock of `partial`. Raises FetchError, which leaves the file only if resuming it makes
-        sense, and FetchCancelled within 0.2 s after `cancelled()` has become true.
+        The caller holds the lock of `partial`. Raises FetchError, which leaves the file only where it can be resumed,
+        and FetchCancelled within 0.2 s after `cancelled()` has become true.
         """
         if self._offline:
             problem = f"{printable(download.name)} is not in the cache; run once without --offline to get it"

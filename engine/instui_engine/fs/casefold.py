@@ -1,7 +1,7 @@
 """File systems on which `Foo` and `foo` are one file: how to see it, and one spelling for all names of a file.
 
-ext4, XFS and others can be made so, and macOS is so by default; most of these also take the composed and the decomposed
-form of a letter for one. Where names are folded, claims, conflicts and clashes are found on folded paths.
+ext4, XFS and others can be made so, and macOS is so by default. Most of these also treat the composed and the
+decomposed form of a letter as one. Where names are folded, claims, conflicts and clashes are found on folded paths.
 """
 
 import os
@@ -20,8 +20,8 @@ def fold(path: str) -> str:
 def folds(top: Path, private: Path, writable: bool) -> bool:
     """Whether the file system of the environment at `top` folds names.
 
-    In its `private` directory a file is made and looked up by another spelling, where that may be done; else a file
-    that every virtual environment has is looked up so.
+    If it is `writable`, a file is made in its `private` directory and looked up by another spelling; else a file that
+    every virtual environment has is looked up like that.
     """
     if not writable:
         return _is_one(top / "pyvenv.cfg", top / "PYVENV.CFG")

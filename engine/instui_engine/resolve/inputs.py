@@ -1,7 +1,7 @@
 """What the user's arguments mean: wheel files, directories of wheels, requirement specifiers.
 
-Nothing is looked up in an index here and no dependency is followed. The path of plain wheel files is lean on purpose:
-an install of local wheels starts neither uv nor a parser of requirements.
+Nothing is looked up in an index here, and no dependency is followed. An install of local wheels alone loads neither uv
+nor a parser of requirements.
 """
 
 import os
@@ -51,11 +51,11 @@ class Specifier(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The command line's arguments, in two kinds."""
+    """The command line's arguments, sorted into their two kinds."""
 
     wheels: tuple[WheelFile, ...]
     specifiers: tuple[Specifier, ...]
-    count: int  # of the positions used
+    count: int  # of the positions that they take
 
 
 class Copy(NamedTuple):
@@ -89,7 +89,7 @@ class Lines:
 
 
 def normalized(name: str) -> str:
-    """The name as in the simple index; as packaging's `canonicalize_name`, but without its import."""
+    """The name as the simple index spells it: packaging's `canonicalize_name`, without its import."""
     return _SEPARATORS.sub("-", name).lower()
 
 
@@ -105,10 +105,10 @@ def target_name(interpreter: Interpreter) -> str:
 def read_arguments(arguments: Sequence[str], interpreter: Interpreter) -> Arguments:
     """Sort the arguments into wheel files and requirement specifiers.
 
-    As in pip and uv a bare argument is the name of a distribution even where a directory has that name: a directory is
-    written with a slash (`wheels/`) or a dot (`.`).
+    As in pip and uv, a bare argument is the name of a distribution, even where a directory has that name: a directory
+    is written with a slash (`wheels/`) or a dot (`.`).
 
-    Raises UsageError for what cannot be installed at all and for one distribution in two versions, BadWheelError for a
+    Raises UsageError for what can never be installed and for one distribution in two versions, BadWheelError for a
     wheel that does not fit the target.
     """
     tags: dict[str, int] = {}
@@ -130,11 +130,11 @@ def read_arguments(arguments: Sequence[str], interpreter: Interpreter) -> Argume
 
 
 class _Build(NamedTuple):
-    """A wheel file and how well it fits: its rank among the target's tags, the best first; -1 for not at all."""
+    """A wheel file, and the rank of its tags among the target's: 0 fits best, -1 not at all."""
 
     file: WheelFile
     rank: int
-    named: bool  # itself, not through its directory
+    named: bool  # the file itself, not its directory
 
 
 def _as_path(argument: str) -> str | None:
@@ -223,7 +223,7 @@ def _build(path: str, size: int, position: int, tags: dict[str, int], named: boo
 
 
 def _rank(filename: str, tags: dict[str, int]) -> int:
-    """The rank of the best of its tags. They are spelled out here: packaging's set of Tag objects costs more."""
+    """The rank of the best of its tags. They are put together here, since packaging's Tag objects cost more."""
     pythons, abis, platforms = (part.split(".") for part in filename.lower().removesuffix(".whl").split("-")[-3:])
     ranks = [
         tags[tag]
@@ -236,7 +236,7 @@ def _rank(filename: str, tags: dict[str, int]) -> int:
 
 
 def _choose(builds: list[_Build], interpreter: Interpreter) -> WheelFile:
-    """Of the builds of one distribution the one to install, in the place where the first of them was given."""
+    """The one to install of the builds of one distribution. It takes the position of the first of them."""
     first = builds[0].file
     for build in builds:
         if build.file.version != first.version:
@@ -275,7 +275,7 @@ def _specifier(argument: str, position: int) -> Specifier:
 
 
 def refuse_source(text: str, where: str = "") -> None:
-    """UsageError for what would have to be built: version control, source archives, source directories."""
+    """Raise UsageError for what would have to be built: version control, source archives, source directories."""
     url = text.partition("@")[2].strip() if is_direct(text) else text
     url = url.partition(" ;" if "://" in url else ";")[0].rstrip()
     location = _path_in(url) if "://" in url else url

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Request:
     """One install. `arguments`: requirement specifiers, wheel files and directories of wheels in the order given.
 
-    `keep_requested`: what is installed already is marked as requested (the REQUESTED file) only if it was so before.
+    `keep_requested`: a distribution that is installed already stays marked as requested (the REQUESTED file), or not.
     """
 
     arguments: tuple[str, ...] = ()
@@ -29,11 +29,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class LockedWheel:
-    """One wheel that is to be installed, before it is here.
+    """One wheel that is to be installed and may still have to be fetched.
 
-    Exactly one of `url` (http, https) and `path` (a local file) is set. `sha256` is hex, "" for a local file whose hash
-    nobody promised. `requested`: the user named it (the REQUESTED file). `position`: the place of a wheel that was
-    named one by one, -1 for one that was resolved. `direct_url`: content of direct_url.json, "" where there is none.
+    Exactly one of `url` (http, https) and `path` (a local file) is set. `sha256` is in hex, "" for a local file whose
+    hash nobody promised. `requested`: the user named it (the REQUESTED file). `position`: its place among the wheels
+    that were named one by one, -1 for one that was resolved. `direct_url`: the content of direct_url.json, "" for none.
     """
 
     name: str  # normalized

@@ -1,10 +1,10 @@
-"""From the user's arguments to locked wheels: three ways, the leanest that serves.
+"""From the user's arguments to locked wheels, in one of three ways.
 
-Wheel files without dependencies are taken as they are. A lock file (PEP 751) is read and its wheels are chosen for the
-target. Everything else is asked of uv, in the user's directory and with the user's own configuration of indexes, and
-comes back as such a lock file. uv is not asked where what is installed satisfies all that was requested.
+Wheel files without dependencies are taken as they are. From a lock file (PEP 751) the wheels that fit the target are
+chosen. For everything else uv is asked, in the user's directory and with the user's own configuration of indexes; it
+answers with such a lock file. It is not asked where the installed distributions satisfy the whole request.
 
-Events: ResolveStarted only when uv is asked; RequirementSatisfied for what the user named and is left alone;
+Events: ResolveStarted only when uv is asked; RequirementSatisfied for what the user named and is installed already;
 ResolveFinished always.
 """
 
@@ -107,7 +107,7 @@ def _direct_url(*, path: str = "", url: str = "", sha256: str = "") -> str:
 def _finish(
     wheels: Sequence[LockedWheel], request: Request, environment: Environment, installed: Installed, emit: Emit
 ) -> Resolution:
-    """Leave out what is installed in the same version, unless it is to be reinstalled; tell the journal."""
+    """Leave out what is installed in the same version, unless it is to be reinstalled, and emit the outcome."""
     satisfied: dict[str, str] = {}
     wanted: list[LockedWheel] = []
     for wheel in wheels:
@@ -185,7 +185,7 @@ def _select(
     interpreter: Interpreter,
     hashes: Mapping[str, Collection[str]],
 ) -> Iterator[LockedWheel]:
-    """The wheels of a pylock.toml that fit the target. Only those with one of `hashes` count for the names in there."""
+    """The wheels of a pylock.toml that fit the target. A name in `hashes` is satisfied only by one of its hashes."""
     import tomllib
 
     from packaging.pylock import PackageArchive, PackageWheel, Pylock, PylockSelectError, PylockValidationError
@@ -217,7 +217,7 @@ def _select(
 
 
 def _keep_allowed(content: dict[str, Any], hashes: Mapping[str, Collection[str]]) -> None:
-    """Remove the wheels that the hashes of a requirement file exclude; ResolutionError where none is left."""
+    """Remove the wheels that the hashes of a requirement file exclude. Raises ResolutionError where none is left."""
     for package in content.get("packages", ()) if hashes else ():
         allowed = hashes.get(package["name"])
         if allowed is None:
@@ -309,7 +309,7 @@ def _from_uv(
     emit: Emit,
     cancelled: Cancelled,
 ) -> list[LockedWheel]:
-    """What uv locks, marked with what the user named and where."""
+    """The wheels that uv locks, each with whether the user named it and at which position."""
     named: dict[str, WheelFile | Specifier] = {}
     for wish in _wishes(arguments, lines):
         named.setdefault(wish.name, wish)

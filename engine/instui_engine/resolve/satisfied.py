@@ -1,8 +1,8 @@
-"""Is what the user asks for installed already? Answered from the installed metadata alone, so that a command that has
-nothing to do needs neither uv nor the network.
+"""Is what the user asks for installed already?
 
-The answer "no" is always allowed: then uv is asked. So whatever is not plain (direct URLs, broken metadata, versions
-that nobody can compare) counts as not satisfied.
+The installed metadata alone gives the answer, so that a command that has nothing to do needs neither uv nor the
+network. "No" is always a safe answer, since then uv is asked. So direct URLs, broken metadata and versions that cannot
+be compared count as not satisfied.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

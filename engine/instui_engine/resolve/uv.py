@@ -1,7 +1,7 @@
-"""uv as the resolver: how it is asked, and what its answers mean when it has none.
+"""uv as the resolver: how it is asked, and what its errors mean.
 
-`uv pip compile` runs in the user's directory, so that its own configuration of indexes, credentials and caches applies,
-and writes a PEP 751 lock file. What it prints on failure is many lines long; it is boiled down to one.
+`uv pip compile` runs in the user's directory, so that the user's configuration of indexes, credentials and caches
+applies, and writes a PEP 751 lock file. When it fails it prints many lines, of which `explain` makes one.
 """
 
 import os
@@ -43,14 +43,14 @@ class Question(NamedTuple):
 
 
 class _NoSolutionError(ResolutionError):
-    """uv could reach all that it needed, and found that nothing fits."""
+    """uv could reach all that it needed and found no versions that fit together."""
 
 
 def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str:
     """The text of the pylock.toml that uv writes into the directory `scratch`.
 
-    Where no solution exists, uv is asked once more with what is installed as wheels of their own: a dependency that no
-    index has, but that is installed, serves as well. Raises ResolutionError or Interrupted.
+    Where no solution exists, uv is asked once more and given the installed distributions as wheels: an installed
+    dependency serves even where no index has it. Raises ResolutionError, UsageError or Interrupted.
     """
     asked = _Asked(question, scratch)
     asked.write()
@@ -140,8 +140,7 @@ def _absolute(place: str) -> str:
 def _preferences(installed: Installed) -> str:
     """A lock file of what is installed. uv prefers the versions of an output file that is already there.
 
-    Of an entry uv uses only name and version, but it wants a wheel with a hash; of one that no index knows it takes no
-    notice.
+    Of an entry it uses only name and version, but it insists on a wheel with a hash. It ignores what no index knows.
     """
     blocks = []
     for distribution in installed.values():
@@ -165,7 +164,7 @@ def _wheel_name(distribution: Distribution) -> str:
 
 
 def _write_stand_ins(question: Question, directory: Path) -> int:
-    """Write wheels with nothing but the metadata of what is installed and may stay; how many there are."""
+    """Write a wheel with nothing but metadata for each installed distribution that may stay; returns how many."""
     from zipfile import ZipFile
 
     directory.mkdir()
@@ -201,7 +200,7 @@ def _run(command: list[str], arguments: Path, cancelled: Callable[[], bool]) -> 
 
 
 def _errors(process: "subprocess.Popen[bytes]", cancelled: Callable[[], bool]) -> bytes:
-    """What uv printed, once it has ended. It is stopped when the session is, and when anything else goes wrong."""
+    """What uv printed, once it has ended. It is stopped when the session is cancelled or anything else goes wrong."""
     import subprocess
 
     try:
@@ -228,7 +227,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def explain(output: str) -> ResolutionError:
-    """What uv printed on its failure, as an error of one line."""
+    """The error of one line that stands for what uv printed when it failed."""
     statements, hints = _statements(output)
     whole = " ".join(statements)
     hint = " ".join(hints)
@@ -253,7 +252,7 @@ def explain(output: str) -> ResolutionError:
 
 
 def _statements(output: str) -> tuple[list[str], list[str]]:
-    """The error with its causes, and the hints; each on one line, without uv's ornaments, old style or new."""
+    """The error with its causes, and the hints: one line each, without the ornaments of uv's old or new style."""
     statements: list[str] = []
     hints: list[str] = []
     current = statements
@@ -273,7 +272,7 @@ def _statements(output: str) -> tuple[list[str], list[str]]:
 
 
 def _advice(hint: str) -> str:
-    """What the hints add to an explanation, in our own words."""
+    """What uv's hints add to an explanation, in words of instui's flags."""
     if "network was disabled" in hint:
         return " (--offline: only what is in uv's cache can be had)"
     if "index lookups were disabled" in hint:

@@ -1,7 +1,7 @@
 """Making a file of an environment from a file of the store: linked where that is possible, copied where it is not.
 
-Every way looks whether the source is as it was unpacked (see `linking`): a link at the file that it has linked, the
-others at the open file, before its bytes are read and after. A symbolic link can only be checked when it is made.
+Each way checks that the source is as it was unpacked (see `linking`). A hard link is checked after it was made; a copy
+checks the open file before it reads and after. A symbolic link can be checked only when it is made.
 """
 
 import errno
@@ -21,7 +21,7 @@ from .linking import Changed, link_sealed
 FALLBACK = frozenset(
     {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.ENOTTY, errno.EINVAL}
 )
-"""What a link fails with where a copy may do."""
+"""The errors of a link where a copy may succeed."""
 
 _FICLONE = 0x40049409
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
@@ -57,9 +57,9 @@ def read_sealed(source: str, sealed: int) -> bytes:
 
 @contextmanager
 def _opened(source: str, sealed: int) -> Iterator[BinaryIO]:
-    """An open file of the store; what was read from it until the end of the block is what was unpacked."""
+    """An open file of the store. When the block ends without Changed, what it read is what was unpacked."""
     try:
-        # not to wait for a pipe, if that is what stands there now
+        # not `open_regular`: the seal tells the kind of file as well, and each system call is one for every file
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in _GONE:

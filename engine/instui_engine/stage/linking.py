@@ -1,12 +1,12 @@
 """Hard-linking many files of the store: as functions, and as a helper process.
 
-Most of an install from a warm store is link(2) and mkdir(2), which hand the GIL to and fro between threads; a second
-process does not (measured on 2 cores, 25,000 links: 0.26-0.31 s in two threads, 0.20-0.27 s in two processes). The
-helper runs this file alone, with no other module of the package, so that it starts in some milliseconds.
+Most of an install from a warm store is link(2) and mkdir(2), between which threads hand the GIL to and fro; processes
+need not (measured on 2 cores, 25,000 links: 0.26-0.31 s in two threads, 0.20-0.27 s in two processes). The helper runs
+this file alone, without any other module of the package, so that it starts in a few milliseconds.
 
-A file of the store is shared by all environments that link it, and whoever edits it in place edits it for all. So each
-file is looked at right after it was linked, when no exchange of the name can come in between: its mtime must be the one
-that all files of the entry were given when it was unpacked (`Manifest.sealed`), since every write sets another.
+A file of the store is shared by all environments that link it: whoever edits it in place edits it for all of them. So
+each file is checked right after it was linked, by the new name, which nobody else can exchange. Its mtime must be the
+one that all files of the entry got when it was unpacked (`Manifest.sealed`), since every write sets another.
 """
 
 import marshal
@@ -65,7 +65,7 @@ def link_tree(
 
 
 def run_job(job: Job, link: Callable[[str, str], None], done: Callable[[int], None] = _nothing) -> None:
-    """Do all of `job`, telling `done` the number of files now and then.
+    """Do all of `job`, and tell `done` the number of files after each directory.
 
     Raises OSError at the first that fails, Changed where the reason is that its source is gone.
     """
@@ -85,7 +85,7 @@ def run_job(job: Job, link: Callable[[str, str], None], done: Callable[[int], No
 def serve(jobs: "BinaryIO", answers: "BinaryIO") -> None:
     """The helper process: do the marshalled list of jobs, answer each with a byte, "1" for done and "0" for failed.
 
-    When the process that started us is dead, the first answer ends this one, too.
+    When the process that started us is dead, this one ends with its first answer.
     """
     todo: list[Job] = marshal.load(jobs)  # noqa: S302 - from the process that started us
     for job in todo:

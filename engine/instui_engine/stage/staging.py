@@ -43,8 +43,9 @@ def stage_wheels(
     """Make everything that `plans` will rename.
 
     A wheel whose files in the store turn out to be changed or gone is staged again after `rebuild`. `sign_of_life`: the
-    descriptor by which others see that the session lives; it does as long as anything writes into its stage. Raises
-    InstuiError, with nothing written outside the stage.
+    descriptor whose lock tells others that the session lives. The helper process inherits it, so that the session
+    counts as alive as long as anything writes into its stage. Raises InstuiError, with nothing written outside the
+    stage.
     """
     staging = _Staging(context, environment, os.fspath(stage), Linker(context.options.link_mode), sign_of_life)
     staging.run(plans)
@@ -116,7 +117,7 @@ class _Staging:
             self._make(plan, links_of(plan, self._stage))
 
     def help(self, plans: Sequence[WheelPlan]) -> None:
-        """Stage `plans` with a helper process; what it cannot do is done here."""
+        """Stage `plans` with a helper process; what it fails at is done here."""
         jobs = [links_of(plan, self._stage) for plan in plans]
         answers = self._helper(jobs)
         try:
@@ -129,7 +130,7 @@ class _Staging:
             answers.close()
 
     def _helper(self, jobs: list[Job]) -> Generator[bool, None, None]:
-        """Start the helper process on `jobs`; whether it has done each of them. A dead helper does none."""
+        """Start the helper process on `jobs` and yield for each whether it was done. A dead helper yields nothing."""
         command = [sys.executable, "-I", "-S", str(linking.__file__)]
         pipe = subprocess.PIPE
         kept = (self._sign_of_life,) if self._sign_of_life >= 0 else ()

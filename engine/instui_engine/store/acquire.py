@@ -1,7 +1,7 @@
-"""From locked wheels to entries of the store: what is there is used, the rest is fetched and unpacked side by side.
+"""From locked wheels to entries of the store: those that exist are used, the rest is fetched and unpacked side by side.
 
-One process works on a wheel, under the wheel's lock; a process that finds it taken does all its other work first and
-waits only when it holds nothing, so that processes cannot wait for each other in a circle.
+Each wheel has a lock, so that one process works on it. A process that finds a lock taken does all its other work first,
+and waits only when it holds no such lock itself: so no circle of waiting processes can arise.
 """
 
 import os
@@ -42,7 +42,7 @@ BATCH = 500  # wheels that become visible after one sync; each holds a lock file
 
 
 class Damage(NamedTuple):
-    """An entry of which the file at `path` was changed since it was unpacked, or is gone."""
+    """An entry whose file at `path` was changed or removed since it was unpacked."""
 
     wheel: LockedWheel
     entry: Entry
@@ -97,10 +97,10 @@ def acquire(
 def rebuild(
     context: Context, store: Store, damages: Sequence[Damage], index_urls: Sequence[str], offline: bool
 ) -> list[Entry]:
-    """The entries of `damages` made again from their wheels, in that order.
+    """Make the entries of `damages` again from their wheels; returns them in that order.
 
-    Who links from the old ones at this moment finds their files gone, and does the same. Raises as `acquire`; an entry
-    that cannot be made again, since there is no wheel file and `offline`, is left as it is.
+    Another session that is linking from an old entry finds its files gone, and makes it again, too. An entry whose
+    wheel cannot be had (no file, `offline`) is left as it is. Raises as `acquire`.
     """
     tasks = []
     for place, (wheel, entry, path) in enumerate(damages):
@@ -122,7 +122,7 @@ def rebuild(
 
 
 def _discard(context: Context, store: Store, task: _Task, damage: Damage) -> None:
-    """Take a damaged entry away, unless somebody has made it again already."""
+    """Remove a damaged entry, unless another process has made it again already."""
     _hold(context, store, task, wait=True)
     try:
         task.entry = store.load(task.digest)
@@ -136,7 +136,7 @@ def _discard(context: Context, store: Store, task: _Task, damage: Damage) -> Non
 
 
 def _work(context: Context, store: Store, tasks: list[_Task], index_urls: Sequence[str], offline: bool) -> None:
-    """Give every task its entry. Raises the first failure."""
+    """Find or make the entry of every task. Raises the first failure."""
     # imported only now: an install from a warm store needs no event loop
     import anyio
 
@@ -334,7 +334,7 @@ def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
 
 
 def _publish(store: Store, tasks: Sequence[_Task]) -> None:
-    """Make visible what was unpacked, and let go of the locks."""
+    """Make visible what was unpacked, and release the locks of `tasks`."""
     done = [task for task in tasks if task.pending is not None]
     try:
         store.publish([task.pending for task in done if task.pending is not None])

@@ -1,4 +1,4 @@
-"""An entry of the store: an unpacked wheel whose files carry a seal, by which a change of them is seen."""
+"""An entry of the store: an unpacked wheel, and the seal by which a change of its files is seen."""
 
 import os
 import stat
@@ -16,5 +16,5 @@ class Entry(NamedTuple):
 
 
 def is_sealed(status: os.stat_result, sealed: int) -> bool:
-    """Whether a file of an entry is as it was when the entry was made: no write leaves its mtime alone."""
+    """Whether a file of an entry is as it was unpacked. `sealed` is the mtime that it got then; a write changes it."""
     return status.st_mtime_ns == sealed and stat.S_ISREG(status.st_mode)

@@ -1,10 +1,10 @@
-"""Cleaning the cache: what no environment uses any more, and what killed processes and other versions left.
+"""Cleaning the cache: entries that no environment uses, and what killed processes and other versions left.
 
-An entry is in use when a file of it has another name besides: environments hold hard links. Symbolic links do not show
-like that, so an entry that was ever installed with `--link-mode symlink` is kept. Copies need no entry.
+An entry is in use when one of its files has a second name: environments hold hard links. Symbolic links leave no such
+trace, so an entry that was ever installed with `--link-mode symlink` is kept. Copies need no entry.
 
-While sessions use the store nothing is taken away (`gc_lock`), and what is taken away is first renamed, all in some
-milliseconds, and removed when sessions may come again. So a kill at any point leaves no half of an entry to be seen.
+While sessions use the store, nothing is removed (see `gc_lock`). What goes is first renamed, within milliseconds, and
+deleted when sessions may use the store again. So a kill at any point leaves no visible half of an entry.
 """
 
 import os
@@ -32,7 +32,7 @@ _VERSIONED = re.compile("(store|local)-[0-9]+")
 
 
 class Freed(NamedTuple):
-    """What was removed: entries and bytes, those of abandoned files and other versions' stores among them."""
+    """What was removed: entries, and bytes including abandoned files and the stores of other versions."""
 
     entries: int
     size: int
@@ -75,7 +75,7 @@ def _entries(cache: Path) -> Iterator[Path]:
 
 
 def _leftovers(cache: Path) -> Iterator[Path]:
-    """What nobody works on while nobody uses the store: unpacks, downloads, other formats, unfinished removals."""
+    """What nobody needs while nobody uses the store: unpacks, downloads, other formats, unfinished removals."""
     store = cache / f"store-{FORMAT}"
     for path in _listed(cache):
         other = _VERSIONED.fullmatch(path.name) and path.name not in (store.name, local.DIRECTORY)
@@ -92,7 +92,7 @@ def _leftovers(cache: Path) -> Iterator[Path]:
 
 def _listed(directory: Path) -> list[Path]:
     try:
-        # a link leads to where somebody else decides
+        # what a link leads to is not ours
         return sorted(path for path in directory.iterdir() if not path.is_symlink())
     except OSError:
         return []

@@ -8,15 +8,15 @@
     <cache>/locks/<sha256>.lock                       one process fetches and unpacks a wheel, the others wait
     <cache>/locks/in-use                              held shared by all who use the store (see `gc_lock`)
 
-An entry becomes visible by one rename and goes by one rename; in between none of its files is ever changed by us.
-Environments share its files by hard links, though, so others can change them. Hence the seal: all files of an entry get
-one mtime when it is unpacked, which stands in the manifest, and whoever links or reads a file checks it (`linking`).
-An entry of which a file is changed or gone is `discard`ed under the wheel's lock and made again.
+An entry appears by one rename and disappears by one rename; in between we change none of its files. Environments share
+them by hard links, though, so others can change them. Hence the seal: all files of an entry get one mtime when it is
+unpacked, the manifest records it, and whoever links or reads a file compares it (`linking`). An entry with a file that
+was changed or removed is discarded under the wheel's lock and made again.
 
-An entry is synced before it is visible. Without that (`--no-fsync`) a power cut can leave an entry of which the
-manifest is whole and the files are torn: so its manifest names the boot of the system in which it was made. As long as
-the system runs, what was written is what is read; after the next boot such an entry counts as missing. Where the system
-does not name its boot, all is synced.
+An entry is synced before it appears. Without that (`--no-fsync`) a power cut can leave a whole manifest with torn
+files, so the manifest of such an entry names the boot of the system in which it was made. As long as the system runs,
+what was written is what is read; after the next boot the entry counts as missing. Where the system does not name its
+boot, all entries are synced.
 """
 
 import os
@@ -46,7 +46,7 @@ class Pending(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Whom to tell how an unpack goes: `started(files, bytes)`, then `advanced(bytes so far)`."""
+    """The calls that follow an unpack: `started(files, bytes)`, then `advanced(bytes so far)`."""
 
     started: Callable[[int, int], None]
     advanced: Callable[[int], None]
@@ -56,7 +56,7 @@ class Store:
     """The store below a cache directory. Thread-safe; shared by any number of processes."""
 
     def __init__(self, cache: Path, sync: Callable[[Path], None] | None = sync_filesystem) -> None:
-        """`sync` is called with a path of the store before entries become visible; None: they are not synced."""
+        """`sync` is called with a path of the store before entries appear; with None they are not synced."""
         self.cache = cache
         self._unsynced = boot() if sync is None else ""
         self._sync = sync or (sync_filesystem if not self._unsynced else None)
@@ -70,18 +70,18 @@ class Store:
         return entry
 
     def is_whole(self, entry: Entry, path: str) -> bool:
-        """Whether the file of `entry` at `path` is there and as it was unpacked."""
+        """Whether the file at `path`, one of `entry`, is there and as it was unpacked."""
         try:
             return is_sealed(os.lstat(path), entry.manifest.sealed)
         except OSError:
             return False
 
     def discard(self, entry: Entry) -> None:
-        """Take a damaged entry away, under the wheel's lock. Who links from it then finds no files. Raises OSError."""
+        """Remove a damaged entry, under the wheel's lock. Sessions that link from it find no files. Raises OSError."""
         remove_tree(hide(self._path(entry.sha256)))
 
     def note_symlinks(self, entry: Entry) -> None:
-        """Note that an environment gets symbolic links to the entry, which do not show here. Raises OSError."""
+        """Note that an environment gets symbolic links to the entry, which leave no trace here. Raises OSError."""
         path = self._path(entry.sha256)
         path.with_name(path.name + SYMLINKED).touch()
 
@@ -105,7 +105,7 @@ class Store:
         return self._make("locks") / f"{digest}.lock"
 
     def partial(self, digest: str) -> Path:
-        """Where the wheel file is downloaded to, under its lock."""
+        """Where the wheel file is downloaded to, under the wheel's lock."""
         directory = self._make("downloads")
         return directory / f"{digest}.part"
 
@@ -145,7 +145,7 @@ class Store:
                 text = archive.read(members[f"{metadata.dist_info}/RECORD"]).decode(errors="surrogateescape")
                 rows = verify_wheel(text, sizes, metadata.dist_info, printable(filename))
                 extracted = extract(archive, files, rows, advanced, stamp)
-            # as the file system keeps it
+            # as the file system rounds it
             sealed = (files / extracted[0].path).stat().st_mtime_ns
             shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
             written = {file.path: file.size for file in extracted}
@@ -220,7 +220,7 @@ class Store:
 def hide(directory: Path) -> Path:
     """Make a directory of the store invisible by one rename, and return where it is then. Raises OSError.
 
-    It is renamed where it lies, which a full disk allows. Who is killed before it is removed leaves it to `prune`.
+    It is renamed within its own directory, which works on a full disk. If nobody deletes it then, `prune` does.
     """
     hidden = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}{GONE}")
     return directory.rename(hidden)

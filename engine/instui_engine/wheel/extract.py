@@ -73,7 +73,7 @@ def extract(
 
 
 class _How(NamedTuple):
-    """`masked`: modes must be set; `mtime`: of every file, None for now."""
+    """`masked`: modes must be set explicitly; `mtime`: the one that every file gets, None for the present time."""
 
     masked: bool
     mtime: int | None
@@ -99,9 +99,9 @@ class _Tally:
 
 
 def _make_directories(root: str, members: Iterable[Member]) -> bool:
-    """Make all directories; the answer is whether modes must be set, because the umask (or an ACL) takes bits away.
+    """Make all directories; returns whether modes must be set, because the umask or an ACL takes bits away.
 
-    The umask itself can only be read by setting it, for all threads of the process; so the first directory tells.
+    The umask can be read only by setting it, for all threads of the process. So the mode of the first directory tells.
     """
     masked: bool | None = None
     for name in sorted(directories_of(member.path for member in members)):  # a parent sorts before its children
@@ -137,7 +137,7 @@ def _seal(descriptor: int, how: _How) -> None:
 
 
 def _write(archive: Archive, member: Member, root: str, algorithm: str, how: _How, tally: _Tally) -> bytes:
-    """Write a small file in one go; the answer is its digest."""
+    """Write a small file in one go; returns its digest."""
     data = archive.read(member)
     descriptor = _create(root, member, how)
     try:
@@ -152,7 +152,7 @@ def _write(archive: Archive, member: Member, root: str, algorithm: str, how: _Ho
 
 
 def _stream(archive: Archive, member: Member, root: str, algorithm: str, how: _How, tally: _Tally) -> bytes:
-    """Write a large file piece by piece, so that memory stays bounded and progress moves; the answer is its digest."""
+    """Write a large file in pieces, so that memory stays bounded and progress moves; returns its digest."""
     state = getattr(hashlib, algorithm)()
     descriptor = _create(root, member, how)
     try:
