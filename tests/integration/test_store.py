@@ -205,6 +205,7 @@ def test_a_wheel_file_that_was_rewritten_with_its_old_size_and_mtime_is_seen(
     assert (target.site / "same.py").read_bytes() != b"one"
 
 
+@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("moment", ["file_digest", "unpack"])
 def test_a_wheel_file_that_changes_while_it_is_read_is_refused(
     moment: str, tmp_path: Path, own_cache: Path, venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
@@ -227,7 +228,7 @@ def test_a_wheel_file_that_changes_while_it_is_read_is_refused(
     assert (outcome.exit_code, "it was changed while it was read" in outcome.error) == (1, True)
     assert visible(own_cache) == []
     assert list((own_cache / f"store-{store_module.FORMAT}").glob("new/*")) == []
-    assert not list(own_cache.glob("local-*/*"))
+    assert (moment == "unpack") == bool(list(own_cache.glob("local-*/*")))  # a note of what it was before
     monkeypatch.undo()
     target.put(wheel)
     assert (target.site / "same.py").read_bytes() == b"two"

@@ -6,7 +6,8 @@
     <cache>/store-<format>/<aa>/<sha256>.symlinked    environments may have symbolic links to the entry
     <cache>/store-<format>/new/<random>/              being unpacked, invisible
     <cache>/locks/<sha256>.lock                       one process fetches and unpacks a wheel, the others wait
-    <cache>/locks/in-use                              held shared by all who use the store (see `gc_lock`)
+    <cache>/locks/in-use                              held shared by all who use the store (module `gc_lock`)
+    <cache>/local-<format>/...                        the sha256 of local wheel files (module `local`)
 
 An entry appears by one rename and disappears by one rename; in between we change none of its files. Environments share
 them by hard links, though, so others can change them. Hence the seal: all files of an entry get one mtime when it is
