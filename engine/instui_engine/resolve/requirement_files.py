@@ -1,8 +1,8 @@
 """Requirement files, in pip's format: what they ask for, and what uv is given of them.
 
 Every file is read once. What only uv understands is skipped here, so uv gets the files, too: as copies of what was
-read. The file itself may be a stream that is empty by then, or may have been changed. In a copy the paths that count
-from the place of the file are replaced; all else stays as it is, and so do the positions that uv's errors name.
+read. The file itself may be a stream that is empty by then, or may have been changed. In a copy only those paths are
+replaced that count from the directory of the file. The rest stays as it is, so that uv's errors name the right places.
 """
 
 import codecs
@@ -143,8 +143,9 @@ class _Reader:
         if not _HARMLESS.match(line):
             self.plain = False
         index = _PLACE.match(line)
-        path = os.path.join(source.directory, _value(index[2])) if index else ""
-        if index and not os.path.isabs(_value(index[2])) and os.path.exists(path):
+        where = _value(index[2]) if index else ""
+        path = os.path.join(source.directory, where)
+        if index and where and not os.path.isabs(where) and os.path.exists(path):
             return _option(raw, index[1], absolute(path))
         return raw
 
@@ -166,7 +167,7 @@ class _Reader:
 
 
 def _decoded(data: bytes) -> str:
-    """The text as uv decodes it; it refuses what is neither, and shall see it."""
+    """The text as uv decodes it. What is neither UTF-8 nor UTF-16 is kept as it is: uv refuses it."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     return data.decode("utf-8-sig", "surrogateescape")

@@ -30,7 +30,7 @@ class Input(NamedTuple):
 
 
 def read_input(file: str, cancelled: Callable[[], bool]) -> Input:
-    """Read `file` to its end. Who needs it twice keeps it.
+    """Read `file` to its end. A caller that needs it twice keeps what was read.
 
     Raises OSError, UsageError for what is no path or does not end, and Interrupted as soon as `cancelled()`.
     """
@@ -52,9 +52,11 @@ def _read(descriptor: int, file: str, cancelled: Callable[[], bool]) -> bytes:
     poller.register(descriptor, select.POLLIN)
     data = bytearray()
     while True:
-        while not poller.poll(_POLL):
-            if cancelled():
-                raise Interrupted(f"interrupted while reading {printable(file)}")
+        ready = poller.poll(_POLL)
+        if cancelled():
+            raise Interrupted(f"interrupted while reading {printable(file)}")
+        if not ready:
+            continue
         piece = os.read(descriptor, PIECE)
         if not piece:
             return bytes(data)

@@ -71,7 +71,7 @@ def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str
 
 
 class _Asked:
-    """A question as files in a directory of its own, for uv."""
+    """A question, put to uv as files in a directory of its own."""
 
     def __init__(self, question: Question, scratch: Path) -> None:
         self.lock = scratch / "pylock.toml"
