@@ -48,7 +48,7 @@ class Child:
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
             start_new_session=True,
-            pass_fds=inherited(words),
+            pass_fds=inherited(arguments),
         )
 
     @property
