@@ -50,8 +50,8 @@ def test_units_follow_the_order_of_the_commit(environment: Environment) -> None:
 
 
 def test_a_launcher_replaces_a_script_of_its_name(environment: Environment) -> None:
-    (unit,) = [u for u in plan_of(environment, ["x.py"], ["scripts/go"], commands=("go",)).units if u.path == "bin/go"]
-    assert unit.kind == "launcher"
+    (item,) = [i for i in plan_of(environment, ["x.py"], ["scripts/go"], commands=("go",)).items if i.path == "bin/go"]
+    assert item.kind == "launcher"
 
 
 def test_lib64_is_lib(environment: Environment) -> None:
