@@ -1,10 +1,11 @@
 """Where a call fails, the command falls back or ends with one line, and every distribution is whole or as it was."""
 
 import pytest
-from bench import bench
-from injector import ERRORS, READ_ERRORS, failing
-from lane import Setting
-from sweep import sample
+
+from support.crash.bench import bench
+from support.crash.injector import ERRORS, READ_ERRORS, failing
+from support.crash.lane import Setting
+from support.crash.sweep import sample
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(7200)]
 

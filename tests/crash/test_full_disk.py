@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from filesystems import Mounts, mounting
-from powercut import leftovers
 
 from conftest import Run
 from support import trees
 from support.cli import error_line, installed
+from support.crash.filesystems import Mounts, mounting
+from support.crash.powercut import leftovers
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from bench import bench
-from injector import KILL, SIGINT, SIGTERM, TEAR, Injector, Run, failing
+
+from support.crash.bench import bench
+from support.crash.injector import KILL, SIGINT, SIGTERM, TEAR, Injector, Run, failing
 
 Inject = Callable[..., Run]
 

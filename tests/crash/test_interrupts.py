@@ -1,10 +1,11 @@
 """ctrl+c, twice too, a termination and a hang-up stop between two distributions, and say so by the exit code."""
 
 import pytest
-from bench import bench
-from injector import SIGHUP, SIGINT, SIGINT_TWICE, SIGTERM, Fault
-from lane import Setting
-from sweep import sample
+
+from support.crash.bench import bench
+from support.crash.injector import SIGHUP, SIGINT, SIGINT_TWICE, SIGTERM, Fault
+from support.crash.lane import Setting
+from support.crash.sweep import sample
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(7200)]
 

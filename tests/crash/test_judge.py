@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bench import bench
-from judge import said
-from lane import Lane
+
+from support.crash.bench import bench
+from support.crash.judge import said
+from support.crash.lane import Lane
 
 Damage = Callable[[Path], object]
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from bench import bench
-from injector import KILL, TEAR
-from lane import Setting
-from scenarios import KINDS
-from sweep import Result, sample
+
+from support.crash.bench import bench
+from support.crash.injector import KILL, TEAR
+from support.crash.lane import Setting
+from support.crash.scenarios import KINDS
+from support.crash.sweep import Result, sample
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(7200)]
 Choice = Callable[[range], Iterable[int]]

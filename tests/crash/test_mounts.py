@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from filesystems import Mounts, link_until_refused, mounting
-from powercut import leftovers
 
 from conftest import Run
 from support import trees
 from support.cli import error_line, installed, ok
+from support.crash.filesystems import Mounts, link_until_refused, mounting
+from support.crash.powercut import leftovers
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 

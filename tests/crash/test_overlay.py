@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from filesystems import Mounts, mounting
-from powercut import leftovers
 
 from conftest import Run
 from support import trees
 from support.cli import ok
+from support.crash.filesystems import Mounts, mounting
+from support.crash.powercut import leftovers
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filesystems import link_until_refused, mounting
-from powercut import COMMANDS, Cut, Power
 
 from support import trees
 from support.cli import error_line
+from support.crash.filesystems import link_until_refused, mounting
+from support.crash.powercut import COMMANDS, Cut, Power
 from support.wheelsmith import build_wheel
 
 # Runs instui; the power goes when all is in place, before the last sync.

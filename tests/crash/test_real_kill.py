@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from bench import bench
-from injector import KILL
-from lane import Setting
 from packaging.utils import canonicalize_name
-from scenarios import scenario
-from sweep import Sweep, sample
+
+from support.crash.bench import bench
+from support.crash.injector import KILL
+from support.crash.lane import Setting
+from support.crash.scenarios import scenario
+from support.crash.sweep import Sweep, sample
 
 pytestmark = [pytest.mark.network, pytest.mark.sweep, pytest.mark.timeout(7200)]
 

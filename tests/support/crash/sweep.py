@@ -21,9 +21,9 @@ from itertools import count, pairwise
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from injector import (
+from support.crash.injector import (
     ERRORS,
     KILL,
     READ_ERRORS,
@@ -38,9 +38,9 @@ from injector import (
     build,
     failing,
 )
-from judge import leftovers, said
-from lane import Lane, Setting
-from scenarios import KINDS, Scenario, small
+from support.crash.judge import leftovers, said
+from support.crash.lane import Lane, Setting
+from support.crash.scenarios import KINDS, Scenario, small
 
 _RECOVERED = "recovery.finished"
 LANES = 2  # environments that are worked on at the same time

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from filesystems import Disk
-
 from support import trees
+from support.crash.filesystems import Disk
 from support.environments import PATIENCE
 from support.wheelsmith import build_wheel
 

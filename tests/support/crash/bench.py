@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from injector import build
-from lane import Setting
-from scenarios import small
-from sweep import Sweep, memory
+
+from support.crash.injector import build
+from support.crash.lane import Setting
+from support.crash.scenarios import small
+from support.crash.sweep import Sweep, memory
 
 
 class Bench:

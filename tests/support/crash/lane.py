@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from injector import Fault, Injector, Run
-from judge import Judge, compiled, contested, leftovers, said, unlisted
-from scenarios import Scenario, make_start
-
+from support.crash.injector import Fault, Injector, Run
+from support.crash.judge import Judge, compiled, contested, leftovers, said, unlisted
+from support.crash.scenarios import Scenario, make_start
 from support.trees import tree
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
