@@ -1,7 +1,8 @@
-"""Fixtures that all tests share, the --sweep option, and what `network` means."""
+"""Fixtures that all tests share, the options --quick and --sweep, and what the markers `network` and `needs` mean."""
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,20 +15,55 @@ import pytest
 from hypothesis import settings
 
 from support.environments import PATIENCE, Session, Venv
+from support.needs import require
 
+settings.register_profile("quick", deadline=None, max_examples=20)
 settings.register_profile("sample", deadline=None, max_examples=100)
 settings.register_profile("sweep", deadline=None, max_examples=1000)
+_HERE = Path(__file__).parent
+_QUICK = ("unit", "ui")  # the directories of the tests that need no other process
+_WORKERS_PER_CORE = 2  # many tests wait for processes, locks and clocks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="only what is quick: unit and screen tests without a pty")
     parser.addoption("--sweep", action="store_true", help="run the long repetitions in full")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("sweep" if config.getoption("--sweep") else "sample")
+    if config.getoption("--quick") and config.getoption("--sweep"):
+        raise pytest.UsageError("--quick and --sweep exclude each other")
+    chosen = next((name for name in ("quick", "sweep") if config.getoption(f"--{name}")), "sample")
+    settings.load_profile(chosen)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:  # behind `&` or nohup; what we start would inherit that
+            signal.signal(number, lambda *_: None)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes `-n auto` means: none besides this one where only files or single tests are named."""
+    if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return cores if config.getoption("--quick") else _WORKERS_PER_CORE * cores
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Under --quick, what is slow is not even imported."""
+    slow = collection_path.is_dir() and collection_path.parent == _HERE and collection_path.name not in _QUICK
+    return True if slow and config.getoption("--quick") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        slow = [item for item in items if item.get_closest_marker("pty")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        require(*marker.args)
     if item.get_closest_marker("network"):
         problem = _no_index()
         if problem:

@@ -78,8 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results, failed = [], []
     with tempfile.TemporaryDirectory(dir=parsed.base, ignore_cleanup_errors=True) as scratch:
         place = Path(scratch).resolve()
-        library = build(place)
-        if library is None:
+        try:
+            library = build(place)
+        except FileNotFoundError:
             sys.exit("sweep: there is no C compiler here; install gcc")
         for kind in parsed.kinds.split(","):
             try:

@@ -121,13 +121,11 @@ def test_syncs_of_the_file_system_count(injector: Injector, place: Path) -> None
     assert injector.count(python(place, text)) == 2
 
 
+@pytest.mark.needs("strace")
 def test_strace_sees_no_change_that_is_not_counted(injector: Injector, place: Path) -> None:
     strace = ["strace", "-f", "-qq", "-e", "trace=mkdir,openat,write,link,linkat,rename,renameat,renameat2,unlinkat"]
     log = place.parent / "log"
-    try:
-        done = subprocess.run([*strace, "-o", log, *program(place)], capture_output=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("strace is not installed")
+    done = subprocess.run([*strace, "-o", log, *program(place)], capture_output=True, check=False)
     if done.returncode:
         pytest.skip("strace may not trace here")
     seen = [line for line in log.read_text().splitlines() if '"thread' in line or '"process' in line or '"some' in line]

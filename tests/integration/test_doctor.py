@@ -236,7 +236,7 @@ def test_a_record_that_does_not_tell_all_is_found(bench: Bench, damage: str) -> 
     assert bench.whole() == ["one-1.0"]
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="no strace to kill uv with")
+@pytest.mark.needs("strace")
 @pytest.mark.parametrize("upgrade", [False, True], ids=["fresh", "upgrade"])
 def test_whatever_a_killed_uv_leaves_is_found_and_mended(
     bench: Bench, make_venv: Callable[[Path], Venv], tmp_path: Path, rounds: Callable[[int, int], range], upgrade: bool
@@ -271,7 +271,7 @@ def test_whatever_a_killed_uv_leaves_is_found_and_mended(
     assert torn > 1  # or uv was not killed in the middle
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="no strace to kill pip with")
+@pytest.mark.needs("strace")
 def test_what_a_killed_pip_has_renamed_away_is_found_and_removed(bench: Bench, tmp_path: Path) -> None:
     bench.instui(bench.wheel("one"))
     newer = bench.wheel("one", "2.0", 5)

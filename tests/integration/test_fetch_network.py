@@ -1,6 +1,5 @@
 """The promises of `instui_engine.fetch` about credentials, redirects, proxies, TLS and a failing network."""
 
-import shutil
 import socket
 import ssl
 import subprocess
@@ -139,7 +138,7 @@ def test_server_without_tls_is_one_clear_line(server: WebServer, fetch: Fetcher)
     assert "TLS failed" in fetch.refused(server.url(PATH).replace("http:", "https:"), retries=0)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with the openssl command")
+@pytest.mark.needs("openssl")
 def test_private_authority_is_trusted_through_ssl_cert_file_only(
     fetch: Fetcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

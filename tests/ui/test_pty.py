@@ -34,6 +34,7 @@ from support.terminal import UNPAINTED, Terminal
 from support.webserver import Page, WebServer
 from support.wheelsmith import build_wheel, digest
 
+pytestmark = pytest.mark.pty
 E = TypeVar("E")
 QUESTION = "Stop the install?"
 DETAIL = "back to the list"

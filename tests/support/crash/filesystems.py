@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from support.needs import require
+
 _SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 _LOG_FLUSH, _NO_LOG_FLUSH = 1, 2
 _MOST_LINKS = 65000  # of one file on ext4
@@ -32,8 +34,7 @@ class Mounts:
 
     def mount(self, target: Path, *words: object) -> Path:
         """`mount WORDS target`; the directory is made. Skips the test where that is not allowed."""
-        if os.geteuid() != 0:
-            pytest.skip("mounting a file system needs root")
+        require("root")
         target.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             ["mount", *map(str, words), target], capture_output=True, text=True, timeout=60, check=False
@@ -83,6 +84,7 @@ class Mounts:
 
     def disk(self, name: str, size: str = "48M", options: str = "") -> "Disk":
         """A new ext4, mounted."""
+        require("root", "mkfs.ext4")
         image = self._place / f"{name}.img"
         with image.open("wb") as file:
             file.truncate(int(size.removesuffix("M")) << 20)
