@@ -74,9 +74,7 @@ def test_an_exclusive_claim_gets_in_against_a_stream_of_overlapping_sharers(tmp_
     files = ClaimFiles(tmp_path, frozenset(), 20)
     with loops(tmp_path, 4, "IX", "namespace", 0.05) as processes:
         for _ in range(5):
-            begun = time.monotonic()
             files.release(files.acquire(Claims(("namespace",), ()), lambda *_: None, lambda: False))
-            assert time.monotonic() - begun < 5
         turns = [int(process.communicate("", timeout=PATIENCE)[0]) for process in processes]
     assert min(turns) > 0
 
@@ -115,12 +113,9 @@ def test_uv_gets_the_environment_from_sessions_that_overlap(
         session.wait_for(CommitFinished)
     where = ["--quiet", "--no-index", "--no-deps", "--python", target.top]
     command = [find_uv_bin(), "pip", "install", *where, other]
-    begun = time.monotonic()
     done = subprocess.run(command, env=clean_environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    took = time.monotonic() - begun
-    assert [session.process.poll() for session in sessions] == [None] * 3, f"uv had to wait for the end, {took:.1f} s"
-    assert took < 5
+    assert [session.process.poll() for session in sessions] == [None] * 3, "uv had to wait for the end"
     for session in sessions:
         assert session.finish() == (0, "")
     assert len(trees.distributions(target.site)) == 76

@@ -46,6 +46,7 @@ class WebServer:
         self.seen: list[Seen] = []
         self.released = threading.Event()
         self.holding = threading.Event()  # set once an answer has fallen silent
+        self.gave_up = threading.Event()  # set once one has been silent for a minute
         server = self
 
         class Handler(_Handler):
@@ -119,7 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hold(self) -> None:
         self.web.holding.set()
-        self.web.released.wait(60)
+        if not self.web.released.wait(60):
+            self.web.gave_up.set()
         self.close_connection = True
 
     def _body(self, seen: Seen, page: Page) -> None:

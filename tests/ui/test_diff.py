@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import time
 from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +22,7 @@ from instui.tui.views.overwrites import OverwritesView
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, encode
+from support.counting import lines_run
 from support.screens import Recorded, press, settle, shown, text_of
 
 SITE = "lib/site"
@@ -134,11 +134,19 @@ def test_the_verdict_says_what_kind_of_difference_there_is() -> None:
     assert compare(binary, binary).verdict == "same content"
 
 
-def test_the_largest_texts_without_a_line_in_common_are_compared_within_a_moment() -> None:
+def test_the_work_for_texts_without_a_line_in_common_does_not_grow_with_pairs_of_lines() -> None:
+    """One line in three stands often in both texts: looking for the longest common part would meet all those pairs."""
+
+    def texts(lines: int) -> list[Content]:
+        return [content("".join(f"{side}{n}\n" if n % 3 else f"{n % 150}\n" for n in range(lines))) for side in "ab"]
+
+    few, many = texts(2_500), texts(7_500)
+    assert lines_run(lambda: compare(*many)) < 3.3 * lines_run(lambda: compare(*few))
+
+
+def test_the_largest_texts_without_a_line_in_common_are_shown_in_part() -> None:
     old, new = ("".join(f"{side}{number}\n" for number in range(30_000)) for side in "ab")
-    began = time.perf_counter()
     found = compare(content(old), content(new))
-    assert time.perf_counter() - began < 2.0
     assert len(found.rows) == MOST_LINES + 1
     assert found.rows[-1].text == "… 56 001 more changed lines"
 
@@ -314,10 +322,8 @@ def test_a_large_file_keeps_nobody_waiting(tmp_path: Path) -> None:
         view = app.screen
         assert isinstance(view, DiffView)
         assert "reading" in text_of(app)
-        began = time.perf_counter()
         await press(pilot, "escape")
         assert isinstance(app.screen, OverwritesView)
-        assert time.perf_counter() - began < 2.0
-        assert view.difference is None
+        assert view.difference is None  # which takes as long as reading does
 
     played(journal(tmp_path, overwritten()), play)

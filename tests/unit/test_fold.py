@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import time
 import typing
 
 import pytest
@@ -369,12 +368,10 @@ def test_a_prefix_is_a_sequence_of_fixed_length() -> None:
 
 
 def test_a_snapshot_costs_what_changed_not_what_there_is() -> None:
-    """Counted in states that are rebuilt, as times on a busy machine prove nothing; the time has a wide margin."""
+    """Counted in states that are rebuilt, and in lines of Python."""
     fold = folded(*((1.0, added(f"w{i}")) for i in range(5000)))
     before = fold.snapshot(1.0)
     for i in range(10):
         fold.feed(2.0, events.FetchStarted(f"w{i}", 0, 9))
-    began = time.perf_counter()
     after = fold.snapshot(2.0)
-    assert time.perf_counter() - began < 0.1
     assert sum(a is not b for a, b in itertools.zip_longest(before.wheels, after.wheels)) == 10
