@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.crash.bench import bench
+from support.crash.bench import bench, each_kind
 from support.crash.injector import SIGHUP, SIGINT, SIGINT_TWICE, SIGTERM, Fault
 from support.crash.lane import Setting
 from support.crash.sweep import sample
@@ -10,10 +10,10 @@ from support.crash.sweep import sample
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(7200)]
 
 
-@pytest.mark.parametrize("kind", ["fresh", "upgrade", "uninstall"])
+@each_kind("fresh", "upgrade", "uninstall")
 @pytest.mark.parametrize("fault", [SIGINT, SIGINT_TWICE, SIGTERM, SIGHUP], ids=lambda fault: fault.name)
 def test_a_signal_at_any_point_leaves_whole_distributions(kind: str, fault: Fault, sweeping: bool) -> None:
-    result = bench().sweep(kind).sweep(fault, iter if sweeping else sample(3, fault.number), thorough=sweeping)
+    result = bench().sweep(kind).sweep(fault, iter if sweeping else sample(2, fault.number), thorough=sweeping)
     assert result.verdicts
     assert not result.violations, "\n".join(result.violations)
 
@@ -21,6 +21,6 @@ def test_a_signal_at_any_point_leaves_whole_distributions(kind: str, fault: Faul
 @pytest.mark.parametrize("fault", [SIGINT, SIGINT_TWICE], ids=lambda fault: fault.name)
 def test_a_signal_while_several_work_leaves_whole_distributions(fault: Fault, sweeping: bool) -> None:
     sweep = bench().sweep("upgrade", Setting(jobs=4))
-    result = sweep.sweep(fault, iter if sweeping else sample(3, 7), thorough=False)
+    result = sweep.sweep(fault, iter if sweeping else sample(2, 7), thorough=False)
     assert result.verdicts
     assert not result.violations, "\n".join(result.violations)

@@ -10,6 +10,7 @@ from support.crash.bench import bench
 from support.crash.judge import said
 from support.crash.lane import Lane
 
+pytestmark = pytest.mark.xdist_group("crash-upgrade")
 Damage = Callable[[Path], object]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.crash.bench import bench
+from support.crash.bench import bench, each_kind
 from support.crash.injector import KILL, TEAR
 from support.crash.lane import Setting
 from support.crash.scenarios import KINDS
@@ -27,42 +27,45 @@ def unbroken(result: Result) -> None:
     assert not result.violations, "\n".join(result.violations)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind(*KINDS)
 def test_killed_at_any_point_it_is_whole_and_goes_on(kind: str, some: Callable[..., Choice], sweeping: bool) -> None:
-    unbroken(bench().sweep(kind).sweep(KILL, some(16), thorough=sweeping))
+    unbroken(bench().sweep(kind).sweep(KILL, some(8), thorough=sweeping))
 
 
-@pytest.mark.parametrize("kind", ["fresh", "upgrade", "uninstall"])
+@each_kind("fresh", "upgrade", "uninstall")
 def test_killed_while_several_work_it_is_whole_and_goes_on(kind: str, some: Callable[..., Choice]) -> None:
-    unbroken(bench().sweep(kind, Setting(jobs=4)).sweep(KILL, some(7), thorough=False))
+    unbroken(bench().sweep(kind, Setting(jobs=4)).sweep(KILL, some(4), thorough=False))
 
 
+@pytest.mark.xdist_group("crash-upgrade")
 def test_killed_in_the_middle_of_a_write_it_is_whole_and_goes_on(some: Callable[..., Choice]) -> None:
     sweep = bench().sweep("upgrade")
     writes = [call.number for call in sweep.trace() if call.name == "write"]
-    unbroken(sweep.sweep(TEAR, lambda points: [writes[place] for place in some(6)(range(len(writes)))]))
+    unbroken(sweep.sweep(TEAR, lambda points: [writes[place] for place in some(3)(range(len(writes)))]))
 
 
+@pytest.mark.xdist_group("crash-upgrade")
 def test_killed_with_syncs_it_is_whole_and_goes_on(some: Callable[..., Choice]) -> None:
-    unbroken(bench().sweep("upgrade", Setting(fsync=True)).sweep(KILL, some(6), thorough=False))
+    unbroken(bench().sweep("upgrade", Setting(fsync=True)).sweep(KILL, some(3), thorough=False))
 
 
+@pytest.mark.xdist_group("crash-cold")
 def test_killed_with_an_empty_cache_it_is_whole_and_goes_on(some: Callable[..., Choice]) -> None:
-    unbroken(bench().sweep("fresh", Setting(cold=True)).sweep(KILL, some(10), thorough=False))
+    unbroken(bench().sweep("fresh", Setting(cold=True)).sweep(KILL, some(5), thorough=False))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind(*KINDS)
 def test_recovery_killed_at_any_point_goes_on_too(kind: str, some: Callable[..., Choice]) -> None:
     sweep = bench().sweep(kind)
     commits = [call.number for call in sweep.trace() if call.name.startswith("rename")]
-    outer = [commits[place] for place in some(3, 2)(range(len(commits)))]
-    unbroken(sweep.nested(lambda points: outer, some(3, 3)))
+    outer = [commits[place] for place in some(2, 2)(range(len(commits)))]
+    unbroken(sweep.nested(lambda points: outer, some(2, 3)))
 
 
-@pytest.mark.parametrize("kind", ["upgrade", "uninstall"])
+@each_kind("upgrade", "uninstall")
 def test_after_a_crash_the_opposite_leaves_what_it_leaves_without_one(kind: str, some: Callable[..., Choice]) -> None:
     """What recovery keeps for later, a loser's file above all, must be there when it is needed."""
-    unbroken(bench().sweep(kind, Setting(epilogue=True)).sweep(KILL, some(5, 4), thorough=False))
+    unbroken(bench().sweep(kind, Setting(epilogue=True)).sweep(KILL, some(3, 4), thorough=False))
 
 
 _METADATA_FIRST = """

@@ -73,7 +73,7 @@ def test_real_distributions_are_whole_wherever_the_kill_comes(kind: str, sets: t
     sweep = Sweep(place, work, Setting(jobs=4), bench().library)
     # most points are links into the stage; what stands in the environment changes at the renames
     renames = [call.number for call in sweep.trace() if call.name.startswith("rename")]
-    size = 100 if sweeping else 5
+    size = 100 if sweeping else 3
     chosen = [renames[place] for place in sample(size, 1)(range(len(renames)))]
     result = sweep.sweep(KILL, lambda points: sorted({*chosen, *sample(size // 2, 2)(points)}), thorough=False)
     assert not result.violations, "\n".join(result.violations)

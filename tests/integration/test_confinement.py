@@ -1,6 +1,7 @@
 """What is not ours stays: outside the scheme directories, of other environments, of whoever holds the loser's files."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,14 +12,17 @@ import pytest
 
 from conftest import Run
 from instui.cli.main import recorded
+from instui_engine.commit import transaction
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import discover
 from instui_engine.target.interpreter import probe
+from instui_engine.uninstall import uninstall
 from support import trees
-from support.cli import ok
+from support.cli import everything, ok
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 
@@ -75,6 +79,40 @@ def test_what_could_not_be_undone_is_not_listed_and_settled_by_the_next_command(
     assert trees.complete(target.site, "pkg-2.0")
     assert trees.unlisted(target.site) == []
     assert target.stages() == []
+
+
+@pytest.mark.parametrize("removing", [False, True], ids=["upgrade", "removal"])
+def test_a_directory_that_becomes_a_symbolic_link_while_a_commit_runs_leads_nobody_outside(
+    removing: bool, venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    old, new = (
+        build_wheel(tmp_path, "pkg", v, {f"pkg/{way}/{n}.py": v.encode() for way in "ab" for n in ("same", v)})
+        for v in ("1.0", "2.0")
+    )
+    target.put(old)
+    outside = tmp_path / "outside"
+    shutil.copytree(target.site / "pkg", outside)
+    before = everything(outside)
+    take = transaction.take
+    swapped: list[str] = []
+
+    def swap_first(tree: DirfdTree, step: transaction.Step) -> None:
+        if not swapped:
+            swapped.append(f"{target.environment.roots['purelib']}/pkg")
+            (target.site / "pkg").rename(tmp_path / "away")
+            (target.site / "pkg").symlink_to(outside)
+            tree.forget(swapped[0])  # it does not stay open in every transaction
+        take(tree, step)
+
+    monkeypatch.setattr(transaction, "take", swap_first)
+    if removing:
+        chosen = Options(cache=target.cache, jobs=1, fsync=False)
+        uninstall(["pkg"], target.environment, chosen, Control())
+    else:
+        target.install(new)
+    assert swapped
+    assert everything(outside) == before
 
 
 def test_the_answer_of_a_shim_is_asked_for_each_time(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the crash tests of one test session share: the library, a place in memory, and a sweep for each setting."""
 
 import atexit
+import os
 import shutil
 import sys
 import tempfile
@@ -12,8 +13,15 @@ import pytest
 from support.crash.injector import build
 from support.crash.lane import Setting
 from support.crash.scenarios import small
-from support.crash.sweep import Sweep, memory
+from support.crash.sweep import LANES, Sweep, memory
 from support.needs import require
+
+
+def each_kind(*kinds: str) -> pytest.MarkDecorator:
+    """Runs a test for each `kind`; all tests of one kind in one process, since what they start from is made there."""
+    return pytest.mark.parametrize(
+        "kind", [pytest.param(kind, marks=pytest.mark.xdist_group(f"crash-{kind}")) for kind in kinds]
+    )
 
 
 class Bench:
@@ -41,7 +49,8 @@ class Bench:
         key = kind, setting or Setting()
         library = self.library
         if key not in self._sweeps:
-            self._sweeps[key] = Sweep(self.place, small(kind, self.place / "wheels"), key[1], library)
+            lanes = 1 if "PYTEST_XDIST_WORKER" in os.environ else LANES  # the workers are at work already
+            self._sweeps[key] = Sweep(self.place, small(kind, self.place / "wheels"), key[1], library, lanes)
         return self._sweeps[key]
 
 
