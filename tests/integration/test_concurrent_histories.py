@@ -182,7 +182,7 @@ def test_what_processes_do_at_once_some_serial_order_does_as_well(
     site: Path,
     rounds: Callable[[int, int], range],
 ) -> None:
-    for seed in rounds(5, 80):
+    for seed in rounds(3, 80):
         chance = Random(seed)
         place = tmp_path / str(seed)
         place.mkdir()

@@ -180,7 +180,7 @@ COMMON: dict[str, Any] = {
 
 
 @pytest.mark.sweep
-@settings(max_examples=examples(30), **COMMON)
+@settings(max_examples=examples(15, 300), **COMMON)
 @given(chosen=plans(), jobs=st.integers(1, 16), seed=st.integers(0, 999))
 def test_any_timing_and_any_number_of_workers_give_what_one_by_one_gives(
     workshop: Callable[[], Workshop], chosen: list[Plan], jobs: int, seed: int
@@ -200,7 +200,7 @@ def test_any_timing_and_any_number_of_workers_give_what_one_by_one_gives(
 
 
 @pytest.mark.sweep
-@settings(max_examples=examples(25), **COMMON)
+@settings(max_examples=examples(12, 250), **COMMON)
 @given(before=plans(version="0.9"), chosen=plans(), jobs=st.integers(1, 16), seed=st.integers(0, 999))
 def test_upgrades_give_what_one_by_one_gives(
     workshop: Callable[[], Workshop], before: list[Plan], chosen: list[Plan], jobs: int, seed: int
@@ -264,7 +264,7 @@ def test_a_file_of_two_old_versions_goes_with_the_second(tmp_path: Path, venv: C
 
 
 @pytest.mark.sweep
-@settings(max_examples=examples(20), **COMMON)
+@settings(max_examples=examples(10, 200), **COMMON)
 @given(chosen=plans(names=("w0", "w1", "w2", "w3")), parts=st.lists(st.integers(0, 2), min_size=4, max_size=4))
 def test_sessions_at_once_give_what_some_serial_order_gives(
     workshop: Callable[[], Workshop], chosen: list[Plan], parts: list[int]

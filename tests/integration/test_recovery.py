@@ -229,7 +229,7 @@ def test_a_recovery_that_goes_back_may_itself_be_killed_at_any_change(
     assert settled.outcome == ("withdrawn" if superseded else "undone")
     assert trees.complete(undisturbed.site, "loser-1.0")
     assert installed(undisturbed.site)["pkg"] == ("3.0" if superseded else "0.9")
-    for point in range(0, 100, 1 if sweeping else 3):
+    for point in range(0, 100, 1 if sweeping else 6):
         target = crashed()
         changes = 0
 
@@ -290,7 +290,7 @@ def test_an_undo_that_was_cut_off_is_finished_and_not_gone_on_from(
     """A step fails, and while what was begun is taken back the disk fails too, or the process is killed."""
     other = build_wheel(tmp_path, "other", "1.0", {"other.py": b""})
     for failing in (6, 9, 11):
-        for point in range(0, 40, 1 if sweeping else 4):
+        for point in range(0, 40, 1 if sweeping else 6):
             target = venv()
             target.put(versions["1.0"])
             before = trees.tree(target.top)

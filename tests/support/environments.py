@@ -34,9 +34,10 @@ T = TypeVar("T")
 PATIENCE = 60.0  # seconds; what does not happen within them does not happen
 
 
-def examples(count: int) -> int:
-    """How many examples Hypothesis tries: `count`, and more under --sweep (see conftest)."""
-    return max(1, count * int(settings.default.max_examples) // 100)  # type: ignore[union-attr]
+def examples(count: int, swept: int = 0) -> int:
+    """How many examples Hypothesis tries: `count`, fewer under --quick, and `swept` or ten times more under --sweep."""
+    scale = int(settings.default.max_examples)  # type: ignore[union-attr]
+    return swept if swept and scale > 100 else max(1, count * scale // 100)
 
 
 def until(happened: Callable[[], T], process: "subprocess.Popen[str] | None" = None) -> T:
