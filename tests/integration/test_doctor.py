@@ -268,7 +268,7 @@ def test_whatever_a_killed_uv_leaves_is_found_and_mended(
         assert len(after) <= 1, (call, when, done.stdout)
         assert all(complete(bench.site, name) for name in after), (call, when, done.stdout)
         assert not list(bench.venv.top.rglob(".tmp??????")), (call, when)
-    assert torn > 1  # or uv was not killed in the middle
+    assert torn  # or uv was not killed in the middle
 
 
 @pytest.mark.needs("strace")

@@ -113,7 +113,7 @@ def _upwards(path: str) -> list[str]:
 
 
 @pytest.mark.sweep
-@settings(max_examples=examples(25, 600), **COMMON)
+@settings(max_examples=examples(15, 600), **COMMON)
 @given(story=stories())
 def test_one_operation_after_the_other_leaves_what_the_model_says(
     workshop: Callable[[], Workshop], story: Story
@@ -138,7 +138,7 @@ def sessions(operations: Sequence[Plan | str]) -> list[list[Plan | str]]:
 
 
 @pytest.mark.sweep
-@settings(max_examples=examples(25, 600), **COMMON)
+@settings(max_examples=examples(15, 600), **COMMON)
 @given(story=stories(12), jobs=st.integers(1, 8), seed=st.integers(0, 999))
 def test_several_operations_in_one_session_leave_what_the_model_says(
     workshop: Callable[[], Workshop], story: Story, jobs: int, seed: int
