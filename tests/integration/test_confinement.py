@@ -12,6 +12,7 @@ import pytest
 
 from conftest import Run
 from instui.cli.main import recorded
+from instui_engine.commands.uninstall import uninstall
 from instui_engine.commit import transaction
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.writer import Journal
@@ -20,7 +21,6 @@ from instui_engine.session.control import Control
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import discover
 from instui_engine.target.interpreter import probe
-from instui_engine.uninstall import uninstall
 from support import trees
 from support.cli import everything, ok
 from support.environments import Venv
