@@ -137,7 +137,7 @@ def test_the_verdict_says_what_kind_of_difference_there_is() -> None:
 def test_the_work_for_texts_without_a_line_in_common_does_not_grow_with_pairs_of_lines() -> None:
     """One line in three stands often in both texts: looking for the longest common part would meet all those pairs."""
 
-    def texts(lines: int) -> list[Content]:
+    def texts(lines: int) -> list[FileContent]:
         return [content("".join(f"{side}{n}\n" if n % 3 else f"{n % 150}\n" for n in range(lines))) for side in "ab"]
 
     few, many = texts(2_500), texts(7_500)

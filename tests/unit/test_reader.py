@@ -27,6 +27,13 @@ def test_a_feed_gives_every_line_in_order_and_then_ends() -> None:
     assert feed.ended
 
 
+def end(tail: Tail) -> None:
+    """Let it close its file."""
+    tail.close()
+    tail.poll()
+    assert tail.ended
+
+
 def test_a_tail_waits_for_a_journal_that_does_not_exist_yet(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     tail = Tail(path)
@@ -34,6 +41,7 @@ def test_a_tail_waits_for_a_journal_that_does_not_exist_yet(tmp_path: Path) -> N
     path.write_text(caption("a") + "\n")
     assert tail.poll() == [caption("a")]
     assert not tail.ended
+    end(tail)
 
 
 def test_a_tail_gives_a_line_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -44,6 +52,7 @@ def test_a_tail_gives_a_line_only_when_it_is_whole(tmp_path: Path) -> None:
             journal.write(piece)
             journal.flush()
             assert tail.poll() == expected
+    end(tail)
 
 
 def test_a_tail_survives_a_character_cut_in_two(tmp_path: Path) -> None:
@@ -55,6 +64,7 @@ def test_a_tail_survives_a_character_cut_in_two(tmp_path: Path) -> None:
             journal.flush()
             lines += tail.poll()
     assert lines == ["ü"]
+    end(tail)
 
 
 def test_a_tail_ends_with_the_session(tmp_path: Path) -> None:
