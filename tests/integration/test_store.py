@@ -146,7 +146,6 @@ def test_a_damaged_manifest_is_made_again(damage: str, wheel: Path, own_cache: P
     (entry,) = visible(own_cache)
     manifest = entry / "manifest"
     data = manifest.read_bytes()
-    first = Store(own_cache).load(digest_of(wheel))
     place = len(data) // 2
     broken = {
         "cut": data[:place],
