@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from measure import table
 from prepare import Material, Skip, compile_packages, environment, make_venv, prepare
 
-from instui_engine.journal import events
+from instui_engine.journal import codec, events
 from support.terminal import Terminal
 
 _INSTUI = [sys.executable, "-m", "instui"]
@@ -133,7 +133,7 @@ def write_journal(path: str, wheels: int, rate: float = 1000.0) -> None:
     with open(path, "a", encoding="ascii") as file:
 
         def put(event: events.Event) -> None:
-            file.write(events.encode(time.monotonic() - start, event) + "\n")
+            file.write(codec.encode(time.monotonic() - start, event) + "\n")
 
         put(
             events.SessionStarted(

@@ -15,7 +15,8 @@ import pytest
 import instui_engine
 from instui_engine import ClashError, ConflictError, InstuiError, Options, Recording, Request, UnreachableIndexError
 from instui_engine.errors import BadWheelError, FetchError, Interrupted, LockTimeoutError, TargetError
-from instui_engine.journal.events import CommitFinished, Holder, SessionFinished, SessionStarted, decode
+from instui_engine.journal.codec import decode
+from instui_engine.journal.events import CommitFinished, Holder, SessionFinished, SessionStarted
 from instui_engine.locks.names import file_name
 from instui_engine.resolve.uv import explain
 from support.environments import Venv, read_journal

@@ -11,6 +11,7 @@ import pytest
 from conftest import Run, Start
 from instui.monitor.names import holder_name
 from instui_engine.fs.paths import TOP
+from instui_engine.journal.codec import encode
 from instui_engine.journal.events import (
     SCHEMA,
     CommitStarted,
@@ -19,7 +20,6 @@ from instui_engine.journal.events import (
     LockWaiting,
     SessionFinished,
     SessionStarted,
-    encode,
 )
 from instui_engine.locks import kernel as proclocks
 from instui_engine.locks.claims import MOST, Claims, lock_set

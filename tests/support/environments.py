@@ -19,7 +19,8 @@ from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
 from instui_engine.commands.uninstall import uninstall
 from instui_engine.fs.paths import neutral
-from instui_engine.journal.events import Event, decode
+from instui_engine.journal.codec import decode
+from instui_engine.journal.events import Event
 from instui_engine.resolve.request import LockedWheel, Request
 from instui_engine.session.context import Control, Options
 from instui_engine.store.entry import Entry

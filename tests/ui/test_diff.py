@@ -21,7 +21,8 @@ from instui.tui.views.file_content import MOST, read_content
 from instui.tui.views.overwrites import OverwritesView
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
-from instui_engine.journal.events import Event, encode
+from instui_engine.journal.codec import encode
+from instui_engine.journal.events import Event
 from support.counting import lines_run
 from support.screens import Recorded, press, settle, shown, text_of
 

@@ -18,7 +18,8 @@ from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import Line, plain
 from instui.tui.views.locks import GROUPINGS
 from instui_engine.journal import events
-from instui_engine.journal.events import Event, Holder, encode
+from instui_engine.journal.codec import encode
+from instui_engine.journal.events import Event, Holder
 from support.screens import Recorded, press, shown, text_of
 
 PURE = "lib/python3.11/site-packages"

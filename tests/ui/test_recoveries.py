@@ -16,7 +16,8 @@ from instui.tui.text.pieces import plain
 from instui.tui.views.detail import DetailView
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
-from instui_engine.journal.events import Event, encode
+from instui_engine.journal.codec import encode
+from instui_engine.journal.events import Event
 from support.screens import Recorded, go_to, press, settle, shown, text_of
 
 PURE = "lib/python3.11/site-packages"

@@ -21,7 +21,8 @@ from instui.tui.views.throttled import Throttled
 from instui.tui.watch import KEPT, Log
 from instui.tui.widgets.theme import STYLES
 from instui_engine.journal import events
-from instui_engine.journal.events import Event, Holder, encode
+from instui_engine.journal.codec import encode
+from instui_engine.journal.events import Event, Holder
 from support.screens import Recorded, press, settle, shown, text_of
 
 PURE = "lib/python3.11/site-packages"

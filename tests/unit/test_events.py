@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instui_engine.journal import events
-from instui_engine.journal.events import KINDS, Event, Holder, decode, encode, kind_of, table
+from instui_engine.journal.codec import decode, encode
+from instui_engine.journal.events import KINDS, Event, Holder, kind_of, table
 from instui_engine.locks.holders import blockers, rows
 from instui_engine.target.environment import PRIVATE
 from support.environments import examples

@@ -17,7 +17,8 @@ from instui.monitor.fold import Fold
 from instui.monitor.reader import Feed
 from instui.monitor.summary import summary
 from instui_engine.journal import events
-from instui_engine.journal.events import Event, Holder, encode
+from instui_engine.journal.codec import encode
+from instui_engine.journal.events import Event, Holder
 
 SITE = "lib/python3.11/site-packages"
 ROOTS = {"purelib": SITE, "platlib": SITE, "scripts": "bin"}

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from instui.monitor.reader import CHUNK, Feed, Tail, decoded, read
-from instui_engine.journal.events import Caption, SessionFinished, encode
+from instui_engine.journal.codec import encode
+from instui_engine.journal.events import Caption, SessionFinished
 
 LAST = encode(2.0, SessionFinished(0, "", 1, 2.0))
 

@@ -12,7 +12,8 @@ from threading import Event as Flag
 from typing import BinaryIO, Protocol, Self
 
 from instui_engine.fs.files import open_regular
-from instui_engine.journal.events import Event, decode
+from instui_engine.journal.codec import decode
+from instui_engine.journal.events import Event
 
 CHUNK = 1 << 20  # bytes a poll may bring: some thousands of events, so that a screen stays alive while it catches up
 

@@ -18,7 +18,8 @@ from instui_engine.commit.recovery import recover
 from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, UnreachableIndexError, printable, reason
 from instui_engine.fs.flock import open_and_try, take_exclusive
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, Warned, decode
+from instui_engine.journal.codec import decode
+from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, Warned
 from instui_engine.journal.writer import Journal
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Context, Options

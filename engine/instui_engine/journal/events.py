@@ -9,10 +9,7 @@ are bytes.
 Readers skip kinds and fields that they do not know. A change that would mislead them raises `SCHEMA`.
 """
 
-import json
-from collections.abc import Callable
-from functools import cache
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 SCHEMA = 1
 
@@ -460,127 +457,11 @@ KINDS: dict[str, type[Event]] = {
     "session.finished": SessionFinished,
 }
 _NAMES: dict[type[Any], str] = {cls: kind for kind, cls in KINDS.items()}
-_encode: Callable[[object], str] = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def kind_of(event: Event) -> str:
     """The kind under which `event` stands in the journal, for example `lock.granted`."""
     return _NAMES[type(event)]
-
-
-def encode(t: float, event: Event) -> str:
-    """One line of the journal, without the newline; ASCII, so nothing in it can steer a terminal."""
-    fields: dict[str, object] = {"t": round(t, 6), "event": _NAMES[type(event)]}
-    fields.update(zip(event._fields, event, strict=True))
-    holders = fields.get("holders")
-    if isinstance(holders, list):
-        fields["holders"] = [holder._asdict() for holder in holders]
-    return _encode(fields)
-
-
-_LIMIT = 1 << 63  # no number of an event is larger; NaN and infinities are not smaller
-_Check = Callable[[Any], Any]
-"""Returns the value of a field as it stands in an event. Raises ValueError for one of another type."""
-
-
-def decode(line: str | bytes) -> tuple[float, Event] | None:
-    """The event of one line of a journal, with its time; None for a kind that this version does not know.
-
-    Raises ValueError, and nothing else, for a line that is not an event: every field of an event has the type that its
-    class says, and numbers are finite and below 2**63.
-    """
-    try:
-        fields = json.loads(line)
-    except RecursionError:
-        raise ValueError("not a journal line: nested too deeply") from None
-    if not isinstance(fields, dict) or not isinstance(fields.get("event"), str):
-        raise ValueError("not a journal line")
-    t = float(_number(fields.get("t")))
-    cls = KINDS.get(fields["event"])
-    if cls is None:
-        return None
-    event: Event = _made(cls, fields)
-    return t, event
-
-
-@cache
-def _checks(cls: type[Any]) -> tuple[tuple[str, _Check], ...]:
-    """How each field of an event, or of a part of one, is checked."""
-    hints = get_type_hints(cls)
-    return tuple((name, _CHECKS.get(hints[name]) or _one_of(get_args(hints[name]))) for name in cls._fields)
-
-
-def _made(cls: Any, fields: dict[str, Any]) -> Any:
-    """An instance of `cls` from those of `fields` that it has. Raises ValueError."""
-    try:
-        return cls(**{name: check(fields[name]) for name, check in _checks(cls) if name in fields})
-    except TypeError as error:
-        raise ValueError(f"incomplete journal line: {error}") from error
-
-
-def _number(value: Any) -> Any:
-    kind = type(value)
-    if (kind is not float and kind is not int) or not -_LIMIT < value < _LIMIT:
-        raise ValueError("not a journal line: a number is missing")
-    return value
-
-
-def _integer(value: Any) -> Any:
-    if type(value) is not int or not -_LIMIT < value < _LIMIT:
-        raise ValueError("not a journal line: an integer is missing")
-    return value
-
-
-def _boolean(value: Any) -> Any:
-    if type(value) is not bool:
-        raise ValueError("not a journal line: true or false is missing")
-    return value
-
-
-def _text(value: Any) -> Any:
-    if type(value) is not str:
-        raise ValueError("not a journal line: a text is missing")
-    return value
-
-
-def _texts(value: Any) -> Any:
-    if type(value) is not list or not {str}.issuperset(map(type, value)):
-        raise ValueError("not a journal line: a list of texts is missing")
-    return value
-
-
-def _named_texts(value: Any) -> Any:
-    if type(value) is not dict or not {str}.issuperset(map(type, value.values())):
-        raise ValueError("not a journal line: an object of texts is missing")
-    return value
-
-
-def _one_of(allowed: tuple[str, ...]) -> _Check:
-    """The check of a Literal."""
-
-    def check(value: Any) -> Any:
-        if type(value) is not str or value not in allowed:
-            raise ValueError(f"not a journal line: one of {', '.join(allowed)} is missing")
-        return value
-
-    return check
-
-
-def _holders(value: Any) -> Any:
-    if type(value) is not list or not {dict}.issuperset(map(type, value)):
-        raise ValueError("not a journal line: a list of holders is missing")
-    return [_made(Holder, one) for one in value]
-
-
-_CHECKS: dict[Any, _Check] = {
-    int: _integer,
-    float: _number,
-    bool: _boolean,
-    str: _text,
-    list[str]: _texts,
-    dict[str, str]: _named_texts,
-    list[Holder]: _holders,
-}
 
 
 def table() -> list[tuple[str, str, str]]:

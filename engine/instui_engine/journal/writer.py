@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from instui_engine.fs.files import write_all
 
-from .events import Caption, Event, SessionFinished, SessionStarted, Warned, encode
+from .codec import encode
+from .events import Caption, Event, SessionFinished, SessionStarted, Warned
 
 if TYPE_CHECKING:
     from .stream import Stream

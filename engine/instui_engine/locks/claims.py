@@ -20,15 +20,6 @@ class Claims(NamedTuple):
     exclusive: tuple[str, ...]
     shared: tuple[str, ...]
 
-    def covers(self, path: str) -> bool:
-        """Whether `path` is, or lies below, an exclusive claim."""
-        exclusive = self.exclusive
-        while path:
-            if path in exclusive:
-                return True
-            path = path.rpartition("/")[0]
-        return False
-
 
 def lock_set(claims: Claims) -> list[tuple[str, Mode]]:
     """What a wheel with these claims locks against other processes, in the order in which it does.

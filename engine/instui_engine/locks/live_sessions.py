@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instui_engine.fs.files import open_regular
+from instui_engine.journal.codec import decode
 from instui_engine.journal.events import (
     SCHEMA,
     EnvironmentGranted,
@@ -24,7 +25,6 @@ from instui_engine.journal.events import (
     LockWaiting,
     PlanWheel,
     SessionStarted,
-    decode,
 )
 from instui_engine.session.session import alive
 
