@@ -157,12 +157,14 @@ def empties_more(environment: Environment, plan: Plan) -> bool:
 
 
 def emptied_by(
-    environment: Environment, stale: Iterable[str], items: Iterable[StagedItem], removed: Collection[str]
+    environment: Environment, stale: Collection[str], items: Iterable[StagedItem], removed: Collection[str]
 ) -> tuple[str, ...]:
     """The directories that are empty, the deepest first, when `stale` and `removed` (keys) are gone and `items` there.
 
     A set as `removed` is not copied: it grows with each wheel of a session.
     """
+    if not stale:  # as in most installs; and `items` have all files of the wheels
+        return ()
     key = environment.key
     gone = set(map(key, stale))
     kept = {above for item in items for path, _ in item.files() for above in ancestors(key(path))}

@@ -23,6 +23,7 @@ _SEPARATORS = re.compile(r"[-_.]+")
 _VCS = re.compile(r"(git|hg|svn|bzr)\+")
 _SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
 BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
+_LONGEST = 300  # characters of an explanation that are worth a line
 
 
 class WheelFile(NamedTuple):
@@ -302,3 +303,9 @@ def shortened(text: str) -> str:
 def redacted(text: str) -> str:
     """`text` without the user names and passwords of its URLs."""
     return re.sub(r"(://)[^/\s]*@", r"\1", text)
+
+
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """`text` fit for a message: one printable line without credentials, capped."""
+    line = printable(redacted(" ".join(text.split())))
+    return line if len(line) <= longest else line[: longest - 3] + "..."

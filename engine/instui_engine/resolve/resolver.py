@@ -24,10 +24,9 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
-from .inputs import Arguments, Lines, Specifier, WheelFile, read_arguments, redacted, target_name
+from .inputs import Arguments, Lines, Specifier, WheelFile, one_line, read_arguments, redacted, target_name
 from .request import LockedWheel, Request, Resolution
 from .satisfied import all_satisfied, is_version
-from .uv import Question, ask, one_line
 
 if TYPE_CHECKING:
     from packaging.pylock import Package, PackageArchive, PackageWheel
@@ -315,6 +314,8 @@ def _from_uv(
         named.setdefault(wish.name, wish)
     hashes = _allowed_hashes(lines)
     emit(ResolveStarted([_short(wish) for wish in named.values()]))
+    from .uv import Question, ask  # only who asks uv pays for its import
+
     question = Question(tuple(_asked(arguments)), lines, request, environment, installed)
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
         directory = os.path.realpath(scratch)

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instui_engine.errors import Interrupted, ResolutionError, UnreachableIndexError, printable
+from instui_engine.errors import Interrupted, ResolutionError, UnreachableIndexError
 from instui_engine.fs.given import absolute, working_directory
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, read_metadata
 
-from .inputs import Lines, normalized, redacted
+from .inputs import Lines, normalized, one_line
 from .request import Request
 from .satisfied import requires_dist
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _POLL = 0.1  # seconds between two looks at `cancelled` while uv runs
 _PATIENCE = 5.0  # seconds that uv gets to end after SIGTERM
-_LONGEST = 300  # characters of an explanation that are worth a line
 
 _UNREACHABLE = re.compile(r"error sending request|client error \(Connect\)|dns error|Request failed after|timed out")
 _STATUS = re.compile(r"HTTP status (?:client|server) error \(([^)]*)\)")
@@ -283,9 +282,3 @@ def _advice(hint: str) -> str:
     if refused:
         return f" (the package index answered {refused[1]}; check its URL and credentials)"
     return f" ({hint.rstrip('.')})" if hint.startswith("You require") else ""
-
-
-def one_line(text: str, longest: int = _LONGEST) -> str:
-    """`text` fit for a message: one printable line without credentials, capped."""
-    line = printable(redacted(" ".join(text.split())))
-    return line if len(line) <= longest else line[: longest - 3] + "..."
