@@ -6,7 +6,6 @@ They need root. Where mounting is not possible the test that asks is skipped, wi
 import errno
 import fcntl
 import os
-import shutil
 import struct
 import subprocess
 import time
@@ -66,8 +65,7 @@ class Mounts:
 
     def btrfs(self, name: str) -> Path:
         """A new btrfs. Skips the test where there are no tools for it, or the kernel does not know it."""
-        if shutil.which("mkfs.btrfs") is None:
-            pytest.skip("mkfs.btrfs is not installed (btrfs-progs)")
+        require("root", "mkfs.btrfs")
         image = self._place / f"{name}.img"
         with image.open("wb") as file:
             file.truncate(_SMALLEST_BTRFS)
