@@ -49,13 +49,13 @@ def enter(
     check(private)
     found = _read(private)
     if found == LAYOUT:
-        if not (private / "layout").exists():
-            _write(private)
+        if _size(private) == 0:
+            _write(private, sync=LAYOUT > 1)
         return
     locks = older(found)
     held = locks.acquire(WHOLE, on_wait, cancelled)
     try:
-        _write(private)
+        _write(private, sync=True)
     finally:
         locks.release(held)
 
@@ -67,17 +67,28 @@ def _read(private: Path) -> int:
         return 1
     except OSError as error:
         raise TargetError(f"cannot read the layout of the environment ({reason(error)})") from error
+    if not text:  # the power went before it was on the disk; layout 1 alone is noted without waiting for that
+        return 1
     if not text.isascii() or not text.isdigit():
         raise TargetError(f"{printable(str(private / 'layout'))} does not say which layout the environment has")
     return int(text[:9])
 
 
-def _write(private: Path) -> None:
+def _size(private: Path) -> int:
+    try:
+        return (private / "layout").lstat().st_size
+    except OSError:
+        return 0
+
+
+def _write(private: Path, *, sync: bool) -> None:
     new = private / f"layout.{os.getpid()}"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         try:
             write_all(descriptor, f"{LAYOUT}\n".encode("ascii"))
+            if sync:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.rename(new, private / "layout")
