@@ -16,7 +16,6 @@ import uv
 
 from instui_engine.errors import Interrupted, ResolutionError, UsageError
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted
-from instui_engine.resolve import resolver
 from instui_engine.resolve.request import Request, Resolution
 from instui_engine.resolve.resolver import resolve
 from instui_engine.resolve.uv import Question, ask, explain
@@ -192,7 +191,7 @@ def test_uv_sees_requirement_files_as_they_were_read(target: Target, monkeypatch
         Path("limits.txt").unlink()
         return ask(question, *rest)
 
-    monkeypatch.setattr(resolver, "ask", ask_late)
+    monkeypatch.setattr("instui_engine.resolve.uv.ask", ask_late)
     resolution = target.resolve(no_index=True, requirement_files=("r.txt",), constraint_files=("limits.txt",))
     assert names(resolution) == {"lib": "1.0"}
 

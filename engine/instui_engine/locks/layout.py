@@ -1,6 +1,6 @@
 """The version of `.instui`'s layout, and what two versions of this program do when they meet in one environment.
 
-    <top>/.instui/layout    the number of the layout; an environment without the file has layout 1
+    <top>/.instui/layout    the number of the layout; there is no such file for layout 1
 
 The layout is how claims become lock files and how write-ahead records are written. Versions that differ in it would not
 see each other's locks, so only one layout is in use at a time:
@@ -49,13 +49,11 @@ def enter(
     check(private)
     found = _read(private)
     if found == LAYOUT:
-        if _size(private) == 0:
-            _write(private, sync=LAYOUT > 1)
         return
     locks = older(found)
     held = locks.acquire(WHOLE, on_wait, cancelled)
     try:
-        _write(private, sync=True)
+        _write(private)
     finally:
         locks.release(held)
 
@@ -67,28 +65,19 @@ def _read(private: Path) -> int:
         return 1
     except OSError as error:
         raise TargetError(f"cannot read the layout of the environment ({reason(error)})") from error
-    if not text:  # the power went before it was on the disk; layout 1 alone is noted without waiting for that
-        return 1
     if not text.isascii() or not text.isdigit():
         raise TargetError(f"{printable(str(private / 'layout'))} does not say which layout the environment has")
     return int(text[:9])
 
 
-def _size(private: Path) -> int:
-    try:
-        return (private / "layout").lstat().st_size
-    except OSError:
-        return 0
-
-
-def _write(private: Path, *, sync: bool) -> None:
+def _write(private: Path) -> None:
+    """Write the number; it is on the disk before it is visible, so that no power cut leaves an empty file."""
     new = private / f"layout.{os.getpid()}"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         try:
             write_all(descriptor, f"{LAYOUT}\n".encode("ascii"))
-            if sync:
-                os.fsync(descriptor)
+            os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.rename(new, private / "layout")
