@@ -1,10 +1,12 @@
 """Measure instui against uv and pip: the budgets P1, P2 and P3 of the design.
 
-    python tests/benchmarks/run.py [P1] [P2] [P3] [--rounds N] [--work DIR]
+    python tests/benchmarks/run.py [P1] [P2] [P3] [--rounds N] [--work DIR] [--beside PYTHON]
 
 P1  a warm cache and a new environment: the set as wheel files, as pinned requirements, as a lock file
 P2  the same set against pip
 P3  an empty cache, wheels local: check, unpack and install
+
+`--beside` names the interpreter of another revision's environment, which P1 measures in turn with this one.
 
 Needs a package index for the preparation, once where --work names a directory that is kept; without --work all goes
 into a temporary directory. The directory must be on the disk that is to be measured (with both caches, since files are
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import uv
@@ -54,7 +57,7 @@ def _pip(*words: str) -> Callable[[str, str], list[str]]:
     ]  # fmt: skip
 
 
-def p1(bench: Bench, material: Material, cache: str, rounds: int) -> list[tuple[str, ...]]:
+def p1(bench: Bench, material: Material, cache: str, rounds: int, beside: str = "") -> list[tuple[str, ...]]:
     """Warm cache, new environment."""
     pins, lock = ["-r", material.requirements], ["--pylock", material.pylock]
     files = ["--no-deps", *material.wheels]
@@ -75,10 +78,22 @@ def p1(bench: Bench, material: Material, cache: str, rounds: int) -> list[tuple[
         Comparison("instui lock file", "uv -r", None),
     ]
     script = Path(sys.executable).with_name("instui")
-    if script.exists():
+    if script.exists() and not beside:
         command = _instui("--no-fsync", *files, cache=cache, program=[str(script)])
         variants.append(Variant("instui files, its script", command))
         rows.append(Comparison("instui files, its script", "uv files", 1.0, 0.7))
+    if beside:
+        variants = variants[:3]
+        rows = rows[:2]
+        other = [beside, "-m", "instui"]
+        for label, flags in (("files", ["--no-fsync"]), ("files, synced", [])):
+            # a cache of its own: what lies in one need not serve the other
+            theirs = _instui(*flags, *files, cache=f"{cache}-beside", program=other)
+            variants.append(Variant(f"beside {label}", theirs))
+            rows += [
+                Comparison(f"beside {label}", "uv files", None),
+                Comparison(f"instui {label}", f"beside {label}", None),
+            ]
     # two runs that do not count: one fills the caches, one warms up
     samples = bench.interleave(variants, rounds, warm_up=2)
     return [compare(row, samples) for row in rows]
@@ -117,6 +132,7 @@ def main() -> int:
     parser.add_argument("benchmarks", nargs="*", metavar="P1|P2|P3", help="default: all")
     parser.add_argument("--rounds", type=int, default=0, metavar="N", help="default: 7 for P1, 2 for P2, 5 for P3")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was downloaded there")
+    parser.add_argument("--beside", default="", metavar="PYTHON", help="another revision's interpreter (P1)")
     arguments = parser.parse_args()
     chosen = arguments.benchmarks or list(_BENCHMARKS)
     if unknown := set(chosen) - set(_BENCHMARKS):
@@ -129,7 +145,7 @@ def main() -> int:
         print("warning: the last run was deleted minutes ago, which may slow this one down", file=sys.stderr)
     runs = Path(tempfile.mkdtemp(prefix="runs-", dir=work))
     try:
-        _measure(chosen, arguments.rounds, work, runs)
+        _measure(chosen, arguments.rounds, work, runs, arguments.beside)
     except Skip as skip:
         print(f"skipped: {skip}", file=sys.stderr)
         return 0
@@ -143,7 +159,7 @@ def main() -> int:
     return 0
 
 
-def _measure(chosen: Sequence[str], rounds: int, work: Path, runs: Path) -> None:
+def _measure(chosen: Sequence[str], rounds: int, work: Path, runs: Path, beside: str) -> None:
     print("preparing ...", file=sys.stderr, flush=True)
     material = prepare(work)
     compile_packages()
@@ -153,7 +169,8 @@ def _measure(chosen: Sequence[str], rounds: int, work: Path, runs: Path) -> None
     for name in chosen:
         print(f"{name} ...", file=sys.stderr, flush=True)
         bench = Bench(runs / name, variables, len(material.wheels))
-        cells = _BENCHMARKS[name](bench, material, str(runs / "instui-cache"), rounds or _ROUNDS[name])
+        measure = partial(p1, beside=beside) if name == "P1" else _BENCHMARKS[name]
+        cells = measure(bench, material, str(runs / "instui-cache"), rounds or _ROUNDS[name])
         rows += [(f"{name} {label}", *rest) for label, *rest in cells]
     print(f"{len(material.wheels)} wheels, Python {sys.version.split()[0]}, {os.cpu_count()} CPUs")
     print(table(rows))
