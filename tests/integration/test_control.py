@@ -101,6 +101,7 @@ def test_there_is_one_where_the_directories_have_long_names(
     send(str(path), "resume")
     assert session.finish() == (0, "")
     assert not path.exists()
+    assert not list(long.glob("instui-*"))  # nothing is left where nothing could be made
 
 
 def test_a_directory_that_is_not_private_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

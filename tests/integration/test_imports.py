@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -72,9 +73,11 @@ def observe(tmp_path: Path, clean_environ: dict[str, str]) -> Callable[..., Repo
     def run(program: str, *words: object) -> Report:
         report = tmp_path / "report.json"
         command = [sys.executable, "-c", _HARNESS, str(report), program, *map(str, words)]
-        # a runtime directory of its own: where killed sessions left their sockets, one looks whether they answer
-        env = {**clean_environ, "XDG_RUNTIME_DIR": str(tmp_path)}
-        done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=100, check=False)
+        # a runtime directory of its own: where killed sessions left their sockets, one looks whether they answer; and a
+        # short one, as the path of a socket must be
+        with TemporaryDirectory(prefix="i") as runtime:
+            env = {**clean_environ, "XDG_RUNTIME_DIR": runtime}
+            done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=100, check=False)
         assert report.exists(), done.stderr
         told = Report(report)
         print(len(told.modules), "modules:", *sorted(told.modules))

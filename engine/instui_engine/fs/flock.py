@@ -36,8 +36,11 @@ def open_lock(path: Path | str) -> int:
     flags = os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
-    except PermissionError:
-        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)  # a FIFO is not waited for
+    except PermissionError as refused:
+        try:
+            return os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)  # a FIFO is not waited for
+        except FileNotFoundError:
+            raise refused from None
     if os.fstat(descriptor).st_mode & 0o666 != 0o666:
         with suppress(PermissionError):  # somebody else's, made by an older version
             os.fchmod(descriptor, 0o666)

@@ -20,6 +20,8 @@ from instui_engine.journal.events import CancelRequested, Event, SessionPaused, 
 Word = Literal["cancel", "abort", "pause", "resume"]
 _WORDS: dict[str, Word] = {word: word for word in get_args(Word)}
 _TIMEOUT = 2.0  # seconds for one exchange
+_LONGEST = 103  # bytes of a socket's path: 108 on Linux and 104 on macOS, one of them for the end
+_NEW = ".new"
 
 
 class Control:
@@ -70,10 +72,12 @@ class ControlServer:
         self._control = control
         for directory in _runtime_directories():
             path = f"{directory}/{session}.sock"
+            if len(os.fsencode(f"{path}{_NEW}")) > _LONGEST:
+                continue  # and no directory is made that would stay empty
             try:
                 _make_private(directory)
                 self._socket = _listen(path)
-            except OSError:  # also where the path is too long for a socket
+            except OSError:
                 continue
             self.path = path
             threading.Thread(target=self._serve, name="control", daemon=True).start()
@@ -121,7 +125,7 @@ def send(path: str, word: str) -> None:
 def _runtime_directories() -> list[Path]:
     """Where the socket may lie, the best place first.
 
-    The path of a socket has 108 bytes at most, so a long TMPDIR has no room for it.
+    A long TMPDIR leaves no room for the name of a socket.
     """
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     name = f"instui-{os.getuid()}"
@@ -144,9 +148,9 @@ def _listen(path: str) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # under its final name it listens already, else another session would take it for a dead one's
-        listening.bind(f"{path}.new")
+        listening.bind(f"{path}{_NEW}")
         listening.listen(8)
-        Path(f"{path}.new").rename(path)
+        Path(f"{path}{_NEW}").rename(path)
     except OSError:
         listening.close()
         raise
