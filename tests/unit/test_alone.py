@@ -57,3 +57,20 @@ def test_a_session_that_has_made_its_journal_and_not_locked_it_yet_is_there(jour
     journal.with_name("other.jsonl").touch()
     settle(journal.parent)
     assert Alone(journal)() is None
+
+
+def test_where_times_are_whole_seconds_two_of_them_must_have_passed(journal: Path) -> None:
+    whole = time.time_ns() // 10**9 * 10**9 - 10**9
+    os.utime(journal.parent, ns=(whole, whole))
+    answers = Alone(journal)
+    assert answers() is None  # another session may still come within this second
+    os.utime(journal.parent, ns=(whole - 4 * 10**9,) * 2)
+    assert answers() is not None
+
+
+def test_an_empty_journal_of_long_ago_is_that_of_a_dead_session(journal: Path) -> None:
+    other = journal.with_name("other.jsonl")
+    other.touch()
+    os.utime(other, (time.time() - 100, time.time() - 100))
+    settle(journal.parent)
+    assert Alone(journal)() is not None

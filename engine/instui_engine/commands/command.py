@@ -119,12 +119,14 @@ def perform(
         outcome = Outcome(error, tuple(work.done) if work else (), session.identity)
         journal.flush()
         finished = SessionFinished(outcome.exit_code, outcome.error, len(outcome.installed), round(journal.now(), 6))
-        journal.emit(finished)
-        shell.close()
-        # whoever gave the session its id looks for its journal by that, so the journal has to stay
-        untouched = not (work and work.began) and not shell.recovered
-        session.close(untouched and not recording.identity, keep_stage=_has_record(environment, session))
-        journal.close()
+        try:
+            journal.emit(finished)
+            shell.close()
+            # whoever gave the session its id looks for its journal by that, so the journal has to stay
+            untouched = not (work and work.began) and not shell.recovered
+            session.close(untouched and not recording.identity, keep_stage=_has_record(environment, session))
+        finally:
+            journal.close()
     return outcome
 
 

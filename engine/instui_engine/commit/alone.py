@@ -6,7 +6,9 @@ from pathlib import Path
 
 from instui_engine.session.session import alive
 
-_FRESH = 0.1  # seconds; a directory that was changed less than that ago may be changed again within the same mtime
+# Seconds for which a directory may be changed again within the same mtime; some file systems count whole seconds.
+_FRESH, _FRESH_COARSE = 0.1, 2.1
+_NEW = 60.0  # seconds in which a session has written to the journal that it made, unless it is dead
 _AGAIN = 0.2  # seconds between two rounds of asking
 
 
@@ -31,7 +33,8 @@ class Alone:
             return None
         if mtime != self._quiet:
             now = time.monotonic()
-            if now - self._asked < _AGAIN or time.time() - mtime / 1e9 < _FRESH:
+            fresh = _FRESH if mtime % 1_000_000_000 else _FRESH_COARSE
+            if now - self._asked < _AGAIN or time.time() - mtime / 1e9 < fresh:
                 return None
             self._asked = now
             others = (path for path in self._journal.parent.glob("*.jsonl") if path != self._journal)
@@ -42,7 +45,9 @@ class Alone:
 def _may_run(journal: Path) -> bool:
     """Whether its session runs, or is just about to: it makes the journal, then locks it, then writes to it."""
     try:
-        return journal.stat().st_size == 0 or alive(journal)
+        status = journal.stat()
+        is_new = status.st_size == 0 and time.time() - status.st_mtime < _NEW
+        return is_new or alive(journal)
     except FileNotFoundError:
         return False
     except OSError:

@@ -65,11 +65,13 @@ class Backups:
         """The name for a new entry: the file at `path`, of `owners`, all with this content; () for a file of nobody."""
         name = file_name(self._key(path))
         entries = self._listed().get(name, [])
-        number = f"{int(entries[-1][0]) + 1 if entries else 1:04}"
+        number = int(entries[-1][0]) + 1 if entries else 1
         tags = [_short(owner) for owner in owners] if len(owners) > 1 else [_tag(owner) for owner in owners or ("",)]
-        while len(os.fsencode(_entry(name, number, tags))) > _LONGEST_NAME and len(tags) > 1:
+        while len(os.fsencode(_entry(name, f"{number:04}", tags))) > _LONGEST_NAME and len(tags) > 1:
             tags.pop()
-        return f"{BACKUPS}/{_entry(name, number, tags)}"
+        while os.path.lexists(self._place / _entry(name, f"{number:04}", tags)):  # a kept file is never replaced
+            number += 1
+        return f"{BACKUPS}/{_entry(name, f'{number:04}', tags)}"
 
     def newest(self, path: str, owners: Collection[str]) -> tuple[str, str] | None:
         """The entry that comes back to `path`, and its owner: one of `owners`, or "" for a file of nobody."""
@@ -116,7 +118,9 @@ class Backups:
     def _enter(self, entry: str) -> None:
         name, *rest = entry.split("%%")
         if len(rest) > 1 and rest[0].isdigit():
-            self._entries.setdefault(name, []).append((rest[0], rest[1:]))
+            entries, entry_of = self._entries.setdefault(name, []), (rest[0], rest[1:])
+            if not entries or entries[-1] != entry_of:  # a listing may have come between a commit and its note
+                entries.append(entry_of)
 
 
 def _entry(name: str, number: str, tags: Sequence[str]) -> str:

@@ -35,7 +35,6 @@ from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import MOST, Mode
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.files import ClaimFiles
-from instui_engine.locks.phrases import describe
 from instui_engine.locks.table import LockTable
 from instui_engine.plan.conflicts import Overlaps, find
 from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan
@@ -51,7 +50,7 @@ from instui_engine.target.owners import OwnerIndex
 from .alone import Alone
 from .backups import Backups
 from .preparation import Prepared, prepare
-from .recovery import Unsettled, check_settled, put_back, settle
+from .recovery import Unsettled, check_settled, on_older, put_back, settle
 from .transaction import Step, UndoError, run
 from .writeahead import RECORDS, decide
 from .writeahead import remove as remove_record
@@ -96,6 +95,7 @@ class Commit:
         self._backups = Backups(environment, self._undisturbed)
         self._marks: dict[int, int] = {}  # order -> mark in the index, of wheels that were planned again
         self._alone = Alone(session.journal)
+        self._settled = 0  # transactions of dead sessions that this one has settled in between
         self._gone: set[str] = set()  # names of those to be removed that somebody else has removed
         self.installed: list[str] = []
 
@@ -103,7 +103,9 @@ class Commit:
         """Commit all wheels. Raises the first failure; `installed` names those that are complete."""
         if not self._plans:
             return
-        layout.enter(self._environment.private, lambda number: self._files, self._on_older, self._context.stopping)
+        layout.enter(
+            self._environment.private, lambda number: self._files, on_older(self._context), self._context.stopping
+        )
         self._request_all()
         workers = min(self._context.options.jobs, len(self._plans), _most_workers())
         try:
@@ -116,10 +118,6 @@ class Commit:
             problem = self._sync()
         if problem:
             raise InstuiError(problem)
-
-    def _on_older(self, path: str, mode: Mode, holders: list[Holder]) -> None:
-        text = f"waits for the sessions of an older version of instui, {describe(holders)}, to let this one in"
-        self._context.emit(Warned("", text))
 
     def _sync(self) -> str:
         """Sync what is in place; returns the error line if that fails, else ""."""
@@ -205,22 +203,25 @@ class Commit:
         while True:
             held = self._files.acquire(plan.claims, waiting, context.stopping)
             try:
-                layout.check(self._environment.private)
+                layout.check(self._environment.private, under_claims=True)
                 check_settled(self._environment, plan.claims, self._session.identity)
                 break
             except Unsettled as inherited:
                 self._files.release(held)  # its claims are not ours alone: all are taken again, in their order
                 settle(context, self._environment, self._files, inherited.record)
+                self._settled += 1
             except BaseException:
                 self._files.release(held)
                 raise
-        granted = time.monotonic()
-        context.emit(LockGranted(plan.name, round(granted - begun, 6) if told else 0.0))
         try:
-            self._transact(plan)
+            granted = time.monotonic()
+            context.emit(LockGranted(plan.name, round(granted - begun, 6) if told else 0.0))
+            try:
+                self._transact(plan)
+            finally:
+                # before it is so: no two journals ever show two holders at one time
+                context.emit(LockReleased(plan.name, round(time.monotonic() - granted, 6)))
         finally:
-            # before it is so: no two journals ever show two holders at one time
-            context.emit(LockReleased(plan.name, round(time.monotonic() - granted, 6)))
             self._files.release(held)
 
     def _transact(self, plan: Plan) -> None:
@@ -254,8 +255,8 @@ class Commit:
             try:
                 with self._index.changing():
                     run(tree, transaction, before, back, put_back(context, self._environment, tree, transaction))
-                    self._index.committed(plan.name, plan.info)
                     self._backups.committed(steps)
+                    self._index.committed(plan.name, plan.info)
             except UndoError:
                 raise  # the record stays for whoever settles it
             except BaseException:
@@ -290,9 +291,9 @@ class Commit:
         return [other for other in newcomers if other != plan.replaces]
 
     def _undisturbed(self) -> object:
-        """A token for as long as neither another session nor uv can have changed the environment, else None."""
+        """A token for as long as no other session, no uv and no recovery can have changed the environment, or None."""
         alone = None if self._is_shared_between_hosts else self._alone()
-        return None if alone is None else (alone, self._lock.taken)
+        return None if alone is None else (alone, self._lock.taken, self._settled)
 
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
         """Find the owners of files that others have installed since the plan; returns whether there are any."""

@@ -23,7 +23,8 @@ from instui_engine.locks import layout
 from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import Claims, Mode
 from instui_engine.locks.environment import EnvironmentLock
-from instui_engine.locks.protocol import ClaimLocks
+from instui_engine.locks.phrases import describe
+from instui_engine.locks.protocol import ClaimLocks, OnClaimWait
 from instui_engine.plan.removal import is_vital
 from instui_engine.session.context import Context
 from instui_engine.session.session import alive, dead_stages, journal_path
@@ -75,6 +76,7 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
         lock = EnvironmentLock(environment.lock_path, context)
         try:
             files = claim_locks(context, environment)
+            layout.enter(environment.private, lambda number: files, on_older(context), context.stopping)
             for path in records:
                 with lock.shared():
                     try:
@@ -90,6 +92,16 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
         if stage.name not in unsettled:
             remove_tree(stage)
     return bool(records)
+
+
+def on_older(context: Context) -> OnClaimWait:
+    """Says that sessions of an older version are waited for, before this one's layout can be in use."""
+
+    def tell(path: str, mode: Mode, holders: list[Holder]) -> None:
+        text = f"waits for the sessions of an older version of instui, {describe(holders)}, to let this one in"
+        context.emit(Warned("", text))
+
+    return tell
 
 
 def check_settled(environment: Environment, claims: Claims, session: str) -> None:
@@ -128,6 +140,7 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
 
     held = files.acquire(transaction.claims, waiting, context.stopping)
     try:
+        layout.check(environment.private, under_claims=True)
         transaction = _read(path)
         if transaction is None:
             return  # somebody else was quicker

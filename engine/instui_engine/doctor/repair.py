@@ -12,17 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from instui_engine.commands.command import Outcome, Recording
+from instui_engine.commands.command import Outcome, Recording, Work, perform
 from instui_engine.commands.install import install
-from instui_engine.commit.recovery import recover
 from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, UnreachableIndexError, printable, reason
 from instui_engine.fs.flock import open_and_try, take_exclusive
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, Warned
-from instui_engine.journal.writer import Journal
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Context, Options
+from instui_engine.session.context import Options
 from instui_engine.session.control import Control
 from instui_engine.session.session import alive, journal_path, new_id
 from instui_engine.target.environment import Environment
@@ -63,6 +61,17 @@ def repair(
     """
     request, options, control = request or Request(), options or Options(), control or Control()
     _Repair(diagnosis, request, options, control, on_result, tuple(command), on_wait).run()
+
+
+class _Settlement(Work):
+    """The work of a session that only settles what dead ones had begun, which every session does at its start."""
+
+    @property
+    def done(self) -> list[str]:
+        return []
+
+    def run(self) -> None:
+        return
 
 
 class _Repair:
@@ -106,16 +115,11 @@ class _Repair:
     # --- dead sessions
 
     def _settle(self, sessions: Sequence[DeadSession]) -> None:
-        context = Context(self._options, Journal((self._listen,)), self._control)
-        error = ""
-        try:
-            recover(context, self._environment, "")
-        except (Interrupted, LockTimeoutError):
-            raise
-        except (InstuiError, OSError) as failure:
-            error = printable(str(failure))
-        finally:
-            context.journal.close()
+        # within a session, as others must see that somebody is at work here
+        outcome = perform(_Settlement, self._environment, self._options, self._control, self._recording)
+        if isinstance(outcome.failure, Interrupted | LockTimeoutError):
+            raise outcome.failure
+        error = printable(outcome.error)
         for session in sessions:
             # a session that was settled has nothing in hand any more
             gone = session.identity not in {one.identity for one in dead_sessions(self._environment) if one.unsettled}

@@ -107,7 +107,11 @@ def take_gate_shared(descriptor: int) -> None:
 
 def take_gate(descriptor: int) -> None:
     """Wait for the gate, on the way to the exclusive lock."""
-    _gate(descriptor, fcntl.F_WRLCK, wait=True)
+    try:
+        _gate(descriptor, fcntl.F_WRLCK, wait=True)
+    except OSError as error:
+        if error.errno != errno.EBADF:  # as in `try_gate`
+            raise
 
 
 def leave_gate(descriptor: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 _MOST = 4 << 20  # bytes that wait for a reader; some 30,000 events
 _PATIENCE = 2.0  # seconds without any progress, at the end of the session
+_LONGEST = 5.0  # seconds that the end of the session waits for a reader in any case
 _PIECE = 4096  # bytes of one write; a pipe that is writable takes so many at once
 _POLL = 0.1  # seconds between looks whether the stream was given up
 
@@ -42,12 +43,15 @@ class Stream:
             self._change.notify_all()
 
     def flush(self) -> None:
-        """Wait until all is written. A reader that takes nothing for two seconds is given up."""
+        """Wait until all is written. A reader that takes nothing for two seconds, or not all in five, is given up."""
         with self._change:
             written, moved = self._written, time.monotonic()
+            end = moved + _LONGEST
             while self._buffer:
                 self._change.wait(_POLL)
-                if self._written != written:
+                if time.monotonic() >= end:
+                    self._give_up("its reader is too slow")
+                elif self._written != written:
                     written, moved = self._written, time.monotonic()
                 elif time.monotonic() - moved >= _PATIENCE:
                     self._give_up("nobody reads it")

@@ -24,7 +24,8 @@ Captions = Callable[[Event], str]
 class Journal:
     """Takes events from any thread. Each becomes one line in every file and for every listener, in one order.
 
-    A listener gets the line without its newline and must not block. Lines that come before the session's file is
+    A listener gets the line without its newline and must not block. One that raises hears nothing more, and that is a
+    warning for all others. Lines that come before the session's file is
     attached are kept and written to it then.
     """
 
@@ -32,7 +33,8 @@ class Journal:
         self._captions = captions
         self._lock = threading.Lock()
         self._start = time.monotonic()
-        self._listeners = listeners
+        self._listeners = list(listeners)
+        self._dropped: list[str] = []  # why a listener hears nothing more, before that is told
         self._files: list[int] = []  # to write to
         self._open: list[int] = []  # to close; one of them is locked, and that is the session's sign of life
         self._streams: list[Stream] = []  # files that may block
@@ -59,10 +61,17 @@ class Journal:
         events = (event, Caption(caption)) if isinstance(event, SessionStarted) else (Caption(caption), event)
         for one in events if caption else (event,):
             self._put(encode(time.monotonic() - self._start, one))
+        while self._dropped and not self._over:
+            why = self._dropped.pop()
+            self._put(encode(self.now(), Warned("", f"a listener of the session failed and hears nothing more: {why}")))
 
     def _put(self, line: str) -> None:
-        for listener in self._listeners:
-            listener(line)
+        for listener in list(self._listeners):
+            try:
+                listener(line)
+            except Exception as error:  # whoever watches an install never stops it
+                self._listeners.remove(listener)
+                self._dropped.append(f"{type(error).__name__}: {error}")
         if self._early is not None:
             self._early.append(line)
         else:

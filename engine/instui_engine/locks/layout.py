@@ -29,10 +29,13 @@ WHOLE = Claims((TOP,), ())
 """The claim that excludes all other claims of an environment, in every layout so far."""
 
 
-def check(private: Path) -> None:
-    """Raise TargetError where the environment whose `.instui` is `private` has the layout of a newer version."""
+def check(private: Path, *, under_claims: bool = False) -> None:
+    """Raise TargetError where the environment whose `.instui` is `private` has the layout of a newer version.
+
+    `under_claims`: whether the caller has entered this layout and holds claims by it; then any other layout is wrong.
+    """
     found = _read(private)
-    if found > LAYOUT:
+    if found > LAYOUT or (under_claims and found != LAYOUT):
         raise TargetError(
             f"{printable(str(private.parent))} is in use by a newer version of instui (layout {found}, this one has "
             f"{LAYOUT}); use that version here"
@@ -53,6 +56,7 @@ def enter(
     locks = older(found)
     held = locks.acquire(WHOLE, on_wait, cancelled)
     try:
+        check(private)  # a version that is newer still may have come first
         _write(private)
     finally:
         locks.release(held)

@@ -7,6 +7,7 @@ changed the environment. Then only the RECORDs of distributions whose fingerprin
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -14,6 +15,9 @@ from itertools import chain
 from .environment import Environment
 from .installed import Distribution, Installed, read_distribution, recorded_hashes, scan
 from .installed import find as find_listed
+
+_AGAIN = 0.1  # seconds for which somebody who takes no lock may go unnoticed
+_SHARE = 20  # or that many times as long as a listing takes: 5 % of the time
 
 Undisturbed = Callable[[], object]
 """A token that is the same for as long as no other cooperating process can have changed the environment; else None."""
@@ -31,7 +35,9 @@ class OwnerIndex:
         self._undisturbed = undisturbed
         self._mutex = threading.RLock()
         self._token: object = None  # under which the index was right
-        self._mtimes: tuple[int, ...] = ()  # of the listed directories at that time
+        self._mtimes: tuple[int, ...] = ()  # of the listed directories at that time, or after the last commit of ours
+        self._has_committed = False  # whether the session itself has, since the last listing
+        self._next = 0.0  # monotonic time from which on such an index is no longer believed
         self._infos: dict[str, Distribution] = {}  # .dist-info -> distribution
         self._names: dict[str, dict[str, None]] = {}  # name -> its .dist-info directories; several after an accident
         self._arrivals: list[Distribution] = []  # what others have installed since, in the order of finding it
@@ -50,7 +56,7 @@ class OwnerIndex:
         """The distribution of that normalized name, None where it is not installed. Raises OSError."""
         with self._mutex:
             if not self._is_current():
-                if self._changing:  # by the session itself, as far as can be told; it will be current again soon
+                if self._changing or self._undisturbed() is None:  # soon it is out of date again
                     return find_listed(self._environment, name)
                 self._refresh()
             known = self._first(name)
@@ -92,12 +98,17 @@ class OwnerIndex:
         with self._mutex:
             for old in list(self._names.get(name, ())):
                 self._drop(old)
-            found = read_distribution(self._environment, info) if info else None
             self._own.pop(name, None)
+            try:
+                found = read_distribution(self._environment, info) if info else None
+            except OSError:  # the commit is complete all the same
+                self._token = None
+                return
             if found is not None:
                 self._own[name] = found
                 self._add(found)
             self._mtimes = self._listed_at()
+            self._has_committed = True
 
     # -- whose file is whose
 
@@ -105,13 +116,16 @@ class OwnerIndex:
         """Read what is new since the last look; the answers below are as of then. Raises OSError."""
         with self._mutex:
             self._refresh()
+            unread: dict[str, None] = {}
             for info in self._unread if self._has_owners else list(self._infos):
                 rows = recorded_hashes(self._environment, info)
+                if not rows and not self._infos[info].is_legacy:
+                    unread[info] = None  # another installer may be about to write it
                 self._files[info] = tuple(map(self._environment.key, rows))
                 for key, value in zip(self._files[info], rows.values(), strict=True):
                     self._owners.setdefault(key, {})[info] = value
             self._has_owners = True
-            self._unread.clear()
+            self._unread = unread
 
     def owners_of(self, path: str, but: str) -> dict[str, str]:
         """Owner -> hash in its RECORD ("algorithm=digest" or ""), of all that list `path`, but the one of that name."""
@@ -138,6 +152,7 @@ class OwnerIndex:
         """List the environment again, unless nobody can have changed it."""
         if self._is_current():
             return
+        begun = time.monotonic()
         token, mtimes = self._undisturbed(), self._listed_at()
         found = {distribution.info: distribution for distribution in _all_of(scan(self._environment))}
         for info in [info for info, old in self._infos.items() if found.get(info) != old]:
@@ -146,12 +161,20 @@ class OwnerIndex:
             if info not in self._infos:
                 self._add(distribution)
                 self._arrivals.append(distribution)
-        self._token, self._mtimes = token, mtimes
+        self._token, self._mtimes, self._has_committed = token, mtimes, False
+        now = time.monotonic()
+        self._next = now + max(_AGAIN, _SHARE * (now - begun))
 
     def _is_current(self) -> bool:
+        """Whether nobody else has changed the environment since the last look.
+
+        Those who take no lock, pip for one, are seen by the mtimes of the listed directories; but a commit of the
+        session itself changes these, too. So after commits the environment is listed again now and then.
+        """
         token = self._undisturbed()
-        # the second look is for those who take no lock at all, and sees what they have finished by now
-        return token is not None and token == self._token and self._listed_at() == self._mtimes
+        if token is None or token != self._token or self._listed_at() != self._mtimes:
+            return False
+        return not self._has_committed or time.monotonic() < self._next
 
     def _listed_at(self) -> tuple[int, ...]:
         return tuple(_mtime(f"{self._environment.top}/{root}") for root in self._environment.site_packages)

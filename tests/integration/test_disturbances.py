@@ -1,0 +1,165 @@
+"""What goes on beside a session, in its own process or in others, is seen in time, and never gets into its way."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Start
+from instui_engine.commands.command import Recording
+from instui_engine.commands.install import install
+from instui_engine.commit.backups import BACKUPS, Backups
+from instui_engine.commit.transaction import Step
+from instui_engine.journal import stream
+from instui_engine.journal.events import CommitFinished, CommitProgress, CommitStarted, RecoveryFinished, Warned
+from instui_engine.locks import files as lock_files
+from instui_engine.locks.claims import derive
+from instui_engine.locks.files import ClaimFiles
+from instui_engine.resolve.request import Request
+from instui_engine.session.context import Options
+from instui_engine.session.control import Control
+from instui_engine.session.session import alive
+from support.cli import installed
+from support.environments import Venv, planned_environment, read_journal, until
+from support.wheelsmith import build_wheel
+
+
+def small(place: Path, name: str, version: str = "1.0", **files: bytes) -> Path:
+    return build_wheel(
+        place, name, version, {f"{path}.py": content for path, content in files.items()} or {f"{name}.py": b""}
+    )
+
+
+def test_what_pip_installs_during_a_commit_of_another_wheel_is_replaced_and_not_listed_twice(
+    venv: Callable[[], Venv], tmp_path: Path, start_instui: Start
+) -> None:
+    target = venv()
+    slow = [build_wheel(tmp_path, name, "1.0", {f"{name}{n}.py": b"1" for n in range(60)}) for name in ("one", "two")]
+    theirs, ours = (small(tmp_path, "foo", version, foo=version.encode()) for version in ("1.0", "2.0"))
+    session = start_instui(target, "--slow", 2, "--jobs", 1, *slow, ours)
+    session.wait_for(CommitStarted, "two")
+    pip = [sys.executable, "-m", "pip", "--python", str(target.top), "install", "-q", "--no-deps", "--no-index"]
+    subprocess.run([*pip, str(theirs)], check=True)
+    assert not session.lines.of(CommitFinished, "two")
+    assert session.finish() == (0, "")
+    assert installed(target.site) == {"one": "1.0", "two": "1.0", "foo": "2.0"}
+    assert not list(target.site.glob("foo-1.0*"))
+
+
+def test_what_a_session_settles_in_its_middle_is_known_to_its_next_commits(
+    venv: Callable[[], Venv], tmp_path: Path, start_instui: Start
+) -> None:
+    target = venv()
+    many = [small(tmp_path, f"f{number}") for number in range(8)]
+    target.put(small(tmp_path, "base", shared=b"of base"), small(tmp_path, "q", q=b"1"))
+    killed = build_wheel(tmp_path, "killed", "1.0", {**{f"k{n}.py": b"" for n in range(30)}, "shared.py": b"of killed"})
+    last = [small(tmp_path, "q", "2.0", q=b"2"), small(tmp_path, "winner", shared=b"of winner")]
+    control = Control()
+    before = set(target.journals())
+    running = threading.Thread(
+        target=target.install, args=(*many, *last), kwargs={"jobs": 1, "slow": 0.5, "control": control}
+    )
+    running.start()
+    until(lambda: any(read_journal(one).of(CommitFinished, "f0") for one in set(target.journals()) - before))
+    control.obey("pause")
+    victim = start_instui(target, "--slow", 2, "--jobs", 1, killed)
+    victim.wait_for(CommitProgress, "killed")
+    victim.process.kill()
+    victim.process.wait()
+    control.obey("resume")
+    running.join()
+    assert len(target.lines.of(RecoveryFinished)) == 1
+    names = sorted(path.name.partition("%%")[2] for path in (target.top / BACKUPS).iterdir())
+    assert names == ["0001%%base-1.0", "0002%%killed-1.0"]
+    target.remove("winner")
+    assert (target.site / "shared.py").read_text() == "of killed"
+
+
+def test_a_kept_file_is_entered_once_and_its_name_is_never_given_again(tmp_path: Path) -> None:
+    environment = planned_environment(tmp_path)
+    token: list[object] = [None]
+    backups = Backups(environment, lambda: token[0])
+    (tmp_path / BACKUPS).mkdir(parents=True)
+    path = f"{environment.site_packages[0]}/x.py"
+    saved = backups.add(path, ["one 1.0"])
+    (tmp_path / saved).touch()
+    token[0] = "quiet"
+    assert backups.any()  # another commit lists the entry before this one notes it
+    backups.committed([Step("replace", path, "stage/x", saved)])
+    assert backups.of(path, "one 1.0") == [saved]
+    foreign = saved.replace("0001", "0002").replace("one", "two")
+    (tmp_path / foreign).touch()  # somebody's who was not seen
+    assert backups.add(path, ["two 1.0"]) not in (saved, foreign)
+
+
+@pytest.mark.parametrize("when", ["lock.granted", "lock.released", "session.finished"])
+def test_a_listener_that_raises_stops_nothing_and_leaves_nothing_held(
+    when: str, venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    target = venv()
+    wheel = small(tmp_path, "one")
+    heard: list[str] = []
+
+    def bad(line: str) -> None:
+        if f'"{when}"' in line:
+            raise BrokenPipeError("gone")
+
+    options = Options(cache=target.cache, jobs=1, fsync=False, lock_timeout=2.0)
+    request = Request(arguments=(str(wheel),), no_deps=True)
+    outcome = install(request, target.environment, options, None, Recording((bad, heard.append)))
+    assert (outcome.error, outcome.installed) == ("", ("one",))
+    assert '"session.finished"' in heard[-1]
+    assert any("BrokenPipeError: gone" in line for line in heard) == (when != "session.finished")
+    assert not any(map(alive, target.journals()))
+    assert target.stages() == []
+    assert target.install(wheel, reinstall=True, lock_timeout=2.0).error == ""
+
+
+def test_the_end_waits_for_a_slow_reader_of_the_journal_only_so_long(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "_LONGEST", 0.5)
+    target = venv()
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, 4096)
+    over = threading.Event()
+
+    def trickle() -> None:
+        while not over.wait(0.2):  # sooner than a reader who takes nothing is given up
+            os.read(reading, 512)
+
+    reader = threading.Thread(target=trickle)
+    reader.start()
+    try:
+        wheels = [small(tmp_path, f"f{number}") for number in range(60)]
+        outcome = target.install(*wheels, journal_file=str(fifo))
+    finally:
+        over.set()
+        reader.join()
+        os.close(reading)
+    assert outcome.error == ""
+    assert any("its reader is too slow" in warned.text for warned in target.lines.of(Warned))
+
+
+def test_a_claim_whose_lock_file_cannot_be_written_to_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = derive(["lib/x"], "x")
+    locks = ClaimFiles(tmp_path, (), 30.0)
+    held = locks.acquire(claims, lambda *_: None, lambda: False)
+    monkeypatch.setattr(lock_files, "open_lock", lambda path: os.open(path, os.O_RDONLY))
+    waits: list[str] = []
+
+    def let_go(path: str, *rest: object) -> None:
+        waits.append(path)
+        locks.release(held)
+
+    locks.release(locks.acquire(claims, let_go, lambda: False))
+    assert len(waits) == 1
