@@ -42,6 +42,10 @@ class ResolutionError(InstuiError):
     """No set of wheels satisfies the requirements, or the index could not be asked."""
 
 
+class NoSolutionError(ResolutionError):
+    """The index answered, and no set of wheels satisfies the requirements."""
+
+
 class UnreachableIndexError(ResolutionError):
     """The package index does not answer. `url`: what was asked for."""
 

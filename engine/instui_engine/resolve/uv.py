@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instui_engine.errors import Interrupted, ResolutionError, UnreachableIndexError
+from instui_engine.errors import Interrupted, NoSolutionError, ResolutionError, UnreachableIndexError
 from instui_engine.fs.given import absolute, working_directory
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, read_metadata
@@ -41,10 +41,6 @@ class Question(NamedTuple):
     installed: Installed
 
 
-class _NoSolutionError(ResolutionError):
-    """uv could reach all that it needed and found no versions that fit together."""
-
-
 def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str:
     """The text of the pylock.toml that uv writes into the directory `scratch`.
 
@@ -56,7 +52,7 @@ def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str
     request = question.request
     try:
         asked.run(cancelled)
-    except _NoSolutionError as first:
+    except NoSolutionError as first:
         if request.upgrade or request.reinstall or request.require_hashes:
             raise
         stand_ins = scratch / "installed"
@@ -233,7 +229,7 @@ def explain(output: str) -> ResolutionError:
     if "No solution found" in whole:
         text = _CONCLUSION.sub("", whole.partition("dependencies")[2].lstrip(": ").removeprefix("cause: "))
         text = text[:1].lower() + text[1:]
-        return _NoSolutionError(one_line(f"no solution: {text.rstrip('. ')}{_advice(hint)}"))
+        return NoSolutionError(one_line(f"no solution: {text.rstrip('. ')}{_advice(hint)}"))
     status = _STATUS.search(whole)
     url = _URL.search(whole)
     place = url[0].rstrip(":,.") if url else "it"
