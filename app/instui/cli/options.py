@@ -26,7 +26,7 @@ _EXITS = (
     "Exit codes: 0 done, 1 failed and nothing half-installed, 2 usage, 3 conflict, 4 lock timeout, 130 interrupted, "
     "143 terminated or hung up."
 )
-_VARIABLES = "A flag that is not given is taken from its variable where that is set: --jobs from INSTUI_JOBS, and so on."
+_VARIABLES = "A flag that is not given is taken from its variable, if that is set: --jobs from INSTUI_JOBS, and so on."
 
 
 class _Parser(argparse.ArgumentParser):
