@@ -105,7 +105,9 @@ class LockTable:
             else:
                 self._unqueue(state, owner, mode)
             if state.waiting:
-                if not held or not state.holders:
+                if mode == "IX":  # it kept out nobody but those who want X
+                    candidates.update(state.waiting_x[:1])
+                elif not held or not state.holders:
                     candidates.update(state.next_in_line())
             elif not state.holders:
                 del self._paths[path]
