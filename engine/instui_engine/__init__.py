@@ -1,4 +1,4 @@
-"""A locking engine that installs many wheels into one environment at once: what a program may use of it.
+"""The public API of a locking engine that installs many wheels into one environment in parallel.
 
     environment = instui_engine.discover()
     outcome = instui_engine.install(instui_engine.Request(arguments=("flask",)), environment)
@@ -69,7 +69,7 @@ __all__ = [
     "uninstall",
 ]
 
-# a name of the face must not be that of a module here: importing the module would put it in the name's place
+# no public name may be that of a submodule: importing the submodule would replace it
 _MODULES = {
     "Control": "session.control",
     "Diagnosis": "doctor.diagnosis",
@@ -89,7 +89,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for (PEP 562)."""
+    """Import a public name when it is first used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f".{_MODULES.get(name, 'errors')}", __name__), name)

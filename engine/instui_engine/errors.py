@@ -1,11 +1,11 @@
 """What can go wrong, as a small hierarchy of classes.
 
-`str()` of an error is one line for the user: what is wrong, where, and what to do. `exit_code` is that of the command
-that ends with it. A program that reacts to an error reads the class and its fields, never the line. A field that is
-not known is "", 0 or empty.
+`str()` of an error is one line for the user: what is wrong, where, and what to do. `exit_code` is the exit code of a
+command that ends with the error. A program that reacts to an error reads its class and fields, never the line. An
+unknown field is "", 0 or empty.
 
-Names from wheels are hostile. In a line they have passed through `printable`; in the fields they stand as they are, so
-whoever shows a field does the same.
+Names from wheels are hostile. In the line they have passed through `printable`. The fields hold them unchanged, so
+whoever shows a field must pass it through `printable`.
 """
 
 import unicodedata
@@ -22,13 +22,13 @@ class InstuiError(Exception):
 
 
 class UsageError(InstuiError):
-    """The command was called in a way that cannot mean anything (exit 2)."""
+    """The command was called in a way that makes no sense (exit 2)."""
 
     exit_code = 2
 
 
 class BadWheelError(InstuiError):
-    """A wheel breaks the wheel or zip specification, or does not fit the target; nothing of it was installed.
+    """A wheel violates the wheel or zip specification, or does not fit the target; nothing of it was installed.
 
     `wheel`: its file name, or its name and version.
     """
@@ -47,7 +47,7 @@ class NoSolutionError(ResolutionError):
 
 
 class UnreachableIndexError(ResolutionError):
-    """The package index does not answer. `url`: what was asked for."""
+    """The package index does not answer. `url` is what was requested."""
 
     def __init__(self, message: str, *, url: str = "") -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class UnreachableIndexError(ResolutionError):
 
 
 class FetchError(InstuiError):
-    """A wheel could not be downloaded, or what came is not what the lock file promised. `wheel`: its file name."""
+    """A wheel could not be downloaded, or is not the one in the lock file. `wheel` is its file name."""
 
     def __init__(self, message: str, *, wheel: str = "") -> None:
         super().__init__(message)
@@ -63,7 +63,7 @@ class FetchError(InstuiError):
 
 
 class TargetError(InstuiError):
-    """The target environment is missing, unusable or not to be touched. `path`: the file or directory in question."""
+    """The target environment is missing, unusable or not to be touched. `path` is the file or directory in question."""
 
     def __init__(self, message: str, *, path: str = "") -> None:
         super().__init__(message)
@@ -101,8 +101,8 @@ class ConflictError(InstuiError):
 class LockTimeoutError(InstuiError):
     """A lock was not granted within `--lock-timeout` (exit 4). The engine never goes on unlocked.
 
-    `path`: what was to be locked; a claim's is relative to the environment's top. `holders`: who had it when the time
-    was up. `seconds`: how long it was waited for.
+    `path` is what was to be locked, relative to the environment's top for a claim. `holders` had it when the time was
+    up. `seconds` is the length of the wait.
     """
 
     exit_code = 4
@@ -127,13 +127,13 @@ class Interrupted(InstuiError):
 
 
 def printable(text: str) -> str:
-    """`text` with all that could steer a terminal (controls, escapes, bidi overrides) shown as escapes."""
+    """`text` with everything that could control a terminal (controls, escapes, bidi overrides) written as escapes."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() and unicodedata.category(c) != "Cf" else ascii(c)[1:-1] for c in text)
 
 
 def reason(error: OSError) -> str:
-    """Why the system refused, in its own words, after the path where the error names one."""
+    """The system's own words for an error, after the path if the error names one."""
     text = error.strerror or str(error)
     return f"{printable(str(error.filename))}: {text}" if error.filename else text

@@ -4,22 +4,22 @@ from collections.abc import Sequence
 
 
 def components(followers: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The strongly connected components of a graph (Tarjan 1972): the cycles, and each node that is in none.
+    """The strongly connected components of a graph (Tarjan 1972): its cycles, and each node that is in none.
 
-    `followers` has, for each node, the nodes that its edges lead to. A component comes after all that it leads to.
-    There is no recursion, since a chain of dependencies may be 10,000 wheels long. The time is linear.
+    `followers` has, for each node, the nodes that its edges lead to. A component comes after all components that it
+    leads to. There is no recursion, since a chain of dependencies may be 10,000 wheels long. The time is linear.
     """
     count = len(followers)
     number = [-1] * count  # order of discovery
     low = [0] * count
-    pending = [False] * count  # on the stack of nodes whose component is still open
+    pending = [False] * count  # whether a node is on the stack: its component is still open
     stack: list[int] = []
     found: list[list[int]] = []
     discovered = 0
     for root in range(count):
         if number[root] >= 0:
             continue
-        path = [(root, 0)]  # node and how many of its followers have been looked at
+        path = [(root, 0)]  # a node, and how many of its followers were visited
         while path:
             node, looked = path.pop()
             if looked == 0:
@@ -43,7 +43,7 @@ def components(followers: Sequence[Sequence[int]]) -> list[list[int]]:
 
 
 def _component(stack: list[int], pending: list[bool], root: int) -> list[int]:
-    """Take the component that `root` closes off the stack."""
+    """Pop the component that `root` closes off the stack."""
     members = []
     while True:
         member = stack.pop()

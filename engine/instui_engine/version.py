@@ -1,3 +1,3 @@
-"""The version of this program, in a module that everybody may import."""
+"""The version of this program, in a module that every other module may import."""
 
 __version__ = "0.1.0"

@@ -1,1 +1,1 @@
-"""The commands that write into an environment, and what each does around its work."""
+"""The commands that write into an environment, and the session around each of them."""

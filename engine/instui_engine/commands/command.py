@@ -1,4 +1,4 @@
-"""What every command does around its work: a session with its journal, recovery of dead sessions, and one outcome."""
+"""The frame of every command: a session with its journal, recovery of dead sessions, and one outcome."""
 
 import errno
 import os
@@ -24,10 +24,10 @@ from instui_engine.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Who is told of a session, and what its journal says of it.
+    """How a session is recorded: who receives its journal, and what the journal says about it.
 
-    `listeners` get every line of the journal. `command` is the command line that the journal names. `captions` may put
-    a text between the events. `identity` is the session's id, a new one where it is "".
+    `listeners` get every line of the journal. `command` is the command line as the journal gives it. `captions` may
+    insert text between events. `identity` is the session's id; a new one is made if it is "".
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -40,8 +40,8 @@ class Recording:
 class Outcome:
     """How a session ended.
 
-    `failure` is the error that ended it, None when all went well. `installed`: names of the distributions that are
-    complete, or, after a removal, gone; there may be some although the session failed. `session`: its id.
+    `failure` is the error that ended it, or None if it succeeded. `installed` names the distributions that are complete
+    or, in a removal, gone; it may name some even if the session failed. `session` is its id.
     """
 
     failure: InstuiError | None
@@ -50,12 +50,12 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """The failure as one line for the user; "" when all went well."""
+        """The failure as one line for the user; "" if there was none."""
         return "" if self.failure is None else str(self.failure)
 
     @property
     def exit_code(self) -> int:
-        """What the command exits with; 0 when all went well."""
+        """The exit code of the command; 0 if it succeeded."""
         return 0 if self.failure is None else self.failure.exit_code
 
 
@@ -66,7 +66,7 @@ class Work:
         self.context = context
         self.environment = environment
         self.session = session
-        self.began = False  # whether anything of the environment was touched
+        self.began = False  # whether the environment was changed at all
 
     @property
     def done(self) -> list[str]:
@@ -85,9 +85,9 @@ def perform(
     control: Control | None,
     recording: Recording | None,
 ) -> Outcome:
-    """Do the work that `make` makes within a session. Returns when all is done or undone; never raises an InstuiError.
+    """Run the work that `make` returns in a session. Return when all is done or undone; never raise an InstuiError.
 
-    Without `options` the defaults count, without `control` nobody can stop the session but by its socket.
+    Without `options` the defaults apply. Without `control`, only the socket can stop the session.
     """
     recording = recording or Recording()
     journal = Journal(recording.listeners, recording.captions)
@@ -105,10 +105,10 @@ def perform(
     except OSError as failure:
         error = InstuiError(f"{reason(failure)}; nothing is half-installed")
     except KeyboardInterrupt:
-        error = Interrupted("interrupted")  # for the journal; a program that wants it otherwise handles the signal
+        error = Interrupted("interrupted")  # for the journal; a program that wants another code handles the signal
         raise
     except Exception as failure:
-        # a defect of this program: what was begun is undone all the same, and the user gets one line
+        # a bug in this program: what was begun is undone all the same, and the user gets one line
         error = InstuiError(
             f"internal error: {type(failure).__name__}: {printable(str(failure))}; this is a bug of instui, and "
             "nothing is half-installed; INSTUI_DEBUG=1 shows where it is"
@@ -131,7 +131,7 @@ def perform(
 
 
 def _has_record(environment: Environment, session: Session) -> bool:
-    """Whether something could be neither completed nor undone. Then the stage has the files that recovery needs."""
+    """Whether a write-ahead record of this session is left. If so, recovery needs the files in the stage."""
     try:
         return any(session_of(path.name) == session.identity for path in pending(environment.top))
     except OSError:
@@ -144,10 +144,10 @@ class _Shell:
         self._environment = environment
         self._session = session
         self._server: ControlServer | None = None
-        self.recovered = False  # whether there was something of a dead session to settle
+        self.recovered = False  # whether a dead session had left anything to settle
 
     def open(self, command: Sequence[str]) -> None:
-        """Begin the journal."""
+        """Start the journal."""
         options = self._context.options
         files = [_open_journal(options.journal_file)] if options.journal_file else []
         if not options.dry_run:
@@ -181,7 +181,7 @@ class _Shell:
         )
 
     def look(self) -> Environment:
-        """Settle what dead sessions had begun; returns the environment as its file system is."""
+        """Settle what dead sessions had begun; return the environment, adapted to how its file system treats case."""
         environment, writable = self._environment, not self._context.options.dry_run
         if folds(environment.top, environment.private, writable=writable):
             environment = environment.folding()
@@ -197,10 +197,10 @@ class _Shell:
 
 
 def _open_journal(path: str) -> int:
-    """A descriptor of the file of `--journal`. Raises UsageError.
+    """Open the file of `--journal`; return its descriptor. Raises UsageError.
 
-    A pipe that nobody reads is refused and not waited for. The descriptor does not block, and it shares that with no
-    other process, since it was opened here.
+    A pipe without a reader is refused, not waited for. The descriptor is non-blocking; since it was opened here, no
+    other process shares that flag.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     try:
@@ -214,7 +214,7 @@ def _open_journal(path: str) -> int:
 
 
 def _raise_descriptor_limit() -> None:
-    """A wheel with hundreds of claims holds as many lock files; the usual soft limit is 1,024."""
+    """Raise the soft limit of open files, usually 1,024: a wheel with hundreds of claims holds as many lock files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
     if soft != resource.RLIM_INFINITY and soft < wanted:

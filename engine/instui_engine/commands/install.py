@@ -1,7 +1,6 @@
-"""An install from beginning to end; read it as the pipeline that it is.
+"""An install from beginning to end, as a pipeline: resolve, acquire (fetch, unpack), plan, stage, commit.
 
-resolve, acquire (fetch, unpack), plan, stage, commit. Nothing is written into the environment's scheme directories
-before everything is known, checked and staged.
+Nothing is written into the environment's scheme directories before everything is known, checked and staged.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,10 +38,10 @@ def install(
     control: Control | None = None,
     recording: Recording | None = None,
 ) -> Outcome:
-    """Install what `request` asks for into `environment`; returns when all is done or undone.
+    """Install what `request` asks for into `environment`; return when all is done or undone.
 
-    Never raises an InstuiError: the outcome has it. `control` can pause and stop the session from another thread or a
-    signal handler, and `recording` says who is told what happens.
+    Never raises an InstuiError; the outcome carries it. `control` can pause and stop the session from another thread or
+    a signal handler. `recording` says who receives the journal.
     """
 
     def make(context: Context, environment: Environment, session: Session) -> Work:
@@ -94,7 +93,7 @@ class _Pipeline(Work):
 
     @contextmanager
     def _using_store(self) -> Iterator[None]:
-        """Keep a cleaning of the cache out while the store is looked into and linked from."""
+        """Keep `cache prune` out while this session reads the store and links from it."""
         options, control = self.context.options, self.context.control
 
         def on_wait(holders: Sequence[Holder]) -> None:
@@ -162,7 +161,7 @@ class _Pipeline(Work):
         context, session = self.context, self.session
         session.make_stage()
         if context.options.link_mode == "symlink":
-            with suppress(OSError):  # a cache that one cannot write to is not cleaned either
+            with suppress(OSError):  # nobody prunes a cache that cannot be written to
                 for plan in plans:
                     self._store.note_symlinks(plan.entry)
         stage_wheels(context, self.environment, plans, session.stage, self._rebuild, session.sign_of_life)

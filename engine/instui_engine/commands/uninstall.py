@@ -1,6 +1,6 @@
-"""Removing distributions: by RECORD, inside the schemes, in one transaction each.
+"""Removal of distributions: by RECORD, within the schemes, each in a transaction of its own.
 
-A file that another distribution lists, too, stays. A file that the removed distribution had overwritten comes back.
+A file that another distribution also lists stays. A file that the removed distribution had overwritten comes back.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def uninstall(
     control: Control | None = None,
     recording: Recording | None = None,
 ) -> Outcome:
-    """Remove the distributions of these names, in their order. The rest is as in `install`."""
+    """Remove the distributions of these names, in the order given. Everything else is as in `install`."""
 
     def make(context: Context, environment: Environment, session: Session) -> Work:
         return _Removal(context, environment, session, names)
@@ -61,7 +61,7 @@ class _Removal(Work):
         self._commit.run()
 
     def _wanted(self, installed: Installed) -> list[str]:
-        """Normalized names of what is installed and can be removed. Raises TargetError and UsageError."""
+        """The normalized names of those that are installed and can be removed. Raises TargetError and UsageError."""
         found: list[str] = []
         for word in dict.fromkeys(self._names):
             try:
@@ -77,7 +77,7 @@ class _Removal(Work):
         return list(dict.fromkeys(found))
 
     def _check(self, distribution: Distribution) -> None:
-        """Refuse what cannot be removed by RECORD."""
+        """Refuse a distribution that cannot be removed by its RECORD."""
         info = self.environment.top / distribution.info
         if distribution.is_legacy:
             raise TargetError(

@@ -1,4 +1,4 @@
-"""Whether a session is the only one that runs in its environment, found without asking all others for each wheel."""
+"""A cheap test, made for each wheel, of whether a session is the only one running in its environment."""
 
 import os
 import time
@@ -13,20 +13,20 @@ _AGAIN = 0.2  # seconds between two rounds of asking
 
 
 class Alone:
-    """Answers whether no other session runs, and since when none has come: a token that stays the same until one comes.
+    """A check for other sessions. Its answer is a token that stays the same until another session appears.
 
-    Every session makes its journal before it does anything else. So while the directory of journals is unchanged no
-    session has come, and only those that were there before have to be asked.
+    Every session makes its journal before it does anything else. So as long as the directory of journals is unchanged,
+    no session has appeared, and only the earlier ones have to be checked.
     """
 
     def __init__(self, journal: Path) -> None:
-        """`journal`: the session's own."""
+        """`journal` is this session's own."""
         self._journal = journal
-        self._quiet = 0  # mtime of the directory when nobody else was there, 0 for never
+        self._quiet = 0  # mtime of the directory when no other session ran; 0 for never
         self._asked = 0.0
 
     def __call__(self) -> int | None:
-        """The token while nobody else is there, None where somebody is, or may be."""
+        """The token while no other session runs; None if one does, or may."""
         try:
             mtime = os.stat(self._journal.parent).st_mtime_ns
         except OSError:
@@ -43,7 +43,7 @@ class Alone:
 
 
 def _may_run(journal: Path) -> bool:
-    """Whether its session runs, or is just about to: it makes the journal, then locks it, then writes to it."""
+    """Whether the journal's session runs or is just starting: it makes the journal, locks it, then writes to it."""
     try:
         status = journal.stat()
         is_new = status.st_size == 0 and time.time() - status.st_mtime < _NEW

@@ -1,14 +1,14 @@
 """Backups: files that another distribution's files have replaced, kept in `.instui/kept` so that they can come back.
 
-All entries lie in one directory. The name of an entry says its path, its number among the entries of that path, and its
-owner:
+All entries lie in one directory. The name of an entry gives its path, its number among the entries of that path, and
+its owner:
 
     lib%2Fpython3.11%2Fsite-packages%2Fjwt%2Fapi.py%%0001%%pyjwt-2.10.0
 
-An entry is a hard link to the file as it was, so it costs no space and needs no store. Who changes the entries of a
-path holds the claim on that path. The newest entry whose owner is still installed comes back; an entry goes with its
-owner. Where several distributions had equal content at the path, the entry names all of them, by hashes. So
-a distribution without an entry at a path that it lists was never replaced there by other content.
+An entry is a hard link to the replaced file, so it costs no space and does not depend on the store. The entries of a
+path change only under the claim on that path. The newest entry whose owner is still installed comes back; an entry is
+removed with its owner. If several distributions had equal content at the path, the entry names all of them, by hashes.
+So if a distribution lists a path and has no entry there, other content has never replaced its file.
 """
 
 import os
@@ -21,12 +21,12 @@ from instui_engine.locks.names import file_name
 from instui_engine.target.environment import PRIVATE, Environment
 
 BACKUPS = f"{PRIVATE}/kept"
-_LONGEST = 40  # bytes of an owner that stands in a name as it is
-_LONGEST_NAME = 255  # bytes of a file's name; of owners of equal content, those beyond are taken for never replaced
+_LONGEST = 40  # the longest owner, in bytes, that is written into a name as it is
+_LONGEST_NAME = 255  # bytes of a file name; owners of equal content that do not fit in count as never replaced
 
 
 class Change(Protocol):
-    """A step of a transaction, by the paths that it is about."""
+    """The paths of a step of a transaction."""
 
     @property
     def path(self) -> str: ...  # noqa: D102
@@ -39,8 +39,8 @@ class Change(Protocol):
 class Backups:
     """The entries of one environment, for all commits of a session. Thread-safe.
 
-    The directory is listed when somebody asks, and `committed` keeps the listing up to date for as long as nobody else
-    can have changed it: to list it again for each of K wheels that replace one file would cost K times K.
+    The directory is listed on demand. `committed` keeps the listing current as long as nobody else can have changed the
+    directory: listing it again for each of K wheels that replace one file would cost K times K.
     """
 
     def __init__(self, environment: Environment, undisturbed: Callable[[], object]) -> None:
@@ -53,16 +53,16 @@ class Backups:
         self._entries: dict[str, list[tuple[str, list[str]]]] = {}  # path's name -> (number, tags), sorted
 
     def committed(self, steps: Iterable[Change]) -> None:
-        """Take note of what a transaction has done to the entries."""
+        """Update the listing after a transaction."""
         with self._mutex:
             for step in steps:
                 if step.path.startswith(f"{BACKUPS}/") or step.staged.startswith(f"{BACKUPS}/"):
-                    self._token = None  # some went, or came back: rare enough to list them again
+                    self._token = None  # entries were removed or restored: rare enough to list them again
                 elif step.saved.startswith(f"{BACKUPS}/"):
                     self._enter(step.saved.removeprefix(f"{BACKUPS}/"))
 
     def add(self, path: str, owners: Sequence[str]) -> str:
-        """The name for a new entry: the file at `path`, of `owners`, all with this content; () for a file of nobody."""
+        """The name of a new entry for the file at `path`. All `owners` have this content; () for an unowned file."""
         name = file_name(self._key(path))
         entries = self._listed().get(name, [])
         number = int(entries[-1][0]) + 1 if entries else 1
@@ -74,7 +74,7 @@ class Backups:
         return f"{BACKUPS}/{_entry(name, f'{number:04}', tags)}"
 
     def newest(self, path: str, owners: Collection[str]) -> tuple[str, str] | None:
-        """The entry that comes back to `path`, and its owner: one of `owners`, or "" for a file of nobody."""
+        """The entry that comes back to `path`, and its owner: one of `owners`, or "" for an unowned file."""
         name = file_name(self._key(path))
         known = {tag: owner for owner in (*owners, "") for tag in (_tag(owner), _short(owner))}
         for number, tags in reversed(self._listed().get(name, [])):
@@ -92,7 +92,7 @@ class Backups:
         ]
 
     def without(self, entry: str, owner: str) -> str:
-        """The name of `entry` without `owner`; "" where it names nobody else."""
+        """The name of `entry` without `owner`; "" if it names nobody else."""
         name, number, *tags = entry.removeprefix(f"{BACKUPS}/").split("%%")
         left = [tag for tag in tags if tag not in (_tag(owner), _short(owner))]
         return f"{BACKUPS}/{_entry(name, number, left)}" if left else ""

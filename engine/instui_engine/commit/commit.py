@@ -2,7 +2,7 @@
 
 The lock table grants claims in plan order; a wheel holds nothing while it waits for them. Workers take the granted
 wheels, the first in plan order first, lock the same claims against other processes, in sorted order, and keep all of
-them until the commit is complete.
+the locks until the commit is complete.
 """
 
 import heapq
@@ -60,7 +60,7 @@ _OTHER_FILES = 64  # that a session has open besides its claims
 
 
 class StalePlan(Exception):
-    """The environment has changed since the wheel was planned, as was found under its claims."""
+    """The environment, checked under the wheel's claims, is no longer as it was when the wheel was planned."""
 
 
 class Commit:
@@ -75,7 +75,7 @@ class Commit:
         overlaps: Overlaps,
         installed: Installed,
     ) -> None:
-        """`installed`: what the environment listed when `plans` were made."""
+        """`installed` is what the environment listed when `plans` were made."""
         self._context = context
         self._environment = environment
         self._session = session
@@ -85,15 +85,15 @@ class Commit:
         self._change = threading.Condition()
         self._granted: list[int] = []  # heap of plan orders
         self._left = len(plans)  # neither committed nor failed
-        self._asked: dict[int, float] = {}  # order -> monotonic time since when it has been waiting
+        self._asked: dict[int, float] = {}  # order -> monotonic time at which it began to wait
         self._files = claim_locks(context, environment)
-        # then the life signs of others' journals say nothing, and every look is a new listing
+        # then locks on other journals prove nothing, and every check lists the environment again
         self._is_shared_between_hosts = not isinstance(self._files, ClaimFiles)
         (environment.top / RECORDS).mkdir(parents=True, exist_ok=True)
         self._lock = EnvironmentLock(environment.lock_path, context)
         self._index = OwnerIndex(environment, installed, self._undisturbed)
         self._backups = Backups(environment, self._undisturbed)
-        self._marks: dict[int, int] = {}  # order -> mark in the index, of wheels that were planned again
+        self._marks: dict[int, int] = {}  # order -> mark in the index, for wheels that were planned again
         self._alone = Alone(session.journal)
         self._settled = 0  # transactions of dead sessions that this one has settled in between
         self._gone: set[str] = set()  # names of those to be removed that somebody else has removed
@@ -120,7 +120,7 @@ class Commit:
             raise InstuiError(problem)
 
     def _sync(self) -> str:
-        """Sync what is in place; returns the error line if that fails, else ""."""
+        """Sync what is in place; return the error line if that fails, else ""."""
         if not self.installed:
             return ""
         try:
@@ -178,7 +178,7 @@ class Commit:
                 self._change.notify_all()
 
     def _next(self) -> Plan | None:
-        """The next wheel whose claims are granted; waits for one. None when all is done, or the session stops."""
+        """Wait for the next wheel whose claims are granted; None when all is done or the session stops."""
         with self._change:
             while not self._context.stopping() and self._left:
                 if self._context.control.paused:
@@ -207,7 +207,7 @@ class Commit:
                 check_settled(self._environment, plan.claims, self._session.identity)
                 break
             except Unsettled as inherited:
-                self._files.release(held)  # its claims are not ours alone: all are taken again, in their order
+                self._files.release(held)  # `settle` takes the record's claims, so all are taken again, in order
                 settle(context, self._environment, self._files, inherited.record)
                 self._settled += 1
             except BaseException:
@@ -258,12 +258,12 @@ class Commit:
                     self._backups.committed(steps)
                     self._index.committed(plan.name, plan.info)
             except UndoError:
-                raise  # the record stays for whoever settles it
+                raise  # the record stays for recovery
             except BaseException:
                 remove_record(record)
                 raise
             self.installed.append(plan.name)
-            with suppress(OSError):  # all steps are taken, so whoever finds the record has nothing to do
+            with suppress(OSError):  # all steps are taken, so recovery would have nothing to do
                 remove_record(record)
         for overwrite in overwrites:
             context.emit(overwrite)
@@ -276,7 +276,7 @@ class Commit:
             context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
 
     def _prepare(self, plan: Plan, tree: DirfdTree) -> Prepared:
-        """The transaction as the environment asks for it now, with the owners of all files that it replaces."""
+        """The transaction for the environment as it is now, with the owners of all files that it replaces."""
         session = self._session.identity
         known = self._replaced_owners.get(plan.order, {})
         prepared = prepare(self._environment, tree, plan, session, known, self._index, self._backups)
@@ -286,7 +286,7 @@ class Commit:
         return prepared
 
     def _newcomers(self, plan: Plan) -> list[Distribution]:
-        """What somebody else has installed since the wheel was planned."""
+        """The distributions that others have installed since the wheel was planned."""
         newcomers = self._index.newcomers(self._marks.get(plan.order, 0))
         return [other for other in newcomers if other != plan.replaces]
 
@@ -296,7 +296,7 @@ class Commit:
         return None if alone is None else (alone, self._lock.taken, self._settled)
 
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
-        """Find the owners of files that others have installed since the plan; returns whether there are any."""
+        """Find the owners of files that others have installed since the plan; return whether there are any."""
         known = self._replaced_owners.get(plan.order, {})
         unknown = {step.path: step for step in steps if step.action == "replace" and step.path not in known}
         if not unknown or not isinstance(plan, WheelPlan):
@@ -321,7 +321,7 @@ class Commit:
         return bool(found)
 
     def _is_outdated(self, plan: Plan) -> bool:
-        """Whether somebody else has changed the environment so that the removals of the plan are no longer right.
+        """Whether others have changed the environment such that the plan's removals are no longer right.
 
         They may have installed a file that the plan removes, given up a file that the plan leaves to them, or removed
         the last other file of a directory.
@@ -364,11 +364,11 @@ class Commit:
         if isinstance(old, WheelPlan):
             return plan_wheel(self._environment, installed, old.wheel, old.entry, old.order)
         if old.name not in installed:
-            return old  # removed by somebody else; that is for sure only under its claims
+            return old  # removed by somebody else; that is certain only under its claims
         return plan_removal(self._environment, installed, installed[old.name], old.order)
 
     def _explain(self, plan: Plan, error: BaseException) -> BaseException:
-        """The error as the user sees it; the journal gets the failure of the wheel."""
+        """Write the wheel's failure to the journal; return the error as the user sees it."""
         if isinstance(error, OSError):
             verb = "install" if isinstance(plan, WheelPlan) else "uninstall"
             error = InstuiError(f"cannot {verb} {printable(plan.owner)}: {reason(error)}; what was begun is undone")
@@ -383,13 +383,13 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _most_workers() -> int:
-    """How many wheels may commit at once: each of them has lock files open. At least one."""
+    """How many wheels may commit in parallel, at least one: each of them has lock files open."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return 256 if limit == resource.RLIM_INFINITY else max(1, (limit - _OTHER_FILES) // MOST)
 
 
 def _weight(top: Path, step: Step) -> float:
-    """The weight of a step under `--slow`: a directory rests as long as all its files would."""
+    """The weight of a step under `--slow`: a directory pauses as long as all its files would."""
     if step.action == "place" and os.path.isdir(top / step.staged):
         return 8.0 + 4 * len(os.listdir(top / step.staged))
     return 8.0

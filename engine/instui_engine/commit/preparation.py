@@ -1,7 +1,7 @@
-"""Every step of a distribution's transaction, found under its claims before the first step is taken.
+"""All steps of a distribution's transaction, determined under its claims before the first step is taken.
 
-Nothing is written here. The plan says what is wanted. The environment says what stands in the way now, what of that is
-kept (`backups`), and which kept files come back.
+Nothing is written here. The plan says what is wanted. The environment shows what is in the way now, which of that is
+kept (`backups`), and which backups come back.
 """
 
 import stat
@@ -41,8 +41,8 @@ def prepare(
 ) -> Prepared:
     """The transaction of `plan`, whose staged entries lie in the stage of `session`.
 
-    `replaced_owners`: whose file it is that `plan` replaces, by path; `index` and `backups` are the session's.
-    Raises ClashError and TargetError, and OSError.
+    `replaced_owners` gives, by path, the owner of each file that `plan` replaces. `index` and `backups` are the
+    session's. Raises ClashError, TargetError and OSError.
     """
     preparation = _Preparation(
         environment, tree, plan, f"{PRIVATE}/stage/{session}/{plan.order}", replaced_owners, index, backups
@@ -84,11 +84,11 @@ class _Preparation:
         self._made: set[str] = set()
         self._bytecode = Bytecode(environment)
         self._backups = backups
-        self._count = 0  # of saved entries that are not kept
+        self._count = 0  # number of saved entries that are not backups
         self._hashes: dict[str, Mapping[str, str]] = {}  # .dist-info -> what its RECORD lists
-        self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> of what lies there
+        self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> digest of the file there
         self._index = index
-        self._has_looked = False  # whether the index was brought up to now
+        self._has_looked = False  # whether the index is up to date
         self.saved = f"{stage}/old"
         self.staged_info = f"{stage}/info" if plan.info else ""
         self.overwrites: list[Overwrite] = []
@@ -120,7 +120,7 @@ class _Preparation:
     # -- what the old version gives up
 
     def _give_up(self) -> Iterator[Step]:
-        """Remove the old version's stale files, or bring back what they had replaced; those of others stay."""
+        """Remove the old version's stale files, or bring back what they had replaced. Files of others stay."""
         plan, backups = self._plan, self._backups
         for path in plan.stale:
             status = self._tree.status(path)
@@ -139,7 +139,7 @@ class _Preparation:
         for path in sorted(plan.shared_files):
             mine, others = self._holds(path, rows.get(path, "")), self._hashes_of_others(path)
             entry = backups.newest(path, tuple(others))
-            # an owner of whom nothing is kept there was never replaced by other content: what lies there is its own
+            # without a backup there, an owner's file was never replaced by other content: what is there is its own
             on_top = any(self._holds(path, value) and not backups.of(path, owner) for owner, value in others.items())
             if entry is not None and mine and not on_top:
                 yield from self._restore(path, *entry, True)
@@ -148,7 +148,7 @@ class _Preparation:
                 yield from self._drop(mine_there, plan.replaces.owner)
 
     def _drop(self, entry: str, owner: str) -> Iterator[Step]:
-        """The owner of a kept file goes: the entry passes to those that had equal content there, or goes, too."""
+        """Remove `owner` from a backup. The entry passes to co-owners of that content; without any, it goes."""
         remaining = self._backups.without(entry, owner)
         yield self._place(remaining, entry) if remaining else self._retire(entry)
 
@@ -160,7 +160,7 @@ class _Preparation:
         return self._index.owners_of(path, but=self._plan.name)
 
     def _restore(self, path: str, entry: str, owner: str, present: bool) -> Iterator[Step]:
-        """Bring a kept file back to `path`."""
+        """Bring a backup back to `path`."""
         for compiled in self._bytecode.of(path):
             if self._key(compiled) not in self._gone:
                 yield Step("retire", compiled, saved=self._save())
@@ -203,8 +203,8 @@ class _Preparation:
             yield from self._merge(item, staged)
 
     def _merge(self, item: StagedItem, staged: str) -> Iterator[Step]:
-        """Merge into a directory that exists: subdirectories as a whole where nothing is there, else file by file."""
-        moved = ""  # the last subdirectory that moves as a whole; all below it moves with it
+        """Merge into an existing directory. Missing subdirectories move as a whole, everything else file by file."""
+        moved = ""  # the latest subdirectory that moves as a whole, with everything below it
         for directory, names in item.directories:
             place = f"{item.path}/{directory}" if directory else item.path
             if moved and directory.startswith(f"{moved}/"):
@@ -233,27 +233,27 @@ class _Preparation:
         self._expect(path, self._kind(old), directory=False)
         saved = self._saved_copy(path, old, staged)
         if old == path and self._tree.fingerprint(path) == self._tree.fingerprint(staged):
-            return  # one inode: it is there already, and a rename would do nothing
-        # Python compares no more than size and seconds, and would run what it compiled from the old file
+            return  # the same inode: the file is in place already, and a rename would do nothing
+        # Python compares only the size and the mtime in seconds, so it might run byte code of the old file
         for compiled in self._bytecode.of(old):
             if self._key(compiled) not in self._gone:
                 yield Step("retire", compiled, saved=self._save())
         if old == path:
             yield self._replacement(path, staged, saved)
-        else:  # a rename would keep the old spelling, and Python looks for the new one
+        else:  # a rename would keep the old spelling, but Python looks for the new one
             yield Step("retire", old, saved=saved, old=self._fingerprint(old))
             yield self._place(path, staged)
 
     def _saved_copy(self, path: str, old: str, staged: str) -> str:
-        """Where the replaced file is saved. One of another owner with other content is kept, and reported."""
+        """Where the replaced file is saved. Other content of another owner becomes a backup, and is reported."""
         plan = self._plan
         if path not in self._replaced_owners and self._had(path):
-            return self._save()  # its own old version's, nobody else lists it
+            return self._save()  # a file of its own old version, which nobody else lists
         same = self._tree.same_content(old, staged)
         owner = self._replaced_owners.get(path, "")
         saved = ""
         if not same:
-            # another session may have replaced it since the plan was made; and equal content has several owners
+            # another session may have replaced it since the plan was made, and equal content can have several owners
             others = self._hashes_of_others(path)
             on_top = [
                 other
@@ -275,7 +275,7 @@ class _Preparation:
         return path in rows or (self._environment.folds and self._key(path) in set(map(self._key, rows)))
 
     def _is_own(self, path: str) -> bool:
-        """Whether the file is the old version's own; what that had replaced is kept already."""
+        """Whether the file is the old version's own. If so, whatever it had replaced already has a backup."""
         if self._plan.replaces is None:
             return False
         return self._holds(path, self._rows(self._plan.replaces.info).get(path, ""))
@@ -314,13 +314,13 @@ class _Preparation:
             yield Step("mkdir", directory)
 
     def _present(self, place: str) -> dict[str, str]:
-        """The names in a directory, by their keys."""
+        """The names in a directory, by key."""
         if self._key(place) in self._made:
             return {}
         return {self._key(name): name for name in self._tree.names(place)}
 
     def _kind(self, path: str) -> int | None:
-        """The mode of what will be at `path` when its step is taken; None for nothing."""
+        """The mode of what will be at `path` when its step is taken; None if nothing will be."""
         if self._key(path) in self._gone:
             return None
         if self._key(path) in self._made:
@@ -329,7 +329,7 @@ class _Preparation:
         return None if status is None else status.st_mode
 
     def _expect(self, path: str, mode: int | None, directory: bool) -> None:
-        """Fail where a file stands in the way of a directory or the reverse, or a link where a directory must be."""
+        """Raise ClashError if a file is in the way of a directory, a directory of a file, or a link of a directory."""
         if directory == (mode is not None and stat.S_ISDIR(mode)):
             return
         there, needed = ("file", "directory") if directory else ("directory", "file")

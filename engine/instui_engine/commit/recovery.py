@@ -1,14 +1,15 @@
-"""Recovery: what a session had begun when it died in a commit is settled, by its write-ahead record.
+"""Recovery: settles, by its write-ahead record, what a session had begun when it died in a commit.
 
-The transaction is completed where the stage is whole and nobody else has touched what is still to be done; else it is
-undone. Each step is judged by what lies at its path now, and a path is touched only in the state before or after the
-step. So recovery may itself be killed and begun again, and what somebody else has changed is left alone and reported.
+The transaction is completed if the stage is whole and nobody else has touched the paths of the remaining steps;
+otherwise it is undone. Each step is judged by what is at its path now, and a path is touched only if it is in the state
+before or after the step. So recovery may itself be killed and started again. What somebody else has changed is left
+alone and reported.
 
-Where another installer has installed the distribution since, neither is right. Then the transaction is *withdrawn*: its
-files go, and files of others that it had replaced come back.
+If another installer has installed the distribution since, neither is right. Then the transaction is *withdrawn*: its
+files are removed, and files of others that it had replaced come back.
 
 Recovery holds the claims of the record. It runs at the start of every command that writes, and whenever a commit is
-granted a claim that meets those of a record.
+granted claims that meet those of a record.
 """
 
 import stat
@@ -39,7 +40,7 @@ from .writeahead import NewerRecordError
 
 
 class Unsettled(Exception):
-    """A granted claim meets the unfinished transaction of a dead session, whose record it names."""
+    """The granted claims meet those of a dead session's unfinished transaction, which has this record."""
 
     def __init__(self, record: Path) -> None:
         super().__init__(record.name)
@@ -59,12 +60,12 @@ class NewerRecord(TargetError):
 
 
 def recover(context: Context, environment: Environment, session: str) -> bool:
-    """Settle the records of all dead sessions and remove their stages; returns whether there were records.
+    """Settle the records of all dead sessions and remove their stages; return whether there were records.
 
-    `session`: the id of the one that does it.
+    `session` is the id of the session that does so.
 
-    A record of a newer version is left to that one, with a warning. Raises LockTimeoutError, Interrupted, and
-    TargetError where a record cannot be settled or the environment has the layout of a newer version.
+    A record of a newer version is left to that version, with a warning. Raises LockTimeoutError, Interrupted, and
+    TargetError if a record cannot be settled or the environment has the layout of a newer version.
     """
     layout.check(environment.private)
     records = [
@@ -86,7 +87,7 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
         finally:
             lock.close()
     writeahead.clear(environment.top, lambda identity: alive(journal_path(environment, identity)))
-    stages = dead_stages(environment, but=session)  # first: who dies after that may leave a record
+    stages = dead_stages(environment, but=session)  # before the records: a session that dies later may leave one
     unsettled = {writeahead.session_of(path.name) for path in writeahead.pending(environment.top)}
     for stage in stages:
         if stage.name not in unsettled:
@@ -105,10 +106,10 @@ def on_older(context: Context) -> OnClaimWait:
 
 
 def check_settled(environment: Environment, claims: Claims, session: str) -> None:
-    """Raise Unsettled where a dead session left a record whose claims meet `claims`, which the caller holds.
+    """Raise Unsettled if a dead session left a record whose claims meet `claims`, which the caller holds.
 
-    A live session holds the claims of its record until the record is gone; since the caller was granted claims that
-    meet them, the session is dead. Raises NewerRecord where only a newer version can settle it.
+    A live session holds the claims of its record until the record is gone. The caller was granted claims that meet
+    them, so the session is dead. Raises NewerRecord if only a newer version can settle the record.
     """
     for path in writeahead.pending(environment.top, but=session):
         try:
@@ -143,7 +144,7 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
         layout.check(environment.private, under_claims=True)
         transaction = _read(path)
         if transaction is None:
-            return  # somebody else was quicker
+            return  # another session was quicker
         context.emit(RecoveryStarted(transaction.name, transaction.version, transaction.session))
         try:
             with DirfdTree(environment.top, context.options.fsync) as tree:
@@ -184,7 +185,7 @@ def _damaged(path: Path, error: ValueError) -> TargetError:
 def put_back(
     context: Context, environment: Environment, tree: DirfdTree, transaction: Transaction
 ) -> Callable[[Step], None]:
-    """The function by which `transaction.undo` removes a directory into which others may have written meanwhile."""
+    """The function with which `transaction.undo` removes a directory into which others may have written since."""
     return _Recovery(context, environment, tree, transaction)._take_out
 
 
@@ -198,7 +199,7 @@ class _Recovery:
         self._left: list[str] = []
 
     def settle(self, record: Path) -> tuple[Path, str, list[str]]:
-        """Settle it. Returns the record's present name, the outcome, and the paths that others have changed since."""
+        """Settle it; return the record's present path, the outcome, and the paths that others have changed since."""
         way = writeahead.way_of(record)
         if way is None and self._is_superseded():
             way = "withdraw"
@@ -237,7 +238,7 @@ class _Recovery:
         return "undone", self._left
 
     def _is_superseded(self) -> bool:
-        """Whether another installer has listed the distribution since: by a `.dist-info` that no step of ours knows."""
+        """Whether another installer has installed it since: a `.dist-info` is listed that no step of ours knows."""
         transaction, installed = self._transaction, scan(self._environment)
         known = {
             (step.path, fingerprint.inode)
@@ -255,7 +256,7 @@ class _Recovery:
 
     def _can_go_on(self) -> bool:
         """Whether all remaining steps can be taken as planned."""
-        makes_room = set()  # paths from which something is still to be retired before something else is placed there
+        makes_room = set()  # paths where something is still to be retired before something else is placed there
         placed = {step.path: step.new for step in self._transaction.steps if step.action == "place"}
         for step in self._transaction.steps:
             found = state(self._tree, step)
@@ -277,18 +278,18 @@ class _Recovery:
         return True
 
     def _is_old(self, step: Step) -> bool:
-        """Whether the file that a step was to replace is still there, or there again."""
+        """Whether the file that a step was to replace is still there, or is back."""
         there = self._tree.fingerprint(step.path)
         return there is not None and step.old is not None and there[1:] == step.old[1:]
 
-    # -- where somebody else has installed the distribution since
+    # -- if another installer has installed the distribution since
 
     def _still_wanted(self, step: Step) -> bool:
-        """Whether a replaced file is to come back: one of another owner is, one of the old version is not."""
+        """Whether a replaced file is to come back: if it has another owner, but not if it is of the old version."""
         return step.saved.startswith(f"{BACKUPS}/") and not step.path.startswith(f"{BACKUPS}/")
 
     def _sweep(self, rows: Mapping[str, str]) -> None:
-        """Remove the files of a version that is no longer listed, unless somebody else owns or has changed them."""
+        """Remove the files of a version that is no longer listed, unless others own or have changed them."""
         directories = set()
         bytecode = Bytecode(self._environment)
         for path, recorded in rows.items():
@@ -307,7 +308,7 @@ class _Recovery:
                 directory = directory.rpartition("/")[0]
 
     def _is_theirs(self, step: Step) -> bool:
-        """Whether a file that a step placed is listed by a distribution now; then it stays."""
+        """Whether a distribution lists a file that a step placed; if so, it stays."""
         directory = step.new is not None and step.new.is_directory
         brought = step.action in ("place", "replace") and not directory
         return brought and self._environment.key(step.path) in self._listed and not self._still_wanted(step)
@@ -343,7 +344,7 @@ class _Recovery:
         return [path for path, is_directory in self._walk(top) if not is_directory]
 
     def _directories(self, top: str) -> list[str]:
-        """All directories, the deepest first."""
+        """All directories, deepest first."""
         found = [path for path, is_directory in self._walk(top) if is_directory]
         return [*sorted(found, key=lambda path: -path.count("/")), top]
 
@@ -365,7 +366,7 @@ class _Recovery:
 
 
 def _is_ours(path: str, ours: Mapping[str, str]) -> bool:
-    """Whether RECORD lists the file, or the module that Python compiled it from."""
+    """Whether RECORD lists the file or, for byte code, its module."""
     if path in ours:
         return True
     directory, _, name = path.rpartition("/")

@@ -1,10 +1,10 @@
 """A transaction: all steps by which one distribution changes the environment, known before the first is taken.
 
-A step knows what is at its path before and after, so anybody who finds the record later can tell whether it was taken.
-The steps are written down first (`writeahead`). Then they are taken in order, or undone in reverse order. Either can be
-begun at any point, also after a crash in the middle of the other.
+A step knows what is at its path before and after it, so whoever finds the record later can see whether it was taken.
+The steps are first written down (`writeahead`), and then taken in order, or undone in reverse order. Either can start
+at any point, even after a crash in the middle of the other.
 
-The old version's `.dist-info` is renamed away first, the new one is renamed in last, so that no reader ever sees a
+The old version's `.dist-info` is renamed away first, and the new one is renamed in last, so no reader ever sees a
 distribution that is listed and torn.
 """
 
@@ -22,7 +22,7 @@ from instui_engine.target.bytecode import module_of
 
 from .backups import BACKUPS
 
-_RETRIES = 100  # a shared parent directory may be removed by somebody else as often as that while we make it
+_RETRIES = 100  # another session may remove a shared parent directory this often while we make it
 
 Action = Literal["retire", "rmdir", "mkdir", "place", "replace"]
 State = Literal["before", "after", "else"]
@@ -31,10 +31,10 @@ State = Literal["before", "after", "else"]
 class Step(NamedTuple):
     """One change; all paths are relative to the top.
 
-    "retire": what is at `path` is renamed to `saved`. "rmdir": a directory goes, if it is empty. "mkdir": a directory
-    is made. "place": `staged` is renamed to `path`, where nothing is. "replace": likewise, where a file is, which stays
-    as `saved`. `old` and `new` are the fingerprints of what is at `path` before and after; a "retire" without `old`
-    takes whatever it finds, which may be nothing (byte code).
+    "retire" renames what is at `path` to `saved`. "rmdir" removes a directory if it is empty. "mkdir" makes a
+    directory. "place" renames `staged` to `path`, where nothing is. "replace" renames `staged` over the file at `path`,
+    which stays as `saved`. `old` and `new` are the fingerprints of what is at `path` before and after. A "retire"
+    without `old` takes whatever it finds, which may be nothing (byte code).
     """
 
     action: Action
@@ -47,10 +47,10 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """All that is done to one distribution. `saved`: the directory for what is replaced and not kept.
+    """All changes to one distribution.
 
-    `replaces` and `info`: the `.dist-info` that goes and the one that comes, "" for none; `staged_info` is where the
-    latter lies until then.
+    `replaces` is the `.dist-info` that goes and `info` the one that comes, "" for none; the latter lies at
+    `staged_info` until then. `saved` is the directory for what is replaced and does not become a backup.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Transaction:
 
 
 class UndoError(InstuiError):
-    """A step failed, and so did the undo. The record stays, and the next command settles it."""
+    """A step failed, and so did the undo. The record stays for the next command to settle."""
 
 
 def run(
@@ -81,10 +81,10 @@ def run(
     back: Callable[[], None] = lambda: None,
     put_back: Callable[[Step], None] | None = None,
 ) -> None:
-    """Take all steps, calling `before` with each. Any exception undoes them all, and is raised again.
+    """Take all steps, calling `before` with each. Any exception undoes all of them and is raised again.
 
-    `back` is called before the first step is undone: it notes the decision for whoever comes after a crash. `put_back`
-    as for `undo`. Raises UndoError where a step could not be undone.
+    `back` is called before the first step is undone; it notes that decision for recovery after a crash. `put_back` is
+    as for `undo`. Raises UndoError if a step could not be undone.
     """
     try:
         for step in transaction.steps:
@@ -95,11 +95,11 @@ def run(
             try:
                 back()
                 undo(tree, transaction, put_back=put_back)
-            except OSError:  # what failed once need not fail again
+            except OSError:  # it may succeed the second time
                 back()
                 undo(tree, transaction, put_back=put_back)
         except OSError as failure:
-            # nothing that comes after it in the undo is touched: the old version must not be listed before it is whole
+            # the undo stops here: the old version must not be listed before it is whole
             raise UndoError(
                 f"{_why(error)}; what was begun could not be undone ({_why(failure)}): "
                 f"{printable(transaction.owner)} is not listed as installed, and the next command settles it"
@@ -112,7 +112,8 @@ def _why(error: BaseException) -> str:
 
 
 def state(tree: DirfdTree, step: Step) -> State:
-    """Whether a step is still to be taken ("before") or was taken ("after"); "else": somebody changed its path."""
+    """Whether a step is still to be taken ("before"), was taken ("after"), or its path was changed by others
+    ("else")."""
     there = tree.fingerprint(step.path)
     match step.action:
         case "mkdir":
@@ -130,13 +131,13 @@ def state(tree: DirfdTree, step: Step) -> State:
         case "replace":
             if there == step.new:
                 return "after"
-            # a file of a lower layer of overlayfs gets another inode when it is linked
+            # a file in a lower layer of overlayfs gets a new inode when it is linked
             known = there is not None and (there == step.old or there == tree.fingerprint(step.saved))
             return "before" if known and tree.fingerprint(step.staged) is not None else "else"
 
 
 def take(tree: DirfdTree, step: Step) -> None:
-    """Take a step that was not taken yet, or only in part. Raises OSError."""
+    """Take a step that was not taken before, or only in part. Raises OSError."""
     if step.action == "place":
         _place(tree, step.staged, step.path)
     elif step.action == "replace":
@@ -144,7 +145,7 @@ def take(tree: DirfdTree, step: Step) -> None:
         tree.rename(step.staged, step.path)
     elif step.action == "retire":
         if step.old is None:
-            with suppress(FileNotFoundError):  # what Python compiled may be gone by itself
+            with suppress(FileNotFoundError):  # byte code may be gone already
                 tree.rename(step.path, step.saved)
         else:
             _move(tree, step.path, step.saved)
@@ -152,7 +153,7 @@ def take(tree: DirfdTree, step: Step) -> None:
         with suppress(FileExistsError):
             _with_parents(tree, step.path, lambda: tree.make_directory(step.path))
     else:
-        tree.remove_if_empty(step.path)  # where somebody has put a file there since, the directory is theirs now
+        tree.remove_if_empty(step.path)  # if others have put a file there since, the directory is theirs now
 
 
 def undo(
@@ -163,11 +164,11 @@ def undo(
     put_back: Callable[[Step], None] | None = None,
     skips: Callable[[Step], bool] = lambda step: False,
 ) -> list[str]:
-    """Undo all steps that were taken, the last first; returns the paths that somebody else has changed since.
+    """Undo all steps that were taken, last first; return the paths that somebody else has changed since.
 
-    `skips`: steps that stay as they are. `restores` says of a step whether what it replaced is to come back. `put_back`
-    removes a directory that was placed; where it is not given the directory is renamed to where it came from. Raises
-    OSError at the first that cannot be taken back.
+    `skips` says which steps stay as they are, and `restores` whether what a step replaced is to come back. `put_back`
+    removes a directory that was placed; without it, the directory is renamed to where it came from. Raises OSError at
+    the first step that cannot be undone.
     """
     changed = []
     for step in reversed(transaction.steps):
@@ -210,20 +211,20 @@ def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: 
     if there == step.new and there != saved:
         if wanted:
             if step.staged.startswith(f"{BACKUPS}/") and tree.fingerprint(step.staged) is None:
-                tree.link(step.path, step.staged)  # nobody else has it
+                tree.link(step.path, step.staged)  # there is no other link to it
             tree.rename(step.saved, step.path)
         else:
             tree.rename(step.path, step.staged)
         _drop_compiled(tree, step.path)
         return []
-    if there == saved or there == step.old:  # it was about to be replaced
+    if there == saved or there == step.old:  # it was saved, but not yet replaced
         tree.remove(step.saved)
         return []
     return [step.path]
 
 
 def _drop_compiled(tree: DirfdTree, path: str) -> None:
-    """Remove what Python has compiled from the file that was there for a while."""
+    """Remove the byte code of a file that was at `path` until the undo."""
     directory, _, name = path.rpartition("/")
     if not name.endswith(".py"):
         return
@@ -238,7 +239,7 @@ def _place(tree: DirfdTree, staged: str, path: str) -> None:
 
 
 def _with_parents(tree: DirfdTree, path: str, change: Callable[[], None]) -> None:
-    """Make the change; try again where the last owner of a shared parent has just removed that."""
+    """Make the change; try again if another session has just removed a shared parent directory."""
     parent = path.rpartition("/")[0]
     for _ in range(_RETRIES):
         try:
@@ -256,13 +257,13 @@ def _save(tree: DirfdTree, step: Step) -> None:
     try:
         tree.link(step.path, step.saved)
     except FileExistsError:
-        if tree.fingerprint(step.saved) != tree.fingerprint(step.path):  # a copy that was cut off
+        if tree.fingerprint(step.saved) != tree.fingerprint(step.path):  # an incomplete copy
             tree.remove(step.saved)
             tree.link(step.path, step.saved)
 
 
 def _move(tree: DirfdTree, path: str, target: str) -> None:
-    """Rename. A directory in a lower layer of overlayfs cannot be renamed, so its files are, one by one."""
+    """Rename `path`. A directory in a lower layer of overlayfs cannot be renamed, so its files are moved one by one."""
     merging = False
     try:
         tree.rename(path, target)
@@ -280,5 +281,5 @@ def _move(tree: DirfdTree, path: str, target: str) -> None:
 
 
 def parents_of(transaction: Transaction) -> set[str]:
-    """The directories for what is saved, which have to be there before the first step."""
+    """The directories of the saved files, which must exist before the first step."""
     return {os.path.dirname(step.saved) for step in transaction.steps if step.saved}

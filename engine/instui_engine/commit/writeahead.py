@@ -1,14 +1,15 @@
 """The write-ahead record: what a session is about to do to one distribution, on the disk before its first rename.
 
-    <top>/.instui/records/<session>.<order>.json
-    <top>/.instui/records/<session>.<order>.undo.json    being taken back; or withdraw, see `recovery`
+    <top>/.instui/records/<session>.<order>.json <top>/.instui/records/<session>.<order>.undo.json being undone; or
+    `.withdraw.json`, see `recovery`
 
-The record exists from before the first rename until after the last. While it exists its session holds the claims that
-it names, or is dead. So whoever is granted one of these claims and finds the record knows that the session is dead, and
-settles the record (`recovery`). A record that cannot be written stops the commit, unlike a line of the journal.
+The record exists from before the first rename until after the last. While it exists, its session either holds the
+claims that it names or is dead. So a session that is granted one of these claims and finds the record knows that the
+other session is dead, and settles the record (`recovery`). Unlike a line of the journal, a record that cannot be
+written stops the commit.
 
-A record says its format. All earlier formats are read. Of a later one only the fields of `Envelope` are, which are the
-same in every format: so a record of a newer version stands in the way of those alone whose claims meet its own.
+A record names its format. All earlier formats can be read. Of a later format only the fields of `Envelope` are read,
+which are the same in every format. So a record of a newer version blocks only commits whose claims meet its own.
 """
 
 import json
@@ -32,7 +33,7 @@ Way = Literal["undo", "withdraw"]
 
 
 class Envelope(NamedTuple):
-    """What every record says, whatever its format: which distribution is changed, and under which claims."""
+    """The part of a record that is the same in every format: which distribution is changed, and under which claims."""
 
     name: str
     version: str
@@ -45,7 +46,7 @@ class Envelope(NamedTuple):
 
 
 class NewerRecordError(ValueError):
-    """A record was written by a newer version of this program, which alone can settle it."""
+    """A record was written by a newer version of this program; only that version can settle it."""
 
     def __init__(self, format: int, envelope: Envelope) -> None:
         super().__init__(f"written by a newer version of instui (format {format}, this one knows {FORMAT})")
@@ -53,7 +54,7 @@ class NewerRecordError(ValueError):
 
 
 def write(top: Path, tree: DirfdTree, transaction: Transaction, fsync: bool) -> Path:
-    """Make the record visible; with `fsync` it is on the disk then. Raises OSError, with nothing changed."""
+    """Write the record; with `fsync` it is on the disk afterwards. Raises OSError, with nothing changed."""
     for directory in parents_of(transaction):
         tree.make_directories(directory)
     path = top / _name(transaction)
@@ -75,9 +76,9 @@ def write(top: Path, tree: DirfdTree, transaction: Transaction, fsync: bool) -> 
 
 
 def decide(record: Path, way: Way) -> Path:
-    """Decide for good that the transaction is undone or withdrawn, and not completed. Raises OSError.
+    """Decide for good that the transaction is undone or withdrawn, not completed. Raises OSError.
 
-    Returns the record under its new name, by which whoever finds it later does the same.
+    Returns the record under its new name, which binds whoever finds it later to the same decision.
     """
     if way_of(record) == way:
         return record
@@ -87,7 +88,7 @@ def decide(record: Path, way: Way) -> Path:
 
 
 def way_of(record: Path) -> Way | None:
-    """What was decided for a record; None for nothing yet."""
+    """The decision about a record; None if there is none yet."""
     ways: tuple[Way, ...] = get_args(Way)
     return next((way for way in ways if record.name.endswith(f".{way}.json")), None)
 
@@ -98,7 +99,7 @@ def remove(record: Path) -> None:
 
 
 def pending(top: Path, but: str = "") -> list[Path]:
-    """All records in the environment, except those of session `but`."""
+    """The paths of all records in the environment, except those of session `but`."""
     try:
         names = os.listdir(top / RECORDS)
     except (FileNotFoundError, NotADirectoryError):
@@ -107,7 +108,7 @@ def pending(top: Path, but: str = "") -> list[Path]:
 
 
 def clear(top: Path, alive: Callable[[str], bool]) -> None:
-    """Remove the records that dead sessions had not finished writing. Their transactions had not begun."""
+    """Remove records that dead sessions had not finished writing. Those transactions had not begun."""
     with suppress(OSError):
         for name in os.listdir(top / RECORDS):
             if name.endswith(".new") and not alive(session_of(name)):
@@ -115,14 +116,14 @@ def clear(top: Path, alive: Callable[[str], bool]) -> None:
 
 
 def session_of(name: str) -> str:
-    """The session whose record has that file name."""
+    """The id of the session whose record has that file name."""
     return name.partition(".")[0]
 
 
 def read(path: Path) -> Transaction | None:
-    """The transaction of a record; None where it is gone.
+    """The transaction of a record; None if the record is gone.
 
-    Raises NewerRecordError for a later format, ValueError for what cannot be understood at all.
+    Raises NewerRecordError for a later format, and ValueError for a record that cannot be understood at all.
     """
     try:
         text = read_regular(path)
@@ -143,7 +144,7 @@ def read(path: Path) -> Transaction | None:
 
 
 def _check(transaction: Transaction, record: Path) -> None:
-    """Raise ValueError for what this program would never have written."""
+    """Raise ValueError for a record that this program would never have written."""
     if not record.name.startswith(f"{transaction.session}.{transaction.order}."):
         raise ValueError("its name is not that of its session")
     paths = [transaction.replaces, transaction.info, transaction.staged_info, transaction.saved]
@@ -157,7 +158,7 @@ def _check(transaction: Transaction, record: Path) -> None:
 
 
 def meet(one: Claims, other: Claims) -> bool:
-    """Whether who holds `one` excludes who holds `other`: one of them claims a path at or above the other's."""
+    """Whether two claim sets exclude each other: one of them claims a path at or above a path of the other."""
     mine, theirs = one.exclusive, other.exclusive
     return _cover(mine, theirs) or _cover(theirs, mine)
 

@@ -1,4 +1,4 @@
-"""What lies at the paths that distributions list: their hashes, computed by several threads."""
+"""The content of the files that distributions list: presence and hashes, computed by several threads."""
 
 import hashlib
 import os
@@ -11,19 +11,19 @@ from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import Environment
 from instui_engine.target.listing import ListedFile
 
-_KNOWN = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}  # these two have digests of any length
-_BATCH = 200  # files that a thread takes at once
+_KNOWN = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}  # their digests have no length of their own
+_BATCH = 200  # files that a thread takes at a time
 
 
 class Content(NamedTuple):
-    """What lies at a path. `digests`: by algorithm, as RECORD has them; a file of the wrong size has none."""
+    """What is at a path. `digests` are by algorithm, as in RECORD; a file of the wrong size has none."""
 
     there: bool
     is_file: bool
     digests: Mapping[str, str]
 
     def fits(self, row: ListedFile) -> bool:
-        """Whether it is what `row` says. A row without a hash, or with an unknown one, asks only that it is there."""
+        """Whether it is what `row` says. A row without a hash, or with an unknown one, only requires presence."""
         if not self.there or row.algorithm not in _KNOWN:
             return self.there
         return self.is_file and self.digests.get(row.algorithm) == row.digest
@@ -37,7 +37,7 @@ def read_all(
 ) -> dict[str, Content]:
     """The content at each path of `wanted` (path -> all rows that list it). Raises Interrupted.
 
-    A path whose parents are a symbolic link out of the environment is not followed, and left out of the answer.
+    A path that leads out of the environment through a symbolic link is not followed, and is left out of the result.
     """
     inside = _Inside(environment)
     paths = [path for path in wanted if inside(path.rpartition("/")[0])]
@@ -57,7 +57,7 @@ def read_all(
 
 
 class _Inside:
-    """Whether a directory is in the environment, links in its path considered; each is looked at once."""
+    """Whether a directory is within the environment after its symbolic links are resolved. Each is examined once."""
 
     def __init__(self, environment: Environment) -> None:
         self._top = os.fspath(environment.top)
@@ -77,7 +77,7 @@ class _Inside:
 
 def _read(path: str, rows: Iterable[ListedFile]) -> Content:
     try:
-        descriptor = open_regular(path)  # which may be a link: --link-mode symlink makes such
+        descriptor = open_regular(path)  # it may be a link: --link-mode symlink makes links
     except (FileNotFoundError, NotADirectoryError):
         return MISSING
     except OSError:  # a directory, a FIFO, or a file that we may not read
@@ -86,7 +86,7 @@ def _read(path: str, rows: Iterable[ListedFile]) -> Content:
         size = os.fstat(descriptor).st_size
         wanted = {row.algorithm for row in rows if row.algorithm in _KNOWN and row.size in (None, size)}
         return Content(True, True, {name: digest_of(descriptor, name) for name in wanted})
-    except OSError:  # a bad block: whatever it was, it cannot be read
+    except OSError:  # a bad block, for example: the file cannot be read
         return Content(True, False, {})
     finally:
         os.close(descriptor)

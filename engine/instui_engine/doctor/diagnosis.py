@@ -1,8 +1,8 @@
-"""What is wrong with an environment: what its distributions list against what lies there. Nothing is written.
+"""Diagnosis of an environment: compares what its distributions list with what is there. Nothing is written.
 
 A file that differs from what its distribution recorded is *clobbered* if it is what another distribution recorded for
-that path, and *modified* otherwise. A distribution that lost files to another one is as it should be while the other
-one is whole, since both cannot be. Where each has files of the other, none is whole: that is damage, a *mix*.
+that path, and *modified* otherwise. A distribution that lost files to another one is no defect as long as the other one
+is whole, since both cannot be. If each has files of the other, neither is whole: that is damage, a *mix*.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ Kind = Literal[
     "ghost",
     "leftover",
     "session",
-    "outside",  # from here on: worth knowing, and no defect
+    "outside",  # from here on: worth knowing, but no defect
     "unknown",
     "unowned",
     "busy",
@@ -43,11 +43,11 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be.
+    """One observation about the environment.
 
-    `distribution`: name and version, "" for what belongs to none. `paths` are relative to the environment's top.
-    `text` says what is the matter, `remedy` what to do or what a repair does, "" for nothing. `is_defect`: it counts;
-    the others are worth knowing.
+    `distribution` is a name and version, or "" if it concerns none. `paths` are relative to the environment's top.
+    `text` says what is wrong; `remedy` says what to do or what a repair does, "" for nothing. If `is_defect` is false,
+    the finding is only worth knowing.
     """
 
     kind: Kind
@@ -60,10 +60,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All that was found. `distributions` and `files`: how many were looked at.
+    """All findings. `distributions` and `files` are the numbers of those that were examined.
 
-    The rest is for the repair. `reinstalls`: groups of distributions that have to be reinstalled together, each group
-    in the order of its installs. `leftovers`: paths.
+    The rest is for the repair. `reinstalls` are groups of distributions that have to be reinstalled together, each
+    group in order of installation. `leftovers` are paths.
     """
 
     environment: Environment
@@ -77,12 +77,12 @@ class Diagnosis:
 
     @property
     def is_clean(self) -> bool:
-        """Whether there is nothing to mend."""
+        """Whether nothing needs repair."""
         return not any(finding.is_defect for finding in self.findings)
 
 
 def diagnose(environment: Environment, options: Options | None = None, control: Control | None = None) -> Diagnosis:
-    """Look at every file that the distributions of `environment` list; `jobs` files at once. Raises Interrupted."""
+    """Check every file that the distributions of `environment` list, with `jobs` threads. Raises Interrupted."""
     context = Context(options or Options(), Journal(), control or Control())
     if folds(environment.top, environment.private, writable=False):
         environment = environment.folding()
@@ -90,7 +90,7 @@ def diagnose(environment: Environment, options: Options | None = None, control: 
 
 
 class _Damage:
-    """What is wrong with the files of one distribution, by path. `lost`: by the distribution whose file lies there."""
+    """What is wrong with the files of one distribution. `lost`: by the distribution whose files are there now."""
 
     def __init__(self) -> None:
         self.missing: list[str] = []
@@ -142,7 +142,7 @@ class _Diagnosis:
         return damage
 
     def _winners(self, listing: Listing, row: ListedFile, content: Content) -> list[str]:
-        """The others whose file may lie there, by name: those that recorded its hash, then those that recorded none."""
+        """The names of possible owners of the content: those that recorded its hash, then those that recorded none."""
         others = [
             (one.distribution.name, theirs)
             for one, theirs in self._owners[self._environment.key(row.path)]
@@ -151,7 +151,7 @@ class _Diagnosis:
         return [name for name, theirs in sorted(others, key=lambda other: not other[1].algorithm)]
 
     def _rank(self, listing: Listing) -> tuple[bool, int]:
-        """Of two versions of one distribution the one that is whole counts, else the one that was installed last."""
+        """Of two versions of one distribution, the whole one counts, or else the one that was installed last."""
         damage = self._damages[listing.distribution.info]
         return not (listing.problem or damage.missing or damage.modified), listing.installed_at
 
@@ -182,16 +182,16 @@ class _Diagnosis:
     def _groups(self, winners: Mapping[str, Sequence[str]]) -> tuple[tuple[Listing, ...], ...]:
         """What to reinstall, in groups that have no file in common.
 
-        A distribution that is reinstalled takes all its paths. So those that had overwritten some of them are
-        reinstalled after it: a repair does not change who wins. Of a mix, the one that was installed first stays.
+        A distribution that is reinstalled takes all its paths. So the distributions that had overwritten some of them
+        are reinstalled after it: a repair does not change who wins. Of a mix, the one that was installed first stays.
         """
         wanted = {name for name, one in self._chosen.items() if self._needs_reinstall(one)}
         wanted |= {name for mix in self._mixes for name in self._by_age(mix)[1:]}
-        waiting = list(wanted)
-        for name in waiting:  # grows while it is walked
+        queue = list(wanted)
+        for name in queue:  # grows while it is walked
             further = [other for other in winners[name] if other not in wanted and not self._are_mixed(name, other)]
             wanted.update(further)
-            waiting += further
+            queue += further
         ordered = [name for mix in reversed(_components(winners)) for name in self._by_age(mix) if name in wanted]
         groups: list[list[str]] = []
         for name in ordered:
@@ -212,7 +212,7 @@ class _Diagnosis:
         return other in self._mixed.get(name, ())
 
     def _by_age(self, names: Iterable[str]) -> list[str]:
-        """The one that was installed first comes first."""
+        """`names` in order of installation."""
         return sorted(names, key=lambda name: (self._chosen[name].installed_at, name))
 
     # --- what to say
@@ -253,7 +253,7 @@ class _Diagnosis:
         return Finding("clobbered", listing.owner, paths, text, "uninstall one of the two; both cannot be whole")
 
     def _unmix(self, names: Sequence[str]) -> str:
-        """What to do about a mix: `names` are its members but the one that was installed first."""
+        """What to do about a mix; `names` are its members except the one that was installed first."""
         later = [self._chosen[name] for name in names]
         refused = next((refusal for one in later if (refusal := source(one).refusal)), "")
         shown = ", ".join(printable(one.owner) for one in later)
@@ -272,7 +272,7 @@ class _Diagnosis:
             yield Finding("unknown", one.owner, (one.info,), text, is_defect=False)
 
     def _unowned(self, stashed: Iterable[str]) -> Iterator[Finding]:
-        """What nobody lists in site-packages: left by an install that was killed early, or the user's own."""
+        """Files in site-packages that nobody lists: left by an install that was killed early, or the user's own."""
         found: list[str] = []
         keys = {self._environment.key(path) for path in (*self._wanted, *stashed)}
         for root in self._environment.site_packages:
@@ -292,7 +292,7 @@ class _Diagnosis:
 
 
 def _components(winners: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """The groups of distributions that have overwritten files of each other; who has lost nothing comes first."""
+    """The groups of distributions that have overwritten files of each other; those that lost nothing come first."""
     names = list(winners)
     number = {name: place for place, name in enumerate(names)}
     found = components([[number[name] for name in winners[other]] for other in names])
@@ -318,7 +318,7 @@ def _left(paths: Iterable[str]) -> Iterator[Finding]:
 
 
 def _counts(name: str) -> bool:
-    """Whether a name in site-packages is worth a word; what Python, virtualenv and old installers keep there is not."""
+    """Whether a name in site-packages is worth reporting: not if Python, virtualenv or old installers put it there."""
     return not name.startswith((".", "__pycache__", "_virtualenv.")) and not name.endswith(
         (".dist-info", ".egg-info", ".egg-link")
     )

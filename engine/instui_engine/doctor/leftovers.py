@@ -22,9 +22,10 @@ _PIP = re.compile(r"(INSTALLER|RECORD|REQUESTED|direct_url\.json)[a-z0-9_]{8}\.t
 
 @dataclass(frozen=True, slots=True)
 class DeadSession:
-    """A session that ended without cleaning up. `path`: its stage. `in_hand`: owners that it was changing.
+    """A session that ended without cleaning up.
 
-    `unsettled`: the environment may hold a half of that, which recovery mends. Otherwise the stage is only garbage.
+    `path` is its stage, and `in_hand` the owners that it was changing. If `unsettled`, the environment may hold half of
+    that change, which recovery mends. Otherwise only the stage is left.
     """
 
     identity: str
@@ -36,7 +37,7 @@ class DeadSession:
 def temporary(environment: Environment, directories: Collection[str], listed: Collection[str]) -> Iterator[str]:
     """The leftovers of pip and uv in `directories` (those in which distributions have files), relative to the top.
 
-    Never a path in `listed`: what a distribution lists is its own, whatever it is called.
+    Paths in `listed` are left out: a file that a distribution lists is its own, whatever its name.
     """
     roots = {root for root in environment.roots.values() if root}
     # pip drops the first letter of a directory's name: `~in` beside `bin`
@@ -54,7 +55,7 @@ def temporary(environment: Environment, directories: Collection[str], listed: Co
 
 
 def dead_sessions(environment: Environment) -> Iterator[DeadSession]:
-    """The sessions that are no longer alive and left a stage or a record, the oldest first."""
+    """The dead sessions that left a stage or a record, oldest first."""
     stage = f"{PRIVATE}/stage"
     records: dict[str, list[Path]] = {}
     for record in pending(environment.top):
@@ -66,7 +67,7 @@ def dead_sessions(environment: Environment) -> Iterator[DeadSession]:
 
 
 def _in_hand(record: Path) -> str:
-    """Name and version in a write-ahead record; "" where it cannot be read."""
+    """Name and version in a write-ahead record; "" if it cannot be read."""
     try:
         transaction = read(record)
     except NewerRecordError as newer:
@@ -77,7 +78,7 @@ def _in_hand(record: Path) -> str:
 
 
 def names(environment: Environment, directory: str) -> list[str]:
-    """What lies in a directory, sorted; [] where there is none."""
+    """The sorted names in a directory; [] if there is no such directory."""
     try:
         return sorted(os.listdir(environment.top / directory))
     except OSError:

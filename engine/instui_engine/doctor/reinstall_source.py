@@ -1,4 +1,4 @@
-"""Where to get an installed distribution again: its version from an index, or the place that it came from."""
+"""Where to get an installed distribution again: the same version from an index, or the place that it came from."""
 
 import os
 from typing import NamedTuple
@@ -10,17 +10,18 @@ from instui_engine.target.listing import Listing
 
 
 class Source(NamedTuple):
-    """`argument` is what to ask `install` for. Where it is "", `refusal` says what to do instead."""
+    """A source. `argument` is what to ask `install` for. If it is "", `refusal` says what to do instead."""
 
     argument: str
     refusal: str = ""
 
 
 def source(listing: Listing, local: bool = False) -> Source:
-    """What to install so that `listing` is there again in the same version.
+    """What to install so that the same version of `listing` is there again.
 
-    A distribution that came from a place of its own (direct_url.json) is taken from there only, since what an index has
-    under that name may be somebody else's. `local`: only the user's own places are searched, so the version is enough.
+    A distribution that came from a place of its own (direct_url.json) is taken only from there, since an index may have
+    somebody else's project under that name. With `local`, only the user's own places are searched, so the version is
+    enough.
     """
     distribution = listing.distribution
     by_version = Source(f"{distribution.name}=={distribution.version}")

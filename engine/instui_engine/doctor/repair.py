@@ -1,8 +1,8 @@
-"""Mend what a diagnosis found: settle dead sessions, remove ghosts, reinstall what is damaged, remove leftovers.
+"""Repair: settles dead sessions, removes ghosts, reinstalls damaged distributions and removes leftovers.
 
-While something is removed, this process holds the environment's lock alone: no session commits then, and uv waits.
-(pip takes no lock.) What is to go is looked at once more, and renamed away first, so that no reader sees a half of it.
-A reinstall is an install like any other, from the store where the store has the wheel.
+While something is removed, this process holds the environment's lock exclusively: no session commits, and uv waits.
+(pip takes no lock.) Whatever is removed is checked once more and renamed away first, so no reader sees half of it. A
+reinstall is an ordinary install, from the store if the store has the wheel.
 """
 
 import os
@@ -32,7 +32,7 @@ from .reinstall_source import source
 
 
 class RepairResult(NamedTuple):
-    """One thing that was mended or, where it is not `ok`, could not be. `subject`: a distribution or a path."""
+    """One thing that was mended, or could not be if `ok` is false. `subject` is a distribution or a path."""
 
     subject: str
     text: str
@@ -54,10 +54,10 @@ def repair(
 ) -> None:
     """Mend what can be mended. `on_result` is called for each thing; diagnose again to see what is left.
 
-    Only the places of `request` count, where wheels may be found; what it asks for does not. `command` is the command
-    line that the journals of the installs name. `on_wait` is called for each lock that is not free.
+    Of `request`, only the places where wheels may be found are used. `command` is the command line that the journals of
+    the installs give. `on_wait` is called for each lock that is not free.
 
-    Raises Interrupted, LockTimeoutError and TargetError; then each distribution is whole or as it was.
+    Raises Interrupted, LockTimeoutError and TargetError; each distribution is then whole or as it was.
     """
     request, options, control = request or Request(), options or Options(), control or Control()
     _Repair(diagnosis, request, options, control, on_result, tuple(command), on_wait).run()
@@ -100,7 +100,7 @@ class _Repair:
         unsettled = [session for session in self._diagnosis.sessions if session.unsettled]
         if unsettled:
             self._settle(unsettled)
-            # that may have mended what was found, and more
+            # settling them may have mended other findings, too
             self._diagnosis = diagnose(self._environment, self._options, self._control)
         if self._diagnosis.ghosts:
             with self._alone():
@@ -121,7 +121,7 @@ class _Repair:
             raise outcome.failure
         error = printable(outcome.error)
         for session in sessions:
-            # a session that was settled has nothing in hand any more
+            # a settled session has nothing left in hand
             gone = session.identity not in {one.identity for one in dead_sessions(self._environment) if one.unsettled}
             text = "is settled" if gone and not error else f"is not settled: {error or 'its record is still there'}"
             self._on_result(RepairResult(f"session {session.identity}", text, gone and not error))
@@ -129,7 +129,7 @@ class _Repair:
     # --- what is removed
 
     def _remove(self, paths: Iterable[str], still: Callable[[str], bool]) -> None:
-        """Remove `paths`, those that are `still` what they were taken for."""
+        """Remove those of `paths` for which `still` holds: they are still what they were taken for."""
         environment = self._environment
         bin_ = environment.private / "stage" / f"{new_id()}"
         for path in paths:
@@ -144,7 +144,7 @@ class _Repair:
                 away = bin_ / "removed"
                 try:
                     place.rename(away)
-                except OSError:  # another file system, or a lower layer of an overlay
+                except OSError:  # on another file system, or in a lower layer of an overlay
                     away = place
                 _remove_entry(away)
                 ok = not os.path.lexists(place)
@@ -193,13 +193,13 @@ class _Repair:
         try:
             wait.take(descriptor, take_exclusive)
         except Interrupted:
-            self._control.check()  # knows the exit code
+            self._control.check()  # it carries the exit code
             raise
 
     # --- what is installed again
 
     def _reinstall(self) -> None:
-        """Reinstall all at once, from what is here if that is enough, else from the index; else group by group."""
+        """Reinstall all groups at once, offline if that is enough, else from the index; if that fails, one by one."""
         groups = [arguments for group in self._diagnosis.reinstalls if (arguments := self._arguments(group))]
         if not groups:
             return
@@ -215,7 +215,7 @@ class _Repair:
             self._install(arguments, self._possible(arguments))
 
     def _arguments(self, group: Sequence[Listing]) -> "_Arguments | None":
-        """What to ask for; None, with a report, where something of the group cannot be had again."""
+        """What to ask for; None, with a result, if part of the group cannot be obtained again."""
         local = self._request.no_index and bool(self._request.find_links)
         arguments = []
         for listing in group:
@@ -229,7 +229,7 @@ class _Repair:
         return _Arguments(tuple(arguments), tuple(group))
 
     def _possible(self, arguments: "_Arguments") -> Request | None:
-        """The request that gets `arguments`, offline if that is enough, as a dry run has shown; None for none."""
+        """The request that obtains `arguments`, offline if a dry run shows that to be enough; None if there is none."""
         asked = replace(
             self._request,
             arguments=arguments.arguments,
@@ -259,7 +259,7 @@ class _Repair:
         outcome = install(request, self._environment, self._options, self._control, self._recording)
         final = outcome.failure is None or isinstance(outcome.failure, LockTimeoutError) or self._control.cancelled()
         if not final and request.offline and not self._request.offline:
-            # planned from the store, whose files turned out to be changed as well (hard links): they are fetched again
+            # planned from the store, but its files turned out to be changed too (hard links): they are fetched again
             request = replace(request, offline=False)
             outcome = install(request, self._environment, self._options, self._control, self._recording)
         for listing in arguments.listings:
@@ -269,7 +269,7 @@ class _Repair:
         self._check(outcome)
 
     def _listen(self, line: str) -> None:
-        """Pass on what a session that mends waits for, from its journal; its own wheels wait for each other unsaid."""
+        """Report the waits in the journal of a repairing session, except those of its own wheels for each other."""
         if "wait" not in line:
             return
         from instui_engine.locks.phrases import WAITS_FOR, describe
@@ -293,7 +293,7 @@ class _Repair:
 
 
 class _Arguments(NamedTuple):
-    """What is reinstalled together: what `install` is asked for, and what that is."""
+    """A group that is reinstalled together: the arguments for `install`, and the distributions."""
 
     arguments: tuple[str, ...]
     listings: tuple[Listing, ...]
@@ -301,12 +301,12 @@ class _Arguments(NamedTuple):
 
 def _remove_entry(path: Path) -> None:
     if path.is_symlink():
-        path.unlink()  # what it leads to is not ours
+        path.unlink()  # its target is not ours
     else:
         remove_tree(path)
 
 
 def _is_real(environment: Environment, path: str) -> bool:
-    """Whether no parent of `path` is a symbolic link: what a link leads to is not ours to remove."""
+    """Whether no parent of `path` is a symbolic link: the target of a link is not ours to remove."""
     parent = Path(f"{environment.top}/{path}").parent
     return os.path.realpath(parent) == os.fspath(parent)

@@ -1,7 +1,7 @@
 """User names and passwords for package indexes, found where uv and pip find them.
 
-A lock file's URLs carry none. They come from the index URLs of the command line, from uv's environment variables, or
-from a netrc file, and belong to one origin (scheme, host and port): no other server ever gets to see them.
+The URLs in a lock file carry none. Credentials come from the index URLs of the command line, from uv's environment
+variables, or from a netrc file. They belong to one origin (scheme, host and port), and no other server ever sees them.
 """
 
 import base64
@@ -40,10 +40,10 @@ def userinfo(url: SplitResult) -> str | None:
 
 
 class Credentials:
-    """Answers which Authorization header a request may carry.
+    """The credentials of a session: which Authorization header a request may carry.
 
-    `index_urls` are URLs, or uv's `name=url`; earlier ones win, all of them over the environment's, and these over
-    netrc.
+    `index_urls` are URLs, or uv's `name=url`. Earlier ones take precedence over later ones, all of them over the
+    environment's, and those over netrc.
     """
 
     def __init__(self, index_urls: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> None:
@@ -62,7 +62,7 @@ class Credentials:
             url = urlsplit(named[2] if named else entry)
             where, header = origin(url), userinfo(url)
         except ValueError:
-            return  # whoever asks the index will say what is wrong with its URL
+            return  # the request to the index will report what is wrong with its URL
         if named:
             prefix = "UV_INDEX_" + re.sub(r"[^A-Z0-9]", "_", named[1].upper())
             user, password = (self._environ.get(f"{prefix}_{part}") for part in ("USERNAME", "PASSWORD"))
@@ -74,8 +74,8 @@ class Credentials:
     def header(self, url: SplitResult, first: Origin) -> str | None:
         """The header for a request of `url`, in a chain of redirects that began at the origin `first`.
 
-        netrc knows hosts, not ports or schemes, so its word counts for the first origin only: a redirect to
-        another port, or from https to http, must not carry the password along.
+        netrc knows hosts but not ports or schemes, so it is used for the first origin only: a redirect to another port,
+        or from https to http, must not carry the password along.
         """
         where = origin(url)
         if where == first and (own := userinfo(url)):

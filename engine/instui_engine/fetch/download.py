@@ -1,4 +1,4 @@
-"""Downloads of wheels: resumed where an earlier attempt stopped, retried where that can help, hashed while they come.
+"""Downloads of wheels: resumed where an earlier attempt stopped, retried if that can help, hashed on the fly.
 
 The hash in the lock file decides whether a download is right; nothing that a server says is trusted.
 """
@@ -27,12 +27,12 @@ from .transport import CHUNK, Fault, Head, Stream, Transport, host_of
 _POLL_SECONDS = 0.1
 _BACKOFF_SECONDS = 0.3
 _MAX_BACKOFF_SECONDS = 10.0
-_FRESH_BYTES = 64 * 1024  # an attempt that got this much further is followed by a full set of retries again
-_MAX_UNPROMISED = 16 << 30  # bytes of a body whose length nobody stated: an endless one must stop somewhere
+_FRESH_BYTES = 64 * 1024  # after an attempt that gained this many bytes, the count of retries starts again
+_MAX_UNPROMISED = 16 << 30  # the most bytes of a body of unstated length: an endless one must stop somewhere
 
 
 class FetchCancelled(Exception):
-    """The download was cancelled, which is no error; what has come stays in the partial file."""
+    """The download was cancelled, which is no error; what was received stays in the partial file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +46,23 @@ class Download:
 
 
 class Progress(Protocol):
-    """What `Client.fetch` reports, from the thread that called it. Sizes are bytes, 0 where unknown."""
+    """What `Client.fetch` reports, in the thread that called it. Sizes are in bytes, 0 if unknown."""
 
     def started(self, done: int, size: int) -> None:
         """Called once; `done` bytes were there already."""
 
     def progress(self, done: int, size: int) -> None:
-        """Called some ten times a second at most, and at the end; `done` falls back to 0 on a restart."""
+        """Called at most about ten times a second, and at the end; `done` goes back to 0 on a restart."""
 
     def retried(self, attempt: int, reason: str) -> None:
-        """An attempt failed with `reason`; this is the retry number `attempt` since the last bytes came."""
+        """An attempt failed with `reason`; this is retry number `attempt` since the last progress."""
 
 
 class Client:
     """The HTTP client of one session, shared by its threads; a context manager that closes its connections.
 
-    `index_urls` may carry credentials; `connections` is the most for one host, `retries` those in a row without
-    progress, `timeout` the seconds that a server may stay silent. `pause` sleeps between attempts.
+    `index_urls` may carry credentials. `connections` is the maximum for one host, `retries` the maximum in a row
+    without progress, and `timeout` the seconds for which a server may stay silent. `pause` sleeps between attempts.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class Client:
         self._transport.close()
 
     def fetch(self, download: Download, partial: Path, progress: Progress, cancelled: Callable[[], bool]) -> None:
-        """Download into `partial`, going on after the bytes in it; afterwards it is complete and verified.
+        """Download into `partial`, continuing after the bytes in it; afterwards it is complete and verified.
 
-        The caller holds the lock of `partial`. Raises FetchError, which leaves the file only where it can be resumed,
-        and FetchCancelled within 0.2 s after `cancelled()` has become true.
+        The caller holds the lock of `partial`. Raises FetchError, which leaves the file only if it can be resumed, and
+        FetchCancelled within 0.2 s after `cancelled()` becomes true.
         """
         if self._offline:
             problem = f"{printable(download.name)} is not in the cache; run once without --offline to get it"
@@ -116,7 +116,7 @@ class Client:
 
 
 class _Target:
-    """The partial file, and the hash of the `done` bytes in it. Raises FetchError where the disk fails."""
+    """The partial file, and the hash of the `done` bytes in it. Raises FetchError if the disk fails."""
 
     def __init__(self, download: Download, path: Path) -> None:
         self._download = download
@@ -138,13 +138,13 @@ class _Target:
             yield
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                self.delete()  # a resume is worth less than a disk that is not full
+                self.delete()  # free space on the disk is worth more than a resume
             why, name = reason(error), printable(self._download.name)
             problem = f"cannot store {name} in the cache: {why}; check the cache directory"
             raise FetchError(problem, wheel=self._download.name) from error
 
     def adopt(self) -> Iterator[None]:
-        """Take what an earlier attempt has left, one chunk each step."""
+        """Adopt what an earlier attempt has left, one chunk per step."""
         with self._disk():
             while data := os.read(self._fd, CHUNK):
                 self._hash.update(data)
@@ -161,7 +161,7 @@ class _Target:
         self.done += len(data)
 
     def rewind(self) -> None:
-        """Forget all bytes."""
+        """Discard all bytes."""
         with self._disk():
             os.ftruncate(self._fd, 0)
             os.lseek(self._fd, 0, os.SEEK_SET)
@@ -169,7 +169,7 @@ class _Target:
         self.done = 0
 
     def digest(self) -> str:
-        """Of the bytes so far."""
+        """The digest of the bytes so far."""
         return self._hash.hexdigest()
 
     def delete(self) -> None:
@@ -216,7 +216,7 @@ class _Run:
             return
         resumed = self._get_all()
         if not self._right() and resumed:
-            # The bytes from before may have been the wrong ones; only a download in one piece proves the server wrong.
+            # The earlier bytes may have been wrong; only a download in one piece proves the server wrong.
             self._target.rewind()
             self._progress.retried(1, "the resumed file has a wrong hash; starting over")
             self._get_all()
@@ -232,9 +232,9 @@ class _Run:
             raise FetchCancelled
 
     def _get_all(self) -> bool:
-        """Fetch to the end of the file, with retries; true if it came in several pieces. Raises FetchError."""
-        # Only bytes beyond the furthest point count as progress: a server that cannot resume and always breaks
-        # off at the same place must not be asked for ever.
+        """Fetch to the end of the file, with retries; return whether it came in several pieces. Raises FetchError."""
+        # Only bytes beyond the furthest point count as progress: a server that cannot resume, and always breaks
+        # off at the same place, must not be asked for ever.
         attempt, furthest = 0, self._target.done
         while True:
             try:
@@ -251,7 +251,7 @@ class _Run:
                 self._wait(max(fault.after, self._backoff(attempt)))
 
     def _get_rest(self) -> bool:
-        """One attempt; true if it went on from bytes that were there. Raises Fault if the file is not complete then."""
+        """Make one attempt; return whether it continued from earlier bytes. Raises Fault if it did not complete."""
         stream = Stream(self._transport, self._download.url, self._target.done)
         try:
             head = self._next(stream)
@@ -294,12 +294,12 @@ class _Run:
 
     @staticmethod
     def _backoff(attempt: int) -> float:
-        # Threads that failed together should not come back together.
+        # threads that failed together should not retry together
         jitter = random.uniform(0.5, 1)  # noqa: S311 - nothing secret
         return min(_BACKOFF_SECONDS * 2.0 ** (attempt - 1), _MAX_BACKOFF_SECONDS) * jitter
 
     def _refuse(self, why: str) -> None:
-        """What came is not what the lock file promises: nothing of it stays."""
+        """Delete a download that is not what the lock file promises, and raise FetchError."""
         self._target.delete()
         raise self._error(f"it is not the file that was locked ({why})", "resolve again, and do not trust this index")
 

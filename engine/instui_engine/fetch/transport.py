@@ -1,6 +1,6 @@
-"""HTTP for `fetch`: one GET from a byte offset on, as a stream that can be dropped at any moment.
+"""HTTP for `fetch`: one GET from a byte offset, as a stream that can be dropped at any moment.
 
-urllib3 and what it pulls in are imported inside functions: an install from the cache needs none of it.
+urllib3 and its dependencies are imported inside functions: an install from the cache needs none of them.
 """
 
 import contextlib
@@ -23,16 +23,17 @@ _FLUSH_SECONDS = 0.1
 _CONNECT_SECONDS = 10.0
 _MAX_REDIRECTS = 5
 _MAX_RETRY_AFTER = 30.0
-_DRAIN = 8192  # a rest of this size is cheaper to read than a new connection
+_DRAIN = 8192  # reading a remainder of this size is cheaper than a new connection
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NETWORK_HINT = "check the network or use --offline with a filled cache"
 _DENIED = "give user and password in the index URL, in UV_INDEX_<NAME>_USERNAME and _PASSWORD, or in a netrc file"
 
 
 class Fault(Exception):
-    """One attempt failed; `fetch` tries again or tells the user `why` and `hint`.
+    """An attempt failed; `fetch` tries again, or tells the user `why` and `hint`.
 
-    `retry`: another attempt may succeed, no sooner than `after` seconds from now. `restart`: only from the first byte.
+    With `retry`, another attempt may succeed, no sooner than `after` seconds from now; with `restart`, only from the
+    first byte.
     """
 
     def __init__(self, why: str, hint: str = "", *, retry: bool, after: float = 0, restart: bool = False) -> None:
@@ -45,14 +46,14 @@ class Fault(Exception):
 
 
 class Head(NamedTuple):
-    """What the server is about to send: the bytes from `start` on, of `total` (0 where it does not say)."""
+    """What the server is about to send: the bytes from `start` on, of `total` (0 if it does not say)."""
 
     start: int
     total: int
 
 
 def host_of(url: SplitResult) -> str:
-    """Host and port as they may be shown: never with credentials."""
+    """Host and port for messages: never with credentials."""
     return printable(url.netloc.rpartition("@")[2])
 
 
@@ -74,7 +75,7 @@ class Transport:
             self._managers.clear()
 
     def open(self, address: str, offset: int, dropped: threading.Event) -> "tuple[BaseHTTPResponse, Head]":
-        """Ask for the bytes of `address` from `offset` on, through redirects. Raises Fault."""
+        """Request the bytes of `address` from `offset` on, following redirects. Raises Fault."""
         url = start = urlsplit(address)
         try:
             for _ in range(_MAX_REDIRECTS + 1):
@@ -97,7 +98,7 @@ class Transport:
         import urllib3
 
         proxy = proxy_for(url)
-        # The hash is that of the bytes as stored, so nothing may compress them on the way.
+        # The hash is of the bytes as stored, so nothing may compress them on the way.
         headers = {"User-Agent": f"instui/{__version__}", "Accept-Encoding": "identity"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
@@ -146,8 +147,8 @@ class Transport:
 class Stream:
     """The network side of one attempt, in a daemon thread.
 
-    Name resolution, connecting and a silent server block for seconds; a thread of its own is the one way to drop all
-    of them at once. It never touches the file, so one that is still blocked after `drop` can do no harm.
+    Name resolution, connecting and a silent server can block for seconds; only a thread of its own lets the caller drop
+    all of them at once. The thread never touches the file, so one that is still blocked after `drop` does no harm.
     """
 
     def __init__(self, transport: Transport, url: str, offset: int) -> None:
@@ -161,7 +162,7 @@ class Stream:
     def next(self, timeout: float) -> Head | bytes | None:
         """The head, then pieces of the body, then None at its end; waits `timeout` seconds at most.
 
-        Raises queue.Empty when nothing came in time, and Fault when the attempt has failed.
+        Raises queue.Empty if nothing came in time, and Fault if the attempt failed.
         """
         item = self._items.get(timeout=timeout)
         if isinstance(item, Exception):
@@ -169,7 +170,7 @@ class Stream:
         return item
 
     def drop(self) -> None:
-        """Nobody reads on; the connection is closed as soon as its thread wakes up."""
+        """Stop reading; the connection is closed as soon as its thread wakes up."""
         self._dropped.set()
 
     def _put(self, item: Head | bytes | Exception | None) -> bool:
@@ -193,15 +194,15 @@ class Stream:
             end: Exception | None = _fault(error)
         else:
             end = None
-        # What came before a failure counts: the next attempt resumes behind it.
+        # What came before a failure counts: the next attempt resumes after it.
         if not pieces or self._put(b"".join(pieces)):
             self._put(end)
 
     def _read(self, response: "BaseHTTPResponse", pieces: list[bytes]) -> None:
-        """Hand the body on in pieces of CHUNK bytes, or of what came in _FLUSH_SECONDS."""
+        """Pass the body on in pieces of CHUNK bytes, or of what came in _FLUSH_SECONDS."""
         held, flush = 0, time.monotonic() + _FLUSH_SECONDS
         while response.length_remaining != 0:
-            # One recv(2) each: a larger read would sit on the bytes of a slow server.
+            # One recv(2) each: a larger read would hold back the bytes of a slow server.
             data = response.read1(min(CHUNK, response.length_remaining or CHUNK))
             if not data:
                 return
@@ -215,7 +216,7 @@ class Stream:
 
 
 def proxy_for(url: SplitResult) -> str:
-    """The proxy that the environment wants for `url`, "" for none. Raises Fault for kinds that cannot be used."""
+    """The proxy that the environment names for `url`, "" for none. Raises Fault for kinds that cannot be used."""
     from urllib.request import getproxies_environment, proxy_bypass
 
     proxies = getproxies_environment()
@@ -235,7 +236,7 @@ def proxy_for(url: SplitResult) -> str:
 
 
 def _discard(response: "BaseHTTPResponse") -> None:
-    """Give the connection back if the rest of the answer is small, else close it."""
+    """Return the connection to the pool if the rest of the response is small, else close it."""
     if response.length_remaining is not None and response.length_remaining <= _DRAIN:
         response.drain_conn()
     if not response.closed:
@@ -243,7 +244,7 @@ def _discard(response: "BaseHTTPResponse") -> None:
 
 
 def _head(response: "BaseHTTPResponse", offset: int) -> Head:
-    """Judge the status line and headers. Raises Fault, and lets the connection go, unless a body follows to be used."""
+    """Check the status line and headers. Raises Fault, and drops the connection, unless a usable body follows."""
     if response.status in (200, 206):
         try:
             return _extent(response, offset)
@@ -277,7 +278,7 @@ def _extent(response: "BaseHTTPResponse", offset: int) -> Head:
 
 
 def _retry_after(value: str) -> float:
-    """Seconds that the server wants to be left alone, 30 at most."""
+    """The seconds until the server wants to be asked again, at most 30."""
     if value.isascii() and value.isdigit():
         return min(float(value), _MAX_RETRY_AFTER)
     if not value:
@@ -291,7 +292,7 @@ def _retry_after(value: str) -> float:
 
 
 def _fault(error: Exception) -> Exception:
-    """What a failure of urllib3 means; `error` itself where it is none of the network's."""
+    """What a failure of urllib3 means; `error` itself if it is not one of the network."""
     if isinstance(error, Fault):
         return error
     import ssl
@@ -324,7 +325,7 @@ def _fault(error: Exception) -> Exception:
 
 
 def _detail(error: BaseException) -> str:
-    """The innermost cause in a few words: urllib3's own texts show object addresses, and URLs with their queries."""
+    """The innermost cause in a few words: urllib3's own texts contain object addresses, and URLs with their queries."""
     from http.client import IncompleteRead
 
     seen: BaseException | None = error

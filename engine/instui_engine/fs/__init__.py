@@ -1,1 +1,1 @@
-"""File-system operations: below open directories, without following links, durable, and locked."""
+"""File-system operations: relative to open directories, without following links; durability; file locks."""

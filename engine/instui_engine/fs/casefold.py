@@ -1,7 +1,8 @@
-"""File systems on which `Foo` and `foo` are one file: how to see it, and one spelling for all names of a file.
+"""File systems on which `Foo` and `foo` are the same file: detection, and one spelling for all names of a file.
 
-ext4, XFS and others can be made so, and macOS is so by default. Most of these also treat the composed and the
-decomposed form of a letter as one. Where names are folded, claims, conflicts and clashes are found on folded paths.
+ext4, XFS and others can be set up like that, and macOS is by default. Most of these also treat the composed and the
+decomposed form of a letter as the same. Where names are folded, claims, conflicts and clashes are found on folded
+paths.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 
 
 def fold(path: str) -> str:
-    """The form that all spellings of a path share: without case, and with letters decomposed."""
+    """The common form of all spellings of a path: case folded, letters decomposed."""
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
@@ -20,8 +21,8 @@ def fold(path: str) -> str:
 def folds(top: Path, private: Path, writable: bool) -> bool:
     """Whether the file system of the environment at `top` folds names.
 
-    If it is `writable`, a file is made in its `private` directory and looked up by another spelling; else a file that
-    every virtual environment has is looked up like that.
+    If it is `writable`, a file is made in its `private` directory and looked up by another spelling. Otherwise this is
+    done with a file that every virtual environment has.
     """
     if not writable:
         return _is_one(top / "pyvenv.cfg", top / "PYVENV.CFG")
@@ -39,7 +40,7 @@ def folds(top: Path, private: Path, writable: bool) -> bool:
 
 
 def _clear(private: Path) -> None:
-    """Remove the probes of processes that were killed before they could."""
+    """Remove the probe files of processes that were killed before they could remove them."""
     with suppress(OSError):
         for name in os.listdir(private):
             pid = name.removeprefix("probe-").removesuffix("-a")

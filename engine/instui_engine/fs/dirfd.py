@@ -1,8 +1,8 @@
 """File operations below one directory, by directory descriptors, that follow no symbolic link on the way.
 
-Somebody may swap a directory for a symbolic link while a commit renames files in it. So every directory on the way is
-opened by its name within the one above it, without following links, as openat2's RESOLVE_BENEATH does in one call; and
-the operation is done by that descriptor. Measured, this costs no more than absolute paths.
+Another process may swap a directory for a symbolic link while a commit renames files in it. So every directory on the
+way is opened by name within its parent, without following links, as openat2's RESOLVE_BENEATH does in one call, and the
+operation is relative to that descriptor. By measurement, this costs no more than absolute paths.
 """
 
 import errno
@@ -19,7 +19,7 @@ _KEPT_OPEN = 48  # directories of one transaction that stay open
 
 
 class Fingerprint(NamedTuple):
-    """What identifies a file: inode, size and mtime; for a directory the inode alone, as its files come and go."""
+    """What identifies a file: inode, size and mtime; for a directory only the inode, as its files come and go."""
 
     inode: int
     size: int
@@ -27,12 +27,12 @@ class Fingerprint(NamedTuple):
 
     @property
     def is_directory(self) -> bool:
-        """Whether it is that of a directory."""
+        """Whether it is the fingerprint of a directory."""
         return self.size < 0
 
 
 def fingerprint_of(status: os.stat_result) -> Fingerprint:
-    """The fingerprint of what was looked at with lstat."""
+    """The fingerprint that an lstat result gives."""
     if stat.S_ISDIR(status.st_mode):
         return Fingerprint(status.st_ino, -1, 0)
     return Fingerprint(status.st_ino, status.st_size, status.st_mtime_ns)
@@ -42,7 +42,7 @@ class DirfdTree:
     """Everything below the directory `top`. Paths are relative to it, with `/`; for one thread."""
 
     def __init__(self, top: str | os.PathLike[str], fsync: bool = False) -> None:
-        """`fsync`: what has to be copied is on the disk before it is relied upon. Raises OSError."""
+        """With `fsync`, files that have to be copied are on the disk before anything relies on them. Raises OSError."""
         self._fsync = fsync
         self._top = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
@@ -59,13 +59,13 @@ class DirfdTree:
         os.close(self._top)
 
     def forget(self, directory: str) -> None:
-        """Close the descriptors at and below that path: it was moved, or somebody else may have made it again."""
+        """Close the descriptors at and below that path: it was moved, or another process may have made it again."""
         for path in list(self._open):
             if not directory or path == directory or path.startswith(f"{directory}/"):
                 os.close(self._open.pop(path))
 
     def _directory(self, path: str) -> int:
-        """A descriptor of that directory. Raises OSError: ENOENT, or ENOTDIR also for a symbolic link on the way."""
+        """A descriptor of that directory. Raises OSError: ENOENT, or ENOTDIR (also for a symbolic link on the way)."""
         if not path:
             return self._top
         known = self._open.get(path)
@@ -87,10 +87,10 @@ class DirfdTree:
         parent, _, name = path.rpartition("/")
         return name, self._directory(parent)
 
-    # -- looking
+    # -- reading
 
     def status(self, path: str) -> os.stat_result | None:
-        """What lstat says; None where there is nothing, or no directory on the way."""
+        """The lstat result; None if nothing is there, or a directory on the way is missing."""
         try:
             name, directory = self._at(path)
             return os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -98,12 +98,12 @@ class DirfdTree:
             return None
 
     def fingerprint(self, path: str) -> Fingerprint | None:
-        """The fingerprint of what is there."""
+        """The fingerprint of what is at `path`."""
         status = self.status(path)
         return None if status is None else fingerprint_of(status)
 
     def names(self, directory: str) -> list[str]:
-        """The names in a directory, [] where there is none."""
+        """The names in a directory; [] if there is no such directory."""
         try:
             return os.listdir(self._directory(directory))
         except (FileNotFoundError, NotADirectoryError):
@@ -111,7 +111,7 @@ class DirfdTree:
 
     @contextmanager
     def _reading(self, path: str) -> Iterator[int | None]:
-        """A descriptor of a regular file, None where there is none. Raises OSError where it cannot be read."""
+        """A descriptor of a regular file; None if there is none. Raises OSError if it cannot be read."""
         status = self.status(path)
         if status is None or not stat.S_ISREG(status.st_mode):
             yield None
@@ -127,15 +127,15 @@ class DirfdTree:
             raise _about(error, path) from None
 
     def digest(self, path: str, algorithm: str) -> str:
-        """The digest of a regular file as RECORD has it, "" where there is none; the file is read in pieces.
+        """The digest of a regular file as in RECORD; "" if there is none. The file is read in pieces.
 
-        Raises OSError where it cannot be read, ValueError for an unknown algorithm.
+        Raises OSError if it cannot be read, and ValueError for an unknown algorithm.
         """
         with self._reading(path) as descriptor:
             return "" if descriptor is None else digest_of(descriptor, algorithm)
 
     def same_content(self, one: str, other: str) -> bool:
-        """Whether two files have the same content. They are compared in pieces; two links of one inode are not read."""
+        """Whether two files have the same content. They are compared in pieces; two links to one inode are not read."""
         first, second = self.status(one), self.status(other)
         if first is None or second is None:
             return False
@@ -146,7 +146,7 @@ class DirfdTree:
         with self._reading(one) as left, self._reading(other) as right:
             return left is not None and right is not None and same_bytes(left, right)
 
-    # -- changing; each raises OSError with the path that it concerns
+    # -- writing; each raises OSError with the path concerned
 
     def make_directory(self, path: str) -> None:
         """Make one directory."""
@@ -157,7 +157,7 @@ class DirfdTree:
             raise _about(error, path) from None
 
     def make_directories(self, path: str) -> None:
-        """Make a directory and those above it, where they are missing."""
+        """Make a directory and its parents, as far as they are missing."""
         if not path:
             return
         status = self.status(path)
@@ -179,7 +179,7 @@ class DirfdTree:
             raise _about(error, path) from None
 
     def remove_if_empty(self, path: str) -> bool:
-        """Remove a directory, unless somebody has put something there, or it is gone or none."""
+        """Remove a directory if it is there and empty; return whether it was removed."""
         try:
             self.remove_directory(path)
         except OSError as error:
@@ -207,7 +207,7 @@ class DirfdTree:
 
     @contextmanager
     def _both(self, source: str, target: str) -> Iterator[tuple[str, int, str, int]]:
-        """Names and directories of two paths; opening those of the second may close that of the first."""
+        """Names and directories of two paths. Opening the second directory may close the first."""
         old, here = self._at(source)
         own = os.dup(here) if target.count("/") >= _KEPT_OPEN - 2 else None
         try:
@@ -218,7 +218,7 @@ class DirfdTree:
                 os.close(own)
 
     def link(self, source: str, target: str) -> None:
-        """A hard link, or a copy where the file system gives none; `target` is not there."""
+        """Make a hard link, or a copy if the file system has no links; `target` must not exist."""
         try:
             with self._both(source, target) as (old, here, new, there):
                 try:
@@ -252,5 +252,5 @@ class DirfdTree:
 
 
 def _about(error: OSError, path: str) -> OSError:
-    """The same error with the path below the top, which says more than the last name."""
+    """The same error with the path relative to the top, which says more than the last name."""
     return OSError(error.errno, os.strerror(error.errno or errno.EIO), path)

@@ -1,6 +1,6 @@
-"""Getting written data onto the disk before it is relied upon.
+"""Durability: written data is on the disk before anything relies on it.
 
-One syncfs(2) of the file system costs 40-130 ms for a whole install; fsync of each file costs seconds.
+One syncfs(2) of the file system costs 40-130 ms for a whole install; an fsync of each file costs seconds.
 """
 
 import os
@@ -33,7 +33,7 @@ def sync_file(descriptor: int) -> None:
 
 @cache
 def boot() -> str:
-    """What tells this boot of the system from others; "" where the system does not say."""
+    """The id of this boot of the system; "" if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

@@ -1,7 +1,7 @@
-"""Single files: write all bytes, open only what is regular, and compare and hash in pieces.
+"""Single files: write all bytes, open only regular files, compare and hash in pieces.
 
-Files of an environment belong to anybody: one may be a FIFO that never answers, or larger than the memory. So a file of
-a foreign path is opened without waiting and read only if it is a regular one, and never read whole to be compared.
+Anybody may have made a file of an environment: it may be a FIFO that never answers, or larger than the memory. So a
+file that is not ours is opened without blocking, read only if it is regular, and never read whole to be compared.
 """
 
 import errno
@@ -11,7 +11,7 @@ import stat
 from base64 import urlsafe_b64encode
 from typing import Protocol
 
-PIECE = 1 << 20  # bytes that are in memory at a time
+PIECE = 1 << 20  # bytes in memory at a time
 
 
 class _Hash(Protocol):
@@ -21,7 +21,7 @@ class _Hash(Protocol):
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write all of `data`; one call of write(2) may take less: a signal, a nearly full disk, more than 2 GiB."""
+    """Write all of `data`: one write(2) may take less, after a signal, on a nearly full disk, or beyond 2 GiB."""
     written = os.write(descriptor, data)
     if written < len(data):
         rest = memoryview(data)[written:]
@@ -30,9 +30,10 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 def open_regular(path: str | os.PathLike[str], *, dir_fd: int | None = None, follow: bool = True) -> int:
-    """A descriptor of the regular file at `path`, for reading. `follow`: whether its last component may be a link.
+    """A descriptor of the regular file at `path`, for reading. With `follow`, the last component may be a link.
 
-    Raises OSError: EINVAL for what is no regular file, such as a FIFO, a device or a directory; it is not waited for.
+    Raises OSError, and without waiting: EINVAL for a FIFO, a device, a directory or anything else that is not a regular
+    file.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     descriptor = os.open(path, flags, dir_fd=dir_fd)
@@ -49,7 +50,7 @@ def read_regular(path: str | os.PathLike[str], *, follow: bool = True) -> bytes:
 
 
 def same_bytes(one: int, other: int) -> bool:
-    """Whether two open files have the same content from their beginning on; read in pieces. Raises OSError."""
+    """Whether two open files have the same content from the start; they are read in pieces. Raises OSError."""
     if os.fstat(one).st_size != os.fstat(other).st_size:
         return False
     offset = 0
@@ -63,9 +64,9 @@ def same_bytes(one: int, other: int) -> bool:
 
 
 def same_file(one: str, other: str) -> bool:
-    """Whether two files have the same content; False for what is no regular file, or cannot be read.
+    """Whether two files have the same content; False if either is not a regular file or cannot be read.
 
-    Two links of one inode are not read.
+    Two links to one inode are not read.
     """
     try:
         if os.path.samefile(one, other):
@@ -84,9 +85,10 @@ def same_file(one: str, other: str) -> bool:
 
 
 def digest_of(descriptor: int, algorithm: str) -> str:
-    """The digest of an open file as RECORD has it: urlsafe base64 without padding. Read in pieces.
+    """The digest of an open file, read in pieces, as in RECORD: urlsafe base64 without padding.
 
-    Raises ValueError for an algorithm that hashlib does not know or whose digests have no length of their own, OSError.
+    Raises OSError, and ValueError for an algorithm that hashlib does not know or whose digests have no length of their
+    own.
     """
     state: _Hash = hashlib.new(algorithm, usedforsecurity=False)
     offset = 0
@@ -100,5 +102,5 @@ def digest_of(descriptor: int, algorithm: str) -> str:
 
 
 def encoded(digest: bytes) -> str:
-    """A digest as RECORD has it: urlsafe base64 without padding."""
+    """A digest as in RECORD: urlsafe base64 without padding."""
     return urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,8 +1,8 @@
 """flock(2) on files that are never deleted: open, try, wait.
 
-A deleted lock file would give two holders, a descriptor that a child inherits would outlive its owner, and a followed
-symbolic link would lock somebody else's file: hence no unlink, O_CLOEXEC and O_NOFOLLOW. flock excludes other hosts on
-no network file system.
+Deleting a lock file could give two holders, a descriptor that a child inherits would outlive its owner, and following a
+symbolic link would lock somebody else's file: hence no unlink, O_CLOEXEC and O_NOFOLLOW. On a network file system,
+flock excludes no other host.
 """
 
 import errno
@@ -20,8 +20,8 @@ from filelock import lock_descriptor
 
 from instui_engine.errors import Interrupted
 
-_MOMENT = 0.005  # seconds; passing a gate takes microseconds, and such a wait is not worth a word
-_POLL = 0.05  # seconds between looks at the cancel flag; the lock itself is waited for in the kernel
+_MOMENT = 0.005  # seconds; passing a gate takes microseconds, and such a wait is not worth reporting
+_POLL = 0.05  # seconds between two checks of the cancel flag; the wait for the lock itself is in the kernel
 
 
 class LockWaitTimeout(Exception):
@@ -29,26 +29,26 @@ class LockWaitTimeout(Exception):
 
 
 def open_lock(path: Path | str) -> int:
-    """A descriptor of the lock file at `path`, made if missing, writable for everyone whatever the umask.
+    """A descriptor of the lock file at `path`, which is made if missing, writable for everyone whatever the umask.
 
-    Where the file cannot be opened for writing it is opened for reading, which is enough for flock.
+    A file that cannot be opened for writing is opened for reading, which is enough for flock.
     """
     flags = os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
     except PermissionError as refused:
         try:
-            return os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)  # a FIFO is not waited for
+            return os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)  # do not block on a FIFO
         except FileNotFoundError:
             raise refused from None
     if os.fstat(descriptor).st_mode & 0o666 != 0o666:
-        with suppress(PermissionError):  # somebody else's, made by an older version
+        with suppress(PermissionError):  # another user's, made by an older version
             os.fchmod(descriptor, 0o666)
     return descriptor
 
 
 def try_lock(descriptor: int, *, shared: bool) -> bool:
-    """Take the lock if it is free now."""
+    """Take the lock if it is free; return whether it was."""
     if not shared:
         return lock_descriptor(descriptor, blocking=False)
     try:
@@ -61,7 +61,7 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
 
 
 def open_and_try(path: Path | str, *, shared: bool) -> tuple[int, bool]:
-    """Open the lock file at `path` and try its lock: a descriptor, and whether that has the lock."""
+    """Open the lock file at `path` and try its lock; return the descriptor, and whether it has the lock."""
     descriptor = open_lock(path)
     try:
         return descriptor, try_lock(descriptor, shared=shared)
@@ -85,10 +85,10 @@ def take_exclusive(descriptor: int) -> None:
 
 
 def try_gate(descriptor: int, *, shared: bool) -> bool:
-    """Pass the gate of a lock file if nobody stands in it; those who want the lock shared do not hinder each other.
+    """Pass the gate of a lock file if nobody stands in it. Those who want the lock shared do not hinder each other.
 
-    The gate is a byte-range lock of the open file description, which flock does not see: a second lock on one file.
-    Where the system has none (macOS), or the file is not writable, there is no gate, and waiters may starve.
+    The gate is a second lock on the same file: a byte-range lock of the open file description, which is independent of
+    flock. If the system has none (macOS), or the file is not writable, there is no gate, and waiters may starve.
     """
     try:
         _gate(descriptor, fcntl.F_RDLCK if shared else fcntl.F_WRLCK)
@@ -131,8 +131,8 @@ def wait_lock(
 ) -> None:
     """Wait in the kernel until `take` has taken its lock; on return the caller holds it.
 
-    A poller starves against blocking waiters, so a thread of its own sits in the system call. `on_wait` is called when
-    the wait is more than a moment. Raises LockWaitTimeout at `deadline` (monotonic seconds), Interrupted when
+    A poller would starve against blocking waiters, so a thread of its own blocks in the system call. `on_wait` is
+    called if the wait is more than a moment. Raises LockWaitTimeout at `deadline` (monotonic seconds), Interrupted when
     `cancelled()`, and OSError. Whatever is raised, the lock is not held: the descriptor is closed, or the thread closes
     it as soon as the kernel grants the lock.
     """
@@ -153,7 +153,7 @@ def wait_lock(
 
 
 class _Wait:
-    """One blocking call in a daemon thread. When it is abandoned, whoever comes second closes the descriptor."""
+    """One blocking call in a daemon thread. If it is abandoned, the last of thread and caller closes the descriptor."""
 
     def __init__(self, descriptor: int, take: Take) -> None:
         self.done = threading.Event()
@@ -180,10 +180,10 @@ class _Wait:
                 self.done.set()
 
     def abandon(self) -> None:
-        """Give the descriptor up: it is closed now if the call has returned, else by the thread."""
+        """Give up the descriptor: it is closed now if the call has returned, else by the thread."""
         with self._decision:
             if self.done.is_set():
                 os.close(self._descriptor)
             else:
                 self._abandoned = True
-                leave_gate(self._descriptor)  # whoever gave up must not keep others at the gate
+                leave_gate(self._descriptor)  # a waiter that gave up must not hold others at the gate

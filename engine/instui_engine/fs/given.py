@@ -1,7 +1,7 @@
 """Paths as users give them: any text at all, below a home, or relative to a working directory that may be gone.
 
-They come from the command line, from variables, requirement files and lock files. Whoever looks at such a path makes it
-absolute here first: what no system call can take ends in one line, as a UsageError.
+They come from the command line, from variables, requirement files and lock files. Every such path is made absolute here
+before it is used, and a path that no system call accepts ends in one line, as a UsageError.
 """
 
 import os
@@ -10,7 +10,7 @@ from instui_engine.errors import UsageError, printable, reason
 
 
 def absolute(path: str) -> str:
-    """`path` from the root on, without `.` and `..`; `~` and `~user` stand for homes, as in a shell."""
+    """The absolute form of `path`, without `.` and `..`; `~` and `~user` are home directories, as in a shell."""
     _check(path)
     try:
         return os.path.abspath(os.path.expanduser(path))
@@ -28,7 +28,7 @@ def resolved(path: str) -> str:
 
 
 def working_directory() -> str:
-    """Where relative paths begin."""
+    """The directory that relative paths start from."""
     try:
         return os.getcwd()
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Mounts: in which one a file lies, the type of its file system, and the device by which the kernel knows it.
+"""Mounts: which one a file is on, the type of its file system, and the device by which the kernel knows it.
 
 /proc/locks names a file by the device of its mount and by its inode. stat(2) shows another device on btrfs, where each
-subvolume has one of its own, and on an overlay of two file systems, where each layer has. The mount of an open
-descriptor is exact. Only Linux tells any of this.
+subvolume has its own, and on an overlay of two file systems, where each layer has its own. The mount of an open
+descriptor is exact. Only Linux has this information.
 """
 
 import os
@@ -14,7 +14,7 @@ _DESCRIPTORS = "/proc/self/fdinfo"
 
 
 class Place(NamedTuple):
-    """Where a file lies. Where the system does not tell the mount, `device` is that of `status`, and `kind` is ""."""
+    """The place of a file. If the system does not name the mount, `device` is that of `status`, and `kind` is ""."""
 
     device: int
     kind: str  # the type of the file system, as in /proc/filesystems
@@ -32,7 +32,7 @@ class Mounts:
             self._text = ""
 
     def locate(self, path: str | os.PathLike[str]) -> Place:
-        """Where the file or directory at `path` lies. It is neither read nor waited for. Raises OSError."""
+        """The place of the file or directory at `path`, found without reading or blocking. Raises OSError."""
         flags = os.O_PATH if sys.platform == "linux" else os.O_RDONLY | os.O_NONBLOCK
         descriptor = os.open(path, flags | os.O_CLOEXEC)
         try:
@@ -43,7 +43,7 @@ class Mounts:
         return Place(device, kind, status)
 
     def _mount(self, identity: int) -> tuple[int, str] | None:
-        """Device and type of the file system that is mounted there; None where the mount is not to be seen."""
+        """Device and type of the file system mounted there; None if the mount is not visible."""
         # "36 35 98:0 /root /mount/point rw shared:1 - ext3 /dev/root rw"
         _, found, rest = self._text.partition(f"\n{identity} ")
         if not found:
@@ -54,7 +54,7 @@ class Mounts:
 
 
 def _mount_id(descriptor: int) -> int:
-    """The mount of an open descriptor, by its number in the table of mounts; 0 where the system does not tell."""
+    """The number of an open descriptor's mount in the table of mounts; 0 if the system does not give it."""
     try:
         with open(f"{_DESCRIPTORS}/{descriptor}", encoding="ascii", errors="replace") as file:
             return next((int(line[7:]) for line in file if line.startswith("mnt_id:")), 0)

@@ -1,4 +1,4 @@
-"""Removal of whole trees: without recursion (wheels may be 1,000 directories deep) and without following links."""
+"""Removal of whole trees, without recursion (wheels may be 1,000 directories deep) and without following links."""
 
 import os
 from contextlib import suppress
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def remove_tree(path: Path | str) -> None:
-    """Remove `path` and all below it as far as possible; what cannot be removed is left and not reported."""
+    """Remove `path` and everything below it as far as possible; what cannot be removed is left, without an error."""
     directories: list[str] = []
     stack = [os.fspath(path)]
     while stack:

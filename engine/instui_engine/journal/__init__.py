@@ -1,1 +1,1 @@
-"""The journal: its events, and the writer that appends them. The only thing that a user interface reads."""
+"""The journal: its events, and the writer that appends them. A user interface reads nothing else."""

@@ -1,6 +1,6 @@
-"""Lines of a journal: an event becomes one line of JSON, and a line becomes an event if it is one.
+"""Lines of a journal: encoding an event as one line of JSON, and decoding a line.
 
-Whoever reads a journal must survive any line: of another version, damaged, or written by anybody at all.
+A reader of journals must survive any line: of another version, damaged, or written by anybody at all.
 """
 
 import json
@@ -14,7 +14,7 @@ _encode: Callable[[object], str] = json.JSONEncoder(separators=(",", ":"), check
 
 
 def encode(t: float, event: Event) -> str:
-    """One line of the journal, without the newline; ASCII, so nothing in it can steer a terminal."""
+    """One line of the journal, without the newline; ASCII, so nothing in it can control a terminal."""
     fields: dict[str, object] = {"t": round(t, 6), "event": kind_of(event)}
     fields.update(zip(event._fields, event, strict=True))
     holders = fields.get("holders")
@@ -23,16 +23,16 @@ def encode(t: float, event: Event) -> str:
     return _encode(fields)
 
 
-_LIMIT = 1 << 63  # no number of an event is larger; NaN and infinities are not smaller
+_LIMIT = 1 << 63  # all numbers of events are smaller; NaN and infinities are not
 _Check = Callable[[Any], Any]
 """Returns the value of a field as it stands in an event. Raises ValueError for one of another type."""
 
 
 def decode(line: str | bytes) -> tuple[float, Event] | None:
-    """The event of one line of a journal, with its time; None for a kind that this version does not know.
+    """The event in one line of a journal, with its time; None for a kind that this version does not know.
 
-    Raises ValueError, and nothing else, for a line that is not an event: every field of an event has the type that its
-    class says, and numbers are finite and below 2**63.
+    Raises ValueError, and nothing else, for a line that is not an event. Every field of a decoded event has the type
+    that its class says; numbers are finite and below 2**63.
     """
     try:
         fields = json.loads(line)
@@ -50,13 +50,13 @@ def decode(line: str | bytes) -> tuple[float, Event] | None:
 
 @cache
 def _checks(cls: type[Any]) -> tuple[tuple[str, _Check], ...]:
-    """How each field of an event, or of a part of one, is checked."""
+    """The check of each field of an event, or of a part of one."""
     hints = get_type_hints(cls)
     return tuple((name, _CHECKS.get(hints[name]) or _one_of(get_args(hints[name]))) for name in cls._fields)
 
 
 def _made(cls: Any, fields: dict[str, Any]) -> Any:
-    """An instance of `cls` from those of `fields` that it has. Raises ValueError."""
+    """An instance of `cls`, made from those of `fields` that it has. Raises ValueError."""
     try:
         return cls(**{name: check(fields[name]) for name, check in _checks(cls) if name in fields})
     except TypeError as error:

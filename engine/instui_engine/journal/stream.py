@@ -1,7 +1,7 @@
-"""A pipe, a terminal or a device that gets the journal, too. Whoever does not read it delays nobody.
+"""Output of the journal to a pipe, a terminal or a device, which never delays a session if nobody reads it.
 
 Writing to such a file may block for ever. So a thread of its own writes, and the others only put lines into a buffer.
-The descriptor may be shared with other processes: O_NONBLOCK is never set on it here, since that would be theirs, too.
+The descriptor may be shared with other processes, so O_NONBLOCK is never set here: it would apply to them, too.
 """
 
 import os
@@ -14,14 +14,14 @@ _MOST = 4 << 20  # bytes that wait for a reader; some 30,000 events
 _PATIENCE = 2.0  # seconds without any progress, at the end of the session
 _LONGEST = 5.0  # seconds that the end of the session waits for a reader in any case
 _PIECE = 4096  # bytes of one write; a pipe that is writable takes so many at once
-_POLL = 0.1  # seconds between looks whether the stream was given up
+_POLL = 0.1  # seconds between checks of whether the stream was given up
 
 
 class Stream:
-    """Takes data at once and writes it when the reader is ready. A stream that fails is given up."""
+    """An output that takes data immediately and writes it when the reader is ready. If it fails, it is given up."""
 
     def __init__(self, descriptor: int, given_up: Callable[[str], None]) -> None:
-        """The descriptor is the stream's from now on. `given_up` is told, once and from any thread, why it was."""
+        """The stream owns the descriptor from now on. `given_up` is called once, from any thread, with the reason."""
         self._descriptor = descriptor
         self._given_up = given_up
         self._change = threading.Condition()
@@ -33,7 +33,7 @@ class Stream:
         threading.Thread(target=self._run, name="journal", daemon=True).start()
 
     def put(self, data: bytes) -> None:
-        """Write `data` as soon as the reader takes it; never blocks."""
+        """Write `data` as soon as the reader takes it; never block."""
         with self._change:
             self._buffer += data
             if len(self._buffer) > _MOST:
@@ -65,13 +65,13 @@ class Stream:
             self._change.notify_all()
 
     def _give_up(self, why: str) -> None:
-        """Drop all that waits. The caller holds the condition."""
+        """Drop all waiting data. The caller holds the condition."""
         self._why = self._why or why
         self._buffer.clear()
         self._change.notify_all()
 
     def _tell(self) -> None:
-        """Say once that the stream was given up. Nobody who calls `put` does it: they may hold the journal's lock."""
+        """Report once that the stream was given up; not from `put`, whose callers may hold the journal's lock."""
         with self._change:
             why, told, self._told = self._why, self._told, self._told or bool(self._why)
         if why and not told:
@@ -94,19 +94,19 @@ class Stream:
         self._tell()
 
     def _next(self) -> bytes:
-        """What is to be written next; b"" when there will be nothing more."""
+        """The data to write next; b"" when there will be no more."""
         with self._change:
             while not (self._buffer or self._closing or self._why):
                 self._change.wait()
             return bytes(self._buffer[:_PIECE])
 
     def _write(self, data: bytes) -> int:
-        """Write some of `data`, if the reader is ready soon; how many bytes that were."""
+        """Write some of `data` if the reader is ready soon; return the number of bytes written."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         if not poll.poll(_POLL * 1000):
             return 0
         try:
             return os.write(self._descriptor, data)
-        except BlockingIOError:  # somebody else writes there, too, and was quicker
+        except BlockingIOError:  # another process writes there, too, and was quicker
             return 0

@@ -1,4 +1,4 @@
-"""The journal's writer. It never stops an install: a file that cannot be written is given up."""
+"""The writer of the journal. It never stops an install: a file that cannot be written is given up."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ Captions = Callable[[Event], str]
 
 
 class Journal:
-    """Takes events from any thread. Each becomes one line in every file and for every listener, in one order.
+    """A journal. It takes events from any thread; all files and listeners get the same lines in the same order.
 
     A listener gets the line without its newline and must not block. One that raises hears nothing more, and that is a
     warning for all others. Lines that come before the session's file is
@@ -36,8 +36,8 @@ class Journal:
         self._listeners = list(listeners)
         self._dropped: list[str] = []  # why a listener hears nothing more, before that is told
         self._files: list[int] = []  # to write to
-        self._open: list[int] = []  # to close; one of them is locked, and that is the session's sign of life
-        self._streams: list[Stream] = []  # files that may block
+        self._open: list[int] = []  # to close; the lock on one of them shows that the session is alive
+        self._streams: list[Stream] = []  # outputs that may block
         self._early: list[str] | None = []
         self._over = False  # the session has finished
 
@@ -78,10 +78,10 @@ class Journal:
             self._write(line)
 
     def attach(self, descriptors: Sequence[int]) -> None:
-        """Write to these files from now on, with all that was emitted before; they are closed by `close`.
+        """Write everything emitted so far, and from now on, to these files; `close` closes them.
 
-        A regular file is written at once. Any other is written when its reader takes it, and given up, with a warning
-        in the journal, when the reader does not.
+        A regular file is written immediately. Any other is written when its reader is ready and, if the reader never
+        is, given up with a warning in the journal.
         """
         with self._lock:
             early, self._early = self._early or [], None
@@ -90,19 +90,19 @@ class Journal:
                     self._files.append(descriptor)
                     self._open.append(descriptor)
                 else:
-                    from .stream import Stream  # only who needs it pays for it
+                    from .stream import Stream  # imported only if needed
 
                     self._streams.append(Stream(descriptor, self._given_up))
             if early:
                 self._write("\n".join(early))
 
     def flush(self) -> None:
-        """Wait, for some seconds at most, until whoever reads a pipe has taken what was written so far."""
+        """Wait, for some seconds at most, until readers of pipes have taken what was written so far."""
         for stream in self._streams:
             stream.flush()
 
     def close(self) -> None:
-        """Close the files. A session is dead from now on, as its lock is that of its journal."""
+        """Close the files. From now on the session is dead, as its journal is no longer locked."""
         for stream in self._streams:
             stream.close()
         with self._lock:
@@ -124,5 +124,5 @@ class Journal:
 
     def _given_up(self, why: str) -> None:
         with self._lock:
-            if not self._over:  # else it would stand behind the last event
+            if not self._over:  # else it would come after the last event
                 self._emit(Warned("", f"the journal is no longer written to the file of --journal: {why}"))

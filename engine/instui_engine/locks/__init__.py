@@ -1,1 +1,1 @@
-"""Locks: claims, the lock table of one session, lock files between sessions, and who holds what."""
+"""Locks: claims, the lock table of one session, lock files between sessions, and finding holders."""

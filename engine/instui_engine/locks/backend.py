@@ -1,4 +1,4 @@
-"""Which locks keep claims between processes: lock files, or one coarse lock where the environment is on a network."""
+"""The choice of locks for claims between processes: lock files, or one coarse lock on a network file system."""
 
 from instui_engine.journal.events import Warned
 from instui_engine.session.context import Context
@@ -10,7 +10,7 @@ from .protocol import ClaimLocks
 
 
 def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
-    """The locks for the claims of this environment. Warns where they are not the usual ones."""
+    """The locks for the claims of this environment. Warn if they are not the usual ones."""
     timeout = context.options.lock_timeout
     why = soft_reason(environment.top)
     if not why:

@@ -1,8 +1,8 @@
-"""Which paths a wheel must hold alone while it commits.
+"""Claims: the paths that a wheel must hold exclusively while it commits.
 
-Multi-granularity locking (Gray, Lorie, Putzolu and Traiger 1976) over one tree, the environment from its top down:
-an exclusive claim (X) on a directory covers all below it; every ancestor of a claim is held in intention mode (IX).
-IX is compatible with IX, nothing is compatible with X.
+This is multi-granularity locking (Gray, Lorie, Putzolu and Traiger 1976) over one tree, the environment from its top
+down. An exclusive claim (X) on a directory covers everything below it. Every ancestor of a claim is held in intention
+mode (IX). IX is compatible with IX; nothing is compatible with X.
 """
 
 from collections.abc import Iterable
@@ -11,22 +11,23 @@ from typing import Literal, NamedTuple
 from instui_engine.fs.paths import TOP, ancestors
 
 Mode = Literal["IX", "X"]
-MOST = 128  # locks that one wheel takes between processes; who has more claims takes the top instead
+MOST = 128  # the most locks that one wheel takes between processes; with more claims it takes the top instead
 
 
 class Claims(NamedTuple):
-    """The claim set of one wheel: sorted, disjoint, `exclusive` without anything nested in another of them."""
+    """The claim set of one wheel: sorted and disjoint. No path of `exclusive` is below another one."""
 
     exclusive: tuple[str, ...]
     shared: tuple[str, ...]
 
 
 def lock_set(claims: Claims) -> list[tuple[str, Mode]]:
-    """What a wheel with these claims locks against other processes, in the order in which it does.
+    """The locks that a wheel with these claims takes against other processes, in the order in which it takes them.
 
-    That is each claim, or, for more than `MOST` of them, the top alone in mode X. Databases call it lock escalation: a
-    wheel with thousands of files in `bin/` would need as many open lock files. Everybody else holds the top in mode IX,
-    so such a wheel excludes them all. Whether it does depends on the wheel alone, and not on anybody's limits.
+    There is one for each claim or, for more than `MOST` claims, only the top in mode X. Databases call this lock
+    escalation: a wheel with thousands of files in `bin/` would need as many open lock files. Every other wheel holds
+    the top in mode IX, so such a wheel excludes them all. This depends only on the wheel, not on the limits of any
+    process.
     """
     if len(claims.exclusive) + len(claims.shared) > MOST:
         return [(TOP, "X")]
@@ -36,7 +37,7 @@ def lock_set(claims: Claims) -> list[tuple[str, Mode]]:
 
 
 def derive(paths: Iterable[str], name: str) -> Claims:
-    """The claims of a wheel that writes, overwrites or removes `paths` (each with all below it).
+    """The claims of a wheel that writes, overwrites or removes `paths` (each with everything below it).
 
     `name` is the distribution's normalized name: two versions of one exclude each other wherever their files are.
     """

@@ -1,17 +1,17 @@
 """The environment's own lock, `<top>/.lock`: uv takes it exclusively, a session shares it with other sessions.
 
-flock lets sharers in as long as any other sharer is there, so sessions that overlap would keep uv out for ever, and uv
-knows no gate. Hence a session that holds the lock *makes room* between two commits: as soon as somebody is blocked on
-the exclusive lock (/proc/locks shows it), and after 10 seconds in any case, since a waiter in another container is not
+flock admits sharers as long as there is another sharer, so overlapping sessions would keep uv out for ever, and uv has
+no gate. Hence a session that holds the lock *makes room* between two commits: as soon as some process is blocked on the
+exclusive lock (/proc/locks shows it), and after 10 seconds in any case, since a waiter in another container is not
 shown. To make room it lets the lock go, closes the turnstile (an exclusive flock on `.instui/locks/%environment`),
 waits until all others have let the lock go, leaves it alone for a moment, and opens the turnstile.
 
-Everybody passes the turnstile, shared, on the way to the lock, so no newcomer gets in. Everybody who holds the lock
-looks at the turnstile every second between commits, so all leave soon. When the last has gone, the kernel wakes who is
-blocked.
+Every session passes the turnstile, shared, on the way to the lock, so no newcomer gets in. Every session that holds the
+lock checks the turnstile each second between commits, so all leave soon. When the last one has left, the kernel wakes
+the blocked process.
 
-The turnstile is politeness: no promise rests on it. So nobody waits at it, or for the others to go, longer than some
-seconds: a session that was stopped while it held the lock delays others, but does not lock them out.
+The turnstile is only for fairness: no guarantee rests on it. So no session waits at it, or for the others to leave,
+longer than some seconds. A session that was stopped while it held the lock delays others but does not lock them out.
 """
 
 import os
@@ -34,10 +34,10 @@ from .names import TURNSTILE
 if TYPE_CHECKING:
     from .wait import LockWait
 
-_LONGEST = 10.0  # seconds for which the lock is kept at most, as long as no single commit takes longer
-_LOOK = 1.0  # seconds between looks at who waits, while the lock is held: reading /proc/locks takes milliseconds
-_REST = 0.02  # seconds for which it is left to others; they wait in the kernel, so they are quick
-_ROOM = 5.0  # seconds for which others may take to let it go; and half of those that somebody waits at the turnstile
+_LONGEST = 10.0  # the most seconds for which the lock is kept, unless a single commit takes longer
+_LOOK = 1.0  # seconds between checks for waiters, while the lock is held: reading /proc/locks takes milliseconds
+_REST = 0.02  # seconds for which the lock is left to others; they wait in the kernel, so they are quick
+_ROOM = 5.0  # the most seconds to wait for others to let it go, and half of those to wait at the turnstile
 _POLL = 0.01
 
 
@@ -53,14 +53,14 @@ class EnvironmentLock:
         self._mutex = Condition()
         self._descriptor = -1
         self._since = 0.0
-        self.taken = 0  # how often the lock was taken: others may have had it in between
+        self.taken = 0  # how often the lock was taken; between two of these, others may have had it
         self._looked = 0.0
         self._wanted = False  # somebody else's turn is due
         self._inside = 0
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Hold the lock, taking it if this process does not hold it yet. Raises LockTimeoutError or Interrupted."""
+        """Hold the lock in the block; take it if this process lacks it. Raises LockTimeoutError and Interrupted."""
         self._enter()
         try:
             yield
@@ -75,7 +75,7 @@ class EnvironmentLock:
             self._release()
 
     def let_go(self) -> None:
-        """Leave the lock to others, unless one of our wheels is being committed; it is taken again when needed."""
+        """Leave the lock to others, unless one of our wheels is committing; it is taken again when needed."""
         with self._mutex:
             if not self._inside:
                 self._release()
@@ -92,7 +92,7 @@ class EnvironmentLock:
             self._inside += 1
 
     def _due(self) -> bool:
-        """Whether the lock is to be left to others between two commits."""
+        """Whether to leave the lock to others between two commits."""
         if self._descriptor < 0:
             return False
         now = time.monotonic()
@@ -118,7 +118,7 @@ class EnvironmentLock:
         self._context.emit(EnvironmentGranted(self._path.name, round(self._since - begun, 6)))
 
     def _at_once(self) -> int:
-        """A descriptor that shares the lock, or -1 where somebody has it alone, waits for that, or makes room."""
+        """A descriptor that shares the lock; -1 if another process has it alone, waits for that, or makes room."""
         turnstile = open_lock(self._turnstile)
         try:
             if self._is_wanted() or not try_lock(turnstile, shared=True):
@@ -132,7 +132,7 @@ class EnvironmentLock:
             os.close(turnstile)
 
     def _is_wanted(self) -> bool:
-        """Whether somebody is blocked on the exclusive lock. Nobody is where nobody has it, which is quickly seen."""
+        """Whether a process is blocked on the exclusive lock. If the lock is free, which is quick to see, none is."""
         descriptor, free = open_and_try(self._path, shared=False)
         try:
             return not free and exclusive_waiter(self._path)
@@ -140,7 +140,7 @@ class EnvironmentLock:
             os.close(descriptor)
 
     def _wait(self, make_room: bool) -> int:
-        """A descriptor that shares the lock, after those whose turn it is. Raises LockTimeoutError or Interrupted."""
+        """Wait for one that shares the lock, after those whose turn it is. Raises LockTimeoutError and Interrupted."""
         from .wait import LockWait
 
         wait = LockWait(
@@ -162,13 +162,13 @@ class EnvironmentLock:
                 wait.take(descriptor, take_shared)
             return descriptor
         except Interrupted:
-            self._context.check()  # knows why, and the exit code
+            self._context.check()  # it carries the reason and the exit code
             raise
         finally:
             os.close(turnstile)
 
     def _make_room(self, wait: "LockWait") -> None:
-        """Let everybody who waits for the lock have it, the turnstile being ours."""
+        """Let every process that waits for the lock have it. The caller holds the turnstile."""
         descriptor = open_lock(self._path)
         try:
             wait.poll(lambda: try_lock(descriptor, shared=False), _POLL, at_most=_ROOM)
@@ -177,7 +177,7 @@ class EnvironmentLock:
         time.sleep(_REST)
 
     def _holders(self) -> list[Holder]:
-        """Who is in the way: who has it alone, else whose turn is next, else who shares it."""
+        """Who is in the way: the exclusive holder, else those whose turn is next, else the sharers."""
         from .holders import blockers, holders_of, next_in_line
 
         private, name, session = self._path.parent / PRIVATE, self._path.name, self._context.session

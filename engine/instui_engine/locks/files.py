@@ -1,11 +1,11 @@
-"""The claims between processes: one lock file for each claimed path, under `.instui/locks`.
+"""Claims between processes: one lock file for each claimed path, under `.instui/locks`.
 
-X is an exclusive and IX a shared flock. Files are taken in sorted path order, so sessions cannot wait for each other in
-a circle. flock lets overlapping shared holders in for ever, so everyone passes the gate of the file on the way to its
-lock: while somebody waits for the lock, newcomers wait at the gate.
+X is an exclusive flock, and IX a shared one. Files are locked in sorted path order, so sessions cannot wait for each
+other in a circle. flock would admit overlapping shared holders for ever, so everyone passes the gate of the file on the
+way to its lock: while one waits for the lock, newcomers wait at the gate.
 
 A directory that is never claimed as a subtree needs no lock file, since IX on it conflicts with nothing. The top is the
-exception: a wheel with very many claims takes it instead of all of them (`claims.lock_set`). Such a wheel takes nothing
+exception: a wheel with very many claims locks it instead of all of them (`claims.lock_set`). Such a wheel locks nothing
 else, so there is still no circle.
 """
 
@@ -35,9 +35,10 @@ class ClaimFiles:
     """The claim lock files of one environment. Thread-safe: it keeps no state between calls."""
 
     def __init__(self, private: Path, neutral: Collection[str], timeout: float, session: str = "") -> None:
-        """`private`: the environment's `.instui`. `timeout`: seconds that one claim may be waited for.
+        """`private` is the environment's `.instui`. `timeout` is in seconds, for the wait for one claim.
 
-        `neutral`: directories that are never claimed as a subtree. `session`: the id of our own session, if it is one.
+        `neutral` are the directories that are never claimed as a subtree. `session` is the id of our own session, or
+        "".
         """
         self._private = private
         self._locks = private / "locks"
@@ -47,7 +48,7 @@ class ClaimFiles:
         self._locks.mkdir(parents=True, exist_ok=True)
 
     def acquire(self, claims: Claims, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> list[int]:
-        """Take every claim; returns the descriptors that hold them. See `ClaimLocks`."""
+        """Take every claim; return the descriptors that hold them. See `ClaimLocks`."""
         held: list[int] = []
         try:
             for path, mode in lock_set(claims):
@@ -59,7 +60,7 @@ class ClaimFiles:
         return held
 
     def release(self, held: list[int]) -> None:
-        """Let go of what `acquire` returned, the last first."""
+        """Release what `acquire` returned, last first."""
         for descriptor in reversed(held):
             os.close(descriptor)
 
@@ -79,7 +80,7 @@ class ClaimFiles:
     def _wait(
         self, descriptor: int, path: str, mode: Mode, on_wait: OnClaimWait, cancelled: Callable[[], bool]
     ) -> None:
-        """The slow way: through the gate (maybe we stand in it already, which is no harm) to the lock."""
+        """The slow path: wait for the gate (harmless if we already stand in it), then for the lock."""
         from .holders import blockers
         from .wait import LockWait
 

@@ -1,7 +1,7 @@
-"""Who stands in the way: the holders of a lock by wheel, session, process and state, and all locks of an environment.
+"""Holders: who holds a lock, by wheel, session, process and state, and all locks of an environment.
 
 The system names the processes (`kernel`), and the journals of the running sessions say what these hold
-(`live_sessions`). Where the system does not name a process, because it has no /proc/locks or the process is in another
+(`live_sessions`). If the system does not name a process, because it has no /proc/locks or the process is in another
 container, the journals still do. Nothing here writes or waits.
 """
 
@@ -20,11 +20,11 @@ from .live_sessions import ENVIRONMENT, LiveSession, LockState, live_sessions
 from .names import file_name, path_of
 from .table import COMPATIBLE
 
-_NAMED = 5  # holders that one waiter names
+_NAMED = 5  # the most holders named to one waiter
 
 
 class Claimant(NamedTuple):
-    """One who holds a lock, or waits for it. `since` is Unix time, 0.0 where nobody noted it."""
+    """A holder of a lock, or a waiter for it. `since` is Unix time; 0.0 if unknown."""
 
     holder: Holder
     mode: Mode
@@ -40,28 +40,28 @@ class LockRow(NamedTuple):
 
 
 def holders_of(path: Path | str, mode: Mode | None = None) -> list[Holder]:
-    """The processes that hold the lock file at `path` now (in `mode`), sessions or not; [] where nobody tells."""
+    """The processes, sessions or not, that hold the lock file at `path` now (in `mode`); [] if this is unknown."""
     lines = [line for line in read_locks().at(path) if mode in (None, line.mode)]
     return [_process(pid) for pid in _pids(lines, waits=False)]
 
 
 def blockers(private: Path, lock_file: Path | str, path: str, mode: Mode, session: str = "") -> list[Holder]:
-    """Who keeps a waiter from having `path` in `mode`; never empty, as an unknown holder is one that says why.
+    """The holders that keep a waiter from `path` in `mode`; never empty, as an unknown holder is one that says why.
 
-    `private`: the environment's `.instui`. `lock_file`: the file that is waited for, which stands for `path`.
-    `session`: the id of the waiter's own session, if it has one; what that one waits for is in nobody's way.
+    `private` is the environment's `.instui`. `lock_file` is the file waited for, which stands for `path`. `session` is
+    the id of the waiter's own session, if any; whatever that session waits for blocks nobody.
     """
     locks = read_locks()
     sessions = live_sessions(private, locks, session)
     pids = _pids((line for line in locks.at(lock_file) if not COMPATIBLE[mode, line.mode]), waits=False)
     found = [claimant.holder for pid in pids for claimant in _of_process(pid, path, mode, sessions)]
-    if not found:  # another container's process, or one that stands in the gate
+    if not found:  # a process in another container, or one that stands in the gate
         found = [_of_session(one, state) for one in sessions for state in _in_the_way(one, path, mode, session)]
     return found[:_NAMED] or [Holder(state=_reason(locks))]
 
 
 def next_in_line(path: Path | str) -> list[Holder]:
-    """The processes that are blocked on the exclusive lock of that file, and go first."""
+    """The processes that are blocked on the exclusive lock of that file, and so are next."""
     lines = [line for line in read_locks().at(path) if line.mode == "X"]
     return [_process(pid)._replace(state="whose turn is next") for pid in _pids(lines, waits=True)]
 
@@ -77,7 +77,7 @@ def rows(top: Path) -> list[LockRow]:
 
 
 def _soft_rows(private: Path) -> list[LockRow]:
-    """The lock of files that stands for all claims on a network file system (`soft`)."""
+    """The file-based lock that stands for all claims on a network file system (`soft`)."""
     if not (private / SOFT_LOCK).exists():
         return []
     from .soft import present_holders
@@ -114,7 +114,7 @@ def _row(path: str, lines: Sequence[LockLine], sessions: Sequence[LiveSession]) 
         mode = next(line.mode for line in lines if line.pid == pid and not line.waits)
         holders += [claimant._replace(mode=mode) if not claimant.holder.wheel else claimant for claimant in held]
     seen = {(claimant.holder.session, claimant.holder.wheel) for claimant in holders}
-    # what the system shows is the truth; journals add who is in another container, or waits at a gate
+    # the system is authoritative; journals add processes in other containers, and waiters at a gate
     for session in sessions:
         for state in session.states:
             if state.wants and state.wants[0] == path:
@@ -133,7 +133,7 @@ def _pids(lines: Iterable[LockLine], waits: bool) -> list[int]:
 
 
 def _of_process(pid: int, path: str, mode: Mode | None, sessions: Sequence[LiveSession]) -> list[Claimant]:
-    """The wheels of that process that hold `path` in a way that excludes `mode` (None: in any), else the process."""
+    """The wheels of that process that hold `path` in a mode that excludes `mode` (None: any mode), else the process."""
     found = [
         Claimant(_of_session(session, state), held, state.since)
         for session in sessions
@@ -145,7 +145,7 @@ def _of_process(pid: int, path: str, mode: Mode | None, sessions: Sequence[LiveS
 
 
 def _in_the_way(session: LiveSession, path: str, mode: Mode, own: str) -> list[LockState]:
-    """The states that exclude `mode`, or stand in the gate before it, as the session's own journal has it."""
+    """The states that exclude `mode`, or stand in the gate before it, according to the session's own journal."""
     held = [state for state, how in session.holding(path) if not COMPATIBLE[mode, how]]
     if held or session.session == own:
         return held
@@ -159,13 +159,13 @@ def _of_session(session: LiveSession, state: LockState) -> Holder:
 
 
 def _process(pid: int, sessions: Sequence[LiveSession] = ()) -> Holder:
-    """A process, and the session that it is, if it is one."""
+    """A process as a holder, with its session if it is one."""
     own = [session.session for session in sessions if session.pid == pid]
     return Holder("", own[0] if len(own) == 1 else "", pid, command_of(pid), state_of(pid))
 
 
 def _reason(locks: Locks) -> str:
-    """Why nobody is named."""
+    """Why no holder is named."""
     if not locks.known:
         return "not known: this system does not say who holds a lock"
     return "not known: in another container, on another machine, or gone by now"

@@ -1,7 +1,7 @@
-"""What the system tells about file locks and processes: /proc/locks, and a few files of /proc/<pid>.
+"""What the kernel reports about file locks and processes: /proc/locks, and a few files of /proc/<pid>.
 
-Only Linux tells, and only of processes of the same pid namespace: a lock that is held by another container looks like
-one that nobody holds. Everything here is a picture of a moment.
+Only Linux does, and only for processes of the same pid namespace: a lock that is held in another container looks free.
+Everything here is a snapshot.
 """
 
 import os
@@ -19,7 +19,7 @@ FileId = tuple[int, int]
 
 
 class LockLine(NamedTuple):
-    """One process at one flock: it holds it, or is blocked on it."""
+    """A process that holds one flock, or is blocked on it."""
 
     pid: int
     mode: Mode
@@ -27,10 +27,10 @@ class LockLine(NamedTuple):
 
 
 class Locks:
-    """All flocks of the machine at one moment, by file. `known`: whether the system says anything at all."""
+    """All flocks of the machine at one moment, by file. `known`: whether the system reports any of this."""
 
     def __init__(self, text: str | None) -> None:
-        """`text`: the content of /proc/locks, None where there is none."""
+        """`text` is the content of /proc/locks, None if there is no such file."""
         self.known = text is not None
         self.files: dict[FileId, list[LockLine]] = {}
         self._mounts: Mounts | None = None
@@ -38,24 +38,24 @@ class Locks:
             _parse(line, self.files)
 
     def at(self, path: Path | str) -> list[LockLine]:
-        """Who holds or waits for the lock file at `path`; [] for nobody, and where there is no such file."""
+        """The holders of the lock file at `path`, and the waiters for it; [] also if there is no such file."""
         if not self.files:
             return []
         if self._mounts is None:
             self._mounts = Mounts()
         try:
             place = self._mounts.locate(path)
-        except (OSError, ValueError):  # ValueError: a journal can name what is no path at all
+        except (OSError, ValueError):  # ValueError: a journal can contain anything as a path
             return []
         lines = self.files.get((place.device, place.status.st_ino), [])
         if lines and place.device != place.status.st_dev:
-            # the subvolumes of a btrfs have one device in /proc/locks, and inode numbers of their own each
+            # the subvolumes of a btrfs share one device in /proc/locks, but each has its own inode numbers
             lines = [line for line in lines if _may_have_open(line.pid, place.status)]
         return lines
 
 
 def read_locks() -> Locks:
-    """The locks of now."""
+    """The present locks."""
     try:
         with open(LOCKS, encoding="ascii") as file:
             return Locks(file.read())
@@ -77,12 +77,12 @@ def _parse(line: str, files: dict[FileId, list[LockLine]]) -> None:
         pid = int(fields[4])
     except ValueError:
         return
-    if pid > 0:  # it is 0 or less for a process of another pid namespace
+    if pid > 0:  # 0 or less for a process in another pid namespace
         files.setdefault(file, []).append(LockLine(pid, "X" if fields[3] == "WRITE" else "IX", waits))
 
 
 def _may_have_open(pid: int, status: os.stat_result) -> bool:
-    """Whether the process has that file open, as far as we may see what it has open."""
+    """Whether the process has that file open, as far as we may see its open files."""
     directory = f"/proc/{pid}/fd"
     try:
         names = os.listdir(directory)
@@ -99,12 +99,12 @@ def _may_have_open(pid: int, status: os.stat_result) -> bool:
 
 
 def exclusive_waiter(path: Path | str) -> bool:
-    """Whether somebody is blocked on the exclusive lock of that file."""
+    """Whether a process is blocked on the exclusive lock of that file."""
     return any(line.waits and line.mode == "X" for line in read_locks().at(path))
 
 
 def command_of(pid: int) -> str:
-    """The command line of a process, for people to read; "" when it is gone or not ours to see."""
+    """The command line of a process, for people to read; "" if it is gone or may not be seen."""
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
@@ -113,7 +113,7 @@ def command_of(pid: int) -> str:
 
 
 def state_of(pid: int) -> str:
-    """The word "stopped" for a process that has its locks but does not run (SIGSTOP, ctrl+z, a debugger), else ""."""
+    """ "stopped" for a process that keeps its locks but does not run (SIGSTOP, ctrl+z, a debugger), else ""."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

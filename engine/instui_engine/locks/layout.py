@@ -1,4 +1,4 @@
-"""The version of `.instui`'s layout, and what two versions of this program do when they meet in one environment.
+"""The version of `.instui`'s layout, and the rules for two versions of this program in one environment.
 
     <top>/.instui/layout    the number of the layout; there is no such file for layout 1
 
@@ -45,9 +45,10 @@ def check(private: Path, *, under_claims: bool = False) -> None:
 def enter(
     private: Path, older: Callable[[int], ClaimLocks], on_wait: OnClaimWait, cancelled: Callable[[], bool]
 ) -> None:
-    """Note that this layout is in use from now on. `older`: the claim locks of an earlier layout, by its number.
+    """Record that this layout is in use from now on. `older` makes the claim locks of an earlier layout, by number.
 
-    Raises TargetError for a newer layout; LockTimeoutError and Interrupted where sessions of an older one do not end.
+    Raises TargetError for a newer layout, and LockTimeoutError or Interrupted if sessions of an older one keep their
+    claims.
     """
     check(private)
     found = _read(private)

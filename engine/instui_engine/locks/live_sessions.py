@@ -1,8 +1,8 @@
-"""What the sessions that run in an environment hold and wait for now, as their journals say.
+"""Live sessions: what those that run in an environment hold and wait for now, according to their journals.
 
 A session is alive while its journal is locked, and the system says which process holds that lock. Journals are read
-whole, so this is for the moment in which somebody asks who is in the way, and never for a wait that goes well.
-Somebody else's journal may be damaged or of another version: no line of it stops the reading.
+whole, so this is only for naming holders in a long wait or on request, never for a wait that ends soon. Another
+session's journal may be damaged or of another version; no line of it stops the reading.
 """
 
 import os
@@ -36,9 +36,9 @@ _NEWS = (b'"event":"lock.', b'"event":"plan.wheel"', b'"event":"environment.', b
 
 
 class LockState(NamedTuple):
-    """A wheel at its claims, or ("") the session at the environment's lock. `since` is Unix time.
+    """The state of a wheel's claims or, with `wheel` "", of the session's share in the environment's lock.
 
-    `wants`: the path and mode that it waits for, when it does.
+    `since` is Unix time. `wants` is the path and mode that it waits for, if it does.
     """
 
     wheel: str
@@ -48,7 +48,7 @@ class LockState(NamedTuple):
 
 
 class LiveSession(NamedTuple):
-    """A session that runs. `pid` is 0 where the system does not say which process it is."""
+    """A running session. `pid` is 0 if the system does not say which process it is."""
 
     session: str
     pid: int
@@ -56,14 +56,14 @@ class LiveSession(NamedTuple):
     states: tuple[LockState, ...]
 
     def holding(self, path: str) -> list[tuple[LockState, Mode]]:
-        """Those that hold a lock on exactly `path`, and how."""
+        """The states that hold a lock on exactly `path`, and in which mode."""
         return [(state, state.held[path]) for state in self.states if path in state.held]
 
 
 def live_sessions(private: Path, locks: Locks, own: str = "") -> list[LiveSession]:
-    """The sessions that run in the environment whose `.instui` is `private`, the oldest first.
+    """The sessions that run in the environment whose `.instui` is `private`, oldest first.
 
-    `own`: the id of a session of this process, which is known whatever the system says.
+    `own` is the id of a session of this process, which is known even if the system says nothing.
     """
     found = []
     for journal in sorted((private / "sessions").glob("*.jsonl")):
@@ -78,7 +78,7 @@ def live_sessions(private: Path, locks: Locks, own: str = "") -> list[LiveSessio
     return found
 
 
-_known: dict[Path, "_Reading"] = {}  # so that who waits often reads only what is new
+_known: dict[Path, "_Reading"] = {}  # so that a repeated reading only takes what is new
 _reading = threading.Lock()
 
 
@@ -91,7 +91,7 @@ def _read(journal: Path, pid: int) -> LiveSession:
 
 
 class _Reading:
-    """Folds one journal down to what is held and waited for at its end."""
+    """The fold of one journal into what is held and waited for at its end."""
 
     def __init__(self) -> None:
         self.command = ""
@@ -103,7 +103,7 @@ class _Reading:
         self._readable = True
 
     def read_on(self, journal: Path) -> None:
-        """Take in the whole lines that came since the last time."""
+        """Take in the complete lines that came since the last call."""
         with open(open_regular(journal, follow=False), "rb") as file:
             file.seek(self._offset)
             for line in file:
@@ -114,7 +114,7 @@ class _Reading:
                     self.feed(line)
 
     def feed(self, line: bytes) -> None:
-        """Take in one line; what is damaged or unknown is skipped."""
+        """Take in one line; skip a damaged or unknown one."""
         try:
             decoded = decode(line)
         except ValueError:
@@ -126,7 +126,7 @@ class _Reading:
         match event:
             case SessionStarted():
                 self._began, self.command = event.wall, " ".join(event.command)
-                self._readable = event.schema <= SCHEMA  # else the rest may mean something else
+                self._readable = event.schema <= SCHEMA  # else the other lines may have another meaning
             case PlanWheel(wheel=wheel):
                 exclusive = (path.removesuffix("/") for path in event.exclusive)
                 self._claims[wheel] = Claims(tuple(exclusive), tuple(event.shared))
@@ -146,14 +146,14 @@ class _Reading:
             case EnvironmentReleased():
                 self.states.pop("", None)
             case _:
-                pass  # it says nothing of locks
+                pass  # it is not about locks
 
     def _held_while_waiting(self, wheel: str, path: str) -> dict[str, Mode]:
-        """What the wheel has while it waits for `path`."""
-        if wheel in self._asked:  # it waits in its own session, and holds nothing
+        """What the wheel holds while it waits for `path`."""
+        if wheel in self._asked:  # it waits within its own session, and holds nothing
             self._asked.remove(wheel)
             return {}
-        # lock files are taken in sorted order, so what comes before is in its hands
+        # lock files are taken in sorted order, so it holds all that come before
         return {held: how for held, how in self._locks(wheel).items() if held < path}
 
     def _locks(self, wheel: str) -> dict[str, Mode]:

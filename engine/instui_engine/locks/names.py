@@ -1,4 +1,4 @@
-"""The name of the lock file of a claimed path: the path itself as far as possible, and never `..` or a subdirectory."""
+"""Names of lock files: the claimed path itself as far as possible, and never `..` or a subdirectory."""
 
 import os
 from hashlib import sha256
@@ -10,7 +10,7 @@ _TOP_FILE = "%top"
 
 
 def file_name(path: str) -> str:
-    """The lock file's name for a claimed path: the path where it fits into 255 bytes, else a hash."""
+    """The lock file's name for a claimed path: the path if it fits into 255 bytes, else a hash."""
     if path == TOP:
         return _TOP_FILE
     name = path.replace("%", "%25").replace("/", "%2F")
@@ -20,7 +20,7 @@ def file_name(path: str) -> str:
 
 
 def path_of(name: str) -> str:
-    """The path that a lock file stands for; the file's own name where that is a hash or the turnstile."""
+    """The path that a lock file stands for; the file's own name if that is a hash or the turnstile."""
     if name == _TOP_FILE:
         return TOP
     if name.startswith("%") and not name.startswith("%25"):
@@ -29,7 +29,7 @@ def path_of(name: str) -> str:
 
 
 def _encoded(path: str) -> bytes:
-    """The bytes of a path. A damaged journal may name one that no file system has; that gets some bytes, too."""
+    """The bytes of a path; some bytes even for a path that no file system has, as a damaged journal may contain one."""
     try:
         return os.fsencode(path)
     except UnicodeEncodeError:

@@ -9,7 +9,7 @@ WAITS_FOR = "waits for "
 
 
 def waits_for(what: str, holders: Sequence[Holder]) -> str:
-    """What a warning says of a wait that has no event of its own."""
+    """The text of a warning about a wait that has no event of its own."""
     return f"{WAITS_FOR}{what}, which is held by {describe(holders)}"
 
 

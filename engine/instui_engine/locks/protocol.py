@@ -1,4 +1,4 @@
-"""How a commit takes claims against other processes, whatever keeps them: lock files, or one coarse lock."""
+"""The protocol by which a commit takes claims against other processes: by lock files, or by one coarse lock."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -12,14 +12,14 @@ OnClaimWait = Callable[[str, Mode, list[Holder]], None]
 
 
 class ClaimLocks(Protocol):
-    """Claims between processes, in one of several ways. Thread-safe."""
+    """Locks for claims between processes. Thread-safe."""
 
     def acquire(self, claims: Claims, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> list[int]:
-        """Take every claim; returns what `release` wants back.
+        """Take every claim; return what `release` needs.
 
-        `on_wait` is called once for each claim that is not free. Raises LockTimeoutError or Interrupted; nothing is
-        held then.
+        `on_wait` is called once for each claim that is not free. Raises LockTimeoutError or Interrupted, with nothing
+        held.
         """
 
     def release(self, held: list[int]) -> None:
-        """Let go of what `acquire` returned."""
+        """Release what `acquire` returned."""

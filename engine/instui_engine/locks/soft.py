@@ -1,10 +1,9 @@
-"""Claims where flock cannot be trusted (network file systems): one lock for the whole environment, made of files.
+"""Claims where flock cannot be trusted (network file systems): one file-based lock for the whole environment.
 
-filelock's `StrictSoftFileLock` at `.instui/environment.lock` rests on the atomic creation of links, which network file
-systems give between machines. A session holds it while it commits, and its wheels share it; other sessions poll until
-they have it. Its age never breaks it: what a killed process left is removed only by a process of the same machine,
-which can see that the owner is dead. Where the owner is on another machine a person has to decide, and the error says
-so.
+filelock's `StrictSoftFileLock` at `.instui/environment.lock` relies on the atomic creation of links, which network file
+systems guarantee between machines. A session holds it while it commits, and its wheels share it; other sessions poll
+until they have it. It never expires: what a killed process left is removed only by a process on the same machine, which
+can see that the owner is dead. If the owner is on another machine a person has to decide, and the error says so.
 """
 
 import os
@@ -30,26 +29,26 @@ from .protocol import OnClaimWait
 from .wait import LockWait
 
 _POLL = 0.05  # seconds between attempts
-_TURN = 2.0  # seconds after which it is left to others between two commits
-_REST = 0.3  # seconds for which it is left to them; they poll
+_TURN = 2.0  # seconds after which the lock is left to others between two commits
+_REST = 0.3  # seconds for which it is left to them, as they poll
 _INITIAL_NAMESPACE = 0xEFFFFFFC  # inode of the pid namespace of the machine itself
 
 
 class SoftClaims:
-    """The whole environment as one claim. Thread-safe; the wheels of one process share it."""
+    """The whole environment as one claim, which the wheels of one process share. Thread-safe."""
 
     def __init__(self, private: Path, timeout: float) -> None:
-        """`private`: the environment's `.instui`. `timeout`: seconds that may be waited."""
+        """`private` is the environment's `.instui`. `timeout` is in seconds."""
         private.mkdir(parents=True, exist_ok=True)
         self._private = private
         self._timeout = timeout
         self._lock = StrictSoftFileLock(private / SOFT_LOCK, thread_local=False, mode=0o666)
         self._change = threading.Condition()
         self._users = 0
-        self._since = 0.0  # when the present turn began
+        self._since = 0.0  # when the lock was taken
 
     def acquire(self, claims: Claims, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> list[int]:
-        """Hold the environment; see `ClaimLocks`. What is claimed does not matter."""
+        """Hold the whole environment, whatever the claims; see `ClaimLocks`."""
         with self._change:
             while self._users and time.monotonic() - self._since > _TURN:
                 self._change.wait(0.1)
@@ -63,7 +62,7 @@ class SoftClaims:
         return []
 
     def release(self, held: list[int]) -> None:
-        """One wheel is done; the last one gives the environment back."""
+        """Release a wheel's share; the last one releases the environment."""
         with self._change:
             self._users -= 1
             if not self._users:
@@ -101,9 +100,9 @@ class SoftClaims:
 
 
 def present_holders(private: Path) -> list[Holder]:
-    """Who has the lock of that environment, or is about to get it, as far as the journals are at hand.
+    """Who holds that environment, or is about to, as far as the journals can be read.
 
-    That is the wheels that a session commits, or the session.
+    These are the wheels that a session commits, or else the session itself.
     """
     lock = StrictSoftFileLock(private / SOFT_LOCK)
     found: dict[tuple[str, int], list[Holder]] = {}
@@ -112,7 +111,7 @@ def present_holders(private: Path) -> list[Holder]:
     except ProtocolError:
         claims = ()
     sessions = live_sessions(private, read_locks())
-    # who has it, else who asked before us; our own claim is in nobody's way
+    # the holder, else those who asked before us; our own claim blocks nobody
     held = [claim for claim in claims if claim.state == "held"] or [claim for claim in claims if not _is_own(claim)]
     for claim in held:
         if (claim.hostname, claim.pid) in found:
@@ -128,12 +127,12 @@ def present_holders(private: Path) -> list[Holder]:
 
 
 def _is_here(claim: StrictSoftFileClaim) -> bool:
-    """Whether its owner is a process of this machine, this boot and this pid namespace, as filelock wrote it down."""
+    """Whether the owner, as filelock noted it, is a process of this machine, this boot and this pid namespace."""
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino
         boot = int(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", ""), 16)
     except (OSError, ValueError):
-        return False  # only Linux can tell
+        return False  # only Linux has pid namespaces to compare
     name = socket.gethostname()
     name = name if namespace == _INITIAL_NAMESPACE else f"{name}?pidns-{namespace:x}"
     return claim.hostname == name and claim.start is not None and claim.start >> 64 == boot
@@ -144,7 +143,7 @@ def _is_own(claim: StrictSoftFileClaim) -> bool:
 
 
 def _is_dead(pid: int) -> bool:
-    """Whether the process is gone for certain; one that got its number since counts as it."""
+    """Whether the process is certainly gone. A later process with the same pid counts as the same one."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:

@@ -1,11 +1,11 @@
-"""The lock table of one session: claim sets are granted whole, and on every path in plan order.
+"""The lock table of one session: it grants claim sets whole, and on every path in plan order.
 
-Deterministic locking as in Calvin (SIGMOD 2012). Every wheel states its whole claim set before it holds anything, and
-holds nothing while it waits; on each path the requests stand in plan order. So there is no cycle of waits, and what
-wheels do to a path happens in plan order, whatever the timing.
+This is deterministic locking as in Calvin (SIGMOD 2012). Every wheel states its whole claim set before it holds
+anything, and holds nothing while it waits; on each path, requests are queued in plan order. So there is no cycle of
+waits, and wheels change a path in plan order, whatever the timing.
 
-A request is granted when, on each of its paths, no holder is incompatible with it and no earlier request that is
-incompatible with it still waits. The table is plain data without threads or clocks: its caller serializes the calls.
+A request is granted when, on each of its paths, no incompatible holder is left and no earlier incompatible request is
+waiting. The table is plain data without threads or clocks; the caller serializes the calls.
 """
 
 from bisect import bisect_left, insort
@@ -23,7 +23,7 @@ COMPATIBLE: dict[tuple[Mode, Mode], bool] = {
 
 
 class Blocker(NamedTuple):
-    """Why a request waits: `owners` hold `path` incompatibly, or stand before it in the queue."""
+    """Why a request waits: `owners` hold `path` in an incompatible mode, or are before it in the queue."""
 
     path: str
     mode: Mode
@@ -32,15 +32,15 @@ class Blocker(NamedTuple):
 
 @dataclass(slots=True)
 class _Path:
-    """State of one path. Owners are plan orders, so sorting owners sorts by plan order."""
+    """The state of one path. Owners are plan orders, so sorting them sorts by plan order."""
 
     holders: dict[int, Mode] = field(default_factory=dict)
     waiting: list[int] = field(default_factory=list)  # all that wait, sorted
-    waiting_x: list[int] = field(default_factory=list)  # those of them that want X, sorted
+    waiting_x: list[int] = field(default_factory=list)  # those of them that request X, sorted
 
     def admits(self, owner: int, mode: Mode) -> bool:
-        """Whether nobody holds or waits before `owner` in a way that excludes `mode`."""
-        # holders are all IX or a single X, so any one of them speaks for all
+        """Whether no holder, and no waiter before `owner`, excludes `mode`."""
+        # the holders are all IX or a single X, so any one of them will do
         held = next(iter(self.holders.values()), None)
         if held is not None and not COMPATIBLE[mode, held]:
             return False
@@ -48,7 +48,7 @@ class _Path:
         return not before or before[0] >= owner
 
     def next_in_line(self) -> list[int]:
-        """Those that this path might admit now: the first X, or all IX before it."""
+        """The waiters that this path might admit now: the first X, or all IX before it."""
         if not self.waiting_x:
             return list(self.waiting)
         first = self.waiting_x[0]
@@ -57,7 +57,7 @@ class _Path:
 
 
 class LockTable:
-    """Grants claim sets. An owner is its place in the plan order; each owner has at most one request at a time."""
+    """A lock table. An owner is its place in the plan order; each has at most one request at a time."""
 
     def __init__(self) -> None:
         self._paths: dict[str, _Path] = {}
@@ -65,20 +65,20 @@ class LockTable:
         self._held: set[int] = set()
 
     def request(self, owner: int, claims: Claims) -> bool:
-        """Ask for `claims`; True when they are granted at once. Who is to be ordered before others asks before them."""
+        """Request `claims`; return whether they are granted immediately. Owners must request in plan order."""
         if owner in self._claims:
             raise ValueError(f"owner {owner} has a request already")
         self._enter(owner, claims)
         return self._try(owner)
 
     def release(self, owner: int) -> list[int]:
-        """Give back a granted claim set, or withdraw a waiting request; returns those that are granted by it."""
+        """Release a granted claim set, or withdraw a waiting request; return the owners that are granted by this."""
         return self._grant(self._leave(owner))
 
     def exchange(self, owner: int, claims: Claims) -> list[int]:
-        """Give back a claim set and ask for another one; returns those, maybe `owner` too, that are granted by it.
+        """Release a claim set and request another; return the owners, perhaps `owner` too, that are granted by this.
 
-        Not the same as `release` and `request`: nobody who comes later in plan order gets between the two.
+        Unlike `release` followed by `request`, this lets no later owner in plan order get in between.
         """
         candidates = self._leave(owner)
         self._enter(owner, claims)
@@ -93,7 +93,7 @@ class LockTable:
                 insort(state.waiting_x, owner)
 
     def _leave(self, owner: int) -> set[int]:
-        """Forget the owner's claims; returns those that may be granted now."""
+        """Forget the owner's claims; return the owners that may be granted now."""
         claims = self._claims.pop(owner)
         held = owner in self._held
         self._held.discard(owner)
@@ -121,7 +121,7 @@ class LockTable:
         return owner in self._held
 
     def blocker(self, owner: int) -> Blocker | None:
-        """The first path on which a waiting owner is kept out, and by whom; None when it waits for nothing."""
+        """The first path on which a waiting owner is blocked, and by whom; None if it is not waiting."""
         if owner in self._held or owner not in self._claims:
             return None
         found: Blocker | None = None

@@ -1,8 +1,8 @@
-"""Waiting for a lock that is not free, one way for all of them.
+"""Waiting for a lock that is not free, in the same way for all locks.
 
-Whoever finds a lock taken makes a `LockWait`. It says once who is in the way, waits until a deadline or until the
-session is to stop, and ends in one kind of error, which names the holders. Nobody needs this module as long as nothing
-has to be waited for.
+A caller that finds a lock taken makes a `LockWait`. It reports once who is in the way, waits until a deadline or until
+the session is to stop, and ends in one kind of error, which names the holders. The module is imported only when there
+is something to wait for.
 """
 
 import os
@@ -33,9 +33,9 @@ class LockWait:
         cancelled: Callable[[], bool],
         advice: str = "",
     ) -> None:
-        """`what` is waited for, as the line of an error names it, and `path` is what its field names.
+        """`what` is the lock in the line of an error; `path` is the error's field.
 
-        `timeout` in seconds. `advice`: what else may be done when the time is up.
+        `timeout` is in seconds. `advice` says what else may be done when the time is up.
         """
         self._what = what
         self._path = os.fspath(path)
@@ -49,7 +49,7 @@ class LockWait:
     def take(self, descriptor: int, take: Take) -> None:
         """Wait in the kernel until `take` has its lock. Raises LockTimeoutError and Interrupted.
 
-        Whatever is raised, the descriptor is closed then, or it is as soon as the kernel grants the lock.
+        Whatever is raised, the descriptor is closed, now or as soon as the kernel grants the lock.
         """
         try:
             wait_lock(descriptor, take, deadline=self._deadline, cancelled=self._cancelled, on_wait=self._announce)
@@ -57,9 +57,9 @@ class LockWait:
             raise self._error() from None
 
     def poll(self, succeeded: Callable[[], bool], pause: float, at_most: float | None = None) -> bool:
-        """Try every `pause` seconds until it succeeds, where no system call waits for it.
+        """Try every `pause` seconds until it succeeds, for a lock that no system call can wait for.
 
-        Returns False after `at_most` seconds; without them it raises LockTimeoutError at the deadline. Raises
+        Returns False after `at_most` seconds; without `at_most`, raises LockTimeoutError at the deadline. Raises
         Interrupted.
         """
         end = self._deadline if at_most is None else min(self._deadline, time.monotonic() + at_most)

@@ -1,4 +1,4 @@
-"""Whether a wheel can be installed into the target at all: its tags and its Requires-Python."""
+"""Compatibility: whether a wheel can be installed into the target, by its tags and its Requires-Python."""
 
 from functools import cache
 
@@ -11,7 +11,7 @@ from instui_engine.wheel.manifest import Manifest
 
 
 def check_compatibility(wheel: LockedWheel, manifest: Manifest, interpreter: Interpreter) -> None:
-    """Raise BadWheelError where the wheel is for another Python or platform."""
+    """Raise BadWheelError if the wheel is for another Python or platform."""
     if not _tags(wheel.filename).intersection(_supported(interpreter.tags)):
         raise BadWheelError(
             f"{printable(wheel.filename)} does not fit this environment "
@@ -49,4 +49,4 @@ def _allows(requires_python: str, version: str) -> bool:
     try:
         return SpecifierSet(requires_python).contains(version, prereleases=True)
     except InvalidSpecifier:
-        return True  # pip and uv ignore what they cannot read, too
+        return True  # pip and uv also ignore what they cannot read

@@ -2,7 +2,7 @@
 
 A *collision* is a path that several wheels claim: they will take turns. A *conflict* is a file that two distributions
 ship with different content: the later one in plan order wins, and that is reported. A *clash* is a file where another
-distribution has a directory: no order can serve both, so it is an error.
+distribution has a directory: no order satisfies both, so it is an error.
 """
 
 import os
@@ -40,9 +40,10 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Overlaps:
-    """All overlaps of the wheels of a session with each other and with what is installed.
+    """All overlaps of a session's wheels with each other and with what is installed.
 
-    `replaced_owners[order][path]`: whose file the wheel of that order will replace there, equal or not.
+    `replaced_owners[order][path]` is the owner of the file that the wheel of that order will replace there, equal or
+    not.
     """
 
     collisions: tuple[Collision, ...]
@@ -51,7 +52,7 @@ class Overlaps:
 
 
 def find(environment: Environment, installed: Installed, plans: Sequence[WheelPlan]) -> Overlaps:
-    """Compare `plans` with each other and with what is there. Raises ClashError, naming both owners."""
+    """Compare `plans` with each other and with the environment. Raises ClashError, naming both owners."""
     search = _Search(environment, installed)
     search.gone = {path: plan.order for plan in plans for path in plan.stale}
     collisions = _collisions(plans)
@@ -70,7 +71,7 @@ def find(environment: Environment, installed: Installed, plans: Sequence[WheelPl
 
 
 def _collisions(plans: Sequence[WheelPlan]) -> list[tuple[Collision, list[WheelPlan]]]:
-    """Paths with several claimants, one of them exclusive; a directory before what is below it."""
+    """Paths with several claimants, at least one of them exclusive; a directory comes before what is below it."""
     claimants: dict[str, list[WheelPlan]] = {}
     for plan in plans:
         for path in plan.claims.exclusive:
@@ -96,7 +97,7 @@ class _Search:
         self._installed = installed
         self._digests: dict[int, Mapping[str, str]] = {}
         self.conflicts: list[Conflict] = []
-        self.gone: Mapping[str, int] = {}  # path -> order of the wheel whose old version gives it up
+        self.gone: Mapping[str, int] = {}  # path -> order of the wheel whose old version gives up the file
         self.replaced_owners: dict[int, dict[str, str]] = {}
 
     def compare(self, top: str, members: Iterable[WheelPlan]) -> None:
@@ -122,7 +123,7 @@ class _Search:
                     files[key(path)] = (plan, item, source)
 
     def look(self, plan: WheelPlan) -> None:
-        """Compare one wheel with what lies in the environment."""
+        """Compare one wheel with what is in the environment."""
         for item in plan.items:
             self._check_parents(plan, item.path)
             mode = _mode(self._full(item.path))
@@ -165,7 +166,7 @@ class _Search:
         owners = self._installed.owners().get(self._environment.key(path), [])
         others = [name for name in owners if name != plan.name]
         if owners and not others:
-            return  # our own old version's
+            return  # of our own old version
         owner = self._installed[others[-1]].owner if others else ""
         same = item.kind in ("tree", "file") and same_file(self._full(path), f"{plan.entry.files}/{source}")
         self._met(plan, path, owner, same)
@@ -184,7 +185,7 @@ class _Search:
             parent = parent.rpartition("/")[0]
 
     def _clash_with_installed(self, plan: WheelPlan, path: str, prefix: str) -> None:
-        """Raise ClashError, unless only files of the wheel's own old version are there, which will be gone."""
+        """Raise ClashError, unless only files of the wheel's own old version are there: those will be gone."""
         listed = list(_walk(self._full(path), path)) if prefix.endswith("/") else [path]
         owners = self._installed.owners()
         key = self._environment.key
@@ -201,7 +202,7 @@ class _Search:
         return f"{self._environment.top}/{path}"
 
     def _key(self, plan: WheelPlan, item: StagedItem, source: str) -> object:
-        """Equal for files whose content will be equal."""
+        """A key that is equal for files whose content will be equal."""
         if item.entry_point is not None:
             return item.entry_point[2:]
         if plan.order not in self._digests:
@@ -210,13 +211,13 @@ class _Search:
 
 
 def digests(manifest: Manifest) -> dict[str, str]:
-    """Path in the unpacked wheel -> "algorithm=digest", of every file."""
+    """Path in the unpacked wheel -> "algorithm=digest", for every file."""
     rows = {**parse(manifest.record, manifest.name), **manifest.data_files()}
     return {path: f"{row.algorithm}={row.digest}" for path, row in rows.items()}
 
 
 def _directories(item: StagedItem, depth: int) -> Iterable[str]:
-    """The directories that the item needs, down from those with `depth` others above."""
+    """The directories that the item needs, except those with fewer than `depth` directories above them."""
     parent = item.path if item.kind == "tree" else item.path.rpartition("/")[0]
     while parent and parent.count("/") >= depth:
         yield parent

@@ -1,4 +1,4 @@
-"""Staged items: what a plan brings, each one entry of the stage, one exclusive claim and, mostly, one rename."""
+"""Staged items: what a plan installs. Each is one entry of the stage, one exclusive claim and, mostly, one rename."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -8,7 +8,7 @@ from instui_engine.wheel.metadata import EntryPoint
 
 
 class StagedItem(NamedTuple):
-    """One staged entry. `path` is its destination below the top, `source` where it lies in the unpacked wheel.
+    """One entry of the stage. `path` is its destination below the top, `source` its place in the unpacked wheel.
 
     Kinds: "tree" (a directory with `directories`), "file", "script" (a file whose `#!python` line is rewritten),
     "launcher" (generated from `entry_point`).

@@ -1,7 +1,7 @@
-"""The plan order: in which order wheels are committed, and so whose file wins where two ship the same path.
+"""The plan order: the order in which wheels are committed, which decides whose file wins if two ship the same path.
 
-Dependencies come first, so that a dependent's files win over those of its dependency. Wheels that the user named one
-by one keep the order given among themselves, whatever they depend on. Pure functions; linear but for the heap.
+Dependencies come first, so a dependent's files win over those of its dependency. Wheels that the user named one by one
+keep their given order among themselves, whatever they depend on. These are pure functions, linear except for the heap.
 """
 
 import heapq
@@ -22,9 +22,8 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 
 class Node(NamedTuple):
-    """One wheel of the plan. `position`: its place among those named one by one, -1 for one that was resolved.
-
-    `requires`: normalized names of its dependencies; names that are not among the wheels are ignored.
+    """One wheel of the plan. `position` is its place among those named one by one, -1 for one that was resolved.
+    `requires` are the normalized names of its dependencies; names that are not among the wheels are ignored.
     """
 
     name: str
@@ -35,8 +34,8 @@ class Node(NamedTuple):
 def plan_order(wheels: Sequence[Node]) -> list[int]:
     """The indexes of `wheels` in plan order.
 
-    A dependency cycle stays together as one group. Where the dependencies leave a choice, resolved wheels come before
-    those named one by one, the former by name, the latter in the order given.
+    A dependency cycle stays together as one group. If the dependencies leave a choice, resolved wheels come before
+    those named one by one: the former by name, the latter in the order given.
     """
     keys = [_key(wheel) for wheel in wheels]
     followers = _followers(wheels)
@@ -54,9 +53,9 @@ def _key(wheel: Node) -> _Key:
 
 
 def _followers(wheels: Sequence[Node]) -> list[list[int]]:
-    """For each wheel those that must come after it: its dependents, and the next of the wheels named one by one.
+    """For each wheel, those that must come after it: its dependents, and the next of the wheels named one by one.
 
-    Between two wheels that were both named, the order given replaces the dependency.
+    Between two wheels that were both named, the given order overrides the dependency.
     """
     index_of = {wheel.name: index for index, wheel in enumerate(wheels)}
     followers: list[list[int]] = [[] for _ in wheels]
@@ -74,7 +73,7 @@ def _followers(wheels: Sequence[Node]) -> list[list[int]]:
 def _by_key(
     groups: Sequence[Sequence[int]], group_of: Sequence[int], followers: Sequence[Sequence[int]], keys: Sequence[_Key]
 ) -> Iterable[int]:
-    """The groups, each after all that it must follow; of those that may come, the one with the smallest key."""
+    """The groups, each after all that it must follow; of those that may come next, the one with the smallest key."""
     waiting_for = [0] * len(groups)
     after: list[list[int]] = [[] for _ in groups]
     for index, targets in enumerate(followers):
@@ -96,8 +95,8 @@ def _by_key(
 def edges_from(requires_dist: Iterable[str], markers: Mapping[str, str]) -> tuple[str, ...]:
     """The normalized names that these Requires-Dist values depend on in an environment with these marker values.
 
-    Every extra counts as asked for: an edge too many only settles an order that would otherwise be alphabetic. A value
-    that cannot be parsed is taken by its name alone.
+    Every extra counts as requested: a superfluous edge only fixes an order that would otherwise be alphabetic. Of a
+    value that cannot be parsed, only the name is used.
     """
     environment = tuple(sorted(markers.items()))
     names: dict[str, None] = {}
@@ -110,11 +109,11 @@ def edges_from(requires_dist: Iterable[str], markers: Mapping[str, str]) -> tupl
 
 @lru_cache(maxsize=16384)
 def _split(text: str) -> tuple[str, str]:
-    """Normalized name and marker of a requirement; the marker is "" where it is absent or asks only for an extra."""
+    """Normalized name and marker of a requirement; the marker is "" if it is absent or only names an extra."""
     found = _NAME.match(text)
     if found is None:
         return "", ""
-    # a URL may hold a semicolon of its own, so there the marker begins only after a space (PEP 508)
+    # a URL may contain a semicolon, so there the marker begins only after a space (PEP 508)
     marker = text.partition(" ;" if "@" in text else ";")[2]
     name = _SEPARATORS.sub("-", found[1]).lower()
     return name, "" if _ONLY_EXTRA.fullmatch(marker) else marker.strip()
@@ -122,7 +121,7 @@ def _split(text: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=16384)
 def _holds(marker: str, environment: tuple[tuple[str, str], ...]) -> bool:
-    """Does the marker hold with no extra, or with any of the extras that it names?"""
+    """Whether the marker holds with no extra, or with any of the extras that it names."""
     from packaging.markers import InvalidMarker, Marker, UndefinedComparison
 
     values = dict(environment)

@@ -1,4 +1,4 @@
-"""What is done to one distribution, as data: a wheel that is installed, or a distribution that is removed."""
+"""Plans as data: what is done to one distribution, by installing a wheel or by removing it."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ from .items import StagedItem
 class WheelPlan:
     """What one wheel will do. `order` is its place in the plan order.
 
-    `items` stand in the order of the commit; the `.dist-info` directory, which comes after them, is not among them.
-    `replaces` is the installed version. `duplicates` are `.dist-info` directories of further versions, which a killed
-    installer left. `stale` are files of all these that the new version does not have; `emptied` are directories that
-    are removed once they are empty. `shared_files` are not in the new version either, but stay: installed distributions
-    own them, too, or earlier wheels of this session do.
+    `items` are in the order of the commit, without the `.dist-info` directory, which comes last. `replaces` is the
+    installed version. `duplicates` are `.dist-info` directories of further versions, left by a killed installer.
+    `stale` are files of all these that the new version does not have, and `emptied` are directories that are removed
+    once they are empty. `shared_files` are not in the new version either, but stay, because installed distributions or
+    earlier wheels of this session own them, too.
     """
 
     order: int
@@ -37,7 +37,7 @@ class WheelPlan:
 
     @property
     def name(self) -> str:
-        """The wheel's key in the journal."""
+        """The wheel's name in the journal."""
         return self.entry.manifest.name
 
     @property
@@ -53,7 +53,7 @@ class WheelPlan:
     def event(self) -> PlanWheel:
         """The plan for the journal, in which a directory among the exclusive claims ends in "/"."""
         files = {item.path for item in self.items if item.kind != "tree"}.union(self.stale)
-        files.update(map(fold, files.difference(self.claims.exclusive)))  # claims may be folded
+        files.update(map(fold, files.difference(self.claims.exclusive)))  # claims may be case-folded
         exclusive = [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
         shared = list(self.claims.shared)
         replaced = self.replaces.version if self.replaces else ""
@@ -77,7 +77,7 @@ class RemovalPlan:
 
     @property
     def name(self) -> str:
-        """The distribution's key in the journal."""
+        """The distribution's name in the journal."""
         return self.replaces.name
 
     @property

@@ -1,7 +1,7 @@
 """The plan of an install, made before anything is written: destinations, claims, stale files.
 
-`plan_wheels` depends on the manifests and on what the environment shows, which it only looks up. A wheel becomes
-*staged items*: each is one entry of the stage, one exclusive claim and, where nothing stands in the way, one rename.
+`plan_wheels` depends on the manifests and on the environment, which it only reads. A wheel becomes *staged items*: each
+is one entry of the stage, one exclusive claim and, if nothing is in the way, one rename.
 """
 
 import os
@@ -34,13 +34,14 @@ def plan_wheel(
     before: Collection[str] = (),
     removed: Collection[str] = (),
 ) -> WheelPlan:
-    """The plan of one wheel. `others`: keys of the paths that earlier wheels of the session will own: not stale.
+    """The plan of one wheel.
 
-    `before`: names of distributions whose installed version will be gone by then, so that it owns nothing any more;
-    `removed`: keys of the paths that will be gone with them.
+    `others` are keys of the paths that earlier wheels of the session will own; these are not stale. `before` names the
+    distributions whose installed version will be gone by then, so that it owns nothing any more; `removed` are the keys
+    of the paths that will be gone with them.
 
-    Raises BadWheelError when the wheel would write where no wheel may, TargetError when a directory that it needs is a
-    link that leaves the environment or the version that it replaces cannot be removed.
+    Raises BadWheelError if the wheel would write where no wheel may. Raises TargetError if a directory that it needs is
+    a link out of the environment, or if the version that it replaces cannot be removed.
     """
     manifest = entry.manifest
     items = _items(environment, manifest)
@@ -78,12 +79,12 @@ def plan_wheel(
 def plan_wheels(
     environment: Environment, installed: Installed, ready: Sequence[tuple[LockedWheel, Entry]]
 ) -> tuple[WheelPlan, ...]:
-    """The plans of all wheels of a session, `ready` standing in plan order."""
+    """The plans of all wheels of a session; `ready` is in plan order."""
     plans = [plan_wheel(environment, installed, wheel, entry, order) for order, (wheel, entry) in enumerate(ready)]
     replacing = [plan for plan in plans if plan.replaces is not None]
     if replacing:
-        # a file that one wheel's old version leaves behind may be what an earlier wheel of this session installs; it is
-        # not left to a later one, as it would be nobody's until then
+        # an earlier wheel of this session may install what another wheel's old version gives up, so that the file
+        # stays; it is not left to a later wheel, as nobody would own it until then
         key = environment.key
         owned: set[str] = set()
         before: set[str] = set()
@@ -114,19 +115,19 @@ def _items(environment: Environment, manifest: Manifest) -> tuple[StagedItem, ..
         for name in tree.singles:
             kind: Literal["file", "script"] = "script" if tree.scheme == "scripts" and name in shebangs else "file"
             item = StagedItem(kind, resolve(join(root, name)), join(tree.base, name))
-            if item.path not in taken:  # a launcher replaces a script of its name, as in pip
+            if item.path not in taken:  # a launcher replaces a script of the same name, as in pip
                 items.append(item)
         for directory, below in tree.subtrees:
             tree_item = StagedItem("tree", resolve(join(root, directory), True), join(tree.base, directory), below)
             items += _expand(environment, tree_item)
     items += launchers
     _check_destinations(environment, manifest, items)
-    # .pth files are executed at every start of Python: they come when all else is there
+    # .pth files are executed at every start of Python, so they come last
     return tuple(sorted(items, key=lambda item: item.kind == "file" and item.path.endswith(".pth")))
 
 
 def _expand(environment: Environment, item: StagedItem) -> Iterator[StagedItem]:
-    """The item itself, or, where its directory is or contains a scheme root, what is in it one by one."""
+    """The item itself or, if its directory is or contains a scheme root, its content one by one."""
     if environment.key(item.path) not in environment.neutral:
         yield item
         return
@@ -144,13 +145,13 @@ def _expand(environment: Environment, item: StagedItem) -> Iterator[StagedItem]:
 
 
 def _check_destinations(environment: Environment, manifest: Manifest, items: Collection[StagedItem]) -> None:
-    """Refuse what would replace a vital part of the environment, foreign metadata, or another file of the wheel."""
+    """Refuse destinations that are a vital part of the environment, foreign metadata, or another file of the wheel."""
     what = f"{printable(manifest.name)} {printable(manifest.version)}"
     key = environment.key
     listings = frozenset(map(key, environment.site_packages))
     trees: set[str] = set()
     files = {item.path for item in items if item.kind != "tree"}
-    nested = environment.folds  # then two names in one directory may be one, too
+    nested = environment.folds  # then two names in one directory may also be one file
     for item in items:
         parent, _, name = key(item.path).rpartition("/")
         foreign = name.endswith((".dist-info", ".egg-info")) and parent in listings
@@ -171,14 +172,14 @@ def _check_destinations(environment: Environment, manifest: Manifest, items: Col
 
 
 class _Links:
-    """Resolves symbolic links in the parents of destinations, so that one file has one name in the tree of claims."""
+    """A resolver of symbolic links in the parents of destinations: one file has one name in the tree of claims."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._known: dict[str, str] = {path: path for path in environment.neutral}
 
     def __call__(self, path: str, is_directory: bool = False) -> str:
-        """`path` with its parents (and itself, if it is to be a directory) resolved."""
+        """`path` with its parents resolved, and itself too if it is to be a directory."""
         if is_directory:
             return self._directory(path)
         parent, _, name = path.rpartition("/")

@@ -1,6 +1,7 @@
-"""What is removed with a distribution that goes or is replaced: files of its RECORD that nobody else owns.
+"""Removals: the files in the RECORD of a removed or replaced distribution that nobody else owns.
 
-`plan_removals` plans the removal of whole distributions; `removal_of` is what an old version gives up for a new one.
+`plan_removals` plans the removal of whole distributions; `removal_of` determines what an old version gives up for a new
+one.
 """
 
 import os
@@ -20,7 +21,7 @@ from .plan import Plan, RemovalPlan
 
 
 def plan_removals(environment: Environment, installed: Installed, names: Sequence[str]) -> tuple[RemovalPlan, ...]:
-    """The plans for removing `names` (normalized, each installed), in their order. Raises TargetError."""
+    """The plans for removing `names` (normalized, all installed), in the same order. Raises TargetError."""
     plans: list[RemovalPlan] = []
     before: set[str] = set()
     removed: set[str] = set()
@@ -64,7 +65,7 @@ def plan_removal(
 
 
 def is_vital(environment: Environment, path: str) -> bool:
-    """Whether the environment or this program needs the file, so that no wheel and no RECORD may touch it."""
+    """Whether the environment or this program needs the file; no wheel and no RECORD may touch it."""
     path = environment.key(path)
     parent, _, name = path.rpartition("/")
     first = path.partition("/")[0]
@@ -74,19 +75,19 @@ def is_vital(environment: Environment, path: str) -> bool:
 
 
 def _is_real(environment: Environment, path: str) -> bool:
-    """Whether no parent of `path` is a symbolic link; what lies behind a link is never removed."""
+    """Whether no parent of `path` is a symbolic link; what is behind a link is never removed."""
     parent = f"{environment.top}/{path}".rpartition("/")[0]
     return os.path.realpath(parent) == parent
 
 
 def _is_directory(environment: Environment, path: str) -> bool:
-    """Whether a directory stands there: some tools list them in RECORD, but only files are a distribution's own."""
+    """Whether a directory is there. Some tools list directories in RECORD, but a distribution owns only files."""
     place = environment.top / path
     return place.is_dir() and not place.is_symlink()
 
 
 class Removal(NamedTuple):
-    """What goes with an old version: `stale` files, and the paths `claimed` for that. The rest is as in the plans."""
+    """What an old version gives up: `stale` files, and the paths `claimed` for that. The rest is as in the plans."""
 
     stale: tuple[str, ...]
     claimed: list[str]
@@ -101,10 +102,10 @@ def removal_of(
     others: Collection[str],
     before: Collection[str],
 ) -> Removal:
-    """What goes when `old` is replaced by `items`. `others` (keys) and `before` as for `planner.plan_wheel`.
+    """What `old` gives up when `items` replace it. `others` (keys) and `before` are as in `planner.plan_wheel`.
 
-    A file that `old` gives up is claimed even where it stays for another owner. If that owner is replaced later in this
-    session and removes the file, `old` must be gone by then.
+    A file that `old` gives up is claimed even if it stays for another owner: should that owner be replaced later in
+    this session and remove the file, `old` must be gone by then.
     """
     if old.is_legacy:
         raise TargetError(
@@ -131,8 +132,8 @@ def removal_of(
                 shared_files.add(path)
                 continue
             stale.append(path)
-        # that of a module that stays is of its old text, and Python may take it for the new one's: it compares no more
-        # than size and seconds
+        # byte code of a module that stays was compiled from the old source, and Python may take it for current: it
+        # compares only the size and the mtime in seconds
         stale += [file for file in compiled.of(path) if key(file) not in keep and _is_real(environment, file)]
     given_up.update(stale)
     parents = {path: path.rpartition("/")[0] for path in given_up}
@@ -152,16 +153,16 @@ def check_link(environment: Environment, installed: Installed, name: str) -> Non
 
 
 def empties_more(environment: Environment, plan: Plan) -> bool:
-    """Whether the removals of `plan` leave more directories empty than they did when it was made."""
+    """Whether the removals of `plan` would now leave more directories empty than when it was made."""
     return not set(plan.emptied).issuperset(emptied_by(environment, plan.stale, plan.items, ()))
 
 
 def emptied_by(
     environment: Environment, stale: Collection[str], items: Iterable[StagedItem], removed: Collection[str]
 ) -> tuple[str, ...]:
-    """The directories that are empty, the deepest first, when `stale` and `removed` (keys) are gone and `items` there.
+    """The directories, deepest first, that are empty once `stale` and `removed` (keys) are gone and `items` are there.
 
-    A set as `removed` is not copied: it grows with each wheel of a session.
+    If `removed` is a set, it is not copied: it grows with each wheel of a session.
     """
     if not stale:  # as in most installs; and `items` have all files of the wheels
         return ()

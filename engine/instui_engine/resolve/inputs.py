@@ -1,7 +1,7 @@
-"""What the user's arguments mean: wheel files, directories of wheels, requirement specifiers.
+"""The meaning of the user's arguments: wheel files, directories of wheels, requirement specifiers.
 
-Nothing is looked up in an index here, and no dependency is followed. An install of local wheels alone loads neither uv
-nor a parser of requirements.
+Nothing is looked up in an index here, and no dependency is followed. An install of local wheels loads neither uv nor a
+parser of requirements.
 """
 
 import os
@@ -27,7 +27,7 @@ _LONGEST = 300  # characters of an explanation that are worth a line
 
 
 class WheelFile(NamedTuple):
-    """A wheel file that the user named, itself or through its directory. `position`: its place among the arguments."""
+    """A wheel file that the user named, or whose directory was. `position` is its place among the arguments."""
 
     path: str  # absolute
     name: str  # normalized
@@ -42,7 +42,7 @@ class WheelFile(NamedTuple):
 
 
 class Specifier(NamedTuple):
-    """A requirement in the form of PEP 508. `hashes`: `algorithm:hex` that its file allows, none from an argument."""
+    """A requirement (PEP 508). `hashes` are those that its file allows, as `algorithm:hex`; none for an argument."""
 
     text: str
     name: str  # normalized
@@ -56,11 +56,11 @@ class Arguments:
 
     wheels: tuple[WheelFile, ...]
     specifiers: tuple[Specifier, ...]
-    count: int  # of the positions that they take
+    count: int  # the number of positions that they take
 
 
 class Copy(NamedTuple):
-    """A requirement file as it was read. `name`: of the copy; `shown`: what the user calls the file."""
+    """A requirement file as it was read. `name` is that of the copy, `shown` the user's name for the file."""
 
     name: str
     shown: str
@@ -75,10 +75,10 @@ class Copy(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What requirement files ask for. `plain`: nothing stands in them that only uv understands.
+    """What requirement files ask for. `plain`: they contain nothing that only uv understands.
 
-    `copies`: of all files, for uv. `requirement_files` and `constraint_files`: the names of the copies of those that
-    the user named.
+    `copies` are those of all files, for uv. `requirement_files` and `constraint_files` are the names of the copies of
+    the files that the user named.
     """
 
     requirements: tuple[Specifier, ...] = ()
@@ -106,10 +106,10 @@ def target_name(interpreter: Interpreter) -> str:
 def read_arguments(arguments: Sequence[str], interpreter: Interpreter) -> Arguments:
     """Sort the arguments into wheel files and requirement specifiers.
 
-    As in pip and uv, a bare argument is the name of a distribution, even where a directory has that name: a directory
-    is written with a slash (`wheels/`) or a dot (`.`).
+    As in pip and uv, a bare argument is the name of a distribution even if a directory has that name: a directory is
+    written with a slash (`wheels/`) or a dot (`.`).
 
-    Raises UsageError for what can never be installed and for one distribution in two versions, BadWheelError for a
+    Raises UsageError for what can never be installed and for two versions of one distribution, and BadWheelError for a
     wheel that does not fit the target.
     """
     tags: dict[str, int] = {}
@@ -131,7 +131,7 @@ def read_arguments(arguments: Sequence[str], interpreter: Interpreter) -> Argume
 
 
 class _Build(NamedTuple):
-    """A wheel file, and the rank of its tags among the target's: 0 fits best, -1 not at all."""
+    """A wheel file, and the rank of its tags for the target: 0 is the best, -1 means that it does not fit."""
 
     file: WheelFile
     rank: int
@@ -139,7 +139,7 @@ class _Build(NamedTuple):
 
 
 def _as_path(argument: str) -> str | None:
-    """The path that `argument` means, or None for a requirement specifier."""
+    """The path that `argument` stands for; None for a requirement specifier."""
     if not argument.strip():
         raise UsageError("an empty word is neither a requirement nor a wheel")
     if argument.endswith((".txt", ".in")) and "@" not in argument:
@@ -159,7 +159,7 @@ def _as_path(argument: str) -> str | None:
 def _path_in(url: str) -> str:
     try:
         return urlsplit(url).path
-    except ValueError as error:  # a host in brackets that is no address
+    except ValueError as error:  # a host in brackets that is not an address
         raise UsageError(f"{shortened(url)} is not a URL: {printable(str(error))}") from error
 
 
@@ -170,7 +170,7 @@ def requirement_name(text: str) -> str:
 
 
 def is_direct(text: str) -> bool:
-    """Is it of the form `name @ location`?"""
+    """Whether it has the form `name @ location`."""
     return "@" in text.partition("/")[0] and _NAME.match(text) is not None
 
 
@@ -224,7 +224,7 @@ def _build(path: str, size: int, position: int, tags: dict[str, int], named: boo
 
 
 def _rank(filename: str, tags: dict[str, int]) -> int:
-    """The rank of the best of its tags. They are put together here, since packaging's Tag objects cost more."""
+    """The rank of the best of its tags. They are built here as text, since packaging's Tag objects cost more."""
     pythons, abis, platforms = (part.split(".") for part in filename.lower().removesuffix(".whl").split("-")[-3:])
     ranks = [
         tags[tag]
@@ -237,7 +237,7 @@ def _rank(filename: str, tags: dict[str, int]) -> int:
 
 
 def _choose(builds: list[_Build], interpreter: Interpreter) -> WheelFile:
-    """The one to install of the builds of one distribution. It takes the position of the first of them."""
+    """The one of a distribution's builds to install. It takes the position of the first of them."""
     first = builds[0].file
     for build in builds:
         if build.file.version != first.version:
@@ -257,7 +257,7 @@ def _choose(builds: list[_Build], interpreter: Interpreter) -> WheelFile:
 
 
 def _specifier(argument: str, position: int) -> Specifier:
-    """The requirement in `argument`, checked; a bare URL of a wheel gets the name in front of it."""
+    """The requirement in `argument`, checked; a bare URL of a wheel gets the name put in front."""
     refuse_source(argument)
     text = argument
     if "://" in argument and not is_direct(argument):
@@ -276,7 +276,7 @@ def _specifier(argument: str, position: int) -> Specifier:
 
 
 def refuse_source(text: str, where: str = "") -> None:
-    """Raise UsageError for what would have to be built: version control, source archives, source directories."""
+    """Raise UsageError for anything that would have to be built: version control, source archives or directories."""
     url = text.partition("@")[2].strip() if is_direct(text) else text
     url = url.partition(" ;" if "://" in url else ";")[0].rstrip()
     location = _path_in(url) if "://" in url else url
@@ -289,14 +289,14 @@ def refuse_source(text: str, where: str = "") -> None:
 
 
 def wheel_name(location: str) -> str:
-    """The normalized name of the wheel that a path or URL ends in; "" if it is none."""
+    """The normalized name of the wheel that a path or URL ends in; "" if it does not end in a wheel."""
     filename = name_of(unquote(_path_in(location)))
     name, dash, rest = filename.partition("-")
     return normalized(name) if dash and rest.endswith(".whl") else ""
 
 
 def shortened(text: str) -> str:
-    """`text` as a message may show it: printable, without passwords, not too long."""
+    """`text` for a message: printable, without passwords, not too long."""
     return printable(redacted(text if len(text) <= 200 else text[:197] + "..."))
 
 

@@ -1,13 +1,14 @@
-"""What the user asks for, as data: the command line's arguments, not yet interpreted."""
+"""Requests and resolutions as data: what the user asks for, not yet interpreted, and the wheels chosen for it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One install. `arguments`: requirement specifiers, wheel files and directories of wheels in the order given.
+    """A request for an install. `arguments`: requirement specifiers, wheel files, directories of wheels, in order.
 
-    `keep_requested`: a distribution that is installed already stays marked as requested (the REQUESTED file), or not.
+    With `keep_requested`, a distribution that is already installed keeps its mark as requested (the REQUESTED file), or
+    the absence of it.
     """
 
     arguments: tuple[str, ...] = ()
@@ -31,9 +32,9 @@ class Request:
 class LockedWheel:
     """One wheel that is to be installed and may still have to be fetched.
 
-    Exactly one of `url` (http, https) and `path` (a local file) is set. `sha256` is in hex, "" for a local file whose
-    hash nobody promised. `requested`: the user named it (the REQUESTED file). `position`: its place among the wheels
-    that were named one by one, -1 for one that was resolved. `direct_url`: the content of direct_url.json, "" for none.
+    Exactly one of `url` (http, https) and `path` (a local file) is set. `sha256` is in hex, "" for a local file without
+    an expected hash. `requested`: the user named it (the REQUESTED file). `position` is its place among the wheels that
+    were named one by one, -1 for one that was resolved. `direct_url` is the content of direct_url.json, "" for none.
     """
 
     name: str  # normalized
@@ -50,7 +51,7 @@ class LockedWheel:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The wheels to install, and what is there already (name -> version)."""
+    """The wheels to install, and what is already there (name -> version)."""
 
     wheels: tuple[LockedWheel, ...]
     satisfied: dict[str, str]

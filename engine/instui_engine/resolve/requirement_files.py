@@ -1,8 +1,8 @@
-"""Requirement files, in pip's format: what they ask for, and what uv is given of them.
+"""Requirement files, in pip's format: what they ask for, and the copies that uv gets.
 
 Every file is read once. What only uv understands is skipped here, so uv gets the files, too: as copies of what was
-read. The file itself may be a stream that is empty by then, or may have been changed. In a copy only those paths are
-replaced that count from the directory of the file. The rest stays as it is, so that uv's errors name the right places.
+read, since the file itself may be a stream that is now empty, or may have changed. In a copy, only paths relative to
+the directory of the file are replaced. The rest stays as it is, so that uv's errors name the right places.
 """
 
 import codecs
@@ -20,7 +20,7 @@ from .streams import descriptor_of, read_input
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _CONTINUED = re.compile(r"\\\r?\n[ \t]*")
 _HASH = re.compile(r"\s--hash[=\s]\s*([a-z0-9]+):([0-9A-Fa-f]+)")
-# where to look for wheels has no bearing on whether an installed version satisfies a line
+# where wheels are found is irrelevant to whether an installed version satisfies a line
 _HARMLESS = re.compile(
     r"(-i|-f|--index-url|--extra-index-url|--find-links|--no-index|--trusted-host|--prefer-binary)\b"
 )
@@ -28,7 +28,7 @@ _FILE = re.compile(r"(-[rc]|--requirements?(?=[=\s])|--constraints?(?=[=\s]))[=\
 _PLACE = re.compile(r"(-[if]|--(?:extra-)?index-url(?=[=\s])|--find-links(?=[=\s]))[=\s]*(.*)")
 _EDITABLE = re.compile(r"-e|--editable\b")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_SCRIPT = (".py", ".pyw")  # uv reads the requirements in its comments (PEP 723)
+_SCRIPT = (".py", ".pyw")  # uv reads requirements from its comments (PEP 723)
 
 
 def read_requirement_files(
@@ -55,7 +55,7 @@ def read_requirement_files(
 
 
 class _Source(NamedTuple):
-    """A file that was read. `name`: of its copy; `directory`: where relative paths in it begin."""
+    """A file that was read. `name` is that of its copy; relative paths in it start from `directory`."""
 
     name: str
     file: str
@@ -63,7 +63,7 @@ class _Source(NamedTuple):
     text: str
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """The text in pieces, each with the line that it means: continuations joined, without comment; "" for none."""
+        """The text in pieces, each with its logical line: continuations joined, without comment; "" for none."""
         held = ""
         for raw in self.text.splitlines(keepends=True):
             held += raw
@@ -79,7 +79,7 @@ def _meant(raw: str) -> str:
 
 
 class _Reader:
-    """Reads requirement files, each once."""
+    """A reader of requirement files that reads each file once."""
 
     def __init__(self, position: int, cancelled: Callable[[], bool]) -> None:
         self.requirements: list[Specifier] = []
@@ -92,7 +92,7 @@ class _Reader:
         self._seen: set[tuple[str, bool]] = set()
 
     def read(self, file: str, shown: str, into: list[Specifier]) -> str:
-        """Understand a file and those that it names; returns the name of its copy."""
+        """Interpret a file and those that it names; return the name of its copy."""
         source = self._source(file, shown)
         key = (source.name, into is self.constraints)
         if key not in self._seen:
@@ -106,7 +106,7 @@ class _Reader:
         return source.name
 
     def _source(self, file: str, shown: str) -> _Source:
-        """The content of `file`, read now if it was not before."""
+        """The content of `file`, read now if it was not read before."""
         if "://" in file or file.endswith((".toml", "setup.py", "setup.cfg")):
             hint = "; a lock file is given with --pylock" if "pylock" in file else ""
             raise UsageError(
@@ -126,7 +126,7 @@ class _Reader:
         return self._sources[identity]
 
     def _line(self, raw: str, line: str, source: _Source, into: list[Specifier]) -> str:
-        """Understand one line; returns what uv is to read instead of `raw`."""
+        """Interpret one line; return what uv is to read instead of `raw`."""
         if not line.startswith("-"):
             if line:
                 self._requirement(line, source.file, into)
@@ -167,19 +167,19 @@ class _Reader:
 
 
 def _decoded(data: bytes) -> str:
-    """The text as uv decodes it. What is neither UTF-8 nor UTF-16 is kept as it is: uv refuses it."""
+    """The text as uv decodes it. Anything that is neither UTF-8 nor UTF-16 is kept as it is: uv refuses it."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     return data.decode("utf-8-sig", "surrogateescape")
 
 
 def _value(text: str) -> str:
-    """The value of an option, without quotes, and with the variables that are set."""
+    """The value of an option, without quotes, and with variables expanded if they are set."""
     return _VARIABLE.sub(lambda name: os.environ.get(name[1], name[0]), text.strip().strip("'\""))
 
 
 def _option(raw: str, option: str, value: str) -> str:
-    """A line for an option, as long as `raw` if it is not longer: uv counts characters when it names a place."""
+    """A line for an option, padded to the length of `raw`: uv counts characters when it names a place."""
     from shlex import quote
 
     end = raw[len(raw.rstrip("\r\n")) :]

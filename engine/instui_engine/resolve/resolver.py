@@ -1,10 +1,10 @@
-"""From the user's arguments to locked wheels, in one of three ways.
+"""Resolution: from the user's arguments to locked wheels, in one of three ways.
 
-Wheel files without dependencies are taken as they are. From a lock file (PEP 751) the wheels that fit the target are
-chosen. For everything else uv is asked, in the user's directory and with the user's own configuration of indexes; it
-answers with such a lock file. It is not asked where the installed distributions satisfy the whole request.
+Wheel files without dependencies are taken as they are. From a lock file (PEP 751), the wheels that fit the target are
+chosen. Everything else is left to uv, in the user's directory and with the user's own configuration of indexes; its
+answer is such a lock file. uv is not asked if the installed distributions satisfy the whole request.
 
-Events: ResolveStarted only when uv is asked; RequirementSatisfied for what the user named and is installed already;
+Events: ResolveStarted only if uv is asked; RequirementSatisfied for what the user named and is already installed;
 ResolveFinished always.
 """
 
@@ -44,7 +44,7 @@ def resolve(
 ) -> Resolution:
     """The wheels that satisfy `request` in `environment`, without those that are installed in the same version.
 
-    Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, or Interrupted as soon as
+    Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, and Interrupted as soon as
     `cancelled()` is true.
     """
     if request.pylock:
@@ -96,7 +96,7 @@ def _local(wheel: WheelFile) -> LockedWheel:
 
 
 def _direct_url(*, path: str = "", url: str = "", sha256: str = "") -> str:
-    """The content of direct_url.json (PEP 610) for a wheel that the user named by its place."""
+    """The content of direct_url.json (PEP 610) for a wheel that the user named by path or URL."""
     import json
 
     info = {"hash": f"sha256={sha256}", "hashes": {"sha256": sha256}} if sha256 else {}
@@ -106,7 +106,7 @@ def _direct_url(*, path: str = "", url: str = "", sha256: str = "") -> str:
 def _finish(
     wheels: Sequence[LockedWheel], request: Request, environment: Environment, installed: Installed, emit: Emit
 ) -> Resolution:
-    """Leave out what is installed in the same version, unless it is to be reinstalled, and emit the outcome."""
+    """Leave out what is installed in the same version, unless it is to be reinstalled, and emit the result."""
     satisfied: dict[str, str] = {}
     wanted: list[LockedWheel] = []
     for wheel in wheels:
@@ -134,7 +134,7 @@ def _emit_outcome(satisfied: Mapping[str, str], requested: Collection[str], whee
 
 
 def _check_hashed(arguments: Arguments, lines: Lines) -> None:
-    """--require-hashes: every requirement comes from a file and carries a hash."""
+    """Enforce --require-hashes: every requirement comes from a file and has a hash."""
     for wish in _wishes(arguments)[:1]:
         raise UsageError(
             f"--require-hashes: {printable(wish.name)} has no hash; write it into a file and give that by -r"
@@ -147,7 +147,7 @@ def _check_hashed(arguments: Arguments, lines: Lines) -> None:
 def _already_met(
     arguments: Arguments, lines: Lines, request: Request, environment: Environment, installed: Installed
 ) -> dict[str, str] | None:
-    """What is installed, if it is all that was asked for."""
+    """What is installed, if it is all that was requested; else None."""
     if request.reinstall or request.upgrade or request.upgrade_packages or not lines.plain:
         return None
     wishes = [f"{wheel.name}=={wheel.version}" for wheel in arguments.wheels]
@@ -293,7 +293,7 @@ def _size(path: str) -> int:
     try:
         return os.stat(path).st_size
     except OSError:
-        return 0  # whoever opens it will say what is wrong
+        return 0  # opening it will report what is wrong
 
 
 # --- uv
@@ -346,7 +346,7 @@ def _short(wish: WheelFile | Specifier) -> str:
 
 
 def _allowed_hashes(lines: Lines) -> dict[str, set[str]]:
-    """Name -> the hashes that requirement files allow. uv compares them when it installs, not when it compiles."""
+    """Name -> the hashes that requirement files allow. uv checks them when it installs, not when it compiles."""
     allowed: dict[str, set[str]] = {}
     for line in (*lines.requirements, *lines.constraints):
         if line.hashes:

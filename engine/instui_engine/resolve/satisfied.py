@@ -1,8 +1,8 @@
-"""Is what the user asks for installed already?
+"""Whether the user's request is already satisfied by what is installed.
 
-The installed metadata alone gives the answer, so that a command that has nothing to do needs neither uv nor the
-network. "No" is always a safe answer, since then uv is asked. So direct URLs, broken metadata and versions that cannot
-be compared count as not satisfied.
+The installed metadata alone gives the answer, so a command that has nothing to do needs neither uv nor the network.
+"No" is always a safe answer, since uv is asked then. So direct URLs, broken metadata and versions that cannot be
+compared count as not satisfied.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,19 +26,19 @@ def all_satisfied(
     """Name -> version of the installed distributions that satisfy `requirements`, or None if anything is missing.
 
     Markers are evaluated for the target, extras are followed, and so are dependencies if `with_dependencies`. The
-    distributions named directly come first. A requirement whose marker does not hold is satisfied by nothing.
+    distributions named directly come first. A requirement whose marker does not hold is skipped.
     """
     from packaging.requirements import InvalidRequirement, Requirement
 
     markers = environment.interpreter.markers
     try:
-        waiting = [entry for text in requirements if _applies(entry := Requirement(text), markers)]
+        queue = [entry for text in requirements if _applies(entry := Requirement(text), markers)]
         limits = [entry for text in constraints if _applies(entry := Requirement(text), markers)]
     except InvalidRequirement:
         return None
     found: dict[str, str] = {}
     followed: set[tuple[str, str]] = set()  # name and extra; "" for the dependencies that need none
-    for requirement in waiting:  # grows while it is walked
+    for requirement in queue:  # grows while it is walked
         distribution = _serving(requirement, installed)
         if distribution is None:
             return None
@@ -51,12 +51,12 @@ def all_satisfied(
             further = _dependencies(distribution, extras, environment)
             if further is None:
                 return None
-            waiting += further
+            queue += further
     return found if _allowed(found, limits) else None
 
 
 def requires_dist(text: str) -> list[str] | None:
-    """The Requires-Dist values of a METADATA file; None for a text that is no metadata."""
+    """The Requires-Dist values of a METADATA file; None if the text is not metadata."""
     fields = list(headers(text))
     if not any(name == "name" for name, _ in fields):
         return None
@@ -64,7 +64,7 @@ def requires_dist(text: str) -> list[str] | None:
 
 
 def is_version(installed: str, wanted: str) -> bool:
-    """Are the two the same version, however they are spelled?"""
+    """Whether the two are the same version, however they are spelled."""
     if installed == wanted:
         return True
     from packaging.version import InvalidVersion, Version
@@ -85,7 +85,7 @@ def _serving(requirement: "Requirement", installed: Installed) -> Distribution |
     from packaging.utils import canonicalize_name
 
     distribution = installed.get(canonicalize_name(requirement.name))
-    # where a URL is asked for, the version does not tell whether it is that file
+    # if a URL is requested, the version does not show whether it is that file
     if distribution is None or requirement.url or not _contains(requirement, distribution.version):
         return None
     if not installed.is_whole(distribution.name):
@@ -120,7 +120,7 @@ def _dependencies(
 
 
 def _allowed(found: Mapping[str, str], limits: Iterable["Requirement"]) -> bool:
-    """Does every version stay within the constraints that concern it?"""
+    """Whether every version meets the constraints on it."""
     from packaging.utils import canonicalize_name
 
     return all(

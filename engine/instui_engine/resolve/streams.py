@@ -1,7 +1,7 @@
-"""Files that the user names as input: requirement files, constraints, lock files.
+"""Input files that the user names: requirement files, constraints, lock files.
 
-One of them may be a stream: `-`, /dev/stdin, the pipe of a shell's `<(...)`, a FIFO. A stream can be read only once, it
-lies in no directory, and it may never begin or never end. So reading one can be cancelled, and has a limit.
+Any of them may be a stream: `-`, /dev/stdin, the pipe of a shell's `<(...)`, a FIFO. A stream can be read only once, is
+in no directory, and may never begin or never end. So reading can be cancelled, and has a limit.
 """
 
 import os
@@ -19,26 +19,27 @@ from instui_engine.fs.given import absolute
 _DESCRIPTOR = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/([0-9]{1,9})")
 _NAMED = re.compile(rf"(?:-[rc]|--[a-z]+=)?(?:{_DESCRIPTOR.pattern})")
 _LONGEST = 64 << 20  # bytes; /dev/zero has no end
-_POLL = 100  # milliseconds between two looks at `cancelled` while a stream is silent
+_POLL = 100  # milliseconds between two checks of `cancelled` while a stream is silent
 
 
 class Input(NamedTuple):
-    """What was read. `directory`: where relative paths in it begin; "" for the working directory."""
+    """What was read. Relative paths in it start from `directory`; "" is the working directory."""
 
     data: bytes
     directory: str
 
 
 def read_input(file: str, cancelled: Callable[[], bool]) -> Input:
-    """Read `file` to its end. A caller that needs it twice keeps what was read.
+    """Read `file` to its end. A caller that needs the text twice must keep it.
 
-    Raises OSError, UsageError for what is no path or does not end, and Interrupted as soon as `cancelled()`.
+    Raises OSError, UsageError for something that is not a path or does not end, and Interrupted as soon as
+    `cancelled()`.
     """
     number = descriptor_of(file)
     if number is None:
         descriptor = os.open(absolute(file), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     else:
-        descriptor = os.dup(number)  # to open /dev/stdin again is refused where it is a socket, or another user's
+        descriptor = os.dup(number)  # opening /dev/stdin again is refused if it is a socket, or another user's
     try:
         is_stream = number is not None or not stat.S_ISREG(os.fstat(descriptor).st_mode)
         data = _read(descriptor, file, cancelled)
@@ -72,12 +73,12 @@ def descriptor_of(file: str) -> int | None:
 
 
 def reads_stdin(files: Iterable[str]) -> bool:
-    """Whether one of the input `files` is what comes from the standard input."""
+    """Whether one of the input `files` is the standard input."""
     return any(descriptor_of(file) == 0 for file in files)
 
 
 def inherited(arguments: Iterable[str]) -> tuple[int, ...]:
-    """The open descriptors, beyond the standard ones, that a command line names as its input."""
+    """The open descriptors, beyond the standard ones, that a command line names as input."""
     found = set()
     for argument in arguments:
         match = _NAMED.fullmatch(argument)

@@ -1,7 +1,7 @@
-"""uv as the resolver: how it is asked, and what its errors mean.
+"""uv as the resolver: how it is run, and what its errors mean.
 
 `uv pip compile` runs in the user's directory, so that the user's configuration of indexes, credentials and caches
-applies, and writes a PEP 751 lock file. When it fails it prints many lines, of which `explain` makes one.
+applies, and writes a PEP 751 lock file. If it fails it prints many lines, which `explain` turns into one.
 """
 
 import os
@@ -22,8 +22,8 @@ from .satisfied import requires_dist
 if TYPE_CHECKING:
     import subprocess
 
-_POLL = 0.1  # seconds between two looks at `cancelled` while uv runs
-_PATIENCE = 5.0  # seconds that uv gets to end after SIGTERM
+_POLL = 0.1  # seconds between two checks of `cancelled` while uv runs
+_PATIENCE = 5.0  # seconds that uv has to end after SIGTERM
 
 _UNREACHABLE = re.compile(r"error sending request|client error \(Connect\)|dns error|Request failed after|timed out")
 _STATUS = re.compile(r"HTTP status (?:client|server) error \(([^)]*)\)")
@@ -32,7 +32,7 @@ _CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsati
 
 
 class Question(NamedTuple):
-    """What uv is asked: `requirements` of the command line, `lines` of files, and the request for everything else."""
+    """A question to uv: `requirements` of the command line, `lines` of files, and the request for everything else."""
 
     requirements: tuple[str, ...]
     lines: Lines
@@ -44,8 +44,8 @@ class Question(NamedTuple):
 def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str:
     """The text of the pylock.toml that uv writes into the directory `scratch`.
 
-    Where no solution exists, uv is asked once more and given the installed distributions as wheels: an installed
-    dependency serves even where no index has it. Raises ResolutionError, UsageError or Interrupted.
+    If no solution exists, uv is asked once more and given the installed distributions as wheels: an installed
+    dependency is good enough even if no index has it. Raises ResolutionError, UsageError or Interrupted.
     """
     asked = _Asked(question, scratch)
     asked.write()
@@ -66,14 +66,14 @@ def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str
 
 
 class _Asked:
-    """A question, put to uv as files in a directory of its own."""
+    """A question, written for uv as files in a directory of its own."""
 
     def __init__(self, question: Question, scratch: Path) -> None:
         self.lock = scratch / "pylock.toml"
         self._question = question
         self._arguments = scratch / "arguments.txt"
         self._files = scratch / "files"
-        self._here = working_directory()  # uv runs in it, so that its configuration is the user's
+        self._here = working_directory()  # uv runs in it, so that the user's configuration applies
 
     def write(self) -> None:
         question = self._question
@@ -86,7 +86,7 @@ class _Asked:
             copy.write(self._files)
 
     def run(self, cancelled: Callable[[], bool], stand_ins: Path | None = None) -> None:
-        """Run uv to its end; raise what its failure means."""
+        """Run uv to its end; raise the error that its failure means."""
         code, output = _run(self._command(stand_ins), self._arguments, cancelled)
         if code and (cancelled() or code in (-2, -15, 130, 143)):
             raise Interrupted("interrupted while resolving")
@@ -111,7 +111,7 @@ class _Asked:
         return command + [str(self._files / name) for name in question.lines.requirement_files]
 
     def _as_named(self, output: str) -> str:
-        """What uv printed, with the user's names for the files of which it was given copies."""
+        """What uv printed, with the user's file names instead of those of the copies."""
         shown = {copy.name: copy.shown for copy in self._question.lines.copies}
         copies = str(self._files)
         for place in (copies, copies.removeprefix(f"{self._here}/")):  # uv leaves out the directory that it runs in
@@ -133,9 +133,10 @@ def _absolute(place: str) -> str:
 
 
 def _preferences(installed: Installed) -> str:
-    """A lock file of what is installed. uv prefers the versions of an output file that is already there.
+    """A lock file of what is installed, as uv prefers the versions in an existing output file.
 
-    Of an entry it uses only name and version, but it insists on a wheel with a hash. It ignores what no index knows.
+    Of an entry uv uses only name and version, but it insists on a wheel with a hash. It ignores entries that no index
+    knows.
     """
     blocks = []
     for distribution in installed.values():
@@ -149,7 +150,7 @@ def _preferences(installed: Installed) -> str:
 
 
 def _wheel_name(distribution: Distribution) -> str:
-    """The file name that a wheel of an installed distribution would have; "" if its version is none."""
+    """The file name that a wheel of an installed distribution would have; "" if its version is not valid."""
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -159,7 +160,7 @@ def _wheel_name(distribution: Distribution) -> str:
 
 
 def _write_stand_ins(question: Question, directory: Path) -> int:
-    """Write a wheel with nothing but metadata for each installed distribution that may stay; returns how many."""
+    """Write a metadata-only wheel for each installed distribution that may stay; return how many."""
     from zipfile import ZipFile
 
     directory.mkdir()
@@ -180,12 +181,12 @@ def _write_stand_ins(question: Question, directory: Path) -> int:
 
 
 def _run(command: list[str], arguments: Path, cancelled: Callable[[], bool]) -> tuple[int, str]:
-    """Run uv to its end; its exit code, and what it printed."""
+    """Run uv to its end; return its exit code and what it printed."""
     import subprocess
 
     with arguments.open("rb") as stdin:
         try:
-            # the command is ours, its arguments are passed without a shell
+            # the command is ours, and its arguments are passed without a shell
             process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         except OSError as error:
             raise ResolutionError(f"cannot run uv: {error.strerror}") from error
@@ -195,7 +196,7 @@ def _run(command: list[str], arguments: Path, cancelled: Callable[[], bool]) -> 
 
 
 def _errors(process: "subprocess.Popen[bytes]", cancelled: Callable[[], bool]) -> bytes:
-    """What uv printed, once it has ended. It is stopped when the session is cancelled or anything else goes wrong."""
+    """Wait for uv to end; return what it printed. Stop it if the session is cancelled or anything else goes wrong."""
     import subprocess
 
     try:
@@ -222,7 +223,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def explain(output: str) -> ResolutionError:
-    """The error of one line that stands for what uv printed when it failed."""
+    """The one-line error for what uv printed when it failed."""
     statements, hints = _statements(output)
     whole = " ".join(statements)
     hint = " ".join(hints)
@@ -242,12 +243,12 @@ def explain(output: str) -> ResolutionError:
             + "): check the network, or use --offline / --no-index --find-links",
             url=url[0].rstrip(":,.") if url else "",
         )
-    told = [statement.removeprefix("cause: ") for statement in statements] or ["uv failed without a word"]
-    return ResolutionError(one_line(f"uv: {': '.join(told)}"))
+    causes = [statement.removeprefix("cause: ") for statement in statements] or ["uv failed without a word"]
+    return ResolutionError(one_line(f"uv: {': '.join(causes)}"))
 
 
 def _statements(output: str) -> tuple[list[str], list[str]]:
-    """The error with its causes, and the hints: one line each, without the ornaments of uv's old or new style."""
+    """The error with its causes, and the hints: one line each, without the decoration of uv's old or new style."""
     statements: list[str] = []
     hints: list[str] = []
     current = statements
@@ -267,7 +268,7 @@ def _statements(output: str) -> tuple[list[str], list[str]]:
 
 
 def _advice(hint: str) -> str:
-    """What uv's hints add to an explanation, in words of instui's flags."""
+    """What uv's hints add to an explanation, in terms of instui's flags."""
     if "network was disabled" in hint:
         return " (--offline: only what is in uv's cache can be had)"
     if "index lookups were disabled" in hint:

@@ -1,1 +1,1 @@
-"""A session: its place in the environment, options, control from outside, and worker threads."""
+"""A session: its files in the environment, options, control from outside, and worker threads."""

@@ -1,4 +1,4 @@
-"""What every step of a session shares: options, the journal, and the wish to stop."""
+"""The context that all steps of a session share: options, the journal, and requests to stop."""
 
 import os
 import time
@@ -20,18 +20,18 @@ LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
 
 
 def default_jobs() -> int:
-    """How many workers fit this machine."""
+    """The default number of workers on this machine."""
     return max(2, min(8, os.cpu_count() or 2))
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to install. Each option has a default that fits most machines.
+    """Options of an install. Each has a default that suits most machines.
 
-    `cache`: where unpacked wheels are kept. `jobs`: the number of workers. `lock_timeout`: seconds for which a lock is
-    waited for. `fail_on_conflict`: different content for one path is an error before the first write. `fsync`: wait for
-    the disk, so that a power cut tears nothing. `slow`: see `SlowMotion`. `dry_run`: plan, and write nothing.
-    `journal_file`: the journal is written there as well; "" for nowhere.
+    `cache`: where unpacked wheels are kept. `jobs`: the number of workers. `lock_timeout`: seconds to wait for a lock.
+    `fail_on_conflict`: different content for one path is an error before the first write. `fsync`: wait for the disk,
+    so that a power cut tears nothing. `slow`: see `SlowMotion`. `dry_run`: plan, and write nothing. `journal_file`: the
+    journal is written there as well; "" for nowhere.
     """
 
     cache: Path = field(default_factory=default_cache)
@@ -46,23 +46,23 @@ class Options:
 
 
 class Context:
-    """The surroundings of one session's work."""
+    """The context of one session."""
 
     def __init__(self, options: Options, journal: Journal, control: Control, session: str = "") -> None:
-        """`session`: the id under which this work has a journal in the environment, "" where it has none."""
+        """`session` is the id under which this work has a journal in the environment; "" if it has none."""
         self.options = options
         self.journal = journal
         self.control = control
         self.session = session
         self.slow_motion = SlowMotion(options.slow)
-        self.failure: BaseException | None = None  # the first one; makes all workers stop
+        self.failure: BaseException | None = None  # the first failure; it makes all workers stop
 
     def emit(self, event: Event) -> None:
         """Write an event to the journal."""
         self.journal.emit(event)
 
     def sync(self, what: str, path: Path) -> None:
-        """Wait until the file system of `path` is on its disk, unless the user does without. Raises OSError."""
+        """Wait until the file system of `path` is on its disk, unless `fsync` is off. Raises OSError."""
         if self.options.fsync:
             begun = time.monotonic()
             self.emit(SyncStarted(what))
@@ -70,7 +70,7 @@ class Context:
             self.emit(SyncFinished(what, round(time.monotonic() - begun, 6)))
 
     def stopping(self) -> bool:
-        """Whether no new work is to be begun."""
+        """Whether no new work may begin."""
         return self.failure is not None or self.control.cancelled()
 
     def rest(self) -> None:
@@ -79,7 +79,7 @@ class Context:
             time.sleep(0.05)
 
     def fail(self, error: BaseException) -> None:
-        """Remember the first failure."""
+        """Record a failure, if it is the first."""
         if self.failure is None:
             self.failure = error
 
@@ -91,7 +91,7 @@ class Context:
 
 
 class Throttle:
-    """Lets a report through at most ten times a second, so that the journal stays small."""
+    """A limit of ten reports a second, so that the journal stays small."""
 
     _INTERVAL = 0.1  # seconds
 
@@ -101,7 +101,7 @@ class Throttle:
         self._sum = 0
 
     def add(self, amount: int) -> None:
-        """Count `amount` more, and report the sum if it is time."""
+        """Count `amount` more, and report the sum if it is due."""
         self._sum += amount
         now = time.monotonic()
         if now >= self._next:

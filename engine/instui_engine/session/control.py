@@ -1,7 +1,8 @@
-"""Steering a session from outside: by signals, or by words over its Unix socket.
+"""Control of a session from outside: by signals, or by commands over its Unix socket.
 
-Cancel and pause act between two commits; abort undoes the distribution in hand at once. The socket lies in a directory
-that only its owner can enter, the uid of whoever connects is checked as well, and its path stands in the journal.
+Cancel and pause act between two commits; abort immediately undoes the distribution in hand. The socket lies in a
+directory that only its owner can enter, the uid of every client is checked as well, and the path of the socket is in
+the journal.
 """
 
 import os
@@ -25,7 +26,7 @@ _NEW = ".new"
 
 
 class Control:
-    """What somebody wants of a running session. Safe to call from signal handlers and from any thread."""
+    """Requests to a running session. Safe to call from signal handlers and from any thread."""
 
     def __init__(self) -> None:
         self.exit_code = 0
@@ -34,12 +35,12 @@ class Control:
         self.report: Callable[[Event], None] = lambda event: None
 
     def cancel(self, exit_code: int) -> None:
-        """Stop between two commits and end with `exit_code` (130, 143); asked again, undo what is in hand at once."""
+        """Stop between two commits and end with `exit_code` (130, 143). The second call undoes what is in hand."""
         self.aborted = self.cancelled()
         self.exit_code = self.exit_code or exit_code
 
     def obey(self, word: Word) -> None:
-        """Do what the word says."""
+        """Do what a command says."""
         match word:
             case "pause":
                 if not self.paused:
@@ -59,13 +60,13 @@ class Control:
         return self.exit_code != 0
 
     def check(self) -> None:
-        """Raise Interrupted if somebody asked."""
+        """Raise Interrupted if the session was asked to stop."""
         if self.exit_code:
             raise Interrupted("interrupted", self.exit_code)
 
 
 class ControlServer:
-    """Listens on a session's socket. Where none can be made, `path` is "" and the session has no such control."""
+    """The server of a session's socket. If none can be made, `path` is "" and only signals control the session."""
 
     def __init__(self, control: Control, session: str) -> None:
         self.path = ""
@@ -109,7 +110,7 @@ class ControlServer:
 
 
 def send(path: str, word: str) -> None:
-    """Ask the session whose socket lies at `path`. Raises InstuiError when it does not answer."""
+    """Send a command to the session whose socket is at `path`. Raises InstuiError if it does not answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_TIMEOUT)
         try:
@@ -123,7 +124,7 @@ def send(path: str, word: str) -> None:
 
 
 def _runtime_directories() -> list[Path]:
-    """Where the socket may lie, the best place first.
+    """The directories for the socket, best first.
 
     A long TMPDIR leaves no room for the name of a socket.
     """
@@ -134,7 +135,7 @@ def _runtime_directories() -> list[Path]:
 
 
 def _make_private(directory: Path) -> None:
-    """Make a directory that is ours alone, without dead sessions' sockets. Raises OSError where it is not ours."""
+    """Make a directory that only we can enter, and clear it of dead sockets. Raises OSError if it is not ours."""
     directory.mkdir(mode=0o700, exist_ok=True)
     status = directory.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or directory.is_symlink():
@@ -144,10 +145,10 @@ def _make_private(directory: Path) -> None:
 
 
 def _listen(path: str) -> socket.socket:
-    """A socket that listens at `path`. Raises OSError."""
+    """Make a socket that listens at `path`. Raises OSError."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # under its final name it listens already, else another session would take it for a dead one's
+        # it gets its final name once it listens, else another session would take it for dead
         listening.bind(f"{path}{_NEW}")
         listening.listen(8)
         Path(f"{path}{_NEW}").rename(path)
@@ -158,7 +159,7 @@ def _listen(path: str) -> socket.socket:
 
 
 def _remove_if_dead(path: Path) -> None:
-    """Remove the socket of a session that was killed: nobody answers it."""
+    """Remove the socket of a killed session: nobody answers it."""
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(0.1)
         try:
@@ -169,7 +170,7 @@ def _remove_if_dead(path: Path) -> None:
 
 def _is_own(peer: socket.socket) -> bool:
     if not hasattr(socket, "SO_PEERCRED"):
-        return True  # the directory's mode has to do
+        return True  # the directory's mode has to suffice
     size = struct.calcsize("3i")
     _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
     return bool(uid in (os.getuid(), 0))

@@ -1,9 +1,9 @@
-"""A session's place in the environment: its identity, journal file, life sign and private stage.
+"""A session's files in the environment: the journal, whose lock shows that it is alive, and the private stage.
 
     <top>/.instui/sessions/<id>.jsonl    the journal; its flock is held while the session lives
     <top>/.instui/stage/<id>/            what is about to be renamed into place
 
-A session is alive while its journal is locked, never by pid. The last 50 journals are kept.
+A session is alive while its journal is locked; pids play no part. The last 50 journals are kept.
 """
 
 import errno
@@ -31,22 +31,22 @@ def new_id() -> str:
 
 
 class Session:
-    """The directories of one session. Nothing is made before `open`."""
+    """The files of one session. Nothing is made before `open`."""
 
     def __init__(self, environment: Environment, identity: str) -> None:
         self.identity = identity
         self._private = environment.private
         self.journal = journal_path(environment, identity)
-        self.stage = self._private / "stage" / identity  # as `preparation` names it, too
-        self.sign_of_life = -1  # the descriptor whose lock says that the session lives, once it is open
+        self.stage = self._private / "stage" / identity  # `preparation` builds the same path
+        self.sign_of_life = -1  # once open, the descriptor whose lock shows that the session is alive
         self._fresh = False
 
     def open(self) -> int:
-        """Make the journal and lock it; returns its descriptor. Raises TargetError when that is not possible."""
+        """Make the journal and lock it; return its descriptor. Raises TargetError if that is impossible."""
         self._fresh = not self._private.exists()
         try:
             descriptor = _beside_others(self._open)
-            while not try_lock(descriptor, shared=False):  # somebody is just looking whether we are alive
+            while not try_lock(descriptor, shared=False):  # another process is just checking whether we are alive
                 time.sleep(0.001)
         except OSError as error:
             raise TargetError(f"cannot write to the environment ({reason(error)})", path=str(self._private)) from error
@@ -56,7 +56,7 @@ class Session:
 
     def _open(self) -> int:
         self.journal.parent.mkdir(parents=True, exist_ok=True)
-        # unlike a lock file: the umask decides who may read what was installed
+        # unlike for a lock file, the umask decides who may read what was installed
         return os.open(self.journal, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
     def make_stage(self) -> None:
@@ -64,7 +64,7 @@ class Session:
         _beside_others(lambda: self.stage.mkdir(parents=True))
 
     def close(self, nothing_happened: bool, keep_stage: bool = False) -> None:
-        """Remove the stage; and, when the environment was not touched and had no `.instui` before, that as well."""
+        """Remove the stage and, if the environment was not touched and had no `.instui` before, that as well."""
         if self.stage.exists() and not keep_stage:
             remove_tree(self.stage)
         with suppress(OSError):
@@ -81,7 +81,7 @@ class Session:
 
 
 def _beside_others(make: Callable[[], T]) -> T:
-    """Call `make`, and call it again where another session has removed an empty directory under it."""
+    """Call `make`, and call it again if another session has just removed an empty directory that it needs."""
     for _ in range(100):
         with suppress(FileNotFoundError):
             return make()
@@ -89,12 +89,12 @@ def _beside_others(make: Callable[[], T]) -> T:
 
 
 def journal_path(environment: Environment, identity: str) -> Path:
-    """Where the session of that id writes its journal."""
+    """The path of that session's journal."""
     return environment.private / "sessions" / f"{identity}.jsonl"
 
 
 def forget(journal: Path) -> None:
-    """Remove a journal, and the engine's directories in the environment that are empty then."""
+    """Remove a journal, and any directories of the engine that are then empty."""
     with suppress(OSError):
         journal.unlink()
     for directory in (journal.parent, journal.parent.parent):
@@ -103,7 +103,7 @@ def forget(journal: Path) -> None:
 
 
 def dead_stages(environment: Environment, but: str = "") -> list[Path]:
-    """The stages of sessions that are dead; that of session `but` is left out."""
+    """The stages of dead sessions, without that of session `but`."""
     stage = environment.private / "stage"
     try:
         names = sorted(os.listdir(stage))
@@ -119,7 +119,7 @@ def alive(journal: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        return error.errno != errno.EINVAL  # who cannot be asked may live, but what is no file is no journal
+        return error.errno != errno.EINVAL  # one that cannot be checked may be alive; what is not a file is no journal
     try:
         return not try_lock(descriptor, shared=True)
     finally:

@@ -1,4 +1,4 @@
-"""Slowing an install down so that eyes can follow it (`--slow`, demonstrations). Never part of a real install."""
+"""Slow motion: an install slowed down so that the eye can follow it (`--slow`, demonstrations)."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ class SlowMotion:
         self.factor = factor
 
     def step(self, cancelled: Callable[[], bool], weight: float = 1.0) -> None:
-        """Rest for one step; returns early when `cancelled()`."""
+        """Pause for one step; return early if `cancelled()`."""
         end = time.monotonic() + _STEP * self.factor * weight
         while (left := end - time.monotonic()) > 0 and not cancelled():
             time.sleep(min(left, 0.05))

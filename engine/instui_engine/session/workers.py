@@ -1,7 +1,7 @@
-"""Worker threads: the call returns when all of them have ended, and the first failure stops them all.
+"""Worker threads. The first failure stops them all, and the call returns when all have ended.
 
-They are plain threads and not anyio's, whose import takes as long as committing a hundred wheels: an install from a
-warm store needs no event loop.
+They are plain threads, not anyio's, whose import takes as long as committing a hundred wheels: an install from a warm
+store needs no event loop.
 """
 
 import threading
@@ -11,9 +11,9 @@ from .context import Context
 
 
 def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
-    """Run each of `works` in a thread of its own, the last one in this thread; then raise the first failure, if any.
+    """Run each of `works` in a thread of its own, the last one in this thread; then raise the first failure.
 
-    A work takes its tasks from wherever it likes, and returns when there is none or when `context.stopping()`.
+    A work gets its tasks by its own means, and returns when there are no more or when `context.stopping()`.
     """
 
     def guarded(work: Callable[[], None]) -> None:
@@ -29,7 +29,7 @@ def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
             thread.start()
             threads.append(thread)
         guarded(works[-1])
-    except BaseException as error:  # no more threads to be had, say: those that run must stop
+    except BaseException as error:  # no more threads are available, for example: the running ones must stop
         context.fail(error)
     for thread in threads:
         thread.join()

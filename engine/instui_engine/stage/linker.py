@@ -1,7 +1,7 @@
-"""Making a file of an environment from a file of the store: linked where that is possible, copied where it is not.
+"""Files of an environment made from files of the store: linked if possible, otherwise copied.
 
-Each way checks that the source is as it was unpacked (see `linking`). A hard link is checked after it was made; a copy
-checks the open file before it reads and after. A symbolic link can be checked only when it is made.
+Each way checks that the source is as it was unpacked (see `linking`). A hard link is checked after it is made. For a
+copy, the open file is checked before and after it is read. A symbolic link can be checked only when it is made.
 """
 
 import errno
@@ -28,15 +28,15 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 class Linker:
-    """Makes files of an environment from files of the store, by a copy where links are not possible. Thread-safe."""
+    """A maker of files from files of the store, which copies where links are impossible. Thread-safe."""
 
     def __init__(self, mode: LinkMode) -> None:
         ways = {"hardlink": _hardlink, "copy": _copy, "clone": _clone, "symlink": _symlink}
         self._make: Callable[[str, str, int], None] = ways[mode]
-        self.is_plain = mode == "hardlink"  # until a link to another file system was tried
+        self.is_plain = mode == "hardlink"  # until a link to another file system has failed
 
     def __call__(self, source: str, target: str, sealed: int) -> None:
-        """Make `target`, which does not exist, from a file of an entry with that seal. Raises Changed, OSError."""
+        """Make `target`, which must not exist, from a file of an entry with that seal. Raises Changed and OSError."""
         make = self._make
         try:
             make(source, target, sealed)
@@ -50,16 +50,16 @@ class Linker:
 
 
 def read_sealed(source: str, sealed: int) -> bytes:
-    """The content of a file of an entry with that seal. Raises Changed where it is not as it was unpacked, OSError."""
+    """The content of a file of an entry with that seal. Raises OSError, and Changed if it differs from the unpacked."""
     with _opened(source, sealed) as file:
         return file.read()
 
 
 @contextmanager
 def _opened(source: str, sealed: int) -> Iterator[BinaryIO]:
-    """An open file of the store. When the block ends without Changed, what it read is what was unpacked."""
+    """Open a file of the store. If the block ends without Changed, it has read what was unpacked."""
     try:
-        # not `open_regular`: the seal tells the kind of file as well, and each system call is one for every file
+        # not `open_regular`: the seal also covers the kind of file, and each system call is made for every file
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in _GONE:
@@ -97,7 +97,7 @@ def _copy(source: str, target: str, sealed: int) -> None:
 
 
 def _clone(source: str, target: str, sealed: int) -> None:
-    """Share the extents of `source` (btrfs, xfs). Raises OSError with EOPNOTSUPP where there is no such thing."""
+    """Share the extents of `source` (btrfs, xfs). Raises OSError, with EOPNOTSUPP if that is not supported."""
     import fcntl
 
     with _opened(source, sealed) as old, _created(target, old) as new:
@@ -106,7 +106,7 @@ def _clone(source: str, target: str, sealed: int) -> None:
 
 @contextmanager
 def _created(target: str, old: BinaryIO) -> Iterator[BinaryIO]:
-    """A new file at `target` with the mode of `old`; gone again when the block fails."""
+    """Make a file at `target` with the mode of `old`; remove it if the block fails."""
     mode = stat.S_IMODE(os.fstat(old.fileno()).st_mode)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:

@@ -1,12 +1,12 @@
 """Hard-linking many files of the store: as functions, and as a helper process.
 
-Most of an install from a warm store is link(2) and mkdir(2), between which threads hand the GIL to and fro; processes
-need not (measured on 2 cores, 25,000 links: 0.26-0.31 s in two threads, 0.20-0.27 s in two processes). The helper runs
-this file alone, without any other module of the package, so that it starts in a few milliseconds.
+Most of an install from a warm store is link(2) and mkdir(2). Between these calls threads pass the GIL to and fro, which
+processes need not do (measured on 2 cores with 25,000 links: 0.26-0.31 s in two threads, 0.20-0.27 s in two processes).
+The helper runs only this file, without any other module of the package, so that it starts in a few milliseconds.
 
-A file of the store is shared by all environments that link it: whoever edits it in place edits it for all of them. So
-each file is checked right after it was linked, by the new name, which nobody else can exchange. Its mtime must be the
-one that all files of the entry got when it was unpacked (`Manifest.sealed`), since every write sets another.
+All environments that link a file of the store share it: an edit in place changes it for all of them. So each file is
+checked right after it is linked, by the new name, which nobody else can replace. Its mtime must be the one that all
+files of the entry got when it was unpacked (`Manifest.sealed`), since every write sets another.
 """
 
 import marshal
@@ -27,7 +27,7 @@ _KIND, _REGULAR = 0o170000, 0o100000  # S_IFMT, S_IFREG: `stat` costs the helper
 
 
 class Changed(Exception):
-    """A file of the store is not as it was unpacked, or gone. `path`: where it lies in the store."""
+    """A file of the store is gone, or no longer as it was unpacked. `path` is its place in the store."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -35,7 +35,7 @@ class Changed(Exception):
 
 
 def link_sealed(sealed: int) -> Callable[[str, str], None]:
-    """A function that hard-links files of an entry with that seal. It raises OSError, or Changed after the link."""
+    """A function that hard-links files of an entry with that seal. It raises OSError and, after the link, Changed."""
     link, lstat = os.link, os.lstat
 
     def link_checked(source: str, target: str) -> None:
@@ -54,7 +54,7 @@ def _nothing(files: int) -> None:
 def link_tree(
     source: str, target: str, directories: Directories, link: Callable[[str, str], None], done: Callable[[int], None]
 ) -> None:
-    """Make `target` with all that `directories` lists, parents first. Raises OSError."""
+    """Make `target` with everything that `directories` lists, parents first. Raises OSError."""
     mkdir = os.mkdir
     for directory, names in directories:
         here, there = (f"{source}/{directory}", f"{target}/{directory}") if directory else (source, target)
@@ -65,9 +65,9 @@ def link_tree(
 
 
 def run_job(job: Job, link: Callable[[str, str], None], done: Callable[[int], None] = _nothing) -> None:
-    """Do all of `job`, and tell `done` the number of files after each directory.
+    """Do all of `job`, and call `done` with the number of files after each directory.
 
-    Raises OSError at the first that fails, Changed where the reason is that its source is gone.
+    Raises OSError at the first file that fails, or Changed if its source is gone.
     """
     base, trees, files, _ = job
     os.mkdir(base)
@@ -83,11 +83,11 @@ def run_job(job: Job, link: Callable[[str, str], None], done: Callable[[int], No
 
 
 def serve(jobs: "BinaryIO", answers: "BinaryIO") -> None:
-    """The helper process: do the marshalled list of jobs, answer each with a byte, "1" for done and "0" for failed.
+    """Run the helper process: do the marshalled list of jobs; answer each with a byte, "1" if done and "0" if failed.
 
-    When the process that started us is dead, this one ends with its first answer.
+    If the parent process is dead, this one ends with its next answer.
     """
-    todo: list[Job] = marshal.load(jobs)  # noqa: S302 - from the process that started us
+    todo: list[Job] = marshal.load(jobs)  # noqa: S302 - from the parent process
     for job in todo:
         try:
             run_job(job, link_sealed(job[3]))

@@ -1,7 +1,7 @@
-"""Putting wheels together in the session's private stage: outside any lock, invisible, on the same file system.
+"""The session's private stage, where wheels are put together: outside any lock, invisible, on the same file system.
 
-One entry for each item of a plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`: what the commit
-will rename. Files are hard links into the store where the file system allows it.
+It has one entry for each item of a plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`; the
+commit will rename these. Files are hard links into the store if the file system allows it.
 """
 
 import os
@@ -22,7 +22,7 @@ _INSTALLER = b"instui\n"
 
 
 def links_of(plan: WheelPlan, stage: str) -> Job:
-    """All that is to be linked for `plan` below `<stage>/<order>`; what is generated is not among it."""
+    """Everything that is to be linked for `plan` below `<stage>/<order>`, without generated files."""
     base = f"{stage}/{plan.order}"
     store = plan.entry.files
     manifest = plan.entry.manifest
@@ -38,9 +38,9 @@ def links_of(plan: WheelPlan, stage: str) -> Job:
 
 
 def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
-    """Write what is made for this environment: launchers, scripts, and the rest of `.dist-info` with RECORD.
+    """Write what is generated for this environment: launchers, scripts, and the rest of `.dist-info` with RECORD.
 
-    Raises Changed where a script of the store is not as it was unpacked, and OSError.
+    Raises OSError, and Changed if a script of the store is not as it was unpacked.
     """
     base = f"{stage}/{plan.order}"
     manifest = plan.entry.manifest
@@ -75,7 +75,7 @@ def _generated(environment: Environment, item: StagedItem, plan: WheelPlan) -> b
         return bytes(Script(point.name, point.module, point.attr, section).generate(environment.executable, "posix")[1])
     script = read_sealed(f"{plan.entry.files}/{item.source}", plan.entry.manifest.sealed)
     rest = script.partition(b"\n")[2]
-    # what a launcher begins with copes with long and spaced interpreter paths, which takes several lines
+    # the head of a launcher takes several lines, as it copes with interpreter paths that are long or contain spaces
     launcher = bytes(Script("x", "x", "x", "console").generate(environment.executable, "posix")[1])
     return launcher.partition(b"\n# -*-")[0] + b"\n" + rest
 

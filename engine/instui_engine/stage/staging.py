@@ -1,4 +1,4 @@
-"""Staging all wheels of a session: by threads of this process, and for many files by a helper process beside them."""
+"""Staging of all wheels of a session: by threads of this process and, for many files, a helper process."""
 
 import marshal
 import os
@@ -24,8 +24,8 @@ from .linker import FALLBACK, Linker
 from .linking import Changed, Job, link_sealed, run_job
 from .stage import generate, links_of
 
-_MANY = 3000  # files from which on a helper process pays for its start
-_REBUILDS = 2  # how often damaged entries are made again before it is given up
+_MANY = 3000  # the number of files from which a helper process pays off
+_REBUILDS = 2  # how often damaged entries are rebuilt before giving up
 
 
 Rebuild = Callable[[Sequence[Damage]], Sequence[Entry]]
@@ -42,8 +42,8 @@ def stage_wheels(
 ) -> None:
     """Make everything that `plans` will rename.
 
-    A wheel whose files in the store turn out to be changed or gone is staged again after `rebuild`. `sign_of_life`: the
-    descriptor whose lock tells others that the session lives. The helper process inherits it, so that the session
+    A wheel whose files in the store turn out to be changed or gone is staged again after `rebuild`. `sign_of_life` is
+    the descriptor whose lock shows others that the session is alive. The helper process inherits it, so the session
     counts as alive as long as anything writes into its stage. Raises InstuiError, with nothing written outside the
     stage.
     """
@@ -63,7 +63,7 @@ def stage_wheels(
 
 
 def _half(queue: list[WheelPlan], files: int) -> list[WheelPlan]:
-    """Take about half of the files out of `queue`, every other wheel of it."""
+    """Take every other wheel, about half of the files, out of `queue`."""
     taken: list[WheelPlan] = []
     count = 0
     for plan in queue[::-2]:
@@ -87,9 +87,9 @@ class _Staging:
         self._damaged: list[tuple[WheelPlan, str]] = []
 
     def run(self, plans: Sequence[WheelPlan]) -> None:
-        """Stage `plans` side by side, and remember those of which the store's files are damaged."""
+        """Stage `plans` in parallel, and record those whose files in the store are damaged."""
         context = self._context
-        # the smallest first: workers take from the end, and none begins a large one when the others are done
+        # smallest first: workers take from the end, so that none begins a large one when the others are done
         queue = sorted(plans, key=lambda plan: plan.entry.manifest.files)
         jobs = min(context.options.jobs, len(plans))
         files = sum(plan.entry.manifest.files for plan in plans)
@@ -100,7 +100,7 @@ class _Staging:
         run_workers(context, works)
 
     def take_damaged(self) -> list[tuple[WheelPlan, str]]:
-        """The plans that could not be staged since the last call, with the file of the store that is the reason."""
+        """The plans that could not be staged since the last call, each with the damaged file of the store."""
         damaged, self._damaged = self._damaged, []
         return damaged
 
@@ -117,7 +117,7 @@ class _Staging:
             self._make(plan, links_of(plan, self._stage))
 
     def help(self, plans: Sequence[WheelPlan]) -> None:
-        """Stage `plans` with a helper process; what it fails at is done here."""
+        """Stage `plans` with a helper process; whatever it fails at is done here."""
         jobs = [links_of(plan, self._stage) for plan in plans]
         answers = self._helper(jobs)
         try:
@@ -130,7 +130,7 @@ class _Staging:
             answers.close()
 
     def _helper(self, jobs: list[Job]) -> Generator[bool, None, None]:
-        """Start the helper process on `jobs` and yield for each whether it was done. A dead helper yields nothing."""
+        """Start the helper process on `jobs`; yield, for each, whether it was done. A dead helper yields nothing."""
         command = [sys.executable, "-I", "-S", str(linking.__file__)]
         pipe = subprocess.PIPE
         kept = (self._sign_of_life,) if self._sign_of_life >= 0 else ()
@@ -139,7 +139,7 @@ class _Staging:
                 command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, process_group=0, pass_fds=kept
             )
         except OSError:
-            return  # no more processes or descriptors to be had: it is done here, more slowly
+            return  # no more processes or descriptors are available: it is done here, more slowly
         with helper:
             assert helper.stdin is not None
             assert helper.stdout is not None
@@ -152,7 +152,7 @@ class _Staging:
                 helper.kill()
 
     def _make(self, plan: WheelPlan, job: Job, linked: bool | None = None) -> None:
-        """Stage one wheel. `linked`: whether the helper has linked its files, None where it was not asked."""
+        """Stage one wheel. `linked` is whether the helper has linked its files, None if it was not asked."""
         try:
             if linked is False:
                 remove_tree(job[0])

@@ -1,7 +1,7 @@
-"""From locked wheels to entries of the store: those that exist are used, the rest is fetched and unpacked side by side.
+"""From locked wheels to entries of the store: existing ones are used, the others are fetched and unpacked in parallel.
 
-Each wheel has a lock, so that one process works on it. A process that finds a lock taken does all its other work first,
-and waits only when it holds no such lock itself: so no circle of waiting processes can arise.
+Each wheel has a lock, so that only one process works on it. A process that finds a lock taken does all its other work
+first, and waits only when it holds no such lock itself, so processes cannot wait for each other in a circle.
 """
 
 import os
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from instui_engine.fetch.download import Client
 
 CONNECTIONS = 10
-BATCH = 500  # wheels that become visible after one sync; each holds a lock file open until then
+BATCH = 500  # wheels per sync, after which they become visible; each holds a lock file open until then
 
 
 class Damage(NamedTuple):
-    """An entry whose file at `path` was changed or removed since it was unpacked."""
+    """An entry whose file at `path` has been changed or removed since it was unpacked."""
 
     wheel: LockedWheel
     entry: Entry
@@ -50,13 +50,13 @@ class Damage(NamedTuple):
 
 
 class _Task:
-    """One wheel that the store lacks. `lock` is held from the first try until it is published, -1 where it is not."""
+    """A wheel that the store lacks. `lock` is held from the first try until it is published; -1 if not held."""
 
     def __init__(self, place: int, wheel: LockedWheel, digest: str) -> None:
         self.place = place
         self.wheel = wheel
         self.digest = digest
-        self.read: Digest | None = None  # of a local wheel file
+        self.read: Digest | None = None  # digest of a local wheel file
         self.lock = -1
         self.entry: Entry | None = None
         self.pending: Pending | None = None
@@ -65,9 +65,9 @@ class _Task:
 def acquire(
     context: Context, store: Store, wheels: Sequence[LockedWheel], index_urls: Sequence[str], offline: bool
 ) -> list[Entry]:
-    """The store's entry of every wheel, in the order of `wheels`.
+    """The store's entries for `wheels`, in the same order.
 
-    Raises BadWheelError, FetchError, InstuiError (disk) or Interrupted; what was unpacked by then stays in the store.
+    Raises BadWheelError, FetchError, InstuiError (disk) or Interrupted; wheels unpacked by then stay in the store.
     """
     entries: list[Entry | None] = []
     tasks: list[_Task] = []
@@ -97,10 +97,10 @@ def acquire(
 def rebuild(
     context: Context, store: Store, damages: Sequence[Damage], index_urls: Sequence[str], offline: bool
 ) -> list[Entry]:
-    """Make the entries of `damages` again from their wheels; returns them in that order.
+    """Rebuild the entries of `damages` from their wheels; return them in the same order.
 
-    Another session that is linking from an old entry finds its files gone, and makes it again, too. An entry whose
-    wheel cannot be had (no file, `offline`) is left as it is. Raises as `acquire`.
+    Another session that is linking from an old entry finds its files gone, and rebuilds it, too. An entry whose wheel
+    is not available (no file, `offline`) is left as it is. Raises as `acquire`.
     """
     tasks = []
     for place, (wheel, entry, path) in enumerate(damages):
@@ -111,7 +111,7 @@ def rebuild(
             problem = f"{name}: {what}, and there is no wheel file to unpack again; {todo}"
             raise FetchError(problem, wheel=wheel.filename)
         context.emit(Warned(wheel.name, f"{what}; it is unpacked again"))
-        # it must be the same wheel again, whoever promised its hash
+        # it must be the same wheel again, wherever its hash came from
         tasks.append(_Task(place, replace(wheel, sha256=entry.sha256), entry.sha256))
     for task, damage in zip(tasks, damages, strict=True):
         _discard(context, store, task, damage)
@@ -122,7 +122,7 @@ def rebuild(
 
 
 def _discard(context: Context, store: Store, task: _Task, damage: Damage) -> None:
-    """Remove a damaged entry, unless another process has made it again already."""
+    """Remove a damaged entry, unless another process has rebuilt it already."""
     _hold(context, store, task, wait=True)
     try:
         task.entry = store.load(task.digest)
@@ -137,7 +137,7 @@ def _discard(context: Context, store: Store, task: _Task, damage: Damage) -> Non
 
 def _work(context: Context, store: Store, tasks: list[_Task], index_urls: Sequence[str], offline: bool) -> None:
     """Find or make the entry of every task. Raises the first failure."""
-    # imported only now: an install from a warm store needs no event loop
+    # imported here: an install from a warm store needs no event loop
     import anyio
 
     from instui_engine.fetch.download import Client
@@ -164,9 +164,9 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
                 await anyio.to_thread.run_sync(_read, local, task, limiter=unpacking)
                 task.entry = store.load(task.digest)
                 if task.entry is not None:
-                    return  # under another path it was here before
+                    return  # it was here before, under another path
             if by_digest.setdefault(task.digest, task) is not task:
-                twins.append(task)  # the same file under two names: the name check will say so
+                twins.append(task)  # the same file under two names: the name check will report it
                 return
             if not await anyio.to_thread.run_sync(_lock, context, store, task, wait, limiter=fetching):
                 return
@@ -183,14 +183,14 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
             context.fail(error)
 
     try:
-        largest_first = sorted(tasks, key=lambda task: -task.wheel.size)  # they determine the end
+        largest_first = sorted(tasks, key=lambda task: -task.wheel.size)  # they determine when all is done
         for start in range(0, len(tasks), BATCH):
             batch = largest_first[start : start + BATCH]
             async with anyio.create_task_group() as group:
                 for task in batch:
                     group.start_soon(run, task, False)
             _publish(store, batch)
-        for task in tasks:  # those that another process was busy with
+        for task in tasks:  # those that another process was working on
             if task.entry is None and task not in twins and not context.stopping():
                 by_digest.pop(task.digest, None)
                 await run(task, True)
@@ -203,7 +203,7 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
 
 
 def _read(local: LocalDigests, task: _Task) -> None:
-    """Hash a local wheel file. If a hash was promised, it must be that one."""
+    """Hash a local wheel file, which must have the expected hash if there is one."""
     wheel = task.wheel
     task.read = local.read(wheel.path)
     task.digest = task.read.sha256
@@ -216,7 +216,7 @@ def _read(local: LocalDigests, task: _Task) -> None:
 
 
 def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
-    """Take the wheel's lock; False if it is taken and `wait` is not set. Somebody may have unpacked it meanwhile."""
+    """Take the wheel's lock; False if it is taken and `wait` is not set. Then look for the entry again."""
     if not _hold(context, store, task, wait):
         return False
     task.entry = store.load(task.digest)
@@ -245,7 +245,7 @@ def _hold(context: Context, store: Store, task: _Task, wait: bool) -> bool:
 
 
 def _wait(context: Context, task: _Task, descriptor: int, path: Path) -> None:
-    """Wait until the process that fetches or unpacks the wheel is done, and say which it is."""
+    """Wait until the process that fetches or unpacks the wheel is done, and report which one it is."""
     from instui_engine.locks.holders import holders_of
     from instui_engine.locks.phrases import WAITS_FOR, describe
     from instui_engine.locks.wait import LockWait
@@ -319,7 +319,7 @@ def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
 
     pending = store.unpack(source, task.digest, task.wheel.filename, Progress(started, advanced), context.stopping)
     if task.read is not None:
-        # it is unpacked from the file as it is now, and stored under the hash that it had before
+        # it was unpacked from the file as it is now, but would be stored under the hash that it had before
         try:
             LocalDigests.check(task.wheel.path, task.read)
         except BaseException:
@@ -329,12 +329,12 @@ def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
     manifest = task.pending.entry.manifest
     context.emit(UnpackFinished(name, manifest.files, manifest.size))
     if task.wheel.url:
-        with suppress(OSError):  # it is unpacked; a file too much in the cache is no failure
+        with suppress(OSError):  # it is unpacked; a superfluous file in the cache is no failure
             source.unlink(missing_ok=True)
 
 
 def _publish(store: Store, tasks: Sequence[_Task]) -> None:
-    """Make visible what was unpacked, and release the locks of `tasks`."""
+    """Make the unpacked wheels visible, and release the locks of `tasks`."""
     done = [task for task in tasks if task.pending is not None]
     try:
         store.publish([task.pending for task in done if task.pending is not None])

@@ -1,4 +1,4 @@
-"""An entry of the store: an unpacked wheel, and the seal by which a change of its files is seen."""
+"""An entry of the store: an unpacked wheel, and the seal that shows a change to its files."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from instui_engine.wheel.manifest import Manifest
 
 
 class Entry(NamedTuple):
-    """An unpacked wheel. `files`: the directory with its files, as in the archive."""
+    """An unpacked wheel. `files` is the directory with its files, as in the archive."""
 
     sha256: str
     files: str
@@ -16,5 +16,5 @@ class Entry(NamedTuple):
 
 
 def is_sealed(status: os.stat_result, sealed: int) -> bool:
-    """Whether a file of an entry is as it was unpacked. `sealed` is the mtime that it got then; a write changes it."""
+    """Whether a file of an entry is as it was unpacked. `sealed` is the mtime from then; any write changes it."""
     return status.st_mtime_ns == sealed and stat.S_ISREG(status.st_mode)

@@ -1,8 +1,8 @@
-"""The lock that keeps a cleaning of the cache out while sessions use the store: `<cache>/locks/in-use`, a flock.
+"""The lock that keeps `prune` out while sessions use the store: `<cache>/locks/in-use`, a flock.
 
-A session holds it shared from its first look into the store until all is staged. `prune` holds it exclusively for the
-moments in which it takes entries away. The lock has no gate: on a busy machine a cleaning may wait in vain, which is
-better than sessions that wait for a cleaning that itself waits.
+A session holds it shared from its first look into the store until everything is staged. `prune` holds it exclusively
+only while it takes entries away. The lock has no gate: on a busy machine `prune` may wait in vain, which is better than
+sessions that wait behind a waiting `prune`.
 """
 
 import errno
@@ -31,8 +31,8 @@ def lock_file(cache: Path) -> Path:
 def using(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "OnWait") -> Iterator[None]:
     """Hold the lock shared in the block.
 
-    Where no lock file can be made, or the file system has no locks, the cache is used without one: `prune` removes
-    nothing there either. Raises LockTimeoutError after `timeout` seconds, Interrupted when `cancelled()`.
+    If no lock file can be made, or the file system has no locks, the cache is used without one: `prune` removes nothing
+    there either. Raises LockTimeoutError after `timeout` seconds, and Interrupted when `cancelled()`.
     """
     with _held(_lock(cache, True, timeout, cancelled, on_wait)):
         yield
@@ -42,7 +42,7 @@ def using(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "
 def excluding(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "OnWait") -> Iterator[None]:
     """Hold the lock exclusively in the block: no session uses the store.
 
-    Raises as `using`, and InstuiError where there can be no lock.
+    Raises as `using`, and InstuiError if there can be no lock.
     """
     descriptor = _lock(cache, False, timeout, cancelled, on_wait)
     if descriptor is None:
@@ -63,13 +63,13 @@ def _held(descriptor: int | None) -> Iterator[None]:
 
 
 def _lock(cache: Path, shared: bool, timeout: float, cancelled: Callable[[], bool], on_wait: "OnWait") -> int | None:
-    """A descriptor that holds the lock, None where there can be no lock."""
+    """A descriptor that holds the lock; None if there can be no lock."""
     path = lock_file(cache)
     try:
         descriptor = _open(path)
         if descriptor is None or _try(descriptor, shared):
             return descriptor
-        # only who waits pays for this
+        # imported only if it has to wait
         from instui_engine.locks.holders import holders_of
         from instui_engine.locks.wait import LockWait
 

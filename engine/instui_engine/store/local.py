@@ -1,9 +1,9 @@
-"""The sha256 of local wheel files, noted so that an install from a warm store need not read them.
+"""Notes of the sha256 of local wheel files, so that an install from a warm store need not read them.
 
     <cache>/local-<format>/<hash of path>    what the file was like when it was read, and its sha256
 
-A file counts as the same while its size, inode, mtime and ctime are the same. Who rewrites it in place can set the old
-mtime again, but not the old ctime.
+A file counts as the same while its size, inode, mtime and ctime are the same. A program that rewrites it in place can
+restore the old mtime, but not the old ctime.
 """
 
 import errno
@@ -18,12 +18,12 @@ from instui_engine.errors import BadWheelError, printable, reason
 from instui_engine.fs.files import open_regular
 
 FORMAT = 2
-DIRECTORY = f"local-{FORMAT}"  # of the notes, below the cache
-SETTLED = 2  # seconds after a change from which on the next one is sure to get another ctime
+DIRECTORY = f"local-{FORMAT}"  # directory of the notes, below the cache
+SETTLED = 2  # seconds after which another change is sure to get another ctime
 
 
 class Digest(NamedTuple):
-    """The sha256 of a file in hex. `state`: what the file was like when it was read."""
+    """The sha256 of a file, in hex. `state` is what the file was like when it was read."""
 
     sha256: str
     state: str
@@ -36,7 +36,7 @@ class LocalDigests:
         self._directory = cache / DIRECTORY
 
     def noted(self, wheel: str) -> str:
-        """The sha256 of a file that was read before and is the same since; else "". Raises OSError for no file."""
+        """The sha256 of a file that is unchanged since it was read; else "". Raises OSError if there is no file."""
         state = _state(os.stat(wheel))
         try:
             found, _, digest = self._note(wheel).read_text(encoding="ascii", errors="replace").rpartition(" ")
@@ -45,7 +45,7 @@ class LocalDigests:
         return digest if found == state else ""
 
     def read(self, wheel: str) -> Digest:
-        """Hash a file, and note that. Raises BadWheelError when it cannot be read, or changes meanwhile."""
+        """Hash a file, and note the result. Raises BadWheelError if it cannot be read, or changes meanwhile."""
         name = printable(os.path.basename(wheel))
         try:
             with open(open_regular(wheel), "rb") as file:
@@ -67,7 +67,7 @@ class LocalDigests:
 
     @staticmethod
     def check(wheel: str, digest: Digest) -> None:
-        """Raise BadWheelError where `wheel` is not the file any more that has `digest`, OSError where it is gone."""
+        """Raise BadWheelError if `wheel` is no longer the file that has `digest`, and OSError if it is gone."""
         if _state(os.stat(wheel)) != digest.state:
             name = os.path.basename(wheel)
             problem = f"{printable(name)}: it was changed while it was read; run again when it is complete"

@@ -1,7 +1,7 @@
-"""Cleaning the cache: entries that no environment uses, and what killed processes and other versions left.
+"""Pruning of the cache: entries that no environment uses, and what killed processes and other versions left.
 
-An entry is in use when one of its files has a second name: environments hold hard links. Symbolic links leave no such
-trace, so an entry that was ever installed with `--link-mode symlink` is kept. Copies need no entry.
+An entry is in use if one of its files has a second name: environments hold hard links. Symbolic links leave no such
+trace, so an entry that was ever installed with `--link-mode symlink` is kept. Copies do not need their entry.
 
 While sessions use the store, nothing is removed (see `gc_lock`). What goes is first renamed, within milliseconds, and
 deleted when sessions may use the store again. So a kill at any point leaves no visible half of an entry.
@@ -32,7 +32,7 @@ _VERSIONED = re.compile("(store|local)-[0-9]+")
 
 
 class Freed(NamedTuple):
-    """What was removed: entries, and bytes including abandoned files and the stores of other versions."""
+    """What was removed: entries, and bytes, which include abandoned files and the stores of other versions."""
 
     entries: int
     size: int
@@ -42,8 +42,8 @@ class Freed(NamedTuple):
 def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "OnWait") -> Freed:
     """Remove what is not in use.
 
-    Waits for sessions at most `timeout` seconds; `on_wait` is called then. Raises LockTimeoutError, Interrupted when
-    `cancelled()`, InstuiError where the cache is not writable.
+    It waits at most `timeout` seconds for sessions; `on_wait` is called if it has to. Raises LockTimeoutError,
+    Interrupted when `cancelled()`, and InstuiError if the cache is not writable.
     """
     if not cache.is_dir():
         return Freed(0, 0, 0)
@@ -75,7 +75,7 @@ def _entries(cache: Path) -> Iterator[Path]:
 
 
 def _leftovers(cache: Path) -> Iterator[Path]:
-    """What nobody needs while nobody uses the store: unpacks, downloads, other formats, unfinished removals."""
+    """What is useless while no session uses the store: unpacks, downloads, other formats, unfinished removals."""
     store = cache / f"store-{FORMAT}"
     for path in _listed(cache):
         other = _VERSIONED.fullmatch(path.name) and path.name not in (store.name, local.DIRECTORY)
@@ -92,7 +92,7 @@ def _leftovers(cache: Path) -> Iterator[Path]:
 
 def _listed(directory: Path) -> list[Path]:
     try:
-        # what a link leads to is not ours
+        # the target of a link is not ours
         return sorted(path for path in directory.iterdir() if not path.is_symlink())
     except OSError:
         return []
@@ -109,7 +109,7 @@ def _size(directory: Path) -> int:
 
 
 def _files(place: Path) -> Iterator[os.stat_result]:
-    """Of `place` and all plain files below it; what vanishes meanwhile is left out."""
+    """The status of all regular files at and below `place`; those that vanish meanwhile are left out."""
     stack = [os.fspath(place)]
     while stack:
         path = stack.pop()

@@ -9,15 +9,15 @@
     <cache>/locks/in-use                              held shared by all who use the store (module `gc_lock`)
     <cache>/local-<format>/...                        the sha256 of local wheel files (module `local`)
 
-An entry appears by one rename and disappears by one rename; in between we change none of its files. Environments share
-them by hard links, though, so others can change them. Hence the seal: all files of an entry get one mtime when it is
-unpacked, the manifest records it, and whoever links or reads a file compares it (`linking`). An entry with a file that
-was changed or removed is discarded under the wheel's lock and made again.
+An entry appears by one rename and disappears by one rename; in between we change none of its files. But environments
+share them by hard links, so others can change them. Hence the seal: all files of an entry get the same mtime when it is
+unpacked, the manifest records it, and it is compared whenever a file is linked or read (`linking`). An entry with a
+file that was changed or removed is discarded under the wheel's lock and rebuilt.
 
-An entry is synced before it appears. Without that (`--no-fsync`) a power cut can leave a whole manifest with torn
+An entry is synced before it appears. Without that (`--no-fsync`), a power cut can leave a whole manifest with torn
 files, so the manifest of such an entry names the boot of the system in which it was made. As long as the system runs,
-what was written is what is read; after the next boot the entry counts as missing. Where the system does not name its
-boot, all entries are synced.
+what was written is what is read; after the next boot the entry counts as missing. If the system does not identify its
+boots, all entries are synced.
 """
 
 import os
@@ -34,20 +34,20 @@ from instui_engine.wheel.manifest import FORMAT, build, dump, load
 
 from .entry import Entry, is_sealed
 
-_ABANDONED = 24 * 3600  # seconds after which an unpack that nobody finished is removed
+_ABANDONED = 24 * 3600  # seconds after which an unfinished unpack is removed
 GONE = ".gone"
 SYMLINKED = ".symlinked"
 
 
 class Pending(NamedTuple):
-    """An unpacked wheel that is not visible yet; it becomes so by `Store.publish`."""
+    """An unpacked wheel that is not visible yet; `Store.publish` makes it so."""
 
     entry: Entry
     directory: Path
 
 
 class Progress(NamedTuple):
-    """The calls that follow an unpack: `started(files, bytes)`, then `advanced(bytes so far)`."""
+    """The progress of an unpack: `started(files, bytes)` is called first, then `advanced(bytes so far)`."""
 
     started: Callable[[int, int], None]
     advanced: Callable[[int], None]
@@ -57,7 +57,7 @@ class Store:
     """The store below a cache directory. Thread-safe; shared by any number of processes."""
 
     def __init__(self, cache: Path, sync: Callable[[Path], None] | None = sync_filesystem) -> None:
-        """`sync` is called with a path of the store before entries appear; with None they are not synced."""
+        """`sync` is called with a path in the store before entries appear; if it is None, they are not synced."""
         self.cache = cache
         self._unsynced = boot() if sync is None else ""
         self._sync = sync or (sync_filesystem if not self._unsynced else None)
@@ -71,7 +71,7 @@ class Store:
         return entry
 
     def is_whole(self, entry: Entry, path: str) -> bool:
-        """Whether the file at `path`, one of `entry`, is there and as it was unpacked."""
+        """Whether the file at `path` in `entry` is there and as it was unpacked."""
         try:
             return is_sealed(os.lstat(path), entry.manifest.sealed)
         except OSError:
@@ -82,7 +82,7 @@ class Store:
         remove_tree(hide(self._path(entry.sha256)))
 
     def note_symlinks(self, entry: Entry) -> None:
-        """Note that an environment gets symbolic links to the entry, which leave no trace here. Raises OSError."""
+        """Record that an environment gets symbolic links to the entry, which leave no trace here. Raises OSError."""
         path = self._path(entry.sha256)
         path.with_name(path.name + SYMLINKED).touch()
 
@@ -102,11 +102,11 @@ class Store:
             return None
 
     def lock_file(self, digest: str) -> Path:
-        """The file whose exclusive flock allows one process to fetch and unpack a wheel. Raises InstuiError."""
+        """The lock file whose exclusive flock lets one process fetch and unpack a wheel. Raises InstuiError."""
         return self._make("locks") / f"{digest}.lock"
 
     def partial(self, digest: str) -> Path:
-        """Where the wheel file is downloaded to, under the wheel's lock."""
+        """The path to which the wheel file is downloaded, under the wheel's lock."""
         directory = self._make("downloads")
         return directory / f"{digest}.part"
 
@@ -115,8 +115,8 @@ class Store:
     ) -> Pending:
         """Check and unpack a wheel file under its lock.
 
-        Raises BadWheelError when the wheel is malformed, InstuiError when the disk is full, Interrupted when
-        `cancelled()`; nothing is left then.
+        Raises BadWheelError if the wheel is malformed, InstuiError if the disk is full, and Interrupted when
+        `cancelled()`, with nothing left behind.
         """
         from instui_engine.wheel.archive import open_archive
         from instui_engine.wheel.extract import extract
@@ -126,7 +126,7 @@ class Store:
         directory = self._new_directory()
         files = directory / "files"
         done = 0
-        stamp = int(time.time()) * 1_000_000_000
+        sealed = int(time.time()) * 1_000_000_000
 
         def advanced(size: int) -> None:
             nonlocal done
@@ -145,14 +145,14 @@ class Store:
                 metadata = read_wheel_metadata(filename, sizes, lambda path: archive.read(members[path]))
                 text = archive.read(members[f"{metadata.dist_info}/RECORD"]).decode(errors="surrogateescape")
                 rows = verify_wheel(text, sizes, metadata.dist_info, printable(filename))
-                extracted = extract(archive, files, rows, advanced, stamp)
-            # as the file system rounds it
+                extracted = extract(archive, files, rows, advanced, sealed)
+            # read back, as the file system may round it
             sealed = (files / extracted[0].path).stat().st_mtime_ns
             shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
             written = {file.path: file.size for file in extracted}
             manifest = build(metadata, rows, written, shebangs, sealed, self._unsynced)
             (directory / "manifest").write_bytes(dump(manifest))
-            directory.chmod(0o755)  # a cache may be shared by users
+            directory.chmod(0o755)  # several users may share a cache
         except OSError as error:
             remove_tree(directory)
             raise InstuiError(
@@ -167,7 +167,7 @@ class Store:
     def publish(self, pending: Sequence[Pending]) -> None:
         """Make unpacked wheels visible, after one sync for all of them: no power cut leaves a torn entry.
 
-        Raises InstuiError when the disk fails; what is not visible then is removed.
+        Raises InstuiError if the disk fails; whatever is not visible then is removed.
         """
         left = list(pending)
         try:
@@ -178,7 +178,7 @@ class Store:
                 final = self._path(entry.sha256)
                 final.parent.mkdir(exist_ok=True)
                 if self.load(entry.sha256) is not None:
-                    remove_tree(directory)  # others link from the entry that is there
+                    remove_tree(directory)  # others are linking from the existing entry
                 else:
                     if final.exists():
                         remove_tree(hide(final))
@@ -204,7 +204,7 @@ class Store:
                     if time.time() - entry.stat().st_mtime > _ABANDONED:
                         remove_tree(entry.path)
             return Path(mkdtemp(dir=place))
-        except FileNotFoundError:  # another process removed what this one was looking at
+        except FileNotFoundError:  # another process removed it meanwhile
             return Path(mkdtemp(dir=place))
         except OSError as error:
             raise _not_writable(error) from error
@@ -219,9 +219,9 @@ class Store:
 
 
 def hide(directory: Path) -> Path:
-    """Make a directory of the store invisible by one rename, and return where it is then. Raises OSError.
+    """Make a directory of the store invisible by one rename, and return its new place. Raises OSError.
 
-    It is renamed within its own directory, which works on a full disk. If nobody deletes it then, `prune` does.
+    It is renamed within its own directory, which works on a full disk. If the caller does not delete it, `prune` will.
     """
     hidden = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}{GONE}")
     return directory.rename(hidden)
@@ -232,7 +232,7 @@ def _not_writable(error: OSError) -> InstuiError:
 
 
 def _shebangs(files: Path, data_dir: str, paths: Iterable[str]) -> list[str]:
-    """The wheel's scripts (relative to the scheme) whose first line is to be rewritten (binary distribution format)."""
+    """The wheel's scripts (relative to the scheme) whose first line must be rewritten (binary distribution format)."""
     prefix = f"{data_dir}/scripts/"
     found = []
     for path in paths:

@@ -1,11 +1,11 @@
-"""Byte code in `__pycache__`: it is removed when the module that it was compiled from goes or changes."""
+"""Byte code in `__pycache__`, which is removed when the module that it was compiled from goes or changes."""
 
 import os
 import re
 
 from .environment import Environment
 
-# module, tag of the interpreter, and whatever follows: the optimization, or the version of a pytest that rewrote it
+# module, interpreter tag, and an optional rest: the optimization, or the version of a pytest that rewrote it
 _COMPILED = re.compile(r"(.+?)\.(?:cpython-|pypy|graalpy)\d.*\.pyc")
 
 
@@ -18,14 +18,14 @@ def module_of(name: str) -> str:
 
 
 class Bytecode:
-    """Finds byte code by the names of modules; each `__pycache__` is listed once."""
+    """A search for byte code by module, which lists each `__pycache__` only once."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._known: dict[str, dict[str, list[str]]] = {}  # directory -> stem of a module -> files
 
     def of(self, path: str) -> list[str]:
-        """The files compiled from the module at `path`; [] for what is no module. Raises OSError."""
+        """The files compiled from the module at `path`; [] if it is not a module. Raises OSError."""
         directory, _, name = path.rpartition("/")
         if not name.endswith(".py"):
             return []

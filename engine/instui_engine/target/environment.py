@@ -1,7 +1,7 @@
-"""The target of an install: where each scheme of a wheel goes, and the one directory that holds them all.
+"""Environments: where each scheme of a wheel goes, and the one directory that holds them all.
 
 Every path that the engine plans, locks, journals or renames is relative to `Environment.top`, with `/` and without
-symbolic links in its parents, so that one file has one name.
+symbolic links in its parents, so that each file has only one name.
 """
 
 import os
@@ -25,41 +25,41 @@ PRIVATE = ".instui"  # the engine's own directory below the top
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where wheels go. `roots`: scheme -> directory relative to `top` ("" is the top itself)."""
+    """The target of an install. `roots`: scheme -> directory relative to `top` ("" is the top itself)."""
 
     top: Path
     interpreter: Interpreter
     roots: Mapping[str, str]
     executable: str
     neutral: frozenset[str]  # directories that are or contain a scheme root: never claimed as a subtree
-    unlocked: frozenset[str]  # those of them that are so for every session here, whatever its flags
-    folds: bool = False  # whether the file system takes `Foo` and `foo` for one name
+    unlocked: frozenset[str]  # those of them that are neutral for every session here, whatever its flags
+    folds: bool = False  # whether the file system treats `Foo` and `foo` as one name
 
     @property
     def private(self) -> Path:
-        """The directory of locks, stage and sessions."""
+        """The engine's own directory: journals, stages, records, backups and locks."""
         return self.top / PRIVATE
 
     def key(self, path: str) -> str:
-        """The form that all spellings of one path share: the path itself, unless the file system folds names.
+        """The common form of all spellings of a path: the path itself, unless the file system folds names.
 
-        `neutral`, `unlocked`, claims and the owners of files are in this form; all other paths are spelled as they are.
+        `neutral`, `unlocked`, claims and the owners of files use this form; all other paths keep their spelling.
         """
         return fold(path) if self.folds else path
 
     def folding(self) -> "Environment":
-        """The same environment on a file system that folds names."""
+        """This environment as one on a file system that folds names."""
         neutral, unlocked = (frozenset(map(fold, paths)) for paths in (self.neutral, self.unlocked))
         return replace(self, folds=True, neutral=neutral, unlocked=unlocked)
 
     @property
     def lock_path(self) -> Path:
-        """The lock that uv takes on this environment."""
+        """The lock file that uv locks for this environment."""
         return self.top / ".lock"
 
     @property
     def site_packages(self) -> tuple[str, ...]:
-        """The directories (relative to the top) in which installed distributions are listed, without repetition."""
+        """The directories (relative to the top) in which installed distributions are listed, without duplicates."""
         return tuple(dict.fromkeys((self.roots["purelib"], self.roots["platlib"])))
 
 
@@ -74,10 +74,10 @@ def discover(
 ) -> Environment:
     """The environment at `python` (an environment or an interpreter), else the active one, else the nearest `.venv`.
 
-    `target` and `prefix` choose other directories for the same interpreter, as in uv. What an interpreter says of
-    itself is noted in `cache` (default: where this system has caches). Raises TargetError when there is no environment,
-    when the system manages the interpreter, or, if it has to be `writable`, when its directories are not; UsageError
-    for what is no path.
+    `target` and `prefix` choose other directories for the same interpreter, as in uv. The facts about an interpreter
+    are noted in `cache` (default: this system's place for caches). Raises TargetError if there is no environment, if
+    the system manages the interpreter, or, with `writable`, if its directories are not writable; UsageError for text
+    that cannot be a path.
     """
     interpreter = probe(_find_python(python), cache or default_cache())
     if interpreter.externally_managed and not (break_system_packages or target or prefix):
@@ -98,7 +98,7 @@ def discover(
     else:
         base = interpreter.prefix
         paths = {key: interpreter.paths[key] for key in ("purelib", "platlib", "scripts", "data")}
-        # as pip and uv do: a venv's own include directory is a link to the base interpreter's in some versions
+        # as in pip and uv: in some versions, a venv's own include directory is a link to the base interpreter's
         paths["headers"] = (
             f"{base}/include/site/python{version}" if interpreter.is_venv else interpreter.paths["include"]
         )
@@ -165,7 +165,7 @@ def _named_python(python: str) -> Path:
 
 
 def _on_path(python: str) -> str | None:
-    """The interpreter of that name, or version, that a shell would start."""
+    """The interpreter of that name or version that a shell would start."""
     if "/" in python:
         return None
     from shutil import which
@@ -179,7 +179,7 @@ def _python_in(directory: Path) -> Path | None:
 
 
 def _enclosing(top: str) -> str:
-    """`top`, or the virtual environment that it lies in: a --target inside one shares its tree, locks and sessions."""
+    """`top`, or the virtual environment around it: a --target inside one shares its tree, locks and sessions."""
     for parent in (Path(top), *Path(top).parents):
         if os.path.isfile(parent / "pyvenv.cfg"):
             return str(parent)
@@ -210,19 +210,19 @@ def _check_writable(top: str, roots: Mapping[str, str]) -> None:
 
 
 def _place(directory: str) -> str:
-    """The directory that the user named, which need not be there yet, but can be made."""
+    """The directory that the user named, which need not exist yet but can be made."""
     place = above = resolved(directory)
     missing = []
     while not _exists(above):
         above, _, name = above.rpartition("/")
         missing.append(name)
-    for name in missing:  # below what is missing the system does not look whether a name is too long
+    for name in missing:  # below a missing directory, the system does not check whether a name is too long
         _exists(f"{above}/{name}")
     return place
 
 
 def _exists(path: str) -> bool:
-    """Whether there is anything at `path` that may be seen. Raises TargetError where nothing can ever be."""
+    """Whether anything at `path` is visible. Raises TargetError if nothing can ever be there."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError, PermissionError):

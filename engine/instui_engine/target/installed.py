@@ -1,6 +1,6 @@
-"""What is installed in an environment, by its `.dist-info` directories ("Recording installed projects").
+"""Installed distributions of an environment, by their `.dist-info` directories ("Recording installed projects").
 
-Finding the distributions costs one directory listing. Their METADATA and RECORD are read only when they are needed.
+Finding the distributions takes one directory listing. Their METADATA and RECORD are read only when they are needed.
 """
 
 import errno
@@ -20,17 +20,17 @@ from instui_engine.wheel.record import rows_of
 
 from .environment import Environment
 
-# what a RECORD fails with that is not there, or is a directory, a FIFO or a socket
+# the errors for a RECORD that is missing, or is a directory, a FIFO or a socket
 _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO}
 _NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One installed distribution. `info` is its `.dist-info` (or `.egg-info`) relative to the environment's top.
+    """An installed distribution. `info` is its `.dist-info` (or `.egg-info`) relative to the environment's top.
 
-    `fingerprint` (inode, mtime in ns) changes whenever the directory is replaced: a plan that was made for another one
-    is stale.
+    `fingerprint` (inode, mtime in ns) changes whenever the directory is replaced; a plan that was made for another
+    fingerprint is stale.
     """
 
     name: str  # normalized
@@ -40,17 +40,17 @@ class Distribution:
 
     @property
     def owner(self) -> str:
-        """How the journal names it as the owner of a file."""
+        """The distribution as the journal names an owner."""
         return f"{self.name} {self.version}"
 
     @property
     def is_legacy(self) -> bool:
-        """Installed without a RECORD, by setuptools or distutils: its files are not known."""
+        """Whether setuptools or distutils installed it, without a RECORD: its files are not known."""
         return not self.info.endswith(".dist-info")
 
 
 class Installed(Mapping[str, Distribution]):
-    """The distributions of an environment by normalized name, and whose file is whose."""
+    """The distributions of an environment by normalized name, and the owners of files."""
 
     def __init__(
         self,
@@ -75,11 +75,11 @@ class Installed(Mapping[str, Distribution]):
         return len(self._distributions)
 
     def duplicates(self, name: str) -> list[Distribution]:
-        """What is listed under that name besides `self[name]`: an installer that was killed left two versions."""
+        """The distributions of that name besides `self[name]`: an installer that was killed left two versions."""
         return [distribution for distribution in self._duplicates.get(name, ()) if not distribution.is_legacy]
 
     def is_whole(self, name: str) -> bool:
-        """Whether it is listed once, with METADATA and RECORD. If not, an install was cut off."""
+        """Whether it is listed once, with METADATA and RECORD. If not, an install was interrupted."""
         distribution = self._distributions[name]
         if distribution.is_legacy:
             return True
@@ -98,13 +98,13 @@ class Installed(Mapping[str, Distribution]):
 
 
 def scan(environment: Environment) -> Installed:
-    """The distributions that the environment lists now. Of two versions of one distribution the first counts."""
+    """The distributions that the environment lists now. Of two versions of one distribution, the first counts."""
     found: dict[str, list[Distribution]] = {}
     links: dict[str, str] = {}
     for root in environment.site_packages:
         try:
             names = sorted(os.listdir(environment.top / root))
-        except (FileNotFoundError, NotADirectoryError):  # what cannot be read now is not taken for absent
+        except (FileNotFoundError, NotADirectoryError):  # a directory that cannot be read does not count as absent
             continue
         for name in names:
             if name.endswith((".dist-info", ".egg-info")):
@@ -117,14 +117,14 @@ def scan(environment: Environment) -> Installed:
 
 
 def find(environment: Environment, name: str) -> Distribution | None:
-    """The installed distribution of that normalized name, by a new listing of the environment."""
+    """The installed distribution of that normalized name, from a new listing of the environment."""
     for root in environment.site_packages:
         try:
             entries = os.listdir(environment.top / root)
         except (FileNotFoundError, NotADirectoryError):
             continue
         for entry in sorted(entries):
-            # the first letter spares nearly all the normalizing; `find` runs once for each commit
+            # comparing the first letter saves nearly all the normalizing; `find` runs once for each commit
             if (
                 entry[:1].lower() == name[:1]
                 and entry.endswith((".dist-info", ".egg-info"))
@@ -137,7 +137,7 @@ def find(environment: Environment, name: str) -> Distribution | None:
 
 
 def read_distribution(environment: Environment, info: str) -> Distribution | None:
-    """The distribution whose `.dist-info` (or `.egg-info`) lies at `info`; None where there is none of that name."""
+    """The distribution whose `.dist-info` (or `.egg-info`) is at `info`; None if that is not its name."""
     stem = info.rpartition("/")[2].rpartition(".")[0]
     name, _, version = stem.partition("-")
     if info.endswith(".egg-info"):
@@ -146,14 +146,14 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
         status = os.lstat(environment.top / info)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    # what else is called so is nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
+    # other such names are nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
     if not _NAME.fullmatch(name) or not version:
         return None
     return Distribution(canonicalize_name(name), version, info, (status.st_ino, status.st_mtime_ns))
 
 
 def recorded_files(environment: Environment, distribution: Distribution) -> list[str]:
-    """The files that its RECORD lists, relative to the top; [] where there is no RECORD."""
+    """The files that its RECORD lists, relative to the top; [] if there is no RECORD."""
     return list(recorded_hashes(environment, distribution.info))
 
 
@@ -161,8 +161,8 @@ def recorded_hashes(environment: Environment, info: str, root: str | None = None
     """The files that the RECORD in `info` lists, relative to the top, with their hashes ("algorithm=digest" or "").
 
     Rows that leave the environment's scheme directories are left out: this program never touches such files. `root` is
-    the directory to which the rows are relative, where `info` does not lie in it. A RECORD that is malformed, or no
-    regular file, lists nothing. Raises OSError for one that cannot be read, since it may claim any file.
+    the directory to which the rows are relative, if `info` is not in it. A RECORD that is malformed or not a regular
+    file lists nothing. Raises OSError for one that cannot be read, since it may list any file.
     """
     try:
         data = read_regular(environment.top / info / "RECORD")
@@ -174,22 +174,22 @@ def recorded_hashes(environment: Environment, info: str, root: str | None = None
     try:
         rows = list(rows_of(data.decode("utf-8", "surrogateescape")))
     except ValueError:
-        return {}  # whoever wrote it may not have meant what could be read of it
+        return {}  # the readable part may not be what was meant
     found = {place(path): f"{row.algorithm}={row.digest}" if row.algorithm else "" for path, row in rows}
     return {path: value for path, value in found.items() if path is not None}
 
 
 class RecordedPaths:
-    """The paths, relative to the top, that the rows of a RECORD mean; None for what leaves the scheme directories."""
+    """Conversion of RECORD rows to paths relative to the top; None for those that leave the scheme directories."""
 
     def __init__(self, environment: Environment, root: str) -> None:
-        """`root`: the directory to which the rows are relative, that in which the `.dist-info` directory lies."""
+        """`root` is the directory to which the rows are relative: the one that holds the `.dist-info` directory."""
         self._top = environment.top
         self._root = root
         self._schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
 
     def __call__(self, row: str) -> str | None:
-        """The path that `row` means."""
+        """The path that `row` stands for."""
         path = row.replace("\\", "/")
         absolute = path.startswith("/")
         path = os.path.relpath(path, self._top) if absolute else os.path.normpath(join(self._root, path))
@@ -199,7 +199,7 @@ class RecordedPaths:
 
 
 def read_metadata(environment: Environment, distribution: Distribution) -> str:
-    """The text of its METADATA (or PKG-INFO), "" where it has none."""
+    """The text of its METADATA (or PKG-INFO); "" if it has none."""
     for name in ("METADATA", "PKG-INFO"):
         path: Path = environment.top / distribution.info / name
         try:

@@ -1,9 +1,9 @@
-"""What must be known of the target Python: layout of its schemes, wheel tags, marker values.
+"""The target interpreter: the layout of its schemes, its wheel tags and its marker values.
 
-The target is asked once, by a script that runs in it. The answer is kept in the cache for that file, as long as it is
-not changed, and for that system, since several machines may share a home. All virtual environments of one interpreter
-share an answer: their layout below `sys.prefix` is that of sysconfig's `venv` scheme. So a new environment costs no
-subprocess.
+It is queried once, by a script that runs in it. The answer is cached for that file, as long as the file does not
+change, and for that system, since several machines may share a home directory. All virtual environments of one
+interpreter share an answer, as their layout below `sys.prefix` is that of sysconfig's `venv` scheme. So a new
+environment costs no subprocess.
 """
 
 import json
@@ -16,8 +16,8 @@ from pathlib import Path
 from instui_engine.errors import TargetError, printable
 from instui_engine.fs.given import absolute
 
-FORMAT = 2  # of the cached answer; its file name begins with it
-DIRECTORY = "interpreters"  # of the answers, below the cache
+FORMAT = 2  # version of the cached answer, with which its file name begins
+DIRECTORY = "interpreters"  # directory of the answers, below the cache
 
 _SCRIPT = """
 import importlib.util, json, os, sys, sysconfig
@@ -37,12 +37,12 @@ json.dump({
     "tags": [str(tag) for tag in tags.sys_tags()],
 }, sys.stdout)
 """
-_PATHS = frozenset({"purelib", "platlib", "scripts", "data", "include", "stdlib"})  # what is used of its paths
+_PATHS = frozenset({"purelib", "platlib", "scripts", "data", "include", "stdlib"})  # the paths that are used
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """The target Python. `paths` are absolute, by sysconfig's names; `tags` stand in order of preference."""
+    """The target Python. `paths` are absolute, by sysconfig's names; `tags` are in order of preference."""
 
     executable: str
     prefix: str
@@ -55,9 +55,9 @@ class Interpreter:
 
 
 def probe(python: Path, cache: Path) -> Interpreter:
-    """Ask the interpreter at `python`, or the cache.
+    """Query the interpreter at `python`, or the cache.
 
-    Raises TargetError when it cannot be run, is no Python, or is too old for `packaging` (3.8).
+    Raises TargetError if it cannot be run, is not a Python, or is too old for `packaging` (3.8).
     """
     executable = Path(absolute(str(python)))
     home = executable.parent.parent
@@ -68,14 +68,14 @@ def probe(python: Path, cache: Path) -> Interpreter:
     except OSError as error:
         problem = f"no Python interpreter at {printable(str(python))}: {error.strerror}"
         raise TargetError(problem, path=str(python)) from error
-    # a file that is rewritten may get its old size and mtime again, but not its old ctime
-    stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-    key = "|".join((real, stamp, _system(), "venv" if is_venv else ""))
+    # a rewritten file may get its old size and mtime again, but not its old ctime
+    fingerprint = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+    key = "|".join((real, fingerprint, _system(), "venv" if is_venv else ""))
     answer = _cached(cache, key)
     if answer is None:
         answer = _ask(executable)
         if is_venv:
-            # sys.prefix may be spelled otherwise than the path by which we came here
+            # the spelling of sys.prefix may differ from the path that was given
             _relocate(answer, str(answer["prefix"]), "")
         if os.path.realpath(str(answer["executable"])) == real:  # else a shim, whose answer may change any time
             _remember(cache, key, answer)
@@ -97,20 +97,20 @@ def probe(python: Path, cache: Path) -> Interpreter:
 
 
 def _system() -> str:
-    """What tags and markers depend on besides the interpreter.
+    """The system, as far as tags and markers depend on it.
 
-    Not the name of the machine, which is another one at each start of a container.
+    The host name is not included: it differs at each start of a container.
     """
     system = os.uname()
     try:
         libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
-    except (ValueError, OSError):  # another libc than glibc
+    except (ValueError, OSError):  # a libc other than glibc
         libc = ""
     return " ".join((system.sysname, system.release, system.version, system.machine, libc))
 
 
 def _relocate(answer: dict[str, object], old: str, new: str) -> None:
-    """Move the paths of a virtual environment from prefix `old` to prefix `new`; "" stands for relative paths."""
+    """Move the paths of a virtual environment from prefix `old` to prefix `new`; "" means relative paths."""
     paths: dict[str, str] = answer["paths"]  # type: ignore[assignment]
     answer["prefix"] = new
     if old:
@@ -148,7 +148,7 @@ def _ask(executable: Path) -> dict[str, object]:
 
 
 def _is_answer(answer: object) -> bool:
-    """Whether it is what `_SCRIPT` prints."""
+    """Whether it has the form of what `_SCRIPT` prints."""
     if not isinstance(answer, dict) or not isinstance(answer.get("tags"), list):
         return False
     texts = [answer.get(key) for key in ("version", "executable", "prefix")]
@@ -178,7 +178,7 @@ def _cached(cache: Path, key: str) -> dict[str, object] | None:
 
 
 def _remember(cache: Path, key: str, answer: dict[str, object]) -> None:
-    """Write the answer where `_cached` finds it. A cache that cannot be written only costs time."""
+    """Write the answer to where `_cached` finds it. A cache that cannot be written only costs time."""
     file = _cache_file(cache, key)
     temporary = file.with_suffix(f".{os.getpid()}")
     try:

@@ -1,6 +1,6 @@
-"""What an installed distribution says of itself: the files in its RECORD, where it came from, and what is missing.
+"""The listing of an installed distribution: the files in its RECORD, its origin, and what is missing.
 
-Whatever can be read is read: any installer may have written it, or may have been killed while it did.
+Whatever can be read is read: any installer may have written it, or may have been killed while doing so.
 """
 
 import json
@@ -16,13 +16,13 @@ from instui_engine.wheel.record import rows_of
 from .environment import Environment
 from .installed import Distribution, RecordedPaths
 
-# Installers that list every file; others (of Linux distributions) write no RECORD on purpose, so that no tool touches
-# what they manage.
+# Installers that list every file. Others (those of Linux distributions) deliberately write no RECORD, so that no tool
+# touches what they manage.
 _LISTING = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hatch", "pipenv", "flit", "installer"})
 
 
 class ListedFile(NamedTuple):
-    """A file that RECORD lists. `algorithm` and `digest` are "" and `size` is None where they are not recorded."""
+    """A file that RECORD lists. `algorithm` and `digest` are "", and `size` is None, if they are not recorded."""
 
     path: str  # relative to the top
     algorithm: str
@@ -32,11 +32,11 @@ class ListedFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A distribution with its RECORD. `outside`: rows as written that leave the scheme directories.
+    """A distribution with its RECORD. `outside` are the rows, as written, that leave the scheme directories.
 
-    `problem` says in a few words what makes the listing itself incomplete, "" for none. `is_ghost`: nothing but the
-    name of its directory is known. `is_managed`: an installer that writes no RECORD keeps it. `installed_at` is the
-    mtime of RECORD, which is written last. `origin` is the content of direct_url.json.
+    `problem` says in a few words what makes the listing itself incomplete; "" for nothing. `is_ghost`: only the name of
+    its directory is known. `is_managed`: it belongs to an installer that writes no RECORD. `installed_at` is the mtime
+    of RECORD, which is written last. `origin` is the content of direct_url.json.
     """
 
     distribution: Distribution
@@ -60,7 +60,7 @@ class Listing:
 
 
 def read(environment: Environment, distribution: Distribution) -> Listing:
-    """Read what `distribution` says of itself; whatever it is, this does not fail."""
+    """Read the listing of `distribution`. This never fails, whatever is there."""
     info = f"{environment.top}/{distribution.info}"
     text = _text(f"{info}/RECORD")
     files: dict[str, ListedFile] = {}
@@ -91,7 +91,7 @@ def read(environment: Environment, distribution: Distribution) -> Listing:
 
 
 def _problem(info: str, names: frozenset[str], text: str, files: Mapping[str, ListedFile]) -> str:
-    """What shows that the installer was stopped. The order of the checks is that in which uv and pip write."""
+    """The sign that the installer was stopped. The checks are in the order in which uv and pip write."""
     if "RECORD" not in names:
         return "RECORD is missing"
     if not text:
@@ -101,14 +101,14 @@ def _problem(info: str, names: frozenset[str], text: str, files: Mapping[str, Li
     if "METADATA" not in names and f"{info}/METADATA" not in files:
         return "METADATA is missing"
     if f"{info}/INSTALLER" in files:
-        return ""  # if it is missing, it is a missing file like others
+        return ""  # if it is missing, it is reported like any missing file
     if "INSTALLER" not in names:
         return "INSTALLER is missing, so its installer was stopped before the end"
     return "RECORD does not list INSTALLER, so its installer was stopped before the end"
 
 
 def _text(path: str) -> str:
-    """The content of a regular file; "" where there is none."""
+    """The content of a regular file; "" if there is none."""
     try:
         return read_regular(path).decode("utf-8", "surrogateescape")
     except OSError:

@@ -1,12 +1,12 @@
-"""Whether an environment lies on a network file system, where flock may exclude nobody on other machines."""
+"""Network file systems, on which flock may not exclude processes on other machines."""
 
 import os
 from pathlib import Path
 
 from instui_engine.fs.mounts import Mounts
 
-BACKEND = "INSTUI_LOCK_BACKEND"  # "soft" or "flock": the user knows better
-SOFT_LOCK = "environment.lock"  # in `.instui`; what is used then
+BACKEND = "INSTUI_LOCK_BACKEND"  # "soft" or "flock": the user's choice
+SOFT_LOCK = "environment.lock"  # in `.instui`; used instead of flock
 _NAMES = {
     "nfs": "NFS",
     "nfs4": "NFS",
@@ -19,7 +19,7 @@ _NAMES = {
 
 
 def network_name(top: Path) -> str:
-    """The network file system on which `top` lies; "" for a local one, and where the system does not tell."""
+    """The type of the network file system that `top` is on; "" if it is local, or unknown."""
     try:
         return _NAMES.get(Mounts().locate(top).kind, "")  # Python has no statfs(2) that gives the type
     except OSError:
@@ -27,7 +27,7 @@ def network_name(top: Path) -> str:
 
 
 def soft_reason(top: Path) -> str:
-    """Why the claims of the environment at `top` are not to be flocks; "" when they are."""
+    """Why the claims of the environment at `top` must not be flocks; "" if they may."""
     chosen = os.environ.get(BACKEND, "")
     if chosen == "flock":
         return ""

@@ -1,8 +1,8 @@
-"""The owner index: what is installed now, and whose file is whose, for all commits of one session.
+"""The owner index: what is installed now, and who owns which file, for all commits of one session.
 
-Listing an environment and reading all its RECORDs for each wheel makes K wheels that meet cost K times K. So both are
-done once and kept up to date: by the session's own commits, and by another listing wherever somebody else may have
-changed the environment. Then only the RECORDs of distributions whose fingerprint is new are read.
+Listing an environment and reading all its RECORDs for each wheel would make K overlapping wheels cost K times K. So
+both are done once and kept up to date: by the session's own commits, and by another listing whenever somebody else may
+have changed the environment. Then only the RECORDs of distributions with a new fingerprint are read.
 """
 
 import os
@@ -26,11 +26,11 @@ Undisturbed = Callable[[], object]
 class OwnerIndex:
     """The distributions of an environment and the owners of their files, as they are now. Thread-safe.
 
-    It never takes the place of the environment: what it cannot vouch for, it looks up.
+    The environment stays authoritative: whatever the index cannot be sure of, it looks up.
     """
 
     def __init__(self, environment: Environment, installed: Installed, undisturbed: Undisturbed) -> None:
-        """`installed`: what was listed at some time before; `undisturbed` is asked at every look."""
+        """`installed` is an earlier listing. `undisturbed` is called at every access; it returns a token, or None."""
         self._environment = environment
         self._undisturbed = undisturbed
         self._mutex = threading.RLock()
@@ -39,11 +39,11 @@ class OwnerIndex:
         self._has_committed = False  # whether the session itself has, since the last listing
         self._next = 0.0  # monotonic time from which on such an index is no longer believed
         self._infos: dict[str, Distribution] = {}  # .dist-info -> distribution
-        self._names: dict[str, dict[str, None]] = {}  # name -> its .dist-info directories; several after an accident
-        self._arrivals: list[Distribution] = []  # what others have installed since, in the order of finding it
+        self._names: dict[str, dict[str, None]] = {}  # name -> its .dist-info directories, duplicates included
+        self._arrivals: list[Distribution] = []  # what others have installed since, in the order in which it was found
         self._own: dict[str, Distribution] = {}  # what the session itself has installed
-        self._changing = 0  # commits of the session itself that are under way
-        self._has_owners = False  # whether anybody has asked for owners; most sessions never do
+        self._changing = 0  # the session's own commits that are under way
+        self._has_owners = False  # whether owners were ever asked for; most sessions never do
         self._owners: dict[str, dict[str, str]] = {}  # key of a path -> .dist-info -> hash
         self._files: dict[str, tuple[str, ...]] = {}  # .dist-info -> keys of the paths that it lists
         self._unread: dict[str, None] = {}  # .dist-info directories whose RECORD is to be read before the next answer
@@ -62,17 +62,17 @@ class OwnerIndex:
             known = self._first(name)
             if known is None or read_distribution(self._environment, known.info) == known:
                 return known
-            self._token = None  # somebody has changed it in place
+            self._token = None  # it was changed in place
             return find_listed(self._environment, name)
 
     def mark(self) -> int:
-        """A mark of now, for `newcomers`. Raises OSError."""
+        """A mark of the present moment, for `newcomers`. Raises OSError."""
         with self._mutex:
             self._refresh()
             return len(self._arrivals)
 
     def newcomers(self, since: int) -> list[Distribution]:
-        """What others have installed since that mark, as far as it is there still. Raises OSError."""
+        """What others have installed since that mark, as far as it is still there. Raises OSError."""
         with self._mutex:
             self._refresh()
             return [
@@ -94,7 +94,7 @@ class OwnerIndex:
                 self._changing -= 1
 
     def committed(self, name: str, info: str) -> None:
-        """Take note that the session itself has installed the distribution at `info`; "": has removed it."""
+        """Record that the session itself has installed the distribution at `info`, or removed it if that is ""."""
         with self._mutex:
             for old in list(self._names.get(name, ())):
                 self._drop(old)
@@ -110,10 +110,10 @@ class OwnerIndex:
             self._mtimes = self._listed_at()
             self._has_committed = True
 
-    # -- whose file is whose
+    # -- the owners of files
 
     def look(self) -> None:
-        """Read what is new since the last look; the answers below are as of then. Raises OSError."""
+        """Read what is new since the last call; the answers of the methods below are as of then. Raises OSError."""
         with self._mutex:
             self._refresh()
             unread: dict[str, None] = {}
@@ -128,7 +128,7 @@ class OwnerIndex:
             self._unread = unread
 
     def owners_of(self, path: str, but: str) -> dict[str, str]:
-        """Owner -> hash in its RECORD ("algorithm=digest" or ""), of all that list `path`, but the one of that name."""
+        """Owner -> hash in its RECORD ("algorithm=digest" or ""), for all that list `path`, except the name `but`."""
         with self._mutex:
             listed = self._owners.get(self._environment.key(path), {})
             found = [(self._infos[info], value) for info, value in listed.items()]
@@ -136,7 +136,7 @@ class OwnerIndex:
         return {distribution.owner: value for distribution, value in found if distribution.name != but}
 
     def is_owned(self, path: str, but: str) -> bool:
-        """Whether a distribution lists `path`, but the one of that name."""
+        """Whether a distribution other than the name `but` lists `path`."""
         with self._mutex:
             listed = self._owners.get(self._environment.key(path), {})
             return any(self._infos[info].name != but for info in listed)
@@ -146,10 +146,10 @@ class OwnerIndex:
         with self._mutex:
             return distribution.info in self._owners.get(self._environment.key(path), {})
 
-    # -- keeping up
+    # -- keeping the index up to date
 
     def _refresh(self) -> None:
-        """List the environment again, unless nobody can have changed it."""
+        """List the environment again if somebody can have changed it."""
         if self._is_current():
             return
         begun = time.monotonic()
@@ -180,7 +180,7 @@ class OwnerIndex:
         return tuple(_mtime(f"{self._environment.top}/{root}") for root in self._environment.site_packages)
 
     def _first(self, name: str) -> Distribution | None:
-        """Of several the one that counts, as in `installed.scan`."""
+        """The one of several that counts, as in `installed.scan`."""
         roots = self._environment.site_packages
         infos = sorted(self._names.get(name, ()), key=lambda info: (roots.index(info.rpartition("/")[0]), info))
         return self._infos[infos[0]] if infos else None

@@ -1,1 +1,1 @@
-"""Wheel files: archive, metadata, RECORD, manifest, and unpacking; strict, since wheels are hostile input."""
+"""Wheel files: archive, metadata, RECORD, manifest and unpacking. All of it is strict: wheels are hostile input."""

@@ -1,9 +1,9 @@
 """Read the zip structure of a wheel, and refuse every file that two readers could understand differently.
 
-Follows APPNOTE.TXT 6.3.10 (sections in comments). zipfile is not used: it takes what the central directory says and
-never looks whether the local headers, or the bytes between them, tell another story. Here the whole file must be
-accounted for: local headers, data and descriptors tile it from the first byte to the central directory, which reaches
-to the end records, which reach to the last byte. So nothing can hide, overlap, or follow.
+Follows APPNOTE.TXT 6.3.10 (sections in comments). zipfile is not used: it trusts the central directory and never checks
+whether the local headers, or the bytes between them, say something else. Here the whole file must be accounted for:
+local headers, data and descriptors tile it from the first byte to the central directory, which reaches to the end
+records, which reach to the last byte. So nothing can hide, overlap, or follow.
 
 The file is mapped into memory; it must not be truncated by others while it is open.
 """
@@ -35,8 +35,8 @@ MOST_ENTRIES = 500_000
 # PATH_MAX is 4096 bytes with the destination in front; below 1000 components recursive tree walkers still work.
 LONGEST_PATH = 1024
 LONGEST_COMPONENT = 255
-WHOLE = 64 << 20  # bytes; what `Archive.read` holds in memory at most, unless told otherwise
-CHUNK = 1 << 20  # bytes that `Archive.chunks` yields at most
+WHOLE = 64 << 20  # the default limit of `Archive.read`, in bytes in memory
+CHUNK = 1 << 20  # the most bytes that `Archive.chunks` yields at a time
 _FEED = 1 << 16  # bytes of input at a time: zlib copies what it could not consume yet
 
 _ENTRY = Struct("<4s6H3I5H2I")  # 4.3.12: signature, made by, needed, flags, method, time, date, crc, sizes, lengths ...
@@ -78,7 +78,7 @@ class Archive:
     """An open wheel whose structure is valid; its content is checked when it is read. Threads may share it."""
 
     def __init__(self, name: str, view: memoryview, members: tuple[Member, ...]) -> None:
-        self.name = name  # of the file, printable: the beginning of every message
+        self.name = name  # the file's, printable: every message begins with it
         self.members = members  # in the order of the central directory, without directory entries
         self._view = view
 
@@ -87,7 +87,7 @@ class Archive:
         raise BadWheelError(f"{self.name}: {problem}", wheel=self.name)
 
     def read(self, member: Member, limit: int = WHOLE) -> bytes:
-        """The content of `member`, of which size and CRC are verified; BadWheelError where it is above `limit`."""
+        """The content of `member`, with size and CRC verified. Raises BadWheelError, also if it exceeds `limit`."""
         if member.size > limit:
             self.refuse(f"{printable(member.path)} has {member.size} bytes, at most {limit} are expected")
         with self._view[member.offset : member.offset + member.compressed] as packed:
@@ -109,8 +109,8 @@ class Archive:
     def chunks(self, member: Member) -> Iterator[bytes | memoryview]:
         """The content of `member` in pieces of up to CHUNK bytes; each is valid until the next one is asked for.
 
-        Size and CRC can only be verified behind the last piece: what was made of the pieces counts when no
-        BadWheelError came.
+        Size and CRC can only be verified after the last piece: whatever was made of the pieces is valid only if no
+        BadWheelError follows.
         """
         crc = size = 0
         with self._view[member.offset : member.offset + member.compressed] as packed:
@@ -168,9 +168,9 @@ def _stored(packed: memoryview) -> Iterator[memoryview]:
 
 @contextmanager
 def open_archive(path: Path, room: int | None = None) -> Iterator[Archive]:
-    """Map the wheel at `path` and validate its structure; raises BadWheelError, with one line that names the file.
+    """Map the wheel at `path` and validate its structure. Raises BadWheelError, with one line that names the file.
 
-    `room` is what may be written, in bytes (the free space of the destination).
+    `room` is how many bytes may be written (the free space of the destination).
     """
     name = printable(path.name)
     try:
@@ -231,7 +231,7 @@ def _members(data: mmap.mmap) -> tuple[Member, ...]:
 
 
 def _directory(data: mmap.mmap) -> tuple[int, int, int]:
-    """Number of entries, offset and end of the central directory (4.3.16, with 4.3.14 and 4.3.15 for zip64)."""
+    """The number of entries, offset and end of the central directory (4.3.16, with 4.3.14 and 4.3.15 for zip64)."""
     # The last signature counts. A comment that contains one is refused: the record found must reach to the last byte,
     # and the central directory up to the record.
     position = data.rfind(b"PK\5\6", max(0, len(data) - _END.size - _FULL16))
@@ -246,7 +246,7 @@ def _directory(data: mmap.mmap) -> tuple[int, int, int]:
         raise BadWheelError("the archive spans several disks")
     end = position
     locator = position - _LOCATOR.size
-    # Always looked for, as other readers do, not only where a field is full.
+    # Always searched for, as other readers do, and not only if a field is full.
     if locator >= 0 and data[locator : locator + 4] == b"PK\6\7":
         end, *wide = _directory64(data, locator)
         narrow = zip((count, size, start), wide, (_FULL16, _FULL32, _FULL32), strict=True)
@@ -263,7 +263,7 @@ def _directory(data: mmap.mmap) -> tuple[int, int, int]:
 
 
 def _directory64(data: mmap.mmap, locator: int) -> tuple[int, int, int, int]:
-    """Offset of the zip64 end record, then number of entries, size and offset of the central directory."""
+    """The offset of the zip64 end record, and the number of entries, size and offset of the central directory."""
     _, disk, position, disks = _LOCATOR.unpack_from(data, locator)
     if disk or disks > 1:
         raise BadWheelError("the archive spans several disks")
@@ -297,14 +297,14 @@ def _entries(data: mmap.mmap, count: int, start: int, end: int) -> Iterator[_Ent
         if extra_length:
             extra = data[names + name_length : names + name_length + extra_length]
             size, compressed, local = _wide(name, (size, compressed, local), extra)
-        # The upper half are Unix permissions, whatever system the writer claims: extractors do not look at that.
+        # The upper half are Unix permissions, whatever system the writer names: extractors ignore that field.
         yield _Entry(name, flags, method, crc, compressed, size, local, attributes & _FULL16, attributes >> 16)
     if position != end:
         raise BadWheelError("the central directory has more entries than the end record says")
 
 
 def _wide(name: bytes, values: tuple[int, ...], extra: bytes) -> tuple[int, ...]:
-    """`values` with those that are full (2**32 - 1) taken from the zip64 extra field (4.5.3)."""
+    """`values`, with those that are full (2**32 - 1) taken from the zip64 extra field (4.5.3)."""
     fields: dict[int, bytes] = {}
     position = 0
     while position < len(extra):
@@ -333,7 +333,7 @@ _EXTRA = Struct("<HH")
 
 
 def _data_offsets(data: mmap.mmap, entries: list[_Entry], end: int) -> list[int]:
-    """Where the data of each entry start; refuses anything but entries that lie side by side from 0 to `end`."""
+    """The offset of each entry's data. Refuse anything but entries that tile the file from 0 to `end`."""
     order = sorted(range(len(entries)), key=lambda index: entries[index].start)
     starts = [entries[index].start for index in order]
     if starts[0]:
@@ -345,7 +345,7 @@ def _data_offsets(data: mmap.mmap, entries: list[_Entry], end: int) -> list[int]
 
 
 def _data_offset(data: mmap.mmap, entry: _Entry, following: int) -> int:
-    """Compare the local header at `entry.start` with `entry`; its data must end where the next header begins."""
+    """Compare the local header at `entry.start` with `entry`. Its data must end where the next header begins."""
     name = entry.name
     names = entry.start + _LOCAL.size
     if names > following:
@@ -381,7 +381,7 @@ def _data_offset(data: mmap.mmap, entry: _Entry, following: int) -> int:
 
 
 def _path(entry: _Entry) -> str:
-    """The validated path of `entry`, without the slash at the end of a directory's name."""
+    """The validated path of `entry`, without the trailing slash of a directory."""
     try:
         # Without the UTF-8 flag a name is in some code page; most writers that forget the flag mean UTF-8, and ASCII is
         # the same in all.
@@ -419,7 +419,7 @@ def _check_file(entry: _Entry, path: str) -> None:
 
 
 def _check_directory(entry: _Entry, path: str) -> None:
-    """Entries of directories are not needed, but many real wheels have them; they must not carry anything."""
+    """Check an entry of a directory. Such entries are needless but frequent in real wheels; they must be empty."""
     # An empty deflate stream has two bytes.
     if entry.size or entry.crc or entry.compressed > 2 or entry.flags & ~_KNOWN_FLAGS:
         raise BadWheelError(f"the directory {printable(path)} has content")

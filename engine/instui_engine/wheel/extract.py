@@ -1,6 +1,6 @@
-"""Write the files of an open archive into an empty directory, and compare each with its hash in RECORD.
+"""Extraction: writes the files of an open archive into an empty directory, and compares each with RECORD.
 
-Wheels are extracted side by side, one thread each: inflating, hashing and writing release the GIL. With sha256 and all
+Wheels are extracted in parallel, one thread each: inflating, hashing and writing release the GIL. With sha256 and all
 checks included, CPU time on tmpfs is 0.9 to 1.1 times that of `zipfile.extractall`, which hashes nothing (medians for
 botocore, numpy, jupyterlab, opencv).
 """
@@ -27,7 +27,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Extracted(NamedTuple):
-    """A file that was written, with the hash of what was written (as in RECORD; sha256 where it has none)."""
+    """A file that was written, with the hash of what was written (as in RECORD; sha256 if that has none)."""
 
     path: str
     size: int
@@ -62,7 +62,7 @@ def extract(
         try:
             hashed = (_write if member.size <= CHUNK else _stream)(archive, member, root, algorithm, how, tally)
         except FileExistsError:
-            # Not two entries of one name: the archive is checked for that.
+            # No two entries have one name: the archive has been checked for that.
             archive.refuse(f"{printable(member.path)} is the same file as another one on this file system")
         digest = encoded(hashed)
         if expected and digest != expected:
@@ -73,14 +73,14 @@ def extract(
 
 
 class _How(NamedTuple):
-    """`masked`: modes must be set explicitly; `mtime`: the one that every file gets, None for the present time."""
+    """How files are written. `masked`: modes must be set explicitly; `mtime` of every file, None for the present."""
 
     masked: bool
     mtime: int | None
 
 
 class _Tally:
-    """Adds up what was written, so that a thousand small files do not make a thousand calls."""
+    """A sum of what was written, so that a thousand small files do not cause a thousand calls."""
 
     def __init__(self, progress: Callable[[int], None]) -> None:
         self._progress = progress
@@ -99,9 +99,10 @@ class _Tally:
 
 
 def _make_directories(root: str, members: Iterable[Member]) -> bool:
-    """Make all directories; returns whether modes must be set, because the umask or an ACL takes bits away.
+    """Make all directories; return whether modes must be set, because the umask or an ACL removes bits.
 
-    The umask can be read only by setting it, for all threads of the process. So the mode of the first directory tells.
+    The umask can only be read by setting it, for all threads of the process. So the mode of the first directory
+    decides.
     """
     masked: bool | None = None
     for name in sorted(directories_of(member.path for member in members)):  # a parent sorts before its children
@@ -118,7 +119,7 @@ def _make_directories(root: str, members: Iterable[Member]) -> bool:
 
 
 def _is_script(path: str) -> bool:
-    """Whether it is a command: an archive made on Windows has no x bits (binary distribution format)."""
+    """Whether it is a script, even without x bits, as in archives from Windows (binary distribution format)."""
     first, _, rest = path.partition("/")
     return first.endswith(".data") and rest.startswith("scripts/")
 
@@ -137,7 +138,7 @@ def _seal(descriptor: int, how: _How) -> None:
 
 
 def _write(archive: Archive, member: Member, root: str, algorithm: str, how: _How, tally: _Tally) -> bytes:
-    """Write a small file in one go; returns its digest."""
+    """Write a small file in one go; return its digest."""
     data = archive.read(member)
     descriptor = _create(root, member, how)
     try:
@@ -152,7 +153,7 @@ def _write(archive: Archive, member: Member, root: str, algorithm: str, how: _Ho
 
 
 def _stream(archive: Archive, member: Member, root: str, algorithm: str, how: _How, tally: _Tally) -> bytes:
-    """Write a large file in pieces, so that memory stays bounded and progress moves; returns its digest."""
+    """Write a large file in pieces, for bounded memory and steady progress; return its digest."""
     state = getattr(hashlib, algorithm)()
     descriptor = _create(root, member, how)
     try:

@@ -1,9 +1,9 @@
-"""What the store knows of an unpacked wheel, so that nothing is walked, parsed or hashed again.
+"""The manifest of an unpacked wheel in the store, so that nothing is walked, parsed or hashed again.
 
-A manifest is computed once, when the wheel is unpacked, in the shape in which plan and stage need it: the files of
-each scheme are grouped into the subtrees that will be claimed and renamed as a whole (DESIGN: the shallowest directory
-that directly receives a file), and the RECORD rows are rendered already. It is kept with `marshal`, which loads
-25,000 names in some 10 ms; a checksum in front of it catches what was cut off or edited.
+It is computed once, when the wheel is unpacked, in the form that plan and stage need. The files of each scheme are
+grouped into the subtrees that will be claimed and renamed as a whole (the shallowest directory that directly receives a
+file), and the RECORD rows are already rendered. It is stored with `marshal`, which loads 25,000 names in about 10 ms; a
+checksum in front catches truncation and edits.
 """
 
 import marshal
@@ -16,8 +16,8 @@ from instui_engine.fs.paths import directories_of
 from .metadata import EntryPoint, WheelMetadata
 from .record import Row, render
 
-FORMAT = 2  # part of the store's path: another format is another store
-# Written anew for each environment; never taken from the wheel (also when forged).
+FORMAT = 2  # part of the store's path: another format means another store
+# Written for each environment; never taken from the wheel, which might forge them.
 _OWN_INFO = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"})
 
 Directories = tuple[tuple[str, tuple[str, ...]], ...]
@@ -25,7 +25,7 @@ Directories = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Tree(NamedTuple):
-    """The files of one scheme. `base` is where they lie in the unpacked wheel: "" or `name.data/scheme`."""
+    """The files of one scheme. `base` is their place in the unpacked wheel: "" or `name.data/scheme`."""
 
     scheme: str
     base: str
@@ -36,9 +36,9 @@ class Tree(NamedTuple):
 class Manifest(NamedTuple):
     """One unpacked wheel.
 
-    `record`: the rendered rows of all files of the root scheme and of `.dist-info`. `sealed`: the mtime in nanoseconds
-    that every unpacked file was given; a file with another one was changed since. `unsynced`: the boot of the system
-    in which the entry was made without being synced, "" for one that was (see `store`).
+    `record` has the rendered rows of all files of the root scheme and of `.dist-info`. `sealed` is the mtime in
+    nanoseconds that every unpacked file was given; a file with another mtime was changed since. `unsynced` is the boot
+    of the system in which the entry was made without being synced, "" for one that was synced (see `store`).
     """
 
     name: str  # normalized
@@ -60,7 +60,7 @@ class Manifest(NamedTuple):
     unsynced: str
 
     def data_files(self) -> dict[str, Row]:
-        """Path in the unpacked wheel -> RECORD row, of the files outside the root scheme."""
+        """Path in the unpacked wheel -> RECORD row, for the files outside the root scheme."""
         bases = {tree.scheme: tree.base for tree in self.trees[1:]}
         return {
             f"{bases[scheme]}/{path}": Row(digest.partition("=")[0], digest.partition("=")[2], size)
@@ -76,7 +76,7 @@ def build(
     sealed: int = 0,
     unsynced: str = "",
 ) -> Manifest:
-    """The manifest of a wheel of which `sizes` (path in the archive -> bytes) was unpacked and verified by `rows`."""
+    """The manifest of a wheel. `sizes` (path in the archive -> bytes) was unpacked, and verified with `rows`."""
     info: list[str] = []
     schemes: dict[str, list[str]] = {}
     data_rows = []
@@ -129,7 +129,7 @@ def _tree(scheme: str, base: str, files: Iterable[str]) -> Tree:
 
 
 def split(files: Iterable[str]) -> tuple[tuple[str, ...], tuple[tuple[str, Directories], ...]]:
-    """Files directly in the root, and the shallowest directories that directly receive a file, with all they hold."""
+    """The files directly in the root, and the shallowest directories that directly receive a file, with content."""
     singles = []
     by_directory: dict[str, list[str]] = {}
     for path in files:
@@ -139,7 +139,7 @@ def split(files: Iterable[str]) -> tuple[tuple[str, ...], tuple[tuple[str, Direc
         else:
             singles.append(name)
     subtrees: list[tuple[str, list[str]]] = []
-    # "/" sorts as the lowest, so that a directory is followed by all that is below it
+    # "/" sorts lowest, so that a directory is followed by everything below it
     for directory in sorted(by_directory, key=lambda path: path.replace("/", "\0")):
         if not subtrees or not directory.startswith(subtrees[-1][0] + "/"):
             subtrees.append((directory, []))
@@ -150,7 +150,7 @@ def split(files: Iterable[str]) -> tuple[tuple[str, ...], tuple[tuple[str, Direc
 
 
 def directories(files: Iterable[str]) -> Directories:
-    """`files` grouped by directory, with the directories between that hold no file of their own."""
+    """`files` grouped by directory, including intermediate directories without files of their own."""
     paths = sorted(files)
     found: dict[str, list[str]] = {directory: [] for directory in ("", *directories_of(paths))}
     for path in paths:
@@ -160,7 +160,7 @@ def directories(files: Iterable[str]) -> Directories:
 
 
 def dump(manifest: Manifest) -> bytes:
-    """The manifest as bytes for `load`."""
+    """The manifest as bytes, for `load`."""
     plain = manifest._replace(
         entry_points=tuple(map(tuple, manifest.entry_points)),  # type: ignore[arg-type]
         trees=tuple(map(tuple, manifest.trees)),  # type: ignore[arg-type]
@@ -170,11 +170,11 @@ def dump(manifest: Manifest) -> bytes:
 
 
 def load(data: bytes) -> Manifest:
-    """The manifest that `dump` wrote. Raises ValueError when the bytes are not whole."""
+    """The manifest that `dump` wrote. Raises ValueError if the bytes are damaged."""
     payload = memoryview(data)[4:]
     if len(data) < 5 or zlib.crc32(payload) != int.from_bytes(data[:4], "big"):
         raise ValueError("damaged manifest")
-    manifest = Manifest(*marshal.loads(payload))  # noqa: S302 - our own file, and its checksum is right
+    manifest = Manifest(*marshal.loads(payload))  # noqa: S302 - our own file, with the right checksum
     return manifest._replace(
         entry_points=tuple(EntryPoint(*point) for point in manifest.entry_points),
         trees=tuple(Tree(*tree) for tree in manifest.trees),

@@ -1,7 +1,7 @@
-"""What a wheel says about itself: file name, WHEEL, METADATA and entry_points.txt, and whether these agree.
+"""The metadata of a wheel: file name, WHEEL, METADATA and entry_points.txt, checked for agreement.
 
 Follows "Binary distribution format", "Core metadata specifications" and "Entry points specification". Headers are
-parsed here and not with `email`, whose import takes as long as reading fifty wheels.
+parsed here, not with `email`, whose import takes as long as reading fifty wheels.
 """
 
 import re
@@ -27,7 +27,7 @@ _SECTIONS = {"console_scripts": "console", "gui_scripts": "gui"}
 
 
 class EntryPoint(NamedTuple):
-    """A launcher to be made: `section` is "console" or "gui", and it calls `attr` of `module`."""
+    """A launcher to be made. `section` is "console" or "gui"; it calls `attr` of `module`."""
 
     section: str
     name: str
@@ -37,11 +37,11 @@ class EntryPoint(NamedTuple):
 
 @dataclass(frozen=True)
 class WheelMetadata:
-    """A wheel's metadata, checked against each other.
+    """The metadata of a wheel, consistent in itself.
 
-    `name` and `version` are normalized (PEP 440). `data_dir` is the name of the wheel's `.data` directory, "" where it
-    has none. `warnings` are lines for the user. The tags in WHEEL are not among it, since they are wrong in some real
-    wheels (nodejs-bin says py3-none-any): as in pip, the file's name tells whether a wheel fits an interpreter.
+    `name` and `version` are normalized (PEP 440). `data_dir` is the name of the wheel's `.data` directory, "" if it has
+    none. `warnings` are lines for the user. The tags in WHEEL are left out, since they are wrong in some real wheels
+    (nodejs-bin says py3-none-any): as in pip, the file name decides whether a wheel fits an interpreter.
     """
 
     name: str
@@ -56,12 +56,12 @@ class WheelMetadata:
 
 
 def is_vital_command(name: str) -> bool:
-    """Whether a file of that name in the scripts directory is one that no wheel may replace."""
+    """Whether no wheel may replace a file of that name in the scripts directory."""
     return _VITAL_COMMAND.fullmatch(name) is not None
 
 
 def read_wheel_metadata(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -> WheelMetadata:
-    """Read and check the metadata of the wheel `filename`, whose archive has `paths`; `read` gives a file's content.
+    """Read and check the metadata of the wheel `filename`, whose archive has `paths`; `read` returns a file's content.
 
     Raises BadWheelError with a line that begins with the file's name.
     """
@@ -72,7 +72,7 @@ def read_wheel_metadata(filename: str, paths: Collection[str], read: Callable[[s
 
 
 class _Problem(Exception):
-    """What is wrong, not yet printable."""
+    """A problem in words that are not yet printable."""
 
 
 def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -> WheelMetadata:
@@ -98,7 +98,7 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
     return WheelMetadata(
         name=name,
         version=str(version),
-        # As pip: where it is not said, the wheel is taken for one that depends on the platform.
+        # As in pip: if the field is missing, the wheel counts as platform-dependent.
         root_is_purelib=next(iter(_all(wheel, "root-is-purelib")), "").lower() == "true",
         requires_python=next(iter(_all(metadata, "requires-python")), ""),
         requires_dist=tuple(_all(metadata, "requires-dist")),
@@ -110,9 +110,9 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
 
 
 def headers(text: str) -> Iterator[tuple[str, str]]:
-    """Names (in lower case) and values of the header block that `text` begins with, continuation lines joined.
+    """The names (in lower case) and values of the header block at the start of `text`, continuation lines joined.
 
-    The block ends, as for the `email` package, at the first blank line or line that is not a header.
+    As in the `email` package, the block ends at the first line that is blank or not a header.
     """
     name, lines = "", [""]
     for line in _NEWLINE.split(text.removeprefix("\ufeff")):
@@ -175,7 +175,7 @@ def _belongs(stem: str, name: str, version: Version) -> bool:
 
 
 def _data_dir(paths: Collection[str], name: str, version: Version) -> str:
-    # A directory without a hyphen is no name-version pair, but a package of that name.
+    # A directory without a hyphen is not a name-version pair, but a package of that name.
     found = [top for top in _top_level(paths, ".data") if "-" in top]
     for top in found:
         if not _belongs(top.removesuffix(".data"), name, version):
@@ -186,7 +186,7 @@ def _data_dir(paths: Collection[str], name: str, version: Version) -> str:
 
 
 def _check_data(paths: Iterable[str], data_dir: str) -> None:
-    """Refuse what has no place in `data_dir`, and what would replace vital parts of the environment."""
+    """Refuse files that have no place in `data_dir`, or would replace vital parts of the environment."""
     prefix = f"{data_dir}/"
     for path in paths if data_dir else ():
         if not path.startswith(prefix):
@@ -207,7 +207,7 @@ def _check_data(paths: Iterable[str], data_dir: str) -> None:
 
 
 def _entry_points(text: str) -> Iterator[EntryPoint]:
-    """The entry points that become launchers, their extras ignored; all others are the business of plug-ins."""
+    """The entry points that become launchers, without their extras; all others are for plug-ins."""
     section = ""
     seen = set()
     for line in map(str.strip, _NEWLINE.split(text.removeprefix("\ufeff"))):
@@ -247,7 +247,7 @@ def _format_warnings(wheel: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _start_up_warnings(paths: Iterable[str], data_dir: str) -> Iterator[str]:
-    """A line for each file that Python runs at every start of the environment (see the `site` module)."""
+    """A warning for each file that Python runs at every start of the environment (see the `site` module)."""
     roots = ("", f"{data_dir}/purelib/", f"{data_dir}/platlib/") if data_dir else ("",)
     for path in paths:
         if path.endswith((".pth", "sitecustomize.py", "usercustomize.py")):

@@ -3,8 +3,8 @@
 Follows "Recording installed projects" and, for wheels, "Binary distribution format" (signed wheel files, RECORD):
 every file except RECORD and its signatures has a hash of sha256 or better.
 
-A wheel's RECORD is read strictly (`parse`, `verify_wheel`): what is malformed is refused. That of an installed
-distribution is read leniently (`rows_of`): any tool may have written it, or may have been killed while it did.
+A wheel's RECORD is read strictly (`parse`, `verify_wheel`): malformed text is refused. The RECORD of an installed
+distribution is read leniently (`rows_of`): any tool may have written it, or may have been killed while doing so.
 """
 
 import csv
@@ -27,12 +27,12 @@ STRONG = {
     "blake2s": 43,
 }
 _DIGEST = re.compile("[A-Za-z0-9_-]+")
-_SPECIAL = re.compile('[,"\r\n\ufeff]')  # the last one: a byte order mark at the beginning would be dropped
+_SPECIAL = re.compile('[,"\r\n\ufeff]')  # the last one because a byte order mark at the beginning would be dropped
 _SIZE = re.compile("[0-9]{1,15}")
 
 
 class Row(NamedTuple):
-    """Hash and size of a file: `digest` is urlsafe base64 without padding; "" and None where they are not recorded."""
+    """The hash and size of a file. `digest` is urlsafe base64 without padding. "" and None mean not recorded."""
 
     algorithm: str
     digest: str
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def parse(text: str, what: str) -> dict[str, Row]:
-    """The rows of a RECORD by path. Raises BadWheelError, beginning with `what`, for a row that is malformed or double.
+    """The rows of a RECORD by path. Raises BadWheelError, starting with `what`, for a malformed or repeated row.
 
     Any hash algorithm is accepted; `verify_wheel` judges them.
     """
@@ -71,11 +71,11 @@ def _row(path: str, digest: str, size: str, what: str) -> Row:
 
 
 def rows_of(text: str) -> Iterator[tuple[str, Row]]:
-    """The rows of an installed distribution's RECORD, in their order: paths as they are written, and what is known.
+    """The rows of an installed distribution's RECORD, in order: paths as they are written, and what is known.
 
     Rows without a path are left out, fields beyond the third are ignored, and a hash or size that makes no sense counts
-    as not recorded. A path may come twice. Raises ValueError behind the last row that can be read, where the text is
-    not CSV from there on.
+    as not recorded. A path may occur twice. Raises ValueError after the last readable row, if the text is not CSV from
+    there on.
     """
     reader = csv.reader(_lines(text))
     try:
@@ -90,13 +90,13 @@ def rows_of(text: str) -> Iterator[tuple[str, Row]]:
 
 
 def _lines(text: str) -> io.StringIO:
-    """`text` for csv.reader, which keeps line ends within quotes only if nobody translates them before."""
+    """The lines of `text` for csv.reader, with line ends untranslated, so that it keeps those within quotes."""
     return io.StringIO(text.removeprefix("\ufeff"), newline="")
 
 
 def render(rows: Iterable[tuple[str, Row]]) -> str:
-    """The text of a RECORD with `rows` in their order: CSV, lines end in a line feed, quoted where a path needs it."""
-    # Not csv.writer: with this line end it leaves a carriage return unquoted, and the reader loses it.
+    """The text of a RECORD with `rows` in order: CSV, lines end in a line feed, quoted if a path needs it."""
+    # Not csv.writer: with this line end it leaves a carriage return unquoted, which the reader would lose.
     return "".join(
         f"{_quoted(path)},{f'{algorithm}={digest}' if algorithm else ''},{'' if size is None else size}\n"
         for path, (algorithm, digest, size) in rows
@@ -113,10 +113,10 @@ def _quoted(path: str) -> str:
 def verify_wheel(text: str, sizes: Mapping[str, int], dist_info: str, what: str) -> dict[str, Row]:
     """The rows of a wheel's RECORD for the files that are installed from it, after comparing it with the archive.
 
-    `text` is the RECORD, `sizes` are the members of the archive in bytes, `dist_info` is the directory's name.
-    Raises BadWheelError for a file that is not listed, a row without a file, a hash that is missing or weak, a wrong
-    size. Whether the hashes are right is found by `extract`. Rows of RECORD itself and of its signatures are left out
-    of the answer, and so is `__pycache__` (see `left_out`).
+    `text` is the RECORD, `sizes` are the members of the archive in bytes, `dist_info` is the directory's name. Raises
+    BadWheelError for a file that is not listed, a row without a file, a missing or weak hash, or a wrong size.
+    `extract` checks the hashes themselves. The result leaves out RECORD itself, its signatures, and `__pycache__` (see
+    `left_out`).
     """
     unhashed = {f"{dist_info}/{name}" for name in ("RECORD", "RECORD.jws", "RECORD.p7s")}
     rows = parse(text, what)
@@ -143,7 +143,7 @@ def verify_wheel(text: str, sizes: Mapping[str, int], dist_info: str, what: str)
 
 
 def left_out(path: str) -> bool:
-    """Whether a wheel's file is not installed: byte code of the builder, whose interpreter is not the target's."""
+    """Whether a wheel's file is not installed: byte code of the builder, whose interpreter is not the target."""
     return "__pycache__/" in path and "__pycache__" in path.split("/")[:-1]
 
 
