@@ -1,1 +1,1 @@
-"""The command line of instui, and everything that shows what the engine does."""
+"""The instui program: its command line, and everything that shows what the engine does."""

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    # A plan is many small objects that live to the end: looking for garbage among them costs a tenth of a warm install.
+    # A plan is many small objects that live to the end: collecting garbage among them costs a tenth of a warm install.
     gc.set_threshold(100_000, 50, 50)
     _open_streams()
     code = 1
@@ -19,10 +19,10 @@ def main() -> NoReturn:
         code = run()
     except SystemExit as stop:  # --help and --version
         code = stop.code if isinstance(stop.code, int) else 0
-    except KeyboardInterrupt:  # while all that was being imported
+    except KeyboardInterrupt:  # during the imports
         _complain("interrupted")
         code = 130
-    except Exception as error:  # a broken installation; what fails in a command is caught by `run`
+    except Exception as error:  # a broken installation; `run` catches what fails in a command
         if os.environ.get("INSTUI_DEBUG"):
             raise
         what = " ".join(f"{type(error).__name__}: {error}".splitlines())
@@ -30,7 +30,7 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-    # Taking the interpreter apart frees memory that the system frees anyway, in a tenth of a warm install's time.
+    # Tearing down the interpreter frees memory that the system frees anyway, and takes a tenth of a warm install.
     os._exit(code)
 
 
@@ -40,10 +40,10 @@ def _complain(text: str) -> None:
 
 
 def _open_streams() -> None:
-    """Give a process that was started with `>&-` streams to nowhere; else its first files would get their numbers."""
+    """Open the null device for streams closed by `>&-`; else the first files opened would get their numbers."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - as long as the process lives
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it stays open as long as the process
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ INPUTS: dict[str, tuple[Callable[[Bench], list[object]], int, str]] = {
     "offline, not cached": (lambda b: ["--offline", "nosuch"], 1, "nosuch"),
     "nothing": (lambda b: [], 2, "nothing to install"),
     "no requirement": (lambda b: ["good=>1"], 2, "good=>1"),
-    "empty word": (lambda b: [""], 2, "empty"),
+    "empty argument": (lambda b: [""], 2, "empty"),
     "no such file": (lambda b: ["./none-1.0-py3-none-any.whl"], 2, "none-1.0-py3-none-any.whl does not exist"),
     "no such directory": (lambda b: ["none/"], 2, "none/ does not exist"),
     "no wheel": (lambda b: [b.write("notes.md", b"words")], 2, "notes.md is neither a wheel"),

@@ -74,7 +74,7 @@ def test_urls_of_wheels_are_requirements(tmp_path: Path) -> None:
         ("https://host/x", "uv build --wheel"),
         ("foo bar", "foo bar is not a requirement"),
         ("idna=>3", "not a requirement"),
-        (" ", "empty word"),
+        (" ", "empty argument"),
     ],
 )
 def test_what_cannot_be_installed_is_refused_in_one_line(

@@ -1,4 +1,4 @@
-"""`instui cache dir` and `instui cache prune`: where unpacked wheels are kept, and removing those that nobody uses."""
+"""`instui cache dir` and `instui cache prune`: where unpacked wheels are kept, and removal of unused ones."""
 
 import argparse
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from .output import print_error, print_lines
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Run the command; returns the exit code. Raises InstuiError."""
+    """Run the command; return the exit code. Raises InstuiError."""
     cache = cache_directory(parsed.cache_dir)
     if parsed.action == "dir":
         print_lines([printable(str(cache))])

@@ -1,7 +1,7 @@
-"""An install in a process of its own, for the full-screen interface: it outlives the screen that shows it.
+"""An install in a process of its own, for the full screen: it outlives the screen that shows it.
 
-The child is this program again, in a session of its own (setsid), deaf to hang-ups, with no terminal. Its journal says
-what it does; requests go to it over its control socket or, where there is none, as signals.
+The child is this program again, in a session of its own (setsid), without a terminal and ignoring hang-ups. Its journal
+says what it does; requests go to it over its control socket or, if there is none, as signals.
 """
 
 import os
@@ -21,9 +21,9 @@ from instui_engine.journal.events import SessionStarted
 from instui_engine.resolve.streams import inherited
 from instui_engine.session.control import send
 
-FLAG = "--child"  # hidden: run detached, as the session of that id
+FLAG = "--child"  # a hidden flag: run detached, as the session of that id
 NO_SOCKET = "it could make no control socket; give it a short path with XDG_RUNTIME_DIR"
-_INTERRUPTED = "KeyboardInterrupt"  # how Python's traceback of it ends
+_INTERRUPTED = "KeyboardInterrupt"  # the last line of its traceback
 
 
 class Child:
@@ -34,14 +34,14 @@ class Child:
     can_control = True
 
     def __init__(self, arguments: Sequence[str], identity: str, journal: Path, may_be_left: bool = True) -> None:
-        """`arguments`: the command line, the command first; `journal`: where the child's session will write it."""
+        """`arguments` is the command line, starting with the command; the child's session will write to `journal`."""
         self.journal = journal
         self.may_be_left = may_be_left
         self.ending = False
         self._aborted = False
         self._refusal = ""
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        # -P is not given on purpose: the program is found exactly as it was found for this process
+        # deliberately without -P: the program is found exactly as it was for this process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "instui", arguments[0], FLAG, identity, *arguments[1:]],
             stdin=subprocess.DEVNULL,
@@ -65,7 +65,7 @@ class Child:
         self._ask("cancel")
 
     def abort(self) -> None:
-        """Ask it to undo what is in hand, and stop; asked again, kill it, as it may hang where it cannot hear."""
+        """Ask it to undo what is in hand, and stop. The second call kills it, as it may hang where it cannot listen."""
         if self._aborted:
             with suppress(OSError):
                 self._process.kill()
@@ -74,20 +74,20 @@ class Child:
             self._ask("abort")
 
     def pause(self) -> None:
-        """Ask it to rest between two commits."""
+        """Ask it to pause between two commits."""
         self._ask("pause")
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self._ask("resume")
 
     def refusal(self) -> str:
-        """Why a request since the last call came to nothing, in one line; "" where none did."""
+        """Why a request since the last call failed, in one line; "" if none did."""
         why, self._refusal = self._refusal, ""
         return why
 
     def terminate(self, number: int) -> None:
-        """Pass on a signal that asked this program to end; the child counts them, as it would on a terminal."""
+        """Pass on a signal that asked this program to end. The child counts these, as it would on a terminal."""
         self.ending = True
         with suppress(OSError):
             self._process.send_signal(number)
@@ -97,26 +97,26 @@ class Child:
         return self._process.poll() is None
 
     def exit_code(self) -> int | None:
-        """The child's exit code, None while it runs; a child that was killed has 128 and the signal, as in a shell."""
+        """The child's exit code, None while it runs; as in a shell, 128 plus the signal if it was killed."""
         code = self._process.poll()
         if code == 1 and self._last_line() == _INTERRUPTED:
             return 130
         return code if code is None or code >= 0 else 128 - code
 
     def wait(self) -> int:
-        """Wait for the child's end; returns its exit code."""
+        """Wait for the child to end; return its exit code."""
         self._process.wait()
         return self.exit_code() or 0
 
     def error(self) -> str:
-        """Why the child failed, in one line; "" while it runs and where it did not."""
+        """Why the child failed, in one line; "" while it runs, and if it did not fail."""
         code = self._process.poll()
         if not code:
             return ""
         last = self._last_line()
         if last.startswith("instui: "):
             return last.removeprefix("instui: ")
-        if code == -signal.SIGINT or last == _INTERRUPTED:  # before it could listen to signals
+        if code == -signal.SIGINT or last == _INTERRUPTED:  # before it could handle signals
             return "interrupted"
         if code == -signal.SIGTERM:
             return "terminated"
@@ -129,7 +129,7 @@ class Child:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def _ask(self, request: str) -> None:
-        """Send `request` from a thread of its own, as the child may take up to two seconds to answer."""
+        """Send `request` in a thread of its own, as the child may take up to two seconds to answer."""
         path = self._control_path()
         if path:
             threading.Thread(target=self._send, args=(path, request), name="control", daemon=True).start()
@@ -143,7 +143,7 @@ class Child:
             self._ask_without_socket(request, str(error))
 
     def _ask_without_socket(self, request: str, why: str) -> None:
-        """A signal can ask the child to stop; nothing but the socket can ask it to pause."""
+        """Send `request` as a signal, which can ask the child to stop. Only the socket can ask it to pause."""
         if request in ("cancel", "abort"):
             with suppress(OSError):
                 self._process.send_signal(signal.SIGINT)
@@ -151,7 +151,7 @@ class Child:
             self._refusal = f"cannot {request} the install: {why}"
 
     def _control_path(self) -> str | None:
-        """The child's control socket: "" where it could make none, None where it has not said so yet."""
+        """The path of the child's control socket; "" if it could make none, None if it has not said so yet."""
         with suppress(OSError), self.journal.open(encoding="utf-8", errors="replace") as lines:
             for _, event in decoded([lines.readline()]):
                 if isinstance(event, SessionStarted):
@@ -159,7 +159,7 @@ class Child:
         return None
 
     def close(self) -> None:
-        """Let go of the child, which may go on."""
+        """Release the child, which may continue to run."""
         self._errors.close()
 
 

@@ -1,4 +1,4 @@
-"""`instui demo`: a demonstration in a throw-away place, under the user interface that was chosen."""
+"""`instui demo`: a demonstration in a temporary directory, in the chosen user interface."""
 
 import argparse
 import tempfile
@@ -18,10 +18,10 @@ from .watch import watch
 
 
 def play(parsed: argparse.Namespace, arguments: list[str]) -> int:
-    """Play the scenario that the command line names; returns the exit code.
+    """Play the scenario that the command line names; return the exit code.
 
-    That is 0 where what was promised happened, even where it is a session that fails. Nothing is left behind, unless
-    `--keep DIR` says where.
+    That is 0 if the scenario went as it should, even if its session was meant to fail. Nothing is left behind, except
+    in the directory of `--keep DIR`.
     """
     scenario = SCENARIOS[parsed.scenario]
     with ExitStack() as stack:
@@ -47,7 +47,7 @@ def play(parsed: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def _place(parsed: argparse.Namespace, stack: ExitStack) -> Path:
-    """A new directory: the one that --keep names, else one that goes away with `stack`."""
+    """Make a new directory: the one that --keep names, else a temporary one that `stack` removes."""
     if parsed.child:
         return Path(parsed.keep)  # made by the parent
     if not parsed.keep:

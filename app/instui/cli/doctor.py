@@ -1,4 +1,4 @@
-"""`instui doctor`: what is wrong in an environment, what a repair would do, and with --repair what it did."""
+"""`instui doctor`: what is wrong in an environment, and what a repair would do or, with --repair, did."""
 
 import argparse
 import json
@@ -19,12 +19,12 @@ from .options import cache_directory, environment_from
 from .output import print_error, print_lines
 from .signals import stopping
 
-PATHS = 10  # that are shown of one finding
-NAMES = 5  # that are shown in the closing line
+PATHS = 10  # paths shown for one finding
+NAMES = 5  # distributions shown in the closing line
 
 
 def visit(parsed: argparse.Namespace, command: Sequence[str]) -> int:
-    """Run the command; returns the exit code: 0 where nothing is wrong (any more), else 1. Raises InstuiError."""
+    """Run the command; return the exit code: 0 if nothing is wrong (any more), else 1. Raises InstuiError."""
     control = Control()
     with stopping(control):
         return _visit(parsed, command, control)
@@ -63,12 +63,12 @@ def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control)
 
 
 def _on_wait(text: str) -> None:
-    """Say on stderr what the repair waits for: it is neither a finding nor a repair."""
+    """Print what the repair waits for, on stderr, since it is neither a finding nor a repair."""
     print_error(f"waiting for {text}")
 
 
 def report(found: Diagnosis) -> list[str]:
-    """The findings, grouped by distribution, those of none last."""
+    """The findings, grouped by distribution; those without a distribution come last."""
     lines: list[str] = []
     findings = sorted(found.findings, key=lambda finding: (not finding.distribution, finding.distribution))
     width = max((len(finding.kind) for finding in findings), default=0)
@@ -80,7 +80,7 @@ def report(found: Diagnosis) -> list[str]:
 
 
 def closing(found: Diagnosis, repairing: bool = False) -> str:
-    """One line that sums up."""
+    """The closing line, which sums up."""
     whole = f"{count(found.distributions, 'distribution')}, {count(found.files, 'file')}"
     defects = [finding for finding in found.findings if finding.is_defect]
     if not defects:
@@ -99,7 +99,7 @@ def closing(found: Diagnosis, repairing: bool = False) -> str:
 
 
 def _plans(found: Diagnosis) -> Iterator[str]:
-    """What a repair does, in the order in which it does it."""
+    """The actions of a repair, in order."""
     dead = sum(session.unsettled for session in found.sessions)
     if dead:
         yield f"settle {count(dead, 'session')}"
@@ -125,7 +125,7 @@ def _lines(finding: Finding, environment: Environment, width: int) -> Iterator[s
 
 
 def _short(path: str, environment: Environment) -> str:
-    """The path without what stands before `site-packages`, as in all our output."""
+    """The path without what comes before `site-packages`, as in all our output."""
     for root in environment.site_packages:
         parent = root.rpartition("/")[0]
         if parent and path.startswith(f"{root}/"):
@@ -138,7 +138,7 @@ def _repaired(done: RepairResult, environment: Environment) -> str:
 
 
 def _afterwards(left: Diagnosis) -> list[str]:
-    """What is left after a repair, a line for each distribution and remedy; `report` would say it all again."""
+    """What is left after a repair: a line for each distribution and remedy. `report` would repeat everything."""
     defects = [finding for finding in left.findings if finding.is_defect]
     lines = dict.fromkeys(
         f"  {printable(finding.distribution) or 'the environment'}: {finding.kind}, {printable(finding.remedy)}"

@@ -1,4 +1,4 @@
-"""Showing an install on the full screen, and what stays on the normal screen afterwards."""
+"""The full screen for an install, and what stays on the normal screen afterwards."""
 
 import argparse
 import os
@@ -25,9 +25,9 @@ from .output import print_error, print_lines
 def watch_child(
     parsed: argparse.Namespace, arguments: Sequence[str], identity: str, journal: Path, may_be_left: bool = True
 ) -> int:
-    """Run the command line `arguments` as a child, show its session until the user leaves; returns the exit code.
+    """Run the command line `arguments` as a child; show its session until the user leaves; return the exit code.
 
-    An install that may not be left alone is cancelled when the user leaves it.
+    An install that may not run unattended is cancelled when the user leaves.
     """
     from instui.tui.app import run_app
     from instui.tui.controller import Left
@@ -39,7 +39,7 @@ def watch_child(
         if child is not None:
             child.terminate(number)
 
-    # Signals are passed on from the first moment: the child hears no ctrl+c, and nobody else knows that it runs.
+    # Signals are passed on from the start: the child gets no ctrl+c, and nobody else knows that it runs.
     with ExitStack() as stack:
         stack.enter_context(_handled(stop))
         _end_with_the_terminal()
@@ -47,7 +47,7 @@ def watch_child(
         try:
             with closing(child.source()) as source:
                 result = run_app(source, child, ascii=parsed.ascii, theme=parsed.theme)
-        except Exception as error:  # a screen that breaks must not hide an install that goes on
+        except Exception as error:  # a screen that fails must not hide an install that continues
             print_error(
                 f"the screen failed ({str(error) or repr(error)}; INSTUI_DEBUG=1 shows where); going on with lines"
             )
@@ -79,7 +79,7 @@ def _handled(stop: "signal._HANDLER") -> Iterator[None]:
 
 
 def _end_with_the_terminal() -> None:
-    """When the window is closed this process ends, even where it was told to ignore that (nohup).
+    """End this process when the window is closed, even if it was started to ignore that (nohup).
 
     Textual would not notice: its thread for the keys would read the end of its input again and again.
     """
@@ -95,7 +95,7 @@ def _end_with_the_terminal() -> None:
 
 
 def _to_the_end(snapshot: Snapshot, journal: Path) -> Snapshot:
-    """`snapshot`, or how the session ended after it was taken."""
+    """`snapshot`, or a later one that has the end of the session."""
     if snapshot.finished is not None:
         return snapshot
     fold = Fold()
@@ -106,7 +106,7 @@ def _to_the_end(snapshot: Snapshot, journal: Path) -> Snapshot:
 
 
 def _forget(journal: Path) -> None:
-    """Leave nothing behind in an environment that was not touched; the child cannot know when its journal was read."""
+    """Remove the journal from an environment that was not touched: the child cannot know when it has been read."""
     private = journal.parent.parent
     with suppress(OSError):
         if os.listdir(private) == [journal.parent.name] and os.listdir(journal.parent) == [journal.name]:

@@ -1,4 +1,4 @@
-"""`instui locks`: who holds and who waits in an environment now, other programs included. It only looks."""
+"""`instui locks`: who holds and who waits in an environment now, other programs included. It changes nothing."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ _HEAD = ("lock", "mode", "", "by", "for")
 
 
 def show(parsed: argparse.Namespace) -> int:
-    """Run the command; returns the exit code. Raises InstuiError."""
+    """Run the command; return the exit code. Raises InstuiError."""
     environment = environment_from(parsed, writable=False, any_python=True)
     found = rows(environment.top)
     if parsed.json:
@@ -29,7 +29,7 @@ def show(parsed: argparse.Namespace) -> int:
 
 
 def table(found: Sequence[LockRow], now: float) -> list[str]:
-    """The locks in columns, a line for each holder and each waiter; `now` is Unix time."""
+    """The locks in columns, with a line for each holder and each waiter. `now` is Unix time."""
     if not found:
         return ["no lock is held"]
     grid = [_HEAD]

@@ -1,4 +1,4 @@
-"""The commands: parse, run the engine, show the journal, answer with an exit code."""
+"""The commands: parse, run the engine, show the journal, return an exit code."""
 
 import argparse
 import os
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """The whole program; returns the exit code. Whatever goes wrong is one line on stderr.
+    """Run the whole program; return the exit code. Any error is one line on stderr.
 
-    With INSTUI_DEBUG, a defect of ours raises, so that its traceback is seen.
+    With INSTUI_DEBUG, a bug of this program raises, so that its traceback is seen.
     """
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
@@ -51,7 +51,7 @@ def _run(arguments: list[str]) -> int:
     if any("\0" in argument for argument in arguments):
         raise UsageError("an argument has a NUL character in it, which no name and no path can have")
     parsed, unknown = parser().parse_known_args(arguments)
-    # argparse takes positional arguments in one run only: `install one -r file two` leaves the second over
+    # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
     if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
         parsed.arguments += unknown
     elif unknown:
@@ -70,7 +70,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _working_directory_error() -> str:
-    """Why there is no working directory, "" where there is one: without one, an error about a path misleads."""
+    """Why there is no working directory; "" if there is one. Without one, an error about a path would mislead."""
     try:
         os.getcwd()
     except OSError as error:
@@ -110,7 +110,7 @@ def _uninstall(parsed: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def _in_a_child(parsed: argparse.Namespace, arguments: list[str], environment: "Environment") -> int:
-    """Run the command in a process of its own, and show it on the full screen."""
+    """Run the command in a child process, and show it on the full screen."""
     from instui_engine.session.session import journal_path, new_id
 
     from .fullscreen import watch_child
@@ -144,6 +144,6 @@ def _cache(parsed: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def recorded(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The command line as the user gave it, for the journal: without passwords."""
+    """The command line for the journal: as the user gave it, but without passwords."""
     shown = [arguments[0], *arguments[3:]] if arguments[1:2] == ["--child"] else arguments
     return ("instui", *map(redacted, shown))

@@ -1,4 +1,4 @@
-"""The command line: its parser, environment variables, and what the engine needs, made from them."""
+"""The command line: its parser, environment variables, and the engine's options made from them."""
 
 import argparse
 import os
@@ -30,7 +30,7 @@ _VARIABLES = "A flag that is not given is taken from its variable, if that is se
 
 
 class _Parser(argparse.ArgumentParser):
-    """Usage errors are one line, as all errors of this program."""
+    """A parser whose usage errors are one line, like all errors of this program."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UsageError(f"{message}; see `{self.prog} --help`")
@@ -113,7 +113,7 @@ def _uninstall(parser: argparse.ArgumentParser) -> None:
 
 
 def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse._ArgumentGroup":
-    """The flags that say which environment is written, and how."""
+    """Add the flags that say which environment is written, and how."""
     target = parser.add_argument_group(title)
     target.add_argument(
         "--python",
@@ -230,7 +230,7 @@ def _work(how: "argparse._ArgumentGroup") -> None:
 
 
 def request_from(parsed: argparse.Namespace) -> Request:
-    """What the user asks for."""
+    """The request in the command line."""
     return Request(
         arguments=tuple(parsed.arguments),
         requirement_files=tuple(parsed.requirement_files),
@@ -250,7 +250,7 @@ def request_from(parsed: argparse.Namespace) -> Request:
 
 
 def options_from(parsed: argparse.Namespace) -> Options:
-    """How the user wants it."""
+    """The options in the command line."""
     return Options(
         cache=cache_directory(parsed.cache_dir),
         jobs=parsed.jobs,
@@ -265,7 +265,7 @@ def options_from(parsed: argparse.Namespace) -> Options:
 
 
 def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: bool = False) -> "Environment":
-    """The environment that the user means. `any_python`: also one that the system manages. Raises InstuiError."""
+    """The environment that the user means; with `any_python`, also one that the system manages. Raises InstuiError."""
     from instui_engine.target.environment import discover
 
     return discover(
@@ -279,7 +279,7 @@ def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: 
 
 
 def cache_directory(given: str) -> Path:
-    """`given`, or the place for caches on this system."""
+    """`given`, or this system's place for caches."""
     if given:
         return Path(absolute(given))
     return default_cache()
@@ -294,7 +294,7 @@ def _flag(name: str) -> bool:
 
 
 def _choice(names: Sequence[str], default: str) -> dict[str, Any]:
-    """An argument that is one of `names`, or "". Checked here: argparse takes a default (a variable) unchecked."""
+    """The type of an argument that is one of `names`, or "": argparse would not check a default (a variable)."""
 
     def one_of(text: str) -> str:
         if text and text not in names:

@@ -1,4 +1,4 @@
-"""What a command prints when it has its answer, and the one line that says why it failed."""
+"""Output of a command: its answer, or the one line that says why it failed."""
 
 import sys
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from instui_engine.errors import InstuiError, printable, reason
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print an answer on stdout. A reader that went away, as `head` does, is no error.
+    """Print an answer on stdout. It is no error if the reader has gone away, as `head` does.
 
-    Raises InstuiError where it cannot be written, on a full disk say.
+    Raises InstuiError if it cannot be written, for example on a full disk.
     """
     text = "".join(f"{line}\n" for line in lines)
     encoding = sys.stdout.encoding or "utf-8"
@@ -26,7 +26,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_error(text: str) -> None:
-    """Say on stderr what went wrong, in one line; where nobody reads it, the exit code says enough."""
+    """Print one line on stderr that says what went wrong. If nobody reads it, the exit code says enough."""
     with suppress(OSError, ValueError):
         sys.stderr.write(f"instui: {printable(' '.join(text.splitlines()))}\n")
         sys.stderr.flush()

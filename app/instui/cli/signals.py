@@ -1,4 +1,4 @@
-"""ctrl+c, a termination and a hang-up, for a command that works in this process."""
+"""Signals (ctrl+c, termination, hang-up) for a command that works in this process."""
 
 import signal
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
 @contextmanager
 def stopping(control: Control, *, survives_hang_up: bool = False) -> Iterator[None]:
-    """Let signals stop the work that `control` steers.
+    """Let signals stop the work that `control` controls.
 
-    The first asks it to stop between two commits, the second to undo what is in hand at once. The third ends the
-    process as if it had never listened. The kernel does that, so it also ends a process that hangs in a system call or
-    in a library and never looks at `control`; the next session settles what it had in hand.
+    The first signal asks it to stop between two commits, the second to undo immediately what is in hand. The third has
+    its default effect. The kernel sees to that, so it also ends a process that hangs in a system call or a library and
+    never checks `control`; the next session settles what was in hand.
     """
     listened = [number for number in _CODES if not (survives_hang_up and number == signal.SIGHUP)]
 

@@ -1,4 +1,4 @@
-"""A session in this process: the user interface that shows it, the signals that stop it, and its exit code."""
+"""A session in this process, with the user interface that shows it, and the signals that stop it."""
 
 import argparse
 import os
@@ -18,17 +18,17 @@ Session = Callable[[Control, tuple[Listener, ...]], Outcome]
 
 
 class UI(Protocol):
-    """What shows a session while it runs."""
+    """A user interface that shows a session while it runs."""
 
     def start(self) -> None:
-        """Begin to show."""
+        """Start to show."""
 
     def finish(self, grace: float = 5.0) -> bool:
-        """Show the rest, but do not wait longer than `grace` seconds for an output that nobody reads."""
+        """Show the rest, but wait at most `grace` seconds for an output that nobody reads."""
 
 
 def watch(parsed: argparse.Namespace, session: Session) -> int:
-    """Run `session` under the user interface that was chosen; returns the exit code."""
+    """Run `session` under the chosen user interface; return the exit code."""
     control = Control()
     with _user_interface(parsed) as listeners, stopping(control, survives_hang_up=bool(parsed.child)):
         outcome = session(control, listeners)
@@ -38,14 +38,14 @@ def watch(parsed: argparse.Namespace, session: Session) -> int:
 
 
 def chosen_ui(parsed: argparse.Namespace) -> str:
-    """The user interface that was asked for, or the best one here: the full screen needs a terminal."""
+    """The requested user interface, or the best one here: the full screen needs a terminal."""
     if parsed.child:
         return "none"
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     if terminal and parsed.command == "install":
         from instui_engine.resolve.streams import reads_stdin
 
-        # keys cannot be read from where requirements are
+        # keys cannot be read from where requirements come from
         terminal = not reads_stdin((*parsed.requirement_files, *parsed.constraint_files, parsed.pylock))
     if parsed.ui == "tui" and not terminal:
         print_error("no terminal here, so --ui plain is used")

@@ -1,4 +1,4 @@
-"""Demonstrations: the real engine on wheels made on the fly, slowed down so that eyes can follow, without a network."""
+"""Demonstrations: the real engine on wheels made on the fly, slowed down for the eye, without a network."""
 
 import os
 from contextlib import ExitStack
@@ -20,8 +20,8 @@ from .process import Gate
 from .scenario import Scenario, Scene
 
 _ENVIRONMENT = ".venv"
-_JOBS = 8  # so that there is something to see on any machine
-_QUICKEST = 0.2  # --slow shortens the lock timeout of a scenario to no less than this share
+_JOBS = 8  # enough to have something to see on any machine
+_QUICKEST = 0.2  # --slow shortens a scenario's lock timeout to no less than this share
 
 
 def perform(
@@ -37,8 +37,8 @@ def perform(
 ) -> Outcome:
     """Play `scenario` in the new directory `place`, as the session `identity`.
 
-    `slow` is a factor on the scenario's own pace; `lock_timeout` counts where the scenario has none of its own. The
-    outcome is good where what was promised happened, even where that is a session that fails. Raises InstuiError.
+    `slow` multiplies the scenario's own factor; `lock_timeout` applies if the scenario has none of its own. The outcome
+    is a success if the scenario went as it should, even if its session was meant to fail. Raises InstuiError.
     """
     environment = _make_environment(place)
     if scenario.lock_timeout:
@@ -66,12 +66,12 @@ def perform(
 
 
 def journal_of(place: Path, identity: str) -> Path:
-    """Where the session `identity` of a demonstration in `place` will write its journal."""
+    """The path to which the session `identity` of a demonstration in `place` will write its journal."""
     return place / _ENVIRONMENT / PRIVATE / "sessions" / f"{identity}.jsonl"
 
 
 def _start_process(scenario: Scenario, scene: Scene, control: Control, stack: ExitStack) -> Gate | None:
-    """Start the scenario's other process, which `stack` will end; returns what keeps the session back for it."""
+    """Start the scenario's other process, which `stack` will end; return the gate that holds the session back."""
     if scenario.process is None:
         return None
     scene.process = scenario.process(scene)
@@ -82,7 +82,7 @@ def _start_process(scenario: Scenario, scene: Scene, control: Control, stack: Ex
 
 
 def _as_promised(scenario: Scenario, outcome: Outcome, well: bool) -> Outcome:
-    """The outcome of the demonstration: a session that fails as it was meant to is no failure."""
+    """The outcome of the demonstration: a session that was meant to fail, and did, is no failure."""
     if outcome.exit_code != scenario.exit:
         unexpected = scenario.exit and not outcome.exit_code
         error = f"the session was to end with exit {scenario.exit}, and ended well"

@@ -1,4 +1,4 @@
-"""The captions of a demonstration: what to watch now, and at the end what came of it."""
+"""The captions of a demonstration: what to watch for now, and at the end the result."""
 
 import time
 
@@ -10,7 +10,7 @@ from .scenario import Scenario, Scene
 
 
 class Captions:
-    """Gives the caption that belongs before an event, each caption once. The engine asks it for every event."""
+    """The captions: each is given once, before the event that it belongs to. The engine asks at every event."""
 
     def __init__(self, scenario: Scenario, scene: Scene, control: Control, gate: Gate | None = None) -> None:
         self._scenario = scenario
@@ -19,8 +19,8 @@ class Captions:
         self._gate = gate
         self._rests = dict(scenario.rests)
         self._captions = dict(scenario.captions)
-        self._kept_waiting: set[str] = set()  # wheels that waited for somebody outside the session
-        self.well = False  # whether what was promised was found at the end
+        self._kept_waiting: set[str] = set()  # wheels that waited for a holder outside the session
+        self.well = False  # whether the end was as it should be
 
     def __call__(self, event: Event) -> str:
         """The caption to show before `event`, "" for none."""
@@ -39,7 +39,7 @@ class Captions:
             case LockGranted():
                 about_another = event.wheel in self._kept_waiting
             case _:
-                pass  # most kinds only have the caption that the scenario gives them
+                pass  # most kinds have only the caption that the scenario gives them
         if kind in self._rests:
             self._rest(self._rests.pop(kind))
         caption = self._captions.pop(f"{kind} by another", "") if about_another else ""
@@ -47,7 +47,7 @@ class Captions:
         return caption if isinstance(caption, str) else caption(self._scene)
 
     def _rest(self, seconds: float) -> None:
-        """Give time to read the caption before, unless the session is asked to stop."""
+        """Leave time to read the caption before, unless the session is asked to stop."""
         end = time.monotonic() + seconds * self._scene.slow
         while (left := end - time.monotonic()) > 0 and not self._control.cancelled():
             time.sleep(min(left, 0.05))

@@ -1,4 +1,4 @@
-"""Demonstrations within one session: sets of wheels that collide in one way, or in none."""
+"""Demonstrations within one session: sets of wheels that collide in some way, or not at all."""
 
 from pathlib import Path
 

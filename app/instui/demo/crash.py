@@ -1,4 +1,4 @@
-"""The demonstration of a crash: an upgrade is killed in the middle of its commit, and the next session repairs it."""
+"""The demonstration of a crash: an upgrade is killed in the middle of its commit, and the next session settles it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ _OLD, _NEW = "lamp 1.0", "lamp 2.0"
 
 
 def _wheels(directory: Path) -> list[Path]:
-    """The same upgrade as the session that is killed, and two wheels besides."""
+    """The same upgrade as in the killed session, and two more wheels."""
     return [_upgrade(directory), *(build(directory, name, package(name, 20)) for name in ("shade", "stand"))]
 
 
@@ -33,7 +33,7 @@ def _upgrade(directory: Path) -> Path:
 
 
 def _crash(scene: Scene, control: Control) -> None:
-    """Install 1.0; then let a second process upgrade it, and kill that in the middle of its commit."""
+    """Install 1.0; then let a second process upgrade it, and kill that process in the middle of its commit."""
     first, second = scene.place / "first", scene.place / "second"
     for directory in (first, second):
         directory.mkdir()
@@ -63,7 +63,7 @@ def _kill(scene: Scene, process: Process, journal: Path) -> None:
 
 @contextmanager
 def _half_done(journal: Path, control: Control) -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether the other session has taken half of the steps of its commit by now.
+    """A function that says whether the other session has taken half of the steps of its commit by now.
 
     It also says so when this session is asked to stop.
     """
@@ -80,7 +80,7 @@ def _half_done(journal: Path, control: Control) -> Iterator[Callable[[], bool]]:
 
 
 def _seen(site_packages: Path) -> str:
-    """What a reader of the environment sees now."""
+    """What a reader of the environment sees at present."""
     names = [distribution.name for distribution in distributions(path=[str(site_packages)])]
     texts = [path.read_text() for path in sorted((site_packages / "lamp").glob("part*.py"))]
     old, new = (sum(repr(owner) in text for text in texts) for owner in (_OLD, _NEW))

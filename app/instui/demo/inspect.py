@@ -1,4 +1,4 @@
-"""Which distributions of an environment are whole, by their RECORD. Shares no code with the engine that it judges."""
+"""An inspection of an environment: which distributions are whole by RECORD. It shares no code with the engine."""
 
 import csv
 from base64 import urlsafe_b64encode
@@ -12,7 +12,7 @@ def listed(site_packages: Path) -> list[str]:
 
 
 def whole(site_packages: Path) -> list[str]:
-    """Names of the distributions of which every file that RECORD lists is there with the right hash."""
+    """Names of the distributions for which every file in RECORD is there with the right hash."""
     found = []
     for record in sorted(site_packages.glob("*.dist-info/RECORD")):
         with record.open(newline="") as file:

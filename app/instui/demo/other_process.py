@@ -1,4 +1,4 @@
-"""Demonstrations with another process in the same environment: a second session, a real uv, one that was stopped."""
+"""Demonstrations with another process in the same environment: a second session, a real uv, a stopped process."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from .process import Process
 from .scenario import Scenario, Scene, Verdict
 from .wheels import build, owned, package
 
-_SLOWEST = 2.0  # the other session is slowed down at least so much: it must hold its lock until this one asks for it
+_SLOWEST = 2.0  # the other session is slowed down at least this much: it must hold its lock until this one asks for it
 
 
 # -- two sessions
@@ -43,7 +43,7 @@ def _second_session(scene: Scene) -> Process:
 
 
 def _session(scene: Scene, wheels: Path, wheel: str, *, stop: bool = False) -> Process:
-    """A second session, which counts as holding its lock when `wheel` was granted its claims."""
+    """A second session. It counts as holding its lock once `wheel` has been granted its claims."""
     journal = scene.place / f"{wheels.name}.jsonl"
     return session(scene, wheels, journal, _granted(journal, wheel), stop=stop)
 
@@ -57,7 +57,7 @@ def session(
     stop: bool = False,
     slow: float = 0.0,
 ) -> Process:
-    """`instui install` of a directory of wheels in another process, slowed down by `slow`, else as this session."""
+    """`instui install` of a directory of wheels in another process, like this session, but slowed down by `slow`."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("INSTUI_")}
     settings = {
         "INSTUI_PYTHON": str(scene.environment.top),
@@ -76,7 +76,7 @@ def session(
 
 @contextmanager
 def _granted(journal: Path, wheel: str) -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether the session of `journal` has granted `wheel` its claims by now."""
+    """A function that says whether the session of `journal` has granted `wheel` its claims by now."""
     found = False
 
     def granted() -> bool:
@@ -132,7 +132,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 
 
 def _uv(scene: Scene) -> Process:
-    """A real uv that installs a package from its source: it holds the environment's lock while it builds."""
+    """A real uv that installs a package from source: it holds the environment's lock while it builds."""
     from uv import find_uv_bin
 
     source = scene.place / "prism"
@@ -159,7 +159,7 @@ def _build_seconds(scene: Scene) -> float:
 
 
 def _is_held(lock: Path) -> bool:
-    """Whether somebody holds that lock alone."""
+    """Whether a process holds that lock exclusively."""
     if not lock.exists():
         return False
     descriptor = open_lock(lock)
@@ -227,7 +227,7 @@ def _granted_claims(journal: Path) -> Iterator[events.LockGranted]:
 
 
 def _waits_for_others(scene: Scene) -> list[str]:
-    """The wheels that waited for somebody outside the session."""
+    """The wheels that waited for a holder outside the session."""
     waits = (event for event in _events(scene.journal) if isinstance(event, events.LockWaiting))
     return list(dict.fromkeys(event.wheel for event in waits if scene.is_foreign(event)))
 

@@ -1,4 +1,4 @@
-"""Another process, which a demonstration starts to get in the session's way, and ends when it is over."""
+"""Another process, which a demonstration starts to get in the session's way, and ends afterwards."""
 
 import os
 import signal
@@ -12,15 +12,15 @@ from typing import IO
 
 from instui_engine.session.control import Control
 
-_POLL = 0.01  # seconds between two looks at whether it holds its lock
-_GRACE = 5.0  # seconds that it has to end after SIGTERM, and after SIGKILL
+_POLL = 0.01  # seconds between two checks of whether it holds its lock
+_GRACE = 5.0  # seconds that it has to end, after SIGTERM and after SIGKILL
 
 
 class Process:
-    """A real process that will hold a lock: what `holds` gives says whether it does by now.
+    """A real process that will hold a lock. The result of `holds` says whether it does by now.
 
-    It has a process group of its own: ctrl+c on a terminal is meant for the session; and should the demonstration be
-    killed while this process is stopped, the kernel sets it going again.
+    It has a process group of its own, since ctrl+c on a terminal is meant for the session. If the demonstration is
+    killed while this process is stopped, the kernel lets it continue.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class Process:
         executable: str = "",
         stop: bool = False,
     ) -> None:
-        """`executable` is run in place of the command's first word. `stop`: stop it, as ctrl+z does, once it holds."""
+        """`executable` replaces the command's first word. With `stop`, stop it once it holds, as ctrl+z does."""
         self._holds = holds
         self._stop = stop
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         self._process = subprocess.Popen(
             list(command),
             executable=executable or None,
@@ -52,7 +52,7 @@ class Process:
         return self._process.pid
 
     def wait_until_it_holds(self) -> bool:
-        """Wait until it holds its lock; False when it ended before."""
+        """Wait until it holds its lock; return False if it ended before."""
         with self._holds as holds:
             while not holds():
                 if self._process.poll() is not None:
@@ -63,7 +63,7 @@ class Process:
         return True
 
     def finish(self, seconds: float = 60.0) -> int | None:
-        """Let it run to its own end; returns its exit code, None where that takes longer than `seconds`."""
+        """Let it run to its own end; return its exit code, None if that takes longer than `seconds`."""
         self._process.send_signal(signal.SIGCONT)
         try:
             return self._process.wait(seconds)
@@ -71,13 +71,13 @@ class Process:
             return None
 
     def kill(self) -> None:
-        """Kill it and all that it started (SIGKILL), and wait until it is gone."""
+        """Kill it and everything that it started (SIGKILL), and wait until it is gone."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def error(self) -> str:
-        """The last line that it wrote to its stderr."""
+        """The last line that it wrote to stderr."""
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
@@ -92,7 +92,7 @@ class Process:
 
 
 class Gate:
-    """Keeps a session from its first commit until another process holds the lock, so that a wait can be seen."""
+    """A gate before the first commit of a session, until another process holds the lock, so that a wait can be seen."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
@@ -100,18 +100,18 @@ class Gate:
         self._lock = threading.Lock()
 
     def shut(self) -> None:
-        """From now on nothing is committed, unless the gate was opened already."""
+        """Let nothing be committed from now on, unless the gate has been opened already."""
         with self._lock:
             self._control.paused = self._control.paused or not self._open
 
     def open(self) -> None:
-        """Let the session go on."""
+        """Let the session continue."""
         with self._lock:
             self._open = True
             self._control.paused = False
 
     def open_when(self, process: Process) -> None:
-        """Open as soon as `process` holds its lock, or has ended without it."""
+        """Open the gate as soon as `process` holds its lock, or has ended without it."""
 
         def wait() -> None:
             try:

@@ -1,4 +1,4 @@
-"""What a demonstration is made of: a scenario, the scene on which it plays, and a verdict about how it went."""
+"""The parts of a demonstration: a scenario, the scene on which it plays, and a verdict on how it went."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from .process import Process
 
 @dataclass(slots=True)
 class Scene:
-    """Where it plays. `slow`: how much the session is slowed down; `journal` is the session's own."""
+    """The scene of a scenario. `slow` is how much the session is slowed down; `journal` is the session's own."""
 
     place: Path
     environment: Environment
@@ -22,20 +22,20 @@ class Scene:
     lock_timeout: float
     journal: Path
     process: Process | None = None  # the other one, which gets in the way
-    found: str = ""  # what `Scenario.before` left behind, said in a sentence
+    found: str = ""  # what `Scenario.before` left behind, in a sentence
 
     @property
     def site_packages(self) -> Path:
-        """Where packages land."""
+        """The directory to which packages are installed."""
         return self.environment.top / self.environment.roots["purelib"]
 
     def is_foreign(self, event: LockWaiting) -> bool:
-        """Whether the wait is for somebody outside the session."""
+        """Whether the wait is for a holder outside the session."""
         return any(holder.session != self.journal.stem for holder in event.holders)
 
 
 class Verdict(NamedTuple):
-    """What was found in the environment at the end; `well`: it is what the demonstration promises."""
+    """What was found in the environment at the end. `well`: it is what the demonstration promises."""
 
     text: str
     well: bool
@@ -45,14 +45,15 @@ class Verdict(NamedTuple):
 class Scenario:
     """One demonstration.
 
-    `slow`: how much the session is slowed down. `captions` are keyed by the kind of the journal event before which
-    they appear; `lock.waiting by another` is a wait for a holder outside this session, `lock.granted by another` its
-    end. A caption may be a function, which is called when its time has come. `rests`: how long to rest before an event
-    of that kind, in seconds where nothing is slowed down, so that the caption before it can be read. `result` looks at
-    what came of it.
-    `before` sets the scene before the session begins; the session's control tells it to stop. `process` starts another
-    process, which gets in the session's way. `exit`: the exit code with which the session is to end. `lock_timeout` in
-    seconds, 0 for the one of the command line.
+    `slow` is how much the session is slowed down. `captions` are keyed by the kind of the journal event before which
+    they appear; `lock.waiting by another` is a wait for a holder outside this session, and `lock.granted by another`
+    its end. A caption may be a function, which is called when its time has come. `rests` says how long to pause before
+    an event of a kind, in seconds without slow motion, so that the caption before it can be read. `result` examines the
+    outcome.
+
+    `before` sets the scene before the session begins; the session's control says when it has to stop. `process` starts
+    another process, which gets in the session's way. `exit` is the exit code with which the session is to end.
+    `lock_timeout` is in seconds, 0 for that of the command line.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Wheels for the demonstrations, built on the fly (binary distribution format 1.0)."""
+"""Wheels for demonstrations, built on the fly (binary distribution format 1.0)."""
 
 import zipfile
 from base64 import urlsafe_b64encode
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def build(directory: Path, name: str, files: Mapping[str, str], version: str = "1.0") -> Path:
-    """Write `<name>-<version>-py3-none-any.whl`; `files` are paths in the wheel (also `name-1.0.data/...`) with their
-    text.
+    """Write `<name>-<version>-py3-none-any.whl`.
 
-    `name` is normalized and without a hyphen, so that it can stand in file names as it is.
+    `files` are paths in the wheel (also `name-1.0.data/...`) with their text. `name` is normalized and without a
+    hyphen, so that it can be part of file names as it is.
     """
     info = f"{name}-{version}.dist-info"
     content = {path: text.encode() for path, text in files.items()}
@@ -27,7 +27,7 @@ def build(directory: Path, name: str, files: Mapping[str, str], version: str = "
 
 
 def package(name: str, modules: int) -> dict[str, str]:
-    """The files of a package of its own."""
+    """The files of a package that no other wheel shares."""
     return {f"{name}/{path}": text for path, text in modules_of(modules).items()}
 
 
@@ -37,7 +37,7 @@ def modules_of(count: int) -> dict[str, str]:
 
 
 def owned(directory: str, owner: str, parts: int = 40) -> dict[str, str]:
-    """Files of one directory, each of which says whose it is (see `inspect.owners`)."""
+    """The files of one directory, each of which names its owner (see `inspect.owners`)."""
     return {f"{directory}/part{part:02}.py": f"OWNER = {owner!r}\n" for part in range(parts)}
 
 

@@ -1,1 +1,1 @@
-"""Output in lines: plain text and JSON, written by a thread that a slow terminal cannot block."""
+"""Output in lines: plain text and JSON, written by a thread of its own, so that a slow terminal blocks nothing else."""

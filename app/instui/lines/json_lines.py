@@ -1,4 +1,4 @@
-"""`--ui json`: the journal's lines on stdout, as they are."""
+"""`--ui json`: the journal's lines on stdout, unchanged."""
 
 from typing import TextIO
 
@@ -8,20 +8,20 @@ from .output_thread import Output, OutputThread
 
 
 class JsonUI:
-    """Prints each line of `source` on `stream` (None: nowhere) from a thread of its own.
+    """A user interface that prints each line of `source` on `stream` (None: nowhere), in a thread of its own.
 
-    A stream that nobody reads, or that is closed, stops the output and nothing else.
+    A stream that nobody reads, or that is closed, stops only the output.
     """
 
     def __init__(self, source: Source, stream: TextIO | None) -> None:
         self._thread = OutputThread(source, Output(stream), _lines)
 
     def start(self) -> None:
-        """Begin to print."""
+        """Start to print."""
         self._thread.start()
 
     def finish(self, grace: float = 5.0) -> bool:
-        """End the source and wait until all is printed; False when nothing moved for `grace` seconds."""
+        """End the source and wait until everything is printed; False if nothing moved for `grace` seconds."""
         return self._thread.finish(grace)
 
 

@@ -1,6 +1,6 @@
 """The lines that stay in plain output: one for each milestone, conflict, long wait, warning and failure.
 
-No input or output and no clock: events and times go in, lines come out.
+There is no I/O and no clock here: events and times go in, lines come out.
 """
 
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from instui_engine.errors import printable
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 
-WAIT_STEPS = (1.0, 5.0, 15.0, 60.0)  # seconds of waiting after which a line says so; then every minute
-FEW_WHEELS = 20  # so many are named one by one as they are installed
+WAIT_STEPS = (1.0, 5.0, 15.0, 60.0)  # seconds of waiting after which there is a line; after the last, every minute
+FEW_WHEELS = 20  # up to this many are named one by one as they are installed
 CONFLICTS_EACH = 5  # conflicts shown for each pair of owners
 WAITS_AT_ONCE = 5
 
 
 @dataclass
 class _Milestone:
-    """Work of one kind on several wheels, which gets one line when all of it is done."""
+    """Work of one kind on several wheels, which gets one line when it is all done."""
 
     word: str
     begun: float | None = None
@@ -42,7 +42,7 @@ class _Milestone:
         self.amount += amount
 
     def take(self, unit: str) -> list[str]:
-        """The line for what was done since the last call; no line where that is nothing."""
+        """The line for what was done since the last call; no line if nothing was."""
         if not self.wheels or self.begun is None:
             return []
         amount = size(self.amount) if unit == "bytes" else count(self.amount, "file")
@@ -54,9 +54,8 @@ class _Milestone:
 class Messages:
     """The messages of a session.
 
-    `live`: a block on the terminal shows progress and present waits, so only what is over gets a line.
-    `quiet`: only warnings, conflicts, recoveries and failures. `verbose`: every wheel, retry, removal and predicted
-    collision too.
+    `live`: a block on the terminal shows progress and present waits, so only what is over gets a line. `quiet`: only
+    warnings, conflicts, recoveries and failures. `verbose`: also every wheel, retry, removal and predicted collision.
     """
 
     def __init__(self, fold: Fold, *, live: bool = False, quiet: bool = False, verbose: bool = False) -> None:
@@ -70,10 +69,10 @@ class Messages:
         self._conflicts: dict[tuple[str, str], int] = {}
         self._waits: dict[str, events.LockWaiting] = {}
         self._environment: list[Holder] = []
-        self._steps: dict[tuple[str, str, float], int] = {}  # wait (wheel, path, since) -> steps that have their line
+        self._steps: dict[tuple[str, str, float], int] = {}  # wait (wheel, path, since) -> number of steps reported
 
     def lines_for(self, t: float, event: Event) -> list[str]:
-        """The lines that `event` is worth; the fold must have been fed with it before."""
+        """The lines for `event`, which must have been fed to the fold before."""
         match event:
             case events.SessionStarted():
                 start = f"instui {printable(event.version)}, environment {printable(event.top)}"
@@ -136,7 +135,7 @@ class Messages:
             case events.Warned():
                 wheel = f"{self._label(event.wheel)}: " if event.wheel else ""
                 return [f"warning: {wheel}{printable(event.text)}"]
-            case (  # the summary, the block of progress or another event's line says enough of these
+            case (  # the summary, the progress block or the line of another event covers these
                 events.SessionPaused()
                 | events.SessionResumed()
                 | events.CancelRequested()
@@ -162,7 +161,7 @@ class Messages:
         return []
 
     def waits(self, snapshot: Snapshot) -> list[str]:
-        """A line for each wait that has passed another step since the last call."""
+        """A line for each wait that has reached another step since the last call."""
         if not self._milestones or snapshot.finished:
             return []
         due = []
@@ -186,7 +185,7 @@ class Messages:
         return due
 
     def rest(self) -> list[str]:
-        """The lines that were held back, for the end of a session."""
+        """The lines held back until the end of a session."""
         return [*self._milestone_lines(True, True, True), *self._more_conflicts()]
 
     # -- names
@@ -218,7 +217,7 @@ class Messages:
         return lines + (self._stage.take("files") if stage else [])
 
     def _complete(self) -> list[str]:
-        """The lines of milestones that all wheels have reached; before the resolution their number is not known."""
+        """The lines of milestones that all wheels have reached. Before the resolution their number is unknown."""
         if not self._milestones or not self._resolved:
             return []
         totals = self._fold.totals
@@ -240,7 +239,7 @@ class Messages:
 
     def _resolve_finished(self, event: events.ResolveFinished) -> list[str]:
         self._resolved = True
-        if not self._milestones or not event.wheels:  # where there is nothing to do the summary says so
+        if not self._milestones or not event.wheels:  # if there is nothing to do, the summary says so
             return []
         satisfied = f" ({event.satisfied} already installed)" if event.satisfied else ""
         return [f"resolved {count(event.wheels, 'wheel')}{satisfied}"]

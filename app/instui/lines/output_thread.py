@@ -1,4 +1,4 @@
-"""A thread between a session and an output that may be slow, blocked or closed."""
+"""The output thread, between a session and an output that may be slow, blocked or closed."""
 
 import contextlib
 import os
@@ -10,15 +10,15 @@ from typing import TextIO
 
 from instui.monitor.reader import Source
 
-_PIECE = 4096  # bytes a write takes at once, so that a slow reader shows as progress
+_PIECE = 4096  # bytes per write, so that a slow reader shows as progress
 _ASCII = str.maketrans({"·": "-", "…": "~", "»": ">", "→": ">"})
 
 
 class Output:
-    """Text to a stream that may go away: after the first error it swallows everything.
+    """An output to a stream that may go away: after the first error it discards everything.
 
     It writes to the stream's descriptor, not through its buffer: a thread that hangs in a buffered write holds the
-    buffer's lock, and the interpreter cannot exit then. So flush before what was printed otherwise.
+    buffer's lock, and then the interpreter cannot exit. So flush the stream before, if it was printed to.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -33,10 +33,10 @@ class Output:
         except (UnicodeEncodeError, LookupError):
             self._plain_ascii = True
         self.gone = stream is None
-        self.written = 0  # bytes or characters that went through; only ever grows
+        self.written = 0  # bytes or characters written so far; it only grows
 
     def write(self, text: str) -> None:
-        """Write all of `text`, however long it takes; never raises for the stream."""
+        """Write all of `text`, however long it takes; never raise for the stream."""
         if self._plain_ascii:
             text = text.translate(_ASCII)
         try:
@@ -54,7 +54,7 @@ class Output:
         while data and not self.gone:
             try:
                 count = os.write(descriptor, data[:_PIECE])
-            except BlockingIOError:  # somebody made the terminal non-blocking
+            except BlockingIOError:  # another process made the terminal non-blocking
                 poll = select.poll()
                 poll.register(descriptor, select.POLLOUT)
                 poll.poll(1000)
@@ -64,43 +64,43 @@ class Output:
 
 
 class OutputThread:
-    """Renders the lines of `source` and writes them to `output`, in a daemon thread, until the source ends.
+    """A daemon thread that renders the lines of `source` and writes them to `output`, until the source ends.
 
-    `render(lines, ended)` makes the text of one batch; it is called about every `pace` seconds, without lines where
-    nothing happened. An output that blocks stops this thread and nothing else.
+    `render(lines, ended)` returns the text of one batch; it is called about every `interval` seconds, without lines if
+    nothing happened. An output that blocks stops only this thread.
     """
 
     def __init__(
-        self, source: Source, output: Output, render: Callable[[list[str], bool], str], pace: float = 0.1
+        self, source: Source, output: Output, render: Callable[[list[str], bool], str], interval: float = 0.1
     ) -> None:
         self._source = source
         self._output = output
         self._render = render
-        self._pace = pace
+        self._interval = interval
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         self.error: Exception | None = None  # a defect of `render`; the lines after it are dropped
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start to write."""
         self._thread.start()
 
     def finish(self, grace: float = 5.0) -> bool:
-        """End the source and wait until all is written; False when the output did not move for `grace` seconds."""
+        """End the source and wait until everything is written; False if the output did not move for `grace` seconds."""
         self._source.finish()
         written, moved = self._output.written, time.monotonic()
         while not self._done.wait(min(0.05, grace)):
             if self._output.written != written:
                 written, moved = self._output.written, time.monotonic()
             elif time.monotonic() - moved >= grace:
-                self._output.gone = True  # the rest of the text is dropped, should the write ever return
+                self._output.gone = True  # the rest of the text is dropped if the write ever returns
                 return False
         return self.error is None
 
     def _run(self) -> None:
         try:
             while not self._source.ended:
-                lines = self._source.poll(self._pace)
+                lines = self._source.poll(self._interval)
                 if self._output.gone or self.error is not None:
                     continue
                 try:

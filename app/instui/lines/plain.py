@@ -1,4 +1,4 @@
-"""The plain user interface: lines that stay, and on a terminal a block of progress below them."""
+"""The plain user interface: lines that stay and, on a terminal, a block of progress below them."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from .messages import Messages
 from .output_thread import Output, OutputThread
 
 ROWS = 6
-FAILED_ROWS = 2  # failures have a line of their own above; they must not push out what still runs
+FAILED_ROWS = 2  # failures have their own lines above; they must not displace what still runs
 _COLOURS = {
     Phase.FETCH: "34",
     Phase.UNPACK: "36",
@@ -30,11 +30,11 @@ _COLOURS = {
 
 
 class PlainUI:
-    """Shows the session of `source` on `stream` (None: nowhere) from a thread of its own.
+    """A user interface that shows the session of `source` on `stream` (None: nowhere), in a thread of its own.
 
-    On a terminal that can move its cursor: a block of progress, redrawn about ten times a second, with what is over
-    above it. Elsewhere: plain lines. `clock` is CLOCK_MONOTONIC in seconds; the session's first event says at which it
-    began. `columns` gives the present size of the terminal.
+    On a terminal that can move its cursor it shows a block of progress, redrawn about ten times a second, with
+    everything that is over above it; elsewhere, plain lines. `clock` is CLOCK_MONOTONIC in seconds; the session's first
+    event gives its time of start. `columns` returns the present size of the terminal.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class PlainUI:
         self._thread = OutputThread(source, Output(stream), self.frame)
 
     def start(self) -> None:
-        """Begin to show."""
+        """Start to show."""
         self._thread.start()
 
     def finish(self, grace: float = 5.0) -> bool:
-        """End the source and wait until all is shown; False when the output did not move for `grace` seconds."""
+        """End the source and wait until everything is shown; False if the output did not move for `grace` seconds."""
         return self._thread.finish(grace)
 
     def frame(self, lines: list[str], ended: bool = False) -> str:
-        """The text to write for a batch of journal lines; `ended`: it is the last one."""
+        """The text to write for a batch of journal lines; `ended` says that it is the last one."""
         messages = []
         for t, event in decoded(lines):
             self._fold.feed(t, event)
@@ -100,7 +100,7 @@ def is_live(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
 
 
 def block(snapshot: Snapshot, width: int, height: int) -> list[str]:
-    """The block of progress at the bottom of a terminal, without colour, at most `width` columns and `height` rows."""
+    """The block of progress at the bottom of a terminal, colourless, at most `width` columns and `height` rows."""
     lines = [_counters(snapshot, width)]
     room = max(0, min(ROWS, height - len(lines)))
     wheels = _interesting(snapshot)
@@ -112,7 +112,7 @@ def block(snapshot: Snapshot, width: int, height: int) -> list[str]:
 
 
 def _counters(snapshot: Snapshot, width: int) -> str:
-    """The pipeline in one line; where it is too narrow without what is zero, then without what comes first."""
+    """The pipeline in one line. If it is too narrow, zeros are left out first, then what comes first."""
     took = age(snapshot.t)
     environment = snapshot.environment
     if environment and environment.state == "waiting":
@@ -137,13 +137,13 @@ def _counters(snapshot: Snapshot, width: int) -> str:
 
 
 def _interesting(snapshot: Snapshot) -> list[WheelState]:
-    """Failed ones (latest first), who waits and who runs, longest first."""
+    """Failed wheels (latest first), then those that wait or run, longest first."""
     keys = [*snapshot.failed[: -FAILED_ROWS - 1 : -1], *snapshot.waiting, *snapshot.running]
     return [wheel for key in keys if (wheel := snapshot.wheel(key))]
 
 
 def _row(wheel: WheelState, snapshot: Snapshot, width: int) -> str:
-    """State, name, detail and age of one wheel, in columns."""
+    """The state, name, detail and age of one wheel, in columns."""
     since = age(snapshot.t - wheel.since)
     name = max(12, min(32, width * 3 // 10))
     detail = width - 9 - name - 2 - cells(since) - 1
@@ -167,7 +167,7 @@ def _detail(wheel: WheelState, snapshot: Snapshot, width: int) -> str:
 
 
 def _wait_detail(wheel: WheelState, snapshot: Snapshot, width: int) -> str:
-    """Lock -> holder; where it is too narrow both lose from their middle."""
+    """Lock -> holder. If it is too narrow, both are cut in the middle."""
     wait = wheel.waits_for
     if wait is None:
         return ""
@@ -189,7 +189,7 @@ def _wait_detail(wheel: WheelState, snapshot: Snapshot, width: int) -> str:
 
 
 def _paint(row: str) -> str:
-    """The row with its state word in the colour of the state."""
+    """The row, with the state in its colour."""
     word = row[2:8].strip()
     for phase, colour in _COLOURS.items():
         if row.startswith("  ") and word in (phase.value, REMOVALS.get(phase)):
@@ -198,6 +198,6 @@ def _paint(row: str) -> str:
 
 
 def _erase(rows: list[str], width: int) -> str:
-    """Cursor to where the block began, and clear from there; a terminal that shrank has wrapped the rows since."""
+    """The codes that clear the block. A terminal that has shrunk since has wrapped its rows."""
     height = sum(max(1, -(-cells(row) // max(width, 1))) for row in rows)
     return f"\x1b[{height}A\r\x1b[J" if height else ""

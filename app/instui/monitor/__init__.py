@@ -1,1 +1,1 @@
-"""What is known of a session: journals are read, events folded into snapshots, and their facts put into words."""
+"""The monitor of a session: reads journals, folds events into snapshots, and puts the facts into words."""

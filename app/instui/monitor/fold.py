@@ -1,8 +1,8 @@
 """The fold of journal events into snapshots: live, attached and replayed sessions all go through here.
 
-`feed` changes small mutable records (`SessionRecord` and what it has); `snapshot` makes immutable states of those that
-changed, so a snapshot of thousands of wheels costs about as much as what changed since the last one. A journal may lack
-its beginning, its end or anything between: an event of an unknown wheel makes the wheel known.
+`feed` changes small mutable records (`SessionRecord` and its parts). `snapshot` makes immutable states of those that
+changed, so a snapshot of thousands of wheels costs only about as much as the changes since the last one. A journal may
+lack its beginning, its end or anything in between: an event of an unknown wheel makes the wheel known.
 """
 
 from typing import assert_never
@@ -30,7 +30,7 @@ from .session import COMMITTED, FETCHED, STAGED, UNPACKED, SessionRecord
 
 SAMPLE_SECONDS = 0.25
 
-# The events in three parts, each with a function of its own. One that is in none of them is found by the type checker.
+# The events in three groups, each with a function of its own. The type checker finds an event that is in none of them.
 _SessionEvent = (
     events.SessionStarted
     | events.Caption
@@ -83,7 +83,7 @@ _CommitEvent = (
 
 
 class Fold:
-    """All that a session's events say so far. Not thread-safe: one thread feeds it and takes the snapshots."""
+    """The fold of a session's events so far. Not thread-safe: one thread feeds it and takes the snapshots."""
 
     def __init__(self) -> None:
         self._record = SessionRecord()
@@ -96,7 +96,7 @@ class Fold:
 
     @property
     def session(self) -> SessionStarted | None:
-        """The facts of the session, None before its first event."""
+        """The facts of the session; None before its first event."""
         return self._record.session
 
     @property
@@ -105,16 +105,16 @@ class Fold:
         return self._record.totals(self._record.t)
 
     def label(self, key: str) -> str:
-        """Name and version of a wheel, the bare name where it is unknown."""
+        """Name and version of a wheel; only the name if the wheel is unknown."""
         wheel = self._record.wheels.get(key)
         return key if wheel is None else f"{key} {wheel.version}".rstrip()
 
     def snapshot(self, t: float) -> Snapshot:
-        """The session at time `t`, or at its latest event where that is later; a finished one stands still."""
+        """The session at time `t`, or at its latest event if that is later; a finished session no longer changes."""
         return self._record.snapshot(t)
 
     def feed(self, t: float, event: Event) -> None:
-        """Take in one event of time `t`; never raises for what is missing before it."""
+        """Take in one event of time `t`; never raise because earlier events are missing."""
         self._record.t = max(self._record.t, t)
         if t >= self._next_sample:
             self._sample(t)
@@ -146,7 +146,7 @@ class Fold:
                 record.requirements, record.resolving = tuple(event.requirements), True
             case events.ResolveFinished():
                 record.resolving = False
-                record.resolved += event.wheels  # chunks of a long list are resolved one after the other
+                record.resolved += event.wheels  # the chunks of a long list are resolved one after the other
                 record.satisfied_count += event.satisfied
             case events.RequirementSatisfied():
                 record.satisfied.append(Satisfied(event.name, event.version))
@@ -168,7 +168,7 @@ class Fold:
                 left = tuple(event.left)
                 record.recover(Recovery(t, event.wheel, event.version, event.session, event.outcome, left))
             case events.Warned():
-                pass  # whoever shows the session shows the event itself
+                pass  # shown as events, not as state
             case events.SessionFinished():
                 self._session_finished(t, event)
             case _:
@@ -177,7 +177,7 @@ class Fold:
     def _session_finished(self, t: float, event: events.SessionFinished) -> None:
         record = self._record
         self._sample(t)
-        for key in list(record.waiting.members):  # whoever still waits, waits no more
+        for key in list(record.waiting.members):  # nothing waits any longer
             wheel = record.wheels.change(key)
             record.end_wait(wheel, t)
             record.rest(wheel, t)
@@ -286,7 +286,7 @@ class Fold:
                 self._lock_granted(wheel, t, event)
             case events.LockReleased():
                 record.release(wheel, t)
-                if wheel.phase is Phase.COMMIT:  # let go without a commit: the plan had grown stale, it will ask again
+                if wheel.phase is Phase.COMMIT:  # released without a commit: its plan was stale, and it asks again
                     record.rest(wheel, t)
             case events.CommitStarted():
                 record.enter(wheel, Phase.COMMIT, t)
@@ -299,7 +299,7 @@ class Fold:
                 wheel.overwrote_same += event.same
                 record.overwrite(ReplacedFile(t, *event))
             case events.Restored():
-                version = wheel.replaces or wheel.version  # the old version had replaced it, and the new one does not
+                version = wheel.replaces or wheel.version  # the old version had replaced it; the new one lacks it
                 record.restored.append(RestoredFile(t, f"{wheel.key} {version}".rstrip(), event.path, event.owner))
             case events.DistributionRemoved():
                 self._distribution_removed(wheel, t, event)
@@ -316,7 +316,7 @@ class Fold:
     def _lock_waiting(self, wheel: WheelRecord, t: float, event: events.LockWaiting) -> None:
         record = self._record
         wait, holders = wheel.waits_for, tuple(event.holders)
-        # The first wait of a request began when it asked; a further one began when the path before it was free.
+        # The first wait of a request began when it asked; a further one began when the previous path was granted.
         since = t if wheel.requested is None else wheel.requested
         record.enter(wheel, Phase.WAIT, max(since, wheel.since))
         if wait is not None and wait.path == event.path:
@@ -326,7 +326,7 @@ class Fold:
             record.end_wait(wheel, t)
             wheel.named = since
         if wheel.requested is None and (not wheel.acquisitions or wheel.acquisitions[-1].granted is not None):
-            wheel.acquisitions.append(Acquisition(since, None, None))  # it had asked within its process only
+            wheel.acquisitions.append(Acquisition(since, None, None))  # it had asked only within its process
         wheel.requested = None
         wheel.waits_for = WaitFor(event.path, event.mode, holders, since)
         lock = record.locks.change(event.path)
@@ -362,7 +362,7 @@ class Fold:
 
     def _commit_finished(self, wheel: WheelRecord, t: float, event: events.CommitFinished) -> None:
         record = self._record
-        if wheel.removal:  # the journal lacks its beginning: what was removed was only an old version
+        if wheel.removal:  # the journal lacks its beginning: only an old version was removed
             if wheel.phase is Phase.DONE:
                 record.removed -= 1
                 record.removed_files -= wheel.files

@@ -1,8 +1,8 @@
-"""What a user interface knows of a session at one moment: immutable values, made by `instui.monitor.fold.Fold`.
+"""The model of a session at one moment, for user interfaces: immutable values, made by `instui.monitor.fold.Fold`.
 
-Times are seconds since the session began, sizes are bytes, paths are those of the journal (relative to the
-environment's top). Everything here may be kept, compared by identity to see what changed, and handed between threads.
-Names come from wheels and journals as they are: pass them through `printable` before they reach a terminal.
+Times are seconds since the session began, sizes are bytes, and paths are those of the journal (relative to the
+environment's top). Everything here may be kept, compared by identity to see what changed, and passed between threads.
+Names are unchanged from wheels and journals: pass them through `printable` before they reach a terminal.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 
 class Phase(Enum):
-    """Where a wheel is on its way; the value is the word to show."""
+    """The phase of a wheel; the value is the word to show."""
 
-    QUEUED = "queued"  # waits for its download, or for its turn to be unpacked
+    QUEUED = "queued"  # waits for its download, or to be unpacked
     FETCH = "fetch"
     UNPACK = "unpack"
     READY = "ready"  # in the store
@@ -36,7 +36,7 @@ REMOVALS: Mapping[Phase, str] = {Phase.COMMIT: "remove", Phase.DONE: "removed"}
 
 
 class Prefix(Sequence[T]):
-    """The first `len` items of a list that only ever grows: a snapshot of it without a copy."""
+    """The first `len` items of a list that only grows: a snapshot of it without a copy."""
 
     __slots__ = ("_count", "_items")
 
@@ -67,7 +67,7 @@ class Prefix(Sequence[T]):
 
 
 class Span(NamedTuple):
-    """A finished stretch of time in one phase."""
+    """A finished period in one phase."""
 
     phase: Phase
     begin: float
@@ -75,7 +75,7 @@ class Span(NamedTuple):
 
 
 class Acquisition(NamedTuple):
-    """A wheel asked for its claims, got them and let them go; `granted` and `released` are None until they happen."""
+    """A wheel's request for its claims, their grant and their release; `granted` and `released` are None until then."""
 
     requested: float
     granted: float | None
@@ -83,7 +83,7 @@ class Acquisition(NamedTuple):
 
 
 class WaitFor(NamedTuple):
-    """What a wheel waits for now: `path` in `mode`, in the hands of `holders`, since `since`."""
+    """What a wheel waits for now: `path` in `mode`, held by `holders`, since `since`."""
 
     path: str
     mode: str
@@ -92,7 +92,7 @@ class WaitFor(NamedTuple):
 
 
 class WheelState(NamedTuple):
-    """One wheel. `done` of `total` are bytes in FETCH and UNPACK, files in STAGE, renames in COMMIT."""
+    """A wheel. `done` of `total` are bytes in FETCH and UNPACK, files in STAGE, and renames in COMMIT."""
 
     key: str
     version: str
@@ -111,14 +111,14 @@ class WheelState(NamedTuple):
     exclusive: tuple[str, ...]  # claims in mode X
     shared: tuple[str, ...]  # claims in mode IX
     waits_for: WaitFor | None
-    waited: float  # seconds that it waited for claims, the present wait not counted
+    waited: float  # seconds that it waited for claims, without the present wait
     blocked: float  # seconds that others waited for a claim of this wheel
     replaces: str
-    overwrote: int  # files of others, with different content
+    overwrote: int  # files of others that it replaced by different content
     overwrote_same: int
     retries: int
     error: str
-    removal: bool  # it is to be uninstalled; `version` is the one that is there
+    removal: bool  # it is to be uninstalled; `version` is the installed one
 
     @property
     def label(self) -> str:
@@ -127,7 +127,7 @@ class WheelState(NamedTuple):
 
     @property
     def word(self) -> str:
-        """The phase as it is shown."""
+        """The word to show for the phase."""
         return REMOVALS.get(self.phase, self.phase.value) if self.removal else self.phase.value
 
 
@@ -149,7 +149,7 @@ class Waiter(NamedTuple):
 
 
 class LockState(NamedTuple):
-    """One claimed path. `foreign` are holders outside this session that a present waiter named."""
+    """A claimed path. `foreign` are holders outside this session that a present waiter named."""
 
     path: str
     is_directory: bool
@@ -160,11 +160,11 @@ class LockState(NamedTuple):
     foreign: tuple[Holder, ...]
     claims_x: int  # wheels whose plan claims it
     claims_ix: int
-    collision: tuple[str, ...]  # wheels that will take turns here, by the plan
+    collision: tuple[str, ...]  # wheels that will take turns here, according to the plan
     acquisitions: int
     contended: int  # acquisitions that had to wait here
-    longest: float  # longest wait that is over, seconds
-    waited: float  # sum of the waits that are over, seconds
+    longest: float  # longest finished wait, in seconds
+    waited: float  # sum of the finished waits, in seconds
 
 
 class EnvironmentLock(NamedTuple):
@@ -174,7 +174,7 @@ class EnvironmentLock(NamedTuple):
     state: Literal["waiting", "held", "free"]
     since: float
     holders: tuple[Holder, ...]
-    waited: float  # seconds in all, over waits that ended
+    waited: float  # sum of the finished waits, in seconds
     held: float
 
 
@@ -187,11 +187,11 @@ class ReplacedFile(NamedTuple):
     old: str
     new: str
     same: bool
-    kept: str = ""  # where the old content is, "" where it is not kept
+    kept: str = ""  # where the old content is; "" if it was not kept
 
 
 class RestoredFile(NamedTuple):
-    """A file of `owner` that is back, since `wheel` ("name version"), which had replaced it, gave up its own."""
+    """A file of `owner` that is back, because `wheel` ("name version"), which had replaced it, gave up its own."""
 
     t: float
     wheel: str
@@ -200,17 +200,17 @@ class RestoredFile(NamedTuple):
 
 
 class Recovery(NamedTuple):
-    """What a dead session left half-done, and how this session settled it; `t` is when it began to.
+    """What a dead session left half-done, and how this session settled it. `t` is when it began to do so.
 
-    `outcome`: "running", "completed", "undone", "withdrawn", or "failed" where the session ended before it was settled.
+    `outcome` is "running", "completed", "undone", "withdrawn", or "failed" if the session ended before it was settled.
     """
 
     t: float
     wheel: str
     version: str
-    session: str  # the dead one
+    session: str  # the dead session
     outcome: str
-    left: tuple[str, ...]  # paths that somebody else has changed since, which were not touched
+    left: tuple[str, ...]  # paths that others have changed since, which were not touched
 
     @property
     def label(self) -> str:
@@ -243,7 +243,7 @@ class Satisfied(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """A wait for one path that is over."""
+    """A finished wait for one path."""
 
     wheel: str
     path: str
@@ -254,12 +254,12 @@ class Wait(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """The length of the wait."""
         return self.end - self.begin
 
 
 class Sample(NamedTuple):
-    """How busy the session was at `t`; for the curves of the dashboard."""
+    """How busy the session was at `t`, for the curves on the dashboard."""
 
     t: float
     running: int
@@ -279,7 +279,7 @@ class Finished(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Counters. A wheel that the store had counts as fetched and unpacked, but not as a download."""
+    """Counters. A wheel from the store counts as fetched and unpacked, but not as downloaded."""
 
     resolved: int = 0
     satisfied: int = 0
@@ -292,10 +292,10 @@ class Totals(NamedTuple):
     downloads: int = 0
     replaced: int = 0  # old versions that are gone
     removing: int = 0  # distributions to be uninstalled
-    removed: int = 0  # those of them that are gone
+    removed: int = 0  # those that are gone
     removed_files: int = 0
     files: int = 0  # installed
-    running: int = 0  # wheels that a worker has in hand
+    running: int = 0  # wheels that a worker is working on
     lock_wait: float = 0.0  # seconds of all wheels, present waits included
     busy: float = 0.0  # seconds of fetch, unpack, stage and commit, present ones included
     overwrote: int = 0  # files with different content
@@ -308,9 +308,9 @@ class Snapshot(NamedTuple):
     session: SessionStarted | None
     requirements: tuple[str, ...]
     resolving: bool
-    syncing: str  # what all wait for to be on the disk: "store", "stage", "environment", or ""
+    syncing: str  # what is being synced to disk: "store", "stage", "environment", or ""
     wheels: tuple[WheelState, ...]  # in the order in which they were announced; their `order` is the plan's
-    running: tuple[str, ...]  # keys; who began first is first
+    running: tuple[str, ...]  # keys, in the order in which they began
     waiting: tuple[str, ...]
     failed: tuple[str, ...]
     locks: tuple[LockState, ...]
@@ -326,28 +326,28 @@ class Snapshot(NamedTuple):
     totals: Totals
     planned: bool
     caption: str
-    paused: bool  # somebody asked the session to pause
-    cancelling: bool  # somebody asked it to stop
+    paused: bool  # the session was asked to pause
+    cancelling: bool  # it was asked to stop
     finished: Finished | None
     wheel_index: Mapping[str, int]
     lock_index: Mapping[str, int]
 
     @property
     def removes(self) -> bool:
-        """Whether it is a session that uninstalls."""
+        """Whether the session uninstalls."""
         command = self.session.command[1:2] if self.session else []
         return command == ["uninstall"] or bool(self.totals.removing)
 
     def wheel(self, key: str) -> WheelState | None:
-        """The wheel of that name, None where this snapshot has none."""
+        """The wheel of that name; None if this snapshot has none."""
         return _pick(self.wheels, self.wheel_index, key)
 
     def lock(self, path: str) -> LockState | None:
-        """The lock of that path, None where nobody claimed it yet."""
+        """The lock of that path; None if nobody has claimed it yet."""
         return _pick(self.locks, self.lock_index, path)
 
     def blocking(self, wait: WaitFor) -> tuple[Holder, ...]:
-        """Who stands in the way of `wait` now. A waiting wheel names its holders once, and they may change since."""
+        """The present holders in the way of `wait`. A waiting wheel names its holders once, but they may change."""
         lock = self.lock(wait.path)
         if lock is None or not lock.holders or self.session is None:
             return wait.holders
@@ -355,19 +355,19 @@ class Snapshot(NamedTuple):
         return tuple(Holder(hold.wheel, session.session, session.pid) for hold in lock.holders)
 
     def lock_history(self, path: str) -> list[tuple[WheelState, str, Acquisition]]:
-        """Who acquired the lock of `path`, in which mode and when, by time of asking; whoever still waits included."""
+        """Who acquired the lock of `path`, in which mode and when, by time of request. Present waiters are included."""
         history = [(w, "X", one) for w in self.wheels if path in w.exclusive for one in w.acquisitions]
         history += [(w, "IX", one) for w in self.wheels if path in w.shared for one in w.acquisitions]
         return sorted(history, key=lambda entry: entry[2].requested)
 
 
 def _pick(items: tuple[T, ...], index: Mapping[str, int], key: str) -> T | None:
-    # The index is the fold's own and keeps growing: what is newer than this snapshot lies beyond its end.
+    # The index belongs to the fold and keeps growing: anything newer than this snapshot lies beyond its end.
     position = index.get(key, -1)
     return items[position] if 0 <= position < len(items) else None
 
 
 def is_own(holder: Holder, session: SessionStarted | None) -> bool:
-    """Whether `holder` is a wheel of this session (else it is another process or session)."""
+    """Whether `holder` is a wheel of this session, not another process or session."""
     own = session.session if session else ""
     return bool(holder.wheel) and holder.session in ("", own)

@@ -1,4 +1,4 @@
-"""Names of wheels, paths and holders for texts; all of them are safe to print on a terminal."""
+"""Names of wheels, paths and holders for texts, all of them safe to print on a terminal."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,7 +12,7 @@ _COMMAND_CELLS = 60
 
 
 def path_name(path: str, session: SessionStarted | None) -> str:
-    """A path or lock of the journal in short: without what lies before `site-packages`; `@jwt` is `the name jwt`."""
+    """A path or lock of the journal in short: without what precedes `site-packages`; `@jwt` is `the name jwt`."""
     if path.startswith("@"):
         return f"the name {printable(path[1:])}"
     if path == ".":
@@ -27,7 +27,7 @@ def path_name(path: str, session: SessionStarted | None) -> str:
 
 
 def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[[str], str]) -> str:
-    """How a holder is named: a wheel of this session by `label`, another process by pid, command and state."""
+    """The name of a holder: a wheel of this session by `label`, another process by pid, command and state."""
     if is_own(holder, session):
         return printable(label(holder.wheel))
     state = f", {printable(holder.state)}" if holder.state else ""
@@ -39,7 +39,7 @@ def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[
 
 
 def short_command(command: str) -> str:
-    """A command as people type it; `python -m instui list` and `/x/python /x/instui list` become `instui list`."""
+    """A command as people type it: `python -m instui list` and `/x/python /x/instui list` become `instui list`."""
     program, *arguments = command.split(" ")
     program = program.rpartition("/")[2]
     if program.startswith("python") and len(arguments) > 1 and arguments[0] == "-m":
@@ -52,12 +52,12 @@ def short_command(command: str) -> str:
 def holder_names(
     holders: Sequence[Holder], session: SessionStarted | None, label: Callable[[str], str], most: int = 2
 ) -> str:
-    """The first `most` holders and how many more there are; "" for none."""
+    """The first `most` holders, and how many more there are; "" for none."""
     return listed([holder_name(holder, session, label) for holder in holders], most)
 
 
 def listed(names: Iterable[str], most: int) -> str:
-    """`a, b and 3 more`; a single one over `most` is named rather than counted."""
+    """`a, b and 3 more`; if only one exceeds `most`, it is named, not counted."""
     every = list(names)
     if len(every) <= most + 1:
         return ", ".join(every)

@@ -1,7 +1,7 @@
-"""Where journal lines come from: this process, a file that another process writes, or a finished file.
+"""Sources of journal lines: this process, a file that another process writes, or a finished file.
 
-`Feed` and `Tail` are both a `Source`: whoever shows a session polls it, at its own pace and in its own thread, and
-whoever writes the lines never waits for that.
+`Feed` and `Tail` are both a `Source`. A user interface polls it, as often as it likes and in its own thread; the writer
+of the lines never waits for that.
 """
 
 import json
@@ -15,28 +15,28 @@ from instui_engine.fs.files import open_regular
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import Event
 
-CHUNK = 1 << 20  # bytes a poll may bring: some thousands of events, so that a screen stays alive while it catches up
+CHUNK = 1 << 20  # bytes per poll, some thousands of events, so that a screen stays responsive while it catches up
 
 
 class Source(Protocol):
-    """Whole lines of a journal, as they appear."""
+    """A source of whole journal lines, as they appear."""
 
     @property
     def ended(self) -> bool:
-        """No line will come any more."""
+        """Whether no more lines will come."""
 
     def poll(self, wait: float = 0.0) -> list[str]:
-        """The lines since the last call, without newlines; where there are none, those of the next `wait` seconds."""
+        """The lines since the last call, without newlines; if there are none, those of the next `wait` seconds."""
 
     def finish(self) -> None:
-        """Say from any thread that the session is over: what is there already still comes, then `ended`."""
+        """Declare, from any thread, that the session is over: lines already there still come, then `ended`."""
 
     def close(self) -> None:
-        """Give it up, in the thread that polls: nothing comes any more, and no file stays open."""
+        """Give the source up, in the thread that polls: no more lines come, and no file stays open."""
 
 
 class Feed:
-    """Lines from this process. `put` is an append that wakes nobody, so the engine may call it freely."""
+    """Lines from this process. `put` only appends and wakes nobody, so the engine may call it freely."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque()
@@ -44,27 +44,27 @@ class Feed:
         self._ended = False
 
     def put(self, line: str) -> None:
-        """Add one line, without its newline; from any thread, never blocks. Nothing may be put after `finish`."""
+        """Add one line, without its newline, from any thread; never block. Nothing may be put after `finish`."""
         self._lines.append(line)
 
     def finish(self) -> None:
-        """The session is over."""
+        """Declare that the session is over."""
         self._finished.set()
 
     def close(self) -> None:
-        """Give it up."""
+        """Give the source up."""
         self._finished.set()
         self._lines.clear()
         self._ended = True
 
     @property
     def ended(self) -> bool:
-        """The session is over, and every line was polled."""
+        """Whether the session is over and every line was polled."""
         return self._ended
 
     def poll(self, wait: float = 0.0) -> list[str]:
-        """All lines of the next `wait` seconds; sooner when the session is over."""
-        # Not woken by `put`: a reader that woke for each line would take the engine's time for nothing.
+        """All lines of the next `wait` seconds; sooner if the session is over."""
+        # Not woken by `put`: waking for each line would waste the engine's time.
         finished = self._finished.wait(wait) if wait else self._finished.is_set()
         lines = self._lines
         batch = [lines.popleft() for _ in range(len(lines))]
@@ -75,9 +75,9 @@ class Feed:
 class Tail:
     """The journal at `path`, which another process writes and which need not exist yet.
 
-    It ends with `session.finished`, or when `dead` says that the session is no more; `dead` is asked only when there is
-    nothing new. A last line without its newline is a write that was cut off, and is left out. Raises OSError where the
-    file cannot be read.
+    It ends with `session.finished`, or when `dead` says that the session is dead; `dead` is called only when there is
+    nothing new. A last line without its newline is an incomplete write, and is left out. Raises OSError if the file
+    cannot be read.
     """
 
     def __init__(self, path: Path, dead: Callable[[], bool] | None = None) -> None:
@@ -90,7 +90,7 @@ class Tail:
 
     @property
     def ended(self) -> bool:
-        """The session's last line was polled; the file is closed."""
+        """Whether the session's last line was polled; the file is then closed."""
         return self._ended
 
     def finish(self) -> None:
@@ -98,7 +98,7 @@ class Tail:
         self._finished.set()
 
     def close(self) -> None:
-        """Give it up: the file is closed."""
+        """Give the source up and close the file."""
         self._ended = True
         if self._file is not None:
             self._file.close()
@@ -110,13 +110,13 @@ class Tail:
         self.close()
 
     def poll(self, wait: float = 0.0) -> list[str]:
-        """New whole lines, about a mebibyte at most; waits up to `wait` seconds where there are none."""
+        """New whole lines, at most about a mebibyte. Wait up to `wait` seconds if there are none."""
         if self._ended:
             return []
         lines, more = self._read()
         if not more and not self._ended:
             over = self._finished.wait(wait) if wait else self._finished.is_set()
-            # Asked before the last read, so that what was written between the two is not lost.
+            # Called before the last read, so that nothing written between the two is lost.
             over = over or (not lines and self._dead is not None and self._dead())
             further, more = self._read()
             lines += further
@@ -125,7 +125,7 @@ class Tail:
         return lines
 
     def _read(self) -> tuple[list[str], bool]:
-        """New lines, and whether there may be more at once."""
+        """New lines, and whether there may be more immediately."""
         if self._ended:
             return [], False
         if self._file is None:
@@ -163,6 +163,6 @@ def decoded(lines: Iterable[str]) -> Iterator[tuple[float, Event]]:
 
 
 def read(path: Path) -> Iterator[tuple[float, Event]]:
-    """The events of a journal that nobody writes any more, with their times. Raises OSError."""
+    """The events of a finished journal, with their times. Raises OSError."""
     with open(open_regular(path), encoding="utf-8", errors="replace") as lines:
         yield from decoded(lines)

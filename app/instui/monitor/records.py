@@ -1,4 +1,4 @@
-"""The mutable records of wheels and locks behind a fold, and tables of them that know which ones changed."""
+"""The mutable records of wheels and locks behind a fold, and tables that track which ones changed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ State = TypeVar("State")
 
 @dataclass(slots=True)
 class WheelRecord:
-    """One wheel while its events come in: the fields of `WheelState`, and what is needed to compute them."""
+    """A wheel while its events come in: the fields of `WheelState`, and what is needed to compute them."""
 
     key: str
     since: float  # when the phase began
@@ -45,12 +45,12 @@ class WheelRecord:
     error: str = ""
     removal: bool = False
     added: bool = False  # announced by `wheel.added`
-    held: tuple[str, ...] = ()  # the claims as they were granted; the plan may change before the release
-    requested: float | None = None  # when it asked for its claims; None again after the first answer
-    passed: int = 0  # the last station, see `instui.monitor.session`
+    held: tuple[str, ...] = ()  # the claims that were granted; the plan may change before their release
+    requested: float | None = None  # when it asked for its claims; None after the first answer
+    passed: int = 0  # the last milestone, see `instui.monitor.session`
 
     def advance(self, t: float, done: int, total: int) -> int:
-        """Progress within a phase; returns by how much. The rate is an average with a time constant of one second."""
+        """Note progress in a phase; return the amount. The rate is an average with a time constant of one second."""
         grown, elapsed = max(done - self.done, 0), t - self.measured
         if elapsed > 0:
             current = grown / elapsed
@@ -60,7 +60,7 @@ class WheelRecord:
         return grown
 
     def state(self, t: float) -> WheelState:
-        """The immutable state at time `t`. A rate decays when there was no news for more than a second."""
+        """The immutable state at time `t`. A rate decays if there was no progress for more than a second."""
         silence = t - self.measured - 1
         return WheelState(
             key=self.key,
@@ -93,7 +93,7 @@ class WheelRecord:
 
 @dataclass(slots=True)
 class LockRecord:
-    """One claimed path while events come in: the fields of `LockState`."""
+    """A claimed path while events come in: the fields of `LockState`."""
 
     path: str
     is_directory: bool = False
@@ -108,12 +108,12 @@ class LockRecord:
     waited: float = 0.0
 
     def grant(self, wheel: str, mode: str, t: float) -> None:
-        """`wheel` holds the path from `t` on."""
+        """Note that `wheel` holds the path from `t` on."""
         self.holders[wheel] = Hold(wheel, mode, t)
         self.acquisitions += 1
 
     def state(self, session: SessionStarted | None) -> LockState:
-        """The immutable state; `session` tells our own wheels from other holders."""
+        """The immutable state; `session` distinguishes our own wheels from other holders."""
         holders = tuple(self.holders.values())
         foreign: dict[Holder, None] = {}
         for waiter in self.waiters.values():
@@ -137,10 +137,10 @@ class LockRecord:
 
 
 class Table(Generic[Record, State]):
-    """Records in the order in which they came, found by key, and the states that were made of them."""
+    """Records in order of appearance, found by key, and the states made of them."""
 
     def __init__(self, new: Callable[[str], Record]) -> None:
-        """`new` makes the record of a key that is not known yet."""
+        """`new` makes the record for an unknown key."""
         self.index: dict[str, int] = {}
         self._new = new
         self._records: list[Record] = []
@@ -152,12 +152,12 @@ class Table(Generic[Record, State]):
         return len(self._records)
 
     def get(self, key: str) -> Record | None:
-        """The record of that key, to be read only; None where there is none."""
+        """The record of that key, for reading only; None if there is none."""
         position = self.index.get(key)
         return None if position is None else self._records[position]
 
     def change(self, key: str) -> Record:
-        """The record of that key, new where there was none; it counts as changed from now on."""
+        """The record of that key, a new one if there was none; it counts as changed from now on."""
         position = self.index.get(key)
         if position is None:
             position = self.index[key] = len(self._records)
@@ -179,11 +179,11 @@ class Table(Generic[Record, State]):
 
 
 class Busy:
-    """The wheels that run, or those that wait, in the order in which they began; and how long, summed over all."""
+    """The running or the waiting wheels, in the order in which they began, and the sum of their times."""
 
     def __init__(self) -> None:
         self.members: dict[str, None] = {}
-        self._over = 0.0  # seconds of those that have ended
+        self._over = 0.0  # the seconds of those that have ended
         self._began = 0.0  # sum of the beginnings of the others, so that `total` needs no loop
 
     def add(self, wheel: str, t: float) -> None:
@@ -199,5 +199,5 @@ class Busy:
             self._over += t - began
 
     def total(self, t: float) -> float:
-        """Seconds in all, up to `t`."""
+        """The total in seconds, up to `t`."""
         return max(0.0, self._over + len(self.members) * t - self._began)

@@ -1,4 +1,4 @@
-"""How it is said what became of the distributions that a killed session had in hand."""
+"""Texts about recoveries: what became of the distributions that a killed session had in hand."""
 
 from instui_engine.errors import printable
 from instui_engine.journal.events import RecoveryFinished, SessionStarted
@@ -17,7 +17,7 @@ _PATHS_LISTED = 3
 
 
 def recovery_lines(event: RecoveryFinished, session: SessionStarted | None) -> list[str]:
-    """A line that says what became of it, and one for the files that were left as found, where there are any."""
+    """A line about the outcome of a recovery, and one for the files that were left as found, if any."""
     label = printable(f"{event.wheel} {event.version}".rstrip())
     outcome = OUTCOMES.get(event.outcome, printable(event.outcome))
     lines = [f"recovered: what a killed session had begun with {label} {outcome}"]

@@ -1,4 +1,4 @@
-"""What is known of a session while its events come in, and the snapshots that are made of it."""
+"""The mutable record of a session while its events come in, and the snapshots made of it."""
 
 from types import MappingProxyType
 
@@ -27,11 +27,11 @@ from .model import (
 )
 from .records import Busy, LockRecord, Table, WheelRecord
 
-FETCHED, UNPACKED, STAGED, COMMITTED = 1, 2, 3, 4  # stations that a wheel passes, for the counters
+FETCHED, UNPACKED, STAGED, COMMITTED = 1, 2, 3, 4  # milestones that a wheel passes, for the counters
 
 
 class SessionRecord:
-    """Everything that is known of a session while its events come in. Wheels and locks are found by key and path."""
+    """Everything known of a session while its events come in. Wheels are found by key, locks by path."""
 
     def __init__(self) -> None:
         self.t = 0.0  # of the latest event
@@ -59,7 +59,7 @@ class SessionRecord:
         self.satisfied: list[Satisfied] = []
         self.samples: list[Sample] = []
         # what is counted
-        self._passed = [0, 0, 0, 0, 0]  # wheels by station
+        self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
         self.resolved = self.satisfied_count = 0
         self.downloads = self.fetched_bytes = self.staged_files = self.files = self.overwrote = 0
         self.replaced = self.removing = self.removed = self.removed_files = 0
@@ -67,7 +67,7 @@ class SessionRecord:
     # -- changes that several events have in common
 
     def enter(self, wheel: WheelRecord, phase: Phase, t: float) -> None:
-        """`wheel` is in `phase` from `t` on; nothing where it is in it already."""
+        """Note that `wheel` is in `phase` from `t` on, unless it already is."""
         if phase is wheel.phase:
             return
         if old := self._busy.get(wheel.phase):
@@ -81,23 +81,23 @@ class SessionRecord:
         wheel.rate, wheel.measured = 0.0, t
 
     def rest(self, wheel: WheelRecord, t: float) -> None:
-        """`wheel` neither waits nor commits any longer: it is as ready as before."""
+        """Note that `wheel` neither waits nor commits any longer: it is as ready as before."""
         self.enter(wheel, Phase.READY if wheel.removal else Phase.STAGED, t)
 
     def reach(self, wheel: WheelRecord, station: int) -> None:
-        """`wheel` has passed this station, and so all before it."""
+        """Note that `wheel` has passed this milestone, and so all before it."""
         for passed in range(wheel.passed + 1, station + 1):
             self._passed[passed] += 1
         wheel.passed = max(wheel.passed, station)
 
     def set_removal(self, wheel: WheelRecord, removal: bool) -> None:
-        """Say whether `wheel` is a distribution that is to be uninstalled."""
+        """Note whether `wheel` is a distribution that is to be uninstalled."""
         if wheel.removal is not removal:
             wheel.removal = removal
             self.removing += 1 if removal else -1
 
     def charge_holders(self, wheel: WheelRecord, t: float) -> None:
-        """Charge the wait of `wheel`, since its holders were last named, to those of them that are wheels of ours."""
+        """Charge the wait of `wheel`, since its holders were last named, to those that are wheels of this session."""
         if wheel.waits_for is not None:
             for holder in wheel.waits_for.holders:
                 if is_own(holder, self.session) and self.wheels.get(holder.wheel) is not None:
@@ -105,7 +105,7 @@ class SessionRecord:
         wheel.named = t
 
     def end_wait(self, wheel: WheelRecord, t: float) -> None:
-        """`wheel` waits no more, if it did."""
+        """Note that `wheel` no longer waits, if it did."""
         wait = wheel.waits_for
         if wait is None:
             return
@@ -119,7 +119,7 @@ class SessionRecord:
         self.waits.append(Wait(wheel.key, wait.path, wait.mode, wait.holders, wait.since, t))
 
     def release(self, wheel: WheelRecord, t: float) -> None:
-        """`wheel` lets go of all that it holds."""
+        """Note that `wheel` releases all that it holds."""
         for path in wheel.held:
             self.locks.change(path).holders.pop(wheel.key, None)
         wheel.held = ()
@@ -134,7 +134,7 @@ class SessionRecord:
         self._pair_states = None
 
     def recover(self, recovery: Recovery) -> None:
-        """Note that a recovery began, or what became of the one of that wheel that is running."""
+        """Note that a recovery began, or the outcome of that wheel's running one."""
         running = (recovery.wheel, recovery.session, "running")
         for position in range(len(self._recoveries) - 1, -1, -1):
             old = self._recoveries[position]
@@ -177,20 +177,20 @@ class SessionRecord:
 
     @property
     def pairs(self) -> tuple[OverwritePair, ...]:
-        """The overwritten files, counted by pair of owners; the same tuple as before where nothing changed."""
+        """The overwritten files, counted by pair of owners; the same tuple as before if nothing changed."""
         if self._pair_states is None:
             self._pair_states = tuple(OverwritePair(*owners, *counts) for owners, counts in self._pairs.items())
         return self._pair_states
 
     @property
     def recoveries(self) -> tuple[Recovery, ...]:
-        """All recoveries; the same tuple as before where nothing changed."""
+        """All recoveries; the same tuple as before if nothing changed."""
         if self._recovery_states is None:
             self._recovery_states = tuple(self._recoveries)
         return self._recovery_states
 
     def snapshot(self, t: float) -> Snapshot:
-        """The session at time `t`, or at its latest event where that is later; a finished one stands still."""
+        """The session at time `t`, or at its latest event if that is later; a finished session no longer changes."""
         t = self.finished.t if self.finished else max(t, self.t)
         self._mark_stalled(t)
         return Snapshot(
@@ -224,7 +224,7 @@ class SessionRecord:
         )
 
     def _mark_stalled(self, t: float) -> None:
-        """Have the states of stalled transfers made anew: no event comes, yet their rate must decay."""
+        """Mark stalled transfers as changed: no event comes for them, yet their rate must decay."""
         for key in self._running.members:
             wheel = self.wheels.get(key)
             if wheel is not None and wheel.rate and t - wheel.measured > 1:

@@ -1,4 +1,4 @@
-"""What plain output says at the end of a session."""
+"""The summary: what plain output says at the end of a session."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from .units import count, number, seconds
 NAMES_LISTED = 50
 PAIRS_LISTED = 3
 FAILURES_LISTED = 10
-SLOW_SECONDS = 1.0  # a phase of one wheel that is worth naming
+SLOW_SECONDS = 1.0  # seconds of a phase of one wheel that is worth naming
 _WORK = {Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT}
 
 
 def summary(snapshot: Snapshot, *, quiet: bool = False) -> list[str]:
-    """The closing lines; with `quiet` only those of a session that did not end well."""
+    """The closing lines; with `quiet`, only those of a session that failed."""
     well = snapshot.finished is not None and snapshot.finished.exit == 0
     if well and quiet:
         return []
@@ -54,7 +54,7 @@ def _head(snapshot: Snapshot, well: bool) -> list[str]:
 
 
 def _removed(snapshot: Snapshot, well: bool, took: str) -> list[str]:
-    """The head of a session that uninstalls."""
+    """The first line for a session that uninstalls."""
     totals = snapshot.totals
     every = count(totals.removing, "distribution")
     if snapshot.finished is None:
@@ -82,7 +82,7 @@ def _recovered(snapshot: Snapshot) -> list[str]:
 
 
 def _restored(snapshot: Snapshot) -> list[str]:
-    """Whose files are back."""
+    """The line about the owners whose files are back."""
     owners = Counter(row.owner for row in snapshot.restored).most_common()
     lines = [
         f"  restored: {count(files, 'file')} of {printable(owner) or 'no distribution'}"
@@ -159,7 +159,7 @@ def _label(snapshot: Snapshot, key: str) -> str:
 
 
 def _overwrites(snapshot: Snapshot) -> list[str]:
-    # Equal content is no news, and neither is a new version over its own old one.
+    # Neither equal content nor a new version over its own old one is worth reporting.
     pairs = [pair for pair in snapshot.pairs if pair.different and pair.old.split(" ")[0] != pair.new.split(" ")[0]]
     pairs.sort(key=lambda pair: -pair.different)
     lines = [

@@ -1,4 +1,4 @@
-"""How sizes, durations, counts and texts of a given width are written, in plain output and on screens alike."""
+"""Sizes, durations, counts and texts of a given width, as written in plain output and on screens."""
 
 import unicodedata
 
@@ -25,7 +25,7 @@ def seconds(value: float) -> str:
 
 
 def age(value: float) -> str:
-    """A duration that still grows, with few digits so that it does not flicker: `0.3 s`, `9.8 s`, `42 s`."""
+    """A duration that is still growing, in few digits so that it does not flicker: `0.3 s`, `9.8 s`, `42 s`."""
     if value < 9.95:
         return f"{max(value, 0.0):.1f} s"
     return f"{value:.0f} s" if value < 59.5 else _long(round(value))
@@ -43,12 +43,12 @@ def number(value: int) -> str:
 
 
 def count(value: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: `1 wheel`, `84 wheels`; `plural` where it is not formed with an s."""
+    """A number with its noun: `1 wheel`, `84 wheels`; `plural` is needed if it is not formed with an s."""
     return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
 
 
 def cells(text: str) -> int:
-    """How many columns of a terminal `text` takes; it must have gone through `printable`."""
+    """The number of terminal columns of `text`, which must have passed through `printable`."""
     return len(text) if text.isascii() else sum(map(_cell, text))
 
 
@@ -59,21 +59,21 @@ def _cell(character: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """`text` in at most `width` columns, with an ellipsis in the middle where it is too long."""
+    """`text` in at most `width` columns, with an ellipsis in the middle if it is too long."""
     if cells(text) <= width:
         return text
     if width <= 1:
         return ELLIPSIS[:width]
     head = _fit(text, width // 2)
     tail = _fit(text[::-1], width - 1 - cells(head))[::-1]
-    # A mark that lost its letter would sit on the ellipsis.
+    # A combining mark without its letter would attach to the ellipsis.
     while tail and not _cell(tail[0]):
         tail = tail[1:]
     return head + ELLIPSIS + tail
 
 
 def cut_end(text: str, width: int) -> str:
-    """`text` in at most `width` columns, with an ellipsis at its end where it is too long."""
+    """`text` in at most `width` columns, with an ellipsis at its end if it is too long."""
     return text if cells(text) <= width else (_fit(text, width - 1) + ELLIPSIS if width > 0 else "")
 
 
@@ -87,6 +87,6 @@ def _fit(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int) -> str:
-    """`text` cut in the middle or filled with spaces to exactly `width` columns."""
+    """`text` cut in the middle, or padded with spaces, to exactly `width` columns."""
     text = cut(text, width)
     return text + " " * (width - cells(text))

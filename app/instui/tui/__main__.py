@@ -1,4 +1,4 @@
-"""`python -m instui.tui JOURNAL` shows a journal, whether it still grows or not: for work on the screens."""
+"""`python -m instui.tui JOURNAL` shows a journal, growing or finished, for work on the screens."""
 
 import argparse
 import time

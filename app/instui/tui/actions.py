@@ -12,16 +12,16 @@ _ALL = _OVERVIEWS | {DETAIL, DIFF}
 
 
 class Action(NamedTuple):
-    """Something that a key does: the method `do_ID` of the view in front, or of the application."""
+    """An action of a key: the method `do_ID` of the view in front, or of the application."""
 
     id: str
-    keys: str  # as Textual names them, with commas between
-    shown: str  # how the first key is written
+    keys: str  # Textual's names, separated by commas
+    shown: str  # how the first key is shown
     label: str  # in the footer and the palette
     help: str  # on the help screen, and in README.md
     group: str  # its heading on the help screen
     scope: frozenset[str] = _ALL  # the scopes of the views in which it works
-    footer: int = 0  # what is more important stands further left in the footer; 0: not there
+    footer: int = 0  # the higher, the further left in the footer; 0: not there
 
 
 ACTIONS = (
@@ -95,7 +95,7 @@ def _others(action: Action) -> list[str]:
     return [name for key in action.keys.split(",")[1:] if (name := _WRITTEN.get(key, key)) not in action.shown.split()]
 
 
-_WRITTEN = {  # how the keys are written that Textual names by a word
+_WRITTEN = {  # how keys are shown that Textual names by a word
     "question_mark": "?",
     "colon": ":",
     "slash": "/",

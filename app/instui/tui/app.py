@@ -44,7 +44,7 @@ PULL_SECONDS = 0.1
 
 
 class ScreenError(Exception):
-    """A screen failed. The text is the last line of the traceback; with INSTUI_DEBUG=1 all of it was printed."""
+    """A screen failed. The text is the last line of the traceback; with INSTUI_DEBUG=1, all of it was printed."""
 
 
 class InstuiApp(App[Result], inherit_bindings=False):
@@ -80,7 +80,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         clock: Callable[[], float] = time.monotonic,
         timer: bool = True,
     ) -> None:
-        # Textual must know this before it reads NO_COLOR: it would turn the terminal's own colours into black on black.
+        # Textual needs this before it reads NO_COLOR: it would turn the terminal's own colours into black on black.
         super().__init__(ansi_color=True if without_colour(os.environ) else None)
         for known in THEMES:
             self.register_theme(known)
@@ -92,18 +92,18 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self.set_class(ascii, "ascii")
         self.watched = Watch(source, clock)
         self.controller = controller
-        self.wheel = ""  # the selected one, whichever view it was selected in
+        self.wheel = ""  # the selected wheel, whichever view it was selected in
         self._timer = timer
         self._epilogue: list[str] | None = None
-        self._stops = 0  # how often the user asked for an end
+        self._stops = 0  # how often the user has asked to stop
 
     # -- what is shown
 
     def on_mount(self, _: Mount) -> None:
-        """Begin to pull."""
+        """Start to pull."""
         if self._timer:
             self.set_interval(PULL_SECONDS, self.pull)
-            # A full collection stops the screen for a moment (see `watch.py`): fewer of them, and of fewer objects.
+            # A full garbage collection stops the screen for a moment (see `watch.py`): make them fewer, and smaller.
             gc.freeze()
             gc.set_threshold(20_000, 20, 100)
 
@@ -123,7 +123,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
 
     @property
     def facts(self) -> Facts:
-        """What the header shows besides the snapshot."""
+        """The facts in the header that are not in the snapshot."""
         watched = self.watched
         return Facts(
             glyphs=self.glyphs,
@@ -148,7 +148,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
 
     @property
     def caption_texts(self) -> list[str]:
-        """What the caption says: what there is to watch, and when the session is over, its summary."""
+        """The texts of the caption: what there is to watch and, when the session is over, its summary."""
         shown = self.watched.shown
         if self.watched.died:
             return [self.controller.error() or "The session ended without a word: its process is gone."]
@@ -183,35 +183,35 @@ class InstuiApp(App[Result], inherit_bindings=False):
             where = " and ".join(title for scope, title in VIEWS.values() if scope in action.scope)
             view.notice(f"{action.shown} works in {where}" if where else f"{action.shown} does nothing here")
             return
-        mounted = view if view is not None and view.is_mounted else None  # a key may come before its screen is made
+        mounted = view if view is not None and view.is_mounted else None  # a key may arrive before its screen is made
         for target in (mounted, self):
             if (method := getattr(target, f"do_{id}", None)) is not None:
                 method()
                 return
 
     def say(self, text: str) -> None:
-        """Say something in the bottom line of the screen in front, for a few seconds."""
+        """Show a notice in the bottom line of the screen in front, for a few seconds."""
         if isinstance(self.screen, View):
             self.screen.notice(text)
 
     def do_view_1(self) -> None:
-        """To the dashboard."""
+        """Go to the dashboard."""
         self._switch(WHEELS)
 
     def do_view_2(self) -> None:
-        """To the locks."""
+        """Go to the locks."""
         self._switch(LOCKS)
 
     def do_view_3(self) -> None:
-        """To the overwrites."""
+        """Go to the overwrites."""
         self._switch(OVERWRITES)
 
     def do_view_4(self) -> None:
-        """To the events."""
+        """Go to the events."""
         self._switch(EVENTS)
 
     def _switch(self, scope: str, then: Callable[[Overview], None] | None = None) -> None:
-        """To the view of that scope; `then` is done with the view once it is there."""
+        """Go to the view of that scope; `then` is called with the view once it is there."""
         while isinstance(self.screen, PushedView):
             self.pop_screen()
         if scope == self.current_mode:
@@ -234,12 +234,12 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self.action_command_palette()
 
     def action_command_palette(self) -> None:
-        """Open the palette, as Textual does but with a prompt of ASCII."""
+        """Open the palette as Textual does, but with a prompt in ASCII."""
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="find a command", id="--command-palette"))
 
     def do_freeze(self) -> None:
-        """Hold the display still, or let it go on."""
+        """Freeze the display, or unfreeze it."""
         self.watched.frozen = not self.watched.frozen
         if not self.watched.frozen:
             self.watched.read()
@@ -248,7 +248,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
             self.screen.refresh_view()
 
     def do_pause(self) -> None:
-        """Ask the install to pause, or to go on."""
+        """Ask the install to pause, or to continue."""
         if self.over:
             self.say("the session is over")
         elif not self.controller.can_control:
@@ -292,7 +292,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self._switch(EVENTS, lambda view: view.filter_for(filter))
 
     def show_wheel(self, key: str, notice: str) -> None:
-        """Go to the row of a wheel on the dashboard, and say `notice` there."""
+        """Go to the row of a wheel on the dashboard, and show `notice` there."""
 
         def select(view: Overview) -> None:
             view.table.selected = key
@@ -306,14 +306,14 @@ class InstuiApp(App[Result], inherit_bindings=False):
     # -- the end
 
     def do_quit(self) -> None:
-        """Leave, at once where no install of ours runs."""
+        """Leave, without a question if no install of ours is running."""
         if self.over or not self.controller.owns_install:
             self._leave()
         else:
             self._ask("The install is still running.")
 
     def do_interrupt(self) -> None:
-        """Ask what to do; the second time cancel the install, the third time abort it."""
+        """Ask what to do; the second time, cancel the install; the third time, abort it."""
         if isinstance(self.screen, Ask):
             self.screen.dismiss(CANCEL)
         elif self.over or not self.controller.owns_install:
@@ -345,7 +345,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
             self.exit(Left(self.controller.alive(), snapshot))
 
 
-_TYPE_CHECKED: type[Application] = InstuiApp  # the type checker proves that it has all that the views need
+_TYPE_CHECKED: type[Application] = InstuiApp  # the type checker proves that it has everything that the views need
 
 
 def run_app(
@@ -359,10 +359,10 @@ def run_app(
 ) -> Result:
     """Show the session of `source` until the user leaves. `clock` is CLOCK_MONOTONIC, or that of a replay.
 
-    Raises ScreenError when a screen fails, after the terminal was restored.
+    Raises ScreenError if a screen fails, after the terminal has been restored.
     """
     if not os.environ.get("NO_COLOR", "unset"):
-        del os.environ["NO_COLOR"]  # an empty value does not count, but Textual would obey it
+        del os.environ["NO_COLOR"]  # an empty value means nothing, but Textual would obey it
     app = InstuiApp(source, controller, ascii=ascii, theme=theme, clock=clock)
     trace = StringIO()
     if not os.environ.get("INSTUI_DEBUG"):

@@ -1,4 +1,4 @@
-"""What the screens may do to a session. The command line puts the process that it started behind this protocol."""
+"""Control of a session from the screens. The command line implements this protocol with the process it started."""
 
 from typing import NamedTuple, Protocol
 
@@ -6,11 +6,11 @@ from instui.monitor.model import Snapshot
 
 
 class Controller(Protocol):
-    """The process that installs. No method blocks: it only asks, and the journal tells what came of it."""
+    """The process that installs. No method blocks: it only asks, and the journal shows the result."""
 
     @property
     def badge(self) -> str:
-        """What the header calls the session: `LIVE`, `ATTACHED pid 4242`, `REPLAY 2.0x`."""
+        """The name of the session's kind in the header: `LIVE`, `ATTACHED pid 4242`, `REPLAY 2.0x`."""
 
     @property
     def owns_install(self) -> bool:
@@ -18,43 +18,43 @@ class Controller(Protocol):
 
     @property
     def can_control(self) -> bool:
-        """Whether the methods below do anything."""
+        """Whether the requests below have any effect."""
 
     def cancel(self) -> None:
         """Ask the install to stop between two commits."""
 
     def abort(self) -> None:
-        """Stop it at once; what it has in hand is undone. Asked again: end it even where it hangs."""
+        """Stop it immediately, undoing what is in hand. The second call ends it even if it hangs."""
 
     def pause(self) -> None:
         """Ask the install to pause between two commits."""
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
 
     def refusal(self) -> str:
-        """Why something that was asked since the last call came to nothing, in one line; "" where nothing did."""
+        """Why a request since the last call failed, in one line; "" if none did."""
 
     def alive(self) -> bool:
         """Whether the install still runs."""
 
     def exit_code(self) -> int | None:
-        """The exit code of the install's process; None while it runs, or where it cannot be known."""
+        """The exit code of the install's process; None while it runs, or if it cannot be known."""
 
     def error(self) -> str:
-        """Why the install's process failed, in one line; "" while it runs, or where it cannot be known."""
+        """Why the install's process failed, in one line; "" while it runs, or if that cannot be known."""
 
     @property
     def may_be_left(self) -> bool:
-        """Whether the install may go on without a screen."""
+        """Whether the install may continue without a screen."""
 
     @property
     def ending(self) -> bool:
-        """Whether a signal told the program to end; then the screen closes as soon as the session is over."""
+        """Whether a signal asked the program to end; the screen then closes as soon as the session is over."""
 
 
 class ReadOnly:
-    """A session that can only be watched: somebody else's, or a recording."""
+    """A controller of a session that can only be watched: somebody else's, or a recording."""
 
     owns_install = False
     can_control = False
@@ -77,11 +77,11 @@ class ReadOnly:
         """Do nothing."""
 
     def refusal(self) -> str:
-        """Nothing is asked, so nothing is refused."""
+        """ "": nothing was requested, so nothing was refused."""
         return ""
 
     def alive(self) -> bool:
-        """True: it is not known here, the source says when the session ends."""
+        """True: it is unknown here; the source says when the session ends."""
         return True
 
     def exit_code(self) -> None:
@@ -93,14 +93,14 @@ class ReadOnly:
 
 
 class Left(NamedTuple):
-    """The user left before the session was over. `running`: the install goes on without a screen."""
+    """The user left before the session was over. `running`: the install continues without a screen."""
 
     running: bool
     snapshot: Snapshot
 
 
 class Ended(NamedTuple):
-    """The user left after the session was over. `exit_code` is None where the journal has no end."""
+    """The user left after the session was over. `exit_code` is None if the journal has no end."""
 
     exit_code: int | None
     snapshot: Snapshot

@@ -1,4 +1,4 @@
-"""The session on the screen: journal lines go in, snapshots come out, as often as the screen pulls them."""
+"""The session on the screen: journal lines go in, and snapshots come out, as often as the screen pulls them."""
 
 import gc
 import time
@@ -11,8 +11,8 @@ from instui.monitor.reader import Source, decoded
 from instui_engine.journal import events
 from instui_engine.journal.events import Event
 
-BUDGET = 0.02  # seconds that one pull may take, so that keys are answered while a long journal is read
-KEPT = 20_000  # events in the log; older ones are only in the journal
+BUDGET = 0.02  # seconds that one pull may take, so that keys still work while a long journal is read
+KEPT = 20_000  # events in the log; older ones are in the journal only
 _FREEZE_EVERY = 50_000  # events
 _PROGRESS = (events.FetchProgress, events.UnpackProgress, events.StageProgress, events.CommitProgress, events.Caption)
 
@@ -30,7 +30,7 @@ class Log:
         return self.total - len(self._entries)
 
     def add(self, t: float, event: Event) -> None:
-        """Append an event; the oldest one may fall out."""
+        """Append an event; the oldest one may be dropped."""
         self._entries.append((t, event))
         self.total += 1
 
@@ -39,7 +39,7 @@ class Log:
 
 
 class Watch:
-    """Reads and folds what `source` brings. `clock` is CLOCK_MONOTONIC in seconds, or the clock of a replay."""
+    """A watched session: the fold of `source`. `clock` is CLOCK_MONOTONIC in seconds, or the clock of a replay."""
 
     def __init__(self, source: Source, clock: Callable[[], float]) -> None:
         self.log = Log()
@@ -73,7 +73,7 @@ class Watch:
 
     @property
     def lag(self) -> float:
-        """How many seconds the screen is behind the session."""
+        """The number of seconds that the screen is behind the session."""
         return max(0.0, self.latest.t - self._shown.t) if self.frozen else 0.0
 
     def read(self) -> None:

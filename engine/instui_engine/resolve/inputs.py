@@ -141,7 +141,7 @@ class _Build(NamedTuple):
 def _as_path(argument: str) -> str | None:
     """The path that `argument` stands for; None for a requirement specifier."""
     if not argument.strip():
-        raise UsageError("an empty word is neither a requirement nor a wheel")
+        raise UsageError("an empty argument is neither a requirement nor a wheel")
     if argument.endswith((".txt", ".in")) and "@" not in argument:
         raise UsageError(
             f"{shortened(argument)} looks like a file of requirements; give it as -r {shortened(argument)}"
@@ -306,6 +306,6 @@ def redacted(text: str) -> str:
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:
-    """`text` fit for a message: one printable line without credentials, capped."""
+    """`text` for a message: one printable line without credentials, shortened."""
     line = printable(redacted(" ".join(text.split())))
     return line if len(line) <= longest else line[: longest - 3] + "..."

@@ -1,1 +1,1 @@
-"""The content of the screens: pure functions that make rows and lines, as plain data, from snapshots. No Textual."""
+"""The content of the screens: pure functions from snapshots to rows and lines, as plain data. No Textual."""

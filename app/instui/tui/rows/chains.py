@@ -1,4 +1,4 @@
-"""The Locks view as wait chains: who holds a lock and waits for nobody, and below that who waits for it."""
+"""The Locks view as wait chains: holders that wait for nobody and, below each, those that wait for it."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -27,14 +27,14 @@ COLUMNS = (
 
 
 class Node(NamedTuple):
-    """A row: a holder at the root (`edge` is None), or a wait below it. `behind`: how many waits are below it."""
+    """A row: a holder at the root (`edge` is None), or a wait below it. `behind` is the number of waits below it."""
 
     depth: int
     holder: Holder
     edge: Edge | None
     path: str  # what it holds, or waits for
     behind: int
-    over: bool  # it belongs to the past
+    over: bool  # it is past
 
 
 class Chains(NamedTuple):
@@ -46,7 +46,7 @@ class Chains(NamedTuple):
 
 
 def arrange(snapshot: Snapshot, query: LockQuery) -> Chains:
-    """The present waits; also the past ones where everything is wanted or the session is over."""
+    """The present waits; also the past ones if everything is wanted or the session is over."""
     found = wait_graph.present(snapshot)
     if query.everything or snapshot.finished is not None:
         found += wait_graph.past(snapshot)
@@ -57,7 +57,7 @@ def arrange(snapshot: Snapshot, query: LockQuery) -> Chains:
     nodes: dict[str, Node] = {}
 
     def add_wait(position: int, depth: int) -> int:
-        """Add the row of a wait and the rows below it; returns how many they are."""
+        """Add the row of a wait and the rows below it; return their number."""
         edge = found[position]
         key = _wait_key(edge, nodes)
         nodes[key] = Node(depth, edge.blocker, edge, edge.path, 0, edge.end is not None)
@@ -98,7 +98,7 @@ def _longest(positions: Sequence[int], found: list[Edge], t: float) -> list[int]
 
 
 def _roots(positions: Sequence[int], found: list[Edge], snapshot: Snapshot) -> list[list[int]]:
-    """The waits below no other wait, by holder: present ones before past ones, then the longest first."""
+    """The waits that are below no other wait, by holder: present ones before past ones, then longest first."""
     by_holder: dict[tuple[object, bool], list[int]] = {}
     for position in _longest(positions, found, snapshot.t):
         edge = found[position]
@@ -115,7 +115,7 @@ def _about(node: Node, snapshot: Snapshot) -> About:
 
 
 def fields(node: Node, snapshot: Snapshot) -> Mapping[str, str]:
-    """What a filter looks at; `wheel:` finds a wait by its waiter and by its blocker."""
+    """The fields for a filter; `wheel:` finds a wait by its waiter and by its blocker."""
     waiter = node.edge.waiter if node.edge else ""
     names = f"{waiter} {holder_label(snapshot, node.holder)}"
     state = "held" if node.edge is None else "over" if node.over else "wait"
@@ -167,7 +167,7 @@ def _mode(node: Node, snapshot: Snapshot) -> str:
 
 
 def _held(node: Node, snapshot: Snapshot) -> Line:
-    """For how long the root has held the lock, as far as this session knows."""
+    """How long the root has held the lock, as far as this session knows."""
     lock = snapshot.lock(node.path)
     hold = next((hold for hold in lock.holders if hold.wheel == node.holder.wheel), None) if lock else None
     if hold is None or node.over:

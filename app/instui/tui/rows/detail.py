@@ -1,4 +1,4 @@
-"""The lines of the detail of one wheel: facts, phases, claims, waits, recoveries, overwrites and its latest events."""
+"""The lines of a wheel's detail: facts, phases, claims, waits, recoveries, overwrites and its latest events."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ _EVENTS = 40
 
 
 def detail(snapshot: Snapshot, key: str, width: int, glyphs: Glyphs, log: Log | None = None) -> list[Line]:
-    """All that is known of a wheel."""
+    """Everything known about a wheel."""
     wheel = snapshot.wheel(key)
     if wheel is None:
         return _unknown(snapshot, key, width, log)
@@ -37,7 +37,7 @@ def detail(snapshot: Snapshot, key: str, width: int, glyphs: Glyphs, log: Log | 
 
 
 def _unknown(snapshot: Snapshot, key: str, width: int, log: Log | None) -> list[Line]:
-    """What is known of a distribution that is no wheel of this session: only that it was recovered."""
+    """The lines of a distribution that is not a wheel of this session: only its recovery is known."""
     recovery = recoveries.detail(snapshot, key, width)
     if not recovery:
         return [line(("this wheel is not known any more", "dim"))]
@@ -94,7 +94,7 @@ def _archive(wheel: WheelState, order: str, width: int) -> Iterable[Line]:
 
 
 def _restored(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
-    """The files that it had overwritten and that are back."""
+    """The files that the wheel had overwritten and that are back."""
     rows = [row for row in snapshot.restored if row.wheel.partition(" ")[0] == wheel.key]
     lines: list[Line] = []
     for row in rows[:_EVENTS]:

@@ -1,6 +1,6 @@
-"""The difference of two contents as lines of the screen: a unified diff.
+"""The difference of two contents, as a unified diff on the screen.
 
-Anybody may have written these files: every control character is shown as an escape.
+Anybody may have written these files, so every control character is shown as an escape.
 """
 
 from collections.abc import Iterator
@@ -11,22 +11,22 @@ from instui.monitor import units
 from instui.tui.text.pieces import Line, line, safe, tail
 
 CONTEXT = 3  # equal lines around a change
-MOST_LINES = 4000  # of a diff that is shown
-_MOST_WORK = 4_000_000  # pairs of lines that are compared; beyond, what differs is one change
-_MOST_PARTS = 12  # lines of the screen for one line of a text
+MOST_LINES = 4000  # lines of a diff that are shown
+_MOST_WORK = 4_000_000  # pairs of lines that are compared; beyond that, the rest is one change
+_MOST_PARTS = 12  # lines on the screen for one line of text
 
 
 class FileContent(NamedTuple):
-    """What is at a path. `text` is None where there is no text to show; then `why` says why, in a few words."""
+    """What is at a path. `text` is None if there is no text to show; `why` then says why, in a few words."""
 
-    size: int = -1  # -1 where there is no file to look at
+    size: int = -1  # -1 if there is no readable file
     digest: str = ""  # sha256, in hexadecimal digits
     text: str | None = None
     why: str = ""
 
     @property
     def there(self) -> bool:
-        """Whether there is a file, and it could be read."""
+        """Whether there is a file and it could be read."""
         return self.size >= 0
 
 
@@ -38,7 +38,7 @@ class DiffLine(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Two contents, and what differs if both are texts. `verdict` says it in a few words."""
+    """Two contents, and their diff if both are text. `verdict` sums it up in a few words."""
 
     old: FileContent
     new: FileContent
@@ -47,7 +47,7 @@ class Difference(NamedTuple):
 
 
 def compare(old: FileContent, new: FileContent) -> Difference:
-    """What differs between two contents."""
+    """The difference between two contents."""
     if not old.there or not new.there:
         return Difference(old, new, "there is nothing to compare")
     if old.digest == new.digest and old.size == new.size:
@@ -69,7 +69,7 @@ def compare(old: FileContent, new: FileContent) -> Difference:
 
 
 def unified(old: list[str], new: list[str]) -> Iterator[DiffLine]:
-    """The lines of a unified diff. The last line of each text is what follows its last newline: "", or it lacks one."""
+    """The lines of a unified diff. The last line of each text is what follows its last newline, and may be ""."""
     last_old, last_new = len(old) - (old[-1] == ""), len(new) - (new[-1] == "")
     for group in _groups(old, new, last_old, last_new):
         first, last = group[0], group[-1]
@@ -90,7 +90,7 @@ _Change = tuple[str, int, int, int, int]
 
 
 def _groups(old: list[str], new: list[str], last_old: int, last_new: int) -> list[list[_Change]]:
-    """Changes with some equal lines around them, as `SequenceMatcher.get_grouped_opcodes`, but with bounded work."""
+    """Changes with some equal lines around them, like `SequenceMatcher.get_grouped_opcodes`, but with bounded work."""
     a, b = old[:last_old], new[:last_new]
     if last_old == len(old) and a:  # a line without its newline is a different line
         a[-1] += "\0"
@@ -134,7 +134,7 @@ def _grouped(changes: list[_Change]) -> list[list[_Change]]:
 
 
 def _range(begin: int, end: int) -> str:
-    """A range as diff writes it: its first line and its length, without the length where that is 1."""
+    """A range as diff writes it: its first line and its length, without the length if that is 1."""
     count = end - begin
     return str(begin + 1) if count == 1 else f"{begin + 1 if count else begin},{count}"
 
@@ -143,7 +143,7 @@ _STYLES = {"@": "dim", " ": "text", "-": "minus", "+": "plus", "!": "dim"}
 
 
 def laid(difference: Difference, width: int) -> list[Line]:
-    """The diff as lines of at most `width` columns; a longer line is continued below."""
+    """The diff as lines of at most `width` columns; a longer line continues below."""
     lines: list[Line] = []
     for row in difference.rows:
         style = _STYLES[row.sign]
@@ -156,7 +156,7 @@ def laid(difference: Difference, width: int) -> list[Line]:
 
 
 def folded(text: str, width: int) -> list[str]:
-    """A line in parts of at most `width` columns; if there are too many, the last one ends with an ellipsis."""
+    """A line in parts of at most `width` columns; if there are too many, the last part ends with an ellipsis."""
     if units.cells(text) <= width:
         return [text]
     parts: list[str] = []

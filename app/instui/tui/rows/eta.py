@@ -1,14 +1,14 @@
-"""How long it will take until all wheels are unpacked."""
+"""The estimated time until all wheels are unpacked."""
 
 from instui.monitor.model import Phase, Snapshot, Span, WheelState
 from instui_engine.journal.events import SessionStarted
 
-_COUNTED = 2000  # of more wheels the sizes are not added up at every pull
-_UNPACKING = 0.25  # of a downloaded wheel's work
+_COUNTED = 2000  # the sizes of more wheels are not added up at every pull
+_UNPACKING = 0.25  # the share of the download in a wheel's work
 
 
 def remaining(snapshot: Snapshot) -> float | None:
-    """Seconds until all wheels are unpacked, if it goes on like this; None where that cannot be told.
+    """Seconds until all wheels are unpacked, at the present rate; None if that cannot be estimated.
 
     Stages and commits are not counted: they take moments, or depend on who holds the locks. A session that is slowed
     down on purpose has no ETA.

@@ -1,4 +1,4 @@
-"""The rows of the Events view: which events there are, which of them a filter finds, and the cells of each."""
+"""The rows of the Events view: the events there are, those that a filter finds, and the cells of each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
@@ -24,7 +24,7 @@ OLDER = "\0older"
 
 
 class EventKeys(Sequence[str]):
-    """The keys of all events in the log, without making a list. The first key may stand for all older events."""
+    """The keys of all events in the log, without a list. The first key may stand for all older events."""
 
     def __init__(self, first: int, total: int) -> None:
         self._numbers = range(first - 1 if first else 0, total)
@@ -45,7 +45,7 @@ class EventKeys(Sequence[str]):
 
 
 class MatchingEvents:
-    """The events that match a filter. Each event is looked at once."""
+    """The events that match a filter. Each event is examined once."""
 
     def __init__(self) -> None:
         self._filter = NOTHING
@@ -53,7 +53,7 @@ class MatchingEvents:
         self._keys: list[str] = []
 
     def update(self, log: Log, filter_: Filter) -> Sequence[str]:
-        """The keys of the rows to show; a new filter looks at all events of the log."""
+        """The keys of the rows to show; a new filter examines all events in the log."""
         if not filter_:
             return EventKeys(log.first, log.total)
         if filter_ != self._filter:
@@ -72,7 +72,7 @@ def _keeps(filter_: Filter, log: Log, number: int) -> bool:
 
 
 def fields(event: Event) -> Fields:
-    """What a filter looks at; `state:` is the kind. Fields are found by name: a new event needs no line here."""
+    """The fields for a filter; `state:` is the kind. They are found by name, so a new event needs no change here."""
     values: dict[str, Any] = event._asdict()
     paths = [*values.get("exclusive", ()), values.get("path", "")]
     texts = [*(values.get(name, "") for name in _TEXTS), *values.get("left", ())]

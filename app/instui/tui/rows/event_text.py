@@ -1,4 +1,4 @@
-"""What an event says: a few words and their style. Whoever adds an event to the journal adds its case here."""
+"""The text of an event: a few words and their style. A new event of the journal needs a case here."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -82,8 +82,10 @@ def event_text(snapshot: Snapshot, event: Event) -> Piece:
 
 
 def is_news(event: Event) -> bool:
-    """Whether `[` and `]` stop here: somebody waits, different content was or will be replaced, a dead session is
-    recovered, or something is wrong. A new event is no news unless this says so.
+    """Whether `[` and `]` stop here.
+
+    They stop at waits, at files that were or will be replaced by different content, at recoveries, and at problems. A
+    new event is not news unless this says so.
     """
     match event:
         case events.Overwrite(same=same):
@@ -101,7 +103,7 @@ def is_news(event: Event) -> bool:
 
 
 def wheel_of(event: Event) -> str:
-    """The wheel that an event is about, "" for none."""
+    """The wheel that an event is about; "" for none."""
     return str(getattr(event, "wheel", ""))
 
 

@@ -8,20 +8,20 @@ _FIELDS = ("wheel", "lock", "state")
 
 
 class Term(NamedTuple):
-    """One word of a filter. `field` is "" where any field may have it."""
+    """A word of a filter. `field` is "" if the word may be in any field."""
 
     field: str
     word: str
     inverse: bool
 
     def matches(self, fields: Fields) -> bool:
-        """Whether something with these fields passes."""
+        """Whether an item with these fields passes."""
         where = (fields.get(self.field, ""),) if self.field else fields.values()
         return any(self.word in text.casefold() for text in where) is not self.inverse
 
 
 class Filter(NamedTuple):
-    """What the user typed after `/`, and the terms that must all match."""
+    """A filter: what the user typed after `/`, and the terms that must all match."""
 
     text: str
     terms: tuple[Term, ...]
@@ -30,7 +30,7 @@ class Filter(NamedTuple):
         return bool(self.terms)
 
     def keeps(self, fields: Callable[[], Fields]) -> bool:
-        """Whether something with these fields is shown; they are made only if there is a filter."""
+        """Whether an item with these fields is shown. The fields are made only if there is a filter."""
         if not self.terms:
             return True
         found = fields()
@@ -38,7 +38,7 @@ class Filter(NamedTuple):
 
 
 def parse(text: str) -> Filter:
-    """The filter that a line says. A field without a word is ignored: the user is still typing."""
+    """The filter in a line. A field without a word is ignored: the user is still typing."""
     terms = []
     for part in text.casefold().split():
         inverse, rest = part.startswith("!"), part.removeprefix("!")

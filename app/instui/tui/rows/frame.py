@@ -1,4 +1,4 @@
-"""What every screen has: header, counters, tabs, caption and footer."""
+"""The frame of every screen: header, counters, tabs, caption and footer."""
 
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Badge(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What the header shows besides the snapshot."""
+    """The facts in the header that are not in the snapshot."""
 
     glyphs: Glyphs
     badge: str = "LIVE"  # what the controller calls the session
@@ -33,9 +33,9 @@ class Facts(NamedTuple):
 
 
 def badge(snapshot: Snapshot, facts: Facts) -> Badge:
-    """The badge of the state that matters most."""
+    """The badge for the most important state."""
     finished = snapshot.finished
-    if facts.frozen and finished is None:  # a session that is over stands still anyway
+    if facts.frozen and finished is None:  # a session that is over does not change anyway
         behind = f" {units.age(facts.lag)} behind" if facts.lag >= 0.1 else ""
         return Badge(f"PAUSED{behind}", "badge-age")
     if finished is not None:
@@ -46,7 +46,7 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
         )
     if facts.died:
         code = facts.exit_code
-        asked = code in (130, 143)  # it was asked to end before it could write that into the journal
+        asked = code in (130, 143)  # it was asked to end before it could write so into the journal
         return Badge("DIED" if code is None or (code > 128 and not asked) else f"FAILED exit {code}", "badge-failed")
     if snapshot.cancelling:
         return Badge("CANCELLING", "badge-failed")
@@ -103,7 +103,7 @@ _REMOVAL_STATIONS = (
 
 
 def counters(snapshot: Snapshot, facts: Facts, width: int) -> Line:
-    """Line 2: the pipeline. Every number gets the room of the largest one, so that nothing moves."""
+    """Line 2: the pipeline. Every number gets the width of the largest one, so that nothing moves."""
     totals = snapshot.totals
     digits = len(units.number(totals.resolved))
     stations = _REMOVAL_STATIONS if snapshot.removes else _STATIONS
@@ -142,7 +142,7 @@ def _lock_wait(snapshot: Snapshot) -> Line:
 
 
 def tabs(snapshot: Snapshot, view: str, width: int, glyphs: Glyphs) -> Line:
-    """The views. The present one is marked, and a number says what happened in the others."""
+    """The tabs of the views. The present one is marked; a number shows how much happened in each of the others."""
     waiting, overwrote = len(snapshot.waiting), snapshot.totals.overwrote
     waiting += snapshot.environment is not None and snapshot.environment.state == "waiting"
     news = {
@@ -161,12 +161,12 @@ def tabs(snapshot: Snapshot, view: str, width: int, glyphs: Glyphs) -> Line:
 
 
 def caption(text: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """What there is to watch now, in at most `height` lines."""
+    """The caption: what there is to watch now, in at most `height` lines."""
     return [line((f" {glyphs.marker} ", "accent"), told) for told in wrapped(text, width - 4, height)]
 
 
 def footer(scope: str, width: int, glyphs: Glyphs, labels: dict[str, str]) -> Line:
-    """The most important keys of a view, as many as there is room for. `labels` replace those of the registry."""
+    """The most important keys of a view, as many as fit. `labels` replace those of the registry."""
     shown: list[Action] = []
     room = width - 1
     for action in footer_of(scope):

@@ -12,7 +12,7 @@ from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe
 from .labels import lock_label
 from .locks import longest, most_contended
 
-WIDE = 100  # columns that the diagrams need
+WIDE = 100  # the columns that the diagrams need
 
 
 def gauges(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
@@ -61,7 +61,7 @@ def _contended(snapshot: Snapshot, width: int) -> list[Line]:
 
 
 class _Loss(NamedTuple):
-    """A lock at which time was lost; `now`: somebody waits for it now."""
+    """A lock at which time was lost. `now`: there is a waiter for it now."""
 
     name: str
     waits: int
@@ -70,7 +70,7 @@ class _Loss(NamedTuple):
 
 
 def _losses(snapshot: Snapshot, most: int) -> list[_Loss]:
-    """At most `most` locks: the environment's lock while all wait for it, then the most contended claims."""
+    """At most `most` locks: the environment's lock, while all wait for it, then the most contended claims."""
     found = []
     lock = snapshot.environment
     if lock is not None and lock.state == "waiting":
@@ -123,7 +123,7 @@ def rates(samples: Sequence[Sample], width: int, whole: bool = False) -> tuple[l
 
 
 def _resampled(samples: Sequence[Sample], width: int, whole: bool = False) -> Sequence[Sample]:
-    """The latest samples, one for each column; with `whole`, samples of the whole session in that many columns."""
+    """The latest samples, one for each column; with `whole`, the samples of the whole session in that many columns."""
     if whole and len(samples) > width > 1:
         return [samples[i * (len(samples) - 1) // (width - 1)] for i in range(width)]
     return samples[max(0, len(samples) - width) :]

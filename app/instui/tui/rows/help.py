@@ -1,4 +1,4 @@
-"""The lines of the help screen, made from the registry of actions: all keys, and what the signs mean."""
+"""The lines of the help screen, made from the registry of actions: all keys, and the meaning of signs."""
 
 from instui.monitor.model import Phase
 from instui.tui.actions import ACTIONS
@@ -24,7 +24,7 @@ _LEGEND = tuple(
 
 
 def help_lines(scope: str, glyphs: Glyphs) -> list[Line]:
-    """Every action by group, those that do not work on this screen dimmed; then the signs."""
+    """Every action by group, dimmed if it does not work on this screen; then the signs."""
     lines: list[Line] = []
     for group in dict.fromkeys(action.group for action in ACTIONS):
         lines += [line((group, "strong"))]

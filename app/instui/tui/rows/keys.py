@@ -1,6 +1,6 @@
-"""The keys of rows. In the Locks view they say what a row is about, so that a selection survives another grouping.
+"""The keys of rows. In the Locks view they identify what a row is about, so a selection survives regrouping.
 
-The key of a lock is its path; that of a waiter is `path NUL wheel`, and a number if it waited there before. Keys of
+The key of a lock is its path. The key of a waiter is `path NUL wheel`, plus a number if it waited there before. Keys of
 other rows begin with NUL.
 """
 
@@ -12,21 +12,21 @@ from instui_engine.journal.events import Holder
 
 ENVIRONMENT = "\0environment"  # the environment's own lock
 ENVIRONMENT_WAITER = "\0environment waiter"  # this session, which waits for it
-FOLD = "\0fold"  # the row that says how many others are not shown
+FOLD = "\0fold"  # the row that says how many others are hidden
 _WHEEL = "\0wheel\0"
 _OTHER = "\0other\0"
 _SEPARATOR = "\0"
 
 
 class About(NamedTuple):
-    """What a row is about: a lock (or `ENVIRONMENT`) and a wheel, "" for none."""
+    """The subject of a row: a lock (or `ENVIRONMENT`) and a wheel, "" for none."""
 
     path: str = ""
     wheel: str = ""
 
 
 def waiter_key(path: str, wheel: str, again: int = 0) -> str:
-    """The row of a wheel that waits for `path`; `again`: how many later waits it has for the same path."""
+    """The row of a wheel that waits for `path`. `again` is the number of its later waits for the same path."""
     return f"{path}{_SEPARATOR}{wheel}{_SEPARATOR}{again}" if again else f"{path}{_SEPARATOR}{wheel}"
 
 

@@ -6,7 +6,7 @@ from instui.monitor.names import holder_name, path_name
 from instui.tui.text.pieces import Piece, middle, safe, tail
 from instui_engine.journal.events import Holder
 
-_COMMAND_LEFT = 16  # columns that a command must get to be shown in part
+_COMMAND_LEFT = 16  # the columns that a command needs to be shown in part
 
 
 def wheel_label(snapshot: Snapshot, key: str) -> str:
@@ -16,7 +16,7 @@ def wheel_label(snapshot: Snapshot, key: str) -> str:
 
 
 def short(label: str, width: int) -> str:
-    """Name and version in `width` columns. The version is cut first: names often differ only in their last part."""
+    """Name and version in `width` columns. The version is cut first, as names often differ only in their last part."""
     if units.cells(label) <= width:
         return middle(label, width)
     name, _, version = label.rpartition(" ")
@@ -27,7 +27,7 @@ def short(label: str, width: int) -> str:
 
 
 def lock_label(snapshot: Snapshot, path: str) -> str:
-    """The path of a lock, without the directory that all packages share; a directory ends in a slash."""
+    """The path of a lock without the directory that all packages share; a directory ends in a slash."""
     session = snapshot.session
     lock = snapshot.lock(path)
     slash = "/" if lock and lock.is_directory else ""
@@ -40,7 +40,7 @@ def lock_label(snapshot: Snapshot, path: str) -> str:
 
 
 def claim_label(snapshot: Snapshot, wheel: WheelState, width: int) -> str:
-    """The most telling claim of a wheel: a path that others want, else any path but that of its metadata."""
+    """The most telling claim of a wheel: a path that others want, else any path except that of its metadata."""
     paths = [path for path in wheel.exclusive if not path.startswith("@")]
     if not paths:
         return middle("its name", width)
@@ -64,7 +64,7 @@ def holder_label(snapshot: Snapshot, holder: Holder) -> str:
 
 
 def holder_pieces(snapshot: Snapshot, holder: Holder, width: int, style: str = "commit") -> tuple[Piece, ...]:
-    """A holder in `width` columns. Of a process the command is left out first, then the wheel, at last the state."""
+    """A holder in `width` columns. For a process, the command is left out first, then the wheel, and last the state."""
     if is_own(holder, snapshot.session):
         return (Piece(short(holder_label(snapshot, holder), width), style),)
     state = f", {safe(holder.state)}" if holder.state else ""
@@ -84,17 +84,17 @@ def holder_pieces(snapshot: Snapshot, holder: Holder, width: int, style: str = "
 
 
 def process_label(holder: Holder) -> str:
-    """The shortest name of another process, "" where it is unknown."""
+    """The shortest name of another process; "" if it is unknown."""
     return f"pid {holder.pid}" if holder.pid else ""
 
 
 def own_holder(snapshot: Snapshot, lock: LockState) -> str:
-    """The key of a wheel of this session that holds the lock, "" for none."""
+    """The key of a wheel of this session that holds the lock; "" for none."""
     return lock.holders[0].wheel if lock.holders else ""
 
 
 def short_age(value: float) -> str:
-    """A duration that grows, in at most six columns: `0.3 s`, `42 s`, `2m05s`, `1h02m`."""
+    """A growing duration, in at most six columns: `0.3 s`, `42 s`, `2m05s`, `1h02m`."""
     whole = round(value)
     if whole < 60:
         return units.age(value)
@@ -102,14 +102,14 @@ def short_age(value: float) -> str:
 
 
 def blockers(snapshot: Snapshot, waiter: str, path: str, named: tuple[Holder, ...]) -> tuple[Holder, ...]:
-    """Who keeps `waiter` from `path` now: the wheels of this session that hold it, else the holders that were named."""
+    """Who keeps `waiter` from `path` now: the wheels of this session that hold it, else the named holders."""
     lock = snapshot.lock(path)
     now = tuple(Holder(wheel=hold.wheel) for hold in lock.holders if hold.wheel != waiter) if lock else ()
     return now or named
 
 
 def blocker_of(snapshot: Snapshot, key: str) -> tuple[str, str]:
-    """The wheel that keeps another one waiting: its key and "", or "" and why there is none to go to."""
+    """The wheel that keeps another one waiting: its key and "", or "" and the reason why there is none."""
     wheel = snapshot.wheel(key)
     lock = snapshot.environment
     if wheel is None and not key:

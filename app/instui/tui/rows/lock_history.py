@@ -14,7 +14,7 @@ from .labels import holder_pieces, lock_label, short, wheel_label
 
 
 def lanes(snapshot: Snapshot, path: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """The history of one lock: a title, and a lane with waits and holds for each wheel that asked for it."""
+    """The history of one lock: a title, and a lane of waits and holds for each wheel that requested it."""
     if path == ENVIRONMENT:
         return _environment(snapshot)
     found = [*_others(snapshot, path), *_turns(snapshot, path)]
@@ -34,7 +34,7 @@ def lanes(snapshot: Snapshot, path: str, width: int, height: int, glyphs: Glyphs
 
 
 class Lane(NamedTuple):
-    """When somebody asked for the lock, got it and released it; the present where that has not happened yet."""
+    """The times of one request, grant and release; the present if they have not happened yet."""
 
     who: WheelState | Holder
     mode: str
@@ -44,7 +44,7 @@ class Lane(NamedTuple):
 
 
 def _turns(snapshot: Snapshot, path: str) -> list[Lane]:
-    """The turns of the wheels of this session."""
+    """The lanes of the wheels of this session."""
     t, found = snapshot.t, []
     for wheel, mode, turn in snapshot.lock_history(path):
         granted, released = turn.granted, turn.released
@@ -58,7 +58,7 @@ def _turns(snapshot: Snapshot, path: str) -> list[Lane]:
 
 
 def _others(snapshot: Snapshot, path: str) -> list[Lane]:
-    """Holders outside this session: each held the lock at least as long as somebody waited for it."""
+    """The lanes of holders outside this session: each held the lock at least as long as somebody waited for it."""
     every = [edge for edge in (*wait_graph.past(snapshot), *wait_graph.present(snapshot)) if edge.path == path]
     found = []
     for holder, waits in wait_graph.foreign(snapshot, every).items():

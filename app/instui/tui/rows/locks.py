@@ -1,4 +1,4 @@
-"""The Locks view by lock: the claimed paths as a tree, and below each who waits for it."""
+"""The Locks view by lock: the claimed paths as a tree, and below each the waiters for it."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -48,7 +48,7 @@ class LockQuery(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """The rows in order; of each lock its depth in the tree and its name below its parent."""
+    """The rows in order and, for each lock, its depth in the tree and its name below its parent."""
 
     keys: list[str]
     rows: Mapping[str, About]
@@ -57,29 +57,29 @@ class Tree(NamedTuple):
 
 
 def longest(lock: LockState, t: float) -> float:
-    """The longest wait for this lock, present ones included."""
+    """The longest wait for this lock, including present ones."""
     return max([lock.longest, *(t - waiter.since for waiter in lock.waiters)])
 
 
 def contended(lock: LockState) -> float:
-    """The share of acquisitions that had to wait, those that still wait included."""
+    """The share of acquisitions that had to wait, including those that still do."""
     return lock.contended / max(lock.acquisitions + len(lock.waiters), 1)
 
 
 def interesting(lock: LockState) -> bool:
-    """Whether somebody waits, has waited or will wait for the lock."""
+    """Whether any wheel waits, has waited or will wait for the lock."""
     return bool(lock.waiters or lock.contended or lock.collision)
 
 
 def most_contended(snapshot: Snapshot, most: int) -> list[LockState]:
-    """At most `most` locks: those at which the most time was lost, present waits included."""
+    """The at most `most` locks at which the most time was lost, including present waits."""
     found = [lock for lock in snapshot.locks if lock.waiters or lock.waited > 0]
     found.sort(key=lambda lock: -(lock.waited + sum(snapshot.t - waiter.since for waiter in lock.waiters)))
     return found[:most]
 
 
 def arrange(snapshot: Snapshot, query: LockQuery) -> Tree:
-    """The locks to show: all that were asked for; else those with waits or collisions, and those held in mode X now."""
+    """The locks to show: everything if wanted; else those with waits or collisions, and those now held in mode X."""
     locks = [lock for lock in snapshot.locks if _shown(lock, snapshot, query)]
     hidden = len(snapshot.locks) - len(locks)
     paths = {lock.path for lock in locks}
@@ -116,11 +116,11 @@ def _shown(lock: LockState, snapshot: Snapshot, query: LockQuery) -> bool:
 
 
 def _is_metadata(path: str) -> bool:
-    return path.endswith(".dist-info")  # each wheel holds one, which tells nothing
+    return path.endswith(".dist-info")  # each wheel holds one, which means nothing
 
 
 def fields(lock: LockState, snapshot: Snapshot) -> Fields:
-    """What a filter looks at; `wheel:` finds every lock that the wheel claims."""
+    """The fields for a filter; `wheel:` finds every lock that the wheel claims."""
     wheels = {hold.wheel for hold in lock.holders} | {waiter.wheel for waiter in lock.waiters} | {*lock.collision}
     claims = [w.key for w in snapshot.wheels if w.key not in wheels and lock.path in w.exclusive]
     state = "wait" if lock.waiters else "held" if lock.holders else "planned" if not lock.acquisitions else "free"
@@ -128,7 +128,7 @@ def fields(lock: LockState, snapshot: Snapshot) -> Fields:
 
 
 def _as_tree(snapshot: Snapshot, paths: set[str]) -> tuple[list[LockState], dict[str, tuple[int, str]]]:
-    """The locks in the order of a tree, and of each its depth and its name below its parent."""
+    """The locks in tree order and, for each, its depth and its name below its parent."""
     roots = {*snapshot.session.roots.values()} - {""} if snapshot.session else set()
     parents = {root for root in roots if snapshot.lock(root) and any(p.startswith(f"{root}/") for p in paths)}
     every = sorted(paths | parents, key=_tree_order)
@@ -197,7 +197,7 @@ def _planned_mode(lock: LockState) -> str:
 
 
 def _holder(lock: LockState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> tuple[Piece, ...]:
-    """Who holds the lock; of a free lock, who will take turns there by the plan, or whether it was used."""
+    """Who holds the lock. For a free lock: who will take turns there by the plan, or whether it was used."""
     if lock.holders:
         if lock.mode == "IX" and len(lock.holders) > 1:
             return line((units.count(len(lock.holders), "wheel"), "dim"))

@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 class WaitTimes(NamedTuple):
-    """How long a wheel waited and made others wait, in seconds; `wait` is the present wait, `t` the snapshot's time."""
+    """How long a wheel waited and made others wait, in seconds. `wait` is the present wait, `t` the snapshot's time."""
 
     waited: float
     longest: float
@@ -64,7 +64,7 @@ class ByWheel(NamedTuple):
 
 
 def arrange(snapshot: Snapshot, query: LockQuery) -> ByWheel:
-    """Wheels that wait now come first, then those with the longest waits; above all, holders outside the session."""
+    """Holders outside the session come first, then wheels that wait now, then those with the longest waits."""
     now = wait_graph.present(snapshot)
     times_by_wheel = _times(snapshot, now)
     foreign = wait_graph.foreign(snapshot, [*now, *wait_graph.past(snapshot)])
@@ -118,7 +118,7 @@ def _shown(wheel: WheelState, times: WaitTimes, query: LockQuery) -> bool:
 
 
 def fields(wheel: WheelState, times: WaitTimes) -> Mapping[str, str]:
-    """What a filter looks at; `lock:` finds every wheel that claims the path."""
+    """The fields for a filter; `lock:` finds every wheel that claims the path."""
     paths = [times.wait.path] if times.wait else []
     state = "wait" if times.wait else "held" if wheel.phase is Phase.COMMIT else "free"
     return {"wheel": wheel.label, "lock": " ".join([*paths, *wheel.exclusive]).casefold(), "state": state}
@@ -173,7 +173,7 @@ def _now(wheel: WheelState, wait: Edge | None, snapshot: Snapshot, room: int, gl
 
 
 def _other(holder: Holder, waits: Sequence[Edge], snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
-    """A holder outside this session: only who waited for it is known."""
+    """The cells of a holder outside this session: only its waiters are known."""
     now = [edge for edge in waits if edge.end is None]
     lock = middle(lock_label(snapshot, waits[0].path), sizes.get("now", 0) - 6)
     age = max((edge.seconds(snapshot.t) for edge in now), default=0.0)

@@ -37,7 +37,7 @@ class OverwrittenFile(NamedTuple):
     """A file that was replaced, will be replaced, or is back. `old` and `new` are its owners.
 
     `t` is -1 for a replacement that the plan predicts. `wheel` writes the file. `kept` is where the old content is, ""
-    for nowhere. `moved` is where the new content is now if it was replaced in turn, "" if it is still at `path`.
+    for nowhere. `moved` is where the new content is now if it was replaced as well, "" if it is still at `path`.
     `back`: the file had been replaced earlier and is back, because `wheel`, the distribution of `old`, gave up its own.
     """
 
@@ -63,7 +63,7 @@ class Groups(NamedTuple):
 
 
 def arrange(snapshot: Snapshot, query: OverwriteQuery) -> Groups:
-    """The pairs, those with the most files first, and the files of those that are not folded."""
+    """The pairs, those with the most files first, and the files of the unfolded ones."""
     equal = 0
     pairs: defaultdict[str, list[OverwrittenFile]] = defaultdict(list)
     for file in _files(snapshot):
@@ -91,13 +91,13 @@ def arrange(snapshot: Snapshot, query: OverwriteQuery) -> Groups:
 
 
 def _files(snapshot: Snapshot) -> Iterable[OverwrittenFile]:
-    """What was replaced, what is back, and what will be replaced: conflicts of the plan without an overwrite yet."""
+    """The files that were replaced, are back, or will be replaced (conflicts of the plan without an overwrite yet)."""
     moved: dict[str, str] = {}
     files = []
     for row in reversed(snapshot.overwrites):
         later = moved.get(row.path, "")
         files.append(OverwrittenFile(row.path, row.old, row.new, row.same, row.t, row.wheel, row.kept, later))
-        moved[row.path] = row.kept or later  # equal content is not kept: the next content that is kept equals it
+        moved[row.path] = row.kept or later  # equal content is not kept: it equals the next content that is
     yield from reversed(files)
     for back in snapshot.restored:
         yield OverwrittenFile(back.path, back.wheel, back.owner, False, back.t, back.wheel.partition(" ")[0], back=True)

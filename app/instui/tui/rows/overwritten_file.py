@@ -21,7 +21,7 @@ def paths(file: OverwrittenFile) -> tuple[str, str]:
 
 
 def lines_of(snapshot: Snapshot, file: OverwrittenFile, difference: Difference | None, width: int) -> list[Line]:
-    """All that is known of an overwritten file: its owners, where the contents are, and the difference."""
+    """Everything known about an overwritten file: its owners, where the contents are, and the difference."""
     old, new = (difference.old, difference.new) if difference else (FileContent(), FileContent())
     here = _place(snapshot, file.path, width)
     lines: list[Line] = [line(("path       ", "dim"), (middle(safe(file.path), width - 11), "text"))]

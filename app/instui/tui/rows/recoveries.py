@@ -1,4 +1,4 @@
-"""What screens show of recoveries: what a killed session had begun, and what became of it."""
+"""Recoveries on the screens: what a killed session had begun, and what became of it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from .labels import short, short_age
 
 SIGN = "↺"
 _KEY = "\0recovery\0"
-ALL = f"{_KEY}all"  # the row of several recoveries that are over
+ALL = f"{_KEY}all"  # the row of several finished recoveries
 STYLES = {"running": "age", "completed": "commit", "undone": "age", "withdrawn": "age", "failed": "failed"}
 
 
 def keys(snapshot: Snapshot, filter_: Filter) -> list[str]:
-    """The rows on the dashboard: each recovery that runs; of those that are over a row for one, or one row for all."""
+    """The rows on the dashboard: one for each running recovery, and a single one for all that are over."""
     running = [number for number, row in enumerate(snapshot.recoveries) if row.outcome == "running"]
     over = [number for number, row in enumerate(snapshot.recoveries) if row.outcome != "running"]
     if filter_:
@@ -30,7 +30,7 @@ def keys(snapshot: Snapshot, filter_: Filter) -> list[str]:
 
 
 def fields(row: Recovery) -> Fields:
-    """What a filter looks at."""
+    """The fields for a filter."""
     return {"wheel": row.label, "lock": " ".join(row.left).casefold(), "state": f"recovery {row.outcome}"}
 
 
@@ -40,7 +40,7 @@ def is_recovery(key: str) -> bool:
 
 
 def of(snapshot: Snapshot, key: str) -> Recovery | None:
-    """The recovery that a row is about, None where the row stands for several."""
+    """The recovery that a row is about; None if the row stands for several."""
     number = key.removeprefix(_KEY)
     rows = snapshot.recoveries
     return rows[int(number)] if is_recovery(key) and number.isdigit() and int(number) < len(rows) else None
@@ -78,7 +78,7 @@ def _left(row: Recovery) -> str:
 
 
 def event(row: Recovery) -> str:
-    """A recovery in one line, for the log; there the distribution is named beside it."""
+    """A recovery in one line, for the log, which names the distribution beside it."""
     version, session = safe(row.version), safe(row.session)
     if row.outcome == "running":
         return f"{SIGN} {version} of the killed session {session}"
@@ -93,7 +93,7 @@ def describe(row: Recovery) -> str:
 
 
 def detail(snapshot: Snapshot, wheel: str, width: int) -> list[Line]:
-    """The recoveries of one distribution as lines, for its detail."""
+    """The recoveries of one distribution, as lines for its detail."""
     lines: list[Line] = []
     for row in snapshot.recoveries:
         if row.wheel == wheel:

@@ -1,4 +1,4 @@
-"""The wait-for graph: who waits for whom, now or in the past. The groupings by wheel and by chain are made from it."""
+"""The wait-for graph: who waits for whom, now or in the past. The groupings by wheel and by chain use it."""
 
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
@@ -9,8 +9,8 @@ from instui_engine.journal.events import Holder
 
 from .labels import blockers
 
-SESSION = ""  # the waiter of the environment's lock: all of this session
-_PAST = 300  # at most so many past waits are shown, the longest ones
+SESSION = ""  # the waiter for the environment's lock: the whole session
+_PAST = 300  # the most past waits that are shown, the longest ones
 _SHORTEST = 0.005  # seconds; shorter waits are not counted
 
 
@@ -26,12 +26,12 @@ class Edge(NamedTuple):
     others: int  # how many more holders are in the way
 
     def seconds(self, t: float) -> float:
-        """How long the wait is, or was, in seconds."""
+        """The length of the wait, in seconds."""
         return (t if self.end is None else self.end) - self.begin
 
 
 def present(snapshot: Snapshot) -> list[Edge]:
-    """The present waits, longest first; the wait for the environment's lock comes before all others."""
+    """The present waits, longest first, but the wait for the environment's lock before all others."""
     found = []
     environment = snapshot.environment
     if environment is not None and environment.state == "waiting":
@@ -46,7 +46,7 @@ def present(snapshot: Snapshot) -> list[Edge]:
 
 
 def past(snapshot: Snapshot) -> list[Edge]:
-    """The longest past waits; the blocker is the holder that was named when the wait began."""
+    """The longest past waits. The blocker is the holder that was named when the wait began."""
     waits = (wait for wait in snapshot.waits if wait.seconds >= _SHORTEST)
     longest = nlargest(_PAST, waits, key=lambda wait: wait.seconds)
     return [_edge(wait.wheel, wait.path, wait.mode, wait.begin, wait.end, wait.holders) for wait in longest]
@@ -57,7 +57,7 @@ def _edge(waiter: str, path: str, mode: str, begin: float, end: float | None, ho
 
 
 def own_blocker(edge: Edge, snapshot: Snapshot) -> str:
-    """The wheel of this session that is in the way, "" for a holder outside."""
+    """The wheel of this session that is in the way; "" for a holder outside."""
     return edge.blocker.wheel if is_ours(edge.blocker, snapshot) else ""
 
 
@@ -76,7 +76,7 @@ def foreign(snapshot: Snapshot, edges: Iterable[Edge]) -> dict[Holder, list[Edge
 
 
 def parents(snapshot: Snapshot, edges: Sequence[Edge]) -> list[int | None]:
-    """For each wait, the position of the wait in which its blocker waited itself at that time; None for none."""
+    """For each wait, the position of the wait in which its blocker itself waited at that time, or None."""
     waits: dict[str, list[int]] = {}
     for position, edge in enumerate(edges):
         waits.setdefault(edge.waiter, []).append(position)
@@ -96,7 +96,7 @@ def _overlap(a: Edge, b: Edge) -> bool:
 
 
 def _circular(position: int, parents: Sequence[int | None]) -> bool:
-    """Whether a wait leads back to itself: never in a journal of the engine, but a journal is only a file."""
+    """Whether a wait leads back to itself. No journal of the engine has that, but a journal is only a file."""
     seen = {position}
     above = parents[position]
     while above is not None and above not in seen:

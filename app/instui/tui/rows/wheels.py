@@ -1,4 +1,4 @@
-"""The rows of the dashboard: one for each wheel, and those about recoveries and the environment's lock."""
+"""The rows of the dashboard: one for each wheel, and rows for recoveries and the environment's lock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
@@ -18,7 +18,7 @@ from .keys import ENVIRONMENT, FOLD
 from .labels import blockers, claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
 
 SLOTS = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
-_SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # the room that the words above them take
+_SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # the width of the headings above them
 BAR_TITLE = "fetch unpack stage wait commit"
 _PASSED = {Phase.READY: 2, Phase.STAGED: 3, Phase.DONE: 5} | {phase: i for i, phase in enumerate(SLOTS)}
 
@@ -50,7 +50,7 @@ class WheelQuery(NamedTuple):
 
 
 def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
-    """The rows, what matters most first, and at the end a row for the wheels that are not shown."""
+    """The rows, most important first, and at the end a row for the wheels that are not shown."""
     found = _keys(snapshot, query)
     if query.filter:
         found = [key for key in found if (w := snapshot.wheel(key)) and query.filter.keeps(lambda w=w: fields(w))]  # type: ignore[misc]
@@ -83,7 +83,7 @@ def _keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
 
 
 def fields(wheel: WheelState) -> Fields:
-    """What a filter looks at."""
+    """The fields for a filter."""
     waits = wheel.waits_for.path if wheel.waits_for else ""
     return {
         "wheel": wheel.label,
@@ -137,7 +137,7 @@ def _session(
 
 
 def folded(snapshot: Snapshot) -> str:
-    """How many wheels are not shown, and why."""
+    """The row that says how many wheels are not shown, and why."""
     shown = len(snapshot.failed) + len(snapshot.waiting) + len(snapshot.running)
     done = snapshot.totals.committed + snapshot.totals.removed
     staged = max(0, snapshot.totals.staged - done - len(snapshot.waiting) - _committing(snapshot))
@@ -163,7 +163,7 @@ def phase_bar(wheel: WheelState, width: int, glyphs: Glyphs) -> tuple[Piece, ...
         if slot < passed:
             if phase in been or (phase is Phase.COMMIT and wheel.phase is Phase.DONE):
                 pieces.append(Piece((glyphs.wait if phase is Phase.WAIT else glyphs.full) * size, style))
-            else:  # the store had it, or there was no wait
+            else:  # it was in the store, or there was no wait
                 pieces.append(Piece((glyphs.track if phase is Phase.WAIT else glyphs.skipped) * size, "faint"))
         elif phase is wheel.phase:
             share = wheel.done / wheel.total if wheel.total else 0.0
@@ -182,12 +182,12 @@ def _passed(wheel: WheelState, been: set[Phase]) -> int:
     if wheel.phase is Phase.FAILED:
         return max((SLOTS.index(phase) for phase in been if phase in SLOTS), default=0)
     if wheel.removal and wheel.phase is Phase.READY:
-        return SLOTS.index(Phase.WAIT)  # nothing of it is fetched, unpacked or staged
+        return SLOTS.index(Phase.WAIT)  # it is not fetched, unpacked or staged
     return _PASSED[wheel.phase]
 
 
 def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], style: str) -> list[Piece]:
-    """State and progress; every number has its place, so that nothing moves but digits."""
+    """State and progress. Every number has its place, so that only digits change."""
     room, phase = sizes["doing"], wheel.phase
     word = Piece(f"{wheel.word:<7}", style)
     if phase is Phase.WAIT:
@@ -210,7 +210,7 @@ def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], styl
 
 
 def _place(wheel: WheelState, snapshot: Snapshot) -> str:
-    """The place of a wheel among those that wait for the same lock: they get it in plan order."""
+    """The place of a wheel among those that wait for the same lock, which they get in plan order."""
     lock = snapshot.lock(wheel.waits_for.path) if wheel.waits_for else None
     others = [snapshot.wheel(waiter.wheel) for waiter in lock.waiters] if lock else []
     place = 1 + sum(other is not None and other.order < wheel.order for other in others) if others else 0
@@ -219,7 +219,7 @@ def _place(wheel: WheelState, snapshot: Snapshot) -> str:
 
 
 def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> tuple[Piece, ...]:
-    """What the wheel waits for and who holds that; or what it holds, why it failed, what it overwrote."""
+    """The lock that the wheel waits for, and its holder; or what it holds, why it failed, or what it overwrote."""
     if wheel.phase is Phase.FAILED:
         return line((tail(safe(wheel.error), room), "failed"))
     if wheel.waits_for is not None:
@@ -244,7 +244,7 @@ def _blockers(wheel: WheelState, snapshot: Snapshot) -> Sequence[Holder]:
 
 
 def _arrow(lock: str, holders: Sequence[Holder], room: int, snapshot: Snapshot, glyphs: Glyphs) -> tuple[Piece, ...]:
-    """A lock and its holder: `cv2/ → opencv-python 4.12`. Both are cut in the middle where there is no room."""
+    """A lock and its holder: `cv2/ → opencv-python 4.12`. Both are cut in the middle if there is no room."""
     if not holders:
         return line((middle(lock, room), "wait"))
     more = f" +{len(holders) - 1}" if len(holders) > 1 else ""
@@ -259,7 +259,7 @@ def _arrow(lock: str, holders: Sequence[Holder], room: int, snapshot: Snapshot, 
 
 
 def _age(wheel: WheelState, t: float) -> float:
-    """Seconds in the present phase; of a wheel that is done, in all phases but the queues; -1 for none."""
+    """Seconds in the present phase; for a finished wheel, in all phases except the queues; -1 for none."""
     if wheel.phase in (Phase.DONE, Phase.FAILED):
         return sum(span.end - span.begin for span in wheel.spans if span.phase in SLOTS)
     return t - wheel.since if wheel.phase in SLOTS else -1.0

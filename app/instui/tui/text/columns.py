@@ -1,4 +1,4 @@
-"""What a table shows, as data: its columns and how wide each becomes, and its rows."""
+"""The content of a table, as data: its columns with their widths, and its rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,16 +9,16 @@ GUTTER = 2  # columns before the first cell, for the marker of the selected row
 
 
 class Column(NamedTuple):
-    """A column. It gets `width`, and by its `weight` a share of what is left."""
+    """A column. It gets `width` and, by its `weight`, a share of what is left."""
 
     id: str
     title: str
     width: int
     weight: int = 0
     right: bool = False
-    needs: int = 0  # it is shown only in a table that is so wide
-    most: int = 1000  # it becomes no wider
-    short: str = ""  # the title where there is no room for `title`
+    needs: int = 0  # the least width of a table that shows it
+    most: int = 1000  # its greatest width
+    short: str = ""  # the title if there is no room for `title`
 
 
 class TableRows(NamedTuple):
@@ -38,7 +38,7 @@ def widths(columns: Sequence[Column], width: int) -> dict[str, int]:
     """The width of each column that is shown in a table of `width` columns."""
     shown = [column for column in columns if width >= column.needs]
     result = {column.id: column.width for column in shown}
-    for _ in range(3):  # what one column cannot use goes to the others
+    for _ in range(3):  # columns that one cannot use go to the others
         left = width - GUTTER - sum(result.values()) - 2 * (len(shown) - 1)
         hungry = [column for column in shown if column.weight and result[column.id] < column.most]
         total = sum(column.weight for column in hungry)

@@ -6,19 +6,19 @@ from instui.monitor.model import Phase
 
 
 class Glyphs(NamedTuple):
-    """One set of symbols. Each is one column wide, but for `enter` in ASCII."""
+    """A set of symbols. Each is one column wide, except `enter` in ASCII."""
 
     phases: dict[Phase, str]
     full: str  # of a bar: done
     track: str  # of a bar: to come
     wait: str  # of a bar: time spent waiting
-    skipped: str  # of a bar: not needed, the store had it
-    curve: str  # of a small diagram, from nothing to full
+    skipped: str  # of a bar: not needed, as it was in the store
+    curve: str  # of a small diagram, from empty to full
     arrow: str
     dot: str  # between items
     live: str  # before the badge
-    branch: str  # before a node of a tree that is unfolded
-    folded: str  # before one that is folded
+    branch: str  # before an unfolded node of a tree
+    folded: str  # before a folded one
     waiter: str
     marker: str  # before the selected row
     rule: str
@@ -93,13 +93,13 @@ ASCII = Glyphs(
     alert="!",
     enter="ret",
 )
-# For `--ascii`: what texts may contain besides, those of `instui.monitor.units` and the sentences of the screens.
+# For `--ascii`: what else texts may contain, from `instui.monitor.units` and the sentences of the screens.
 _PLAIN = {"…": "~", "·": "-", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"', "↺": "%"}
 TO_ASCII = {ord(a): b for a, b in _PLAIN.items()}
 
 
 def curve(values: list[float], width: int, top: float, glyphs: Glyphs) -> str:
-    """A diagram of one line: the last `width` values; a value of `top` is a full column."""
+    """A one-line diagram of the last `width` values; `top` is a full column."""
     steps = len(glyphs.curve) - 1
     shown = values[-width:] if width > 0 else []
     marks = [glyphs.curve[max(int(v > 0), min(steps, round(v / top * steps))) if top > 0 else 0] for v in shown]
@@ -107,7 +107,7 @@ def curve(values: list[float], width: int, top: float, glyphs: Glyphs) -> str:
 
 
 def bar(share: float, width: int) -> int:
-    """How many of `width` columns a share fills: none only if it is 0, all only if it is 1."""
+    """The number of `width` columns that a share fills: none only if it is 0, all only if it is 1."""
     if share >= 1:
         return width
     return max(int(share > 0), min(width - 1, round(share * width))) if width > 0 else 0

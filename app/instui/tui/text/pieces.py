@@ -1,7 +1,7 @@
-"""Styled text as plain data: what rows and lines are made of.
+"""Styled text as plain data, of which rows and lines are made.
 
-A style is a word that says what the text means (`wait`, `failed`, `dim`); `widgets/theme.py` turns it into colour. An
-action is what a click on the text does: the id of an entry of `actions.py`.
+A style is a word for the meaning of the text (`wait`, `failed`, `dim`), which `widgets/theme.py` turns into a colour.
+An action is what a click on the text does: the id of an entry of `actions.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from instui_engine.errors import printable
 
 
 class Piece(NamedTuple):
-    """A text with one style, and what a click on it does."""
+    """Text in one style, and what a click on it does."""
 
     text: str
     style: str = "text"
@@ -25,7 +25,7 @@ Line = Sequence[Piece]
 
 
 def line(*parts: Piece | str | tuple[str, str]) -> tuple[Piece, ...]:
-    """A line from strings and pairs of text and style: `line("held by ", ("jwt", "commit"))`."""
+    """A line made of strings and pairs of text and style: `line("held by ", ("jwt", "commit"))`."""
     return tuple(Piece(part) if isinstance(part, str) else Piece(*part) for part in parts)
 
 
@@ -35,27 +35,27 @@ def plain(pieces: Iterable[Piece]) -> str:
 
 
 def safe(text: str) -> str:
-    """A text of unknown origin, as it may be shown: what could steer a terminal becomes an escape."""
+    """Text of unknown origin, made safe: anything that could control a terminal becomes an escape."""
     return printable(text)
 
 
 def width_of(pieces: Iterable[Piece]) -> int:
-    """How many columns of a terminal the pieces take."""
+    """The number of terminal columns of the pieces."""
     return sum(cell_len(piece.text) for piece in pieces)
 
 
 def middle(text: str, width: int) -> str:
-    """`text` in at most `width` columns, cut in the middle (names: what differs stands at both ends)."""
+    """`text` in at most `width` columns, cut in the middle (for names, which differ at both ends)."""
     return _measured(units.cut(text, width), width)
 
 
 def tail(text: str, width: int) -> str:
-    """`text` in at most `width` columns, cut at its end (sentences)."""
+    """`text` in at most `width` columns, cut at its end (for sentences)."""
     return _measured(units.cut_end(text, width), width)
 
 
 def wrapped(text: str, width: int, most: int = 100) -> list[str]:
-    """`text`, of unknown origin, in at most `most` lines of at most `width` columns; what has no room is cut off."""
+    """`text`, of unknown origin, in at most `most` lines of at most `width` columns; the rest is cut off."""
     lines = [""]
     for word in safe(text).split():
         if lines[-1] and units.cells(lines[-1]) + 1 + units.cells(word) > width:
@@ -72,7 +72,7 @@ def _measured(text: str, width: int) -> str:
 
 
 def fit(pieces: Line, width: int, *, right: bool = False) -> tuple[Piece, ...]:
-    """The pieces in exactly `width` columns: cut at the end or filled with spaces (before them, if `right`)."""
+    """The pieces in exactly `width` columns: cut at the end or padded with spaces (in front, if `right`)."""
     fitted: list[Piece] = []
     room = max(width, 0)
     for piece in pieces:
@@ -100,14 +100,14 @@ def trimmed(pieces: Line) -> Line:
 
 
 def spread(left: Line, right: Line, width: int) -> tuple[Piece, ...]:
-    """`left` at the left edge and `right` at the right one; `left` is cut where there is no room for both."""
+    """`left` at the left edge and `right` at the right one; `left` is cut if there is no room for both."""
     keep = min(width_of(right), width)
     gap = 1 if keep < width else 0
     return (*fit(left, width - keep - gap), *fit((Piece(" "),), gap), *fit(right, keep))
 
 
 def joined(parts: Iterable[Line], separator: Piece) -> tuple[Piece, ...]:
-    """The parts in one line, with `separator` between them."""
+    """The parts as one line, with `separator` between them."""
     pieces: list[Piece] = []
     for part in parts:
         if pieces:

@@ -1,4 +1,4 @@
-"""The styles of phases and ages: words of meaning, which the theme turns into colours."""
+"""The styles of phases and ages, which the theme turns into colours."""
 
 from collections.abc import Mapping
 

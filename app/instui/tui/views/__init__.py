@@ -1,1 +1,1 @@
-"""The screens: each a view on a session, or a question above one."""
+"""The screens: each is a view of a session, or a question above one."""

@@ -1,4 +1,4 @@
-"""What a view needs of the application. The views know only this; the application knows the views."""
+"""The application as its views know it; the application itself knows the views."""
 
 from typing import Protocol, cast
 
@@ -9,7 +9,7 @@ from instui.tui.watch import Watch
 
 
 class Application(Protocol):
-    """The application as the views see it: `instui.tui.app.InstuiApp`."""
+    """The part of `instui.tui.app.InstuiApp` that the views use."""
 
     glyphs: Glyphs
     watched: Watch  # the session on the screen
@@ -17,7 +17,7 @@ class Application(Protocol):
 
     @property
     def facts(self) -> Facts:
-        """What the header shows besides the snapshot."""
+        """The facts in the header that are not in the snapshot."""
 
     @property
     def footer_labels(self) -> dict[str, str]:
@@ -25,7 +25,7 @@ class Application(Protocol):
 
     @property
     def caption_texts(self) -> list[str]:
-        """What the caption says, a text each for its parts."""
+        """The texts of the caption, one for each part."""
 
     def perform(self, id: str) -> None:
         """Do the action of that id, or say why it cannot be done here."""
@@ -37,14 +37,14 @@ class Application(Protocol):
         """Show what differs in an overwritten file on top of the present view."""
 
     def show_wheel(self, key: str, notice: str) -> None:
-        """Go to the row of a wheel on the dashboard, and say `notice` there."""
+        """Go to the row of a wheel on the dashboard, and show `notice` there."""
 
     def show_events(self, filter: str) -> None:
         """Go to the Events view with that filter."""
 
 
 def application_of(app: object) -> Application:
-    """`app` of a screen or a command provider, which Textual knows only as some App.
+    """The `app` of a screen or a command provider, which Textual types only as some App.
 
     The type checker proves in `app.py` that ours is an `Application`.
     """

@@ -20,7 +20,7 @@ from .throttled import Throttled
 
 
 class DashboardView(Overview):
-    """What every wheel does now."""
+    """The dashboard: what every wheel is doing now."""
 
     scope = WHEELS
     DEFAULT_CSS = """
@@ -91,7 +91,7 @@ class DashboardView(Overview):
         return wheels.describe(self.snapshot, key)
 
     def do_open(self) -> None:
-        """Open the detail of the wheel, or show what is folded away."""
+        """Open the detail of the wheel, or show what is hidden."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if key == FOLD:
             self.do_all()
@@ -124,7 +124,7 @@ class DashboardView(Overview):
         self._go(waiting[0] if waiting else "", why or "select a wheel first", "waits for the one you came from")
 
     def _go(self, key: str, why: str, told: str) -> None:
-        """Select a wheel and say what it does, or say why there is none."""
+        """Select a wheel and say what it is doing, or say why there is none."""
         if not key:
             self.notice(why)
             return

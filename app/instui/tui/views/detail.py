@@ -11,7 +11,7 @@ from .pushed import PushedView
 
 
 class DetailView(PushedView):
-    """All that is known of one wheel."""
+    """The detail: everything known about one wheel."""
 
     scope = DETAIL
 
@@ -20,7 +20,7 @@ class DetailView(PushedView):
         self.key = key
 
     def show_body(self, snapshot: Snapshot) -> None:
-        """The wheel as it is now."""
+        """Show the wheel as it is now."""
         lines = detail(snapshot, self.key, self.size.width - 3, self.glyphs, self.application.watched.log)
         self.table.show_rows(text_rows(lines))
 
@@ -43,7 +43,7 @@ class DetailView(PushedView):
         self._turn_to(waiting[0] if waiting else "", "nobody waits for it")
 
     def _turn_to(self, key: str, why: str) -> None:
-        """Show the detail of another wheel; where there is none, say why."""
+        """Show the detail of another wheel, or say why there is none."""
         if not key:
             self.notice(why)
             return

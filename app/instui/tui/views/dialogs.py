@@ -1,4 +1,4 @@
-"""The question that is asked before a running install is left or stopped."""
+"""The question before a running install is left or stopped."""
 
 from typing import ClassVar, NamedTuple
 
@@ -13,7 +13,7 @@ STAY, CANCEL, LEAVE = "stay", "cancel", "leave"
 
 
 class Choice(NamedTuple):
-    """One answer: its key, and what it says."""
+    """An answer: its key and its text."""
 
     id: str
     key: str
@@ -28,7 +28,7 @@ CHOICES = (
 
 
 class Ask(ModalScreen[str]):
-    """Asks what is to become of a running install. The result is the id of a choice."""
+    """The question what to do with a running install. The result is the id of a choice."""
 
     DEFAULT_CSS = """
     Ask { align: center middle; background: $background 60%; }
@@ -54,7 +54,7 @@ class Ask(ModalScreen[str]):
         self._chosen = 0
 
     def compose(self) -> ComposeResult:
-        """The title, the answers, and how to give one."""
+        """Lay out the title, the answers, and how to choose one."""
         with Vertical():
             yield Static(self._title, markup=False, classes="title")
             for choice in self._choices:
@@ -62,26 +62,26 @@ class Ask(ModalScreen[str]):
             yield Static("esc stays, enter takes the marked one, ctrl+c cancels", markup=False, classes="hint")
 
     def on_mount(self) -> None:
-        """Mark the harmless answer."""
+        """Highlight the harmless answer."""
         self.action_move(0)
 
     def action_move(self, step: int) -> None:
-        """Mark the answer that is so many further down."""
+        """Highlight the answer `step` places further down."""
         self._chosen = (self._chosen + step) % len(self._choices)
         for number, choice in enumerate(self._choices):
             self.query_one(f"#{choice.id}").set_class(number == self._chosen, "chosen")
 
     def action_take(self) -> None:
-        """Give the marked answer."""
+        """Choose the highlighted answer."""
         self.dismiss(self._choices[self._chosen].id)
 
     def action_answer(self, answer: str) -> None:
-        """Give an answer, if it can be chosen."""
+        """Choose an answer, if it is available."""
         if any(choice.id == answer for choice in self._choices):
             self.dismiss(answer)
 
     def on_click(self, event: object) -> None:
-        """Give the answer that was clicked on."""
+        """Choose the answer that was clicked on."""
         widget = getattr(event, "widget", None)
         if widget is not None and widget.id in {choice.id for choice in self._choices}:
             self.dismiss(widget.id)

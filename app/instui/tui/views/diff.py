@@ -1,4 +1,4 @@
-"""One overwritten file: who had it, who has it, and what differs between the two contents."""
+"""The view of one overwritten file: its old and new owner, and the difference between the two contents."""
 
 import threading
 from contextlib import suppress
@@ -19,16 +19,16 @@ from .pushed import PushedView
 
 
 class DiffView(PushedView):
-    """What differs in one overwritten file.
+    """The difference in one overwritten file.
 
-    A thread reads and compares the two contents, and nobody waits for it: a network file system may take its time, and
-    the program may end before it answers.
+    A thread reads and compares the two contents, and nothing waits for it: a network file system may be slow, and the
+    program may end before it answers.
     """
 
     scope = DIFF
 
     class Compared(Message):
-        """The contents were read and compared."""
+        """The contents have been read and compared."""
 
         def __init__(self, difference: Difference) -> None:
             self.difference = difference
@@ -39,17 +39,17 @@ class DiffView(PushedView):
         self.file = file
         self.difference: Difference | None = None
         self._stopped = threading.Event()
-        self._basis: object = None  # what the lines were made from
+        self._basis: object = None  # the basis of the lines shown
         self._lines_shown: list[Line] = []
         self._rows: TableRows = NO_ROWS
 
     def on_mount(self) -> None:
-        """Begin to read."""
+        """Start to read."""
         session = self.snapshot.session
         threading.Thread(target=self._read, args=(session.top if session else "",), name="diff", daemon=True).start()
 
     def on_unmount(self) -> None:
-        """Let the thread end: nobody wants its result any more."""
+        """Let the thread end: its result is no longer needed."""
         self._stopped.set()
 
     def _read(self, top: str) -> None:
@@ -66,7 +66,7 @@ class DiffView(PushedView):
         self.refresh_view()
 
     def show_body(self, snapshot: Snapshot) -> None:
-        """The facts, and below them the difference; made anew only when something changed."""
+        """Show the facts and, below them, the difference; they are made again only if something has changed."""
         width = self.size.width - 3
         basis = (width, self.difference, snapshot.session)
         if basis != self._basis:

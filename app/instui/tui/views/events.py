@@ -1,4 +1,4 @@
-"""The Events view: everything that happened, in order, with the newest event in sight."""
+"""The Events view: everything that happened, in order, with the newest event visible."""
 
 from collections.abc import Iterable, Sequence
 
@@ -29,7 +29,7 @@ class EventsView(Overview):
         self.following = True
         self._matching = event_log.MatchingEvents()
         self._filtered_by: Filter | None = None  # the filter that `_shown` was made with
-        self._stopped_at = 0  # how many rows there were when it stopped following
+        self._stopped_at = 0  # the number of rows when it stopped following
         self._shown: Sequence[str] = ()  # the keys of the rows
 
     def body(self) -> Iterable[Widget]:
@@ -38,7 +38,7 @@ class EventsView(Overview):
         yield Lines(self.glyphs, id="tail", classes="aside")
 
     def show_body(self, snapshot: Snapshot) -> None:
-        """Show new events, unless the display is held still."""
+        """Show new events, unless the display is frozen."""
         log, table = self.application.watched.log, self.table
         if not self.application.watched.frozen or not self._shown or self.filter != self._filtered_by:
             self._shown = self._matching.update(log, self.filter)
@@ -94,7 +94,7 @@ class EventsView(Overview):
         return wheel_of(log[int(key)][1])
 
     def do_follow(self) -> None:
-        """Keep the newest event in sight, or stop that."""
+        """Keep the newest event visible, or stop doing so."""
         if self.following:
             self._stop_following()
             self.notice("no longer following; F follows again")
@@ -135,5 +135,5 @@ class EventsView(Overview):
             self.notice("this event belongs to no wheel" if self.table.selected else "select an event first")
 
     def footer_labels(self) -> dict[str, str]:
-        """What the key to follow does now."""
+        """The label of the key to follow: what it does now."""
         return super().footer_labels() | {"follow": "let go" if self.following else "follow"}

@@ -1,4 +1,4 @@
-"""Reads the contents of an overwritten file. No symbolic link is followed, and no text of a large file is kept.
+"""The contents of an overwritten file. No symbolic link is followed, and the text of a large file is not kept.
 
 The paths come from a journal, which is only a file: they may lead anywhere, and anything may be there.
 """
@@ -11,11 +11,11 @@ from hashlib import sha256
 from instui.tui.rows.difference import FileContent
 from instui_engine.fs.files import PIECE, open_regular
 
-MOST = 256 * 1024  # bytes of a text that is shown
+MOST = 256 * 1024  # the most bytes of a text that is shown
 
 
 def read_content(top: str, path: str, stopped: Callable[[], bool] = lambda: False) -> FileContent:
-    """What is at `path`, which is relative to `top`. Never raises; once `stopped()`, returns what was read so far."""
+    """The content at `path`, relative to `top`. Never raises; once `stopped()`, returns the part read so far."""
     try:
         descriptor = _open(top, path.split("/"))
     except (FileNotFoundError, NotADirectoryError):
@@ -37,9 +37,9 @@ def read_content(top: str, path: str, stopped: Callable[[], bool] = lambda: Fals
 
 
 def _open(top: str, names: list[str]) -> int:
-    """A descriptor of the regular file. Raises ValueError for a path that leads out of `top`, OSError as open_regular.
+    """A descriptor of the regular file. Raises ValueError for a path out of `top`, and OSError like `open_regular`.
 
-    No component may be a symbolic link: that is ELOOP.
+    No component may be a symbolic link: that gives ELOOP.
     """
     if any(name in ("", ".", "..") for name in names):
         raise ValueError(names)
@@ -56,7 +56,7 @@ def _open(top: str, names: list[str]) -> int:
 
 
 def _read(descriptor: int, stopped: Callable[[], bool]) -> FileContent:
-    """Size, digest and, of a text that is not too large, the text; read in one go, as the file may change."""
+    """The size, the digest and, if it is text and not too large, the text; read in one go, as the file may change."""
     digest, size, start = sha256(), 0, b""
     while not stopped() and (piece := os.read(descriptor, PIECE)):
         digest.update(piece)

@@ -15,7 +15,7 @@ from instui.tui.widgets.table import Table
 
 
 class Help(ModalScreen[None]):
-    """All keys, and what colours and symbols mean."""
+    """The help screen: all keys, and the meaning of colours and symbols."""
 
     DEFAULT_CSS = """
     Help { background: $background; layout: vertical; }
@@ -34,7 +34,7 @@ class Help(ModalScreen[None]):
         self._scope, self._glyphs = scope, glyphs
 
     def compose(self) -> ComposeResult:
-        """A title, the table of lines, and how to close it."""
+        """Lay out a title, the table of lines, and how to close it."""
         yield Lines(self._glyphs, id="title")
         yield Table(TEXT_COLUMNS, self._glyphs)
         yield Lines(self._glyphs, id="hint")

@@ -1,4 +1,4 @@
-"""The Locks view: which paths are claimed, who holds them, who waits, in three groupings; below, one lock over time."""
+"""The Locks view: claimed paths, their holders and waiters, in three groupings; below, the history of one lock."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,11 +21,11 @@ from instui.tui.widgets.table import Table
 from .overview import Overview
 from .throttled import Throttled
 
-LANES = 6  # lines of the history on a tall screen, its title included
+LANES = 6  # lines of the history on a tall screen, including its title
 
 
 class Grouping(NamedTuple):
-    """One way to look at the locks. `arrange` gives the rows and what they are about, `cells` the cells of one row."""
+    """A grouping of the locks. `arrange` gives the rows and their subjects, `cells` the cells of one row."""
 
     id: str
     title: str
@@ -50,7 +50,7 @@ GROUPINGS = (
 
 
 class LocksView(Overview):
-    """Which path is held by whom, and who waits for it."""
+    """The Locks view: which path is held by whom, and who waits for it."""
 
     scope = LOCKS
     unsorted = "the longest wait comes first here"
@@ -66,7 +66,7 @@ class LocksView(Overview):
         self._found: Throttled[Any] = Throttled()
         self._lanes: Throttled[list[Line]] = Throttled()
         self._rows: Mapping[str, About] = {}
-        self._about = About()  # what the user selected last; another grouping selects the row about the same
+        self._about = About()  # what the user selected last; another grouping selects the row with the same subject
 
     def body(self) -> Iterable[Widget]:
         """The table, and the history of one lock."""
@@ -110,7 +110,7 @@ class LocksView(Overview):
 
     @property
     def _row(self) -> About:
-        """What the selected row is about."""
+        """The subject of the selected row."""
         return self._rows.get(self.table.selected, About())
 
     def _interesting(self, snapshot: Snapshot) -> str:
@@ -123,7 +123,7 @@ class LocksView(Overview):
         return next((lock.path for lock in (*most, *collisions) if lock.path in shown), "")
 
     def tabs(self, snapshot: Snapshot, width: int) -> Line:
-        """The tabs, and beside them the groupings."""
+        """The tabs and, beside them, the groupings."""
         tabs = trimmed(super().tabs(snapshot, width))
         choices = [
             Piece(f" {grouping.title} ", "accent" if grouping is self.grouping else "dim", "group")
@@ -169,11 +169,11 @@ class LocksView(Overview):
 
     @property
     def sortable(self) -> Sequence[str]:
-        """The columns of the grouping that have an order; sorted locks are no tree."""
+        """The sortable columns of the grouping; sorted locks are not a tree."""
         return self.grouping.sorts
 
     def matches(self) -> list[str]:
-        """The rows that were found, without the directories above them that are shown for the tree only."""
+        """The matching rows, without the directories above them that are shown only for the tree."""
         return [key for key in super().matches() if not self._is_context(key)]
 
     def _is_context(self, key: str) -> bool:
@@ -182,12 +182,12 @@ class LocksView(Overview):
         return lock is not None and not self.filter.keeps(lambda: locks.fields(lock, snapshot))
 
     def footer_labels(self) -> dict[str, str]:
-        """What the key for the grouping shows next."""
+        """The label of the key for the grouping: what it shows next."""
         following = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]
         return super().footer_labels() | {"group": following.title}
 
     def do_group(self) -> None:
-        """Show the next grouping; the selection stays at what it is about."""
+        """Show the next grouping; the selection keeps its subject."""
         self.grouping = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]
         table = self.table
         table.columns, table.sort, table.reverse = self.grouping.columns, "", False
@@ -216,7 +216,7 @@ class LocksView(Overview):
         self.application.wheel = self._row.wheel or self.application.wheel
 
     def do_blocker(self) -> None:
-        """Go to the wheel that holds the selected lock, or for which the selected wheel waits."""
+        """Go to the wheel that holds the selected lock, or that the selected wheel waits for."""
         snapshot, row = self.snapshot, self._row
         if not self.table.selected:
             self.notice("select a row first (j, k or a click)")
@@ -234,7 +234,7 @@ class LocksView(Overview):
             self._go(key, self._who_else(row.path) or why)
 
     def _who_else(self, path: str) -> str:
-        """Who outside this session holds the lock, in a sentence; "" for nobody."""
+        """A sentence that names the holder outside this session; "" if there is none."""
         snapshot = self.snapshot
         if path == ENVIRONMENT and snapshot.environment is not None:
             holders = snapshot.environment.holders if snapshot.environment.state == "waiting" else ()
@@ -245,7 +245,7 @@ class LocksView(Overview):
         return f"held from outside this session, by {who}" if who else ""
 
     def do_waiters(self) -> None:
-        """Go to the first waiter for the selected lock or wheel; from a waiter to the next one."""
+        """Go to the first waiter for the selected lock or wheel; from a waiter, to the next one."""
         if not self.table.selected:
             self.notice("select a row first (j, k or a click)")
         elif self.grouping is GROUPINGS[0]:
@@ -265,7 +265,7 @@ class LocksView(Overview):
         self.select(rows[position % len(rows)])
 
     def _go(self, wheel: str, why: str) -> None:
-        """Select the row of a wheel in this grouping, or say why that cannot be done."""
+        """Select the row of a wheel in this grouping, or say why that is impossible."""
         key = closest(About(self._row.path, wheel), self._rows) if wheel else ""
         if key and self._rows[key].wheel == wheel:
             self.select(key)

@@ -1,4 +1,4 @@
-"""What the views under the tabs share: many rows, which can be filtered, sorted, and shown in part or all."""
+"""The base of the views under the tabs: many rows, which can be filtered, sorted, and shown in part or in full."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -14,9 +14,9 @@ from .view import View
 
 
 class Overview(View):
-    """A view of many rows. `filter`, `everything` and the table's sorting say which of them are shown, and how."""
+    """A view of many rows. `filter`, `everything` and the table's sorting determine which are shown, and how."""
 
-    unsorted: ClassVar[str] = "these rows are in the order of time"  # said where the rows cannot be sorted
+    unsorted: ClassVar[str] = "these rows are in the order of time"  # the notice if the rows cannot be sorted
     DEFAULT_CSS = """
     Overview #filter { display: none; height: 1; border: none; padding: 0 1; background: $selected; }
     """
@@ -24,13 +24,13 @@ class Overview(View):
     def __init__(self) -> None:
         super().__init__()
         self.filter: Filter = NOTHING
-        self.everything = False  # or only what is of interest now
+        self.everything = False  # if false, only what is of interest now
 
     # -- what subclasses say
 
     @property
     def sortable(self) -> Sequence[str]:
-        """The ids of the columns by which the rows can be sorted; none where their order has a meaning of its own."""
+        """The ids of the columns by which the rows can be sorted; none if their order has a meaning of its own."""
         return ()
 
     def matches(self) -> list[str]:
@@ -38,20 +38,20 @@ class Overview(View):
         return [key for key in self.table.keys if key != FOLD]
 
     def footer_labels(self) -> dict[str, str]:
-        """What the key for everything does now."""
+        """The label of the key for everything: what it does now."""
         return {"all": "active only" if self.everything else "all"}
 
     # -- the line of the filter
 
     def compose(self) -> ComposeResult:
-        """The frame, with the line of the filter above the footer."""
+        """Lay out the frame, with the line of the filter above the footer."""
         *above, footer = super().compose()
         yield from above
         yield Input(id="filter", placeholder="words  !not  wheel:jwt  lock:cv2  state:wait", compact=True)
         yield footer
 
     def footer(self, width: int) -> Line:
-        """The keys, and the filter where there is one."""
+        """The keys, and the filter if there is one."""
         keys = super().footer(width)
         if not self.filter:
             return keys
@@ -69,7 +69,7 @@ class Overview(View):
         self.refresh_view()
 
     def on_input_submitted(self) -> None:
-        """Keep the filter, and give the keys back to the view."""
+        """Keep the filter, and return the keys to the view."""
         self._close_filter()
 
     def _set_filter(self, text: str) -> None:
@@ -86,7 +86,7 @@ class Overview(View):
     # -- actions
 
     def do_filter(self) -> None:
-        """Open the line in which a filter is typed."""
+        """Open the line for typing a filter."""
         entry = self.query_one("#filter", Input)
         entry.display = True
         self.lines("footer").display = False

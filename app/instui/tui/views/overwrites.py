@@ -17,16 +17,16 @@ from .throttled import Throttled
 
 
 class OverwritesView(Overview):
-    """Replaced files, grouped by pair of wheels."""
+    """The Overwrites view: replaced files, grouped by pair of wheels."""
 
     scope = OVERWRITES
 
     def __init__(self) -> None:
         super().__init__()
         self._groups: Throttled[overwrites.Groups] = Throttled()
-        self._toggled: frozenset[str] = frozenset()  # pairs that the user folded or unfolded
+        self._toggled: frozenset[str] = frozenset()  # the pairs that the user folded or unfolded
         self._found = overwrites.Groups([], {}, {}, (), 0)
-        self._state = (0, 0, 0, True)  # what the groups were made from
+        self._state = (0, 0, 0, True)  # the basis of the groups shown
 
     def body(self) -> Iterable[Widget]:
         """The table of pairs and files."""
@@ -68,7 +68,7 @@ class OverwritesView(Overview):
         return overwrites.describe(self._found, key)
 
     def do_open(self) -> None:
-        """Fold or unfold a pair, or show what differs in a file."""
+        """Fold or unfold a pair, or show the difference in a file."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if not key:
             self.notice("nothing was overwritten")

@@ -1,4 +1,4 @@
-"""The command palette: it finds every action and every theme by name."""
+"""The command palette, which finds every action and every theme by name."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ _HIDDEN = {"palette", "interrupt"}
 
 
 class Commands(Provider):
-    """What the palette finds: the registry of actions, and the themes."""
+    """The commands of the palette: the registry of actions, and the themes."""
 
     def _commands(self) -> list[tuple[str, str, str]]:
         plain = TO_ASCII if application_of(self.app).glyphs is ASCII else {}

@@ -1,4 +1,4 @@
-"""What is opened on top of a view: lines of text. Esc goes back to the view."""
+"""A screen of text that is opened on top of a view. Esc goes back to the view."""
 
 from collections.abc import Iterable
 
@@ -13,18 +13,18 @@ from .view import View
 
 
 class PushedView(View):
-    """A screen on top of a view. Subclasses say its title and show `text_rows` in its table."""
+    """A screen on top of a view. Subclasses give its title and show `text_rows` in its table."""
 
     def body(self) -> Iterable[Widget]:
-        """Lines of text."""
+        """The table, for lines of text."""
         yield Table(TEXT_COLUMNS, self.glyphs, id="body")
 
     def title_of(self, snapshot: Snapshot, width: int) -> str:
-        """What is shown here, in at most `width` columns."""
+        """The title, in at most `width` columns."""
         raise NotImplementedError
 
     def tabs(self, snapshot: Snapshot, width: int) -> Line:
-        """Title and way back, instead of the tabs."""
+        """The title and the way back, instead of the tabs."""
         title = f" {self.title_of(snapshot, max(width - 25, 8))} "
         back = (Piece("esc", "key", "back"), Piece(" back to the list", "dim", "back"))
         return fit((Piece(" "), Piece(title, "chosen"), Piece("  "), *back), width)

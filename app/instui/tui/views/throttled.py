@@ -1,15 +1,15 @@
-"""A value that is costly to make is made anew only so often that it takes a small share of the time."""
+"""Throttling: a costly value is made again only so often that it takes a small share of the time."""
 
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-SHARE = 0.04  # of the time, at most, is spent on making it
+SHARE = 0.04  # the largest share of the time spent on making it
 
 
 class Throttled(Generic[T]):
-    """The latest result of `make`. Another key makes it anew at once; else it rests, the longer it took to make."""
+    """The latest result of `make`. A new key makes it again immediately; else it rests, longer if `make` is slow."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -19,7 +19,7 @@ class Throttled(Generic[T]):
         self._rest_until = 0.0
 
     def get(self, key: object, basis: object, make: Callable[[], T]) -> T:
-        """The value for `key`: made anew at once where `key` changed, and after the rest where `basis` changed.
+        """The value for `key`: made again immediately if `key` changed, and after the rest if `basis` changed.
 
         `basis` is compared by identity, `key` by value.
         """

@@ -1,4 +1,4 @@
-"""What all screens with the session on them share: the frame around a body, the selection, and what is said below."""
+"""The base of all screens that show the session: the frame around a body, the selection, and notices."""
 
 import time
 from collections.abc import Iterable
@@ -27,8 +27,8 @@ class View(Screen[None]):
     An action of the registry is done by the method `do_ID`.
     """
 
-    scope: ClassVar[str] = ""  # as in `actions.py`
-    AUTO_FOCUS = ""  # no widget takes the keys unless it is asked for
+    scope: ClassVar[str] = ""  # a scope of `actions.py`
+    AUTO_FOCUS = ""  # no widget gets the keys unless it is focused explicitly
     DEFAULT_CSS = """
     View { layout: vertical; background: $background; color: $foreground; }
     View #header, View #counters { background: $panel; }
@@ -42,7 +42,7 @@ class View(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.zoomed = False
-        self._notice = ("", 0.0)  # the text, and when it goes away
+        self._notice = ("", 0.0)  # the text, and when it disappears
         self._caption_height = 0
 
     @property
@@ -52,7 +52,7 @@ class View(Screen[None]):
 
     @property
     def glyphs(self) -> Glyphs:
-        """The symbols to write with."""
+        """The set of symbols."""
         return self.application.glyphs
 
     @property
@@ -66,7 +66,7 @@ class View(Screen[None]):
         return self.query_one(Table)
 
     def lines(self, id: str) -> Lines:
-        """The widget of that id, which shows lines."""
+        """The `Lines` widget of that id."""
         return self.query_one(f"#{id}", Lines)
 
     # -- what subclasses say
@@ -80,7 +80,7 @@ class View(Screen[None]):
         raise NotImplementedError
 
     def tabs(self, snapshot: Snapshot, width: int) -> Line:
-        """The line below the counters: the views, with the present one marked."""
+        """The line below the counters: the views, with the present one highlighted."""
         return frame.tabs(snapshot, self.scope, width, self.glyphs)
 
     def footer_labels(self) -> dict[str, str]:
@@ -88,11 +88,11 @@ class View(Screen[None]):
         return {}
 
     def footer(self, width: int) -> Line:
-        """The bottom line, while no notice stands there."""
+        """The bottom line while there is no notice."""
         return frame.footer(self.scope, width, self.glyphs, self.application.footer_labels | self.footer_labels())
 
     def moved(self) -> None:
-        """Called when the selection has changed."""
+        """Handle a change of the selection."""
 
     def copied(self, key: str) -> str:
         """The text of a row for the clipboard."""
@@ -101,7 +101,7 @@ class View(Screen[None]):
     # -- painting
 
     def compose(self) -> ComposeResult:
-        """The frame, with the body in it."""
+        """Lay out the frame, with the body in it."""
         yield Lines(self.glyphs, id="header")
         yield Lines(self.glyphs, id="counters")
         yield Lines(self.glyphs, id="tabs")
@@ -110,7 +110,7 @@ class View(Screen[None]):
         yield Lines(self.glyphs, id="footer")
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show the session; what did not change is not painted again."""
+        """Show the session. Unchanged parts are not painted again."""
         if not self.is_mounted:  # the user has just come here, and the widgets do not exist yet
             return
         width, facts = self.size.width, self.application.facts
@@ -123,11 +123,11 @@ class View(Screen[None]):
         self.show_body(snapshot)
 
     def refresh_view(self) -> None:
-        """Show at once what a key has changed."""
+        """Show immediately what a key has changed."""
         self.show(self.snapshot)
 
     def notice(self, text: str) -> None:
-        """Say something in the bottom line for a few seconds."""
+        """Show a notice in the bottom line for a few seconds."""
         self._notice = (text, time.monotonic() + NOTICE_SECONDS)
         if self.is_mounted:
             self.lines("footer").show_lines([self._bottom(self.size.width)])
@@ -175,13 +175,13 @@ class View(Screen[None]):
     # -- actions
 
     def select(self, key: str) -> None:
-        """Select a row, bring it into sight and show what follows from it."""
+        """Select a row, make it visible and show what depends on it."""
         self.table.select(key)
         self.moved()
         self.refresh_view()
 
     def move(self, rows: int) -> None:
-        """Move the selection by so many rows: down, or up where `rows` is negative."""
+        """Move the selection by `rows` rows: down, or up if negative."""
         if not self.table.keys:
             self.notice("there is no row to go to")
             return

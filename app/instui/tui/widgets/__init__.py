@@ -1,1 +1,1 @@
-"""The widgets that paint lines and tables, and the colours in which they do."""
+"""The widgets that paint lines and tables, and their colours."""

@@ -16,7 +16,7 @@ from instui_engine.errors import printable
 
 
 def styles_of(widget: Widget) -> Mapping[str, Style]:
-    """What the style words mean in the present theme. A theme that is not ours has the colours of the dark one."""
+    """The style words in the present theme. A theme that is not ours has the colours of the dark one."""
     return STYLES.get(widget.app.theme, STYLES[DEFAULT])
 
 
@@ -27,14 +27,14 @@ def strip_of(pieces: Line, styles: Mapping[str, Style], base: Style, glyphs: Gly
 
 
 def _harmless(text: str, glyphs: Glyphs) -> str:
-    """What of `text` may reach the terminal. Rows have made names harmless; a field that one forgot is caught here."""
+    """`text` as it may reach the terminal. Rows make names harmless; this catches a field that a row forgot."""
     if glyphs is ASCII:
         text = text.translate(TO_ASCII)
     return text if text.isprintable() else printable(text)
 
 
 class ActionClicked(Message):
-    """The user clicked on a piece with an action."""
+    """A click on a piece with an action."""
 
     def __init__(self, action: str) -> None:
         self.action = action
@@ -42,7 +42,7 @@ class ActionClicked(Message):
 
 
 class Lines(Widget):
-    """Shows some lines, and paints them again only when they change."""
+    """A widget of some lines, which paints them again only when they change."""
 
     DEFAULT_CSS = "Lines { height: 1; }"
 

@@ -1,4 +1,4 @@
-"""A table that is cheap even with ten thousand rows: it makes only visible rows, and paints only changed ones."""
+"""A table that is cheap even with ten thousand rows: it makes only visible rows and paints only changed ones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,13 +17,13 @@ from .paint import strip_of, styles_of
 
 
 class AsciiBar(ScrollBarRender):
-    """A scrollbar of spaces: it shows by colour alone."""
+    """A scrollbar of spaces, visible by colour alone."""
 
     VERTICAL_BARS = [" "] * 8
 
 
 class Table(ScrollView, can_focus=False):
-    """Rows under a line of titles. The selection is a key, so it stays with its row when rows move."""
+    """A table of rows under a line of titles. The selection is a key, so it stays with its row when rows move."""
 
     DEFAULT_CSS = """
     Table { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
@@ -31,22 +31,22 @@ class Table(ScrollView, can_focus=False):
     """
 
     class RowClicked(Message):
-        """The user clicked on a row; `again`: it was selected already."""
+        """A click on a row. `again`: it was already selected."""
 
         def __init__(self, table: "Table", key: str, again: bool) -> None:
             self.table, self.key, self.again = table, key, again
             super().__init__()
 
     class Scrolled(Message):
-        """The user scrolled with the mouse wheel."""
+        """A scroll with the mouse wheel."""
 
     def __init__(self, columns: Sequence[Column], glyphs: Glyphs, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.columns = columns
         self.selected = ""
-        self.sort = ""  # id of the column it is sorted by
+        self.sort = ""  # the id of the column it is sorted by
         self.reverse = False
-        self.empty: Sequence[Line] = ()  # what stands there when there are no rows
+        self.empty: Sequence[Line] = ()  # shown if there are no rows
         self._glyphs = glyphs
         self._rows = NO_ROWS
         self._positions: dict[str, int] | None = None
@@ -60,7 +60,7 @@ class Table(ScrollView, can_focus=False):
 
     @property
     def _width(self) -> int:
-        """The columns of the rows; one column before the scrollbar stays free."""
+        """The width of the rows; one column before the scrollbar stays free."""
         return self.scrollable_content_region.width - 1
 
     @property
@@ -69,7 +69,7 @@ class Table(ScrollView, can_focus=False):
         return self._rows.keys
 
     def show_rows(self, rows: TableRows, empty: Sequence[Line] = ()) -> None:
-        """Show these rows from now on; `empty` are the lines that stand there when there is no row."""
+        """Show these rows from now on; `empty` are the lines to show if there are none."""
         if rows.keys is not self._rows.keys:
             self._positions = None
         resized = len(rows.keys) != len(self._rows.keys)
@@ -82,13 +82,13 @@ class Table(ScrollView, can_focus=False):
         self.refresh_changed()
 
     def refresh_changed(self) -> None:
-        """Paint the visible lines that have changed."""
+        """Repaint the visible lines that have changed."""
         for y in range(self.size.height):
             if self._painted.get(y) != self._line(y):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def select(self, key: str) -> None:
-        """Select a row and bring it into sight; "" for none."""
+        """Select a row and make it visible; "" for none."""
         self.selected = key
         self.reveal()
         self.refresh_changed()
@@ -105,13 +105,13 @@ class Table(ScrollView, can_focus=False):
             self.scroll_to(y=position - height + 1, animate=False, force=True, immediate=True)
 
     def position(self, key: str) -> int | None:
-        """The position of the row with that key, None if there is none."""
+        """The position of the row with that key; None if there is none."""
         if self._positions is None:
             self._positions = {key: position for position, key in enumerate(self._rows.keys)}
         return self._positions.get(key)
 
     def move(self, rows: int) -> None:
-        """Select the row that is so many below the selected one, or the last row on the way."""
+        """Select the row `rows` below the selected one, or the last one on the way."""
         if not self._rows.keys:
             return
         last = len(self._rows.keys) - 1

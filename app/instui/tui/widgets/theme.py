@@ -1,7 +1,7 @@
-"""The themes, and what each style word looks like in them.
+"""The themes, and the look of each style word in them.
 
-Blue, orange and light against dark carry the distinctions, so that they survive colour blindness; every state has a
-glyph and a word besides. Green never stands against red alone.
+Blue, orange and light against dark carry the distinctions, so they survive colour blindness; every state also has a
+glyph and a word. Green is never told from red by colour alone.
 """
 
 from collections.abc import Mapping
