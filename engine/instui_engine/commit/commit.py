@@ -193,15 +193,15 @@ class Commit:
         context = self._context
         asked = self._asked.pop(plan.order, None)
         begun = time.monotonic() if asked is None else asked
-        told = asked is not None
+        has_waited = asked is not None
 
-        def waiting(path: str, mode: Mode, holders: list[Holder]) -> None:
-            nonlocal told
-            told = True
+        def on_wait(path: str, mode: Mode, holders: list[Holder]) -> None:
+            nonlocal has_waited
+            has_waited = True
             context.emit(LockWaiting(plan.name, path, mode, holders))
 
         while True:
-            held = self._files.acquire(plan.claims, waiting, context.stopping)
+            held = self._files.acquire(plan.claims, on_wait, context.stopping)
             try:
                 layout.check(self._environment.private, under_claims=True)
                 check_settled(self._environment, plan.claims, self._session.identity)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from instui_engine.errors import ClashError, TargetError, printable
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint, fingerprint_of
+from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.journal.events import Overwrite, Restored
 from instui_engine.plan.items import StagedItem
 from instui_engine.plan.plan import Plan
@@ -195,8 +196,9 @@ class _Preparation:
             self._made.update(map(self._key, _directories(item)))
             yield self._place(item.path, staged)
         elif item.kind != "tree":
-            parent, _, name = item.path.rpartition("/")
-            there = self._present(parent).get(self._key(name), name) if self._environment.folds else name
+            there = name_of(item.path)
+            if self._environment.folds:
+                there = self._present(parent_of(item.path)).get(self._key(there), there)
             yield from self._replace(item.path, there, staged)
         else:
             self._expect(item.path, kind, directory=True)
@@ -229,7 +231,7 @@ class _Preparation:
 
     def _replace(self, path: str, there: str, staged: str) -> Iterator[Step]:
         """Replace the file at `path`, whose name is spelled `there` on disk, by a staged one."""
-        old = f"{path.rpartition('/')[0]}/{there}".lstrip("/")
+        old = join(parent_of(path), there)
         self._expect(path, self._kind(old), directory=False)
         saved = self._saved_copy(path, old, staged)
         if old == path and self._tree.fingerprint(path) == self._tree.fingerprint(staged):
@@ -301,14 +303,14 @@ class _Preparation:
 
     def _parents(self, path: str) -> Iterator[Step]:
         missing = []
-        parent = path.rpartition("/")[0]
+        parent = parent_of(path)
         while parent and self._key(parent) not in self._made:
             kind = self._kind(parent)
             if kind is not None:
                 self._expect(parent, kind, directory=True)
                 break
             missing.append(parent)
-            parent = parent.rpartition("/")[0]
+            parent = parent_of(parent)
         self._made.update(map(self._key, missing))
         for directory in reversed(missing):
             yield Step("mkdir", directory)

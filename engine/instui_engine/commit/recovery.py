@@ -18,6 +18,7 @@ from pathlib import Path
 
 from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.dirfd import DirfdTree
+from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.events import Holder, RecoveryFinished, RecoveryStarted, Warned
 from instui_engine.locks import layout
@@ -134,12 +135,12 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
 
     name = transaction.name
 
-    def waiting(claim: str, mode: Mode, holders: list[Holder]) -> None:
+    def on_wait(claim: str, mode: Mode, holders: list[Holder]) -> None:
         from instui_engine.locks.phrases import describe
 
         context.emit(Warned(name, f"recovery waits for {printable(claim)} ({mode}), held by {describe(holders)}"))
 
-    held = files.acquire(transaction.claims, waiting, context.stopping)
+    held = files.acquire(transaction.claims, on_wait, context.stopping)
     try:
         layout.check(environment.private, under_claims=True)
         transaction = _read(path)
@@ -224,7 +225,7 @@ class _Recovery:
             self._sweep(self._ours())
             for step in self._transaction.steps:
                 if step.path == self._transaction.replaces and step.action == "retire":
-                    root = step.path.rpartition("/")[0]
+                    root = parent_of(step.path)
                     self._sweep(recorded_hashes(self._environment, step.saved, root))
             return "withdrawn", self._left
         if way is None:
@@ -298,14 +299,14 @@ class _Recovery:
             if recorded and recorded == self._digest(path):
                 for compiled in bytecode.of(path):
                     self._tree.remove(compiled)
-                    directories.add(compiled.rpartition("/")[0])
+                    directories.add(parent_of(compiled))
                 self._tree.remove(path)
-                directories.add(path.rpartition("/")[0])
+                directories.add(parent_of(path))
         for directory in sorted(directories, key=lambda path: -path.count("/")):
             while self._environment.key(directory) not in self._environment.neutral:
                 if not self._tree.remove_if_empty(directory):
                     break
-                directory = directory.rpartition("/")[0]
+                directory = parent_of(directory)
 
     def _is_theirs(self, step: Step) -> bool:
         """Whether a distribution lists a file that a step placed; if so, it stays."""
@@ -332,7 +333,7 @@ class _Recovery:
     def _ours(self) -> Mapping[str, str]:
         """The files of the new version, by its RECORD, which lies in the stage until the last step."""
         transaction = self._transaction
-        root = transaction.info.rpartition("/")[0]
+        root = parent_of(transaction.info)
         staged = recorded_hashes(self._environment, transaction.staged_info, root)
         return staged or recorded_hashes(self._environment, transaction.info)
 
@@ -369,6 +370,6 @@ def _is_ours(path: str, ours: Mapping[str, str]) -> bool:
     """Whether RECORD lists the file or, for byte code, its module."""
     if path in ours:
         return True
-    directory, _, name = path.rpartition("/")
-    parent, _, cache = directory.rpartition("/")
-    return cache == "__pycache__" and f"{parent}/{module_of(name)}.py" in ours
+    directory = parent_of(path)
+    module = join(parent_of(directory), f"{module_of(name_of(path))}.py")
+    return name_of(directory) == "__pycache__" and module in ours

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from instui_engine.errors import InstuiError, printable, reason
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint
+from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.locks.claims import Claims
 from instui_engine.target.bytecode import module_of
 
@@ -205,7 +206,7 @@ def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: 
         if there is not None and not (there.is_directory and saved is not None and saved.is_directory):
             return [step.path] if step.old is not None else []
         if step.path.count("/"):
-            tree.make_directories(step.path.rpartition("/")[0])
+            tree.make_directories(parent_of(step.path))
         _move(tree, step.saved, step.path)
         return []
     if there == step.new and there != saved:
@@ -225,12 +226,11 @@ def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: 
 
 def _drop_compiled(tree: DirfdTree, path: str) -> None:
     """Remove the byte code of a file that was at `path` until the undo."""
-    directory, _, name = path.rpartition("/")
-    if not name.endswith(".py"):
+    if not path.endswith(".py"):
         return
-    cache = f"{directory}/__pycache__".lstrip("/")
+    cache, module = join(parent_of(path), "__pycache__"), name_of(path).removesuffix(".py")
     for compiled in tree.names(cache):
-        if module_of(compiled) == name.removesuffix(".py"):
+        if module_of(compiled) == module:
             tree.remove(f"{cache}/{compiled}")
 
 
@@ -240,7 +240,7 @@ def _place(tree: DirfdTree, staged: str, path: str) -> None:
 
 def _with_parents(tree: DirfdTree, path: str, change: Callable[[], None]) -> None:
     """Make the change; try again if another session has just removed a shared parent directory."""
-    parent = path.rpartition("/")[0]
+    parent = parent_of(path)
     for _ in range(_RETRIES):
         try:
             change()

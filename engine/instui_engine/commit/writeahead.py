@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple, get_args
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint
 from instui_engine.fs.durability import sync_file
 from instui_engine.fs.files import read_regular, write_all
+from instui_engine.fs.paths import above
 from instui_engine.locks.claims import Claims
 from instui_engine.target.environment import PRIVATE
 
@@ -165,15 +166,7 @@ def meet(one: Claims, other: Claims) -> bool:
 
 def _cover(exclusive: Iterable[str], others: Iterable[str]) -> bool:
     paths = set(exclusive)
-    return any(_within(path, paths) for path in others)
-
-
-def _within(path: str, directories: set[str]) -> bool:
-    while path:
-        if path in directories:
-            return True
-        path = path.rpartition("/")[0]
-    return False
+    return any(path in paths or not paths.isdisjoint(above(path)) for path in others)
 
 
 def _name(transaction: Transaction) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from instui_engine.fs.files import digest_of, open_regular
+from instui_engine.fs.paths import parent_of
 from instui_engine.session.context import Context
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import Environment
@@ -40,7 +41,7 @@ def read_all(
     A path that leads out of the environment through a symbolic link is not followed, and is left out of the result.
     """
     inside = _Inside(environment)
-    paths = [path for path in wanted if inside(path.rpartition("/")[0])]
+    paths = [path for path in wanted if inside(parent_of(path))]
     batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
     found: dict[str, Content] = {}
 
@@ -67,7 +68,7 @@ class _Inside:
         known = self._known.get(directory)
         if known is None:
             full = f"{self._top}/{directory}"
-            known = self(directory.rpartition("/")[0])
+            known = self(parent_of(directory))
             if known and os.path.islink(full):
                 real = os.path.realpath(full)
                 known = real == self._top or real.startswith(f"{self._top}/")

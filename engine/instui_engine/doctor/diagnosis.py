@@ -12,6 +12,7 @@ from typing import Literal
 
 from instui_engine.errors import printable
 from instui_engine.fs.casefold import folds
+from instui_engine.fs.paths import name_of, parent_of
 from instui_engine.graph import components
 from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context, Options
@@ -287,7 +288,7 @@ class _Diagnosis:
             yield Finding("unowned", "", tuple(found), text, is_defect=False)
 
     def _directories(self) -> set[str]:
-        directories = {path.rpartition("/")[0] for path in self._wanted}
+        directories = {parent_of(path) for path in self._wanted}
         return directories | {one.distribution.info for ones in self._listings.values() for one in ones}
 
 
@@ -335,7 +336,7 @@ def _busy(environment: Environment) -> Iterator[Finding]:
 
 
 def _whose(path: str) -> str:
-    return "uv" if path.rpartition("/")[2].startswith(".tmp") else "pip"
+    return "uv" if name_of(path).startswith(".tmp") else "pip"
 
 
 def _dead(session: DeadSession) -> Finding:

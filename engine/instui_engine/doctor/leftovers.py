@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instui_engine.commit.writeahead import NewerRecordError, pending, read, session_of
+from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.session.session import alive, journal_path
 from instui_engine.target.environment import PRIVATE, Environment
 
@@ -41,8 +42,8 @@ def temporary(environment: Environment, directories: Collection[str], listed: Co
     """
     roots = {root for root in environment.roots.values() if root}
     # pip drops the first letter of a directory's name: `~in` beside `bin`
-    beside = {f"{root.rpartition('/')[0]}/~{root.rpartition('/')[2][1:]}".lstrip("/") for root in roots}
-    parents = {root.rpartition("/")[0] for root in roots}
+    beside = {join(parent_of(root), f"~{name_of(root)[1:]}") for root in roots}
+    parents = {parent_of(root) for root in roots}
     for directory in sorted({*directories, *roots, *parents, *environment.site_packages}):
         info = directory.endswith(".dist-info")
         for name in names(environment, directory):

@@ -16,6 +16,7 @@ from instui_engine.commands.command import Outcome, Recording, Work, perform
 from instui_engine.commands.install import install
 from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, UnreachableIndexError, printable, reason
 from instui_engine.fs.flock import open_and_try, take_exclusive
+from instui_engine.fs.paths import name_of
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, Warned
@@ -160,7 +161,7 @@ class _Repair:
         return read(self._environment, ghost.distribution).is_ghost
 
     def _is_abandoned(self, path: str) -> bool:
-        return not alive(journal_path(self._environment, path.rpartition("/")[2]))
+        return not alive(journal_path(self._environment, name_of(path)))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -29,7 +29,7 @@ class Stream:
         self._written = 0  # bytes so far
         self._closing = False
         self._why = ""  # the stream was given up
-        self._told = False
+        self._reported = False
         threading.Thread(target=self._run, name="journal", daemon=True).start()
 
     def put(self, data: bytes) -> None:
@@ -73,8 +73,8 @@ class Stream:
     def _tell(self) -> None:
         """Report once that the stream was given up; not from `put`, whose callers may hold the journal's lock."""
         with self._change:
-            why, told, self._told = self._why, self._told, self._told or bool(self._why)
-        if why and not told:
+            why, reported, self._reported = self._why, self._reported, self._reported or bool(self._why)
+        if why and not reported:
             self._given_up(why)
 
     def _run(self) -> None:

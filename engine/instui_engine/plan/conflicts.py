@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from instui_engine.errors import ClashError, printable
 from instui_engine.fs.files import same_file
+from instui_engine.fs.paths import above, parent_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.wheel.manifest import Manifest
@@ -141,7 +142,7 @@ class _Search:
         there = {""}
         for directory, names in item.directories:
             place = f"{item.path}/{directory}" if directory else item.path
-            mode = _mode(self._full(place)) if directory.rpartition("/")[0] in there else None
+            mode = _mode(self._full(place)) if parent_of(directory) in there else None
             if mode is None:
                 continue
             if not stat.S_ISDIR(mode):
@@ -177,12 +178,12 @@ class _Search:
             self.conflicts.append(Conflict(path, owner, plan.owner))
 
     def _check_parents(self, plan: WheelPlan, path: str) -> None:
-        parent = path.rpartition("/")[0]
-        while parent and self._environment.key(parent) not in self._environment.neutral:
+        for parent in above(path):
+            if self._environment.key(parent) in self._environment.neutral:
+                break
             mode = _mode(self._full(parent))
             if mode is not None and not stat.S_ISDIR(mode):
                 self._clash_with_installed(plan, parent, parent)
-            parent = parent.rpartition("/")[0]
 
     def _clash_with_installed(self, plan: WheelPlan, path: str, prefix: str) -> None:
         """Raise ClashError, unless only files of the wheel's own old version are there: those will be gone."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from instui_engine.errors import TargetError, printable
-from instui_engine.fs.paths import ancestors
+from instui_engine.fs.paths import ancestors, name_of, parent_of
 from instui_engine.locks.claims import derive
 from instui_engine.target.bytecode import Bytecode
 from instui_engine.target.environment import PRIVATE, Environment
@@ -67,16 +67,15 @@ def plan_removal(
 def is_vital(environment: Environment, path: str) -> bool:
     """Whether the environment or this program needs the file; no wheel and no RECORD may touch it."""
     path = environment.key(path)
-    parent, _, name = path.rpartition("/")
     first = path.partition("/")[0]
     return first in (PRIVATE, ".lock", "pyvenv.cfg") or (
-        parent == environment.key(environment.roots["scripts"]) and is_vital_command(name)
+        parent_of(path) == environment.key(environment.roots["scripts"]) and is_vital_command(name_of(path))
     )
 
 
 def _is_real(environment: Environment, path: str) -> bool:
     """Whether no parent of `path` is a symbolic link; what is behind a link is never removed."""
-    parent = f"{environment.top}/{path}".rpartition("/")[0]
+    parent = parent_of(f"{environment.top}/{path}")
     return os.path.realpath(parent) == parent
 
 
@@ -136,7 +135,7 @@ def removal_of(
         # compares only the size and the mtime in seconds
         stale += [file for file in compiled.of(path) if key(file) not in keep and _is_real(environment, file)]
     given_up.update(stale)
-    parents = {path: path.rpartition("/")[0] for path in given_up}
+    parents = {path: parent_of(path) for path in given_up}
     claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
     return Removal(tuple(sorted(set(stale))), sorted(claimed), shared_files)
 
@@ -170,7 +169,7 @@ def emptied_by(
     gone = set(map(key, stale))
     kept = {above for item in items for path, _ in item.files() for above in ancestors(key(path))}
     emptied: list[str] = []
-    for directory in sorted({path.rpartition("/")[0] for path in stale}, key=lambda path: -path.count("/")):
+    for directory in sorted({parent_of(path) for path in stale}, key=lambda path: -path.count("/")):
         place = directory
         while (
             key(place) not in environment.neutral
@@ -179,7 +178,7 @@ def emptied_by(
         ):
             emptied.append(place)
             gone.add(key(place))
-            place = place.rpartition("/")[0]
+            place = parent_of(place)
     return tuple(dict.fromkeys(emptied))
 
 

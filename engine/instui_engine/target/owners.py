@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 
+from instui_engine.fs.paths import parent_of
+
 from .environment import Environment
 from .installed import Distribution, Installed, read_distribution, recorded_hashes, scan
 from .installed import find as find_listed
@@ -182,7 +184,7 @@ class OwnerIndex:
     def _first(self, name: str) -> Distribution | None:
         """The one of several that counts, as in `installed.scan`."""
         roots = self._environment.site_packages
-        infos = sorted(self._names.get(name, ()), key=lambda info: (roots.index(info.rpartition("/")[0]), info))
+        infos = sorted(self._names.get(name, ()), key=lambda info: (roots.index(parent_of(info)), info))
         return self._infos[infos[0]] if infos else None
 
     def _add(self, distribution: Distribution) -> None:
