@@ -31,7 +31,7 @@ SHOTS = {
     "fetching": Shot("busy", 5.2),
     "locks": Shot("busy", 13.5, ["2"]),
     "by-wheel": Shot("busy", 15.0, ["2", "v"]),
-    "chains": Shot("company", 2.8, ["2", "v", "v"], size=(120, 26)),
+    "chains": Shot("two-sessions", 2.8, ["2", "v", "v"], size=(120, 26)),
     "plan": Shot("busy", 9.6, ["2"]),
     "overwrites": Shot("busy", 60.0, ["3"]),
     "events": Shot("busy", 15.0, ["4"]),

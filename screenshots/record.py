@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 from support.wheelsmith import build_wheel  # noqa: E402
 
 RATE = 1_500_000  # bytes per second of one download
-SESSION, SECOND = "20261122-101500-4242", "20261122-101458-5120"  # ours, and a companion's
+SESSION, SECOND = "20261122-101500-4242", "20261122-101458-5120"  # ours, and the other session's
 TOP = "/home/user/project/.venv"
 CACHE = "/home/user/.cache/instui"
 
@@ -94,7 +94,7 @@ class Recording(NamedTuple):
 
 def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Say what there is to watch, as a demonstration does."""
-    told = []
+    captioned = []
     texts = {
         "resolve.started": "Two wheels, one directory: jwt and PyJWT both ship jwt/.",
         "plan.finished": "The plan knows it before the first write: they will take turns. See Locks.",
@@ -104,14 +104,16 @@ def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         if text := texts.pop(row["event"], ""):
             holder = row.get("holders", [{"wheel": ""}])[0]["wheel"]
-            told.append({"t": row["t"], "event": "caption", "text": text.format(holder=holder, wheel=row.get("wheel"))})
-        told.append(row)
-    return told
+            captioned.append(
+                {"t": row["t"], "event": "caption", "text": text.format(holder=holder, wheel=row.get("wheel"))}
+            )
+        captioned.append(row)
+    return captioned
 
 
 EVERYTHING = [made.name for made in WHEELS]
 RECORDINGS = {
-    "company": Recording([], demo="two-sessions"),
+    "two-sessions": Recording([], demo="two-sessions"),
     "crash": Recording([], demo="crash"),
     "removal": Recording(
         ["PyJWT", "opencv-python", "requests", "uvicorn"],

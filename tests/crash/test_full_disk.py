@@ -160,8 +160,8 @@ def test_a_cache_on_a_full_disk_leaves_the_environment_as_it_was_and_nothing_tor
         done = run_instui(*line)
         codes.append(done.returncode)
         if done.returncode:
-            told = error_line(done, 1)
-            assert "No space left" in told or "are free" in told, left
+            error = error_line(done, 1)
+            assert "No space left" in error or "are free" in error, left
             assert trees.differences(trees.tree(target.top), before) == [], left
             assert not (target.top / ".instui").exists()
             assert [*cache.glob("store-*/new/*")] == []

@@ -99,9 +99,9 @@ def test_a_destination_on_another_mount_ends_with_one_line_and_everything_as_it_
     mounts.bind(place, place)
     before = trees.tree(target.top)
     line = (*words, "--ui", "none", "--python", target.top)
-    told = error_line(run_instui(*line), 1)
-    assert "pkg" in told
-    assert "Invalid cross-device link" in told
+    error = error_line(run_instui(*line), 1)
+    assert "pkg" in error
+    assert "Invalid cross-device link" in error
     assert trees.differences(trees.tree(target.top), before) == []
     assert leftovers(target.top) == []
     if where != "site-packages" and command == "install":  # who has nothing to do with that mount is not hindered

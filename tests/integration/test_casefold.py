@@ -113,10 +113,10 @@ def test_a_file_that_is_there_in_another_spelling_makes_way(tmp_path: Path) -> N
     (top / SITE / "pkg" / "Mod.py").write_text("old")
     for environment in (planned_environment(top), planned_environment(top).folding()):
         plan = planned(environment, "pkg", "pkg/MOD.py")
-        with DirfdTree(top) as beneath:
+        with DirfdTree(top) as tree:
             index = OwnerIndex(environment, scan(environment), lambda: None)
             steps = prepare(
-                environment, beneath, plan, "session", {}, index, Backups(environment, lambda: None)
+                environment, tree, plan, "session", {}, index, Backups(environment, lambda: None)
             ).transaction.steps
         found = [(step.action, step.path) for step in steps]
         assert ("place", f"{SITE}/pkg/MOD.py") in found

@@ -37,7 +37,7 @@ PACKAGES = (
 )
 DATA = ("data/etc/app/one.conf", "data/etc/app/two.conf", "data/etc/top.conf", "scripts/tool")
 
-# Runs before each of the processes: every rename takes a random while, and where it is told so, no claim is taken.
+# Runs before each of the processes: every rename takes a random while, and if it is asked to, no claim is taken.
 SITE = """
 import os, random, time
 

@@ -152,9 +152,9 @@ def test_missing_edited_and_truncated_files_are_found_and_mended(bench: Bench, i
     shown = bench.doctor().stdout
     assert "2 files are missing: reinstall it" in shown
     assert "1 of 1 distribution needs attention; `instui doctor --repair` would reinstall one 1.0" in shown
-    told = bench.repair()
-    assert "one 1.0 is reinstalled\n" in told
-    assert told.endswith(": all whole\n")
+    output = bench.repair()
+    assert "one 1.0 is reinstalled\n" in output
+    assert output.endswith(": all whole\n")
     assert bench.whole() == ["one-1.0"]
     after = tree(bench.venv.top)
     assert after.pop("lib/python{}.{}/site-packages/one/foreign.txt".format(*sys.version_info))
@@ -185,10 +185,10 @@ def test_one_that_cannot_be_had_again_keeps_nobody_else_from_being_mended(bench:
         (bench.site / name / "m0.py").unlink()
     gone.unlink()
     elsewhere.unlink()
-    told = bench.repair(1)
-    assert "there 1.0 is reinstalled\n" in told
-    assert "gone 1.0 could not be reinstalled: no solution" in told
-    assert "private 1.0 could not be reinstalled" in told
+    output = bench.repair(1)
+    assert "there 1.0 is reinstalled\n" in output
+    assert "gone 1.0 could not be reinstalled: no solution" in output
+    assert "private 1.0 could not be reinstalled" in output
     assert bench.whole() == ["there-1.0"]
 
 
@@ -216,8 +216,8 @@ def test_ghosts_are_removed_and_a_torn_distribution_is_made_whole(bench: Bench) 
         ("ghost", "half 3"): ["half-3.dist-info"],
         ("incomplete", "one 1.0"): ["one-1.0.dist-info/INSTALLER", "one-1.0.dist-info/METADATA"],
     }
-    told = bench.repair()
-    assert "site-packages/empty-2.0.dist-info is removed\n" in told
+    output = bench.repair()
+    assert "site-packages/empty-2.0.dist-info is removed\n" in output
     assert list(distributions(bench.site)) == bench.whole() == ["one-1.0"]
 
 
@@ -300,8 +300,8 @@ def test_a_distribution_that_lost_files_is_named_with_the_winner_and_left_to_the
     shown = bench.doctor().stdout
     assert "1 file is of winner 1.0, which is whole: uninstall one of the two" in shown
     assert shown.endswith("1 of 2 distributions needs attention\n")
-    told = bench.repair(1)
-    assert "reinstalled" not in told
+    output = bench.repair(1)
+    assert "reinstalled" not in output
     assert tree(bench.venv.top) == before
 
 
@@ -309,8 +309,8 @@ def test_a_loser_that_is_mended_does_not_win(bench: Bench) -> None:
     for name in ("loser", "winner"):
         bench.instui(bench.wheel(name, files={"shared/a.py": name.encode()}))
     (bench.site / "loser" / "m0.py").unlink()
-    told = bench.repair(1)
-    assert "loser 1.0 is reinstalled\nwinner 1.0 is reinstalled\n" in told
+    output = bench.repair(1)
+    assert "loser 1.0 is reinstalled\nwinner 1.0 is reinstalled\n" in output
     assert bench.findings() == {("clobbered", "loser 1.0"): ["shared/a.py"]}
     assert bench.whole() == ["winner-1.0"]
 
@@ -359,8 +359,8 @@ def test_the_stage_of_a_killed_session_is_found_and_removed(bench: Bench, start_
         session.process.wait()
     identity = staged[0].relative_to(bench.venv.top / ".instui" / "stage").parts[0]
     assert bench.findings() == {("leftover", ""): [f".instui/stage/{identity}"]}
-    told = bench.repair()
-    assert f".instui/stage/{identity} is removed\n" in told
+    output = bench.repair()
+    assert f".instui/stage/{identity} is removed\n" in output
     assert bench.venv.stages() == []
 
 
@@ -515,8 +515,8 @@ def test_an_editable_install_is_fine_and_older_kinds_are_no_defect(bench: Bench,
     assert bench.findings(0) == {}
     assert "installed without a RECORD" in bench.doctor().stdout
     (bench.site / "edited" / "m0.py").unlink()
-    told = bench.repair(1)
-    assert f"edited 1.0 is not reinstalled: install it again from its source tree file://{source}" in told
+    output = bench.repair(1)
+    assert f"edited 1.0 is not reinstalled: install it again from its source tree file://{source}" in output
 
 
 def test_the_answer_for_programs_has_every_path_and_what_a_repair_did(bench: Bench) -> None:

@@ -219,8 +219,8 @@ def test_an_environment_that_is_none_is_named_by_its_path(tmp_path: Path) -> Non
 
 
 def test_an_index_that_does_not_answer_is_a_class_of_its_own() -> None:
-    told = "error: Request failed after 3 retries\n  cause: error sending request for url (http://localhost:9/x/)\n"
-    failure = explain(f"{told}  cause: tcp connect error\n  cause: Connection refused (os error 111)\n")
+    output = "error: Request failed after 3 retries\n  cause: error sending request for url (http://localhost:9/x/)\n"
+    failure = explain(f"{output}  cause: tcp connect error\n  cause: Connection refused (os error 111)\n")
     assert isinstance(failure, UnreachableIndexError)
     assert failure.url.startswith("http://localhost:9/x/")
     assert "cannot reach the package index" in str(failure)

@@ -27,22 +27,22 @@ def hook(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo"):
         started.append(event)
 sys.addaudithook(hook)
-def tell(code):
+def write(code):
     with open(sys.argv[1], "w") as file:
         json.dump({"modules": sorted(sys.modules), "started": started, "code": code}, file)
 leave = os._exit
-os._exit = lambda code: (tell(code), leave(code))
+os._exit = lambda code: (write(code), leave(code))
 program, words = sys.argv[2], sys.argv[3:]
 if program == "import":
     for word in words:
         __import__(word)
-    tell(0)
+    write(0)
 else:
     report = sys.argv[1]
     sys.argv = [program, report, *words]
-    def tell(code, told=tell):
+    def write(code, write_report=write):
         sys.argv = [program, report, *words]
-        told(code)
+        write_report(code)
     from instui.__main__ import main
     import instui.cli.main
     run = instui.cli.main.run
@@ -58,10 +58,10 @@ class Report:
     """What a run has loaded and started."""
 
     def __init__(self, path: Path) -> None:
-        told = json.loads(path.read_text())
-        self.modules = set(told["modules"])
-        self.started: list[str] = told["started"]
-        self.code: int = told["code"]
+        report = json.loads(path.read_text())
+        self.modules = set(report["modules"])
+        self.started: list[str] = report["started"]
+        self.code: int = report["code"]
 
     def of(self, names: Sequence[str]) -> list[str]:
         """The modules that are, or are below, one of `names`."""
@@ -79,11 +79,11 @@ def observe(tmp_path: Path, clean_environ: dict[str, str]) -> Callable[..., Repo
             env = {**clean_environ, "XDG_RUNTIME_DIR": runtime}
             done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=100, check=False)
         assert report.exists(), done.stderr
-        told = Report(report)
-        print(len(told.modules), "modules:", *sorted(told.modules))
-        print("started:", *told.started)
-        assert (done.returncode, told.code) == (0, 0), done.stderr
-        return told
+        loaded = Report(report)
+        print(len(loaded.modules), "modules:", *sorted(loaded.modules))
+        print("started:", *loaded.started)
+        assert (done.returncode, loaded.code) == (0, 0), done.stderr
+        return loaded
 
     return run
 

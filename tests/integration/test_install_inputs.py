@@ -126,16 +126,16 @@ def test_what_a_stream_names_wrongly_is_told_under_its_name(
 ) -> None:
     words = ("install", "--python", target.top, "--no-index", "--find-links", links, "-r", "-")
     (tmp_path / "inner.txt").write_text("alone\nfoo bar\n")
-    told = error_line(run_instui(*words, input="lib\nfoo bar\n", cwd=tmp_path), 1)
-    assert told.startswith("uv: Couldn't parse requirement in `-` at position 4: Expected one of")
-    told = error_line(run_instui(*words, input="-r inner.txt\n", cwd=tmp_path), 1)
-    assert "included file in `-` at position 0: Couldn't parse requirement in `inner.txt` at position 6" in told
-    told = error_line(run_instui(*words, input="-r nope.txt\n", cwd=tmp_path), 2)
-    assert told == "requirement file nope.txt (named in -) does not exist"
-    told = error_line(run_instui(*words[:-1], "/dev/fd/99", cwd=tmp_path), 2)
-    assert told == "cannot read requirement file /dev/fd/99: Bad file descriptor"
-    told = error_line(run_instui(*words[:-1], "/dev/zero", cwd=tmp_path), 2)
-    assert "/dev/zero has more than 64 MiB" in told
+    error = error_line(run_instui(*words, input="lib\nfoo bar\n", cwd=tmp_path), 1)
+    assert error.startswith("uv: Couldn't parse requirement in `-` at position 4: Expected one of")
+    error = error_line(run_instui(*words, input="-r inner.txt\n", cwd=tmp_path), 1)
+    assert "included file in `-` at position 0: Couldn't parse requirement in `inner.txt` at position 6" in error
+    error = error_line(run_instui(*words, input="-r nope.txt\n", cwd=tmp_path), 2)
+    assert error == "requirement file nope.txt (named in -) does not exist"
+    error = error_line(run_instui(*words[:-1], "/dev/fd/99", cwd=tmp_path), 2)
+    assert error == "cannot read requirement file /dev/fd/99: Bad file descriptor"
+    error = error_line(run_instui(*words[:-1], "/dev/zero", cwd=tmp_path), 2)
+    assert "/dev/zero has more than 64 MiB" in error
 
 
 @pytest.mark.parametrize("option", ["-r", "-c", "--pylock"])

@@ -373,12 +373,12 @@ def test_an_upgrade_leaves_a_file_that_somebody_else_has_installed_since_the_pla
 ) -> None:
     old = build_wheel(tmp_path, "mover", "0.9", {"same/moved.py": b"old", "same/gone.py": b"old"})
     new = build_wheel(tmp_path, "mover", "1.0", {"mover.py": b"new"})
-    heir = build_wheel(tmp_path, "heir", "1.0", {"same/moved.py": b"heir"})
+    co_owner = build_wheel(tmp_path, "other", "1.0", {"same/moved.py": b"other"})
     target = venv()
     target.put(old)
-    between_plan_and_commit(lambda: Venv(target.top, target.cache).put(heir))
+    between_plan_and_commit(lambda: Venv(target.top, target.cache).put(co_owner))
     target.put(new)
-    assert trees.wrong_rows(target.site, "heir-1.0") == []
+    assert trees.wrong_rows(target.site, "other-1.0") == []
     assert trees.wrong_rows(target.site, "mover-1.0") == []
     assert trees.unlisted(target.site) == []
 
@@ -593,25 +593,25 @@ def test_a_reader_always_finds_one_version_of_an_overridden_file(
     target.put(wheels[0])
     import os
 
-    looks = 0
+    checks = 0
 
-    def looking(call: Callable[..., Any]) -> Callable[..., Any]:
-        def look(*arguments: Any, **options: Any) -> Any:
-            nonlocal looks
+    def checking(call: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(*arguments: Any, **options: Any) -> Any:
+            nonlocal checks
             assert (target.site / "same" / "a.py").read_bytes() in versions
             result = call(*arguments, **options)
             assert (target.site / "same" / "a.py").read_bytes() in versions
-            looks += 1
+            checks += 1
             return result
 
-        return look
+        return checked
 
     inode = (target.site / "same" / "a.py").stat().st_ino
     with monkeypatch.context() as patch:
         for name in ("rename", "link", "unlink", "open"):
-            patch.setattr(os, name, looking(getattr(os, name)))
+            patch.setattr(os, name, checking(getattr(os, name)))
         target.put(wheels[1], wheels[2], jobs=4)
-    assert looks > 10
+    assert checks > 10
     assert (target.site / "same" / "a.py").stat().st_ino != inode
     assert (target.site / "same" / "a.py").read_bytes() == versions[2]
 

@@ -347,11 +347,11 @@ def test_a_slow_reader_gets_every_line(
     until(lambda: target.journals() and read_journal(target.journals()[0]).of(CommitFinished), process)
     os.close(pipe.both)  # the session has it open by now, and will be the last to close it
     with open(reader, "rb") as file:
-        told = file.read()
+        content = file.read()
     _, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (0, "")
-    assert len(told) > 2 * 4096  # more than a pipe takes: it was kept
-    assert told == target.journals()[0].read_bytes()
+    assert len(content) > 2 * 4096  # more than a pipe takes: it was kept
+    assert content == target.journals()[0].read_bytes()
 
 
 def test_a_reader_that_goes_away_stops_no_install(
@@ -391,15 +391,15 @@ def test_an_inherited_pipe_stays_as_its_owner_made_it(
 def test_what_waits_for_a_reader_is_bounded() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    told: list[str] = []
-    stream = Stream(writer, told.append)
+    reasons: list[str] = []
+    stream = Stream(writer, reasons.append)
     line = b"x" * 99_999 + b"\n"
     for _ in range(100):  # far more than it keeps; nobody reads, and nobody waits
         stream.put(line)
-    until(lambda: told)  # before anybody waits for the stream
+    until(lambda: reasons)  # before anybody waits for the stream
     stream.put(line)
     stream.close()
-    assert told == ["nobody reads it"]
+    assert reasons == ["nobody reads it"]
     with open(reader, "rb") as file:
         assert len(file.read()) <= 1 << 20  # what the pipe itself took
 

@@ -50,8 +50,8 @@ def test_what_a_killed_session_of_an_earlier_layout_left_is_completed(
     restore(archive, top)
     assert "pkg-1.0.dist-info" not in trees.distributions(top)
     place = ("--python", python, "--target", top)
-    told = ok(run_instui("install", "--no-deps", "--ui", "plain", *place, wheels[0]))
-    assert "pkg 2.0" in told
+    output = ok(run_instui("install", "--no-deps", "--ui", "plain", *place, wheels[0]))
+    assert "pkg 2.0" in output
     assert installed(top) == {"other": "1.0", "pkg": "2.0", "one": "1.0"}
     assert trees.complete(top, "pkg-2.0")
     assert not (top / "pkg" / "old.py").exists()

@@ -31,7 +31,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
-def meeting(place: Path, count: int) -> list[Path]:
+def overlapping(place: Path, count: int) -> list[Path]:
     """Wheels that all ship another `shared.py`."""
     place.mkdir()
     names = [f"dist{number:03}" for number in range(count)]
@@ -63,7 +63,7 @@ def test_reads_of_records_grow_with_the_number_of_wheels_and_listings_do_not(
             return read(path, follow=follow)
 
         monkeypatch.setattr("instui_engine.target.installed.read_regular", counted)
-        wheels = meeting(tmp_path / str(size), size)
+        wheels = overlapping(tmp_path / str(size), size)
         scans.clear()
         target.put(*wheels, jobs=2)
         assert 1 <= len(scans) <= 5
@@ -91,21 +91,21 @@ def test_an_index_that_nobody_disturbs_is_kept_by_what_it_is_told(tmp_path: Path
     assert not index.is_owned(f"{site.relative_to(tmp_path)}/b.py", but="")
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["who takes locks", "who takes none"])
-def test_what_somebody_else_installs_or_removes_is_seen(told: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("takes_locks", [True, False], ids=["who takes locks", "who takes none"])
+def test_what_somebody_else_installs_or_removes_is_seen(takes_locks: bool, tmp_path: Path) -> None:
     token = 0
     index, site = index_of(tmp_path, lambda: token)
     assert index.find("other") is None
     mark = index.mark()
     install_old_record(site, "other", "1.0", ["a.py"])
-    token += told
+    token += takes_locks
     found = index.find("other")
     assert found is not None
     assert index.newcomers(mark) == [found]
     index.look()
     assert index.lists(found, f"{site.relative_to(tmp_path)}/a.py")
     (site / "other-1.0.dist-info").rename(tmp_path / "away")
-    token += told
+    token += takes_locks
     assert index.find("other") is None
     assert index.newcomers(mark) == []
 
@@ -114,7 +114,7 @@ def test_a_distribution_that_another_session_installs_between_two_commits_keeps_
     venv: Callable[[], Venv], tmp_path: Path, run_instui: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = venv()
-    first, second, rival = meeting(tmp_path / "w", 3)
+    first, second, rival = overlapping(tmp_path / "w", 3)
     transact = Commit._transact
     met = []
 
@@ -151,7 +151,7 @@ def test_a_record_that_is_no_regular_file_lists_nothing_and_hangs_nobody(
     else:
         record.mkdir()
     (target.site / "shared.py").write_text("nobody's")
-    wheels = meeting(tmp_path / "w", 2)
+    wheels = overlapping(tmp_path / "w", 2)
     ok(run_instui("install", "--no-deps", "--ui", "none", "--python", target.top, *wheels))
     assert installed(target.site) == {"dist000": "1.0", "dist001": "1.0", "odd": "1.0"}
     shown = run_instui("doctor", "--python", target.top)

@@ -107,8 +107,8 @@ def test_after_a_kill_at_any_step_nothing_is_listed_and_torn_and_running_again_e
                 assert trees.complete(target.site, name), f"{name} is listed and torn after {point} steps"
         done = run_instui(*words, "--no-fsync", "--ui", "json", "--python", target.top)
         assert (done.returncode, done.stderr) == (0, "")
-        told = [json.loads(line) for line in done.stdout.splitlines()]
-        assert [one["outcome"] for one in told if one["event"] == "recovery.finished"] == ["completed"]
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [one["outcome"] for one in events if one["event"] == "recovery.finished"] == ["completed"]
         assert trees.differences(trees.tree(target.top), expected) == [], f"after {point} steps"
         assert target.stages() == []
         assert os.listdir(target.top / ".instui" / "records") == []

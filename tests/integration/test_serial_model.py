@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_isolation import COMMON, DATA, PACKAGE, Plan, Workshop, _forget_examples, present, wheel, workshop
 
-from instui_engine.commit import backups as keeping
+from instui_engine.commit import backups
 from support import trees
 from support.environments import examples, jitter
 from support.stacks import Stacks
@@ -52,7 +52,7 @@ def stories(draw: st.DrawFn, longest: int = 9) -> Story:
 
 
 class Run:
-    """A story that is told to an environment and to the model."""
+    """A story, played both in an environment and in the model."""
 
     def __init__(self, shop: Workshop, story: Story) -> None:
         self.shop = shop
@@ -67,7 +67,7 @@ class Run:
         self.versions: dict[str, str] = {}
         self._built: dict[int, Path] = {}
 
-    def tell(self, operations: Sequence[Plan | str], jobs: int = 1) -> None:
+    def play(self, operations: Sequence[Plan | str], jobs: int = 1) -> None:
         """Do these in one session each run of installs and of uninstalls."""
         for _, some in groupby(operations, key=lambda one: isinstance(one, Plan)):
             group = list(some)
@@ -120,7 +120,7 @@ def test_one_operation_after_the_other_leaves_what_the_model_says(
 ) -> None:
     run = Run(workshop(), story)
     for operation in story.operations:
-        run.tell([operation])
+        run.play([operation])
         run.check()
 
 
@@ -148,11 +148,11 @@ def test_several_operations_in_one_session_leave_what_the_model_says(
     with pytest.MonkeyPatch.context() as patch:
         jitter(patch, seed, longest=0.001)
         for group in sessions(story.operations):
-            run.tell(group, jobs)
+            run.play(group, jobs)
             run.check()
         half = len(last) // 2
         for group in (last[:half], last[half:]):
-            run.tell(group, jobs)
+            run.play(group, jobs)
             run.check()
 
 
@@ -166,9 +166,9 @@ def test_the_model_notices_when_a_file_does_not_come_back(
 ) -> None:
     one, two = (Plan(name, files={"alpha/one.py": name.encode()}) for name in ("one", "two"))
     run = Run(workshop(), Story({}, ()))
-    run.tell([one, two])
+    run.play([one, two])
     run.check()
-    monkeypatch.setattr(keeping.Backups, "newest", lambda *_: None)
-    run.tell(["two"])
+    monkeypatch.setattr(backups.Backups, "newest", lambda *_: None)
+    run.play(["two"])
     with pytest.raises(AssertionError):
         run.check()

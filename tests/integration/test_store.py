@@ -132,8 +132,8 @@ def test_what_a_killed_unpack_left_is_removed_after_a_day(
     new = own_cache / f"store-{store_module.FORMAT}" / "new"
     for name, age in (("old", 25 * 3600), ("young", 60)):
         (new / name / "files").mkdir(parents=True)
-        stamp = os.stat(new / name).st_mtime - age
-        os.utime(new / name, (stamp, stamp))
+        mtime = os.stat(new / name).st_mtime - age
+        os.utime(new / name, (mtime, mtime))
     target = Venv(venv().top, own_cache)
     target.put(wheel)
     assert [path.name for path in new.iterdir()] == ["young"]

@@ -184,9 +184,9 @@ def test_a_stage_of_a_living_session_is_left_alone_and_of_a_dead_one_removed(
 ) -> None:
     target = venv()
     with held_back(target):
-        living = start_instui(target, wheels["a"][1])
+        alive = start_instui(target, wheels["a"][1])
         dead = start_instui(target, wheels["a"][0])
-        for session in (living, dead):
+        for session in (alive, dead):
             session.wait_for(EnvironmentWaiting)
         dead.process.kill()
         dead.finish()
@@ -196,7 +196,7 @@ def test_a_stage_of_a_living_session_is_left_alone_and_of_a_dead_one_removed(
         (identity,) = [event.session for event in dead.lines.of(SessionStarted)]
         assert len(target.stages()) == 2
         assert identity not in target.stages()
-    assert living.finish() == third.finish() == (0, "")
+    assert alive.finish() == third.finish() == (0, "")
     assert target.stages() == []
 
 

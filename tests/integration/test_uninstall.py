@@ -40,8 +40,8 @@ def test_nothing_is_left_of_a_distribution_but_what_is_not_its_own(
     subprocess.run(
         [sys.executable, "-m", "compileall", "-q", str(target.site)], check=True, env={"PATH": os.environ["PATH"]}
     )
-    told = _removed(run_instui, target, "pkg")
-    assert "removed pkg 1.0" in told
+    output = _removed(run_instui, target, "pkg")
+    assert "removed pkg 1.0" in output
     assert trees.differences(trees.tree(target.top), before) == []
     assert list(target.site.rglob("*.pyc")) == []
     target.put(wheel)

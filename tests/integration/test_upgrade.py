@@ -13,7 +13,7 @@ import pytest
 
 from conftest import Run
 from instui_engine.journal.events import Overwrite
-from support.cli import error_line, everything, installed, ok, stamps, uv, verify
+from support.cli import error_line, everything, fingerprints, installed, ok, uv, verify
 from support.environments import Venv, install_old_record
 from support.trees import complete, distributions, tree, unlisted
 from support.wheelsmith import build_wheel
@@ -149,11 +149,15 @@ def test_reinstalling_a_part_of_a_namespace_leaves_the_others(bench: Bench) -> N
         for part in ("a", "b", "c")
     ]
     bench.venv.put(*parts)
-    others = {path: stamp for path, stamp in stamps(bench.venv.site).items() if path.startswith(("ns/b", "ns/c"))}
+    others = {
+        path: fingerprint
+        for path, fingerprint in fingerprints(bench.venv.site).items()
+        if path.startswith(("ns/b", "ns/c"))
+    }
     bench.install("--reinstall", parts[0])
     bench.install(bench.wheel("ns-a", "2.0", {"ns/a/new.py": b""}))
     bench.verify({"ns-a": "2.0", "ns-b": "1.0", "ns-c": "1.0"})
-    now = stamps(bench.venv.site)
+    now = fingerprints(bench.venv.site)
     assert {path: now.get(path) for path in others} == others
 
 
@@ -289,7 +293,7 @@ def test_a_ghost_is_repaired_by_installing(kind: str, version: str, bench: Bench
     bench.verify({"pkg": version})
 
 
-def test_two_versions_of_an_old_accident_become_one(bench: Bench) -> None:
+def test_two_versions_of_an_interrupted_upgrade_become_one(bench: Bench) -> None:
     install_old_record(bench.venv.site, "pkg", "1.0", ["pkg.py", "one.py"])
     install_old_record(bench.venv.site, "pkg", "1.5", ["pkg.py", "two.py"])
     bench.install(bench.wheel("pkg", "2.0", {"pkg.py": b"2"}))
@@ -383,29 +387,29 @@ def test_the_same_command_twice_changes_nothing(form: str, bench: Bench) -> None
         "requirement file": [*sources, "-r", requirements],
     }[form]
     bench.install(*words)
-    before = stamps(bench.venv.top)
+    before = fingerprints(bench.venv.top)
     text = bench.install(*words)
     assert "already installed" in text
     assert "nothing to do" in text
-    assert stamps(bench.venv.top) == before
+    assert fingerprints(bench.venv.top) == before
 
 
 def test_what_is_installed_is_left_alone_beside_what_is_not(bench: Bench) -> None:
     one = bench.wheel("one", "1.0", {"one.py": b""})
     bench.venv.put(one)
-    before = stamps(bench.venv.site)
+    before = fingerprints(bench.venv.site)
     text = bench.install(one, bench.wheel("two", "1.0", {"two.py": b""}))
     assert "1 already installed" in text
     bench.verify({"one": "1.0", "two": "1.0"})
-    now = stamps(bench.venv.site)
+    now = fingerprints(bench.venv.site)
     assert {path: now[path] for path in before} == before
 
 
 def test_a_dry_run_writes_nothing(bench: Bench) -> None:
     bench.venv.put(bench.wheel("pkg", "1.0", {"pkg.py": b"1"}))
-    before = everything(bench.venv.top), stamps(bench.venv.top)
+    before = everything(bench.venv.top), fingerprints(bench.venv.top)
     bench.install("--dry-run", bench.wheel("pkg", "2.0", {"pkg.py": b"2"}), bench.wheel("two", "1.0", {"two.py": b""}))
-    assert (everything(bench.venv.top), stamps(bench.venv.top)) == before
+    assert (everything(bench.venv.top), fingerprints(bench.venv.top)) == before
 
 
 def test_a_dry_run_of_a_fresh_environment_leaves_no_trace(bench: Bench) -> None:
@@ -461,7 +465,7 @@ def test_a_file_that_moves_to_a_later_wheel_of_the_session_is_nobodys_at_no_time
     """What is left for a later wheel would be taken for the user's by others, and come back when that one goes."""
     old = build_wheel(tmp_path, "one", "1.0", {"same/a.py": b"old"})
     new = build_wheel(tmp_path, "one", "2.0", {"one.py": b""})
-    heir = build_wheel(tmp_path, "two", "2.0", {"same/a.py": b"new"})
+    successor = build_wheel(tmp_path, "two", "2.0", {"same/a.py": b"new"})
     older = [build_wheel(tmp_path, "two", "1.0", {"two.py": b""})] if upgraded else []
     for user in (b"", b"of the user"):
         target = venv()
@@ -469,7 +473,7 @@ def test_a_file_that_moves_to_a_later_wheel_of_the_session_is_nobodys_at_no_time
             (target.site / "same").mkdir()
             (target.site / "same" / "a.py").write_bytes(user)
         target.put(old, *older)
-        target.put(new, heir)
+        target.put(new, successor)
         assert (target.site / "same" / "a.py").read_bytes() == b"new"
         assert [overwrite.old for overwrite in target.lines.of(Overwrite)] == ([""] if user else [])
         target.remove("two")

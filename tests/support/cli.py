@@ -65,7 +65,7 @@ def _described(path: Path) -> str:
     return f"file {status.st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def stamps(top: Path) -> dict[str, tuple[int, int]]:
+def fingerprints(top: Path) -> dict[str, tuple[int, int]]:
     """Relative path -> inode and mtime of every file and directory that is not the engine's own."""
     found = {}
     for place, directories, files in os.walk(top):

@@ -3,7 +3,7 @@
 A wheel is what is done to one distribution: it may as well be removed.
 
 A pure function of their journals. Every `lock.granted` and the `lock.released` after it are a *hold* of the claims that
-`plan.wheel` told; CLOCK_MONOTONIC, which all processes of a machine share, puts the holds of all sessions on one axis.
+`plan.wheel` states; CLOCK_MONOTONIC, shared by all processes of a machine, puts the holds of all sessions on one axis.
 Two holds conflict where one claims exclusively what the other claims at, above or below: an exclusive claim implies
 an intention on every directory above it, so it is enough to look at each path alone, and nobody compares all pairs.
 
@@ -278,7 +278,7 @@ def _compare(holds: list[_Hold], violations: list[str]) -> dict[_Wheel, set[_Whe
     contended = {path for hold in holds for path in hold.plan.exclusive}
     paths: dict[str, _Path] = {}
     precedences: dict[_Wheel, set[_Wheel]] = {}
-    told: set[tuple[_Wheel, _Wheel]] = set()
+    reported: set[tuple[_Wheel, _Wheel]] = set()
     for hold in holds:
         wheel = hold.wheel
         for path, exclusive in hold.claimed():
@@ -286,8 +286,8 @@ def _compare(holds: list[_Hold], violations: list[str]) -> dict[_Wheel, set[_Whe
                 continue
             state = paths.setdefault(path, _Path())
             rival = state.rival(hold, exclusive)
-            if rival and (rival.wheel, wheel) not in told:
-                told.add((rival.wheel, wheel))
+            if rival and (rival.wheel, wheel) not in reported:
+                reported.add((rival.wheel, wheel))
                 both = min(rival.end, hold.end) - hold.start
                 violations.append(
                     f"{rival.wheel} and {wheel} held {path} at once, for {both:.6f} s from {hold.start:.6f} s on"
@@ -297,8 +297,8 @@ def _compare(holds: list[_Hold], violations: list[str]) -> dict[_Wheel, set[_Whe
             for other in state.before(wheel, exclusive):
                 precedences.setdefault(other, set()).add(wheel)
             overtaker = state.overtaker(hold, path, exclusive)
-            if overtaker and (overtaker, wheel) not in told:
-                told.add((overtaker, wheel))
+            if overtaker and (overtaker, wheel) not in reported:
+                reported.add((overtaker, wheel))
                 violations.append(f"{overtaker} held {path} before {wheel}, which comes before it in plan order")
     return precedences
 

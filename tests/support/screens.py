@@ -95,7 +95,7 @@ async def shown(
     ascii: bool = False,
     controller: Controller | None = None,
 ) -> AsyncIterator[tuple[InstuiApp, Pilot[Result]]]:
-    """The application with the session at `t` on a screen of `size`; it shows a new moment only when told."""
+    """The application with the session at `t` on a screen of `size`; it shows a new moment only on request."""
     app = InstuiApp(source, controller or ReadOnly("LIVE"), ascii=ascii, theme=theme, clock=source.clock, timer=False)
     async with app.run_test(size=size, notifications=False) as pilot:
         await settle(pilot)

@@ -1,4 +1,4 @@
-"""A web server on the loopback interface that misbehaves as it is told, and keeps account of what it did."""
+"""A web server on the loopback interface that misbehaves on request, and records what it did."""
 
 import base64
 import ssl

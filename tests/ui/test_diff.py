@@ -136,7 +136,7 @@ def test_the_verdict_says_what_kind_of_difference_there_is() -> None:
 
 
 def test_the_work_for_texts_without_a_line_in_common_does_not_grow_with_pairs_of_lines() -> None:
-    """One line in three stands often in both texts: looking for the longest common part would meet all those pairs."""
+    """One line in three stands often in both texts: a search for the longest common part would meet all those pairs."""
 
     def texts(lines: int) -> list[FileContent]:
         return [content("".join(f"{side}{n}\n" if n % 3 else f"{n % 150}\n" for n in range(lines))) for side in "ab"]
@@ -269,7 +269,7 @@ def test_a_hostile_path_is_not_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "event", "told"),
+    ("old", "new", "event", "expected"),
     [
         (None, "new", overwritten(), "kept in .instui/kept/old: is not there"),
         ("old", None, overwritten(), "as it is now: is not there"),
@@ -283,7 +283,7 @@ def test_a_hostile_path_is_not_opened(tmp_path: Path) -> None:
     ],
 )
 def test_where_there_is_no_diff_that_is_said(
-    old: str | bytes | None, new: str | None, event: Event, told: str, tmp_path: Path
+    old: str | bytes | None, new: str | None, event: Event, expected: str, tmp_path: Path
 ) -> None:
     if old is not None:
         put(tmp_path, OLD, old)
@@ -297,7 +297,7 @@ def test_where_there_is_no_diff_that_is_said(
             return text_of(app)
 
     text = asyncio.run(run())
-    assert told in text
+    assert expected in text
     assert "@@" not in text
     if isinstance(old, bytes):
         assert sha256(old).hexdigest() in text

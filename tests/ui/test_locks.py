@@ -203,8 +203,8 @@ def test_why_there_is_no_wheel_to_go_to() -> None:
     outside = "held from outside this session, by circle of pid 5120 (instui install /tmp/second), stopped"
     assert blocker_of(shot, "square") == ("", outside)
     assert blocker_of(shot, "caliper") == ("", "caliper 1.0 waits for nobody")
-    told = "the whole session waits for .lock, held from outside by pid 77 (uv pip install ruff)"
-    assert blocker_of(snapshot(UV_HOLDS), "caliper") == ("", told)
+    expected = "the whole session waits for .lock, held from outside by pid 77 (uv pip install ruff)"
+    assert blocker_of(snapshot(UV_HOLDS), "caliper") == ("", expected)
 
 
 @pytest.mark.parametrize(

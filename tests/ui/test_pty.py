@@ -657,7 +657,7 @@ def test_a_terminal_that_is_not_read_stops_nothing(install: Begin, wheels: list[
 
 
 @pytest.mark.parametrize(
-    "words, told, code",
+    "words, expected, code",
     [
         (["install", "--python", "no/such/place", "x"], "no/such/place", None),
         (["install", "--no-such-flag"], "--no-such-flag", 2),
@@ -668,7 +668,7 @@ def test_a_terminal_that_is_not_read_stops_nothing(install: Begin, wheels: list[
     ids=["environment", "flag", "value", "demo", "hostile"],
 )
 def test_errors_before_the_start_open_no_screen(
-    on_terminal: Open, words: list[str], told: str, code: int | None
+    on_terminal: Open, words: list[str], expected: str, code: int | None
 ) -> None:
     terminal = on_terminal(*words)
     ended = terminal.finish()
@@ -676,11 +676,11 @@ def test_errors_before_the_start_open_no_screen(
     assert terminal.screen.alternations == 0
     assert b"\x1b" not in terminal.output
     assert terminal.screen.text.startswith("instui: ")
-    assert told in terminal.screen.text.replace("\n", "")
+    assert expected in terminal.screen.text.replace("\n", "")
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, expected",
     [
         (["--no-index", "nosuchthing"], "nosuchthing was not found"),
         (["x[/bad]"], "x[/bad]"),
@@ -693,19 +693,19 @@ def test_errors_before_the_start_open_no_screen(
     ids=["unknown", "extra", "markup", "escapes", "nothing", "journal", "bad wheel"],
 )
 def test_an_error_is_on_the_screen_and_stays_afterwards(
-    install: Begin, tmp_path: Path, words: list[str], told: str
+    install: Begin, tmp_path: Path, words: list[str], expected: str
 ) -> None:
     (tmp_path / "bad-1.0-py3-none-any.whl").write_bytes(b"no zip")
     one = install(*words)
     before = trees.tree(one.venv.top)
     terminal = one.terminal
-    terminal.shows("FAILED exit", told)
+    terminal.shows("FAILED exit", expected)
     terminal.press("q")
     code = terminal.finish()
     assert code in (1, 2)
     left = one.left()
     assert left.startswith("instui: ")
-    assert told in left.replace("\n", "")
+    assert expected in left.replace("\n", "")
     assert "abruptly" not in left
     assert "31" not in terminal.screen.styles
     assert b"]0;gone" not in bytes(terminal.output).replace(rb"\x1b]0;gone", b"")

@@ -89,8 +89,8 @@ def test_the_log_stops_at_recoveries_and_says_what_became_of_them() -> None:
         table = app.screen.query_one(Table)
         assert "recovery.started jwt ↺ 1.4.0 of the killed session dead" in table.text_of(table.selected)
         await press(pilot, "right_square_bracket")
-        told = table.text_of(table.selected)
-        assert "recovery.finished jwt ↺ 1.4.0 completed, 1 file left as found" in told
+        text = table.text_of(table.selected)
+        assert "recovery.finished jwt ↺ 1.4.0 completed, 1 file left as found" in text
         await press(pilot, "left_square_bracket")
         assert "recovery.started" in table.text_of(table.selected)
 

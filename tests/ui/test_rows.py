@@ -158,7 +158,7 @@ def test_header_counters_and_footer_fill_the_line_exactly(width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "expected"),
     [
         (Facts(UNICODE), "LIVE"),
         (Facts(UNICODE, badge="ATTACHED"), "ATTACHED pid 42 read-only"),
@@ -167,8 +167,8 @@ def test_header_counters_and_footer_fill_the_line_exactly(width: int) -> None:
         (Facts(UNICODE, died=True), "DIED"),
     ],
 )
-def test_the_badge_says_what_is_on_the_screen(facts: Facts, told: str) -> None:
-    assert frame.badge(snapshot(), facts).text == told
+def test_the_badge_says_what_is_on_the_screen(facts: Facts, expected: str) -> None:
+    assert frame.badge(snapshot(), facts).text == expected
 
 
 def test_the_badge_says_how_the_session_ended_and_what_was_asked_of_it() -> None:
@@ -262,9 +262,9 @@ def test_every_event_can_be_told(kind: str) -> None:
     values = {int: 3, float: 1.5, str: "some", bool: True, list[str]: [f"{PURE}/some/", "@some"], dict[str, str]: {}}
     fields = get_type_hints(events.KINDS[kind])
     event = events.KINDS[kind](*([Holder("b")] if name == "holders" else values[of] for name, of in fields.items()))
-    told = event_text(snapshot(added("some")), event)
-    assert told.style in STYLES["dark"]
-    assert told.text or kind.endswith((".progress", ".paused", ".resumed")) or kind in SPEAKS_FOR_ITSELF
+    piece = event_text(snapshot(added("some")), event)
+    assert piece.style in STYLES["dark"]
+    assert piece.text or kind.endswith((".progress", ".paused", ".resumed")) or kind in SPEAKS_FOR_ITSELF
 
 
 SPEAKS_FOR_ITSELF = {"caption", "stage.finished", "lock.requested"}

@@ -35,8 +35,8 @@ MOMENTS = {  # name: recording, moment, keys
     "events": ("busy", 15.0, ["4"]),
     "detail": ("busy", 15.0, ["j", "enter"]),
     "caption": ("demo", 5.0, []),
-    "two-sessions": ("company", 2.8, ["j"]),
-    "two-sessions-chains": ("company", 2.8, ["2", "v", "v"]),
+    "two-sessions": ("two-sessions", 2.8, ["j"]),
+    "two-sessions-chains": ("two-sessions", 2.8, ["2", "v", "v"]),
     "failed": ("conflict", 60.0, []),
     "recovering": ("crash", 5.5, []),
     "recovered": ("crash", 60.0, []),
@@ -130,7 +130,7 @@ def test_no_color_counts_unless_it_is_empty(value: str | None, mono: bool, monke
 
 
 def test_without_colour_the_terminal_keeps_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Textual's own filter would paint the default colours black on black, unless it is told before it starts."""
+    """Textual's own filter would paint the default colours black on black, unless it is set up before it starts."""
     monkeypatch.setenv("NO_COLOR", "1")
 
     async def run() -> None:
@@ -146,7 +146,7 @@ def test_without_colour_the_terminal_keeps_its_own(monkeypatch: pytest.MonkeyPat
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("recording", ["busy", "demo", "conflict", "quiet", "company", "crash", "removal"])
+@pytest.mark.parametrize("recording", ["busy", "demo", "conflict", "quiet", "two-sessions", "crash", "removal"])
 def test_ascii_screens_hold_nothing_else(recording: str) -> None:
     moments = sorted({t for name, t, _ in MOMENTS.values() if name == recording})
 

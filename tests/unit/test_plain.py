@@ -279,9 +279,9 @@ def test_waits_are_told_after_1_5_15_60_seconds_and_each_further_minute() -> Non
     stage = Stage(io.StringIO())
     stage.at(0.0, START, events.WheelAdded("jwt", "1", "f", 1, True))
     stage.at(0.0, events.LockWaiting("jwt", f"{SITE}/jwt", "X", [UV]))
-    told = [line for tick in range(2000) for line in stage.at(tick / 10).splitlines()]
+    lines = [line for tick in range(2000) for line in stage.at(tick / 10).splitlines()]
     held = "jwt 1 waits for site-packages/jwt (X), held by pid 4242 (uv pip install flask), for"
-    assert told == [
+    assert lines == [
         f"{held} {length}" for length in ("1.0 s", "5.0 s", "15 s", "1 min 00 s", "2 min 00 s", "3 min 00 s")
     ]
 

@@ -30,7 +30,7 @@ def plan_of(environment: Environment, files: Sequence[str], data: Sequence[str] 
 def test_every_scheme_goes_to_its_root(environment: Environment) -> None:
     data = ("data/etc/x.conf", "headers/x.h", "scripts/tool", "platlib/p/ext.so", "purelib/q/a.py")
     plan = plan_of(environment, ["x/a.py", "y.py"], data, commands=("go",))
-    assert {unit.path for unit in plan.items} == {
+    assert {item.path for item in plan.items} == {
         f"{SITE}/x",
         f"{SITE}/y.py",
         f"{SITE}/p",
@@ -46,7 +46,7 @@ def test_every_scheme_goes_to_its_root(environment: Environment) -> None:
 def test_units_follow_the_order_of_the_commit(environment: Environment) -> None:
     data = ("scripts/tool", "data/etc/x.conf", "headers/x.h")
     plan = plan_of(environment, ["a.pth", "x/a.py"], data, commands=("go",))
-    paths = [unit.path for unit in plan.items]
+    paths = [item.path for item in plan.items]
     assert paths == [f"{SITE}/x", "etc", "include/site/python3.11/x/x.h", "bin/tool", "bin/go", f"{SITE}/a.pth"]
 
 

@@ -121,12 +121,12 @@ class Lane:
             return [*problems, f"run again: exit {run.code}{' (hung)' if run.hung else ''}: {run.stderr.strip()[:300]}"]
         problems += [f"run again: {text}" for text in self.judge.finished(top) + leftovers(top)]
         if thorough and not problems:
-            stamps = {} if scenario.repeats else _stamps(top)
+            fingerprints = {} if scenario.repeats else _fingerprints(top)
             run = self.run()
             if run.code:
                 problems.append(f"run a third time: exit {run.code}: {run.stderr.strip()[:300]}")
             problems += [f"run a third time: {text}" for text in self.judge.finished(top) + leftovers(top)]
-            if stamps and stamps != _stamps(top):
+            if fingerprints and fingerprints != _fingerprints(top):
                 problems.append("run a third time: it changed files, though nothing was left to do")
         if self.setting.epilogue and scenario.epilogue and not problems:
             self.succeed(*scenario.epilogue)
@@ -166,7 +166,7 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def _stamps(top: Path) -> dict[str, tuple[int, int]]:
+def _fingerprints(top: Path) -> dict[str, tuple[int, int]]:
     """Path -> inode and mtime of every file that is not the engine's own."""
     found = {}
     for path in tree(top):

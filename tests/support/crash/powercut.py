@@ -97,8 +97,8 @@ class Power:
         `fail`: what happens to the disk instead. Whatever it is, the command ends, with no more than one line.
         """
         self.journal.unlink(missing_ok=True)
-        pace = ("--slow", cut.slow) if cut.slow else ()
-        line = self.line(command, "--journal", self.journal, *pace)
+        slow = ("--slow", cut.slow) if cut.slow else ()
+        line = self.line(command, "--journal", self.journal, *slow)
         with subprocess.Popen(line, env=self.environ, stderr=subprocess.PIPE, text=True) as process:
             try:
                 while process.poll() is None and _lines(self.journal) < cut.line:

@@ -41,9 +41,9 @@ def _unknown(snapshot: Snapshot, key: str, width: int, log: Log | None) -> list[
     recovery = recoveries.detail(snapshot, key, width)
     if not recovery:
         return [line(("this wheel is not known any more", "dim"))]
-    told = line(("not of this session: a session that was killed had it in hand", "text"))
+    remark = line(("not of this session: a session that was killed had it in hand", "text"))
     return [
-        told,
+        remark,
         (),
         line(("recovery", "strong")),
         *recovery,
@@ -98,9 +98,9 @@ def _restored(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
     rows = [row for row in snapshot.restored if row.wheel.partition(" ")[0] == wheel.key]
     lines: list[Line] = []
     for row in rows[:_EVENTS]:
-        told = f"   of {safe(row.owner) or 'nobody'} again"
-        name = middle(lock_label(snapshot, row.path), max(12, width - 2 - units.cells(told)))
-        lines.append(line(("  ", "dim"), (name, "commit"), (told, "dim")))
+        remark = f"   of {safe(row.owner) or 'nobody'} again"
+        name = middle(lock_label(snapshot, row.path), max(12, width - 2 - units.cells(remark)))
+        lines.append(line(("  ", "dim"), (name, "commit"), (remark, "dim")))
     if len(rows) > _EVENTS:
         lines.append(line((f"  … {units.number(len(rows) - _EVENTS)} more, see Overwrites", "dim")))
     return lines
@@ -139,9 +139,9 @@ def _claims(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
         for path in paths:
             lock = snapshot.lock(path)
             others = [safe(key) for key in lock.collision if key != wheel.key] if lock and mode == "X" else []
-            told = f"   takes turns with {', '.join(others)}" if others else ""
-            name = middle(lock_label(snapshot, path), max(12, width - 8 - units.cells(told)))
-            lines.append(line((f"  {mode:<3} ", "dim"), (name, "text" if mode == "X" else "dim"), (told, "age")))
+            remark = f"   takes turns with {', '.join(others)}" if others else ""
+            name = middle(lock_label(snapshot, path), max(12, width - 8 - units.cells(remark)))
+            lines.append(line((f"  {mode:<3} ", "dim"), (name, "text" if mode == "X" else "dim"), (remark, "age")))
     return lines
 
 
@@ -161,9 +161,9 @@ def _overwrites(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]
     rows = [row for row in snapshot.overwrites if row.wheel == wheel.key]
     lines: list[Line] = []
     for row in rows[:_EVENTS]:
-        told = f"   of {safe(row.old) or 'nobody'}{', equal content' if row.same else ''}"
-        name = middle(lock_label(snapshot, row.path), max(12, width - 2 - units.cells(told)))
-        lines.append(line(("  ", "dim"), (name, "dim" if row.same else "age"), (told, "dim")))
+        remark = f"   of {safe(row.old) or 'nobody'}{', equal content' if row.same else ''}"
+        name = middle(lock_label(snapshot, row.path), max(12, width - 2 - units.cells(remark)))
+        lines.append(line(("  ", "dim"), (name, "dim" if row.same else "age"), (remark, "dim")))
     if len(rows) > _EVENTS:
         lines.append(line((f"  … {units.number(len(rows) - _EVENTS)} more, see Overwrites", "dim")))
     return lines

@@ -162,7 +162,7 @@ def tabs(snapshot: Snapshot, view: str, width: int, glyphs: Glyphs) -> Line:
 
 def caption(text: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """The caption: what there is to watch now, in at most `height` lines."""
-    return [line((f" {glyphs.marker} ", "accent"), told) for told in wrapped(text, width - 4, height)]
+    return [line((f" {glyphs.marker} ", "accent"), row) for row in wrapped(text, width - 4, height)]
 
 
 def footer(scope: str, width: int, glyphs: Glyphs, labels: dict[str, str]) -> Line:

@@ -100,7 +100,7 @@ def _painted(
     )
     right = max(right, middle_ + (lane.granted < lane.released))
     spent = (("waited", lane.granted - lane.requested), ("held", lane.released - lane.granted))
-    told = [f"{word} {units.age(value):>6}" for word, value in spent if value > 0.005]
+    texts = [f"{word} {units.age(value):>6}" for word, value in spent if value > 0.005]
     return (
         *fit(_name(lane.who, snapshot, name_width), name_width + 1),
         Piece(f"{lane.mode:<3} ", "dim"),
@@ -113,7 +113,7 @@ def _painted(
             ),
             room,
         ),
-        Piece(f"  {'  '.join(told)}", "dim"),
+        Piece(f"  {'  '.join(texts)}", "dim"),
     )
 
 

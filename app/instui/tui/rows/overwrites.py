@@ -156,13 +156,13 @@ def _pair(key: str, files: list[OverwrittenFile], glyphs: Glyphs, closed: bool, 
         (same, "with equal content", "dim"),
         (planned, "that were not done" if over else "to come", "dim"),
     ]
-    told = [(f"   {units.number(count)} {word}", style) for count, word, style in counts if count]
+    texts = [(f"   {units.number(count)} {word}", style) for count, word, style in counts if count]
     return line(
         (f"{glyphs.folded if closed else glyphs.branch} ", "dim"),
         (safe(old) or "nobody's file", "strong"),
         (f" {glyphs.arrow} ", "dim"),
         (safe(new) or "nobody's file", "strong"),
-        *told,
+        *texts,
     )
 
 

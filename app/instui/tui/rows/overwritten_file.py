@@ -35,8 +35,8 @@ def lines_of(snapshot: Snapshot, file: OverwrittenFile, difference: Difference |
     if file.same:
         return [*lines, line(("same content", "commit"), (", so only one of them is there", "dim"))]
     if file.t < 0:
-        told = "it was not replaced" if snapshot.finished else "not replaced yet; there is nothing to compare"
-        return [*lines, line((told, "dim"))]
+        remark = "it was not replaced" if snapshot.finished else "not replaced yet; there is nothing to compare"
+        return [*lines, line((remark, "dim"))]
     style = "commit" if difference.verdict == "same content" else "text"
     lines.append(line((difference.verdict, style)))
     return [*lines, *([()] if difference.rows else []), *laid(difference, width)]

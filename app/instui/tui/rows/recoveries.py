@@ -66,10 +66,10 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int]) -> Mapping[str
 
 def _together(snapshot: Snapshot) -> Line:
     outcomes = Counter(row.outcome for row in snapshot.recoveries if row.outcome != "running")
-    told = ", ".join(f"{units.number(number)} {safe(outcome)}" for outcome, number in outcomes.items())
+    text = ", ".join(f"{units.number(number)} {safe(outcome)}" for outcome, number in outcomes.items())
     style = STYLES["failed"] if "failed" in outcomes else STYLES["completed"]
     return line(
-        (f"{SIGN}  ", style), ("recovered of killed sessions: ", "text"), (told, style), ("   see Events", "dim")
+        (f"{SIGN}  ", style), ("recovered of killed sessions: ", "text"), (text, style), ("   see Events", "dim")
     )
 
 
@@ -98,8 +98,8 @@ def detail(snapshot: Snapshot, wheel: str, width: int) -> list[Line]:
     for row in snapshot.recoveries:
         if row.wheel == wheel:
             style = STYLES.get(row.outcome, "age")
-            told = OUTCOMES.get(row.outcome, safe(row.outcome))
-            lines.append(line((f"  {SIGN} {safe(row.outcome):<11}", style), (f"{safe(row.version)} {told}", "text")))
+            text = OUTCOMES.get(row.outcome, safe(row.outcome))
+            lines.append(line((f"  {SIGN} {safe(row.outcome):<11}", style), (f"{safe(row.version)} {text}", "text")))
             lines.append(line(("    begun by    ", "dim"), (tail(f"session {safe(row.session)}", width - 16), "text")))
             lines += [
                 line(("    left as is  ", "dim"), (tail(safe(path), width - 16), "text")) for path in row.left[:40]

@@ -143,8 +143,8 @@ def folded(snapshot: Snapshot) -> str:
     staged = max(0, snapshot.totals.staged - done - len(snapshot.waiting) - _committing(snapshot))
     queued = max(0, len(snapshot.wheels) - shown - done - staged)
     parts = [(done, "removed" if snapshot.removes else "done"), (staged, "staged"), (queued, "queued")]
-    told = ", ".join(f"{units.number(count)} {word}" for count, word in parts if count)
-    return f"… {told or 'more'}   (a shows all)"
+    hidden = ", ".join(f"{units.number(count)} {word}" for count, word in parts if count)
+    return f"… {hidden or 'more'}   (a shows all)"
 
 
 def _committing(snapshot: Snapshot) -> int:

@@ -123,7 +123,7 @@ class DashboardView(Overview):
         why = f"nobody waits for {wheel_label(snapshot, self.table.selected)}" if self.table.selected else ""
         self._go(waiting[0] if waiting else "", why or "select a wheel first", "waits for the one you came from")
 
-    def _go(self, key: str, why: str, told: str) -> None:
+    def _go(self, key: str, why: str, what: str) -> None:
         """Select a wheel and say what it is doing, or say why there is none."""
         if not key:
             self.notice(why)
@@ -134,7 +134,7 @@ class DashboardView(Overview):
         self.refresh_view()
         self.table.select(key)
         self.moved()
-        self.notice(f"{wheel_label(self.snapshot, key)} {told}")
+        self.notice(f"{wheel_label(self.snapshot, key)} {what}")
 
 
 def _satisfied(snapshot: Snapshot) -> Sequence[Line]:
