@@ -30,11 +30,11 @@ def test_there_are_commands_to_check() -> None:
 
 @pytest.mark.parametrize("command", commands())
 def test_a_command_is_understood(command: str) -> None:
-    for words in command.split(" | ") if command.startswith("demo") else [command]:
-        name = words if words.startswith(("install", "demo")) else f"demo {words}"
-        parsed, unknown = parser().parse_known_args(shlex.split(name))
+    for part in command.split(" | ") if command.startswith("demo") else [command]:
+        line = part if part.startswith(("install", "demo")) else f"demo {part}"
+        parsed, unknown = parser().parse_known_args(shlex.split(line))
         assert parsed.command in ("install", "demo")
-        assert all(hasattr(parsed, "words") and not word.startswith("-") for word in unknown)
+        assert all(hasattr(parsed, "arguments") and not argument.startswith("-") for argument in unknown)
 
 
 def test_the_flags_exist(run_instui: Run) -> None:
