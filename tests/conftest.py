@@ -147,25 +147,27 @@ def clean_environ(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict
 
 class Run(Protocol):
     def __call__(
-        self, *words: object, env: Mapping[str, str] | None = None, **options: Any
+        self, *arguments: object, env: Mapping[str, str] | None = None, **options: Any
     ) -> "subprocess.CompletedProcess[str]": ...
 
 
 class Start(Protocol):
-    def __call__(self, venv: Venv, *words: object, **options: Any) -> Session: ...
+    def __call__(self, venv: Venv, *arguments: object, **options: Any) -> Session: ...
 
 
-def _command(words: Sequence[object]) -> list[str]:
-    return [sys.executable, "-m", "instui", *map(str, words)]
+def _command(arguments: Sequence[object]) -> list[str]:
+    return [sys.executable, "-m", "instui", *map(str, arguments)]
 
 
 @pytest.fixture
 def run_instui(clean_environ: dict[str, str]) -> Run:
     """Runs `instui` to its end."""
 
-    def run(*words: object, env: Mapping[str, str] | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
+    def run(
+        *arguments: object, env: Mapping[str, str] | None = None, **options: Any
+    ) -> "subprocess.CompletedProcess[str]":
         kept = {"capture_output": True, "text": True, "timeout": 2 * PATIENCE, "check": False, **options}
-        return subprocess.run(_command(words), env={**clean_environ, **(env or {})}, **kept)
+        return subprocess.run(_command(arguments), env={**clean_environ, **(env or {})}, **kept)
 
     return run
 
@@ -176,14 +178,14 @@ def start_instui(clean_environ: dict[str, str], tmp_path: Path) -> Iterator[Star
     numbers = count()
     sessions: list[Session] = []
 
-    def start(venv: Venv, *words: object, **options: Any) -> Session:
+    def start(venv: Venv, *arguments: object, **options: Any) -> Session:
         journal = tmp_path / f"journal{next(numbers)}.jsonl"
         name = options.pop("command", "install")
         first = [name, *(["--no-deps"] if name == "install" else [])]
         command = _command([*first, "--no-fsync", "--ui", "none", "--python", venv.top])
         kept = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, **options}
         env = {**clean_environ, **kept.pop("env", {})}
-        process = subprocess.Popen([*command, "--journal", str(journal), *map(str, words)], env=env, **kept)
+        process = subprocess.Popen([*command, "--journal", str(journal), *map(str, arguments)], env=env, **kept)
         sessions.append(Session(process, journal))
         return sessions[-1]
 

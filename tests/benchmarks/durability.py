@@ -27,8 +27,8 @@ _UNRECORDED = (
 )
 
 
-def _command(cache: Path, wheels: Path, program: str, *words: str) -> Callable[[str, str], list[str]]:
-    install = ["install", "--no-deps", "--ui", "none", "--cache-dir", str(cache), *words]
+def _command(cache: Path, wheels: Path, program: str, *arguments: str) -> Callable[[str, str], list[str]]:
+    install = ["install", "--no-deps", "--ui", "none", "--cache-dir", str(cache), *arguments]
     return lambda venv, _: [sys.executable, "-c", program, *install, "--python", venv, str(wheels)]
 
 

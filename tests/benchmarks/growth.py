@@ -59,18 +59,18 @@ class Growth:
         self._run("install", "--no-deps", "--target-is", warm, *second)
         if kind in ("reinstall", "upgrade", "uninstall"):
             self._run("install", "--no-deps", "--target-is", target, *first)
-        words = {
+        arguments = {
             "reinstall": ("install", "--no-deps", "--reinstall", "--target-is", target, *second),
             "uninstall": ("uninstall", "--target-is", target, *(f"dist{number:05}" for number in range(count))),
         }.get(kind, ("install", "--no-deps", "--target-is", target, *second))
-        return self._run(*words)
+        return self._run(*arguments)
 
     def _venv(self, top: Path) -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(top)], check=True)
         return top
 
-    def _run(self, *words: object) -> float:
-        named = ["--python" if word == "--target-is" else str(word) for word in words]
+    def _run(self, *arguments: object) -> float:
+        named = ["--python" if word == "--target-is" else str(word) for word in arguments]
         sample, code, errors = timed([*self._command, *named, "--no-fsync", "--ui", "none"], self._environment)
         if code:
             raise SystemExit(f"exit {code}: {errors.strip()[-500:]}")

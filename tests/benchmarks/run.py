@@ -36,24 +36,24 @@ _SPOILED = 300  # seconds for which ext4 avoids the inodes of a deletion
 _INSTUI = [sys.executable, "-m", "instui"]
 
 
-def _instui(*words: str, cache: str = "", program: Sequence[str] = _INSTUI) -> Callable[[str, str], list[str]]:
+def _instui(*arguments: str, cache: str = "", program: Sequence[str] = _INSTUI) -> Callable[[str, str], list[str]]:
     """An install by instui; `cache` "" is a new one for each run."""
     return lambda venv, fresh: [
-        *program, "install", "--offline", "--ui", "none", "--cache-dir", cache or fresh, "--python", venv, *words
+        *program, "install", "--offline", "--ui", "none", "--cache-dir", cache or fresh, "--python", venv, *arguments
     ]  # fmt: skip
 
 
-def _uv(*words: str, cold: bool = False) -> Callable[[str, str], list[str]]:
+def _uv(*arguments: str, cold: bool = False) -> Callable[[str, str], list[str]]:
     return lambda venv, fresh: [
         uv.find_uv_bin(), "pip", "install", "--quiet", "--offline", "--no-deps", "--python", venv,
-        *(["--cache-dir", fresh] if cold else []), *words,
+        *(["--cache-dir", fresh] if cold else []), *arguments,
     ]  # fmt: skip
 
 
-def _pip(*words: str) -> Callable[[str, str], list[str]]:
+def _pip(*arguments: str) -> Callable[[str, str], list[str]]:
     return lambda venv, fresh: [
         sys.executable, "-m", "pip", "--python", f"{venv}/bin/python", "install", "--quiet", "--no-deps", "--no-index",
-        "--disable-pip-version-check", *words,
+        "--disable-pip-version-check", *arguments,
     ]  # fmt: skip
 
 

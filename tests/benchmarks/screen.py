@@ -114,8 +114,8 @@ def install(place: Path, material: Material, variables: dict[str, str], presses:
     """Keys during a real install."""
     venv = str(place / "watched")
     make_venv(venv, variables)
-    words = ["install", "--no-deps", "--slow", "0.6", "--cache-dir", str(place / "cache"), "--python", venv]
-    terminal = Terminal([*_INSTUI, *words, *material.wheels], variables, _SIZE)
+    arguments = ["install", "--no-deps", "--slow", "0.6", "--cache-dir", str(place / "cache"), "--python", venv]
+    terminal = Terminal([*_INSTUI, *arguments, *material.wheels], variables, _SIZE)
     try:
         terminal.shows("unpack ")
         rows = watched("install", terminal, presses, lambda: "● LIVE" not in terminal.screen.lines[0])
@@ -221,14 +221,14 @@ def slowdown(place: Path, material: Material, variables: dict[str, str], rounds:
 
 def _timed(place: Path, name: str, material: Material, variables: dict[str, str]) -> float:
     """The seconds that a session says it took, from its beginning to its end."""
-    words = ["install", "--no-deps", "--no-fsync", "--cache-dir", str(place / f"{name}-cache")]
-    words += ["--python", str(place / name), "--journal", str(place / f"{name}.jsonl")]
+    arguments = ["install", "--no-deps", "--no-fsync", "--cache-dir", str(place / f"{name}-cache")]
+    arguments += ["--python", str(place / name), "--journal", str(place / f"{name}.jsonl")]
     if name.endswith("alone"):
-        subprocess.run([*_INSTUI, *words, "--ui", "none", *material.wheels], env=variables, check=True)
+        subprocess.run([*_INSTUI, *arguments, "--ui", "none", *material.wheels], env=variables, check=True)
     else:
         watcher = Terminal([sys.executable, "-m", "instui.tui", str(place / f"{name}.jsonl")], variables, _SIZE)
         watcher.shows("Dashboard")
-        process = subprocess.Popen([*_INSTUI, *words, "--ui", "none", *material.wheels], env=variables)
+        process = subprocess.Popen([*_INSTUI, *arguments, "--ui", "none", *material.wheels], env=variables)
         watcher.until(lambda: process.poll() is not None, "the end")
         watcher.shows("FINISHED")
         watcher.close()

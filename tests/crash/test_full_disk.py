@@ -90,12 +90,12 @@ def test_an_environment_on_a_full_disk_stays_whole_and_the_same_command_works_wh
     target = make_venv(disk.top / "venv")
     if command != "install":
         target.put(*wheels["1.0"])
-    words = {
+    arguments = {
         "install": ("install", "--no-deps", *wheels["1.0"]),
         "upgrade": ("install", "--no-deps", *wheels["2.0"]),
         "uninstall": ("uninstall", "one", "two"),
     }[command]
-    line = (*words, "--ui", "none", "--jobs", 1, "--python", target.top)
+    line = (*arguments, "--ui", "none", "--jobs", 1, "--python", target.top)
     saved = tmp_path / "saved"
     shutil.copytree(target.top, saved, symlinks=True)
     before = trees.tree(saved)

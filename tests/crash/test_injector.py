@@ -51,8 +51,8 @@ def injector(place: Path) -> Injector:
     return Injector(bench().library, place.parent / "state", [place])
 
 
-def program(place: Path, *words: str) -> list[str]:
-    return ["env", "-C", str(place), sys.executable, str(place.parent / "program.py"), *words]
+def program(place: Path, *arguments: str) -> list[str]:
+    return ["env", "-C", str(place), sys.executable, str(place.parent / "program.py"), *arguments]
 
 
 def python(place: Path, text: str) -> list[str]:

@@ -87,18 +87,18 @@ def test_a_destination_on_another_mount_ends_with_one_line_and_everything_as_it_
     target = make_venv(tmp_path / "venv")
     other = build_wheel(tmp_path, "other", "1.0", {"other.py": b""})
     place = {"data": target.top / "etc", "site-packages": target.site, "package": target.site / "pkg"}[where]
-    words: tuple[object, ...] = ("uninstall", "pkg")
+    arguments: tuple[object, ...] = ("uninstall", "pkg")
     if command == "install":
-        words = ("install", "--no-deps", _pkg(tmp_path, "1.0"))
+        arguments = ("install", "--no-deps", _pkg(tmp_path, "1.0"))
         place.mkdir(exist_ok=True)
         (place / "mine.txt").write_text("of the user")
     else:
         target.put(_pkg(tmp_path, "1.0"))
     if command == "upgrade":
-        words = ("install", "--no-deps", _pkg(tmp_path, "2.0"))
+        arguments = ("install", "--no-deps", _pkg(tmp_path, "2.0"))
     mounts.bind(place, place)
     before = trees.tree(target.top)
-    line = (*words, "--ui", "none", "--python", target.top)
+    line = (*arguments, "--ui", "none", "--python", target.top)
     error = error_line(run_instui(*line), 1)
     assert "pkg" in error
     assert "Invalid cross-device link" in error

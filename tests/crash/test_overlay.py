@@ -63,7 +63,7 @@ class Image:
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> dict[str, list[object]]:
+def arguments(tmp_path: Path) -> dict[str, list[object]]:
     """Command lines by name; `first` has installed the old version and a neighbour one of whose files it replaced."""
     old, new = (
         build_wheel(
@@ -94,14 +94,14 @@ def words(tmp_path: Path) -> dict[str, list[object]]:
 
 @pytest.fixture
 def undisturbed(
-    words: dict[str, list[object]], make_venv: Callable[[Path], Venv], tmp_path: Path, run_instui: Run
+    arguments: dict[str, list[object]], make_venv: Callable[[Path], Venv], tmp_path: Path, run_instui: Run
 ) -> Callable[[str], dict[str, str]]:
     """What a command leaves on a plain file system, at the same path."""
 
     def run(command: str) -> dict[str, str]:
         plain = make_venv(tmp_path / "env")
         for name in ("first", command):
-            ok(run_instui(*words[name], "--ui", "none", "--python", plain.top))
+            ok(run_instui(*arguments[name], "--ui", "none", "--python", plain.top))
         found = trees.tree(plain.top)
         plain.move_away()
         return found
@@ -111,13 +111,13 @@ def undisturbed(
 
 @pytest.fixture
 def make_image(
-    words: dict[str, list[object]], make_venv: Callable[[Path], Venv], tmp_path: Path, run_instui: Run
+    arguments: dict[str, list[object]], make_venv: Callable[[Path], Venv], tmp_path: Path, run_instui: Run
 ) -> Iterator[Callable[[], Image]]:
     with mounting(tmp_path) as mounts:
 
         def make() -> Image:
             venv = make_venv(tmp_path / "env")
-            ok(run_instui(*words["first"], "--ui", "none", "--python", venv.top))
+            ok(run_instui(*arguments["first"], "--ui", "none", "--python", venv.top))
             compiled = venv.site / "pkg" / "__pycache__"
             compiled.mkdir()
             (compiled / "__init__.cpython-311.pyc").write_bytes(b"of Python")
@@ -132,7 +132,7 @@ def make_image(
 def test_an_environment_in_a_lower_layer_can_be_changed(
     command: str,
     make_image: Callable[[], Image],
-    words: dict[str, list[object]],
+    arguments: dict[str, list[object]],
     undisturbed: Callable[[str], dict[str, str]],
     run_instui: Run,
 ) -> None:
@@ -142,7 +142,7 @@ def test_an_environment_in_a_lower_layer_can_be_changed(
     with pytest.raises(OSError) as failure:
         info.rename(info.with_name("elsewhere"))
     assert failure.value.errno == errno.EXDEV
-    ok(run_instui(*words[command], "--ui", "none", "--python", image.top))
+    ok(run_instui(*arguments[command], "--ui", "none", "--python", image.top))
     assert trees.differences(trees.tree(image.top), expected) == []
     assert leftovers(image.top) == []
 
@@ -151,7 +151,7 @@ def test_an_environment_in_a_lower_layer_can_be_changed(
 def test_a_session_that_was_killed_in_a_lower_layer_is_settled_by_the_next(
     command: str,
     make_image: Callable[[], Image],
-    words: dict[str, list[object]],
+    arguments: dict[str, list[object]],
     undisturbed: Callable[[str], dict[str, str]],
     clean_environ: dict[str, str],
     run_instui: Run,
@@ -160,7 +160,18 @@ def test_a_session_that_was_killed_in_a_lower_layer_is_settled_by_the_next(
     """Until then the old version may be listed and torn, since its `.dist-info` goes file by file; the new one not."""
 
     def killed(point: int) -> bool:
-        line = [sys.executable, "-c", _KILLED, *words[command], "--ui", "none", "--jobs", "1", "--python", image.top]
+        line = [
+            sys.executable,
+            "-c",
+            _KILLED,
+            *arguments[command],
+            "--ui",
+            "none",
+            "--jobs",
+            "1",
+            "--python",
+            image.top,
+        ]
         environ = {**clean_environ, "KILL_AT": str(point)}
         done = subprocess.run(list(map(str, line)), env=environ, capture_output=True, timeout=60, check=False)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
@@ -179,7 +190,7 @@ def test_a_session_that_was_killed_in_a_lower_layer_is_settled_by_the_next(
         again = chance.randrange(20)
         if met % 2:
             killed(again)  # while it settles that
-        ok(run_instui(*words[command], "--ui", "none", "--python", image.top))
+        ok(run_instui(*arguments[command], "--ui", "none", "--python", image.top))
         assert trees.differences(trees.tree(image.top), expected) == [], (point, again)
         assert leftovers(image.top) == [], (point, again)
         point += 1 if sweeping else chance.randrange(6, 16)

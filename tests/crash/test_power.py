@@ -199,8 +199,8 @@ def test_a_file_that_was_kept_as_a_copy_comes_back_whole_after_a_power_cut(power
     link_until_refused(path, power.disk.top / "links")
     rival = build_wheel(tmp_path, "rival", "1.0", {"one/v1.0/3.bin": b"of the rival"})
     line = power.line("install")
-    words = [word for word in line if not word.endswith(".whl")]
-    cut_late(power, [*words, str(rival)], "1")
+    arguments = [word for word in line if not word.endswith(".whl")]
+    cut_late(power, [*arguments, str(rival)], "1")
     assert path.read_bytes() == b"of the rival"
     line[line.index("install") : line.index("--cache-dir")] = ["uninstall", "rival"]
     assert subprocess.run(line, env=power.environ, timeout=60, check=False).returncode == 0

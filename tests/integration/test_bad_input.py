@@ -30,9 +30,9 @@ class Bench:
     run: Run
 
     def install(
-        self, *words: object, env: dict[str, str] | None = None, **options: object
+        self, *arguments: object, env: dict[str, str] | None = None, **options: object
     ) -> "subprocess.CompletedProcess[str]":
-        return self.run("install", "--python", self.venv.top, *words, env=env, **{"cwd": self.place, **options})
+        return self.run("install", "--python", self.venv.top, *arguments, env=env, **{"cwd": self.place, **options})
 
     def write(self, name: str, content: bytes) -> Path:
         path = self.place / name
@@ -196,14 +196,14 @@ INPUTS: dict[str, tuple[Callable[[Bench], list[object]], int, str]] = {
 @pytest.mark.parametrize("kind", INPUTS)
 def test_bad_words_are_refused_in_one_line(kind: str, bench: Bench) -> None:
     make, code, message = INPUTS[kind]
-    words = make(bench)
+    arguments = make(bench)
     before = everything(bench.venv.top)
-    assert message in error_line(bench.install(*words), code)
+    assert message in error_line(bench.install(*arguments), code)
     assert everything(bench.venv.top) == before
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         ([], "COMMAND"),
         (["instal"], "instal"),
@@ -211,8 +211,8 @@ def test_bad_words_are_refused_in_one_line(kind: str, bench: Bench) -> None:
         (["install", "good", "--pyton", "x"], "instui install --help"),
     ],
 )
-def test_a_mistyped_command_leads_to_the_help(words: list[str], message: str, run_instui: Run) -> None:
-    text = error_line(run_instui(*words), 2)
+def test_a_mistyped_command_leads_to_the_help(arguments: list[str], message: str, run_instui: Run) -> None:
+    text = error_line(run_instui(*arguments), 2)
     assert message in text
     assert "--help" in text
 
@@ -228,9 +228,9 @@ def test_a_bad_variable_is_refused_like_its_flag(name: str, value: str, bench: B
     assert everything(bench.venv.top) == before
 
 
-@pytest.mark.parametrize("words", [["--help"], ["install", "--help"], ["demo", "--help"], ["--version"]])
-def test_help_goes_to_stdout(words: list[str], run_instui: Run) -> None:
-    assert "instui" in ok(run_instui(*words))
+@pytest.mark.parametrize("arguments", [["--help"], ["install", "--help"], ["demo", "--help"], ["--version"]])
+def test_help_goes_to_stdout(arguments: list[str], run_instui: Run) -> None:
+    assert "instui" in ok(run_instui(*arguments))
 
 
 # --- no environment, or none that can be used
@@ -273,16 +273,16 @@ CHOSEN = [
 ]
 
 
-@pytest.mark.parametrize(("words", "message"), CHOSEN)
+@pytest.mark.parametrize(("arguments", "message"), CHOSEN)
 def test_a_place_that_cannot_be_is_refused_in_one_line(
-    words: tuple[str, ...], message: str, bench: Bench, tmp_path: Path, run_instui: Run
+    arguments: tuple[str, ...], message: str, bench: Bench, tmp_path: Path, run_instui: Run
 ) -> None:
     here = tmp_path / "here"
     here.mkdir()
     (here / "loop").symlink_to("loop")
-    target = [] if words[0] == "--python" else ["--python", bench.venv.top]
-    done = run_instui("install", "--no-deps", good(tmp_path), *target, *words, cwd=here)
-    assert message in error_line(done, 2 if words[0] == "--journal" else 1)
+    target = [] if arguments[0] == "--python" else ["--python", bench.venv.top]
+    done = run_instui("install", "--no-deps", good(tmp_path), *target, *arguments, cwd=here)
+    assert message in error_line(done, 2 if arguments[0] == "--journal" else 1)
     assert os.listdir(here) == ["loop"]
 
 
@@ -321,9 +321,9 @@ GONE: dict[str, tuple[tuple[object, ...], int]] = {
 def test_in_a_working_directory_that_is_gone_what_needs_none_works(
     what: str, bench: Bench, tmp_path: Path, clean_environ: dict[str, str]
 ) -> None:
-    words, code = GONE[what]
+    arguments, code = GONE[what]
     names = {"top": bench.venv.top, "wheel": good(tmp_path)}
-    command = [sys.executable, "-P", "-m", "instui", *(str(word).format(**names) for word in words)]
+    command = [sys.executable, "-P", "-m", "instui", *(str(word).format(**names) for word in arguments)]
     place = tmp_path / "place"
     place.mkdir()
     done = subprocess.run(
@@ -547,8 +547,8 @@ def test_a_closed_output_stops_nothing(ui: str, bench: Bench) -> None:
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_streams_that_are_not_open_stop_nothing(closed: str, bench: Bench, clean_environ: dict[str, str]) -> None:
     """As cron jobs and daemons may start it."""
-    words = ["install", "--no-deps", "--python", str(bench.venv.top)]
-    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "instui", *words]
+    arguments = ["install", "--no-deps", "--python", str(bench.venv.top)]
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "instui", *arguments]
     done = subprocess.run([*command, str(good(bench.place))], capture_output=True, env=clean_environ, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert complete(bench.venv.site, "good-1.0")

@@ -41,24 +41,24 @@ class Bench:
         script = f"[console_scripts]\n{name}={name}.m0:main\n"
         return build_wheel(self.place, name, version, files, entry_points=script, **options)
 
-    def instui(self, *words: object) -> None:
-        done = self.run("install", "--no-deps", "--no-fsync", "--ui", "none", "--python", self.venv.top, *words)
+    def instui(self, *arguments: object) -> None:
+        done = self.run("install", "--no-deps", "--no-fsync", "--ui", "none", "--python", self.venv.top, *arguments)
         assert done.returncode == 0, done.stderr
 
-    def uv(self, *words: object, before: tuple[str, ...] = ()) -> int:
+    def uv(self, *arguments: object, before: tuple[str, ...] = ()) -> int:
         from uv import find_uv_bin
 
-        command = [*before, find_uv_bin(), "pip", *words]
+        command = [*before, find_uv_bin(), "pip", *arguments]
         kept = {**self.environ, "VIRTUAL_ENV": str(self.venv.top)}
         return subprocess.run(list(map(str, command)), env=kept, capture_output=True, check=False).returncode
 
-    def pip(self, *words: object, before: tuple[str, ...] = ()) -> int:
-        command = [*before, sys.executable, "-m", "pip", "--python", self.venv.top, *words]
+    def pip(self, *arguments: object, before: tuple[str, ...] = ()) -> int:
+        command = [*before, sys.executable, "-m", "pip", "--python", self.venv.top, *arguments]
         return subprocess.run(list(map(str, command)), env=self.environ, capture_output=True, check=False).returncode
 
-    def doctor(self, *words: object) -> "subprocess.CompletedProcess[str]":
-        where = ("--no-fsync", "--no-index", "--find-links", self.place) if "--repair" in words else ()
-        return self.run("doctor", "--python", self.venv.top, *where, *words)
+    def doctor(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
+        where = ("--no-fsync", "--no-index", "--find-links", self.place) if "--repair" in arguments else ()
+        return self.run("doctor", "--python", self.venv.top, *where, *arguments)
 
     def findings(self, code: int = 1) -> dict[tuple[str, str], list[str]]:
         """Kind and distribution -> paths below site-packages where they are there, of what counts."""
@@ -129,11 +129,11 @@ def test_a_prefix_that_cannot_be_written_can_be_looked_at(bench: Bench) -> None:
 @pytest.mark.parametrize("installer", ["instui", "uv", "pip"])
 def test_missing_edited_and_truncated_files_are_found_and_mended(bench: Bench, installer: str) -> None:
     wheel = bench.wheel("one")
-    words: list[object] = ["--no-index", "--find-links", bench.place, "one"]
+    arguments: list[object] = ["--no-index", "--find-links", bench.place, "one"]
     if installer == "instui":
         bench.instui(wheel)
     else:
-        assert (bench.uv if installer == "uv" else bench.pip)("install", *words) == 0
+        assert (bench.uv if installer == "uv" else bench.pip)("install", *arguments) == 0
     before = tree(bench.venv.top)
     (bench.site / "one" / "m0.py").unlink()
     edited = bench.site / "one" / "m1.py"
@@ -165,8 +165,8 @@ def test_missing_edited_and_truncated_files_are_found_and_mended(bench: Bench, i
 
 def test_a_dependency_that_is_reinstalled_is_not_marked_as_requested(bench: Bench) -> None:
     bench.wheel("base")
-    words = ("--no-index", "--find-links", bench.place, bench.wheel("top", requires=["base"]))
-    assert bench.pip("install", *words) == 0  # uv marks both
+    arguments = ("--no-index", "--find-links", bench.place, bench.wheel("top", requires=["base"]))
+    assert bench.pip("install", *arguments) == 0  # uv marks both
     for name in ("base", "top"):
         (bench.site / name / "m0.py").unlink()
     bench.repair()
@@ -367,8 +367,8 @@ def test_the_stage_of_a_killed_session_is_found_and_removed(bench: Bench, start_
 def test_a_session_that_was_killed_in_a_commit_is_told_with_what_it_had_in_hand_and_settled(bench: Bench) -> None:
     bench.instui(bench.wheel("one"))
     newer = bench.wheel("one", "2.0", 6)
-    words = ("install", "--no-deps", "--python", bench.venv.top, newer)
-    assert run_killed(bench.environ, "one", 6, *words) == -signal.SIGKILL
+    arguments = ("install", "--no-deps", "--python", bench.venv.top, newer)
+    assert run_killed(bench.environ, "one", 6, *arguments) == -signal.SIGKILL
     (identity,) = bench.venv.stages()
     assert bench.findings()["session", ""] == [f".instui/stage/{identity}"]
     shown = bench.doctor().stdout

@@ -37,7 +37,7 @@ def wheels(tmp_path: Path) -> list[Path]:
 def start_uv(clean_environ: dict[str, str]) -> StartUv:
     from uv import find_uv_bin
 
-    def start(target: Venv, *words: object) -> "subprocess.Popen[str]":
+    def start(target: Venv, *arguments: object) -> "subprocess.Popen[str]":
         command = [
             find_uv_bin(),
             "pip",
@@ -47,7 +47,7 @@ def start_uv(clean_environ: dict[str, str]) -> StartUv:
             "--no-deps",
             "--python",
             target.top,
-            *words,
+            *arguments,
         ]
         return subprocess.Popen(list(map(str, command)), env=clean_environ, stderr=subprocess.PIPE, text=True)
 

@@ -33,8 +33,8 @@ def section(name: str, end: str) -> str:
     return found[1]
 
 
-def run(code: str, *words: object, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", code, *map(str, words)]
+def run(code: str, *arguments: object, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100, check=False)
 
 

@@ -54,7 +54,7 @@ NETWORK = ("urllib3", "http.client", "email", "ssl", "requests", "httpx")
 HEAVY = ("uv", "venv", "pip", "packaging.pylock", "packaging.requirements", "tomllib", "unittest", "multiprocessing")
 
 
-class Report:
+class Loaded:
     """What a run has loaded and started."""
 
     def __init__(self, path: Path) -> None:
@@ -69,17 +69,17 @@ class Report:
 
 
 @pytest.fixture
-def observe(tmp_path: Path, clean_environ: dict[str, str]) -> Callable[..., Report]:
-    def run(program: str, *words: object) -> Report:
+def observe(tmp_path: Path, clean_environ: dict[str, str]) -> Callable[..., Loaded]:
+    def run(program: str, *arguments: object) -> Loaded:
         report = tmp_path / "report.json"
-        command = [sys.executable, "-c", _HARNESS, str(report), program, *map(str, words)]
+        command = [sys.executable, "-c", _HARNESS, str(report), program, *map(str, arguments)]
         # a runtime directory of its own: where killed sessions left their sockets, one looks whether they answer; and a
         # short one, as the path of a socket must be
         with TemporaryDirectory(prefix="i") as runtime:
             env = {**clean_environ, "XDG_RUNTIME_DIR": runtime}
             done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=100, check=False)
         assert report.exists(), done.stderr
-        loaded = Report(report)
+        loaded = Loaded(report)
         print(len(loaded.modules), "modules:", *sorted(loaded.modules))
         print("started:", *loaded.started)
         assert (done.returncode, loaded.code) == (0, 0), done.stderr
@@ -99,7 +99,7 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_warm_install_of_a_wheel_file_is_lean(
-    observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:
     wheel = make(tmp_path)
     venv().put(wheel)
@@ -113,7 +113,7 @@ def test_a_warm_install_of_a_wheel_file_is_lean(
 
 
 def test_launchers_load_the_library_that_makes_them_and_nothing_of_a_network(
-    observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:
     wheel = make(tmp_path, entry_points="[console_scripts]\ntool = tool:main\n")
     venv().put(wheel)
@@ -123,7 +123,7 @@ def test_launchers_load_the_library_that_makes_them_and_nothing_of_a_network(
 
 
 def test_an_install_that_has_nothing_to_do_is_as_lean(
-    observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:
     target = venv()
     target.put(build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""}))
@@ -134,7 +134,7 @@ def test_an_install_that_has_nothing_to_do_is_as_lean(
 
 @pytest.mark.parametrize("ui", ["plain", "json"])
 def test_plain_and_json_output_need_no_user_interface_library(
-    ui: str, observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+    ui: str, observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:
     wheel = make(tmp_path)
     report = observe("instui", "install", "--ui", ui, "--no-deps", "--python", venv().top, wheel)
@@ -142,16 +142,16 @@ def test_plain_and_json_output_need_no_user_interface_library(
 
 
 def test_a_resolution_starts_uv_and_the_harness_sees_it(
-    observe: Callable[..., Report], venv: Callable[[], Venv], tmp_path: Path
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:
     build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""})
-    words = ("install", "--ui", "none", "--no-index", "--find-links", tmp_path, "--python", venv().top, "pkg")
-    report = observe("instui", *words)
+    arguments = ("install", "--ui", "none", "--no-index", "--find-links", tmp_path, "--python", venv().top, "pkg")
+    report = observe("instui", *arguments)
     assert [os.path.basename(path) for path in report.started] == ["uv"]
     assert report.of([*USER_INTERFACES, "urllib3", "http.client"]) == []
 
 
-def test_the_engine_never_loads_the_app(observe: Callable[..., Report]) -> None:
+def test_the_engine_never_loads_the_app(observe: Callable[..., Loaded]) -> None:
     import instui_engine
 
     directory = Path(instui_engine.__file__ or "").parent
@@ -164,13 +164,13 @@ def test_the_engine_never_loads_the_app(observe: Callable[..., Report]) -> None:
     assert report.started == []
 
 
-def test_importing_the_library_alone_costs_next_to_nothing(observe: Callable[..., Report]) -> None:
+def test_importing_the_library_alone_costs_next_to_nothing(observe: Callable[..., Loaded]) -> None:
     report = observe("import", "instui_engine")
     assert report.of(["instui_engine", "instui"]) == ["instui_engine", "instui_engine.version"]
     assert report.of(["filelock", "platformdirs", "dataclasses", "threading", "packaging"]) == []
 
 
-def test_help_and_version_load_no_engine_parts_that_take_long(observe: Callable[..., Report]) -> None:
+def test_help_and_version_load_no_engine_parts_that_take_long(observe: Callable[..., Loaded]) -> None:
     for word in ("--help", "--version"):
         report = observe("instui", word)
         assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY]) == []

@@ -49,9 +49,9 @@ def target(venv: Callable[[], Venv]) -> Venv:
 def install(target: Venv, links: Path, tmp_path: Path, run_instui: Run) -> Install:
     """Installs from `links` alone; what was printed."""
 
-    def run(*words: object, cwd: Path = tmp_path, **options: Any) -> str:
+    def run(*arguments: object, cwd: Path = tmp_path, **options: Any) -> str:
         sources = ("--no-index", "--find-links", links)
-        return ok(run_instui("install", "--no-fsync", "--python", target.top, *sources, *words, cwd=cwd, **options))
+        return ok(run_instui("install", "--no-fsync", "--python", target.top, *sources, *arguments, cwd=cwd, **options))
 
     return run
 
@@ -124,17 +124,17 @@ def test_requirements_may_come_from_other_commands(
 def test_what_a_stream_names_wrongly_is_told_under_its_name(
     target: Venv, links: Path, tmp_path: Path, run_instui: Run
 ) -> None:
-    words = ("install", "--python", target.top, "--no-index", "--find-links", links, "-r", "-")
+    arguments = ("install", "--python", target.top, "--no-index", "--find-links", links, "-r", "-")
     (tmp_path / "inner.txt").write_text("alone\nfoo bar\n")
-    error = error_line(run_instui(*words, input="lib\nfoo bar\n", cwd=tmp_path), 1)
+    error = error_line(run_instui(*arguments, input="lib\nfoo bar\n", cwd=tmp_path), 1)
     assert error.startswith("uv: Couldn't parse requirement in `-` at position 4: Expected one of")
-    error = error_line(run_instui(*words, input="-r inner.txt\n", cwd=tmp_path), 1)
+    error = error_line(run_instui(*arguments, input="-r inner.txt\n", cwd=tmp_path), 1)
     assert "included file in `-` at position 0: Couldn't parse requirement in `inner.txt` at position 6" in error
-    error = error_line(run_instui(*words, input="-r nope.txt\n", cwd=tmp_path), 2)
+    error = error_line(run_instui(*arguments, input="-r nope.txt\n", cwd=tmp_path), 2)
     assert error == "requirement file nope.txt (named in -) does not exist"
-    error = error_line(run_instui(*words[:-1], "/dev/fd/99", cwd=tmp_path), 2)
+    error = error_line(run_instui(*arguments[:-1], "/dev/fd/99", cwd=tmp_path), 2)
     assert error == "cannot read requirement file /dev/fd/99: Bad file descriptor"
-    error = error_line(run_instui(*words[:-1], "/dev/zero", cwd=tmp_path), 2)
+    error = error_line(run_instui(*arguments[:-1], "/dev/zero", cwd=tmp_path), 2)
     assert "/dev/zero has more than 64 MiB" in error
 
 
@@ -143,8 +143,8 @@ def test_a_stream_that_never_begins_can_be_interrupted(
     option: str, target: Venv, tmp_path: Path, start_instui: Start
 ) -> None:
     os.mkfifo(tmp_path / "fifo")
-    words = ["alone"] if option == "-c" else []
-    session = start_instui(target, *words, option, tmp_path / "fifo")
+    arguments = ["alone"] if option == "-c" else []
+    session = start_instui(target, *arguments, option, tmp_path / "fifo")
     session.wait_for(SessionStarted)
     session.process.send_signal(signal.SIGINT)
     assert session.process.wait(timeout=60) == 130
@@ -212,10 +212,10 @@ def test_a_lock_file_of_uv_is_installed_as_it_is(
     install: Install, target: Venv, links: Path, tmp_path: Path, run_instui: Run
 ) -> None:
     lock = tmp_path / "pylock.toml"
-    words = ("pip", "compile", "--no-index", "--find-links", links, "--format", "pylock.toml", "-o", lock, "-")
+    arguments = ("pip", "compile", "--no-index", "--find-links", links, "--format", "pylock.toml", "-o", lock, "-")
     from uv import find_uv_bin
 
-    command = [os.fsdecode(find_uv_bin()), *map(str, words), "--python", str(target.top / "bin" / "python")]
+    command = [os.fsdecode(find_uv_bin()), *map(str, arguments), "--python", str(target.top / "bin" / "python")]
     env = {**os.environ, "UV_NO_CONFIG": "1"}
     subprocess.run(command, input="app[speed]\nlib<2", text=True, check=True, capture_output=True, env=env)
     ok(run_instui("install", "--python", target.top, "--pylock", lock))
@@ -263,12 +263,12 @@ def test_hashes_in_a_requirement_file_are_enforced(
 ) -> None:
     right = hashlib.sha256((links / "lib-1.0-py3-none-any.whl").read_bytes()).hexdigest()
     file = tmp_path / "requirements.txt"
-    words = ("install", "--python", target.top, "--no-index", "--find-links", links, "--require-hashes", "-r", file)
+    arguments = ("install", "--python", target.top, "--no-index", "--find-links", links, "--require-hashes", "-r", file)
     file.write_text(f"lib==1.0 --hash=sha256:{'0' * 64}\n")
-    assert "lib" in error_line(run_instui(*words), 1)
+    assert "lib" in error_line(run_instui(*arguments), 1)
     assert installed(target.site) == {}
     file.write_text(f"lib==1.0 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{right}\n")
-    ok(run_instui(*words))
+    ok(run_instui(*arguments))
     assert installed(target.site) == {"lib": "1.0"}
 
 
@@ -285,11 +285,11 @@ def test_the_words_may_come_from_a_variable_file_and_flag_alike(
 
 def test_flags_of_our_own_have_variables(target: Venv, tmp_path: Path, run_instui: Run) -> None:
     wheels = [build_wheel(tmp_path, name, "1.0", {"same.py": name.encode()}) for name in ("one", "two")]
-    words = ("install", "--no-deps", "--python", target.top, *wheels)
-    error_line(run_instui(*words, env={"INSTUI_FAIL_ON_CONFLICT": "1"}), 3)
-    assert "installed none" in ok(run_instui(*words, env={"INSTUI_DRY_RUN": "yes"}))
+    arguments = ("install", "--no-deps", "--python", target.top, *wheels)
+    error_line(run_instui(*arguments, env={"INSTUI_FAIL_ON_CONFLICT": "1"}), 3)
+    assert "installed none" in ok(run_instui(*arguments, env={"INSTUI_DRY_RUN": "yes"}))
     env = {"INSTUI_JOURNAL": str(tmp_path / "journal"), "INSTUI_UI": "none", "INSTUI_FAIL_ON_CONFLICT": "no"}
-    assert ok(run_instui(*words, env=env)) == ""
+    assert ok(run_instui(*arguments, env=env)) == ""
     assert "session.finished" in (tmp_path / "journal").read_text()
 
 

@@ -165,8 +165,8 @@ def test_a_copy_that_cannot_be_written_stops_nothing(
     if not full.exists():
         pytest.skip("no /dev/full here")
     target = venv()
-    words = ["install", "--ui", "none", "--no-deps", "--no-fsync", "--python", target.top, "--journal", full]
-    done = run_instui(*words, *wheels)
+    arguments = ["install", "--ui", "none", "--no-deps", "--no-fsync", "--python", target.top, "--journal", full]
+    done = run_instui(*arguments, *wheels)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
     check(read_journal(target.journals()[0]))
@@ -195,9 +195,9 @@ def test_a_journal_that_cannot_be_written_stops_nothing(
     )
     if not Path("/proc/self/fd").exists():
         pytest.skip("needs /proc/self/fd")
-    words = ["install", "--ui", "none", "--no-deps", "--no-fsync", "--python", str(other.top), *map(str, wheels)]
+    arguments = ["install", "--ui", "none", "--no-deps", "--no-fsync", "--python", str(other.top), *map(str, wheels)]
     done = subprocess.run(
-        [sys.executable, "-c", code, *words], env=clean_environ, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, *arguments], env=clean_environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert other.journals()[0].stat().st_size <= limit
@@ -221,8 +221,8 @@ def test_a_closed_stdout_stops_nothing(ui: str, wheels: list[Path], venv: Callab
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        words = ["install", "--ui", ui, "-v", "--no-deps", "--no-fsync", "--python", target.top, *wheels]
-        done = run_instui(*words, capture_output=False, stdout=writer, stderr=subprocess.PIPE)
+        arguments = ["install", "--ui", ui, "-v", "--no-deps", "--no-fsync", "--python", target.top, *wheels]
+        done = run_instui(*arguments, capture_output=False, stdout=writer, stderr=subprocess.PIPE)
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
@@ -238,14 +238,14 @@ def test_a_stdout_that_nobody_reads_blocks_nothing(
         reader, writer = os.pipe()
         with contextlib.suppress(OSError):
             fcntl.fcntl(writer, F_SETPIPE_SZ, 4096)
-        words = ["install", "--ui", ui, "-v", "--no-deps", "--no-fsync", "--python", target.top, *wheels]
+        arguments = ["install", "--ui", ui, "-v", "--no-deps", "--no-fsync", "--python", target.top, *wheels]
         os.set_blocking(writer, False)
         with contextlib.suppress(BlockingIOError):
             while True:
                 os.write(writer, b"x" * 512)
         os.set_blocking(writer, True)
         process = subprocess.Popen(
-            [sys.executable, "-m", "instui", *map(str, words)],
+            [sys.executable, "-m", "instui", *map(str, arguments)],
             env=clean_environ,
             stdout=writer,
             stderr=subprocess.PIPE,
@@ -280,9 +280,9 @@ class Pipe:
                 os.write(self.both, b"x" * 512)
 
 
-def journal_words(target: Venv, journal: object, *words: object) -> list[object]:
+def journal_arguments(target: Venv, journal: object, *arguments: object) -> list[object]:
     options = ["install", "--ui", "none", "--no-deps", "--no-fsync", "--python", target.top, "--journal", journal]
-    return [*options, *words]
+    return [*options, *arguments]
 
 
 def check_given_up(target: Venv, why: str) -> None:
@@ -301,7 +301,7 @@ def test_a_pipe_without_a_reader_is_refused_before_anything_begins(
     target = venv()
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    text = error_line(run_instui(*journal_words(target, fifo, *wheels)), 2)
+    text = error_line(run_instui(*journal_arguments(target, fifo, *wheels)), 2)
     assert text == f"cannot write the journal to {fifo}: it is a pipe that nobody reads; start its reader first"
     assert not (target.top / ".instui").exists()
 
@@ -311,7 +311,7 @@ def test_a_pipe_that_is_open_and_not_read_stops_no_install(
 ) -> None:
     target, pipe = venv(), Pipe(tmp_path / "fifo")
     try:
-        done = run_instui(*journal_words(target, pipe.path, *wheels))
+        done = run_instui(*journal_arguments(target, pipe.path, *wheels))
     finally:
         os.close(pipe.both)
     assert (done.returncode, done.stderr) == (0, "")
@@ -323,7 +323,7 @@ def test_a_session_whose_pipe_is_not_read_obeys_a_signal(
 ) -> None:
     target, pipe = venv(), Pipe(tmp_path / "fifo")
     pipe.fill()
-    command = [sys.executable, "-m", "instui", *journal_words(target, pipe.path, "--slow", 4, *wheels)]
+    command = [sys.executable, "-m", "instui", *journal_arguments(target, pipe.path, "--slow", 4, *wheels)]
     process = subprocess.Popen([*map(str, command)], env=clean_environ, stderr=subprocess.PIPE, text=True)
     try:
         until(lambda: target.journals() and read_journal(target.journals()[0]).of(CommitStarted), process)
@@ -342,7 +342,7 @@ def test_a_slow_reader_gets_every_line(
     target, pipe = venv(), Pipe(tmp_path / "fifo")
     reader = os.open(pipe.path, os.O_RDONLY | os.O_NONBLOCK)
     os.set_blocking(reader, True)
-    command = [sys.executable, "-m", "instui", *journal_words(target, pipe.path, *wheels)]
+    command = [sys.executable, "-m", "instui", *journal_arguments(target, pipe.path, *wheels)]
     process = subprocess.Popen([*map(str, command)], env=clean_environ, stderr=subprocess.PIPE, text=True)
     until(lambda: target.journals() and read_journal(target.journals()[0]).of(CommitFinished), process)
     os.close(pipe.both)  # the session has it open by now, and will be the last to close it
@@ -359,7 +359,7 @@ def test_a_reader_that_goes_away_stops_no_install(
 ) -> None:
     target, pipe = venv(), Pipe(tmp_path / "fifo")
     pipe.fill()
-    command = [sys.executable, "-m", "instui", *journal_words(target, pipe.path, *wheels)]
+    command = [sys.executable, "-m", "instui", *journal_arguments(target, pipe.path, *wheels)]
     process = subprocess.Popen([*map(str, command)], env=clean_environ, stderr=subprocess.PIPE, text=True)
     until(lambda: target.journals() and read_journal(target.journals()[0]).of(StageStarted), process)
     os.close(pipe.both)
@@ -377,7 +377,7 @@ def test_an_inherited_pipe_stays_as_its_owner_made_it(
     reader, writer = os.pipe()
     with contextlib.suppress(OSError):
         fcntl.fcntl(writer, F_SETPIPE_SZ, 4096)
-    command = [sys.executable, "-m", "instui", *journal_words(target, "/dev/stdout", *wheels)]
+    command = [sys.executable, "-m", "instui", *journal_arguments(target, "/dev/stdout", *wheels)]
     process = subprocess.Popen([*map(str, command)], env=clean_environ, stdout=writer, stderr=subprocess.PIPE)
     _, errors = process.communicate(timeout=PATIENCE)
     blocks = os.get_blocking(writer)

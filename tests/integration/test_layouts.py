@@ -101,12 +101,12 @@ def test_an_environment_of_a_newer_layout_is_refused_in_one_line(
     newer_record(target.top, "one")
     (target.top / ".instui" / "layout").write_text("2\n")
     before = trees.tree(target.top)
-    words = {
+    arguments = {
         "install": ("install", "--no-deps", wheels[1], "--ui", "plain"),
         "uninstall": ("uninstall", "one", "--ui", "plain"),
         "repair": ("doctor", "--repair"),
     }[command]
-    done = run_instui(*words, "--python", target.top)
+    done = run_instui(*arguments, "--python", target.top)
     assert done.returncode == 1
     assert "newer version of instui (layout 2, this one has 1)" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
@@ -150,8 +150,8 @@ def test_a_newer_version_waits_for_the_commits_of_an_older_one_and_then_keeps_it
     older = start_instui(target, "--slow", 20, "--jobs", 1, *wheels[:2])
     older.wait_for(LockGranted, "one")
     journals = set(target.journals())
-    words = ["install", "--no-deps", "--reinstall", wheels[2], "--ui", "plain", "--python", target.top]
-    command = [sys.executable, "-c", _NEWER, *map(str, words)]
+    arguments = ["install", "--no-deps", "--reinstall", wheels[2], "--ui", "plain", "--python", target.top]
+    command = [sys.executable, "-c", _NEWER, *map(str, arguments)]
     newer = subprocess.run(command, env=clean_environ, capture_output=True, text=True, timeout=60, check=False)
     assert (newer.returncode, newer.stderr) == (0, "")
     code, errors = older.finish()

@@ -62,9 +62,9 @@ def test_an_environment_may_change_its_link_mode(
     first: str, venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
 ) -> None:
     target = venv()
-    words = ("install", "--no-deps", "--no-fsync", "--reinstall", "--python", target.top, make(tmp_path))
+    arguments = ("install", "--no-deps", "--no-fsync", "--reinstall", "--python", target.top, make(tmp_path))
     for mode in (first, *(mode for mode in MODES if mode != first)):
-        ok(run_instui(*words, "--link-mode", mode))
+        ok(run_instui(*arguments, "--link-mode", mode))
         assert complete(target.site, "tool-1.0")
 
 
@@ -83,8 +83,17 @@ def test_a_cache_on_another_file_system_is_copied_from(
     mode: str, elsewhere: Path, venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
 ) -> None:
     target = venv()
-    words = ("install", "--no-deps", "--link-mode", mode, "--cache-dir", elsewhere / "cache", "--python", target.top)
-    ok(run_instui(*words, make(tmp_path)))
+    arguments = (
+        "install",
+        "--no-deps",
+        "--link-mode",
+        mode,
+        "--cache-dir",
+        elsewhere / "cache",
+        "--python",
+        target.top,
+    )
+    ok(run_instui(*arguments, make(tmp_path)))
     verify(target.top, target.site, {"tool": "1.0"})
     if mode != "symlink":
         assert {status.st_nlink for status in linked_files(target).values()} == {1}
@@ -111,15 +120,25 @@ def test_upgrading_writes_through_no_link_into_the_store(
     """The store's files are the same after the environment that they were linked into has changed."""
     target = venv()
     cache = tmp_path / "cache"
-    words = ("install", "--no-deps", "--no-fsync", "--cache-dir", cache, "--link-mode", mode, "--python", target.top)
-    ok(run_instui(*words, make(tmp_path)))
+    arguments = (
+        "install",
+        "--no-deps",
+        "--no-fsync",
+        "--cache-dir",
+        cache,
+        "--link-mode",
+        mode,
+        "--python",
+        target.top,
+    )
+    ok(run_instui(*arguments, make(tmp_path)))
     (store,) = cache.glob("store-*")
     before = everything(store)
     other = build_wheel(tmp_path, "other", "1.0", dict.fromkeys(TEXTS, b"other"))
     newer = build_wheel(tmp_path, "tool", "2.0", dict.fromkeys(TEXTS, b"newer"))
     for wheel in (other, newer):
-        ok(run_instui(*words, wheel))
-    ok(run_instui(*words, "--reinstall", make(tmp_path)))
+        ok(run_instui(*arguments, wheel))
+    ok(run_instui(*arguments, "--reinstall", make(tmp_path)))
     assert complete(target.site, "tool-1.0")
     after = everything(store)
     assert {path: after.get(path) for path in before} == before
@@ -133,8 +152,8 @@ def test_the_umask_decides_what_others_may_do_and_nothing_else(
     """Files of the store are shared by all environments and have their modes from the archive."""
     target = venv()
     cache = tmp_path / "cache"
-    words = ("install", "--no-deps", "--cache-dir", cache, "--python", target.top, make(tmp_path))
-    ok(run_instui(*words, umask=mask))
+    arguments = ("install", "--no-deps", "--cache-dir", cache, "--python", target.top, make(tmp_path))
+    ok(run_instui(*arguments, umask=mask))
     verify(target.top, target.site, {"tool": "1.0"})
     for path, status in linked_files(target).items():
         assert stat.S_IMODE(status.st_mode) == (0o755 if path.startswith("../") and "/bin/" in path else 0o644), path
@@ -147,7 +166,7 @@ def test_the_umask_decides_what_others_may_do_and_nothing_else(
 def test_two_users_share_an_environment(venv: Callable[[], Venv], tmp_path: Path, run_instui: Run) -> None:
     """Group-writable: what one made under umask 002, another goes on with."""
     target = venv()
-    words = ("install", "--no-deps", "--python", target.top)
-    ok(run_instui(*words, build_wheel(tmp_path, "one", "1.0", {"ns/one/a.py": b""}), umask=0o002))
-    ok(run_instui(*words, build_wheel(tmp_path, "two", "1.0", {"ns/two/a.py": b""}), umask=0o077))
+    arguments = ("install", "--no-deps", "--python", target.top)
+    ok(run_instui(*arguments, build_wheel(tmp_path, "one", "1.0", {"ns/one/a.py": b""}), umask=0o002))
+    ok(run_instui(*arguments, build_wheel(tmp_path, "two", "1.0", {"ns/two/a.py": b""}), umask=0o077))
     verify(target.top, target.site, {"one": "1.0", "two": "1.0"})

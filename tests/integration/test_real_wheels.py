@@ -22,11 +22,11 @@ Install = Callable[..., str]
 def install(cache: Path) -> Install:
     """Installs from the index that uv is configured for here."""
 
-    def run(target: Venv, *words: object) -> str:
+    def run(target: Venv, *arguments: object) -> str:
         command = [sys.executable, "-m", "instui", "install", "--no-fsync", "--python", str(target.top)]
         env = {**os.environ, "INSTUI_CACHE_DIR": str(cache)}
         done = subprocess.run(
-            [*command, *map(str, words)], capture_output=True, text=True, env=env, timeout=500, check=False
+            [*command, *map(str, arguments)], capture_output=True, text=True, env=env, timeout=500, check=False
         )
         return ok(done)
 

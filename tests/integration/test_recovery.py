@@ -25,7 +25,7 @@ from support.wheelsmith import build_wheel
 @pytest.fixture
 def killed(clean_environ: dict[str, str]) -> Callable[..., int]:
     """Runs `instui WORDS`, killed before step `point` of the transaction of `name`; returns the exit code."""
-    return lambda *words: run_killed(clean_environ, *words)
+    return lambda *arguments: run_killed(clean_environ, *arguments)
 
 
 @pytest.fixture
@@ -64,10 +64,10 @@ def venv(make_venv: Callable[[Path], Venv], tmp_path: Path) -> Callable[[], Venv
     return make
 
 
-def _points(killed: Callable[..., int], make: Callable[[], Venv], *words: object) -> Iterator[tuple[int, Venv]]:
+def _points(killed: Callable[..., int], make: Callable[[], Venv], *arguments: object) -> Iterator[tuple[int, Venv]]:
     for point in range(100):
         target = make()
-        if killed("pkg", point, *words, "--python", target.top) == 0:
+        if killed("pkg", point, *arguments, "--python", target.top) == 0:
             assert point > 3
             return
         yield point, target
@@ -92,20 +92,20 @@ def test_after_a_kill_at_any_step_nothing_is_listed_and_torn_and_running_again_e
         (target.site / "pkg" / "mine.txt").write_text("of the user")
         return target
 
-    words = {
+    arguments = {
         "install": ("install", "--no-deps", versions["1.0"]),
         "upgrade": ("install", "--no-deps", versions["2.0"]),
         "reinstall": ("install", "--no-deps", "--reinstall", versions["1.0"]),
         "uninstall": ("uninstall", "pkg"),
     }[what]
     plain = make()
-    ok(run_instui(*words, "--no-fsync", "--ui", "none", "--python", plain.top))
+    ok(run_instui(*arguments, "--no-fsync", "--ui", "none", "--python", plain.top))
     expected = trees.tree(plain.top)
-    for point, target in _points(killed, make, *words):
+    for point, target in _points(killed, make, *arguments):
         for name in trees.distributions(target.site):
             if name != "neighbour-1.0":
                 assert trees.complete(target.site, name), f"{name} is listed and torn after {point} steps"
-        done = run_instui(*words, "--no-fsync", "--ui", "json", "--python", target.top)
+        done = run_instui(*arguments, "--no-fsync", "--ui", "json", "--python", target.top)
         assert (done.returncode, done.stderr) == (0, "")
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert [one["outcome"] for one in events if one["event"] == "recovery.finished"] == ["completed"]

@@ -35,12 +35,12 @@ class Target:
         self.links = links
         self.events: list[Event] = []
 
-    def offline(self, *words: str, **options: Any) -> Resolution:
-        return self.resolve(*words, no_index=True, find_links=(str(self.links),), **options)
+    def offline(self, *arguments: str, **options: Any) -> Resolution:
+        return self.resolve(*arguments, no_index=True, find_links=(str(self.links),), **options)
 
-    def resolve(self, *words: str, cancelled: Callable[[], bool] = lambda: False, **options: Any) -> Resolution:
+    def resolve(self, *arguments: str, cancelled: Callable[[], bool] = lambda: False, **options: Any) -> Resolution:
         self.events = []
-        request = Request(arguments=words, **options)
+        request = Request(arguments=arguments, **options)
         installed = scan(self.environment)
         return resolve(request, self.environment, installed, self.events.append, cancelled)
 
@@ -218,7 +218,7 @@ def test_required_hashes_are_required_of_everything(target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["absent-xyz"], "no solution: because absent-xyz was not found in the provided package loc"),
         (["lib==9"], "no solution: because there is no version of lib==9"),
@@ -228,9 +228,9 @@ def test_required_hashes_are_required_of_everything(target: Target) -> None:
         (["alien"], r"no solution: because .*alien.* has no wheels with a matching"),
     ],
 )
-def test_what_has_no_solution_is_explained_in_one_line(words: list[str], message: str, target: Target) -> None:
+def test_what_has_no_solution_is_explained_in_one_line(arguments: list[str], message: str, target: Target) -> None:
     with pytest.raises(ResolutionError, match=message) as caught:
-        target.offline(*words)
+        target.offline(*arguments)
     text = str(caught.value)
     assert "\n" not in text
     assert len(text) <= 300

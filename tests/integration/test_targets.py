@@ -82,19 +82,19 @@ def test_the_environment_itself_gets_nothing(
 def test_a_relative_target_is_of_the_current_directory(
     venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
 ) -> None:
-    words = ("install", "--no-deps", "--python", venv().top, "--target", "vendor/deep", make(tmp_path / "wheels"))
-    ok(run_instui(*words, cwd=tmp_path))
+    arguments = ("install", "--no-deps", "--python", venv().top, "--target", "vendor/deep", make(tmp_path / "wheels"))
+    ok(run_instui(*arguments, cwd=tmp_path))
     assert complete(tmp_path / "vendor" / "deep", "tool-1.0")
 
 
 def test_a_target_is_upgraded_and_left_alone_like_an_environment(
     venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
 ) -> None:
-    words = ("install", "--no-deps", "--python", venv().top, "--target", tmp_path / "there")
+    arguments = ("install", "--no-deps", "--python", venv().top, "--target", tmp_path / "there")
     wheel = make(tmp_path / "wheels")
-    ok(run_instui(*words, wheel))
-    assert "already installed" in ok(run_instui(*words, wheel))
-    ok(run_instui(*words, build_wheel(tmp_path, "tool", "2.0", {"tool/new.py": b""})))
+    ok(run_instui(*arguments, wheel))
+    assert "already installed" in ok(run_instui(*arguments, wheel))
+    ok(run_instui(*arguments, build_wheel(tmp_path, "tool", "2.0", {"tool/new.py": b""})))
     there = tmp_path / "there"
     assert complete(there, "tool-2.0")
     assert set(layout(there)) == {
@@ -118,8 +118,8 @@ def test_a_target_within_an_environment_shares_its_locks_and_sessions(
 def test_the_target_of_a_link_is_where_it_leads(venv: Callable[[], Venv], tmp_path: Path, run_instui: Run) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    words = ("install", "--no-deps", "--python", venv().top, make(tmp_path / "wheels"))
-    ok(run_instui(*words, "--target", tmp_path / "link"))
+    arguments = ("install", "--no-deps", "--python", venv().top, make(tmp_path / "wheels"))
+    ok(run_instui(*arguments, "--target", tmp_path / "link"))
     assert complete(tmp_path / "real", "tool-1.0")
     assert (tmp_path / "link").is_symlink()
 

@@ -32,11 +32,11 @@ class Bench:
     def wheel(self, name: str, version: str, files: Files, **options: object) -> Path:
         return build_wheel(self.place, name, version, files, **options)  # type: ignore[arg-type]
 
-    def install(self, *words: object) -> str:
-        return ok(self.run("install", "--no-deps", "--no-fsync", "--python", self.venv.top, *words))
+    def install(self, *arguments: object) -> str:
+        return ok(self.run("install", "--no-deps", "--no-fsync", "--python", self.venv.top, *arguments))
 
-    def fails(self, code: int, *words: object) -> str:
-        return error_line(self.run("install", "--no-deps", "--no-fsync", "--python", self.venv.top, *words), code)
+    def fails(self, code: int, *arguments: object) -> str:
+        return error_line(self.run("install", "--no-deps", "--no-fsync", "--python", self.venv.top, *arguments), code)
 
     def compile(self) -> None:
         """Byte code as Python itself leaves it."""
@@ -380,15 +380,15 @@ def test_the_same_command_twice_changes_nothing(form: str, bench: Bench) -> None
     sources = ["--no-index", "--find-links", bench.place]
     requirements = bench.place / "requirements.txt"
     requirements.write_text("pkg\n")
-    words = {
+    arguments = {
         "file": [wheel],
         "requirement": [*sources, "pkg"],
         "directory": [f"{bench.place}/"],
         "requirement file": [*sources, "-r", requirements],
     }[form]
-    bench.install(*words)
+    bench.install(*arguments)
     before = fingerprints(bench.venv.top)
-    text = bench.install(*words)
+    text = bench.install(*arguments)
     assert "already installed" in text
     assert "nothing to do" in text
     assert fingerprints(bench.venv.top) == before

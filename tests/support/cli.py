@@ -103,11 +103,11 @@ def verify(top: Path, site: Path, expected: Mapping[str, str], but: Iterable[str
     uv("pip", "check", "--python", top / "bin" / "python")
 
 
-def uv(*words: object, env: Mapping[str, str] | None = None) -> str:
+def uv(*arguments: object, env: Mapping[str, str] | None = None) -> str:
     """Run uv, which must succeed; what it printed."""
     from uv import find_uv_bin
 
-    command = [os.fsdecode(find_uv_bin()), *map(str, words)]
+    command = [os.fsdecode(find_uv_bin()), *map(str, arguments)]
     environ = {**os.environ, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", **(env or {})}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environ, check=False)
     assert done.returncode == 0, done.stderr
@@ -167,7 +167,7 @@ def _versions(places: Iterable[Path]) -> dict[tuple[int, int], Path]:
             done = subprocess.run([path, "-I", "-c", script], capture_output=True, text=True, timeout=30, check=False)
         except (OSError, subprocess.TimeoutExpired):
             continue
-        words = done.stdout.split()
-        if done.returncode == 0 and words[2] == "cpython":
-            versions.setdefault((int(words[0]), int(words[1])), path)
+        fields = done.stdout.split()
+        if done.returncode == 0 and fields[2] == "cpython":
+            versions.setdefault((int(fields[0]), int(fields[1])), path)
     return versions

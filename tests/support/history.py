@@ -29,7 +29,7 @@ from instui_engine.journal.events import (
     SessionStarted,
 )
 
-Journal = Iterable[tuple[float, Event]]
+TimedEvents = Iterable[tuple[float, Event]]
 
 _ROUNDING = 2e-6  # seconds; `clock` and `t` are both rounded to a microsecond
 _SAME_BOOT = 5.0  # seconds by which wall clock and CLOCK_MONOTONIC may drift apart between two sessions of one boot
@@ -96,7 +96,7 @@ class _Hold:
             yield path, False
 
 
-def check(journals: Iterable[Journal]) -> Report:
+def check(journals: Iterable[TimedEvents]) -> Report:
     """Judge the journals of one environment; each is its events with their times, in order, maybe cut off at the end.
 
     A hold of a session that died lasts until somebody has settled it: nobody else may have come in between. Where
@@ -137,7 +137,7 @@ class _Reader:
         self._violations = violations
         self._unknown = unknown
 
-    def read(self, journal: Journal) -> None:
+    def read(self, journal: TimedEvents) -> None:
         """Take all events."""
         last = 0.0
         for last, event in journal:

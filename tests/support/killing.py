@@ -38,8 +38,8 @@ sys.exit(run())
 """
 
 
-def run_killed(environ: Mapping[str, str], name: str, point: int, *words: object) -> int:
+def run_killed(environ: Mapping[str, str], name: str, point: int, *arguments: object) -> int:
     """Run `instui WORDS`, killed before step `point` of the transaction of `name`; returns the exit code."""
     env = {**environ, "KILL_IN": name, "KILL_AT": str(point)}
-    command = [sys.executable, "-c", KILLED, *map(str, words), "--no-fsync", "--ui", "none"]
+    command = [sys.executable, "-c", KILLED, *map(str, arguments), "--no-fsync", "--ui", "none"]
     return subprocess.run(command, env=env, capture_output=True, timeout=60, check=False).returncode

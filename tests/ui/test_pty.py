@@ -94,13 +94,21 @@ class Install:
 
 class Open(Protocol):
     def __call__(
-        self, *words: object, size: tuple[int, int] = ..., env: Mapping[str, str] | None = ..., cwd: Path | None = ...
+        self,
+        *arguments: object,
+        size: tuple[int, int] = ...,
+        env: Mapping[str, str] | None = ...,
+        cwd: Path | None = ...,
     ) -> Terminal: ...
 
 
 class Begin(Protocol):
     def __call__(
-        self, *words: object, venv: Venv | None = ..., size: tuple[int, int] = ..., env: Mapping[str, str] | None = ...
+        self,
+        *arguments: object,
+        venv: Venv | None = ...,
+        size: tuple[int, int] = ...,
+        env: Mapping[str, str] | None = ...,
     ) -> Install: ...
 
 
@@ -110,12 +118,12 @@ def on_terminal(clean_environ: dict[str, str], tmp_path: Path) -> Iterator[Open]
     terminals: list[Terminal] = []
 
     def start(
-        *words: object,
+        *arguments: object,
         size: tuple[int, int] = (120, 34),
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> Terminal:
-        command = [sys.executable, "-m", "instui", *map(str, words)]
+        command = [sys.executable, "-m", "instui", *map(str, arguments)]
         terminals.append(Terminal(command, {**clean_environ, **(env or {})}, size, cwd or tmp_path))
         return terminals[-1]
 
@@ -130,14 +138,14 @@ def install(on_terminal: Open, venv: Callable[[], Venv]) -> Iterator[Begin]:
     installs: list[Install] = []
 
     def begin(
-        *words: object,
+        *arguments: object,
         venv: Venv | None = None,
         size: tuple[int, int] = (120, 34),
         env: Mapping[str, str] | None = None,
     ) -> Install:
         target = venv or make()
         before = set(target.journals())
-        terminal = on_terminal("install", "--no-deps", "--python", target.top, *words, size=size, env=env)
+        terminal = on_terminal("install", "--no-deps", "--python", target.top, *arguments, size=size, env=env)
         installs.append(Install(terminal, target))
         installs[-1]._before = before
         return installs[-1]
@@ -206,9 +214,9 @@ def test_the_screen_shows_the_install_and_leaves_the_terminal_as_it_was(install:
     terminal.shows("Dashboard", "dist00 1.0", "LIVE")
     assert terminal.screen.full
     assert 25 not in terminal.screen.modes  # no cursor
-    for key, words in VIEWS.items():
+    for key, title in VIEWS.items():
         terminal.press(key)
-        terminal.shows(words)
+        terminal.shows(title)
     terminal.press("?")
     terminal.shows("keys and signs", "one row down")
     terminal.press("escape")
@@ -657,7 +665,7 @@ def test_a_terminal_that_is_not_read_stops_nothing(install: Begin, wheels: list[
 
 
 @pytest.mark.parametrize(
-    "words, expected, code",
+    "arguments, expected, code",
     [
         (["install", "--python", "no/such/place", "x"], "no/such/place", None),
         (["install", "--no-such-flag"], "--no-such-flag", 2),
@@ -668,9 +676,9 @@ def test_a_terminal_that_is_not_read_stops_nothing(install: Begin, wheels: list[
     ids=["environment", "flag", "value", "demo", "hostile"],
 )
 def test_errors_before_the_start_open_no_screen(
-    on_terminal: Open, words: list[str], expected: str, code: int | None
+    on_terminal: Open, arguments: list[str], expected: str, code: int | None
 ) -> None:
-    terminal = on_terminal(*words)
+    terminal = on_terminal(*arguments)
     ended = terminal.finish()
     assert ended == code if code else ended in (1, 2)
     assert terminal.screen.alternations == 0
@@ -680,7 +688,7 @@ def test_errors_before_the_start_open_no_screen(
 
 
 @pytest.mark.parametrize(
-    "words, expected",
+    "arguments, expected",
     [
         (["--no-index", "nosuchthing"], "nosuchthing was not found"),
         (["x[/bad]"], "x[/bad]"),
@@ -693,10 +701,10 @@ def test_errors_before_the_start_open_no_screen(
     ids=["unknown", "extra", "markup", "escapes", "nothing", "journal", "bad wheel"],
 )
 def test_an_error_is_on_the_screen_and_stays_afterwards(
-    install: Begin, tmp_path: Path, words: list[str], expected: str
+    install: Begin, tmp_path: Path, arguments: list[str], expected: str
 ) -> None:
     (tmp_path / "bad-1.0-py3-none-any.whl").write_bytes(b"no zip")
-    one = install(*words)
+    one = install(*arguments)
     before = trees.tree(one.venv.top)
     terminal = one.terminal
     terminal.shows("FAILED exit", expected)
@@ -736,15 +744,15 @@ def test_names_that_could_steer_a_terminal_are_shown_harmlessly(
 def test_without_a_terminal_or_on_a_dumb_one_lines_are_printed(
     on_terminal: Open, run_instui: Callable[..., object], venv: Callable[[], Venv], wheels: list[Path]
 ) -> None:
-    words = ["install", "--no-deps", *wheels[:2], "--python"]
-    piped = run_instui(*words, venv().top)
+    arguments = ["install", "--no-deps", *wheels[:2], "--python"]
+    piped = run_instui(*arguments, venv().top)
     assert (piped.returncode, piped.stderr) == (0, "")  # type: ignore[attr-defined]
     assert "installed 2 wheels" in piped.stdout  # type: ignore[attr-defined]
-    asked = run_instui(*words, venv().top, "--ui", "tui")
+    asked = run_instui(*arguments, venv().top, "--ui", "tui")
     assert asked.returncode == 0  # type: ignore[attr-defined]
     assert asked.stderr == "instui: no terminal here, so --ui plain is used\n"  # type: ignore[attr-defined]
     assert "\x1b" not in piped.stdout + asked.stdout  # type: ignore[attr-defined]
-    dumb = on_terminal(*words, venv().top, env={"TERM": "dumb"})
+    dumb = on_terminal(*arguments, venv().top, env={"TERM": "dumb"})
     assert dumb.finish() == 0
     assert b"\x1b" not in dumb.output
     assert "installed 2 wheels" in dumb.screen.text

@@ -19,7 +19,7 @@ def links(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def words(venv: Venv, links: Path) -> list[str]:
+def arguments(venv: Venv, links: Path) -> list[str]:
     program = [sys.executable, "-m", "instui", "install", "--no-fsync", "--python", str(venv.top)]
     return [*program, "--no-index", "--find-links", str(links)]
 
@@ -30,7 +30,7 @@ def test_the_install_behind_a_screen_gets_the_pipes_that_the_command_line_names(
 ) -> None:
     target = venv()
     script = '"$@" -r <(echo alpha)'
-    terminal = Terminal(["bash", "-c", script, "-", *words(target, links)], clean_environ, (120, 34), links)
+    terminal = Terminal(["bash", "-c", script, "-", *arguments(target, links)], clean_environ, (120, 34), links)
     try:
         terminal.shows("FINISHED", "installed 1 wheel")
         assert terminal.screen.full
@@ -46,7 +46,7 @@ def test_where_requirements_are_typed_lines_are_printed(
     name: str, venv: Callable[[], Venv], links: Path, clean_environ: dict[str, str]
 ) -> None:
     target = venv()
-    terminal = Terminal([*words(target, links), "-r", name], clean_environ, (120, 34), links)
+    terminal = Terminal([*arguments(target, links), "-r", name], clean_environ, (120, 34), links)
     try:
         terminal.send("alpha\n")
         terminal.press("ctrl+d")

@@ -27,7 +27,7 @@ from instui_engine.locks.claims import derive
 from instui_engine.locks.table import LockTable
 from support.counting import lines_run
 from support.environments import examples
-from support.history import Journal, Report, check
+from support.history import Report, TimedEvents, check
 
 
 class Held(NamedTuple):
@@ -52,7 +52,7 @@ def plan(wheel: str, order: int, paths: Sequence[str]) -> tuple[float, Event]:
     return 0.0, PlanWheel(wheel, order, 1, 1, exclusive, list(claims.shared), "")
 
 
-def journal(session: str, *held: Held, clock: float = 0.0, wall: float = 1000.0) -> Journal:
+def journal(session: str, *held: Held, clock: float = 0.0, wall: float = 1000.0) -> TimedEvents:
     """Of a session that began at `clock` and held these."""
     events = [started(session, clock, wall), *(plan(one.wheel, one.order, one.paths) for one in held)]
     steps: list[tuple[float, Event]] = []
@@ -65,13 +65,13 @@ def journal(session: str, *held: Held, clock: float = 0.0, wall: float = 1000.0)
     return [*events, *sorted(steps, key=lambda step: step[0]), (1e6, SessionFinished(0, "", len(held), 1.0))]
 
 
-def good(*journals: Journal) -> Report:
+def good(*journals: TimedEvents) -> Report:
     report = check(journals)
     assert report.violations == report.unknown == ()
     return report
 
 
-def bad(*journals: Journal) -> str:
+def bad(*journals: TimedEvents) -> str:
     (sentence,) = check(journals).violations
     return sentence
 
@@ -107,7 +107,7 @@ def test_claims_are_compared_by_what_they_contain_not_by_what_was_told_as_shared
     assert "held p at once" in bad(silent, _one("s2", "b", "p/"))
 
 
-def _one(session: str, wheel: str, path: str) -> Journal:
+def _one(session: str, wheel: str, path: str) -> TimedEvents:
     return journal(session, Held(wheel, 0, [path], 1, 3))
 
 
@@ -153,7 +153,7 @@ def test_a_session_that_ignores_its_plan_order_is_found() -> None:
     good(journal("s1", Held("late", 1, ["p/"], 1, 2), Held("early", 0, ["q/"], 3, 4)))
 
 
-def replanned(later: Sequence[str]) -> Journal:
+def replanned(later: Sequence[str]) -> TimedEvents:
     """`a` found its plan stale, planned `later`, and asked again after `b` had been there."""
     return [
         started("s1"),
@@ -271,7 +271,7 @@ def test_whether_anything_overlaps_is_what_comparing_all_pairs_says(wheels: list
     assert bool(check([journal(one.wheel, one) for one in held]).violations) == expected
 
 
-def ten_sessions(wheels: int, crowded: bool) -> list[Journal]:
+def ten_sessions(wheels: int, crowded: bool) -> list[TimedEvents]:
     """So many wheels in all; crowded: each conflicts with every other one."""
     journals = []
     for number in range(10):

@@ -1,4 +1,4 @@
-"""How words and the lines of requirement files are understood."""
+"""How arguments and the lines of requirement files are understood."""
 
 import os
 import subprocess
@@ -27,13 +27,13 @@ def test_wheels_directories_and_specifiers_keep_their_places(tmp_path: Path) -> 
     one = touch(tmp_path / "one-1.0-py3-none-any.whl")
     touch(tmp_path / "more" / "b-2-py3-none-any.whl")
     touch(tmp_path / "more" / "A_x-1-py3-none-any.whl", "four")
-    words = read_arguments(["spec[x]>=1", str(tmp_path / "more"), one, "Last; python_version>'3'"], TARGET)
-    assert [(w.name, w.version, w.position, w.size) for w in words.wheels] == [
+    arguments = read_arguments(["spec[x]>=1", str(tmp_path / "more"), one, "Last; python_version>'3'"], TARGET)
+    assert [(w.name, w.version, w.position, w.size) for w in arguments.wheels] == [
         ("a-x", "1", 1, 4),
         ("b", "2", 2, 0),
         ("one", "1.0", 3, 0),
     ]
-    assert [(s.name, s.position) for s in words.specifiers] == [("spec", 0), ("last", 4)]
+    assert [(s.name, s.position) for s in arguments.specifiers] == [("spec", 0), ("last", 4)]
 
 
 def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,8 +53,8 @@ def test_a_bare_word_is_a_requirement_even_where_a_directory_has_that_name(
 
 
 def test_urls_of_wheels_are_requirements(tmp_path: Path) -> None:
-    words = read_arguments(["https://host/Foo_a-1-py3-none-any.whl", "b @ file:///x/b-1-py3-none-any.whl"], TARGET)
-    assert [(s.name, s.text.partition(" ")[0]) for s in words.specifiers] == [("foo-a", "foo-a"), ("b", "b")]
+    arguments = read_arguments(["https://host/Foo_a-1-py3-none-any.whl", "b @ file:///x/b-1-py3-none-any.whl"], TARGET)
+    assert [(s.name, s.text.partition(" ")[0]) for s in arguments.specifiers] == [("foo-a", "foo-a"), ("b", "b")]
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_of_a_directory_the_best_build_is_taken_in_the_first_place(tmp_path: Pat
 def test_a_named_wheel_that_does_not_fit_is_refused_even_beside_one_that_does(tmp_path: Path) -> None:
     touch(tmp_path / "a-1-py3-none-any.whl")
     alien = touch(tmp_path / "a-1-cp311-cp311-win_amd64.whl")
-    for words in ([alien], [str(tmp_path), alien]):
+    for arguments in ([alien], [str(tmp_path), alien]):
         with pytest.raises(BadWheelError, match=r"a-1-cp311-cp311-win_amd64.whl does not fit .*CPython 3.11 on linux"):
-            read_arguments(words, TARGET)
+            read_arguments(arguments, TARGET)
 
 
 def test_a_directory_whose_builds_all_do_not_fit_is_refused(tmp_path: Path) -> None:
@@ -261,8 +261,15 @@ def test_a_character_that_no_file_name_can_have_is_refused_in_one_line(tmp_path:
 def test_descriptors_that_are_named_as_input_are_found_among_the_arguments() -> None:
     with open(os.devnull) as file:
         number = file.fileno()
-        words = ["install", f"-r/dev/fd/{number}", "-c", f"/proc/self/fd/{number}", f"--pylock=/dev/fd/{number}", "-"]
-        assert inherited([*words, "/dev/fd/1", "/dev/stdin"]) == (number,)
+        arguments = [
+            "install",
+            f"-r/dev/fd/{number}",
+            "-c",
+            f"/proc/self/fd/{number}",
+            f"--pylock=/dev/fd/{number}",
+            "-",
+        ]
+        assert inherited([*arguments, "/dev/fd/1", "/dev/stdin"]) == (number,)
     assert inherited([f"/dev/fd/{number}"]) == ()
 
 

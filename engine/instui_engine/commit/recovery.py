@@ -48,7 +48,7 @@ class Unsettled(Exception):
         self.record = record
 
 
-class NewerRecord(TargetError):
+class NewerVersionNeeded(TargetError):
     """An unfinished transaction of a newer version is in the way; this version cannot settle it."""
 
     def __init__(self, record: Path, error: NewerRecordError) -> None:
@@ -83,7 +83,7 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
                 with lock.shared():
                     try:
                         settle(context, environment, files, path)
-                    except NewerRecord as newer:
+                    except NewerVersionNeeded as newer:
                         context.emit(Warned(newer.envelope.name, newer.text))
         finally:
             lock.close()
@@ -110,14 +110,14 @@ def check_settled(environment: Environment, claims: Claims, session: str) -> Non
     """Raise Unsettled if a dead session left a record whose claims meet `claims`, which the caller holds.
 
     A live session holds the claims of its record until the record is gone. The caller was granted claims that meet
-    them, so the session is dead. Raises NewerRecord if only a newer version can settle the record.
+    them, so the session is dead. Raises NewerVersionNeeded if only a newer version can settle the record.
     """
     for path in writeahead.pending(environment.top, but=session):
         try:
             transaction = writeahead.read(path)
         except NewerRecordError as error:
             if writeahead.meet(error.envelope.claims, claims):
-                raise NewerRecord(path, error) from error
+                raise NewerVersionNeeded(path, error) from error
             continue
         except ValueError as error:
             if alive(journal_path(environment, writeahead.session_of(path.name))):
@@ -170,7 +170,7 @@ def _read(path: Path) -> Transaction | None:
     try:
         return writeahead.read(path)
     except NewerRecordError as error:
-        raise NewerRecord(path, error) from error
+        raise NewerVersionNeeded(path, error) from error
     except ValueError as error:
         raise _damaged(path, error) from error
 

@@ -83,7 +83,7 @@ class Diagnosis:
 
 
 def diagnose(environment: Environment, options: Options | None = None, control: Control | None = None) -> Diagnosis:
-    """Check every file that the distributions of `environment` list, with `jobs` threads. Raises Interrupted."""
+    """Check every file that the distributions of `environment` list, by `options.jobs` threads. Raises Interrupted."""
     context = Context(options or Options(), Journal(), control or Control())
     if folds(environment.top, environment.private, writable=False):
         environment = environment.folding()

@@ -280,7 +280,7 @@ def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path)
 
     context.rest()
 
-    class Report:
+    class Events:
         def started(self, done: int, size: int) -> None:
             context.emit(FetchStarted(wheel.name, done, size))
 
@@ -291,7 +291,7 @@ def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path)
             context.emit(FetchRetried(wheel.name, attempt, reason))
 
     try:
-        client.fetch(Download(wheel.url, wheel.filename, wheel.sha256, wheel.size), target, Report(), context.stopping)
+        client.fetch(Download(wheel.url, wheel.filename, wheel.sha256, wheel.size), target, Events(), context.stopping)
     except FetchCancelled:
         context.check()
         raise

@@ -31,12 +31,12 @@ class Mounts:
         self._place = place
         self._mounted: list[Path] = []
 
-    def mount(self, target: Path, *words: object) -> Path:
+    def mount(self, target: Path, *arguments: object) -> Path:
         """`mount WORDS target`; the directory is made. Skips the test where that is not allowed."""
         require("root")
         target.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
-            ["mount", *map(str, words), target], capture_output=True, text=True, timeout=60, check=False
+            ["mount", *map(str, arguments), target], capture_output=True, text=True, timeout=60, check=False
         )
         if done.returncode != 0:
             pytest.skip(f"cannot mount here: {' '.join(done.stderr.split())[:200]}")

@@ -34,7 +34,7 @@ class Setting:
         said = (f"{self.jobs} jobs", "fsync" * self.fsync, "cold" * self.cold, "epilogue" * self.epilogue)
         return ", ".join(filter(None, said))
 
-    def words(self, command: Sequence[str], top: Path) -> list[str]:
+    def arguments(self, command: Sequence[str], top: Path) -> list[str]:
         """A command of the scenario as the system takes it."""
         flags = ["--python", str(top), "--lock-timeout", "30"]
         if command[0] == "install":
@@ -90,15 +90,15 @@ class Lane:
             self.succeed(*scenario.epilogue)
         self._last = tree(self.top)
 
-    def succeed(self, *words: str) -> None:
+    def succeed(self, *arguments: str) -> None:
         """Run a command without faults, which must go well."""
-        command = self.setting.words(words, self.top)
+        command = self.setting.arguments(arguments, self.top)
         done = subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, f"instui {' '.join(words)}: exit {done.returncode}: {done.stderr}{done.stdout}"
+        assert done.returncode == 0, f"instui {' '.join(arguments)}: exit {done.returncode}: {done.stderr}{done.stdout}"
 
     def run(self, at: int = 0, fault: Fault | None = None, **options: bool | str) -> Run:
         """Run the command of the scenario with a fault."""
-        return self.injector.run(self.setting.words(self.scenario.command, self.top), at, fault, **options)  # type: ignore[arg-type]
+        return self.injector.run(self.setting.arguments(self.scenario.command, self.top), at, fault, **options)  # type: ignore[arg-type]
 
     def reset(self) -> None:
         """Back to the start."""

@@ -69,7 +69,7 @@ class Power:
                 disk.save(place / f"{state}.img")
                 shutil.copyfile(place / f"{state}.img", place / "uninstall.img")
 
-    def words(self, command: str) -> list[object]:
+    def arguments(self, command: str) -> list[object]:
         """The command line without where and how."""
         if command == "uninstall":
             return ["uninstall", "one", "two", "three"]
@@ -78,8 +78,8 @@ class Power:
     def line(self, command: str, *more: object, top: Path | None = None) -> list[str]:
         """The whole command line; `top`: of another environment than the first."""
         place = ("--cache-dir", self.cache, "--python", top or self.top, "--jobs", 2, "--ui", "none")
-        words = (*self.words(command), *place, *more)
-        return [sys.executable, "-m", "instui", *map(str, words)]
+        arguments = (*self.arguments(command), *place, *more)
+        return [sys.executable, "-m", "instui", *map(str, arguments)]
 
     def begin(self, command: str) -> None:
         """Everything as it is before `command`."""

@@ -151,8 +151,8 @@ def make_start(scenario: Scenario, top: Path, site: Path, instui: Instui) -> Non
     for path, content in scenario.own.items():
         (site / path).parent.mkdir(parents=True, exist_ok=True)
         (site / path).write_bytes(content)
-    for words in scenario.setup:
-        instui(*words)
+    for arguments in scenario.setup:
+        instui(*arguments)
     if scenario.compiled:
         command = [str(top / "bin" / "python"), "-I", "-m", "compileall", "-q", "-o", "0", "-o", "1", str(site)]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)

@@ -165,7 +165,7 @@ class Sweep:
         if fault.calls not in self._points:
             with self.lane() as lane:
                 lane.reset()
-                command = self.setting.words(self.scenario.command, lane.top)
+                command = self.setting.arguments(self.scenario.command, lane.top)
                 self._points[fault.calls] = lane.injector.count(command, fault.calls)
         return self._points[fault.calls]
 
