@@ -4,8 +4,8 @@
 command that ends with the error. A program that reacts to an error reads its class and fields, never the line. An
 unknown field is "", 0 or empty.
 
-Names from wheels are hostile. In the line they have passed through `printable`. The fields hold them unchanged, so
-whoever shows a field must pass it through `printable`.
+Names from wheels are hostile. In the line they have passed through `printable`. The fields hold them unchanged, so a
+program that shows a field must pass it through `printable`.
 """
 
 import unicodedata

@@ -23,7 +23,7 @@ _NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)", re.DOTALL)
 
 
 def origin(url: SplitResult) -> Origin:
-    """Scheme, host and port that `url` names. Raises ValueError where the port is not a number."""
+    """Scheme, host and port that `url` names. Raises ValueError if the port is not a number."""
     return url.scheme, url.hostname or "", url.port or _DEFAULT_PORTS.get(url.scheme, 0)
 
 

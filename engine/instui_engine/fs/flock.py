@@ -71,7 +71,7 @@ def open_and_try(path: Path | str, *, shared: bool) -> tuple[int, bool]:
 
 
 Take = Callable[[int], None]
-"""Takes a lock on a descriptor, waiting in the kernel for as long as it needs."""
+"""A function that takes a lock on a descriptor, waiting in the kernel for as long as necessary."""
 
 
 def take_shared(descriptor: int) -> None:

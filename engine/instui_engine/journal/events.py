@@ -15,9 +15,9 @@ SCHEMA = 1
 
 
 class Holder(NamedTuple):
-    """Who stands in the way of a waiter. Fields that cannot be known are "" or 0.
+    """Who is in the way of a waiter. Unknown fields are "" or 0.
 
-    `state`: "stopped" for a process that keeps its locks but does not run; where there is no pid, why nobody knows it.
+    `state`: "stopped" for a process that keeps its locks but does not run; without a pid, the reason why it is unknown.
     """
 
     wheel: str = ""
@@ -28,7 +28,7 @@ class Holder(NamedTuple):
 
 
 class SessionStarted(NamedTuple):
-    """First event of every journal. `wall` is Unix time and `clock` CLOCK_MONOTONIC, both at t = 0."""
+    """The first event of every journal. `wall` is Unix time and `clock` CLOCK_MONOTONIC, both at t = 0."""
 
     schema: int
     session: str
@@ -55,7 +55,7 @@ class SessionPaused(NamedTuple):
 
 
 class SessionResumed(NamedTuple):
-    """The session goes on."""
+    """The session continues."""
 
 
 class CancelRequested(NamedTuple):
@@ -71,21 +71,21 @@ class ResolveStarted(NamedTuple):
 
 
 class ResolveFinished(NamedTuple):
-    """The set is known: `wheels` to install, `satisfied` are there already."""
+    """The set is known: `wheels` to install, and `satisfied` that are already installed."""
 
     wheels: int
     satisfied: int
 
 
 class RequirementSatisfied(NamedTuple):
-    """An installed distribution already serves; it is left alone."""
+    """An installed distribution satisfies a requirement, and is left alone."""
 
     name: str
     version: str
 
 
 class WheelAdded(NamedTuple):
-    """A wheel of this session. `size` is that of the wheel file, 0 where unknown; `cached`: the store has it."""
+    """A wheel of this session. `size` is that of the wheel file, 0 if unknown. `cached`: it is in the store."""
 
     wheel: str
     version: str
@@ -237,7 +237,7 @@ class EnvironmentGranted(NamedTuple):
 
 
 class EnvironmentReleased(NamedTuple):
-    """The environment's lock was let go."""
+    """The environment's lock was released."""
 
     path: str
     held: float
@@ -266,7 +266,7 @@ class LockGranted(NamedTuple):
 
 
 class LockReleased(NamedTuple):
-    """The wheel let go of all its claims."""
+    """The wheel released all its claims."""
 
     wheel: str
     held: float
@@ -288,18 +288,18 @@ class CommitProgress(NamedTuple):
 
 
 class Overwrite(NamedTuple):
-    """A file was replaced. `old` and `new` are owners; `same`: the content is equal; `kept`: where the old one is."""
+    """A file was replaced. `old` and `new` are owners. `same`: equal content. `kept`: where the old file is."""
 
     wheel: str
     path: str
     old: str
     new: str
     same: bool
-    kept: str = ""  # "" where it is not kept: equal, or of the wheel's own old version
+    kept: str = ""  # "" if it is not kept: equal, or of the wheel's own old version
 
 
 class Restored(NamedTuple):
-    """A file of `owner`, which `wheel` had overwritten, is back, since `wheel` has given up its own."""
+    """A file of `owner`, which `wheel` had overwritten, is back, because `wheel` gave up its own."""
 
     wheel: str
     path: str
@@ -322,7 +322,7 @@ class CommitFinished(NamedTuple):
 
 
 class RecoveryStarted(NamedTuple):
-    """A session that is dead had begun to change this distribution. That is being settled, under its claims."""
+    """A dead session had begun to change this distribution. Under its claims, that is being settled."""
 
     wheel: str
     version: str
@@ -330,9 +330,9 @@ class RecoveryStarted(NamedTuple):
 
 
 class RecoveryFinished(NamedTuple):
-    """That is settled. `outcome`: "completed", "undone", or "withdrawn" where somebody else has installed it since.
+    """That is settled. `outcome`: "completed", "undone", or "withdrawn" if another installer has installed it since.
 
-    `left`: paths that somebody else has changed since; they were not touched.
+    `left`: paths that others have changed since; they were not touched.
     """
 
     wheel: str
@@ -350,14 +350,14 @@ class WheelFailed(NamedTuple):
 
 
 class Warned(NamedTuple):
-    """Something the user should know that stops nothing. `wheel` may be ""."""
+    """Something that the user should know, but that stops nothing. `wheel` may be ""."""
 
     wheel: str
     text: str
 
 
 class SessionFinished(NamedTuple):
-    """Last event of a session that came to its own end."""
+    """The last event of a session that was not killed."""
 
     exit: int
     error: str
@@ -460,12 +460,12 @@ _NAMES: dict[type[Any], str] = {cls: kind for kind, cls in KINDS.items()}
 
 
 def kind_of(event: Event) -> str:
-    """The kind under which `event` stands in the journal, for example `lock.granted`."""
+    """The kind of `event` in the journal, for example `lock.granted`."""
     return _NAMES[type(event)]
 
 
 def table() -> list[tuple[str, str, str]]:
-    """Kind, fields with types, and meaning of every event, for the documentation."""
+    """The kind, fields with types, and meaning of every event, for the documentation."""
     rows = []
     for kind, cls in KINDS.items():
         hints = get_type_hints(cls)
@@ -475,7 +475,7 @@ def table() -> list[tuple[str, str, str]]:
 
 
 def markdown() -> str:
-    """`table` as it stands in the README."""
+    """`table` as in README.md."""
     lines = ["| event | fields | meaning |", "|---|---|---|"]
     for kind, fields, meaning in table():
         names = ", ".join(f"`{field}`" for field in fields.split(", ") if field)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Listener = Callable[[str], None]
 Captions = Callable[[Event], str]
-"""Gives the caption that belongs before an event (after it for the first one), "" for none."""
+"""A function that returns the caption before an event (after it for the first one), "" for none."""
 
 
 class Journal:

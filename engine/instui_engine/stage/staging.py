@@ -29,7 +29,7 @@ _REBUILDS = 2  # how often damaged entries are rebuilt before giving up
 
 
 Rebuild = Callable[[Sequence[Damage]], Sequence[Entry]]
-"""Makes entries of the store again."""
+"""A function that rebuilds entries of the store."""
 
 
 def stage_wheels(
