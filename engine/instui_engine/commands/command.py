@@ -122,7 +122,7 @@ def perform(
         try:
             journal.emit(finished)
             shell.close()
-            # whoever gave the session its id looks for its journal by that, so the journal has to stay
+            # the caller that chose the id finds the journal by it, so the journal has to stay
             untouched = not (work and work.began) and not shell.recovered
             session.close(untouched and not recording.identity, keep_stage=_has_record(environment, session))
         finally:

@@ -9,7 +9,7 @@ from instui_engine.session.session import alive
 # Seconds for which a directory may be changed again within the same mtime; some file systems count whole seconds.
 _FRESH, _FRESH_COARSE = 0.1, 2.1
 _NEW = 60.0  # seconds in which a session has written to the journal that it made, unless it is dead
-_AGAIN = 0.2  # seconds between two rounds of asking
+_AGAIN = 0.2  # seconds between two checks of the other sessions
 
 
 class Alone:

@@ -69,7 +69,7 @@ class Backups:
         tags = [_short(owner) for owner in owners] if len(owners) > 1 else [_tag(owner) for owner in owners or ("",)]
         while len(os.fsencode(_entry(name, f"{number:04}", tags))) > _LONGEST_NAME and len(tags) > 1:
             tags.pop()
-        while os.path.lexists(self._place / _entry(name, f"{number:04}", tags)):  # a kept file is never replaced
+        while os.path.lexists(self._place / _entry(name, f"{number:04}", tags)):  # a backup is never replaced
             number += 1
         return f"{BACKUPS}/{_entry(name, f'{number:04}', tags)}"
 

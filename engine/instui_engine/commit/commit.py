@@ -215,11 +215,11 @@ class Commit:
                 raise
         try:
             granted = time.monotonic()
-            context.emit(LockGranted(plan.name, round(granted - begun, 6) if told else 0.0))
+            context.emit(LockGranted(plan.name, round(granted - begun, 6) if has_waited else 0.0))
             try:
                 self._transact(plan)
             finally:
-                # before it is so: no two journals ever show two holders at one time
+                # written before the release, so that no two journals ever show two holders at once
                 context.emit(LockReleased(plan.name, round(time.monotonic() - granted, 6)))
         finally:
             self._files.release(held)
@@ -291,7 +291,7 @@ class Commit:
         return [other for other in newcomers if other != plan.replaces]
 
     def _undisturbed(self) -> object:
-        """A token for as long as no other session, no uv and no recovery can have changed the environment, or None."""
+        """A token that holds while no other session, uv or recovery can have changed the environment; else None."""
         alone = None if self._is_shared_between_hosts else self._alone()
         return None if alone is None else (alone, self._lock.taken, self._settled)
 

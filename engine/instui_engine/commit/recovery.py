@@ -97,7 +97,7 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
 
 
 def on_older(context: Context) -> OnClaimWait:
-    """Says that sessions of an older version are waited for, before this one's layout can be in use."""
+    """Report the wait for sessions of an older version, before this version's layout can be used."""
 
     def tell(path: str, mode: Mode, holders: list[Holder]) -> None:
         text = f"waits for the sessions of an older version of instui, {describe(holders)}, to let this one in"

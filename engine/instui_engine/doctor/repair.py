@@ -65,7 +65,7 @@ def repair(
 
 
 class _Settlement(Work):
-    """The work of a session that only settles what dead ones had begun, which every session does at its start."""
+    """The work of a session that only settles what dead sessions had begun, as every session does at its start."""
 
     @property
     def done(self) -> list[str]:

@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 
-_MOST = 4 << 20  # bytes that wait for a reader; some 30,000 events
-_PATIENCE = 2.0  # seconds without any progress, at the end of the session
-_LONGEST = 5.0  # seconds that the end of the session waits for a reader in any case
+_MOST = 4 << 20  # the most bytes that wait for a reader: about 30,000 events
+_PATIENCE = 2.0  # the most seconds without progress, at the end of the session
+_LONGEST = 5.0  # the most seconds that the end of the session waits for a reader
 _PIECE = 4096  # bytes of one write; a pipe that is writable takes so many at once
 _POLL = 0.1  # seconds between checks of whether the stream was given up
 

@@ -34,7 +34,7 @@ class Journal:
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self._listeners = list(listeners)
-        self._dropped: list[str] = []  # why a listener hears nothing more, before that is told
+        self._dropped: list[str] = []  # reasons why listeners were dropped, not yet reported
         self._files: list[int] = []  # to write to
         self._open: list[int] = []  # to close; the lock on one of them shows that the session is alive
         self._streams: list[Stream] = []  # outputs that may block
@@ -69,7 +69,7 @@ class Journal:
         for listener in list(self._listeners):
             try:
                 listener(line)
-            except Exception as error:  # whoever watches an install never stops it
+            except Exception as error:  # a listener never stops an install
                 self._listeners.remove(listener)
                 self._dropped.append(f"{type(error).__name__}: {error}")
         if self._early is not None:

@@ -30,7 +30,7 @@ WHOLE = Claims((TOP,), ())
 
 
 def check(private: Path, *, under_claims: bool = False) -> None:
-    """Raise TargetError where the environment whose `.instui` is `private` has the layout of a newer version.
+    """Raise TargetError if the environment whose `.instui` is `private` has the layout of a newer version.
 
     `under_claims`: whether the caller has entered this layout and holds claims by it; then any other layout is wrong.
     """
@@ -57,7 +57,7 @@ def enter(
     locks = older(found)
     held = locks.acquire(WHOLE, on_wait, cancelled)
     try:
-        check(private)  # a version that is newer still may have come first
+        check(private)  # an even newer version may have come first
         _write(private)
     finally:
         locks.release(held)

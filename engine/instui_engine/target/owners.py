@@ -18,7 +18,7 @@ from .environment import Environment
 from .installed import Distribution, Installed, read_distribution, recorded_hashes, scan
 from .installed import find as find_listed
 
-_AGAIN = 0.1  # seconds for which somebody who takes no lock may go unnoticed
+_AGAIN = 0.1  # seconds for which a program that takes no lock may go unnoticed
 _SHARE = 20  # or that many times as long as a listing takes: 5 % of the time
 
 Undisturbed = Callable[[], object]
@@ -36,10 +36,10 @@ class OwnerIndex:
         self._environment = environment
         self._undisturbed = undisturbed
         self._mutex = threading.RLock()
-        self._token: object = None  # under which the index was right
-        self._mtimes: tuple[int, ...] = ()  # of the listed directories at that time, or after the last commit of ours
+        self._token: object = None  # the token under which the index was right
+        self._mtimes: tuple[int, ...] = ()  # of the listed directories then, or after our last commit
         self._has_committed = False  # whether the session itself has, since the last listing
-        self._next = 0.0  # monotonic time from which on such an index is no longer believed
+        self._next = 0.0  # monotonic time from which such an index is no longer trusted
         self._infos: dict[str, Distribution] = {}  # .dist-info -> distribution
         self._names: dict[str, dict[str, None]] = {}  # name -> its .dist-info directories, duplicates included
         self._arrivals: list[Distribution] = []  # what others have installed since, in the order in which it was found
@@ -58,7 +58,7 @@ class OwnerIndex:
         """The distribution of that normalized name, None where it is not installed. Raises OSError."""
         with self._mutex:
             if not self._is_current():
-                if self._changing or self._undisturbed() is None:  # soon it is out of date again
+                if self._changing or self._undisturbed() is None:  # it will soon be outdated again
                     return find_listed(self._environment, name)
                 self._refresh()
             known = self._first(name)
@@ -168,7 +168,7 @@ class OwnerIndex:
         self._next = now + max(_AGAIN, _SHARE * (now - begun))
 
     def _is_current(self) -> bool:
-        """Whether nobody else has changed the environment since the last look.
+        """Whether nobody else has changed the environment since the last check.
 
         Those who take no lock, pip for one, are seen by the mtimes of the listed directories; but a commit of the
         session itself changes these, too. So after commits the environment is listed again now and then.
