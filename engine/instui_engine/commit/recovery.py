@@ -97,13 +97,13 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
 
 
 def on_older(context: Context) -> OnClaimWait:
-    """Report the wait for sessions of an older version, before this version's layout can be used."""
+    """The callback that reports a wait for sessions of an older version, before this layout can be used."""
 
-    def tell(path: str, mode: Mode, holders: list[Holder]) -> None:
+    def on_wait(path: str, mode: Mode, holders: list[Holder]) -> None:
         text = f"waits for the sessions of an older version of instui, {describe(holders)}, to let this one in"
         context.emit(Warned("", text))
 
-    return tell
+    return on_wait
 
 
 def check_settled(environment: Environment, claims: Claims, session: str) -> None:

@@ -5,8 +5,8 @@
 The layout is how claims become lock files and how write-ahead records are written. Versions that differ in it would not
 see each other's locks, so only one layout is in use at a time:
 
-* A session checks the number when it begins, and again under the claims of every commit. It goes on only where the
-  number is its own; an older version refuses an environment of a newer layout in one line.
+* A session checks the number when it begins, and again under the claims of each commit and each recovery. It continues
+  only if the number is its own; an older version refuses an environment of a newer layout in one line.
 * A newer version raises the number. It first takes the older layout's claim on the whole environment, so no older
   session is in a commit; one that is still running finds the new number at its next commit, and stops there.
 * What older sessions left unsettled is settled by the newer version, which reads the records of all earlier formats.
@@ -32,7 +32,7 @@ WHOLE = Claims((TOP,), ())
 def check(private: Path, *, under_claims: bool = False) -> None:
     """Raise TargetError if the environment whose `.instui` is `private` has the layout of a newer version.
 
-    `under_claims`: whether the caller has entered this layout and holds claims by it; then any other layout is wrong.
+    With `under_claims`, the caller has entered this layout and holds claims in it, so any other layout is an error.
     """
     found = _read(private)
     if found > LAYOUT or (under_claims and found != LAYOUT):
