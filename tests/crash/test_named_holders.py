@@ -10,7 +10,7 @@ from conftest import Start
 from instui_engine.fs.mounts import Mounts as SeenMounts
 from instui_engine.journal.events import CommitStarted, LockWaiting
 from instui_engine.locks.holders import holders_of, rows
-from instui_engine.locks.kernel import exclusive_waiter
+from instui_engine.locks.proc_locks import exclusive_waiter
 from support.crash.filesystems import Mounts, mounting
 from support.environments import Session, Venv, until
 from support.locking import foreign, holding

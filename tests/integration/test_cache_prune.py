@@ -13,7 +13,7 @@ import pytest
 
 from conftest import Run, Start
 from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, Warned
-from instui_engine.locks.kernel import read_locks
+from instui_engine.locks.proc_locks import read_locks
 from instui_engine.store import local
 from instui_engine.store.gc_lock import excluding, lock_file
 from instui_engine.store.prune import Freed, prune

@@ -50,7 +50,7 @@ def slowed(call, chance=random.Random(os.environ["HISTORY_SEED"])):
 
 os.rename, os.mkdir = slowed(os.rename), slowed(os.mkdir)
 if os.environ.get("HISTORY_UNLOCKED"):
-    from instui_engine.locks.files import ClaimFiles
+    from instui_engine.locks.lock_files import ClaimFiles
     ClaimFiles.acquire = lambda self, *arguments, **options: []
 """
 

@@ -17,9 +17,9 @@ from instui_engine.commit.backups import BACKUPS, Backups
 from instui_engine.commit.transaction import Step
 from instui_engine.journal import stream
 from instui_engine.journal.events import CommitFinished, CommitProgress, CommitStarted, RecoveryFinished, Warned
-from instui_engine.locks import files as lock_files
+from instui_engine.locks import lock_files
 from instui_engine.locks.claims import derive
-from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.lock_files import ClaimFiles
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options
 from instui_engine.session.control import Control

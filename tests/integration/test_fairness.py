@@ -16,7 +16,7 @@ from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import CommitFinished, CommitStarted, EnvironmentReleased, EnvironmentWaiting
 from instui_engine.locks import environment as environmentlock
 from instui_engine.locks.claims import Claims
-from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.lock_files import ClaimFiles
 from support import trees
 from support.environments import PATIENCE, Venv, until
 from support.wheelsmith import build_wheel
@@ -27,7 +27,7 @@ needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="
 _LOOP = """
 import sys, threading, time
 from pathlib import Path
-from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.lock_files import ClaimFiles
 from instui_engine.locks.claims import Claims
 files = ClaimFiles(Path(sys.argv[1]), frozenset(), 60)
 path, hold = sys.argv[3], float(sys.argv[4])

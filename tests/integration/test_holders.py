@@ -21,14 +21,14 @@ from instui_engine.journal.events import (
     SessionFinished,
     SessionStarted,
 )
-from instui_engine.locks import kernel as proclocks
+from instui_engine.locks import proc_locks as proclocks
 from instui_engine.locks.claims import MOST, Claims, lock_set
-from instui_engine.locks.files import ClaimFiles
 from instui_engine.locks.holders import blockers, rows
-from instui_engine.locks.kernel import Locks
 from instui_engine.locks.live_sessions import live_sessions
+from instui_engine.locks.lock_files import ClaimFiles
 from instui_engine.locks.names import file_name, path_of
 from instui_engine.locks.phrases import describe
+from instui_engine.locks.proc_locks import Locks
 from support import trees
 from support.cli import error_line, everything, ok
 from support.environments import Session, Venv, until

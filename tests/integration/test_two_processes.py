@@ -22,7 +22,7 @@ from instui_engine.journal.events import (
     SessionStarted,
 )
 from instui_engine.locks.claims import Claims
-from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.lock_files import ClaimFiles
 from support import trees
 from support.environments import PATIENCE, Session, Venv, until
 from support.wheelsmith import build_wheel

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from instui_engine.fs.paths import TOP
 from instui_engine.locks import table as locktable
 from instui_engine.locks.claims import MOST, Claims, derive
-from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.lock_files import ClaimFiles
 from instui_engine.locks.table import LockTable
 from support.environments import examples
 

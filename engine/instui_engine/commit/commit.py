@@ -34,7 +34,7 @@ from instui_engine.locks import layout
 from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import MOST, Mode
 from instui_engine.locks.environment import EnvironmentLock
-from instui_engine.locks.files import ClaimFiles
+from instui_engine.locks.lock_files import ClaimFiles
 from instui_engine.locks.table import LockTable
 from instui_engine.plan.conflicts import Overlaps, find
 from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan

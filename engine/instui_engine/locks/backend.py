@@ -5,7 +5,7 @@ from instui_engine.session.context import Context
 from instui_engine.target.environment import Environment
 from instui_engine.target.network import soft_reason
 
-from .files import ClaimFiles
+from .lock_files import ClaimFiles
 from .protocol import ClaimLocks
 
 

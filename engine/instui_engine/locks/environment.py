@@ -28,8 +28,8 @@ from instui_engine.journal.events import EnvironmentGranted, EnvironmentReleased
 from instui_engine.session.context import Context
 from instui_engine.target.environment import PRIVATE
 
-from .kernel import exclusive_waiter
 from .names import TURNSTILE
+from .proc_locks import exclusive_waiter
 
 if TYPE_CHECKING:
     from .wait import LockWait

@@ -1,6 +1,6 @@
 """Holders: who holds a lock, by wheel, session, process and state, and all locks of an environment.
 
-The system names the processes (`kernel`), and the journals of the running sessions say what these hold
+The system names the processes (`proc_locks`), and the journals of the running sessions say what these hold
 (`live_sessions`). If the system does not name a process, because it has no /proc/locks or the process is in another
 container, the journals still do. Nothing here writes or waits.
 """
@@ -15,9 +15,9 @@ from instui_engine.target.environment import PRIVATE
 from instui_engine.target.network import SOFT_LOCK
 
 from .claims import Mode
-from .kernel import LockLine, Locks, command_of, read_locks, state_of
 from .live_sessions import ENVIRONMENT, LiveSession, LockState, live_sessions
 from .names import file_name, path_of
+from .proc_locks import LockLine, Locks, command_of, read_locks, state_of
 from .table import COMPATIBLE
 
 _NAMED = 5  # the most holders named to one waiter

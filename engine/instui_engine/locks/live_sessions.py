@@ -29,7 +29,7 @@ from instui_engine.journal.events import (
 from instui_engine.session.session import alive
 
 from .claims import Claims, Mode, lock_set
-from .kernel import Locks
+from .proc_locks import Locks
 
 ENVIRONMENT = ".lock"  # the path under which journals name the environment's lock
 _NEWS = (b'"event":"lock.', b'"event":"plan.wheel"', b'"event":"environment.', b'"event":"session.started"')

@@ -23,8 +23,8 @@ from instui_engine.journal.events import Holder
 from instui_engine.target.network import SOFT_LOCK
 
 from .claims import Claims
-from .kernel import command_of, read_locks, state_of
 from .live_sessions import live_sessions
+from .proc_locks import command_of, read_locks, state_of
 from .protocol import OnClaimWait
 from .wait import LockWait
 
