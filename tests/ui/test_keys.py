@@ -391,3 +391,20 @@ def test_every_tab_is_a_view_with_a_key() -> None:
 def test_the_footer_and_the_table_of_keys_come_from_the_registry() -> None:
     assert [action.id for action in footer_of("wheels")][:3] == ["help", "quit", "open"]
     assert all(action.help in markdown() for action in ACTIONS)
+
+
+def test_a_pull_and_a_key_do_no_harm_while_there_is_no_screen() -> None:
+    """As while the application starts on a slow machine, or ends."""
+
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), WAITS) as (app, _):
+            screens = list(app._screen_stack)
+            app._screen_stack.clear()
+            try:
+                app.pull()
+                app.perform("down")
+                app.say("nobody sees this")
+            finally:
+                app._screen_stack.extend(screens)
+
+    asyncio.run(run())

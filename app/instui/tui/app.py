@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.console import Console
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.events import Mount
@@ -115,11 +115,19 @@ class InstuiApp(App[Result], inherit_bindings=False):
         if self.controller.ending and self.over:
             self._leave()
             return
-        screen = self.screen
-        if isinstance(screen, View):
-            screen.show(self.watched.shown)
+        if (view := self.front) is not None:
+            view.show(self.watched.shown)
         if refusal := self.controller.refusal():
             self.say(refusal)
+
+    @property
+    def front(self) -> View | None:
+        """The view in front. None under a dialog, and while the application starts or ends, when it has no screen."""
+        try:
+            screen: Screen[object] = self.screen
+        except ScreenStackError:
+            return None
+        return screen if isinstance(screen, View) else None
 
     @property
     def facts(self) -> Facts:
@@ -176,8 +184,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
 
         It is the method `do_ID` of the view in front or, where the view has none, of the application.
         """
-        screen = self.screen
-        view = screen if isinstance(screen, View) else None
+        view = self.front
         action = BY_ID[id]
         if view is not None and view.scope not in action.scope:
             where = " and ".join(title for scope, title in VIEWS.values() if scope in action.scope)
@@ -191,8 +198,8 @@ class InstuiApp(App[Result], inherit_bindings=False):
 
     def say(self, text: str) -> None:
         """Show a notice in the bottom line of the screen in front, for a few seconds."""
-        if isinstance(self.screen, View):
-            self.screen.notice(text)
+        if (view := self.front) is not None:
+            view.notice(text)
 
     def do_view_1(self) -> None:
         """Go to the dashboard."""
@@ -226,7 +233,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
 
     def do_help(self) -> None:
         """Show all keys."""
-        scope = self.screen.scope if isinstance(self.screen, View) else ""
+        scope = self.front.scope if self.front is not None else ""
         self.push_screen(Help(scope, self.glyphs))
 
     def do_palette(self) -> None:
@@ -244,8 +251,8 @@ class InstuiApp(App[Result], inherit_bindings=False):
         if not self.watched.frozen:
             self.watched.read()
         self.say("the display is held still; the install goes on" if self.watched.frozen else "back to the present")
-        if isinstance(self.screen, View):
-            self.screen.refresh_view()
+        if (view := self.front) is not None:
+            view.refresh_view()
 
     def do_pause(self) -> None:
         """Ask the install to pause, or to continue."""
