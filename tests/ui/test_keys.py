@@ -404,6 +404,7 @@ def test_a_pull_and_a_key_do_no_harm_while_there_is_no_screen() -> None:
                 app.pull()
                 app.perform("down")
                 app.say("nobody sees this")
+                app.clear_selection()
             finally:
                 app._screen_stack.extend(screens)
 

@@ -4,6 +4,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
@@ -96,6 +97,11 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self._timer = timer
         self._epilogue: list[str] | None = None
         self._stops = 0  # how often the user has asked to stop
+
+    def clear_selection(self) -> None:
+        """Clear the selected text. An input calls this while it is mounted, maybe before its screen is on the stack."""
+        with suppress(ScreenStackError):
+            super().clear_selection()
 
     # -- what is shown
 
