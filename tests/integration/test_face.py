@@ -22,7 +22,7 @@ from instui_engine.resolve.uv import explain
 from support.environments import Venv, read_journal
 from support.wheelsmith import build_wheel
 
-ROOT = Path(instui_engine.__file__ or "").parent
+ROOT = Path(__file__).parents[2] / "engine" / "instui_engine"  # an installed package has no README beside it
 README = ROOT.parent / "README.md"
 
 
