@@ -1,0 +1,47 @@
+"""What the user asks for, understood once: requirements, constraints, and where to look for them, as data.
+
+Command line arguments and requirement files are read into this form, and everything else works with it: uv gets a text
+that is made from it, and the hashes in it are what is compared.
+"""
+
+from dataclasses import dataclass
+
+from instui_engine.hashes import Demands
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One requirement (PEP 508) in its normal form, without hashes.
+
+    `text` is `name[extras]specifier; marker`, or `name[extras] @ URL ; marker`. `url` is that URL: absolute, a file URL
+    for a path, without the hash that its fragment may have had, "" if the distribution is looked up in an index. It may
+    carry a user name and a password. `where` says in which line of which file it was written, "" for an argument.
+    `position` is its place among all that was asked for one by one, -1 for a constraint.
+    """
+
+    text: str
+    name: str  # normalized
+    url: str = ""
+    demands: Demands = ()
+    where: str = ""
+    position: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What requirement files ask for. URLs may carry credentials; paths are absolute.
+
+    `no_binary` and `only_binary` are names of distributions, `:all:` or `:none:`, in the order given. `notes` are lines
+    for the user about options that have no effect here.
+    """
+
+    requirements: tuple[Requirement, ...] = ()
+    constraints: tuple[Requirement, ...] = ()
+    index_url: str = ""
+    extra_index_urls: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+    require_hashes: bool = False
+    no_binary: tuple[str, ...] = ()
+    only_binary: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
