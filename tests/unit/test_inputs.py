@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from instui_engine.errors import BadWheelError, UsageError
-from instui_engine.resolve.inputs import read_arguments
-from instui_engine.resolve.requirement_files import Lines, read_requirement_files
+from instui_engine.resolve.inputs import read_arguments, wheel_requirement
+from instui_engine.resolve.requirements import Requirement
 from instui_engine.resolve.streams import inherited
 from support.targets import LINUX, linux_interpreter
 
@@ -23,7 +23,7 @@ def touch(path: Path, content: str = "") -> str:
     return str(path)
 
 
-def test_wheels_directories_and_specifiers_keep_their_places(tmp_path: Path) -> None:
+def test_wheels_directories_and_requirements_keep_their_places(tmp_path: Path) -> None:
     one = touch(tmp_path / "one-1.0-py3-none-any.whl")
     touch(tmp_path / "more" / "b-2-py3-none-any.whl")
     touch(tmp_path / "more" / "A_x-1-py3-none-any.whl", "four")
@@ -33,7 +33,7 @@ def test_wheels_directories_and_specifiers_keep_their_places(tmp_path: Path) -> 
         ("b", "2", 2, 0),
         ("one", "1.0", 3, 0),
     ]
-    assert [(s.name, s.position) for s in arguments.specifiers] == [("spec", 0), ("last", 4)]
+    assert [(s.name, s.position) for s in arguments.requirements] == [("spec", 0), ("last", 4)]
 
 
 def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,13 +48,13 @@ def test_a_bare_word_is_a_requirement_even_where_a_directory_has_that_name(
 ) -> None:
     touch(tmp_path / "wheels" / "one-1.0-py3-none-any.whl")
     monkeypatch.chdir(tmp_path)
-    assert read_arguments(["wheels"], TARGET).specifiers[0].name == "wheels"
+    assert read_arguments(["wheels"], TARGET).requirements[0].name == "wheels"
     assert read_arguments(["wheels/"], TARGET).wheels[0].name == "one"
 
 
 def test_urls_of_wheels_are_requirements(tmp_path: Path) -> None:
     arguments = read_arguments(["https://host/Foo_a-1-py3-none-any.whl", "b @ file:///x/b-1-py3-none-any.whl"], TARGET)
-    assert [(s.name, s.text.partition(" ")[0]) for s in arguments.specifiers] == [("foo-a", "foo-a"), ("b", "b")]
+    assert [(s.name, s.text.partition(" ")[0]) for s in arguments.requirements] == [("foo-a", "foo-a"), ("b", "b")]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,14 @@ def test_urls_of_wheels_are_requirements(tmp_path: Path) -> None:
         ("https://host/x", "uv build --wheel"),
         ("foo bar", "foo bar is not a requirement"),
         ("idna=>3", "not a requirement"),
+        ("a\nb", "more than one line"),
+        ("a ()", "no version in the parentheses"),
+        ("./empty[x]", "extras and hashes belong to a wheel"),
+        ("a @ https://host/b-1-py3-none-any.whl", "asks for a, but names a wheel of b"),
+        ("a @ ftp://host/a-1-py3-none-any.whl", "only http, https and file"),
+        ("file://host/a-1-py3-none-any.whl", "a file of this machine"),
+        ("./here-1.0-py3-none-any.whl[a,,b]", "names of extras"),
+        ("https://u:pw@ho st/a-1-py3-none-any.whl", "not a valid http or https URL"),
         (" ", "empty argument"),
     ],
 )
@@ -136,125 +144,96 @@ def test_a_directory_whose_builds_all_do_not_fit_is_refused(tmp_path: Path) -> N
 def test_wheel_files_need_no_parser_of_requirements_and_no_lock_file_reader(tmp_path: Path) -> None:
     touch(tmp_path / "a-1-py3-none-any.whl")
     script = (
-        "import sys\nfrom instui_engine.resolve import inputs, resolver\n"
+        "import sys\nfrom instui_engine.resolve import inputs\n"
         "from instui_engine.target.interpreter import Interpreter\n"
         f"t = Interpreter('', '', '', True, {{}}, {LINUX!r}, ('py3-none-any',), False)\n"
         f"assert inputs.read_arguments([{str(tmp_path)!r}], t).wheels\n"
-        "print({'tomllib', 'packaging.pylock', 'packaging.requirements', 'zipfile'} & set(sys.modules))"
+        "print({'tomllib', 'packaging.pylock', 'packaging.requirements', 'zipfile', 'uv'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
-def test_requirement_files_are_followed_with_their_hashes(tmp_path: Path) -> None:
-    touch(tmp_path / "sub" / "limits.txt", "c<2\n")
-    touch(tmp_path / "sub" / "more.txt", "-c limits.txt\n-r ../main.txt\nB_b ; python_version > '3'  # why\n")
-    main = touch(
-        tmp_path / "main.txt",
-        "\ufeff# first\n\nA==1 \\\n    --hash=sha256:AB \\\n    --hash sha256:cd\n"
-        "--index-url https://host/\n-r sub/more.txt\n",
+DIGEST = "0123456789abcdef" * 4
+
+
+def test_a_path_may_have_extras_and_a_hash_that_must_be_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = touch(tmp_path / "alpha-1-py3-none-any.whl")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLACE", str(tmp_path))
+    for word, extras, hashes in (
+        ("./alpha-1-py3-none-any.whl[fast]", ("fast",), ()),
+        ("alpha-1-py3-none-any.whl[fast, b_c]", ("fast", "b_c"), ()),
+        (f"{path}#sha256={DIGEST.upper()}", (), (f"sha256:{DIGEST}",)),
+        (f"file://{path}#egg=alpha&sha256={DIGEST}", (), (f"sha256:{DIGEST}",)),
+        (f"file://{path}#sha256={DIGEST}&md5={DIGEST[:32]}[a]", ("a",), (f"sha256:{DIGEST}", f"md5:{DIGEST[:32]}")),
+        ("file:alpha-1-py3-none-any.whl", (), ()),
+        ("${PLACE}/alpha-1-py3-none-any.whl", (), ()),
+    ):
+        (wheel,) = read_arguments([word], TARGET).wheels
+        assert (wheel.path, wheel.extras) == (path, extras)
+        assert wheel.demands == tuple(frozenset({value}) for value in hashes)
+
+
+def test_extras_and_hashes_of_a_wheel_that_is_given_twice_are_those_of_both(tmp_path: Path) -> None:
+    path = touch(tmp_path / "alpha-1-py3-none-any.whl")
+    words = [f"{path}[a]", f"{path}#sha256={DIGEST}", f"{path}#sha256={DIGEST[::-1]}[b]"]
+    (wheel,) = read_arguments(words, TARGET).wheels
+    assert wheel.extras == ("a", "b")
+    assert [set(demand) for demand in wheel.demands] == [{f"sha256:{DIGEST}"}, {f"sha256:{DIGEST[::-1]}"}]
+    assert wheel_requirement(wheel) == Requirement(
+        f"alpha[a,b] @ file://{path}", "alpha", f"file://{path}", wheel.demands, position=0
     )
-    lines = read_requirement_files([main], position=7)
-    assert [(s.text, s.name, s.position) for s in lines.requirements] == [
-        ("A==1", "a", 7),
-        ("B_b ; python_version > '3'", "b-b", 8),
-    ]
-    assert lines.requirements[0].hashes == {"sha256:ab", "sha256:cd"}
-    assert [s.name for s in lines.constraints] == ["c"]
-    assert lines.plain
 
 
+def test_a_directory_keeps_any_character_that_its_name_has(tmp_path: Path) -> None:
+    path = touch(tmp_path / "a#b [c]; ${D}" / "one-1.0-py3-none-any.whl")
+    for word in (path, os.path.dirname(path)):
+        assert [w.path for w in read_arguments([word], TARGET).wheels] == [path]
+
+
+def test_a_path_with_a_marker_or_a_name_is_a_requirement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for word in ("./a-1-py3-none-any.whl[x]; os_name == 'nt'", "a[x] @ a-1-py3-none-any.whl ; os_name == 'nt'"):
+        arguments = read_arguments([word], TARGET)
+        url = f"file://{tmp_path}/a-1-py3-none-any.whl"
+        assert arguments.requirements == (Requirement(f'a[x] @ {url} ; os_name == "nt"', "a", url, position=0),)
+
+
+def test_the_hash_of_a_url_is_a_demand_and_no_longer_in_the_url() -> None:
+    for word in ("https://u:p@host/x/a-1-py3-none-any.whl#", "a @ https://u:p@host/x/a-1-py3-none-any.whl#egg=a&"):
+        (found,) = read_arguments([f"{word}sha256={DIGEST}"], TARGET).requirements
+        assert (found.name, found.url) == ("a", "https://u:p@host/x/a-1-py3-none-any.whl")
+        assert found.demands == (frozenset({f"sha256:{DIGEST}"}),)
+
+
+@pytest.mark.parametrize("fragment", ["SHA256=" + DIGEST, "sha256=12", "sha1=" + DIGEST[:40], "sha256:" + DIGEST, "x"])
 @pytest.mark.parametrize(
-    "line", ["--pre", "a @ https://host/a-1-py3-none-any.whl", "./a-1-py3-none-any.whl", "a==${V}"]
+    "place", ["./a-1-py3-none-any.whl", "a @ file:///a-1-py3-none-any.whl", "https://h/a-1-py3-none-any.whl"]
 )
-def test_what_only_uv_understands_is_not_plain_but_has_a_name(line: str, tmp_path: Path) -> None:
-    lines = read_requirement_files([touch(tmp_path / "r.txt", f"{line}\n")])
-    assert not lines.plain
-    assert [s.name for s in lines.requirements] == ([] if line == "--pre" else ["a"])
+def test_what_stands_in_the_place_of_a_hash_and_is_none_is_an_error(place: str, fragment: str) -> None:
+    with pytest.raises(UsageError, match="is not a hash"):
+        read_arguments([f"{place}#{fragment}"], TARGET)
 
 
-def copied(lines: Lines) -> dict[str, str]:
-    return {copy.shown: copy.text for copy in lines.copies}
+def test_of_two_builds_with_the_same_tags_the_higher_build_number_is_taken(tmp_path: Path) -> None:
+    for build in ("", "-2", "-10", "-9b"):
+        touch(tmp_path / f"a-1{build}-py3-none-any.whl")
+    (wheel,) = read_arguments([str(tmp_path)], TARGET).wheels
+    assert wheel.filename == "a-1-10-py3-none-any.whl"
 
 
-def test_uv_gets_copies_in_which_only_paths_that_count_from_the_file_are_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "links").mkdir()
-    (tmp_path / "my wheels").mkdir()
-    monkeypatch.setenv("KIND", "links")
-    inner = touch(tmp_path / "inner.txt", "c<2\n")
-    text = (
-        "# -r nothing.txt\r\n"
-        "  -r  inner.txt  # why\n"
-        "--constraint=inner.txt\n"
-        "a==1 \\\n  --hash=sha256:ab\n"
-        "-f ./links\n"
-        "--find-links='my wheels'\n"
-        "-f ${KIND}\n"
-        "-i https://${USER}@host/\n"
-        "-f ./absent\n"
-        "./a-1-py3-none-any.whl"
-    )
-    main = touch(tmp_path / "main.txt")
-    Path(main).write_bytes(text.encode())
-    lines = read_requirement_files([main])
-    assert lines.requirement_files == ("0",)
-    assert copied(lines) == {
-        inner: "c<2\n",
-        main: (
-            "# -r nothing.txt\r\n"
-            "-r 1                  \n"
-            "-c 1                  \n"
-            "a==1 \\\n  --hash=sha256:ab\n"
-            f"-f {tmp_path}/links\n"
-            f"--find-links '{tmp_path}/my wheels'\n"
-            f"-f {tmp_path}/links\n"
-            "-i https://${USER}@host/\n"
-            "-f ./absent\n"
-            "./a-1-py3-none-any.whl"
-        ),
-    }
+def test_a_long_url_in_an_error_shows_no_part_of_its_password() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_arguments([f"https://user:{'secret' * 60}@host/a-1.tar.gz"], TARGET)
+    assert "secret" not in str(caught.value)
 
 
-def test_a_file_is_read_once_whatever_it_is_called_and_wherever_it_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    main = touch(tmp_path / "main.txt", "a\n-r sub/../main.txt\n")
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "link.txt").symlink_to(main)
-    opened = []
-    real = os.open
-    monkeypatch.setattr(os, "open", lambda path, *rest, **options: opened.append(path) or real(path, *rest, **options))
-    lines = read_requirement_files([main, str(tmp_path / "link.txt")], [main])
-    assert opened == [main]
-    assert [s.name for s in lines.requirements] == [s.name for s in lines.constraints] == ["a"]
-    assert (lines.requirement_files, lines.constraint_files) == (("0",), ("0",))
-
-
-def test_what_is_not_ascii_comes_to_uv_as_it_is(tmp_path: Path) -> None:
-    latin, wide = tmp_path / "latin.txt", tmp_path / "wide.txt"
-    latin.write_bytes(b"a # caf\xe9\n")
-    wide.write_bytes("b\n".encode("utf-16"))
-    lines = read_requirement_files([str(latin), str(wide)])
-    assert [s.name for s in lines.requirements] == ["a", "b"]
-    assert [copy.write(tmp_path).read_bytes() for copy in lines.copies] == [b"a # caf\xe9\n", b"b\n"]
-
-
-def test_a_script_with_requirements_in_its_comments_is_left_to_uv(tmp_path: Path) -> None:
-    script = touch(tmp_path / "tool.py", "# /// script\n# dependencies = ['a']\n# ///\nprint(1)\n")
-    lines = read_requirement_files([script])
-    assert (lines.requirements, lines.plain, lines.requirement_files) == ((), False, ("0.py",))
-    assert copied(lines) == {script: Path(script).read_text()}
-
-
-def test_a_character_that_no_file_name_can_have_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not a path"):
-        read_requirement_files([touch(tmp_path / "r.txt", "-r a\0b\n")])
+def test_a_character_that_no_file_name_can_have_is_refused_in_one_line() -> None:
     for word in ("file:///a%00b-1.whl", "./\ud800.whl"):
         with pytest.raises(UsageError, match="is not a path"):
             read_arguments([word], TARGET)
-    with pytest.raises(UsageError, match="not a URL"):
+    with pytest.raises(UsageError, match="not a valid http or https URL"):
         read_arguments(["https://[host/a-1-py3-none-any.whl"], TARGET)
 
 
@@ -271,21 +250,3 @@ def test_descriptors_that_are_named_as_input_are_found_among_the_arguments() -> 
         ]
         assert inherited([*arguments, "/dev/fd/1", "/dev/stdin"]) == (number,)
     assert inherited([f"/dev/fd/{number}"]) == ()
-
-
-@pytest.mark.parametrize("line", ["-e .", "--editable=./x", "git+https://host/x", "./tree", "x @ https://host/x-1.zip"])
-def test_sources_in_a_requirement_file_are_refused(line: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="uv build --wheel"):
-        read_requirement_files([touch(tmp_path / "r.txt", f"{line}\n")])
-
-
-def test_a_missing_requirement_file_is_named_with_the_file_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"nope.txt does not exist"):
-        read_requirement_files(["nope.txt"])
-    with pytest.raises(UsageError, match=r"nope.txt \(named in .*r.txt\) does not exist"):
-        read_requirement_files([touch(tmp_path / "r.txt", "-rnope.txt\n")])
-
-
-def test_project_and_lock_files_are_not_requirement_files() -> None:
-    with pytest.raises(UsageError, match="--pylock"):
-        read_requirement_files(["pylock.toml"])

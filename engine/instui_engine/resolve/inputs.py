@@ -1,39 +1,57 @@
-"""The meaning of the user's arguments: wheel files, directories of wheels, requirement specifiers.
+"""The meaning of the user's arguments: wheel files, directories of wheels, requirements.
 
 Nothing is looked up in an index here, and no dependency is followed. An install of local wheels loads neither uv nor a
 parser of requirements.
 """
 
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import BadWheelError, UsageError, printable, reason
 from instui_engine.fs.given import absolute
 from instui_engine.fs.paths import name_of
+from instui_engine.hashes import Demands
 from instui_engine.target.interpreter import Interpreter
 
-_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*")
-_SEPARATORS = re.compile(r"[-_.]+")
-_VCS = re.compile(r"(git|hg|svn|bzr)\+")
-_SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
-BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
+from .locations import (
+    BUILD,
+    SOURCES,
+    Location,
+    expanded,
+    file_url,
+    fragment_demands,
+    path_in,
+    split_extras,
+    split_marker,
+)
+from .locations import redacted as redacted
+from .locations import shortened as shortened
+from .requirement_text import direct_requirement, is_direct, read_requirement
+from .requirement_text import normalized as normalized
+from .requirements import Requirement
+
+if TYPE_CHECKING:
+    from packaging.utils import BuildTag
+
 _LONGEST = 300  # characters of an explanation that are worth a line
 
 
 class WheelFile(NamedTuple):
-    """A wheel file that the user named, or whose directory was. `position` is its place among the arguments."""
+    """A wheel file that the user named, or whose directory was. `position` is its place among the arguments.
+
+    `extras` stood behind its path in brackets, `demands` are the hashes behind a `#`.
+    """
 
     path: str  # absolute
     name: str  # normalized
     version: str
     size: int
     position: int
+    demands: Demands = ()
+    extras: tuple[str, ...] = ()
 
     @property
     def filename(self) -> str:
@@ -41,57 +59,13 @@ class WheelFile(NamedTuple):
         return name_of(self.path)
 
 
-class Specifier(NamedTuple):
-    """A requirement (PEP 508). `hashes` are those that its file allows, as `algorithm:hex`; none for an argument."""
-
-    text: str
-    name: str  # normalized
-    position: int
-    hashes: frozenset[str] = frozenset()
-
-
 @dataclass(frozen=True, slots=True)
 class Arguments:
     """The command line's arguments, sorted into their two kinds."""
 
     wheels: tuple[WheelFile, ...]
-    specifiers: tuple[Specifier, ...]
+    requirements: tuple[Requirement, ...]
     count: int  # the number of positions that they take
-
-
-class Copy(NamedTuple):
-    """A requirement file as it was read. `name` is that of the copy, `shown` the user's name for the file."""
-
-    name: str
-    shown: str
-    text: str
-
-    def write(self, directory: Path) -> Path:
-        """Put it into `directory`, where all copies lie side by side. Raises OSError."""
-        path = directory / self.name
-        path.write_bytes(self.text.encode("utf-8", "surrogateescape"))
-        return path
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """What requirement files ask for. `plain`: they contain nothing that only uv understands.
-
-    `copies` are those of all files, for uv. `requirement_files` and `constraint_files` are the names of the copies of
-    the files that the user named.
-    """
-
-    requirements: tuple[Specifier, ...] = ()
-    constraints: tuple[Specifier, ...] = ()
-    plain: bool = True
-    copies: tuple[Copy, ...] = ()
-    requirement_files: tuple[str, ...] = ()
-    constraint_files: tuple[str, ...] = ()
-
-
-def normalized(name: str) -> str:
-    """The name as the simple index spells it: packaging's `canonicalize_name`, without its import."""
-    return _SEPARATORS.sub("-", name).lower()
 
 
 def target_name(interpreter: Interpreter) -> str:
@@ -104,30 +78,38 @@ def target_name(interpreter: Interpreter) -> str:
 
 
 def read_arguments(arguments: Sequence[str], interpreter: Interpreter) -> Arguments:
-    """Sort the arguments into wheel files and requirement specifiers.
+    """Sort the arguments into wheel files and requirements.
 
     As in pip and uv, a bare argument is the name of a distribution even if a directory has that name: a directory is
-    written with a slash (`wheels/`) or a dot (`.`).
+    written with a slash (`wheels/`) or a dot (`.`). A path with a marker is a requirement.
 
     Raises UsageError for what can never be installed and for two versions of one distribution, and BadWheelError for a
     wheel that does not fit the target.
     """
     tags: dict[str, int] = {}
     builds: dict[str, list[_Build]] = {}
-    specifiers: list[Specifier] = []
+    requirements: list[Requirement] = []
     position = 0
     for argument in arguments:
-        path = _as_path(argument)
-        if path is None:
-            specifiers.append(_specifier(argument, position))
+        place = _local(argument)
+        if place is None and "\n" in argument:
+            raise UsageError(f"{shortened(argument)} has more than one line; give each requirement by itself")
+        if place is None:
+            requirements.append(read_requirement(argument, ("",), position=position))
             position += 1
             continue
         tags = tags or {tag: rank for rank, tag in enumerate(interpreter.tags)}
-        for build in _builds(path, position, tags):
+        for build in _builds(place, position, tags):
             builds.setdefault(build.file.name, []).append(build)
             position += 1
     wheels = [_choose(candidates, interpreter) for candidates in builds.values()]
-    return Arguments(tuple(wheels), tuple(specifiers), position)
+    return Arguments(tuple(wheels), tuple(requirements), position)
+
+
+def wheel_requirement(wheel: WheelFile) -> Requirement:
+    """The wheel as a requirement, for who resolves its dependencies."""
+    location = Location(file_url(wheel.path, printable(wheel.path)), wheel.path, wheel.extras, wheel.demands)
+    return direct_requirement(wheel.name, location, position=wheel.position)
 
 
 class _Build(NamedTuple):
@@ -136,57 +118,64 @@ class _Build(NamedTuple):
     file: WheelFile
     rank: int
     named: bool  # the file itself, not its directory
+    number: "BuildTag"  # of two builds with the same tags, the higher one is taken
 
 
-def _as_path(argument: str) -> str | None:
-    """The path that `argument` stands for; None for a requirement specifier."""
+class _Place(NamedTuple):
+    """The path of a wheel file or of a directory of wheels, as given, and what stood behind it."""
+
+    path: str
+    extras: tuple[str, ...] = ()
+    demands: Demands = ()
+
+
+def _local(argument: str) -> _Place | None:
+    """The path that `argument` stands for; None for a requirement."""
     if not argument.strip():
         raise UsageError("an empty argument is neither a requirement nor a wheel")
     if argument.endswith((".txt", ".in")) and "@" not in argument:
         raise UsageError(
             f"{shortened(argument)} looks like a file of requirements; give it as -r {shortened(argument)}"
         )
-    if argument.startswith("file://"):
-        return unquote(_path_in(argument))
-    if "://" in argument or is_direct(argument):
+    is_url = argument.startswith("file:")
+    if is_direct(argument) or ("://" in argument and not is_url):
         return None
-    plain = argument.partition(";")[0].rstrip()
-    if "/" in plain or plain.startswith((".", "~")) or plain.lower().endswith((".whl", *_SOURCES)):
-        return os.path.expanduser(argument)
-    return None
+    path = os.path.expanduser(argument)
+    if "/" in path and os.path.exists(absolute(path)) and (path.endswith(".whl") or os.path.isdir(absolute(path))):
+        return _Place(path)  # whatever characters it has
+    place, marker = split_marker(argument)
+    place, extras = split_extras(place, f"{shortened(argument)}: ")
+    plain = expanded(place)
+    if not (is_url or "/" in plain or plain.startswith((".", "~")) or _is_archive(plain)):
+        return None
+    if marker is not None:
+        return None
+    plain, _, fragment = plain.partition("#")
+    path = path_in(plain, shortened(argument)) if is_url else os.path.expanduser(plain)
+    return _Place(path, extras, fragment_demands(fragment, shortened(argument)))
 
 
-def _path_in(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError as error:  # a host in brackets that is not an address
-        raise UsageError(f"{shortened(url)} is not a URL: {printable(str(error))}") from error
+def _is_archive(path: str) -> bool:
+    return path.partition("#")[0].lower().endswith((".whl", *SOURCES))
 
 
-def requirement_name(text: str) -> str:
-    """The normalized name that the requirement `text` begins with; "" for none."""
-    found = _NAME.match(text)
-    return normalized(found[1]) if found else ""
-
-
-def is_direct(text: str) -> bool:
-    """Whether it has the form `name @ location`."""
-    return "@" in text.partition("/")[0] and _NAME.match(text) is not None
-
-
-def _builds(path: str, position: int, tags: dict[str, int]) -> Iterator[_Build]:
-    """The wheel at `path`, or those directly in it, sorted by name."""
+def _builds(given: _Place, position: int, tags: dict[str, int]) -> Iterator[_Build]:
+    """The wheel at a path, or those directly in it, sorted by name."""
+    path = given.path
     place = absolute(path)
     try:
-        status = os.stat(path)
+        status = os.stat(place)
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise UsageError(f"{printable(path)} does not exist") from error
         raise UsageError(f"cannot read {reason(error)}") from error
     if not stat.S_ISDIR(status.st_mode):
         _check_kind(path, status)
-        yield _build(place, status.st_size, position, tags, named=True)
+        build = _build(place, status.st_size, position, tags, named=True)
+        yield build._replace(file=build.file._replace(extras=given.extras, demands=given.demands))
         return
+    if given.extras or given.demands:
+        raise UsageError(f"{printable(path)} is a directory; extras and hashes belong to a wheel")
     try:
         with os.scandir(place) as found:
             files = sorted((e.name, e.stat().st_size) for e in found if e.name.endswith(".whl") and e.is_file())
@@ -201,7 +190,7 @@ def _builds(path: str, position: int, tags: dict[str, int]) -> Iterator[_Build]:
 
 
 def _check_kind(path: str, status: os.stat_result) -> None:
-    if path.lower().endswith(_SOURCES):
+    if path.lower().endswith(SOURCES):
         raise UsageError(f"{printable(path)} is a source archive: {BUILD}")
     if not path.endswith(".whl"):
         raise UsageError(f"{printable(path)} is neither a wheel (*.whl) nor a directory of wheels")
@@ -214,13 +203,13 @@ def _build(path: str, size: int, position: int, tags: dict[str, int], named: boo
 
     filename = name_of(path)
     try:
-        name, version, _, _ = parse_wheel_filename(filename)
+        name, version, number, _ = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
         raise BadWheelError(
             f"{printable(filename)} is not the file name of a wheel (name-version-python-abi-platform.whl)",
             wheel=filename,
         ) from error
-    return _Build(WheelFile(path, name, str(version), size, position), _rank(filename, tags), named)
+    return _Build(WheelFile(path, name, str(version), size, position), _rank(filename, tags), named, number)
 
 
 def _rank(filename: str, tags: dict[str, int]) -> int:
@@ -243,7 +232,10 @@ def _choose(builds: list[_Build], interpreter: Interpreter) -> WheelFile:
         if build.file.version != first.version:
             both = f"{printable(first.path)} and {printable(build.file.path)}"
             raise UsageError(f"{printable(first.name)} is given in two versions: {both}")
-    named = {build.file.path: build for build in builds if build.named}
+    named: dict[str, _Build] = {}
+    for build in builds:
+        if build.named:
+            named[build.file.path] = _merged(named.get(build.file.path), build)
     if len(named) > 1:
         paths = " and ".join(printable(path) for path in list(named)[:2])
         raise UsageError(f"{printable(first.name)} is given twice: {paths}")
@@ -253,56 +245,18 @@ def _choose(builds: list[_Build], interpreter: Interpreter) -> WheelFile:
         filename = candidates[0].file.filename
         problem = f"{printable(filename)} does not fit this environment ({target_name(interpreter)})"
         raise BadWheelError(problem, wheel=filename)
-    return min(fitting, key=lambda build: build.rank).file._replace(position=first.position)
+    best = min(build.rank for build in fitting)
+    chosen = max((build for build in fitting if build.rank == best), key=lambda build: build.number)
+    return chosen.file._replace(position=first.position)
 
 
-def _specifier(argument: str, position: int) -> Specifier:
-    """The requirement in `argument`, checked; a bare URL of a wheel gets the name put in front."""
-    refuse_source(argument)
-    text = argument
-    if "://" in argument and not is_direct(argument):
-        name = wheel_name(argument)
-        if not name:
-            raise UsageError(f"{shortened(argument)} is not the URL of a wheel: {BUILD}")
-        text = f"{name} @ {argument}"
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement as error:
-        why = str(error).partition("\n")[0]
-        raise UsageError(f"{shortened(argument)} is not a requirement: {printable(why)}") from error
-    return Specifier(text, normalized(requirement.name), position)
-
-
-def refuse_source(text: str, where: str = "") -> None:
-    """Raise UsageError for anything that would have to be built: version control, source archives or directories."""
-    url = text.partition("@")[2].strip() if is_direct(text) else text
-    url = url.partition(" ;" if "://" in url else ";")[0].rstrip()
-    location = _path_in(url) if "://" in url else url
-    if _VCS.match(url):
-        raise UsageError(f"{where}{shortened(text)} is a version control URL: {BUILD}")
-    if location.lower().endswith(_SOURCES):
-        raise UsageError(f"{where}{shortened(text)} is a source archive: {BUILD}")
-    if location.startswith((".", "/")) and not location.endswith(".whl"):
-        raise UsageError(f"{where}{shortened(text)} is a directory or no wheel: {BUILD}")
-
-
-def wheel_name(location: str) -> str:
-    """The normalized name of the wheel that a path or URL ends in; "" if it does not end in a wheel."""
-    filename = name_of(unquote(_path_in(location)))
-    name, dash, rest = filename.partition("-")
-    return normalized(name) if dash and rest.endswith(".whl") else ""
-
-
-def shortened(text: str) -> str:
-    """`text` for a message: printable, without passwords, not too long."""
-    return printable(redacted(text if len(text) <= 200 else text[:197] + "..."))
-
-
-def redacted(text: str) -> str:
-    """`text` without the user names and passwords of its URLs."""
-    return re.sub(r"(://)[^/\s]*@", r"\1", text)
+def _merged(one: _Build | None, other: _Build) -> _Build:
+    """A file that is given twice: with the extras and the hashes of both."""
+    if one is None:
+        return other
+    extras = tuple(dict.fromkeys((*one.file.extras, *other.file.extras)))
+    demands = tuple(dict.fromkeys((*one.file.demands, *other.file.demands)))
+    return other._replace(file=other.file._replace(extras=extras, demands=demands))
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:

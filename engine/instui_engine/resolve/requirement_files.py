@@ -1,34 +1,47 @@
-"""Requirement files, in pip's format: what they ask for, and the copies that uv gets.
+"""Requirement files: the one reader of what they ask for.
 
-Every file is read once. What only uv understands is skipped here, so uv gets the files, too: as copies of what was
-read, since the file itself may be a stream that is now empty, or may have changed. In a copy, only paths relative to
-the directory of the file are replaced. The rest stays as it is, so that uv's errors name the right places.
+The format is pip's, the meaning is uv's where the two differ. What looks like an option and is not understood is an
+error: it could have been a hash, an index or a constraint. Relative paths count from the directory of the file that has
+them; where only the working directory has such a file, from there, as for uv.
 """
 
-import codecs
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 from instui_engine.errors import UsageError, printable
 from instui_engine.fs.given import absolute
+from instui_engine.fs.paths import name_of
 
-from .inputs import BUILD, Copy, Lines, Specifier, is_direct, refuse_source, requirement_name, shortened, wheel_name
-from .streams import descriptor_of, read_input
+from .locations import BUILD, expanded, file_url, has_variable, path_in, redacted, shortened, web_url
+from .requirement_lines import decoded, logical_lines, option_value, split_option
+from .requirement_text import is_unnamed, read_requirement, split_hashes
+from .requirements import Requirement, Requirements
+from .script import is_script, script_requirements
+from .streams import LONGEST, Input, descriptor_of, read_input
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_CONTINUED = re.compile(r"\\\r?\n[ \t]*")
-_HASH = re.compile(r"\s--hash[=\s]\s*([a-z0-9]+):([0-9A-Fa-f]+)")
-# where wheels are found is irrelevant to whether an installed version satisfies a line
-_HARMLESS = re.compile(
-    r"(-i|-f|--index-url|--extra-index-url|--find-links|--no-index|--trusted-host|--prefer-binary)\b"
+Kind = Literal["requirement", "constraint"]
+
+_DEEPEST = 100  # files that name each other
+_LONG = {"-r": "--requirement", "-c": "--constraint", "-i": "--index-url", "-f": "--find-links", "-e": "--editable"}
+_SWITCHES = ("--no-index", "--require-hashes")
+_VALUED = (
+    *("--requirement", "--constraint", "--index-url", "--extra-index-url", "--find-links"),
+    *("--no-binary", "--only-binary"),
 )
-_FILE = re.compile(r"(-[rc]|--requirements?(?=[=\s])|--constraints?(?=[=\s]))[=\s]*(.*)")
-_PLACE = re.compile(r"(-[if]|--(?:extra-)?index-url(?=[=\s])|--find-links(?=[=\s]))[=\s]*(.*)")
-_EDITABLE = re.compile(r"-e|--editable\b")
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_SCRIPT = (".py", ".pyw")  # uv reads requirements from its comments (PEP 723)
+# options of pip that uv ignores with a warning, and so do we
+_IGNORED_SWITCHES = ("--pre", "--prefer-binary")
+_IGNORED_VALUED = ("--trusted-host", "--use-feature")
+_CHOICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|:all:|:none:")
+_WEB = ("http://", "https://")
+
+
+def refuse(url: str) -> bytes:
+    """Read nothing: where no client was given."""
+    raise UsageError(f"{redacted(url)} cannot be read here; download it and give the file")
 
 
 def read_requirement_files(
@@ -36,151 +49,297 @@ def read_requirement_files(
     constraint_files: Sequence[str] = (),
     position: int = 0,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Lines:
-    """The lines of requirement files, nested files included, counted from `position` on.
+    read_url: Callable[[str], bytes] = refuse,
+) -> Requirements:
+    """What requirement files ask for, nested files included. Requirements are counted from `position` on.
 
-    Raises UsageError for a missing file and for lines that name a source tree, Interrupted when `cancelled()`.
+    Each file is read once: it may be a stream. `read_url` gets a URL, which may carry a password, and returns what is
+    there. Raises UsageError, which names the file and the line; Interrupted when `cancelled()`; and what `read_url`
+    raises.
     """
-    reader = _Reader(position, cancelled)
-    named = [reader.read(file, file, reader.requirements) for file in files]
-    limits = [reader.read(file, file, reader.constraints) for file in constraint_files]
-    return Lines(
-        tuple(reader.requirements),
-        tuple(reader.constraints),
-        reader.plain,
-        tuple(reader.copies.values()),
-        tuple(dict.fromkeys(named)),
-        tuple(dict.fromkeys(limits)),
+    reader = _Reader(cancelled, read_url)
+    content = _Content()
+    for file in files:
+        content.include(reader.read(_given(file), "requirement"), shortened(file))
+    wishes = [replace(entry, position=place) for place, entry in enumerate(content.entries, position)]
+    content.entries.clear()
+    for file in constraint_files:
+        content.include(reader.read(_given(file), "constraint"), shortened(file))
+    return Requirements(
+        requirements=tuple(wishes),
+        constraints=(*content.constraints, *content.entries),
+        index_url=content.index_url,
+        extra_index_urls=tuple(content.extra_index_urls),
+        find_links=tuple(content.find_links),
+        no_index="--no-index" in content.switches,
+        require_hashes="--require-hashes" in content.switches,
+        no_binary=tuple(content.no_binary),
+        only_binary=tuple(content.only_binary),
+        notes=tuple(dict.fromkeys(content.notes)),
     )
 
 
+class _File(NamedTuple):
+    """A file that was named. `place` is an absolute path, a URL, or the name of a stream; `shown` is for messages."""
+
+    place: str
+    shown: str
+    is_remote: bool
+
+
 class _Source(NamedTuple):
-    """A file that was read. `name` is that of its copy; relative paths in it start from `directory`."""
+    """A file that is being read, as `kind`. Relative paths count from `base`: a directory or, at a URL, that URL."""
 
-    name: str
-    file: str
-    directory: str
-    text: str
+    shown: str
+    base: str
+    is_remote: bool
+    kind: Kind
 
-    def lines(self) -> Iterator[tuple[str, str]]:
-        """The text in pieces, each with its logical line: continuations joined, without comment; "" for none."""
-        held = ""
-        for raw in self.text.splitlines(keepends=True):
-            held += raw
-            if not held.endswith(("\\\n", "\\\r\n")):
-                yield held, _meant(held)
-                held = ""
-        if held:
-            yield held, _meant(held)
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """Where relative paths of wheels count from. A server says nothing about files of this machine."""
+        return () if self.is_remote else (self.base, "")
 
 
-def _meant(raw: str) -> str:
-    return _COMMENT.sub("", _CONTINUED.sub(" ", raw).strip()).strip()
+@dataclass(slots=True)
+class _Content:
+    """What a file asks for, with the files that it names. Whoever reads it decides what `entries` are."""
+
+    entries: list[Requirement] = field(default_factory=list)
+    constraints: list[Requirement] = field(default_factory=list)
+    index_url: str = ""
+    extra_index_urls: list[str] = field(default_factory=list)
+    find_links: list[str] = field(default_factory=list)
+    switches: set[str] = field(default_factory=set)
+    no_binary: list[str] = field(default_factory=list)
+    only_binary: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def include(self, other: "_Content", where: str) -> None:
+        """Add all of a file that is named by `-r`, or by the user. Raises UsageError for another index."""
+        if self.index_url and other.index_url and self.index_url.rstrip("/") != other.index_url.rstrip("/"):
+            raise UsageError(f"{where}: there is another --index-url than before; keep one of them")
+        self.index_url = self.index_url or other.index_url
+        self.entries += other.entries
+        self.constraints += other.constraints
+        self.extra_index_urls += other.extra_index_urls
+        self.find_links += other.find_links
+        self.switches |= other.switches
+        self.no_binary += other.no_binary
+        self.only_binary += other.only_binary
+        self.notes += other.notes
+
+    def limit(self, other: "_Content", where: str) -> None:
+        """Add the constraints of a file that is named by `-c`. As for uv, its only option is --require-hashes."""
+        self.constraints += other.entries + other.constraints
+        self.switches |= other.switches & {"--require-hashes"}
+        self.notes += other.notes
+        if other.index_url or other.extra_index_urls or other.find_links or "--no-index" in other.switches:
+            self.notes.append(f"{where}: the indexes that this file of constraints names have no effect")
 
 
 class _Reader:
     """A reader of requirement files that reads each file once."""
 
-    def __init__(self, position: int, cancelled: Callable[[], bool]) -> None:
-        self.requirements: list[Specifier] = []
-        self.constraints: list[Specifier] = []
-        self.plain = True
-        self.copies: dict[str, Copy] = {}
-        self._position = position
+    def __init__(self, cancelled: Callable[[], bool], read_url: Callable[[str], bytes]) -> None:
         self._cancelled = cancelled
-        self._sources: dict[str, _Source] = {}  # by the identity of the file
-        self._seen: set[tuple[str, bool]] = set()
+        self._read_url = read_url
+        self._texts: dict[str, tuple[str, bool]] = {}
+        self._seen: set[tuple[str, Kind]] = set()
+        self._depth = 0
 
-    def read(self, file: str, shown: str, into: list[Specifier]) -> str:
-        """Interpret a file and those that it names; return the name of its copy."""
-        source = self._source(file, shown)
-        key = (source.name, into is self.constraints)
-        if key not in self._seen:
-            self._seen.add(key)
-            if file.endswith(_SCRIPT):
-                self.plain = False
-                text = source.text
-            else:
-                text = "".join(self._line(raw, line, source, into) for raw, line in source.lines())
-            self.copies[source.name] = Copy(source.name, file, text)
-        return source.name
-
-    def _source(self, file: str, shown: str) -> _Source:
-        """The content of `file`, read now if it was not read before."""
-        if "://" in file or file.endswith((".toml", "setup.py", "setup.cfg")):
-            hint = "; a lock file is given with --pylock" if "pylock" in file else ""
-            raise UsageError(
-                f"{shortened(shown)} is not supported as a requirement file, only a local text file is{hint}"
-            )
-        number = descriptor_of(file)
-        identity = os.path.realpath(absolute(file)) if number is None else f"descriptor {number}"
-        if identity not in self._sources:
-            try:
-                data, directory = read_input(file, self._cancelled)
-            except FileNotFoundError as error:
-                raise UsageError(f"requirement file {printable(shown)} does not exist") from error
-            except OSError as error:
-                raise UsageError(f"cannot read requirement file {printable(shown)}: {error.strerror}") from error
-            name = f"{len(self._sources)}{'.py' if file.endswith(_SCRIPT) else ''}"
-            self._sources[identity] = _Source(name, file, directory, _decoded(data))
-        return self._sources[identity]
-
-    def _line(self, raw: str, line: str, source: _Source, into: list[Specifier]) -> str:
-        """Interpret one line; return what uv is to read instead of `raw`."""
-        if not line.startswith("-"):
-            if line:
-                self._requirement(line, source.file, into)
-            return raw
-        nested = _FILE.match(line)
-        if nested:
-            option = "-c" if nested[1].startswith(("-c", "--c")) else "-r"
-            path = _value(nested[2])
-            place = os.path.join(source.directory, path)
-            named = f"{path} (named in {source.file})"
-            return _option(raw, option, self.read(place, named, self.constraints if option == "-c" else into))
-        if _EDITABLE.match(line):
-            raise UsageError(f"{printable(source.file)}: {shortened(line)} is an editable source tree: {BUILD}")
-        if not _HARMLESS.match(line):
-            self.plain = False
-        index = _PLACE.match(line)
-        where = _value(index[2]) if index else ""
-        path = os.path.join(source.directory, where)
-        if index and where and not os.path.isabs(where) and os.path.exists(path):
-            return _option(raw, index[1], absolute(path))
-        return raw
-
-    def _requirement(self, line: str, file: str, into: list[Specifier]) -> None:
-        text, *options = re.split(r"\s+(?=--[a-z])", line)
-        found = [(algorithm, digest.lower()) for algorithm, digest in _HASH.findall(line)]
-        hashes = frozenset(f"{algorithm}:{digest}" for algorithm, digest in found)
-        if len(options) != len(found) or "${" in text or "/" in text.partition(";")[0]:
-            self.plain = False
-        refuse_source(text, f"{printable(file)}: ")
-        is_location = not is_direct(text) and ("/" in text.partition(";")[0] or text.endswith(".whl"))
-        name = wheel_name(text) if is_location else requirement_name(text)
-        if name:
-            position = self._position if into is self.requirements else -1
-            self._position += position >= 0
-            into.append(Specifier(text, name, position, hashes))
+    def read(self, file: _File, kind: Kind, named_in: str = "") -> _Content:
+        """What a file and those that it names ask for; nothing if it was read before. `named_in`: where."""
+        content = _Content()
+        if (file.place, kind) in self._seen:
+            return content
+        self._seen.add((file.place, kind))
+        if self._depth == _DEEPEST:
+            raise UsageError(f"{named_in}: more than {_DEEPEST} requirement files name each other in a row")
+        self._depth += 1
+        shown = printable(redacted(file.shown))
+        text, is_stream = self._text(file, shown, f" (named in {named_in})" if named_in else "")
+        base = file.place if file.is_remote else "" if is_stream else os.path.dirname(file.place)
+        source = _Source(shown, base, file.is_remote, kind)
+        if kind == "requirement" and not named_in and _may_be_script(file, text):
+            where = f"{shown}, dependencies"
+            content.entries += [read_requirement(entry, where=where) for entry in script_requirements(text, shown)]
         else:
-            self.plain = False
+            for line in logical_lines(text, shown):
+                self._read_line(line.text, source, f"{shown}, line {line.number}", content)
+        self._depth -= 1
+        return content
+
+    def _text(self, file: _File, shown: str, named: str) -> tuple[str, bool]:
+        """The text of a file, read now if it was not read before, and whether it is a stream."""
+        name = _name(file)
+        if name.endswith(".toml") or name in ("setup.py", "setup.cfg", "environment.yml"):
+            hint = "; a lock file is given with --pylock" if "pylock" in name else ""
+            raise UsageError(f"{shown}{named} is not supported as a requirement file, only a text file is{hint}")
+        is_path = not file.is_remote and descriptor_of(file.place) is None
+        identity = os.path.realpath(file.place) if is_path else file.place
+        if identity not in self._texts:
+            try:
+                found = Input(self._read_url(file.place), file.place) if file.is_remote else self._read_file(file.place)
+            except FileNotFoundError as error:
+                raise UsageError(f"requirement file {shown}{named} does not exist") from error
+            except OSError as error:
+                raise UsageError(f"cannot read requirement file {shown}{named}: {error.strerror}") from error
+            if len(found.data) > LONGEST:
+                raise UsageError(f"{shown} has more than {LONGEST >> 20} MiB; that is no list of requirements")
+            self._texts[identity] = decoded(found.data, shown), not found.directory
+        return self._texts[identity]
+
+    def _read_file(self, path: str) -> Input:
+        return read_input(path, self._cancelled)
+
+    def _read_line(self, text: str, source: _Source, where: str, content: _Content) -> None:
+        if text.startswith("-"):
+            self._read_options(text, source, where, content)
+            return
+        if not re.match(r"[A-Za-z0-9./$]", text):
+            raise UsageError(
+                f"{where}: {shortened(text)} is not a requirement: it begins with neither a name nor a place"
+            )
+        text, hashes = split_hashes(text, where)
+        if source.kind == "constraint" and is_unnamed(text):
+            raise UsageError(f"{where}: {shortened(text)}: a constraint needs a name: write NAME @ URL")
+        if text.endswith((".txt", ".in")):
+            _refuse_file(text, source.directories, where)
+        content.entries.append(read_requirement(text, source.directories, hashes, where))
+
+    def _read_options(self, text: str, source: _Source, where: str, content: _Content) -> None:
+        """Read a line of options: switches, and at its end perhaps one option with a value."""
+        if re.search(r"[^ \t\n]\n", text):
+            raise UsageError(f"{where}: write a space before the backslash that continues the line")
+        while text:
+            given, rest = split_option(text)
+            option = _LONG.get(given, given)
+            if option in _SWITCHES or option in _IGNORED_SWITCHES:
+                text = rest.strip()
+                # uv drops the rest of a line with an option that it ignores
+                if text and (option in _IGNORED_SWITCHES or not rest[0].isspace() or not text.startswith("-")):
+                    raise UsageError(
+                        f"{where}: {shortened(text)} cannot stand behind {option}; give it a line of its own"
+                    )
+                _switch(option, where, content)
+            else:
+                _check_known(option, text, where)
+                value = option_value(rest, given.startswith("--"))
+                if value is None or (option == "--find-links" and "\n" in rest):
+                    raise UsageError(
+                        f"{where}: {option} needs one value behind it (quote spaces, write # as %23, and give other "
+                        "options lines of their own)"
+                    )
+                self._follow(option, value, source, where, content)
+                text = ""
+
+    def _follow(self, option: str, value: str, source: _Source, where: str, content: _Content) -> None:
+        """Do what an option with a value asks for."""
+        match option:
+            case "--requirement":
+                content.include(self.read(_nested(value, source, where), source.kind, where), where)
+            case "--constraint":
+                content.limit(self.read(_nested(value, source, where), "constraint", where), where)
+            case "--index-url":
+                if content.index_url:
+                    raise UsageError(f"{where}: there is a second --index-url; keep one of them")
+                content.index_url = _place(option, value, source, where)
+            case "--extra-index-url":
+                content.extra_index_urls.append(_place(option, value, source, where))
+            case "--find-links":
+                content.find_links.append(_place(option, value, source, where))
+            case "--no-binary" | "--only-binary":
+                if not _CHOICE.fullmatch(value):
+                    raise UsageError(f"{where}: {option} takes one name, :all: or :none:; repeat it for more names")
+                (content.no_binary if option == "--no-binary" else content.only_binary).append(value)
+            case _:
+                if len(value.split()) > 1:
+                    raise UsageError(f"{where}: {option} needs one value behind it")
+                _switch(option, where, content)
 
 
-def _decoded(data: bytes) -> str:
-    """The text as uv decodes it. Anything that is neither UTF-8 nor UTF-16 is kept as it is: uv refuses it."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    return data.decode("utf-8-sig", "surrogateescape")
+def _name(file: _File) -> str:
+    return name_of(urlsplit(file.place).path if file.is_remote else file.place)
 
 
-def _value(text: str) -> str:
-    """The value of an option, without quotes, and with variables expanded if they are set."""
-    return _VARIABLE.sub(lambda name: os.environ.get(name[1], name[0]), text.strip().strip("'\""))
+def _may_be_script(file: _File, text: str) -> bool:
+    """Whether it is a script (PEP 723): by its name or, if that has no extension, by its content, as for uv."""
+    extension = os.path.splitext(_name(file))[1].lower()
+    return extension in (".py", ".pyw") or (not extension and is_script(text))
 
 
-def _option(raw: str, option: str, value: str) -> str:
-    """A line for an option, padded to the length of `raw`: uv counts characters when it names a place."""
-    from shlex import quote
+def _check_known(option: str, text: str, where: str) -> None:
+    if option == "--editable":
+        raise UsageError(f"{where}: {shortened(text)} is an editable source tree: {BUILD}")
+    if option not in _VALUED and option not in _IGNORED_VALUED:
+        raise UsageError(
+            f"{where}: {shortened(re.split('[ =]', text)[0])} is not understood in a requirement file; remove it, or "
+            "give it on the command line"
+        )
 
-    end = raw[len(raw.rstrip("\r\n")) :]
-    return f"{option} {quote(value)}".ljust(len(raw) - len(end)) + end
+
+def _switch(option: str, where: str, content: _Content) -> None:
+    if option in _SWITCHES:
+        content.switches.add(option)
+    else:
+        content.notes.append(f"{where}: {option} has no effect in a requirement file")
+
+
+def _given(file: str) -> _File:
+    """The file that the user named."""
+    if file.startswith(_WEB):
+        return _File(web_url(expanded(file), ""), file, True)
+    if file[:7].lower() == "file://":
+        file = path_in(file, shortened(file))
+    return _File(file if descriptor_of(file) is not None else absolute(file), file, False)
+
+
+def _nested(value: str, source: _Source, where: str) -> _File:
+    """The file that the option of a file names."""
+    target = expanded(value)
+    shown = f"{where}: {shortened(value)}"
+    if target.startswith(_WEB):
+        return _File(web_url(target, f"{where}: "), value, True)
+    if source.is_remote:
+        if target.startswith("/") or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", target):
+            raise UsageError(f"{shown}: a file at a URL can only name files beside it, and URLs")
+        url = web_url(urljoin(source.base, target), f"{where}: ")
+        return _File(url, url, True)
+    if target[:7].lower() == "file://":
+        target = path_in(target, shown)
+    elif "://" in target:
+        raise UsageError(f"{shown}: only http, https and file can be read")
+    if not os.path.isabs(value) and not has_variable(value):
+        value = os.path.join(os.path.dirname(source.shown), value)
+    return _File(absolute(os.path.join(absolute(source.base), target)), value, False)
+
+
+def _place(option: str, value: str, source: _Source, where: str) -> str:
+    """The URL of an index or of a directory of wheels."""
+    target = expanded(value)
+    if target.startswith(_WEB):
+        return web_url(target, f"{where}: {option}: ")
+    shown = f"{where}: {option}: {shortened(value)}"
+    if source.is_remote:
+        raise UsageError(f"{shown}: a file at a URL can only name URLs")
+    if target[:7].lower() == "file://":
+        path = path_in(target, shown)
+        if not path.startswith("/"):
+            raise UsageError(f"{shown}: a file URL has an absolute path")
+        return file_url(absolute(path), shown)
+    if "://" in target:
+        raise UsageError(f"{shown}: only http, https and file can be read")
+    # uv takes directories of wheels from beside the file and indexes from the working directory
+    places = [absolute(os.path.join(absolute(directory), target)) for directory in source.directories]
+    for place in places:
+        if os.path.exists(place):
+            return file_url(place, shown)
+    raise UsageError(f"{shown} does not exist")
+
+
+def _refuse_file(text: str, directories: Sequence[str], where: str) -> None:
+    """Refuse a line that names a file of requirements: the `-r` is missing."""
+    for directory in directories:
+        if os.path.isfile(os.path.join(absolute(directory), text)):
+            raise UsageError(f"{where}: {shortened(text)} is a file of requirements; write -r {shortened(text)}")

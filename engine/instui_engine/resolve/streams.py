@@ -18,7 +18,7 @@ from instui_engine.fs.given import absolute
 
 _DESCRIPTOR = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/([0-9]{1,9})")
 _NAMED = re.compile(rf"(?:-[rc]|--[a-z]+=)?(?:{_DESCRIPTOR.pattern})")
-_LONGEST = 64 << 20  # bytes; /dev/zero has no end
+LONGEST = 64 << 20  # bytes; /dev/zero has no end
 _POLL = 100  # milliseconds between two checks of `cancelled` while a stream is silent
 
 
@@ -62,8 +62,8 @@ def _read(descriptor: int, file: str, cancelled: Callable[[], bool]) -> bytes:
         if not piece:
             return bytes(data)
         data += piece
-        if len(data) > _LONGEST:
-            raise UsageError(f"{printable(file)} has more than {_LONGEST >> 20} MiB; that is no list of requirements")
+        if len(data) > LONGEST:
+            raise UsageError(f"{printable(file)} has more than {LONGEST >> 20} MiB; that is no list of requirements")
 
 
 def descriptor_of(file: str) -> int | None:

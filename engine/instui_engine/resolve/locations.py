@@ -1,0 +1,213 @@
+"""The places of wheels as users write them: a path or a URL, perhaps with extras, a marker, variables and a hash.
+
+Each form is read as uv reads it. What stands where a hash could stand and is none is an error. Nothing here loads a
+parser of requirements.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import SplitResult, quote, unquote, unquote_to_bytes, urlsplit
+
+from instui_engine.errors import UsageError, printable
+from instui_engine.fs.given import absolute, working_directory
+from instui_engine.fs.paths import name_of
+from instui_engine.hashes import Demands, parse_hash
+
+BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
+SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
+
+_SHOWN = 200  # characters of a requirement or a path that are worth a line
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_VCS = re.compile(r"(git|hg|svn|bzr)\+")
+_MARKER = re.compile(r"\s+;|;(?=\s)")
+_EXTRA = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_RAW = "!#$%&'()*+,-./:;=?@[]_~"  # what a URL may have unencoded, letters and digits aside
+
+
+class Location(NamedTuple):
+    """A wheel at a known place. `url` is absolute and has no fragment; `path` is absolute, "" for http and https."""
+
+    url: str
+    path: str
+    extras: tuple[str, ...] = ()
+    demands: Demands = ()
+
+    @property
+    def filename(self) -> str:
+        """The last component of the path."""
+        return name_of(self.path or unquote(urlsplit(self.url).path))
+
+
+def expanded(text: str) -> str:
+    """`text` with the values of `${VARIABLES}`, as uv expands them: unset ones stay, PROJECT_ROOT is where we are."""
+
+    def value(name: re.Match[str]) -> str:
+        found = os.environ.get(name[1])
+        if found is not None and not re.search("[\ud800-\udfff]", found):
+            return found
+        return working_directory() if name[1] == "PROJECT_ROOT" and found is None else name[0]
+
+    return _VARIABLE.sub(value, text)
+
+
+def has_variable(text: str) -> bool:
+    """Whether it contains what `expanded` may expand."""
+    return _VARIABLE.search(text) is not None
+
+
+def split_marker(text: str) -> tuple[str, str | None]:
+    """A location and the marker behind it. A semicolon between other characters is part of the location."""
+    found = _MARKER.search(text)
+    return (text[: found.start()], text[found.end() :].strip()) if found else (text, None)
+
+
+def split_extras(text: str, where: str = "") -> tuple[str, tuple[str, ...]]:
+    """A location and the extras behind it: `x.whl[a,b]`. Raises UsageError for brackets with anything else in them."""
+    if not text.endswith("]") or "[" not in text:
+        return text, ()
+    location, _, inside = text[:-1].rpartition("[")
+    extras = tuple(extra.strip() for extra in inside.split(",")) if inside.strip() else ()
+    if not all(_EXTRA.fullmatch(extra) for extra in extras):
+        raise UsageError(f"{where}[{printable(inside)}] are not the names of extras")
+    return location, extras
+
+
+def is_location(text: str) -> bool:
+    """Whether a requirement without ` @ ` is a path or URL, as uv decides it. `alpha.zip` is one, `alpha` is not."""
+    word = expanded(re.split(r"\s", text, maxsplit=1)[0])
+    word = word.rpartition("[")[0] if word.endswith("]") and "[" in word else word
+    return (
+        word.startswith((".", "/"))
+        or "/" in word
+        or _SCHEME.match(word) is not None
+        or word.rstrip(";").lower().endswith((".whl", *SOURCES))
+    )
+
+
+def read_location(text: str, directories: Sequence[str], where: str = "") -> Location:
+    """The wheel at the path or URL `text`, which has neither extras nor marker.
+
+    A relative path counts from the first of `directories` in which it exists; without directories it is refused. Errors
+    begin with `where`. Raises UsageError for what is not a wheel, and for a hash that is not one.
+    """
+    place = expanded(text)
+    shown = f"{where}{shortened(text)}"
+    if _CONTROL.search(place):
+        raise UsageError(f"{shown} contains a control character")
+    if _VCS.match(place):
+        raise UsageError(f"{shown} is a version control URL: {BUILD}")
+    scheme = _SCHEME.match(place)
+    if scheme is None:
+        found = Location("", _existing(place, directories, shown))
+        if not place.endswith(".whl") or not os.path.exists(found.path):
+            place, _, fragment = place.partition("#")
+            found = Location("", _existing(place, directories, shown), demands=fragment_demands(fragment, shown))
+    elif scheme[1] == "file":
+        place, _, fragment = place.partition("#")
+        found = Location(
+            "", _existing(path_in(place, shown), directories, shown), demands=fragment_demands(fragment, shown)
+        )
+    elif scheme[1] in ("http", "https"):
+        place, _, fragment = place.partition("#")
+        found = Location(web_url(place, where), "", demands=fragment_demands(fragment, shown))
+    else:
+        raise UsageError(f"{shown}: only http, https and file can be read; a path begins with a slash or a dot")
+    _refuse_source(found, shown)
+    return found._replace(url=found.url or file_url(found.path, shown))
+
+
+def wheel_name(filename: str, where: str = "") -> str:
+    """The normalized name in the file name of a wheel. Raises UsageError for another name."""
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        return parse_wheel_filename(filename)[0]
+    except InvalidWheelFilename as error:
+        raise UsageError(
+            f"{where}{shortened(filename)} is not the file name of a wheel (name-version-python-abi-platform.whl)"
+        ) from error
+
+
+def file_url(path: str, shown: str) -> str:
+    """The URL of an absolute path. uv can read no path that is not UTF-8."""
+    try:
+        return f"file://{quote(path)}"
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{shown}: the path is not UTF-8 text; rename it") from error
+
+
+def path_in(url: str, shown: str) -> str:
+    """The path in a file URL without fragment, which may be relative. Raises UsageError for one on another host."""
+    rest = url.partition(":")[2]
+    rest = rest.removeprefix("//localhost") if rest.startswith("//localhost/") else rest
+    if rest.startswith("//"):
+        rest = rest[2:]
+        if not rest.startswith("/"):
+            raise UsageError(f"{shown}: a file URL names a file of this machine: file:///path")
+    try:
+        return unquote_to_bytes(rest).decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{shown}: the path is not UTF-8 text; rename it") from error
+
+
+def web_url(url: str, where: str) -> str:
+    """An http or https URL, checked and percent-encoded. The error shows nothing of it: it may be a password."""
+    try:
+        parts = urlsplit(url)
+        good = bool(_host(parts)) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or re.search(r"[\s\\]", url) or "://" not in url:
+        raise UsageError(f"{where}this is not a valid http or https URL; write special characters as %XX")
+    return quote(url, safe=_RAW)
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    return host if host.isascii() else ""
+
+
+def _existing(path: str, directories: Sequence[str], shown: str) -> str:
+    """`path` in the first directory that has it, else in the first of all."""
+    if not os.path.isabs(path) and not directories:
+        raise UsageError(f"{shown} is relative, and there is no directory that it could count from")
+    places = [absolute(os.path.join(absolute(directory), path)) for directory in directories or ("/",)]
+    return next((place for place in places if os.path.exists(place)), places[0])
+
+
+def fragment_demands(fragment: str, shown: str) -> Demands:
+    """The hashes in the fragment of a URL, which must all be right. What is no hash may be `egg` or `subdirectory`."""
+    demands = []
+    for piece in filter(None, fragment.split("&")):
+        key, equals, value = piece.partition("=")
+        if equals and key in ("egg", "subdirectory"):
+            continue
+        try:
+            demands.append(frozenset({parse_hash(f"{key}:{value}")}))
+        except ValueError as error:
+            raise UsageError(f"{shown}: #{printable(piece[:80])} is not a hash: {error}") from error
+    return tuple(dict.fromkeys(demands))
+
+
+def _refuse_source(location: Location, shown: str) -> None:
+    path = location.path or urlsplit(location.url).path
+    if path.lower().endswith(SOURCES):
+        raise UsageError(f"{shown} is a source archive: {BUILD}")
+    if not path.endswith(".whl"):
+        what = "a directory or no wheel" if location.path else "not the URL of a wheel"
+        raise UsageError(f"{shown} is {what}: {BUILD}")
+
+
+def shortened(text: str) -> str:
+    """`text` for a message: printable, without passwords, not too long."""
+    safe = redacted(text)
+    return printable(safe if len(safe) <= _SHOWN else safe[: _SHOWN - 3] + "...")
+
+
+def redacted(text: str) -> str:
+    """`text` without the user names and passwords of its URLs."""
+    return re.sub(r"(://)[^/\s]*@", r"\1", text)

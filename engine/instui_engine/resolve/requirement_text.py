@@ -1,0 +1,161 @@
+"""One requirement as a user writes it (PEP 508, or the path or URL of a wheel), read into data."""
+
+import re
+from collections.abc import Sequence
+
+from instui_engine.errors import UsageError, printable
+from instui_engine.hashes import Demands, parse_hash
+
+from .locations import (
+    Location,
+    has_variable,
+    is_location,
+    read_location,
+    shortened,
+    split_extras,
+    split_marker,
+    wheel_name,
+)
+from .requirements import Requirement
+
+_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_HASH = re.compile(r"--hash(?:=|\s+)(\S+)(?:\s+|$)")
+
+
+def normalized(name: str) -> str:
+    """The name as the simple index spells it: packaging's `canonicalize_name`, without its import."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def requirement_name(text: str) -> str:
+    """The normalized name that the requirement `text` begins with; "" for none."""
+    found = _NAME.match(text)
+    return normalized(found[1]) if found else ""
+
+
+def is_direct(text: str) -> bool:
+    """Whether it has the form `name @ location`."""
+    found = _NAME.match(text)
+    return found is not None and text.startswith("@", found.end())
+
+
+def read_requirement(
+    text: str, directories: Sequence[str] = (), hashes: Sequence[str] = (), where: str = "", position: int = -1
+) -> Requirement:
+    """The requirement in `text`, which may be continued over several lines (with newlines).
+
+    `hashes` are the values of its `--hash` options. Relative paths count from the first of `directories` that has them.
+    Raises UsageError, which begins with `where`, for anything that is not one requirement.
+    """
+    prefix = f"{where}: " if where else ""
+    text = text.strip(" \t\n")
+    if "\\" in text:
+        raise UsageError(f"{prefix}{shortened(text)}: a backslash may only stand at the end of a line, to continue it")
+    if any(re.search(r"\n|\s#|\s--", quoted) for quoted in _QUOTED.findall(text)):
+        raise UsageError(f"{prefix}{shortened(text)}: a string in a marker cannot contain a line's end, ` #` or ` --`")
+    options = tuple(_hash(value, prefix) for value in hashes)
+    if is_direct(text) or is_unnamed(text):
+        return _direct(text, directories, options, where, position)
+    return _indexed(text, options, where, position)
+
+
+def is_unnamed(text: str) -> bool:
+    """Whether it is a bare path or URL, as uv decides it."""
+    found = _NAME.match(text)
+    rest = text[found.end() :] if found else text
+    if found and rest[:1] in ("", "<", "=", ">", "~", "!", "(", ";", ","):
+        return rest[:1] in ("", ";") and is_location(found[1])
+    return is_location(text)
+
+
+def split_hashes(line: str, where: str) -> tuple[str, tuple[str, ...]]:
+    """A requirement and the values of the `--hash` options behind it. Raises UsageError for any other option."""
+    text, *options = re.split(r"\s+(?=--)", line, maxsplit=1)
+    rest = options[0] if options else ""
+    values = []
+    while rest:
+        found = _HASH.match(rest)
+        if not found:
+            option = re.match(r"(--hash)?[^\s=]*", rest)
+            what = shortened(option[0] if option and option[0] else rest.split()[0])
+            raise UsageError(f"{where}: {what} cannot stand behind a requirement, only --hash=ALGORITHM:DIGEST can")
+        values.append(found[1])
+        rest = rest[found.end() :]
+    return text, tuple(values)
+
+
+def _hash(value: str, prefix: str) -> str:
+    try:
+        return parse_hash(value)
+    except ValueError as error:
+        raise UsageError(f"{prefix}--hash={printable(value[:80])} is not a hash: {error}") from error
+
+
+def _direct(text: str, directories: Sequence[str], options: tuple[str, ...], where: str, position: int) -> Requirement:
+    """A wheel at a path or URL. Every hash is a demand of its own: there is only one file that can meet them."""
+    prefix = f"{where}: " if where else ""
+    place, marker = split_marker(text)
+    if "\n" in place:
+        raise UsageError(f"{prefix}{shortened(place)}: a path or URL cannot be continued in the next line")
+    name = ""
+    if is_direct(text):
+        named = _NAME.match(place)
+        assert named is not None
+        name = normalized(named[1])
+        extras = split_extras(f"[{named[2]}]", prefix)[1] if named[2] else ()
+        place = place[named.end() + 1 :].strip()
+        if not place:
+            raise UsageError(f"{prefix}{shortened(text)} names no URL")
+    else:
+        place, extras = split_extras(place, prefix)
+    location = read_location(place, directories, prefix)
+    found = wheel_name(location.filename, prefix)
+    if name and found != name:
+        raise UsageError(f"{prefix}{shortened(text)} asks for {name}, but names a wheel of {printable(found)}")
+    demands = (*location.demands, *(frozenset({value}) for value in options))
+    located = location._replace(extras=extras, demands=demands)
+    return direct_requirement(found, located, _marker(marker, text, prefix), where, position)
+
+
+def direct_requirement(
+    name: str, location: Location, marker: str = "", where: str = "", position: int = -1
+) -> Requirement:
+    """The requirement of the wheel at `location`."""
+    extras = f"[{','.join(sorted(set(location.extras)))}]" if location.extras else ""
+    text = f"{name}{extras} @ {location.url}" + (f" ; {marker}" if marker else "")
+    return Requirement(text, name, location.url, tuple(dict.fromkeys(location.demands)), where, position)
+
+
+def _marker(marker: str | None, text: str, prefix: str) -> str:
+    if marker is None:
+        return ""
+    from packaging.markers import InvalidMarker, Marker
+
+    try:
+        return str(Marker(marker.replace("\n", " ")))
+    except InvalidMarker as error:
+        raise _invalid(text, error, prefix) from error
+
+
+def _indexed(text: str, options: tuple[str, ...], where: str, position: int) -> Requirement:
+    """A requirement that is looked up in an index. Any of its hashes suffices: there may be several wheels."""
+    from packaging.requirements import InvalidRequirement
+    from packaging.requirements import Requirement as Parsed
+
+    prefix = f"{where}: " if where else ""
+    if re.search(r"\(\s*\)", text):
+        raise UsageError(f"{prefix}{shortened(text)} is not a requirement: there is no version in the parentheses")
+    if has_variable(text):
+        raise UsageError(f"{prefix}{shortened(text)}: variables are expanded in paths and URLs only; write the value")
+    try:
+        parsed = Parsed(text.replace("\n", " "))
+    except InvalidRequirement as error:
+        raise _invalid(text, error, prefix) from error
+    demands: Demands = (frozenset(options),) if options else ()
+    return Requirement(str(parsed), normalized(parsed.name), "", demands, where, position)
+
+
+def _invalid(text: str, error: Exception, prefix: str) -> UsageError:
+    why = str(error).partition("\n")[0]
+    return UsageError(f"{prefix}{shortened(text)} is not a requirement: {printable(why)}")
