@@ -27,6 +27,7 @@ from support.wheelsmith import build_wheel, escaped
 VARIABLES = {"NAME": "alpha", "DIR": "d", "EMPTY": "", "LINKS": "links", "QUOTE": "it's", "AGAIN": "${DIR}"}
 BAD = "0" * 64
 _T = TypeVar("_T")
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Reading(NamedTuple):
@@ -39,9 +40,10 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """A file and its readings. `ours` is None where the engine refuses it; `as_ours` is uv's reading of the text from it.
+    """A file and its readings. `ours` is None where the engine refuses it, with its `refusal`.
 
-    `pip` has a key for each requirement, or is None where pip refuses the file.
+    `as_ours` is what uv makes of the text that the engine writes for it. `pip` has a key for each requirement, None where
+    pip refuses the file.
     """
 
     content: bytes
@@ -50,6 +52,11 @@ class Case:
     uv: Reading
     as_ours: Reading | None
     pip: list[str] | None
+
+    @property
+    def text(self) -> str:
+        """The file as text."""
+        return self.content.decode("utf-16" if self.content.startswith(_UTF16) else "latin-1")
 
 
 class Playground:
@@ -87,8 +94,10 @@ class Playground:
         for number, content in enumerate(contents):
             paths.append(self.top / f"case{number}.txt")
             paths[-1].write_bytes(content)
-        pip = self._pip([path.name for path in paths])
         ours = [self._ours(path.name) for path in paths]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(_without_utf32(content))
+        pip = self._pip([path.name for path in paths])
         for path, content in zip(paths, contents, strict=True):
             path.write_bytes(_in_utf8(content))
         with ThreadPoolExecutor(2) as pool:
@@ -154,19 +163,26 @@ def keys(requirements: Requirements) -> list[str]:
     for entry in (*requirements.requirements, *requirements.constraints):
         parsed = Requirement(entry.text)
         place = entry.url.rpartition("/")[2]
-        found.append(_key(entry.name, parsed.extras, str(parsed.specifier), place, str(parsed.marker or "")))
+        made = (
+            entry.name,
+            sorted(parsed.extras),
+            _sorted(str(parsed.specifier)),
+            place,
+            _quoted(str(parsed.marker or "")),
+        )
+        found.append(repr(made))
     return sorted(found)
 
 
-_KEY = """
-def _key(name, extras, specifier, place, marker):
-    return repr((name, sorted(extras), ",".join(sorted(specifier.split(","))), place, marker.replace("'", '"')))
-"""
-exec(_KEY)  # one text, since pip has a process of its own
+def _sorted(specifier: str) -> str:
+    return ",".join(sorted(specifier.split(",")))
 
-_PIP = (
-    _KEY
-    + """
+
+def _quoted(marker: str) -> str:
+    return marker.replace("'", '"')
+
+
+_PIP = """
 import json, logging, re, sys
 logging.disable(logging.CRITICAL)
 from pip._internal.network.session import PipSession
@@ -179,7 +195,9 @@ def key(entry):
     place = made.link.filename if made.link else ""
     name = made.req.name if made.req else place.partition("-")[0]
     specifier = "" if made.link else str(made.req.specifier)  # pip knows the version in the name of a wheel
-    return _key(canonicalize_name(name), made.extras, specifier, place, str(made.markers or ""))
+    specifier = ",".join(sorted(specifier.split(",")))
+    marker = str(made.markers or "").replace("'", '"')
+    return repr((canonicalize_name(name), sorted(made.extras), specifier, place, marker))
 
 def read(name, session):
     try:
@@ -190,7 +208,6 @@ def read(name, session):
 session = PipSession()
 print(json.dumps([read(name, session) for name in json.load(sys.stdin)]))
 """
-)
 
 
 # --- the grammar
@@ -406,7 +423,8 @@ class Writer:
             *[(option, links, strange_links) for option in ("-f", "--find-links")],
             *[(option, urls, strange_urls) for option in ("-i", "--index-url", "--extra-index-url")],
             *[(option, names, strange_names) for option in ("--only-binary", "--no-binary")],
-            *[(option, ["h"], ["", "h x", "h --pre", "'h'"]) for option in ("--trusted-host", "--use-feature")],
+            *[(option, ["h"], ["", "h x", "h --pre", "'h'"]) for option in ("--trusted-host",)],
+            ("--use-feature", ["fast-deps"], ["", "x y"]),
             *[
                 (option, [""], ["alpha", "--pre", "--no-index", "-r n.txt", "--require-hashes", "-f d", "\\\n -f d"])
                 for option in ("--no-index", "--pre", "--prefer-binary", "--require-hashes")
@@ -509,11 +527,16 @@ class Writer:
 # --- the judge
 
 
+def _without_utf32(content: bytes) -> bytes:
+    """The file for uv and pip, which cannot read UTF-32."""
+    is_utf32 = content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE))
+    return content.decode("utf-32").encode() if is_utf32 else content
+
+
 def _in_utf8(content: bytes) -> bytes:
-    """The file for uv, which knows neither coding lines nor UTF-32."""
+    """The file for uv, which knows no coding lines either."""
+    content = _without_utf32(content)
     try:
-        if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-            return content.decode("utf-32").encode()
         content.decode()
     except UnicodeDecodeError:
         if b"coding: latin-1" in b"".join(content.split(b"\n")[:2]) and content.startswith(b"#"):
@@ -536,7 +559,7 @@ def disagreement(case: Case) -> str:
         return ""
     if case.uv.code != _REFUSED:
         return "it differs from uv's reading"
-    if re.search(rb"\.whl#", case.content):  # uv knows a hash in a URL, but not behind a path
+    if re.search(r"\.whl/?#", case.text):  # uv knows a hash in a URL, but not behind a path
         return ""
     return "" if case.pip == keys(case.ours) else "uv refuses it, and it differs from pip's reading"
 

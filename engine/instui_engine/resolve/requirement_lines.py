@@ -74,6 +74,9 @@ def logical_lines(text: str, shown: str) -> Iterator[Line]:
             raise UsageError(f"{shown}, line {number} contains a control character")
         if not held:
             first = number
+        elif held[-1][-1:] not in ("", " ", "\t") and not (line.lstrip(" \t").startswith("--") or line != raw):
+            # uv takes the backslash for a part of the name
+            raise UsageError(f"{shown}, line {number - 1}: write a space before the backslash that continues the line")
         is_continued = line == raw and line.endswith("\\")
         held.append(line[:-1] if is_continued else line)
         if is_continued:

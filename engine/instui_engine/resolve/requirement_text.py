@@ -20,7 +20,7 @@ from .requirements import Requirement
 
 _NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_HASH = re.compile(r"--hash(?:=|\s+)(\S+)(?:\s+|$)")
+_HASH = re.compile(r"--hash(?:=|[ \t]+)([^ \t\n]+)(?:[ \t\n]+|$)")
 
 
 def normalized(name: str) -> str:
@@ -71,7 +71,7 @@ def is_unnamed(text: str) -> bool:
 
 def split_hashes(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     """A requirement and the values of the `--hash` options behind it. Raises UsageError for any other option."""
-    text, *options = re.split(r"\s+(?=--)", line, maxsplit=1)
+    text, *options = re.split(r"[ \t\n]+(?=--)", line, maxsplit=1)
     rest = options[0] if options else ""
     values = []
     while rest:
