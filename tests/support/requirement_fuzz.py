@@ -42,8 +42,8 @@ class Reading(NamedTuple):
 class Case:
     """A file and its readings. `ours` is None where the engine refuses it, with its `refusal`.
 
-    `as_ours` is what uv makes of the text that the engine writes for it. `pip` has a key for each requirement, None where
-    pip refuses the file.
+    `as_ours` is what uv makes of the text that the engine writes for it. `pip` has a key for each requirement, None
+    where pip refuses the file.
     """
 
     content: bytes

@@ -142,6 +142,8 @@ def test_hashes_behind_a_name_are_one_demand_and_behind_a_place_each_is_one(read
         (f"alpha --hash\nsha256:{A}", "--hash cannot stand behind"),
         (f"alpha --hashes=sha256:{A}", "--hashes cannot stand behind"),
         (f"alpha --has=sha256:{A}", "--has cannot stand behind"),
+        (f"alpha --hash \\\nsha256:{A}", "--hash cannot stand behind"),
+        (f"alpha --hash=sha256:{A}\xa0", "is not a hash"),
         (f"alpha --hash=sha256:{A} beta", "beta cannot stand behind"),
         (f"alpha --hash=sha256:{A} --no-index", "--no-index cannot stand behind"),
         (f"alpha --hash=sha256:{A}--hash=sha256:{B}", "is not a hash"),
@@ -375,6 +377,7 @@ def test_what_uv_ignores_with_a_warning_becomes_a_note(read: Read) -> None:
         *("--trusted-host", "--trusted-host h --no-index", "--trusted-hosth", "--use-feature"),
         *("alpha --no-index", "alpha --config-settings=a=b", "alpha --global-option=x", "alpha --install-option=x"),
         *("alpha -r n.txt", "alpha beta", "alpha,beta", "alpha\\x", "alpha\x0b", "alpha\x0cbeta", "alpha\x00", "\xa0"),
+        *("alpha\\", "alpha\\\n==1", "alpha\xa0", "-c= n.txt"),
         *("'alpha'", '"alpha"', "~/x.whl", "=1", "[alpha]", "@ https://h/x.whl", "alpha @", "alpha @ ; os_name == 'x'"),
         *(
             "alpha; os_name == 'a\\\nb'",
@@ -473,6 +476,7 @@ def test_a_script_says_in_a_comment_what_it_needs(tmp_path: Path) -> None:
         ("# /// script\n# dependencies = 'a'\n# ///\n", "not a list of strings"),
         ("# /// script\n# dependencies = ['a b']\n# ///\n", "dependencies: a b is not a requirement"),
         ("# /// script\n# dependencies = ['a @ ./x.whl']\n# ///\n", "is relative"),
+        ("# /// script\n# dependencies = ['https://h/a-1-py3-none-any.whl']\n# ///\n", "needs a name"),
         ("# /// script\n# [tool.uv]\n# constraint-dependencies = ['a<2']\n# ///\n", r"settings in \[tool.uv\]"),
     ],
 )

@@ -162,8 +162,9 @@ class _Reader:
         base = file.place if file.is_remote else "" if is_stream else os.path.dirname(file.place)
         source = _Source(shown, base, file.is_remote, kind)
         if kind == "requirement" and not named_in and _may_be_script(file, text):
-            where = f"{shown}, dependencies"
-            content.entries += [read_requirement(entry, where=where) for entry in script_requirements(text, shown)]
+            content.entries += [
+                _dependency(entry, f"{shown}, dependencies") for entry in script_requirements(text, shown)
+            ]
         else:
             for line in logical_lines(text, shown):
                 self._read_line(line.text, source, f"{shown}, line {line.number}", content)
@@ -259,6 +260,13 @@ class _Reader:
                 _switch(option, where, content)
 
 
+def _dependency(text: str, where: str) -> Requirement:
+    """A dependency of a script, which has a name (PEP 723)."""
+    if is_unnamed(text):
+        raise UsageError(f"{where}: {shortened(text)}: a dependency needs a name: write NAME @ URL")
+    return read_requirement(text, where=where)
+
+
 def _name(file: _File) -> str:
     return name_of(urlsplit(file.place).path if file.is_remote else file.place)
 
@@ -273,8 +281,9 @@ def _check_known(option: str, text: str, where: str) -> None:
     if option == "--editable":
         raise UsageError(f"{where}: {shortened(text)} is an editable source tree: {BUILD}")
     if option not in _VALUED and option not in _IGNORED_VALUED:
+        given = re.split(r"[\s=]", text)[0]
         raise UsageError(
-            f"{where}: {shortened(re.split('[ =]', text)[0])} is not understood in a requirement file; remove it, or "
+            f"{where}: {shortened(given)} is not understood in a requirement file; remove it, or "
             "give it on the command line"
         )
 

@@ -101,12 +101,9 @@ def option_value(rest: str, is_long: bool) -> str | None:
     `rest` is what stands behind the option: `=x`, ` x`, or `x` behind a short one. Like uv, a value goes to the end of
     the line, and is unquoted as in a shell. pip ends it at a space, and takes what follows for more options.
     """
-    if rest.startswith("=") and not rest[1:2].isspace():
-        value = rest[1:].strip()
-    elif rest[:1].isspace() or not is_long:
-        value = rest.strip()
-    else:
+    if rest[1:2].isspace() if rest.startswith("=") else is_long and not rest[:1].isspace():
         return None
+    value = rest.removeprefix("=").strip()
     try:
         words = shlex.split(value)
     except ValueError:
