@@ -113,6 +113,16 @@ def test_a_file_that_is_no_text_is_refused_with_the_encoding_that_was_tried(
         read(content)
 
 
+def test_each_space_of_a_long_run_is_looked_at_once(read: Read) -> None:
+    gap = " " * 1_000_000
+    assert texts(
+        read(f"alpha{gap}==1{gap}# c\nhttps://h/{WHEEL}{gap}; os_name == 'x'{gap}--hash=md5:{A[:32]}").requirements
+    ) == [
+        "alpha==1",
+        f'alpha @ https://h/{WHEEL} ; os_name == "x"',
+    ]
+
+
 # --- hashes
 
 

@@ -107,7 +107,7 @@ def read_arguments(arguments: Sequence[str], interpreter: Interpreter) -> Argume
 
 
 def wheel_requirement(wheel: WheelFile) -> Requirement:
-    """The wheel as a requirement, for who resolves its dependencies."""
+    """The wheel as a requirement, whose dependencies can be resolved."""
     location = Location(file_url(wheel.path, printable(wheel.path)), wheel.path, wheel.extras, wheel.demands)
     return direct_requirement(wheel.name, location, position=wheel.position)
 

@@ -22,7 +22,7 @@ _SHOWN = 200  # characters of a requirement or a path that are worth a line
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _VCS = re.compile(r"(git|hg|svn|bzr)\+")
-_MARKER = re.compile(r"\s+;|;(?=\s)")
+_MARKER = re.compile(r"(?<!\s)\s+;|;(?=\s)")  # looks at each run of spaces once
 _EXTRA = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _RAW = "!#$%&'()*+,-./:;=?@[]_~"  # what a URL may have unencoded, letters and digits aside
@@ -39,7 +39,7 @@ class Location(NamedTuple):
     @property
     def filename(self) -> str:
         """The last component of the path."""
-        return name_of(self.path or unquote(urlsplit(self.url).path))
+        return name_of(self.path) or unquote(name_of(urlsplit(self.url).path))
 
 
 def expanded(text: str) -> str:

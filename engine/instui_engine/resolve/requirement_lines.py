@@ -20,7 +20,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
-_COMMENT = re.compile(r"(^|[ \t]+)#.*", re.DOTALL)
+_COMMENT = re.compile(r"(^|(?<![ \t])[ \t]+)#.*", re.DOTALL)  # looks at each run of spaces once
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 _OPTION = re.compile(r"(--[A-Za-z0-9-]*|-[^=\s]?)(.*)", re.DOTALL)
 
@@ -74,7 +74,7 @@ def logical_lines(text: str, shown: str) -> Iterator[Line]:
             raise UsageError(f"{shown}, line {number} contains a control character")
         if not held:
             first = number
-        elif held[-1][-1:] not in ("", " ", "\t") and not (line.lstrip(" \t").startswith("--") or line != raw):
+        elif held[-1][-1:] not in ("", " ", "\t") and not raw.lstrip(" \t").startswith(("--", "#")):
             # uv takes the backslash for a part of the name
             raise UsageError(f"{shown}, line {number - 1}: write a space before the backslash that continues the line")
         is_continued = line == raw and line.endswith("\\")
@@ -101,7 +101,9 @@ def option_value(rest: str, is_long: bool) -> str | None:
     `rest` is what stands behind the option: `=x`, ` x`, or `x` behind a short one. Like uv, a value goes to the end of
     the line, and is unquoted as in a shell. pip ends it at a space, and takes what follows for more options.
     """
-    if rest[1:2].isspace() if rest.startswith("=") else is_long and not rest[:1].isspace():
+    is_separated = rest[:1].isspace() or (rest.startswith("=") and not rest[1:2].isspace())
+    is_attached = not is_long and not rest.startswith("=")
+    if not (is_separated or is_attached):
         return None
     value = rest.removeprefix("=").strip()
     try:

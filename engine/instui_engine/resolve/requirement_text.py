@@ -71,7 +71,7 @@ def is_unnamed(text: str) -> bool:
 
 def split_hashes(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     """A requirement and the values of the `--hash` options behind it. Raises UsageError for any other option."""
-    text, *options = re.split(r"[ \t\n]+(?=--)", line, maxsplit=1)
+    text, *options = re.split(r"(?<![ \t\n])[ \t\n]+(?=--)", line, maxsplit=1)
     rest = options[0] if options else ""
     values = []
     while rest:
