@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from instui_engine.fetch.download import Client, Download, FetchCancelled
+from instui_engine.hashes import demands_of
 from support.fetching import BODY, PATH, Fetcher, Log, clean_environment
 from support.webserver import Page, WebServer
 
@@ -219,12 +220,13 @@ import resource, signal
 from pathlib import Path
 from instui_engine.errors import FetchError
 from instui_engine.fetch.download import Client, Download
+from instui_engine.hashes import demands_of
 from support.fetching import BODY, NAME, Log
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:
     with Client() as client:
-        client.fetch(Download({url!r}, NAME, "0" * 64, len(BODY)), Path({str(fetch.partial)!r}), Log(), lambda: False)
+        client.fetch(Download({url!r}, NAME, size=len(BODY)), Path({str(fetch.partial)!r}), Log(), lambda: False)
 except FetchError as error:
     print(error)
 """
@@ -256,7 +258,8 @@ def test_many_threads_share_a_client(server: WebServer, tmp_path: Path) -> None:
     def one(number: int) -> bytes:
         body = bodies[number]
         partial = tmp_path / f"{number}"
-        download = Download(urls[number], f"{number}.whl", hashlib.sha256(body).hexdigest(), len(body))
+        demands = demands_of({"sha256": hashlib.sha256(body).hexdigest()})
+        download = Download(urls[number], f"{number}.whl", demands, len(body))
         client.fetch(download, partial, Log(), lambda: False)
         return partial.read_bytes()
 

@@ -206,7 +206,7 @@ def test_a_wheel_file_that_was_rewritten_with_its_old_size_and_mtime_is_seen(
 
 
 @pytest.mark.usefixtures("settled")
-@pytest.mark.parametrize("moment", ["file_digest", "unpack"])
+@pytest.mark.parametrize("moment", ["_digests", "unpack"])
 def test_a_wheel_file_that_changes_while_it_is_read_is_refused(
     moment: str, tmp_path: Path, own_cache: Path, venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,11 +215,11 @@ def test_a_wheel_file_that_changes_while_it_is_read_is_refused(
     wheel = build_wheel(tmp_path, "same", "1.0", {"same.py": b"one"})
     (tmp_path / "other").mkdir()
     content = build_wheel(tmp_path / "other", "same", "1.0", {"same.py": b"two"}).read_bytes()
-    place: Any = local if moment == "file_digest" else Store
+    place: Any = local if moment == "_digests" else Store
     real = getattr(place, moment)
 
     def late(*arguments: Any) -> Any:
-        result = real(*arguments) if moment == "file_digest" else None
+        result = real(*arguments) if moment == "_digests" else None
         wheel.write_bytes(content)
         return result or real(*arguments)
 

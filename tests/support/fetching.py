@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from instui_engine.errors import FetchError
-from instui_engine.fetch.download import Client, Download
+from instui_engine.fetch.download import Client, Download, Fetched
+from instui_engine.hashes import Demands, demands_of
 
 BODY = random.Random(1).randbytes(700_000)
 NAME = "six-1.17.0-py3-none-any.whl"
@@ -50,17 +51,20 @@ class Fetcher:
         url: str,
         *,
         sha256: str = hashlib.sha256(BODY).hexdigest(),
+        demands: Demands | None = None,
         size: int = len(BODY),
+        etag: str = "",
         index_urls: tuple[str, ...] = (),
         retries: int = 4,
-        timeout: float = 30,
+        timeout: float = 0,
         offline: bool = False,
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> None:
+    ) -> Fetched | None:
         with Client(
             index_urls=index_urls, retries=retries, timeout=timeout, offline=offline, pause=self.pause
         ) as client:
-            client.fetch(Download(url, NAME, sha256, size), self.partial, self.log, cancelled)
+            wanted = demands_of({"sha256": sha256}) if demands is None else demands
+            return client.fetch(Download(url, NAME, wanted, size, etag), self.partial, self.log, cancelled)
 
     def refused(self, url: str, **options: object) -> str:
         """The one line of the FetchError that this download must end with."""
@@ -75,6 +79,10 @@ class Fetcher:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """Nothing of this machine's proxies, indexes, credentials and certificates may reach a test."""
     for name in list(os.environ):
-        if name.upper().endswith("_PROXY") or name.startswith("UV_") or name in ("NETRC", "SSL_CERT_FILE"):
+        if (
+            name.upper().endswith("_PROXY")
+            or name.startswith("UV_")
+            or name in ("NETRC", "SSL_CERT_FILE", "XDG_CONFIG_HOME")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))

@@ -1,16 +1,24 @@
-"""User names and passwords for package indexes, found where uv and pip find them.
+"""User names and passwords for servers, found where uv finds them.
 
-The URLs in a lock file carry none. Credentials come from the index URLs of the command line, from uv's environment
-variables, or from a netrc file. They belong to one origin (scheme, host and port), and no other server ever sees them.
+The URLs in a lock file carry none. They stand in the URLs of indexes and pages of links (of the command line, of files
+of requirements, of uv's variables and configuration), in the variables of named indexes, or in a netrc file. What only
+a program knows (`lookups`) is asked for when a server has refused the rest.
+
+Credentials belong to one origin (scheme, host and port), and no other server ever sees them. They stay in memory.
 """
 
 import base64
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from .lookups import Lookups, Question
+from .uv_settings import Index, UvSettings, parse_index
 
 if TYPE_CHECKING:
     from netrc import netrc
@@ -18,8 +26,7 @@ if TYPE_CHECKING:
 Origin = tuple[str, str, int]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
-_NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)", re.DOTALL)
+_HUGGING_FACE = ("https", "huggingface.co", 443)
 
 
 def origin(url: SplitResult) -> Origin:
@@ -32,68 +39,165 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
-def userinfo(url: SplitResult) -> str | None:
-    """The header for the user name and password written into `url`, if there are any."""
-    if url.username is None and url.password is None:
-        return None
-    return basic(unquote(url.username or ""), unquote(url.password or ""))
+def bare(url: SplitResult) -> SplitResult:
+    """`url` without user name, password and fragment."""
+    return url._replace(netloc=url.netloc.rpartition("@")[2], fragment="")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An index, or a page of links, and who may read it. `password` is None if it is not known."""
+
+    url: SplitResult  # bare
+    origin: Origin
+    user: str
+    password: str | None
+    authenticate: str
+
+    @property
+    def header(self) -> str:
+        """The header to send; "" if the password is not known."""
+        return "" if self.password is None else basic(self.user, self.password)
+
+    def closeness(self, url: SplitResult) -> int:
+        """How many folders of the path the place shares with `url`."""
+        pairs = zip(_folders(self.url), _folders(url), strict=False)
+        return next((count for count, (one, other) in enumerate(pairs) if one != other), len(_folders(self.url)))
+
+    def covers(self, url: SplitResult) -> bool:
+        """Whether `url` belongs to the place: it lies below it, or beside its page `simple`."""
+        root = [folder for folder in _folders(self.url) if folder]
+        root = root[:-1] if root[-1:] == ["simple"] else root
+        return [folder for folder in _folders(url) if folder][: len(root)] == root
 
 
 class Credentials:
-    """The credentials of a session: which Authorization header a request may carry.
+    """The credentials of a session: which Authorization headers a request may carry. Thread-safe.
 
-    `index_urls` are URLs, or uv's `name=url`. Earlier ones take precedence over later ones, all of them over the
-    environment's, and those over netrc.
+    `index_urls` are URLs, or uv's `name=url`. Earlier ones take precedence over later ones, all of them over those of
+    `settings`, and those over netrc.
     """
 
-    def __init__(self, index_urls: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        index_urls: Sequence[str] = (),
+        settings: UvSettings | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        settings = settings or UvSettings()
+        indexes = (*map(parse_index, index_urls), *settings.indexes, *map(Index, settings.find_links))
         self._environ = environ
-        self._known: dict[Origin, str] = {}
-        for entry in (*index_urls, *self._entries()):
-            self._learn(entry)
+        self._places = [place for index in indexes if (place := self._place(index))]
+        self._lookups = Lookups(settings.keyring_provider == "subprocess")
+        self._worked: dict[tuple[Origin, str], str] = {}
+        self._lock = threading.Lock()
 
-    def _entries(self) -> Iterator[str]:
-        for variable in _INDEX_VARIABLES:
-            yield from self._environ.get(variable, "").split()
+    def close(self) -> None:
+        """Stop looking for credentials."""
+        self._lookups.close()
 
-    def _learn(self, entry: str) -> None:
-        named = _NAMED.fullmatch(entry)
-        try:
-            url = urlsplit(named[2] if named else entry)
-            where, header = origin(url), userinfo(url)
-        except ValueError:
-            return  # the request to the index will report what is wrong with its URL
-        if named:
-            prefix = "UV_INDEX_" + re.sub(r"[^A-Z0-9]", "_", named[1].upper())
-            user, password = (self._environ.get(f"{prefix}_{part}") for part in ("USERNAME", "PASSWORD"))
-            if user is not None or password is not None:
-                header = basic(user or unquote(url.username or ""), password or unquote(url.password or ""))
-        if header is not None:
-            self._known.setdefault(where, header)
+    def headers(self, url: SplitResult, first: Origin) -> Iterator[str]:
+        """The headers with which to request `url`, one after another until one is not refused; "" means none.
 
-    def header(self, url: SplitResult, first: Origin) -> str | None:
-        """The header for a request of `url`, in a chain of redirects that began at the origin `first`.
-
-        netrc knows hosts but not ports or schemes, so it is used for the first origin only: a redirect to another port,
-        or from https to http, must not carry the password along.
+        There is at least one. `first` is the origin at which a chain of redirects began. A netrc file knows hosts but
+        not ports or schemes, and so do keyrings: they are used for the first origin only, so that a redirect to another
+        port, or from https to http, does not carry the password along.
         """
         where = origin(url)
-        if where == first and (own := userinfo(url)):
-            return own
-        if where in self._known:
-            return self._known[where]
-        if where != first or self._netrc is None:
-            return None
-        entry = self._netrc.authenticators(where[1])
-        return basic(entry[0] or "", entry[2] or "") if entry else None
+        user = unquote(url.username or "") if where == first else ""
+        if where == first and url.password is not None:
+            yield basic(user, unquote(url.password))
+            return
+        with self._lock:
+            worked = self._worked.get((where, user), "")
+        tried: set[str] = set()
+        for header in self._known(url, where, user, worked, first):
+            if header not in tried:
+                tried.add(header)
+                yield header
+        if not tried:
+            yield ""
+        if self._is_public(url, where):
+            return
+        for header in self._looked_up(url, where, user, is_first=where == first):
+            if header not in tried:
+                tried.add(header)
+                yield header
+
+    def accepted(self, url: SplitResult, first: Origin, header: str) -> None:
+        """Note that the server of `url` accepts `header`, which is tried first from now on."""
+        where = origin(url)
+        user = unquote(url.username or "") if where == first else ""
+        if header and not (where == first and url.password is not None):
+            with self._lock:
+                self._worked[where, user] = header
+
+    def _known(self, url: SplitResult, where: Origin, user: str, worked: str, first: Origin) -> Iterator[str]:
+        """What is known without asking a program, the likeliest first."""
+        if self._is_public(url, where):
+            return
+        places = [place for place in self._at(where) if place.header and user in ("", place.user)]
+        places.sort(key=lambda place: -place.closeness(url))
+        if worked and not (places and places[0].closeness(url) and places[0].header != worked):
+            yield worked
+        yield from (place.header for place in places)
+        if worked:
+            yield worked
+        if where == first and (entry := self._authenticators(where[1])) and user in ("", entry[0]):
+            yield basic(*entry)
+        token = self._environ.get("HF_TOKEN", "")
+        if where == _HUGGING_FACE and token and "UV_NO_HF_TOKEN" not in self._environ:
+            yield f"Bearer {token}"
+
+    def _looked_up(self, url: SplitResult, where: Origin, user: str, is_first: bool) -> Iterator[str]:
+        places = self._at(where)
+        questions = [Question(bare(url), user)]
+        for place in sorted(places, key=lambda place: -place.closeness(url)):
+            if place.password is None:
+                always = place.authenticate == "always"
+                questions.append(Question(place.url, user or place.user, always))
+        for answer in self._lookups.ask(where, user, questions, with_keyring=is_first):
+            yield answer.header or basic(answer.user, answer.password)
+        # some servers take a token as the name of the user
+        yield from (basic(name, "") for name in (user, *(place.user for place in places if not place.header)) if name)
+
+    def _at(self, where: Origin) -> list[_Place]:
+        return [place for place in self._places if place.origin == where]
+
+    def _is_public(self, url: SplitResult, where: Origin) -> bool:
+        """Whether the index of `url` is one that never wants credentials."""
+        return any(place.authenticate == "never" and place.covers(url) for place in self._at(where))
+
+    def _place(self, index: Index) -> _Place | None:
+        try:
+            url = urlsplit(index.url)
+            where = origin(url)
+        except ValueError:
+            return None  # the request to the index will report what is wrong with its URL
+        user = unquote(url.username or "")
+        password = None if url.password is None else unquote(url.password)
+        if index.name:
+            prefix = "UV_INDEX_" + re.sub(r"[^A-Z0-9]", "_", index.name.upper())
+            named = self._environ.get(f"{prefix}_USERNAME"), self._environ.get(f"{prefix}_PASSWORD")
+            if named != (None, None):
+                user, password = named[0] or user, password if named[1] is None else named[1]
+        return _Place(bare(url), where, user, password, index.authenticate) if where[1] else None
+
+    def _authenticators(self, host: str) -> tuple[str, str] | None:
+        entry = self._netrc.authenticators(host) if self._netrc else None
+        return (entry[0] or "", entry[2] or "") if entry else None
 
     @cached_property
     def _netrc(self) -> "netrc | None":
         from netrc import NetrcParseError, netrc
 
-        path = self._environ.get("NETRC")
+        path = os.path.expanduser(self._environ.get("NETRC", ""))
         try:
             # Without a path the stdlib takes ~/.netrc and also refuses one that other users can read.
-            return netrc(path) if path else netrc()
+            return netrc(path) if path and os.path.exists(path) else netrc()
         except (OSError, NetrcParseError, UnicodeError):
             return None
+
+
+def _folders(url: SplitResult) -> list[str]:
+    return url.path.split("/")[1:-1] if url.path.endswith("/") else url.path.split("/")[1:]

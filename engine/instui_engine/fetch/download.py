@@ -1,34 +1,37 @@
-"""Downloads of wheels: resumed where an earlier attempt stopped, retried if that can help, hashed on the fly.
+"""Downloads: resumed where an earlier attempt stopped, retried if that can help, hashed on the fly.
 
-The hash in the lock file decides whether a download is right; nothing that a server says is trusted.
+The demands on its hashes decide whether a download is right; nothing that a server says is trusted. If there are none,
+bytes of an earlier session count for nothing, and an attempt continues an earlier one only if the server confirms that
+the file is still the same.
 """
 
 import contextlib
-import errno
-import hashlib
 import os
 import queue
 import random
-import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
-from instui_engine.errors import FetchError, printable, reason
-from instui_engine.fs.files import write_all
+from instui_engine.errors import FetchError, printable
+from instui_engine.fs.given import working_directory
+from instui_engine.hashes import Demands, unmet
 
 from .credentials import Credentials, origin
-from .transport import CHUNK, Fault, Head, Stream, Transport, host_of
+from .faults import Fault, host_of
+from .sink import Document, PartialFile, Sink
+from .transport import Head, Stream, Transport, Wanted
+from .uv_settings import UvSettings, read_settings
 
 _POLL_SECONDS = 0.1
 _BACKOFF_SECONDS = 0.3
 _MAX_BACKOFF_SECONDS = 10.0
 _FRESH_BYTES = 64 * 1024  # after an attempt that gained this many bytes, the count of retries starts again
-_MAX_UNPROMISED = 16 << 30  # the most bytes of a body of unstated length: an endless one must stop somewhere
+_TIMEOUT_SECONDS = 30.0
 
 
 class FetchCancelled(Exception):
@@ -37,12 +40,24 @@ class FetchCancelled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One file to get: http(s) `url`, the wheel's file `name`, `sha256` in hex, `size` in bytes (0: unknown)."""
+    """One file to get: http(s) `url`, the wheel's file `name`, the `demands` on it, `size` in bytes (0: unknown).
+
+    `etag` identifies a version that is there already and need not come again; "" if there is none.
+    """
 
     url: str
     name: str
+    demands: Demands = ()
+    size: int = 0
+    etag: str = ""
+
+
+class Fetched(NamedTuple):
+    """What came: its sha256 in hex, all `hashes` that were computed, and the server's tag for it ("" for none)."""
+
     sha256: str
-    size: int
+    hashes: frozenset[str]
+    etag: str
 
 
 class Progress(Protocol):
@@ -62,7 +77,8 @@ class Client:
     """The HTTP client of one session, shared by its threads; a context manager that closes its connections.
 
     `index_urls` may carry credentials. `connections` is the maximum for one host, `retries` the maximum in a row
-    without progress, and `timeout` the seconds for which a server may stay silent. `pause` sleeps between attempts.
+    without progress, and `timeout` the seconds for which a server may stay silent (default: as `settings` say, or 30).
+    `settings` are uv's by default. `pause` sleeps between attempts.
     """
 
     def __init__(
@@ -71,14 +87,18 @@ class Client:
         index_urls: Sequence[str] = (),
         connections: int = 10,
         retries: int = 4,
-        timeout: float = 30,
+        timeout: float = 0,
         offline: bool = False,
         pause: Callable[[float], None] = time.sleep,
+        settings: UvSettings | None = None,
     ) -> None:
-        self._transport = Transport(Credentials(index_urls), connections, timeout)
+        if settings is None:
+            settings = UvSettings() if offline else read_settings(working_directory(), os.environ)
+        timeout = timeout or settings.timeout or _TIMEOUT_SECONDS
+        self._transport = Transport(Credentials(index_urls, settings), connections, timeout, settings)
         self._retries = retries
-        self._offline = offline
         self._pause = pause
+        self.offline = offline
 
     def __enter__(self) -> Self:
         return self
@@ -92,97 +112,59 @@ class Client:
         """Close idle connections."""
         self._transport.close()
 
-    def fetch(self, download: Download, partial: Path, progress: Progress, cancelled: Callable[[], bool]) -> None:
+    def fetch(
+        self, download: Download, partial: Path, progress: Progress, cancelled: Callable[[], bool]
+    ) -> Fetched | None:
         """Download into `partial`, continuing after the bytes in it; afterwards it is complete and verified.
 
-        The caller holds the lock of `partial`. Raises FetchError, which leaves the file only if it can be resumed, and
+        The result is None, and no file is left, if the server says that `download.etag` is still right. The caller
+        holds the lock of `partial`. Raises FetchError, which leaves the file only if it can be resumed, and
         FetchCancelled within 0.2 s after `cancelled()` becomes true.
         """
-        if self._offline:
+        if self.offline:
             problem = f"{printable(download.name)} is not in the cache; run once without --offline to get it"
             raise FetchError(problem, wheel=download.name)
+        _check_url(download)
+        target = PartialFile(partial, download.name, download.demands, download.size)
         try:
-            usable = urlsplit(download.url).scheme in ("http", "https") and origin(urlsplit(download.url))[1] != ""
-        except ValueError:
-            usable = False
-        if not usable:
-            problem = f"cannot download {printable(download.name)}: its URL is not a valid http or https one"
-            raise FetchError(problem, wheel=download.name)
-        target = _Target(download, partial)
-        try:
-            _Run(self._transport, download, target, progress, cancelled, self._retries, self._pause).run()
+            run = _Run(self._transport, download, target, progress, cancelled, self._retries, self._pause)
+            return run.run()
         finally:
             target.close()
 
+    def read(self, url: str, name: str, cancelled: Callable[[], bool] = lambda: False) -> bytes:
+        """The content of a document of at most 64 MiB; `name` is what messages call it. Raises as `fetch`."""
+        download = Download(url, name)
+        _check_url(download)
+        if self.offline:
+            host = host_of(urlsplit(url))
+            raise FetchError(f"cannot read {printable(name)} from {host}: --offline forbids it", wheel=name)
+        document = Document()
+        _Run(self._transport, download, document, _Silent(), cancelled, self._retries, self._pause).run()
+        return bytes(document.content)
 
-class _Target:
-    """The partial file, and the hash of the `done` bytes in it. Raises FetchError if the disk fails."""
 
-    def __init__(self, download: Download, path: Path) -> None:
-        self._download = download
-        self._path = path
-        self._hash = hashlib.sha256()
-        self.done = 0
-        with self._disk():
-            # A planted symlink or FIFO must not redirect or block the write.
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-            self._fd = os.open(path, flags, 0o644)
-        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
-            os.close(self._fd)
-            problem = f"cannot store {printable(download.name)}: {printable(str(path))} is not a regular file"
-            raise FetchError(problem, wheel=download.name)
+def _check_url(download: Download) -> None:
+    try:
+        usable = urlsplit(download.url).scheme in ("http", "https") and origin(urlsplit(download.url))[1] != ""
+    except ValueError:
+        usable = False
+    if not usable:
+        problem = f"cannot download {printable(download.name)}: its URL is not a valid http or https one"
+        raise FetchError(problem, wheel=download.name)
 
-    @contextlib.contextmanager
-    def _disk(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                self.delete()  # free space on the disk is worth more than a resume
-            why, name = reason(error), printable(self._download.name)
-            problem = f"cannot store {name} in the cache: {why}; check the cache directory"
-            raise FetchError(problem, wheel=self._download.name) from error
 
-    def adopt(self) -> Iterator[None]:
-        """Adopt what an earlier attempt has left, one chunk per step."""
-        with self._disk():
-            while data := os.read(self._fd, CHUNK):
-                self._hash.update(data)
-                self.done += len(data)
-                yield
-        if 0 < self._download.size < self.done:
-            self.rewind()
+class _Silent:
+    """A Progress for which nobody waits."""
 
-    def write(self, data: bytes) -> None:
-        """Append `data`."""
-        with self._disk():
-            write_all(self._fd, data)
-        self._hash.update(data)
-        self.done += len(data)
+    def started(self, done: int, size: int) -> None:
+        """Ignored."""
 
-    def rewind(self) -> None:
-        """Discard all bytes."""
-        with self._disk():
-            os.ftruncate(self._fd, 0)
-            os.lseek(self._fd, 0, os.SEEK_SET)
-        self._hash = hashlib.sha256()
-        self.done = 0
+    def progress(self, done: int, size: int) -> None:
+        """Ignored."""
 
-    def digest(self) -> str:
-        """The digest of the bytes so far."""
-        return self._hash.hexdigest()
-
-    def delete(self) -> None:
-        """Remove the file."""
-        self.done = 0
-        with contextlib.suppress(OSError):
-            self._path.unlink()
-
-    def close(self) -> None:
-        """Close the file; an empty one is removed."""
-        os.close(self._fd)
-        if not self.done:
-            self.delete()
+    def retried(self, attempt: int, reason: str) -> None:
+        """Ignored."""
 
 
 class _Run:
@@ -192,7 +174,7 @@ class _Run:
         self,
         transport: Transport,
         download: Download,
-        target: _Target,
+        target: Sink,
         progress: Progress,
         cancelled: Callable[[], bool],
         retries: int,
@@ -207,25 +189,43 @@ class _Run:
         self._pause = pause
         self._size = download.size
         self._reported = 0.0
+        self._has_started = False
+        self._etag = self._validator = ""
+        self._is_unchanged = self._is_encoded = False
 
-    def run(self) -> None:
+    def run(self) -> Fetched | None:
         for _ in self._target.adopt():
             self._check()
-        self._progress.started(self._target.done, self._size)
-        if self._target.done and self._right():
-            return
+        if not self._download.etag:
+            self._start()
+        if self._target.done and not self._unmet():
+            return self._fetched()
         resumed = self._get_all()
-        if not self._right() and resumed:
+        if self._is_unchanged:
+            return None
+        if self._unmet() and resumed:
             # The earlier bytes may have been wrong; only a download in one piece proves the server wrong.
             self._target.rewind()
             self._progress.retried(1, "the resumed file has a wrong hash; starting over")
             self._get_all()
         self._progress.progress(self._target.done, self._size)
-        if not self._right():
-            self._refuse(f"sha256 {self._download.sha256[:12]} was expected, {self._target.digest()[:12]} came")
+        if wrong := self._unmet():
+            self._refuse(wrong)
+        return self._fetched()
 
-    def _right(self) -> bool:
-        return self._target.digest() == self._download.sha256.lower()
+    def _start(self) -> None:
+        if not self._has_started:
+            self._has_started = True
+            self._progress.started(self._target.done, self._size)
+
+    def _unmet(self) -> str:
+        """What is wrong with the bytes that are there; "" if they meet all demands."""
+        found = self._target.digests.all()
+        return explain_unmet(self._download.demands, found)
+
+    def _fetched(self) -> Fetched:
+        digests = self._target.digests
+        return Fetched(digests.sha256, digests.all(), self._etag)
 
     def _check(self) -> None:
         if self._cancelled():
@@ -245,6 +245,8 @@ class _Run:
                 if self._target.done >= furthest + _FRESH_BYTES:
                     attempt, furthest = 0, self._target.done
                 attempt += 1
+                if fault.missing and self._target.missing:
+                    raise self._error(self._target.missing) from fault
                 if not fault.retry or attempt > self._retries:
                     raise self._error(fault.why, fault.hint) from fault
                 self._progress.retried(attempt, fault.why)
@@ -252,26 +254,45 @@ class _Run:
 
     def _get_rest(self) -> bool:
         """Make one attempt; return whether it continued from earlier bytes. Raises Fault if it did not complete."""
-        stream = Stream(self._transport, self._download.url, self._target.done)
+        done, demands = self._target.done, self._download.demands
+        if done and not demands and not self._validator:
+            self._target.rewind()  # nothing would tell whether the rest belongs to these bytes
+            done = 0
+        stream = Stream(
+            self._transport, Wanted(self._download.url, done, "" if demands else self._validator, self._download.etag)
+        )
         try:
             head = self._next(stream)
             assert isinstance(head, Head)
+            self._is_unchanged = head.is_unchanged
+            if head.is_unchanged:
+                return False
             if head.start != self._target.done:
                 self._target.rewind()  # the server does not resume
-            if self._download.size and head.total not in (0, self._download.size):
-                self._refuse(f"the lock file promises {self._download.size} bytes, the server has {head.total}")
-            self._size = self._download.size or head.total
+            self._expect(head)
             while data := self._next(stream):
                 assert isinstance(data, bytes)
-                if self._target.done + len(data) > (self._size or _MAX_UNPROMISED):
-                    self._refuse(f"more came than the {self._size or _MAX_UNPROMISED} bytes promised")
+                if self._target.done + len(data) > (self._size or self._target.limit):
+                    self._refuse(f"more came than the {self._size or self._target.limit} bytes promised")
                 self._target.write(data)
                 self._report()
+        except Fault as fault:
+            fault.restart = fault.restart or self._is_encoded
+            raise
         finally:
             stream.drop()
         if self._target.done < self._size:
-            raise Fault("the connection broke (it ended early)", retry=True)
+            raise Fault("the connection broke (it ended early)", retry=True, restart=self._is_encoded)
         return head.start > 0
+
+    def _expect(self, head: Head) -> None:
+        if self._download.size and head.total not in (0, self._download.size):
+            self._refuse(f"the lock file promises {self._download.size} bytes, the server has {head.total}")
+        self._size = self._download.size or head.total
+        if self._size > self._target.limit:
+            self._refuse(f"it has {self._size} bytes, which is too much")
+        self._etag, self._validator, self._is_encoded = head.etag, head.validator, head.is_encoded
+        self._start()
 
     def _next(self, stream: Stream) -> Head | bytes | None:
         while True:
@@ -301,9 +322,22 @@ class _Run:
     def _refuse(self, why: str) -> None:
         """Delete a download that is not what the lock file promises, and raise FetchError."""
         self._target.delete()
+        if isinstance(self._target, Document):
+            raise self._error(why)
         raise self._error(f"it is not the file that was locked ({why})", "resolve again, and do not trust this index")
 
     def _error(self, why: str, hint: str = "") -> FetchError:
         name, host = printable(self._download.name), host_of(urlsplit(self._download.url))
         problem = f"cannot download {name} from {host}: {why}" + (f"; {hint}" if hint else "")
         return FetchError(problem, wheel=self._download.name)
+
+
+def explain_unmet(demands: Demands, found: frozenset[str]) -> str:
+    """In which demand the hashes `found` fail, with the first digits of what was expected and of what came."""
+    wrong = unmet(demands, found)
+    if wrong is None:
+        return ""
+    expected = [value.partition(":") for value in sorted(wrong)[:3]]
+    came = dict(value.split(":", 1) for value in found)
+    shown = " or ".join(f"{algorithm} {digest[:12]}" for algorithm, _, digest in expected)
+    return f"{shown} was expected, {came[expected[0][0]][:12]} came"

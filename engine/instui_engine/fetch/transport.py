@@ -13,7 +13,11 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from instui_engine.errors import printable
 from instui_engine.version import __version__
 
-from .credentials import Credentials, Origin, basic, origin
+from .body import ENCODINGS, Body, Decoded, Plain
+from .credentials import Credentials, Origin, bare, basic, origin
+from .faults import Fault, fault_of, host_of
+from .route import Trust, proxy_for, tls_context, trust_in
+from .uv_settings import UvSettings
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -25,110 +29,135 @@ _MAX_REDIRECTS = 5
 _MAX_RETRY_AFTER = 30.0
 _DRAIN = 8192  # reading a remainder of this size is cheaper than a new connection
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_NETWORK_HINT = "check the network or use --offline with a filled cache"
+_REFUSALS = frozenset({401, 403, 404})  # some servers say "not found" to those who may not look
 _DENIED = "give user and password in the index URL, in UV_INDEX_<NAME>_USERNAME and _PASSWORD, or in a netrc file"
 
 
-class Fault(Exception):
-    """An attempt failed; `fetch` tries again, or tells the user `why` and `hint`.
+class Wanted(NamedTuple):
+    """What to request: the bytes of `url` from `offset` on.
 
-    With `retry`, another attempt may succeed, no sooner than `after` seconds from now; with `restart`, only from the
-    first byte.
+    The rest is wanted only if the file is still the one with the validator `if_range`, and the file only if it is no
+    longer the one with the tag `if_none_match`; "" makes no condition.
     """
 
-    def __init__(self, why: str, hint: str = "", *, retry: bool, after: float = 0, restart: bool = False) -> None:
-        super().__init__(why)
-        self.why = why
-        self.hint = hint
-        self.retry = retry
-        self.after = after
-        self.restart = restart
+    url: str
+    offset: int = 0
+    if_range: str = ""
+    if_none_match: str = ""
 
 
 class Head(NamedTuple):
-    """What the server is about to send: the bytes from `start` on, of `total` (0 if it does not say)."""
+    """What the server is about to send: the bytes from `start` on, of `total` (0 if it does not say).
+
+    `etag` and `validator` identify this version of the file, byte for byte; they are "" if the server gives none.
+    `is_encoded`: the server compresses the body, and offsets in it mean nothing. `is_unchanged`: the version is that of
+    `Wanted.if_none_match`, and no body follows.
+    """
 
     start: int
     total: int
-
-
-def host_of(url: SplitResult) -> str:
-    """Host and port for messages: never with credentials."""
-    return printable(url.netloc.rpartition("@")[2])
+    etag: str = ""
+    validator: str = ""
+    is_encoded: bool = False
+    is_unchanged: bool = False
 
 
 class Transport:
     """Connection pools, proxies and credentials of one session; for any number of threads."""
 
-    def __init__(self, credentials: Credentials, connections: int, timeout: float) -> None:
+    def __init__(self, credentials: Credentials, connections: int, timeout: float, settings: UvSettings) -> None:
         self._credentials = credentials
         self._connections = connections
         self._timeout = timeout
+        self._settings = settings
         self._lock = threading.Lock()
-        self._managers: dict[tuple[str, bool], PoolManager] = {}
+        self._managers: dict[tuple[str, Trust], PoolManager] = {}
 
     def close(self) -> None:
         """Close the idle connections."""
+        self._credentials.close()
         with self._lock:
             for manager in self._managers.values():
                 manager.clear()
             self._managers.clear()
 
-    def open(self, address: str, offset: int, dropped: threading.Event) -> "tuple[BaseHTTPResponse, Head]":
-        """Request the bytes of `address` from `offset` on, following redirects. Raises Fault."""
-        url = start = urlsplit(address)
+    def open(self, wanted: Wanted, dropped: threading.Event) -> "tuple[BaseHTTPResponse, Head]":
+        """Request what is wanted, following redirects. Raises Fault."""
+        url = start = urlsplit(wanted.url)
         try:
             for _ in range(_MAX_REDIRECTS + 1):
-                response = self._get(url, origin(start), offset, dropped)
+                response = self._get_with_credentials(url, origin(start), wanted, dropped)
                 if response.status not in _REDIRECTS:
-                    return response, _head(response, offset)
-                location = response.headers.get("Location", "")
+                    return response, _head(response, wanted)
+                location = _text(response.headers.get("Location", ""))
                 _discard(response)
                 url = urlsplit(urljoin(url.geturl(), location))
                 if not location or url.scheme not in ("http", "https"):
                     raise Fault("the server redirects to nowhere", "check the index URL", retry=False)
             raise Fault(f"more than {_MAX_REDIRECTS} redirects", "check the index URL", retry=False)
         except Exception as error:
-            fault = _fault(error)
+            fault = fault_of(error)
             if isinstance(fault, Fault) and url.netloc != start.netloc:
                 fault.why = f"redirected to {host_of(url)}: {fault.why}"
             raise fault from None
 
-    def _get(self, url: SplitResult, first: Origin, offset: int, dropped: threading.Event) -> "BaseHTTPResponse":
+    def _get_with_credentials(
+        self, url: SplitResult, first: Origin, wanted: Wanted, dropped: threading.Event
+    ) -> "BaseHTTPResponse":
+        """Request `url` with one set of credentials after another, until the server does not refuse them."""
+        refusal: BaseHTTPResponse | None = None
+        is_named = False
+        for header in self._credentials.headers(url, first):
+            response = self._get(url, header, wanted, dropped)
+            if response.status not in _REFUSALS:
+                if response.status < 400:
+                    self._credentials.accepted(url, first, header)
+                return response
+            _discard(response)
+            # what is said to someone who may look is worth more than what is said to anybody
+            refusal = response if refusal is None or not is_named else refusal
+            is_named = is_named or header != ""
+            if dropped.is_set():
+                break
+        assert refusal is not None, "there is always one header"
+        return refusal
+
+    def _get(self, url: SplitResult, header: str, wanted: Wanted, dropped: threading.Event) -> "BaseHTTPResponse":
         import urllib3
 
-        proxy = proxy_for(url)
+        proxy = proxy_for(url, self._settings.proxies)
         # The hash is of the bytes as stored, so nothing may compress them on the way.
         headers = {"User-Agent": f"instui/{__version__}", "Accept-Encoding": "identity"}
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
-        if authorization := self._credentials.header(url, first):
-            headers["Authorization"] = authorization
-        bare = url._replace(netloc=url.netloc.rpartition("@")[2], fragment="").geturl()
+        if wanted.offset:
+            headers["Range"] = f"bytes={wanted.offset}-"
+        if wanted.offset and wanted.if_range:
+            headers["If-Range"] = wanted.if_range
+        if wanted.if_none_match:
+            headers["If-None-Match"] = wanted.if_none_match
+        if header:
+            headers["Authorization"] = header
         timeout = urllib3.Timeout(connect=min(self._timeout, _CONNECT_SECONDS), read=self._timeout)
         while True:
             try:
-                return self._manager(proxy, url.scheme == "https").urlopen(
-                    "GET", bare, headers=headers, timeout=timeout, retries=False, redirect=False,
+                return self._manager(proxy, trust_in(url, self._settings.insecure_hosts)).urlopen(
+                    "GET", bare(url).geturl(), headers=headers, timeout=timeout, retries=False, redirect=False,
                     preload_content=False, decode_content=False, pool_timeout=1,
                 )  # fmt: skip
             except urllib3.exceptions.EmptyPoolError:
                 if dropped.is_set():
                     raise
 
-    def _manager(self, proxy: str, secure: bool) -> "PoolManager":
+    def _manager(self, proxy: str, trust: Trust) -> "PoolManager":
         with self._lock:
-            if (proxy, secure) not in self._managers:
-                self._managers[proxy, secure] = self._new_manager(proxy, secure)
-            return self._managers[proxy, secure]
+            if (proxy, trust) not in self._managers:
+                self._managers[proxy, trust] = self._new_manager(proxy, trust)
+            return self._managers[proxy, trust]
 
-    def _new_manager(self, proxy: str, secure: bool) -> "PoolManager":
-        import ssl
-
+    def _new_manager(self, proxy: str, trust: Trust) -> "PoolManager":
         import urllib3
 
-        # OpenSSL itself honours SSL_CERT_FILE and SSL_CERT_DIR; loading them costs 20 ms, so only for https.
-        context = ssl.create_default_context() if secure or proxy.startswith("https") else None
+        # Certificates cost 20 ms to load, so only for https.
+        context = None if trust == "plain" else tls_context(trust)
         if not proxy:
             return urllib3.PoolManager(64, maxsize=self._connections, block=True, ssl_context=context)
         url = urlsplit(proxy)
@@ -137,9 +166,9 @@ class Transport:
             from urllib.parse import unquote
 
             headers["Proxy-Authorization"] = basic(unquote(url.username), unquote(url.password or ""))
-        bare = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
+        own = tls_context(trust_in(url, self._settings.insecure_hosts)) if url.scheme == "https" else None
         return urllib3.ProxyManager(
-            bare, 64, proxy_headers=headers, proxy_ssl_context=context,
+            f"{url.scheme}://{url.netloc.rpartition('@')[2]}", 64, proxy_headers=headers, proxy_ssl_context=own,
             maxsize=self._connections, block=True, ssl_context=context,
         )  # fmt: skip
 
@@ -151,10 +180,9 @@ class Stream:
     all of them at once. The thread never touches the file, so one that is still blocked after `drop` does no harm.
     """
 
-    def __init__(self, transport: Transport, url: str, offset: int) -> None:
+    def __init__(self, transport: Transport, wanted: Wanted) -> None:
         self._transport = transport
-        self._url = url
-        self._offset = offset
+        self._wanted = wanted
         self._dropped = threading.Event()
         self._items: queue.Queue[Head | bytes | Exception | None] = queue.Queue(4)
         threading.Thread(target=self._run, name="fetch", daemon=True).start()
@@ -183,56 +211,48 @@ class Stream:
     def _run(self) -> None:
         pieces: list[bytes] = []
         try:
-            response, head = self._transport.open(self._url, self._offset, self._dropped)
+            response, head = self._transport.open(self._wanted, self._dropped)
             try:
-                if self._put(head):
-                    self._read(response, pieces)
+                if self._put(head) and not head.is_unchanged:
+                    self._read(response, head, pieces)
             finally:
                 if not response.closed:
                     response.close()
         except Exception as error:
-            end: Exception | None = _fault(error)
+            end: Exception | None = fault_of(error)
         else:
             end = None
         # What came before a failure counts: the next attempt resumes after it.
         if not pieces or self._put(b"".join(pieces)):
             self._put(end)
 
-    def _read(self, response: "BaseHTTPResponse", pieces: list[bytes]) -> None:
+    def _read(self, response: "BaseHTTPResponse", head: Head, pieces: list[bytes]) -> None:
         """Pass the body on in pieces of CHUNK bytes, or of what came in _FLUSH_SECONDS."""
+        body: Body = Decoded() if head.is_encoded else Plain()
         held, flush = 0, time.monotonic() + _FLUSH_SECONDS
         while response.length_remaining != 0:
             # One recv(2) each: a larger read would hold back the bytes of a slow server.
-            data = response.read1(min(CHUNK, response.length_remaining or CHUNK))
-            if not data:
-                return
-            pieces.append(data)
-            held += len(data)
-            if held >= CHUNK or time.monotonic() >= flush:
-                if not self._put(b"".join(pieces)):
-                    return
-                pieces.clear()
-                held, flush = 0, time.monotonic() + _FLUSH_SECONDS
+            received = response.read1(min(CHUNK, response.length_remaining or CHUNK))
+            if not received:
+                break
+            for data in body.pieces(received):
+                pieces.append(data)
+                held += len(data)
+                if held >= CHUNK or time.monotonic() >= flush:
+                    if not self._put(b"".join(pieces)):
+                        return
+                    pieces.clear()
+                    held, flush = 0, time.monotonic() + _FLUSH_SECONDS
+        if not body.is_complete:
+            raise Fault("the connection broke (it ended early)", retry=True)
 
 
-def proxy_for(url: SplitResult) -> str:
-    """The proxy that the environment names for `url`, "" for none. Raises Fault for kinds that cannot be used."""
-    from urllib.request import getproxies_environment, proxy_bypass
-
-    proxies = getproxies_environment()
-    proxy = proxies.get(url.scheme) or proxies.get("all") or ""
-    if not proxy or proxy_bypass(url.netloc.rpartition("@")[2]):
-        return ""
-    if "://" not in proxy:
-        proxy = f"http://{proxy}"  # as curl reads it
-    parts = urlsplit(proxy)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Fault(
-            f"the proxy {printable(parts.scheme)}://{host_of(parts)} is not an HTTP proxy",
-            f"set {url.scheme.upper()}_PROXY to an http:// proxy, or name the host in NO_PROXY",
-            retry=False,
-        )
-    return proxy
+def _text(header: str) -> str:
+    """A header as it was meant: http.client takes the bytes for Latin-1, browsers for UTF-8."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def _discard(response: "BaseHTTPResponse") -> None:
@@ -243,24 +263,27 @@ def _discard(response: "BaseHTTPResponse") -> None:
         response.close()
 
 
-def _head(response: "BaseHTTPResponse", offset: int) -> Head:
+def _head(response: "BaseHTTPResponse", wanted: Wanted) -> Head:
     """Check the status line and headers. Raises Fault, and drops the connection, unless a usable body follows."""
     if response.status in (200, 206):
         try:
-            return _extent(response, offset)
+            return _extent(response, wanted.offset)
         except Fault:
             response.close()
             raise
     _discard(response)
     status = response.status
-    if status == 416 and offset:
+    if status == 304 and wanted.if_none_match:
+        return Head(0, 0, is_unchanged=True)
+    if status == 416 and wanted.offset:
         raise Fault("the server cannot resume at this point", retry=True, restart=True)
     if status in (401, 403):
         raise Fault(f"the server denies access ({status})", _DENIED, retry=False)
     if status == 407:
         raise Fault("the proxy denies access (407)", "give user and password in the proxy URL", retry=False)
     if status in (404, 410):
-        raise Fault(f"the index lists it but does not have it ({status})", "resolve again", retry=False)
+        why = f"the index lists it but does not have it ({status})"
+        raise Fault(why, "resolve again", retry=False, missing=True)
     text = f"the server answered {status} {printable(response.reason or '')}".rstrip()
     if status in (408, 425, 429) or status >= 500:
         raise Fault(text, "try again later", retry=True, after=_retry_after(response.headers.get("Retry-After", "")))
@@ -268,13 +291,17 @@ def _head(response: "BaseHTTPResponse", offset: int) -> Head:
 
 
 def _extent(response: "BaseHTTPResponse", offset: int) -> Head:
+    is_encoded = response.headers.get("Content-Encoding", "").strip().lower() in ENCODINGS
+    tag = response.headers.get("ETag", "")
+    etag = tag if tag.startswith('"') and tag.isascii() and tag.isprintable() else ""  # "W/" is not byte for byte
+    identity = Head(0, 0, etag, etag or response.headers.get("Last-Modified", ""), is_encoded)
     if response.status == 200:
-        return Head(0, response.length_remaining or 0)
+        return identity._replace(total=0 if is_encoded else response.length_remaining or 0)
     unit, _, extent = response.headers.get("Content-Range", "").partition(" ")
     span, _, total = extent.partition("/")
-    if unit.lower() != "bytes" or span.partition("-")[0] != str(offset):
+    if unit.lower() != "bytes" or span.partition("-")[0] != str(offset) or is_encoded:
         raise Fault("the server sent another range than asked for", retry=True, restart=True)
-    return Head(offset, int(total) if total.isascii() and total.isdigit() else 0)
+    return identity._replace(start=offset, total=int(total) if total.isascii() and total.isdigit() else 0)
 
 
 def _retry_after(value: str) -> float:
@@ -289,53 +316,3 @@ def _retry_after(value: str) -> float:
         return min(max(parsedate_to_datetime(value).timestamp() - time.time(), 0), _MAX_RETRY_AFTER)
     except (ValueError, OverflowError):
         return 0
-
-
-def _fault(error: Exception) -> Exception:
-    """What a failure of urllib3 means; `error` itself if it is not one of the network."""
-    if isinstance(error, Fault):
-        return error
-    import ssl
-    from http.client import HTTPException
-
-    from urllib3 import exceptions
-
-    text = _detail(error)
-    if isinstance(error, exceptions.ProxyError):
-        denied = "407" in text
-        hint = "give user and password in the proxy URL" if denied else "check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
-        return Fault(f"the proxy failed ({text})", hint, retry=not denied)
-    if isinstance(error, exceptions.SSLError):
-        reason = error.args[0] if error.args else None
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            why = f"its certificate is not trusted ({printable(reason.verify_message)})"
-            return Fault(why, "for a private authority set SSL_CERT_FILE", retry=False)
-        return Fault(f"TLS failed ({text})", "check the scheme and port of the index URL", retry=True)
-    if isinstance(error, exceptions.NameResolutionError):
-        return Fault("no route to the host (name resolution failed)", _NETWORK_HINT, retry=True)
-    if isinstance(error, exceptions.NewConnectionError):
-        return Fault(f"no connection ({text})", _NETWORK_HINT, retry=True)
-    if isinstance(error, exceptions.TimeoutError):
-        return Fault("no answer in time", _NETWORK_HINT, retry=True)
-    if isinstance(error, exceptions.ProtocolError):
-        return Fault(f"the connection broke ({text})", _NETWORK_HINT, retry=True)
-    if isinstance(error, (exceptions.HTTPError, HTTPException, OSError, ValueError)):
-        return Fault(f"the request failed ({text})", "check the index URL", retry=False)
-    return error
-
-
-def _detail(error: BaseException) -> str:
-    """The innermost cause in a few words: urllib3's own texts contain object addresses, and URLs with their queries."""
-    from http.client import IncompleteRead
-
-    seen: BaseException | None = error
-    for _ in range(8):  # chains can be circular
-        if seen is None:
-            break
-        if isinstance(seen, IncompleteRead):
-            return "it ended early"
-        if isinstance(seen, OSError):
-            return printable(seen.strerror or str(seen)) or type(seen).__name__
-        nested = [arg for arg in seen.args if isinstance(arg, BaseException)]
-        seen = nested[-1] if nested else seen.__cause__
-    return type(error).__name__

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from instui_engine.hashes import Demands
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -32,9 +34,10 @@ class Request:
 class LockedWheel:
     """One wheel that is to be installed and may still have to be fetched.
 
-    Exactly one of `url` (http, https) and `path` (a local file) is set. `sha256` is in hex, "" for a local file without
-    an expected hash. `requested`: the user named it (the REQUESTED file). `position` is its place among the wheels that
-    were named one by one, -1 for one that was resolved. `direct_url` is the content of direct_url.json, "" for none.
+    Exactly one of `url` (http, https) and `path` (a local file) is set. The file has to meet `demands`; `sha256`, in
+    hex, is the one that it must have, "" if that is open. `requested`: the user named it (the REQUESTED file).
+    `position` is its place among the wheels that were named one by one, -1 for one that was resolved. `direct_url` is
+    the content of direct_url.json, "" for none.
     """
 
     name: str  # normalized
@@ -43,6 +46,7 @@ class LockedWheel:
     url: str = ""
     path: str = ""
     sha256: str = ""
+    demands: Demands = ()
     size: int = 0
     requested: bool = False
     position: int = -1
@@ -51,7 +55,11 @@ class LockedWheel:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The wheels to install, and what is already there (name -> version)."""
+    """The wheels to install, and what is already there (name -> version).
+
+    `index_urls` are those of indexes and pages of links; they may carry the credentials for the downloads.
+    """
 
     wheels: tuple[LockedWheel, ...]
     satisfied: dict[str, str]
+    index_urls: tuple[str, ...] = ()

@@ -2,6 +2,10 @@
 
 Each wheel has a lock, so that only one process works on it. A process that finds a lock taken does all its other work
 first, and waits only when it holds no such lock itself, so processes cannot wait for each other in a circle.
+
+The store knows wheels by their sha256. Where that is not known beforehand (an index that has other hashes, or none; a
+URL), the lock is that of the URL, and the wheel is hashed while it comes. What is in the store is used only if it is
+known to meet all demands; otherwise the file itself is asked.
 """
 
 import os
@@ -12,15 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instui_engine.errors import BadWheelError, FetchError, InstuiError, Interrupted, printable, reason
-from instui_engine.fs.flock import open_and_try, take_exclusive
+from instui_engine.errors import BadWheelError, FetchError, InstuiError, printable, reason
 from instui_engine.fs.rmtree import remove_tree
+from instui_engine.hashes import Demands, unmet
 from instui_engine.journal.events import (
     FetchFinished,
     FetchProgress,
     FetchRetried,
     FetchStarted,
-    Holder,
     UnpackFinished,
     UnpackProgress,
     UnpackStarted,
@@ -31,11 +34,13 @@ from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Throttle
 
 from .entry import Entry
+from .known import Known, UrlNote, url_key
 from .local import Digest, LocalDigests
 from .store import Pending, Progress, Store
+from .wheel_lock import hold
 
 if TYPE_CHECKING:
-    from instui_engine.fetch.download import Client
+    from instui_engine.fetch.download import Client, Fetched
 
 CONNECTIONS = 10
 BATCH = 500  # wheels per sync, after which they become visible; each holds a lock file open until then
@@ -50,13 +55,24 @@ class Damage(NamedTuple):
 
 
 class _Task:
-    """A wheel that the store lacks. `lock` is held from the first try until it is published; -1 if not held."""
+    """A wheel that the store lacks. `lock` is held from the first try until it is published; -1 if not held.
 
-    def __init__(self, place: int, wheel: LockedWheel, digest: str) -> None:
+    `digest` is the sha256, "" if it is not known yet. `key` names the lock and the partial file, "" for a local wheel
+    file that has not been read.
+    """
+
+    def __init__(self, place: int, wheel: LockedWheel, digest: str, known: Known) -> None:
         self.place = place
         self.wheel = wheel
+        self.demands = demands_on(wheel)
         self.digest = digest
+        self.key = digest
+        self.note: UrlNote | None = None  # what the URL gave last
+        if wheel.url and not digest:
+            self.key = url_key(wheel.url, self.demands)
+            self.note = known.url(self.key)
         self.read: Digest | None = None  # digest of a local wheel file
+        self.fetched: Fetched | None = None
         self.lock = -1
         self.entry: Entry | None = None
         self.pending: Pending | None = None
@@ -71,14 +87,14 @@ def acquire(
     """
     entries: list[Entry | None] = []
     tasks: list[_Task] = []
-    local = LocalDigests(store.cache)
+    known, local = Known(store.cache), LocalDigests(store.cache)
     for place, wheel in enumerate(wheels):
-        digest = wheel.sha256 or local.noted(wheel.path)
-        entry = store.load(digest) if digest else None
+        digest = _digest(wheel, known, local)
+        entry = _find(store, known, digest, demands_on(wheel))
         entries.append(entry)
         context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
         if entry is None:
-            tasks.append(_Task(place, wheel, digest))
+            tasks.append(_Task(place, wheel, digest, known))
     if tasks:
         _work(context, store, tasks, index_urls, offline)
         for task in tasks:
@@ -94,6 +110,25 @@ def acquire(
     return found
 
 
+def demands_on(wheel: LockedWheel) -> Demands:
+    """All that the hashes of a wheel file have to meet."""
+    own = frozenset({f"sha256:{wheel.sha256}"})
+    return wheel.demands if not wheel.sha256 or own in wheel.demands else (*wheel.demands, own)
+
+
+def _digest(wheel: LockedWheel, known: Known, local: LocalDigests) -> str:
+    """The sha256 of a wheel, as far as it is known without reading or fetching the file; else ""."""
+    if wheel.path:
+        with suppress(FileNotFoundError):
+            return local.noted(wheel.path)
+    return known.sha256(demands_on(wheel))  # also of a local file that is gone: the store may have it
+
+
+def _find(store: Store, known: Known, digest: str, demands: Demands) -> Entry | None:
+    """The entry of the wheel with that sha256, if there is one, and if it is known to meet `demands`."""
+    return store.load(digest) if digest and known.meets(demands, digest) else None
+
+
 def rebuild(
     context: Context, store: Store, damages: Sequence[Damage], index_urls: Sequence[str], offline: bool
 ) -> list[Entry]:
@@ -103,6 +138,7 @@ def rebuild(
     is not available (no file, `offline`) is left as it is. Raises as `acquire`.
     """
     tasks = []
+    known = Known(store.cache)
     for place, (wheel, entry, path) in enumerate(damages):
         what = f"cached files were changed or removed ({printable(path)})"
         if (offline and wheel.url) or (wheel.path and not os.path.isfile(wheel.path)):
@@ -112,7 +148,7 @@ def rebuild(
             raise FetchError(problem, wheel=wheel.filename)
         context.emit(Warned(wheel.name, f"{what}; it is unpacked again"))
         # it must be the same wheel again, wherever its hash came from
-        tasks.append(_Task(place, replace(wheel, sha256=entry.sha256), entry.sha256))
+        tasks.append(_Task(place, replace(wheel, sha256=entry.sha256), entry.sha256, known))
     for task, damage in zip(tasks, damages, strict=True):
         _discard(context, store, task, damage)
     missing = [task for task in tasks if task.entry is None]
@@ -152,8 +188,8 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
 
     fetching = anyio.CapacityLimiter(CONNECTIONS)
     unpacking = anyio.CapacityLimiter(context.options.jobs)
-    local = LocalDigests(store.cache)
-    by_digest: dict[str, _Task] = {}
+    known, local = Known(store.cache), LocalDigests(store.cache)
+    by_key: dict[str, _Task] = {}
     twins: list[_Task] = []
 
     async def run(task: _Task, wait: bool) -> None:
@@ -161,22 +197,24 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
             if context.stopping():
                 return
             if task.wheel.path:
-                await anyio.to_thread.run_sync(_read, local, task, limiter=unpacking)
+                await anyio.to_thread.run_sync(_read, known, local, task, limiter=unpacking)
                 task.entry = store.load(task.digest)
                 if task.entry is not None:
                     return  # it was here before, under another path
-            if by_digest.setdefault(task.digest, task) is not task:
+            if by_key.setdefault(task.key, task) is not task:
                 twins.append(task)  # the same file under two names: the name check will report it
                 return
-            if not await anyio.to_thread.run_sync(_lock, context, store, task, wait, limiter=fetching):
+            look = partial(_lock, context, store, known, task, wait)
+            if not await anyio.to_thread.run_sync(look, limiter=fetching):
                 return
             if task.entry is None:
                 source = Path(task.wheel.path)
                 if task.wheel.url:
-                    source = store.partial(task.digest)
-                    fetch = partial(_fetch, context, client, task.wheel, source)
+                    source = store.partial(task.key)
+                    fetch = partial(_fetch, context, store, known, client, task, source)
                     await anyio.to_thread.run_sync(fetch, limiter=fetching)
-                await anyio.to_thread.run_sync(_unpack, context, store, task, source, limiter=unpacking)
+                if task.entry is None:
+                    await anyio.to_thread.run_sync(_unpack, context, store, task, source, limiter=unpacking)
         except BaseException as error:
             if not isinstance(error, Exception):
                 raise
@@ -189,84 +227,56 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
             async with anyio.create_task_group() as group:
                 for task in batch:
                     group.start_soon(run, task, False)
-            _publish(store, batch)
+            _publish(store, known, batch)
         for task in tasks:  # those that another process was working on
             if task.entry is None and task not in twins and not context.stopping():
-                by_digest.pop(task.digest, None)
+                by_key.pop(task.key, None)
                 await run(task, True)
-                _publish(store, [task])
+                _publish(store, known, [task])
         for task in twins:
-            task.entry = by_digest[task.digest].entry
+            task.entry = by_key[task.key].entry
     finally:
-        _publish(store, tasks)
+        _publish(store, known, tasks)
     context.check()
 
 
-def _read(local: LocalDigests, task: _Task) -> None:
-    """Hash a local wheel file, which must have the expected hash if there is one."""
+def _read(known: Known, local: LocalDigests, task: _Task) -> None:
+    """Hash a local wheel file, which must meet all demands on it."""
     wheel = task.wheel
-    task.read = local.read(wheel.path)
-    task.digest = task.read.sha256
-    if wheel.sha256 and task.digest != wheel.sha256:
+    task.read = local.read(wheel.path, task.demands)
+    task.digest = task.key = task.read.sha256
+    wrong = unmet(task.demands, task.read.hashes)
+    if wrong is not None:
+        algorithm, _, expected = min(wrong).partition(":")
+        came = next(value for value in task.read.hashes if value.startswith(f"{algorithm}:"))
         raise BadWheelError(
-            f"{printable(wheel.filename)} is not the file that was locked: its sha256 is {task.digest}, not "
-            f"{wheel.sha256}",
+            f"{printable(wheel.filename)} is not the file that was locked: its {algorithm} is "
+            f"{came.partition(':')[2]}, not {expected}",
             wheel=wheel.filename,
         )
+    known.note(task.read.hashes, task.digest)
 
 
-def _lock(context: Context, store: Store, task: _Task, wait: bool) -> bool:
+def _lock(context: Context, store: Store, known: Known, task: _Task, wait: bool) -> bool:
     """Take the wheel's lock; False if it is taken and `wait` is not set. Then look for the entry again."""
     if not _hold(context, store, task, wait):
         return False
-    task.entry = store.load(task.digest)
+    digest = task.digest or _given_meanwhile(known, task)
+    task.entry = store.load(digest) if task.read is not None else _find(store, known, digest, task.demands)
     if task.entry is not None:
         _let_go(task)
     return True
 
 
+def _given_meanwhile(known: Known, task: _Task) -> str:
+    """The sha256 of what another session has just fetched from the same URL, while this one waited for it."""
+    before, task.note = task.note, known.url(task.key)
+    return "" if task.note is None or task.note == before else task.note.sha256
+
+
 def _hold(context: Context, store: Store, task: _Task, wait: bool) -> bool:
-    """Take the wheel's lock; False if it is taken and `wait` is not set. Raises LockTimeoutError and Interrupted."""
-    path = store.lock_file(task.digest)
-    try:
-        descriptor, free = open_and_try(path, shared=False)
-        if not free and not wait:
-            os.close(descriptor)
-            return False
-        if not free:
-            _wait(context, task, descriptor, path)
-    except OSError as error:
-        raise InstuiError(
-            f"cannot lock {printable(task.wheel.filename)} in the cache ({reason(error)}); free some space, or "
-            "choose another place with --cache-dir"
-        ) from error
-    task.lock = descriptor
-    return True
-
-
-def _wait(context: Context, task: _Task, descriptor: int, path: Path) -> None:
-    """Wait until the process that fetches or unpacks the wheel is done, and report which one it is."""
-    from instui_engine.locks.holders import holders_of
-    from instui_engine.locks.phrases import WAITS_FOR, describe
-    from instui_engine.locks.wait import LockWait
-
-    def on_wait(holders: Sequence[Holder]) -> None:
-        text = f"{WAITS_FOR}{describe(holders)}, which fetches or unpacks it"
-        context.emit(Warned(task.wheel.name, text))
-
-    wait = LockWait(
-        f"the lock of {printable(task.wheel.filename)} in the cache ({printable(str(path))})",
-        path,
-        context.options.lock_timeout,
-        holders=lambda: holders_of(path),
-        on_wait=on_wait,
-        cancelled=context.stopping,
-    )
-    try:
-        wait.take(descriptor, take_exclusive)
-    except Interrupted:
-        context.check()
-        raise
+    task.lock = hold(context, store.lock_file(task.key), task.wheel, wait)
+    return task.lock >= 0
 
 
 def _let_go(task: _Task) -> None:
@@ -275,9 +285,16 @@ def _let_go(task: _Task) -> None:
         task.lock = -1
 
 
-def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path) -> None:
+def _fetch(context: Context, store: Store, known: Known, client: "Client", task: _Task, target: Path) -> None:
+    """Fetch a wheel into `target`, or find that the store has what came, or what would come again."""
     from instui_engine.fetch.download import Download, FetchCancelled
 
+    wheel = task.wheel
+    before = store.load(task.note.sha256) if task.note is not None else None
+    etag = task.note.etag if task.note is not None and before is not None else ""
+    if before is not None and client.offline:
+        task.entry = before
+        return
     context.rest()
 
     class Events:
@@ -290,12 +307,27 @@ def _fetch(context: Context, client: "Client", wheel: LockedWheel, target: Path)
         def retried(self, attempt: int, reason: str) -> None:
             context.emit(FetchRetried(wheel.name, attempt, reason))
 
+    download = Download(wheel.url, wheel.filename, task.demands, wheel.size, etag)
     try:
-        client.fetch(Download(wheel.url, wheel.filename, wheel.sha256, wheel.size), target, Events(), context.stopping)
+        fetched = client.fetch(download, target, Events(), context.stopping)
     except FetchCancelled:
         context.check()
         raise
+    if fetched is None:
+        task.entry = before
+        return
     context.emit(FetchFinished(wheel.name, target.stat().st_size))
+    task.fetched = fetched
+    task.digest = fetched.sha256
+    known.note(fetched.hashes, fetched.sha256)
+    task.entry = store.load(fetched.sha256)
+    if task.entry is not None:
+        _remove(target)
+
+
+def _remove(partial: Path) -> None:
+    with suppress(OSError):  # its content is in the store; a superfluous file in the cache is no failure
+        partial.unlink(missing_ok=True)
 
 
 def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
@@ -329,18 +361,21 @@ def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
     manifest = task.pending.entry.manifest
     context.emit(UnpackFinished(name, manifest.files, manifest.size))
     if task.wheel.url:
-        with suppress(OSError):  # it is unpacked; a superfluous file in the cache is no failure
-            source.unlink(missing_ok=True)
+        _remove(source)
 
 
-def _publish(store: Store, tasks: Sequence[_Task]) -> None:
-    """Make the unpacked wheels visible, and release the locks of `tasks`."""
+def _publish(store: Store, known: Known, tasks: Sequence[_Task]) -> None:
+    """Make the unpacked wheels visible, note what URLs gave, and release the locks of `tasks`."""
     done = [task for task in tasks if task.pending is not None]
     try:
         store.publish([task.pending for task in done if task.pending is not None])
         for task in done:
             assert task.pending is not None
             task.entry, task.pending = task.pending.entry, None
+        for task in tasks:
+            if task.fetched is not None and task.entry is not None and task.key != task.digest:
+                known.note_url(task.key, task.digest, task.fetched.etag)
+                task.fetched = None
     finally:
         for task in tasks:
             task.pending = None

@@ -10,22 +10,25 @@ import errno
 import os
 import time
 from contextlib import suppress
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from instui_engine.errors import BadWheelError, printable, reason
 from instui_engine.fs.files import open_regular
+from instui_engine.hashes import Demands, Digests
 
 FORMAT = 2
 DIRECTORY = f"local-{FORMAT}"  # directory of the notes, below the cache
+_CHUNK = 1 << 20
 SETTLED = 2  # seconds after which another change is sure to get another ctime
 
 
 class Digest(NamedTuple):
-    """The sha256 of a file, in hex. `state` is what the file was like when it was read."""
+    """The sha256 of a file, in hex, and all `hashes` of it. `state` is what the file was like when it was read."""
 
     sha256: str
+    hashes: frozenset[str]
     state: str
 
 
@@ -44,13 +47,17 @@ class LocalDigests:
             return ""
         return digest if found == state else ""
 
-    def read(self, wheel: str) -> Digest:
-        """Hash a file, and note the result. Raises BadWheelError if it cannot be read, or changes meanwhile."""
+    def read(self, wheel: str, demands: Demands = ()) -> Digest:
+        """Compute all the hashes that `demands` are about, and note the sha256.
+
+        Raises BadWheelError if the file cannot be read, or changes meanwhile.
+        """
         name = printable(os.path.basename(wheel))
         try:
             with open(open_regular(wheel), "rb") as file:
                 status = os.fstat(file.fileno())
-                digest = Digest(file_digest(file, "sha256").hexdigest(), _state(status))
+                digests = _digests(file, demands)
+                digest = Digest(digests.sha256, digests.all(), _state(status))
                 self.check(wheel, digest)
         except OSError as error:
             why = "not a regular file" if error.errno == errno.EINVAL else f"cannot be read: {reason(error)}"
@@ -75,6 +82,13 @@ class LocalDigests:
 
     def _note(self, wheel: str) -> Path:
         return self._directory / sha256(os.fsencode(wheel)).hexdigest()[:40]
+
+
+def _digests(file: BinaryIO, demands: Demands) -> Digests:
+    digests = Digests(demands)
+    while data := file.read(_CHUNK):
+        digests.update(data)
+    return digests
 
 
 def _state(status: os.stat_result) -> str:

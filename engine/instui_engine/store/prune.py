@@ -20,7 +20,7 @@ from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target import interpreter
 from instui_engine.wheel.manifest import FORMAT
 
-from . import local
+from . import known, local
 from .gc_lock import excluding
 from .store import GONE, SYMLINKED, hide
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from instui_engine.locks.wait import OnWait
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-_VERSIONED = re.compile("(store|local)-[0-9]+")
+_VERSIONED = re.compile("(store|local|known)-[0-9]+")
 
 
 class Freed(NamedTuple):
@@ -78,7 +78,7 @@ def _leftovers(cache: Path) -> Iterator[Path]:
     """What is useless while no session uses the store: unpacks, downloads, other formats, unfinished removals."""
     store = cache / f"store-{FORMAT}"
     for path in _listed(cache):
-        other = _VERSIONED.fullmatch(path.name) and path.name not in (store.name, local.DIRECTORY)
+        other = _VERSIONED.fullmatch(path.name) and path.name not in (store.name, local.DIRECTORY, known.DIRECTORY)
         if other or path.name.endswith(GONE) or path.name == "downloads":
             yield path
     answers = f"{interpreter.FORMAT}-"

@@ -5,9 +5,10 @@
     <cache>/store-<format>/<aa>/<sha256>.<random>.gone  an entry that was taken away, being removed
     <cache>/store-<format>/<aa>/<sha256>.symlinked    environments may have symbolic links to the entry
     <cache>/store-<format>/new/<random>/              being unpacked, invisible
-    <cache>/locks/<sha256>.lock                       one process fetches and unpacks a wheel, the others wait
+    <cache>/locks/<key>.lock                          one process fetches and unpacks a wheel, the others wait
     <cache>/locks/in-use                              held shared by all who use the store (module `gc_lock`)
     <cache>/local-<format>/...                        the sha256 of local wheel files (module `local`)
+    <cache>/known-<format>/...                        what downloads have proved about other hashes (module `known`)
 
 An entry appears by one rename and disappears by one rename; in between we change none of its files. But environments
 share them by hard links, so others can change them. Hence the seal: all files of an entry get the same mtime when it is
@@ -20,10 +21,12 @@ what was written is what is read; after the next boot the entry counts as missin
 boots, all entries are synced.
 """
 
+import errno
 import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,14 +104,17 @@ class Store:
         except (ValueError, TypeError, EOFError):
             return None
 
-    def lock_file(self, digest: str) -> Path:
-        """The lock file whose exclusive flock lets one process fetch and unpack a wheel. Raises InstuiError."""
-        return self._make("locks") / f"{digest}.lock"
+    def lock_file(self, key: str) -> Path:
+        """The lock file whose exclusive flock lets one process fetch and unpack a wheel. Raises InstuiError.
 
-    def partial(self, digest: str) -> Path:
-        """The path to which the wheel file is downloaded, under the wheel's lock."""
+        `key` is the wheel's sha256, or the key of its URL if that is not known.
+        """
+        return self._make("locks") / f"{key}.lock"
+
+    def partial(self, key: str) -> Path:
+        """The path to which the wheel file is downloaded, under the lock of the same `key`."""
         directory = self._make("downloads")
-        return directory / f"{digest}.part"
+        return directory / f"{key}.part"
 
     def unpack(
         self, wheel: Path, digest: str, filename: str, progress: Progress, cancelled: Callable[[], bool]
@@ -177,18 +183,35 @@ class Store:
                 entry, directory = left[0]
                 final = self._path(entry.sha256)
                 final.parent.mkdir(exist_ok=True)
-                if self.load(entry.sha256) is not None:
+                if not self._appear(entry.sha256, directory, final):
                     remove_tree(directory)  # others are linking from the existing entry
-                else:
-                    if final.exists():
-                        remove_tree(hide(final))
-                    directory.rename(final)
                 del left[0]
         except OSError as error:
             raise _not_writable(error) from error
         finally:
             for each in left:
                 remove_tree(each.directory)
+
+    def _appear(self, digest: str, directory: Path, final: Path) -> bool:
+        """Rename `directory` to `final`; False if there is an entry already. Raises OSError.
+
+        A process that has downloaded a wheel whose sha256 was not known holds no lock of that sha256, so another one
+        may do the same at any moment.
+        """
+        for _ in range(3):
+            try:
+                directory.rename(final)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            else:
+                return True
+            if self.load(digest) is not None:
+                return False
+            with suppress(FileNotFoundError):
+                remove_tree(hide(final))
+        directory.rename(final)
+        return True
 
     def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
