@@ -138,10 +138,9 @@ def test_server_without_tls_is_one_clear_line(server: WebServer, fetch: Fetcher)
     assert "TLS failed" in fetch.refused(server.url(PATH).replace("http:", "https:"), retries=0)
 
 
-@pytest.mark.needs("openssl")
-def test_private_authority_is_trusted_through_ssl_cert_file_only(
-    fetch: Fetcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate of an authority of its own, in a file with its key."""
     pem = tmp_path / "own.pem"
     subprocess.run(
         (
@@ -152,16 +151,104 @@ def test_private_authority_is_trusted_through_ssl_cert_file_only(
         check=True,
         capture_output=True,
     )
+    pem.write_bytes(pem.read_bytes() + (tmp_path / "own.pem.crt").read_bytes())
+    return pem
+
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[WebServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(f"{pem}.crt", pem)
-    with WebServer(context) as secure:
-        url = secure.add(PATH, Page(BODY))
-        line = fetch.refused(url)
-        assert "not trusted" in line
-        assert "SSL_CERT_FILE" in line
-        monkeypatch.setenv("SSL_CERT_FILE", f"{pem}.crt")
+    context.load_cert_chain(certificate)
+    with WebServer(context) as web:
+        yield web
+
+
+@pytest.mark.needs("openssl")
+def test_private_authority_is_trusted_through_ssl_cert_file_only(
+    secure: WebServer, fetch: Fetcher, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = secure.add(PATH, Page(BODY))
+    line = fetch.refused(url)
+    assert "not trusted" in line
+    assert "SSL_CERT_FILE" in line
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    fetch(url)
+    assert fetch.partial.read_bytes() == BODY
+
+
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize(
+    ("host", "is_named"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.1:{port}", True),
+        ("https://127.0.0.1", True),
+        ("*", True),
+        ("127.0.0.1:1", False),
+        ("http://127.0.0.1", False),
+        ("127.0.0.2", False),
+        ("localhost", False),
+    ],
+)
+@pytest.mark.parametrize("source", ["UV_INSECURE_HOST", "uv.toml"])
+def test_only_the_hosts_that_uv_is_told_not_to_check_are_not_checked(
+    secure: WebServer,
+    fetch: Fetcher,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    is_named: bool,
+    source: str,
+) -> None:
+    named = host.format(port=secure.port)
+    monkeypatch.chdir(tmp_path)
+    if source == "uv.toml":
+        (tmp_path / "uv.toml").write_text(f'allow-insecure-host = ["other.example", "{named}"]\n')
+    else:
+        monkeypatch.setenv(source, f"other.example {named}")
+    url = secure.add(PATH, Page(BODY))
+    if is_named:
+        fetch(url)
+        assert fetch.partial.read_bytes() == BODY
+    else:
+        assert "not trusted" in fetch.refused(url)
+
+
+@pytest.mark.needs("openssl")
+def test_a_client_certificate_is_shown_to_a_server_that_wants_one(
+    fetch: Fetcher, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.load_verify_locations(certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    with WebServer(context) as strict:
+        url = strict.add(PATH, Page(BODY))
+        fetch.refused(url, retries=0)
+        monkeypatch.setenv("SSL_CLIENT_CERT", str(certificate))
         fetch(url)
     assert fetch.partial.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("variable", ["UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT"])
+def test_the_time_out_of_uv_is_honoured(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    assert "in time" in fetch.refused(server.add(PATH, Page(BODY, mute=True)), retries=0)
+
+
+def test_the_proxy_of_uvs_configuration_is_used(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "uv.toml").write_text(f'http-proxy = "{server.url()}"\nno-proxy = ["a.invalid", "plain.invalid"]\n')
+    server.add(PATH, Page(BODY))
+    fetch(f"http://wheels.invalid{PATH}")
+    assert server.seen[0].target == f"http://wheels.invalid{PATH}"
+    fetch.partial.unlink()
+    assert "resolution" in fetch.refused(f"http://plain.invalid{PATH}", retries=0)
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])

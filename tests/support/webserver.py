@@ -23,6 +23,8 @@ class Page:
     length: int | None = None  # lie about Content-Length
     chunked: bool = False  # no Content-Length
     auth: str = ""  # user:password that is demanded
+    refusal: int = 401  # what others get
+    headers: dict[str, str] = field(default_factory=dict)  # more headers; an ETag is honoured in conditions
     hold_after: int | None = None  # fall silent after so many bytes of the body until the server closes
     mute: bool = False  # never answer at all
 
@@ -103,9 +105,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif page.mute:
             self._hold()
         elif page.auth and self.headers.get("Authorization") != _basic(page.auth):
-            self._short(seen, 401, {"WWW-Authenticate": 'Basic realm="test"'})
+            self._short(seen, page.refusal, {"WWW-Authenticate": 'Basic realm="test"'})
         elif page.answers:
             self._short(seen, *page.answers.pop(0))
+        elif self.headers.get("If-None-Match", "none") == page.headers.get("ETag"):
+            seen.status = 304
+            self.send_response(304)
+            self.end_headers()
         else:
             self._body(seen, page)
 
@@ -127,7 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, seen: Seen, page: Page) -> None:
         start = 0
         asked = self.headers.get("Range", "")
-        if page.ranges and asked.startswith("bytes="):
+        same = self.headers.get("If-Range") in (None, page.headers.get("ETag"))
+        if page.ranges and same and asked.startswith("bytes="):
             start = int(asked[6:].partition("-")[0])
             if start >= len(page.body):
                 self._short(seen, 416, {})
@@ -135,6 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
         rest = memoryview(page.body)[start:]
         seen.status = 206 if start else 200
         self.send_response(seen.status)
+        for name, value in page.headers.items():
+            self.send_header(name, value)
         if start:
             shown = start + 1 if page.wrong_range else start
             self.send_header("Content-Range", f"bytes {shown}-{len(page.body) - 1}/{len(page.body)}")

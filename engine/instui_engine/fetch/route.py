@@ -24,7 +24,7 @@ def proxy_for(url: SplitResult, configured: Mapping[str, str]) -> str:
     """
     from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
-    proxies = {**configured, **getproxies_environment()}
+    proxies = {**{name: value for name, value in configured.items() if value}, **getproxies_environment()}
     proxy = proxies.get(url.scheme) or proxies.get("all") or ""
     if not proxy or proxy_bypass_environment(url.netloc.rpartition("@")[2], proxies):
         return ""

@@ -34,8 +34,9 @@ class UvSettings:
     """uv's settings: of the variables where they are set, else of the files.
 
     `indexes` are all that are named anywhere, the variables' first. `insecure_hosts` are `host`, `host:port` or
-    `scheme://host:port`. `proxies` has the keys `http`, `https` and `no`, where files set them. `timeout` is in
-    seconds, 0 if none is set. `options` is the joined table of the files, with uv's own keys.
+    `scheme://host:port`. `proxies` are those of the files for `http` and `https`, and under `no` the hosts without one;
+    "" stands for none. `timeout` is in seconds, 0 if none is set. `options` is the joined table of the files, with uv's
+    own keys.
     """
 
     indexes: tuple[Index, ...] = ()
@@ -56,13 +57,13 @@ def read_settings(directory: str, environ: Mapping[str, str]) -> UvSettings:
     tables = (pip, options)
     return UvSettings(
         indexes=(*_named_by_variables(environ), *_named_in(tables)),
-        find_links=(*re.split(r"[\s,]+", environ.get("UV_FIND_LINKS", "")), *_strings(tables, "find-links")),
+        find_links=(*filter(None, environ.get("UV_FIND_LINKS", "").split(",")), *_strings(tables, "find-links")),
         keyring_provider=environ.get("UV_KEYRING_PROVIDER") or next(iter(_strings(tables, "keyring-provider")), ""),
         insecure_hosts=(*environ.get("UV_INSECURE_HOST", "").split(), *_strings((options,), "allow-insecure-host")),
         system_certs=any(is_on(environ.get(name)) for name in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"))
         or any(options.get(key) is True for key in ("system-certs", "native-tls")),
         require_hashes=is_on(environ.get("UV_REQUIRE_HASHES")) or pip.get("require-hashes") is True,
-        proxies={name: value for name in ("http", "https", "no") for value in _strings((options,), _proxy_key(name))},
+        proxies={name: ",".join(_strings((options,), f"{name}-proxy")) for name in ("http", "https", "no")},
         timeout=_timeout(environ),
         options=options,
     )
@@ -105,10 +106,6 @@ def _table(parent: Mapping[str, Any], *keys: str) -> dict[str, Any]:
         below = parent.get(key)
         parent = below if isinstance(below, dict) else {}
     return dict(parent)
-
-
-def _proxy_key(name: str) -> str:
-    return f"{name}-proxy"
 
 
 def _timeout(environ: Mapping[str, str]) -> float:
