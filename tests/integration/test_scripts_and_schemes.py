@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
-from support.cli import ok, other_interpreters, verify
+from support.cli import ok, other_interpreters, uv, verify
 from support.environments import Venv
 from support.trees import complete, rows
 from support.wheelsmith import build_wheel
@@ -105,6 +105,48 @@ def test_a_launcher_wins_over_a_script_of_its_name(venv: Callable[[], Venv], tmp
     assert run(target.top / "bin" / "tool").returncode == 7
     listed = [path for path, _, _ in rows(target.site / "tool-1.0.dist-info" / "RECORD")]
     assert listed.count("../../../bin/tool") == 1
+
+
+def test_the_files_that_setuptools_put_beside_a_launcher_are_left_out_as_by_uv(
+    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    names = ("tool", "tool.exe", "tool-script.py", "tool.pya", "tool.py", "tool-script.pyw", "TOOL.exe", "other.exe")
+    wheel = build_wheel(
+        tmp_path,
+        "tool",
+        "1.0",
+        {"tool.py": MAIN},
+        entry_points="[console_scripts]\ntool = tool:main\n",
+        data={f"scripts/{name}": b"#!python\n" for name in names},
+    )
+    found = []
+    for installer in ("instui", "uv"):
+        target = venv()
+        before = set(os.listdir(target.top / "bin"))
+        if installer == "uv":
+            uv("pip", "install", "--offline", "--no-deps", "--python", target.top / "bin" / "python", wheel)
+        else:
+            ok(run_instui("install", "--no-deps", "--python", target.top, wheel))
+            verify(target.top, target.site, {"tool": "1.0"})
+            listed = [path for path, _, _ in rows(target.site / "tool-1.0.dist-info" / "RECORD")]
+            assert {path.rpartition("/")[2] for path in listed if "/bin/" in path} == {"tool", *names[4:]}
+        found.append(set(os.listdir(target.top / "bin")) - before)
+    assert found == [{"tool", *names[4:]}] * 2
+
+
+def test_a_script_in_a_directory_is_rewritten_as_by_pip(
+    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    """uv refuses such a wheel."""
+    target = venv()
+    before = set(os.listdir(target.top / "bin"))
+    data = {"scripts/sub/deep/tool": b"#!python\nprint('it runs')\n", "scripts/sub/data": b"#", "scripts/x/y": b""}
+    ok(run_instui("install", "--no-deps", "--python", target.top, build_wheel(tmp_path, "tool", "1.0", {}, data=data)))
+    verify(target.top, target.site, {"tool": "1.0"})
+    done = run(target.top / "bin" / "sub" / "deep" / "tool")
+    assert (done.returncode, done.stdout) == (0, "it runs\n")
+    ok(run_instui("uninstall", "--python", target.top, "tool"))
+    assert set(os.listdir(target.top / "bin")) == before
 
 
 def test_an_extra_in_an_entry_point_is_ignored(venv: Callable[[], Venv], tmp_path: Path, run_instui: Run) -> None:

@@ -50,6 +50,29 @@ def test_nothing_is_left_of_a_distribution_but_what_is_not_its_own(
     assert trees.unlisted(target.site) == ["pkg/mine.txt"]
 
 
+def test_as_many_files_are_removed_as_were_installed(venv: Callable[[], Venv], tmp_path: Path, run_instui: Run) -> None:
+    """Those that RECORD lists: with launcher and metadata, without byte code."""
+    wheel = build_wheel(
+        tmp_path,
+        "pkg",
+        "1.0",
+        {"pkg/__init__.py": b"", "pkg/a.py": b""},
+        data={"scripts/tool": b"#!python\n", "scripts/run-script.py": b""},
+        entry_points="[console_scripts]\nrun = pkg:run\n",
+    )
+    target = venv()
+    said = ok(run_instui("install", "--no-deps", "--no-fsync", "--ui", "plain", "--python", target.top, wheel))
+    rows = (target.site / "pkg-1.0.dist-info" / "RECORD").read_text().count("\n")
+    assert f"staged 1 wheel, {rows} files" in said
+    assert f"installed 1 wheel, {rows} files" in said
+    compiled = target.site / "pkg" / "__pycache__"
+    compiled.mkdir()
+    (compiled / f"a.{sys.implementation.cache_tag}.pyc").write_bytes(b"")
+    said = _removed(run_instui, target, "pkg")
+    assert f"removed pkg 1.0, {rows} files" in said
+    assert not compiled.exists()
+
+
 def test_whatever_the_order_the_loser_of_a_conflict_is_whole_again_when_the_winner_goes(
     venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
 ) -> None:

@@ -96,4 +96,4 @@ class _Removal(Work):
     def _tell(self, plans: Sequence[RemovalPlan]) -> None:
         for plan in plans:
             self.context.emit(plan.event())
-        self.context.emit(PlanFinished(len(plans), sum(len(plan.stale) for plan in plans), 0, 0))
+        self.context.emit(PlanFinished(len(plans), sum(plan.old_files for plan in plans), 0, 0))

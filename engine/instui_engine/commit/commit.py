@@ -270,10 +270,9 @@ class Commit:
         for one in restored:
             context.emit(one)
         if plan.replaces is not None:
-            given_up = {*plan.stale, *(one.path for one in restored)}
-            context.emit(DistributionRemoved(plan.name, plan.replaces.version, len(given_up)))
+            context.emit(DistributionRemoved(plan.name, plan.replaces.version, plan.old_files))
         if isinstance(plan, WheelPlan):
-            context.emit(CommitFinished(plan.name, plan.entry.manifest.files))
+            context.emit(CommitFinished(plan.name, plan.files))
 
     def _prepare(self, plan: Plan, tree: DirfdTree) -> Prepared:
         """The transaction for the environment as it is now, with the owners of all files that it replaces."""

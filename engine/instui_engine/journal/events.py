@@ -307,7 +307,7 @@ class Restored(NamedTuple):
 
 
 class DistributionRemoved(NamedTuple):
-    """The old version of a distribution is gone, `files` of its files with it."""
+    """A distribution, or the old version of one, is gone; its RECORD listed `files` files."""
 
     wheel: str
     version: str
@@ -315,7 +315,7 @@ class DistributionRemoved(NamedTuple):
 
 
 class CommitFinished(NamedTuple):
-    """The wheel is installed: its `.dist-info` directory is in place."""
+    """The wheel is installed: its `.dist-info` directory is in place, and its RECORD lists `files` files."""
 
     wheel: str
     files: int

@@ -1,4 +1,8 @@
-"""Plans as data: what is done to one distribution, by installing a wheel or by removing it."""
+"""Plans as data: what is done to one distribution, by installing a wheel or by removing it.
+
+Wherever files are counted, they are those that the RECORD of a distribution lists: launchers and metadata count, byte
+code that Python has made does not. So as many files are removed with a distribution as were installed with it.
+"""
 
 from dataclasses import dataclass
 
@@ -20,7 +24,7 @@ class WheelPlan:
     installed version. `duplicates` are `.dist-info` directories of further versions, left by a killed installer.
     `stale` are files of all these that the new version does not have, and `emptied` are directories that are removed
     once they are empty. `shared_files` are not in the new version either, but stay, because installed distributions or
-    earlier wheels of this session own them, too.
+    earlier wheels of this session own them, too. `old_files` is the number of files of `replaces` and `duplicates`.
     """
 
     order: int
@@ -34,6 +38,24 @@ class WheelPlan:
     stale: tuple[str, ...]
     emptied: tuple[str, ...]
     shared_files: frozenset[str] = frozenset()
+    old_files: int = 0
+
+    @property
+    def files(self) -> int:
+        """The number of files of the distribution."""
+        trees = [self.entry.manifest.info, *(item.directories for item in self.items)]
+        below = sum(len(names) for directories in trees for _, names in directories)
+        return below + sum(item.kind != "tree" for item in self.items) + len(self.own_info) + 1
+
+    @property
+    def own_info(self) -> dict[str, bytes]:
+        """The files in `.dist-info` that are written for each environment, except RECORD: name -> content."""
+        own = {"INSTALLER": b"instui\n"}
+        if self.wheel.requested:
+            own["REQUESTED"] = b""
+        if self.wheel.direct_url:
+            own["direct_url.json"] = self.wheel.direct_url.encode()
+        return own
 
     @property
     def name(self) -> str:
@@ -57,8 +79,7 @@ class WheelPlan:
         exclusive = [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
         shared = list(self.claims.shared)
         replaced = self.replaces.version if self.replaces else ""
-        files_in_all, renames = self.entry.manifest.files, len(self.items) + 1
-        return PlanWheel(self.name, self.order, files_in_all, renames, exclusive, shared, replaced)
+        return PlanWheel(self.name, self.order, self.files, len(self.items) + 1, exclusive, shared, replaced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +93,7 @@ class RemovalPlan:
     stale: tuple[str, ...]
     emptied: tuple[str, ...]
     shared_files: frozenset[str]
+    old_files: int
     items: tuple[StagedItem, ...] = ()
     info: str = ""
 
@@ -95,7 +117,7 @@ class RemovalPlan:
         files = {*self.stale, *map(fold, self.stale)}
         exclusive = [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
         shared, renames = list(self.claims.shared), len(self.stale) + 1
-        return PlanWheel(self.name, self.order, len(self.stale), renames, exclusive, shared, self.version)
+        return PlanWheel(self.name, self.order, self.old_files, renames, exclusive, shared, self.version)
 
 
 Plan = WheelPlan | RemovalPlan

@@ -53,11 +53,13 @@ def plan_wheel(
     duplicates = installed.duplicates(manifest.name)
     stale: list[str] = []
     shared_files: set[str] = set()
+    old_files = 0
     for distribution in [old, *duplicates] if old is not None else []:
         removal = removal_of(environment, installed, distribution, items, others, before)
         paths += [*removal.claimed, distribution.info]
         stale += removal.stale
         shared_files |= removal.shared_files
+        old_files += removal.listed
     emptied = emptied_by(environment, stale, items, removed)
     paths += emptied
     claims = derive([environment.key(path) for path in (*paths, info)], manifest.name)
@@ -73,6 +75,7 @@ def plan_wheel(
         stale=tuple(dict.fromkeys(stale)),
         emptied=emptied,
         shared_files=frozenset(shared_files),
+        old_files=old_files,
     )
 
 
@@ -108,22 +111,39 @@ def _items(environment: Environment, manifest: Manifest) -> tuple[StagedItem, ..
         for point in manifest.entry_points
     ]
     taken = {item.path for item in launchers}
+    commands = {point.name for point in manifest.entry_points}
     for tree in sorted(manifest.trees, key=lambda tree: _ORDER[tree.scheme]):
         root = environment.roots[tree.scheme]
         if tree.scheme == "headers":
             root = join(root, manifest.name)
+        is_scripts = tree.scheme == "scripts"
         for name in tree.singles:
-            kind: Literal["file", "script"] = "script" if tree.scheme == "scripts" and name in shebangs else "file"
-            item = StagedItem(kind, resolve(join(root, name)), join(tree.base, name))
-            if item.path not in taken:  # a launcher replaces a script of the same name, as in pip
+            item = StagedItem(_kind(is_scripts, name, shebangs), resolve(join(root, name)), join(tree.base, name))
+            # a launcher replaces a script of the same name, as in pip and uv
+            if item.path not in taken and not (is_scripts and _command(name) in commands):
                 items.append(item)
         for directory, below in tree.subtrees:
             tree_item = StagedItem("tree", resolve(join(root, directory), True), join(tree.base, directory), below)
-            items += _expand(environment, tree_item)
+            if is_scripts and any(name.startswith(f"{directory}/") for name in shebangs):
+                # only single files are rewritten
+                for path, source in tree_item.files():
+                    items.append(StagedItem(_kind(True, source.removeprefix(f"{tree.base}/"), shebangs), path, source))
+            else:
+                items += _expand(environment, tree_item)
     items += launchers
     _check_destinations(environment, manifest, items)
     # .pth files are executed at every start of Python, so they come last
     return tuple(sorted(items, key=lambda item: item.kind == "file" and item.path.endswith(".pth")))
+
+
+def _kind(is_scripts: bool, path: str, shebangs: Collection[str]) -> Literal["file", "script"]:
+    return "script" if is_scripts and path in shebangs else "file"
+
+
+def _command(script: str) -> str:
+    """The command that `script` starts; setuptools once put such files beside the launcher of an entry point."""
+    suffix = next((suffix for suffix in (".exe", "-script.py", ".pya") if script.endswith(suffix)), "")
+    return script.removesuffix(suffix)
 
 
 def _expand(environment: Environment, item: StagedItem) -> Iterator[StagedItem]:

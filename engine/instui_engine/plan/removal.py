@@ -45,12 +45,14 @@ def plan_removal(
     stale: list[str] = []
     shared_files: set[str] = set()
     paths: list[str] = []
+    files = 0
     duplicates = installed.duplicates(old.name)
     for distribution in [old, *duplicates]:
         removal = removal_of(environment, installed, distribution, (), (), before)
         paths += [*removal.claimed, distribution.info]
         stale += removal.stale
         shared_files |= removal.shared_files
+        files += removal.listed
     emptied = emptied_by(environment, stale, (), removed)
     claims = derive([environment.key(path) for path in (*paths, *emptied)], old.name)
     return RemovalPlan(
@@ -61,6 +63,7 @@ def plan_removal(
         tuple(dict.fromkeys(stale)),
         emptied,
         frozenset(shared_files),
+        files,
     )
 
 
@@ -86,11 +89,15 @@ def _is_directory(environment: Environment, path: str) -> bool:
 
 
 class Removal(NamedTuple):
-    """What an old version gives up: `stale` files, and the paths `claimed` for that. The rest is as in the plans."""
+    """What an old version gives up: `stale` files, and the paths `claimed` for that. `listed` files are in its RECORD.
+
+    The rest is as in the plans.
+    """
 
     stale: tuple[str, ...]
     claimed: list[str]
     shared_files: set[str]
+    listed: int
 
 
 def removal_of(
@@ -119,7 +126,8 @@ def removal_of(
     given_up = set()
     shared_files: set[str] = set()
     compiled = Bytecode(environment)
-    for path in recorded_files(environment, old):
+    recorded = recorded_files(environment, old)
+    for path in recorded:
         if path.startswith(f"{old.info}/") or is_vital(environment, path):
             continue
         if key(path) not in keep:
@@ -137,7 +145,7 @@ def removal_of(
     given_up.update(stale)
     parents = {path: parent_of(path) for path in given_up}
     claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
-    return Removal(tuple(sorted(set(stale))), sorted(claimed), shared_files)
+    return Removal(tuple(sorted(set(stale))), sorted(claimed), shared_files, len(recorded))
 
 
 def check_link(environment: Environment, installed: Installed, name: str) -> None:

@@ -18,8 +18,6 @@ from instui_engine.wheel.record import Row, render
 from .linker import read_sealed
 from .linking import Job
 
-_INSTALLER = b"instui\n"
-
 
 def links_of(plan: WheelPlan, stage: str) -> Job:
     """Everything that is to be linked for `plan` below `<stage>/<order>`, without generated files."""
@@ -54,12 +52,7 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
             rows.append((relative(item.path, root), _row(content)))
         elif data:
             rows += [(relative(path, root), data[source]) for path, source in item.files() if source in data]
-    own = {"INSTALLER": _INSTALLER}
-    if plan.wheel.requested:
-        own["REQUESTED"] = b""
-    if plan.wheel.direct_url:
-        own["direct_url.json"] = plan.wheel.direct_url.encode()
-    for name, content in own.items():
+    for name, content in plan.own_info.items():
         _write(f"{base}/info/{name}", content, 0o666)
         rows.append((f"{manifest.dist_info}/{name}", _row(content)))
     rows.append((f"{manifest.dist_info}/RECORD", Row("", "", None)))

@@ -69,7 +69,7 @@ def _half(queue: list[WheelPlan], files: int) -> list[WheelPlan]:
     for plan in queue[::-2]:
         if count < files // 2:
             taken.append(plan)
-            count += plan.entry.manifest.files
+            count += plan.files
     chosen = {plan.order for plan in taken}
     queue[:] = [plan for plan in queue if plan.order not in chosen]
     return taken
@@ -90,9 +90,9 @@ class _Staging:
         """Stage `plans` in parallel, and record those whose files in the store are damaged."""
         context = self._context
         # smallest first: workers take from the end, so that none begins a large one when the others are done
-        queue = sorted(plans, key=lambda plan: plan.entry.manifest.files)
+        queue = sorted(plans, key=lambda plan: plan.files)
         jobs = min(context.options.jobs, len(plans))
-        files = sum(plan.entry.manifest.files for plan in plans)
+        files = sum(plan.files for plan in plans)
         works = [lambda: self.work(queue)] * jobs
         if jobs > 1 and files >= _MANY and self._linker.is_plain and not context.slow_motion.factor:
             theirs = _half(queue, files)
@@ -113,7 +113,7 @@ class _Staging:
             except IndexError:
                 return
             context.rest()
-            context.emit(StageStarted(plan.name, plan.entry.manifest.files))
+            context.emit(StageStarted(plan.name, plan.files))
             self._make(plan, links_of(plan, self._stage))
 
     def help(self, plans: Sequence[WheelPlan]) -> None:
@@ -122,7 +122,7 @@ class _Staging:
         answers = self._helper(jobs)
         try:
             for plan, job in zip(plans, jobs, strict=True):
-                self._context.emit(StageStarted(plan.name, plan.entry.manifest.files))
+                self._context.emit(StageStarted(plan.name, plan.files))
                 self._make(plan, job, linked=next(answers, False))
                 if self._context.stopping():
                     return
@@ -169,7 +169,7 @@ class _Staging:
 
     def _link(self, plan: WheelPlan, job: Job) -> None:
         context = self._context
-        files = plan.entry.manifest.files
+        files = plan.files
         sealed = job[3]
 
         def throttle() -> Throttle:
