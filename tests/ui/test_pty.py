@@ -721,6 +721,26 @@ def test_an_error_is_on_the_screen_and_stays_afterwards(
     assert not (one.venv.top / ".instui").exists()
 
 
+def test_a_dry_run_ends_on_a_screen_that_says_what_would_be_done(
+    install: Begin, venv: Callable[[], Venv], wheels: list[Path]
+) -> None:
+    target = venv()
+    target.put(*wheels[:2])
+    before = trees.tree(target.top)
+    first = install("--dry-run", "--ui", "tui", "--reinstall", *wheels[1:3], venv=target)
+    first.terminal.shows("FINISHED", "would install 2 wheels", "planned", "replaces 1.0")
+    first.terminal.press("q")
+    assert first.terminal.finish() == 0
+    left = first.left()
+    assert left.startswith("would install 2 wheels")
+    assert "dist01 1.0 (again)" in left and "  dist02 1.0\n" in left
+    assert trees.differences(before, trees.tree(target.top)) == []
+    assert set(target.journals()) == first._before
+    plain = install("--dry-run", wheels[2], venv=target).terminal  # the full screen only on request
+    assert plain.finish() == 0
+    assert plain.screen.alternations == 0
+
+
 def test_names_that_could_steer_a_terminal_are_shown_harmlessly(
     install: Begin, make_venv: Callable[[Path], Venv], tmp_path: Path, wheels: list[Path]
 ) -> None:

@@ -332,9 +332,34 @@ A, B = events.WheelAdded("a", "1", "f", 1, True), events.WheelAdded("b", "2", "f
             ["already installed: a 1 (and 2 dependencies); nothing to do"],
         ),
         ([A, events.CommitFinished("a", 1)], 0, ["installed 1 wheel, 1 file in 2.0 s"]),
-        ([A, B, events.PlanFinished(2, 0, 0, 0)], 0, ["planned 2 wheels, 0 files in 2.0 s; installed none"]),
+        (
+            [
+                A,
+                B,
+                events.WheelAdded("c", "3", "c-3.whl", 0, False),
+                events.PlanWheel("c", 2, 0, 0, [], [], "2"),
+                events.PlanCollision("lib/a", ["a", "b"]),
+            ],
+            0,
+            [
+                "would install 3 wheels (planned in 2.0 s); installed none",
+                "  a 1",
+                "  b 2",
+                "  c 3 (replaces 2)",
+                "  a 1, b 2 would take turns at lib/a",
+                "  1 wheel is not in the cache: its files are not known",
+            ],
+        ),
         ([events.DistributionRemoved("a", "1", 3)], 0, ["removed 1 distribution, 3 files in 2.0 s"]),
-        ([GO_A, GO_B], 0, ["would remove 2 distributions, 5 files (planned in 2.0 s); removed none"]),
+        (
+            [GO_A, GO_B],
+            0,
+            [
+                "would remove 2 distributions, 5 files (planned in 2.0 s); removed none",
+                "  a 1, 3 files",
+                "  b 2, 2 files",
+            ],
+        ),
         (
             [GO_A, BACK, BACK, events.DistributionRemoved("a", "1", 3)],
             0,

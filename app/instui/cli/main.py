@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instui_engine.commands.command import Outcome, Recording
@@ -116,7 +117,14 @@ def _in_a_child(parsed: argparse.Namespace, arguments: list[str], environment: "
     from .fullscreen import watch_child
 
     identity = new_id()
-    return watch_child(parsed, arguments, identity, journal_path(environment, identity))
+    if not parsed.dry_run:
+        return watch_child(parsed, arguments, identity, journal_path(environment, identity))
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as file:  # nothing is written into the environment, not even a journal
+        journal = f"/dev/fd/{file.fileno()}"
+        arguments = [arguments[0], "--child-journal", journal, *arguments[1:]]
+        return watch_child(parsed, arguments, identity, Path(journal), may_be_left=False)
 
 
 def _demo(parsed: argparse.Namespace, arguments: list[str]) -> int:
@@ -145,5 +153,7 @@ def _cache(parsed: argparse.Namespace, arguments: list[str]) -> int:
 
 def recorded(arguments: Sequence[str]) -> tuple[str, ...]:
     """The command line for the journal: as the user gave it, but without passwords."""
-    shown = [arguments[0], *arguments[3:]] if arguments[1:2] == ["--child"] else arguments
+    shown = list(arguments)
+    while shown[1:2] in (["--child"], ["--child-journal"]):
+        del shown[1:3]
     return ("instui", *map(redacted, shown))

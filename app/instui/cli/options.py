@@ -203,6 +203,7 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how.add_argument("--theme", default=_text("THEME"), metavar="NAME", help="colours of the tui")
     how.add_argument("--ascii", action="store_true", default=_flag("ASCII"), help="no glyphs beyond ASCII in the tui")
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
+    how.add_argument("--child-journal", default="", help=argparse.SUPPRESS)
     _work(how)
     how.add_argument("--slow", type=_seconds, default=_text("SLOW", str(slow)), metavar="FACTOR", help="for watching")
     how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where unpacked wheels are kept")

@@ -49,12 +49,17 @@ def chosen_ui(parsed: argparse.Namespace) -> str:
         terminal = not reads_stdin((*parsed.requirement_files, *parsed.constraint_files, parsed.pylock))
     if parsed.ui == "tui" and not terminal:
         print_error("no terminal here, so --ui plain is used")
-    fitting = "tui" if terminal and not getattr(parsed, "dry_run", False) else "plain"
-    return fitting if parsed.ui in ("", "tui") else str(parsed.ui)
+    if not terminal:
+        return str(parsed.ui) if parsed.ui not in ("", "tui") else "plain"
+    return str(parsed.ui) or ("plain" if getattr(parsed, "dry_run", False) else "tui")
 
 
 @contextmanager
 def _user_interface(parsed: argparse.Namespace) -> Iterator[tuple[Listener, ...]]:
+    if parsed.child_journal:
+        with open(parsed.child_journal, "a", encoding="ascii", buffering=1) as file:
+            yield (lambda line: print(line, file=file),)
+        return
     if parsed.ui == "none":
         yield ()
         return

@@ -338,6 +338,13 @@ class Snapshot(NamedTuple):
         command = self.session.command[1:2] if self.session else []
         return command == ["uninstall"] or bool(self.totals.removing)
 
+    @property
+    def planned_only(self) -> bool:
+        """Whether the session went well without doing what it had planned: a dry run."""
+        well = self.finished is not None and self.finished.exit == 0
+        done = self.totals.committed or self.totals.removed
+        return well and not done and any(wheel.version for wheel in self.wheels)
+
     def wheel(self, key: str) -> WheelState | None:
         """The wheel of that name; None if this snapshot has none."""
         return _pick(self.wheels, self.wheel_index, key)

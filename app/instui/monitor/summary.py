@@ -13,6 +13,7 @@ from .units import count, number, seconds
 NAMES_LISTED = 50
 PAIRS_LISTED = 3
 FAILURES_LISTED = 10
+COLLISIONS_LISTED = 10
 SLOW_SECONDS = 1.0  # seconds of a phase of one wheel that is worth naming
 _WORK = {Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT}
 
@@ -27,6 +28,8 @@ def summary(snapshot: Snapshot, *, quiet: bool = False) -> list[str]:
         return _recovered(snapshot)  # nothing else happened; the error says why
     if not well:
         lines += _what_is_installed(snapshot)
+    elif snapshot.planned_only:
+        return [*lines, *_foreseen(snapshot)]
     if not quiet:
         lines += [*_recovered(snapshot), *_before(snapshot), *_restored(snapshot)]
         lines += [*_waits(snapshot), *_overwrites(snapshot), *_slowest(snapshot)]
@@ -45,8 +48,10 @@ def _head(snapshot: Snapshot, well: bool) -> list[str]:
         return [f"the session ended abruptly after {took}: {of} installed"]
     if well and not wheels:
         return [_nothing_to_do(snapshot)]
-    if well and not installed:
-        return [f"planned {count(len(wheels), 'wheel')}, {count(_files(wheels), 'file')} in {took}; installed none"]
+    if snapshot.planned_only:
+        known = [wheel for wheel in wheels if wheel.cached]
+        files = f", {count(_files(known), 'file')}" if len(known) == len(wheels) else ""
+        return [f"would install {count(len(wheels), 'wheel')}{files} (planned in {took}); installed none"]
     if not installed:
         return []
     of = "" if installed == len(wheels) else f"{number(installed)} of "
@@ -61,13 +66,40 @@ def _removed(snapshot: Snapshot, well: bool, took: str) -> list[str]:
         return [f"the session ended abruptly after {took}: {number(totals.removed)} of {every} removed"]
     if well and not totals.removing:
         return ["nothing to remove"]
-    if well and not totals.removed:
+    if snapshot.planned_only:
         files = count(_files(snapshot.wheels), "file")
         return [f"would remove {every}, {files} (planned in {took}); removed none"]
     if not totals.removed:
         return []
     of = "" if totals.removed == totals.removing else f"{number(totals.removed)} of "
     return [f"removed {of}{every}, {count(totals.removed_files, 'file')} in {took}"]
+
+
+def _foreseen(snapshot: Snapshot) -> list[str]:
+    """What a dry run has found out: each distribution, and who would meet whom."""
+    if snapshot.removes:
+        return [f"  {printable(wheel.label)}, {count(wheel.files, 'file')}" for wheel in snapshot.wheels]
+    wheels = sorted((wheel for wheel in snapshot.wheels if wheel.version), key=lambda wheel: wheel.order)
+    lines = [f"  {printable(wheel.label)}{_replaces(wheel)}" for wheel in wheels]
+    if snapshot.satisfied or snapshot.totals.satisfied:
+        lines.append(f"  already installed: {_satisfied(snapshot)}")
+    shared = [lock for lock in snapshot.locks if lock.collision]
+    for lock in shared[:COLLISIONS_LISTED]:
+        turns = ", ".join(printable(_label(snapshot, key)) for key in lock.collision)
+        lines.append(f"  {turns} would take turns at {path_name(lock.path, snapshot.session)}")
+    if len(shared) > COLLISIONS_LISTED:
+        lines.append(f"  turns would be taken at {number(len(shared) - COLLISIONS_LISTED)} more paths")
+    unknown = sum(not wheel.cached for wheel in wheels)
+    if unknown:
+        are, their = ("is", "its") if unknown == 1 else ("are", "their")
+        lines.append(f"  {count(unknown, 'wheel')} {are} not in the cache: {their} files are not known")
+    return lines
+
+
+def _replaces(wheel: WheelState) -> str:
+    if wheel.replaces == wheel.version:
+        return " (again)"
+    return f" (replaces {printable(wheel.replaces)})" if wheel.replaces else ""
 
 
 def _recovered(snapshot: Snapshot) -> list[str]:
@@ -95,12 +127,19 @@ def _restored(snapshot: Snapshot) -> list[str]:
 
 
 def _nothing_to_do(snapshot: Snapshot) -> str:
-    asked = [f"{printable(name)} {printable(version)}" for name, version in snapshot.satisfied]
-    if not asked:
+    if not snapshot.satisfied:
         return "nothing to install"
+    return f"already installed: {_satisfied(snapshot)}; nothing to do"
+
+
+def _satisfied(snapshot: Snapshot) -> str:
+    """What is installed already: by name what was asked for, by number the rest."""
+    asked = [f"{printable(name)} {printable(version)}" for name, version in snapshot.satisfied]
     others = snapshot.totals.satisfied - len(asked)
+    if not asked:
+        return count(others, "dependency", "dependencies")
     more = f" (and {count(others, 'dependency', 'dependencies')})" if others > 0 else ""
-    return f"already installed: {listed(asked, NAMES_LISTED)}{more}; nothing to do"
+    return f"{listed(asked, NAMES_LISTED)}{more}"
 
 
 def _files(wheels: Iterable[WheelState]) -> int:

@@ -8,10 +8,19 @@ from contextlib import contextmanager, suppress
 
 from instui_engine.commit.commit import Commit
 from instui_engine.errors import ConflictError, Interrupted, printable
-from instui_engine.journal.events import Holder, PlanCollision, PlanConflict, PlanFinished, Warned
+from instui_engine.journal.events import (
+    Holder,
+    PlanCollision,
+    PlanConflict,
+    PlanFinished,
+    PlanWheel,
+    Warned,
+    WheelAdded,
+)
 from instui_engine.plan import conflicts
 from instui_engine.plan.compatibility import check_compatibility
 from instui_engine.plan.conflicts import Overlaps
+from instui_engine.plan.dependents import broken_dependents
 from instui_engine.plan.order import Node, edges_from, plan_order
 from instui_engine.plan.plan import WheelPlan
 from instui_engine.plan.planner import plan_wheels
@@ -24,6 +33,7 @@ from instui_engine.stage.staging import stage_wheels
 from instui_engine.store.acquire import Damage, acquire, rebuild
 from instui_engine.store.entry import Entry
 from instui_engine.store.gc_lock import using
+from instui_engine.store.local import LocalDigests
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
@@ -68,10 +78,11 @@ class _Pipeline(Work):
         if not wheels:
             return
         with self._using_store():
+            if self.context.options.dry_run:
+                self._foresee(installed, wheels)
+                return
             entries = self._acquire(wheels)
             plans, overlaps = self._plan(installed, wheels, entries)
-            if self.context.options.dry_run:
-                return
             self._stage(plans)
         self.began = True
         commit = self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
@@ -111,6 +122,21 @@ class _Pipeline(Work):
     def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
         return acquire(self.context, self._store, wheels, self._index_urls(), self._request.offline)
 
+    def _foresee(self, installed: Installed, wheels: Sequence[LockedWheel]) -> None:
+        """Plan as far as that is possible without fetching or unpacking anything."""
+        local = LocalDigests(self._store.cache)
+        ready: list[tuple[LockedWheel, Entry]] = []
+        unknown: list[LockedWheel] = []
+        for wheel in wheels:
+            digest = wheel.sha256 or (local.noted(wheel.path) if wheel.path else "")
+            entry = self._store.load(digest) if digest else None
+            self.context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
+            if entry is None:
+                unknown.append(wheel)
+            else:
+                ready.append((wheel, entry))
+        self._plan(installed, [wheel for wheel, _ in ready], [entry for _, entry in ready], unknown)
+
     def _rebuild(self, damages: Sequence[Damage]) -> list[Entry]:
         return rebuild(self.context, self._store, damages, self._index_urls(), self._request.offline)
 
@@ -119,8 +145,13 @@ class _Pipeline(Work):
         return tuple(url for url in (request.index_url, *request.extra_index_urls) if url)
 
     def _plan(
-        self, installed: Installed, wheels: Sequence[LockedWheel], entries: Sequence[Entry]
+        self,
+        installed: Installed,
+        wheels: Sequence[LockedWheel],
+        entries: Sequence[Entry],
+        unknown: Sequence[LockedWheel] = (),
     ) -> tuple[tuple[WheelPlan, ...], Overlaps]:
+        """Plan `wheels`, and emit the plan. Of the `unknown` wheels only the versions that they replace are known."""
         context, environment = self.context, self.environment
         for wheel, entry in zip(wheels, entries, strict=True):
             check_compatibility(wheel, entry.manifest, environment.interpreter)
@@ -139,12 +170,18 @@ class _Pipeline(Work):
             for text in plan.entry.manifest.warnings:
                 context.emit(Warned(plan.name, text))
             context.emit(plan.event())
+        for order, wheel in enumerate(unknown, len(plans)):
+            old = installed.get(wheel.name)
+            context.emit(PlanWheel(wheel.name, order, 0, 0, [], [], old.version if old else ""))
+        versions = {wheel.name: wheel.version for wheel in (*wheels, *unknown)}
+        for text in broken_dependents(environment, installed, versions):
+            context.emit(Warned("", text))
         for collision in overlaps.collisions:
             context.emit(PlanCollision(collision.path, list(collision.wheels)))
         for conflict in overlaps.conflicts:
             context.emit(PlanConflict(conflict.path, conflict.first, conflict.last))
-        total = sum(plan.entry.manifest.files for plan in plans)
-        context.emit(PlanFinished(len(plans), total, len(overlaps.collisions), len(overlaps.conflicts)))
+        total = sum(plan.files for plan in plans)
+        context.emit(PlanFinished(len(versions), total, len(overlaps.collisions), len(overlaps.conflicts)))
         if overlaps.conflicts and context.options.fail_on_conflict:
             first = overlaps.conflicts[0]
             more = f" (and {len(overlaps.conflicts) - 1} more)" if len(overlaps.conflicts) > 1 else ""

@@ -189,6 +189,8 @@ def _passed(wheel: WheelState, been: set[Phase]) -> int:
 def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], style: str) -> list[Piece]:
     """State and progress. Every number has its place, so that only digits change."""
     room, phase = sizes["doing"], wheel.phase
+    if snapshot.planned_only:
+        return [Piece("planned", style)]
     word = Piece(f"{wheel.word:<7}", style)
     if phase is Phase.WAIT:
         if "lock" not in sizes and wheel.waits_for:
@@ -231,10 +233,11 @@ def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> t
         return line((f"overwrote {units.count(wheel.overwrote, 'file')}", "age"))
     if wheel.waited >= 0.1 and wheel.phase is Phase.DONE:
         return line((f"waited {units.seconds(wheel.waited)}", "dim"))
-    if wheel.removal and wheel.phase is Phase.DONE:
+    if wheel.removal and (wheel.phase is Phase.DONE or snapshot.planned_only):
         return line((tail(units.count(wheel.files, "file"), room), "dim"))
-    if wheel.replaces and wheel.phase is Phase.DONE:
-        return line((tail(f"replaced {safe(wheel.replaces)}", room), "dim"))
+    if wheel.replaces and not wheel.removal and (wheel.phase is Phase.DONE or snapshot.planned_only):
+        word = "replaces" if snapshot.planned_only else "replaced"
+        return line((tail(f"{word} {safe(wheel.replaces)}", room), "dim"))
     return ()
 
 

@@ -1,0 +1,64 @@
+"""Dependents: installed distributions that need another version of what an install replaces.
+
+Nothing stops such an install, but the user should know about it. METADATA is read only if a version changes.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from packaging.utils import canonicalize_name
+
+from instui_engine.errors import printable
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Distribution, Installed, read_metadata
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_REQUIRES = re.compile(r"^Requires-Dist:[ \t]*(.+?)[ \t\r]*$", re.MULTILINE | re.IGNORECASE)
+
+
+def broken_dependents(environment: Environment, installed: Installed, versions: Mapping[str, str]) -> list[str]:
+    """A line for each requirement of an installed distribution that holds now, and will not hold afterwards.
+
+    `versions` are those that will be installed, by normalized name. What is itself replaced is not asked. Extras are
+    not followed, since nobody knows which of them were installed.
+    """
+    changed = {
+        name: (installed[name].version, version)
+        for name, version in versions.items()
+        if name in installed and installed[name].version != version
+    }
+    if not changed:
+        return []
+    return [
+        f"{printable(dependent.owner)} requires {printable(requirement)}, and {printable(name)} "
+        f"{printable(changed[name][1])} replaces {printable(name)} {printable(changed[name][0])}"
+        for key in sorted(set(installed).difference(versions))
+        for dependent in [installed[key]]
+        for name, requirement in _broken(environment, dependent, changed)
+    ]
+
+
+def _broken(
+    environment: Environment, dependent: Distribution, changed: Mapping[str, tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """The requirements of `dependent` that only the old one of two versions meets: name and `name[extras]specifier`."""
+    header = read_metadata(environment, dependent).replace("\r\n", "\n").partition("\n\n")[0]
+    for text in _REQUIRES.findall(header):
+        word = _NAME.match(text)
+        name = canonicalize_name(word[0]) if word else ""
+        if name not in changed:
+            continue
+        from packaging.requirements import InvalidRequirement, Requirement
+        from packaging.version import InvalidVersion
+
+        try:
+            requirement = Requirement(text)
+            met = [requirement.specifier.contains(version, prereleases=True) for version in changed[name]]
+            applies = requirement.marker is None or requirement.marker.evaluate(
+                {**environment.interpreter.markers, "extra": ""}
+            )
+        except (InvalidRequirement, InvalidVersion):
+            continue
+        if applies and met == [True, False]:
+            extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+            yield name, f"{requirement.name}{extras}{requirement.specifier}"
