@@ -98,6 +98,8 @@ def _install(parsed: argparse.Namespace, arguments: list[str]) -> int:
 def _uninstall(parsed: argparse.Namespace, arguments: list[str]) -> int:
     from instui_engine.commands.uninstall import uninstall
 
+    if not parsed.arguments and not parsed.requirement_files:
+        raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
     environment = environment_from(parsed, writable=not parsed.dry_run)
     if parsed.ui == "tui":
         return _in_a_child(parsed, arguments, environment)
@@ -105,7 +107,8 @@ def _uninstall(parsed: argparse.Namespace, arguments: list[str]) -> int:
 
     def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
         recording = Recording(listeners, recorded(arguments), identity=parsed.child)
-        return uninstall(parsed.arguments, environment, options, control, recording)
+        files = parsed.requirement_files
+        return uninstall(parsed.arguments, environment, options, control, recording, requirement_files=files)
 
     return watch(parsed, session)
 

@@ -106,7 +106,17 @@ def _install(parser: argparse.ArgumentParser) -> None:
 
 
 def _uninstall(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("arguments", nargs="+", metavar="DIST")
+    parser.add_argument("arguments", nargs="*", metavar="DIST")
+    parser.add_argument(
+        "-r",
+        "--requirement",
+        "--requirements",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="requirement_files",
+        help="what requirement files name, whatever the versions",
+    )
     parser.add_argument("--yes", "-y", action="store_true", help="accepted, and always so: nothing is asked")
     _target(parser, "where from", "from")
     _common(parser)

@@ -42,11 +42,12 @@ def chosen_ui(parsed: argparse.Namespace) -> str:
     if parsed.child:
         return "none"
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    if terminal and parsed.command == "install":
+    if terminal and parsed.command in ("install", "uninstall"):
         from instui_engine.resolve.streams import reads_stdin
 
         # keys cannot be read from where requirements come from
-        terminal = not reads_stdin((*parsed.requirement_files, *parsed.constraint_files, parsed.pylock))
+        others = (*parsed.constraint_files, parsed.pylock) if parsed.command == "install" else ()
+        terminal = not reads_stdin((*parsed.requirement_files, *others))
     if parsed.ui == "tui" and not terminal:
         print_error("no terminal here, so --ui plain is used")
     if not terminal:

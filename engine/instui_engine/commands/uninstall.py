@@ -3,21 +3,29 @@
 A file that another distribution also lists stays. A file that the removed distribution had overwritten comes back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from packaging.utils import InvalidName, canonicalize_name
+from packaging.utils import canonicalize_name
 
 from instui_engine.commit.commit import Commit
+from instui_engine.commit.recovery import Unsettled, check_settled, settle
 from instui_engine.errors import TargetError, UsageError, printable
-from instui_engine.journal.events import PlanFinished, Warned
+from instui_engine.fs.given import absolute
+from instui_engine.journal.events import Holder, PlanFinished, Warned
+from instui_engine.locks.backend import claim_locks
+from instui_engine.locks.claims import Mode, derive
+from instui_engine.locks.environment import EnvironmentLock
+from instui_engine.locks.phrases import waits_for
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.plan import RemovalPlan
 from instui_engine.plan.removal import check_link, plan_removals
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
 from instui_engine.session.session import Session
+from instui_engine.target import listing
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Distribution, Installed, scan
+from instui_engine.target.installed import Distribution, Installed, find, scan
 
 from .command import Outcome, Recording, Work, perform
 
@@ -28,19 +36,33 @@ def uninstall(
     options: Options | None = None,
     control: Control | None = None,
     recording: Recording | None = None,
+    *,
+    requirement_files: Sequence[str] = (),
 ) -> Outcome:
-    """Remove the distributions of these names, in the order given. Everything else is as in `install`."""
+    """Remove the distributions of these names, in the order given, then those that requirement files name.
+
+    As in uv, a name may be a whole requirement, of which only the name counts: not its version, its marker or its URL.
+    A path or URL without a name stands for what was installed from there. Everything else is as in `install`.
+    """
 
     def make(context: Context, environment: Environment, session: Session) -> Work:
-        return _Removal(context, environment, session, names)
+        return _Removal(context, environment, session, names, requirement_files)
 
     return perform(make, environment, options, control, recording)
 
 
 class _Removal(Work):
-    def __init__(self, context: Context, environment: Environment, session: Session, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        environment: Environment,
+        session: Session,
+        words: Sequence[str],
+        requirement_files: Sequence[str],
+    ) -> None:
         super().__init__(context, environment, session)
-        self._names = names
+        self._words = words
+        self._files = requirement_files
         self._commit: Commit | None = None
 
     @property
@@ -48,8 +70,13 @@ class _Removal(Work):
         return self._commit.installed if self._commit else []
 
     def run(self) -> None:
+        if not self._words and not self._files:
+            raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
         installed = scan(self.environment)
-        plans = plan_removals(self.environment, installed, self._wanted(installed))
+        names = list(dict.fromkeys(self._named(installed)))
+        while self._is_there_after_all([name for name in names if name not in installed]):
+            installed = scan(self.environment)
+        plans = plan_removals(self.environment, installed, self._removable(installed, names))
         self._tell(plans)
         if self.context.options.dry_run or not plans:
             return
@@ -60,21 +87,77 @@ class _Removal(Work):
         self._commit = Commit(self.context, self.environment, self.session, plans, Overlaps((), (), {}), installed)
         self._commit.run()
 
-    def _wanted(self, installed: Installed) -> list[str]:
-        """The normalized names of those that are installed and can be removed. Raises TargetError and UsageError."""
-        found: list[str] = []
-        for word in dict.fromkeys(self._names):
+    def _named(self, installed: Installed) -> Iterator[str]:
+        """The normalized names of what the user named, installed or not. Raises UsageError."""
+        for word in self._words:
+            place = _place(word)
+            if place:
+                yield from self._from(place, installed)
+            else:
+                yield _name(word)
+        if self._files:
+            from instui_engine.resolve.requirement_files import read_requirement_files
+
+            found = read_requirement_files(self._files, cancelled=self.context.control.cancelled)
+            yield from (requirement.name for requirement in found.requirements)
+
+    def _from(self, place: str, installed: Installed) -> Iterator[str]:
+        """The names of what was installed from a path or URL."""
+        found = [
+            distribution.name
+            for distribution in installed.values()
+            if listing.read(self.environment, distribution).origin.get("url") == place
+        ]
+        if not found:
+            self.context.emit(Warned("", f"nothing is installed from {printable(place)}"))
+        yield from found
+
+    def _is_there_after_all(self, names: Sequence[str]) -> bool:
+        """Whether one of `names` is installed once nobody is just changing it.
+
+        The old `.dist-info` of a distribution that is upgraded or reinstalled is away for a moment. That is under the
+        environment's lock and the claim on its name, so these are taken to look.
+        """
+        environment, context = self.environment, self.context
+        if not names or context.options.dry_run or not (environment.private / "locks").is_dir():
+            return False  # without that directory, nothing was ever committed here
+        lock = EnvironmentLock(environment.lock_path, context)
+        try:
+            with lock.shared():
+                return bool([name for name in names if self._is_there(name)])
+        finally:
+            lock.close()
+
+    def _is_there(self, name: str) -> bool:
+        environment, context = self.environment, self.context
+
+        def on_wait(path: str, mode: Mode, holders: list[Holder]) -> None:
+            context.emit(Warned(name, waits_for("its name", holders)))
+
+        files = claim_locks(context, environment)
+        claims = derive([], name)
+        while True:
+            held = files.acquire(claims, on_wait, context.stopping)
             try:
-                name = canonicalize_name(word, validate=True)
-            except InvalidName:
-                raise UsageError(f"{printable(word)!r} is not the name of a distribution; give names alone") from None
+                check_settled(environment, claims, self.session.identity)
+                return find(environment, name) is not None
+            except Unsettled as inherited:
+                record = inherited.record
+            finally:
+                files.release(held)
+            settle(context, environment, files, record)
+
+    def _removable(self, installed: Installed, names: Sequence[str]) -> list[str]:
+        """Those of `names` that are installed. Raises TargetError for one that cannot be removed."""
+        found: list[str] = []
+        for name in names:
             check_link(self.environment, installed, name)
             if name not in installed:
                 self.context.emit(Warned(name, "is not installed"))
                 continue
             self._check(installed[name])
             found.append(name)
-        return list(dict.fromkeys(found))
+        return found
 
     def _check(self, distribution: Distribution) -> None:
         """Refuse a distribution that cannot be removed by its RECORD."""
@@ -97,3 +180,24 @@ class _Removal(Work):
         for plan in plans:
             self.context.emit(plan.event())
         self.context.emit(PlanFinished(len(plans), sum(plan.old_files for plan in plans), 0, 0))
+
+
+def _place(word: str) -> str:
+    """The URL that a path or URL without a name stands for; "" for a requirement."""
+    if "@" in word.partition("/")[0]:
+        return ""
+    if "://" in word:
+        return word
+    if "/" in word.partition(";")[0] or word in (".", "..") or word.lower().endswith(".whl"):
+        return Path(absolute(word)).as_uri()
+    return ""
+
+
+def _name(word: str) -> str:
+    """The normalized name in a requirement. Raises UsageError."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return canonicalize_name(Requirement(word).name)
+    except InvalidRequirement:
+        raise UsageError(f"{printable(word)!r} is not the name of a distribution, nor a requirement") from None

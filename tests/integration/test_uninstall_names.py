@@ -1,0 +1,135 @@
+"""What `instui uninstall` understands by a name: as uv, whatever stands beside it, and in requirement files too."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Run, Start
+from instui_engine.journal.events import CommitStarted, DistributionRemoved, Warned
+from support.cli import error_line, installed, ok, uv
+from support.environments import Venv, until
+from support.wheelsmith import build_wheel
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> list[Path]:
+    return [build_wheel(tmp_path, name, "2", {f"{name}.py": b""}) for name in ("alpha", "beta", "gamma", "under_score")]
+
+
+FILE = """\
+# comment
+alpha<1; python_version < "3"
+Beta[fast]==9 \\
+    --hash=sha256:{0}
+-c limits.txt
+-r nested.txt
+--index-url https://example.invalid/simple
+absent
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["alpha"],
+        ["ALPHA", "alpha"],
+        ["alpha==1"],
+        ["alpha[x]>3; python_version<'3'"],
+        ["alpha @ https://example.invalid/alpha-1-py3-none-any.whl"],
+        ["./alpha-2-py3-none-any.whl"],
+        ["./beta-1-py3-none-any.whl"],
+        ["Under.Score", "gamma"],
+        ["nothing"],
+        ["-r", "file.txt"],
+        ["-r", "nested.txt", "-r", "file.txt", "under-score"],
+        ["-r", "empty.txt"],
+    ],
+)
+def test_it_removes_what_uv_removes(
+    words: list[str], venv: Callable[[], Venv], wheels: list[Path], tmp_path: Path, run_instui: Run
+) -> None:
+    (tmp_path / "file.txt").write_text(FILE.format("0" * 64))
+    (tmp_path / "nested.txt").write_text("Gamma>1\n")
+    (tmp_path / "limits.txt").write_text("under-score\n")
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    left = []
+    for program in ("instui", "uv"):
+        target = venv()
+        target.put(*wheels)
+        python = target.top / "bin" / "python"
+        if program == "instui":
+            done = run_instui("uninstall", "--no-fsync", "--ui", "plain", "--python", python, *words, cwd=tmp_path)
+            assert (done.returncode, done.stderr) == (0, "")
+        else:
+            uv("pip", "uninstall", "--directory", tmp_path, "--python", python, *words)
+        left.append(installed(target.site))
+    assert left[0] == left[1]
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ([], "nothing to uninstall"),
+        (["==1"], "is not the name of a distribution"),
+        (["alpha=1"], "is not the name of a distribution"),
+        (["-r", "nowhere.txt"], "nowhere.txt does not exist"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(
+    words: list[str], expected: str, venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    target = venv()
+    done = run_instui("uninstall", "--ui", "plain", "--python", target.top, *words, cwd=tmp_path)
+    assert expected in error_line(done, 2)
+    assert not (target.top / ".instui").exists()
+
+
+def test_an_absent_name_leaves_no_trace(venv: Callable[[], Venv], run_instui: Run) -> None:
+    target = venv()
+    said = ok(run_instui("uninstall", "--ui", "plain", "--python", target.top, "nothing"))
+    assert said == "warning: nothing: is not installed\nnothing to remove\n"
+    assert not (target.top / ".instui").exists()
+
+
+def test_what_is_just_being_reinstalled_is_waited_for_and_removed(
+    venv: Callable[[], Venv], tmp_path: Path, start_instui: Start
+) -> None:
+    """Its old `.dist-info` is away for a moment, but it was never uninstalled."""
+    target = venv()
+    wheel = build_wheel(tmp_path, "pkg", "1.0", {f"pkg/{n}.py": b"" for n in range(20)})
+    target.put(wheel)
+    info = target.site / "pkg-1.0.dist-info"
+    other = start_instui(target, "--slow", 5, "--reinstall", wheel)
+    other.wait_for(CommitStarted)
+    until(lambda: not info.exists(), other.process)
+    with other.stopped():
+        assert not info.exists()
+        removal = start_instui(target, "pkg", command="uninstall")
+        waits = removal.wait_for(Warned, "pkg")
+        assert isinstance(waits, Warned) and waits.text.startswith(
+            "waits for its name, which is held by pkg of session"
+        )
+    assert other.finish() == (0, "")
+    assert removal.finish() == (0, "")
+    assert [event.version for event in removal.lines.of(DistributionRemoved)] == ["1.0"]
+    assert installed(target.site) == {}
+
+
+def test_what_a_killed_reinstall_had_in_hand_is_settled_and_removed(
+    venv: Callable[[], Venv], tmp_path: Path, start_instui: Start
+) -> None:
+    target = venv()
+    wheel = build_wheel(tmp_path, "pkg", "1.0", {f"pkg/{n}.py": b"" for n in range(20)})
+    target.put(wheel)
+    info = target.site / "pkg-1.0.dist-info"
+    other = start_instui(target, "--slow", 5, "--reinstall", wheel)
+    other.wait_for(CommitStarted)
+    until(lambda: not info.exists(), other.process)
+    with other.stopped():
+        removal = start_instui(target, "pkg", command="uninstall")
+        removal.wait_for(Warned, "pkg")
+        other.process.kill()
+    assert removal.finish() == (0, "")
+    assert removal.lines.of(DistributionRemoved, "pkg")
+    assert installed(target.site) == {}
