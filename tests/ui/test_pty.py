@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar
 
 import pytest
@@ -620,6 +621,22 @@ def test_a_signal_ends_the_install_between_two_commits(
     assert 1 <= installed < 10
     assert f"installed {installed} of 10 wheels" in left
     assert f"instui: interrupted: {installed} of 10" in left
+
+
+def test_nothing_temporary_is_left_by_a_screen_that_ends_or_is_killed(install: Begin, wheels: list[Path]) -> None:
+    with TemporaryDirectory(prefix="instui-test-", dir="/tmp") as place:  # pytest's names leave no room for a socket
+        env = {"TMPDIR": place, "XDG_RUNTIME_DIR": ""}
+        one = install(*wheels[:2], env=env)
+        one.terminal.shows("FINISHED")
+        one.terminal.press("q")
+        assert one.terminal.finish() == 0
+        assert os.listdir(place) == []
+        two = install("--slow", 1, *wheels[:4], env=env)
+        two.wait_for(CommitStarted)
+        assert os.listdir(place)  # its control socket
+        two.terminal.process.send_signal(signal.SIGKILL)
+        assert two.terminal.finish() == -signal.SIGKILL
+        eventually(lambda: not os.listdir(place))
 
 
 def test_an_engine_that_was_killed_is_shown(install: Begin, wheels: list[Path]) -> None:

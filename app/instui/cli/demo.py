@@ -1,6 +1,8 @@
 """`instui demo`: a demonstration in a temporary directory, in the chosen user interface."""
 
 import argparse
+import subprocess
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -47,11 +49,11 @@ def play(parsed: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def _place(parsed: argparse.Namespace, stack: ExitStack) -> Path:
-    """Make a new directory: the one that --keep names, else a temporary one that `stack` removes."""
+    """Make a new directory: the one that --keep names, else a temporary one that goes when `stack` ends."""
     if parsed.child:
         return Path(parsed.keep)  # made by the parent
     if not parsed.keep:
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="instui-demo-", ignore_cleanup_errors=True)))
+        return _temporary(stack)
     try:
         place = Path(parsed.keep).absolute()
         place.mkdir(parents=True)
@@ -59,4 +61,25 @@ def _place(parsed: argparse.Namespace, stack: ExitStack) -> Path:
         raise UsageError(f"{printable(parsed.keep)} exists; --keep wants the name of a new directory") from None
     except OSError as error:
         raise UsageError(f"cannot make {printable(parsed.keep)}: {error.strerror}") from error
+    return place
+
+
+_REMOVE = """
+import os, shutil, sys, time
+sys.stdin.buffer.read()
+for _ in range(50):
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    if not os.path.lexists(sys.argv[1]):
+        break
+    time.sleep(0.1)
+"""
+
+
+def _temporary(stack: ExitStack) -> Path:
+    """Make a temporary directory. A process of its own removes it when `stack` ends, or when this process is killed."""
+    place = Path(tempfile.mkdtemp(prefix="instui-demo-"))
+    quiet = subprocess.DEVNULL
+    command = [sys.executable, "-I", "-S", "-c", _REMOVE, str(place)]
+    remover = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True)
+    stack.callback(remover.communicate)  # it reads the end of its input, and begins
     return place

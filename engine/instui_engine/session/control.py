@@ -76,8 +76,7 @@ class ControlServer:
             if len(os.fsencode(f"{path}{_NEW}")) > _LONGEST:
                 continue  # and no directory is made that would stay empty
             try:
-                _make_private(directory)
-                self._socket = _listen(path)
+                self._socket = _listen_in(directory, path)
             except OSError:
                 continue
             self.path = path
@@ -85,13 +84,15 @@ class ControlServer:
             return
 
     def close(self) -> None:
-        """Stop listening and remove the socket."""
+        """Stop listening; remove the socket, and its directory unless other sessions have sockets there."""
         if self.path:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
             with suppress(OSError):
                 Path(self.path).unlink()
+            with suppress(OSError):
+                Path(self.path).parent.rmdir()
 
     def _serve(self) -> None:
         while True:
@@ -142,6 +143,15 @@ def _make_private(directory: Path) -> None:
         raise PermissionError(f"{directory} is not private")
     for leftover in directory.glob("*.sock"):
         _remove_if_dead(leftover)
+
+
+def _listen_in(directory: Path, path: str) -> socket.socket:
+    """Make a socket that listens at `path` in a private directory. Raises OSError."""
+    for _ in range(10):
+        _make_private(directory)
+        with suppress(FileNotFoundError):  # another session, the last one there, has just removed the directory
+            return _listen(path)
+    raise FileNotFoundError(directory)
 
 
 def _listen(path: str) -> socket.socket:
