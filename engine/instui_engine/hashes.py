@@ -37,10 +37,12 @@ def parse_hash(text: str) -> str:
 def demands_of(hashes: Mapping[str, str]) -> Demands:
     """The demands of an index or a lock file, which gives one digest for each algorithm: each strong one must hold.
 
-    Algorithms that are not known here are left out, like the weak ones. Raises ValueError for a digest that is not one.
+    A weak one counts only where there is no strong one; algorithms that are not known here are left out. Raises
+    ValueError for a digest that is not one.
     """
-    strong = [name for name in hashes if name in _LENGTHS and name not in _WEAK]
-    return tuple(frozenset({parse_hash(f"{name}:{hashes[name]}")}) for name in sorted(strong))
+    known = [parse_hash(f"{name}:{hashes[name]}") for name in sorted(hashes) if name in _LENGTHS]
+    strong = [value for value in known if is_strong(value)]
+    return tuple(frozenset({value}) for value in strong or known)
 
 
 def is_strong(value: str) -> bool:

@@ -90,10 +90,10 @@ def _written(path: Path, content: bytes) -> Path:
     return path
 
 
-def _needs_old_python(place: Path) -> Path:
+def _needs_later_python(place: Path) -> Path:
     files = wheel_files("bad", "1.0", {"bad.py": b""})
     metadata = "bad-1.0.dist-info/METADATA"
-    files[metadata] += b"Requires-Python: <3.9\n"
+    files[metadata] += b"Requires-Python: >=4\n"
     path = "bad-1.0.dist-info/RECORD"
     del files[path]
     files[path] = record(files, path)
@@ -122,7 +122,7 @@ WHEELS: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     "no RECORD": (lambda place: _patched(place, RECORD=None), 1, "RECORD"),
     "no METADATA": (lambda place: _patched(place, METADATA=None), 1, "METADATA"),
     "another platform": (_for_windows, 1, "does not fit"),
-    "another Python": (_needs_old_python, 1, "requires Python <3.9"),
+    "another Python": (_needs_later_python, 1, "requires Python >=4"),
     "renamed": (_renamed, 1, "bad-1.0"),
     "replaces python": (_replaces_python, 1, "scripts/python"),
     "not named like a wheel": (lambda place: good(place, "bad").rename(place / "bad.whl"), 1, "bad.whl"),

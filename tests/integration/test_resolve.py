@@ -1,7 +1,6 @@
 """Resolution with the real uv: offline on wheels made here, and a little with a package index."""
 
 import hashlib
-import json
 import socket
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from instui_engine.errors import Interrupted, ResolutionError, UsageError
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted
 from instui_engine.resolve.request import Request, Resolution
 from instui_engine.resolve.resolver import resolve
-from instui_engine.resolve.uv import Question, ask, explain
+from instui_engine.resolve.uv import Decision, Uv
+from instui_engine.resolve.uv_errors import explain
 from instui_engine.target.environment import Environment, discover
 from instui_engine.target.installed import scan
 from support.wheelsmith import build_wheel
@@ -94,14 +94,14 @@ def test_named_wheels_without_dependencies_start_no_uv(target: Target, monkeypat
         ("app", 1, str(app), "", True),
     ]
     assert found.wheels[0].size == lib.stat().st_size
-    assert json.loads(found.wheels[0].direct_url) == {"archive_info": {}, "url": lib.as_uri()}
+    assert found.wheels[0].origin == lib.as_uri()
     assert target.events == [ResolveFinished(2, 0)]
 
 
 def test_dependencies_are_resolved_and_only_what_was_named_is_requested(target: Target) -> None:
     found = target.offline("app")
     assert names(found) == {"app": "1.0", "lib": "2.0"}
-    assert {w.name: (w.requested, w.position, w.direct_url) for w in found.wheels} == {
+    assert {w.name: (w.requested, w.position, w.origin) for w in found.wheels} == {
         "app": (True, -1, ""),
         "lib": (False, -1, ""),
     }
@@ -115,8 +115,8 @@ def test_a_named_wheel_file_is_resolved_with_its_dependencies(target: Target) ->
     app = target.links / "app-1.0-py3-none-any.whl"
     wheels = {w.name: w for w in target.offline("lib", str(app)).wheels}
     assert (wheels["app"].path, wheels["app"].position, wheels["lib"].position) == (str(app), 1, -1)
-    assert json.loads(wheels["app"].direct_url)["url"] == app.as_uri()
-    assert wheels["app"].sha256 == sha256(app)
+    assert (wheels["app"].origin, wheels["app"].size) == (app.as_uri(), app.stat().st_size)
+    assert wheels["lib"].sha256 == sha256(target.links / "lib-2.0-py3-none-any.whl")
 
 
 def test_without_dependencies_requirements_keep_their_order(target: Target) -> None:
@@ -141,26 +141,32 @@ def test_upgrade_takes_the_newest_and_upgrade_package_only_that_one(target: Targ
     assert names(target.offline("app", upgrade_packages=("app",))) == {"app": "1.0"}
 
 
-def test_reinstall_keeps_the_version_and_takes_the_wheel_again(target: Target) -> None:
+def test_reinstall_takes_the_newest_as_the_flag_means_in_uv(target: Target) -> None:
     target.install(target.links / "lib-1.0-py3-none-any.whl")
-    assert names(target.offline("lib", reinstall=True)) == {"lib": "1.0"}
+    assert names(target.offline("lib", reinstall=True)) == {"lib": "2.0"}
+    assert names(target.offline("lib<2", reinstall=True)) == {"lib": "1.0"}
 
 
-def test_what_is_satisfied_needs_no_uv(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_satisfied_asks_no_index(target: Target) -> None:
     for name in ("app-1.0", "lib-1.0"):
         target.install(target.links / f"{name}-py3-none-any.whl")
-    monkeypatch.setattr(subprocess, "Popen", None)
     Path("r.txt").write_text("app>=1\n")
-    found = target.offline(str(target.links / "app-1.0-py3-none-any.whl"), requirement_files=("r.txt",))
-    assert found == Resolution((), {"app": "1.0", "lib": "1.0"})
-    assert target.events == [RequirementSatisfied("app", "1.0"), ResolveFinished(0, 2)]
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/simple"
+        found = target.resolve("app", requirement_files=("r.txt",), index_url=url)
+        index.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            index.accept()
+    assert found.wheels == ()
+    assert target.events == [ResolveStarted(["app"]), RequirementSatisfied("app", "1.0"), ResolveFinished(0, 1)]
 
 
 def test_an_installed_dependency_serves_though_no_index_has_it(target: Target, tmp_path: Path) -> None:
     target.install(build_wheel(tmp_path, "private", "1.0", {"private.py": b""}))
     build_wheel(target.links, "needy", "1.0", {"needy.py": b""}, requires=["private"])
     found = target.offline("needy")
-    assert (names(found), found.satisfied) == ({"needy": "1.0"}, {"private": "1.0"})
+    assert names(found) == {"needy": "1.0"}
+    assert names(target.offline("needy", "private", upgrade=True)) == {"needy": "1.0"}
 
 
 def test_a_ghost_of_a_broken_install_is_installed_again(target: Target) -> None:
@@ -186,12 +192,14 @@ def test_uv_sees_requirement_files_as_they_were_read(target: Target, monkeypatch
     Path("r.txt").write_text("lib\n-c limits.txt\n-f ./links\n")
     Path("limits.txt").write_text("lib<2\n")
 
-    def ask_late(question: Question, *rest: Any) -> str:
+    decide = Uv.decide
+
+    def decide_late(question: Uv, *rest: Any) -> Decision:
         Path("r.txt").write_text("other\n")
         Path("limits.txt").unlink()
-        return ask(question, *rest)
+        return decide(question, *rest)
 
-    monkeypatch.setattr("instui_engine.resolve.uv.ask", ask_late)
+    monkeypatch.setattr(Uv, "decide", decide_late)
     resolution = target.resolve(no_index=True, requirement_files=("r.txt",), constraint_files=("limits.txt",))
     assert names(resolution) == {"lib": "1.0"}
 
@@ -201,19 +209,19 @@ def test_hashes_in_a_requirement_file_are_compared(target: Target) -> None:
     Path("good.txt").write_text(f"lib==1.0 --hash=sha256:{NO_HASH} \\\n --hash=sha256:{sha256(lib)}\n")
     assert names(target.offline(requirement_files=("good.txt",), require_hashes=True)) == {"lib": "1.0"}
     Path("bad.txt").write_text(f"lib==1.0 --hash=sha256:{NO_HASH}\n")
-    with pytest.raises(ResolutionError, match=r"no wheel of lib 1.0 has a hash that the requirement file allows"):
+    with pytest.raises(ResolutionError, match=r"no wheel of lib 1.0 has a hash that the requirements allow"):
         target.offline(requirement_files=("bad.txt",))
 
 
 def test_required_hashes_are_required_of_everything(target: Target) -> None:
     app = target.links / "app-1.0-py3-none-any.whl"
-    Path("r.txt").write_text(f"app --hash=sha256:{sha256(app)}\n")
-    with pytest.raises(ResolutionError, match="no hash is given for lib"):
+    Path("r.txt").write_text(f"app==1.0 --hash=sha256:{sha256(app)}\n")
+    with pytest.raises(ResolutionError, match=r"`--require-hashes`.*lib"):
         target.offline(requirement_files=("r.txt",), require_hashes=True)
-    with pytest.raises(UsageError, match="lib has no hash"):
+    with pytest.raises(ResolutionError, match=r"`--require-hashes` mode.*found: lib"):
         target.offline("lib", requirement_files=("r.txt",), require_hashes=True)
-    Path("r.txt").write_text("app\n")
-    with pytest.raises(UsageError, match="no hash is given for app"):
+    Path("r.txt").write_text("app==1.0\n")
+    with pytest.raises(ResolutionError, match=r"`--require-hashes` mode.*app==1.0"):
         target.offline(requirement_files=("r.txt",), require_hashes=True)
 
 
@@ -322,18 +330,18 @@ def test_a_lock_file_is_read_for_the_target_without_uv(target: Target, monkeypat
     assert wheels["a"].path == str(target.links / "a-1.0-py3-none-any.whl")
     assert (wheels["b"].url, wheels["b"].size) == ("https://host/b-1.0-py3-none-any.whl", 7)
     assert (wheels["d"].version, wheels["d"].sha256) == ("1", "ab" * 32)
-    assert json.loads(wheels["d"].direct_url)["url"] == "https://host/d-1-py3-none-any.whl"
+    assert wheels["d"].origin == "https://host/d-1-py3-none-any.whl"
     assert {(w.requested, w.position) for w in found.wheels} == {(False, -1)}
     assert target.events == [ResolveFinished(3, 0)]
 
 
 def refusals() -> list[tuple[str, str]]:
-    good, weak = {"sha256": NO_HASH}, {"md5": "0" * 32}
+    good, short = {"sha256": NO_HASH}, {"sha256": "0" * 63}
     plain = "url = 'https://host/a-1.0-py3-none-any.whl'"
     alien = wheel_entry("url = 'https://host/a-1.0-cp311-cp311-win_amd64.whl'", good)
     source = wheel_entry("url = 'https://host/a-1.0.tar.gz'", good)
     return [
-        (f"version = '1.0'\nwheels = [{wheel_entry(plain, weak)}]", "without a sha256 hash"),
+        (f"version = '1.0'\nwheels = [{wheel_entry(plain, short)}]", "a hash that is none: sha256 needs 64"),
         (f"version = '1.0'\nsdist = {source}", "no wheel of a 1.0 fits .* only its source"),
         (f"version = '1.0'\nwheels = [{alien}]", "no wheel of a in .* fits this environment"),
         (f"version = '2.0'\nwheels = [{wheel_entry(plain, good)}]", "not a valid lock file: Version in"),
@@ -354,7 +362,7 @@ def test_a_lock_file_without_a_usable_wheel_is_refused(package: str, message: st
 
 
 def test_a_lock_file_stands_alone(target: Target) -> None:
-    with pytest.raises(UsageError, match="--pylock says all"):
+    with pytest.raises(UsageError, match="pylock.toml says all"):
         target.resolve("lib", pylock="pylock.toml")
     with pytest.raises(UsageError, match="cannot read the lock file absent"):
         target.resolve(pylock="absent.toml")
@@ -395,7 +403,7 @@ def test_an_index_gives_urls_with_hashes_and_sizes(target: Target) -> None:
     assert wheel.url.startswith("http")
     assert wheel.url.endswith(wheel.filename)
     assert len(wheel.sha256) == 64
-    assert (wheel.path, wheel.requested, wheel.direct_url) == ("", True, "")
+    assert (wheel.path, wheel.requested, wheel.origin) == ("", True, "")
 
 
 @pytest.mark.network

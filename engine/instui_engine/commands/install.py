@@ -66,6 +66,7 @@ class _Pipeline(Work):
         self._request = request
         sync = (lambda path: context.sync("store", path)) if context.options.fsync else None
         self._store = Store(context.options.cache, sync)
+        self._index_urls: tuple[str, ...] = ()  # they may carry credentials, so they stay in memory
         self._commit: Commit | None = None
 
     @property
@@ -91,16 +92,12 @@ class _Pipeline(Work):
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self.context
         try:
-            return resolve(
-                self._request,
-                self.environment,
-                installed,
-                context.emit,
-                context.control.cancelled,
-            ).wheels
+            resolution = resolve(self._request, self.environment, installed, context.emit, context.control.cancelled)
         except Interrupted:
             context.check()
             raise
+        self._index_urls = resolution.index_urls
+        return resolution.wheels
 
     @contextmanager
     def _using_store(self) -> Iterator[None]:
@@ -120,7 +117,7 @@ class _Pipeline(Work):
             raise
 
     def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
-        return acquire(self.context, self._store, wheels, self._index_urls(), self._request.offline)
+        return acquire(self.context, self._store, wheels, self._index_urls, self._request.offline)
 
     def _foresee(self, installed: Installed, wheels: Sequence[LockedWheel]) -> None:
         """Plan as far as that is possible without fetching or unpacking anything."""
@@ -138,11 +135,7 @@ class _Pipeline(Work):
         self._plan(installed, [wheel for wheel, _ in ready], [entry for _, entry in ready], unknown)
 
     def _rebuild(self, damages: Sequence[Damage]) -> list[Entry]:
-        return rebuild(self.context, self._store, damages, self._index_urls(), self._request.offline)
-
-    def _index_urls(self) -> tuple[str, ...]:
-        request = self._request
-        return tuple(url for url in (request.index_url, *request.extra_index_urls) if url)
+        return rebuild(self.context, self._store, damages, self._index_urls, self._request.offline)
 
     def _plan(
         self,
@@ -154,7 +147,9 @@ class _Pipeline(Work):
         """Plan `wheels`, and emit the plan. Of the `unknown` wheels only the versions that they replace are known."""
         context, environment = self.context, self.environment
         for wheel, entry in zip(wheels, entries, strict=True):
-            check_compatibility(wheel, entry.manifest, environment.interpreter)
+            warning = check_compatibility(wheel, entry.manifest, environment.interpreter)
+            if warning:
+                context.emit(Warned(wheel.name, warning))
         markers = environment.interpreter.markers
         names = {wheel.name for wheel in wheels}
         nodes = [

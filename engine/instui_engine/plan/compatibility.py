@@ -3,6 +3,7 @@
 from functools import cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
 
 from instui_engine.errors import BadWheelError, printable
 from instui_engine.resolve.request import LockedWheel
@@ -10,20 +11,25 @@ from instui_engine.target.interpreter import Interpreter
 from instui_engine.wheel.manifest import Manifest
 
 
-def check_compatibility(wheel: LockedWheel, manifest: Manifest, interpreter: Interpreter) -> None:
-    """Raise BadWheelError if the wheel is for another Python or platform."""
+def check_compatibility(wheel: LockedWheel, manifest: Manifest, interpreter: Interpreter) -> str:
+    """Raise BadWheelError if the wheel is for another platform, or for a later Python than the target's.
+
+    An upper bound of Requires-Python stops nothing, as in uv: it says what was known when the wheel was built. It is
+    returned as a warning; "" if there is nothing to say.
+    """
     if not _tags(wheel.filename).intersection(_supported(interpreter.tags)):
         raise BadWheelError(
             f"{printable(wheel.filename)} does not fit this environment "
             f"(Python {interpreter.version}, {interpreter.tags[0]})",
             wheel=wheel.filename,
         )
-    if not _allows(manifest.requires_python, interpreter.version):
-        raise BadWheelError(
-            f"{printable(manifest.name)} {printable(manifest.version)} requires Python "
-            f"{printable(manifest.requires_python)}, this environment has {interpreter.version}",
-            wheel=wheel.filename,
-        )
+    if _allows(manifest.requires_python, interpreter.version):
+        return ""
+    requires = f"requires Python {printable(manifest.requires_python)}, this environment has {interpreter.version}"
+    if not _reaches(manifest.requires_python, interpreter.version):
+        problem = f"{printable(manifest.name)} {printable(manifest.version)} {requires}"
+        raise BadWheelError(problem, wheel=wheel.filename)
+    return f"{requires}; it is installed all the same, and may not work"
 
 
 def _tags(filename: str) -> set[str]:
@@ -50,3 +56,9 @@ def _allows(requires_python: str, version: str) -> bool:
         return SpecifierSet(requires_python).contains(version, prereleases=True)
     except InvalidSpecifier:
         return True  # pip and uv also ignore what they cannot read
+
+
+def _reaches(requires_python: str, version: str) -> bool:
+    """Whether the version is not below what Requires-Python begins with."""
+    bounds = (bound for bound in SpecifierSet(requires_python) if bound.operator in (">=", ">", "==", "~="))
+    return all(Version(version) >= Version(bound.version.removesuffix(".*")) for bound in bounds)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from instui_engine.fs.casefold import fold
 from instui_engine.journal.events import PlanWheel
 from instui_engine.locks.claims import Claims
+from instui_engine.resolve.origin import direct_url
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.store.entry import Entry
 from instui_engine.target.installed import Distribution
@@ -53,8 +54,8 @@ class WheelPlan:
         own = {"INSTALLER": b"instui\n"}
         if self.wheel.requested:
             own["REQUESTED"] = b""
-        if self.wheel.direct_url:
-            own["direct_url.json"] = self.wheel.direct_url.encode()
+        if self.wheel.origin:
+            own["direct_url.json"] = direct_url(self.wheel.origin, self.entry.sha256)
         return own
 
     @property

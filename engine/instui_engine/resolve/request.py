@@ -34,10 +34,10 @@ class Request:
 class LockedWheel:
     """One wheel that is to be installed and may still have to be fetched.
 
-    Exactly one of `url` (http, https) and `path` (a local file) is set. The file has to meet `demands`; `sha256`, in
-    hex, is the one that it must have, "" if that is open. `requested`: the user named it (the REQUESTED file).
-    `position` is its place among the wheels that were named one by one, -1 for one that was resolved. `direct_url` is
-    the content of direct_url.json, "" for none.
+    Exactly one of `url` (http, https) and `path` (a local file) is set. The file must meet `demands`; `sha256` is the one
+    that they leave it, in hex, or "". `requested`: the user named it (the REQUESTED file). `position` is its place among
+    the wheels that were named one by one, -1 for one that was resolved. `origin` is the URL for direct_url.json, "" for
+    a wheel from an index.
     """
 
     name: str  # normalized
@@ -50,14 +50,14 @@ class LockedWheel:
     size: int = 0
     requested: bool = False
     position: int = -1
-    direct_url: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """The wheels to install, and what is already there (name -> version).
 
-    `index_urls` are those of indexes and pages of links; they may carry the credentials for the downloads.
+    `index_urls` are the URLs of the request that may carry credentials for the downloads.
     """
 
     wheels: tuple[LockedWheel, ...]

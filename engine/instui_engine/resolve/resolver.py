@@ -1,38 +1,39 @@
-"""Resolution: from the user's arguments to locked wheels, in one of three ways.
+"""Resolution: from what the user asks for to locked wheels, in one of three ways.
 
 Wheel files without dependencies are taken as they are. From a lock file (PEP 751), the wheels that fit the target are
-chosen. Everything else is left to uv, in the user's directory and with the user's own configuration of indexes; its
-answer is such a lock file. uv is not asked if the installed distributions satisfy the whole request.
+chosen. Everything else is decided by uv, as `uv pip install` would decide it.
 
 Events: ResolveStarted only if uv is asked; RequirementSatisfied for what the user named and is already installed;
 ResolveFinished always.
 """
 
 import os
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
-from instui_engine.errors import InstuiError, ResolutionError, UsageError, printable
-from instui_engine.fs.given import absolute, resolved
+from instui_engine.errors import ResolutionError, UsageError, printable
+from instui_engine.fs.given import resolved
 from instui_engine.fs.paths import name_of
-from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted
+from instui_engine.hashes import Demands, is_strong, sha256_in
+from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted, Warned
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
-from .inputs import Arguments, Lines, Specifier, WheelFile, one_line, read_arguments, redacted, target_name
+from .inputs import Arguments, WheelFile, read_arguments, redacted
+from .lock_file import is_lock_file, parsed_filename, select, size_of
+from .origin import came_from, origin_of
 from .request import LockedWheel, Request, Resolution
-from .satisfied import all_satisfied, is_version
-
-if TYPE_CHECKING:
-    from packaging.pylock import Package, PackageArchive, PackageWheel
+from .requirements import Requirement, Requirements
 
 Emit = Callable[[Event], None]
 Cancelled = Callable[[], bool]
+
+# variables of uv that bear on what is installed: with them, even wheel files without dependencies are put to uv
+_DECISIVE = ("UV_REQUIRE_HASHES", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE")
 
 
 def resolve(
@@ -42,44 +43,97 @@ def resolve(
     emit: Emit,
     cancelled: Cancelled = lambda: False,
 ) -> Resolution:
-    """The wheels that satisfy `request` in `environment`, without those that are installed in the same version.
+    """The wheels that satisfy `request` in `environment`, without those that are installed already.
 
     Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, and Interrupted as soon as
     `cancelled()` is true.
     """
-    if request.pylock:
-        wheels = _from_lock_file(request, environment.interpreter, cancelled)
-        return _finish(wheels, request, environment, installed, emit)
+    lock_file = _lock_file(request)
+    if lock_file:
+        wheels = _from_lock_file(lock_file, request, environment.interpreter, cancelled)
+        return _finish(wheels, {}, request, environment, installed, emit)
     arguments = read_arguments(request.arguments, environment.interpreter)
     lines = _lines(request, arguments.count, cancelled)
     if not arguments.count and not request.requirement_files:
         raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
-    if request.require_hashes:
-        _check_hashed(arguments, lines)
-    if arguments.specifiers or lines.requirements or not lines.plain or not request.no_deps:
-        met = _already_met(arguments, lines, request, environment, installed)
-        if met is not None:
-            _emit_outcome(met, {wish.name for wish in _wishes(arguments, lines)}, 0, emit)
-            return Resolution((), met)
-        wheels = _from_uv(arguments, lines, request, environment, installed, emit, cancelled)
-    else:
+    for note in lines.notes:
+        emit(Warned("", note))
+    wanted = replace(lines, requirements=(*_in_order(arguments), *lines.requirements))
+    urls = _urls(request, wanted)
+    if _is_plain(arguments, lines, request):
         wheels = [_local(wheel) for wheel in arguments.wheels]
-    return _finish(wheels, request, environment, installed, emit)
+        return replace(_finish(wheels, {}, request, environment, installed, emit), index_urls=urls)
+    emit(ResolveStarted([_short(requirement) for requirement in _named(wanted).values()]))
+    wheels, satisfied = _from_uv(arguments, wanted, request, environment, installed, emit, cancelled)
+    return replace(_finish(wheels, satisfied, request, environment, installed, emit), index_urls=urls)
 
 
-def _lines(request: Request, position: int, cancelled: Cancelled) -> Lines:
+def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:
     if not request.requirement_files and not request.constraint_files:
-        return Lines()
+        return Requirements()
     from .requirement_files import read_requirement_files
 
-    return read_requirement_files(request.requirement_files, request.constraint_files, position, cancelled)
+    def read_url(url: str) -> bytes:
+        from instui_engine.fetch.download import Client
+
+        with Client(index_urls=_given_urls(request), offline=request.offline) as client:
+            return client.read(url, "requirement file", cancelled)
+
+    return read_requirement_files(request.requirement_files, request.constraint_files, position, cancelled, read_url)
 
 
-def _wishes(arguments: Arguments, lines: Lines | None = None) -> list[WheelFile | Specifier]:
-    """What the user named, in the order given."""
-    wishes: list[WheelFile | Specifier] = [*arguments.wheels, *arguments.specifiers]
-    wishes.sort(key=lambda wish: wish.position)
-    return [*wishes, *lines.requirements] if lines else wishes
+def _given_urls(request: Request) -> tuple[str, ...]:
+    """The URLs of the command line that may carry credentials."""
+    return tuple(url for url in (request.index_url, *request.extra_index_urls, *request.find_links) if "://" in url)
+
+
+def _urls(request: Request, wanted: Requirements) -> tuple[str, ...]:
+    """All URLs of the request that may carry credentials, those of the command line first."""
+    direct = (requirement.url for requirement in (*wanted.requirements, *wanted.constraints))
+    further = (wanted.index_url, *wanted.extra_index_urls, *wanted.find_links, *direct)
+    return (*_given_urls(request), *(url for url in further if "://" in url))
+
+
+def _is_plain(arguments: Arguments, lines: Requirements, request: Request) -> bool:
+    """Whether the request is about wheel files alone, and uv would have nothing to decide."""
+    return (
+        request.no_deps
+        and not request.require_hashes
+        and not arguments.requirements
+        and lines == Requirements()
+        and not any(os.environ.get(name) for name in _DECISIVE)
+    )
+
+
+def _in_order(arguments: Arguments) -> list[Requirement]:
+    """The arguments as requirements, in the order given."""
+    files = (
+        Requirement(_text(wheel), wheel.name, Path(wheel.path).as_uri(), wheel.demands, position=wheel.position)
+        for wheel in arguments.wheels
+    )
+    return sorted((*files, *arguments.requirements), key=lambda requirement: requirement.position)
+
+
+def _text(wheel: WheelFile) -> str:
+    extras = f"[{','.join(wheel.extras)}]" if wheel.extras else ""
+    return f"{wheel.name}{extras} @ {Path(wheel.path).as_uri()}"
+
+
+def _named(wanted: Requirements) -> dict[str, Requirement]:
+    """What the user named, by name; of several requirements on one distribution the first."""
+    named: dict[str, Requirement] = {}
+    for requirement in wanted.requirements:
+        named.setdefault(requirement.name, requirement)
+    return named
+
+
+def _short(requirement: Requirement) -> str:
+    """A requirement for the journal."""
+    text = requirement.text
+    if requirement.url.startswith("file:"):
+        text = name_of(unquote(urlsplit(requirement.url).path))
+    text = redacted(text)
+    return printable(text if len(text) <= 100 else text[:97] + "...")
 
 
 def _local(wheel: WheelFile) -> LockedWheel:
@@ -88,37 +142,61 @@ def _local(wheel: WheelFile) -> LockedWheel:
         version=wheel.version,
         filename=wheel.filename,
         path=wheel.path,
+        sha256=sha256_in(wheel.demands),
+        demands=wheel.demands,
         size=wheel.size,
         requested=True,
         position=wheel.position,
-        direct_url=_direct_url(path=wheel.path),
+        origin=origin_of("", wheel.path),
     )
 
 
-def _direct_url(*, path: str = "", url: str = "", sha256: str = "") -> str:
-    """The content of direct_url.json (PEP 610) for a wheel that the user named by path or URL."""
-    import json
-
-    info = {"hash": f"sha256={sha256}", "hashes": {"sha256": sha256}} if sha256 else {}
-    return json.dumps({"archive_info": info, "url": redacted(url) or Path(path).as_uri()}, sort_keys=True)
-
-
 def _finish(
-    wheels: Sequence[LockedWheel], request: Request, environment: Environment, installed: Installed, emit: Emit
+    wheels: Iterable[LockedWheel],
+    satisfied: Mapping[str, str],
+    request: Request,
+    environment: Environment,
+    installed: Installed,
+    emit: Emit,
 ) -> Resolution:
-    """Leave out what is installed in the same version, unless it is to be reinstalled, and emit the result."""
-    satisfied: dict[str, str] = {}
+    """Leave out what is installed already, unless it is to be reinstalled, and emit the result."""
+    met = dict(satisfied)
     wanted: list[LockedWheel] = []
     for wheel in wheels:
-        distribution = None if request.reinstall else installed.get(wheel.name)
-        if distribution and is_version(distribution.version, wheel.version) and installed.is_whole(wheel.name):
-            satisfied[wheel.name] = distribution.version
+        if not request.reinstall and _is_installed(wheel, environment, installed):
+            met[wheel.name] = installed[wheel.name].version
         else:
             wanted.append(wheel)
-    _emit_outcome(satisfied, {wheel.name for wheel in wheels if wheel.requested}, len(wanted), emit)
+    requested = {wheel.name for wheel in wheels if wheel.requested} | set(satisfied)
+    for name, version in met.items():
+        if name in requested:
+            emit(RequirementSatisfied(name, version))
+    emit(ResolveFinished(len(wanted), len(met)))
     if request.keep_requested:
         wanted = [replace(wheel, requested=_was_requested(wheel.name, environment, installed)) for wheel in wanted]
-    return Resolution(tuple(wanted), satisfied)
+    return Resolution(tuple(wanted), met)
+
+
+def _is_installed(wheel: LockedWheel, environment: Environment, installed: Installed) -> bool:
+    """Whether that wheel is there already: its version, and for one that was named by its place, from that place."""
+    distribution = installed.get(wheel.name)
+    if distribution is None or not is_version(distribution.version, wheel.version):
+        return False
+    if not installed.is_whole(wheel.name):
+        return False
+    return not wheel.origin or came_from(environment, distribution, wheel.url, wheel.path, wheel.demands)
+
+
+def is_version(installed: str, wanted: str) -> bool:
+    """Whether the two are the same version, however they are spelled."""
+    if installed == wanted:
+        return True
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(installed) == Version(wanted)
+    except InvalidVersion:
+        return False
 
 
 def _was_requested(name: str, environment: Environment, installed: Installed) -> bool:
@@ -126,174 +204,44 @@ def _was_requested(name: str, environment: Environment, installed: Installed) ->
     return distribution is None or (environment.top / distribution.info / "REQUESTED").exists()
 
 
-def _emit_outcome(satisfied: Mapping[str, str], requested: Collection[str], wheels: int, emit: Emit) -> None:
-    for name, version in satisfied.items():
-        if name in requested:
-            emit(RequirementSatisfied(name, version))
-    emit(ResolveFinished(wheels, len(satisfied)))
-
-
-def _check_hashed(arguments: Arguments, lines: Lines) -> None:
-    """Enforce --require-hashes: every requirement comes from a file and has a hash."""
-    for wish in _wishes(arguments)[:1]:
-        raise UsageError(
-            f"--require-hashes: {printable(wish.name)} has no hash; write it into a file and give that by -r"
-        )
-    for line in lines.requirements:
-        if not line.hashes:
-            raise UsageError(f"--require-hashes: no hash is given for {printable(redacted(line.text))}")
-
-
-def _already_met(
-    arguments: Arguments, lines: Lines, request: Request, environment: Environment, installed: Installed
-) -> dict[str, str] | None:
-    """What is installed, if it is all that was requested; else None."""
-    if request.reinstall or request.upgrade or request.upgrade_packages or not lines.plain:
-        return None
-    wishes = [f"{wheel.name}=={wheel.version}" for wheel in arguments.wheels]
-    wishes += [entry.text for entry in (*arguments.specifiers, *lines.requirements)]
-    limits = [entry.text for entry in lines.constraints]
-    return all_satisfied(wishes, installed, environment, not request.no_deps, limits)
-
-
 # --- lock files
 
 
-def _from_lock_file(request: Request, interpreter: Interpreter, cancelled: Cancelled) -> list[LockedWheel]:
-    if request.arguments or request.requirement_files or request.constraint_files:
+def _lock_file(request: Request) -> str:
+    """The lock file that the request is about, given by --pylock or, as uv reads it, by -r; "" for none."""
+    files = [file for file in request.requirement_files if is_lock_file(file)]
+    if not request.pylock and not files:
+        return ""
+    others = len(request.requirement_files) - (0 if request.pylock else 1)
+    if request.arguments or others or request.constraint_files:
         raise UsageError(
-            "--pylock says all that is to be installed; give no requirements, wheels or constraints with it"
+            f"{printable(request.pylock or files[0])} says all that is to be installed; give no requirements, wheels "
+            "or constraints with a lock file"
         )
+    return request.pylock or files[0]
+
+
+def _from_lock_file(file: str, request: Request, interpreter: Interpreter, cancelled: Cancelled) -> list[LockedWheel]:
     from .streams import read_input
 
-    shown = printable(request.pylock)
+    shown = printable(file)
     try:
-        data, directory = read_input(request.pylock, cancelled)
+        data, directory = read_input(file, cancelled)
         text = data.decode()
     except OSError as error:
         raise UsageError(f"cannot read the lock file {shown}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown} is not a lock file: it is not UTF-8 text") from error
-    return list(_select(text, shown, resolved(directory), interpreter, {}))
+    wheels = list(select(text, shown, resolved(directory), interpreter, {}))
+    if request.require_hashes:
+        for wheel in wheels:
+            if not any(map(_is_strong, wheel.demands)):
+                raise ResolutionError(f"--require-hashes: {printable(wheel.filename)} is locked without a strong hash")
+    return wheels
 
 
-def _select(
-    text: str,
-    shown: str,
-    directory: str,
-    interpreter: Interpreter,
-    hashes: Mapping[str, Collection[str]],
-) -> Iterator[LockedWheel]:
-    """The wheels of a pylock.toml that fit the target. A name in `hashes` is satisfied only by one of its hashes."""
-    import tomllib
-
-    from packaging.pylock import PackageArchive, PackageWheel, Pylock, PylockSelectError, PylockValidationError
-    from packaging.tags import Tag
-
-    try:
-        content = tomllib.loads(text)
-        _keep_allowed(content, hashes)
-        lock = Pylock.from_dict(content)
-    except (tomllib.TOMLDecodeError, PylockValidationError) as error:
-        raise UsageError(f"{shown} is not a valid lock file: {one_line(str(error))}") from error
-    tags = [Tag(*tag.split("-", 2)) for tag in interpreter.tags]
-    try:
-        for package, source in lock.select(environment=interpreter.markers, tags=tags):  # type: ignore[arg-type]
-            if isinstance(source, PackageWheel):
-                yield _locked(package, source, source.filename, directory)
-            elif isinstance(source, PackageArchive) and _archive_name(source).endswith(".whl"):
-                yield _locked(package, source, _archive_name(source), directory)
-            else:
-                raise _no_wheel(package, interpreter)
-    except PylockSelectError as error:
-        if "No wheel found" in str(error):
-            name = re.search(r"package '([^']*)'", str(error))
-            raise ResolutionError(
-                f"no wheel of {printable(name[1]) if name else 'a package'} in {shown} fits this environment "
-                f"({target_name(interpreter)})"
-            ) from error
-        raise ResolutionError(f"{shown} does not fit this environment: {one_line(str(error))}") from error
-
-
-def _keep_allowed(content: dict[str, Any], hashes: Mapping[str, Collection[str]]) -> None:
-    """Remove the wheels that the hashes of a requirement file exclude. Raises ResolutionError where none is left."""
-    for package in content.get("packages", ()) if hashes else ():
-        allowed = hashes.get(package["name"])
-        if allowed is None:
-            continue
-        for key in ("wheels", "archive"):
-            sources = package.get(key)
-            if not sources:
-                continue
-            entries = sources if key == "wheels" else [sources]
-            left = [entry for entry in entries if f"sha256:{entry['hashes'].get('sha256', '')}" in allowed]
-            if not left:
-                version = f"{package['name']} {package.get('version', '')}".strip()
-                raise ResolutionError(f"no wheel of {printable(version)} has a hash that the requirement file allows")
-            if key == "wheels":
-                package[key] = left
-
-
-def _no_wheel(package: "Package", interpreter: Interpreter) -> InstuiError:
-    name = printable(f"{package.name} {package.version or ''}".strip())
-    if package.wheels or package.sdist is not None:
-        return ResolutionError(
-            f"no wheel of {name} fits this environment ({target_name(interpreter)}), there is only its source; "
-            "instui installs wheels: build one with `uv build --wheel`"
-        )
-    return UsageError(
-        f"{name} is locked to a source tree or archive; instui installs wheels: build one with `uv build --wheel`"
-    )
-
-
-def _archive_name(archive: "PackageArchive") -> str:
-    from urllib.parse import unquote, urlsplit
-
-    return name_of(unquote(urlsplit(archive.url or "").path or (archive.path or "")))
-
-
-def _locked(package: "Package", source: "PackageWheel | PackageArchive", filename: str, directory: str) -> LockedWheel:
-    from urllib.parse import unquote, urlsplit
-
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-    try:
-        name, version, _, _ = parse_wheel_filename(filename)
-    except InvalidWheelFilename as error:
-        raise ResolutionError(f"the lock file names a wheel with the invalid name {printable(filename)}") from error
-    sha256 = source.hashes.get("sha256", "").lower()
-    if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise ResolutionError(f"{printable(filename)} is locked without a sha256 hash, so it cannot be verified")
-    if name != package.name or (package.version is not None and version != package.version):
-        raise ResolutionError(f"{printable(filename)} is locked as {package.name} {package.version or ''}".strip())
-    url, path = source.url or "", source.path or ""
-    scheme = urlsplit(url).scheme
-    if not path and scheme == "file":
-        path = unquote(urlsplit(url).path)
-    elif not path and scheme not in ("http", "https"):
-        raise ResolutionError(
-            f"{printable(filename)}: cannot fetch {printable(redacted(url))}: only http, https and file"
-        )
-    path = absolute(os.path.join(directory, path)) if path else ""
-    url = "" if path else url
-    is_archive = not hasattr(source, "filename")
-    return LockedWheel(
-        name=name,
-        version=str(version),
-        filename=filename,
-        url=url,
-        path=path,
-        sha256=sha256,
-        size=source.size or (_size(path) if path else 0),
-        direct_url=_direct_url(path=path, url=url, sha256=sha256) if is_archive else "",
-    )
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0  # opening it will report what is wrong
+def _is_strong(demand: Collection[str]) -> bool:
+    return all(map(is_strong, demand))
 
 
 # --- uv
@@ -301,56 +249,121 @@ def _size(path: str) -> int:
 
 def _from_uv(
     arguments: Arguments,
-    lines: Lines,
+    wanted: Requirements,
     request: Request,
     environment: Environment,
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled,
-) -> list[LockedWheel]:
-    """The wheels that uv locks, each with whether the user named it and at which position."""
-    named: dict[str, WheelFile | Specifier] = {}
-    for wish in _wishes(arguments, lines):
-        named.setdefault(wish.name, wish)
-    hashes = _allowed_hashes(lines)
-    emit(ResolveStarted([_short(wish) for wish in named.values()]))
-    from .uv import Question, ask  # only who asks uv pays for its import
+) -> tuple[list[LockedWheel], dict[str, str]]:
+    """The wheels that uv would install, and the named distributions (name -> version) that it leaves as they are."""
+    from .uv import Uv  # only who asks uv pays for its import
 
-    question = Question(tuple(_asked(arguments)), lines, request, environment, installed)
+    named = _named(wanted)
+    demands = _demands(wanted, environment.interpreter.markers)
+    direct = {entry.name: _direct(entry, demands) for entry in (*wanted.constraints, *wanted.requirements) if entry.url}
+    moved = {name for name, wheel in direct.items() if not _is_installed(wheel, environment, installed)}
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
-        directory = os.path.realpath(scratch)
-        text = ask(question, Path(directory), cancelled)
-        locked = list(_select(text, "uv's answer", directory, environment.interpreter, hashes))
-    wheels = []
-    files = {wheel.name: wheel for wheel in arguments.wheels}
-    for wheel in locked:
-        if request.require_hashes and wheel.name not in hashes:
-            raise ResolutionError(f"--require-hashes: no hash is given for {wheel.name}, which is needed too")
-        wanted = files.get(wheel.name) or named.get(wheel.name)
-        has_place = wheel.name in files or request.no_deps
-        position = wanted.position if wanted and has_place else -1
-        wheels.append(replace(wheel, requested=wanted is not None, position=position))
-    return wheels
+        directory = os.path.realpath(scratch)  # relative paths in uv's answer start there
+        uv = Uv(request, wanted, environment, Path(directory), cancelled)
+        decision = uv.decide(installed, moved)
+        for warning in decision.warnings:
+            emit(Warned("", warning))
+        files = uv.locate([pin for pin in decision.pins if not pin.url])
+    locked = [
+        wheel
+        for text in files.locks
+        for wheel in select(text, "uv's answer", directory, environment.interpreter, demands)
+    ]
+    locked += [_unhashed(url, demands) for url in files.unhashed.values()]
+    for pin in decision.pins:
+        if pin.url:
+            locked.append(direct.get(pin.name) or _direct(Requirement("", pin.name, pin.url), demands))
+    _check(locked, {pin.name: pin.version for pin in decision.pins})
+    _note_weak(locked, emit)
+    files_named = {wheel.name for wheel in arguments.wheels}
+    for place, wheel in enumerate(locked):
+        entry = named.get(wheel.name)
+        has_place = entry is not None and (wheel.name in files_named or request.no_deps)
+        position = entry.position if entry and has_place else -1
+        locked[place] = replace(wheel, requested=entry is not None, position=position)
+    planned = {pin.name for pin in decision.pins}
+    left = {name: installed[name].version for name in named if name not in planned and name in installed}
+    return locked, left
 
 
-def _asked(arguments: Arguments) -> Iterator[str]:
-    for wheel in arguments.wheels:
-        yield f"{wheel.name} @ {Path(wheel.path).as_uri()}"
-    for specifier in arguments.specifiers:
-        yield specifier.text
+def _demands(wanted: Requirements, markers: Mapping[str, str]) -> dict[str, Demands]:
+    """Name -> the demands of all requirements and constraints on it whose markers hold in the target."""
+    found: dict[str, Demands] = {}
+    for entry in (*wanted.requirements, *wanted.constraints):
+        if entry.demands and _applies(entry, markers):
+            found[entry.name] = tuple(dict.fromkeys((*found.get(entry.name, ()), *entry.demands)))
+    return found
 
 
-def _short(wish: WheelFile | Specifier) -> str:
-    text = wish.filename if isinstance(wish, WheelFile) else redacted(wish.text)
-    return printable(text if len(text) <= 100 else text[:97] + "...")
+def _applies(entry: Requirement, markers: Mapping[str, str]) -> bool:
+    if ";" not in entry.text:
+        return True
+    from packaging.requirements import Requirement as Parsed
+
+    marker = Parsed(entry.text).marker
+    return marker is None or marker.evaluate({**markers, "extra": ""})
 
 
-def _allowed_hashes(lines: Lines) -> dict[str, set[str]]:
-    """Name -> the hashes that requirement files allow. uv checks them when it installs, not when it compiles."""
-    allowed: dict[str, set[str]] = {}
-    for line in (*lines.requirements, *lines.constraints):
-        if line.hashes:
-            if not any(entry.startswith("sha256:") for entry in line.hashes):
-                raise UsageError(f"{line.name}: only sha256 hashes can be compared; add one to the requirement file")
-            allowed.setdefault(line.name, set()).update(line.hashes)
-    return allowed
+def _direct(entry: Requirement, demands: Mapping[str, Demands]) -> LockedWheel:
+    """The wheel at the URL of a requirement. Raises ResolutionError for one that has not the name of a wheel."""
+    parts = urlsplit(entry.url)
+    if "****" in entry.url or parts.scheme not in ("http", "https", "file"):
+        raise ResolutionError(
+            f"{entry.name}: cannot fetch {printable(redacted(entry.url))}; name its URL as an argument"
+        )
+    path = unquote(parts.path) if parts.scheme == "file" else ""
+    url = "" if path else entry.url
+    filename = name_of(unquote(parts.path))
+    name, version = parsed_filename(filename)
+    if name != entry.name:
+        raise ResolutionError(f"{printable(filename)} is named as {printable(entry.name)}")
+    wanted = demands.get(entry.name, ())
+    return LockedWheel(
+        name=name,
+        version=version,
+        filename=filename,
+        url=url,
+        path=path,
+        sha256=sha256_in(wanted),
+        demands=wanted,
+        size=size_of(path) if path else 0,
+        origin=origin_of(url, path),
+    )
+
+
+def _unhashed(url: str, demands: Mapping[str, Demands]) -> LockedWheel:
+    """A wheel of an index that gives no hash for it."""
+    filename = name_of(unquote(urlsplit(url).path))
+    name, version = parsed_filename(filename)
+    wanted = demands.get(name, ())
+    return LockedWheel(name=name, version=version, filename=filename, url=url, sha256=sha256_in(wanted), demands=wanted)
+
+
+def _check(locked: Sequence[LockedWheel], decided: Mapping[str, str]) -> None:
+    """Compare the files that uv named with the versions on which it decided. Raises ResolutionError."""
+    found = {wheel.name: wheel.version for wheel in locked}
+    for name, version in decided.items():
+        if name not in found:
+            raise ResolutionError(f"uv decided on {name} {version} and then named no file of it; run the command again")
+        if version and not is_version(found[name], version):
+            raise ResolutionError(f"uv decided on {name} {version} and then named a file of {found[name]}; run again")
+    for name in found.keys() - decided.keys():
+        raise ResolutionError(f"uv named a file of {name}, which it had not decided to install; run the command again")
+
+
+def _note_weak(locked: Sequence[LockedWheel], emit: Emit) -> None:
+    """Say once which wheels of an index cannot be verified."""
+    names = [
+        wheel.name for wheel in locked if wheel.url and not wheel.origin and not any(map(_is_strong, wheel.demands))
+    ]
+    if names:
+        shown = ", ".join(sorted(names)[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        emit(
+            Warned("", f"the index gives no strong hash for {shown}: nothing proves that the files are the right ones")
+        )

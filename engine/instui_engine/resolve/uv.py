@@ -1,122 +1,207 @@
-"""uv as the resolver: how it is run, and what its errors mean.
+"""uv as the resolver: what it is asked, how it is run, and how its answer is read.
 
-`uv pip compile` runs in the user's directory, so that the user's configuration of indexes, credentials and caches
-applies, and writes a PEP 751 lock file. If it fails it prints many lines, which `explain` turns into one.
+It is asked twice. `uv pip install --dry-run` decides which distributions to install, by all of uv's own rules and
+settings. `uv pip compile` of just those versions, from what the first run has left in uv's cache, tells their files and
+hashes. Both run in the user's directory, so that the user's configuration of indexes applies.
+
+uv sees a view of the environment (view.py). The text that it reads lies in files that exist only in memory, and the URLs
+of the command line reach it by its environment: both may contain passwords.
 """
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instui_engine.errors import Interrupted, NoSolutionError, ResolutionError, UnreachableIndexError
-from instui_engine.fs.given import absolute, working_directory
+from instui_engine.errors import Interrupted, ResolutionError
+from instui_engine.fs.files import write_all
+from instui_engine.fs.given import absolute
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Distribution, Installed, read_metadata
+from instui_engine.target.installed import Installed
 
-from .inputs import Lines, normalized, one_line
+from .inputs import normalized, one_line, wheel_name
+from .normal_form import constraints_text, requirements_text
 from .request import Request
-from .satisfied import requires_dist
+from .requirements import Requirement, Requirements
+from .uv_errors import explain, warnings_in
+from .view import make_view
 
 if TYPE_CHECKING:
     import subprocess
 
 _POLL = 0.1  # seconds between two checks of `cancelled` while uv runs
 _PATIENCE = 5.0  # seconds that uv has to end after SIGTERM
+_FEW = 3  # wheels without a hash after which the others are asked for one by one
 
-_UNREACHABLE = re.compile(r"error sending request|client error \(Connect\)|dns error|Request failed after|timed out")
-_STATUS = re.compile(r"HTTP status (?:client|server) error \(([^)]*)\)")
-_URL = re.compile(r"https?://[^\s`)]+")
-_CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsatisfiable\.?")
-
-
-class Question(NamedTuple):
-    """A question to uv: `requirements` of the command line, `lines` of files, and the request for everything else."""
-
-    requirements: tuple[str, ...]
-    lines: Lines
-    request: Request
-    environment: Environment
-    installed: Installed
+_PLANNED = re.compile(r" ([-+~]) ([A-Za-z0-9._-]+)(?:==(\S+?)| @ (\S+))(?: \(from .*\))?")
+_COUNT = re.compile(r"Would (?:install|reinstall) (\d+) packages?")
+_NOTHING = re.compile(r"Would make no changes")
+_UNHASHED = re.compile(r"Failed to download `(https?://[^`]+)` to compute missing hashes")
 
 
-def ask(question: Question, scratch: Path, cancelled: Callable[[], bool]) -> str:
-    """The text of the pylock.toml that uv writes into the directory `scratch`.
+class Pin(NamedTuple):
+    """A distribution that is to be installed: a `version` from an index, or what lies at `url` (then version is "")."""
 
-    If no solution exists, uv is asked once more and given the installed distributions as wheels: an installed
-    dependency is good enough even if no index has it. Raises ResolutionError, UsageError or Interrupted.
-    """
-    asked = _Asked(question, scratch)
-    asked.write()
-    request = question.request
-    try:
-        asked.run(cancelled)
-    except NoSolutionError as first:
-        if request.upgrade or request.reinstall or request.require_hashes:
-            raise
-        stand_ins = scratch / "installed"
-        if not _write_stand_ins(question, stand_ins):
-            raise
-        try:
-            asked.run(cancelled, stand_ins)
-        except ResolutionError:
-            raise first from None
-    return asked.lock.read_text(encoding="utf-8")
+    name: str  # normalized
+    version: str
+    url: str
 
 
-class _Asked:
-    """A question, written for uv as files in a directory of its own."""
+class Decision(NamedTuple):
+    """What `uv pip install` would install, and what it warns of, one line each."""
 
-    def __init__(self, question: Question, scratch: Path) -> None:
-        self.lock = scratch / "pylock.toml"
-        self._question = question
-        self._arguments = scratch / "arguments.txt"
-        self._files = scratch / "files"
-        self._here = working_directory()  # uv runs in it, so that the user's configuration applies
+    pins: tuple[Pin, ...]
+    warnings: tuple[str, ...]
 
-    def write(self) -> None:
-        question = self._question
-        if not question.request.upgrade:
-            self.lock.write_text(_preferences(question.installed), encoding="utf-8")
-        text = "".join(f"{requirement}\n" for requirement in question.requirements)
-        self._arguments.write_bytes(text.encode("utf-8", "surrogateescape"))
-        self._files.mkdir()
-        for copy in question.lines.copies:
-            copy.write(self._files)
 
-    def run(self, cancelled: Callable[[], bool], stand_ins: Path | None = None) -> None:
-        """Run uv to its end; raise the error that its failure means."""
-        code, output = _run(self._command(stand_ins), self._arguments, cancelled)
-        if code and (cancelled() or code in (-2, -15, 130, 143)):
-            raise Interrupted("interrupted while resolving")
-        if code:
-            raise explain(self._as_named(output))
+class Files(NamedTuple):
+    """The files of pins: `locks` are pylock.toml texts. `unhashed`: name -> URL of wheels whose index gives no hash."""
 
-    def _command(self, stand_ins: Path | None) -> list[str]:
-        question = self._question
-        request = question.request
-        command = [_binary(), "pip", "compile", "--format", "pylock.toml", "--no-build", "--no-header"]
-        command += ["--quiet", "--color", "never", "--python", question.environment.executable]
-        command += [f"--output-file={self.lock}"]
-        command += [f"--constraints={self._files / name}" for name in question.lines.constraint_files]
-        command += [f"--find-links={_absolute(place)}" for place in request.find_links]
-        command += [f"--find-links={stand_ins}"] if stand_ins else []
-        command += [f"--index-url={request.index_url}"] if request.index_url else []
-        command += [f"--extra-index-url={url}" for url in request.extra_index_urls]
+    locks: tuple[str, ...]
+    unhashed: dict[str, str]
+
+
+class Uv:
+    """One request as it is put to uv. `scratch` is an empty directory that lives as long as the questions do."""
+
+    def __init__(
+        self,
+        request: Request,
+        wanted: Requirements,
+        environment: Environment,
+        scratch: Path,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._request = request
+        self._wanted = wanted
+        self._environment = environment
+        self._scratch = scratch
+        self._cancelled = cancelled
+
+    def decide(self, installed: Installed, hidden: Container[str]) -> Decision:
+        """What is to be installed, beside the distributions of `installed` that are whole and not `hidden`.
+
+        Raises ResolutionError, UsageError or Interrupted.
+        """
+        request, wanted = self._request, self._wanted
+        view = self._scratch / "view"
+        make_view(self._environment, installed, hidden, view)
+        command = ["install", "--dry-run", f"--prefix={view}"]
+        command += ["--reinstall"] if request.reinstall else []
+        command += ["--upgrade"] if request.upgrade else []
         command += [f"--upgrade-package={package}" for package in request.upgrade_packages]
-        switches = {"no-index": request.no_index, "no-deps": request.no_deps, "offline": request.offline}
-        command += [f"--{name}" for name, is_on in {**switches, "upgrade": request.upgrade}.items() if is_on]
-        command += ["--", *(["-"] if question.requirements else [])]
-        return command + [str(self._files / name) for name in question.lines.requirement_files]
+        command += ["--require-hashes"] if request.require_hashes else []
+        command += ["--no-deps"] if request.no_deps else []
+        command += ["--offline"] if request.offline else []
+        with memory_file(requirements_text(wanted)) as named, memory_file(constraints_text(wanted)) as limits:
+            command += [f"--requirements=/dev/fd/{named}"]
+            command += [f"--constraints=/dev/fd/{limits}"] if wanted.constraints else []
+            code, output = self._run(command, (named, limits))
+        if code:
+            for descriptor, meant in ((named, "the requirements"), (limits, "the constraints")):
+                output = output.replace(f"/dev/fd/{descriptor}", meant)
+            raise explain(output)
+        return _decision(output)
 
-    def _as_named(self, output: str) -> str:
-        """What uv printed, with the user's file names instead of those of the copies."""
-        shown = {copy.name: copy.shown for copy in self._question.lines.copies}
-        copies = str(self._files)
-        for place in (copies, copies.removeprefix(f"{self._here}/")):  # uv leaves out the directory that it runs in
-            output = re.sub(rf"{re.escape(place)}/(\w+(?:\.py)?)", lambda name: shown.get(name[1], name[0]), output)
-        return output
+    def locate(self, pins: Sequence[Pin]) -> Files:
+        """The files of `pins`, which come from indexes. Raises ResolutionError or Interrupted."""
+        left = {pin.name: pin for pin in pins}
+        unhashed: dict[str, str] = {}
+        locks = []
+        while left:
+            # what is asked for together is asked again for each wheel without a hash, so many are asked for singly
+            batch = list(left.values()) if len(unhashed) < _FEW else list(left.values())[:1]
+            code, text = self._compile(batch, offline=True)
+            found = _UNHASHED.search(text) if code else None
+            name = _pin_of(found[1], left) if found else ""
+            if found and name:
+                unhashed[name] = found[1]
+                del left[name]
+                continue
+            if code and not self._request.offline:
+                code, text = self._compile(batch, offline=False)  # uv keeps no cache, or not for this long
+            if code:
+                raise explain(text)
+            locks.append(text)
+            for pin in batch:
+                del left[pin.name]
+        return Files(tuple(locks), unhashed)
+
+    def _compile(self, pins: Sequence[Pin], offline: bool) -> tuple[int, str]:
+        """uv's exit code, and the lock file that it has written, or what it printed if it failed."""
+        requirements = tuple(Requirement(f"{pin.name}=={pin.version}", pin.name) for pin in pins)
+        asked = replace(self._wanted, requirements=requirements, constraints=(), require_hashes=False)
+        lock = self._scratch / "pylock.toml"
+        lock.unlink(missing_ok=True)
+        command = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header", "--quiet", "--no-deps"]
+        command += ["--offline"] if offline else []
+        with memory_file(requirements_text(asked)) as pinned:
+            code, output = self._run([*command, f"/dev/fd/{pinned}"], (pinned,))
+        return code, output if code else lock.read_text(encoding="utf-8")
+
+    def _run(self, command: Sequence[str], descriptors: Sequence[int]) -> tuple[int, str]:
+        """Run `uv pip` with `command`; return its exit code and what it printed. Raises Interrupted."""
+        request = self._request
+        whole = [_binary(), "pip", *command[:1], "--no-build", "--color=never", "--no-progress"]
+        whole += [f"--python={self._environment.executable}"]
+        whole += ["--no-index"] if request.no_index else []
+        whole += command[1:]
+        code, output = _finished(whole, _variables(request), descriptors, self._cancelled)
+        if code and (self._cancelled() or code in (-2, -15, 130, 143)):
+            raise Interrupted("interrupted while resolving")
+        return code, output
+
+
+def _decision(output: str) -> Decision:
+    """The plan in the output of `uv pip install --dry-run`. Raises ResolutionError if it is not understood."""
+    plan = [found.groups(default="") for line in output.splitlines() if (found := _PLANNED.fullmatch(line))]
+    pins = tuple(Pin(normalized(name), version, url) for sign, name, version, url in plan if sign != "-")
+    counted = sum(int(number) for number in _COUNT.findall(output))
+    if counted != len(pins) or not (pins or _NOTHING.search(output)):
+        raise ResolutionError(f"uv's answer is not understood, so nothing is installed: {one_line(output)}")
+    return Decision(pins, warnings_in(output))
+
+
+def _pin_of(url: str, pins: Container[str]) -> str:
+    """The name, among `pins`, of the wheel at `url`; "" if it is none of them, or uv has left out a password."""
+    name = wheel_name(url)
+    return name if name in pins and "****" not in url else ""
+
+
+@contextmanager
+def memory_file(text: str) -> Iterator[int]:
+    """A descriptor of an anonymous file with this text, for a child process to open as /dev/fd/N."""
+    descriptor = os.memfd_create("instui") if hasattr(os, "memfd_create") else _unnamed_file()
+    try:
+        write_all(descriptor, text.encode("utf-8", "surrogateescape"))
+        os.lseek(descriptor, 0, os.SEEK_SET)  # outside Linux the child gets this very position
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _unnamed_file() -> int:
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _variables(request: Request) -> dict[str, str]:
+    """The environment of uv: the user's, with the indexes of the command line, which may contain passwords."""
+    variables = dict(os.environ)
+    variables.pop("RUST_LOG", None)  # what it logs would lie between the lines of its answer
+    if request.index_url:
+        variables["UV_INDEX_URL"] = request.index_url
+    if request.extra_index_urls:
+        variables["UV_EXTRA_INDEX_URL"] = " ".join(url.replace(" ", "%20") for url in request.extra_index_urls)
+    if request.find_links:
+        places = (place if "://" in place else Path(absolute(place)).as_uri() for place in request.find_links)
+        variables["UV_FIND_LINKS"] = ",".join(place.replace(",", "%2C") for place in places)
+    return variables
 
 
 def _binary() -> str:
@@ -128,68 +213,24 @@ def _binary() -> str:
         raise ResolutionError("uv is not installed beside instui; install it with `pip install uv`") from error
 
 
-def _absolute(place: str) -> str:
-    return place if "://" in place else absolute(place)
-
-
-def _preferences(installed: Installed) -> str:
-    """A lock file of what is installed, as uv prefers the versions in an existing output file.
-
-    Of an entry uv uses only name and version, but it insists on a wheel with a hash. It ignores entries that no index
-    knows.
-    """
-    blocks = []
-    for distribution in installed.values():
-        wheel = _wheel_name(distribution)
-        if wheel:
-            blocks.append(
-                f'[[packages]]\nname = "{distribution.name}"\nversion = "{wheel.split("-")[1]}"\n'
-                f'wheels = [{{path = "{wheel}", hashes = {{sha256 = "{"0" * 64}"}}}}]\n'
-            )
-    return "\n".join(['lock-version = "1.0"\ncreated-by = "instui"\n', *(blocks or ["packages = []\n"])])
-
-
-def _wheel_name(distribution: Distribution) -> str:
-    """The file name that a wheel of an installed distribution would have; "" if its version is not valid."""
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        return f"{distribution.name.replace('-', '_')}-{Version(distribution.version)}-py3-none-any.whl"
-    except InvalidVersion:
-        return ""
-
-
-def _write_stand_ins(question: Question, directory: Path) -> int:
-    """Write a metadata-only wheel for each installed distribution that may stay; return how many."""
-    from zipfile import ZipFile
-
-    directory.mkdir()
-    count = 0
-    to_upgrade = {normalized(re.split(r"[^\w.-]", package)[0]) for package in question.request.upgrade_packages}
-    for distribution in question.installed.values():
-        metadata = read_metadata(question.environment, distribution)
-        filename = _wheel_name(distribution)
-        if not filename or distribution.name in to_upgrade or requires_dist(metadata) is None:
-            continue
-        info = "-".join(filename.split("-")[:2]) + ".dist-info"
-        with ZipFile(directory / filename, "w") as archive:
-            archive.writestr(f"{info}/METADATA", metadata)
-            archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-            archive.writestr(f"{info}/RECORD", "")
-        count += 1
-    return count
-
-
-def _run(command: list[str], arguments: Path, cancelled: Callable[[], bool]) -> tuple[int, str]:
-    """Run uv to its end; return its exit code and what it printed."""
+def _finished(
+    command: Sequence[str], variables: dict[str, str], descriptors: Sequence[int], cancelled: Callable[[], bool]
+) -> tuple[int, str]:
+    """Run `command` to its end; return its exit code and what it printed."""
     import subprocess
 
-    with arguments.open("rb") as stdin:
-        try:
-            # the command is ours, and its arguments are passed without a shell
-            process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        except OSError as error:
-            raise ResolutionError(f"cannot run uv: {error.strerror}") from error
+    try:
+        # the command is ours, and its arguments are passed without a shell
+        process = subprocess.Popen(
+            command,
+            env=variables,
+            pass_fds=descriptors,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        raise ResolutionError(f"cannot run uv: {error.strerror}") from error
     with process:
         output = _errors(process, cancelled)
     return process.returncode, output.decode("utf-8", "replace")
@@ -220,62 +261,3 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-
-
-def explain(output: str) -> ResolutionError:
-    """The one-line error for what uv printed when it failed."""
-    statements, hints = _statements(output)
-    whole = " ".join(statements)
-    hint = " ".join(hints)
-    if "No solution found" in whole:
-        text = _CONCLUSION.sub("", whole.partition("dependencies")[2].lstrip(": ").removeprefix("cause: "))
-        text = text[:1].lower() + text[1:]
-        return NoSolutionError(one_line(f"no solution: {text.rstrip('. ')}{_advice(hint)}"))
-    status = _STATUS.search(whole)
-    url = _URL.search(whole)
-    place = url[0].rstrip(":,.") if url else "it"
-    if status:
-        return ResolutionError(one_line(f"the package index answered {status[1]} for {place}"))
-    if _UNREACHABLE.search(whole):
-        why = statements[-1].removeprefix("cause: ")
-        return UnreachableIndexError(
-            one_line(f"cannot reach the package index ({place}: {why}", 200)
-            + "): check the network, or use --offline / --no-index --find-links",
-            url=url[0].rstrip(":,.") if url else "",
-        )
-    causes = [statement.removeprefix("cause: ") for statement in statements] or ["uv failed without a word"]
-    return ResolutionError(one_line(f"uv: {': '.join(causes)}"))
-
-
-def _statements(output: str) -> tuple[list[str], list[str]]:
-    """The error with its causes, and the hints: one line each, without the decoration of uv's old or new style."""
-    statements: list[str] = []
-    hints: list[str] = []
-    current = statements
-    for raw in re.sub(r"\x1b\[[0-9;]*m", "", output).splitlines():
-        line = raw.lstrip(" ×╰├─▶│").strip()  # noqa: RUF001
-        if not line or set(line) <= {"^", "~"}:
-            continue
-        if re.match(r"(error|warning|hint|cause|Caused by)\b:?", line) or not current or "▶" in raw:
-            kind, _, rest = line.partition(": ")
-            current = hints if kind == "hint" else [] if kind == "warning" else statements
-            if kind in ("error", "hint"):
-                line = rest
-            current.append(re.sub(r"^Caused by:", "cause:", line))
-        else:
-            current[-1] += " " + line
-    return statements, hints
-
-
-def _advice(hint: str) -> str:
-    """What uv's hints add to an explanation, in terms of instui's flags."""
-    if "network was disabled" in hint:
-        return " (--offline: only what is in uv's cache can be had)"
-    if "index lookups were disabled" in hint:
-        return " (--no-index: only what --find-links leads to can be had)"
-    if "building from source is disabled" in hint:
-        return " (instui installs wheels: build one with `uv build --wheel`)"
-    refused = re.search(r"\(?(40[13] (?:Unauthorized|Forbidden))", hint)
-    if refused:
-        return f" (the package index answered {refused[1]}; check its URL and credentials)"
-    return f" ({hint.rstrip('.')})" if hint.startswith("You require") else ""

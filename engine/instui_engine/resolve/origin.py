@@ -1,0 +1,51 @@
+"""Where an installed distribution came from: direct_url.json ("Recording the Direct URL Origin", PEP 610)."""
+
+import json
+from pathlib import Path
+
+from instui_engine.fs.files import PIECE, open_regular, read_regular
+from instui_engine.hashes import Demands, Digests, sha256_in
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Distribution
+
+from .inputs import redacted
+
+
+def origin_of(url: str, path: str) -> str:
+    """The URL to record for a wheel that was named by `url` or `path`: without credentials and fragment."""
+    return redacted(url.partition("#")[0]) if url else Path(path).as_uri()
+
+
+def direct_url(origin: str, sha256: str) -> bytes:
+    """The content of direct_url.json for a wheel."""
+    info = {"hash": f"sha256={sha256}", "hashes": {"sha256": sha256}}
+    return json.dumps({"archive_info": info, "url": origin}, sort_keys=True).encode()
+
+
+def came_from(environment: Environment, distribution: Distribution, url: str, path: str, demands: Demands) -> bool:
+    """Whether the distribution was installed from that very file: the same place, and the same content.
+
+    What lies at `path` may have been built again since, so it is hashed. Of a `url` only what `demands` say is known.
+    """
+    try:
+        found = json.loads(read_regular(environment.top / distribution.info / "direct_url.json"))
+        recorded, info = found["url"], found["archive_info"]
+        if redacted(recorded) != origin_of(url, path):
+            return False
+        hashes = info.get("hashes") or {}
+        sha256 = hashes.get("sha256") or info.get("hash", "").removeprefix("sha256=")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+    wanted = _sha256(path) if path else sha256_in(demands)
+    return sha256 == wanted if wanted else not demands
+
+
+def _sha256(path: str) -> str:
+    digests = Digests()
+    try:
+        with open(open_regular(path), "rb") as file:
+            while piece := file.read(PIECE):
+                digests.update(piece)
+    except OSError:
+        return "unknown"  # opening it again will report what is wrong
+    return digests.sha256

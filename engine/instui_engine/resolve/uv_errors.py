@@ -1,0 +1,81 @@
+"""What uv prints, as lines for the user: the error of a failed run, and warnings.
+
+uv breaks its errors into many lines, in an old and a new style; `explain` turns them into one.
+"""
+
+import re
+
+from instui_engine.errors import NoSolutionError, ResolutionError, UnreachableIndexError
+
+from .inputs import one_line
+
+_UNREACHABLE = re.compile(r"error sending request|client error \(Connect\)|dns error|Request failed after|timed out")
+_STATUS = re.compile(r"HTTP status (?:client|server) error \(([^)]*)\)")
+_URL = re.compile(r"https?://[^\s`)]+")
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+_CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsatisfiable\.?")
+
+
+def explain(output: str) -> ResolutionError:
+    """The one-line error for what uv printed when it failed."""
+    statements, hints = _statements(output)
+    whole = " ".join(statements)
+    hint = " ".join(hints)
+    if "No solution found" in whole:
+        text = _CONCLUSION.sub("", whole.partition("dependencies")[2].lstrip(": ").removeprefix("cause: "))
+        text = text[:1].lower() + text[1:]
+        return NoSolutionError(one_line(f"no solution: {text.rstrip('. ')}{_advice(hint)}"))
+    status = _STATUS.search(whole)
+    url = _URL.search(whole)
+    place = url[0].rstrip(":,.") if url else "it"
+    if status:
+        return ResolutionError(one_line(f"the package index answered {status[1]} for {place}"))
+    if _UNREACHABLE.search(whole):
+        why = statements[-1].removeprefix("cause: ")
+        return UnreachableIndexError(
+            one_line(f"cannot reach the package index ({place}: {why}", 200)
+            + "): check the network, or use --offline / --no-index --find-links",
+            url=url[0].rstrip(":,.") if url else "",
+        )
+    causes = [statement.removeprefix("cause: ") for statement in statements] or ["uv failed without a word"]
+    return ResolutionError(one_line(f"uv: {': '.join(causes)}"))
+
+
+def warnings_in(output: str) -> tuple[str, ...]:
+    """The warnings of uv, one line each."""
+    found = re.findall(r"^warning: (.*)$", _ESCAPES.sub("", output), re.MULTILINE)
+    return tuple(dict.fromkeys(one_line(text) for text in found))
+
+
+def _statements(output: str) -> tuple[list[str], list[str]]:
+    """The error with its causes, and the hints: one line each, without the decoration of uv's old or new style."""
+    statements: list[str] = []
+    hints: list[str] = []
+    current = statements
+    for raw in _ESCAPES.sub("", output).splitlines():
+        line = raw.lstrip(" ×╰├─▶│").strip()  # noqa: RUF001
+        if not line or set(line) <= {"^", "~"} or line.startswith("Using "):
+            continue
+        if re.match(r"(error|warning|hint|cause|Caused by)\b:?", line) or not current or "▶" in raw:
+            kind, _, rest = line.partition(": ")
+            current = hints if kind == "hint" else [] if kind == "warning" else statements
+            if kind in ("error", "hint"):
+                line = rest
+            current.append(re.sub(r"^Caused by:", "cause:", line))
+        else:
+            current[-1] += " " + line
+    return statements, hints
+
+
+def _advice(hint: str) -> str:
+    """What uv's hints add to an explanation, in terms of instui's flags."""
+    if "network was disabled" in hint:
+        return " (--offline: only what is in uv's cache can be had)"
+    if "index lookups were disabled" in hint:
+        return " (--no-index: only what --find-links leads to can be had)"
+    if "building from source is disabled" in hint:
+        return " (instui installs wheels: build one with `uv build --wheel`)"
+    refused = re.search(r"\(?(40[13] (?:Unauthorized|Forbidden))", hint)
+    if refused:
+        return f" (the package index answered {refused[1]}; check its URL and credentials)"
+    return f" ({hint.rstrip('.')})" if hint.startswith("You require") else ""
