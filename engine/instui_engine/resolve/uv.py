@@ -36,7 +36,7 @@ _POLL = 0.1  # seconds between two checks of `cancelled` while uv runs
 _PATIENCE = 5.0  # seconds that uv has to end after SIGTERM
 _FEW = 3  # wheels without a hash after which the others are asked for one by one
 
-_PLANNED = re.compile(r" ([-+~]) ([A-Za-z0-9._-]+)(?:==(\S+?)| @ (\S+))(?: \(from .*\))?")
+_PLANNED = re.compile(r" ([-+~]) ([A-Za-z0-9._-]+)(?:==(\S+)| @ (\S+))(?: \(from (.*)\))?")
 _COUNT = re.compile(r"Would (?:install|reinstall) (\d+) packages?")
 _NOTHING = re.compile(r"Would make no changes")
 _UNHASHED = re.compile(r"Failed to download `(https?://[^`]+)` to compute missing hashes")
@@ -158,7 +158,7 @@ class Uv:
 def _decision(output: str) -> Decision:
     """The plan in the output of `uv pip install --dry-run`. Raises ResolutionError if it is not understood."""
     plan = [found.groups(default="") for line in output.splitlines() if (found := _PLANNED.fullmatch(line))]
-    pins = tuple(Pin(normalized(name), version, url) for sign, name, version, url in plan if sign != "-")
+    pins = tuple(Pin(normalized(name), version, url or at) for sign, name, version, url, at in plan if sign != "-")
     counted = sum(int(number) for number in _COUNT.findall(output))
     if counted != len(pins) or not (pins or _NOTHING.search(output)):
         raise ResolutionError(f"uv's answer is not understood, so nothing is installed: {one_line(output)}")
