@@ -126,10 +126,10 @@ def test_what_a_stream_names_wrongly_is_told_under_its_name(
 ) -> None:
     arguments = ("install", "--python", target.top, "--no-index", "--find-links", links, "-r", "-")
     (tmp_path / "inner.txt").write_text("alone\nfoo bar\n")
-    error = error_line(run_instui(*arguments, input="lib\nfoo bar\n", cwd=tmp_path), 1)
-    assert error.startswith("uv: Couldn't parse requirement in `-` at position 4: Expected one of")
-    error = error_line(run_instui(*arguments, input="-r inner.txt\n", cwd=tmp_path), 1)
-    assert "included file in `-` at position 0: Couldn't parse requirement in `inner.txt` at position 6" in error
+    error = error_line(run_instui(*arguments, input="lib\nfoo bar\n", cwd=tmp_path), 2)
+    assert error.startswith("-, line 2: foo bar is not a requirement")
+    error = error_line(run_instui(*arguments, input="-r inner.txt\n", cwd=tmp_path), 2)
+    assert error.startswith("inner.txt, line 2: foo bar is not a requirement")
     error = error_line(run_instui(*arguments, input="-r nope.txt\n", cwd=tmp_path), 2)
     assert error == "requirement file nope.txt (named in -) does not exist"
     error = error_line(run_instui(*arguments[:-1], "/dev/fd/99", cwd=tmp_path), 2)

@@ -34,10 +34,10 @@ class Request:
 class LockedWheel:
     """One wheel that is to be installed and may still have to be fetched.
 
-    Exactly one of `url` (http, https) and `path` (a local file) is set. The file must meet `demands`; `sha256` is the one
-    that they leave it, in hex, or "". `requested`: the user named it (the REQUESTED file). `position` is its place among
-    the wheels that were named one by one, -1 for one that was resolved. `origin` is the URL for direct_url.json, "" for
-    a wheel from an index.
+    Exactly one of `url` (http, https) and `path` (a local file) is set. The file must meet `demands`; `sha256` is the
+    one that they leave it, in hex, or "". `requested`: the user named it (the REQUESTED file). `position` is its place
+    among the wheels that were named one by one, -1 for one that was resolved. `origin` is the URL for direct_url.json,
+    "" for a wheel from an index.
     """
 
     name: str  # normalized

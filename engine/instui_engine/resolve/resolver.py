@@ -23,7 +23,8 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
-from .inputs import Arguments, WheelFile, read_arguments, redacted
+from .inputs import Arguments, WheelFile, read_arguments, wheel_requirement
+from .locations import redacted
 from .lock_file import is_lock_file, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Request, Resolution
@@ -107,16 +108,8 @@ def _is_plain(arguments: Arguments, lines: Requirements, request: Request) -> bo
 
 def _in_order(arguments: Arguments) -> list[Requirement]:
     """The arguments as requirements, in the order given."""
-    files = (
-        Requirement(_text(wheel), wheel.name, Path(wheel.path).as_uri(), wheel.demands, position=wheel.position)
-        for wheel in arguments.wheels
-    )
+    files = map(wheel_requirement, arguments.wheels)
     return sorted((*files, *arguments.requirements), key=lambda requirement: requirement.position)
-
-
-def _text(wheel: WheelFile) -> str:
-    extras = f"[{','.join(wheel.extras)}]" if wheel.extras else ""
-    return f"{wheel.name}{extras} @ {Path(wheel.path).as_uri()}"
 
 
 def _named(wanted: Requirements) -> dict[str, Requirement]:

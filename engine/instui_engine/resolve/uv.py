@@ -4,8 +4,8 @@ It is asked twice. `uv pip install --dry-run` decides which distributions to ins
 settings. `uv pip compile` of just those versions, from what the first run has left in uv's cache, tells their files and
 hashes. Both run in the user's directory, so that the user's configuration of indexes applies.
 
-uv sees a view of the environment (view.py). The text that it reads lies in files that exist only in memory, and the URLs
-of the command line reach it by its environment: both may contain passwords.
+uv sees a view of the environment (view.py). The text that it reads lies in files that exist only in memory, and the
+URLs of the command line reach it by its environment: both may contain passwords.
 """
 
 import os
@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from instui_engine.errors import Interrupted, ResolutionError
 from instui_engine.fs.files import write_all
 from instui_engine.fs.given import absolute
+from instui_engine.fs.paths import name_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 
-from .inputs import normalized, one_line, wheel_name
+from .inputs import normalized, one_line
 from .normal_form import constraints_text, requirements_text
 from .request import Request
 from .requirements import Requirement, Requirements
@@ -167,7 +168,7 @@ def _decision(output: str) -> Decision:
 
 def _pin_of(url: str, pins: Container[str]) -> str:
     """The name, among `pins`, of the wheel at `url`; "" if it is none of them, or uv has left out a password."""
-    name = wheel_name(url)
+    name = normalized(name_of(url).partition("-")[0])
     return name if name in pins and "****" not in url else ""
 
 

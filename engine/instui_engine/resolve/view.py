@@ -1,7 +1,7 @@
 """The environment as uv is to see it: a prefix whose `site-packages` leads to the metadata that is installed.
 
-So uv takes no lock of the environment and makes no lock file or directory in it, though it takes any installer's run for
-one that writes. What is half-installed can be left out: uv would fail on it.
+So uv, for which a dry run is a run like any other, neither takes the environment's lock nor makes a file or directory in
+it. What is half-installed can be left out: uv would fail on it.
 """
 
 import os
