@@ -131,7 +131,7 @@ def test_what_a_stream_names_wrongly_is_told_under_its_name(
     error = error_line(run_instui(*arguments, input="-r inner.txt\n", cwd=tmp_path), 2)
     assert error.startswith("inner.txt, line 2: foo bar is not a requirement")
     error = error_line(run_instui(*arguments, input="-r nope.txt\n", cwd=tmp_path), 2)
-    assert error == "requirement file nope.txt (named in -) does not exist"
+    assert error == "requirement file nope.txt (named in -, line 1) does not exist"
     error = error_line(run_instui(*arguments[:-1], "/dev/fd/99", cwd=tmp_path), 2)
     assert error == "cannot read requirement file /dev/fd/99: Bad file descriptor"
     error = error_line(run_instui(*arguments[:-1], "/dev/zero", cwd=tmp_path), 2)

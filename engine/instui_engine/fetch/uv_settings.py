@@ -153,9 +153,31 @@ def _loaded(path: str) -> dict[str, Any] | None:
         with open(path, "rb") as file:
             import tomllib  # imported here: most sessions have no such file
 
-            return tomllib.load(file)
+            return _anchored(tomllib.load(file), os.path.dirname(path))
     except (OSError, ValueError):
         return None
+
+
+def _anchored(table: dict[str, Any], directory: str) -> dict[str, Any]:
+    """`table` with absolute paths to indexes and pages of links: in a file they are relative to its directory."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            _anchored(value, directory)
+        elif key in ("index-url", "extra-index-url", "find-links"):
+            table[key] = (
+                [_absolute(each, directory) for each in value]
+                if isinstance(value, list)
+                else _absolute(value, directory)
+            )
+        elif key == "index" and isinstance(value, list):
+            for entry in value:
+                if isinstance(entry, dict) and "url" in entry:
+                    entry["url"] = _absolute(entry["url"], directory)
+    return table
+
+
+def _absolute(place: Any, directory: str) -> Any:
+    return os.path.join(directory, place) if isinstance(place, str) and "://" not in place else place
 
 
 def _upwards(directory: str) -> Iterator[str]:

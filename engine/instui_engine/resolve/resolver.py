@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import ResolutionError, UsageError, printable
-from instui_engine.fs.given import resolved
+from instui_engine.fetch.uv_settings import UvSettings, read_settings
+from instui_engine.fs.given import resolved, working_directory
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, is_strong, sha256_in
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted, Warned
@@ -29,12 +30,10 @@ from .lock_file import is_lock_file, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Request, Resolution
 from .requirements import Requirement, Requirements
+from .uv_config import is_decisive, not_honoured
 
 Emit = Callable[[Event], None]
 Cancelled = Callable[[], bool]
-
-# variables of uv that bear on what is installed: with them, even wheel files without dependencies are put to uv
-_DECISIVE = ("UV_REQUIRE_HASHES", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE")
 
 
 def resolve(
@@ -61,11 +60,14 @@ def resolve(
         emit(Warned("", note))
     wanted = replace(lines, requirements=(*_in_order(arguments), *lines.requirements))
     urls = _urls(request, wanted)
-    if _is_plain(arguments, lines, request):
+    settings = read_settings(working_directory(), os.environ)
+    for note in not_honoured(settings, os.environ):
+        emit(Warned("", note))
+    if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
         wheels = [_local(wheel) for wheel in arguments.wheels]
         return replace(_finish(wheels, {}, request, environment, installed, emit), index_urls=urls)
     emit(ResolveStarted([_short(requirement) for requirement in _named(wanted).values()]))
-    wheels, satisfied = _from_uv(arguments, wanted, request, environment, installed, emit, cancelled)
+    wheels, satisfied = _from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled)
     return replace(_finish(wheels, satisfied, request, environment, installed, emit), index_urls=urls)
 
 
@@ -97,13 +99,7 @@ def _urls(request: Request, wanted: Requirements) -> tuple[str, ...]:
 
 def _is_plain(arguments: Arguments, lines: Requirements, request: Request) -> bool:
     """Whether the request is about wheel files alone, and uv would have nothing to decide."""
-    return (
-        request.no_deps
-        and not request.require_hashes
-        and not arguments.requirements
-        and lines == Requirements()
-        and not any(os.environ.get(name) for name in _DECISIVE)
-    )
+    return request.no_deps and not request.require_hashes and not arguments.requirements and lines == Requirements()
 
 
 def _in_order(arguments: Arguments) -> list[Requirement]:
@@ -244,6 +240,7 @@ def _from_uv(
     arguments: Arguments,
     wanted: Requirements,
     request: Request,
+    settings: UvSettings,
     environment: Environment,
     installed: Installed,
     emit: Emit,
@@ -258,7 +255,7 @@ def _from_uv(
     moved = {name for name, wheel in direct.items() if not _is_installed(wheel, environment, installed)}
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
         directory = os.path.realpath(scratch)  # relative paths in uv's answer start there
-        uv = Uv(request, wanted, environment, Path(directory), cancelled)
+        uv = Uv(request, wanted, environment, Path(directory), settings, cancelled)
         decision = uv.decide(installed, moved)
         for warning in decision.warnings:
             emit(Warned("", warning))

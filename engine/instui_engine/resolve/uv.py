@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import Interrupted, ResolutionError
+from instui_engine.fetch.uv_settings import UvSettings
 from instui_engine.fs.files import write_all
 from instui_engine.fs.given import absolute
 from instui_engine.fs.paths import name_of
@@ -27,6 +28,7 @@ from .inputs import normalized, one_line
 from .normal_form import constraints_text, requirements_text
 from .request import Request
 from .requirements import Requirement, Requirements
+from .uv_config import leads_elsewhere, locating_config
 from .uv_errors import explain, warnings_in
 from .view import make_view
 
@@ -74,12 +76,14 @@ class Uv:
         wanted: Requirements,
         environment: Environment,
         scratch: Path,
+        settings: UvSettings,
         cancelled: Callable[[], bool],
     ) -> None:
         self._request = request
         self._wanted = wanted
         self._environment = environment
         self._scratch = scratch
+        self._settings = settings
         self._cancelled = cancelled
 
     def decide(self, installed: Installed, hidden: Container[str]) -> Decision:
@@ -88,9 +92,10 @@ class Uv:
         Raises ResolutionError, UsageError or Interrupted.
         """
         request, wanted = self._request, self._wanted
-        view = self._scratch / "view"
-        make_view(self._environment, installed, hidden, view)
-        command = ["install", "--dry-run", f"--prefix={view}"]
+        # --target alone prevails over such a setting; but uv locks that directory, so it may be no link
+        linked = not leads_elsewhere(self._settings)
+        view = make_view(self._environment, installed, hidden, self._scratch / "view", linked)
+        command = ["install", "--dry-run", f"--prefix={view.prefix}" if linked else f"--target={view.site_packages}"]
         command += ["--reinstall"] if request.reinstall else []
         command += ["--upgrade"] if request.upgrade else []
         command += [f"--upgrade-package={package}" for package in request.upgrade_packages]
@@ -139,8 +144,10 @@ class Uv:
         lock.unlink(missing_ok=True)
         command = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header", "--quiet", "--no-deps"]
         command += ["--offline"] if offline else []
-        with memory_file(requirements_text(asked)) as pinned:
-            code, output = self._run([*command, f"/dev/fd/{pinned}"], (pinned,))
+        config = locating_config(self._settings)
+        with memory_file(requirements_text(asked)) as pinned, memory_file(config) as settings:
+            command += [f"--config-file=/dev/fd/{settings}"] if config else []
+            code, output = self._run([*command, f"/dev/fd/{pinned}"], (pinned, settings))
         return code, output if code else lock.read_text(encoding="utf-8")
 
     def _run(self, command: Sequence[str], descriptors: Sequence[int]) -> tuple[int, str]:

@@ -1,12 +1,13 @@
 """The environment as uv is to see it: a prefix whose `site-packages` leads to the metadata that is installed.
 
-So uv, for which a dry run is a run like any other, neither takes the environment's lock nor makes a file or directory in
-it. What is half-installed can be left out: uv would fail on it.
+So uv, for which a dry run is a run like any other, neither takes the lock of the environment nor makes a file or
+directory in it. What is half-installed can be left out: uv would fail on it.
 """
 
 import os
 from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from instui_engine.fs.paths import name_of
 from instui_engine.target.environment import Environment
@@ -15,17 +16,32 @@ from instui_engine.target.installed import Installed
 _READ = ("METADATA", "WHEEL", "direct_url.json", "uv_cache.json")  # what uv reads of a distribution
 
 
-def make_view(environment: Environment, installed: Installed, hidden: Container[str], prefix: Path) -> None:
-    """Make `prefix`, in which uv sees the whole distributions of `installed` that are not `hidden`. Raises OSError."""
+class View(NamedTuple):
+    """A view. In its `prefix`, uv looks into `site_packages`."""
+
+    prefix: Path
+    site_packages: Path
+
+
+def make_view(
+    environment: Environment, installed: Installed, hidden: Container[str], prefix: Path, linked: bool = True
+) -> View:
+    """Make the view `prefix`: of all distributions of `installed` that are whole and not `hidden`. Raises OSError.
+
+    Unless `linked`, its `site-packages` is a directory even where a link would do.
+    """
     roots = environment.site_packages
-    all_shown = all(name not in hidden and installed.is_whole(name) for name in installed)
-    for directory in _site_packages(environment, prefix):
+    linked = linked and len(roots) == 1 and (environment.top / roots[0]).is_dir()
+    linked = linked and all(name not in hidden and installed.is_whole(name) for name in installed)
+    places = list(_site_packages(environment, prefix))
+    for directory in places:
         directory.parent.mkdir(parents=True)
-        if len(roots) == 1 and all_shown and (environment.top / roots[0]).is_dir():
+        if linked:
             directory.symlink_to(environment.top / roots[0])  # at no cost, however much is installed
         else:
             directory.mkdir()
             _link_metadata(environment, installed, hidden, directory)
+    return View(prefix, places[0])
 
 
 def _site_packages(environment: Environment, prefix: Path) -> Iterator[Path]:

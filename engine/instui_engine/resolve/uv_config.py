@@ -1,0 +1,94 @@
+"""uv's settings, where a question to uv must not be answered by them, or where this program does otherwise."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from instui_engine.fetch.uv_settings import UvSettings, is_on
+
+# settings that decide what is installed, so that even wheel files without dependencies are put to uv
+_DECISIVE = ("constraint-dependencies", "override-dependencies", "exclude-dependencies")
+_DECISIVE_VARIABLES = ("UV_REQUIRE_HASHES", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE")
+
+# what `uv pip compile` leaves out of its answer, so that it would name no file
+_LEFT_OUT = ("no-emit-package", "unsafe-package")
+_ELSEWHERE = ("target", "prefix")
+# the keys that say where files are found and which of them count; others may be refused outside of a project
+_FINDING = frozenset(
+    {
+        "allow-insecure-host",
+        "cache-dir",
+        "exclude-newer",
+        "exclude-newer-package",
+        "extra-index-url",
+        "find-links",
+        "http-proxy",
+        "https-proxy",
+        "index",
+        "index-strategy",
+        "index-url",
+        "keyring-provider",
+        "native-tls",
+        "no-cache",
+        "no-index",
+        "no-proxy",
+        "no-sources",
+        "offline",
+        "prerelease",
+        "python-downloads",
+        "python-preference",
+        "system-certs",
+        "torch-backend",
+    }
+)
+
+
+def is_decisive(settings: UvSettings, environ: Mapping[str, str]) -> bool:
+    """Whether uv's settings may bear on wheel files that are named one by one."""
+    if settings.require_hashes or any(environ.get(name) for name in _DECISIVE_VARIABLES):
+        return True
+    return any(settings.options.get(key) for key in _DECISIVE)
+
+
+def leads_elsewhere(settings: UvSettings) -> bool:
+    """Whether uv would install into a directory of its settings, not into the environment that was chosen here."""
+    return any(_pip(settings).get(key) for key in _ELSEWHERE)
+
+
+def locating_config(settings: UvSettings) -> str:
+    """The text of a uv.toml to ask for files with, where the user's own would leave some out; "" if it does not."""
+    if not any(_pip(settings).get(key) for key in _LEFT_OUT):
+        return ""
+    kept = {key: value for key, value in settings.options.items() if key in _FINDING}
+    kept["pip"] = {key: value for key, value in _pip(settings).items() if key in _FINDING}
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in kept.items())
+
+
+def not_honoured(settings: UvSettings, environ: Mapping[str, str]) -> Iterator[str]:
+    """One line for each setting of uv that has no effect here."""
+    pip = _pip(settings)
+    if is_on(environ.get("UV_COMPILE_BYTECODE")) or pip.get("compile-bytecode") is True:
+        yield "uv is set to compile bytecode; instui does not: Python compiles each module when it is first imported"
+    if environ.get("UV_NO_BINARY", "").strip().lower() not in ("", "0", "false", "no", "off"):
+        yield "UV_NO_BINARY is set; instui installs wheels only"
+    for key in _ELSEWHERE:
+        if pip.get(key):
+            yield f"the setting {key} of uv has no effect here; give --{key}"
+
+
+def _pip(settings: UvSettings) -> Mapping[str, Any]:
+    table = settings.options.get("pip")
+    return table if isinstance(table, dict) else {}
+
+
+def _toml(value: object) -> str:
+    """A value in TOML, on one line."""
+    match value:
+        case dict():
+            return f"{{{', '.join(f'{json.dumps(str(key))} = {_toml(item)}' for key, item in value.items())}}}"
+        case list():
+            return f"[{', '.join(map(_toml, value))}]"
+        case bool() | str():
+            return json.dumps(value)  # the escapes of JSON are those of TOML
+        case _:
+            return str(value)  # numbers, dates and times
