@@ -122,14 +122,14 @@ def test_launchers_load_the_library_that_makes_them_and_nothing_of_a_network(
     assert report.started == []
 
 
-def test_an_install_that_has_nothing_to_do_is_as_lean(
+def test_an_install_that_has_nothing_to_do_asks_uv_once(
     observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:
     target = venv()
     target.put(build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""}))
     report = observe("instui", "install", "--ui", "none", "--python", target.top, "pkg>=1")
-    assert report.of([*USER_INTERFACES, *NETWORK, "uv"]) == []
-    assert report.started == []
+    assert report.of([*USER_INTERFACES, *NETWORK]) == []
+    assert [os.path.basename(path) for path in report.started] == ["uv"]
 
 
 @pytest.mark.parametrize("ui", ["plain", "json"])
@@ -147,7 +147,7 @@ def test_a_resolution_starts_uv_and_the_harness_sees_it(
     build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""})
     arguments = ("install", "--ui", "none", "--no-index", "--find-links", tmp_path, "--python", venv().top, "pkg")
     report = observe("instui", *arguments)
-    assert [os.path.basename(path) for path in report.started] == ["uv"]
+    assert [os.path.basename(path) for path in report.started] == ["uv", "uv"]
     assert report.of([*USER_INTERFACES, "urllib3", "http.client"]) == []
 
 

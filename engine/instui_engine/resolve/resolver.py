@@ -60,7 +60,7 @@ def resolve(
         emit(Warned("", note))
     wanted = replace(lines, requirements=(*_in_order(arguments), *lines.requirements))
     urls = _urls(request, wanted)
-    settings = read_settings(working_directory(), os.environ)
+    settings = read_settings(_here(arguments, request), os.environ)
     for note in not_honoured(settings, os.environ):
         emit(Warned("", note))
     if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
@@ -69,6 +69,16 @@ def resolve(
     emit(ResolveStarted([_short(requirement) for requirement in _named(wanted).values()]))
     wheels, satisfied = _from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled)
     return replace(_finish(wheels, satisfied, request, environment, installed, emit), index_urls=urls)
+
+
+def _here(arguments: Arguments, request: Request) -> str:
+    """The working directory, where uv looks for settings. If it is gone, wheel files can be installed all the same."""
+    try:
+        return working_directory()
+    except UsageError:
+        if not request.no_deps or arguments.requirements:
+            raise
+        return "/"
 
 
 def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:
