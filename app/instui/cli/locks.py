@@ -2,13 +2,16 @@
 
 import argparse
 import json
+import shutil
+import sys
 import time
 from collections.abc import Sequence
 
 from instui.monitor.names import holder_name, path_name
-from instui.monitor.units import age, cells, count
+from instui.monitor.units import age, cells, count, cut
 from instui_engine.errors import printable
 from instui_engine.locks.holders import Claimant, LockRow, rows
+from instui_engine.locks.live_sessions import ENVIRONMENT
 from instui_engine.locks.names import TURNSTILE
 
 from .options import environment_from
@@ -24,12 +27,16 @@ def show(parsed: argparse.Namespace) -> int:
     if parsed.json:
         print_lines([json.dumps({"environment": str(environment.top), "locks": [_plain(row) for row in found]})])
     else:
-        print_lines(table(found, time.time()))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        print_lines(table(found, time.time(), width))
     return 0
 
 
-def table(found: Sequence[LockRow], now: float) -> list[str]:
-    """The locks in columns, with a line for each holder and each waiter. `now` is Unix time."""
+def table(found: Sequence[LockRow], now: float, width: int = 0) -> list[str]:
+    """The locks in columns, with a line for each holder and each waiter. `now` is Unix time.
+
+    Long names are cut such that a line has at most `width` columns; 0 for any width.
+    """
     if not found:
         return ["no lock is held"]
     grid = [_HEAD]
@@ -38,10 +45,17 @@ def table(found: Sequence[LockRow], now: float) -> list[str]:
         for word, claimants in (("held", row.holders), ("wait", row.waiters)):
             for claimant in claimants:
                 since = age(now - claimant.since) if claimant.since else ""
-                grid.append((name, claimant.mode, word, _who(claimant), since))
+                grid.append((name, _mode(row.path, claimant), word, _who(claimant), since))
                 name = ""
     widths = [max(cells(line[column]) for line in grid) for column in range(len(_HEAD))]
-    lines = ["  ".join(_padded(text, width) for text, width in zip(line, widths, strict=True)) for line in grid]
+    excess = sum(widths) + 2 * (len(_HEAD) - 1) - width if width else 0
+    if excess > 0:  # names of locks keep at least a third of what they share with their holders
+        room = max(widths[0] + widths[3] - excess, 24)
+        widths[0] = min(widths[0], max(room // 3, room - widths[3]))
+        widths[3] = room - widths[0]
+    lines = [
+        "  ".join(_padded(cut(text, size), size) for text, size in zip(line, widths, strict=True)) for line in grid
+    ]
     holders = sum(len(row.holders) for row in found)
     waiters = sum(len(row.waiters) for row in found)
     foot = f"{count(len(found), 'lock')}, {count(holders, 'holder')}, {count(waiters, 'waiter')}"
@@ -50,6 +64,11 @@ def table(found: Sequence[LockRow], now: float) -> list[str]:
 
 def _lock_name(path: str) -> str:
     return "the turn at .lock" if path == TURNSTILE else path_name(path, None)
+
+
+def _mode(path: str, claimant: Claimant) -> str:
+    """The mode as the screens show it. The environment's own lock is shared, but announces no claim below it."""
+    return "SH" if claimant.mode == "IX" and path in (ENVIRONMENT, TURNSTILE) else claimant.mode
 
 
 def _who(claimant: Claimant) -> str:
@@ -65,10 +84,10 @@ def _padded(text: str, width: int) -> str:
 def _plain(row: LockRow) -> dict[str, object]:
     return {
         "path": row.path,
-        "holders": [_fields(claimant) for claimant in row.holders],
-        "waiters": [_fields(claimant) for claimant in row.waiters],
+        "holders": [_fields(row.path, claimant) for claimant in row.holders],
+        "waiters": [_fields(row.path, claimant) for claimant in row.waiters],
     }
 
 
-def _fields(claimant: Claimant) -> dict[str, object]:
-    return {**claimant.holder._asdict(), "mode": claimant.mode, "since": round(claimant.since, 6)}
+def _fields(path: str, claimant: Claimant) -> dict[str, object]:
+    return {**claimant.holder._asdict(), "mode": _mode(path, claimant), "since": round(claimant.since, 6)}

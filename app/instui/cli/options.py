@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout", "crash")
 UIS = ("tui", "plain", "json", "none")
+THEMES = ("dark", "light", "ansi", "mono")
 LINK_MODES = ("hardlink", "copy", "clone", "symlink")
 
 
@@ -128,12 +129,12 @@ def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse
     target.add_argument(
         "--python",
         "-p",
-        default=_text("PYTHON"),
+        type=_named,
         metavar="ENV_OR_INTERPRETER",
         help="default: the active environment, or the nearest .venv",
     )
-    target.add_argument("--target", default="", metavar="DIR", help=f"{into} this directory, as with pip")
-    target.add_argument("--prefix", default="", metavar="DIR", help=f"{into} lib, bin and so on below this directory")
+    target.add_argument("--target", type=_named, metavar="DIR", help=f"{into} this directory, as with pip")
+    target.add_argument("--prefix", type=_named, metavar="DIR", help=f"{into} lib, bin and so on below this directory")
     target.add_argument(
         "--break-system-packages", action="store_true", help=f"also {into} a Python that the system manages"
     )
@@ -166,9 +167,9 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _locks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--python", "-p", default=_text("PYTHON"), metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", default="", metavar="DIR")
-    parser.add_argument("--prefix", default="", metavar="DIR")
+    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=_named, metavar="DIR")
+    parser.add_argument("--prefix", type=_named, metavar="DIR")
     parser.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR")
     parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -176,9 +177,9 @@ def _locks(parser: argparse.ArgumentParser) -> None:
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repair", action="store_true", help="mend what can be mended")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--python", "-p", default=_text("PYTHON"), metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", default="", metavar="DIR")
-    parser.add_argument("--prefix", default="", metavar="DIR")
+    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=_named, metavar="DIR")
+    parser.add_argument("--prefix", type=_named, metavar="DIR")
     parser.add_argument(
         "--break-system-packages", action="store_true", help="repair also a Python that the system manages"
     )
@@ -210,7 +211,7 @@ def _cache(parser: argparse.ArgumentParser) -> None:
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--ui", help="default: tui on a terminal, plain elsewhere", **_choice(UIS, _text("UI")))
-    how.add_argument("--theme", default=_text("THEME"), metavar="NAME", help="colours of the tui")
+    how.add_argument("--theme", help="colours of the tui", **_choice(THEMES, _text("THEME")))
     how.add_argument("--ascii", action="store_true", default=_flag("ASCII"), help="no glyphs beyond ASCII in the tui")
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
     how.add_argument("--child-journal", default="", help=argparse.SUPPRESS)
@@ -281,9 +282,9 @@ def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: 
 
     return discover(
         cache_directory(parsed.cache_dir),
-        python=parsed.python,
-        target=parsed.target,
-        prefix=parsed.prefix,
+        python=parsed.python or _text("PYTHON"),
+        target=parsed.target or "",
+        prefix=parsed.prefix or "",
         break_system_packages=any_python or parsed.break_system_packages,
         writable=writable,
     )
@@ -313,6 +314,13 @@ def _choice(names: Sequence[str], default: str) -> dict[str, Any]:
         return text
 
     return {"type": one_of, "default": default, "metavar": f"{{{','.join(names)}}}"}
+
+
+def _named(text: str) -> str:
+    """A place that is named: an empty one is an unset variable of a script, and not the default."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
 
 
 def _positive(text: str) -> int:

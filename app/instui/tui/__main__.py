@@ -6,6 +6,7 @@ from pathlib import Path
 
 from instui.monitor.reader import Tail
 from instui.monitor.summary import summary
+from instui_engine.errors import printable
 
 from .app import run_app
 from .controller import ReadOnly
@@ -18,6 +19,8 @@ def main() -> None:
     parser.add_argument("--ascii", action="store_true")
     parser.add_argument("--theme", default="")
     given = parser.parse_args()
+    if not given.journal.is_file():
+        parser.error(f"{printable(str(given.journal))} is no journal")
     result = run_app(Tail(given.journal), ReadOnly(), ascii=given.ascii, theme=given.theme, clock=time.monotonic)
     for line in summary(result.snapshot):
         print(line)

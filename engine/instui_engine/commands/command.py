@@ -19,6 +19,7 @@ from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control, ControlServer
 from instui_engine.session.session import Session, new_id
 from instui_engine.target.environment import Environment
+from instui_engine.target.network import chosen_backend
 from instui_engine.version import __version__
 
 
@@ -97,6 +98,7 @@ def perform(
     work: Work | None = None
     error: InstuiError | None = None
     try:
+        chosen_backend()
         shell.open(recording.command)
         work = make(context, shell.look(), session)
         work.run()

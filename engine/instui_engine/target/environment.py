@@ -74,12 +74,13 @@ def discover(
 ) -> Environment:
     """The environment at `python` (an environment or an interpreter), else the active one, else the nearest `.venv`.
 
-    `target` and `prefix` choose other directories for the same interpreter, as in uv. The facts about an interpreter
+    `target` and `prefix` choose other directories for the same interpreter, as in uv; with them, the one that a shell
+    would start will do if there is no environment. The facts about an interpreter
     are noted in `cache` (default: this system's place for caches). Raises TargetError if there is no environment, if
     the system manages the interpreter, or, with `writable`, if its directories are not writable; UsageError for text
     that cannot be a path.
     """
-    interpreter = probe(_find_python(python), cache or default_cache())
+    interpreter = probe(_find_python(python, anywhere=bool(target or prefix)), cache or default_cache())
     if interpreter.externally_managed and not (break_system_packages or target or prefix):
         raise TargetError(
             f"the Python at {printable(interpreter.prefix)} is managed by the system; make an environment with "
@@ -122,7 +123,7 @@ def discover(
     )
 
 
-def _find_python(python: str) -> Path:
+def _find_python(python: str, anywhere: bool) -> Path:
     if python:
         return _named_python(python)
     active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
@@ -138,6 +139,9 @@ def _find_python(python: str) -> Path:
             found = _python_in(directory / ".venv")
             if found is not None:
                 return found
+    on_path = (_on_path("python3") or _on_path("python")) if anywhere else None
+    if on_path:
+        return Path(on_path)
     raise TargetError(
         "no environment found: none is active and there is no .venv here or above; "
         "make one with `python3 -m venv .venv`, or name one with --python"

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from instui_engine.errors import UsageError, printable
 from instui_engine.fs.mounts import Mounts
 
 BACKEND = "INSTUI_LOCK_BACKEND"  # "soft" or "flock": the user's choice
@@ -26,9 +27,17 @@ def network_name(top: Path) -> str:
         return ""
 
 
-def soft_reason(top: Path) -> str:
-    """Why the claims of the environment at `top` must not be flocks; "" if they may."""
+def chosen_backend() -> str:
+    """The kind of locks that the user has chosen; "" for none. Raises UsageError if there is no such kind."""
     chosen = os.environ.get(BACKEND, "")
+    if chosen not in ("", "soft", "flock"):
+        raise UsageError(f"{BACKEND} must be soft or flock, not {printable(chosen)!r}")
+    return chosen
+
+
+def soft_reason(top: Path) -> str:
+    """Why the claims of the environment at `top` must not be flocks; "" if they may. Raises UsageError."""
+    chosen = chosen_backend()
     if chosen == "flock":
         return ""
     name = network_name(top)

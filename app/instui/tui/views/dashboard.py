@@ -60,6 +60,8 @@ class DashboardView(Overview):
             return [line(("waiting for the session to begin", "dim"))]
         if snapshot.finished:
             done = "removed" if snapshot.removes else "installed"
+            if snapshot.finished.exit:
+                return [line((f"nothing was {done}", "text"))]
             return [line((f"nothing was to be {done}", "text")), *_satisfied(snapshot)]
         if snapshot.removes:
             return [line(("looking for what is to be removed", "dim"))]

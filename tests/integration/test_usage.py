@@ -1,0 +1,100 @@
+"""Values that mean nothing, or not what they seem to mean, are refused or explained."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Run
+from instui.cli.locks import table
+from instui.cli.options import THEMES
+from instui.monitor.units import cells
+from instui.tui.widgets import theme
+from instui_engine.journal.events import Holder
+from instui_engine.locks.holders import Claimant, LockRow
+from support.cli import error_line, installed, ok
+from support.environments import Venv
+from support.wheelsmith import build_wheel
+
+
+@pytest.mark.parametrize("flag", ["--target", "--prefix", "--python"])
+@pytest.mark.parametrize("command", ["install", "uninstall", "locks", "doctor"])
+def test_an_empty_place_is_not_the_default_one(
+    command: str, flag: str, venv: Callable[[], Venv], run_instui: Run
+) -> None:
+    target = venv()
+    words = ["x"] if "install" in command else []
+    done = run_instui(command, flag, "", *words, env={"VIRTUAL_ENV": str(target.top)})
+    assert flag in error_line(done, 2)
+    assert not (target.top / ".instui").exists()
+
+
+def test_an_empty_variable_is_as_good_as_none(venv: Callable[[], Venv], run_instui: Run) -> None:
+    env = {"VIRTUAL_ENV": str(venv().top), "INSTUI_PYTHON": ""}
+    assert "is not installed" in ok(run_instui("uninstall", "--ui", "plain", "x", env=env))
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_an_unknown_kind_of_locks_is_refused(dry: list[str], venv: Callable[[], Venv], run_instui: Run) -> None:
+    target = venv()
+    done = run_instui("uninstall", *dry, "--python", target.top, "x", env={"INSTUI_LOCK_BACKEND": "sfot"})
+    assert "INSTUI_LOCK_BACKEND must be soft or flock, not 'sfot'" in error_line(done, 2)
+    assert not (target.top / ".instui").exists()
+
+
+def test_an_unknown_theme_is_refused(run_instui: Run) -> None:
+    assert "must be one of dark, light" in error_line(run_instui("install", "--theme", "drak", "x"), 2)
+    assert "must be one of dark, light" in error_line(run_instui("install", "x", env={"INSTUI_THEME": "drak"}), 2)
+    assert tuple(known.name for known in theme.THEMES) == THEMES
+
+
+@pytest.mark.parametrize("flag", ["--target", "--prefix"])
+def test_a_place_of_its_own_needs_no_environment(flag: str, tmp_path: Path, run_instui: Run) -> None:
+    wheel = build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""})
+    here = tmp_path / "here"
+    here.mkdir()
+    place = ("--no-fsync", "--ui", "plain", flag, "there")
+    ok(run_instui("install", "--no-deps", *place, wheel, cwd=here))
+    (site,) = {path.parents[1] for path in (here / "there").rglob("pkg-1.0.dist-info/RECORD")}
+    assert installed(site) == {"pkg": "1.0"}
+    ok(run_instui("uninstall", *place, "pkg", cwd=here))
+    assert installed(site) == {}
+    done = run_instui("install", "--no-deps", wheel, cwd=here)
+    assert "no environment found" in error_line(done, 1)
+    done = run_instui("install", "--no-deps", *place, wheel, cwd=here, env={"PATH": str(here)})
+    assert "no environment found" in error_line(done, 1)
+
+
+def test_a_name_that_is_also_a_directory_is_explained_when_it_is_not_found(
+    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    place = ("--ui", "plain", "--no-index", "--python", venv().top)
+    done = run_instui("install", *place, "wheels", cwd=tmp_path)
+    assert error_line(done, 1).endswith("; for the wheels in the directory of that name, give ./wheels")
+    assert "./" not in error_line(run_instui("install", *place, "wheel", cwd=tmp_path), 1)
+
+
+def test_a_journal_that_is_not_there_is_not_waited_for(clean_environ: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "instui.tui", str(tmp_path / "nowhere")]
+    done = subprocess.run(command, env=clean_environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("nowhere is no journal\n")
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_table_of_locks_fits_the_terminal_and_names_modes_as_the_screen_does(width: int) -> None:
+    who = Holder("a-distribution", "20260101-000000-1-abcd", 12345, "instui install --no-deps " + "x" * 80)
+    rows = [
+        LockRow(".lock", (Claimant(who, "IX", 90.0),), ()),
+        LockRow(
+            "lib/python3.11/site-packages/" + "directory/" * 6, (Claimant(who, "X", 90.0),), (Claimant(who, "IX"),)
+        ),
+    ]
+    lines = table(rows, 100.0, width)
+    assert max(map(cells, lines)) <= width
+    assert max(map(cells, table(rows, 100.0))) > 200
+    assert [line.split()[1] for line in lines[1:3]] == ["SH", "X"]
+    assert ".lock" in lines[1] and "10 s" in lines[1]
