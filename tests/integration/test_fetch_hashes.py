@@ -22,7 +22,7 @@ from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Control, Options
 from instui_engine.store.acquire import acquire
 from instui_engine.store.entry import Entry
-from instui_engine.store.store import Store
+from instui_engine.store.store import Progress, Store
 from support.environments import PATIENCE, Lines
 from support.fetching import BODY, PATH, Fetcher, clean_environment
 from support.indexes import add_wheel, requests_of
@@ -115,6 +115,18 @@ def test_without_a_hash_a_file_that_is_replaced_meanwhile_is_fetched_anew(server
     assert fetch.partial.read_bytes() == new
     assert fetched is not None
     assert fetched.etag == '"two"'
+
+
+def test_without_a_hash_a_server_that_ignores_the_condition_is_found_out(server: WebServer, fetch: Fetcher) -> None:
+    page = Page(BODY, cuts=[300_000], headers={"ETag": '"one"'}, ignores_conditions=True)
+
+    def pause(seconds: float) -> None:
+        page.body, page.headers = BODY[::-1], {"ETag": '"two"'}
+
+    fetch.pause = pause  # type: ignore[method-assign]
+    fetch(server.add(PATH, page), demands=())
+    assert fetch.partial.read_bytes() == BODY[::-1]
+    assert [seen.status for seen in server.seen] == [200, 206, 200]
 
 
 def test_what_has_not_changed_since_does_not_come_again(server: WebServer, fetch: Fetcher) -> None:
@@ -270,6 +282,18 @@ def test_a_local_file_that_was_replaced_is_not_taken_from_the_store(get: Caches,
     build_wheel(tmp_path, "alpha", "1.0", {"alpha.py": b"# new"})
     with pytest.raises(BadWheelError, match="not the file that was locked"):
         get(wanted, path=str(get.wheel))
+
+
+def test_two_sessions_that_unpack_one_wheel_under_different_locks_leave_one_entry(tmp_path: Path, wheel: Path) -> None:
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    store = Store(tmp_path / "cache", None)
+    quiet = Progress(lambda files, size: None, lambda done: None)
+    first, second = (store.unpack(wheel, digest, wheel.name, quiet, lambda: False) for _ in range(2))
+    store.publish([first])
+    inode = Path(first.entry.files).stat().st_ino
+    store.publish([second])
+    assert Path(first.entry.files).stat().st_ino == inode
+    assert not second.directory.exists()
 
 
 def test_two_sessions_fetch_a_wheel_without_a_hash_once(get: Caches) -> None:

@@ -24,6 +24,7 @@ class Page:
     chunked: bool = False  # no Content-Length
     auth: str = ""  # user:password that is demanded
     refusal: int = 401  # what others get
+    ignores_conditions: bool = False  # If-Range, that is
     headers: dict[str, str] = field(default_factory=dict)  # more headers; an ETag is honoured in conditions
     hold_after: int | None = None  # fall silent after so many bytes of the body until the server closes
     mute: bool = False  # never answer at all
@@ -133,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, seen: Seen, page: Page) -> None:
         start = 0
         asked = self.headers.get("Range", "")
-        same = self.headers.get("If-Range") in (None, page.headers.get("ETag"))
+        same = page.ignores_conditions or self.headers.get("If-Range") in (None, page.headers.get("ETag"))
         if page.ranges and same and asked.startswith("bytes="):
             start = int(asked[6:].partition("-")[0])
             if start >= len(page.body):

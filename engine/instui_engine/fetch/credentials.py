@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -62,7 +63,7 @@ class _Place:
     def closeness(self, url: SplitResult) -> int:
         """How many folders of the path the place shares with `url`."""
         pairs = zip(_folders(self.url), _folders(url), strict=False)
-        return next((count for count, (one, other) in enumerate(pairs) if one != other), len(_folders(self.url)))
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def covers(self, url: SplitResult) -> bool:
         """Whether `url` belongs to the place: it lies below it, or beside its page `simple`."""
@@ -138,11 +139,10 @@ class Credentials:
             return
         places = [place for place in self._at(where) if place.header and user in ("", place.user)]
         places.sort(key=lambda place: -place.closeness(url))
-        if worked and not (places and places[0].closeness(url) and places[0].header != worked):
-            yield worked
-        yield from (place.header for place in places)
+        headers = [place.header for place in places]
         if worked:
-            yield worked
+            headers.insert(1 if places and places[0].closeness(url) else 0, worked)
+        yield from headers
         if where == first and (entry := self._authenticators(where[1])) and user in ("", entry[0]):
             yield basic(*entry)
         token = self._environ.get("HF_TOKEN", "")

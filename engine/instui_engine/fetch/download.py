@@ -158,13 +158,13 @@ class _Silent:
     """A Progress for which nobody waits."""
 
     def started(self, done: int, size: int) -> None:
-        """Ignored."""
+        """Ignore it."""
 
     def progress(self, done: int, size: int) -> None:
-        """Ignored."""
+        """Ignore it."""
 
     def retried(self, attempt: int, reason: str) -> None:
-        """Ignored."""
+        """Ignore it."""
 
 
 class _Run:
@@ -220,8 +220,7 @@ class _Run:
 
     def _unmet(self) -> str:
         """What is wrong with the bytes that are there; "" if they meet all demands."""
-        found = self._target.digests.all()
-        return explain_unmet(self._download.demands, found)
+        return _explain_unmet(self._download.demands, self._target.digests.all())
 
     def _fetched(self) -> Fetched:
         digests = self._target.digests
@@ -266,7 +265,10 @@ class _Run:
             assert isinstance(head, Head)
             self._is_unchanged = head.is_unchanged
             if head.is_unchanged:
+                self._target.delete()
                 return False
+            if head.start and not demands and head.validator != self._validator:
+                raise Fault("the file has changed meanwhile", retry=True, restart=True)
             if head.start != self._target.done:
                 self._target.rewind()  # the server does not resume
             self._expect(head)
@@ -332,7 +334,7 @@ class _Run:
         return FetchError(problem, wheel=self._download.name)
 
 
-def explain_unmet(demands: Demands, found: frozenset[str]) -> str:
+def _explain_unmet(demands: Demands, found: frozenset[str]) -> str:
     """In which demand the hashes `found` fail, with the first digits of what was expected and of what came."""
     wrong = unmet(demands, found)
     if wrong is None:

@@ -65,7 +65,8 @@ class Lookups:
             if key not in self._answers:
                 found = [answer for question in questions for answer in self._from_uv(question)]
                 if with_keyring and self._use_keyring:
-                    found += [answer for question in questions for answer in self._from_keyring(question)]
+                    asked: set[tuple[str, ...]] = set()
+                    found += [answer for question in questions for answer in self._from_keyring(question, asked)]
                 self._answers[key] = tuple(dict.fromkeys(found))
             return self._answers[key]
 
@@ -91,14 +92,16 @@ class Lookups:
             if password := self._run(token, b"", _UV_SECONDS):
                 yield Answer(user=question.user, password=password.rstrip("\r\n"))
 
-    def _from_keyring(self, question: Question) -> Iterator[Answer]:
+    def _from_keyring(self, question: Question, asked: set[tuple[str, ...]]) -> Iterator[Answer]:
+        """What the keyring has for the URL, or else for its host. What was `asked` before is not asked again."""
         if not question.user and not question.always:
             return
         host = question.url.netloc
         services = [_service(question.url), host, *([f"http://{host}"] if question.url.scheme == "http" else [])]
         for service in services:
-            who = [question.user] if question.user else ["--mode", "creds"]
-            answer = self._run(["keyring", "get", service, *who], b"", _KEYRING_SECONDS)
+            command = ("keyring", "get", service, *([question.user] if question.user else ["--mode", "creds"]))
+            answer = None if command in asked else self._run(list(command), b"", _KEYRING_SECONDS)
+            asked.add(command)
             if answer is None:
                 continue
             if question.user:

@@ -119,7 +119,7 @@ def demands_on(wheel: LockedWheel) -> Demands:
 def _digest(wheel: LockedWheel, known: Known, local: LocalDigests) -> str:
     """The sha256 of a wheel, as far as it is known without reading or fetching the file; else ""."""
     if wheel.path:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             return local.noted(wheel.path)
     return known.sha256(demands_on(wheel))  # also of a local file that is gone: the store may have it
 
