@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import UsageError
+from instui_engine.fetch.uv_settings import settings_here
 from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.given import absolute
 from instui_engine.resolve.request import Request
@@ -100,8 +101,8 @@ def _install(parser: argparse.ArgumentParser) -> None:
     )
     target.add_argument(
         "--link-mode",
-        help="default: hardlink; a copy where that is not possible",
-        **_choice(LINK_MODES, _text("LINK_MODE", "hardlink")),
+        help="default: as uv is set, else hardlink; a copy where that is not possible",
+        **_choice(LINK_MODES, _text("LINK_MODE")),
     )
     _common(parser)
 
@@ -268,12 +269,17 @@ def options_from(parsed: argparse.Namespace) -> Options:
         jobs=parsed.jobs,
         lock_timeout=parsed.lock_timeout,
         fail_on_conflict=getattr(parsed, "fail_on_conflict", False),
-        link_mode=getattr(parsed, "link_mode", "hardlink"),
+        link_mode=getattr(parsed, "link_mode", "") or _link_mode_of_uv(),
         fsync=not parsed.no_fsync,
         slow=parsed.slow,
         dry_run=parsed.dry_run,
         journal_file=parsed.journal,
     )
+
+
+def _link_mode_of_uv() -> str:
+    mode = os.environ.get("UV_LINK_MODE") or settings_here().options.get("link-mode")
+    return mode if mode in LINK_MODES else LINK_MODES[0]
 
 
 def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: bool = False) -> "Environment":

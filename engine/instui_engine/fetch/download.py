@@ -6,7 +6,6 @@ the file is still the same.
 """
 
 import contextlib
-import os
 import queue
 import random
 import time
@@ -18,14 +17,13 @@ from typing import NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 from instui_engine.errors import FetchError, printable
-from instui_engine.fs.given import working_directory
 from instui_engine.hashes import Demands, unmet
 
 from .credentials import Credentials, origin
 from .faults import Fault, host_of
 from .sink import Document, PartialFile, Sink
 from .transport import Head, Stream, Transport, Wanted
-from .uv_settings import UvSettings, read_settings
+from .uv_settings import UvSettings, settings_here
 
 _POLL_SECONDS = 0.1
 _BACKOFF_SECONDS = 0.3
@@ -93,12 +91,12 @@ class Client:
         settings: UvSettings | None = None,
     ) -> None:
         if settings is None:
-            settings = UvSettings() if offline else read_settings(working_directory(), os.environ)
+            settings = UvSettings() if offline else settings_here()
         timeout = timeout or settings.timeout or _TIMEOUT_SECONDS
         self._transport = Transport(Credentials(index_urls, settings), connections, timeout, settings)
         self._retries = retries
         self._pause = pause
-        self.offline = offline
+        self.offline = offline or settings.offline
 
     def __enter__(self) -> Self:
         return self

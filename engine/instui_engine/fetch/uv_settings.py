@@ -45,9 +45,18 @@ class UvSettings:
     insecure_hosts: tuple[str, ...] = ()
     system_certs: bool = False
     require_hashes: bool = False
+    offline: bool = False
     proxies: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 0
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def settings_here() -> UvSettings:
+    """The settings that uv would use in the working directory; if that is gone, those that do not depend on it."""
+    try:
+        return read_settings(os.getcwd(), os.environ)
+    except FileNotFoundError:
+        return read_settings("/", os.environ)
 
 
 def read_settings(directory: str, environ: Mapping[str, str]) -> UvSettings:
@@ -63,6 +72,7 @@ def read_settings(directory: str, environ: Mapping[str, str]) -> UvSettings:
         system_certs=any(is_on(environ.get(name)) for name in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"))
         or any(options.get(key) is True for key in ("system-certs", "native-tls")),
         require_hashes=is_on(environ.get("UV_REQUIRE_HASHES")) or pip.get("require-hashes") is True,
+        offline=is_on(environ.get("UV_OFFLINE")) or options.get("offline") is True,
         proxies={name: ",".join(_strings((options,), f"{name}-proxy")) for name in ("http", "https", "no")},
         timeout=_timeout(environ),
         options=options,

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import ResolutionError, UsageError, printable
-from instui_engine.fetch.uv_settings import UvSettings, read_settings
+from instui_engine.fetch.uv_settings import UvSettings, settings_here
 from instui_engine.fs.given import resolved, working_directory
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, is_strong, sha256_in
@@ -60,7 +60,7 @@ def resolve(
         emit(Warned("", note))
     wanted = replace(lines, requirements=(*_in_order(arguments), *lines.requirements))
     urls = _urls(request, wanted)
-    settings = read_settings(_here(arguments, request), os.environ)
+    settings = settings_here()
     for note in not_honoured(settings, os.environ):
         emit(Warned("", note))
     if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
@@ -69,16 +69,6 @@ def resolve(
     emit(ResolveStarted([_short(requirement) for requirement in _named(wanted).values()]))
     wheels, satisfied = _from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled)
     return replace(_finish(wheels, satisfied, request, environment, installed, emit), index_urls=urls)
-
-
-def _here(arguments: Arguments, request: Request) -> str:
-    """The working directory, where uv looks for settings. If it is gone, wheel files can be installed all the same."""
-    try:
-        return working_directory()
-    except UsageError:
-        if not request.no_deps or arguments.requirements:
-            raise
-        return "/"
 
 
 def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:
@@ -259,6 +249,7 @@ def _from_uv(
     """The wheels that uv would install, and the named distributions (name -> version) that it leaves as they are."""
     from .uv import Uv  # only who asks uv pays for its import
 
+    working_directory()  # uv would fail without one, less clearly
     named = _named(wanted)
     demands = _demands(wanted, environment.interpreter.markers)
     direct = {entry.name: _direct(entry, demands) for entry in (*wanted.constraints, *wanted.requirements) if entry.url}
