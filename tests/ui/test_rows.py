@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
+from instui.monitor.summary import summary
 from instui.tui.rows import frame, locks, overwrites, wheels
 from instui.tui.rows.event_text import event_text
 from instui.tui.rows.filter import parse
@@ -268,3 +269,33 @@ def test_every_event_can_be_told(kind: str) -> None:
 
 
 SPEAKS_FOR_ITSELF = {"caption", "stage.finished", "lock.requested"}
+
+
+def test_a_dry_run_ends_with_what_is_planned_for_each_wheel() -> None:
+    shot = snapshot(
+        added("a"),
+        (2.0, events.PlanWheel("a", 0, 3, 1, [f"{PURE}/a/"], [PURE], "0.9")),
+        (3.0, events.SessionFinished(0, "", 0, 3.0)),
+    )
+    assert wheel_row(shot, "a").rstrip().endswith("planned replaces 0.9")
+    assert "  a 1.0 (replaces 0.9)" in summary(shot)
+    assert summary(shot, names=False)[1:] == ["  1 wheel is not in the cache: its files are not known"]
+    shot = snapshot(
+        (2.0, events.PlanWheel("b", 0, 3, 1, [f"{PURE}/b/"], [PURE], "2.0")),
+        (3.0, events.SessionFinished(0, "", 0, 3.0)),
+    )
+    assert wheel_row(shot, "b").rstrip().endswith("planned 3 files")
+
+
+def test_a_failed_session_does_not_say_that_there_was_nothing_to_do() -> None:
+    async def text(*events_: Event) -> str:
+        recorded = Recorded([encode(float(t), event) for t, event in enumerate((SESSION, *events_))])
+        async with shown(recorded, 10.0) as (app, _):
+            return text_of(app)
+
+    asked = events.ResolveStarted(["a"])
+    failed = asyncio.run(text(asked, events.SessionFinished(1, "no solution: a was not found", 0, 1.0)))
+    assert "nothing was installed" in failed
+    assert "nothing was to be" not in failed
+    assert "no solution: a was not found" in failed
+    assert "nothing was to be installed" in asyncio.run(text(asked, events.SessionFinished(0, "", 0, 1.0)))

@@ -18,8 +18,11 @@ SLOW_SECONDS = 1.0  # seconds of a phase of one wheel that is worth naming
 _WORK = {Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT}
 
 
-def summary(snapshot: Snapshot, *, quiet: bool = False) -> list[str]:
-    """The closing lines; with `quiet`, only those of a session that failed."""
+def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True) -> list[str]:
+    """The closing lines; with `quiet`, only those of a session that failed.
+
+    Without `names`, the distributions of a dry run are not named: they are in sight already.
+    """
     well = snapshot.finished is not None and snapshot.finished.exit == 0
     if well and quiet:
         return []
@@ -29,7 +32,7 @@ def summary(snapshot: Snapshot, *, quiet: bool = False) -> list[str]:
     if not well:
         lines += _what_is_installed(snapshot)
     elif snapshot.planned_only:
-        return [*lines, *_foreseen(snapshot)]
+        return [*lines, *_foreseen(snapshot, names)]
     if not quiet:
         lines += [*_recovered(snapshot), *_before(snapshot), *_restored(snapshot)]
         lines += [*_waits(snapshot), *_overwrites(snapshot), *_slowest(snapshot)]
@@ -75,12 +78,12 @@ def _removed(snapshot: Snapshot, well: bool, took: str) -> list[str]:
     return [f"removed {of}{every}, {count(totals.removed_files, 'file')} in {took}"]
 
 
-def _foreseen(snapshot: Snapshot) -> list[str]:
+def _foreseen(snapshot: Snapshot, names: bool) -> list[str]:
     """What a dry run has found out: each distribution, and who would meet whom."""
     if snapshot.removes:
-        return [f"  {printable(wheel.label)}, {count(wheel.files, 'file')}" for wheel in snapshot.wheels]
+        return [f"  {printable(w.label)}, {count(w.files, 'file')}" for w in snapshot.wheels if names and w.version]
     wheels = sorted((wheel for wheel in snapshot.wheels if wheel.version), key=lambda wheel: wheel.order)
-    lines = [f"  {printable(wheel.label)}{_replaces(wheel)}" for wheel in wheels]
+    lines = [f"  {printable(wheel.label)}{_replaces(wheel)}" for wheel in wheels if names]
     if snapshot.satisfied or snapshot.totals.satisfied:
         lines.append(f"  already installed: {_satisfied(snapshot)}")
     shared = [lock for lock in snapshot.locks if lock.collision]

@@ -170,7 +170,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
             return [shown.caption] if shown.caption else []
         if self._epilogue is None:
             error = [shown.finished.error] if shown.finished.error else []
-            self._epilogue = [*error, *(line.strip() for line in summary(shown))]
+            self._epilogue = [*error, *(line.strip() for line in summary(shown, names=False))]
         return ([shown.caption] if shown.caption else []) + self._epilogue
 
     @property
