@@ -228,6 +228,9 @@ def test_a_keyring_is_asked_once_for_an_origin_and_never_told_the_password(
 
     with Client() as client, ThreadPoolExecutor(8) as pool:
         assert set(pool.map(one, range(8))) == {place.wheel.read_bytes()}
+        so_far = len(place.web.seen)
+        one(8)
+        assert [seen.status for seen in place.web.seen[so_far:]] == [200]  # it is known what the server wants
     asked = (place.home / "keyring.log").read_text().splitlines()
     assert asked.count(f"get 127.0.0.1:{place.web.port} me") == 1
     assert len(asked) == len(set(asked))
@@ -243,7 +246,7 @@ def test_two_projects_on_one_host_have_their_own_credentials(
         beta: add_wheel(place.web, beta, simple="/b/simple", files="/b/files", auth="bob:b"),
         gamma: add_wheel(place.web, gamma, simple="/c/simple", files="/elsewhere", auth="carol:c"),
     }
-    index_urls = (place.web.url("/b/simple/", "bob:b"), place.web.url("/c/simple/", "carol:c"))
+    index_urls = (place.web.url("/c/simple/", "carol:c"), place.web.url("/b/simple/", "bob:b"))
     monkeypatch.chdir(tmp_path)
     with Client(index_urls=index_urls) as client:
         for wheel, url in (*urls.items(), *urls.items()):

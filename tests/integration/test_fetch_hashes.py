@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from instui_engine.errors import BadWheelError, FetchError
+from instui_engine.fetch.body import Decoded
 from instui_engine.fetch.download import Client
 from instui_engine.hashes import Demands
 from instui_engine.journal.events import FetchFinished
@@ -115,6 +116,7 @@ def test_without_a_hash_a_file_that_is_replaced_meanwhile_is_fetched_anew(server
     assert fetch.partial.read_bytes() == new
     assert fetched is not None
     assert fetched.etag == '"two"'
+    assert [seen.status for seen in server.seen] == [200, 200]
 
 
 def test_without_a_hash_a_server_that_ignores_the_condition_is_found_out(server: WebServer, fetch: Fetcher) -> None:
@@ -154,6 +156,12 @@ def test_a_body_that_is_compressed_unasked_is_decoded(server: WebServer, fetch: 
     assert fetch.partial.read_bytes() == body
     assert [seen.status for seen in server.seen] == [200, 200]
     assert "range" not in server.seen[1].headers
+
+
+def test_what_was_compressed_a_thousandfold_comes_in_pieces() -> None:
+    pieces = list(Decoded().pieces(gzip.compress(bytes(20 << 20))))
+    assert sum(map(len, pieces)) == 20 << 20
+    assert max(map(len, pieces)) <= 1 << 20
 
 
 def test_a_document_is_read_with_credentials_and_retries(server: WebServer) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from instui_engine.fetch import download
 from support.fetching import BODY, NAME, PATH, Fetcher, clean_environment
 from support.webserver import Page, WebServer
 
@@ -235,6 +236,7 @@ def test_a_client_certificate_is_shown_to_a_server_that_wants_one(
 def test_the_time_out_of_uv_is_honoured(
     server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
+    monkeypatch.setattr(download, "_TIMEOUT_SECONDS", -1)  # which is refused
     monkeypatch.setenv(variable, "1")
     assert "in time" in fetch.refused(server.add(PATH, Page(BODY, mute=True)), retries=0)
 

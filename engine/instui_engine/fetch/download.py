@@ -282,7 +282,7 @@ class _Run:
         finally:
             stream.drop()
         if self._target.done < self._size:
-            raise Fault("the connection broke (it ended early)", retry=True, restart=self._is_encoded)
+            raise Fault("the connection broke (it ended early)", retry=True)
         return head.start > 0
 
     def _expect(self, head: Head) -> None:
