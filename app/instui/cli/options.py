@@ -11,7 +11,7 @@ from instui_engine.fetch.uv_settings import settings_here
 from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.given import absolute
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options, default_jobs
+from instui_engine.session.context import LinkMode, Options, default_jobs
 from instui_engine.version import __version__
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout", "crash")
 UIS = ("tui", "plain", "json", "none")
 THEMES = ("dark", "light", "ansi", "mono")
-LINK_MODES = ("hardlink", "copy", "clone", "symlink")
+LINK_MODES: tuple[LinkMode, ...] = ("hardlink", "copy", "clone", "symlink")
 
 
 _WHAT = "Install wheels side by side under directory locks, and watch it."
@@ -269,7 +269,7 @@ def options_from(parsed: argparse.Namespace) -> Options:
         jobs=parsed.jobs,
         lock_timeout=parsed.lock_timeout,
         fail_on_conflict=getattr(parsed, "fail_on_conflict", False),
-        link_mode=getattr(parsed, "link_mode", "") or _link_mode_of_uv(),
+        link_mode=getattr(parsed, "link_mode", None) or _link_mode_of_uv(),
         fsync=not parsed.no_fsync,
         slow=parsed.slow,
         dry_run=parsed.dry_run,
@@ -277,9 +277,9 @@ def options_from(parsed: argparse.Namespace) -> Options:
     )
 
 
-def _link_mode_of_uv() -> str:
+def _link_mode_of_uv() -> LinkMode:
     mode = os.environ.get("UV_LINK_MODE") or settings_here().options.get("link-mode")
-    return mode if mode in LINK_MODES else LINK_MODES[0]
+    return next((known for known in LINK_MODES if known == mode), "hardlink")
 
 
 def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: bool = False) -> "Environment":
