@@ -129,7 +129,7 @@ def test_each_space_of_a_long_run_is_looked_at_once(read: Read) -> None:
 def test_hashes_behind_a_name_are_one_demand_and_behind_a_place_each_is_one(read: Read) -> None:
     options = f"\\\n  --hash=sha256:{A.upper()} \\\n  --hash sha256:{B}"
     found = read(
-        f"alpha==1 {options}\nbeta==1\\\n--hash=sha256:{A} # c\n./{WHEEL}#sha256={A} {options}\n-c c.txt",
+        f"alpha==1 {options}\nbeta==1 \\\n--hash=sha256:{A} # c\n./{WHEEL}#sha256={A} {options}\n-c c.txt",
         c_txt=f"alpha --hash=md5:{A[:32]}",
     )
     assert [r.demands for r in found.requirements] == [
@@ -268,6 +268,15 @@ def test_in_a_file_of_constraints_only_requiring_hashes_counts_beside_the_constr
     assert (texts(named.requirements), texts(named.constraints)) == ([], ["a<2"])
 
 
+def test_hashes_of_one_place_are_all_on_each_of_its_lines_for_uv(read: Read) -> None:
+    here, there = f"/x/{WHEEL}", "a @ file:///x/a-1-py3-none-any.whl"
+    lines = [f"{here}#sha256={A}", here, f"alpha --hash=sha256:{A}", "alpha", "-c c.txt"]
+    found = read("\n".join(lines), c_txt=f"{there}\nalpha @ {here} --hash=sha256:{B}")
+    line = f"alpha @ file://{here} --hash=sha256:{A} --hash=sha256:{B}\n"
+    assert requirements_text(found) == f"{line}{line}alpha --hash=sha256:{A}\nalpha\n"
+    assert constraints_text(found) == f"{there}\n{line}"
+
+
 def test_there_is_one_index(read: Read) -> None:
     assert read("-i https://h/s\n-r n.txt", n_txt="-i https://h/s/").index_url == "https://h/s"
     for content in ("-i https://h/s\n-i https://h/s", "-r n.txt\n-i https://h/s", "-i https://h/t\n-r n.txt"):
@@ -387,7 +396,8 @@ def test_what_uv_ignores_with_a_warning_becomes_a_note(read: Read) -> None:
         *("--trusted-host", "--trusted-host h --no-index", "--trusted-hosth", "--use-feature"),
         *("alpha --no-index", "alpha --config-settings=a=b", "alpha --global-option=x", "alpha --install-option=x"),
         *("alpha -r n.txt", "alpha beta", "alpha,beta", "alpha\\x", "alpha\x0b", "alpha\x0cbeta", "alpha\x00", "\xa0"),
-        *("alpha\\", "alpha\\\n==1", "alpha\xa0", "-c= n.txt"),
+        *("alpha\\", "alpha\\\n==1", "alpha\xa0", "-c= n.txt", "zé-1-py3-none-any.whl", "a#b/" + WHEEL, "x../" + WHEEL),
+        *(f"alpha==1\\\n--hash=sha256:{A}", f"alpha --hash=sha256:{A}\\\n--hash=sha256:{B}", "alpha\\\n# c"),
         *("'alpha'", '"alpha"', "~/x.whl", "=1", "[alpha]", "@ https://h/x.whl", "alpha @", "alpha @ ; os_name == 'x'"),
         *(
             "alpha; os_name == 'a\\\nb'",

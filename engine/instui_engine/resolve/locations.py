@@ -102,10 +102,8 @@ def read_location(text: str, directories: Sequence[str], where: str = "") -> Loc
         raise UsageError(f"{shown} is a version control URL: {BUILD}")
     scheme = _SCHEME.match(place)
     if scheme is None:
-        found = Location("", _existing(place, directories, shown))
-        if not place.endswith(".whl") or not os.path.exists(found.path):
-            place, _, fragment = place.partition("#")
-            found = Location("", _existing(place, directories, shown), demands=fragment_demands(fragment, shown))
+        place, _, fragment = place.partition("#")
+        found = Location("", _existing(place, directories, shown), demands=fragment_demands(fragment, shown))
     elif scheme[1] == "file":
         place, _, fragment = place.partition("#")
         found = Location(
@@ -125,11 +123,14 @@ def wheel_name(filename: str, where: str = "") -> str:
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
-        return parse_wheel_filename(filename)[0]
-    except InvalidWheelFilename as error:
+        name = parse_wheel_filename(filename)[0] if filename.isascii() else ""
+    except InvalidWheelFilename:
+        name = ""
+    if not name:
         raise UsageError(
             f"{where}{shortened(filename)} is not the file name of a wheel (name-version-python-abi-platform.whl)"
-        ) from error
+        )
+    return name
 
 
 def file_url(path: str, shown: str) -> str:

@@ -4,7 +4,7 @@ uv expands variables, unquotes and takes comments off in what it reads. Nothing 
 that: what is not plain in a URL is percent-encoded.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from .requirements import Requirement, Requirements
@@ -14,12 +14,14 @@ _PLAIN = "!$%&()*+,-./:;=?@[]_~"  # of a URL, for uv as the value of an option; 
 
 def requirements_text(requirements: Requirements) -> str:
     """The options and the requirements, as a requirement file."""
-    return _joined([*_options(requirements), *map(_line, requirements.requirements)])
+    hashes = _hashes(requirements)
+    return _joined([*_options(requirements), *(_line(entry, hashes) for entry in requirements.requirements)])
 
 
 def constraints_text(requirements: Requirements) -> str:
     """The constraints, as a requirement file."""
-    return _joined(map(_line, requirements.constraints))
+    hashes = _hashes(requirements)
+    return _joined(_line(entry, hashes) for entry in requirements.constraints)
 
 
 def _options(requirements: Requirements) -> Iterator[str]:
@@ -38,16 +40,23 @@ def _options(requirements: Requirements) -> Iterator[str]:
     yield from (f"--only-binary {name}" for name in requirements.only_binary)
 
 
-def _line(requirement: Requirement) -> str:
-    text = requirement.text
+def _line(requirement: Requirement, hashes: Mapping[str, set[str]]) -> str:
+    text, known = requirement.text, set().union(*requirement.demands)
     if requirement.url:
         text = text.replace(requirement.url, _encoded(requirement.url), 1)
-    return " ".join([text, *(f"--hash={value}" for value in _hashes(requirement))])
+        known = hashes[requirement.url]
+    return " ".join([text, *(f"--hash={value}" for value in sorted(known))])
 
 
-def _hashes(requirement: Requirement) -> list[str]:
-    """The hashes that uv is to know. For a URL it demands all of them, for a name any of them."""
-    return sorted(set().union(*requirement.demands))
+def _hashes(requirements: Requirements) -> dict[str, set[str]]:
+    """The hashes of each URL, wherever they were written: of several lines with one path, uv looks at the last only.
+
+    uv demands all hashes of a line with a URL, and any of a line with a name.
+    """
+    found: dict[str, set[str]] = {}
+    for entry in (*requirements.requirements, *requirements.constraints):
+        found.setdefault(entry.url, set()).update(*entry.demands)
+    return found
 
 
 def _encoded(url: str) -> str:

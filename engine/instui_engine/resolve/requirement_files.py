@@ -211,8 +211,6 @@ class _Reader:
 
     def _read_options(self, text: str, source: _Source, where: str, content: _Content) -> None:
         """Read a line of options: switches, and at its end perhaps one option with a value."""
-        if re.search(r"[^ \t\n]\n", text):
-            raise UsageError(f"{where}: write a space before the backslash that continues the line")
         while text:
             given, rest = split_option(text)
             option = _LONG.get(given, given)

@@ -74,14 +74,11 @@ def logical_lines(text: str, shown: str) -> Iterator[Line]:
             raise UsageError(f"{shown}, line {number} contains a control character")
         if not held:
             first = number
-        elif held[-1][-1:] not in ("", " ", "\t") and not raw.lstrip(" \t").startswith(("--", "#")):
-            # uv takes the backslash for a part of the name
-            raise UsageError(f"{shown}, line {number - 1}: write a space before the backslash that continues the line")
         is_continued = line == raw and line.endswith("\\")
         held.append(line[:-1] if is_continued else line)
         if is_continued:
-            if line.endswith("\\\\"):
-                raise UsageError(f"{shown}, line {number} ends with more than one backslash")
+            if not re.search(r"(^|[ \t])\\$", line):  # uv takes the backslash for a part of the word before it
+                raise UsageError(f"{shown}, line {number}: write a space before the backslash that continues the line")
             continue
         joined = "\n".join(part.lstrip(" \t") for part in held)
         held = []
