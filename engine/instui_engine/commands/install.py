@@ -3,12 +3,11 @@
 Nothing is written into the environment's scheme directories before everything is known, checked and staged.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from instui_engine.commit.commit import Commit
-from instui_engine.errors import ConflictError, Interrupted, ResolutionError, printable
+from instui_engine.errors import ConflictError, Interrupted, printable
 from instui_engine.journal.events import (
     Holder,
     PlanCollision,
@@ -96,11 +95,6 @@ class _Pipeline(Work):
             resolution = resolve(self._request, self.environment, installed, context.emit, context.control.cancelled)
         except Interrupted:
             context.check()
-            raise
-        except ResolutionError as error:
-            meant = next((word for word in self._request.arguments if os.path.isdir(word) and "/" not in word), "")
-            if meant:
-                error.args = (f"{error}; for the wheels in the directory of that name, give ./{printable(meant)}",)
             raise
         self._index_urls = resolution.index_urls
         return resolution.wheels

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
-from instui_engine.errors import ResolutionError, UsageError, printable
+from instui_engine.errors import NoSolutionError, ResolutionError, UsageError, printable
 from instui_engine.fetch.uv_settings import UvSettings, settings_here
 from instui_engine.fs.given import resolved, working_directory
 from instui_engine.fs.paths import name_of
@@ -67,7 +67,14 @@ def resolve(
         wheels = [_local(wheel) for wheel in arguments.wheels]
         return replace(_finish(wheels, {}, request, environment, installed, emit), index_urls=urls)
     emit(ResolveStarted([_short(requirement) for requirement in _named(wanted).values()]))
-    wheels, satisfied = _from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled)
+    try:
+        wheels, satisfied = _from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled)
+    except NoSolutionError as error:
+        directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")
+        if not directory:
+            raise
+        hint = f"for the wheels in the directory of that name, give ./{printable(directory)}"
+        raise NoSolutionError(f"{error}; {hint}") from error
     return replace(_finish(wheels, satisfied, request, environment, installed, emit), index_urls=urls)
 
 
