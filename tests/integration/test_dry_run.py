@@ -37,16 +37,16 @@ def test_it_names_what_would_be_installed_and_fetches_nothing(
     ok(run_instui("install", *place, "alpha==1", "delta"))
     store = cache / f"store-{FORMAT}"
     before = everything(target.top), everything(store)
-    said = ok(run_instui("install", "--dry-run", *place, "alpha==2", "gamma")).splitlines()
+    said = ok(run_instui("install", "--dry-run", *place, "alpha==2", "gamma", "delta")).splitlines()
     assert said[1].startswith("would install 2 wheels (planned in ")
     assert sorted(said[2:4]) == ["  alpha 2 (replaces 1)", "  gamma 1"]
     assert said[4:] == [
-        "  already installed: 1 dependency",
+        "  already installed: delta 1",
         "  2 wheels are not in the cache: their files are not known",
     ]
     assert (everything(target.top), everything(store)) == before
-    assert ok(run_instui("install", "--dry-run", "-q", *place, "alpha==2", "gamma")) == ""
-    lines = ok(run_instui("install", "--dry-run", *place, "--ui", "json", "alpha==2", "gamma")).splitlines()
+    assert ok(run_instui("install", "--dry-run", "-q", *place, "alpha==2", "gamma", "delta")) == ""
+    lines = ok(run_instui("install", "--dry-run", *place, "--ui", "json", "alpha==2", "gamma", "delta")).splitlines()
     events = [json.loads(line) for line in lines]
     added = {(e["wheel"], e["version"], e["cached"]) for e in events if e["event"] == "wheel.added"}
     assert added == {("alpha", "2", False), ("gamma", "1", False)}

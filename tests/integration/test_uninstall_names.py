@@ -9,6 +9,7 @@ from conftest import Run, Start
 from instui_engine.journal.events import CommitStarted, DistributionRemoved, Warned
 from support.cli import error_line, installed, ok, uv
 from support.environments import Venv, until
+from support.webserver import Page, WebServer
 from support.wheelsmith import build_wheel
 
 
@@ -56,8 +57,8 @@ def test_it_removes_what_uv_removes(
     left = []
     for program in ("instui", "uv"):
         target = venv()
-        target.put(*wheels)
         python = target.top / "bin" / "python"
+        uv("pip", "install", "--offline", "--no-deps", "--python", python, *wheels)
         if program == "instui":
             done = run_instui("uninstall", "--no-fsync", "--ui", "plain", "--python", python, *words, cwd=tmp_path)
             assert (done.returncode, done.stderr) == (0, "")
@@ -133,3 +134,13 @@ def test_what_a_killed_reinstall_had_in_hand_is_settled_and_removed(
     assert removal.finish() == (0, "")
     assert removal.lines.of(DistributionRemoved, "pkg")
     assert installed(target.site) == {}
+
+
+def test_a_requirement_file_may_lie_on_a_server(venv: Callable[[], Venv], wheels: list[Path], run_instui: Run) -> None:
+    target = venv()
+    target.put(*wheels)
+    with WebServer() as server:
+        server.pages["/file.txt"] = Page(b"beta\n-r nested.txt\n")
+        server.pages["/nested.txt"] = Page(b"alpha==1\n")
+        ok(run_instui("uninstall", "--no-fsync", "--python", target.top, "-r", server.url("/file.txt")))
+    assert installed(target.site) == {"gamma": "2", "under-score": "2"}

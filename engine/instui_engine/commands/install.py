@@ -30,10 +30,9 @@ from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
 from instui_engine.session.session import Session
 from instui_engine.stage.staging import stage_wheels
-from instui_engine.store.acquire import Damage, acquire, rebuild
+from instui_engine.store.acquire import Damage, acquire, look_up, rebuild
 from instui_engine.store.entry import Entry
 from instui_engine.store.gc_lock import using
-from instui_engine.store.local import LocalDigests
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
@@ -121,12 +120,9 @@ class _Pipeline(Work):
 
     def _foresee(self, installed: Installed, wheels: Sequence[LockedWheel]) -> None:
         """Plan as far as that is possible without fetching or unpacking anything."""
-        local = LocalDigests(self._store.cache)
         ready: list[tuple[LockedWheel, Entry]] = []
         unknown: list[LockedWheel] = []
-        for wheel in wheels:
-            digest = wheel.sha256 or (local.noted(wheel.path) if wheel.path else "")
-            entry = self._store.load(digest) if digest else None
+        for wheel, entry in zip(wheels, look_up(self._store, wheels), strict=True):
             self.context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
             if entry is None:
                 unknown.append(wheel)

@@ -98,8 +98,16 @@ class _Removal(Work):
         if self._files:
             from instui_engine.resolve.requirement_files import read_requirement_files
 
-            found = read_requirement_files(self._files, cancelled=self.context.control.cancelled)
+            cancelled = self.context.control.cancelled
+            found = read_requirement_files(self._files, cancelled=cancelled, read_url=self._read)
             yield from (requirement.name for requirement in found.requirements)
+
+    def _read(self, url: str) -> bytes:
+        """The content of a requirement file on a server."""
+        from instui_engine.fetch.download import Client
+
+        with Client(index_urls=(), offline=False) as client:
+            return client.read(url, "requirement file", self.context.control.cancelled)
 
     def _from(self, place: str, installed: Installed) -> Iterator[str]:
         """The names of what was installed from a path or URL."""

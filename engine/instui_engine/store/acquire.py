@@ -110,6 +110,12 @@ def acquire(
     return found
 
 
+def look_up(store: Store, wheels: Sequence[LockedWheel]) -> list[Entry | None]:
+    """The store's entries for `wheels`, in the same order; None for a wheel that would have to be fetched or read."""
+    known, local = Known(store.cache), LocalDigests(store.cache)
+    return [_find(store, known, _digest(wheel, known, local), demands_on(wheel)) for wheel in wheels]
+
+
 def demands_on(wheel: LockedWheel) -> Demands:
     """All that the hashes of a wheel file have to meet."""
     own = frozenset({f"sha256:{wheel.sha256}"})
