@@ -124,6 +124,10 @@ class _Pipeline(Work):
         unknown: list[LockedWheel] = []
         for wheel, entry in zip(wheels, look_up(self._store, wheels), strict=True):
             self.context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
+            if entry is None and wheel.url and self._request.offline:
+                from instui_engine.fetch.download import offline_error
+
+                raise offline_error(wheel.filename)
             if entry is None:
                 unknown.append(wheel)
             else:

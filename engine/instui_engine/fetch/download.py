@@ -120,8 +120,7 @@ class Client:
         FetchCancelled within 0.2 s after `cancelled()` becomes true.
         """
         if self.offline:
-            problem = f"{printable(download.name)} is not in the cache; run once without --offline to get it"
-            raise FetchError(problem, wheel=download.name)
+            raise offline_error(download.name)
         _check_url(download)
         target = PartialFile(partial, download.name, download.demands, download.size)
         try:
@@ -140,6 +139,11 @@ class Client:
         document = Document()
         _Run(self._transport, download, document, _Silent(), cancelled, self._retries, self._pause).run()
         return bytes(document.content)
+
+
+def offline_error(name: str) -> FetchError:
+    """The error for a wheel that would have to be fetched under --offline."""
+    return FetchError(f"{printable(name)} is not in the cache; run once without --offline to get it", wheel=name)
 
 
 def _check_url(download: Download) -> None:
