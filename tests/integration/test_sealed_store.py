@@ -233,14 +233,15 @@ def test_offline_without_the_wheel_one_line_says_what_to_do(
             f'[[packages.wheels]]\nname = "{wheel.name}"\nurl = "{url}"\nhashes = {{sha256 = "{digest}"}}\n'
         )
         arguments = ("install", "--pylock", lock, "--cache-dir", first.cache, "--ui", "none", "--python")
-        assert run_instui(*arguments, first.top).returncode == 0
+        online = {"UV_OFFLINE": "0"}
+        assert run_instui(*arguments, first.top, env=online).returncode == 0
         edit_in_place(in_store(first.cache, "tool/a.py"))
         before = trees.tree(second.top)
         line = error_line(run_instui(*arguments, second.top, "--offline"), 1)
         assert "tool 1.0: cached files were changed or removed" in line
         assert "run once without --offline" in line
         assert trees.differences(before, trees.tree(second.top)) == []
-        assert run_instui(*arguments, second.top).returncode == 0
+        assert run_instui(*arguments, second.top, env=online).returncode == 0
         assert [seen.path for seen in server.seen] == [f"/{wheel.name}"] * 2
     assert trees.complete(second.site, "tool-1.0")
 

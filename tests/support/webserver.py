@@ -116,6 +116,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._body(seen, page)
 
+    def do_HEAD(self) -> None:
+        """For uv, which asks so whether a server knows ranges. It is not among what was `seen`."""
+        page = self.web.pages.get(urlsplit(self.path).path)
+        self.send_response(200 if page else 404)
+        self.send_header("Content-Length", str(len(page.body) if page else 0))
+        self.end_headers()
+
     def _short(self, seen: Seen, status: int, headers: dict[str, str]) -> None:
         seen.status = status
         self.send_response(status)
