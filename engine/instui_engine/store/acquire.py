@@ -113,7 +113,9 @@ def acquire(
 def look_up(store: Store, wheels: Sequence[LockedWheel]) -> list[Entry | None]:
     """The store's entries for `wheels`, in the same order; None for a wheel that would have to be fetched or read."""
     known, local = Known(store.cache), LocalDigests(store.cache)
-    return [_find(store, known, _digest(wheel, known, local), demands_on(wheel)) for wheel in wheels]
+    # a local file that was not read yet is taken to be what it must be
+    digests = [_digest(wheel, known, local) or known.sha256(demands_on(wheel)) for wheel in wheels]
+    return [_find(store, known, digest, demands_on(wheel)) for wheel, digest in zip(wheels, digests, strict=True)]
 
 
 def demands_on(wheel: LockedWheel) -> Demands:
