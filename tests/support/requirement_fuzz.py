@@ -105,6 +105,7 @@ class Playground:
             "hashed.txt": f"alpha==1 --hash=sha256:{BAD}",
             "index.txt": "-i https://h/s\nbeta",
             "hashes.txt": "--require-hashes\nalpha==1",
+            "both.txt": "-r c.txt\nbeta",
             "links.txt": "-f d\nalpha",
             "d/n.txt": "-r ../n.txt\ngamma-x",
         }.items():
@@ -394,7 +395,7 @@ class Writer:
         return f"{lead}{place}{fragment}{self._extras()}{self._marker()}{self._hashes()}"
 
     def _option(self) -> str:
-        files = ["n.txt", "d/n.txt", "'my file.txt'", "c.txt", "hashed.txt"]
+        files = ["n.txt", "d/n.txt", "'my file.txt'", "c.txt", "hashed.txt", "both.txt"]
         strange_files = [
             "my file.txt",
             "${DIR}/n.txt",

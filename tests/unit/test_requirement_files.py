@@ -162,6 +162,8 @@ def test_hashes_behind_a_name_are_one_demand_and_behind_a_place_each_is_one(read
         (f"alpha#sha256={A}", "not a requirement"),
         (f"./{WHEEL}[x]#sha256={A}", "no wheel"),
         (f"./{WHEEL}#SHA256={A}", "is not a hash"),
+        (f"alpha @ ./{WHEEL}# ; os_name == 'x'", "is not a hash"),
+        (f"alpha @ ./{WHEEL}#egg=alpha# ; os_name == 'x'", "is not a hash"),
         (f"alpha @ https://host/{WHEEL}#md5={A}", "md5 needs 32"),
     ],
 )
@@ -393,7 +395,7 @@ def test_what_uv_ignores_with_a_warning_becomes_a_note(read: Read) -> None:
         *("-f", "-f \\\n.", "-f absent", "-f . --no-index", "-f .#x", "-f ftp://h/", "--find-links.", "-f file://h/x"),
         *("-i", "-i h", "-i https://h/a b", "-i 'https://h\\a'", "-i https://", "-i https://h:x/"),
         *("--no-binary", "--no-binary a,b", "--no-binary a b", "--only-binary :most:"),
-        *("--trusted-host", "--trusted-host h --no-index", "--trusted-hosth", "--use-feature"),
+        *("--trusted-host", "--trusted-host h --no-index", "--trusted-hosth", "--trusted-host \\\nh", "--use-feature"),
         *("alpha --no-index", "alpha --config-settings=a=b", "alpha --global-option=x", "alpha --install-option=x"),
         *("alpha -r n.txt", "alpha beta", "alpha,beta", "alpha\\x", "alpha\x0b", "alpha\x0cbeta", "alpha\x00", "\xa0"),
         *("alpha\\", "alpha\\\n==1", "alpha\xa0", "-c= n.txt", "zé-1-py3-none-any.whl", "a#b/" + WHEEL, "x../" + WHEEL),

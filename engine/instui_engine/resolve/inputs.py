@@ -22,9 +22,9 @@ from .locations import (
     Location,
     expanded,
     file_url,
-    fragment_demands,
     path_in,
     split_extras,
+    split_fragment,
     split_marker,
 )
 from .locations import redacted as redacted
@@ -150,9 +150,9 @@ def _local(argument: str) -> _Place | None:
         return None
     if marker is not None:
         return None
-    plain, _, fragment = plain.partition("#")
+    plain, demands = split_fragment(plain, shortened(argument))
     path = path_in(plain, shortened(argument)) if is_url else os.path.expanduser(plain)
-    return _Place(path, extras, fragment_demands(fragment, shortened(argument)))
+    return _Place(path, extras, demands)
 
 
 def _is_archive(path: str) -> bool:

@@ -102,16 +102,14 @@ def read_location(text: str, directories: Sequence[str], where: str = "") -> Loc
         raise UsageError(f"{shown} is a version control URL: {BUILD}")
     scheme = _SCHEME.match(place)
     if scheme is None:
-        place, _, fragment = place.partition("#")
-        found = Location("", _existing(place, directories, shown), demands=fragment_demands(fragment, shown))
+        place, demands = split_fragment(place, shown)
+        found = Location("", _existing(place, directories, shown), demands=demands)
     elif scheme[1] == "file":
-        place, _, fragment = place.partition("#")
-        found = Location(
-            "", _existing(path_in(place, shown), directories, shown), demands=fragment_demands(fragment, shown)
-        )
+        place, demands = split_fragment(place, shown)
+        found = Location("", _existing(path_in(place, shown), directories, shown), demands=demands)
     elif scheme[1] in ("http", "https"):
-        place, _, fragment = place.partition("#")
-        found = Location(web_url(place, where), "", demands=fragment_demands(fragment, shown))
+        web = web_url(place.partition("#")[0], where)
+        found = Location(web, "", demands=split_fragment(place, shown)[1])
     else:
         raise UsageError(f"{shown}: only http, https and file can be read; a path begins with a slash or a dot")
     _refuse_source(found, shown)
@@ -180,8 +178,11 @@ def _existing(path: str, directories: Sequence[str], shown: str) -> str:
     return next((place for place in places if os.path.exists(place)), places[0])
 
 
-def fragment_demands(fragment: str, shown: str) -> Demands:
-    """The hashes in the fragment of a URL, which must all be right. What is no hash may be `egg` or `subdirectory`."""
+def split_fragment(place: str, shown: str) -> tuple[str, Demands]:
+    """A location and the hashes behind its `#`, which must all be right. `egg` and `subdirectory` mean nothing."""
+    place, mark, fragment = place.partition("#")
+    if mark and (not fragment or "#" in fragment):  # for uv, a comment may begin here
+        raise UsageError(f"{shown}: what stands behind # is not a hash")
     demands = []
     for piece in filter(None, fragment.split("&")):
         key, equals, value = piece.partition("=")
@@ -191,7 +192,7 @@ def fragment_demands(fragment: str, shown: str) -> Demands:
             demands.append(frozenset({parse_hash(f"{key}:{value}")}))
         except ValueError as error:
             raise UsageError(f"{shown}: #{printable(piece[:80])} is not a hash: {error}") from error
-    return tuple(dict.fromkeys(demands))
+    return place, tuple(dict.fromkeys(demands))
 
 
 def _refuse_source(location: Location, shown: str) -> None:

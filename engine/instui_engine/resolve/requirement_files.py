@@ -225,7 +225,9 @@ class _Reader:
             else:
                 _check_known(option, text, where)
                 value = option_value(rest, given.startswith("--"))
-                if value is None or (option == "--find-links" and "\n" in rest):
+                # uv ends these with the line, and takes the next one for a requirement
+                is_cut = "\n" in rest and option in ("--find-links", *_IGNORED_VALUED)
+                if value is None or is_cut:
                     raise UsageError(
                         f"{where}: {option} needs one value behind it (quote spaces, write # as %23, and give other "
                         "options lines of their own)"
