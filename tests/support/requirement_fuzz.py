@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -90,6 +91,7 @@ class Playground:
 
         self.top, self.environ, self._uv = top, {**environ, **VARIABLES}, find_uv_bin()
         self.digests: dict[str, str] = {}
+        self._numbers = count()
         for place, name, version in (
             *(("links", "alpha", "1"), ("links", "alpha", "2"), ("links", "beta", "1.5"), ("links", "gamma-x", "3")),
             *(("d", "delta", "1"), ("my wheels", "epsilon", "1"), (".", "zeta", "1")),
@@ -113,7 +115,7 @@ class Playground:
 
     def cases(self, contents: Sequence[bytes]) -> list[Case]:
         """What all readers make of the files."""
-        paths = [self.top / f"case{number}.txt" for number in range(len(contents))]
+        paths = [self.top / f"case{next(self._numbers)}.txt" for _ in contents]
         names = [path.name for path in paths]
         for path, content in zip(paths, contents, strict=True):
             path.write_bytes(content)
