@@ -252,6 +252,14 @@ def test_what_is_installed_already_is_said(install: Begin, wheels: list[Path], v
     assert one.left() == "already installed: dist00 1.0; nothing to do"
 
 
+def test_warnings_stay_below_the_screen(install: Begin, wheels: list[Path]) -> None:
+    one = install(wheels[0], env={"UV_NO_BINARY": "1"})
+    one.wait_for(SessionFinished)
+    one.terminal.press("q")
+    assert one.terminal.finish() == 0
+    assert one.left().startswith("warning: UV_NO_BINARY is set; instui installs wheels only\ninstalled 1 wheel, ")
+
+
 @pytest.mark.parametrize("size", [(50, 15), (80, 24), (200, 50)])
 def test_any_size_of_window(install: Begin, wheels: list[Path], size: tuple[int, int]) -> None:
     one = install(*wheels, size=size)

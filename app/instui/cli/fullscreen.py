@@ -13,13 +13,17 @@ from pathlib import Path
 from instui.lines.plain import PlainUI
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.monitor.reader import read
+from instui.monitor.reader import decoded, read
 from instui.monitor.summary import summary
+from instui.monitor.units import count
 from instui_engine.errors import printable
+from instui_engine.journal.events import Warned
 from instui_engine.session.session import forget
 
 from .child import Child
 from .output import print_error, print_lines
+
+_WARNINGS = 10  # the most that are repeated below the screen
 
 
 def watch_child(
@@ -62,7 +66,7 @@ def watch_child(
         code = child.wait()
         snapshot = _to_the_end(result.snapshot, journal)
         if snapshot.session is not None:
-            print_lines(summary(snapshot, quiet=parsed.quiet))
+            print_lines([*_warnings(journal), *summary(snapshot, quiet=parsed.quiet)])
         if fresh and not snapshot.totals.committed and not snapshot.totals.removed:
             _forget(journal)
         return code if left and not may_be_left else _end(child, code)
@@ -103,6 +107,18 @@ def _to_the_end(snapshot: Snapshot, journal: Path) -> Snapshot:
         for t, event in read(journal):
             fold.feed(t, event)
     return fold.snapshot(fold.now)
+
+
+def _warnings(journal: Path) -> list[str]:
+    """The warnings of the session: on the screen they are among the events, which may have gone unseen."""
+    found: dict[str, None] = {}
+    with suppress(OSError), journal.open(encoding="utf-8", errors="replace") as lines:
+        for _, event in decoded(line for line in lines if '"warned"' in line):
+            if isinstance(event, Warned):
+                wheel = f"{printable(event.wheel)}: " if event.wheel else ""
+                found[f"warning: {wheel}{printable(event.text)}"] = None
+    more = len(found) - _WARNINGS
+    return [*list(found)[:_WARNINGS], *([f"  and {count(more, 'more warning')}"] if more > 0 else [])]
 
 
 def _forget(journal: Path) -> None:
