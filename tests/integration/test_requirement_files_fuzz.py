@@ -15,7 +15,7 @@ def test_a_file_is_refused_or_means_what_it_means_to_uv(
 ) -> None:
     (tmp_path / "files").mkdir()
     playground = Playground(tmp_path / "files", clean_environ)
-    wrong, read, count = [], 0, 5000 if sweeping else 250
+    wrong, read, count = [], 0, 5000 if sweeping else 150
     for start in range(0, count, _BATCH):
         seeds = range(start, min(start + _BATCH, count))
         files = [Writer(seed, playground).file() for seed in seeds]
