@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from support.requirement_fuzz import Playground, Writer, disagreement
+from support.requirement_fuzz import Playground, disagreement
+from support.requirement_writer import Writer
 
 _BATCH = 200  # files that one process of pip reads
 
@@ -18,7 +19,7 @@ def test_a_file_is_refused_or_means_what_it_means_to_uv(
     wrong, read, count = [], 0, 5000 if sweeping else 150
     for start in range(0, count, _BATCH):
         seeds = range(start, min(start + _BATCH, count))
-        files = [Writer(seed, playground).file() for seed in seeds]
+        files = [Writer(seed, playground.top, playground.digests).file() for seed in seeds]
         for seed, case in zip(seeds, playground.cases(files), strict=True):
             read += case.ours is not None
             why = disagreement(case)
