@@ -142,5 +142,6 @@ def test_a_requirement_file_may_lie_on_a_server(venv: Callable[[], Venv], wheels
     with WebServer() as server:
         server.pages["/file.txt"] = Page(b"beta\n-r nested.txt\n")
         server.pages["/nested.txt"] = Page(b"alpha==1\n")
-        ok(run_instui("uninstall", "--no-fsync", "--python", target.top, "-r", server.url("/file.txt")))
+        arguments = ("uninstall", "--no-fsync", "--python", target.top, "-r", server.url("/file.txt"))
+        ok(run_instui(*arguments, env={"UV_OFFLINE": "0"}))
     assert installed(target.site) == {"gamma": "2", "under-score": "2"}

@@ -401,7 +401,7 @@ def _fetching(install: Begin, large: Path, venv: Callable[[], Venv]) -> Iterator
             'lock-version = "1.0"\ncreated-by = "test"\n[[packages]]\nname = "large"\nversion = "1.0"\n'
             f'wheels = [{{url = "{url}", size = {len(content)}, {hashed}}}]\n'
         )
-        own = {"INSTUI_CACHE_DIR": str(target.top.parent / "own cache")}
+        own = {"INSTUI_CACHE_DIR": str(target.top.parent / "own cache"), "UV_OFFLINE": "0"}
         yield install("--pylock", lock, venv=target, env=own), FetchStarted
 
 

@@ -135,7 +135,9 @@ class Client:
         _check_url(download)
         if self.offline:
             host = host_of(urlsplit(url))
-            raise FetchError(f"cannot read {printable(name)} from {host}: --offline forbids it", wheel=name)
+            raise FetchError(
+                f"cannot read {printable(name)} from {host}: --offline or UV_OFFLINE forbids it", wheel=name
+            )
         document = Document()
         _Run(self._transport, download, document, _Silent(), cancelled, self._retries, self._pause).run()
         return bytes(document.content)
@@ -143,7 +145,9 @@ class Client:
 
 def offline_error(name: str) -> FetchError:
     """The error for a wheel that would have to be fetched under --offline."""
-    return FetchError(f"{printable(name)} is not in the cache; run once without --offline to get it", wheel=name)
+    return FetchError(
+        f"{printable(name)} is not in the cache; run once without --offline and UV_OFFLINE to get it", wheel=name
+    )
 
 
 def _check_url(download: Download) -> None:
