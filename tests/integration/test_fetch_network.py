@@ -5,10 +5,13 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
 
 from instui_engine.fetch import download
+from instui_engine.fetch.credentials import Credentials, basic, origin
+from instui_engine.fetch.route import is_direct
 from support.fetching import BODY, NAME, PATH, Fetcher, clean_environment
 from support.webserver import Page, WebServer
 
@@ -64,6 +67,54 @@ def test_credentials_come_from_netrc(
     fetch(server.add(PATH, Page(BODY, auth="me:secret")))
 
 
+@pytest.mark.parametrize("password", ["a[b", "a]b", "a@b", "a:b", "a b", "a%b", "a|\\^`{}", "ü€", "℀"])
+def test_a_password_may_have_special_characters(server: WebServer, fetch: Fetcher, password: str) -> None:
+    url = server.add(PATH, Page(BODY, auth=f"me@work:{password}"))
+    fetch(url, index_urls=(server.url("/simple/", f"me@work:{password}"),))
+    fetch.partial.unlink()
+    fetch(server.url(PATH, f"me@work:{password}"))
+    fetch.partial.unlink()
+    fetch(url, index_urls=(server.url("/simple/", f"me%40work:{quote(password, safe='')}"),))
+
+
+@pytest.mark.parametrize(
+    "text",
+    {
+        "default": "machine other login x password y\ndefault login me password s#cret",
+        "quotes": 'machine 127.0.0.1 login "me" password "s#cre\\t"',
+        "backslash": "machine 127.0.0.1 login me password s\\#cret",
+        "last-wins": "machine 127.0.0.1 login you password x\nmachine 127.0.0.1 user me account z password s#cret",
+        "comments": "# all of it\n#machine\nmachine 127.0.0.1 # login you\nlogin me #\npassword s#cret #x",
+        "macro": "macdef init\n cd /\n machine 127.0.0.1 login x password y\n \t\nmachine 127.0.0.1\nlogin me\n"
+        "password s#cret\nmacdef last\n ls",
+        "latin-1": "machine x login \xe9 password y\nmachine 127.0.0.1 login me password s#cret",
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_a_netrc_file_is_read_as_uv_does(
+    server: WebServer, fetch: Fetcher, tmp_path: Path, text: tuple[str, str]
+) -> None:
+    (tmp_path / ".netrc").write_bytes(text[1].encode("latin-1"))
+    (tmp_path / ".netrc").chmod(0o644)  # that others can read it is no reason not to
+    fetch(server.add(PATH, Page(BODY, auth="me:s#cret")))
+
+
+@pytest.mark.parametrize("text", ["machine 127.0.0.1 bogus x login me password secret", "login me password secret", ""])
+def test_a_netrc_file_that_is_none_counts_as_empty(
+    server: WebServer, fetch: Fetcher, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / ".netrc").write_text(text)
+    assert "netrc" in fetch.refused(server.add(PATH, Page(BODY, auth="me:secret")))
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_stands_in_a_netrc_file_as_in_a_url(tmp_path: Path, host: str) -> None:
+    (tmp_path / ".netrc").write_text(f"machine {host} login me password secret\n")
+    url = urlsplit("http://[::1]:8080/x")
+    header = next(Credentials(environ={"HOME": str(tmp_path)}).headers(url, origin(url)))
+    assert header == (basic("me", "secret") if host == "[::1]" else "")
+
+
 def test_credentials_that_are_missing_or_wrong_are_explained_and_never_shown(server: WebServer, fetch: Fetcher) -> None:
     url = server.add(PATH, Page(BODY, auth="me:secret"))
     assert "netrc" in fetch.refused(url)
@@ -89,14 +140,14 @@ def test_credentials_do_not_follow_a_redirect_to_another_port(
     assert all("authorization" in seen.headers for seen in server.seen)
 
 
-def test_redirects_are_followed_with_the_range_up_to_five(server: WebServer, fetch: Fetcher) -> None:
+def test_redirects_are_followed_with_the_range_up_to_ten(server: WebServer, fetch: Fetcher) -> None:
     fetch.partial.write_bytes(BODY[:500_000])
-    for number in range(5):
+    for number in range(10):
         server.add(f"/{number}", Page(b"", answers=[(302, {"Location": f"/{number + 1}"})] * 2))
-    server.add("/5", Page(BODY))
+    server.add("/10", Page(BODY))
     fetch(server.url("/0"))
     assert server.seen[-1].sent == 200_000
-    server.add("/5", Page(b"", answers=[(302, {"Location": "/6"})]))
+    server.add("/10", Page(b"", answers=[(302, {"Location": "/11"})]))
     fetch.partial.unlink()
     assert "redirects" in fetch.refused(server.url("/0"))
 
@@ -175,6 +226,18 @@ def test_private_authority_is_trusted_through_ssl_cert_file_only(
     monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
     fetch(url)
     assert fetch.partial.read_bytes() == BODY
+
+
+@pytest.mark.needs("openssl")
+def test_a_directory_of_authorities_may_have_files_of_any_name(
+    secure: WebServer, fetch: Fetcher, certificate: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authorities = tmp_path / "own [1]"
+    authorities.mkdir()
+    (authorities / "README").write_text("no certificate")
+    (authorities / "own authority.pem").write_bytes(Path(f"{certificate}.crt").read_bytes())
+    monkeypatch.setenv("SSL_CERT_DIR", f"/nonexistent:{authorities}")
+    fetch(secure.add(PATH, Page(BODY)))
 
 
 @pytest.mark.needs("openssl")
@@ -267,6 +330,44 @@ def test_proxy_of_the_environment_is_used(
 def test_no_proxy_is_honoured(server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+    fetch(server.add(PATH, Page(BODY)))
+
+
+@pytest.mark.parametrize(
+    ("host", "exceptions", "direct"),
+    [
+        ("127.0.0.1", "10.0.0.0/8, 127.0.0.0/8", True),
+        ("127.0.0.1", "10.0.0.0/8", False),
+        ("127.0.0.1", "0.0.1,.0.0.1,127.*,127.0.0.1:80,*,", False),
+        ("::1", "::/64", True),
+        ("wheels.example", "a, .Example", True),
+        ("wheels.example", "wheels.example", True),
+        ("wheels.example", "*", True),
+        ("wheels.example", "els.example,xwheels.example,*.example,wheels.example:80,", False),
+    ],
+)
+def test_the_exceptions_of_a_proxy_are_read_as_uv_does(host: str, exceptions: str, direct: bool) -> None:
+    assert is_direct(host, exceptions) == direct
+
+
+def test_the_upper_case_variables_of_proxies_prevail(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "other.example")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
+    fetch(server.add(PATH, Page(BODY)))
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTP_PROXY", server.url())
+    fetch.partial.unlink()
+    fetch(f"http://wheels.invalid{PATH}")
+
+
+def test_a_header_of_a_request_to_a_cgi_script_is_no_proxy(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUEST_METHOD", "GET")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     fetch(server.add(PATH, Page(BODY)))
 
 

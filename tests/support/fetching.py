@@ -82,7 +82,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
         if (
             name.upper().endswith("_PROXY")
             or name.startswith("UV_")
-            or name in ("NETRC", "SSL_CERT_FILE", "XDG_CONFIG_HOME")
+            or name in ("NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CONFIG_HOME")
         ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))

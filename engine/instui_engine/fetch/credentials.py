@@ -15,19 +15,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from .lookups import Lookups, Question
+from .netrc_file import Netrc
 from .uv_settings import Index, UvSettings, parse_index
-
-if TYPE_CHECKING:
-    from netrc import netrc
 
 Origin = tuple[str, str, int]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HUGGING_FACE = ("https", "huggingface.co", 443)
+_AUTHORITY = re.compile(r"(?P<scheme>[^/?#]*//)(?P<userinfo>[^/?#]*)@")
+_IN_USERINFO = "!\"$%&'()*+,;<=>@^`{|}~:"  # what urlsplit takes as it is, letters and digits aside
+
+
+def split(url: str) -> SplitResult:
+    """The parts of `url`. As for uv, a password may have any character but `/`, `?` and `#`: urlsplit refuses some."""
+    found = _AUTHORITY.match(url)
+    if found:
+        url = f"{found['scheme']}{quote(found['userinfo'], safe=_IN_USERINFO)}{url[found.end('userinfo') :]}"
+    return urlsplit(url)
 
 
 def origin(url: SplitResult) -> Origin:
@@ -143,7 +150,7 @@ class Credentials:
         if worked:
             headers.insert(1 if places and places[0].closeness(url) else 0, worked)
         yield from headers
-        if where == first and (entry := self._authenticators(where[1])) and user in ("", entry[0]):
+        if where == first and (entry := self._netrc.find(where[1])) and user in ("", entry[0]):
             yield basic(*entry)
         token = self._environ.get("HF_TOKEN", "")
         if where == _HUGGING_FACE and token and "UV_NO_HF_TOKEN" not in self._environ:
@@ -170,7 +177,7 @@ class Credentials:
 
     def _place(self, index: Index) -> _Place | None:
         try:
-            url = urlsplit(index.url)
+            url = split(index.url)
             where = origin(url)
         except ValueError:
             return None  # the request to the index will report what is wrong with its URL
@@ -183,20 +190,9 @@ class Credentials:
                 user, password = named[0] or user, password if named[1] is None else named[1]
         return _Place(bare(url), where, user, password, index.authenticate) if where[1] else None
 
-    def _authenticators(self, host: str) -> tuple[str, str] | None:
-        entry = self._netrc.authenticators(host) if self._netrc else None
-        return (entry[0] or "", entry[2] or "") if entry else None
-
     @cached_property
-    def _netrc(self) -> "netrc | None":
-        from netrc import NetrcParseError, netrc
-
-        path = os.path.expanduser(self._environ.get("NETRC", ""))
-        try:
-            # Without a path the stdlib takes ~/.netrc and also refuses one that other users can read.
-            return netrc(path) if path and os.path.exists(path) else netrc()
-        except (OSError, NetrcParseError, UnicodeError):
-            return None
+    def _netrc(self) -> Netrc:
+        return Netrc(self._environ)
 
 
 def _folders(url: SplitResult) -> list[str]:

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
-from urllib.parse import urlsplit
 
 from instui_engine.errors import FetchError, printable
 from instui_engine.hashes import Demands, unmet
 
-from .credentials import Credentials, origin
+from .credentials import Credentials, origin, split
 from .faults import Fault, host_of
 from .sink import Document, PartialFile, Sink
 from .transport import Head, Stream, Transport, Wanted
@@ -134,7 +133,7 @@ class Client:
         download = Download(url, name)
         _check_url(download)
         if self.offline:
-            host = host_of(urlsplit(url))
+            host = host_of(split(url))
             raise FetchError(
                 f"cannot read {printable(name)} from {host}: --offline or UV_OFFLINE forbids it", wheel=name
             )
@@ -152,7 +151,7 @@ def offline_error(name: str) -> FetchError:
 
 def _check_url(download: Download) -> None:
     try:
-        usable = urlsplit(download.url).scheme in ("http", "https") and origin(urlsplit(download.url))[1] != ""
+        usable = split(download.url).scheme in ("http", "https") and origin(split(download.url))[1] != ""
     except ValueError:
         usable = False
     if not usable:
@@ -335,7 +334,7 @@ class _Run:
         raise self._error(f"it is not the file that was locked ({why})", "resolve again, and do not trust this index")
 
     def _error(self, why: str, hint: str = "") -> FetchError:
-        name, host = printable(self._download.name), host_of(urlsplit(self._download.url))
+        name, host = printable(self._download.name), host_of(split(self._download.url))
         problem = f"cannot download {name} from {host}: {why}" + (f"; {hint}" if hint else "")
         return FetchError(problem, wheel=self._download.name)
 

@@ -3,12 +3,14 @@
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from instui_engine.errors import printable
 
-from .credentials import origin
+from .credentials import origin, split
 from .faults import Fault, host_of
 
 if TYPE_CHECKING:
@@ -22,15 +24,13 @@ def proxy_for(url: SplitResult, configured: Mapping[str, str]) -> str:
 
     Raises Fault for kinds that cannot be used.
     """
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
-
-    proxies = {**{name: value for name, value in configured.items() if value}, **getproxies_environment()}
-    proxy = proxies.get(url.scheme) or proxies.get("all") or ""
-    if not proxy or proxy_bypass_environment(url.netloc.rpartition("@")[2], proxies):
+    named = _named(url.scheme) if url.scheme == "https" or "REQUEST_METHOD" not in os.environ else ""
+    proxy = named or configured.get(url.scheme) or _named("all")
+    if not proxy or is_direct(url.hostname or "", _named("no") or configured.get("no", "")):
         return ""
     if "://" not in proxy:
         proxy = f"http://{proxy}"  # as curl reads it
-    parts = urlsplit(proxy)
+    parts = split(proxy)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Fault(
             f"the proxy {printable(parts.scheme)}://{host_of(parts)} is not an HTTP proxy",
@@ -38,6 +38,27 @@ def proxy_for(url: SplitResult, configured: Mapping[str, str]) -> str:
             retry=False,
         )
     return proxy
+
+
+def _named(scheme: str) -> str:
+    """What the environment names. In a CGI script (REQUEST_METHOD), HTTP_PROXY could be a header of the request."""
+    name = f"{scheme}_proxy"
+    return os.environ.get(name.upper(), os.environ.get(name, ""))
+
+
+def is_direct(host: str, exceptions: str) -> bool:
+    """Whether `host` is one of the exceptions of NO_PROXY, as uv reads it: domains, addresses and networks."""
+    places = [place.strip() for place in exceptions.split(",")]
+    try:
+        address = ip_address(host)
+    except ValueError:
+        domains = (place.removeprefix(".").lower() for place in places if place)
+        return any(domain == "*" or f".{host}".endswith(f".{domain}") for domain in domains)
+    for place in places:
+        with contextlib.suppress(ValueError):
+            if address in ip_network(place, strict=False):
+                return True
+    return False
 
 
 def trust_in(url: SplitResult, insecure_hosts: Sequence[str]) -> Trust:
@@ -54,10 +75,14 @@ def trust_in(url: SplitResult, insecure_hosts: Sequence[str]) -> Trust:
 
 
 def tls_context(trust: Trust) -> "SSLContext":
-    """How to speak TLS. OpenSSL itself honours SSL_CERT_FILE and SSL_CERT_DIR."""
+    """How to speak TLS. OpenSSL itself honours SSL_CERT_FILE, and SSL_CERT_DIR as far as the files have its names."""
     import ssl
 
     context = ssl.create_default_context()
+    for directory in filter(None, os.environ.get("SSL_CERT_DIR", "").split(os.pathsep)):
+        for file in filter(Path.is_file, Path(directory).glob("*")):
+            with contextlib.suppress(OSError, ValueError):
+                context.load_verify_locations(file)
     if trust == "unchecked":
         from urllib3 import disable_warnings
         from urllib3.exceptions import InsecureRequestWarning

@@ -8,13 +8,13 @@ import queue
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin
 
 from instui_engine.errors import printable
 from instui_engine.version import __version__
 
 from .body import ENCODINGS, Body, Decoded, Plain
-from .credentials import Credentials, Origin, bare, basic, origin
+from .credentials import Credentials, Origin, bare, basic, origin, split
 from .faults import Fault, fault_of, host_of
 from .route import Trust, proxy_for, tls_context, trust_in
 from .uv_settings import UvSettings
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHUNK = 256 * 1024
 _FLUSH_SECONDS = 0.1
 _CONNECT_SECONDS = 10.0
-_MAX_REDIRECTS = 5
+_MAX_REDIRECTS = 10  # as uv
 _MAX_RETRY_AFTER = 30.0
 _DRAIN = 8192  # reading a remainder of this size is cheaper than a new connection
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -83,7 +83,7 @@ class Transport:
 
     def open(self, wanted: Wanted, dropped: threading.Event) -> "tuple[BaseHTTPResponse, Head]":
         """Request what is wanted, following redirects. Raises Fault."""
-        url = start = urlsplit(wanted.url)
+        url = start = split(wanted.url)
         try:
             for _ in range(_MAX_REDIRECTS + 1):
                 response = self._get_with_credentials(url, origin(start), wanted, dropped)
@@ -91,7 +91,7 @@ class Transport:
                     return response, _head(response, wanted)
                 location = _text(response.headers.get("Location", ""))
                 _discard(response)
-                url = urlsplit(urljoin(url.geturl(), location))
+                url = split(urljoin(url.geturl(), location))
                 if not location or url.scheme not in ("http", "https"):
                     raise Fault("the server redirects to nowhere", "check the index URL", retry=False)
             raise Fault(f"more than {_MAX_REDIRECTS} redirects", "check the index URL", retry=False)
@@ -160,7 +160,7 @@ class Transport:
         context = None if trust == "plain" else tls_context(trust)
         if not proxy:
             return urllib3.PoolManager(64, maxsize=self._connections, block=True, ssl_context=context)
-        url = urlsplit(proxy)
+        url = split(proxy)
         headers = {}
         if url.username is not None:
             from urllib.parse import unquote
