@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from instui_engine.errors import InstuiError, printable, reason
+from instui_engine.redaction import redacted
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -26,7 +27,10 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_error(text: str) -> None:
-    """Print one line on stderr that says what went wrong. If nobody reads it, the exit code says enough."""
+    """Print one line on stderr that says what went wrong. If nobody reads it, the exit code says enough.
+
+    It may quote what the user wrote, so passwords are taken out.
+    """
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"instui: {printable(' '.join(text.splitlines()))}\n")
+        sys.stderr.write(f"instui: {printable(redacted(' '.join(text.splitlines())))}\n")
         sys.stderr.flush()

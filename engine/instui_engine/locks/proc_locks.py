@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from instui_engine.errors import printable
 from instui_engine.fs.mounts import Mounts
+from instui_engine.redaction import redacted
 
 from .claims import Mode
 
@@ -104,12 +105,12 @@ def exclusive_waiter(path: Path | str) -> bool:
 
 
 def command_of(pid: int) -> str:
-    """The command line of a process, for people to read; "" if it is gone or may not be seen."""
+    """The command line of a process, for people to read: without passwords; "" if it is gone or may not be seen."""
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
         return ""
-    return printable(" ".join(argument.decode(errors="replace") for argument in arguments))[:200]
+    return printable(" ".join(redacted(argument.decode(errors="replace")) for argument in arguments))[:200]
 
 
 def state_of(pid: int) -> str:

@@ -14,6 +14,7 @@ from instui_engine.errors import UsageError, printable
 from instui_engine.fs.given import absolute, working_directory
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, parse_hash
+from instui_engine.redaction import redacted as redacted
 
 BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
 SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
@@ -208,8 +209,3 @@ def shortened(text: str) -> str:
     """`text` for a message: printable, without passwords, not too long."""
     safe = redacted(text)
     return printable(safe if len(safe) <= _SHOWN else safe[: _SHOWN - 3] + "...")
-
-
-def redacted(text: str) -> str:
-    """`text` without the user names and passwords of its URLs."""
-    return re.sub(r"(://)[^/\s]*@", r"\1", text)

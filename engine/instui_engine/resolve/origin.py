@@ -8,12 +8,17 @@ from instui_engine.hashes import Demands, Digests, sha256_in
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution
 
-from .inputs import redacted
-
 
 def origin_of(url: str, path: str) -> str:
     """The URL to record for a wheel that was named by `url` or `path`: without credentials and fragment."""
-    return redacted(url.partition("#")[0]) if url else Path(path).as_uri()
+    return _bare(url) if url else Path(path).as_uri()
+
+
+def _bare(url: str) -> str:
+    """`url` without credentials and fragment. What stands behind a `?` is needed to get the file again."""
+    scheme, mark, rest = url.partition("#")[0].partition("://")
+    authority = rest.partition("/")[0].partition("?")[0]
+    return f"{scheme}{mark}{rest[authority.rfind('@') + 1 :]}"
 
 
 def direct_url(origin: str, sha256: str) -> bytes:
@@ -30,7 +35,7 @@ def came_from(environment: Environment, distribution: Distribution, url: str, pa
     try:
         found = json.loads(read_regular(environment.top / distribution.info / "direct_url.json"))
         recorded, info = found["url"], found["archive_info"]
-        if redacted(recorded) != origin_of(url, path):
+        if _bare(recorded) != origin_of(url, path):
             return False
         hashes = info.get("hashes") or {}
         sha256 = hashes.get("sha256") or info.get("hash", "").removeprefix("sha256=")
