@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -31,6 +33,7 @@ from instui_engine.journal.events import (
 from support import trees
 from support.environments import Lines, Venv, read_journal
 from support.environments import until as eventually
+from support.indexes import add_wheel
 from support.terminal import UNPAINTED, Terminal
 from support.webserver import Page, WebServer
 from support.wheelsmith import build_wheel, digest
@@ -846,3 +849,36 @@ def _hex(content: bytes) -> str:
     from base64 import urlsafe_b64decode
 
     return urlsafe_b64decode(digest(content).removeprefix("sha256=") + "=").hex()
+
+
+def test_the_passwords_of_a_command_line_are_not_in_that_of_the_process_that_installs(
+    install: Begin, tmp_path: Path, venv: Callable[[], Venv]
+) -> None:
+    wheel = build_wheel(tmp_path, "alpha", "1.0", {"alpha.py": b"# alpha"})
+    target = venv()
+    secret = token_hex()
+    with WebServer() as web:
+        url = add_wheel(web, wheel, auth=f"me:/{secret}")
+        web.pages[urlsplit(url).path].hold_after = 10
+        index = web.url("/simple/", f"me:%2F{secret}")
+        env = {"UV_OFFLINE": "0", "UV_CACHE_DIR": str(tmp_path / "uv"), "NO_PROXY": "127.0.0.1"}
+        one = install(f"--index-url={index}", "alpha", venv=target, env=env)
+        one.wait_for(FetchStarted)
+        assert b"alpha" in Path(f"/proc/{one.pid}/cmdline").read_bytes()
+        processes = {int(place.parent.name): place for place in Path("/proc").glob("[0-9]*/cmdline")}
+        shown = [pid for pid, place in processes.items() if secret.encode() in _content(place)]
+        assert len(shown) == 1  # that which the user has typed
+        assert one.pid not in shown
+        web.pages[urlsplit(url).path].hold_after = None
+        web.released.set()
+        assert one.wait_for(SessionFinished).exit == 0
+    assert one.wait_for(SessionStarted).command[-2:] == [f"--index-url={web.url('/simple/')}", "alpha"]
+    assert secret not in one.journal.read_text()
+    assert (target.site / "alpha.py").exists()
+
+
+def _content(file: Path) -> bytes:
+    """What is in a file that may be gone."""
+    with suppress(OSError):
+        return file.read_bytes()
+    return b""

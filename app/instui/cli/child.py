@@ -4,6 +4,7 @@ The child is this program again, in a session of its own (setsid), without a ter
 says what it does; requests go to it over its control socket or, if there is none, as signals.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -11,17 +12,19 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
 from instui.monitor.reader import Tail, decoded
 from instui_engine.errors import InstuiError
 from instui_engine.journal.events import SessionStarted
+from instui_engine.redaction import redacted
 from instui_engine.resolve.streams import inherited
 from instui_engine.session.control import send
 
 FLAG = "--child"  # a hidden flag: run detached, as the session of that id
+WHOLE_FLAG = "--child-arguments"  # another: the command line is in the file with this descriptor
 NO_SOCKET = "it could make no control socket; give it a short path with XDG_RUNTIME_DIR"
 _INTERRUPTED = "KeyboardInterrupt"  # the last line of its traceback
 
@@ -42,14 +45,24 @@ class Child:
         self._refusal = ""
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         # deliberately without -P: the program is found exactly as it was for this process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "instui", arguments[0], FLAG, identity, *arguments[1:]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-            start_new_session=True,
-            pass_fds=inherited(arguments),
-        )
+        command = [sys.executable, "-m", "instui", arguments[0], FLAG, identity]
+        shown = [redacted(argument) for argument in arguments[1:]]
+        descriptors = inherited(arguments)
+        with ExitStack() as stack:
+            if shown != list(arguments[1:]):
+                from instui_engine.resolve.uv import memory_file
+
+                # everybody can see the arguments of a process, so those with passwords go into a file in memory
+                descriptors = (*descriptors, stack.enter_context(memory_file(json.dumps(list(arguments)))))
+                command += [WHOLE_FLAG, str(descriptors[-1])]
+            self._process = subprocess.Popen(
+                [*command, *shown],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                start_new_session=True,
+                pass_fds=descriptors,
+            )
 
     @property
     def pid(self) -> int:

@@ -1,6 +1,7 @@
 """The commands: parse, run the engine, show the journal, return an exit code."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     With INSTUI_DEBUG, a bug of this program raises, so that its traceback is seen.
     """
     try:
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+        return _run(_whole(list(sys.argv[1:] if arguments is None else arguments)))
     except InstuiError as error:
         print_error(str(error))
         return error.exit_code
@@ -68,6 +69,15 @@ def _run(arguments: list[str]) -> int:
         "cache": _cache,
     }
     return commands[parsed.command](parsed, arguments)
+
+
+def _whole(arguments: list[str]) -> list[str]:
+    """The command line, also of a child that was given it in a file, because it has passwords."""
+    if arguments[1:2] != ["--child"] or arguments[3:4] != ["--child-arguments"]:
+        return arguments
+    with open(int(arguments[4]), encoding="utf-8") as file:
+        command, *rest = map(str, json.load(file))
+    return [command, *arguments[1:3], *rest]
 
 
 def _working_directory_error() -> str:
