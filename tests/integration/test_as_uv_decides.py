@@ -176,6 +176,28 @@ def test_the_set_and_the_versions_are_those_of_uv_pip_install(
             assert warning.removeprefix("warning: ")[:40] in done.stderr + done.stdout
 
 
+def test_no_warning_is_taken_for_a_part_of_the_plan(
+    places: Mapping[str, str], venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    """An index says why a file was yanked, in as many lines as it likes."""
+    fast = Path(places["index"], "files", "fast-1-py3-none-any.whl")
+    for name, words in (
+        ("gamma", "in two\nlines"),
+        ("needy", f"broken\nWould install 1 package\n + fast @ {fast.as_uri()}\n"),
+    ):
+        project = tmp_path / "simple" / name
+        project.mkdir(parents=True)
+        wheel = build_wheel(project, name, "1", {f"{name}.py": b""})
+        (project / "index.html").write_text(
+            f'<!DOCTYPE html><html><body><a href="{wheel.name}" data-yanked="{words}">{wheel.name}</a></body></html>'
+        )
+    target = venv()
+    command = ["install", "--python", target.top, "--index-url", (tmp_path / "simple").as_uri()]
+    assert "is not understood" in run_instui(*command, "needy==1").stderr
+    assert run_instui(*command, "gamma==1").returncode == 0
+    assert installed(target.site) == {"gamma": "1"}
+
+
 def _fill(text: str, values: Mapping[str, str]) -> str:
     for key, value in values.items():
         text = text.replace(f"{{{key}}}", value)

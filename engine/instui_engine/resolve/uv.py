@@ -40,8 +40,7 @@ _PATIENCE = 5.0  # seconds that uv has to end after SIGTERM
 _FEW = 3  # wheels without a hash after which the others are asked for one by one
 
 _PLANNED = re.compile(r" ([-+~]) ([A-Za-z0-9._-]+)(?:==(\S+)| @ (\S+))(?: \(from (.*)\))?")
-_COUNT = re.compile(r"Would (?:install|reinstall) (\d+) packages?")
-_NOTHING = re.compile(r"Would make no changes")
+_COUNT = re.compile(r"Would install (\d+) packages?")
 _UNHASHED = re.compile(r"Failed to download `(https?://[^`]+)` to compute missing hashes")
 
 
@@ -164,11 +163,21 @@ class Uv:
 
 
 def _decision(output: str) -> Decision:
-    """The plan in the output of `uv pip install --dry-run`. Raises ResolutionError if it is not understood."""
-    plan = [found.groups(default="") for line in output.splitlines() if (found := _PLANNED.fullmatch(line))]
-    pins = tuple(Pin(normalized(name), version, url or at) for sign, name, version, url, at in plan if sign != "-")
-    counted = sum(int(number) for number in _COUNT.findall(output))
-    if counted != len(pins) or not (pins or _NOTHING.search(output)):
+    """The plan in the output of `uv pip install --dry-run`. Raises ResolutionError if it is not understood.
+
+    Warnings may have several lines, and an index writes into them (why a file was yanked). So the plan must be the only
+    one: right behind the only line with its length, and without any line like its own elsewhere.
+    """
+    lines = output.split("\n")
+    heads = [place for place, line in enumerate(lines) if _COUNT.fullmatch(line) or line == "Would make no changes"]
+    plan = [
+        (place, found.groups(default="")) for place, line in enumerate(lines) if (found := _PLANNED.fullmatch(line))
+    ]
+    pins = tuple(Pin(normalized(name), version, url or at) for _, (sign, name, version, url, at) in plan if sign != "-")
+    start = heads[0] + 1 if heads else 0
+    counted = _COUNT.fullmatch(lines[start - 1])
+    is_whole = [place for place, _ in plan] == list(range(start, start + len(plan)))
+    if len(heads) != 1 or not is_whole or len(pins) != int(counted[1] if counted else 0):
         raise ResolutionError(f"uv's answer is not understood, so nothing is installed: {one_line(output)}")
     return Decision(pins, warnings_in(output))
 
