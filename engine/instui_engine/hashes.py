@@ -37,10 +37,12 @@ def parse_hash(text: str) -> str:
 def demands_of(hashes: Mapping[str, str]) -> Demands:
     """The demands of an index or a lock file, which gives one digest for each algorithm: each strong one must hold.
 
-    A weak one counts only where there is no strong one; algorithms that are not known here are left out. Raises
-    ValueError for a digest that is not one.
+    A weak one counts only where there is no strong one; algorithms that are not known here count only beside others.
+    Raises ValueError for a digest that is not one, and if no algorithm is known.
     """
-    known = [parse_hash(f"{name}:{hashes[name]}") for name in sorted(hashes) if name in _LENGTHS]
+    known = [parse_hash(f"{name.lower()}:{hashes[name]}") for name in sorted(hashes) if name.lower() in _LENGTHS]
+    if hashes and not known:
+        raise ValueError(f"none of its algorithms is known ({', '.join(_LENGTHS)})")
     strong = [value for value in known if is_strong(value)]
     return tuple(frozenset({value}) for value in strong or known)
 
