@@ -72,6 +72,13 @@ CASES = {
     "a local version is kept by a bound": Case("torch==2.13", ("{local}/torch-2.13+cpu-py3-none-any.whl",)),
     "a local version under -U of the dependent": Case("-U metrics", ("{local}/torch-2.13+cpu-py3-none-any.whl",)),
     "one's own build with a dependency": Case("{local}/own-1-py3-none-any.whl", ("alpha==1",)),
+    "one URL for each platform": Case(
+        "-r r.txt",
+        files={
+            "r.txt": "alpha @ file://{index}/files/alpha-1-py3-none-any.whl ; sys_platform != 'win32'\n"
+            "alpha @ file://{index}/files/alpha-2-py3-none-any.whl ; sys_platform == 'win32'\n"
+        },
+    ),
     "upgrade": Case("-U beta", ("beta==1", "alpha==1")),
     "upgrade of one": Case("beta -P alpha", ("beta==1", "alpha==1")),
     "upgrade of one that is not asked for": Case("fast -P alpha", ("alpha==1",)),

@@ -127,6 +127,36 @@ def test_hashes_that_are_demanded_must_be_there(
     assert installed(target.site) == {"lib": "2"}
 
 
+def test_a_hash_in_the_metadata_of_a_dependent_is_compared(
+    wheel: Path, venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    target = venv()
+    right, wrong = hashlib.sha256(wheel.read_bytes()).hexdigest(), "0" * 64
+    for digest in (wrong, right):
+        place = tmp_path / digest
+        place.mkdir()
+        user = build_wheel(place, "user", "1", {"user.py": b""}, requires=[f"lib @ {wheel.as_uri()}#sha256={digest}"])
+        done = run_instui(*command(target, tmp_path), user, cwd=tmp_path)
+        if digest == wrong:
+            assert "lib" in error_line(done, 1)
+            assert installed(target.site) == {}
+    assert installed(target.site) == {"lib": "2", "user": "1"}
+
+
+@pytest.mark.parametrize("hashes", ['SHA256 = "{wrong}"', 'sha224 = "{wrong}"', 'sha1 = "{wrong}"'])
+def test_a_lock_file_whose_hashes_are_spelled_or_computed_otherwise_is_not_believed(
+    hashes: str, wheel: Path, venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    target = venv()
+    (tmp_path / "pylock.toml").write_text(
+        'lock-version = "1.0"\ncreated-by = "a test"\n[[packages]]\nname = "lib"\nversion = "2"\n[[packages.wheels]]\n'
+        f'path = "links/{wheel.name}"\nhashes = {{ {hashes.format(wrong="0" * 64)} }}\n'
+    )
+    done = run_instui("install", "--python", target.top, "--pylock", "pylock.toml", cwd=tmp_path)
+    assert wheel.name in error_line(done, 1)
+    assert installed(target.site) == {}
+
+
 def test_the_hashes_of_all_who_name_a_wheel_must_hold(
     wheel: Path, venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
 from .inputs import Arguments, WheelFile, read_arguments, wheel_requirement
-from .locations import redacted
+from .locations import redacted, split_fragment
 from .lock_file import is_lock_file, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Request, Resolution
@@ -259,8 +259,10 @@ def _from_uv(
     working_directory()  # uv would fail without one, less clearly
     named = _named(wanted)
     demands = _demands(wanted, environment.interpreter.markers)
-    direct = {entry.name: _direct(entry, demands) for entry in (*wanted.constraints, *wanted.requirements) if entry.url}
-    moved = {name for name, wheel in direct.items() if not _is_installed(wheel, environment, installed)}
+    placed = [entry for entry in (*wanted.constraints, *wanted.requirements) if entry.url]
+    direct = {entry.name: entry for entry in placed if _applies(entry, environment.interpreter.markers)}
+    wheels = [_direct(entry, demands) for entry in direct.values()]
+    moved = {wheel.name for wheel in wheels if not _is_installed(wheel, environment, installed)}
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
         directory = os.path.realpath(scratch)  # relative paths in uv's answer start there
         uv = Uv(request, wanted, environment, Path(directory), settings, cancelled)
@@ -276,7 +278,10 @@ def _from_uv(
     locked += [_unhashed(url, demands) for url in files.unhashed.values()]
     for pin in decision.pins:
         if pin.url:
-            locked.append(direct.get(pin.name) or _direct(Requirement("", pin.name, pin.url), demands))
+            # the metadata that asks for a URL may have a hash in it
+            url, more = split_fragment(pin.url, printable(redacted(pin.url)))
+            wanted_here = direct.get(pin.name) or Requirement("", pin.name, url)
+            locked.append(_direct(wanted_here, {**demands, pin.name: (*demands.get(pin.name, ()), *more)}))
     _check(locked, {pin.name: pin.version for pin in decision.pins})
     _note_weak(locked, emit)
     files_named = {wheel.name for wheel in arguments.wheels}
@@ -321,7 +326,7 @@ def _direct(entry: Requirement, demands: Mapping[str, Demands]) -> LockedWheel:
     name, version = parsed_filename(filename)
     if name != entry.name:
         raise ResolutionError(f"{printable(filename)} is named as {printable(entry.name)}")
-    wanted = demands.get(entry.name, ())
+    wanted = tuple(dict.fromkeys(demands.get(entry.name, ())))
     return LockedWheel(
         name=name,
         version=version,
