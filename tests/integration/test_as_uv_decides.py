@@ -183,6 +183,31 @@ def test_the_set_and_the_versions_are_those_of_uv_pip_install(
             assert warning.removeprefix("warning: ")[:40] in done.stderr + done.stdout
 
 
+def test_what_uv_is_set_to_reinstall_is_installed_again(
+    places: Mapping[str, str], venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    target = venv()
+    command = ["install", "--python", target.top, "--index-url", f"file://{places['index']}/simple", "alpha"]
+    assert run_instui(*command, cwd=tmp_path).returncode == 0
+    (tmp_path / "uv.toml").write_text("[pip]\nreinstall = true\n")
+    done = run_instui(*command, cwd=tmp_path, env={"UV_NO_CONFIG": "0"})
+    assert "installed alpha" in done.stdout and "already" not in done.stdout
+
+
+def test_an_error_about_the_environment_names_its_path(
+    places: Mapping[str, str], venv: Callable[[], Venv], run_instui: Run
+) -> None:
+    """uv reads the environment in a view of it, which is gone by then."""
+    target = venv()
+    broken = target.site / "broken-1x!y.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Name: broken\n")
+    (broken / "RECORD").write_text("")
+    done = run_instui("install", "--python", target.top, "--index-url", f"file://{places['index']}/simple", "alpha")
+    assert done.returncode == 1
+    assert str(broken) in done.stderr and "Resolved" not in done.stderr
+
+
 def test_no_warning_is_taken_for_a_part_of_the_plan(
     places: Mapping[str, str], venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
 ) -> None:

@@ -75,7 +75,9 @@ def resolve(
             raise
         hint = f"for the wheels in the directory of that name, give ./{printable(directory)}"
         raise NoSolutionError(f"{error}; {hint}") from error
-    return replace(_finish(wheels, satisfied, request, environment, installed, emit), index_urls=urls)
+    # uv has looked at what is installed; a file that was named by its place is compared here, since uv notes less of it
+    decided = {wheel.name for wheel in wheels if not wheel.origin}
+    return replace(_finish(wheels, satisfied, request, environment, installed, emit, decided), index_urls=urls)
 
 
 def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:
@@ -154,12 +156,14 @@ def _finish(
     environment: Environment,
     installed: Installed,
     emit: Emit,
+    decided: Collection[str] = (),
 ) -> Resolution:
-    """Leave out what is installed already, unless it is to be reinstalled, and emit the result."""
+    """Leave out what is installed already, unless it is to be reinstalled or `decided`, and emit the result."""
     met = dict(satisfied)
     wanted: list[LockedWheel] = []
     for wheel in wheels:
-        if not request.reinstall and _is_installed(wheel, environment, installed):
+        is_forced = request.reinstall or wheel.name in decided
+        if not is_forced and _is_installed(wheel, environment, installed):
             met[wheel.name] = installed[wheel.name].version
         else:
             wanted.append(wheel)

@@ -106,8 +106,13 @@ class Uv:
             command += [f"--constraints=/dev/fd/{limits}"] if wanted.constraints else []
             code, output = self._run(command, (named, limits))
         if code:
-            for descriptor, meant in ((named, "the requirements"), (limits, "the constraints")):
-                output = output.replace(f"/dev/fd/{descriptor}", meant)
+            meant = {
+                f"/dev/fd/{named}": "the requirements",
+                f"/dev/fd/{limits}": "the constraints",
+                str(view.site_packages): str(self._environment.top / self._environment.site_packages[0]),
+            }
+            for text, meaning in meant.items():
+                output = output.replace(text, meaning)
             raise explain(output)
         return _decision(output)
 

@@ -54,7 +54,7 @@ def _statements(output: str) -> tuple[list[str], list[str]]:
     current = statements
     for raw in _ESCAPES.sub("", output).splitlines():
         line = raw.lstrip(" ×╰├─▶│").strip()  # noqa: RUF001
-        if not line or set(line) <= {"^", "~"} or line.startswith("Using "):
+        if not line or set(line) <= {"^", "~"} or line.startswith(("Using ", "Resolved ")):
             continue
         if re.match(r"(error|warning|hint|cause|Caused by)\b:?", line) or not current or "▶" in raw:
             kind, _, rest = line.partition(": ")
