@@ -19,6 +19,7 @@ from support.cli import as_anybody, error_line, everything
 from support.environments import Venv, until
 from support.killing import run_killed
 from support.trees import complete, distributions, rows, tree
+from support.webserver import Page, WebServer
 from support.wheelsmith import build_wheel, digest
 
 
@@ -42,7 +43,8 @@ class Bench:
         return build_wheel(self.place, name, version, files, entry_points=script, **options)
 
     def instui(self, *arguments: object) -> None:
-        done = self.run("install", "--no-deps", "--no-fsync", "--ui", "none", "--python", self.venv.top, *arguments)
+        command = ("install", "--no-deps", "--no-fsync", "--ui", "none", "--python", self.venv.top)
+        done = self.run(*command, *arguments, env={"UV_OFFLINE": "0"})
         assert done.returncode == 0, done.stderr
 
     def uv(self, *arguments: object, before: tuple[str, ...] = ()) -> int:
@@ -58,7 +60,7 @@ class Bench:
 
     def doctor(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
         where = ("--no-fsync", "--no-index", "--find-links", self.place) if "--repair" in arguments else ()
-        return self.run("doctor", "--python", self.venv.top, *where, *arguments)
+        return self.run("doctor", "--python", self.venv.top, *where, *arguments, env={"UV_OFFLINE": "0"})
 
     def findings(self, code: int = 1) -> dict[tuple[str, str], list[str]]:
         """Kind and distribution -> paths below site-packages where they are there, of what counts."""
@@ -74,8 +76,8 @@ class Bench:
                 found.setdefault((one["kind"], one["distribution"]), []).extend(paths)
         return found
 
-    def repair(self, code: int = 0) -> str:
-        done = self.doctor("--repair")
+    def repair(self, code: int = 0, *arguments: object) -> str:
+        done = self.doctor("--repair", *arguments)
         assert (done.returncode, done.stderr) == (code, ""), done.stdout + done.stderr
         return done.stdout
 
@@ -201,6 +203,33 @@ def test_what_came_from_a_file_is_not_looked_for_in_an_index(bench: Bench) -> No
     done = bench.run("doctor", "--repair", "--python", bench.venv.top, "--index-url", "http://127.0.0.1:9/simple")
     assert done.returncode == 1
     assert f"private 1.0 is not reinstalled: its wheel {wheel} is gone" in done.stdout
+
+
+def test_what_came_from_a_server_has_to_be_the_same_file(bench: Bench) -> None:
+    wheel = bench.wheel("remote")
+    with WebServer() as web:
+        url = web.add(f"/{wheel.name}", Page(wheel.read_bytes()))
+        bench.instui(f"remote @ {url}")
+        (bench.site / "remote" / "m0.py").unlink()
+        web.add(f"/{wheel.name}", Page(bench.wheel("remote", files={"remote/m0.py": b"another\n"}).read_bytes()))
+        assert "remote 1.0 could not be reinstalled" in bench.repair(1, "--cache-dir", bench.place / "empty")
+        assert not (bench.site / "remote" / "m0.py").exists()
+        web.add(f"/{wheel.name}", Page(bench.wheel("remote").read_bytes()))
+        bench.repair()
+
+
+def test_variables_in_the_notes_of_installers_are_not_expanded(bench: Bench) -> None:
+    """Only what the user writes may send the value of a variable to a server."""
+    wheel = bench.wheel("remote")
+    with WebServer() as web:
+        url = web.add(f"/{wheel.name}", Page(wheel.read_bytes()))
+        bench.instui(f"remote @ {url}")
+        (bench.site / "remote" / "m0.py").unlink()
+        note = bench.site / "remote-1.0.dist-info" / "direct_url.json"
+        note.unlink()
+        note.write_text(json.dumps({"url": f"{web.url()}/${{HOME}}/{wheel.name}", "archive_info": {}}))
+        bench.repair(1)
+        assert {seen.path for seen in web.seen} == {f"/{wheel.name}", f"/$%7BHOME%7D/{wheel.name}"}
 
 
 def test_ghosts_are_removed_and_a_torn_distribution_is_made_whole(bench: Bench) -> None:

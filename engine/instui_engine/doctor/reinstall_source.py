@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import printable
 from instui_engine.resolve.inputs import redacted
+from instui_engine.resolve.origin import recorded_sha256
 from instui_engine.target.listing import Listing
 
 
@@ -20,8 +21,8 @@ def source(listing: Listing, local: bool = False) -> Source:
     """What to install so that the same version of `listing` is there again.
 
     A distribution that came from a place of its own (direct_url.json) is taken only from there, since an index may have
-    somebody else's project under that name. With `local`, only the user's own places are searched, so the version is
-    enough.
+    somebody else's project under that name; from a server it must be the same file. With `local`, only the user's own
+    places are searched, so the version is enough.
     """
     distribution = listing.distribution
     by_version = Source(f"{distribution.name}=={distribution.version}")
@@ -31,11 +32,14 @@ def source(listing: Listing, local: bool = False) -> Source:
     shown = printable(redacted(url))
     if listing.is_editable:
         return Source("", f"install it again from its source tree {shown}")
-    if not isinstance(listing.origin.get("archive_info"), dict) or not urlsplit(url).path.endswith(".whl"):
+    archive = listing.origin.get("archive_info")
+    if not isinstance(archive, dict) or not urlsplit(url).path.endswith(".whl"):
         return Source("", f"it was built from {shown}: build a wheel of that and install it")
     if urlsplit(url).scheme == "file":
         path = unquote(urlsplit(url).path)
         if os.path.isfile(path):
             return Source(path)
         return by_version if local else Source("", f"its wheel {printable(path)} is gone; install it from elsewhere")
-    return Source(f"{distribution.name} @ {url}")
+    place = url.partition("#")[0].replace("${", "$%7B")  # it is no text of the user, whose variables would be expanded
+    sha256 = recorded_sha256(archive)
+    return Source(f"{distribution.name} @ {place}" + (f"#sha256={sha256}" if sha256 else ""))

@@ -1,7 +1,9 @@
 """Where an installed distribution came from: direct_url.json ("Recording the Direct URL Origin", PEP 610)."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from instui_engine.fs.files import PIECE, open_regular, read_regular
 from instui_engine.hashes import Demands, Digests, sha256_in
@@ -27,6 +29,15 @@ def direct_url(origin: str, sha256: str) -> bytes:
     return json.dumps({"archive_info": info, "url": origin}, sort_keys=True).encode()
 
 
+def recorded_sha256(archive: Mapping[str, Any]) -> str:
+    """The sha256 in the `archive_info` of a direct_url.json, in hex; "" if there is none."""
+    hashes, single = archive.get("hashes"), archive.get("hash")
+    found = hashes.get("sha256") if isinstance(hashes, dict) else None
+    if not found and isinstance(single, str) and single.startswith("sha256="):
+        found = single.removeprefix("sha256=")
+    return found if isinstance(found, str) else ""
+
+
 def came_from(environment: Environment, distribution: Distribution, url: str, path: str, demands: Demands) -> bool:
     """Whether the distribution was installed from that very file: the same place, and the same content.
 
@@ -34,11 +45,9 @@ def came_from(environment: Environment, distribution: Distribution, url: str, pa
     """
     try:
         found = json.loads(read_regular(environment.top / distribution.info / "direct_url.json"))
-        recorded, info = found["url"], found["archive_info"]
-        if _bare(recorded) != origin_of(url, path):
+        if _bare(found["url"]) != origin_of(url, path):
             return False
-        hashes = info.get("hashes") or {}
-        sha256 = hashes.get("sha256") or info.get("hash", "").removeprefix("sha256=")
+        sha256 = recorded_sha256(found["archive_info"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
     wanted = _sha256(path) if path else sha256_in(demands)
