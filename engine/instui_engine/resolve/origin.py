@@ -1,19 +1,26 @@
-"""Where an installed distribution came from: direct_url.json ("Recording the Direct URL Origin", PEP 610)."""
+"""Where an installed distribution came from: direct_url.json ("Recording the Direct URL Origin", PEP 610).
+
+Beside it lies uv's uv_cache.json, which says when the wheel file was last changed: without it, uv would install the
+same file again and again.
+"""
 
 import json
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from instui_engine.fs.files import PIECE, open_regular, read_regular
 from instui_engine.hashes import Demands, Digests, sha256_in
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution
 
+_PLAIN = "!$&'()*+,-./:;=@[]_|~"  # of a path in a URL, as uv writes it; letters and digits aside
+
 
 def origin_of(url: str, path: str) -> str:
     """The URL to record for a wheel that was named by `url` or `path`: without credentials and fragment."""
-    return _bare(url) if url else Path(path).as_uri()
+    return _bare(url) if url else f"file://{quote(path, safe=_PLAIN)}"
 
 
 def _bare(url: str) -> str:
@@ -38,20 +45,41 @@ def recorded_sha256(archive: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
+def uv_cache(changed: int) -> bytes:
+    """The content of uv_cache.json for a wheel file that was last changed (ctime) at `changed`, in nanoseconds."""
+    seconds, nanoseconds = divmod(changed, 1_000_000_000)
+    timestamp = {"secs_since_epoch": seconds, "nanos_since_epoch": nanoseconds}
+    content = {"timestamp": timestamp, "commit": None, "tags": None, "env": {}, "directories": {}}
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
 def came_from(environment: Environment, distribution: Distribution, url: str, path: str, demands: Demands) -> bool:
     """Whether the distribution was installed from that very file: the same place, and the same content.
 
-    What lies at `path` may have been built again since, so it is hashed. Of a `url` only what `demands` say is known.
+    What lies at `path` may have been built again since, so it is hashed; uv records no hash, only when the file was
+    last changed. Of a `url` only what `demands` say is known.
     """
+    info = environment.top / distribution.info
     try:
-        found = json.loads(read_regular(environment.top / distribution.info / "direct_url.json"))
-        if _bare(found["url"]) != origin_of(url, path):
+        found = json.loads(read_regular(info / "direct_url.json"))
+        if not _is_same_place(found["url"], url, path):
             return False
         sha256 = recorded_sha256(found["archive_info"])
+        if path and not sha256 and not demands:
+            return read_regular(info / "uv_cache.json") == uv_cache(os.stat(path).st_ctime_ns)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
     wanted = _sha256(path) if path else sha256_in(demands)
     return sha256 == wanted if wanted else not demands
+
+
+def _is_same_place(recorded: str, url: str, path: str) -> bool:
+    """Whether a recorded URL leads to `url` or `path`, however it is spelled."""
+    if url:
+        return unquote(_bare(recorded)) == unquote(_bare(url))
+    parts = urlsplit(recorded)
+    there = unquote(parts.path)
+    return parts.scheme == "file" and (there == path or os.path.realpath(there) == os.path.realpath(path))
 
 
 def _sha256(path: str) -> str:

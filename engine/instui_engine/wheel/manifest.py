@@ -18,7 +18,9 @@ from .record import Row, render
 
 FORMAT = 2  # part of the store's path: another format means another store
 # Written for each environment; never taken from the wheel, which might forge them.
-_OWN_INFO = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"})
+_OWN_INFO = frozenset(
+    {"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
+)
 
 Directories = tuple[tuple[str, tuple[str, ...]], ...]
 """(directory relative to the subtree, "" for itself; names of the files in it), parents before children."""
