@@ -234,11 +234,15 @@ def _from_lock_file(file: str, request: Request, interpreter: Interpreter, cance
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown} is not a lock file: it is not UTF-8 text") from error
     wheels = list(select(text, shown, resolved(directory), interpreter, {}))
-    if request.require_hashes:
+    if request.require_hashes or settings_here().require_hashes:
         for wheel in wheels:
-            if not any(map(_is_strong, wheel.demands)):
-                raise ResolutionError(f"--require-hashes: {printable(wheel.filename)} is locked without a strong hash")
+            _check_strong(wheel, wheel.demands)
     return wheels
+
+
+def _check_strong(wheel: LockedWheel, demands: Demands) -> None:
+    if not any(map(_is_strong, demands)):
+        raise ResolutionError(f"--require-hashes: there is no strong hash for {printable(wheel.filename)}")
 
 
 def _is_strong(demand: Collection[str]) -> bool:
@@ -288,6 +292,9 @@ def _from_uv(
             wanted_here = direct.get(pin.name) or Requirement("", pin.name, url)
             locked.append(_direct(wanted_here, {**demands, pin.name: (*demands.get(pin.name, ()), *more)}))
     _check(locked, {pin.name: pin.version for pin in decision.pins})
+    if request.require_hashes or wanted.require_hashes or settings.require_hashes:
+        for wheel in locked:  # as uv has done; but nothing that an index says can take the place of this
+            _check_strong(wheel, wheel.demands if wheel.origin else demands.get(wheel.name, ()))
     _note_weak(locked, emit)
     files_named = {wheel.name for wheel in arguments.wheels}
     for place, wheel in enumerate(locked):
