@@ -37,6 +37,8 @@ INDEXED: dict[tuple[str, str], list[str]] = {
     ("gnir", "1"): ["ring"],
     ("dropped", "1"): [],
     ("dropped", "2"): [],
+    ("built", "1"): [],
+    ("built", "1+cpu"): [],
 }
 LOCAL = {("gamma", "5"): [], ("own", "1"): ["alpha"], ("torch", "2.13+cpu"): []}
 YANKED = ("dropped", "2")
@@ -72,6 +74,8 @@ CASES = {
     "a local version is kept by a bound": Case("torch==2.13", ("{local}/torch-2.13+cpu-py3-none-any.whl",)),
     "a local version under -U of the dependent": Case("-U metrics", ("{local}/torch-2.13+cpu-py3-none-any.whl",)),
     "one's own build with a dependency": Case("{local}/own-1-py3-none-any.whl", ("alpha==1",)),
+    "a version beside its own local version": Case("built!=1+cpu"),
+    "a local version": Case("built"),
     "one URL for each platform": Case(
         "-r r.txt",
         files={

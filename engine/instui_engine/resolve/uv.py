@@ -142,7 +142,8 @@ class Uv:
 
     def _compile(self, pins: Sequence[Pin], offline: bool) -> tuple[int, str]:
         """uv's exit code, and the lock file that it has written, or what it printed if it failed."""
-        requirements = tuple(Requirement(f"{pin.name}=={pin.version}", pin.name) for pin in pins)
+        # === since a version matches those with a local part, too: 2 is also 2+cpu
+        requirements = tuple(Requirement(f"{pin.name}==={pin.version}", pin.name) for pin in pins)
         asked = replace(self._wanted, requirements=requirements, constraints=(), require_hashes=False)
         lock = self._scratch / "pylock.toml"
         lock.unlink(missing_ok=True)
