@@ -120,6 +120,7 @@ CASES = {
     "no-emit-package of a project": Case(
         "beta", files={"pyproject.toml": '[tool.uv.pip]\nno-emit-package = ["alpha"]\n'}
     ),
+    "python-version": Case("beta", files={"uv.toml": '[pip]\npython-version = "3.99"\n'}),
     "no-binary": Case("alpha", files={"uv.toml": '[pip]\nno-binary = ["alpha"]\n'}, fails=True),
     "require-hashes": Case("alpha", files={"uv.toml": "[pip]\nrequire-hashes = true\n"}, fails=True),
     "an index in a setting": Case("alpha<2", files={"uv.toml": 'index-url = "file://{index}/simple"\n'}),

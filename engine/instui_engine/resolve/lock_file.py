@@ -12,6 +12,7 @@ from instui_engine.hashes import Demands, demands_of, sha256_in
 from instui_engine.target.interpreter import Interpreter
 
 from .inputs import one_line, redacted, target_name
+from .locations import path_in
 from .origin import origin_of
 from .request import LockedWheel
 
@@ -125,7 +126,7 @@ def _archive_name(archive: "PackageArchive") -> str:
 def _locked(
     package: "Package", source: "PackageWheel | PackageArchive", filename: str, directory: str, more: Demands
 ) -> LockedWheel:
-    from urllib.parse import unquote, urlsplit
+    from urllib.parse import urlsplit
 
     name, version = parsed_filename(filename, "the lock file names a wheel with the invalid name")
     try:
@@ -137,7 +138,7 @@ def _locked(
     url, path = source.url or "", source.path or ""
     scheme = urlsplit(url).scheme
     if not path and scheme == "file":
-        path = unquote(urlsplit(url).path)
+        path = path_in(url.partition("#")[0], printable(filename))
     elif not path and scheme not in ("http", "https"):
         raise ResolutionError(
             f"{printable(filename)}: cannot fetch {printable(redacted(url))}: only http, https and file"

@@ -25,7 +25,7 @@ from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
 from .inputs import Arguments, WheelFile, read_arguments, wheel_requirement
-from .locations import redacted, split_fragment
+from .locations import path_in, redacted, split_fragment
 from .lock_file import changed_at, is_lock_file, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Request, Resolution
@@ -332,7 +332,7 @@ def _direct(entry: Requirement, demands: Mapping[str, Demands]) -> LockedWheel:
         raise ResolutionError(
             f"{entry.name}: cannot fetch {printable(redacted(entry.url))}; name its URL as an argument"
         )
-    path = unquote(parts.path) if parts.scheme == "file" else ""
+    path = path_in(entry.url, printable(entry.name)) if parts.scheme == "file" else ""
     url = "" if path else entry.url
     filename = name_of(unquote(parts.path))
     name, version = parsed_filename(filename)

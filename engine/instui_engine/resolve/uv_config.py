@@ -10,8 +10,8 @@ from instui_engine.fetch.uv_settings import UvSettings, is_on
 _DECISIVE = ("constraint-dependencies", "override-dependencies", "exclude-dependencies")
 _DECISIVE_VARIABLES = ("UV_REQUIRE_HASHES", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE")
 
-# what `uv pip compile` leaves out of its answer, so that it would name no file
-_LEFT_OUT = ("no-emit-package", "unsafe-package")
+# settings that `uv pip compile` would answer with too few files, or with those for another Python than the target's
+_MISLEADING = ("no-emit-package", "unsafe-package", "python-version")
 _ELSEWHERE = ("target", "prefix")
 # the keys that say where files are found and which of them count; others may be refused outside of a project
 _FINDING = frozenset(
@@ -56,8 +56,8 @@ def leads_elsewhere(settings: UvSettings) -> bool:
 
 
 def locating_config(settings: UvSettings) -> str:
-    """The text of a uv.toml to ask for files with, where the user's own would leave some out; "" if it does not."""
-    if not any(_pip(settings).get(key) for key in _LEFT_OUT):
+    """The text of a uv.toml to ask for files with, where the user's own would mislead it; "" if it does not."""
+    if not any(_pip(settings).get(key) for key in _MISLEADING):
         return ""
     kept = {key: value for key, value in settings.options.items() if key in _FINDING}
     kept["pip"] = {key: value for key, value in _pip(settings).items() if key in _FINDING}
