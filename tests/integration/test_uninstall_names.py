@@ -145,3 +145,22 @@ def test_a_requirement_file_may_lie_on_a_server(venv: Callable[[], Venv], wheels
         arguments = ("uninstall", "--no-fsync", "--python", target.top, "-r", server.url("/file.txt"))
         ok(run_instui(*arguments, env={"UV_OFFLINE": "0"}))
     assert installed(target.site) == {"gamma": "2", "under-score": "2"}
+
+
+def test_a_place_is_found_by_its_url_without_showing_the_password(
+    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    wheel = build_wheel(tmp_path, "alpha", "2+local", {"alpha.py": b""})
+    target = venv()
+    command = ["--no-fsync", "--ui", "plain", "--python", target.top]
+    with WebServer() as web:
+        web.add(f"/{wheel.name}", Page(wheel.read_bytes(), auth="me:secret"))
+        url = web.url(f"/{wheel.name}", user="me:secret")
+        ok(run_instui("install", *command, f"alpha @ {url}", env={"UV_OFFLINE": "0"}))
+        ok(run_instui("uninstall", *command, url))
+        assert installed(target.site) == {}
+        done = run_instui("uninstall", *command, url)
+        assert "nothing is installed from" in done.stdout and "secret" not in done.stderr + done.stdout
+    ok(run_instui("install", *command, "--no-deps", wheel))
+    ok(run_instui("uninstall", *command, wheel))
+    assert installed(target.site) == {}

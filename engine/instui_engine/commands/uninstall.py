@@ -4,7 +4,6 @@ A file that another distribution also lists stays. A file that the removed distr
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
@@ -20,6 +19,7 @@ from instui_engine.locks.phrases import waits_for
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.plan import RemovalPlan
 from instui_engine.plan.removal import check_link, plan_removals
+from instui_engine.resolve.origin import origin_of
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
 from instui_engine.session.session import Session
@@ -195,9 +195,9 @@ def _place(word: str) -> str:
     if "@" in word.partition("/")[0]:
         return ""
     if "://" in word:
-        return word
+        return origin_of(word, "")  # as it is recorded: without the password that it may carry
     if "/" in word.partition(";")[0] or word in (".", "..") or word.lower().endswith(".whl"):
-        return Path(absolute(word)).as_uri()
+        return origin_of("", absolute(word))
     return ""
 
 
