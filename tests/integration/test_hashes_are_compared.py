@@ -157,6 +157,21 @@ def test_a_lock_file_whose_hashes_are_spelled_or_computed_otherwise_is_not_belie
     assert installed(target.site) == {}
 
 
+@pytest.mark.parametrize(("option", "variables"), [("--require-hashes", {}), ("", {"UV_REQUIRE_HASHES": "1"})])
+def test_hashes_that_are_demanded_must_be_in_a_lock_file(
+    option: str, variables: dict[str, str], wheel: Path, venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    target = venv()
+    weak = hashlib.md5(wheel.read_bytes(), usedforsecurity=False).hexdigest()
+    (tmp_path / "pylock.toml").write_text(
+        'lock-version = "1.0"\ncreated-by = "a test"\n[[packages]]\nname = "lib"\nversion = "2"\n[[packages.wheels]]\n'
+        f'path = "links/{wheel.name}"\nhashes = {{ md5 = "{weak}" }}\n'
+    )
+    command = ["install", "--python", target.top, "--pylock", "pylock.toml", *([option] if option else [])]
+    assert "--require-hashes" in error_line(run_instui(*command, cwd=tmp_path, env=variables), 1)
+    assert installed(target.site) == {}
+
+
 def test_the_hashes_of_all_who_name_a_wheel_must_hold(
     wheel: Path, venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
 ) -> None:

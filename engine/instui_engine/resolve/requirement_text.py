@@ -28,12 +28,6 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def requirement_name(text: str) -> str:
-    """The normalized name that the requirement `text` begins with; "" for none."""
-    found = _NAME.match(text)
-    return normalized(found[1]) if found else ""
-
-
 def is_direct(text: str) -> bool:
     """Whether it has the form `name @ location`."""
     found = _NAME.match(text)
