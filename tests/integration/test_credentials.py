@@ -20,6 +20,7 @@ from instui_engine.errors import FetchError
 from instui_engine.fetch.credentials import Credentials, origin
 from instui_engine.fetch.download import Client, Download, FetchCancelled
 from instui_engine.fetch.uv_settings import UvSettings
+from instui_engine.locks.proc_locks import command_of
 from support.environments import Venv, until
 from support.fetching import Log, clean_environment
 from support.indexes import add_wheel, requests_of
@@ -332,3 +333,54 @@ def test_no_secret_is_in_arguments_files_journal_or_output(
                 assert not path.is_file() or text.encode() not in path.read_bytes(), path
     if way == "keyring-setting":
         assert PASSWORD.encode() not in (place.home / "keyring.log.all").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["install", "--index-url", "http://me:pa/ss@SECRET@127.0.0.1:9/", "alpha"],
+        ["install", "--index-url=me:SECRET@127.0.0.1:9/simple/", "alpha"],
+        ["install", "-fhttp://me:SE SECRET@127.0.0.1:port/", "alpha"],
+        ["install", "alpha @ http://me:#SECRET@127.0.0.1:9/alpha-1.0-py3-none-any.whl"],
+        ["install", "http://127.0.0.1:9/alpha-1.0-py3-none-any.whl?token=SECRET"],
+        ["install", "--bogus", "http://me:SECRET@127.0.0.1:9/"],
+        ["install", "--jobs=http://me:SECRET@127.0.0.1:9/", "alpha"],
+        ["uninstall", "http://me:SECRET@127.0.0.1:9/alpha-1.0-py3-none-any.whl"],
+        ["uninstall", "http:/me:SECRET@127.0.0.1:9/alpha.whl"],
+    ],
+    ids=lambda arguments: " ".join(arguments)[:40],
+)
+@pytest.mark.parametrize("ui", ["plain", "json"])
+def test_what_is_quoted_of_a_command_line_has_no_password(
+    place: Place, venv: "object", run_instui: Run, arguments: list[str], ui: str
+) -> None:
+    assert callable(venv)
+    target: Venv = venv()
+    command, *rest = arguments
+    env = {**place.environ, "UV_OFFLINE": "0", "UV_HTTP_RETRIES": "0", "INSTUI_CACHE_DIR": str(place.home / "cache")}
+    done = run_instui(command, "--ui", ui, "--python", target.top, *rest, env=env, cwd=place.project)
+    assert "SECRET" not in done.stdout + done.stderr
+    for path in (target.top / ".instui").rglob("*"):
+        assert not path.is_file() or b"SECRET" not in path.read_bytes()
+
+
+def test_what_came_from_a_url_is_removed_by_that_url_with_its_password(
+    place: Place, venv: "object", run_instui: Run
+) -> None:
+    assert callable(venv)
+    target: Venv = venv()
+    url = place.url.replace("//", f"//me:{SECRET}@")
+    env = {**place.environ, "UV_OFFLINE": "0", "INSTUI_CACHE_DIR": str(place.home / "cache")}
+    for command in ("install", "uninstall"):
+        done = run_instui(command, "--ui", "plain", "--python", target.top, url, env=env, cwd=place.project)
+        assert done.returncode == 0, done.stderr
+        assert (target.site / "alpha").exists() == (command == "install")
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+def test_a_command_that_holds_a_lock_is_shown_without_its_password() -> None:
+    command = [sys.executable, "-c", "input()", "--index-url", "https://me:SE/CRET@127.0.0.1:9/"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        shown = until(lambda: command_of(process.pid))
+        process.kill()
+    assert shown.endswith("--index-url https://****@127.0.0.1:9/")

@@ -15,6 +15,7 @@ from instui_engine.errors import InstuiError, Interrupted, UsageError, printable
 from instui_engine.fs.casefold import folds
 from instui_engine.journal.events import SCHEMA, SessionFinished, SessionStarted
 from instui_engine.journal.writer import Captions, Journal, Listener
+from instui_engine.redaction import redacted
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control, ControlServer
 from instui_engine.session.session import Session, new_id
@@ -51,8 +52,8 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """The failure as one line for the user; "" if there was none."""
-        return "" if self.failure is None else str(self.failure)
+        """The failure as one line for the user, without passwords; "" if there was none."""
+        return "" if self.failure is None else redacted(str(self.failure))
 
     @property
     def exit_code(self) -> int:

@@ -19,6 +19,7 @@ from instui_engine.locks.phrases import waits_for
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.plan import RemovalPlan
 from instui_engine.plan.removal import check_link, plan_removals
+from instui_engine.redaction import redacted
 from instui_engine.resolve.origin import origin_of
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
@@ -92,7 +93,7 @@ class _Removal(Work):
         for word in self._words:
             place = _place(word)
             if place:
-                yield from self._from(place, installed)
+                yield from self._from(place, word, installed)
             else:
                 yield _name(word)
         if self._files:
@@ -109,15 +110,17 @@ class _Removal(Work):
         with Client(index_urls=(), offline=False) as client:
             return client.read(url, "requirement file", self.context.control.cancelled)
 
-    def _from(self, place: str, installed: Installed) -> Iterator[str]:
-        """The names of what was installed from a path or URL."""
+    def _from(self, place: str, word: str, installed: Installed) -> Iterator[str]:
+        """The names of what was installed from `place`, the URL for which `word` stands."""
+        recorded = origin_of(place, "")  # without the password
         found = [
             distribution.name
             for distribution in installed.values()
-            if listing.read(self.environment, distribution).origin.get("url") == place
+            if listing.read(self.environment, distribution).origin.get("url") == recorded
         ]
         if not found:
-            self.context.emit(Warned("", f"nothing is installed from {printable(place)}"))
+            shown = place if redacted(word) == word else redacted(word)
+            self.context.emit(Warned("", f"nothing is installed from {printable(shown)}"))
         yield from found
 
     def _is_there_after_all(self, names: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from instui_engine.errors import UsageError, printable
 from instui_engine.fs.given import absolute, working_directory
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, parse_hash
+from instui_engine.redaction import HIDDEN
 from instui_engine.redaction import redacted as redacted
 
 BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
@@ -192,7 +193,8 @@ def split_fragment(place: str, shown: str) -> tuple[str, Demands]:
         try:
             demands.append(frozenset({parse_hash(f"{key}:{value}")}))
         except ValueError as error:
-            raise UsageError(f"{shown}: #{printable(piece[:80])} is not a hash: {error}") from error
+            what = HIDDEN if "@" in piece else printable(piece[:80])  # the `#` may stand in a password
+            raise UsageError(f"{shown}: #{what} is not a hash: {error}") from error
     return place, tuple(dict.fromkeys(demands))
 
 
