@@ -43,7 +43,8 @@ def _secret(text: str, place: int, is_url: bool) -> tuple[str, bool]:
         end = place + last if last else text.find("@", place) + 1
         end += _at(_WORD, text, end).rfind("@") + 1 if end else place
         return text[place:end], end == place
-    secret = word[:last] if ":" in word[len(authority) : last] else ""  # https://user/name:password@host
+    # as in https://user/name:password@host, or https://user:#password@host, which is read as https://user/
+    secret = word[:last] if re.search("[:#]", word[len(authority) : last]) else ""
     return secret, not secret
 
 

@@ -343,6 +343,8 @@ def test_no_secret_is_in_arguments_files_journal_or_output(
         ["install", "-fhttp://me:SE SECRET@127.0.0.1:port/", "alpha"],
         ["install", "alpha @ http://me:#SECRET@127.0.0.1:9/alpha-1.0-py3-none-any.whl"],
         ["install", "http://127.0.0.1:9/alpha-1.0-py3-none-any.whl?token=SECRET"],
+        ["install", "-r", "http://SECRET:#SECRET@127.0.0.1:9/r.txt"],
+        ["install", "--index-url", "http://me:#SECRET@127.0.0.1:9/", "alpha"],
         ["install", "--bogus", "http://me:SECRET@127.0.0.1:9/"],
         ["install", "--jobs=http://me:SECRET@127.0.0.1:9/", "alpha"],
         ["uninstall", "http://me:SECRET@127.0.0.1:9/alpha-1.0-py3-none-any.whl"],

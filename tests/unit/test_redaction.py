@@ -24,6 +24,7 @@ from support.environments import examples
         "https://u:SE/CRET@h/x": "https://****@h/x",
         "https://u:SE@CR/ET@h/x": "https://****@h/x",
         "https://u:#SECRET@h/x": "https://****@h/x",
+        "https://u/simple/#SECRET@h/x": "https://****@h/x",
         "https://u:SE CRET@h/x and more": "https://****@h/x and more",
         "'https://u:SE/@CRET@h:80/' is wrong": "'https://****@h:80/' is wrong",
         "https://team/name:SECRET@h/": "https://****@h/",

@@ -159,7 +159,7 @@ def web_url(url: str, where: str) -> str:
     """An http or https URL, checked and percent-encoded. The error shows nothing of it: it may be a password."""
     try:
         parts = urlsplit(url)
-        good = bool(_host(parts)) and parts.port != 0
+        good = bool(_host(parts)) and parts.port != 0 and "@" not in parts.fragment  # the `#` of a password
     except ValueError:
         good = False
     if not good or re.search(r"[\s\\]", url) or "://" not in url:
