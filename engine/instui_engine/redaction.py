@@ -9,6 +9,7 @@ import re
 HIDDEN = "****"
 
 _START = re.compile(r"//|:(?!/)")  # what may stand before a user name or a password
+_USER = re.compile(r"[^\s/=(\[{<'\"`]*:$")
 _AUTHORITY = re.compile(r"[^/?#\s]*")
 _WORD = re.compile(r"(?:(?!://)\S)*")
 _QUERY = re.compile(r"\?[^\s#'\"`)\]]+")
@@ -23,6 +24,9 @@ def redacted(text: str) -> str:
         place = found.end()
         is_url = found[0] == "//"
         secret, is_clear = _secret(text, place, is_url)
+        if secret and not is_url:
+            is_clear = False
+            pieces[-1] = _USER.sub("", pieces[-1])
         pieces.append("" if is_clear else f"{HIDDEN}@")
         place += len(secret)
         if is_url:
