@@ -30,7 +30,7 @@ from .lock_file import changed_at, is_lock_file, parsed_filename, select, size_o
 from .origin import came_from, origin_of
 from .request import LockedWheel, Request, Resolution
 from .requirements import Requirement, Requirements
-from .uv_config import is_decisive, not_honoured
+from .uv_config import is_decisive, is_reinstalled, not_honoured
 
 Emit = Callable[[Event], None]
 Cancelled = Callable[[], bool]
@@ -51,7 +51,7 @@ def resolve(
     lock_file = _lock_file(request)
     if lock_file:
         wheels = _from_lock_file(lock_file, request, environment.interpreter, cancelled)
-        return _finish(wheels, {}, request, environment, installed, emit)
+        return _finish(wheels, {}, request, settings_here(), environment, installed, emit)
     arguments = read_arguments(request.arguments, environment.interpreter)
     lines = _lines(request, arguments.count, cancelled)
     if not arguments.count and not request.requirement_files:
@@ -65,7 +65,7 @@ def resolve(
         emit(Warned("", note))
     if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
         wheels = [_local(wheel) for wheel in arguments.wheels]
-        return replace(_finish(wheels, {}, request, environment, installed, emit), index_urls=urls)
+        return replace(_finish(wheels, {}, request, settings, environment, installed, emit), index_urls=urls)
     emit(ResolveStarted([_short(requirement) for requirement in _named(wanted).values()]))
     try:
         wheels, satisfied = _from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled)
@@ -75,9 +75,8 @@ def resolve(
             raise
         hint = f"for the wheels in the directory of that name, give ./{printable(directory)}"
         raise NoSolutionError(f"{error}; {hint}") from error
-    # uv has looked at what is installed; a file that was named by its place is compared here, since uv notes less of it
-    decided = {wheel.name for wheel in wheels if not wheel.origin}
-    return replace(_finish(wheels, satisfied, request, environment, installed, emit, decided), index_urls=urls)
+    finished = _finish(wheels, satisfied, request, settings, environment, installed, emit, decided=True)
+    return replace(finished, index_urls=urls)
 
 
 def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:
@@ -154,17 +153,21 @@ def _finish(
     wheels: Iterable[LockedWheel],
     satisfied: Mapping[str, str],
     request: Request,
+    settings: UvSettings,
     environment: Environment,
     installed: Installed,
     emit: Emit,
-    decided: Collection[str] = (),
+    decided: bool = False,
 ) -> Resolution:
-    """Leave out what is installed already, unless it is to be reinstalled or `decided`, and emit the result."""
+    """Leave out what is installed already, unless it is to be reinstalled, and emit the result.
+
+    What uv has `decided` to take from an index stays: it may have the version that is there, for another platform.
+    """
     met = dict(satisfied)
     wanted: list[LockedWheel] = []
     for wheel in wheels:
-        is_forced = request.reinstall or wheel.name in decided
-        if not is_forced and _is_installed(wheel, environment, installed):
+        again = request.reinstall or is_reinstalled(settings, wheel.name) or (decided and not wheel.origin)
+        if not again and _is_installed(wheel, environment, installed):
             met[wheel.name] = installed[wheel.name].version
         else:
             wanted.append(wheel)

@@ -105,14 +105,12 @@ class Uv:
             command += [f"--requirements=/dev/fd/{named}"]
             command += [f"--constraints=/dev/fd/{limits}"] if wanted.constraints else []
             code, output = self._run(command, (named, limits))
+        output = output.replace(f"Requirements file `/dev/fd/{named}` does", "The requirements do")
+        for descriptor, meant in ((named, "the requirements"), (limits, "the constraints")):
+            output = output.replace(f"/dev/fd/{descriptor}", meant)
+        meant = str(self._environment.top / self._environment.site_packages[0])
+        output = re.sub(rf"{re.escape(str(view.prefix))}/lib/[^/]+/site-packages", lambda _: meant, output)
         if code:
-            meant = {
-                f"/dev/fd/{named}": "the requirements",
-                f"/dev/fd/{limits}": "the constraints",
-                str(view.site_packages): str(self._environment.top / self._environment.site_packages[0]),
-            }
-            for text, meaning in meant.items():
-                output = output.replace(text, meaning)
             raise explain(output)
         return _decision(output)
 

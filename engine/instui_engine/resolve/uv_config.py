@@ -6,8 +6,16 @@ from typing import Any
 
 from instui_engine.fetch.uv_settings import UvSettings, is_on
 
+from .inputs import normalized
+
 # settings that decide what is installed, so that even wheel files without dependencies are put to uv
-_DECISIVE = ("constraint-dependencies", "override-dependencies", "exclude-dependencies")
+_DECISIVE = (
+    "constraint-dependencies",
+    "override-dependencies",
+    "exclude-dependencies",
+    "reinstall",
+    "reinstall-package",
+)
 _DECISIVE_VARIABLES = ("UV_REQUIRE_HASHES", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE")
 
 # settings that `uv pip compile` would answer with too few files, or with those for another Python than the target's
@@ -47,7 +55,17 @@ def is_decisive(settings: UvSettings, environ: Mapping[str, str]) -> bool:
     """Whether uv's settings may bear on wheel files that are named one by one."""
     if settings.require_hashes or any(environ.get(name) for name in _DECISIVE_VARIABLES):
         return True
-    return any(settings.options.get(key) for key in _DECISIVE)
+    return any(table.get(key) for table in (settings.options, _pip(settings)) for key in _DECISIVE)
+
+
+def is_reinstalled(settings: UvSettings, name: str) -> bool:
+    """Whether uv's settings ask to install the distribution again, whatever is there."""
+    for table in (_pip(settings), settings.options):
+        packages = table.get("reinstall-package")
+        named = packages if isinstance(packages, list) else ()
+        if table.get("reinstall") is True or name in map(normalized, map(str, named)):
+            return True
+    return False
 
 
 def leads_elsewhere(settings: UvSettings) -> bool:
