@@ -4,17 +4,19 @@ Every case runs real uv beside the program, so a new version of uv that decides 
 """
 
 import hashlib
+import json
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from packaging.utils import canonicalize_name
 
 from conftest import Run
-from support.cli import installed
+from support.cli import fingerprints, installed
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 
@@ -39,6 +41,14 @@ INDEXED: dict[tuple[str, str], list[str]] = {
     ("dropped", "2"): [],
     ("built", "1"): [],
     ("built", "1+cpu"): [],
+    ("nested", "1"): ["nested[one]; extra == 'all'", "fast; extra == 'one'"],
+    ("epoch", "1!1"): [],
+    ("epoch", "2"): [],
+    ("local", "1"): [],
+    ("local", "1+x"): [],
+    ("early", "1a1"): [],
+    ("upper", "1"): [],
+    ("upper", "2"): [],
 }
 LOCAL = {("gamma", "5"): [], ("own", "1"): ["alpha"], ("torch", "2.13+cpu"): []}
 YANKED = ("dropped", "2")
@@ -128,6 +138,15 @@ CASES = {
     "override-dependencies": Case("beta==2", files={"uv.toml": 'override-dependencies = ["alpha==1"]\n'}),
     "constraint-dependencies": Case("alpha", ("alpha==2",), {"uv.toml": 'constraint-dependencies = ["alpha<2"]\n'}),
     "an index in a file": Case("-r r.txt", files={"r.txt": "--index-url file://{index}/simple\nalpha<2\n"}),
+    "reinstall in a setting": Case("alpha", ("alpha==1",), {"uv.toml": "reinstall = true\n"}),
+    "reinstall of one in a setting": Case("beta", ("alpha==1",), {"uv.toml": '[pip]\nreinstall-package = ["Alpha"]\n'}),
+    "nested extras": Case("nested[all]"),
+    "an epoch": Case("epoch"),
+    "a local version is newer": Case("local==1"),
+    "exactly this text": Case("local===1+x"),
+    "only pre-releases": Case("early"),
+    "an upper bound of the Python": Case("upper"),
+    "-U of a path": Case("-U {local}/gamma-5-py3-none-any.whl", ("gamma",)),
     "what does not exist": Case("absent", fails=True),
     "two versions": Case("alpha==1 alpha==2", fails=True),
     "no such version": Case("alpha==9", ("alpha==1",), fails=True),
@@ -144,7 +163,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
         wheel = build_wheel(index / "files", name, version, {f"{name}.py": version.encode()}, requires=requires)
         yanked = ' data-yanked="broken"' if (name, version) == YANKED else ""
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        link = f'<a href="../../files/{wheel.name}#sha256={digest}"{yanked}>{wheel.name}</a>'
+        yanked += ' data-requires-python="&lt;3.9"' if (name, version) == ("upper", "2") else ""
+        link = f'<a href="../../files/{quote(wheel.name)}#sha256={digest}"{yanked}>{wheel.name}</a>'
         pages.setdefault(canonicalize_name(name), []).append(link)
     for name, links in pages.items():
         (index / "simple" / name).mkdir(parents=True)
@@ -248,3 +268,96 @@ def _uv(
 
     command = [find_uv_bin(), "pip", "install", "--python", str(target.top), "--no-build", *words.split(" ")]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=check, **options)
+
+
+Install = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def both(
+    places: Mapping[str, str], run_instui: Run, clean_environ: dict[str, str], tmp_path: Path
+) -> tuple[Install, Install]:
+    """Install commands of uv and of the program, `(target, words)`, that work with the index of `places`."""
+    env = {"UV_INDEX_URL": f"file://{places['index']}/simple"}
+
+    def theirs(target: Venv, words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return _uv(target, words, {**clean_environ, **env, **more}, check=False, cwd=tmp_path)
+
+    def ours(target: Venv, words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        command = ("install", "--no-fsync", "--python", target.top, *words.split(" "))
+        return run_instui(*command, env={**env, **more}, cwd=tmp_path)
+
+    return theirs, ours
+
+
+@pytest.mark.parametrize("name", ["torch-2.13+cpu-py3-none-any.whl", "gamma-5-py3-none-any.whl"])
+def test_what_either_installed_from_a_path_is_installed_for_the_other(
+    name: str, places: Mapping[str, str], venv: Callable[[], Venv], both: tuple[Install, Install]
+) -> None:
+    path = f"{places['local']}/{name}"
+    for first, second in (both, both[::-1]):
+        target = venv()
+        assert first(target, f"--no-deps {path}").returncode == 0
+        before = fingerprints(target.top)
+        assert second(target, f"--no-deps {path}").returncode == 0
+        assert fingerprints(target.top) == before
+    link = Path(places["local"], "link")
+    link.unlink(missing_ok=True)
+    link.symlink_to(places["local"])
+    for install in both:  # the same file under another name
+        assert install(target, f"--no-deps {link}/{name}").returncode == 0
+        assert fingerprints(target.top) == before
+
+
+def test_both_record_the_same_url_for_a_path(
+    places: Mapping[str, str], venv: Callable[[], Venv], both: tuple[Install, Install], tmp_path: Path
+) -> None:
+    odd = tmp_path / "a b+c%41ü"
+    odd.mkdir()
+    wheel = odd / "gamma-5-py3-none-any.whl"
+    wheel.write_bytes(Path(places["local"], wheel.name).read_bytes())
+    urls = []
+    for install in both:
+        target = venv()
+        assert install(target, f"gamma@file://{quote(str(wheel))}").returncode == 0
+        urls.append(json.loads((target.site / "gamma-5.dist-info/direct_url.json").read_text())["url"])
+    assert urls[0] == urls[1]
+
+
+def test_a_wheel_for_another_platform_is_replaced(venv: Callable[[], Venv], both: tuple[Install, Install]) -> None:
+    for install in both:
+        target = venv()
+        assert install(target, "alpha==2").returncode == 0
+        tags = target.site / "alpha-2.dist-info/WHEEL"
+        text = tags.read_text()
+        tags.unlink()
+        tags.write_text(text.replace("py3-none-any", "cp38-cp38-win32"))
+        assert install(target, "alpha").returncode == 0
+        assert tags.read_text() == text
+
+
+def test_reinstall_in_a_setting_installs_again(
+    venv: Callable[[], Venv], both: tuple[Install, Install], places: Mapping[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "uv.toml").write_text("[pip]\nreinstall = true\n")
+    for words in ("alpha==2", f"--no-deps {places['local']}/gamma-5-py3-none-any.whl"):
+        for install in both:
+            target = venv()
+            assert install(target, words, UV_NO_CONFIG="1").returncode == 0
+            before = fingerprints(target.top)
+            assert install(target, words, UV_NO_CONFIG="0").returncode == 0
+            assert fingerprints(target.top) != before
+
+
+def test_warnings_name_no_place_that_only_uv_sees(
+    venv: Callable[[], Venv], both: tuple[Install, Install], tmp_path: Path
+) -> None:
+    target = venv()
+    (target.site / "~lpha-1.dist-info").mkdir()
+    (target.site / "~lpha-1.dist-info/METADATA").write_text("")
+    (tmp_path / "r.txt").write_text("")
+    done = both[1](target, "-r r.txt")
+    assert done.returncode == 0
+    assert "/dev/fd" not in done.stderr + done.stdout
+    done = both[1](target, "alpha -U")
+    assert f"{target.site}/~lpha-1.dist-info" in done.stderr + done.stdout

@@ -128,12 +128,14 @@ def _locked(
 ) -> LockedWheel:
     from urllib.parse import urlsplit
 
+    from packaging.version import Version
+
     name, version = parsed_filename(filename, "the lock file names a wheel with the invalid name")
     try:
         demands = (*demands_of(source.hashes), *more)
     except ValueError as error:
         raise ResolutionError(f"{printable(filename)} is locked with a hash that is none: {error}") from error
-    if name != package.name or (package.version is not None and version != str(package.version)):
+    if name != package.name or (package.version is not None and Version(version) != package.version):
         raise ResolutionError(f"{printable(filename)} is locked as {package.name} {package.version or ''}".strip())
     url, path = source.url or "", source.path or ""
     scheme = urlsplit(url).scheme
@@ -145,6 +147,9 @@ def _locked(
         )
     path = absolute(os.path.join(directory, path)) if path else ""
     url = "" if path else url
+    size = size_of(path) if path else 0
+    if size and source.size and size != source.size:
+        raise ResolutionError(f"{printable(filename)} has {size} bytes, but is locked with {source.size}")
     is_archive = not hasattr(source, "filename")
     return LockedWheel(
         name=name,
@@ -154,7 +159,7 @@ def _locked(
         path=path,
         sha256=sha256_in(demands),
         demands=demands,
-        size=source.size or (size_of(path) if path else 0),
+        size=source.size or size,
         origin=origin_of(url, path) if is_archive else "",
         changed=changed_at(path) if is_archive else 0,
     )

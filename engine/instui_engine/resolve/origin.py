@@ -74,9 +74,9 @@ def came_from(environment: Environment, distribution: Distribution, url: str, pa
 
 
 def _is_same_place(recorded: str, url: str, path: str) -> bool:
-    """Whether a recorded URL leads to `url` or `path`, however it is spelled."""
+    """Whether a recorded URL is `url`, or leads to `path`, however that is spelled."""
     if url:
-        return unquote(_bare(recorded)) == unquote(_bare(url))
+        return _bare(recorded) == _bare(url)
     parts = urlsplit(recorded)
     there = unquote(parts.path)
     return parts.scheme == "file" and (there == path or os.path.realpath(there) == os.path.realpath(path))

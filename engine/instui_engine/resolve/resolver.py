@@ -222,6 +222,9 @@ def _lock_file(request: Request) -> str:
             f"{printable(request.pylock or files[0])} says all that is to be installed; give no requirements, wheels "
             "or constraints with a lock file"
         )
+    for name in ("UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE"):
+        if os.environ.get(name):
+            raise UsageError(f"{name} is set, but a lock file says all that is to be installed; unset it")
     return request.pylock or files[0]
 
 
