@@ -1,5 +1,6 @@
 """A wheel that is named by its place replaces what came from elsewhere, and is left alone where it is there already."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -83,3 +84,16 @@ def test_a_dry_run_offline_fails_where_a_wheel_is_not_in_the_cache(
     arguments = ("install", "--python", venv().top, "--pylock", lock, "--dry-run")
     assert "lib 1" in ok(run_instui(*arguments))
     assert "is not in the cache" in error_line(run_instui(*arguments, "--offline"), 1)
+
+
+@pytest.mark.parametrize("options", [[], ["--no-deps"]], ids=["by uv", "alone"])
+def test_a_demand_is_compared_with_what_is_there_already(
+    options: list[str], venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    target, wheel = venv(), lib(tmp_path / "mine", "first")
+    arguments = ("install", "--no-fsync", "--python", target.top, "--no-index", *options)
+    ok(run_instui(*arguments, wheel))
+    right = hashlib.sha512(wheel.read_bytes()).hexdigest()
+    assert "already installed" in ok(run_instui(*arguments, f"{wheel.as_uri()}#sha512={right}"))
+    for demand in (f"sha512={'0' * 128}", f"sha256={'0' * 64}"):
+        assert "is not the file" in error_line(run_instui(*arguments, f"{wheel.as_uri()}#{demand}"), 1)

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from uv import find_uv_bin
 
+from instui_engine.fetch.route import trust_in
 from instui_engine.fetch.uv_settings import Index, UvSettings, read_settings
 
 Tree = dict[str, str]
@@ -134,7 +136,6 @@ def test_values_of_every_kind_are_given(tmp_path: Path) -> None:
     assert settings.insecure_hosts == ("two", "three", "one:8443")
     assert settings.proxies == {"http": "", "https": "http://proxy:1", "no": ""}
     assert settings.keyring_provider == "subprocess"
-    assert settings.system_certs
     assert settings.require_hashes
     assert settings.timeout == 7
     assert settings.find_links == ("/links",)
@@ -150,3 +151,13 @@ def test_no_file_costs_no_parser(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.split() == ["{}", "False"]
     assert UvSettings().options == {}
+
+
+def test_hosts_without_a_certificate_check_may_be_addresses_in_brackets() -> None:
+    for named, expected in (
+        ("[::1]:8443", "unchecked"),
+        ("[::1]", "unchecked"),
+        ("::1", "checked"),
+        ("[::2]", "checked"),
+    ):
+        assert trust_in(urlsplit("https://[::1]:8443/simple"), (named,)) == expected

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 Trust = Literal["plain", "checked", "unchecked"]
+
+_PORT = re.compile(r":[0-9]+$")  # behind a name or an address in brackets
 
 
 def proxy_for(url: SplitResult, configured: Mapping[str, str]) -> str:
@@ -67,8 +70,9 @@ def trust_in(url: SplitResult, insecure_hosts: Sequence[str]) -> Trust:
         return "plain"
     for text in insecure_hosts:
         scheme, mark, rest = text.rpartition("://")
-        host, _, port = rest.partition("/")[0].partition(":")
-        named = host == "*" or host.lower() == url.hostname
+        place = rest.partition("/")[0]
+        host, _, port = place.rpartition(":") if _PORT.search(place) else (place, "", "")
+        named = host == "*" or host.strip("[]").lower() == url.hostname
         if named and (not mark or scheme == url.scheme) and port in ("", str(origin(url)[2])):
             return "unchecked"
     return "checked"

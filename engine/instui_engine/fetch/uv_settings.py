@@ -43,7 +43,6 @@ class UvSettings:
     find_links: tuple[str, ...] = ()
     keyring_provider: str = ""
     insecure_hosts: tuple[str, ...] = ()
-    system_certs: bool = False
     require_hashes: bool = False
     offline: bool = False
     proxies: Mapping[str, str] = field(default_factory=dict)
@@ -69,8 +68,6 @@ def read_settings(directory: str, environ: Mapping[str, str]) -> UvSettings:
         find_links=(*filter(None, environ.get("UV_FIND_LINKS", "").split(",")), *_strings(tables, "find-links")),
         keyring_provider=environ.get("UV_KEYRING_PROVIDER") or next(iter(_strings(tables, "keyring-provider")), ""),
         insecure_hosts=(*environ.get("UV_INSECURE_HOST", "").split(), *_strings((options,), "allow-insecure-host")),
-        system_certs=any(is_on(environ.get(name)) for name in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"))
-        or any(options.get(key) is True for key in ("system-certs", "native-tls")),
         require_hashes=is_on(environ.get("UV_REQUIRE_HASHES")) or pip.get("require-hashes") is True,
         offline=is_on(environ.get("UV_OFFLINE")) or options.get("offline") is True,
         proxies={name: ",".join(_strings((options,), f"{name}-proxy")) for name in ("http", "https", "no")},

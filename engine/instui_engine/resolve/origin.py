@@ -7,15 +7,18 @@ same file again and again.
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from instui_engine.fs.files import PIECE, open_regular, read_regular
-from instui_engine.hashes import Demands, Digests, sha256_in
+from instui_engine.hashes import Demands, Digests, sha256_in, unmet
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution
 
 _PLAIN = "!$&'()*+,-./:;=@[]_|~"  # of a path in a URL, as uv writes it; letters and digits aside
+
+_SETTLED = 2_000_000_000  # nanoseconds after which another change is sure to get another ctime
 
 
 def origin_of(url: str, path: str) -> str:
@@ -54,10 +57,10 @@ def uv_cache(changed: int) -> bytes:
 
 
 def came_from(environment: Environment, distribution: Distribution, url: str, path: str, demands: Demands) -> bool:
-    """Whether the distribution was installed from that very file: the same place, and the same content.
+    """Whether the distribution was installed from that very file: the same place, the same content, as demanded.
 
-    What lies at `path` may have been built again since, so it is hashed; uv records no hash, only when the file was
-    last changed. Of a `url` only what `demands` say is known.
+    What lies at `path` may have been built again since, so it is hashed unless it is known to be unchanged. Of a `url`
+    only what `demands` say is known.
     """
     info = environment.top / distribution.info
     try:
@@ -65,12 +68,20 @@ def came_from(environment: Environment, distribution: Distribution, url: str, pa
         if not _is_same_place(found["url"], url, path):
             return False
         sha256 = recorded_sha256(found["archive_info"])
-        if path and not sha256 and not demands:
-            return read_regular(info / "uv_cache.json") == uv_cache(os.stat(path).st_ctime_ns)
+        if url:
+            wanted = sha256_in(demands)
+            return sha256 == wanted if wanted else not demands
+        changed = os.stat(path).st_ctime_ns
+        unchanged = _content(info / "uv_cache.json") == uv_cache(changed)
+        if not sha256:
+            return unchanged and not demands  # uv, which records no hash of such a file, takes that for proof
+        settled = os.stat(info).st_mtime_ns - changed > _SETTLED
+        if unchanged and settled and unmet(demands, {f"sha256:{sha256}"}) is None:
+            return True
+        digests = _digests(path, demands)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return False
-    wanted = _sha256(path) if path else sha256_in(demands)
-    return sha256 == wanted if wanted else not demands
+        return False  # if it is the file that cannot be read, installing it will report that
+    return digests.sha256 == sha256 and unmet(demands, digests.all()) is None
 
 
 def _is_same_place(recorded: str, url: str, path: str) -> bool:
@@ -82,12 +93,16 @@ def _is_same_place(recorded: str, url: str, path: str) -> bool:
     return parts.scheme == "file" and (there == path or os.path.realpath(there) == os.path.realpath(path))
 
 
-def _sha256(path: str) -> str:
-    digests = Digests()
+def _content(path: Path) -> bytes:
     try:
-        with open(open_regular(path), "rb") as file:
-            while piece := file.read(PIECE):
-                digests.update(piece)
+        return read_regular(path)
     except OSError:
-        return "unknown"  # opening it again will report what is wrong
-    return digests.sha256
+        return b""
+
+
+def _digests(path: str, demands: Demands) -> Digests:
+    digests = Digests(demands)
+    with open(open_regular(path), "rb") as file:
+        while piece := file.read(PIECE):
+            digests.update(piece)
+    return digests

@@ -10,7 +10,7 @@ URLs of the command line reach it by its environment: both may contain passwords
 
 import os
 import re
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -85,17 +85,20 @@ class Uv:
         self._settings = settings
         self._cancelled = cancelled
 
-    def decide(self, installed: Installed, hidden: Container[str]) -> Decision:
-        """What is to be installed, beside the distributions of `installed` that are whole and not `hidden`.
+    def decide(self, installed: Installed, moved: Collection[str]) -> Decision:
+        """What is to be installed, beside the distributions of `installed` that are whole and not `moved`.
+
+        Those are to be taken from another place, or in another build, than they came from.
 
         Raises ResolutionError, UsageError or Interrupted.
         """
         request, wanted = self._request, self._wanted
         # --target alone prevails over such a setting; but uv locks that directory, so it may be no link
         linked = not leads_elsewhere(self._settings)
-        view = make_view(self._environment, installed, hidden, self._scratch / "view", linked)
+        view = make_view(self._environment, installed, self._scratch / "view", linked)
         command = ["install", "--dry-run", f"--prefix={view.prefix}" if linked else f"--target={view.site_packages}"]
         command += ["--reinstall"] if request.reinstall else []
+        command += [f"--reinstall-package={name}" for name in sorted(moved) if name in installed]
         command += ["--upgrade"] if request.upgrade else []
         command += [f"--upgrade-package={package}" for package in request.upgrade_packages]
         command += ["--require-hashes"] if request.require_hashes else []

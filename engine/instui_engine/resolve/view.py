@@ -5,7 +5,7 @@ directory in it. What is half-installed can be left out: uv would fail on it.
 """
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,16 +23,14 @@ class View(NamedTuple):
     site_packages: Path
 
 
-def make_view(
-    environment: Environment, installed: Installed, hidden: Container[str], prefix: Path, linked: bool = True
-) -> View:
-    """Make the view `prefix`: of all distributions of `installed` that are whole and not `hidden`. Raises OSError.
+def make_view(environment: Environment, installed: Installed, prefix: Path, linked: bool = True) -> View:
+    """Make the view `prefix`: of all distributions of `installed` that are whole. Raises OSError.
 
     Unless `linked`, its `site-packages` is a directory even where a link would do.
     """
     roots = environment.site_packages
     linked = linked and len(roots) == 1 and (environment.top / roots[0]).is_dir()
-    linked = linked and all(name not in hidden and installed.is_whole(name) for name in installed)
+    linked = linked and all(map(installed.is_whole, installed))
     places = list(_site_packages(environment, prefix))
     for directory in places:
         directory.parent.mkdir(parents=True)
@@ -40,7 +38,7 @@ def make_view(
             directory.symlink_to(environment.top / roots[0])  # at no cost, however much is installed
         else:
             directory.mkdir()
-            _link_metadata(environment, installed, hidden, directory)
+            _link_metadata(environment, installed, directory)
     return View(prefix, places[0])
 
 
@@ -52,10 +50,10 @@ def _site_packages(environment: Environment, prefix: Path) -> Iterator[Path]:
         yield prefix / "lib" / name / "site-packages"
 
 
-def _link_metadata(environment: Environment, installed: Installed, hidden: Container[str], directory: Path) -> None:
+def _link_metadata(environment: Environment, installed: Installed, directory: Path) -> None:
     """Fill `directory` with one directory for each distribution, since uv follows no link to one."""
     for distribution in installed.values():
-        if distribution.name in hidden or not installed.is_whole(distribution.name):
+        if not installed.is_whole(distribution.name):
             continue
         source, place = environment.top / distribution.info, directory / name_of(distribution.info)
         if distribution.is_legacy:
