@@ -368,6 +368,20 @@ def test_a_lock_file_stands_alone(target: Target) -> None:
         target.resolve(pylock="absent.toml")
 
 
+def test_a_lock_file_stands_beside_no_constraints_of_uv(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_CONSTRAINT", "c.txt")
+    with pytest.raises(UsageError, match="UV_CONSTRAINT is set, but a lock file says all"):
+        target.resolve(pylock="pylock.toml")
+
+
+def test_a_lock_file_may_spell_the_version_otherwise_and_states_the_size(target: Target) -> None:
+    wheel = target.links / "lib-2.0-py3-none-any.whl"
+    entry = f"name = 'lib'\nversion = '2'\nwheels = [{{path = '{wheel}', %shashes = {{sha256 = '{sha256(wheel)}'}}}}]"
+    assert names(target.resolve(pylock=lock("pylock.toml", entry % ""))) == {"lib": "2.0"}
+    with pytest.raises(ResolutionError, match=f"has {wheel.stat().st_size} bytes, but is locked with 1"):
+        target.resolve(pylock=lock("pylock.toml", entry % "size = 1, "))
+
+
 def test_the_older_style_of_explanation_is_understood() -> None:
     old = (
         "  \u00d7 No solution found when resolving dependencies:\n"
