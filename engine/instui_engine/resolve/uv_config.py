@@ -9,13 +9,7 @@ from instui_engine.fetch.uv_settings import UvSettings, is_on
 from .inputs import normalized
 
 # settings that decide what is installed, so that even wheel files without dependencies are put to uv
-_DECISIVE = (
-    "constraint-dependencies",
-    "override-dependencies",
-    "exclude-dependencies",
-    "reinstall",
-    "reinstall-package",
-)
+_DECISIVE = ("constraint-dependencies", "override-dependencies", "exclude-dependencies")
 _DECISIVE_VARIABLES = ("UV_REQUIRE_HASHES", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE")
 
 # settings that `uv pip compile` would answer with too few files, or with those for another Python than the target's
@@ -55,7 +49,7 @@ def is_decisive(settings: UvSettings, environ: Mapping[str, str]) -> bool:
     """Whether uv's settings may bear on wheel files that are named one by one."""
     if settings.require_hashes or any(environ.get(name) for name in _DECISIVE_VARIABLES):
         return True
-    return any(table.get(key) for table in (settings.options, _pip(settings)) for key in _DECISIVE)
+    return any(settings.options.get(key) for key in _DECISIVE)
 
 
 def is_reinstalled(settings: UvSettings, name: str) -> bool:
