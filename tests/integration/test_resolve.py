@@ -340,6 +340,7 @@ def refusals() -> list[tuple[str, str]]:
     plain = "url = 'https://host/a-1.0-py3-none-any.whl'"
     alien = wheel_entry("url = 'https://host/a-1.0-cp311-cp311-win_amd64.whl'", good)
     source = wheel_entry("url = 'https://host/a-1.0.tar.gz'", good)
+    bracket = wheel_entry("url = 'https://[x/a-1.0-py3-none-any.whl'", good)
     return [
         (f"version = '1.0'\nwheels = [{wheel_entry(plain, short)}]", "a hash that is none: sha256 needs 64"),
         (f"version = '1.0'\nsdist = {source}", "no wheel of a 1.0 fits .* only its source"),
@@ -349,6 +350,8 @@ def refusals() -> list[tuple[str, str]]:
         ("directory = {path = 'tree'}", "source tree or archive"),
         ("vcs = {type = 'git', url = 'https://host/x', commit-id = '1'}", "source tree or archive"),
         ("requires-python = '>=4'\ndirectory = {path = '.'}", "does not fit this environment"),
+        (f"version = '1.0'\nwheels = [{bracket}]", "Invalid IPv6 URL"),
+        (f"archive = {bracket}", "Invalid IPv6 URL"),
         ("nonsense = 1", "not a valid lock file"),
         ("= =", "not a valid lock file"),
     ]

@@ -44,7 +44,7 @@ def select(
         content = tomllib.loads(text)
         _prepare(content, demands)
         lock = Pylock.from_dict(content)
-    except (tomllib.TOMLDecodeError, PylockValidationError) as error:
+    except (PylockValidationError, ValueError) as error:  # of TOML, or of a URL that is none
         raise UsageError(f"{shown} is not a valid lock file: {one_line(str(error))}") from error
     tags = [Tag(*tag.split("-", 2)) for tag in interpreter.tags]
     try:
@@ -64,6 +64,8 @@ def select(
                 f"({target_name(interpreter)})"
             ) from error
         raise ResolutionError(f"{shown} does not fit this environment: {one_line(str(error))}") from error
+    except ValueError as error:
+        raise UsageError(f"{shown} is not a valid lock file: {one_line(str(error))}") from error
 
 
 def _prepare(content: dict[str, Any], demands: Mapping[str, Demands]) -> None:
@@ -74,6 +76,8 @@ def _prepare(content: dict[str, Any], demands: Mapping[str, Demands]) -> None:
             continue  # it is refused as not valid
         wheels = package.get("wheels")
         if isinstance(wheels, list) and all(isinstance(wheel, dict) for wheel in wheels):
+            for wheel in wheels:
+                _name(wheel)
             wheels.sort(key=_build_tag, reverse=True)
         for demand in demands.get(package["name"], ()):
             for key in ("wheels", "archive"):
@@ -95,12 +99,21 @@ def _can_meet(hashes: Mapping[str, str], demand: frozenset[str]) -> bool:
     return any(hashes.get(algorithm, digest).lower() == digest for algorithm, _, digest in wanted)
 
 
-def _build_tag(wheel: dict[str, Any]) -> tuple[int, str]:
-    """The build tag of a wheel's file name, for comparison: () is the lowest (binary distribution format)."""
+def _name(wheel: dict[str, Any]) -> None:
+    """Give a wheel its file name where its URL has that percent-encoded: packaging 26.1 does not decode it."""
     from urllib.parse import unquote, urlsplit
 
-    location = wheel.get("name") or wheel.get("url") or wheel.get("path") or ""
-    parts = name_of(unquote(urlsplit(str(location)).path)).removesuffix(".whl").split("-")
+    url = wheel.get("url")
+    if "name" not in wheel and isinstance(url, str) and "%" in url:
+        wheel["name"] = name_of(unquote(urlsplit(url).path))
+
+
+def _build_tag(wheel: dict[str, Any]) -> tuple[int, str]:
+    """The build tag of a wheel's file name, for comparison; no tag is the lowest (binary distribution format)."""
+    from urllib.parse import urlsplit
+
+    location = wheel.get("name") or urlsplit(str(wheel.get("url") or "")).path or wheel.get("path")
+    parts = name_of(str(location or "")).removesuffix(".whl").split("-")
     found = re.fullmatch(r"(\d+)(.*)", parts[2]) if len(parts) == 6 else None
     return (int(found[1]), found[2]) if found else (-1, "")
 
