@@ -288,7 +288,7 @@ def test_a_local_file_that_was_replaced_is_not_taken_from_the_store(get: Caches,
     wanted = hash_of("sha256", get.body)
     get(wanted, path=str(get.wheel))
     build_wheel(tmp_path, "alpha", "1.0", {"alpha.py": b"# new"})
-    with pytest.raises(BadWheelError, match="not the file that was locked"):
+    with pytest.raises(BadWheelError, match="not the file that is demanded"):
         get(wanted, path=str(get.wheel))
 
 

@@ -185,3 +185,19 @@ def test_the_hashes_of_all_who_name_a_wheel_must_hold(
             error_line(run_instui(*command(target, tmp_path), "-r", first, more, "wrong.txt", cwd=tmp_path), 1)
     ok(run_instui(*command(target, tmp_path), "-r", "right.txt", "-c", "either.txt", cwd=tmp_path))
     assert installed(target.site) == {"lib": "2"}
+
+
+def test_the_hash_of_another_wheel_in_the_cache_is_called_that(
+    wheel: Path, venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    other = build_wheel(tmp_path / "links", "other", "1", {"other.py": b""})
+    digest = hashlib.sha256(other.read_bytes()).hexdigest()
+    target = venv()
+    ok(run_instui(*command(target, tmp_path), "--no-deps", other))
+    url = f"http://127.0.0.1:9/{wheel.name}"
+    package = f'name = "lib"\nversion = "2"\nwheels = [{{url = "{url}", hashes = {{sha256 = "{digest}"}}}}]'
+    (tmp_path / "pylock.toml").write_text(f'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\n{package}\n')
+    for options in ([], ["--dry-run"]):
+        words = ("install", "--python", target.top, "-r", "pylock.toml", *options)
+        text = error_line(run_instui(*words, cwd=tmp_path), 1)
+        assert text == f"the hash that is demanded of {wheel.name} is that of a wheel of other 1; it is not installed"

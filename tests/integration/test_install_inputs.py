@@ -293,6 +293,28 @@ def test_flags_of_our_own_have_variables(target: Venv, tmp_path: Path, run_instu
     assert "session.finished" in (tmp_path / "journal").read_text()
 
 
+def test_every_flag_has_its_variable(target: Venv, links: Path, tmp_path: Path, run_instui: Run) -> None:
+    (tmp_path / "r.txt").write_text("lib\n")
+    (tmp_path / "c.txt").write_text("lib<2\n")
+    env = {
+        "INSTUI_PYTHON": str(target.top),
+        "INSTUI_REQUIREMENT": str(tmp_path / "r.txt"),
+        "INSTUI_CONSTRAINT": str(tmp_path / "c.txt"),
+        "INSTUI_NO_INDEX": "yes",
+        "INSTUI_FIND_LINKS": f"{tmp_path} {links}",
+        "INSTUI_QUIET": "1",
+    }
+    assert ok(run_instui("install", env=env)) == ""
+    assert installed(target.site) == {"lib": "1.0"}
+    assert "require-hashes" in error_line(run_instui("install", "-U", env={**env, "INSTUI_REQUIRE_HASHES": "1"}), 1)
+    (tmp_path / "other.txt").write_text("alone\n")
+    ok(run_instui("install", "-r", tmp_path / "other.txt", env=env))  # a flag replaces its variable
+    assert installed(target.site) == {"lib": "1.0", "alone": "3.0"}
+    text = error_line(run_instui("install", "lib", env={**env, "INSTUI_DRY_RUN": "maybe"}), 2)
+    assert text == "INSTUI_DRY_RUN must be one of 0, 1, false, no, off, on, true, yes, not 'maybe'"
+    ok(run_instui("locks", env={**env, "INSTUI_DRY_RUN": "maybe"}))  # which has no such flag
+
+
 @pytest.mark.network
 def test_another_python_gets_its_own_wheels(tmp_path: Path) -> None:
     others = [python for python in other_interpreters() if python.version in ("3.12", "3.13", "3.14")]

@@ -241,7 +241,7 @@ def test_what_has_no_solution_is_explained_in_one_line(arguments: list[str], mes
         target.offline(*arguments)
     text = str(caught.value)
     assert "\n" not in text
-    assert len(text) <= 300
+    assert not text.endswith(("...", "you require"))
     assert "unsatisfiable" not in text
 
 

@@ -365,7 +365,9 @@ def test_options_are_data(read: Read) -> None:
 def test_what_uv_ignores_with_a_warning_becomes_a_note(read: Read) -> None:
     found = read("--pre\n--prefer-binary\n--trusted-host h\n--use-feature=fast-deps\n")
     assert found == Requirements(notes=found.notes)
-    assert found.notes[0] == "../files/r.txt, line 1: --pre has no effect in a requirement file"
+    assert (
+        found.notes[0] == "../files/r.txt, line 1: --pre has no effect in a requirement file; set UV_PRERELEASE=allow"
+    )
     assert len(found.notes) == 4
 
 

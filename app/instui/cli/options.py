@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from instui_engine.errors import UsageError
+from instui_engine.errors import UsageError, printable
 from instui_engine.fetch.uv_settings import settings_here
 from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.given import absolute
@@ -30,12 +30,49 @@ _EXITS = (
 )
 _VARIABLES = "A flag that is not given is taken from its variable, if that is set: --jobs from INSTUI_JOBS, and so on."
 
+_ON = frozenset({"1", "true", "yes", "on"})
+_OFF = frozenset({"0", "false", "no", "off"})
+
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose usage errors are one line, like all errors of this program."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UsageError(f"{message}; see `{self.prog} --help`")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse `args` of this very command: only its own variables are looked at."""
+        _take_variables(self)
+        return super().parse_known_args(args, namespace)
+
+
+class _Each(argparse.Action):
+    """Collects the values of a flag that may be given several times; the first one replaces the variable's."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, *_: object) -> None:
+        given = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*([] if given is self.default else given), value])
+
+
+def _take_variables(parser: argparse.ArgumentParser) -> None:
+    """Let INSTUI_* stand for the flags that are not given; several values of one are separated by spaces."""
+    for action in parser._actions:
+        flag = next((name for name in action.option_strings if name.startswith("--")), "")
+        variable = f"INSTUI_{flag[2:].upper().replace('-', '_')}"
+        text = os.environ.get(variable) if flag and action.help is not argparse.SUPPRESS else None
+        if not text:
+            continue
+        if isinstance(action, argparse._StoreTrueAction):
+            action.default = _is_on(variable, text)
+        elif action.nargs != 0:
+            action.default = text.split() if isinstance(action, _Each) else text
+
+
+def _is_on(variable: str, text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _ON | _OFF:
+        raise UsageError(f"{variable} must be one of {', '.join(sorted(_ON | _OFF))}, not {printable(text)!r}")
+    return word in _ON
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,7 +98,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "-r",
         "--requirement",
-        action="append",
+        action=_Each,
         default=[],
         metavar="FILE",
         dest="requirement_files",
@@ -70,20 +107,20 @@ def _install(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "-c",
         "--constraint",
-        action="append",
+        action=_Each,
         default=[],
         metavar="FILE",
         dest="constraint_files",
         help="bounds for versions, as for pip",
     )
     what.add_argument("--pylock", default="", metavar="FILE", help="a PEP 751 lock file")
-    what.add_argument("--no-deps", action="store_true", default=_flag("NO_DEPS"), help="without dependencies")
+    what.add_argument("--no-deps", action="store_true", help="without dependencies")
     what.add_argument("--reinstall", action="store_true", help="also what is installed already")
     what.add_argument("-U", "--upgrade", action="store_true", help="the newest versions, also of what is installed")
     what.add_argument(
         "-P",
         "--upgrade-package",
-        action="append",
+        action=_Each,
         default=[],
         metavar="NAME",
         dest="upgrade_packages",
@@ -96,13 +133,12 @@ def _install(parser: argparse.ArgumentParser) -> None:
     target.add_argument(
         "--fail-on-conflict",
         action="store_true",
-        default=_flag("FAIL_ON_CONFLICT"),
         help="different content for one path is an error",
     )
     target.add_argument(
         "--link-mode",
         help="default: as uv is set, else hardlink; a copy where that is not possible",
-        **_choice(LINK_MODES, _text("LINK_MODE")),
+        **_choice(LINK_MODES),
     )
     _common(parser)
 
@@ -113,7 +149,7 @@ def _uninstall(parser: argparse.ArgumentParser) -> None:
         "-r",
         "--requirement",
         "--requirements",
-        action="append",
+        action=_Each,
         default=[],
         metavar="FILE",
         dest="requirement_files",
@@ -139,24 +175,22 @@ def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse
     target.add_argument(
         "--break-system-packages", action="store_true", help=f"also {into} a Python that the system manages"
     )
-    target.add_argument(
-        "--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments"
-    )
-    target.add_argument("--dry-run", action="store_true", default=_flag("DRY_RUN"), help="plan, and write nothing")
+    target.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
+    target.add_argument("--dry-run", action="store_true", help="plan, and write nothing")
     return target
 
 
 def _places(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where to find it")
     where.add_argument(
-        "--find-links", "-f", action="append", default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
+        "--find-links", "-f", action=_Each, default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
     )
     where.add_argument("--no-index", action="store_true", help="only --find-links and files")
     where.add_argument("--index-url", "-i", default="", metavar="URL", help="default: as uv is configured")
     where.add_argument(
-        "--extra-index-url", action="append", default=[], metavar="URL", dest="extra_index_urls", help="besides"
+        "--extra-index-url", action=_Each, default=[], metavar="URL", dest="extra_index_urls", help="besides"
     )
-    where.add_argument("--offline", action="store_true", default=_flag("OFFLINE"), help="only what is in the cache")
+    where.add_argument("--offline", action="store_true", help="only what is in the cache")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
@@ -171,7 +205,7 @@ def _locks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
     parser.add_argument("--target", type=_named, metavar="DIR")
     parser.add_argument("--prefix", type=_named, metavar="DIR")
-    parser.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR")
+    parser.add_argument("--cache-dir", default="", metavar="DIR")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -187,8 +221,8 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     _places(parser)
     how = parser.add_argument_group("how")
     _work(how)
-    how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where unpacked wheels are kept")
-    how.add_argument("--no-fsync", action="store_true", default=_flag("NO_FSYNC"), help="for throw-away environments")
+    how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
+    how.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
 
 
 def _cache(parser: argparse.ArgumentParser) -> None:
@@ -198,12 +232,12 @@ def _cache(parser: argparse.ArgumentParser) -> None:
         ("prune", "remove wheels without a link in any environment, abandoned downloads, and what old versions left"),
     ):
         action = actions.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False)
-        action.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where it is")
+        action.add_argument("--cache-dir", default="", metavar="DIR", help="where it is")
         if name == "prune":
             action.add_argument(
                 "--lock-timeout",
                 type=_seconds,
-                default=_text("LOCK_TIMEOUT", "300"),
+                default="300",
                 metavar="SECONDS",
                 help="wait for running installs at most so long; default: %(default)s",
             )
@@ -211,15 +245,15 @@ def _cache(parser: argparse.ArgumentParser) -> None:
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how = parser.add_argument_group("how")
-    how.add_argument("--ui", help="default: tui on a terminal, plain elsewhere", **_choice(UIS, _text("UI")))
-    how.add_argument("--theme", help="colours of the tui", **_choice(THEMES, _text("THEME")))
-    how.add_argument("--ascii", action="store_true", default=_flag("ASCII"), help="no glyphs beyond ASCII in the tui")
+    how.add_argument("--ui", help="default: tui on a terminal, plain elsewhere", **_choice(UIS))
+    how.add_argument("--theme", help="colours of the tui", **_choice(THEMES))
+    how.add_argument("--ascii", action="store_true", help="no glyphs beyond ASCII in the tui")
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
     how.add_argument("--child-journal", default="", help=argparse.SUPPRESS)
     _work(how)
-    how.add_argument("--slow", type=_seconds, default=_text("SLOW", str(slow)), metavar="FACTOR", help="for watching")
-    how.add_argument("--cache-dir", default=_text("CACHE_DIR"), metavar="DIR", help="where unpacked wheels are kept")
-    how.add_argument("--journal", default=_text("JOURNAL"), metavar="FILE", help="also write the journal there")
+    how.add_argument("--slow", type=_seconds, default=str(slow), metavar="FACTOR", help="for watching")
+    how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
+    how.add_argument("--journal", default="", metavar="FILE", help="also write the journal there")
     how.add_argument("-q", "--quiet", action="store_true", help="only what went wrong")
     how.add_argument("-v", "--verbose", action="store_true", help="also each wheel, retries and turns")
 
@@ -229,14 +263,14 @@ def _work(how: "argparse._ArgumentGroup") -> None:
         "--jobs",
         "-j",
         type=_positive,
-        default=_text("JOBS", str(default_jobs())),
+        default=str(default_jobs()),
         metavar="N",
         help="workers; default: %(default)s",
     )
     how.add_argument(
         "--lock-timeout",
         type=_seconds,
-        default=_text("LOCK_TIMEOUT", "300"),
+        default="300",
         metavar="SECONDS",
         help="wait for a lock at most so long; default: %(default)s",
     )
@@ -288,7 +322,7 @@ def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: 
 
     return discover(
         cache_directory(parsed.cache_dir),
-        python=parsed.python or _text("PYTHON"),
+        python=parsed.python or "",
         target=parsed.target or "",
         prefix=parsed.prefix or "",
         break_system_packages=any_python or parsed.break_system_packages,
@@ -303,15 +337,7 @@ def cache_directory(given: str) -> Path:
     return default_cache()
 
 
-def _text(name: str, default: str = "") -> str:
-    return os.environ.get(f"INSTUI_{name}") or default
-
-
-def _flag(name: str) -> bool:
-    return _text(name).lower() not in ("", "0", "false", "no", "off")
-
-
-def _choice(names: Sequence[str], default: str) -> dict[str, Any]:
+def _choice(names: Sequence[str]) -> dict[str, Any]:
     """The type of an argument that is one of `names`, or "": argparse would not check a default (a variable)."""
 
     def one_of(text: str) -> str:
@@ -319,7 +345,7 @@ def _choice(names: Sequence[str], default: str) -> dict[str, Any]:
             raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, not {text!r}")
         return text
 
-    return {"type": one_of, "default": default, "metavar": f"{{{','.join(names)}}}"}
+    return {"type": one_of, "default": "", "metavar": f"{{{','.join(names)}}}"}
 
 
 def _named(text: str) -> str:

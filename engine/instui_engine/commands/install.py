@@ -30,7 +30,7 @@ from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
 from instui_engine.session.session import Session
 from instui_engine.stage.staging import stage_wheels
-from instui_engine.store.acquire import Damage, acquire, look_up, rebuild
+from instui_engine.store.acquire import Damage, acquire, check_contents, look_up, rebuild
 from instui_engine.store.entry import Entry
 from instui_engine.store.gc_lock import using
 from instui_engine.store.store import Store
@@ -131,6 +131,7 @@ class _Pipeline(Work):
             if entry is None:
                 unknown.append(wheel)
             else:
+                check_contents(wheel, entry)
                 ready.append((wheel, entry))
         self._plan(installed, [wheel for wheel, _ in ready], [entry for _, entry in ready], unknown)
 

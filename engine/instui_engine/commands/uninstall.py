@@ -20,6 +20,7 @@ from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.plan import RemovalPlan
 from instui_engine.plan.removal import check_link, plan_removals
 from instui_engine.redaction import redacted
+from instui_engine.resolve.locations import shortened
 from instui_engine.resolve.origin import origin_of
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
@@ -108,7 +109,7 @@ class _Removal(Work):
         from instui_engine.fetch.download import Client
 
         with Client(index_urls=(), offline=False) as client:
-            return client.read(url, "requirement file", self.context.control.cancelled)
+            return client.read(url, shortened(url), self.context.control.cancelled)
 
     def _from(self, place: str, word: str, installed: Installed) -> Iterator[str]:
         """The names of what was installed from `place`, the URL for which `word` stands."""

@@ -331,7 +331,8 @@ class _Run:
         self._target.delete()
         if isinstance(self._target, Document):
             raise self._error(why)
-        raise self._error(f"it is not the file that was locked ({why})", "resolve again, and do not trust this index")
+        hint = "check the hash where it is written; if that is right, do not trust this server"
+        raise self._error(f"it is not the file that is demanded ({why})", hint)
 
     def _error(self, why: str, hint: str = "") -> FetchError:
         name, host = printable(self._download.name), host_of(split(self._download.url))

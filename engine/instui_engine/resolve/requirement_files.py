@@ -175,7 +175,7 @@ class _Reader:
         """The text of a file, read now if it was not read before, and whether it is a stream."""
         name = _name(file)
         if name.endswith(".toml") or name in ("setup.py", "setup.cfg", "environment.yml"):
-            hint = "; a lock file is given with --pylock" if "pylock" in name else ""
+            hint = "; a lock file stands alone: give it to install by -r or --pylock" if "lock" in name else ""
             raise UsageError(f"{shown}{named} is not supported as a requirement file, only a text file is{hint}")
         is_path = not file.is_remote and descriptor_of(file.place) is None
         identity = os.path.realpath(file.place) if is_path else file.place
@@ -283,8 +283,7 @@ def _check_known(option: str, text: str, where: str) -> None:
     if option not in _VALUED and option not in _IGNORED_VALUED:
         given = re.split(r"[\s=]", text)[0]
         raise UsageError(
-            f"{where}: {shortened(given)} is not understood in a requirement file; remove it, or "
-            "give it on the command line"
+            f"{where}: {shortened(given)} is not understood in a requirement file; correct it, or remove it"
         )
 
 
@@ -292,7 +291,8 @@ def _switch(option: str, where: str, content: _Content) -> None:
     if option in _SWITCHES:
         content.switches.add(option)
     else:
-        content.notes.append(f"{where}: {option} has no effect in a requirement file")
+        hint = "; set UV_PRERELEASE=allow" if option == "--pre" else ""
+        content.notes.append(f"{where}: {option} has no effect in a requirement file{hint}")
 
 
 def _given(file: str) -> _File:

@@ -25,7 +25,7 @@ from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
 from .inputs import Arguments, WheelFile, read_arguments, wheel_requirement
-from .locations import path_in, redacted, split_fragment
+from .locations import path_in, redacted, shortened, split_fragment
 from .lock_file import changed_at, is_lock_file, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Request, Resolution
@@ -63,6 +63,8 @@ def resolve(
     settings = settings_here()
     for note in not_honoured(settings, os.environ):
         emit(Warned("", note))
+    if request.index_url and os.environ.get("UV_DEFAULT_INDEX"):
+        emit(Warned("", "UV_DEFAULT_INDEX is set, and prevails over --index-url, as in uv"))
     if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
         wheels = [_local(wheel) for wheel in arguments.wheels]
         return replace(_finish(wheels, {}, request, settings, environment, installed, emit), index_urls=urls)
@@ -85,12 +87,17 @@ def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirement
     from .requirement_files import read_requirement_files
 
     def read_url(url: str) -> bytes:
-        from instui_engine.fetch.download import Client
-
-        with Client(index_urls=_given_urls(request), offline=request.offline) as client:
-            return client.read(url, "requirement file", cancelled)
+        return _read_url(url, request, cancelled)
 
     return read_requirement_files(request.requirement_files, request.constraint_files, position, cancelled, read_url)
+
+
+def _read_url(url: str, request: Request, cancelled: Cancelled) -> bytes:
+    """The content of a requirement file or a lock file on a server. Raises FetchError."""
+    from instui_engine.fetch.download import Client
+
+    with Client(index_urls=_given_urls(request), offline=request.offline) as client:
+        return client.read(url, shortened(url), cancelled)
 
 
 def _given_urls(request: Request) -> tuple[str, ...]:
@@ -231,15 +238,18 @@ def _lock_file(request: Request) -> str:
 def _from_lock_file(file: str, request: Request, interpreter: Interpreter, cancelled: Cancelled) -> list[LockedWheel]:
     from .streams import read_input
 
-    shown = printable(file)
+    shown = shortened(file)
     try:
-        data, directory = read_input(file, cancelled)
+        is_remote = file.startswith(("http://", "https://"))
+        data, directory = (_read_url(file, request, cancelled), "") if is_remote else read_input(file, cancelled)
         text = data.decode()
     except OSError as error:
         raise UsageError(f"cannot read the lock file {shown}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown} is not a lock file: it is not UTF-8 text") from error
     wheels = list(select(text, shown, resolved(directory), interpreter, {}))
+    if is_remote and any(wheel.path for wheel in wheels):
+        raise UsageError(f"{shown} names files of this machine, which a lock file on a server cannot know")
     if request.require_hashes or settings_here().require_hashes:
         for wheel in wheels:
             _check_strong(wheel, wheel.demands)

@@ -12,8 +12,11 @@ from .inputs import one_line
 _UNREACHABLE = re.compile(r"error sending request|client error \(Connect\)|dns error|Request failed after|timed out")
 _STATUS = re.compile(r"HTTP status (?:client|server) error \(([^)]*)\)")
 _URL = re.compile(r"https?://[^\s`)]+")
+_LONGEST = 2000  # characters of a derivation: without its end it explains nothing
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsatisfiable\.?")
+
+_NOISE = ("Using ", "Usage: ", "For more information")  # of any run, and of uv's own command line
 
 
 def explain(output: str) -> ResolutionError:
@@ -22,9 +25,11 @@ def explain(output: str) -> ResolutionError:
     whole = " ".join(statements)
     hint = " ".join(hints)
     if "No solution found" in whole:
-        text = _CONCLUSION.sub("", whole.partition("dependencies")[2].lstrip(": ").removeprefix("cause: "))
+        text = whole.partition("dependencies")[2].lstrip(": ").removeprefix("cause: ")
+        # behind "no solution:" one reason needs no conclusion; the last of several would be a fragment without one
+        text = _CONCLUSION.sub(", there is none" if "And because" in text else "", text)
         text = text[:1].lower() + text[1:]
-        return NoSolutionError(one_line(f"no solution: {text.rstrip('. ')}{_advice(hint)}"))
+        return NoSolutionError(one_line(f"no solution: {text.rstrip('. ')}{_advice(hint)}", _LONGEST))
     status = _STATUS.search(whole)
     url = _URL.search(whole)
     place = url[0].rstrip(":,.") if url else "it"
@@ -77,5 +82,7 @@ def _advice(hint: str) -> str:
         return " (instui installs wheels: build one with `uv build --wheel`)"
     refused = re.search(r"\(?(40[13] (?:Unauthorized|Forbidden))", hint)
     if refused:
-        return f" (the package index answered {refused[1]}; check its URL and credentials)"
+        index = _URL.search(hint)
+        named = f"the index {index[0].rstrip(':,.')}" if index else "the package index"
+        return f" ({named} answered {refused[1]}; check its URL and credentials)"
     return f" ({hint.rstrip('.')})" if hint.startswith("You require") else ""

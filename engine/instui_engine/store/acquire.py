@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import BadWheelError, FetchError, InstuiError, printable, reason
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.hashes import Demands, unmet
+from instui_engine.hashes import Demands, sha256_in, unmet
 from instui_engine.journal.events import (
     FetchFinished,
     FetchProgress,
@@ -101,13 +101,21 @@ def acquire(
             entries[task.place] = task.entry
     found = [entry for entry in entries if entry is not None]
     for wheel, entry in zip(wheels, found, strict=True):
-        if entry.manifest.name != wheel.name or entry.manifest.version != wheel.version:
-            raise BadWheelError(
-                f"{printable(wheel.filename)} contains {printable(entry.manifest.name)} "
-                f"{printable(entry.manifest.version)}; it is not installed",
-                wheel=wheel.filename,
-            )
+        check_contents(wheel, entry)
     return found
+
+
+def check_contents(wheel: LockedWheel, entry: Entry) -> None:
+    """Raise BadWheelError if the entry that the hashes of `wheel` lead to is that of another distribution."""
+    manifest = entry.manifest
+    if (manifest.name, manifest.version) == (wheel.name, wheel.version):
+        return
+    inside = f"{printable(manifest.name)} {printable(manifest.version)}"
+    name = printable(wheel.filename)
+    problem = f"{name} contains {inside}"
+    if sha256_in(demands_on(wheel)):
+        problem = f"the hash that is demanded of {name} is that of a wheel of {inside}"
+    raise BadWheelError(f"{problem}; it is not installed", wheel=wheel.filename)
 
 
 def look_up(store: Store, wheels: Sequence[LockedWheel]) -> list[Entry | None]:
@@ -258,7 +266,7 @@ def _read(known: Known, local: LocalDigests, task: _Task) -> None:
         algorithm, _, expected = min(wrong).partition(":")
         came = next(value for value in task.read.hashes if value.startswith(f"{algorithm}:"))
         raise BadWheelError(
-            f"{printable(wheel.filename)} is not the file that was locked: its {algorithm} is "
+            f"{printable(wheel.filename)} is not the file that is demanded: its {algorithm} is "
             f"{came.partition(':')[2]}, not {expected}",
             wheel=wheel.filename,
         )
