@@ -17,6 +17,7 @@ from conftest import Run, Start
 from instui_engine.journal.events import SessionStarted
 from support.cli import error_line, installed, ok, other_interpreters, uv, verify
 from support.environments import Venv
+from support.webserver import Page, WebServer
 from support.wheelsmith import build_wheel
 
 FAMILY = {
@@ -231,6 +232,22 @@ def test_a_lock_file_may_come_from_the_standard_input(
     wheel = f'wheels = [{{path = "./links/lib-2.0-py3-none-any.whl", hashes = {{sha256 = "{digest}"}}}}]'
     lock = f'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "lib"\nversion = "2.0"\n{wheel}\n'
     ok(run_instui("install", "--python", target.top, "--pylock", name, input=lock, cwd=tmp_path))
+    verify(target.top, target.site, {"lib": "2.0"})
+
+
+def test_a_lock_file_may_lie_on_a_server(target: Venv, links: Path, run_instui: Run) -> None:
+    wheel = links / "lib-2.0-py3-none-any.whl"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lock = 'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "lib"\nversion = "2.0"\n'
+    with WebServer() as web:
+        url = web.add(f"/{wheel.name}", Page(wheel.read_bytes()))
+        for key, place in (("path", str(wheel)), ("url", url)):
+            text = f'{lock}wheels = [{{{key} = "{place}", hashes = {{sha256 = "{digest}"}}}}]\n'
+            file = web.add(f"/{key}/pylock.toml", Page(text.encode()))
+            done = run_instui("install", "--python", target.top, "-r", file, env={"UV_OFFLINE": "0"})
+            if key == "path":
+                assert "names files of this machine" in error_line(done, 2)
+    ok(done)
     verify(target.top, target.site, {"lib": "2.0"})
 
 
