@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from instui_engine.fs.casefold import fold
 from instui_engine.journal.events import PlanWheel
 from instui_engine.locks.claims import Claims
-from instui_engine.resolve.origin import direct_url, uv_cache
+from instui_engine.resolve.origin import direct_url
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.store.entry import Entry
 from instui_engine.target.installed import Distribution
@@ -56,8 +56,6 @@ class WheelPlan:
             own["REQUESTED"] = b""
         if self.wheel.origin:
             own["direct_url.json"] = direct_url(self.wheel.origin, self.entry.sha256)
-        if self.wheel.origin and self.wheel.changed:
-            own["uv_cache.json"] = uv_cache(self.wheel.changed)
         return own
 
     @property

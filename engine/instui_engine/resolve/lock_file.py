@@ -174,7 +174,6 @@ def _locked(
         demands=demands,
         size=source.size or size,
         origin=origin_of(url, path) if is_archive else "",
-        changed=changed_at(path) if is_archive else 0,
     )
 
 
@@ -193,13 +192,5 @@ def size_of(path: str) -> int:
     """The size of a file in bytes; 0 if it cannot be seen: opening it will report what is wrong."""
     try:
         return os.stat(path).st_size
-    except OSError:
-        return 0
-
-
-def changed_at(path: str) -> int:
-    """The ctime of a file in nanoseconds; 0 if there is none, or none that can be seen."""
-    try:
-        return os.stat(path).st_ctime_ns if path else 0
     except OSError:
         return 0

@@ -1,13 +1,12 @@
 """Where an installed distribution came from: direct_url.json ("Recording the Direct URL Origin", PEP 610).
 
-Beside it lies uv's uv_cache.json, which says when the wheel file was last changed: without it, uv would install the
-same file again and again.
+uv records no hash of a wheel file, but in uv_cache.json beside it when that was last changed. Nothing of the kind is
+written here: it would make two environments differ that were made from the same content.
 """
 
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -17,8 +16,6 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution
 
 _PLAIN = "!$&'()*+,-./:;=@[]_|~"  # of a path in a URL, as uv writes it; letters and digits aside
-
-_SETTLED = 2_000_000_000  # nanoseconds after which another change is sure to get another ctime
 
 
 def origin_of(url: str, path: str) -> str:
@@ -48,7 +45,7 @@ def recorded_sha256(archive: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def uv_cache(changed: int) -> bytes:
+def _uv_cache(changed: int) -> bytes:
     """The content of uv_cache.json for a wheel file that was last changed (ctime) at `changed`, in nanoseconds."""
     seconds, nanoseconds = divmod(changed, 1_000_000_000)
     timestamp = {"secs_since_epoch": seconds, "nanos_since_epoch": nanoseconds}
@@ -59,8 +56,7 @@ def uv_cache(changed: int) -> bytes:
 def came_from(environment: Environment, distribution: Distribution, url: str, path: str, demands: Demands) -> bool:
     """Whether the distribution was installed from that very file: the same place, the same content, as demanded.
 
-    What lies at `path` may have been built again since, so it is hashed unless it is known to be unchanged. Of a `url`
-    only what `demands` say is known.
+    What lies at `path` may have been built again since, so it is hashed. Of a `url` only what `demands` say is known.
     """
     info = environment.top / distribution.info
     try:
@@ -71,13 +67,8 @@ def came_from(environment: Environment, distribution: Distribution, url: str, pa
         if url:
             wanted = sha256_in(demands)
             return sha256 == wanted if wanted else not demands
-        changed = os.stat(path).st_ctime_ns
-        unchanged = _content(info / "uv_cache.json") == uv_cache(changed)
         if not sha256:
-            return unchanged and not demands  # uv, which records no hash of such a file, takes that for proof
-        settled = os.stat(info).st_mtime_ns - changed > _SETTLED
-        if unchanged and settled and unmet(demands, {f"sha256:{sha256}"}) is None:
-            return True
+            return not demands and read_regular(info / "uv_cache.json") == _uv_cache(os.stat(path).st_ctime_ns)
         digests = _digests(path, demands)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False  # if it is the file that cannot be read, installing it will report that
@@ -91,13 +82,6 @@ def _is_same_place(recorded: str, url: str, path: str) -> bool:
     parts = urlsplit(recorded)
     there = unquote(parts.path)
     return parts.scheme == "file" and (there == path or os.path.realpath(there) == os.path.realpath(path))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return read_regular(path)
-    except OSError:
-        return b""
 
 
 def _digests(path: str, demands: Demands) -> Digests:

@@ -37,7 +37,7 @@ class LockedWheel:
     Exactly one of `url` (http, https) and `path` (a local file) is set. The file must meet `demands`; `sha256` is the
     one that they leave it, in hex, or "". `requested`: the user named it (the REQUESTED file). `position` is its place
     among the wheels that were named one by one, -1 for one that was resolved. `origin` is the URL for direct_url.json,
-    "" for a wheel from an index. `changed` is the ctime of a local file, in nanoseconds, before it was read, else 0.
+    "" for a wheel from an index.
     """
 
     name: str  # normalized
@@ -51,7 +51,6 @@ class LockedWheel:
     requested: bool = False
     position: int = -1
     origin: str = ""
-    changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from instui_engine.target.interpreter import Interpreter
 
 from .inputs import Arguments, WheelFile, read_arguments, wheel_requirement
 from .locations import path_in, redacted, shortened, split_fragment
-from .lock_file import changed_at, is_lock_file, parsed_filename, select, size_of
+from .lock_file import is_lock_file, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Request, Resolution
 from .requirements import Requirement, Requirements
@@ -152,7 +152,6 @@ def _local(wheel: WheelFile) -> LockedWheel:
         requested=True,
         position=wheel.position,
         origin=origin_of("", wheel.path),
-        changed=changed_at(wheel.path),
     )
 
 
@@ -365,7 +364,6 @@ def _direct(entry: Requirement, demands: Mapping[str, Demands]) -> LockedWheel:
         demands=wanted,
         size=size_of(path) if path else 0,
         origin=origin_of(url, path),
-        changed=changed_at(path),
     )
 
 
