@@ -4,8 +4,8 @@ A hash is written `algorithm:hex`, as in a requirement file. A *demand* is a set
 the `--hash` options of one line are one demand. All demands on a file must be met, whoever made them: each file of
 requirements, each constraint, the fragment of a URL, the index, a lock file.
 
-md5 is no proof that a file is the right one. What the user wrote is compared all the same; an index that has nothing
-better demands nothing.
+md5 is no proof that a file is the right one. It is compared all the same, but nothing that asks for a strong hash is
+content with it.
 """
 
 import hashlib

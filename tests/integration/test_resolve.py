@@ -385,6 +385,18 @@ def test_a_lock_file_may_spell_the_version_otherwise_and_states_the_size(target:
         target.resolve(pylock=lock("pylock.toml", entry % "size = 1, "))
 
 
+def test_a_lock_file_is_fetched_with_the_credentials_of_the_command_line(target: Target) -> None:
+    url = "http://user:secret@127.0.0.1:9/simple"
+    wheel = wheel_entry("url = 'http://127.0.0.1:9/a-1.0-py3-none-any.whl'", {"sha256": NO_HASH})
+    file = lock("pylock.toml", f'name = "a"\nversion = "1.0"\nwheels = [{wheel}]')
+    assert target.resolve(pylock=file, index_url=url).index_urls == (url,)
+
+
+def test_what_uv_says_of_its_own_command_line_is_left_out() -> None:
+    said = "error: invalid value 'x'\n\nUsage: uv pip install\n\nFor more information, try '--help'.\n"
+    assert str(explain("Using Python 3.11.7\nResolved 2 packages in 1ms\n" + said)) == "uv: invalid value 'x'"
+
+
 def test_the_older_style_of_explanation_is_understood() -> None:
     old = (
         "  \u00d7 No solution found when resolving dependencies:\n"

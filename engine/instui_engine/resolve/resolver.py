@@ -48,10 +48,12 @@ def resolve(
     Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, and Interrupted as soon as
     `cancelled()` is true.
     """
+    settings = settings_here()
     lock_file = _lock_file(request)
     if lock_file:
-        wheels = _from_lock_file(lock_file, request, environment.interpreter, cancelled)
-        return _finish(wheels, {}, request, settings_here(), environment, installed, emit)
+        wheels = _from_lock_file(lock_file, request, settings, environment.interpreter, cancelled)
+        finished = _finish(wheels, {}, request, settings, environment, installed, emit)
+        return replace(finished, index_urls=_given_urls(request))
     arguments = read_arguments(request.arguments, environment.interpreter)
     lines = _lines(request, arguments.count, cancelled)
     if not arguments.count and not request.requirement_files:
@@ -60,7 +62,6 @@ def resolve(
         emit(Warned("", note))
     wanted = replace(lines, requirements=(*_in_order(arguments), *lines.requirements))
     urls = _urls(request, wanted)
-    settings = settings_here()
     for note in not_honoured(settings, os.environ):
         emit(Warned("", note))
     if request.index_url and os.environ.get("UV_DEFAULT_INDEX"):
@@ -234,7 +235,9 @@ def _lock_file(request: Request) -> str:
     return request.pylock or files[0]
 
 
-def _from_lock_file(file: str, request: Request, interpreter: Interpreter, cancelled: Cancelled) -> list[LockedWheel]:
+def _from_lock_file(
+    file: str, request: Request, settings: UvSettings, interpreter: Interpreter, cancelled: Cancelled
+) -> list[LockedWheel]:
     from .streams import read_input
 
     shown = shortened(file)
@@ -249,7 +252,7 @@ def _from_lock_file(file: str, request: Request, interpreter: Interpreter, cance
     wheels = list(select(text, shown, resolved(directory), interpreter, {}))
     if is_remote and any(wheel.path for wheel in wheels):
         raise UsageError(f"{shown} names files of this machine, which a lock file on a server cannot know")
-    if request.require_hashes or settings_here().require_hashes:
+    if request.require_hashes or settings.require_hashes:
         for wheel in wheels:
             _check_strong(wheel, wheel.demands)
     return wheels

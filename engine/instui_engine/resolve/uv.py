@@ -86,9 +86,9 @@ class Uv:
         self._cancelled = cancelled
 
     def decide(self, installed: Installed, moved: Collection[str]) -> Decision:
-        """What is to be installed, beside the distributions of `installed` that are whole and not `moved`.
+        """What is to be installed, if what is whole in `installed` may stay.
 
-        Those are to be taken from another place, or in another build, than they came from.
+        `moved` names those that may not: they came from another place than the one that is named now.
 
         Raises ResolutionError, UsageError or Interrupted.
         """

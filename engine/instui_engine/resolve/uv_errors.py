@@ -15,8 +15,7 @@ _URL = re.compile(r"https?://[^\s`)]+")
 _LONGEST = 2000  # characters of a derivation: without its end it explains nothing
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsatisfiable\.?")
-
-_NOISE = ("Using ", "Usage: ", "For more information")  # of any run, and of uv's own command line
+_NOISE = ("Using ", "Resolved ", "Usage: ", "For more information")  # of any run, and of uv's own command line
 
 
 def explain(output: str) -> ResolutionError:
@@ -59,7 +58,7 @@ def _statements(output: str) -> tuple[list[str], list[str]]:
     current = statements
     for raw in _ESCAPES.sub("", output).splitlines():
         line = raw.lstrip(" ×╰├─▶│").strip()  # noqa: RUF001
-        if not line or set(line) <= {"^", "~"} or line.startswith(("Using ", "Resolved ")):
+        if not line or set(line) <= {"^", "~"} or line.startswith(_NOISE):
             continue
         if re.match(r"(error|warning|hint|cause|Caused by)\b:?", line) or not current or "▶" in raw:
             kind, _, rest = line.partition(": ")
