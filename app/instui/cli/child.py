@@ -50,7 +50,7 @@ class Child:
         descriptors = inherited(arguments)
         with ExitStack() as stack:
             if shown != list(arguments[1:]):
-                from instui_engine.resolve.uv import memory_file
+                from instui_engine.fs.memory import memory_file
 
                 # everybody can see the arguments of a process, so those with passwords go into a file in memory
                 descriptors = (*descriptors, stack.enter_context(memory_file(json.dumps(list(arguments)))))

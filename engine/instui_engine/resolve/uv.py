@@ -10,16 +10,15 @@ URLs of the command line reach it by its environment: both may contain passwords
 
 import os
 import re
-from collections.abc import Callable, Collection, Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import Interrupted, ResolutionError
 from instui_engine.fetch.uv_settings import UvSettings
-from instui_engine.fs.files import write_all
 from instui_engine.fs.given import absolute
+from instui_engine.fs.memory import memory_file
 from instui_engine.fs.paths import name_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
@@ -193,25 +192,6 @@ def _pin_of(url: str, pins: Container[str]) -> str:
     """The name, among `pins`, of the wheel at `url`; "" if it is none of them, or uv has left out a password."""
     name = normalized(name_of(url).partition("-")[0])
     return name if name in pins and "****" not in url else ""
-
-
-@contextmanager
-def memory_file(text: str) -> Iterator[int]:
-    """A descriptor of an anonymous file with this text, for a child process to open as /dev/fd/N."""
-    descriptor = os.memfd_create("instui") if hasattr(os, "memfd_create") else _unnamed_file()
-    try:
-        write_all(descriptor, text.encode("utf-8", "surrogateescape"))
-        os.lseek(descriptor, 0, os.SEEK_SET)  # outside Linux the child gets this very position
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _unnamed_file() -> int:
-    from tempfile import TemporaryFile
-
-    with TemporaryFile() as file:
-        return os.dup(file.fileno())
 
 
 def _variables(request: Request) -> dict[str, str]:
