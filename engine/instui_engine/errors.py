@@ -38,6 +38,14 @@ class BadWheelError(InstuiError):
         self.wheel: Final = wheel
 
 
+class RecordError(BadWheelError):
+    """The RECORD of a wheel is wrong, in ways that are harmless. `permission` is what would admit it: NAME==VERSION."""
+
+    def __init__(self, message: str, *, wheel: str = "", permission: str = "") -> None:
+        super().__init__(message, wheel=wheel)
+        self.permission: Final = permission
+
+
 class ResolutionError(InstuiError):
     """No set of wheels satisfies the requirements, or the index could not be asked."""
 

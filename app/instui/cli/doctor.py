@@ -15,7 +15,7 @@ from instui_engine.session.context import Options
 from instui_engine.session.control import Control
 from instui_engine.target.environment import Environment
 
-from .options import cache_directory, environment_from
+from .options import cache_directory, environment_from, permissions
 from .output import print_error, print_lines
 from .signals import stopping
 
@@ -36,6 +36,7 @@ def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control)
         jobs=parsed.jobs,
         lock_timeout=parsed.lock_timeout,
         fsync=not parsed.no_fsync,
+        allow_record=permissions(parsed),
     )
     environment = environment_from(parsed, writable=parsed.repair, any_python=not parsed.repair)
     found = diagnose(environment, options, control)

@@ -127,6 +127,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
         help="the newest version of this one",
     )
     what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
+    _permission(what)
     what.add_argument("--no-build", action="store_true", help="accepted, and always so: wheels only")
     _places(parser)
     target = _target(parser, "where to install it", "into")
@@ -193,6 +194,16 @@ def _places(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--offline", action="store_true", help="only what is in the cache")
 
 
+def _permission(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--allow-record",
+        action=_Each,
+        default=[],
+        metavar="NAME==VERSION",
+        help="accept this wheel although its RECORD has rows or hashes missing, or rows without a file",
+    )
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "scenario", nargs="?", choices=SCENARIOS, default=SCENARIOS[2], metavar="SCENARIO", help=", ".join(SCENARIOS)
@@ -220,6 +231,7 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     )
     _places(parser)
     how = parser.add_argument_group("how")
+    _permission(how)
     _work(how)
     how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
     how.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
@@ -308,7 +320,19 @@ def options_from(parsed: argparse.Namespace) -> Options:
         slow=parsed.slow,
         dry_run=parsed.dry_run,
         journal_file=parsed.journal,
+        allow_record=permissions(parsed),
     )
+
+
+def permissions(parsed: argparse.Namespace) -> tuple[str, ...]:
+    """The values of --allow-record, checked here, so that a wrong one is found before anything begins."""
+    given = tuple(getattr(parsed, "allow_record", ()))
+    if given:
+        from instui_engine.wheel.permission import parse
+
+        for one in given:
+            parse(one)
+    return given
 
 
 def _link_mode_of_uv() -> LinkMode:

@@ -5,6 +5,7 @@ Nothing is written into the environment's scheme directories before everything i
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from instui_engine.commit.commit import Commit
 from instui_engine.errors import ConflictError, Interrupted, printable
@@ -36,6 +37,7 @@ from instui_engine.store.gc_lock import using
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
+from instui_engine.wheel.permission import FLAG, unused
 
 from .command import Outcome, Recording, Work, perform
 
@@ -96,6 +98,9 @@ class _Pipeline(Work):
             context.check()
             raise
         self._index_urls = resolution.index_urls
+        versions = resolution.satisfied | {wheel.name: wheel.version for wheel in resolution.wheels}
+        for permission in unused(context.options.allow_record, versions):
+            context.emit(Warned("", f"{FLAG} {printable(permission)} is for no wheel of this run"))
         return resolution.wheels
 
     @contextmanager
@@ -129,9 +134,13 @@ class _Pipeline(Work):
 
                 raise offline_error(wheel.filename)
             if entry is None:
+                if wheel.path:
+                    from instui_engine.store.examine import examine_file
+
+                    examine_file(Path(wheel.path), wheel.filename, self.context.options.allow_record)
                 unknown.append(wheel)
             else:
-                check_contents(wheel, entry)
+                check_contents(wheel, entry, self.context.options.allow_record)
                 ready.append((wheel, entry))
         self._plan(installed, [wheel for wheel, _ in ready], [entry for _, entry in ready], unknown)
 

@@ -31,7 +31,8 @@ class Options:
     `cache`: where unpacked wheels are kept. `jobs`: the number of workers. `lock_timeout`: seconds to wait for a lock.
     `fail_on_conflict`: different content for one path is an error before the first write. `fsync`: wait for the disk,
     so that a power cut tears nothing. `slow`: see `SlowMotion`. `dry_run`: plan, and write nothing. `journal_file`: the
-    journal is written there as well; "" for nowhere.
+    journal is written there as well; "" for nowhere. `allow_record`: wheels, as NAME==VERSION, whose RECORD may have
+    flaws.
     """
 
     cache: Path = field(default_factory=default_cache)
@@ -43,6 +44,7 @@ class Options:
     slow: float = 0.0
     dry_run: bool = False
     journal_file: str = ""
+    allow_record: tuple[str, ...] = ()
 
 
 class Context:

@@ -32,6 +32,7 @@ from instui_engine.journal.events import (
 )
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Throttle
+from instui_engine.wheel.permission import check
 
 from .entry import Entry
 from .known import Known, UrlNote, url_key
@@ -101,14 +102,18 @@ def acquire(
             entries[task.place] = task.entry
     found = [entry for entry in entries if entry is not None]
     for wheel, entry in zip(wheels, found, strict=True):
-        check_contents(wheel, entry)
+        check_contents(wheel, entry, context.options.allow_record)
     return found
 
 
-def check_contents(wheel: LockedWheel, entry: Entry) -> None:
-    """Raise BadWheelError if the entry that the hashes of `wheel` lead to is that of another distribution."""
+def check_contents(wheel: LockedWheel, entry: Entry, allow_record: Sequence[str] = ()) -> None:
+    """Raise BadWheelError if the entry that the hashes of `wheel` lead to is not one that this session may use.
+
+    It may be another distribution, or have been unpacked by a permission that this session does not have.
+    """
     manifest = entry.manifest
     if (manifest.name, manifest.version) == (wheel.name, wheel.version):
+        check(allow_record, manifest.name, manifest.version, manifest.flaws, wheel.filename)
         return
     inside = f"{printable(manifest.name)} {printable(manifest.version)}"
     name = printable(wheel.filename)
@@ -365,7 +370,8 @@ def _unpack(context: Context, store: Store, task: _Task, source: Path) -> None:
         seen = done
         context.slow_motion.step(context.stopping)
 
-    pending = store.unpack(source, task.digest, task.wheel.filename, Progress(started, advanced), context.stopping)
+    steps, allow_record = Progress(started, advanced), context.options.allow_record
+    pending = store.unpack(source, task.digest, task.wheel.filename, steps, context.stopping, allow_record)
     if task.read is not None:
         # it was unpacked from the file as it is now, but would be stored under the hash that it had before
         try:

@@ -34,6 +34,7 @@ from instui_engine.errors import InstuiError, Interrupted, printable, reason
 from instui_engine.fs.durability import boot, sync_filesystem
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.wheel.manifest import FORMAT, build, dump, load
+from instui_engine.wheel.record import Row
 
 from .entry import Entry, is_sealed
 
@@ -117,17 +118,23 @@ class Store:
         return directory / f"{key}.part"
 
     def unpack(
-        self, wheel: Path, digest: str, filename: str, progress: Progress, cancelled: Callable[[], bool]
+        self,
+        wheel: Path,
+        digest: str,
+        filename: str,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+        allow_record: Sequence[str] = (),
     ) -> Pending:
-        """Check and unpack a wheel file under its lock.
+        """Check and unpack a wheel file under its lock. `allow_record`: see `Options`.
 
         Raises BadWheelError if the wheel is malformed, InstuiError if the disk is full, and Interrupted when
         `cancelled()`, with nothing left behind.
         """
         from instui_engine.wheel.archive import open_archive
         from instui_engine.wheel.extract import extract
-        from instui_engine.wheel.metadata import read_wheel_metadata
-        from instui_engine.wheel.record import verify_wheel
+
+        from .examine import examine
 
         directory = self._new_directory()
         files = directory / "files"
@@ -145,18 +152,15 @@ class Store:
             files.mkdir()
             space = os.statvfs(directory)
             with open_archive(wheel, space.f_bavail * space.f_frsize) as archive:
-                members = {member.path: member for member in archive.members}
-                sizes = {path: member.size for path, member in members.items()}
-                progress.started(len(sizes), sum(sizes.values()))
-                metadata = read_wheel_metadata(filename, sizes, lambda path: archive.read(members[path]))
-                text = archive.read(members[f"{metadata.dist_info}/RECORD"]).decode(errors="surrogateescape")
-                rows = verify_wheel(text, sizes, metadata.dist_info, printable(filename))
+                progress.started(len(archive.members), sum(member.size for member in archive.members))
+                metadata, rows, flaws = examine(archive, filename, allow_record)
                 extracted = extract(archive, files, rows, advanced, sealed)
             # read back, as the file system may round it
             sealed = (files / extracted[0].path).stat().st_mtime_ns
             shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
             written = {file.path: file.size for file in extracted}
-            manifest = build(metadata, rows, written, shebangs, sealed, self._unsynced)
+            rows = {file.path: Row(file.algorithm, file.digest, file.size) for file in extracted}
+            manifest = build(metadata, rows, written, shebangs, sealed, self._unsynced, flaws)
             (directory / "manifest").write_bytes(dump(manifest))
             directory.chmod(0o755)  # several users may share a cache
         except OSError as error:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instui_engine.errors import BadWheelError, printable
-from instui_engine.fs.files import encoded, write_all
+from instui_engine.fs.files import digest_of, encoded, open_regular, write_all
 from instui_engine.fs.paths import directories_of
 
 from .archive import CHUNK, Archive, Member
-from .record import left_out
+from .record import STRONG, left_out
 
 Digests = Mapping[str, tuple[str, str, int | None]]
 """By path: hashlib's name of the algorithm, the digest in urlsafe base64 without padding, the size (see record.Row)."""
@@ -47,8 +47,8 @@ def extract(
 
     Files get mode 0644, or 0755 where the archive has an x bit and for scripts, whatever the umask; directories 0755.
     All get `mtime` (nanoseconds) if it is given.
-    A file that `digests` does not name is written unchecked (RECORD itself; `record.verify_wheel` says that there is
-    no other).
+    A file for which `digests` has no digest is written unchecked (RECORD itself; `record.verify_wheel` says which
+    others). Where it has a weak one, that is compared, and the result has a sha256.
     `progress` gets the bytes written since its last call, every 256 KiB or 64 files.
     Raises BadWheelError where content, CRC or hash is wrong, and OSError; the caller then removes `destination`.
     """
@@ -58,18 +58,27 @@ def extract(
     tally = _Tally(progress)
     done = []
     for member in members:
-        algorithm, expected, _ = digests.get(member.path) or ("sha256", "", None)
+        wanted, expected, _ = digests.get(member.path) or ("sha256", "", None)
+        algorithm = wanted if wanted in STRONG else "sha256"
         try:
             hashed = (_write if member.size <= CHUNK else _stream)(archive, member, root, algorithm, how, tally)
         except FileExistsError:
             # No two entries have one name: the archive has been checked for that.
             archive.refuse(f"{printable(member.path)} is the same file as another one on this file system")
         digest = encoded(hashed)
-        if expected and digest != expected:
-            archive.refuse(f"{printable(member.path)} is not the file that RECORD lists ({algorithm} differs)")
+        if expected and (digest if algorithm == wanted else _digest_of(f"{root}/{member.path}", wanted)) != expected:
+            archive.refuse(f"{printable(member.path)} is not the file that RECORD lists ({wanted} differs)")
         done.append(Extracted(member.path, member.size, member.executable, algorithm, digest))
     tally.flush()
     return done
+
+
+def _digest_of(path: str, algorithm: str) -> str:
+    descriptor = open_regular(path, follow=False)
+    try:
+        return digest_of(descriptor, algorithm)
+    finally:
+        os.close(descriptor)
 
 
 class _How(NamedTuple):

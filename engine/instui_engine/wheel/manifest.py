@@ -16,7 +16,7 @@ from instui_engine.fs.paths import directories_of
 from .metadata import EntryPoint, WheelMetadata
 from .record import Row, render
 
-FORMAT = 2  # part of the store's path: another format means another store
+FORMAT = 3  # part of the store's path: another format means another store
 # Written for each environment; never taken from the wheel, which might forge them.
 _OWN_INFO = frozenset(
     {"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
@@ -40,7 +40,8 @@ class Manifest(NamedTuple):
 
     `record` has the rendered rows of all files of the root scheme and of `.dist-info`. `sealed` is the mtime in
     nanoseconds that every unpacked file was given; a file with another mtime was changed since. `unsynced` is the boot
-    of the system in which the entry was made without being synced, "" for one that was synced (see `store`).
+    of the system in which the entry was made without being synced, "" for one that was synced (see `store`). `flaws`
+    says what is wrong with the wheel's RECORD: only who permits that may use the entry. "" for nothing.
     """
 
     name: str  # normalized
@@ -58,6 +59,7 @@ class Manifest(NamedTuple):
     files: int
     size: int
     warnings: tuple[str, ...]
+    flaws: str
     sealed: int
     unsynced: str
 
@@ -77,6 +79,7 @@ def build(
     shebangs: Iterable[str],
     sealed: int = 0,
     unsynced: str = "",
+    flaws: str = "",
 ) -> Manifest:
     """The manifest of a wheel. `sizes` (path in the archive -> bytes) was unpacked, and verified with `rows`."""
     info: list[str] = []
@@ -120,6 +123,7 @@ def build(
         files=len(sizes),
         size=sum(sizes.values()),
         warnings=metadata.warnings,
+        flaws=flaws,
         sealed=sealed,
         unsynced=unsynced,
     )

@@ -22,6 +22,7 @@ _HEADER = re.compile("([!-9;-~]+):(.*)", re.DOTALL)  # RFC 5322, 3.6.8
 _ENTRY_POINT = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[.*\])?")
 _COMMAND = re.compile(r"[^\s./\\:*?\"<>|~-][^/\\:*?\"<>|]{0,199}")
 # What an environment cannot do without. Not `activate*`: argcomplete ships activate-global-python-argcomplete.
+_TAG = re.compile(r"[\w.]+-[\w.]+-[\w.]+", re.ASCII)  # of compressed sets, too (platform compatibility tags)
 _VITAL_COMMAND = re.compile(r"(pythonw?[0-9.]*t?|activate([._].*)?|deactivate([._].*)?)(\.exe)?", re.IGNORECASE)
 _SECTIONS = {"console_scripts": "console", "gui_scripts": "gui"}
 
@@ -41,7 +42,7 @@ class WheelMetadata:
 
     `name` and `version` are normalized (PEP 440). `data_dir` is the name of the wheel's `.data` directory, "" if it has
     none. `warnings` are lines for the user. The tags in WHEEL are left out, since they are wrong in some real wheels
-    (nodejs-bin says py3-none-any): as in pip, the file name decides whether a wheel fits an interpreter.
+    (openturns 1.22, nodejs-bin): as in uv and pip, the file name decides whether a wheel fits an interpreter.
     """
 
     name: str
@@ -105,7 +106,7 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
         dist_info=dist_info,
         data_dir=data_dir,
         entry_points=entry_points,
-        warnings=(*_format_warnings(wheel), *_start_up_warnings(paths, data_dir)),
+        warnings=(*_format_warnings(wheel), *_tag_warnings(wheel), *_start_up_warnings(paths, data_dir)),
     )
 
 
@@ -244,6 +245,14 @@ def _format_warnings(wheel: Iterable[tuple[str, str]]) -> Iterator[str]:
         _refuse(f"Wheel-Version {text} is too new, only 1.x is known")
     if found > WHEEL_VERSION:
         yield f"Wheel-Version {text} is newer than the known 1.0"
+
+
+def _tag_warnings(wheel: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """One warning for all Tag lines that are no tags."""
+    wrong = [value for value in _all(wheel, "tag") if not _TAG.fullmatch(value)]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        yield f"WHEEL has a Tag that is none, {printable(wrong[0][:100])!r}{more}; the tags of the file name count"
 
 
 def _start_up_warnings(paths: Iterable[str], data_dir: str) -> Iterator[str]:

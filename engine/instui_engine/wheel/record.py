@@ -3,17 +3,19 @@
 Follows "Recording installed projects" and, for wheels, "Binary distribution format" (signed wheel files, RECORD):
 every file except RECORD and its signatures has a hash of sha256 or better.
 
-A wheel's RECORD is read strictly (`parse`, `verify_wheel`): malformed text is refused. The RECORD of an installed
-distribution is read leniently (`rows_of`): any tool may have written it, or may have been killed while doing so.
+A wheel's RECORD is read strictly (`parse`, `verify_wheel`): malformed text is refused. What is wrong but harmless are
+its *flaws*, and the caller decides on them. The RECORD of an installed distribution is read leniently (`rows_of`): any
+tool may have written it, or may have been killed while doing so.
 """
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, NoReturn
 
 from instui_engine.errors import BadWheelError, printable
+from instui_engine.fs.files import encoded
 
 # The algorithms of hashlib that count as "sha256 or better", with the length of a digest in base64 without padding.
 STRONG = {
@@ -26,9 +28,14 @@ STRONG = {
     "blake2b": 86,
     "blake2s": 43,
 }
+WEAK = {"md5": 22, "sha1": 27, "sha224": 38}  # they prove little, but they are compared
 _DIGEST = re.compile("[A-Za-z0-9_-]+")
+_HEX = re.compile("[0-9a-fA-F]+")
+_NO_PATH = re.compile("[\x00-\x1f\x7f]|^[A-Za-z]:")  # control characters, the drives of Windows
+_RUNS = (".py", ".pyc", ".pyd", ".so", ".pth")  # what Python imports, or reads when it starts
 _SPECIAL = re.compile('[,"\r\n\ufeff]')  # the last one because a byte order mark at the beginning would be dropped
 _SIZE = re.compile("[0-9]{1,15}")
+_OTHER = "it was changed after it was built, so take another version"
 
 
 class Row(NamedTuple):
@@ -110,36 +117,113 @@ def _quoted(path: str) -> str:
     return f'"{doubled}"'
 
 
-def verify_wheel(text: str, sizes: Mapping[str, int], dist_info: str, what: str) -> dict[str, Row]:
+class Flaws(NamedTuple):
+    """What is wrong with a wheel's RECORD, but harmless, in words. `trivial`: no content and no code is concerned."""
+
+    text: str
+    trivial: bool
+
+
+def verify_wheel(
+    text: str,
+    sizes: Mapping[str, int],
+    dist_info: str,
+    what: str,
+    on_flaws: Callable[[Flaws], None] | None = None,
+) -> dict[str, Row]:
     """The rows of a wheel's RECORD for the files that are installed from it, after comparing it with the archive.
 
     `text` is the RECORD, `sizes` are the members of the archive in bytes, `dist_info` is the directory's name. Raises
-    BadWheelError for a file that is not listed, a row without a file, a missing or weak hash, or a wrong size.
+    BadWheelError for a wrong size, a malformed hash, a row for a path outside of the wheel, and a file with two rows.
+    Flaws are rows without a file, files without a row, weak and missing hashes, and other notations. `on_flaws` is
+    called once, if there are any, and may raise BadWheelError; without it, all that are not trivial are refused.
     `extract` checks the hashes themselves. The result leaves out RECORD itself, its signatures, and `__pycache__` (see
-    `left_out`).
+    `left_out`). A file without a row, or without a hash, has a row without a hash there.
     """
     unhashed = {f"{dist_info}/{name}" for name in ("RECORD", "RECORD.jws", "RECORD.p7s")}
     rows = parse(text, what)
-    result = {}
-    for path, row in rows.items():
+    found: dict[_Flaw, list[str]] = {}
+    result: dict[str, Row] = {}
+    for written, row in rows.items():
+        path = written if written in sizes else _meant(written)
+        size = sizes.get(path)
+        if size is None:
+            if not path or written.startswith(("/", "\\")):
+                _refuse(what, f"RECORD lists {written}, which is outside of the wheel")
+            if not left_out(path):
+                found.setdefault("phantom", []).append(written)
+            continue
+        if path != written:
+            if path in rows or path in result:
+                _refuse(what, f"RECORD lists {path} twice")
+            found.setdefault("path", []).append(written)
         if left_out(path):
             continue
         if path in unhashed:
-            if row.algorithm or path not in sizes:
-                _refuse(what, f"RECORD has a hash for {path}, or lists it though it is not in the archive")
+            if row.algorithm:
+                _refuse(what, f"RECORD has a hash for {path}")
             continue
-        size = sizes.get(path)
-        if size is None:
-            _refuse(what, f"RECORD lists {path}, which is not in the archive")
         if STRONG.get(row.algorithm) != len(row.digest):
-            _refuse(what, f"RECORD has no hash, or a weak or malformed one, for {path}")
+            flaw, row = _weakly_hashed(path, row, what)
+            found.setdefault(flaw, []).append(path)
         if row.size is not None and row.size != size:
-            _refuse(what, f"RECORD says that {path} has {row.size} bytes, but it has {size}")
+            _refuse(what, f"RECORD says that {path} has {row.size} bytes, but it has {size}; {_OTHER}")
         result[path] = row
-    for path in sizes:
+    for path, size in sizes.items():
         if path not in result and path not in unhashed and not left_out(path):
-            _refuse(what, f"RECORD does not list {path}")
+            is_empty = not size and not path.endswith(_RUNS) and not path.startswith(f"{dist_info}/")
+            found.setdefault("empty" if is_empty else "unlisted", []).append(path)
+            result[path] = Row("", "", None)
+    if found:
+        words = " and ".join(_WORDS[flaw].format(_several(paths)) for flaw, paths in found.items())
+        flaws = Flaws(words, trivial=[*found] == ["empty"])
+        if on_flaws is not None:
+            on_flaws(flaws)
+        elif not flaws.trivial:
+            _refuse(what, f"RECORD {flaws.text}")
     return result
+
+
+_Flaw = Literal["phantom", "path", "unlisted", "empty", "unhashed", "weak", "hex"]
+_WORDS: Mapping[_Flaw, str] = {
+    "phantom": "lists {}, not in the archive,",
+    "path": "writes the path {} in another way",
+    "unlisted": "does not list {}",
+    "empty": "does not list the empty {}",
+    "unhashed": "has no hash for {}",
+    "weak": "has only a weak hash for {}",
+    "hex": "has the hash in another notation for {}",
+}
+
+
+def _several(paths: Sequence[str]) -> str:
+    return printable(paths[0]) + (f" (and {len(paths) - 1} more)" if len(paths) > 1 else "")
+
+
+def _meant(path: str) -> str:
+    """The file that is meant by a path which some tools write with a slash in front, or as on Windows.
+
+    "" for a path that leads out of the wheel, or that no file can have.
+    """
+    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
+    return "" if ".." in parts or _NO_PATH.search(path) else "/".join(parts)
+
+
+def _weakly_hashed(path: str, row: Row, what: str) -> tuple[_Flaw, Row]:
+    """What is wrong with the hash of a file, and its row as it should be written.
+
+    Raises BadWheelError for a hash that cannot be compared.
+    """
+    if not row.algorithm:
+        return "unhashed", row
+    algorithm = row.algorithm.lower()
+    length = STRONG.get(algorithm) or WEAK.get(algorithm)
+    digest = row.digest
+    if length and len(digest) == length * 3 // 4 * 2 and _HEX.fullmatch(digest):
+        digest = encoded(bytes.fromhex(digest))
+    if len(digest) != length:
+        _refuse(what, f"RECORD has a malformed or unknown hash for {path}")
+    return "weak" if algorithm in WEAK else "hex", Row(algorithm, digest, row.size)
 
 
 def left_out(path: str) -> bool:

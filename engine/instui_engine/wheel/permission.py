@@ -1,0 +1,45 @@
+"""Permission to install wheels whose RECORD is wrong in harmless ways (its flaws, see `record`), by name and version.
+
+A permission is for one run. A wheel that was unpacked by permission lies in the store like any other, but its manifest
+has the flaws. So a session without the permission gets the same error, whether the wheel is in the store or not.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+from packaging.utils import InvalidName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from instui_engine.errors import RecordError, UsageError, printable
+
+FLAG = "--allow-record"
+
+
+@cache
+def parse(permission: str) -> tuple[str, Version]:
+    """The normalized name and the version in NAME==VERSION. Raises UsageError for anything else."""
+    name, _, version = permission.partition("==")
+    try:
+        return canonicalize_name(name.strip(), validate=True), Version(version)
+    except (InvalidName, InvalidVersion):
+        raise UsageError(f"{FLAG} needs NAME==VERSION, not {printable(permission)!r}") from None
+
+
+def unused(permissions: Sequence[str], versions: dict[str, str]) -> list[str]:
+    """Those of `permissions` that are for none of the wheels in `versions` (normalized name -> version)."""
+    parsed = ((permission, *parse(permission)) for permission in permissions)
+    return [
+        permission for permission, name, version in parsed if name not in versions or Version(versions[name]) != version
+    ]
+
+
+def check(permissions: Sequence[str], name: str, version: str, flaws: str, filename: str) -> None:
+    """Raise RecordError unless the wheel may have the `flaws`. `name` is normalized."""
+    if not flaws or (name, Version(version)) in map(parse, permissions):
+        return
+    permission = f"{name}=={version}"
+    raise RecordError(
+        f"{printable(filename)}: RECORD {flaws}; if you trust this wheel, {FLAG} {permission} installs it",
+        wheel=filename,
+        permission=permission,
+    )
