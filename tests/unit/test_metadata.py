@@ -51,6 +51,38 @@ def test_all_is_read() -> None:
     )
 
 
+TAGS = {
+    "two parts (nvidia-nvimgcodec-cu12 0.2.0.7)": (["py3-manylinux2014_x86_64"], "'py3-manylinux2014_x86_64'; the"),
+    "empty ones (openturns 1.22)": (["", "-manylinux_2_17_x86_64"], "'' (and 1 more); the tags of the file name count"),
+    "spaces": (["py3-none- any"], "'py3-none- any'"),
+    "other letters": (["pÿ3-none-any\u202e"], "'pÿ3-none-any\\\\u202e'"),
+    "thousands": (["x"] * 5000, "(and 4999 more)"),
+    "endless": (["x" * 10**6], "the tags of the file name count"),
+}
+
+
+def tagged(tags: list[str]) -> tuple[str, ...]:
+    lines = "".join(f"Tag: {tag}\n" for tag in tags)
+    files = wheel() | {f"{INFO}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\n{lines}".encode()}
+    return read(files).warnings
+
+
+@pytest.mark.parametrize("case", TAGS)
+def test_lines_that_are_no_tags_are_one_warning(case: str) -> None:
+    tags, text = TAGS[case]
+    (warning,) = tagged(["py3-none-any", *tags])
+    assert text in warning
+    assert len(warning) < 300
+    assert warning.isprintable()
+
+
+@pytest.mark.parametrize(
+    "tags", [[], ["py2.py3-none-any"], ["PY3-None-Any"], ["py3-none-any"] * 5000, ["cp38-cp38-linux_x86_64"]]
+)
+def test_tags_that_are_missing_repeated_compressed_or_of_another_platform_are_nothing_to_say(tags: list[str]) -> None:
+    assert tagged(tags) == ()
+
+
 def test_a_wheel_for_a_platform_is_told_from_a_pure_one() -> None:
     assert not read(wheel(root_is_purelib=False)).root_is_purelib
 

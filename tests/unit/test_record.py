@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instui_engine.errors import BadWheelError
-from instui_engine.wheel.record import STRONG, Row, left_out, parse, render, rows_of, verify_wheel
+from instui_engine.wheel.record import STRONG, Flaws, Row, left_out, parse, render, rows_of, verify_wheel
 from support import wheelsmith
 
 INFO = "good-1.0.dist-info"
@@ -113,9 +113,9 @@ def test_an_installed_record_that_breaks_off_gives_its_rows_first_and_then_an_er
         ("good.py,,3\n", "no hash, or a weak"),
         ("good.py,md5=kAFQmDzST7DWlj99KOF_cg,3\n", "no hash, or a weak"),
         ("good.py,sha1=qZk-NkcGgWq6PiVxeFDCbJzQ2J0,3\n", "no hash, or a weak"),
-        (f"good.py,sha512={DIGEST},3\n", "no hash, or a weak"),
-        (f"good.py,{HASH}A,3\n", "no hash, or a weak"),
-        (f"good.py,SHA256={DIGEST},3\n", "no hash, or a weak"),
+        (f"good.py,sha512={DIGEST},3\n", "malformed or unknown hash"),
+        (f"good.py,{HASH}A,3\n", "malformed or unknown hash"),
+        (f"good.py,SHA256={DIGEST},3\n", "hash of good.py in another way"),
         (f"good.py,{HASH},3\n{INFO}/RECORD.jws,,\n", "not in the archive"),
     ],
 )
@@ -133,6 +133,65 @@ def test_record_with_a_hash_of_itself_is_refused() -> None:
 def test_every_strong_hash_is_accepted(algorithm: str) -> None:
     rows = f"good.py,{wheelsmith.digest(b'abc', algorithm)},3\n{OWN}"
     assert list(verify_wheel(rows, SIZES, INFO, "w")) == ["good.py"]
+
+
+HEX = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+FLAWS = {
+    "a row without a file": (f"good.py,{HASH},3\nghost.py,{HASH},4\n", "lists ghost.py, which is not", HASH),
+    "a row for a directory": (f"good.py,{HASH},3\ngood/,,\n", "lists good/, which is not", HASH),
+    "a file without a row": ("", "does not list good.py", ""),
+    "no hash": ("good.py,,3\n", "no hash, or a weak one, for good.py", ""),
+    "md5": (f"good.py,{wheelsmith.digest(b'abc', 'md5')},3\n", "a weak one", wheelsmith.digest(b"abc", "md5")),
+    "sha1": (f"good.py,{wheelsmith.digest(b'abc', 'sha1')},\n", "a weak one", wheelsmith.digest(b"abc", "sha1")),
+    "in hex": (f"good.py,sha256={HEX},3\n", "hash of good.py in another way", HASH),
+    "in capitals": (f"good.py,SHA256={HEX.upper()},3\n", "hash of good.py in another way", HASH),
+    "a slash in front": (f"/good.py,{HASH},3\n", "writes the path /good.py in another way", HASH),
+    "as on Windows": (f".\\good.py,{HASH},3\n", "writes the path .\\good.py in another way", HASH),
+}
+
+
+@pytest.mark.parametrize("case", FLAWS)
+def test_a_harmless_flaw_is_named_and_what_can_be_compared_is_kept(case: str) -> None:
+    rows, text, kept = FLAWS[case]
+    said: list[Flaws] = []
+    found = verify_wheel(rows + OWN, SIZES, INFO, "w", said.append)
+    algorithm, _, digest = kept.partition("=")
+    assert {path: row[:2] for path, row in found.items()} == {"good.py": (algorithm, digest)}
+    assert [text in words and not trivial for words, trivial in said] == [True]
+    with pytest.raises(BadWheelError, match=r"^w: RECORD "):
+        verify_wheel(rows + OWN, SIZES, INFO, "w")
+
+
+@pytest.mark.parametrize(
+    ("rows", "match"),
+    [
+        (f"../ghost.py,{HASH},3\n", "outside"),
+        ("/etc/passwd,,\n", "outside"),
+        ("\\\\server\\x,,\n", "outside"),
+        ("C:\\x.py,,\n", "outside"),
+        ("a/../../__pycache__/x.pyc,,\n", "outside"),
+        ("\x01.py,,\n", "outside"),
+        (f"/good.py,{HASH},3\n", "lists good.py twice"),
+        ("good.py,,4\n", "lists good.py twice"),
+    ],
+)
+def test_what_is_not_harmless_is_refused_whatever_the_caller_permits(rows: str, match: str) -> None:
+    with pytest.raises(BadWheelError, match=match):
+        verify_wheel(f"good.py,{HASH},3\n{rows}{OWN}", SIZES, INFO, "w", lambda flaws: None)
+    for wrong in (f"good.py,{HASH},4\n", "good.py,,4\n", "good.py,crc32=AAAAAA,3\n", f"/good.py,{HASH},4\n"):
+        with pytest.raises(BadWheelError, match=r"has 4 bytes|malformed or unknown"):
+            verify_wheel(wrong + OWN, SIZES, INFO, "w", lambda flaws: None)
+
+
+def test_only_an_empty_file_that_nothing_imports_needs_no_row() -> None:
+    rows, said = f"good.py,{HASH},3\n{OWN}", []
+    found = verify_wheel(rows, {**SIZES, "build.lock": 0}, INFO, "w", said.append)
+    assert said == [Flaws("does not list the empty build.lock", trivial=True)]
+    assert found["build.lock"] == Row("", "", None)
+    verify_wheel(rows, {**SIZES, "build.lock": 0}, INFO, "w")
+    for path, size in (("build.lock", 1), ("re.py", 0), ("x.pth", 0), (f"{INFO}/entry_points.txt", 0)):
+        with pytest.raises(BadWheelError, match=f"does not list {path}"):
+            verify_wheel(rows, {**SIZES, path: size}, INFO, "w")
 
 
 def test_signatures_of_record_need_no_row() -> None:

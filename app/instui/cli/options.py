@@ -198,6 +198,7 @@ def _permission(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--allow-record",
         action=_Each,
+        type=_permitted,
         default=[],
         metavar="NAME==VERSION",
         help="accept this wheel although its RECORD has rows or hashes missing, or rows without a file",
@@ -325,14 +326,15 @@ def options_from(parsed: argparse.Namespace) -> Options:
 
 
 def permissions(parsed: argparse.Namespace) -> tuple[str, ...]:
-    """The values of --allow-record, checked here, so that a wrong one is found before anything begins."""
-    given = tuple(getattr(parsed, "allow_record", ()))
-    if given:
-        from instui_engine.wheel.permission import parse
+    """The values of --allow-record, or of its variable, which argparse does not check."""
+    return tuple(map(_permitted, getattr(parsed, "allow_record", ())))
 
-        for one in given:
-            parse(one)
-    return given
+
+def _permitted(text: str) -> str:
+    from instui_engine.wheel.permission import parse
+
+    parse(text)
+    return text
 
 
 def _link_mode_of_uv() -> LinkMode:

@@ -14,7 +14,15 @@ from typing import NamedTuple
 
 from instui_engine.commands.command import Outcome, Recording, Work, perform
 from instui_engine.commands.install import install
-from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, UnreachableIndexError, printable, reason
+from instui_engine.errors import (
+    BadWheelError,
+    InstuiError,
+    Interrupted,
+    LockTimeoutError,
+    UnreachableIndexError,
+    printable,
+    reason,
+)
 from instui_engine.fs.flock import open_and_try, take_exclusive
 from instui_engine.fs.paths import name_of
 from instui_engine.fs.rmtree import remove_tree
@@ -209,8 +217,8 @@ class _Repair:
             tuple(one for arguments in groups for one in arguments.listings),
         )
         chosen = self._possible(everything)
-        if chosen is not None or len(groups) == 1:
-            self._install(everything, chosen)
+        alone = len(groups) == 1
+        if (alone or chosen is not None) and self._install(everything, chosen, alone):
             return
         for arguments in groups:
             self._install(arguments, self._possible(arguments))
@@ -252,22 +260,26 @@ class _Repair:
             self._unreachable = isinstance(outcome.failure, UnreachableIndexError)  # that takes long: once is enough
         return None
 
-    def _install(self, arguments: "_Arguments", request: Request | None) -> None:
+    def _install(self, arguments: "_Arguments", request: Request | None, alone: bool = True) -> bool:
+        """Install; False, with no result reported, if one bad wheel stopped it and it is not `alone`."""
         if request is None:
             for listing in arguments.listings:
                 self._on_result(RepairResult(listing.owner, f"could not be reinstalled: {self._why}", False))
-            return
+            return True
         outcome = install(request, self._environment, self._options, self._control, self._recording)
         final = outcome.failure is None or isinstance(outcome.failure, LockTimeoutError) or self._control.cancelled()
         if not final and request.offline and not self._request.offline:
             # planned from the store, but its files turned out to be changed too (hard links): they are fetched again
             request = replace(request, offline=False)
             outcome = install(request, self._environment, self._options, self._control, self._recording)
+        if not alone and isinstance(outcome.failure, BadWheelError) and not outcome.installed:
+            return False
         for listing in arguments.listings:
             ok = listing.distribution.name in outcome.installed
             text = "is reinstalled" if ok else f"could not be reinstalled: {outcome.error}"
             self._on_result(RepairResult(listing.owner, text, ok))
         self._check(outcome)
+        return True
 
     def _listen(self, line: str) -> None:
         """Report the waits in the journal of a repairing session, except those of its own wheels for each other."""

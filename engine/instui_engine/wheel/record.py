@@ -184,15 +184,14 @@ def verify_wheel(
     return result
 
 
-_Flaw = Literal["phantom", "path", "unlisted", "empty", "unhashed", "weak", "hex"]
+_Flaw = Literal["phantom", "path", "unlisted", "empty", "weak", "hex"]
 _WORDS: Mapping[_Flaw, str] = {
-    "phantom": "lists {}, not in the archive,",
+    "phantom": "lists {}, which is not in the archive,",
     "path": "writes the path {} in another way",
     "unlisted": "does not list {}",
     "empty": "does not list the empty {}",
-    "unhashed": "has no hash for {}",
-    "weak": "has only a weak hash for {}",
-    "hex": "has the hash in another notation for {}",
+    "weak": "has no hash, or a weak one, for {}",
+    "hex": "writes the hash of {} in another way",
 }
 
 
@@ -215,7 +214,7 @@ def _weakly_hashed(path: str, row: Row, what: str) -> tuple[_Flaw, Row]:
     Raises BadWheelError for a hash that cannot be compared.
     """
     if not row.algorithm:
-        return "unhashed", row
+        return "weak", row
     algorithm = row.algorithm.lower()
     length = STRONG.get(algorithm) or WEAK.get(algorithm)
     digest = row.digest
