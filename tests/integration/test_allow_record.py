@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
-from instui_engine.commands.command import Outcome
+from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
 from instui_engine.errors import RecordError
 from instui_engine.resolve.request import Request
@@ -68,7 +68,7 @@ def test_the_error_names_the_flag_and_with_it_a_true_record_is_written(
     before = trees.tree(target.top)
     for arguments in ((wheel,), (wheel, "--dry-run"), (wheel, "--allow-record", "odd==1.0.post1")):
         line = error_line(run_instui(*command(target, *arguments)), 1)
-        assert line.startswith("instui: odd-1.0-py3-none-any.whl: RECORD ")
+        assert line.startswith("odd-1.0-py3-none-any.whl: RECORD ")
         assert line.endswith("; if you trust this wheel, --allow-record odd==1.0 installs it")
     assert trees.differences(before, trees.tree(target.top)) == []
     assert "would install 1 wheel" in ok(run_instui(*command(target, wheel, "--dry-run", "--allow-record", PERMISSION)))
@@ -144,7 +144,7 @@ def test_the_error_has_the_permission_as_a_field(venv: Callable[[], Venv], tmp_p
 def test_a_permission_that_names_no_wheel_is_a_usage_error(text: str, tmp_path: Path, run_instui: Run) -> None:
     for verb in ("install", "doctor") if text == "odd" else ("install",):
         done = run_instui(verb, "--python", tmp_path / "none", "--allow-record", text)
-        assert error_line(done, 2) == f"instui: --allow-record needs NAME==VERSION, not {text!r}"
+        assert error_line(done, 2) == f"--allow-record needs NAME==VERSION, not {text!r}"
 
 
 def test_a_permission_for_no_wheel_of_the_run_is_a_warning(
@@ -178,6 +178,62 @@ def test_doctor_repairs_it_with_the_permission_and_says_that_without_it_cannot(
         done = run_instui(*command(target, "--repair", "--json", "--allow-record", PERMISSION, verb="doctor"))
         assert json.loads(ok(done))["clean"]
         assert trees.complete(target.site, "odd-1.0")
+
+
+def test_one_bad_wheel_keeps_doctor_from_repairing_no_other(
+    venv: Callable[[], Venv], tmp_path: Path, own_cache: Path, command: Command, run_instui: Run
+) -> None:
+    target = venv()
+    wheels = [wheelsmith.build_wheel(tmp_path, name, "1.0", {f"{name}.py": b"1\n"}) for name in ("bad", "good")]
+    ok(run_instui(*command(target, *wheels)))
+    files = wheelsmith.wheel_files("bad", "1.0", {"bad.py": b"1\n"}) | {"bad.py": b"2\n"}
+    wheels[0].write_bytes(wheelsmith.zipped(files))  # only the unpacking shows that it is bad
+    shutil.rmtree(own_cache)
+    for name in ("bad", "good"):
+        (target.site / f"{name}.py").unlink()
+    done = run_instui(*command(target, "--repair", verb="doctor"))
+    assert "good 1.0 is reinstalled" in done.stdout
+    assert "bad 1.0 could not be reinstalled: bad-1.0-py3-none-any.whl: bad.py is not the file" in done.stdout
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("requirement", ["furo==2022.12.7", "pydata-sphinx-theme==0.13.1", "selenium==4.1.0"])
+def test_real_wheels_with_a_sloppy_record_are_installed_by_permission(
+    requirement: str, venv: Callable[[], Venv], own_cache: Path
+) -> None:
+    target = venv()
+    environment = discover(own_cache, python=str(target.top))
+    request = Request(arguments=(requirement,), no_deps=True)
+    refused = install(request, environment, Options(cache=own_cache, fsync=False)).failure
+    assert isinstance(refused, RecordError)
+    options = Options(cache=own_cache, fsync=False, allow_record=(refused.permission,))
+    assert install(request, environment, options).failure is None
+    (installed,) = trees.distributions(target.site)
+    assert trees.wrong_rows(target.site, installed) == []
+
+
+@pytest.mark.network
+def test_real_wheels_whose_tags_are_none_are_installed_with_a_warning(
+    venv: Callable[[], Venv], own_cache: Path
+) -> None:
+    lines: list[str] = []
+    target = venv()
+    environment = discover(own_cache, python=str(target.top))
+    request = Request(arguments=("nvidia-nvimgcodec-cu12==0.2.0.7",), no_deps=True)
+    outcome = install(request, environment, Options(cache=own_cache, fsync=False), recording=Recording((lines.append,)))
+    assert outcome.failure is None
+    assert len([line for line in lines if "WHEEL has a Tag that is none, 'py3-manylinux2014_x86_64'" in line]) == 1
+
+
+@pytest.mark.network
+def test_a_real_wheel_that_was_changed_after_it_was_built_stays_refused(
+    venv: Callable[[], Venv], own_cache: Path
+) -> None:
+    environment = discover(own_cache, python=str(venv().top))
+    request = Request(arguments=("debugpy==1.6.6",), no_deps=True)
+    options = Options(cache=own_cache, fsync=False, allow_record=("debugpy==1.6.6",))
+    outcome = install(request, environment, options)
+    assert "changed after it was built, so take another version" in outcome.error
 
 
 def test_an_entry_of_the_format_before_is_not_used(
