@@ -135,7 +135,7 @@ def _levels(directory: str, environ: Mapping[str, str]) -> Iterator[dict[str, An
     home = environ.get("XDG_CONFIG_HOME", "")
     if not os.path.isabs(home):
         home = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".config")
-    yield _loaded(f"{home}/uv/uv.toml") or {}
+    yield (_loaded(f"{home}/uv/uv.toml") if os.path.isabs(home) else None) or {}
     if not is_on(environ.get("UV_NO_SYSTEM_CONFIG")):
         yield _system(environ.get("XDG_CONFIG_DIRS") or "/etc/xdg")
 

@@ -42,6 +42,8 @@ def _check(path: str) -> None:
         encoded = b"\0"
     if b"\0" in encoded:
         raise UsageError(f"{printable(path)} is not a path: it contains a character that no file name can have")
+    if path.partition("/")[0] == "~" and os.path.expanduser("~") == "~":
+        raise UsageError(f"{printable(path)} is below a home directory, but this user has none; set HOME")
 
 
 def _nowhere(error: OSError) -> UsageError:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from instui_engine.errors import Interrupted, ResolutionError
 from instui_engine.fetch.uv_settings import UvSettings
+from instui_engine.fs.cache_directory import user_cache
 from instui_engine.fs.given import absolute
 from instui_engine.fs.memory import memory_file
 from instui_engine.fs.paths import name_of
@@ -162,7 +163,10 @@ class Uv:
         whole += [f"--python={self._environment.executable}"]
         whole += ["--no-index"] if request.no_index else []
         whole += command[1:]
-        code, output = _finished(whole, _variables(request), descriptors, self._cancelled)
+        variables = _variables(request)
+        if not (variables.get("UV_CACHE_DIR") or self._settings.options.get("cache-dir") or user_cache("uv")):
+            variables["UV_CACHE_DIR"] = str(self._scratch / "cache")  # without a home, uv takes the working directory
+        code, output = _finished(whole, variables, descriptors, self._cancelled)
         if code and (self._cancelled() or code in (-2, -15, 130, 143)):
             raise Interrupted("interrupted while resolving")
         return code, output
