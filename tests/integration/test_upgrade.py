@@ -85,7 +85,7 @@ def test_the_new_text_of_a_module_runs_though_it_looks_like_the_old_one(bench: B
 
 def test_foreign_files_in_a_directory_of_the_package_stay(bench: Bench) -> None:
     bench.venv.put(bench.wheel("pkg", "1.0", {"pkg/__init__.py": b"", "pkg/data/old.txt": b"", "pkg/gone/a.py": b""}))
-    mine = ("pkg/data/mine.txt", "pkg/local.py", "pkg/gone/__pycache__/other.cpython-311.pyc")
+    mine = ("pkg/data/mine.txt", "pkg/local.py", "pkg/__pycache__/local.cpython-311.pyc")
     for path in mine:
         (bench.venv.site / path).parent.mkdir(exist_ok=True)
         (bench.venv.site / path).write_bytes(b"mine")

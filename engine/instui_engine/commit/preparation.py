@@ -14,7 +14,7 @@ from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.journal.events import Overwrite, Restored
 from instui_engine.plan.items import StagedItem
 from instui_engine.plan.plan import Plan
-from instui_engine.target.bytecode import Bytecode
+from instui_engine.target.bytecode import Bytecode, is_generated
 from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import recorded_hashes
 from instui_engine.target.owners import OwnerIndex
@@ -125,7 +125,7 @@ class _Preparation:
         plan, backups = self._plan, self._backups
         for path in plan.stale:
             status = self._tree.status(path)
-            if path.endswith(".pyc") and "__pycache__/" in path:
+            if is_generated(path):
                 if status is not None:
                     yield Step("retire", path, saved=self._save())
                 continue

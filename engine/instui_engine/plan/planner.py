@@ -60,7 +60,8 @@ def plan_wheel(
         stale += removal.stale
         shared_files |= removal.shared_files
         old_files += removal.listed
-    emptied = emptied_by(environment, stale, items, removed)
+    emptied, generated = emptied_by(environment, stale, items, removed)
+    stale += generated
     paths += emptied
     claims = derive([environment.key(path) for path in (*paths, info)], manifest.name)
     return WheelPlan(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from instui_engine.errors import TargetError, printable
 from instui_engine.fs.paths import ancestors, name_of, parent_of
 from instui_engine.locks.claims import derive
-from instui_engine.target.bytecode import Bytecode
+from instui_engine.target.bytecode import Bytecode, all_below, is_cache
 from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import Distribution, Installed, recorded_files
 from instui_engine.wheel.metadata import is_vital_command
@@ -53,7 +53,8 @@ def plan_removal(
         stale += removal.stale
         shared_files |= removal.shared_files
         files += removal.listed
-    emptied = emptied_by(environment, stale, (), removed)
+    emptied, generated = emptied_by(environment, stale, (), removed)
+    stale += generated
     claims = derive([environment.key(path) for path in (*paths, *emptied)], old.name)
     return RemovalPlan(
         order,
@@ -160,40 +161,57 @@ def check_link(environment: Environment, installed: Installed, name: str) -> Non
 
 
 def empties_more(environment: Environment, plan: Plan) -> bool:
-    """Whether the removals of `plan` would now leave more directories empty than when it was made."""
-    return not set(plan.emptied).issuperset(emptied_by(environment, plan.stale, plan.items, ()))
+    """Whether there is more to remove now, directories or what was generated in them, than when `plan` was made."""
+    emptied, generated = emptied_by(environment, plan.stale, plan.items, ())
+    return not (set(plan.emptied).issuperset(emptied) and set(plan.stale).issuperset(generated))
+
+
+class Emptied(NamedTuple):
+    """The `directories` that a removal leaves empty, deepest first, and `generated` files that would keep them."""
+
+    directories: tuple[str, ...]
+    generated: tuple[str, ...]
 
 
 def emptied_by(
     environment: Environment, stale: Collection[str], items: Iterable[StagedItem], removed: Collection[str]
-) -> tuple[str, ...]:
-    """The directories, deepest first, that are empty once `stale` and `removed` (keys) are gone and `items` are there.
+) -> Emptied:
+    """The directories that are empty once `stale` and `removed` (keys) are gone and `items` are there.
 
-    If `removed` is a set, it is not copied: it grows with each wheel of a session.
+    A `__pycache__` that nothing else keeps goes with all that is in it: a directory with nothing else can still be
+    imported, as a namespace package. If `removed` is a set, it is not copied: it grows with each wheel of a session.
     """
     if not stale:  # as in most installs; and `items` have all files of the wheels
-        return ()
+        return Emptied((), ())
     key = environment.key
     gone = set(map(key, stale))
     kept = {above for item in items for path, _ in item.files() for above in ancestors(key(path))}
     emptied: list[str] = []
+    generated: list[str] = []
     for directory in sorted({parent_of(path) for path in stale}, key=lambda path: -path.count("/")):
         place = directory
-        while (
-            key(place) not in environment.neutral
-            and key(place) not in kept
-            and _holds_only(environment, place, gone, removed)
-        ):
+        while key(place) not in environment.neutral and key(place) not in kept:
+            left = _left_in(environment, place, gone, removed)
+            if left is None or not all(map(is_cache, left)):
+                break
+            for cache in left:
+                files, directories = all_below(environment, cache)
+                generated += (file for file in files if key(file) not in gone and key(file) not in removed)
+                emptied += directories
+                gone.update(map(key, (*files, *directories)))
             emptied.append(place)
             gone.add(key(place))
             place = parent_of(place)
-    return tuple(dict.fromkeys(emptied))
+    return Emptied(tuple(dict.fromkeys(emptied)), tuple(generated))
 
 
-def _holds_only(environment: Environment, directory: str, gone: Collection[str], removed: Collection[str]) -> bool:
+def _left_in(
+    environment: Environment, directory: str, gone: Collection[str], removed: Collection[str]
+) -> list[str] | None:
+    """What would be left in a directory; None if there is no such directory."""
     try:
         names = os.listdir(environment.top / directory)
     except (FileNotFoundError, NotADirectoryError):
-        return False
-    keys = (environment.key(f"{directory}/{name}") for name in names)
-    return all(key in gone or key in removed for key in keys)
+        return None
+    paths = (f"{directory}/{name}" for name in names)
+    return [path for path in paths if environment.key(path) not in gone and environment.key(path) not in removed]
