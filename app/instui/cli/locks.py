@@ -13,9 +13,10 @@ from instui_engine.errors import printable
 from instui_engine.locks.holders import Claimant, LockRow, rows
 from instui_engine.locks.live_sessions import ENVIRONMENT
 from instui_engine.locks.names import TURNSTILE
+from instui_engine.target.private import unreadable
 
 from .options import environment_from
-from .output import print_lines
+from .output import print_error, print_lines
 
 _HEAD = ("lock", "mode", "", "by", "for")
 
@@ -29,7 +30,10 @@ def show(parsed: argparse.Namespace) -> int:
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
         print_lines(table(found, time.time(), width))
-    return 0
+    closed = [place for place in unreadable(environment.private) if place.name not in ("stage", "records", "kept")]
+    if closed:
+        print_error(f"no permission to read {printable(str(closed[0]))}: which sessions hold what is not known")
+    return 1 if closed else 0
 
 
 def table(found: Sequence[LockRow], now: float, width: int = 0) -> list[str]:

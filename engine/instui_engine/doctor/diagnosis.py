@@ -8,6 +8,7 @@ is whole, since both cannot be. If each has files of the other, neither is whole
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Literal
 
 from instui_engine.errors import printable
@@ -17,9 +18,10 @@ from instui_engine.graph import components
 from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
-from instui_engine.target.environment import Environment
+from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import scan
 from instui_engine.target.listing import ListedFile, Listing, read
+from instui_engine.target.private import unreadable
 
 from . import leftovers
 from .contents import Content, read_all
@@ -164,8 +166,9 @@ class _Diagnosis:
         groups = self._groups(winners)
         findings = [finding for name in sorted(self._chosen) for finding in self._of(self._chosen[name])]
         stashed = tuple(leftovers.temporary(self._environment, self._directories(), self._wanted))
-        sessions = tuple(leftovers.dead_sessions(self._environment))
-        findings += [*self._ghostly(), *self._unknown(), *_left(stashed), *map(_dead, sessions)]
+        closed = unreadable(self._environment.private)
+        sessions = () if closed else tuple(leftovers.dead_sessions(self._environment))
+        findings += [*self._ghostly(), *self._unknown(), *_left(stashed), *map(_dead, sessions), *map(_closed, closed)]
         findings += [*self._unowned(stashed), *_busy(self._environment)]
         return Diagnosis(
             self._environment,
@@ -337,6 +340,11 @@ def _busy(environment: Environment) -> Iterator[Finding]:
 
 def _whose(path: str) -> str:
     return "uv" if name_of(path).startswith(".tmp") else "pip"
+
+
+def _closed(place: Path) -> Finding:
+    path = f"{PRIVATE}/{place.name}" if place.name != PRIVATE else PRIVATE
+    return Finding("unknown", "", (path,), "no permission to read it: dead sessions are not known", is_defect=False)
 
 
 def _dead(session: DeadSession) -> Finding:

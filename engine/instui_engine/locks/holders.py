@@ -78,7 +78,7 @@ def rows(top: Path) -> list[LockRow]:
 
 def _soft_rows(private: Path) -> list[LockRow]:
     """The file-based lock that stands for all claims on a network file system (`soft`)."""
-    if not (private / SOFT_LOCK).exists():
+    if not os.path.exists(private / SOFT_LOCK):
         return []
     from .soft import present_holders
 

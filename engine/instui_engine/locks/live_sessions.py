@@ -66,7 +66,11 @@ def live_sessions(private: Path, locks: Locks, own: str = "") -> list[LiveSessio
     `own` is the id of a session of this process, which is known even if the system says nothing.
     """
     found = []
-    for journal in sorted((private / "sessions").glob("*.jsonl")):
+    try:
+        names = sorted(os.listdir(private / "sessions"))
+    except OSError:  # there are none, or they are not for us to read (`target.private`)
+        names = []
+    for journal in (private / "sessions" / name for name in names if name.endswith(".jsonl")):
         if own and journal.stem == own:
             found.append(_read(journal, os.getpid()))
             continue

@@ -20,6 +20,7 @@ from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import try_lock
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target.environment import Environment
+from instui_engine.target.private import share
 
 T = TypeVar("T")
 JOURNALS_KEPT = 50
@@ -40,6 +41,7 @@ class Session:
         self.stage = self._private / "stage" / identity  # `preparation` builds the same path
         self.sign_of_life = -1  # once open, the descriptor whose lock shows that the session is alive
         self._fresh = False
+        self._has_stage = False
 
     def open(self) -> int:
         """Make the journal and lock it; return its descriptor. Raises TargetError if that is impossible."""
@@ -50,6 +52,7 @@ class Session:
                 time.sleep(0.001)
         except OSError as error:
             raise TargetError(f"cannot write to the environment ({reason(error)})", path=str(self._private)) from error
+        share(self._private)
         self._forget_old()
         self.sign_of_life = descriptor
         return descriptor
@@ -61,16 +64,19 @@ class Session:
 
     def make_stage(self) -> None:
         """Make the private stage."""
+        self._has_stage = True
         _beside_others(lambda: self.stage.mkdir(parents=True))
 
     def close(self, nothing_happened: bool, keep_stage: bool = False) -> None:
         """Remove the stage and, if the environment was not touched and had no `.instui` before, that as well."""
-        if self.stage.exists() and not keep_stage:
+        if self._has_stage and not keep_stage:
             remove_tree(self.stage)
         with suppress(OSError):
             self.stage.parent.rmdir()
         if nothing_happened and self._fresh:
             forget(self.journal)
+        if self.sign_of_life >= 0:
+            share(self._private)  # with what was made since
 
     def _forget_old(self) -> None:
         journals = sorted(self.journal.parent.glob("*.jsonl"))
