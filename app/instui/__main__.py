@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import NoReturn
 
 
@@ -11,6 +12,7 @@ def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     # A plan is many small objects that live to the end: collecting garbage among them costs a tenth of a warm install.
     gc.set_threshold(100_000, 50, 50)
+    _use_utf8()
     _open_streams()
     code = 1
     try:
@@ -37,6 +39,26 @@ def main() -> NoReturn:
 def _complain(text: str) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.write(f"instui: {text}\n")
+
+
+_OUTPUT = "instui_output"  # an option of ours beside Python's own: the encoding of what is printed
+
+
+def _use_utf8() -> None:
+    """Start over with UTF-8 as the encoding of file names, if the locale has another one.
+
+    In a wheel, names are UTF-8, and so are they on the disk, whatever the locale. What is printed keeps the encoding
+    that the locale gives it; characters that it lacks are escaped.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        encoding = sys.stdout.encoding if sys.stdout is not None else "utf-8"
+        options = ["-X", "utf8", "-X", f"{_OUTPUT}={encoding}"]
+        with suppress(OSError):  # then the engine refuses, and says why
+            os.execv(sys.executable, [sys.executable, *options, *sys.orig_argv[1:]])
+    encoding = sys._xoptions.get(_OUTPUT, "")
+    for stream in (sys.stdout, sys.stderr):
+        if encoding and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def _open_streams() -> None:

@@ -15,7 +15,7 @@ def whole(site_packages: Path) -> list[str]:
     """Names of the distributions for which every file in RECORD is there with the right hash."""
     found = []
     for record in sorted(site_packages.glob("*.dist-info/RECORD")):
-        with record.open(newline="") as file:
+        with record.open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.reader(file) if row and row[1]]
         if all(_hash(site_packages / path) == digest for path, digest, _ in rows):
             found.append(record.parent.name.partition("-")[0])

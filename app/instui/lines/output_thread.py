@@ -50,7 +50,7 @@ class Output:
             self.gone = True
 
     def _write_descriptor(self, descriptor: int, text: str) -> None:
-        data = memoryview(text.encode(self._encoding, "replace"))
+        data = memoryview(text.encode(self._encoding, "backslashreplace"))
         while data and not self.gone:
             try:
                 count = os.write(descriptor, data[:_PIECE])

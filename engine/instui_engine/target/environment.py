@@ -6,6 +6,7 @@ symbolic links in its parents, so that each file has only one name.
 
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from instui_engine.fs.given import absolute, resolved, working_directory
 from instui_engine.fs.paths import is_within, neutral
 
 from .interpreter import Interpreter, probe
+from .private import check_usable
 
 SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 PRIVATE = ".instui"  # the engine's own directory below the top
@@ -80,6 +82,7 @@ def discover(
     the system manages the interpreter, or, with `writable`, if its directories are not writable; UsageError for text
     that cannot be a path.
     """
+    _check_encoding()
     interpreter = probe(_find_python(python, anywhere=bool(target or prefix)), cache or default_cache())
     if interpreter.externally_managed and not (break_system_packages or target or prefix):
         raise TargetError(
@@ -109,6 +112,7 @@ def discover(
         _check_inside(os.path.realpath(base), real)
     if writable:
         _check_writable(top, real)
+        check_usable(Path(top) / PRIVATE)
     roots = {scheme: os.path.relpath(path, top) for scheme, path in real.items()}
     common: list[str] = []
     if os.path.isfile(f"{top}/pyvenv.cfg"):
@@ -121,6 +125,16 @@ def discover(
         neutral=neutral([*roots.values(), *common]),
         unlocked=neutral(common),
     )
+
+
+def _check_encoding() -> None:
+    """Raise TargetError if this Python would write other names than wheels have: those are in UTF-8."""
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        raise TargetError(
+            f"this Python encodes file names in {encoding}, which cannot write all names of wheels; start it with "
+            "PYTHONUTF8=1, or in a UTF-8 locale"
+        )
 
 
 def _find_python(python: str, anywhere: bool) -> Path:

@@ -127,7 +127,7 @@ def _ask(executable: Path) -> dict[str, object]:
 
     parent = str(Path(packaging.__file__ or "").parent.parent)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    command = [str(executable), "-I", "-B", "-c", _SCRIPT, parent]
+    command = [str(executable), "-I", "-B", "-X", "utf8", "-c", _SCRIPT, parent]
     shown = printable(str(executable))
     try:
         done = subprocess.run(command, capture_output=True, timeout=60, env=environment, check=False)
