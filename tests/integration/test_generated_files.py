@@ -83,7 +83,7 @@ def test_a_directory_of_two_owners_keeps_what_belongs_to_the_other_until_it_goes
     venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
 ) -> None:
     target = venv()
-    target.put(build_wheel(tmp_path, "one", "1.0", {"both/one.py": b""}), build_wheel(tmp_path, "two", "1.0", {"both/two.py": b""}))  # fmt: skip
+    target.put(*(build_wheel(tmp_path, name, "1.0", {f"both/{name}.py": b""}) for name in ("one", "two")))
     generate(target.site / "both", "one", "two", "neither")
     ok(run_instui("uninstall", *FLAGS, "--python", target.top, "one"))
     left = {path.name for path in (target.site / "both" / "__pycache__").iterdir()}
@@ -94,7 +94,7 @@ def test_a_directory_of_two_owners_keeps_what_belongs_to_the_other_until_it_goes
 
 def test_two_owners_that_go_together_leave_nothing(venv: Callable[[], Venv], tmp_path: Path, run_instui: Run) -> None:
     target = venv()
-    target.put(build_wheel(tmp_path, "one", "1.0", {"both/one.py": b""}), build_wheel(tmp_path, "two", "1.0", {"both/two.py": b""}))  # fmt: skip
+    target.put(*(build_wheel(tmp_path, name, "1.0", {f"both/{name}.py": b""}) for name in ("one", "two")))
     generate(target.site / "both", "one", "two", "neither")
     ok(run_instui("uninstall", *FLAGS, "--python", target.top, "one", "two"))
     assert not (target.site / "both").exists()

@@ -84,7 +84,9 @@ def test_arguments_reach_it_as_they_were_and_what_the_locale_lacks_is_escaped(
     tmp_path: Path, run_instui: Run, variables: Callable[[str], Mapping[str, str]]
 ) -> None:
     for how in HOW:
-        done = run_instui("cache", "dir", "--cache-dir", tmp_path / "é Ω", env=variables(how), encoding=None, text=False)
+        done = run_instui(
+            "cache", "dir", "--cache-dir", tmp_path / "é Ω", env=variables(how), encoding=None, text=False
+        )
         assert (done.returncode, done.stderr) == (0, b""), how
         shown = {"latin-1": "é \\u03a9".encode("latin-1"), "C without UTF-8": b"\\xe9 \\u03a9"}.get(how, "é Ω".encode())
         assert done.stdout == os.fsencode(tmp_path) + b"/" + shown + b"\n", how
@@ -93,14 +95,22 @@ def test_arguments_reach_it_as_they_were_and_what_the_locale_lacks_is_escaped(
 def test_the_library_refuses_where_it_would_write_other_names(
     venv: Callable[[], Venv], clean_environ: dict[str, str], variables: Callable[[str], Mapping[str, str]]
 ) -> None:
-    program = "import sys, instui_engine as e\ntry: e.discover(python=sys.argv[1])\nexcept e.InstuiError as error: print(error)"
+    program = (
+        "import sys\nfrom instui_engine import *\ntry: discover(python=sys.argv[1])\nexcept InstuiError as e: print(e)"
+    )
     for how, encoding in (("latin-1", "iso8859-1"), ("C without UTF-8", "ascii")):
         command = [sys.executable, "-c", program, str(venv().top)]
-        done = subprocess.run(command, env={**clean_environ, **variables(how)}, capture_output=True, text=True, check=True)
-        assert done.stdout.startswith(f"this Python encodes file names in {encoding}, which cannot write all names of wheels")
+        done = subprocess.run(
+            command, env={**clean_environ, **variables(how)}, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith(
+            f"this Python encodes file names in {encoding}, which cannot write all names of wheels"
+        )
         assert "PYTHONUTF8=1" in done.stdout
 
 
-def test_a_usage_error_is_one_line_in_every_locale(run_instui: Run, variables: Callable[[str], Mapping[str, str]]) -> None:
+def test_a_usage_error_is_one_line_in_every_locale(
+    run_instui: Run, variables: Callable[[str], Mapping[str, str]]
+) -> None:
     for how in HOW:
         error_line(run_instui("install", "--python", "/nowhere/é", "x", env=variables(how), errors="replace"), 1)

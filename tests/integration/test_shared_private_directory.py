@@ -22,7 +22,11 @@ def test_its_directories_are_as_open_as_the_environment_whatever_the_umask(
     target = venv()
     target.top.chmod(mode)
     wheel = build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""})
-    ok(run_instui("install", "--no-deps", *FLAGS, "--python", target.top, wheel, preexec_fn=lambda: os.umask(0o077) and None))
+    ok(
+        run_instui(
+            "install", "--no-deps", *FLAGS, "--python", target.top, wheel, preexec_fn=lambda: os.umask(0o077) and None
+        )
+    )
     private = target.top / ".instui"
     made = [private, *(place for place in private.iterdir() if place.is_dir())]
     assert {place.name for place in made} >= {".instui", "sessions", "locks", "records"}
@@ -68,7 +72,11 @@ def test_one_that_is_no_directory_is_refused_before_anything_is_made(
 ) -> None:
     wheel = build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""})
     (tmp_path / "elsewhere").mkdir()
-    for make in (Path.touch, lambda path: path.symlink_to(tmp_path / "elsewhere"), lambda path: path.symlink_to("nowhere")):
+    for make in (
+        Path.touch,
+        lambda path: path.symlink_to(tmp_path / "elsewhere"),
+        lambda path: path.symlink_to("nowhere"),
+    ):
         target = venv()
         make(target.top / ".instui")  # type: ignore[operator]
         before = everything(target.top)

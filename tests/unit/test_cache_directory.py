@@ -53,7 +53,9 @@ def test_a_user_whom_the_system_does_not_know_has_a_cache(homeless: Path, monkey
 
 
 @pytest.mark.parametrize("planted", ["link", "file", "open to others", "of another"])
-def test_what_another_may_have_planted_is_no_cache(homeless: Path, planted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_may_have_planted_is_no_cache(
+    homeless: Path, planted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = default_cache()
     cache.rmdir()
     if planted == "link":

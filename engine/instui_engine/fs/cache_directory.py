@@ -52,7 +52,9 @@ def _temporary() -> Path:
     except FileExistsError:
         pass
     except OSError as error:
-        raise InstuiError(f"there is no home directory for the cache, and none for now: {reason(error)}; {_REMEDY}") from error
+        raise InstuiError(
+            f"there is no home directory for the cache, and none for now: {reason(error)}; {_REMEDY}"
+        ) from error
     status = os.lstat(cache)
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise InstuiError(

@@ -131,7 +131,14 @@ class _Staging:
 
     def _helper(self, jobs: list[Job]) -> Generator[bool, None, None]:
         """Start the helper process on `jobs`; yield, for each, whether it was done. A dead helper yields nothing."""
-        command = [sys.executable, "-I", "-S", "-X", "utf8", str(linking.__file__)]  # names as here, whatever the locale
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            "-X",
+            "utf8",
+            str(linking.__file__),
+        ]  # names as here, whatever the locale
         pipe = subprocess.PIPE
         kept = (self._sign_of_life,) if self._sign_of_life >= 0 else ()
         try:
