@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from instui.monitor.reader import Tail, decoded
+from instui.program import again
 from instui_engine.errors import InstuiError
 from instui_engine.journal.events import SessionStarted
 from instui_engine.redaction import redacted
@@ -44,8 +44,7 @@ class Child:
         self._aborted = False
         self._refusal = ""
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        # deliberately without -P: the program is found exactly as it was for this process
-        command = [sys.executable, "-m", "instui", arguments[0], FLAG, identity]
+        command = [*again(), arguments[0], FLAG, identity]
         shown = [redacted(argument) for argument in arguments[1:]]
         descriptors = inherited(arguments)
         with ExitStack() as stack:

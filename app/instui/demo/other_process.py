@@ -1,13 +1,13 @@
 """Demonstrations with another process in the same environment: a second session, a real uv, a stopped process."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from instui.monitor.reader import Tail, decoded, read
 from instui.monitor.units import seconds
+from instui.program import again
 from instui_engine.fs.flock import open_lock, try_lock
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, SessionFinished
@@ -70,7 +70,7 @@ def session(
         "INSTUI_NO_FSYNC": "1",
         "INSTUI_UI": "none",
     }
-    command = [sys.executable, "-m", "instui", "install", str(wheels)]
+    command = [*again(), "install", str(wheels)]
     return Process(command, own | settings, holds, stop=stop)
 
 
