@@ -142,8 +142,9 @@ def leftovers(top: Path) -> list[str]:
 
 
 def compiled(top: Path) -> frozenset[str]:
-    """The byte code below `top`."""
-    return frozenset(path.relative_to(top).as_posix() for path in top.rglob("*.pyc") if ".instui" not in path.parts)
+    """The byte code below `top`, and whatever else was generated beside it."""
+    found = top.rglob("__pycache__/*")
+    return frozenset(path.relative_to(top).as_posix() for path in found if ".instui" not in path.parts)
 
 
 def _filled(directory: Path) -> bool:
