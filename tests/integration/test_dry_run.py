@@ -103,7 +103,7 @@ def test_uninstall_names_what_would_go(venv: Callable[[], Venv], index: Path, ru
     before = everything(target.top)
     said = ok(run_instui("uninstall", "--dry-run", *PLAIN, "--python", target.top, "delta", "alpha", "nothing"))
     first, second, *names = said.splitlines()
-    assert first == "warning: nothing: is not installed"
+    assert first == "warning: nothing is not installed"
     assert second.startswith("would remove 2 distributions, 15 files (planned in ")
     assert names == ["  delta 1, 7 files", "  alpha 1, 8 files"]
     assert everything(target.top) == before

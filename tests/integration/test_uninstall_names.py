@@ -89,7 +89,7 @@ def test_what_makes_no_sense_is_a_usage_error(
 def test_an_absent_name_leaves_no_trace(venv: Callable[[], Venv], run_instui: Run) -> None:
     target = venv()
     said = ok(run_instui("uninstall", "--ui", "plain", "--python", target.top, "nothing"))
-    assert said == "warning: nothing: is not installed\nnothing to remove\n"
+    assert said == "warning: nothing is not installed\nnothing to remove\n"
     assert not (target.top / ".instui").exists()
 
 

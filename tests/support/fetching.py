@@ -23,6 +23,7 @@ class Log:
     def __init__(self) -> None:
         self.starts: list[tuple[int, int]] = []
         self.reports: list[tuple[int, int]] = []
+        self.stalls: list[tuple[str, float]] = []
         self.retries: list[str] = []
 
     def started(self, done: int, size: int) -> None:
@@ -30,6 +31,9 @@ class Log:
 
     def progress(self, done: int, size: int) -> None:
         self.reports.append((done, size))
+
+    def stalled(self, host: str, seconds: float) -> None:
+        self.stalls.append((host, seconds))
 
     def retried(self, attempt: int, reason: str) -> None:
         self.retries.append(reason)

@@ -38,6 +38,7 @@ _SessionEvent = (
     | events.SessionResumed
     | events.CancelRequested
     | events.ResolveStarted
+    | events.ResolveProgress
     | events.ResolveFinished
     | events.RequirementSatisfied
     | events.PlanCollision
@@ -59,6 +60,7 @@ _PreparationEvent = (
     | events.StageProgress
     | events.WheelAdded
     | events.FetchStarted
+    | events.FetchStalled
     | events.FetchRetried
     | events.FetchFinished
     | events.UnpackStarted
@@ -167,7 +169,7 @@ class Fold:
             case events.RecoveryFinished():
                 left = tuple(event.left)
                 record.recover(Recovery(t, event.wheel, event.version, event.session, event.outcome, left))
-            case events.Warned():
+            case events.Warned() | events.ResolveProgress():
                 pass  # shown as events, not as state
             case events.SessionFinished():
                 self._session_finished(t, event)
@@ -209,6 +211,8 @@ class Fold:
             case events.FetchStarted():
                 record.enter(wheel, Phase.FETCH, t)
                 wheel.done, wheel.total, wheel.size = event.done, event.size, event.size or wheel.size
+            case events.FetchStalled():
+                pass  # the rate says it
             case events.FetchRetried():
                 wheel.retries += 1
             case events.FetchFinished():
@@ -244,6 +248,7 @@ class Fold:
         record = self._record
         wheel.added = True
         record.set_removal(wheel, False)
+        record.cached += event.cached - wheel.cached
         wheel.version, wheel.file, wheel.size, wheel.cached = event.version, event.file, event.size, event.cached
         if event.cached and wheel.phase is Phase.QUEUED:
             record.enter(wheel, Phase.READY, t)
@@ -357,6 +362,8 @@ class Fold:
             wheel.files = event.files
             record.removed += 1
             record.removed_files += event.files
+        elif wheel.added and event.version == wheel.version:
+            record.reinstalled += 1
         elif not wheel.removal:
             record.replaced += 1
 

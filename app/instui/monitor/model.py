@@ -289,7 +289,9 @@ class Totals(NamedTuple):
     waiting: int = 0
     committed: int = 0
     failed: int = 0
+    cached: int = 0  # wheels that were found in the store
     downloads: int = 0
+    reinstalled: int = 0  # distributions that were there in the same version
     replaced: int = 0  # old versions that are gone
     removing: int = 0  # distributions to be uninstalled
     removed: int = 0  # those that are gone

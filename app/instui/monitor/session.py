@@ -62,7 +62,7 @@ class SessionRecord:
         self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
         self.resolved = self.satisfied_count = 0
         self.downloads = self.fetched_bytes = self.staged_files = self.files = self.overwrote = 0
-        self.replaced = self.removing = self.removed = self.removed_files = 0
+        self.cached = self.reinstalled = self.replaced = self.removing = self.removed = self.removed_files = 0
 
     # -- changes that several events have in common
 
@@ -163,7 +163,9 @@ class SessionRecord:
             waiting=len(self.waiting.members),
             committed=self._passed[COMMITTED],
             failed=len(self.failed),
+            cached=self.cached,
             downloads=self.downloads,
+            reinstalled=self.reinstalled,
             replaced=self.replaced,
             removing=self.removing,
             removed=self.removed,

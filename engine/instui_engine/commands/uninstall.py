@@ -165,7 +165,7 @@ class _Removal(Work):
         for name in names:
             check_link(self.environment, installed, name)
             if name not in installed:
-                self.context.emit(Warned(name, "is not installed"))
+                self.context.emit(Warned("", f"{name} is not installed"))
                 continue
             self._check(installed[name])
             found.append(name)

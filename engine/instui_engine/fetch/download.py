@@ -29,6 +29,7 @@ _BACKOFF_SECONDS = 0.3
 _MAX_BACKOFF_SECONDS = 10.0
 _FRESH_BYTES = 64 * 1024  # after an attempt that gained this many bytes, the count of retries starts again
 _TIMEOUT_SECONDS = 30.0
+_STALL_SECONDS = 10.0  # a silence of this length is reported
 
 
 class FetchCancelled(Exception):
@@ -65,6 +66,9 @@ class Progress(Protocol):
 
     def progress(self, done: int, size: int) -> None:
         """Called at most about ten times a second, and at the end; `done` goes back to 0 on a restart."""
+
+    def stalled(self, host: str, seconds: float) -> None:
+        """`host` has sent nothing for `seconds`; called again whenever the silence has doubled."""
 
     def retried(self, attempt: int, reason: str) -> None:
         """An attempt failed with `reason`; this is retry number `attempt` since the last progress."""
@@ -166,6 +170,9 @@ class _Silent:
         """Ignore it."""
 
     def progress(self, done: int, size: int) -> None:
+        """Ignore it."""
+
+    def stalled(self, host: str, seconds: float) -> None:
         """Ignore it."""
 
     def retried(self, attempt: int, reason: str) -> None:
@@ -302,10 +309,15 @@ class _Run:
         self._start()
 
     def _next(self, stream: Stream) -> Head | bytes | None:
+        silence, due = 0.0, _STALL_SECONDS
         while True:
             self._check()
             with contextlib.suppress(queue.Empty):
                 return stream.next(_POLL_SECONDS)
+            silence += _POLL_SECONDS
+            if silence >= due:
+                self._progress.stalled(host_of(split(self._download.url)), due)
+                due *= 2
 
     def _report(self) -> None:
         now = time.monotonic()

@@ -70,6 +70,12 @@ class ResolveStarted(NamedTuple):
     requirements: list[str]
 
 
+class ResolveProgress(NamedTuple):
+    """uv takes another step towards the set; `doing` says which, in words."""
+
+    doing: str
+
+
 class ResolveFinished(NamedTuple):
     """The set is known: `wheels` to install, and `satisfied` that are already installed."""
 
@@ -85,13 +91,18 @@ class RequirementSatisfied(NamedTuple):
 
 
 class WheelAdded(NamedTuple):
-    """A wheel of this session. `size` is that of the wheel file, 0 if unknown. `cached`: it is in the store."""
+    """A wheel of this session. `size` is that of the wheel file, 0 if unknown. `cached`: it is in the store.
+
+    `fetch`: it will be downloaded. A wheel that is found in the store later, because another session has put it there
+    or the server says that it has not changed, is announced again, as `cached`.
+    """
 
     wheel: str
     version: str
     file: str
     size: int
     cached: bool
+    fetch: bool = False
 
 
 class FetchStarted(NamedTuple):
@@ -108,6 +119,14 @@ class FetchProgress(NamedTuple):
     wheel: str
     done: int
     size: int
+
+
+class FetchStalled(NamedTuple):
+    """`host` has sent nothing for `seconds`. Another such event follows when the silence has lasted twice as long."""
+
+    wheel: str
+    host: str
+    seconds: float
 
 
 class FetchRetried(NamedTuple):
@@ -372,11 +391,13 @@ Event = (
     | SessionResumed
     | CancelRequested
     | ResolveStarted
+    | ResolveProgress
     | ResolveFinished
     | RequirementSatisfied
     | WheelAdded
     | FetchStarted
     | FetchProgress
+    | FetchStalled
     | FetchRetried
     | FetchFinished
     | UnpackStarted
@@ -418,11 +439,13 @@ KINDS: dict[str, type[Event]] = {
     "session.resumed": SessionResumed,
     "cancel.requested": CancelRequested,
     "resolve.started": ResolveStarted,
+    "resolve.progress": ResolveProgress,
     "resolve.finished": ResolveFinished,
     "requirement.satisfied": RequirementSatisfied,
     "wheel.added": WheelAdded,
     "fetch.started": FetchStarted,
     "fetch.progress": FetchProgress,
+    "fetch.stalled": FetchStalled,
     "fetch.retried": FetchRetried,
     "fetch.finished": FetchFinished,
     "unpack.started": UnpackStarted,

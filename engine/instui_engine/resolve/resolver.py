@@ -3,8 +3,8 @@
 Wheel files without dependencies are taken as they are. From a lock file (PEP 751), the wheels that fit the target are
 chosen. Everything else is decided by uv, as `uv pip install` would decide it.
 
-Events: ResolveStarted only if uv is asked; RequirementSatisfied for what the user named and is already installed;
-ResolveFinished always.
+Events: ResolveStarted and ResolveProgress only if uv is asked; RequirementSatisfied for what the user named and is
+already installed; ResolveFinished always.
 """
 
 import os
@@ -19,7 +19,14 @@ from instui_engine.fetch.uv_settings import UvSettings, settings_here
 from instui_engine.fs.given import resolved, working_directory
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, is_strong, sha256_in
-from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted, Warned
+from instui_engine.journal.events import (
+    Event,
+    RequirementSatisfied,
+    ResolveFinished,
+    ResolveProgress,
+    ResolveStarted,
+    Warned,
+)
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
@@ -293,9 +300,11 @@ def _from_uv(
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
         directory = os.path.realpath(scratch)  # relative paths in uv's answer start there
         uv = Uv(request, wanted, environment, Path(directory), settings, cancelled)
+        emit(ResolveProgress("deciding which versions to install"))
         decision = uv.decide(installed, moved)
         for warning in decision.warnings:
             emit(Warned("", warning))
+        emit(ResolveProgress("listing the files and hashes of these versions"))
         files = uv.locate([pin for pin in decision.pins if not pin.url])
     locked = [
         wheel

@@ -23,6 +23,7 @@ from instui_engine.journal.events import (
     FetchFinished,
     FetchProgress,
     FetchRetried,
+    FetchStalled,
     FetchStarted,
     UnpackFinished,
     UnpackProgress,
@@ -93,7 +94,7 @@ def acquire(
         digest = _digest(wheel, known, local)
         entry = _find(store, known, digest, demands_on(wheel))
         entries.append(entry)
-        context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
+        _announce(context, wheel, entry is not None, fetch=entry is None and bool(wheel.url) and not offline)
         if entry is None:
             tasks.append(_Task(place, wheel, digest, known))
     if tasks:
@@ -104,6 +105,10 @@ def acquire(
     for wheel, entry in zip(wheels, found, strict=True):
         check_contents(wheel, entry, context.options.allow_record)
     return found
+
+
+def _announce(context: Context, wheel: LockedWheel, cached: bool, fetch: bool = False) -> None:
+    context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, cached, fetch))
 
 
 def check_contents(wheel: LockedWheel, entry: Entry, allow_record: Sequence[str] = ()) -> None:
@@ -240,6 +245,9 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
             if not isinstance(error, Exception):
                 raise
             context.fail(error)
+        finally:
+            if task.entry is not None:  # found, not made
+                _announce(context, task.wheel, cached=True)
 
     try:
         largest_first = sorted(tasks, key=lambda task: -task.wheel.size)  # they determine when all is done
@@ -256,6 +264,8 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
                 _publish(store, known, [task])
         for task in twins:
             task.entry = by_key[task.key].entry
+            if task.entry is not None:
+                _announce(context, task.wheel, cached=True)
     finally:
         _publish(store, known, tasks)
     context.check()
@@ -324,6 +334,9 @@ def _fetch(context: Context, store: Store, known: Known, client: "Client", task:
 
         def progress(self, done: int, size: int) -> None:
             context.emit(FetchProgress(wheel.name, done, size))
+
+        def stalled(self, host: str, seconds: float) -> None:
+            context.emit(FetchStalled(wheel.name, host, seconds))
 
         def retried(self, attempt: int, reason: str) -> None:
             context.emit(FetchRetried(wheel.name, attempt, reason))

@@ -19,6 +19,7 @@ _SessionEvent = (
     | events.SessionResumed
     | events.CancelRequested
     | events.ResolveStarted
+    | events.ResolveProgress
     | events.ResolveFinished
     | events.RequirementSatisfied
     | events.SyncStarted
@@ -30,6 +31,7 @@ _WheelEvent = (
     events.WheelAdded
     | events.FetchStarted
     | events.FetchProgress
+    | events.FetchStalled
     | events.FetchRetried
     | events.FetchFinished
     | events.UnpackStarted
@@ -96,7 +98,7 @@ def is_news(event: Event) -> bool:
             return True
         case events.RecoveryStarted() | events.RecoveryFinished():
             return True
-        case events.Warned() | events.WheelFailed() | events.CancelRequested():
+        case events.Warned() | events.FetchStalled() | events.WheelFailed() | events.CancelRequested():
             return True
         case _:
             return False
@@ -117,6 +119,8 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
             return Piece(f"will stop between two commits, with exit code {code}", "failed")
         case events.ResolveStarted(requirements=requirements):
             return Piece(safe(" ".join(requirements)), "dim")
+        case events.ResolveProgress(doing=doing):
+            return Piece(f"uv: {safe(doing)}", "dim")
         case events.ResolveFinished(wheels=wheels, satisfied=satisfied):
             return Piece(f"{units.count(wheels, 'wheel')}, {satisfied} installed already", "dim")
         case events.RequirementSatisfied(name=name, version=version):
@@ -141,6 +145,8 @@ def _wheel(event: _WheelEvent) -> Piece:
             return Piece(f"{safe(version)}{', in the store' if cached else ''}", "dim")
         case events.FetchStarted(size=size):
             return Piece(units.size(size) if size else "", "fetch")
+        case events.FetchStalled(host=host, seconds=seconds):
+            return Piece(f"no data for {units.seconds(seconds)} from {safe(host)}", "fetch")
         case events.FetchRetried(attempt=attempt, reason=reason):
             return Piece(f"attempt {attempt}: {safe(reason)}", "fetch")
         case events.FetchFinished(size=size):
