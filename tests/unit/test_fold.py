@@ -257,10 +257,10 @@ def test_a_distribution_that_is_removed_waits_commits_and_is_done_when_it_is_gon
 
 def test_an_old_version_that_goes_is_no_removal_whatever_the_journal_lacks() -> None:
     end: list[tuple[float, Event]] = [
-        (2.0, events.DistributionRemoved("a", "1.0", 3)),
+        (2.0, events.DistributionRemoved("a", "0.9", 3)),
         (2.0, events.CommitFinished("a", 4)),
     ]
-    planned = plan("a")._replace(replaces="1.0")
+    planned = plan("a")._replace(replaces="0.9")
     for begin in ([(1.0, added("a")), (1.0, planned)], [(1.0, planned), (1.0, events.StageStarted("a", 3))], []):
         snapshot = folded(*begin, *end).snapshot(2.0)  # type: ignore[misc]
         totals, wheel = snapshot.totals, snapshot.wheel("a")

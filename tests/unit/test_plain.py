@@ -1,29 +1,17 @@
-"""What plain and JSON output print, to the letter; and that an output that blocks or breaks harms nobody."""
+"""What plain output prints, to the letter."""
 
 import io
 import os
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from instui.lines.json_lines import JsonUI
-from instui.lines.plain import PlainUI, block
+from instui.lines.plain import block
 from instui.monitor import units
 from instui.monitor.fold import Fold
-from instui.monitor.reader import Feed
-from instui.monitor.summary import summary
 from instui_engine.journal import events
-from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event, Holder
-
-SITE = "lib/python3.11/site-packages"
-ROOTS = {"purelib": SITE, "platlib": SITE, "scripts": "bin"}
-START = events.SessionStarted(1, "s1", 42, 0.0, 1000.0, "0.1.0", ["instui", "install"], "/v", "/v/bin/python", ROOTS, 2)
-UV = Holder(pid=4242, command="uv pip install flask")
+from support.plain_lines import GO_A, GO_B, SITE, START, UV, A, B, Stage, Terminal
 
 # PyJWT and jwt collide; rich was in the store; jwt waits for PyJWT.
 SCRIPT: list[tuple[float, Event]] = [
@@ -32,8 +20,8 @@ SCRIPT: list[tuple[float, Event]] = [
     (0.0, events.ResolveStarted(["pyjwt", "jwt", "rich"])),
     (1.0, events.ResolveFinished(3, 2)),
     (1.0, events.WheelAdded("rich", "14.0", "rich.whl", 240_000, True)),
-    (1.0, events.WheelAdded("pyjwt", "2.9", "PyJWT.whl", 22_000, False)),
-    (1.0, events.WheelAdded("jwt", "1.4.0", "jwt.whl", 18_000, False)),
+    (1.0, events.WheelAdded("pyjwt", "2.9", "PyJWT.whl", 22_000, False, True)),
+    (1.0, events.WheelAdded("jwt", "1.4.0", "jwt.whl", 18_000, False, True)),
     (1.0, events.FetchStarted("pyjwt", 0, 22_000)),
     (1.1, events.FetchStarted("jwt", 0, 18_000)),
     (1.5, events.FetchProgress("jwt", 9_000, 18_000)),
@@ -79,8 +67,9 @@ SCRIPT: list[tuple[float, Event]] = [
 
 PLAIN = """\
 » Two wheels want one directory
-resolved 3 wheels (2 already installed)
-fetched 2 wheels, 40 kB in 1.00 s
+resolved 3 wheels (2 already installed) in 1.00 s
+fetching 2 wheels, 40 kB (1 is in the cache)
+fetched 2 wheels, 40 kB in 1.00 s (40 kB/s)
 unpacked 2 wheels, 100 kB in 0.20 s
 conflict: site-packages/jwt/a.py of PyJWT 2.9 is replaced by jwt 1.4.0
 conflict: site-packages/jwt/b.py of PyJWT 2.9 is replaced by jwt 1.4.0
@@ -91,6 +80,7 @@ conflict: and 2 more files of PyJWT 2.9 replaced by jwt 1.4.0
 staged 3 wheels, 1 242 files in 0.20 s
 warning: rich 14.0: ships a .pth file
 jwt 1.4.0 waits for site-packages/jwt (X), held by pyjwt 2.9, for 1.0 s
+installed 0 of 3 wheels; under way: pyjwt 2.9 (0 of 3 renames)
 jwt 1.4.0 waits for site-packages/jwt (X), held by pyjwt 2.9, for 5.0 s
 installed pyjwt 2.9
 jwt 1.4.0 waited 6.0 s for site-packages/jwt (X), at first held by pyjwt 2.9
@@ -102,41 +92,6 @@ installed 3 wheels, 1 242 files in 9.1 s
   overwrote: 6 files of PyJWT 2.9 by jwt 1.4.0 (different content)
   slowest: pyjwt 2.9 (commit 6.1 s)
 """
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-class Stage:
-    """A PlainUI with a clock and a width of the test's; frames come out as text."""
-
-    def __init__(self, stream: io.StringIO, columns: int = 120, lines: int = 24, **options: object) -> None:
-        self.now = 1000.0
-        self.size = os.terminal_size((columns, lines))
-        options.setdefault("environ", {"TERM": "xterm", "NO_COLOR": "1"})
-        self.ui = PlainUI(
-            Feed(),
-            stream,
-            clock=lambda: self.now,
-            columns=lambda: self.size,
-            **options,  # type: ignore[arg-type]
-        )
-
-    def at(self, t: float, *happened: Event, ended: bool = False) -> str:
-        self.now = 1000.0 + t
-        return self.ui.frame([encode(t, event) for event in happened], ended)
-
-    def play(self, script: list[tuple[float, Event]], tick: float = 0.1) -> Iterator[str]:
-        """Frames of a script at a steady tick."""
-        rest, step = list(script), 0
-        while rest:
-            t = step * tick
-            due = [encode(*rest.pop(0)) for _ in range(sum(when <= t + 1e-9 for when, _ in rest))]
-            self.now = 1000.0 + t
-            yield self.ui.frame(due, not rest)
-            step += 1
 
 
 def test_lines_where_there_is_no_terminal() -> None:
@@ -191,7 +146,7 @@ def test_a_terminal_shows_a_block_below_what_is_finished() -> None:
     frames.append(stage.at(5.2))
     assert screen(iter(frames), 120) == [
         *LIVE_ABOVE,
-        "resolved 3 · fetched 3 · unpacked 3 · staged 3 · waiting 1 · committed 0 · failed 0 · 5.2 s",
+        "resolved 3 · cached 1 · fetched 2 · unpacked 2 · staged 3 · waiting 1 · committed 0 · failed 0 · 5.2 s",
         "  wait   jwt 1.4.0                         site-packages/jwt -> pyjwt 2.9" + 41 * " " + "2.5 s",
         "  commit pyjwt 2.9                         0 of 3 renames" + 57 * " " + "2.6 s",
     ]
@@ -203,7 +158,7 @@ def test_a_narrow_terminal_shows_less_of_it() -> None:
     frames.append(stage.at(5.2))
     rows = screen(iter(frames), 50)[len(LIVE_ABOVE) :]
     assert rows == [
-        "unpacked 3 · staged 3 · waiting 1 · 5.2 s",
+        "unpacked 2 · staged 3 · waiting 1 · 5.2 s",
         "  wait   jwt 1.4.0       sit…jwt -> pyj…2.9 2.5 s",
         "  commit pyjwt 2.9       0 of 3 renames     2.6 s",
     ]
@@ -306,115 +261,6 @@ def test_many_waits_are_told_in_few_lines() -> None:
     assert len(lines) == 6 and lines[-1] == "35 more wheels wait"
 
 
-def closing(*happened: Event, exit_code: int = 0) -> list[str]:
-    fold = Fold()
-    for event in (START, *happened):
-        fold.feed(1.0, event)
-    fold.feed(2.0, events.SessionFinished(exit_code, "", 0, 2.0))
-    return summary(fold.snapshot(2.0))
-
-
-GO_A, GO_B = (
-    events.PlanWheel("a", 0, 3, 1, ["lib/a"], ["lib"], "1"),
-    events.PlanWheel("b", 1, 2, 1, ["lib/b"], ["lib"], "2"),
-)
-BACK = events.Restored("a", "lib/x", "c 3")
-A, B = events.WheelAdded("a", "1", "f", 1, True), events.WheelAdded("b", "2", "f", 1, True)
-
-
-@pytest.mark.parametrize(
-    ("happened", "exit_code", "expected"),
-    [
-        ([], 0, ["nothing to install"]),
-        (
-            [events.RequirementSatisfied("a", "1"), events.ResolveFinished(0, 3)],
-            0,
-            ["already installed: a 1 (and 2 dependencies); nothing to do"],
-        ),
-        ([A, events.CommitFinished("a", 1)], 0, ["installed 1 wheel, 1 file in 2.0 s"]),
-        (
-            [
-                A,
-                B,
-                events.WheelAdded("c", "3", "c-3.whl", 0, False),
-                events.PlanWheel("c", 2, 0, 0, [], [], "2"),
-                events.PlanCollision("lib/a", ["a", "b"]),
-            ],
-            0,
-            [
-                "would install 3 wheels (planned in 2.0 s); installed none",
-                "  a 1",
-                "  b 2",
-                "  c 3 (replaces 2)",
-                "  a 1, b 2 would take turns at lib/a",
-                "  1 wheel is not in the cache: its files are not known",
-            ],
-        ),
-        ([events.DistributionRemoved("a", "1", 3)], 0, ["removed 1 distribution, 3 files in 2.0 s"]),
-        (
-            [GO_A, GO_B],
-            0,
-            [
-                "would remove 2 distributions, 5 files (planned in 2.0 s); removed none",
-                "  a 1, 3 files",
-                "  b 2, 2 files",
-            ],
-        ),
-        (
-            [GO_A, BACK, BACK, events.DistributionRemoved("a", "1", 3)],
-            0,
-            ["removed 1 distribution, 3 files in 2.0 s", "  restored: 2 files of c 3"],
-        ),
-        (
-            [GO_A, GO_B, events.DistributionRemoved("a", "1", 3), events.WheelFailed("b", "disk full")],
-            1,
-            [
-                "removed 1 of 2 distributions, 3 files in 2.0 s",
-                "  removed: a 1",
-                "  not removed: b 2",
-                "  failed: b 2: disk full",
-            ],
-        ),
-        ([GO_A, events.WheelFailed("a", "disk full")], 1, []),
-        (
-            [A, events.RecoveryFinished("c", "3", "s0", "undone", ["lib/x"]), events.CommitFinished("a", 1)],
-            0,
-            [
-                "installed 1 wheel, 1 file in 2.0 s",
-                "  recovered: c 3 of a killed session was undone: all is as it was before; 1 file left as found",
-            ],
-        ),
-        (
-            [events.RecoveryStarted("c", "3", "s0")],
-            1,
-            ["  recovered: c 3 of a killed session could not be settled"],
-        ),
-        (
-            [A, B, events.WheelFailed("b", "disk full")],
-            1,
-            [],
-        ),
-        (
-            [A, B, events.CommitFinished("a", 1)],
-            130,
-            ["installed 1 of 2 wheels, 1 file in 2.0 s", "  installed: a 1", "  not installed: b 2"],
-        ),
-    ],
-)
-def test_the_summary_says_what_is_installed_and_what_is_not(
-    happened: list[Event], exit_code: int, expected: list[str]
-) -> None:
-    assert closing(*happened, exit_code=exit_code) == expected
-
-
-def test_a_removal_session_without_anything_to_remove_says_so() -> None:
-    fold = Fold()
-    fold.feed(0.0, START._replace(command=["instui", "uninstall", "a"]))
-    fold.feed(1.0, events.Warned("a", "is not installed"))
-    fold.feed(2.0, events.SessionFinished(0, "", 0, 2.0))
-    assert summary(fold.snapshot(2.0)) == ["nothing to remove"]
-
-
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_recovery_is_news_also_for_who_wants_none(quiet: bool) -> None:
     stage = Stage(io.StringIO(), quiet=quiet)
@@ -474,153 +320,3 @@ def test_a_session_that_died_is_called_so() -> None:
         "the session ended abruptly after 3.0 s: 1 of 2 wheels installed",
         "  installed: a 1",
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (units.size(0), "0 B"),
-        (units.size(999.4), "999 B"),
-        (units.size(1_234), "1.2 kB"),
-        (units.size(9_960), "10 kB"),
-        (units.size(999_600), "1.0 MB"),
-        (units.size(190_400_000), "190 MB"),
-        (units.size(3e15), "3000 TB"),
-        (units.seconds(0.314), "0.31 s"),
-        (units.seconds(1.24), "1.24 s"),
-        (units.seconds(9.8), "9.8 s"),
-        (units.seconds(59.96), "1 min 00 s"),
-        (units.seconds(3725), "1 h 02 min"),
-        (units.age(9.96), "10 s"),
-        (units.age(-1), "0.0 s"),
-        (units.number(1234567), "1 234 567"),
-        (units.cut("abcdefghij", 5), "ab…ij"),
-        (units.cut("abc", 0), ""),
-        (units.cut("e\u0301" * 5, 3), "e\u0301…e\u0301"),
-        (units.cut("包包包", 4), "包…"),
-        (units.pad("包", 4), "包  "),
-    ],
-)
-def test_units(text: str, expected: str) -> None:
-    assert text == expected
-
-
-# -- outputs that block or break
-
-Make = Callable[[Feed, io.TextIOWrapper], PlainUI | JsonUI]
-KINDS_OF_UI = pytest.mark.parametrize(
-    "make", [lambda feed, stream: JsonUI(feed, stream), lambda feed, stream: PlainUI(feed, stream, verbose=True)]
-)
-CHATTER = [encode(0.0, START), *(encode(0.0, events.Warned("", "x" * 100)) for _ in range(5000))]
-
-
-@KINDS_OF_UI
-def test_a_pipe_that_nobody_reads_stops_the_output_and_nothing_else(make: Make) -> None:
-    reader, writer = os.pipe()
-    with os.fdopen(writer, "w") as stream:
-        feed = Feed()
-        ui = make(feed, stream)
-        ui.start()
-        for line in CHATTER:
-            feed.put(line)
-        assert ui.finish(grace=0.2) is False
-        os.close(reader)  # frees the thread
-
-
-@KINDS_OF_UI
-def test_a_slow_reader_gets_everything_however_short_the_grace(make: Make) -> None:
-    reader, writer = os.pipe()
-    got = bytearray()
-
-    def read_slowly() -> None:
-        while piece := os.read(reader, 16384):
-            got.extend(piece)
-            time.sleep(0.04)
-
-    slow = threading.Thread(target=read_slowly)
-    slow.start()
-    with os.fdopen(writer, "w") as stream:
-        feed = Feed()
-        ui = make(feed, stream)
-        ui.start()
-        for line in CHATTER:
-            feed.put(line)
-        assert ui.finish(grace=1.0) is True
-    slow.join()
-    os.close(reader)
-    assert got.count(b"x" * 100) == 5000
-
-
-@KINDS_OF_UI
-def test_a_closed_pipe_makes_the_output_silent(make: Make) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w") as stream:
-        feed = Feed()
-        ui = make(feed, stream)
-        ui.start()
-        for line in CHATTER:
-            feed.put(line)
-        assert ui.finish(grace=60.0) is True
-
-
-@KINDS_OF_UI
-def test_a_stream_that_is_missing_or_closed_is_no_error(make: Callable[..., PlainUI | JsonUI]) -> None:
-    closed = io.StringIO()
-    closed.close()
-    for stream in (None, closed):
-        feed = Feed()
-        ui = make(feed, stream)
-        ui.start()
-        feed.put(CHATTER[0])
-        assert ui.finish() is True
-
-
-@pytest.mark.parametrize(
-    "ui", ["instui.lines.json_lines.JsonUI(feed, sys.stdout)", "instui.lines.plain.PlainUI(feed, sys.stdout)"]
-)
-def test_a_process_whose_output_nobody_reads_exits_cleanly(ui: str) -> None:
-    script = f"""
-import sys, instui.lines.json_lines, instui.lines.plain
-from instui.monitor.reader import Feed
-feed = Feed()
-ui = {ui}
-ui.start()
-for line in sys.stdin:
-    feed.put(line.rstrip())
-sys.exit(0 if not ui.finish(grace=0.2) else 9)
-"""
-    reader, writer = os.pipe()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", script], input="\n".join(CHATTER), stdout=writer, stderr=subprocess.PIPE,
-            text=True, timeout=60, check=False,
-        )  # fmt: skip
-    finally:
-        os.close(reader)
-        os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_json_prints_the_journals_lines_as_they_are() -> None:
-    out, feed = io.StringIO(), Feed()
-    ui = JsonUI(feed, out)
-    ui.start()
-    lines = [encode(*entry) for entry in SCRIPT]
-    for line in lines:
-        feed.put(line)
-    assert ui.finish()
-    assert out.getvalue().splitlines() == lines
-
-
-def test_an_output_that_knows_only_ascii_gets_ascii() -> None:
-    reader, writer = os.pipe()
-    with os.fdopen(writer, "w", encoding="ascii") as stream:
-        feed = Feed()
-        ui = PlainUI(feed, stream)
-        ui.start()
-        for event in (START, events.Caption("包 · fine")):
-            feed.put(encode(0.0, event))
-        assert ui.finish()
-    assert os.read(reader, 99).startswith(b"> ? - fine\n")
-    os.close(reader)

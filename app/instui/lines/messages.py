@@ -1,19 +1,21 @@
-"""The lines that stay in plain output: one for each milestone, conflict, long wait, warning and failure.
+"""The lines that stay in plain output: one for each milestone, big wheel, conflict, long wait, warning and failure.
 
 There is no I/O and no clock here: events and times go in, lines come out.
 """
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.names import holder_names, path_name
 from instui.monitor.recoveries import recovery_lines
-from instui.monitor.units import age, count, seconds, size
+from instui.monitor.units import age, count, seconds
 from instui_engine.errors import printable
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
+
+from .milestones import Milestones
+from .preparation import Preparation
 
 WAIT_STEPS = (1.0, 5.0, 15.0, 60.0)  # seconds of waiting after which there is a line; after the last, every minute
 FEW_WHEELS = 20  # up to this many are named one by one as they are installed
@@ -21,50 +23,22 @@ CONFLICTS_EACH = 5  # conflicts shown for each pair of owners
 WAITS_AT_ONCE = 5
 
 
-@dataclass
-class _Milestone:
-    """Work of one kind on several wheels, which gets one line when it is all done."""
-
-    word: str
-    begun: float | None = None
-    ended: float = 0.0
-    wheels: int = 0
-    amount: int = 0
-
-    def begin(self, t: float) -> None:
-        if self.begun is None:
-            self.begun = t
-
-    def add(self, t: float, amount: int) -> None:
-        self.begin(t)
-        self.ended = t
-        self.wheels += 1
-        self.amount += amount
-
-    def take(self, unit: str) -> list[str]:
-        """The line for what was done since the last call; no line if nothing was."""
-        if not self.wheels or self.begun is None:
-            return []
-        amount = size(self.amount) if unit == "bytes" else count(self.amount, "file")
-        line = f"{self.word} {count(self.wheels, 'wheel')}, {amount} in {seconds(self.ended - self.begun)}"
-        self.begun, self.wheels, self.amount = None, 0, 0
-        return [line]
-
-
 class Messages:
     """The messages of a session.
 
     `live`: a block on the terminal shows progress and present waits, so only what is over gets a line. `quiet`: only
-    warnings, conflicts, recoveries and failures. `verbose`: also every wheel, retry, removal and predicted collision.
+    warnings, conflicts, recoveries and failures. `verbose`: also every wheel, removal and predicted collision, and what
+    uv does.
     """
 
     def __init__(self, fold: Fold, *, live: bool = False, quiet: bool = False, verbose: bool = False) -> None:
         self._fold = fold
         self._quiet = quiet
         self._verbose = verbose and not quiet
-        self._milestones = not live and not quiet
-        self._fetch, self._unpack, self._stage = _Milestone("fetched"), _Milestone("unpacked"), _Milestone("staged")
-        self._resolved = False
+        self._shown = not live and not quiet
+        self._milestones = Milestones(fold, self._shown)
+        self._prepare = Preparation(fold, self._milestones, shown=self._shown, verbose=self._verbose, quiet=quiet)
+        self._progress = self._prepare.progress
         self._added: set[str] = set()
         self._conflicts: dict[tuple[str, str], int] = {}
         self._waits: dict[str, events.LockWaiting] = {}
@@ -79,23 +53,29 @@ class Messages:
                 return [start] if self._verbose else []
             case events.Caption():
                 return [] if self._quiet else [f"» {printable(event.text)}"]
+            case events.ResolveStarted():
+                return self._prepare.resolve_started(t)
+            case events.ResolveProgress():
+                return self._prepare.resolve_progress(event)
             case events.ResolveFinished():
-                return self._resolve_finished(event)
+                return self._prepare.resolve_finished(t, event)
             case events.WheelAdded():
                 self._added.add(event.wheel)
+                return [*self._prepare.added(event), *self._complete(t)]
             case events.FetchStarted():
-                self._fetch.begin(t)
+                return self._prepare.fetch_started(t, event)
+            case events.FetchProgress():
+                return self._prepare.fetch_progress(t, event)
+            case events.FetchStalled():
+                return self._prepare.fetch_stalled(t, event)
             case events.FetchRetried():
-                retry = f"retry {event.attempt} for {self._label(event.wheel)}: {printable(event.reason)}"
-                return [retry] if self._verbose else []
+                return self._prepare.fetch_retried(t, event)
             case events.FetchFinished():
-                self._fetch.add(t, event.size)
-                return self._complete()
+                return [*self._prepare.fetch_finished(t, event), *self._complete(t)]
             case events.UnpackStarted():
-                self._unpack.begin(t)
+                return self._prepare.unpack_started(t, event)
             case events.UnpackFinished():
-                self._unpack.add(t, event.size)
-                return self._complete()
+                return [*self._prepare.unpack_finished(t, event), *self._complete(t)]
             case events.PlanCollision():
                 wheels = ", ".join(map(self._label, event.wheels))
                 turns = f"{wheels} take turns at {path_name(event.path, self._fold.session)}"
@@ -103,13 +83,14 @@ class Messages:
             case events.PlanConflict():
                 return self._conflict(event)
             case events.PlanFinished():
-                return [*self._more_conflicts(), *self._milestone_lines(True, True, False)]
+                return [*self._more_conflicts(), *self._take(t, stage=False)]
             case events.StageStarted():
-                self._stage.begin(t)
-                self._stage.amount += event.files
+                self._milestones.stage.begin(t, event.files)
             case events.StageFinished():
-                self._stage.add(t, 0)
-                return self._complete()
+                self._milestones.stage.add(t)
+                return self._complete(t)
+            case events.SyncStarted():
+                self._progress.sync(t)
             case events.EnvironmentWaiting():
                 self._environment = event.holders
             case events.EnvironmentGranted():
@@ -119,7 +100,7 @@ class Messages:
             case events.LockGranted():
                 return self._lock_granted(event)
             case events.CommitStarted():
-                return self._milestone_lines(True, True, True)
+                return self._take(t)
             case events.DistributionRemoved():
                 return self._distribution_removed(event)
             case events.CommitFinished():
@@ -127,7 +108,7 @@ class Messages:
             case events.RecoveryStarted():
                 label = printable(f"{event.wheel} {event.version}".rstrip())
                 start = f"recovering {label}, which a session that was killed had in hand"
-                return [start] if self._milestones else []
+                return [start] if self._shown else []
             case events.RecoveryFinished():
                 return recovery_lines(event, self._fold.session)
             case events.WheelFailed():
@@ -139,13 +120,10 @@ class Messages:
                 events.SessionPaused()
                 | events.SessionResumed()
                 | events.CancelRequested()
-                | events.ResolveStarted()
                 | events.RequirementSatisfied()
-                | events.FetchProgress()
                 | events.UnpackProgress()
                 | events.PlanWheel()
                 | events.StageProgress()
-                | events.SyncStarted()
                 | events.SyncFinished()
                 | events.EnvironmentReleased()
                 | events.LockRequested()
@@ -160,9 +138,13 @@ class Messages:
                 assert_never(event)
         return []
 
-    def waits(self, snapshot: Snapshot) -> list[str]:
+    def now(self, snapshot: Snapshot) -> list[str]:
+        """The lines that are due because time has passed: waits, and how far the session is."""
+        return [*self._waiting(snapshot), *self._progress.due(snapshot)] if self._shown else []
+
+    def _waiting(self, snapshot: Snapshot) -> list[str]:
         """A line for each wait that has reached another step since the last call."""
-        if not self._milestones or snapshot.finished:
+        if snapshot.finished:
             return []
         due = []
         environment = snapshot.environment
@@ -186,7 +168,9 @@ class Messages:
 
     def rest(self) -> list[str]:
         """The lines held back until the end of a session."""
-        return [*self._milestone_lines(True, True, True), *self._more_conflicts()]
+        downloads = self._prepare.downloads.wheels
+        milestones = self._milestones.take(True, True, True, downloads)
+        return [*self._prepare.rest(), *milestones, *self._more_conflicts()]
 
     # -- names
 
@@ -209,21 +193,18 @@ class Messages:
 
     # -- milestones
 
-    def _milestone_lines(self, fetch: bool, unpack: bool, stage: bool) -> list[str]:
-        if not self._milestones:
-            return []
-        lines = self._fetch.take("bytes") if fetch else []
-        lines += self._unpack.take("bytes") if unpack else []
-        return lines + (self._stage.take("files") if stage else [])
+    def _complete(self, t: float) -> list[str]:
+        """The lines of milestones that all wheels have reached by now."""
+        return self._noted(t, self._milestones.complete())
 
-    def _complete(self) -> list[str]:
-        """The lines of milestones that all wheels have reached. Before the resolution their number is unknown."""
-        if not self._milestones or not self._resolved:
-            return []
-        totals = self._fold.totals
-        return self._milestone_lines(
-            totals.fetched >= totals.resolved, totals.unpacked >= totals.resolved, totals.staged >= totals.resolved
-        )
+    def _take(self, t: float, stage: bool = True) -> list[str]:
+        """The lines of milestones that must have been reached by now."""
+        return self._noted(t, self._milestones.take(True, True, stage))
+
+    def _noted(self, t: float, lines: list[str]) -> list[str]:
+        if lines:
+            self._progress.said(t)
+        return lines
 
     def _more_conflicts(self) -> list[str]:
         lines = [
@@ -236,13 +217,6 @@ class Messages:
         return lines
 
     # -- events that need more than a line
-
-    def _resolve_finished(self, event: events.ResolveFinished) -> list[str]:
-        self._resolved = True
-        if not self._milestones or not event.wheels:  # if there is nothing to do, the summary says so
-            return []
-        satisfied = f" ({event.satisfied} already installed)" if event.satisfied else ""
-        return [f"resolved {count(event.wheels, 'wheel')}{satisfied}"]
 
     def _conflict(self, event: events.PlanConflict) -> list[str]:
         number = self._conflicts[event.first, event.last] = self._conflicts.get((event.first, event.last), 0) + 1
@@ -270,7 +244,7 @@ class Messages:
         return [f"removed {printable(event.wheel)} {printable(event.version)}, {count(event.files, 'file')}"]
 
     def _commit_finished(self, event: events.CommitFinished) -> list[str]:
-        few = self._milestones and self._fold.totals.resolved <= FEW_WHEELS
+        few = self._shown and self._fold.totals.resolved <= FEW_WHEELS
         shown = event.wheel in self._added and (self._verbose or few)
         return [f"installed {self._label(event.wheel)}"] if shown else []
 

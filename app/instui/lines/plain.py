@@ -51,6 +51,7 @@ class PlainUI:
         self._clock = clock
         self._columns = columns
         self._quiet = quiet
+        self._verbose = verbose
         self._live = not quiet and is_live(stream, environ)
         self._colour = self._live and not environ.get("NO_COLOR")
         self._fold = Fold()
@@ -74,9 +75,9 @@ class PlainUI:
             messages += self._messages.lines_for(t, event)
         session = self._fold.session
         snapshot = self._fold.snapshot(self._clock() - session.clock if session else 0.0)
-        messages += self._messages.waits(snapshot) if not ended else self._messages.rest()
+        messages += self._messages.rest() if ended else self._messages.now(snapshot)
         if ended and session is not None:
-            messages += summary(snapshot, quiet=self._quiet)
+            messages += summary(snapshot, quiet=self._quiet, turns=not self._verbose)
         text = "".join(f"{line}\n" for line in messages)
         return self._redraw(text, snapshot, ended) if self._live else text
 
@@ -124,10 +125,13 @@ def _counters(snapshot: Snapshot, width: int) -> str:
     if snapshot.syncing:
         took = f"{took} · writing the {snapshot.syncing} to disk"
     totals = snapshot.totals
-    stations: tuple[str, ...] = ("resolved", "fetched", "unpacked", "staged", "waiting", "committed", "failed")
+    # what comes from the cache is neither fetched nor unpacked
+    counts = [("resolved", totals.resolved), ("cached", totals.cached)]
+    counts += [("fetched", totals.downloads), ("unpacked", totals.unpacked - totals.cached)]
+    counts += [("staged", totals.staged), ("waiting", totals.waiting), ("committed", totals.committed)]
     if totals.removing:
-        stations = ("removing", "waiting", "removed", "failed")
-    counts = [(word, getattr(totals, word)) for word in stations]
+        counts = [("removing", totals.removing), ("waiting", totals.waiting), ("removed", totals.removed)]
+    counts.append(("failed", totals.failed))
     parts = [f"{word} {number(value)}" for word, value in counts]
     if cells(" · ".join([*parts, took])) > width:
         parts = [f"{word} {number(value)}" for word, value in counts if value]

@@ -18,10 +18,11 @@ SLOW_SECONDS = 1.0  # seconds of a phase of one wheel that is worth naming
 _WORK = {Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT}
 
 
-def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True) -> list[str]:
+def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True, turns: bool = True) -> list[str]:
     """The closing lines; with `quiet`, only those of a session that failed.
 
-    Without `names`, the distributions of a dry run are not named: they are in sight already.
+    Without `names` and `turns`, the distributions of a dry run and their collisions are not named: they are in sight
+    already.
     """
     well = snapshot.finished is not None and snapshot.finished.exit == 0
     if well and quiet:
@@ -32,7 +33,7 @@ def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True) -> l
     if not well:
         lines += _what_is_installed(snapshot)
     elif snapshot.planned_only:
-        return [*lines, *_foreseen(snapshot, names)]
+        return [*lines, *_foreseen(snapshot, names, turns)]
     if not quiet:
         lines += [*_recovered(snapshot), *_before(snapshot), *_restored(snapshot)]
         lines += [*_waits(snapshot), *_overwrites(snapshot), *_slowest(snapshot)]
@@ -78,7 +79,7 @@ def _removed(snapshot: Snapshot, well: bool, took: str) -> list[str]:
     return [f"removed {of}{every}, {count(totals.removed_files, 'file')} in {took}"]
 
 
-def _foreseen(snapshot: Snapshot, names: bool) -> list[str]:
+def _foreseen(snapshot: Snapshot, names: bool, turns: bool) -> list[str]:
     """What a dry run has found out: each distribution, and who would meet whom."""
     if snapshot.removes:
         return [f"  {printable(w.label)}, {count(w.files, 'file')}" for w in snapshot.wheels if names and w.version]
@@ -86,10 +87,10 @@ def _foreseen(snapshot: Snapshot, names: bool) -> list[str]:
     lines = [f"  {printable(wheel.label)}{_replaces(wheel)}" for wheel in wheels if names]
     if snapshot.satisfied or snapshot.totals.satisfied:
         lines.append(f"  already installed: {_satisfied(snapshot)}")
-    shared = [lock for lock in snapshot.locks if lock.collision]
+    shared = [lock for lock in snapshot.locks if turns and lock.collision]
     for lock in shared[:COLLISIONS_LISTED]:
-        turns = ", ".join(printable(_label(snapshot, key)) for key in lock.collision)
-        lines.append(f"  {turns} would take turns at {path_name(lock.path, snapshot.session)}")
+        wheels_here = ", ".join(printable(_label(snapshot, key)) for key in lock.collision)
+        lines.append(f"  {wheels_here} would take turns at {path_name(lock.path, snapshot.session)}")
     if len(shared) > COLLISIONS_LISTED:
         lines.append(f"  turns would be taken at {number(len(shared) - COLLISIONS_LISTED)} more paths")
     unknown = sum(not wheel.cached for wheel in wheels)
@@ -173,6 +174,8 @@ def _before(snapshot: Snapshot) -> list[str]:
     parts = []
     if totals.satisfied and any(wheel.version for wheel in snapshot.wheels):
         parts.append(f"already installed: {number(totals.satisfied)}")
+    if totals.reinstalled:
+        parts.append(f"installed again: {number(totals.reinstalled)}")
     if totals.replaced and any(wheel.version for wheel in snapshot.wheels):
         parts.append(f"replaced: {count(totals.replaced, 'old version')}")
     return [f"  {' · '.join(parts)}"] if parts else []

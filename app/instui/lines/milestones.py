@@ -1,0 +1,73 @@
+"""Milestones: one line when work of one kind is done for all wheels."""
+
+from dataclasses import dataclass
+
+from instui.monitor.fold import Fold
+from instui.monitor.units import count, number, seconds, size
+
+from .downloads import rate
+
+
+@dataclass
+class Milestone:
+    """Work of one kind on several wheels. `unit` is what is counted: "bytes" or "files"."""
+
+    word: str
+    unit: str = "bytes"
+    has_rate: bool = False
+    begun: float | None = None
+    ended: float = 0.0
+    wheels: int = 0
+    amount: int = 0
+
+    def begin(self, t: float, amount: int = 0) -> None:
+        """Work on a wheel begins; `amount` is known already."""
+        self.amount += amount
+        if self.begun is None:
+            self.begun = t
+
+    def add(self, t: float, amount: int = 0) -> None:
+        """Work on a wheel has ended."""
+        self.begin(t, amount)
+        self.ended = t
+        self.wheels += 1
+
+    def take(self, of: int = 0) -> list[str]:
+        """The line for what was done since the last call, `of` so many wheels; no line if nothing was."""
+        if not self.wheels or self.begun is None:
+            return []
+        took = self.ended - self.begun
+        amount = size(self.amount) if self.unit == "bytes" else count(self.amount, "file")
+        wheels = f"{number(self.wheels)} of {count(of, 'wheel')}" if of > self.wheels else count(self.wheels, "wheel")
+        line = f"{self.word} {wheels}, {amount} in {seconds(took)}{rate(self.amount, took) if self.has_rate else ''}"
+        self.begun, self.wheels, self.amount = None, 0, 0
+        return [line]
+
+
+class Milestones:
+    """The milestones of a session. Without `shown` there are no lines."""
+
+    def __init__(self, fold: Fold, shown: bool) -> None:
+        self._fold = fold
+        self._shown = shown
+        self.resolved = False  # before, the number of wheels is unknown
+        self.fetch = Milestone("fetched", has_rate=True)
+        self.unpack = Milestone("unpacked")
+        self.stage = Milestone("staged", unit="files")
+
+    def complete(self) -> list[str]:
+        """The lines of milestones that all wheels have reached."""
+        if not self._shown or not self.resolved:
+            return []
+        totals = self._fold.totals
+        return self.take(
+            totals.fetched >= totals.resolved, totals.unpacked >= totals.resolved, totals.staged >= totals.resolved
+        )
+
+    def take(self, fetch: bool, unpack: bool, stage: bool, downloads: int = 0) -> list[str]:
+        """The lines of what was done of these three; `downloads` is how many wheels there were to fetch."""
+        if not self._shown:
+            return []
+        lines = self.fetch.take(downloads) if fetch else []
+        lines += self.unpack.take() if unpack else []
+        return lines + (self.stage.take() if stage else [])

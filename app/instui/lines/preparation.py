@@ -1,0 +1,155 @@
+"""The lines about the resolution and about single wheels while they are fetched and unpacked."""
+
+from instui.monitor.fold import Fold
+from instui.monitor.units import count, number, seconds, size
+from instui_engine.errors import printable
+from instui_engine.journal import events
+
+from .downloads import SLOW_SECONDS, Downloads
+from .milestones import Milestones
+from .progress import Progress, interval
+
+WHEELS_AT_ONCE = 5  # lines about single wheels in the time between two lines of progress
+RESUMED = 1_000_000  # bytes of an earlier attempt that are worth a line
+
+
+class Preparation:
+    """The lines of a session up to the plan.
+
+    `shown`: no block on a terminal shows progress. `verbose`: also each wheel. `quiet`: nothing at all.
+    """
+
+    def __init__(self, fold: Fold, milestones: Milestones, *, shown: bool, verbose: bool, quiet: bool) -> None:
+        self._fold = fold
+        self._milestones = milestones
+        self._shown = shown
+        self._verbose = verbose
+        self._quiet = quiet
+        self.downloads = Downloads()
+        self.progress = Progress(fold, self.downloads)
+        self._asked: float | None = None  # when the resolution began
+        self._unpacking: dict[str, float] = {}  # wheel -> begin
+        self._latest: list[float] = []  # times of the latest lines about single wheels
+        self._untold = 0  # retries and silences without a line
+
+    def resolve_started(self, t: float) -> list[str]:
+        """uv is asked."""
+        self._asked = t
+        self.progress.resolution(t)
+        return []
+
+    def resolve_progress(self, event: events.ResolveProgress) -> list[str]:
+        """uv takes another step."""
+        self.progress.step(event.doing)
+        return [f"uv: {printable(event.doing)}"] if self._verbose else []
+
+    def resolve_finished(self, t: float, event: events.ResolveFinished) -> list[str]:
+        """The set is known."""
+        self._milestones.resolved = True
+        if not self._shown or not event.wheels:  # if there is nothing to do, the summary says so
+            return []
+        self.progress.said(t)
+        took = "" if self._asked is None else f" in {seconds(t - self._asked)}"
+        satisfied = f" ({number(event.satisfied)} already installed)" if event.satisfied else ""
+        return [f"resolved {count(event.wheels, 'wheel')}{satisfied}{took}"]
+
+    def added(self, event: events.WheelAdded) -> list[str]:
+        """A wheel is announced, or found in the store after all."""
+        if event.cached:
+            self.downloads.drop(event.wheel)
+        elif event.fetch:
+            self.downloads.expect(event.wheel, event.size)
+        return []
+
+    def fetch_started(self, t: float, event: events.FetchStarted) -> list[str]:
+        """A download begins. Before the first one, there is a line about all."""
+        lines = []
+        self._milestones.fetch.begin(t)
+        first = self.downloads.begin(t, event.wheel, event.done, event.size)
+        if first:
+            self.progress.downloading(t)
+        if first and self._shown:
+            self.progress.said(t)
+            lines.append(f"fetching {self._plan()}")
+        label, left = self._label(event.wheel), self.downloads.left(event.wheel)
+        if event.done >= RESUMED:
+            here = self.downloads.here(event.wheel)
+            return lines + self._single(t, f"going on with {label}, {here} are here from an earlier attempt")
+        if self._verbose and (not first or self.downloads.wheels > 1):
+            lines.append(f"fetching {label}{left and f', {left}'}")
+        return lines
+
+    def fetch_progress(self, t: float, event: events.FetchProgress) -> list[str]:
+        """Bytes have come. Where only the server knows the size, there is a line about it if it is big."""
+        if not self.downloads.advance(event.wheel, event.done, event.size):
+            return []
+        return self._single(t, f"{self._label(event.wheel)} has {size(event.size)}") if self._shown else []
+
+    def fetch_stalled(self, t: float, event: events.FetchStalled) -> list[str]:
+        """Nothing comes."""
+        line = f"no data for {event.seconds:.0f} s from {printable(event.host)}: {self._label(event.wheel)}"
+        return self._trouble(t, line)
+
+    def fetch_retried(self, t: float, event: events.FetchRetried) -> list[str]:
+        """An attempt has failed."""
+        return self._trouble(t, f"retry {event.attempt} for {self._label(event.wheel)}: {printable(event.reason)}")
+
+    def fetch_finished(self, t: float, event: events.FetchFinished) -> list[str]:
+        """A wheel file is here."""
+        came = self.downloads.finish(event.wheel, event.size)
+        if came:  # else an earlier attempt had left all of it
+            self._milestones.fetch.add(t, came)
+        detail = self.downloads.detail(t, event.wheel, every=self._verbose)
+        line = f"fetched {self._label(event.wheel)}, {detail}"
+        return self._single(t, line) if detail and (self._shown or self._verbose) else []
+
+    def unpack_started(self, t: float, event: events.UnpackStarted) -> list[str]:
+        """A wheel is being unpacked."""
+        self._milestones.unpack.begin(t)
+        self._unpacking[event.wheel] = t
+        return []
+
+    def unpack_finished(self, t: float, event: events.UnpackFinished) -> list[str]:
+        """A wheel is unpacked."""
+        self._milestones.unpack.add(t, event.size)
+        took = t - self._unpacking.pop(event.wheel, t)
+        line = (
+            f"unpacked {self._label(event.wheel)}, {count(event.files, 'file')}, {size(event.size)} in {seconds(took)}"
+        )
+        slow = self._shown and took >= SLOW_SECONDS and self._fold.totals.resolved > 1
+        return self._single(t, line) if slow or self._verbose else []
+
+    def rest(self) -> list[str]:
+        """The line about what was not told."""
+        untold, self._untold = self._untold, 0
+        return [f"{number(untold)} more retries and silences"] if untold else []
+
+    def _plan(self) -> str:
+        downloads, cached = self.downloads, self._fold.totals.cached
+        named = [f"{self._label(wheel)} ({downloads.left(wheel)})" for wheel in downloads.largest()]
+        names = f"; the largest: {', '.join(named)}" if named else ""
+        if downloads.wheels == 1:
+            (wheel,) = downloads.names
+            return f"{self._label(wheel)}, {downloads.left(wheel) or 'of unknown size'}"
+        known = f" ({number(cached)} {'is' if cached == 1 else 'are'} in the cache)" if cached else ""
+        return f"{downloads.plan()}{known}{names}"
+
+    def _label(self, key: str) -> str:
+        return printable(self._fold.label(key))
+
+    def _trouble(self, t: float, line: str) -> list[str]:
+        if self._quiet:
+            return []
+        lines = self._single(t, line)
+        self._untold += not lines
+        return lines
+
+    def _single(self, t: float, line: str) -> list[str]:
+        """A line about a single wheel, unless there were many just now."""
+        if self._quiet:
+            return []
+        self._latest = [latest for latest in self._latest if t - latest < interval(t)]
+        if len(self._latest) >= WHEELS_AT_ONCE and not self._verbose:
+            return []
+        self._latest.append(t)
+        return [*self.rest(), line]

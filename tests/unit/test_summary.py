@@ -1,0 +1,113 @@
+"""What plain output says at the end of a session."""
+
+import pytest
+
+from instui.monitor.fold import Fold
+from instui.monitor.summary import summary
+from instui_engine.journal import events
+from instui_engine.journal.events import Event
+from support.plain_lines import GO_A, GO_B, START, A, B
+
+
+def closing(*happened: Event, exit_code: int = 0) -> list[str]:
+    fold = Fold()
+    for event in (START, *happened):
+        fold.feed(1.0, event)
+    fold.feed(2.0, events.SessionFinished(exit_code, "", 0, 2.0))
+    return summary(fold.snapshot(2.0))
+
+
+BACK = events.Restored("a", "lib/x", "c 3")
+
+
+@pytest.mark.parametrize(
+    ("happened", "exit_code", "expected"),
+    [
+        ([], 0, ["nothing to install"]),
+        (
+            [events.RequirementSatisfied("a", "1"), events.ResolveFinished(0, 3)],
+            0,
+            ["already installed: a 1 (and 2 dependencies); nothing to do"],
+        ),
+        ([A, events.CommitFinished("a", 1)], 0, ["installed 1 wheel, 1 file in 2.0 s"]),
+        (
+            [
+                A,
+                B,
+                events.WheelAdded("c", "3", "c-3.whl", 0, False),
+                events.PlanWheel("c", 2, 0, 0, [], [], "2"),
+                events.PlanCollision("lib/a", ["a", "b"]),
+            ],
+            0,
+            [
+                "would install 3 wheels (planned in 2.0 s); installed none",
+                "  a 1",
+                "  b 2",
+                "  c 3 (replaces 2)",
+                "  a 1, b 2 would take turns at lib/a",
+                "  1 wheel is not in the cache: its files are not known",
+            ],
+        ),
+        ([events.DistributionRemoved("a", "1", 3)], 0, ["removed 1 distribution, 3 files in 2.0 s"]),
+        (
+            [GO_A, GO_B],
+            0,
+            [
+                "would remove 2 distributions, 5 files (planned in 2.0 s); removed none",
+                "  a 1, 3 files",
+                "  b 2, 2 files",
+            ],
+        ),
+        (
+            [GO_A, BACK, BACK, events.DistributionRemoved("a", "1", 3)],
+            0,
+            ["removed 1 distribution, 3 files in 2.0 s", "  restored: 2 files of c 3"],
+        ),
+        (
+            [GO_A, GO_B, events.DistributionRemoved("a", "1", 3), events.WheelFailed("b", "disk full")],
+            1,
+            [
+                "removed 1 of 2 distributions, 3 files in 2.0 s",
+                "  removed: a 1",
+                "  not removed: b 2",
+                "  failed: b 2: disk full",
+            ],
+        ),
+        ([GO_A, events.WheelFailed("a", "disk full")], 1, []),
+        (
+            [A, events.RecoveryFinished("c", "3", "s0", "undone", ["lib/x"]), events.CommitFinished("a", 1)],
+            0,
+            [
+                "installed 1 wheel, 1 file in 2.0 s",
+                "  recovered: c 3 of a killed session was undone: all is as it was before; 1 file left as found",
+            ],
+        ),
+        (
+            [events.RecoveryStarted("c", "3", "s0")],
+            1,
+            ["  recovered: c 3 of a killed session could not be settled"],
+        ),
+        (
+            [A, B, events.WheelFailed("b", "disk full")],
+            1,
+            [],
+        ),
+        (
+            [A, B, events.CommitFinished("a", 1)],
+            130,
+            ["installed 1 of 2 wheels, 1 file in 2.0 s", "  installed: a 1", "  not installed: b 2"],
+        ),
+    ],
+)
+def test_the_summary_says_what_is_installed_and_what_is_not(
+    happened: list[Event], exit_code: int, expected: list[str]
+) -> None:
+    assert closing(*happened, exit_code=exit_code) == expected
+
+
+def test_a_removal_session_without_anything_to_remove_says_so() -> None:
+    fold = Fold()
+    fold.feed(0.0, START._replace(command=["instui", "uninstall", "a"]))
+    fold.feed(1.0, events.Warned("", "a is not installed"))
+    fold.feed(2.0, events.SessionFinished(0, "", 0, 2.0))
+    assert summary(fold.snapshot(2.0)) == ["nothing to remove"]
