@@ -91,10 +91,10 @@ class Downloads:
     def plan(self) -> str:
         """What is to come: `12 wheels, 96 MB`, as far as sizes are known, and without what is there already."""
         sizes = [download.size - download.first for download in self._all.values() if download.size]
-        parts = [size(sum(sizes))] if sizes else []
-        if unknown := len(self._all) - len(sizes):
-            parts.append(f"{number(unknown)} of unknown size" if sizes else "of unknown size")
-        return f"{count(len(self._all), 'wheel')}, {' and '.join(parts)}"
+        wheels, unknown = count(len(self._all), "wheel"), len(self._all) - len(sizes)
+        if not sizes:
+            return f"{wheels} of unknown size"
+        return f"{wheels}, {size(sum(sizes))}" + (f" and {number(unknown)} of unknown size" if unknown else "")
 
     def largest(self) -> list[str]:
         """The wheels with the most left to come, as far as they are big; at most NAMED."""

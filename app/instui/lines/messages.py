@@ -40,6 +40,7 @@ class Messages:
         self._prepare = Preparation(fold, self._milestones, shown=self._shown, verbose=self._verbose, quiet=quiet)
         self._progress = self._prepare.progress
         self._added: set[str] = set()
+        self._staging: dict[str, int] = {}  # wheel -> files
         self._conflicts: dict[tuple[str, str], int] = {}
         self._waits: dict[str, events.LockWaiting] = {}
         self._environment: list[Holder] = []
@@ -85,9 +86,10 @@ class Messages:
             case events.PlanFinished():
                 return [*self._more_conflicts(), *self._take(t, stage=False)]
             case events.StageStarted():
-                self._milestones.stage.begin(t, event.files)
+                self._milestones.stage.begin(t)
+                self._staging[event.wheel] = event.files
             case events.StageFinished():
-                self._milestones.stage.add(t)
+                self._milestones.stage.end(t, self._staging.pop(event.wheel, 0))
                 return self._complete(t)
             case events.SyncStarted():
                 self._progress.sync(t)

@@ -15,32 +15,37 @@ class Milestone:
     word: str
     unit: str = "bytes"
     has_rate: bool = False
-    begun: float | None = None
-    ended: float = 0.0
+    running: int = 0
+    since: float = 0.0  # when the first of those that run now began, or the last one ended
+    took: float = 0.0  # the time until then in which any ran
     wheels: int = 0
     amount: int = 0
 
-    def begin(self, t: float, amount: int = 0) -> None:
-        """Work on a wheel begins; `amount` is known already."""
-        self.amount += amount
-        if self.begun is None:
-            self.begun = t
+    def begin(self, t: float) -> None:
+        """Work on a wheel begins."""
+        self._pass(t)
+        self.running += 1
 
-    def add(self, t: float, amount: int = 0) -> None:
-        """Work on a wheel has ended."""
-        self.begin(t, amount)
-        self.ended = t
-        self.wheels += 1
+    def end(self, t: float, amount: int, counts: bool = True) -> None:
+        """Work on a wheel has ended; it `counts` unless there was nothing to do."""
+        self._pass(t)
+        self.running = max(self.running - 1, 0)
+        self.amount += amount
+        self.wheels += counts
+
+    def _pass(self, t: float) -> None:
+        self.took += (t - self.since) if self.running else 0.0
+        self.since = t
 
     def take(self, of: int = 0) -> list[str]:
         """The line for what was done since the last call, `of` so many wheels; no line if nothing was."""
-        if not self.wheels or self.begun is None:
+        if not self.wheels:
             return []
-        took = self.ended - self.begun
         amount = size(self.amount) if self.unit == "bytes" else count(self.amount, "file")
         wheels = f"{number(self.wheels)} of {count(of, 'wheel')}" if of > self.wheels else count(self.wheels, "wheel")
-        line = f"{self.word} {wheels}, {amount} in {seconds(took)}{rate(self.amount, took) if self.has_rate else ''}"
-        self.begun, self.wheels, self.amount = None, 0, 0
+        line = f"{self.word} {wheels}, {amount} in {seconds(self.took)}"
+        line += rate(self.amount, self.took) if self.has_rate else ""
+        self.took, self.wheels, self.amount = 0.0, 0, 0
         return [line]
 
 

@@ -71,19 +71,20 @@ class Preparation:
         if first and self._shown:
             self.progress.said(t)
             lines.append(f"fetching {self._plan()}")
-        label, left = self._label(event.wheel), self.downloads.left(event.wheel)
+        label = self._label(event.wheel)
         if event.done >= RESUMED:
             here = self.downloads.here(event.wheel)
             return lines + self._single(t, f"going on with {label}, {here} are here from an earlier attempt")
         if self._verbose and (not first or self.downloads.wheels > 1):
-            lines.append(f"fetching {label}{left and f', {left}'}")
+            left = self.downloads.left(event.wheel)
+            lines.append(f"fetching {label}{f', {left}' if left else ''}")
         return lines
 
     def fetch_progress(self, t: float, event: events.FetchProgress) -> list[str]:
         """Bytes have come. Where only the server knows the size, there is a line about it if it is big."""
         if not self.downloads.advance(event.wheel, event.done, event.size):
             return []
-        return self._single(t, f"{self._label(event.wheel)} has {size(event.size)}") if self._shown else []
+        return self._single(t, f"{self._label(event.wheel)} is {size(event.size)}") if self._shown else []
 
     def fetch_stalled(self, t: float, event: events.FetchStalled) -> list[str]:
         """Nothing comes."""
@@ -97,8 +98,7 @@ class Preparation:
     def fetch_finished(self, t: float, event: events.FetchFinished) -> list[str]:
         """A wheel file is here."""
         came = self.downloads.finish(event.wheel, event.size)
-        if came:  # else an earlier attempt had left all of it
-            self._milestones.fetch.add(t, came)
+        self._milestones.fetch.end(t, came, counts=came > 0)  # an earlier attempt may have left all of it
         detail = self.downloads.detail(t, event.wheel, every=self._verbose)
         line = f"fetched {self._label(event.wheel)}, {detail}"
         return self._single(t, line) if detail and (self._shown or self._verbose) else []
@@ -111,7 +111,7 @@ class Preparation:
 
     def unpack_finished(self, t: float, event: events.UnpackFinished) -> list[str]:
         """A wheel is unpacked."""
-        self._milestones.unpack.add(t, event.size)
+        self._milestones.unpack.end(t, event.size)
         took = t - self._unpacking.pop(event.wheel, t)
         line = (
             f"unpacked {self._label(event.wheel)}, {count(event.files, 'file')}, {size(event.size)} in {seconds(took)}"
@@ -130,7 +130,8 @@ class Preparation:
         names = f"; the largest: {', '.join(named)}" if named else ""
         if downloads.wheels == 1:
             (wheel,) = downloads.names
-            return f"{self._label(wheel)}, {downloads.left(wheel) or 'of unknown size'}"
+            left = downloads.left(wheel)
+            return f"{self._label(wheel)}{f', {left}' if left else ' of unknown size'}"
         known = f" ({number(cached)} {'is' if cached == 1 else 'are'} in the cache)" if cached else ""
         return f"{downloads.plan()}{known}{names}"
 

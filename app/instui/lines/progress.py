@@ -8,7 +8,7 @@ from instui.monitor.model import Phase, Snapshot, WheelState
 from instui.monitor.units import age, count, number, size
 from instui_engine.errors import printable
 
-from .downloads import NAMED, Downloads
+from .downloads import NAMED, SLOW_SECONDS, Downloads
 
 RESOLVING = 1.0  # seconds of resolution after which there is a line
 SHORTEST, LONGEST = 5.0, 60.0  # seconds between two lines
@@ -16,7 +16,11 @@ SHORTEST, LONGEST = 5.0, 60.0  # seconds between two lines
 
 def interval(t: float) -> float:
     """The seconds from a line at time `t` to the next: they grow with the session, so that a log stays readable."""
-    return min(max(t / 5, SHORTEST), LONGEST)
+    return _between(t / 5)
+
+
+def _between(seconds: float) -> float:
+    return min(max(seconds, SHORTEST), LONGEST)
 
 
 class Progress:
@@ -26,7 +30,7 @@ class Progress:
         self._fold = fold
         self._downloads = downloads
         self._next = SHORTEST
-        self._began: float | None = None  # when the resolution or sync began that is going on
+        self._began = 0.0  # when the resolution or sync began that is going on
         self._doing = ""  # the step of the resolution
         self._measured, self._received = 0.0, 0  # the time and the bytes of the last line about downloads
 
@@ -54,23 +58,27 @@ class Progress:
         """The lines that are due now."""
         if snapshot.t < self._next or snapshot.session is None or snapshot.finished or snapshot.paused:
             return []
-        lines = self._lines(snapshot)
+        lasts = snapshot.t - self._began
+        if snapshot.resolving or snapshot.syncing:
+            self._next = snapshot.t + _between(lasts)  # there is nothing to say but that it takes longer
+            return [f"{self._unmeasured(snapshot)}, for {age(lasts)}"]
         self._next = snapshot.t + interval(snapshot.t)
-        return lines
+        return self._measured_work(snapshot)
 
-    def _lines(self, snapshot: Snapshot) -> list[str]:
-        began = snapshot.t if self._began is None else self._began
-        lasts = age(snapshot.t - began)
-        if snapshot.resolving:
-            doing = f": {printable(self._doing)}" if self._doing else ""
-            return [f"resolving {count(len(snapshot.requirements), 'requirement')}, for {lasts}{doing}"]
+    def _unmeasured(self, snapshot: Snapshot) -> str:
         if snapshot.syncing:
-            return [f"writing the {printable(snapshot.syncing)} to disk, for {lasts}"]
+            return f"writing the {printable(snapshot.syncing)} to disk"
+        doing = f" ({printable(self._doing)})" if self._doing else ""
+        return f"resolving {count(len(snapshot.requirements), 'requirement')}{doing}"
+
+    def _measured_work(self, snapshot: Snapshot) -> list[str]:
         busy = [wheel for key in snapshot.running if (wheel := snapshot.wheel(key))]
-        lines = []
+        lines: list[str] = []
         for phase in (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT):
             at_it = [wheel for wheel in busy if wheel.phase is phase]
-            if at_it:
+            # while something is fetched, only what is slow to unpack is worth a line
+            slow = not lines or any(snapshot.t - wheel.since >= SLOW_SECONDS for wheel in at_it)
+            if at_it and slow:
                 lines.append(f"{self._so_far(phase, snapshot)}; under way: {self._names(at_it)}")
         if not lines and _is_planning(snapshot):
             lines = [f"planning {count(len(snapshot.wheels), 'wheel')}"]
