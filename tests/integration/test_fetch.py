@@ -191,6 +191,17 @@ def test_cancel_ends_the_wait_between_attempts(server: WebServer, fetch: Fetcher
     assert fetch.slept < 0.25
 
 
+@pytest.mark.parametrize("page", [Page(BODY, hold_after=300_000), Page(BODY, mute=True)], ids=["body", "answer"])
+def test_a_silence_is_reported_with_the_host_and_again_when_it_has_doubled(
+    server: WebServer, fetch: Fetcher, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instui_engine.fetch.download._STALL_SECONDS", 0.2)
+    url = server.add(PATH, page).replace("//", "//user:secret@")
+    with pytest.raises(FetchCancelled):
+        fetch(url, cancelled=lambda: len(fetch.log.stalls) == 3)
+    assert fetch.log.stalls == [(f"127.0.0.1:{server.port}", seconds) for seconds in (0.2, 0.4, 0.8)]
+
+
 def test_silent_server_times_out_and_is_retried(server: WebServer, fetch: Fetcher) -> None:
     assert "in time" in fetch.refused(server.add(PATH, Page(BODY, mute=True)), timeout=0.2, retries=1)
     assert len(server.seen) == 2

@@ -17,7 +17,7 @@ from instui_engine.errors import BadWheelError, FetchError
 from instui_engine.fetch.body import Decoded
 from instui_engine.fetch.download import Client
 from instui_engine.hashes import Demands
-from instui_engine.journal.events import FetchFinished
+from instui_engine.journal.events import FetchFinished, WheelAdded
 from instui_engine.journal.writer import Journal, Listener
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Control, Options
@@ -243,7 +243,11 @@ def test_a_wheel_without_a_strong_hash_is_downloaded_once_in_a_session(get: Cach
     get.server.pages[get.path].headers["ETag"] = '"one"'
     assert get(*wanted) == first
     assert get.downloads == 2
+    lines: list[str] = []
+    get.listeners = (lines.append,)
     assert get(*wanted) == first  # the server confirms it
+    announced = [(event.cached, event.fetch) for event in Lines(lines).of(WheelAdded)]
+    assert announced == [(False, True), (True, False)]
     assert get(*wanted, offline=True) == first
     assert get.downloads == 2
 
@@ -314,7 +318,10 @@ def test_two_sessions_fetch_a_wheel_without_a_hash_once(get: Caches) -> None:
             second.append(pool.submit(other))
             assert waits.wait(PATIENCE)
 
+    told: list[str] = []
+
     def then(line: str) -> None:
+        told.append(line)
         if "fetches or unpacks it" in line:
             waits.set()
 
@@ -324,3 +331,4 @@ def test_two_sessions_fetch_a_wheel_without_a_hash_once(get: Caches) -> None:
         entry = get()
         assert second[0].result(PATIENCE) == entry
     assert get.downloads == 1
+    assert [event.cached for event in Lines(told).of(WheelAdded)] == [False, True]

@@ -14,7 +14,7 @@ import pytest
 import uv
 
 from instui_engine.errors import Interrupted, ResolutionError, UsageError
-from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted
+from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveProgress, ResolveStarted
 from instui_engine.resolve.request import Request, Resolution
 from instui_engine.resolve.resolver import resolve
 from instui_engine.resolve.uv import Decision, Uv
@@ -24,6 +24,10 @@ from instui_engine.target.installed import scan
 from support.wheelsmith import build_wheel
 
 NO_HASH = "0" * 64
+STEPS = [
+    ResolveProgress("deciding which versions to install"),
+    ResolveProgress("listing the files and hashes of these versions"),
+]
 
 
 class Target:
@@ -108,7 +112,7 @@ def test_dependencies_are_resolved_and_only_what_was_named_is_requested(target: 
     for wheel in found.wheels:
         assert wheel.sha256 == sha256(Path(wheel.path))
         assert wheel.size == Path(wheel.path).stat().st_size
-    assert target.events == [ResolveStarted(["app"]), ResolveFinished(2, 0)]
+    assert target.events == [ResolveStarted(["app"]), *STEPS, ResolveFinished(2, 0)]
 
 
 def test_a_named_wheel_file_is_resolved_with_its_dependencies(target: Target) -> None:
@@ -158,7 +162,8 @@ def test_what_is_satisfied_asks_no_index(target: Target) -> None:
         with pytest.raises(BlockingIOError):
             index.accept()
     assert found.wheels == ()
-    assert target.events == [ResolveStarted(["app"]), RequirementSatisfied("app", "1.0"), ResolveFinished(0, 1)]
+    found_out = [RequirementSatisfied("app", "1.0"), ResolveFinished(0, 1)]
+    assert target.events == [ResolveStarted(["app"]), STEPS[0], *found_out]
 
 
 def test_an_installed_dependency_serves_though_no_index_has_it(target: Target, tmp_path: Path) -> None:

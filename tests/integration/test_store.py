@@ -267,4 +267,5 @@ def test_the_same_file_under_two_paths_is_unpacked_once(
     one.put(wheel)
     two.put(copy)
     assert two.lines.of(UnpackStarted) == []
+    assert [(event.cached, event.fetch) for event in two.lines.of(WheelAdded)] == [(False, False), (True, False)]
     assert [event.wheel for event in two.lines.of(CommitFinished)] == ["big"]

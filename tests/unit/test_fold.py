@@ -255,6 +255,16 @@ def test_a_distribution_that_is_removed_waits_commits_and_is_done_when_it_is_gon
     assert list(snapshot.restored) == [RestoredFile(5.0, "a 2.1", "lib/x", "b 1.0")]
 
 
+def test_a_wheel_that_is_found_in_the_store_after_all_no_longer_waits_to_be_fetched() -> None:
+    fold = folded((1.0, added("a")), (1.0, added("b")))
+    for _ in range(2):
+        fold.feed(2.0, added("a")._replace(cached=True))
+    snapshot = fold.snapshot(2.0)
+    assert [wheel.phase for wheel in snapshot.wheels] == [Phase.READY, Phase.QUEUED]
+    totals = snapshot.totals
+    assert (totals.resolved, totals.cached, totals.unpacked, totals.downloads) == (2, 1, 1, 0)
+
+
 def test_an_old_version_that_goes_is_no_removal_whatever_the_journal_lacks() -> None:
     end: list[tuple[float, Event]] = [
         (2.0, events.DistributionRemoved("a", "0.9", 3)),

@@ -115,6 +115,15 @@ def test_verbose_tells_collisions_and_removals_too() -> None:
     assert "removed rich 13.0, 1 100 files\n" in text
 
 
+def test_verbose_tells_the_turns_of_a_dry_run_once() -> None:
+    script: list[tuple[float, Event]] = [(1.0, A), (1.0, B), (1.0, events.PlanCollision("lib/a", ["a", "b"]))]
+    script = [(0.0, START), *script, (2.0, events.SessionFinished(0, "", 0, 2.0))]
+    for verbose in (False, True):
+        text = "".join(Stage(io.StringIO(), verbose=verbose).play(script))
+        assert "would install 2 wheels" in text
+        assert text.count("take turns at lib/a") == 1
+
+
 def screen(frames: Iterator[str], columns: int) -> list[str]:
     """What a terminal shows after `frames`: just the three sequences that the block is allowed to use."""
     rows: list[str] = []

@@ -48,6 +48,12 @@ BACK = events.Restored("a", "lib/x", "c 3")
                 "  1 wheel is not in the cache: its files are not known",
             ],
         ),
+        (
+            [A, B, *(events.DistributionRemoved(name, "1", 3) for name in "ab")]
+            + [events.CommitFinished(name, 1) for name in "ab"],
+            0,
+            ["installed 2 wheels, 2 files in 2.0 s", "  installed again: 1 · replaced: 1 old version"],
+        ),
         ([events.DistributionRemoved("a", "1", 3)], 0, ["removed 1 distribution, 3 files in 2.0 s"]),
         (
             [GO_A, GO_B],

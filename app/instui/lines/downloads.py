@@ -38,11 +38,12 @@ class Downloads:
             del self._all[wheel]
 
     def begin(self, t: float, wheel: str, done: int, bytes_: int) -> bool:
-        """The download of `wheel` begins; return whether it is the first one."""
+        """The download of `wheel` begins; return whether it is the first one of which anything is left to come."""
         download = self._all.setdefault(wheel, _Download(bytes_))
         download.begun, download.first, download.done, download.finished = t, done, done, False
         download.size = bytes_ or download.size
-        first, self._announced = not self._announced, True
+        first = not self._announced and (not bytes_ or done < bytes_)
+        self._announced = self._announced or first
         return first
 
     def advance(self, wheel: str, done: int, bytes_: int) -> bool:

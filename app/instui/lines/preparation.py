@@ -74,7 +74,7 @@ class Preparation:
         label = self._label(event.wheel)
         if event.done >= RESUMED:
             here = self.downloads.here(event.wheel)
-            return lines + self._single(t, f"going on with {label}, {here} are here from an earlier attempt")
+            return lines + self._single(t, f"{label}: {here} are here from an earlier attempt")
         if self._verbose and (not first or self.downloads.wheels > 1):
             left = self.downloads.left(event.wheel)
             lines.append(f"fetching {label}{f', {left}' if left else ''}")

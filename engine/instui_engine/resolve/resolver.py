@@ -304,8 +304,10 @@ def _from_uv(
         decision = uv.decide(installed, moved)
         for warning in decision.warnings:
             emit(Warned("", warning))
-        emit(ResolveProgress("listing the files and hashes of these versions"))
-        files = uv.locate([pin for pin in decision.pins if not pin.url])
+        versions = [pin for pin in decision.pins if not pin.url]
+        if versions:
+            emit(ResolveProgress("listing the files and hashes of these versions"))
+        files = uv.locate(versions)
     locked = [
         wheel
         for text in files.locks

@@ -264,8 +264,6 @@ async def _obtain(context: Context, store: Store, client: "Client", tasks: list[
                 _publish(store, known, [task])
         for task in twins:
             task.entry = by_key[task.key].entry
-            if task.entry is not None:
-                _announce(context, task.wheel, cached=True)
     finally:
         _publish(store, known, tasks)
     context.check()
