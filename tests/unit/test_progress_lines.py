@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from instui.lines.downloads import so_far
 from instui.lines.progress import LONGEST, SHORTEST, interval
 from instui_engine.journal import events
 from instui_engine.journal.events import Event
@@ -131,6 +132,17 @@ def test_no_total_is_said_before_all_sizes_are_known() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("done", "total", "expected"),
+    [
+        (0, 0, "0 B"), (40 * MB, 0, "40 MB"), (0, 670 * MB, "0 B of 670 MB"), (40 * MB, 670 * MB, "40 MB of 670 MB"),
+        (669_900_000, 670 * MB, "99 % of 670 MB"), (670 * MB, 670 * MB, "670 MB of 670 MB"),
+    ],
+)  # fmt: skip
+def test_nothing_looks_complete_before_it_is(done: int, total: int, expected: str) -> None:
+    assert so_far(done, total) == expected
+
+
 def test_silence_is_said_as_such_and_names_the_host() -> None:
     begin: Script = [(0.0, events.FetchStarted("a", 0, 9 * MB)), (4.0, events.FetchProgress("a", MB, 9 * MB))]
     trouble: Script = [
@@ -232,6 +244,13 @@ def test_what_is_slow_to_unpack_stage_and_install_says_how_far_it_is() -> None:
         "31.2 installed 0 of 3 wheels; under way: a 1 (4 of 7 renames)",
         "36.0 installed a 1",
     ]
+
+
+def test_beside_downloads_only_what_is_slow_to_unpack_is_told() -> None:
+    wheels = resolved(wheel("a", 200), wheel("b")._replace(fetch=False))
+    fetch: Script = [(0.0, events.FetchStarted("a", 0, 200 * MB))]
+    lines = said(wheels, fetch, [(4.0, events.UnpackStarted("b", 1, MB))], until=11.0)
+    assert [line[:14] for line in lines[2:]] == ["5.0 fetched 0 ", "10.0 fetched 0", "10.0 unpacked "]
 
 
 def test_a_slow_removal_says_how_far_it_is() -> None:

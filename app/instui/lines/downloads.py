@@ -111,13 +111,13 @@ class Downloads:
     def here(self, wheel: str) -> str:
         """How much of a wheel is here: `40 MB of 670 MB`, or `40 MB` where the size is unknown."""
         download = self._all.get(wheel, _Download(0))
-        return _progress(download.done, download.size)
+        return so_far(download.done, download.size)
 
     def all_here(self) -> str:
         """How much of all is here: `96 MB of 812 MB`, or `96 MB` as long as one size is unknown."""
         every = self._all.values()
         whole = all(download.size for download in every)
-        return _progress(sum(download.done for download in every), sum(download.size for download in every) * whole)
+        return so_far(sum(download.done for download in every), sum(download.size for download in every) * whole)
 
 
 def rate(amount: int, took: float) -> str:
@@ -125,5 +125,11 @@ def rate(amount: int, took: float) -> str:
     return f" ({size(amount / took)}/s)" if took >= 1.0 and amount else ""
 
 
-def _progress(done: int, total: int) -> str:
-    return f"{size(done)} of {size(total)}" if total else size(done)
+def so_far(done: int, total: int) -> str:
+    """`40 MB of 670 MB`, or `99 % of 670 MB` shortly before the end, or `40 MB` if the total is unknown (0)."""
+    if not total:
+        return size(done)
+    here = size(done)
+    if done < total and here == size(total):
+        here = f"{100 * done // total} %"
+    return f"{here} of {size(total)}"

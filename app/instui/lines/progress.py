@@ -8,7 +8,7 @@ from instui.monitor.model import Phase, Snapshot, WheelState
 from instui.monitor.units import age, count, number, size
 from instui_engine.errors import printable
 
-from .downloads import NAMED, SLOW_SECONDS, Downloads
+from .downloads import NAMED, SLOW_SECONDS, Downloads, so_far
 
 RESOLVING = 1.0  # seconds of resolution after which there is a line
 SHORTEST, LONGEST = 5.0, 60.0  # seconds between two lines
@@ -120,7 +120,7 @@ class Progress:
             case Phase.FETCH:
                 return f" ({self._downloads.here(wheel.key)})"
             case Phase.UNPACK if wheel.total:
-                return f" ({size(wheel.done)} of {size(wheel.total)})"
+                return f" ({so_far(wheel.done, wheel.total)})"
             case Phase.STAGE | Phase.COMMIT if wheel.total:
                 unit = "files" if wheel.phase is Phase.STAGE else "renames"
                 return f" ({number(wheel.done)} of {number(wheel.total)} {unit})"
