@@ -17,7 +17,9 @@ def main() -> NoReturn:
     code = 1
     try:
         from .cli.main import run
+        from .terminal import adapt_streams
 
+        adapt_streams()
         code = run()
     except SystemExit as stop:  # --help and --version
         code = stop.code if isinstance(stop.code, int) else 0

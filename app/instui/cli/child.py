@@ -6,6 +6,7 @@ says what it does; requests go to it over its control socket or, if there is non
 
 import json
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -24,6 +25,7 @@ from instui_engine.resolve.streams import inherited
 from instui_engine.session.control import send
 
 FLAG = "--child"  # a hidden flag: run detached, as the session of that id
+PRIVATE_JOURNAL_FLAG = "--child-journal"  # another: a dry run, which writes no journal but into this file
 WHOLE_FLAG = "--child-arguments"  # another: the command line is in the file with this descriptor
 NO_SOCKET = "it could make no control socket; give it a short path with XDG_RUNTIME_DIR"
 _INTERRUPTED = "KeyboardInterrupt"  # the last line of its traceback
@@ -36,13 +38,21 @@ class Child:
     owns_install = True
     can_control = True
 
-    def __init__(self, arguments: Sequence[str], identity: str, journal: Path, may_be_left: bool = True) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        identity: str,
+        journal: Path,
+        may_be_left: bool = True,
+        reads_stdin: bool = False,
+    ) -> None:
         """`arguments` is the command line, starting with the command; the child's session will write to `journal`."""
         self.journal = journal
         self.may_be_left = may_be_left
         self.ending = False
         self._aborted = False
         self._refusal = ""
+        self._writes_nothing = PRIVATE_JOURNAL_FLAG in arguments
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         command = [*again(), arguments[0], FLAG, identity]
         shown = [redacted(argument) for argument in arguments[1:]]
@@ -56,7 +66,7 @@ class Child:
                 command += [WHOLE_FLAG, str(descriptors[-1])]
             self._process = subprocess.Popen(
                 [*command, *shown],
-                stdin=subprocess.DEVNULL,
+                stdin=None if reads_stdin else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
                 start_new_session=True,
@@ -108,6 +118,25 @@ class Child:
         """Whether the install still runs."""
         return self._process.poll() is None
 
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for the child's end, at most so long; whether it has ended."""
+        if not hasattr(os, "pidfd_open"):  # not Linux
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+            return not self.alive()
+        # `Popen.wait` with a timeout looks only every 50 ms, and a fast install would wait for that.
+        if self._process.poll() is None:
+            descriptor = os.pidfd_open(self._process.pid)
+            try:
+                select.select([descriptor], [], [], seconds)
+            finally:
+                os.close(descriptor)
+        return not self.alive()
+
+    def began(self) -> bool:
+        """Whether its session has begun: what is wrong with the command line has been found before."""
+        return self._control_path() is not None
+
     def exit_code(self) -> int | None:
         """The child's exit code, None while it runs; as in a shell, 128 plus the signal if it was killed."""
         code = self._process.poll()
@@ -143,7 +172,9 @@ class Child:
     def _ask(self, request: str) -> None:
         """Send `request` in a thread of its own, as the child may take up to two seconds to answer."""
         path = self._control_path()
-        if path:
+        if self._writes_nothing:
+            self._ask_without_socket(request, "it is a dry run, which commits nothing")
+        elif path:
             threading.Thread(target=self._send, args=(path, request), name="control", daemon=True).start()
         else:
             self._ask_without_socket(request, "the install is only beginning" if path is None else NO_SOCKET)

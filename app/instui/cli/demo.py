@@ -16,6 +16,7 @@ from instui_engine.session.control import Control
 from instui_engine.session.session import new_id
 
 from .fullscreen import watch_child
+from .screen_rules import SCREENS
 from .watch import watch
 
 
@@ -29,7 +30,7 @@ def play(parsed: argparse.Namespace, arguments: list[str]) -> int:
     with ExitStack() as stack:
         place = _place(parsed, stack)
         identity = parsed.child or new_id()
-        if parsed.ui == "tui":
+        if parsed.ui in SCREENS:
             arguments = [arguments[0], "--keep", str(place), *arguments[1:]]
             return watch_child(parsed, arguments, identity, journal_of(place, identity), may_be_left=False)
 

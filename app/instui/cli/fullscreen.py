@@ -1,4 +1,4 @@
-"""The full screen for an install, and what stays on the normal screen afterwards."""
+"""The full screen for an install: when it opens, and what stays on the normal screen afterwards."""
 
 import argparse
 import os
@@ -6,9 +6,12 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from instui.lines.plain import PlainUI
 from instui.monitor.fold import Fold
@@ -16,91 +19,161 @@ from instui.monitor.model import Snapshot
 from instui.monitor.reader import decoded, read
 from instui.monitor.summary import summary
 from instui.monitor.units import count
+from instui.terminal import Terminal, borrowed
 from instui_engine.errors import printable
 from instui_engine.journal.events import Warned
 from instui_engine.session.session import forget
 
 from .child import Child
 from .output import print_error, print_lines
+from .screen_rules import MOMENT, Showing, leaving
+from .watch import reads_stdin
+
+if TYPE_CHECKING:
+    from instui.tui.controller import Result
 
 _WARNINGS = 10  # the most that are repeated below the screen
+_CHECK = 0.05  # seconds between two looks at whether the screen should open
 
 
 def watch_child(
     parsed: argparse.Namespace, arguments: Sequence[str], identity: str, journal: Path, may_be_left: bool = True
 ) -> int:
-    """Run the command line `arguments` as a child; show its session until the user leaves; return the exit code.
+    """Run the command line `arguments` as a child and show its session; return the exit code.
 
-    An install that may not run unattended is cancelled when the user leaves.
+    The child is started before anything of the screen is loaded. What is over before the screen opens prints lines. An
+    install that may not run unattended is cancelled when the user leaves.
     """
-    from instui.tui.app import run_app
-    from instui.tui.controller import Left
-
     fresh = not journal.parent.parent.exists()
-    child: Child | None = None
-
-    def stop(number: int, frame: object) -> None:
-        if child is not None:
-            child.terminate(number)
-
-    # Signals are passed on from the start: the child gets no ctrl+c, and nobody else knows that it runs.
     with ExitStack() as stack:
-        stack.enter_context(_handled(stop))
-        _end_with_the_terminal()
-        child = stack.enter_context(closing(Child(arguments, identity, journal, may_be_left)))
+        terminal = stack.enter_context(borrowed())
+        # Signals are passed on from the start: the child gets no ctrl+c, and nobody else knows that it runs.
+        signals = stack.enter_context(_Signals())
+        child = stack.enter_context(closing(Child(arguments, identity, journal, may_be_left, reads_stdin(parsed))))
+        signals.pass_on_to(child)
+        if not _opens(parsed.ui, child, signals, parsed.stay):
+            code = _as_lines(parsed, child)
+            _forget_untouched(fresh, _to_the_end(None, journal), journal)
+            return code
+        signals.leave_install_when_hung_up(terminal)
         try:
-            with closing(child.source()) as source:
-                result = run_app(source, child, ascii=parsed.ascii, theme=parsed.theme)
+            result = _show(parsed, child, terminal)
         except Exception as error:  # a screen that fails must not hide an install that continues
+            terminal.restore()
             print_error(
                 f"the screen failed ({str(error) or repr(error)}; INSTUI_DEBUG=1 shows where); going on with lines"
             )
             return _as_lines(parsed, child)
-        left = isinstance(result, Left)
-        if left and child.alive():
-            if may_be_left and not child.ending:
-                goes_on = f"the install goes on without a screen, as pid {child.pid}"
-                print_lines([goes_on, f"  its journal: {printable(str(journal))}"])
-                return 0
-            child.cancel()
-        code = child.wait()
-        snapshot = _to_the_end(result.snapshot, journal)
-        if snapshot.session is not None:
-            print_lines([*_warnings(journal), *summary(snapshot, quiet=parsed.quiet)])
-        if fresh and not snapshot.totals.committed and not snapshot.totals.removed:
-            _forget(journal)
-        return code if left and not may_be_left else _end(child, code)
+        return _after(parsed, child, result, fresh)
 
 
-@contextmanager
-def _handled(stop: "signal._HANDLER") -> Iterator[None]:
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _opens(showing: Showing, child: Child, signals: "_Signals", stay: bool) -> bool:
+    """Wait until it is clear whether the screen opens. It does not where the command ends first, or is told to."""
+    takes_long = showing == "screen when it takes long"
+    opens_at = time.monotonic() + (MOMENT if takes_long else 0.0)
+    while showing != "screen" and not signals.heard():
+        if child.ends_within(_CHECK):
+            return stay and child.began()
+        if time.monotonic() >= opens_at and child.began():
+            break
+    if signals.heard():
+        return False
+    import instui.tui.app  # noqa: F401 - only here: loading Textual takes time, which is for nothing without a screen
+
+    return not signals.heard() and not (takes_long and child.ends_within(0))
 
 
-def _end_with_the_terminal() -> None:
-    """End this process when the window is closed, even if it was started to ignore that (nohup).
+def _show(parsed: argparse.Namespace, child: Child, terminal: Terminal) -> "Result":
+    from instui.tui.app import run_app
 
-    Textual would not notice: its thread for the keys would read the end of its input again and again.
-    """
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    poller = select.poll()
-    poller.register(sys.stdin, 0)
-
-    def wait() -> None:
-        if any(flags & select.POLLHUP for _, flags in poller.poll()):
-            os.kill(os.getpid(), signal.SIGHUP)
-
-    threading.Thread(target=wait, name="hang-up", daemon=True).start()
+    rule = partial(leaving, stay=parsed.stay)
+    with closing(child.source()) as source:
+        return run_app(source, child, ascii=parsed.ascii, theme=parsed.theme, leaving=rule, terminal=terminal)
 
 
-def _to_the_end(snapshot: Snapshot, journal: Path) -> Snapshot:
+def _after(parsed: argparse.Namespace, child: Child, result: "Result", fresh: bool) -> int:
+    """Say on the normal screen what there was to see; wait for the child, and return its exit code."""
+    from instui.tui.controller import Left
+
+    journal, may_be_left = child.journal, child.may_be_left
+    left = isinstance(result, Left)
+    if left and child.alive():
+        if may_be_left and not child.ending:
+            goes_on = f"the install goes on without a screen, as pid {child.pid}"
+            print_lines([goes_on, f"  its journal: {printable(str(journal))}"])
+            return 0
+        child.cancel()
+    code = child.wait()
+    snapshot = _to_the_end(result.snapshot, journal)
+    if snapshot.session is not None:
+        print_lines([*_warnings(journal), *summary(snapshot, quiet=parsed.quiet)])
+    _forget_untouched(fresh, snapshot, journal)
+    return code if left and not may_be_left else _end(child, code)
+
+
+class _Signals:
+    """The signals that this process hears while its child installs, and passes on to it."""
+
+    def __init__(self) -> None:
+        self._heard = False
+        self._child: Child | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "_Signals":
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            ignored = number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN  # nohup
+            if not ignored:
+                self._before[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def heard(self) -> bool:
+        """Whether one was heard that asked this program to end."""
+        return self._heard
+
+    def pass_on_to(self, child: Child) -> None:
+        """Pass on what was heard, and what will be."""
+        self._child = child
+        if self._heard:
+            child.terminate(signal.SIGINT)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._heard = True
+        if self._child is not None:
+            # The child does not hear hang-ups. Without a screen one ends it, as it ends an install that prints lines.
+            self._child.terminate(signal.SIGTERM if number == signal.SIGHUP else number)
+
+    def leave_install_when_hung_up(self, terminal: Terminal) -> None:
+        """From now on the end of the terminal ends this process alone, even if it was started to ignore that (nohup).
+
+        Textual would not notice: its thread for the keys would read the end of its input again and again. If it is only
+        this process that is told to go, its terminal is given back.
+        """
+
+        def go(number: int, frame: object) -> None:
+            terminal.restore()
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+        for number in (signal.SIGHUP, signal.SIGQUIT):
+            self._before.setdefault(number, signal.getsignal(number))
+            signal.signal(number, go)
+        poller = select.poll()
+        poller.register(terminal.keys, 0)
+
+        def wait() -> None:
+            if any(flags & select.POLLHUP for _, flags in poller.poll()):
+                os.kill(os.getpid(), signal.SIGHUP)
+
+        threading.Thread(target=wait, name="hang-up", daemon=True).start()
+
+
+def _to_the_end(snapshot: Snapshot | None, journal: Path) -> Snapshot:
     """`snapshot`, or a later one that has the end of the session."""
-    if snapshot.finished is not None:
+    if snapshot is not None and snapshot.finished is not None:
         return snapshot
     fold = Fold()
     with suppress(OSError):
@@ -121,8 +194,10 @@ def _warnings(journal: Path) -> list[str]:
     return [*list(found)[:_WARNINGS], *([f"  and {count(more, 'more warning')}"] if more > 0 else [])]
 
 
-def _forget(journal: Path) -> None:
+def _forget_untouched(fresh: bool, snapshot: Snapshot, journal: Path) -> None:
     """Remove the journal from an environment that was not touched: the child cannot know when it has been read."""
+    if not fresh or snapshot.totals.committed or snapshot.totals.removed:
+        return
     private = journal.parent.parent
     with suppress(OSError):
         if os.listdir(private) == [journal.parent.name] and os.listdir(journal.parent) == [journal.name]:
@@ -130,6 +205,7 @@ def _forget(journal: Path) -> None:
 
 
 def _as_lines(parsed: argparse.Namespace, child: Child) -> int:
+    sys.stdout.flush()
     ui = PlainUI(child.source(), sys.stdout, quiet=parsed.quiet, verbose=parsed.verbose)
     ui.start()
     code = child.wait()

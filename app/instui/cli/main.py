@@ -16,6 +16,7 @@ from instui_engine.session.control import Control
 
 from .options import environment_from, options_from, parser, request_from
 from .output import print_error
+from .screen_rules import SCREENS
 from .watch import chosen_ui, watch
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _install(parsed: argparse.Namespace, arguments: list[str]) -> int:
     from instui_engine.commands.install import install
 
     environment = environment_from(parsed, writable=not parsed.dry_run)
-    if parsed.ui == "tui":
+    if parsed.ui in SCREENS:
         return _in_a_child(parsed, arguments, environment)
     options = options_from(parsed)
     request = request_from(parsed)
@@ -111,7 +112,7 @@ def _uninstall(parsed: argparse.Namespace, arguments: list[str]) -> int:
     if not parsed.arguments and not parsed.requirement_files:
         raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
     environment = environment_from(parsed, writable=not parsed.dry_run)
-    if parsed.ui == "tui":
+    if parsed.ui in SCREENS:
         return _in_a_child(parsed, arguments, environment)
     options = options_from(parsed)
 

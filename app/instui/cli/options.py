@@ -258,9 +258,12 @@ def _cache(parser: argparse.ArgumentParser) -> None:
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how = parser.add_argument_group("how")
-    how.add_argument("--ui", help="default: tui on a terminal, plain elsewhere", **_choice(UIS))
+    how.add_argument("--ui", help="default: tui where somebody watches, plain elsewhere", **_choice(UIS))
+    how.add_argument("--stay", action="store_true", help="the tui stays open at the end, until a key closes it")
     how.add_argument("--theme", help="colours of the tui", **_choice(THEMES))
-    how.add_argument("--ascii", action="store_true", help="no glyphs beyond ASCII in the tui")
+    how.add_argument(
+        "--ascii", action="store_true", help="no glyphs beyond ASCII in the tui; default where the locale is not UTF-8"
+    )
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
     how.add_argument("--child-journal", default="", help=argparse.SUPPRESS)
     _work(how)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
+from instui.terminal import encodable
 from instui_engine.errors import InstuiError, printable, reason
 from instui_engine.redaction import redacted
 
@@ -14,9 +15,8 @@ def print_lines(lines: Iterable[str]) -> None:
     Raises InstuiError if it cannot be written, for example on a full disk.
     """
     text = "".join(f"{line}\n" for line in lines)
-    encoding = sys.stdout.encoding or "utf-8"
     try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(encodable(text, sys.stdout.encoding or "utf-8"))
         sys.stdout.flush()
     except BrokenPipeError:
         pass
@@ -32,5 +32,6 @@ def print_error(text: str) -> None:
     It may quote what the user wrote, so passwords are taken out.
     """
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"instui: {printable(redacted(' '.join(text.splitlines())))}\n")
+        line = f"instui: {printable(redacted(' '.join(text.splitlines())))}\n"
+        sys.stderr.write(encodable(line, sys.stderr.encoding or "utf-8"))
         sys.stderr.flush()

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from instui.terminal import streams
 from instui_engine.commands.command import Outcome
 from instui_engine.journal.writer import Listener
 from instui_engine.session.control import Control
 
 from .output import print_error
+from .screen_rules import Invocation, Showing, opening
 from .signals import stopping
 
 Session = Callable[[Control, tuple[Listener, ...]], Outcome]
@@ -37,22 +39,33 @@ def watch(parsed: argparse.Namespace, session: Session) -> int:
     return outcome.exit_code
 
 
-def chosen_ui(parsed: argparse.Namespace) -> str:
-    """The requested user interface, or the best one here: the full screen needs a terminal."""
+def chosen_ui(parsed: argparse.Namespace) -> Showing:
+    """The user interface of this invocation. Raises UsageError for a screen without a terminal."""
     if parsed.child:
         return "none"
-    terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    if terminal and parsed.command in ("install", "uninstall"):
-        from instui_engine.resolve.streams import reads_stdin
+    return opening(
+        Invocation(
+            command=parsed.command,
+            streams=streams(),
+            environ=os.environ,
+            ui=parsed.ui,
+            quiet=parsed.quiet,
+            dry_run=getattr(parsed, "dry_run", False),
+            stay=parsed.stay,
+            reads_stdin=reads_stdin(parsed),
+        )
+    )
 
-        # keys cannot be read from where requirements come from
-        others = (*parsed.constraint_files, parsed.pylock) if parsed.command == "install" else ()
-        terminal = not reads_stdin((*parsed.requirement_files, *others))
-    if parsed.ui == "tui" and not terminal:
-        print_error("no terminal here, so --ui plain is used")
-    if not terminal:
-        return str(parsed.ui) if parsed.ui not in ("", "tui") else "plain"
-    return str(parsed.ui) or ("plain" if getattr(parsed, "dry_run", False) else "tui")
+
+def reads_stdin(parsed: argparse.Namespace) -> bool:
+    """Whether requirements come from the standard input, so that keys cannot."""
+    given = vars(parsed)
+    files = [*given.get("requirement_files", ()), *given.get("constraint_files", ()), given.get("pylock", "")]
+    if not any(files):
+        return False
+    from instui_engine.resolve import streams
+
+    return streams.reads_stdin(files)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TextIO
 
 from instui.monitor.reader import Source
+from instui.terminal import encodable
 
 _PIECE = 4096  # bytes per write, so that a slow reader shows as progress
-_ASCII = str.maketrans({"·": "-", "…": "~", "»": ">", "→": ">"})
 
 
 class Output:
@@ -27,18 +27,12 @@ class Output:
         self._descriptor: int | None = None
         with contextlib.suppress(AttributeError, OSError, ValueError):
             self._descriptor = stream.fileno() if stream is not None else None
-        try:
-            "·…»→".encode(self._encoding)
-            self._plain_ascii = False
-        except (UnicodeEncodeError, LookupError):
-            self._plain_ascii = True
         self.gone = stream is None
         self.written = 0  # bytes or characters written so far; it only grows
 
     def write(self, text: str) -> None:
         """Write all of `text`, however long it takes; never raise for the stream."""
-        if self._plain_ascii:
-            text = text.translate(_ASCII)
+        text = encodable(text, self._encoding)
         try:
             if self._descriptor is not None:
                 self._write_descriptor(self._descriptor, text)

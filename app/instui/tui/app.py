@@ -10,18 +10,22 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.console import Console
+from textual import constants
 from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
-from textual.events import Mount
+from textual.events import Event, InputEvent, Key, Mount, MouseMove, MouseUp, Paste
 from textual.screen import Screen
 
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
 from instui.monitor.summary import summary
+from instui.terminal import Terminal, shows_everything
 
 from .actions import ACTIONS, BY_ID, EVENTS, LOCKS, OVERWRITES, VIEWS, WHEELS
 from .controller import Controller, Ended, Left, Result
+from .departure import Departure, Ending, Leaving
+from .driver import driver_for
 from .rows.frame import Facts
 from .rows.overwrites import OverwrittenFile
 from .text.glyphs import ASCII, UNICODE
@@ -80,19 +84,25 @@ class InstuiApp(App[Result], inherit_bindings=False):
         theme: str = "",
         clock: Callable[[], float] = time.monotonic,
         timer: bool = True,
+        leaving: Callable[[Ending], Leaving] = lambda _: "stay",
+        terminal: Terminal | None = None,
     ) -> None:
+        driver = None if terminal is None or constants.DRIVER else driver_for(terminal)
         # Textual needs this before it reads NO_COLOR: it would turn the terminal's own colours into black on black.
-        super().__init__(ansi_color=True if without_colour(os.environ) else None)
+        super().__init__(driver_class=driver, ansi_color=True if without_colour(os.environ) else None)
         for known in THEMES:
             self.register_theme(known)
         names = {known.name for known in THEMES}
         self.theme = theme if theme in names else "mono" if without_colour(os.environ) else DEFAULT
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
-        self.glyphs = ASCII if ascii else UNICODE
-        self.set_class(ascii, "ascii")
+        encoding = terminal.encoding if terminal is not None else "utf-8"
+        plain = ascii or not shows_everything(encoding)
+        self.glyphs = ASCII._replace(encoding=encoding) if plain else UNICODE
+        self.set_class(plain, "ascii")
         self.watched = Watch(source, clock)
         self.controller = controller
+        self.departure = Departure(leaving)
         self.wheel = ""  # the selected wheel, whichever view it was selected in
         self._timer = timer
         self._epilogue: list[str] | None = None
@@ -118,13 +128,19 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self.watched.read()
         if self.watched.behind and self._timer:
             self.set_timer(0.01, self.pull)
-        if self.controller.ending and self.over:
+        if self.over and (self.controller.ending or (not self._in_use and self.departure.is_due(self._ending))):
             self._leave()
             return
         if (view := self.front) is not None:
             view.show(self.watched.shown)
         if refusal := self.controller.refusal():
             self.say(refusal)
+
+    async def on_event(self, event: Event) -> None:
+        """Note that somebody is there. A mouse that only moves is nobody."""
+        if isinstance(event, InputEvent | Paste) and not isinstance(event, MouseMove | MouseUp):
+            self.departure.touch(event.key if isinstance(event, Key) else "")
+        await super().on_event(event)
 
     @property
     def front(self) -> View | None:
@@ -178,6 +194,29 @@ class InstuiApp(App[Result], inherit_bindings=False):
         """Whether the session has ended, in whatever way."""
         latest: Snapshot = self.watched.latest
         return latest.finished is not None or self.watched.died
+
+    @property
+    def leaves_in(self) -> int | None:
+        """The seconds until the screen leaves by itself; None if it does not."""
+        return self.departure.seconds_left
+
+    @property
+    def _in_use(self) -> bool:
+        """Whether the user is in the middle of something that the end of the session must not take away."""
+        try:
+            return self.watched.frozen or not isinstance(self.screen, Overview)
+        except ScreenStackError:
+            return True
+
+    def _ending(self) -> Ending:
+        snapshot = self.watched.latest
+        finished = snapshot.finished
+        return Ending(
+            failed=finished is None or finished.exit != 0,
+            seconds=finished.seconds if finished is not None else snapshot.t,
+            did_nothing=not snapshot.wheels,
+            touched=self.departure.touched,
+        )
 
     # -- actions
 
@@ -368,15 +407,18 @@ def run_app(
     ascii: bool = False,
     theme: str = "",
     clock: Callable[[], float] = time.monotonic,
+    leaving: Callable[[Ending], Leaving] = lambda _: "stay",
+    terminal: Terminal | None = None,
     **options: Any,
 ) -> Result:
-    """Show the session of `source` until the user leaves. `clock` is CLOCK_MONOTONIC, or that of a replay.
+    """Show the session of `source` until the user leaves, or until `leaving` says so when it is over.
 
+    `clock` is CLOCK_MONOTONIC, or that of a replay. `terminal` is painted to; None for the one that Textual finds.
     Raises ScreenError if a screen fails, after the terminal has been restored.
     """
     if not os.environ.get("NO_COLOR", "unset"):
         del os.environ["NO_COLOR"]  # an empty value means nothing, but Textual would obey it
-    app = InstuiApp(source, controller, ascii=ascii, theme=theme, clock=clock)
+    app = InstuiApp(source, controller, ascii=ascii, theme=theme, clock=clock, leaving=leaving, terminal=terminal)
     trace = StringIO()
     if not os.environ.get("INSTUI_DEBUG"):
         app.error_console = Console(file=trace, width=200)

@@ -165,16 +165,20 @@ def caption(text: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     return [line((f" {glyphs.marker} ", "accent"), row) for row in wrapped(text, width - 4, height)]
 
 
-def footer(scope: str, width: int, glyphs: Glyphs, labels: dict[str, str]) -> Line:
-    """The most important keys of a view, as many as fit. `labels` replace those of the registry."""
+def footer(scope: str, width: int, glyphs: Glyphs, labels: dict[str, str], leaves_in: int | None = None) -> Line:
+    """The most important keys of a view, as many as fit. `labels` replace those of the registry.
+
+    Before them, how many seconds it takes until the screen leaves by itself (None: it does not).
+    """
     shown: list[Action] = []
-    room = width - 1
+    leaves = [] if leaves_in is None else [Piece(f"leaves in {leaves_in} s (any key stays)  ", "strong")]
+    room = width - 1 - width_of(leaves)
     for action in footer_of(scope):
         size = len(_key(action, glyphs)) + len(labels.get(action.id, action.label)) + 3
         if size <= room:
             shown.append(action)
             room -= size
-    pieces = [Piece(" ")]
+    pieces = [Piece(" "), *leaves]
     for action in shown:
         pieces.append(Piece(f"{_key(action, glyphs)} ", "key", action.id))
         pieces.append(Piece(f"{labels.get(action.id, action.label)}  ", "dim", action.id))

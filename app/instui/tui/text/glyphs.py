@@ -26,6 +26,12 @@ class Glyphs(NamedTuple):
     down: str
     alert: str
     enter: str  # the key
+    encoding: str = "utf-8"  # of the terminal, which may lack characters that are in names
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether these are the symbols in ASCII."""
+        return self.live.isascii()
 
 
 _UNICODE_PHASES = {
@@ -93,9 +99,6 @@ ASCII = Glyphs(
     alert="!",
     enter="ret",
 )
-# For `--ascii`: what else texts may contain, from `instui.monitor.units` and the sentences of the screens.
-_PLAIN = {"…": "~", "·": "-", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"', "↺": "%"}
-TO_ASCII = {ord(a): b for a, b in _PLAIN.items()}
 
 
 def curve(values: list[float], width: int, top: float, glyphs: Glyphs) -> str:

@@ -20,6 +20,10 @@ class Application(Protocol):
         """The facts in the header that are not in the snapshot."""
 
     @property
+    def leaves_in(self) -> int | None:
+        """The seconds until the screen leaves by itself; None if it does not."""
+
+    @property
     def footer_labels(self) -> dict[str, str]:
         """The labels in the footer that depend on the state of the session, by action."""
 

@@ -5,8 +5,8 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from instui.terminal import TO_ASCII
 from instui.tui.actions import ACTIONS
-from instui.tui.text.glyphs import ASCII, TO_ASCII
 from instui.tui.widgets.theme import THEMES
 
 from .application import application_of
@@ -18,7 +18,7 @@ class Commands(Provider):
     """The commands of the palette: the registry of actions, and the themes."""
 
     def _commands(self) -> list[tuple[str, str, str]]:
-        plain = TO_ASCII if application_of(self.app).glyphs is ASCII else {}
+        plain = TO_ASCII if application_of(self.app).glyphs.is_ascii else {}
         actions = [
             (f"{action.label}  ({action.shown})".translate(plain), action.help.translate(plain), action.id)
             for action in ACTIONS

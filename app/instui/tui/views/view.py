@@ -89,7 +89,8 @@ class View(Screen[None]):
 
     def footer(self, width: int) -> Line:
         """The bottom line while there is no notice."""
-        return frame.footer(self.scope, width, self.glyphs, self.application.footer_labels | self.footer_labels())
+        labels = self.application.footer_labels | self.footer_labels()
+        return frame.footer(self.scope, width, self.glyphs, labels, self.application.leaves_in)
 
     def moved(self) -> None:
         """Handle a change of the selection."""

@@ -9,7 +9,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from instui.tui.text.glyphs import ASCII, TO_ASCII, Glyphs
+from instui.terminal import TO_ASCII, encodable
+from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece
 from instui.tui.widgets.theme import DEFAULT, STYLES
 from instui_engine.errors import printable
@@ -28,8 +29,8 @@ def strip_of(pieces: Line, styles: Mapping[str, Style], base: Style, glyphs: Gly
 
 def _harmless(text: str, glyphs: Glyphs) -> str:
     """`text` as it may reach the terminal. Rows make names harmless; this catches a field that a row forgot."""
-    if glyphs is ASCII:
-        text = text.translate(TO_ASCII)
+    if glyphs.is_ascii:
+        text = encodable(text.translate(TO_ASCII), glyphs.encoding)
     return text if text.isprintable() else printable(text)
 
 
