@@ -23,6 +23,7 @@ TOOLS = {
     "gcc": Tool("to compile the library that makes calls fail", ("gcc", "cc"), "gcc libc6-dev"),
     "mkfs.ext4": Tool("to make a disk whose power can be cut", ("mkfs.ext4",), "e2fsprogs"),
     "mkfs.btrfs": Tool("to make a file system with device numbers of its own", ("mkfs.btrfs",), "btrfs-progs"),
+    "script": Tool("to run a program on a terminal where nobody types", ("script",), "bsdutils"),
     "openssl": Tool("to make a certificate", ("openssl",), "openssl"),
 }
 _ROOT = "root"

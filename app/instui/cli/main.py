@@ -93,6 +93,8 @@ def _working_directory_error() -> str:
 def _install(parsed: argparse.Namespace, arguments: list[str]) -> int:
     from instui_engine.commands.install import install
 
+    if not (parsed.arguments or parsed.requirement_files or parsed.pylock):
+        raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
     environment = environment_from(parsed, writable=not parsed.dry_run)
     if parsed.ui in SCREENS:
         return _in_a_child(parsed, arguments, environment)
