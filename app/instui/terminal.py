@@ -136,6 +136,7 @@ class Terminal:
         self.keys = keys
         self.encoding = codeset()
         self.gone = False
+        self.taken = False  # a screen is on it, which has to be taken off again
         self._attributes: list[Any] | None = None
         with suppress(termios.error):
             self._attributes = termios.tcgetattr(keys)
@@ -173,7 +174,10 @@ class Terminal:
             termios.tcflush(self.keys, termios.TCIFLUSH)
 
     def restore(self) -> None:
-        """Give the terminal back as it was, in the middle of whatever. Never waits for a terminal that is not read."""
+        """Take off a screen that could not do so itself. Never waits for a terminal that is not read."""
+        if not self.taken:
+            return
+        self.taken = False
         with suppress(OSError):
             if select.select([], [self.output], [], 0)[1]:
                 os.write(self.output, _RESET)

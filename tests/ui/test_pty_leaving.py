@@ -76,6 +76,15 @@ def test_what_is_over_in_a_moment_prints_its_lines_and_loads_no_screen(
     assert again.left() == "already installed: dist00 1.0, dist01 1.0; nothing to do"
 
 
+def test_a_screen_that_cannot_be_loaded_does_not_hide_the_install(
+    install: Begin, guest: Guest, wheels: list[Path]
+) -> None:
+    one = install(*wheels[:2], env=guest(0.0, "import sys\nsys.modules['textual'] = None\n"))
+    assert one.terminal.finish() == 0
+    assert "instui: the screen failed (" in one.left()
+    assert "installed 2 wheels" in one.left()
+
+
 def test_what_takes_long_is_on_the_screen_from_its_beginning(
     install: Begin, guest: Guest, venv: Callable[[], Venv], wheels: list[Path]
 ) -> None:

@@ -51,20 +51,21 @@ def watch_child(
         signals = stack.enter_context(_Signals())
         child = stack.enter_context(closing(Child(arguments, identity, journal, may_be_left, reads_stdin(parsed))))
         signals.pass_on_to(child)
-        if not _opens(parsed.ui, child, signals, parsed.stay):
-            code = _as_lines(parsed, child)
-            _forget_untouched(fresh, _to_the_end(None, journal), journal)
-            return code
-        signals.leave_install_when_hung_up(terminal)
+        result: Result | None = None
         try:
-            result = _show(parsed, child, terminal)
+            if _opens(parsed.ui, child, signals, parsed.stay):
+                signals.leave_install_when_hung_up(terminal)
+                result = _show(parsed, child, terminal)
         except Exception as error:  # a screen that fails must not hide an install that continues
             terminal.restore()
             print_error(
                 f"the screen failed ({str(error) or repr(error)}; INSTUI_DEBUG=1 shows where); going on with lines"
             )
-            return _as_lines(parsed, child)
-        return _after(parsed, child, result, fresh)
+        if result is not None:
+            return _after(parsed, child, result, fresh)
+        code = _as_lines(parsed, child)
+        _forget_untouched(fresh, _to_the_end(None, journal), journal)
+        return code
 
 
 def _opens(showing: Showing, child: Child, signals: "_Signals", stay: bool) -> bool:
@@ -115,7 +116,7 @@ class _Signals:
     """The signals that this process hears while its child installs, and passes on to it."""
 
     def __init__(self) -> None:
-        self._heard = False
+        self._heard = 0  # the number of the last one
         self._child: Child | None = None
         self._before: dict[int, object] = {}
 
@@ -132,19 +133,19 @@ class _Signals:
 
     def heard(self) -> bool:
         """Whether one was heard that asked this program to end."""
-        return self._heard
+        return self._heard != 0
 
     def pass_on_to(self, child: Child) -> None:
         """Pass on what was heard, and what will be."""
         self._child = child
         if self._heard:
-            child.terminate(signal.SIGINT)
+            child.terminate(self._heard)
 
     def _stop(self, number: int, frame: object) -> None:
-        self._heard = True
+        # The child does not hear hang-ups. Without a screen one ends it, as it ends an install that prints lines.
+        self._heard = signal.SIGTERM if number == signal.SIGHUP else number
         if self._child is not None:
-            # The child does not hear hang-ups. Without a screen one ends it, as it ends an install that prints lines.
-            self._child.terminate(signal.SIGTERM if number == signal.SIGHUP else number)
+            self._child.terminate(self._heard)
 
     def leave_install_when_hung_up(self, terminal: Terminal) -> None:
         """From now on the end of the terminal ends this process alone, even if it was started to ignore that (nohup).

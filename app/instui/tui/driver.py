@@ -30,7 +30,12 @@ def driver_for(terminal: Terminal) -> type[Driver]:
 
         def start_application_mode(self) -> None:
             terminal.forget_typed()
+            terminal.taken = True
             super().start_application_mode()  # type: ignore[no-untyped-call]
+
+        def close(self) -> None:
+            super().close()
+            terminal.taken = False
 
         def run_input_thread(self) -> None:
             """Read keys. Unlike in Textual, bytes that are not text in the terminal's encoding break nothing."""
