@@ -114,19 +114,8 @@ def install(place: Path, material: Material, variables: dict[str, str], presses:
     """Keys during a real install."""
     venv = str(place / "watched")
     make_venv(venv, variables)
-    arguments = [
-        "install",
-        "--ui",
-        "tui",
-        "--stay",
-        "--no-deps",
-        "--slow",
-        "0.6",
-        "--cache-dir",
-        str(place / "cache"),
-        "--python",
-        venv,
-    ]
+    arguments = ["install", "--ui", "tui", "--stay", "--no-deps", "--slow", "0.6"]
+    arguments += ["--cache-dir", str(place / "cache"), "--python", venv]
     terminal = Terminal([*_INSTUI, *arguments, *material.wheels], variables, _SIZE)
     try:
         terminal.shows("unpack ")

@@ -18,6 +18,7 @@ from support.environments import read_journal
 from support.environments import until as eventually
 from support.on_screen import Begin, whole
 
+pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
 
 

@@ -9,6 +9,7 @@ from support import trees
 from support.environments import Venv
 from support.on_screen import Begin, Open
 
+pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
 
 

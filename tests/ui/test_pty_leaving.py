@@ -22,6 +22,7 @@ from support.environments import Venv
 from support.environments import until as eventually
 from support.on_screen import VIEWS, Begin, Install, Open
 
+pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
 COUNTDOWN = "s (any key stays)"
 
@@ -388,6 +389,21 @@ def test_where_the_locale_has_no_glyphs_the_screen_is_ascii(install: Begin, whee
     assert b"\\u" not in one.terminal.output
     assert b"\\x" not in one.terminal.output
     one.left()
+
+
+@pytest.mark.parametrize("utf8", ["", "1"], ids=["", "UTF-8 mode"])
+def test_lines_are_in_the_encoding_of_the_terminal(
+    on_terminal: Open, venv: Callable[[], Venv], wheels: list[Path], utf8: str
+) -> None:
+    env = {"LC_ALL": "C", "PYTHONUTF8": utf8}
+    terminal = on_terminal("install", "--ui", "plain", "--python", venv().top, "--no-deps", *wheels[:3], env=env)
+    assert terminal.finish() == 0
+    assert terminal.output.isascii()
+    assert b" - " in terminal.output  # between the counters
+    assert b"\\" not in terminal.output
+    wrong = on_terminal("install", "--python", venv().top, "./Ω.whl", env=env)
+    assert wrong.finish() in (1, 2)
+    assert b"\\u03a9.whl" in wrong.output
 
 
 def test_keys_that_are_no_text_break_nothing(install: Begin, wheels: list[Path]) -> None:

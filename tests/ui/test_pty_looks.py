@@ -8,6 +8,7 @@ import pytest
 from support.environments import Venv
 from support.on_screen import DETAIL, VIEWS, Begin, Install, Open
 
+pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
 # bold, dim, italic, underline, reverse, strike, their ends, and back to the terminal's own colours
 COLOURLESS = {"", "0", "1", "2", "3", "4", "7", "9", "22", "23", "24", "27", "29", "39", "49"}

@@ -23,6 +23,7 @@ from support.terminal import UNPAINTED
 from support.webserver import WebServer
 from support.wheelsmith import build_wheel
 
+pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
 
 

@@ -29,6 +29,7 @@ from support.on_screen import QUESTION, Begin, Install, whole
 from support.webserver import Page, WebServer
 from support.wheelsmith import digest
 
+pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
 
 

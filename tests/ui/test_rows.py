@@ -154,6 +154,7 @@ def test_header_counters_and_footer_fill_the_line_exactly(width: int) -> None:
         frame.counters(shot, facts, width),
         frame.tabs(shot, "wheels", width, UNICODE),
         frame.footer("wheels", width, UNICODE, {}),
+        frame.footer("wheels", width, ASCII, {}, leaves_in=3),
     ):
         assert width_of(pieces) == width
 

@@ -1,4 +1,7 @@
-"""What the tests on a terminal share: terminals, installs on them, and what is installed."""
+"""Fixtures of the tests on a terminal: terminals, installs on them, and what is installed.
+
+A plugin of pytest: a module that needs them says `pytest_plugins = ("support.screen_fixtures",)`.
+"""
 
 import os
 import signal
