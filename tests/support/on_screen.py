@@ -1,6 +1,8 @@
 """An install on a terminal of its own, as the tests of the full screen see it."""
 
-from collections.abc import Mapping
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -46,8 +48,13 @@ class Install:
         """The first event of that kind, as soon as it is in the journal; the terminal is read in the meantime."""
         return self.terminal.until(lambda: self.lines.of(kind, wheel), kind.__name__)[0]
 
+    def opened(self) -> None:
+        """Wait until the screen is there: what is typed before is not meant for it."""
+        self.terminal.shows("Dash")
+
     def ask(self) -> None:
-        """Press ctrl+c and wait for the question."""
+        """Press ctrl+c on the screen, which must have opened: before that it cancels; wait for the question."""
+        self.opened()
         self.terminal.press("ctrl+c")
         self.terminal.shows(QUESTION)
 
@@ -100,3 +107,11 @@ def whole(venv: Venv, expected: int | None = None) -> int:
         assert wrong == [], name
     assert expected is None or len(found) == expected
     return len(found)
+
+
+@contextmanager
+def locked(venv: Venv) -> Iterator[None]:
+    """Somebody else holds the lock of the environment."""
+    with venv.environment.lock_path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,16 +15,16 @@ from instui_engine.journal.events import (
     SessionStarted,
     StageStarted,
 )
-from support.environments import read_journal
+from support.environments import Venv, read_journal
 from support.environments import until as eventually
-from support.on_screen import Begin, whole
+from support.on_screen import Begin, locked, whole
 
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
 
 
 def test_a_killed_screen_does_not_stop_the_install(install: Begin, wheels: list[Path], large: Path) -> None:
-    one = install("--slow", 1.5, *wheels)
+    one = install("--slow", 4, *wheels)
     one.wait_for(StageStarted)
     one.terminal.process.send_signal(signal.SIGKILL)
     assert one.terminal.finish() == -signal.SIGKILL
@@ -37,19 +38,22 @@ def test_a_killed_screen_does_not_stop_the_install(install: Begin, wheels: list[
 
 
 @pytest.mark.parametrize("deaf", [False, True], ids=["", "nohup"])
-def test_a_closed_window_does_not_stop_the_install(install: Begin, wheels: list[Path], deaf: bool) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN) if deaf else None
-    try:
-        one = install("--slow", 1.5, *wheels)
-    finally:
-        if deaf:
-            signal.signal(signal.SIGHUP, before)
-    one.terminal.shows("LIVE")
-    one.wait_for(StageStarted)
-    journal = one.journal
-    one.terminal.hang_up()
-    assert eventually(lambda: one.terminal.process.poll() is not None)
-    assert read_journal(journal).of(SessionFinished) == []
+def test_a_closed_window_does_not_stop_the_install(
+    install: Begin, venv: Callable[[], Venv], wheels: list[Path], deaf: bool
+) -> None:
+    target = venv()
+    with locked(target):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN) if deaf else None
+        try:
+            one = install(*wheels, venv=target)
+        finally:
+            if deaf:
+                signal.signal(signal.SIGHUP, before)
+        one.terminal.shows("LIVE", "dist00 1.0")
+        journal = one.journal
+        one.terminal.hang_up()
+        assert eventually(lambda: one.terminal.process.poll() is not None)
+        assert read_journal(journal).of(SessionFinished) == []
     eventually(lambda: read_journal(journal).of(SessionFinished))
     whole(one.venv, 10)
 
@@ -111,7 +115,7 @@ def test_an_engine_that_was_killed_is_shown(install: Begin, wheels: list[Path]) 
 
 
 def test_a_terminal_that_is_not_read_stops_nothing(install: Begin, wheels: list[Path]) -> None:
-    unread = install("--slow", 1.5, *wheels)
+    unread = install("--slow", 4, *wheels)
     unread.terminal.shows("LIVE")
     unread.wait_for(SessionStarted)
     for _ in range(10):

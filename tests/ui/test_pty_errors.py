@@ -90,6 +90,8 @@ def test_a_dry_run_ends_on_a_screen_that_says_what_would_be_done(
     assert "dist01 1.0 (again)" in left and "  dist02 1.0\n" in left
     assert trees.differences(before, trees.tree(target.top)) == []
     assert set(target.journals()) == first._before
-    plain = install("--dry-run", wheels[2], venv=target).terminal  # the full screen only on request
+    plain = install(
+        "--dry-run", wheels[2], venv=target, env={"INSTUI_UI": "", "INSTUI_STAY": ""}
+    ).terminal  # the full screen only on request
     assert plain.finish() == 0
     assert plain.screen.alternations == 0

@@ -4,13 +4,11 @@ The tables of the rules are in `unit/test_screen_rules.py`. A moment, after whic
 endless, so that no test depends on how fast the machine is.
 """
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +18,7 @@ from instui_engine.journal.events import EnvironmentWaiting, SessionFinished
 from support import trees
 from support.environments import Venv
 from support.environments import until as eventually
-from support.on_screen import VIEWS, Begin, Install, Open
+from support.on_screen import VIEWS, Begin, Install, Open, locked
 
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
@@ -50,14 +48,6 @@ def guest(tmp_path: Path) -> Guest:
         return {"INSTUI_UI": "" if moment else "tui", "INSTUI_STAY": "", "PYTHONPATH": paths}
 
     return variables
-
-
-@contextmanager
-def locked(venv: Venv) -> Iterator[None]:
-    """Somebody else holds the lock of the environment."""
-    with venv.environment.lock_path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 # -- opens

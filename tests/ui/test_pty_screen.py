@@ -93,7 +93,7 @@ def test_any_size_of_window(install: Begin, wheels: list[Path], size: tuple[int,
 
 def test_haste_breaks_nothing(install: Begin, wheels: list[Path]) -> None:
     """Keys that come before the screen for which they are meant is there."""
-    one = install("--slow", 1, *wheels)
+    one = install("--slow", 3, *wheels)
     terminal = one.terminal
     terminal.shows("LIVE")
     terminal.send("2j3k4F1jw2x3ja>r12341234zz4gG1b" + "1234j" * 5)
@@ -115,7 +115,7 @@ def test_a_screen_that_breaks_does_not_hide_the_install(
         "    DashboardView.do_down = lambda self: 1 / 0\n"
     )
     paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    one = install("--slow", 1.5, *wheels, env={"PYTHONPATH": paths, "INSTUI_DEBUG": debug})
+    one = install("--slow", 4, *wheels, env={"PYTHONPATH": paths, "INSTUI_DEBUG": debug})
     one.terminal.shows("LIVE")
     one.terminal.press("j")
     assert one.terminal.finish() == 0
@@ -128,7 +128,7 @@ def test_a_screen_that_breaks_does_not_hide_the_install(
 
 
 def test_resizing_paints_every_cell_anew(install: Begin, wheels: list[Path]) -> None:
-    one = install("--slow", 1.5, *wheels)
+    one = install("--slow", 4, *wheels)
     terminal = one.terminal
     terminal.shows("dist00 1.0")
     for size in ((50, 15), (200, 50), (81, 25), (50, 15), (120, 40)):

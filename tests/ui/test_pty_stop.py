@@ -34,7 +34,7 @@ pytestmark = pytest.mark.pty
 
 
 def test_ctrl_c_asks_and_staying_goes_on(install: Begin, wheels: list[Path]) -> None:
-    one = install("--slow", 1.5, *wheels)
+    one = install("--slow", 5, *wheels)
     terminal = one.terminal
     one.wait_for(StageStarted)
     one.ask()
@@ -183,6 +183,7 @@ def test_where_there_is_no_control_socket_a_pause_is_refused_and_a_cancel_works(
     one = install("--slow", 3, "--jobs", 1, *wheels, env={"PYTHONPATH": paths})
     terminal = one.terminal
     one.wait_for(CommitFinished)
+    one.opened()
     terminal.press("P")
     text = terminal.shows("cannot pause the install: it could make no control socket")
     assert "asked the install to pause" not in text
@@ -198,9 +199,10 @@ def test_where_there_is_no_control_socket_a_pause_is_refused_and_a_cancel_works(
 
 @pytest.mark.parametrize("key", ["ctrl+c", "q"])
 def test_an_install_that_is_left_running_goes_on(install: Begin, wheels: list[Path], key: str) -> None:
-    one = install("--slow", 1.5, *wheels)
+    one = install("--slow", 5, *wheels)
     terminal = one.terminal
     one.wait_for(StageStarted)
+    one.opened()
     terminal.press(key)
     terminal.shows("leave it running")
     terminal.press("l")
