@@ -118,7 +118,7 @@ def test_cancelling_ends_at_once_where_nothing_is_committed(
 
 
 def test_cancelling_between_two_commits_names_what_is_installed(install: Begin, wheels: list[Path]) -> None:
-    one = install("--slow", 3, "--jobs", 1, *wheels)
+    one = install("--slow", 8, "--jobs", 1, *wheels)
     terminal = one.terminal
     one.wait_for(CommitFinished, "dist01")
     one.ask()
@@ -137,7 +137,7 @@ def test_cancelling_between_two_commits_names_what_is_installed(install: Begin, 
 
 
 def test_the_third_ctrl_c_undoes_what_is_in_hand(install: Begin, large: Path) -> None:
-    one = install("--slow", 10, "--jobs", 1, large)
+    one = install("--slow", 40, "--jobs", 1, large)
     terminal = one.terminal
     one.terminal.shows("large 1.0")
     one.wait_for(CommitStarted)
@@ -243,7 +243,7 @@ def test_ctrl_c_while_the_program_starts_leaves_nothing_running(
         terminal.shows("exit 130")
         terminal.press("q")
     code = terminal.finish()
-    if moment == 0.0 and code == -signal.SIGINT:
+    if code == -signal.SIGINT and one.venv.journals() == []:
         return  # before a line of the program ran
     assert code == 130
     assert "Traceback" not in terminal.screen.text
