@@ -25,8 +25,9 @@ from instui_engine.resolve.request import LockedWheel, Request
 from instui_engine.session.context import Control, Options
 from instui_engine.store.entry import Entry
 from instui_engine.target.environment import Environment, discover
+from instui_engine.wheel.entry_points import EntryPoint
 from instui_engine.wheel.manifest import Manifest, build
-from instui_engine.wheel.metadata import EntryPoint, WheelMetadata
+from instui_engine.wheel.metadata import WheelMetadata
 from instui_engine.wheel.record import Row
 from support.targets import linux_interpreter
 

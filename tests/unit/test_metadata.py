@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instui_engine.errors import BadWheelError
-from instui_engine.wheel.metadata import EntryPoint, WheelMetadata, headers, read_wheel_metadata
+from instui_engine.wheel.entry_points import EntryPoint
+from instui_engine.wheel.metadata import WheelMetadata, headers, read_wheel_metadata
 from support import wheelsmith
 
 INFO = "good_pkg-1.0.dist-info"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from instui_engine.wheel.entry_points import EntryPoint
 from instui_engine.wheel.manifest import Directories
-from instui_engine.wheel.metadata import EntryPoint
 
 
 class StagedItem(NamedTuple):

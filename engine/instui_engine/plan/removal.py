@@ -14,7 +14,7 @@ from instui_engine.locks.claims import derive
 from instui_engine.target.bytecode import Bytecode, all_below, is_cache
 from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import Distribution, Installed, recorded_files
-from instui_engine.wheel.metadata import is_vital_command
+from instui_engine.wheel.entry_points import is_vital_command
 
 from .items import StagedItem
 from .plan import Plan, RemovalPlan

@@ -20,17 +20,19 @@ from struct import Struct
 from typing import NamedTuple, NoReturn
 
 from instui_engine.errors import BadWheelError, printable, reason
-from instui_engine.fs.paths import directories_of
+from instui_engine.fs.paths import add_directories
 
 STORED, DEFLATED = 0, 8
 
 # A single ratio would refuse real wheels: deflate reaches 1032:1 on a member of blanks. Whole archives stay below 9:1
-# (141 real wheels measured), so the total is judged: any wheel may unpack to 1 GiB, a larger one to 100 times its size,
-# none to more than 16 GiB. The count is judged apart, since empty files cost inodes only (14,591 in a real wheel).
-SMALL_TOTAL = 1 << 30
+# (141 real wheels measured), so the total is judged: any wheel may unpack to 64 MiB, a larger one to 100 times its size,
+# none to more than 16 GiB. The count is judged apart, since empty files cost inodes only (14,591 in a real wheel), and
+# so is that of directories: one name of 1 KB makes five hundred.
+SMALL_TOTAL = 64 << 20
 LARGEST_TOTAL = 16 << 30
 LARGEST_RATIO = 100
 MOST_ENTRIES = 500_000
+MOST_DIRECTORIES = 50_000
 
 # PATH_MAX is 4096 bytes with the destination in front; below 1000 components recursive tree walkers still work.
 LONGEST_PATH = 1024
@@ -58,7 +60,10 @@ _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _DOS_DIRECTORY = 0x10
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # ids of extra fields (4.5.3, 4.6.9)
 
-_DECEPTIVE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+# Controls, and what is invisible or changes the order of what is shown. Joiners (U+200C, U+200D) belong to some scripts.
+_DECEPTIVE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 _DRIVE = re.compile("[A-Za-z]:")
 
 
@@ -226,7 +231,7 @@ def _members(data: mmap.mmap) -> tuple[Member, ...]:
             _check_file(entry, path)
             executable = bool(entry.mode & 0o111)
             files.append(Member(path, offset, entry.compressed, entry.size, entry.method, entry.crc, executable))
-    _check_no_file_is_a_directory(paths, {member.path for member in files})
+    _check_tree(paths, {member.path for member in files})
     return tuple(files)
 
 
@@ -427,8 +432,15 @@ def _check_directory(entry: _Entry, path: str) -> None:
         raise BadWheelError(f"{printable(path)} is named like a directory, but is not one")
 
 
-def _check_no_file_is_a_directory(paths: set[str], files: set[str]) -> None:
-    both = files & directories_of(paths)
+def _check_tree(paths: set[str], files: set[str]) -> None:
+    """Refuse a file that is a directory as well, and more directories than any real wheel has."""
+    directories: set[str] = set()
+    for path in paths:
+        # one by one, so that a hostile wheel is stopped before the names of its directories fill the memory
+        if len(directories) > MOST_DIRECTORIES:
+            raise BadWheelError(f"more than {MOST_DIRECTORIES} directories")
+        add_directories(path, directories)
+    both = files & directories
     if both:
         raise BadWheelError(f"{printable(min(both))} is a file and a directory")
 
@@ -445,4 +457,5 @@ def _check_budget(members: tuple[Member, ...], packed: int, room: int | None) ->
 
 
 def _shown(name: bytes) -> str:
-    return printable(name.decode(errors="backslashreplace"))
+    """The name of an entry, which may have 65,535 bytes of anything."""
+    return printable(name[:LONGEST_COMPONENT].decode(errors="backslashreplace"))

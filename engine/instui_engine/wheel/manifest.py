@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from instui_engine.fs.paths import directories_of
 
-from .metadata import EntryPoint, WheelMetadata
+from .entry_points import EntryPoint
+from .metadata import WheelMetadata
 from .record import Row, render
 
 FORMAT = 3  # part of the store's path: another format means another store

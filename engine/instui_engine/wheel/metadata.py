@@ -1,39 +1,34 @@
-"""The metadata of a wheel: file name, WHEEL, METADATA and entry_points.txt, checked for agreement.
+"""The metadata of a wheel: file name, WHEEL and METADATA, checked for agreement with each other and with the archive.
 
-Follows "Binary distribution format", "Core metadata specifications" and "Entry points specification". Headers are
-parsed here, not with `email`, whose import takes as long as reading fifty wheels.
+Follows "Binary distribution format" and "Core metadata specifications". Headers are parsed here, not with `email`,
+whose import takes as long as reading fifty wheels.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from instui_engine.errors import BadWheelError, printable
 
+from . import entry_points
+from .entry_points import EntryPoint, is_vital_command
+
 SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 WHEEL_VERSION = (1, 0)
+METADATA_VERSION = (2, 5)
+LARGEST = {"WHEEL": 1 << 20, "METADATA": 4 << 20, "entry_points.txt": 1 << 20}  # bytes; real ones stay below a quarter
 
-_NEWLINE = re.compile("\r\n|\r|\n")
+_LINE = re.compile("([^\r\n]*)(\r\n|\r|\n|$)")
+_NAME = re.compile("[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")  # after normalization
+_FORMAT = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
+# At the top of an environment or of a `--target` they are ours, uv's, and the interpreter's.
+_VITAL_FILES = (".instui", ".lock", "pyvenv.cfg")
 _HEADER = re.compile("([!-9;-~]+):(.*)", re.DOTALL)  # RFC 5322, 3.6.8
-_ENTRY_POINT = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[.*\])?")
-_COMMAND = re.compile(r"[^\s./\\:*?\"<>|~-][^/\\:*?\"<>|]{0,199}")
-# What an environment cannot do without. Not `activate*`: argcomplete ships activate-global-python-argcomplete.
 _TAG = re.compile(r"[\w.]+-[\w.]+-[\w.]+", re.ASCII)  # of compressed sets, too (platform compatibility tags)
-_VITAL_COMMAND = re.compile(r"(pythonw?[0-9.]*t?|activate([._].*)?|deactivate([._].*)?)(\.exe)?", re.IGNORECASE)
-_SECTIONS = {"console_scripts": "console", "gui_scripts": "gui"}
-
-
-class EntryPoint(NamedTuple):
-    """A launcher to be made. `section` is "console" or "gui"; it calls `attr` of `module`."""
-
-    section: str
-    name: str
-    module: str
-    attr: str
 
 
 @dataclass(frozen=True)
@@ -56,11 +51,6 @@ class WheelMetadata:
     warnings: tuple[str, ...]
 
 
-def is_vital_command(name: str) -> bool:
-    """Whether no wheel may replace a file of that name in the scripts directory."""
-    return _VITAL_COMMAND.fullmatch(name) is not None
-
-
 def read_wheel_metadata(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -> WheelMetadata:
     """Read and check the metadata of the wheel `filename`, whose archive has `paths`; `read` returns a file's content.
 
@@ -81,32 +71,50 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
         name, version, _, _ = parse_wheel_filename(filename)
     except (InvalidWheelFilename, InvalidVersion) as error:
         raise _Problem(f"not the name of a wheel ({error})") from None
+    if not _NAME.fullmatch(name):
+        _refuse(f"{name} is not the name of a distribution")
     dist_info = _dist_info(paths, name, version)
     for file in ("WHEEL", "METADATA", "RECORD"):
         if f"{dist_info}/{file}" not in paths:
             _refuse(f"it has no {dist_info}/{file}")
-    wheel = list(headers(_text(read(f"{dist_info}/WHEEL"))))
-    metadata = list(headers(_text(read(f"{dist_info}/METADATA"))))
+
+    def content(file: str) -> bytes:
+        data = read(f"{dist_info}/{file}")
+        if len(data) > LARGEST[file]:
+            _refuse(f"{file} has {len(data)} bytes, at most {LARGEST[file]} are allowed")
+        return data
+
+    wheel = _block(content("WHEEL"), ("wheel-version", "root-is-purelib"))
+    metadata = _block(content("METADATA"), ("metadata-version", "name", "version", "requires-python", "requires-dist"))
     written_name = _one(metadata, "name", "METADATA")
     inner_version = _version(_one(metadata, "version", "METADATA"), "METADATA")
     if canonicalize_name(written_name) != name or inner_version != version:
         _refuse(f"METADATA is that of {written_name} {inner_version}")
     data_dir = _data_dir(paths, name, version)
+    _check_root(paths, name)
     _check_data(paths, data_dir)
-    entry_points: tuple[EntryPoint, ...] = ()
+    commands: tuple[EntryPoint, ...] = ()
     if f"{dist_info}/entry_points.txt" in paths:
-        entry_points = tuple(_entry_points(_text(read(f"{dist_info}/entry_points.txt"))))
+        try:
+            commands = tuple(entry_points.launchers(content("entry_points.txt")))
+        except ValueError as error:
+            _refuse(str(error))
     return WheelMetadata(
         name=name,
         version=str(version),
         # As in pip: if the field is missing, the wheel counts as platform-dependent.
-        root_is_purelib=next(iter(_all(wheel, "root-is-purelib")), "").lower() == "true",
-        requires_python=next(iter(_all(metadata, "requires-python")), ""),
+        root_is_purelib=_at_most_one(wheel, "root-is-purelib", "WHEEL").lower() == "true",
+        requires_python=_at_most_one(metadata, "requires-python", "METADATA"),
         requires_dist=tuple(_all(metadata, "requires-dist")),
         dist_info=dist_info,
         data_dir=data_dir,
-        entry_points=entry_points,
-        warnings=(*_format_warnings(wheel), *_tag_warnings(wheel), *_start_up_warnings(paths, data_dir)),
+        entry_points=commands,
+        warnings=(
+            *_format_warnings(wheel, "Wheel-Version", "WHEEL", WHEEL_VERSION),
+            *_format_warnings(metadata, "Metadata-Version", "METADATA", METADATA_VERSION),
+            *_tag_warnings(wheel),
+            *_start_up_warnings(paths, data_dir),
+        ),
     )
 
 
@@ -116,7 +124,8 @@ def headers(text: str) -> Iterator[tuple[str, str]]:
     As in the `email` package, the block ends at the first line that is blank or not a header.
     """
     name, lines = "", [""]
-    for line in _NEWLINE.split(text.removeprefix("\ufeff")):
+    for found in _LINE.finditer(text.removeprefix("\ufeff")):
+        line = found[1]
         if name and line[:1] in (" ", "\t") and line.strip():
             lines.append(line.strip())
             continue
@@ -126,12 +135,12 @@ def headers(text: str) -> Iterator[tuple[str, str]]:
         if not match:
             return
         name, lines = match[1].lower(), [match[2].strip()]
-    yield name, " ".join(lines).strip()
 
 
-def _text(data: bytes) -> str:
+def _block(data: bytes, wanted: Collection[str]) -> list[tuple[str, str]]:
+    """The headers with `wanted` names; a hostile file may have a million others."""
     # "replace": old authors' names are in Latin-1 and do not matter; in a name or version it shows as a mismatch.
-    return data.decode("utf-8", "replace")
+    return [header for header in headers(data.decode("utf-8", "replace")) if header[0] in wanted]
 
 
 def _all(block: Iterable[tuple[str, str]], name: str) -> list[str]:
@@ -145,11 +154,19 @@ def _one(block: Iterable[tuple[str, str]], name: str, file: str) -> str:
     return values[0]
 
 
+def _at_most_one(block: Iterable[tuple[str, str]], name: str, file: str) -> str:
+    """The value of a header that may be missing (""), or be there again with the same value."""
+    values = set(_all(block, name))
+    if len(values) > 1:
+        _refuse(f"{file} has {len(values)} different headers {name.title()}")
+    return next(iter(values), "")
+
+
 def _version(text: str, file: str) -> Version:
     try:
         return Version(text)
-    except InvalidVersion:
-        _refuse(f"{text!r} in {file} is not a version (PEP 440)")
+    except ValueError:  # InvalidVersion, or a number with more digits than `int` takes
+        _refuse(f"{text[:200]!r} in {file} is not a version (PEP 440)")
 
 
 def _top_level(paths: Iterable[str], suffix: str) -> list[str]:
@@ -171,7 +188,7 @@ def _belongs(stem: str, name: str, version: Version) -> bool:
     found_name, _, found_version = stem.rpartition("-")
     try:
         return canonicalize_name(found_name) == name and Version(found_version) == version
-    except InvalidVersion:
+    except ValueError:
         return False
 
 
@@ -184,6 +201,17 @@ def _data_dir(paths: Collection[str], name: str, version: Version) -> str:
     if len(found) > 1:
         _refuse(f"it has {len(found)} .data directories")
     return found[0] if found else ""
+
+
+def _check_root(paths: Collection[str], name: str) -> None:
+    """Refuse files in the root scheme that would pass for another distribution, or replace what is not a wheel's."""
+    for top in {path.partition("/")[0] for path in paths}:
+        if top.lower() in _VITAL_FILES:
+            _refuse(f"{top} would replace a vital part of the environment")
+    for top in (*_top_level(paths, ".egg-info"), *_top_level(paths, ".egg-link")):
+        # `name.egg-info` or `name-version-py3.8.egg-info`; its own is left over from the build, and removed with it
+        if canonicalize_name(top[: -len(".egg-info")].partition("-")[0]) != name:
+            _refuse(f"{top} is that of another distribution")
 
 
 def _check_data(paths: Iterable[str], data_dir: str) -> None:
@@ -199,7 +227,7 @@ def _check_data(paths: Iterable[str], data_dir: str) -> None:
         vital = (
             (scheme == "scripts" and is_vital_command(top))
             or (scheme in ("purelib", "platlib") and top.lower().endswith((".dist-info", ".egg-info")))
-            or (scheme == "data" and rest.lower() == "pyvenv.cfg")
+            or (scheme in ("purelib", "platlib", "data") and top.lower() in _VITAL_FILES)
             or (scheme == "data" and top.lower() in ("bin", "scripts") and is_vital_command(below))
             or (scheme == "data" and re.search(r"/(site|dist)-packages/[^/]*\.(dist|egg)-info(/|$)", f"/{rest}", re.I))
         )
@@ -207,44 +235,17 @@ def _check_data(paths: Iterable[str], data_dir: str) -> None:
             _refuse(f"{path} would replace a vital part of the environment")
 
 
-def _entry_points(text: str) -> Iterator[EntryPoint]:
-    """The entry points that become launchers, without their extras; all others are for plug-ins."""
-    section = ""
-    seen = set()
-    for line in map(str.strip, _NEWLINE.split(text.removeprefix("\ufeff"))):
-        if not line or line.startswith(("#", ";")):
-            continue
-        if line.startswith("[") and line.endswith("]"):
-            section = _SECTIONS.get(line[1:-1].strip(), "")
-        elif section:
-            name, equals, value = (part.strip() for part in line.partition("="))
-            match = _ENTRY_POINT.fullmatch(value)
-            if not equals or not match or not all(map(_is_dotted_name, match.groups())):
-                _refuse(f"the entry point {line[:200]!r} is not of the form name = module:attribute")
-            if not _COMMAND.fullmatch(name) or not name.isprintable():
-                _refuse(f"the entry point {name[:200]!r} is not the name of a command")
-            if is_vital_command(name):
-                _refuse(f"the entry point {name} would replace a vital part of the environment")
-            if name in seen:
-                _refuse(f"the entry point {name} is there twice")
-            seen.add(name)
-            yield EntryPoint(section, name, match[1], match[2])
-
-
-def _is_dotted_name(text: str) -> bool:
-    return all(part.isidentifier() for part in text.split("."))
-
-
-def _format_warnings(wheel: Iterable[tuple[str, str]]) -> Iterator[str]:
-    text = _one(wheel, "wheel-version", "WHEEL")
-    match = re.fullmatch(r"([0-9]{1,9})\.([0-9]{1,9})", text)
+def _format_warnings(block: Iterable[tuple[str, str]], header: str, file: str, known: tuple[int, int]) -> Iterator[str]:
+    """A warning for a newer minor version of a file's format; a newer major version is refused, as the specs demand."""
+    text = _one(block, header.lower(), file)
+    match = _FORMAT.fullmatch(text)
     if not match:
-        _refuse(f"{text!r} in WHEEL is not a Wheel-Version")
+        _refuse(f"{text[:200]!r} in {file} is not a {header}")
     found = int(match[1]), int(match[2])
-    if found[0] > WHEEL_VERSION[0]:
-        _refuse(f"Wheel-Version {text} is too new, only 1.x is known")
-    if found > WHEEL_VERSION:
-        yield f"Wheel-Version {text} is newer than the known 1.0"
+    if found[0] > known[0]:
+        _refuse(f"{header} {text} is too new, only {known[0]}.x is known")
+    if found > known:
+        yield f"{header} {text} is newer than the known {known[0]}.{known[1]}"
 
 
 def _tag_warnings(wheel: Iterable[tuple[str, str]]) -> Iterator[str]:
