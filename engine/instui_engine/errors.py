@@ -8,11 +8,19 @@ Names from wheels are hostile. In the line they have passed through `printable`.
 program that shows a field must pass it through `printable`.
 """
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from instui_engine.journal.events import Holder
+
+
+_MOST_MARKS = 3  # on one letter; no script needs more
+# Invisible, though Unicode counts them as letters, marks and symbols: fillers, joiners, variation selectors.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 class InstuiError(Exception):
@@ -135,10 +143,20 @@ class Interrupted(InstuiError):
 
 
 def printable(text: str) -> str:
-    """`text` with everything that could control a terminal (controls, escapes, bidi overrides) written as escapes."""
+    """`text` with everything that could control a terminal or deceive its reader written as escapes.
+
+    These are controls, escapes, what changes the order of letters, what is invisible, lone surrogates, letters without
+    a meaning of their own (private, unassigned), and floods of accents, which cover the lines above and below.
+    """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() and unicodedata.category(c) != "Cf" else ascii(c)[1:-1] for c in text)
+    shown, marks = [], 0
+    for letter in text:
+        marks = marks + 1 if unicodedata.category(letter) in ("Mn", "Me") else 0
+        # `isprintable` is false for Cc, Cf, Cs, Co, Cn, Zl, Zp, and for Zs except the blank
+        is_plain = letter.isprintable() and marks <= _MOST_MARKS and not _INVISIBLE.match(letter)
+        shown.append(letter if is_plain else ascii(letter)[1:-1])
+    return "".join(shown)
 
 
 def reason(error: OSError) -> str:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from instui_engine.errors import BadWheelError, printable
@@ -54,7 +54,7 @@ def _allows(requires_python: str, version: str) -> bool:
         return True
     try:
         return SpecifierSet(requires_python).contains(version, prereleases=True)
-    except InvalidSpecifier:
+    except ValueError:  # InvalidSpecifier, or a number with more digits than `int` takes
         return True  # pip and uv also ignore what they cannot read
 
 

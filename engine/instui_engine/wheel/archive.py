@@ -25,9 +25,9 @@ from instui_engine.fs.paths import add_directories
 STORED, DEFLATED = 0, 8
 
 # A single ratio would refuse real wheels: deflate reaches 1032:1 on a member of blanks. Whole archives stay below 9:1
-# (141 real wheels measured), so the total is judged: any wheel may unpack to 64 MiB, a larger one to 100 times its size,
-# none to more than 16 GiB. The count is judged apart, since empty files cost inodes only (14,591 in a real wheel), and
-# so is that of directories: one name of 1 KB makes five hundred.
+# (141 real wheels measured), so the total is judged: any wheel may unpack to 64 MiB, a larger one to 100 times its
+# size, none to more than 16 GiB. The count is judged apart, since empty files cost inodes only (14,591 in a real
+# wheel), and so is that of directories: one name of 1 KB makes five hundred.
 SMALL_TOTAL = 64 << 20
 LARGEST_TOTAL = 16 << 30
 LARGEST_RATIO = 100
@@ -60,9 +60,10 @@ _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _DOS_DIRECTORY = 0x10
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # ids of extra fields (4.5.3, 4.6.9)
 
-# Controls, and what is invisible or changes the order of what is shown. Joiners (U+200C, U+200D) belong to some scripts.
+# Controls, and what is invisible or changes the order of what is shown. Joiners (U+200C, U+200D) are letters somewhere.
 _DECEPTIVE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _DRIVE = re.compile("[A-Za-z]:")
 

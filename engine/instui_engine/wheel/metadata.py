@@ -91,7 +91,7 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
     if canonicalize_name(written_name) != name or inner_version != version:
         _refuse(f"METADATA is that of {written_name} {inner_version}")
     data_dir = _data_dir(paths, name, version)
-    _check_root(paths, name)
+    _check_root(paths)
     _check_data(paths, data_dir)
     commands: tuple[EntryPoint, ...] = ()
     if f"{dist_info}/entry_points.txt" in paths:
@@ -203,15 +203,13 @@ def _data_dir(paths: Collection[str], name: str, version: Version) -> str:
     return found[0] if found else ""
 
 
-def _check_root(paths: Collection[str], name: str) -> None:
-    """Refuse files in the root scheme that would pass for another distribution, or replace what is not a wheel's."""
+def _check_root(paths: Collection[str]) -> None:
+    """Refuse what would pass for another distribution, or replace vital files where the root is a `--target`."""
     for top in {path.partition("/")[0] for path in paths}:
         if top.lower() in _VITAL_FILES:
             _refuse(f"{top} would replace a vital part of the environment")
-    for top in (*_top_level(paths, ".egg-info"), *_top_level(paths, ".egg-link")):
-        # `name.egg-info` or `name-version-py3.8.egg-info`; its own is left over from the build, and removed with it
-        if canonicalize_name(top[: -len(".egg-info")].partition("-")[0]) != name:
-            _refuse(f"{top} is that of another distribution")
+        if top.lower().endswith((".egg-info", ".egg-link")):
+            _refuse(f"{top} would pass for another distribution")
 
 
 def _check_data(paths: Iterable[str], data_dir: str) -> None:
@@ -226,7 +224,7 @@ def _check_data(paths: Iterable[str], data_dir: str) -> None:
         top, _, below = rest.partition("/")
         vital = (
             (scheme == "scripts" and is_vital_command(top))
-            or (scheme in ("purelib", "platlib") and top.lower().endswith((".dist-info", ".egg-info")))
+            or (scheme in ("purelib", "platlib") and top.lower().endswith((".dist-info", ".egg-info", ".egg-link")))
             or (scheme in ("purelib", "platlib", "data") and top.lower() in _VITAL_FILES)
             or (scheme == "data" and top.lower() in ("bin", "scripts") and is_vital_command(below))
             or (scheme == "data" and re.search(r"/(site|dist)-packages/[^/]*\.(dist|egg)-info(/|$)", f"/{rest}", re.I))
