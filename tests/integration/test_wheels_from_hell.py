@@ -78,6 +78,7 @@ def _shared(
     """One place for all tests, until one of them fails and leaves something there."""
     if name not in places:
         made = make_place()
+        (made.venv.top / "include" / "site" / f"python{made.venv.site.parent.name[6:]}").mkdir(parents=True)  # stays
         places[name] = made, look(made.venv.top)
     place, before = places[name]
     yield place

@@ -16,6 +16,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import signal
 import struct
@@ -208,8 +209,8 @@ def metadata(dice: random.Random) -> None:
     assert [value.strip().lower() for value in read.get_all("Name", [])] == ["odd"]
     assert len(read.get_all("Version", [])) == 1
     assert str(read["Metadata-Version"]).split(".")[0] in ("0", "00", "1", "01", "2", "02")
-    requires = [" ".join(line.strip() for line in value.splitlines()) for value in read.get_all("Requires-Dist", [])]
-    assert list(found.requires_dist) == [value.strip() for value in requires]
+    folded = [re.split("\r\n|\r|\n", value) for value in read.get_all("Requires-Dist", [])]
+    assert list(found.requires_dist) == [" ".join(line.strip(" \t") for line in lines).strip(" \t") for lines in folded]
 
 
 def wheel(dice: random.Random) -> None:
@@ -219,7 +220,7 @@ def wheel(dice: random.Random) -> None:
     read = email.message_from_string(data.decode("utf-8", "replace").removeprefix("\ufeff"))
     (version,) = read.get_all("Wheel-Version", [])
     assert int(version.split(".")[0]) <= 1
-    assert found.root_is_purelib == (str(read.get("Root-Is-Purelib", "")).strip().lower() == "true")
+    assert found.root_is_purelib == (str(read.get("Root-Is-Purelib", "")).strip(" \t").lower() == "true")
 
 
 def points(dice: random.Random) -> None:

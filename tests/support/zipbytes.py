@@ -32,20 +32,20 @@ def headers(entry: Entry, start: int) -> tuple[bytes, bytes, bytes]:
     base: dict[str, int | bytes] = {
         "name": entry.name, "flags": entry.flags, "method": entry.method, "crc": zlib.crc32(entry.content),
         "compressed": len(packed), "size": len(entry.content), "extra": b"", "start": start, "disk": 0,
-        "attributes": entry.mode << 16, "signature": 0,
+        "attributes": entry.mode << 16, "signature": 0, "needed": 20, "date": 33, "time": 0,
     }  # fmt: skip
     f = {**base, **entry.local}
     assert isinstance(f["name"], bytes)
     assert isinstance(f["extra"], bytes)
     local = struct.pack(
-        "<4s5H3I2H", f["signature"] or b"PK\3\4", 20, f["flags"], f["method"], 0, 33,
+        "<4s5H3I2H", f["signature"] or b"PK\3\4", f["needed"], f["flags"], f["method"], f["time"], f["date"],
         f["crc"], f["compressed"], f["size"], len(f["name"]), len(f["extra"]),
     ) + f["name"] + f["extra"]  # fmt: skip
     f = {**base, **entry.central}
     assert isinstance(f["name"], bytes)
     assert isinstance(f["extra"], bytes)
     central = struct.pack(
-        "<4s6H3I5H2I", f["signature"] or b"PK\1\2", 0x314, 20, f["flags"], f["method"], 0, 33,
+        "<4s6H3I5H2I", f["signature"] or b"PK\1\2", 0x314, f["needed"], f["flags"], f["method"], f["time"], f["date"],
         f["crc"], f["compressed"], f["size"], len(f["name"]), len(f["extra"]), 0, f["disk"], 0,
         f["attributes"], f["start"],
     ) + f["name"] + f["extra"]  # fmt: skip

@@ -9,7 +9,7 @@ from instui_engine.errors import printable
 from instui_engine.wheel.archive import Archive, open_archive
 from instui_engine.wheel.metadata import WheelMetadata, read_wheel_metadata
 from instui_engine.wheel.permission import FLAG, check
-from instui_engine.wheel.record import Flaws, Row, verify_wheel
+from instui_engine.wheel.record import Flaws, Row, longest_record, verify_wheel
 
 
 class Examined(NamedTuple):
@@ -26,7 +26,8 @@ def examine(archive: Archive, filename: str, allow_record: Sequence[str]) -> Exa
     members = {member.path: member for member in archive.members}
     sizes = {path: member.size for path, member in members.items()}
     metadata = read_wheel_metadata(filename, sizes, lambda path: archive.read(members[path]))
-    text = archive.read(members[f"{metadata.dist_info}/RECORD"]).decode(errors="surrogateescape")
+    listed = members[f"{metadata.dist_info}/RECORD"]
+    text = archive.read(listed, longest_record(sizes)).decode(errors="surrogateescape")
 
     def on_flaws(found: Flaws) -> None:
         nonlocal metadata, flaws

@@ -52,6 +52,7 @@ _DESCRIPTORS = {  # 4.3.9: the signature is optional, the sizes have 4 or 8 byte
     20: Struct("<IQQ"),
     24: Struct("<4xIQQ"),
 }
+_LATEST = 63  # version 6.3 of the format (4.4.3); the upper half of the field is the system of whoever wrote it
 _ENCRYPTED = 0x2041  # bits 0, 6 and 13 of the flags (4.4.4)
 _DESCRIPTOR = 0x0008
 _UTF8 = 0x0800
@@ -290,7 +291,7 @@ def _entries(data: mmap.mmap, count: int, start: int, end: int) -> Iterator[_Ent
         if position + _ENTRY.size > end:
             raise BadWheelError("the central directory is cut off")
         (
-            signature, _, _, flags, method, _, _, crc, compressed, size,
+            signature, _, needed, flags, method, _, _, crc, compressed, size,
             name_length, extra_length, comment_length, disk, _, attributes, local,
         ) = _ENTRY.unpack_from(data, position)  # fmt: skip
         names = position + _ENTRY.size
@@ -298,6 +299,8 @@ def _entries(data: mmap.mmap, count: int, start: int, end: int) -> Iterator[_Ent
         if signature != b"PK\1\2" or position > end:
             raise BadWheelError("the central directory is malformed")
         name = data[names : names + name_length]
+        if needed & 0xFF > _LATEST:
+            raise BadWheelError(f"{_shown(name)} needs version {needed & 0xFF} of the zip format, {_LATEST} is known")
         if disk:
             raise BadWheelError("the archive spans several disks")
         if extra_length:

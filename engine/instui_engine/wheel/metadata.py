@@ -27,8 +27,11 @@ _NAME = re.compile("[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")  # after normalization
 _FORMAT = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 # At the top of an environment or of a `--target` they are ours, uv's, and the interpreter's.
 _VITAL_FILES = (".instui", ".lock", "pyvenv.cfg")
-_HEADER = re.compile("([!-9;-~]+):(.*)", re.DOTALL)  # RFC 5322, 3.6.8
+_VITAL_DIRECTORIES = ("bin", "include", "lib", "lib64", "scripts", "share")
+_OWN_INFO = ("METADATA", "WHEEL", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "entry_points.txt")
+_HEADER = re.compile("([!-9;-~]*):(.*)", re.DOTALL)  # RFC 5322, 3.6.8; without a name, which is passed over
 _TAG = re.compile(r"[\w.]+-[\w.]+-[\w.]+", re.ASCII)  # of compressed sets, too (platform compatibility tags)
+_BLANK = " \t"
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,9 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
     for file in ("WHEEL", "METADATA", "RECORD"):
         if f"{dist_info}/{file}" not in paths:
             _refuse(f"it has no {dist_info}/{file}")
+    for file in _OWN_INFO:
+        if any(path.startswith(f"{dist_info}/{file}/") for path in paths):
+            _refuse(f"{dist_info}/{file} is a directory")
 
     def content(file: str) -> bytes:
         data = read(f"{dist_info}/{file}")
@@ -123,18 +129,18 @@ def headers(text: str) -> Iterator[tuple[str, str]]:
 
     As in the `email` package, the block ends at the first line that is blank or not a header.
     """
-    name, lines = "", [""]
+    begun, name, lines = False, "", [""]
     for found in _LINE.finditer(text.removeprefix("\ufeff")):
         line = found[1]
-        if name and line[:1] in (" ", "\t") and line.strip():
-            lines.append(line.strip())
+        if begun and line[:1] in (" ", "\t"):
+            lines.append(line.strip(_BLANK))
             continue
         if name:
-            yield name, " ".join(lines).strip()
+            yield name, " ".join(lines).strip(_BLANK)
         match = _HEADER.fullmatch(line)
         if not match:
             return
-        name, lines = match[1].lower(), [match[2].strip()]
+        begun, name, lines = True, match[1].lower(), [match[2].strip(_BLANK)]
 
 
 def _block(data: bytes, wanted: Collection[str]) -> list[tuple[str, str]]:
@@ -226,6 +232,8 @@ def _check_data(paths: Iterable[str], data_dir: str) -> None:
             (scheme == "scripts" and is_vital_command(top))
             or (scheme in ("purelib", "platlib") and top.lower().endswith((".dist-info", ".egg-info", ".egg-link")))
             or (scheme in ("purelib", "platlib", "data") and top.lower() in _VITAL_FILES)
+            # As a file: some of them are links to directories (lib64 to lib), which a rename would replace.
+            or (scheme == "data" and rest.lower() in _VITAL_DIRECTORIES)
             or (scheme == "data" and top.lower() in ("bin", "scripts") and is_vital_command(below))
             or (scheme == "data" and re.search(r"/(site|dist)-packages/[^/]*\.(dist|egg)-info(/|$)", f"/{rest}", re.I))
         )

@@ -225,6 +225,11 @@ def _weakly_hashed(path: str, row: Row, what: str) -> tuple[_Flaw, Row]:
     return "weak" if algorithm in WEAK else "hex", Row(algorithm, digest, row.size)
 
 
+def longest_record(paths: Iterable[str]) -> int:
+    """How many bytes the RECORD of a wheel with these files may have, so that none fills the memory with its rows."""
+    return (1 << 20) + sum(2 * len(path.encode()) + 256 for path in paths)
+
+
 def left_out(path: str) -> bool:
     """Whether a wheel's file is not installed: byte code of the builder, whose interpreter is not the target."""
     return "__pycache__/" in path and "__pycache__" in path.split("/")[:-1]

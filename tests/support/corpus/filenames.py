@@ -8,7 +8,7 @@ def _refused(filename: str, text: str = "", code: int = 1) -> Case:
 
 
 def _installed(filename: str) -> Case:
-    return Case(f"file name: {filename}", lambda: wheel(), Installed(), filename)
+    return Case(f"file name: {filename}", lambda: wheel({"odd/__init__.py": filename.encode()}), Installed(), filename)
 
 
 NO_NAME = "is not the file name of a wheel"

@@ -90,7 +90,7 @@ CASES = (
     Case("forged REQUESTED", lambda: wheel(info={"REQUESTED": b"yes"}), Installed()),
     Case("forged direct_url.json", lambda: wheel(info={"direct_url.json": b'{"url": "https://evil"}'}), Installed()),
     Case("forged uv_cache.json", lambda: wheel(info={"uv_cache.json": b"{}"}), Installed()),
-    Case("INSTALLER is a directory", lambda: wheel(info={"INSTALLER/x": b""}), Refused("INSTALLER")),
+    Case("INSTALLER is a directory", lambda: wheel(info={"INSTALLER/x": b""}), Refused("INSTALLER is a directory")),
     Case(
         "signatures of RECORD",
         lambda: zipped({**contents(), f"{INFO}/RECORD.jws": b"", f"{INFO}/RECORD.p7s": b""}),
@@ -123,9 +123,9 @@ CASES = (
     _vital("purelib/other-2.0.dist-info/METADATA"),
     _vital("platlib/other.egg-info/PKG-INFO"),
     _vital(f"purelib/{INFO}/INSTALLER"),
-    Case("data: a link of the environment", lambda: data("data/lib64"), Refused("lib64")),
+    Case("data: a link of the environment", lambda: data("data/lib64"), Refused(VITAL)),
     Case("data: through a link of the environment", lambda: data("data/lib64/odd/x"), Installed(("lib/odd/x",))),
-    Case("data: a directory of the environment as a file", lambda: data("data/bin"), Refused("bin")),
+    Case("data: a directory of the environment as a file", lambda: data("data/bin"), Refused(VITAL)),
     Case("data: an unknown scheme", lambda: data("stdlib/os.py"), Refused("no known scheme")),
     Case("data: no scheme", lambda: data("x.py"), Refused("no known scheme")),
     Case("data: a scheme in upper case", lambda: data("Scripts/x"), Refused("no known scheme")),
@@ -136,10 +136,14 @@ CASES = (
     ),
     Case("data: of another name", lambda: wheel({"even-1.0.data/purelib/x.py": b""}), Refused("another distribution")),
     Case("data: a package of that name", lambda: wheel({"sample.data/x": b""}), Installed(("site/sample.data/x",))),
-    Case("data: two files for one place", lambda: wheel({"x.py": b"1", f"{DATA}/purelib/x.py": b"2"}), Refused("x.py")),
+    Case(
+        "data: two files for one place",
+        lambda: wheel({"x.py": b"1", f"{DATA}/purelib/x.py": b"2"}),
+        Refused("x.py", stored=True),
+    ),
     Case(
         "data: a module, and a directory of its name",
         lambda: wheel({"x/y": b"1", f"{DATA}/platlib/x": b"2"}),
-        Refused("x"),
+        Refused("x", stored=True),
     ),
 )  # fmt: skip

@@ -63,6 +63,7 @@ CASES = (
     _refused("NUL", replaced(f"{INIT}\0,{EMPTY},0")),
     _refused("an escape in a path", lambda text: text + f"odd/\x1b[31m.py,{EMPTY},0\n"),
     _refused("a line of 200,000 letters", lambda text: text + "x" * 200_000 + ",,\n"),
+    _refused("200,000 rows", lambda text: text + "".join(f"{n},,\n" for n in range(200_000)), "are expected"),
     _refused("a hash of itself", lambda text: text.replace(f"{PATH},,", f"{PATH},{EMPTY},0")),
     _refused("not UTF-8", lambda text: text + f"odd/\udcff.py,{EMPTY},0\n"),
     _installed("CRLF", lambda text: text.replace("\n", "\r\n")),

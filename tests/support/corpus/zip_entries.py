@@ -100,6 +100,8 @@ CASES = (
     Case("a block device's mode", lambda: mode(0o060644), Refused("not a regular file")),
     Case("a character device's mode", lambda: mode(0o020644), Refused("not a regular file")),
     Case("a socket's mode", lambda: mode(0o140644), Refused("not a regular file")),
+    Case("needs version 25.5 of the format", lambda: evil(central={"needed": 255}), Refused("version 255 of the zip")),
+    Case("needs version 6.3, on another system", lambda: evil(central={"needed": 0x33F}), THERE),
     Case("no mode", lambda: mode(0), THERE),
     Case("mode 0000", lambda: mode(0o100000), THERE),
     Case("set-uid, set-gid, sticky", lambda: mode(0o107644), THERE),
