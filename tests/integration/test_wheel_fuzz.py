@@ -1,4 +1,4 @@
-"""Whatever a wheel's bytes are, it is refused in one line, or read as independent readers read it (support/fuzzing.py)."""
+"""Whatever the bytes of a wheel are, it is refused in one line, or read as others read it (support/fuzzing.py)."""
 
 import json
 import subprocess
