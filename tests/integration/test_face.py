@@ -17,7 +17,7 @@ from instui_engine import ClashError, ConflictError, InstuiError, Options, Recor
 from instui_engine.errors import BadWheelError, FetchError, Interrupted, LockTimeoutError, TargetError
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import CommitFinished, Holder, SessionFinished, SessionStarted
-from instui_engine.locks.names import file_name
+from instui_engine.locks.names import lock_name
 from instui_engine.resolve.uv import explain
 from support.environments import Venv, read_journal
 from support.wheelsmith import build_wheel
@@ -190,7 +190,7 @@ def test_a_lock_timeout_names_the_lock_its_holders_and_the_seconds(
 ) -> None:
     target = venv()
     claim = f"{target.environment.roots['purelib']}/pkg"
-    lock = target.top / ".lock" if what == "environment" else target.top / ".instui" / "locks" / file_name(claim)
+    lock = target.top / ".lock" if what == "environment" else target.top / ".instui" / "locks" / lock_name(claim)
     lock.parent.mkdir(parents=True, exist_ok=True)
     code = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); input()"
     command = [sys.executable, "-c", code, str(lock)]

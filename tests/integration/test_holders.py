@@ -3,6 +3,9 @@
 import fcntl
 import json
 import os
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,7 +29,7 @@ from instui_engine.locks.claims import MOST, Claims, lock_set
 from instui_engine.locks.holders import blockers, rows
 from instui_engine.locks.live_sessions import live_sessions
 from instui_engine.locks.lock_files import ClaimFiles
-from instui_engine.locks.names import file_name, path_of
+from instui_engine.locks.names import BUCKETS, TOP_FILE, TURNSTILE, bucket_of, file_name, is_lock_name, lock_name
 from instui_engine.locks.phrases import describe
 from instui_engine.locks.proc_locks import Locks
 from support import trees
@@ -176,7 +179,7 @@ def test_where_the_system_names_nobody_the_journals_do(
     monkeypatch.setattr(proclocks, "LOCKS", os.devnull)
     shared = f"{target.environment.roots['purelib']}/shared"
     private = target.top / ".instui"
-    (named,) = blockers(private, private / "locks" / file_name(shared), shared, "X")
+    (named,) = blockers(private, private / "locks" / lock_name(shared), shared, "X")
     assert (named.wheel, named.session, named.pid) == ("a-shared", identity(holder), 0)
     assert "another container" in named.state
     assert "instui install" in describe([named])
@@ -196,7 +199,7 @@ def test_a_waiter_leaves_itself_out_whatever_the_system_says(
     with journal.open("a") as file:  # of all that stand at a gate, only the waiter itself is left
         file.write(encode(9.0, LockWaiting("a-shared", "elsewhere", "X", [])) + "\n")
     for own, named in ((identity(waiter), []), ("", [identity(waiter)])):
-        found = blockers(private, private / "locks" / file_name("gate"), "elsewhere", "X", own)
+        found = blockers(private, private / "locks" / lock_name("gate"), "elsewhere", "X", own)
         assert [one.session for one in found if one.session] == named
 
 
@@ -285,15 +288,25 @@ def test_lines_of_the_system_are_read() -> None:
 
 
 @pytest.mark.parametrize("path", ["a", "lib/x.py", "@name", "%25", "%2F/a%", TOP, "lib/%top", "%environment"])
-def test_a_lock_file_tells_its_path(path: str) -> None:
-    assert path_of(file_name(path)) == path
-    assert "/" not in file_name(path)
-    assert file_name(path) not in (".", "..", "")
+def test_the_lock_file_of_a_path_is_known_to_every_process(path: str) -> None:
+    code = f"from instui_engine.locks.names import lock_name; print(lock_name({path!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"{lock_name(path)}\n"
+    assert is_lock_name(lock_name(path))
+    assert (lock_name(path) == TOP_FILE) == (path == TOP)
+    assert lock_name(path) != TURNSTILE
 
 
-def test_the_names_of_lock_files_are_all_different() -> None:
-    paths = ["%top", TOP, "%environment", "%2F", "/", "%252F", "x" * 300, f"{'x' * 299}y"]
+def test_lock_files_are_few_and_evenly_used() -> None:
+    numbers = Counter(bucket_of(f"lib/python3.11/site-packages/package{n}") for n in range(100 * BUCKETS))
+    assert set(numbers) == set(range(BUCKETS))
+    assert max(numbers.values()) < 200
+
+
+def test_file_names_that_stand_for_paths_are_all_different() -> None:
+    paths = ["%top", "%2F", "/", "%252F", "x" * 300, f"{'x' * 299}y"]
     assert len({file_name(path) for path in paths}) == len(paths)
+    assert not any("/" in file_name(path) for path in paths)
 
 
 def test_a_wheel_with_very_many_claims_locks_the_top_alone() -> None:
@@ -301,7 +314,8 @@ def test_a_wheel_with_very_many_claims_locks_the_top_alone() -> None:
     many = Claims((*few.exclusive, "one more"), (TOP,))
     assert len(lock_set(few)) == MOST
     assert (TOP, "IX") in lock_set(few)
-    assert lock_set(few) == sorted(lock_set(few))
+    buckets = [bucket_of(path) for path, _ in lock_set(few)]
+    assert buckets == sorted(buckets)
     assert lock_set(many) == [(TOP, "X")]
 
 

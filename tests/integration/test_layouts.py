@@ -1,6 +1,7 @@
 """Two versions in one environment: recorded ones are settled, newer ones are refused, and they exclude each other."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,9 +12,10 @@ import pytest
 from conftest import Run, Start
 from instui_engine.commit.commit import Commit
 from instui_engine.journal.events import CommitFinished, LockGranted, Warned
+from instui_engine.locks.layout import LAYOUT
 from support import trees
 from support.cli import error_line, installed, ok
-from support.environments import Venv, read_journal
+from support.environments import Venv, read_journal, until
 from support.layouts import restore
 from support.wheelsmith import build_wheel
 
@@ -99,7 +101,7 @@ def test_an_environment_of_a_newer_layout_is_refused_in_one_line(
     target = venv()
     target.put(wheels[0])
     newer_record(target.top, "one")
-    (target.top / ".instui" / "layout").write_text("2\n")
+    (target.top / ".instui" / "layout").write_text(f"{LAYOUT + 1}\n")
     before = trees.tree(target.top)
     arguments = {
         "install": ("install", "--no-deps", wheels[1], "--ui", "plain"),
@@ -108,7 +110,7 @@ def test_an_environment_of_a_newer_layout_is_refused_in_one_line(
     }[command]
     done = run_instui(*arguments, "--python", target.top)
     assert done.returncode == 1
-    assert "newer version of instui (layout 2, this one has 1)" in done.stderr + done.stdout
+    assert f"newer version of instui (layout {LAYOUT + 1}, this one has {LAYOUT})" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     assert trees.differences(trees.tree(target.top), before) == []
 
@@ -121,7 +123,7 @@ def test_a_session_stops_between_two_wheels_when_a_newer_version_takes_over(
 
     def overtaken(self: Commit, plan: object) -> None:
         transact(self, plan)  # type: ignore[arg-type]
-        (target.top / ".instui" / "layout").write_text("2\n")
+        (target.top / ".instui" / "layout").write_text(f"{LAYOUT + 1}\n")
 
     monkeypatch.setattr(Commit, "_transact", overtaken)
     outcome = target.install(*wheels, jobs=1)
@@ -131,28 +133,44 @@ def test_a_session_stops_between_two_wheels_when_a_newer_version_takes_over(
     assert trees.complete(target.site, "one-1.0")
 
 
-# A version to come: its layout is 2, and its locks are still those of layout 1.
+# Layout 1, as far as locks go: one file for each claimed path, and no number.
+_OLDER = """
+import sys
+from instui_engine.locks import claims, layout, lock_files, names
+
+layout.LAYOUT = 1
+lock_files.lock_name = lambda path: names.TOP_FILE if path == "." else names.file_name(path)
+claims.bucket_of = lambda path: 0
+from instui.cli.main import run
+sys.exit(run())
+"""
+
+# A version to come: it has the next layout, and its locks are still those of this one.
 _NEWER = """
 import sys
 from instui_engine.locks import layout
 from instui.cli.main import run
 
-layout.LAYOUT = 2
+layout.LAYOUT += 1
 sys.exit(run())
 """
 
 
+def command(code: str, target: Venv, *arguments: object) -> list[str]:
+    where = ["--no-deps", "--ui", "plain", "--python", target.top, "--cache-dir", target.cache]
+    return [sys.executable, "-c", code, "install", *map(str, (*where, *arguments))]
+
+
 def test_a_newer_version_waits_for_the_commits_of_an_older_one_and_then_keeps_it_out(
-    venv: Callable[[], Venv], wheels: list[Path], start_instui: Start, run_instui: Run, clean_environ: dict[str, str]
+    venv: Callable[[], Venv], wheels: list[Path], start_instui: Start, clean_environ: dict[str, str]
 ) -> None:
     target = venv()
     target.put(wheels[2])
     older = start_instui(target, "--slow", 20, "--jobs", 1, *wheels[:2])
     older.wait_for(LockGranted, "one")
     journals = set(target.journals())
-    arguments = ["install", "--no-deps", "--reinstall", wheels[2], "--ui", "plain", "--python", target.top]
-    command = [sys.executable, "-c", _NEWER, *map(str, arguments)]
-    newer = subprocess.run(command, env=clean_environ, capture_output=True, text=True, timeout=60, check=False)
+    arguments = command(_NEWER, target, "--reinstall", wheels[2])
+    newer = subprocess.run(arguments, env=clean_environ, capture_output=True, text=True, timeout=60, check=False)
     assert (newer.returncode, newer.stderr) == (0, "")
     code, errors = older.finish()
     assert code == 1
@@ -160,5 +178,38 @@ def test_a_newer_version_waits_for_the_commits_of_an_older_one_and_then_keeps_it
     assert older.lines.of(CommitFinished, "one") and not older.lines.of(CommitFinished, "two")
     (journal,) = set(target.journals()) - journals
     assert any("older version of instui" in warned.text for warned in read_journal(journal).of(Warned))
-    assert (target.top / ".instui" / "layout").read_text() == "2\n"
+    assert (target.top / ".instui" / "layout").read_text() == f"{LAYOUT + 1}\n"
     assert installed(target.site) == {"one": "1.0", "three": "1.0"}
+
+
+def test_layout_1_is_entered_when_its_commits_are_over_and_its_lock_files_go(
+    venv: Callable[[], Venv], wheels: list[Path], clean_environ: dict[str, str], run_instui: Run
+) -> None:
+    target = venv()
+    arguments = command(_OLDER, target, "--slow", 20, "--jobs", 1, *wheels[:2])
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, env=clean_environ, stdout=pipe, stderr=pipe, text=True) as older:
+        (journal,) = until(target.journals, older)
+        until(lambda: read_journal(journal).of(LockGranted, "one"), older)
+        locks = target.top / ".instui" / "locks"
+        assert (locks / "@one").exists()
+        assert not (target.top / ".instui" / "layout").exists()
+        here = ("--python", target.top)
+        ok(run_instui("install", "--no-deps", "--ui", "plain", *here, wheels[2]))
+        _, errors = older.communicate(timeout=60)
+    assert older.returncode == 1
+    assert f"newer version of instui (layout {LAYOUT}, this one has 1)" in errors
+    lines = read_journal(journal)
+    assert lines.of(CommitFinished, "one") and not lines.of(CommitFinished, "two")
+    assert installed(target.site) == {"one": "1.0", "three": "1.0"}
+    assert (target.top / ".instui" / "layout").read_text() == f"{LAYOUT}\n"
+    ok(run_instui("install", "--no-deps", "--reinstall", "--ui", "plain", *here, wheels[2]))
+    assert set(os.listdir(locks)) <= {"%top", "%environment", *(f"%b{number:02}" for number in range(64)), "@two"}
+
+
+def test_a_number_that_a_power_cut_has_emptied_is_written_again(venv: Callable[[], Venv], wheels: list[Path]) -> None:
+    target = venv()
+    target.put(wheels[0])
+    (target.top / ".instui" / "layout").write_text("")
+    target.put(wheels[1])
+    assert (target.top / ".instui" / "layout").read_text() == f"{LAYOUT}\n"

@@ -132,9 +132,9 @@ def wait_lock(
     """Wait in the kernel until `take` has taken its lock; on return the caller holds it.
 
     A poller would starve against blocking waiters, so a thread of its own blocks in the system call. `on_wait` is
-    called if the wait is more than a moment. Raises LockWaitTimeout at `deadline` (monotonic seconds), Interrupted when
-    `cancelled()`, and OSError. Whatever is raised, the lock is not held: the descriptor is closed, or the thread closes
-    it as soon as the kernel grants the lock.
+    called if the wait is more than a moment, and then again and again until it is over. Raises LockWaitTimeout at
+    `deadline` (monotonic seconds), Interrupted when `cancelled()`, and OSError. Whatever is raised, the lock is not
+    held: the descriptor is closed, or the thread closes it as soon as the kernel grants the lock.
     """
     wait = _Wait(descriptor, take)
     try:
@@ -145,6 +145,7 @@ def wait_lock(
                 raise Interrupted("interrupted while waiting for a lock")
             if time.monotonic() >= deadline:
                 raise LockWaitTimeout
+            on_wait()
         if wait.error is not None:
             raise wait.error
     except BaseException:

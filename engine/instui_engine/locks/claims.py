@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 from instui_engine.fs.paths import TOP, ancestors
 
+from .names import bucket_of
+
 Mode = Literal["IX", "X"]
 MOST = 128  # the most locks that one wheel takes between processes; with more claims it takes the top instead
 
@@ -22,7 +24,7 @@ class Claims(NamedTuple):
 
 
 def lock_set(claims: Claims) -> list[tuple[str, Mode]]:
-    """The locks that a wheel with these claims takes against other processes, in the order in which it takes them.
+    """The locks that a wheel with these claims takes against other processes, in the order of their lock files.
 
     There is one for each claim or, for more than `MOST` claims, only the top in mode X. Databases call this lock
     escalation: a wheel with thousands of files in `bin/` would need as many open lock files. Every other wheel holds
@@ -33,7 +35,7 @@ def lock_set(claims: Claims) -> list[tuple[str, Mode]]:
         return [(TOP, "X")]
     both: list[tuple[str, Mode]] = [(path, "X") for path in claims.exclusive]
     both += [(path, "IX") for path in claims.shared]
-    return sorted(both)
+    return sorted(both, key=lambda one: (bucket_of(one[0]), one))
 
 
 def derive(paths: Iterable[str], name: str) -> Claims:

@@ -7,16 +7,20 @@ container, the journals still do. Nothing here writes or waits.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from instui_engine.fs.files import open_regular
+from instui_engine.fs.flock import try_lock
+from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import Holder
 from instui_engine.target.environment import PRIVATE
 from instui_engine.target.network import SOFT_LOCK
 
 from .claims import Mode
 from .live_sessions import ENVIRONMENT, LiveSession, LockState, live_sessions
-from .names import file_name, path_of
+from .names import TOP_FILE, TURNSTILE, lock_name
 from .proc_locks import LockLine, Locks, command_of, read_locks, state_of
 from .table import COMPATIBLE
 
@@ -39,25 +43,79 @@ class LockRow(NamedTuple):
     waiters: tuple[Claimant, ...]
 
 
+class Contest(NamedTuple):
+    """What a waiter for a lock file waits for: one of the paths that it wants there, and those who are in the way."""
+
+    path: str
+    mode: Mode
+    holders: list[Holder]
+
+
 def holders_of(path: Path | str, mode: Mode | None = None) -> list[Holder]:
-    """The processes, sessions or not, that hold the lock file at `path` now (in `mode`); [] if this is unknown."""
-    lines = [line for line in read_locks().at(path) if mode in (None, line.mode)]
-    return [_process(pid) for pid in _pids(lines, waits=False)]
+    """The processes, sessions or not, that hold the lock file at `path` now (in `mode`).
+
+    If the system names none but somebody does hold it, that is one without a name.
+    """
+    locks = read_locks()
+    lines = [line for line in locks.at(path) if mode in (None, line.mode)]
+    found = [_process(pid) for pid in _pids(lines, waits=False)]
+    if found or locks.at(path):
+        return found
+    held = tried(path)
+    return [Holder(state=_reason(locks))] if held and mode in (None, held) else []
 
 
 def blockers(private: Path, lock_file: Path | str, path: str, mode: Mode, session: str = "") -> list[Holder]:
-    """The holders that keep a waiter from `path` in `mode`; never empty, as an unknown holder is one that says why.
+    """The holders that keep a waiter from `path` in `mode`; see `contest`."""
+    return contest(private, lock_file, [(path, mode)], session).holders
 
-    `private` is the environment's `.instui`. `lock_file` is the file waited for, which stands for `path`. `session` is
-    the id of the waiter's own session, if any; whatever that session waits for blocks nobody.
+
+def contest(private: Path, lock_file: Path | str, wants: Sequence[tuple[str, Mode]], session: str = "") -> Contest:
+    """Who keeps a waiter from the lock file that stands for all of `wants`, and from which path.
+
+    There is always a holder, as an unknown one is one that says why. `private` is the environment's `.instui`.
+    `session` is the id of the waiter's own session, if any; whatever that session waits for blocks nobody.
     """
     locks = read_locks()
     sessions = live_sessions(private, locks, session)
-    pids = _pids((line for line in locks.at(lock_file) if not COMPATIBLE[mode, line.mode]), waits=False)
-    found = [claimant.holder for pid in pids for claimant in _of_process(pid, path, mode, sessions)]
-    if not found:  # a process in another container, or one that stands in the gate
+    strongest: Mode = "X" if any(mode == "X" for _, mode in wants) else "IX"
+    pids = _pids((line for line in locks.at(lock_file) if not COMPATIBLE[strongest, line.mode]), waits=False)
+    for path, mode in wants:
+        found = [_of_session(one, state) for one in sessions if one.pid in pids for state in _holding(one, path, mode)]
+        if found:
+            return Contest(path, mode, found[:_NAMED])
+    path, mode = wants[0]
+    named = [holder for pid in pids for holder in _beside(pid, path, strongest, sessions) or [_process(pid, sessions)]]
+    if named:
+        return Contest(path, mode, named[:_NAMED])
+    # a process in another container, or one that stands in the gate
+    for path, mode in wants:
         found = [_of_session(one, state) for one in sessions for state in _in_the_way(one, path, mode, session)]
-    return found[:_NAMED] or [Holder(state=_reason(locks))]
+        if found:
+            return Contest(path, mode, found[:_NAMED])
+    path, mode = wants[0]
+    named = _beside(0, path, strongest, sessions)[:_NAMED]
+    return Contest(path, mode, named or [Holder(state=_reason(locks))])
+
+
+def tried(path: Path | str) -> Mode | None:
+    """The mode in which somebody holds the lock file at `path`, found by trying the lock; None if it is free.
+
+    This also finds holders that the system does not name, such as those in another container. The lock is let go at
+    once, and nothing is made. None as well if it cannot be tried.
+    """
+    try:
+        descriptor = open_regular(path, follow=False)
+    except OSError:
+        return None
+    try:
+        if not try_lock(descriptor, shared=True):
+            return "X"
+        return None if try_lock(descriptor, shared=False) else "IX"
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def next_in_line(path: Path | str) -> list[Holder]:
@@ -69,9 +127,21 @@ def next_in_line(path: Path | str) -> list[Holder]:
 def rows(top: Path) -> list[LockRow]:
     """Every lock of the environment at `top` that is held or waited for now, by path."""
     private = top / PRIVATE
+    directory = private / "locks"
     locks = read_locks()
     sessions = live_sessions(private, locks)
-    found = [_row(path, locks.at(file), sessions) for path, file in _lock_files(top, sessions)]
+    found = [_row(ENVIRONMENT, top / ENVIRONMENT, locks, sessions)]
+    named = {path for session in sessions for state in session.states for path in _paths(state)} - {ENVIRONMENT, TOP}
+    for path in named:
+        found.append(_shared_row(path, locks.at(directory / lock_name(path)), sessions))
+    explained = {lock_name(path) for path in named}
+    with suppress(OSError):
+        for file in os.listdir(directory):
+            if file in explained:
+                found.append(_unexplained_row(file, locks.at(directory / file), sessions))
+            else:
+                path = {TOP_FILE: TOP, TURNSTILE: TURNSTILE}.get(file, f"{PRIVATE}/locks/{file}")
+                found.append(_row(path, directory / file, locks, sessions))
     found += _soft_rows(private)
     return sorted(row for row in found if row.holders or row.waiters)
 
@@ -85,32 +155,18 @@ def _soft_rows(private: Path) -> list[LockRow]:
     return [LockRow(f"{PRIVATE}/{SOFT_LOCK}", tuple(Claimant(one, "X") for one in present_holders(private)), ())]
 
 
-def _lock_files(top: Path, sessions: Sequence[LiveSession]) -> Iterator[tuple[str, Path]]:
-    """Every path that may be locked, and its lock file."""
-    yield ENVIRONMENT, top / ".lock"
-    directory = top / PRIVATE / "locks"
-    named = {path for session in sessions for state in session.states for path in _paths(state)} - {ENVIRONMENT}
-    hashed = {file_name(path): path for path in named}
-    try:
-        files = os.listdir(directory)
-    except OSError:
-        files = []
-    for file in files:
-        yield hashed.get(file) or path_of(file), directory / file
-    for file in hashed.keys() - files:
-        yield hashed[file], directory / file
-
-
 def _paths(state: LockState) -> Iterator[str]:
     yield from state.held
     if state.wants:
         yield state.wants[0]
 
 
-def _row(path: str, lines: Sequence[LockLine], sessions: Sequence[LiveSession]) -> LockRow:
+def _row(path: str, file: Path, locks: Locks, sessions: Sequence[LiveSession]) -> LockRow:
+    """The row of a lock file that stands for one path only, or whose paths nobody names."""
+    lines = locks.at(file)
     holders, waiters = [], []
     for pid in _pids(lines, waits=False):
-        held = _of_process(pid, path, None, sessions)
+        held = _of_process(pid, path, sessions)
         mode = next(line.mode for line in lines if line.pid == pid and not line.waits)
         holders += [claimant._replace(mode=mode) if not claimant.holder.wheel else claimant for claimant in held]
     seen = {(claimant.holder.session, claimant.holder.wheel) for claimant in holders}
@@ -121,6 +177,8 @@ def _row(path: str, lines: Sequence[LockLine], sessions: Sequence[LiveSession]) 
                 waiters.append(Claimant(_of_session(session, state), state.wants[1], state.since))
             elif path in state.held and not session.pid and (session.session, state.wheel) not in seen:
                 holders.append(Claimant(_of_session(session, state), state.held[path], state.since))
+    if not holders and (found := tried(file)):
+        holders.append(Claimant(Holder(state=_reason(locks)), found))
     named = {claimant.holder.pid for claimant in waiters}
     waiters += [
         Claimant(_process(line.pid, sessions), line.mode) for line in lines if line.waits and line.pid not in named
@@ -128,25 +186,70 @@ def _row(path: str, lines: Sequence[LockLine], sessions: Sequence[LiveSession]) 
     return LockRow(path, tuple(holders), tuple(waiters))
 
 
+def _shared_row(path: str, lines: Sequence[LockLine], sessions: Sequence[LiveSession]) -> LockRow:
+    """The row of a path that may share its lock file: only what journals say of just this path."""
+    pids = {line.pid for line in lines if not line.waits}
+    holders, waiters = [], []
+    for session in sessions:
+        for state in session.states:
+            if state.wants and state.wants[0] == path:
+                waiters.append(Claimant(_of_session(session, state), state.wants[1], state.since))
+            elif path in state.held and (not session.pid or session.pid in pids):
+                holders.append(Claimant(_of_session(session, state), state.held[path], state.since))
+    return LockRow(path, tuple(holders), tuple(waiters))
+
+
+def _unexplained_row(file: str, lines: Sequence[LockLine], sessions: Sequence[LiveSession]) -> LockRow:
+    """The row of a lock file itself: those at it of whom no journal says for which path."""
+    known = {
+        session.pid
+        for session in sessions
+        for state in session.states
+        for path in _paths(state)
+        if lock_name(path) == file
+    }
+    strangers = {line.pid: line for line in lines if line.pid not in known}.values()
+    at = [(Claimant(_process(line.pid, sessions), line.mode), line.waits) for line in strangers]
+    return LockRow(
+        f"{PRIVATE}/locks/{file}", *(tuple(one for one, waits in at if waits == side) for side in (False, True))
+    )
+
+
 def _pids(lines: Iterable[LockLine], waits: bool) -> list[int]:
     return list(dict.fromkeys(line.pid for line in lines if line.waits == waits))
 
 
-def _of_process(pid: int, path: str, mode: Mode | None, sessions: Sequence[LiveSession]) -> list[Claimant]:
-    """The wheels of that process that hold `path` in a mode that excludes `mode` (None: any mode), else the process."""
+def _of_process(pid: int, path: str, sessions: Sequence[LiveSession]) -> list[Claimant]:
+    """The wheels of that process that hold `path`, else the process."""
     found = [
         Claimant(_of_session(session, state), held, state.since)
         for session in sessions
         if session.pid == pid
         for state, held in session.holding(path)
-        if mode is None or not COMPATIBLE[mode, held]
     ]
     return found or [Claimant(_process(pid, sessions), "IX")]
 
 
+def _holding(session: LiveSession, path: str, mode: Mode) -> list[LockState]:
+    """The states that hold `path` in a mode that excludes `mode`."""
+    return [state for state, held in session.holding(path) if not COMPATIBLE[mode, held]]
+
+
+def _beside(pid: int, path: str, mode: Mode, sessions: Sequence[LiveSession]) -> list[Holder]:
+    """The wheels of that process that hold another path which has the same lock file as `path`, by chance."""
+    found = []
+    for session in (one for one in sessions if one.pid == pid):
+        for state, other, held in session.beside(path):
+            if not COMPATIBLE[mode, held]:
+                holder = _of_session(session, state)
+                chance = f"whose claim on {other} shares a lock file with this one by chance"
+                found.append(holder._replace(state=f"{holder.state}, {chance}" if holder.state else chance))
+    return found
+
+
 def _in_the_way(session: LiveSession, path: str, mode: Mode, own: str) -> list[LockState]:
     """The states that exclude `mode`, or stand in the gate before it, according to the session's own journal."""
-    held = [state for state, how in session.holding(path) if not COMPATIBLE[mode, how]]
+    held = _holding(session, path, mode)
     if held or session.session == own:
         return held
     return [state for state in session.states if state.wants and state.wants[0] == path]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instui_engine.fs.files import open_regular
+from instui_engine.fs.paths import TOP, neutral
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import (
     SCHEMA,
@@ -27,8 +28,10 @@ from instui_engine.journal.events import (
     SessionStarted,
 )
 from instui_engine.session.session import alive
+from instui_engine.target.environment import common_roots
 
 from .claims import Claims, Mode, lock_set
+from .names import bucket_of, lock_name
 from .proc_locks import Locks
 
 ENVIRONMENT = ".lock"  # the path under which journals name the environment's lock
@@ -58,6 +61,16 @@ class LiveSession(NamedTuple):
     def holding(self, path: str) -> list[tuple[LockState, Mode]]:
         """The states that hold a lock on exactly `path`, and in which mode."""
         return [(state, state.held[path]) for state in self.states if path in state.held]
+
+    def beside(self, path: str) -> list[tuple[LockState, str, Mode]]:
+        """The states that hold another path with the same lock file as `path`: which path, and in which mode."""
+        name = lock_name(path)
+        return [
+            (state, other, how)
+            for state in self.states
+            for other, how in state.held.items()
+            if other not in (path, ENVIRONMENT) and lock_name(other) == name
+        ]
 
 
 def live_sessions(private: Path, locks: Locks, own: str = "") -> list[LiveSession]:
@@ -102,6 +115,7 @@ class _Reading:
         self.states: dict[str, LockState] = {}
         self._began = 0.0  # Unix time of t = 0
         self._claims: dict[str, Claims] = {}
+        self._unlocked: frozenset[str] = frozenset()  # directories that are locked by nobody, as nobody claims them
         self._asked: set[str] = set()
         self._offset = 0
         self._readable = True
@@ -130,6 +144,7 @@ class _Reading:
         match event:
             case SessionStarted():
                 self._began, self.command = event.wall, " ".join(event.command)
+                self._unlocked = neutral(common_roots(event.top, event.python))
                 self._readable = event.schema <= SCHEMA  # else the other lines may have another meaning
             case PlanWheel(wheel=wheel):
                 exclusive = (path.removesuffix("/") for path in event.exclusive)
@@ -157,9 +172,12 @@ class _Reading:
         if wheel in self._asked:  # it waits within its own session, and holds nothing
             self._asked.remove(wheel)
             return {}
-        # lock files are taken in sorted order, so it holds all that come before
-        return {held: how for held, how in self._locks(wheel).items() if held < path}
+        # lock files are taken in the order of their numbers, so it holds all that come before
+        bucket = bucket_of(path)
+        return {held: how for held, how in self._locks(wheel).items() if bucket_of(held) < bucket}
 
     def _locks(self, wheel: str) -> dict[str, Mode]:
         claims = self._claims.get(wheel)
-        return dict(lock_set(claims)) if claims is not None else {}
+        if claims is None:
+            return {}
+        return {path: mode for path, mode in lock_set(claims) if mode == "X" or path not in self._unlocked - {TOP}}

@@ -1,8 +1,13 @@
-"""Claims between processes: one lock file for each claimed path, under `.instui/locks`.
+"""Claims between processes: lock files under `.instui/locks`, one for each bucket of paths (`names`).
 
-X is an exclusive flock, and IX a shared one. Files are locked in sorted path order, so sessions cannot wait for each
-other in a circle. flock would admit overlapping shared holders for ever, so everyone passes the gate of the file on the
-way to its lock: while one waits for the lock, newcomers wait at the gate.
+X is an exclusive flock, and IX a shared one; a file is locked exclusively if the wheel claims any of its paths in X.
+Files are locked in the order of their numbers, the top's first, so sessions cannot wait for each other in a circle.
+flock would admit overlapping shared holders for ever, so everyone passes the gate of the file on the way to its lock:
+while one waits for the lock, newcomers wait at the gate.
+
+Two wheels whose paths share a file by chance exclude each other, within one session as well: each has descriptors of
+its own. Such a wait is as short as a commit. Within a session it is reported only when it is long, and then as what it
+is.
 
 A directory that is never claimed as a subtree needs no lock file, since IX on it conflicts with nothing. The top is the
 exception: a wheel with very many claims locks it instead of all of them (`claims.lock_set`). Such a wheel locks nothing
@@ -10,7 +15,8 @@ else, so there is still no circle.
 """
 
 import os
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from instui_engine.errors import printable
@@ -25,10 +31,13 @@ from instui_engine.fs.flock import (
     try_lock,
 )
 from instui_engine.fs.paths import TOP
+from instui_engine.journal.events import Holder
 
 from .claims import Claims, Mode, lock_set
-from .names import file_name
+from .names import lock_name
 from .protocol import OnClaimWait
+
+_LONG = 1.0  # seconds after which a wheel reports that it waits for one of its own session, which is by chance
 
 
 class ClaimFiles:
@@ -49,11 +58,14 @@ class ClaimFiles:
 
     def acquire(self, claims: Claims, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> list[int]:
         """Take every claim; return the descriptors that hold them. See `ClaimLocks`."""
+        files: dict[str, list[tuple[str, Mode]]] = {}
+        for path, mode in lock_set(claims):
+            if mode == "X" or path == TOP or path not in self._neutral:
+                files.setdefault(lock_name(path), []).append((path, mode))
         held: list[int] = []
         try:
-            for path, mode in lock_set(claims):
-                if mode == "X" or path == TOP or path not in self._neutral:
-                    held.append(self._take(path, mode, on_wait, cancelled))
+            for name, wants in files.items():
+                held.append(self._take(f"{self._locks}/{name}", wants, on_wait, cancelled))
         except BaseException:
             self.release(held)
             raise
@@ -64,36 +76,52 @@ class ClaimFiles:
         for descriptor in reversed(held):
             os.close(descriptor)
 
-    def _take(self, path: str, mode: Mode, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> int:
-        shared = mode == "IX"
-        descriptor = open_lock(self._lock_file(path))
+    def _take(
+        self, file: str, wants: Sequence[tuple[str, Mode]], on_wait: OnClaimWait, cancelled: Callable[[], bool]
+    ) -> int:
+        """A descriptor of a lock file that holds all of `wants`."""
+        shared = all(mode == "IX" for _, mode in wants)
+        descriptor = open_lock(file)
         try:
             free = try_gate(descriptor, shared=shared) and try_lock(descriptor, shared=shared)
         except BaseException:
             os.close(descriptor)
             raise
         if not free:
-            self._wait(descriptor, path, mode, on_wait, cancelled)
+            self._wait(descriptor, file, wants, on_wait, cancelled)
         leave_gate(descriptor)
         return descriptor
 
     def _wait(
-        self, descriptor: int, path: str, mode: Mode, on_wait: OnClaimWait, cancelled: Callable[[], bool]
+        self,
+        descriptor: int,
+        file: str,
+        wants: Sequence[tuple[str, Mode]],
+        on_wait: OnClaimWait,
+        cancelled: Callable[[], bool],
     ) -> None:
         """The slow path: wait for the gate (harmless if we already stand in it), then for the lock."""
-        from .holders import blockers
+        from .holders import Contest, contest
         from .wait import LockWait
 
+        found = Contest(*wants[0], [])
+        begun = time.monotonic()
+
+        def holders() -> list[Holder] | None:
+            nonlocal found
+            found = contest(self._private, file, wants, self._session)
+            wait.path, wait.what = found.path, f"the claim on {printable(found.path)}"
+            ours = all(one.pid == os.getpid() and one.session == self._session for one in found.holders)
+            return None if ours and time.monotonic() - begun < _LONG else found.holders
+
         wait = LockWait(
-            f"the claim on {printable(path)}",
-            path,
+            f"the claim on {printable(found.path)}",
+            found.path,
             self._timeout,
-            holders=lambda: blockers(self._private, self._lock_file(path), path, mode, self._session),
-            on_wait=lambda holders: on_wait(path, mode, list(holders)),
+            holders=holders,
+            on_wait=lambda holders: on_wait(found.path, found.mode, list(holders)),
             cancelled=cancelled,
         )
-        for take in (take_gate_shared, take_shared) if mode == "IX" else (take_gate, take_exclusive):
+        shared = all(mode == "IX" for _, mode in wants)
+        for take in (take_gate_shared, take_shared) if shared else (take_gate, take_exclusive):
             wait.take(descriptor, take)
-
-    def _lock_file(self, path: str) -> str:
-        return f"{self._locks}/{file_name(path)}"

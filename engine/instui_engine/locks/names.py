@@ -1,4 +1,8 @@
-"""Names of lock files: the claimed path itself as far as possible, and never `..` or a subdirectory."""
+"""Names of lock files, and of files that stand for a path.
+
+Claimed paths share a fixed number of lock files, the *buckets*: a hash of the path decides which. So an environment has
+some sixty lock files however many wheels it has. Two paths that share one by chance only make somebody wait.
+"""
 
 import os
 from hashlib import sha256
@@ -6,26 +10,36 @@ from hashlib import sha256
 from instui_engine.fs.paths import TOP
 
 TURNSTILE = "%environment"  # the turnstile before the environment's lock, see `environment`
-_TOP_FILE = "%top"
+TOP_FILE = "%top"  # every wheel locks it, so it is no bucket; it has had this name in all layouts
+BUCKETS = 64  # part of the layout: whoever counts differently must not work in the same environment
+
+_BUCKET_FILES = tuple(f"%b{number:02}" for number in range(BUCKETS))
+
+
+def bucket_of(path: str) -> int:
+    """The number of the lock file for a claimed path, -1 for the top. Lock files are taken in this order."""
+    if path == TOP:
+        return -1
+    return int.from_bytes(sha256(_encoded(path)).digest()[:4], "big") % BUCKETS
+
+
+def lock_name(path: str) -> str:
+    """The name of the lock file for a claimed path; no path has such a name in layout 1."""
+    bucket = bucket_of(path)
+    return TOP_FILE if bucket < 0 else _BUCKET_FILES[bucket]
+
+
+def is_lock_name(name: str) -> bool:
+    """Whether this layout has a lock file of that name."""
+    return name in (TURNSTILE, TOP_FILE) or name in _BUCKET_FILES
 
 
 def file_name(path: str) -> str:
-    """The lock file's name for a claimed path: the path if it fits into 255 bytes, else a hash."""
-    if path == TOP:
-        return _TOP_FILE
+    """A file name that stands for a path: the path itself if it fits into 255 bytes, else a hash."""
     name = path.replace("%", "%25").replace("/", "%2F")
     if len(_encoded(name)) <= 200:
         return name
     return f"%sha256-{sha256(_encoded(path)).hexdigest()}"
-
-
-def path_of(name: str) -> str:
-    """The path that a lock file stands for; the file's own name if that is a hash or the turnstile."""
-    if name == _TOP_FILE:
-        return TOP
-    if name.startswith("%") and not name.startswith("%25"):
-        return name
-    return name.replace("%2F", "/").replace("%25", "%")
 
 
 def _encoded(path: str) -> bytes:

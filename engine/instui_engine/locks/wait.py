@@ -28,17 +28,18 @@ class LockWait:
         path: str | os.PathLike[str],
         timeout: float,
         *,
-        holders: Callable[[], Sequence[Holder]],
+        holders: Callable[[], Sequence[Holder] | None],
         on_wait: OnWait,
         cancelled: Callable[[], bool],
         advice: str = "",
     ) -> None:
-        """`what` is the lock in the line of an error; `path` is the error's field.
+        """`what` is the lock in the line of an error; `path` is the error's field. `holders` may change both.
 
-        `timeout` is in seconds. `advice` says what else may be done when the time is up.
+        `holders` may return None if the wait is not worth a report yet; it is called again a moment later. `timeout` is
+        in seconds. `advice` says what else may be done when the time is up.
         """
-        self._what = what
-        self._path = os.fspath(path)
+        self.what = what
+        self.path = os.fspath(path)
         self._timeout = timeout
         self._holders = holders
         self._on_wait: OnWait | None = on_wait
@@ -75,17 +76,20 @@ class LockWait:
         return True
 
     def _announce(self) -> None:
-        on_wait, self._on_wait = self._on_wait, None
-        if on_wait is not None:
-            on_wait(self._holders())
+        if self._on_wait is None:
+            return
+        holders = self._holders()
+        if holders is not None:
+            on_wait, self._on_wait = self._on_wait, None
+            on_wait(holders)
 
     def _error(self) -> LockTimeoutError:
-        holders = tuple(self._holders())
+        holders = tuple(self._holders() or ())
         advice = f"; {self._advice}" if self._advice else ""
         return LockTimeoutError(
-            f"waited {self._timeout:g} s for {self._what}, held by {describe(holders)}; run again, or raise "
+            f"waited {self._timeout:g} s for {self.what}, held by {describe(holders)}; run again, or raise "
             f"--lock-timeout{advice}",
-            path=self._path,
+            path=self.path,
             holders=holders,
             seconds=self._timeout,
         )

@@ -114,9 +114,7 @@ def discover(
         _check_writable(top, real)
         check_usable(Path(top) / PRIVATE)
     roots = {scheme: os.path.relpath(path, top) for scheme, path in real.items()}
-    common: list[str] = []
-    if os.path.isfile(f"{top}/pyvenv.cfg"):
-        common = ["bin", f"lib/python{version}/site-packages", f"include/site/python{version}"]
+    common = common_roots(top, version)
     return Environment(
         top=Path(top),
         interpreter=interpreter,
@@ -135,6 +133,17 @@ def _check_encoding() -> None:
             f"this Python encodes file names in {encoding}, which cannot write all names of wheels; start it with "
             "PYTHONUTF8=1, or in a UTF-8 locale"
         )
+
+
+def common_roots(top: str, version: str) -> list[str]:
+    """The scheme roots of every session in the virtual environment at `top`; [] if that is none.
+
+    `version` is the interpreter's; of that only two numbers count.
+    """
+    if not os.path.isfile(f"{top}/pyvenv.cfg"):
+        return []
+    python = f"python{'.'.join(version.split('.')[:2])}"
+    return ["bin", f"lib/{python}/site-packages", f"include/site/{python}"]
 
 
 def _find_python(python: str, anywhere: bool) -> Path:
