@@ -166,7 +166,7 @@ def test_a_newer_version_waits_for_the_commits_of_an_older_one_and_then_keeps_it
 ) -> None:
     target = venv()
     target.put(wheels[2])
-    older = start_instui(target, "--slow", 20, "--jobs", 1, *wheels[:2])
+    older = start_instui(target, "--slow", 80, "--jobs", 1, *wheels[:2])
     older.wait_for(LockGranted, "one")
     journals = set(target.journals())
     arguments = command(_NEWER, target, "--reinstall", wheels[2])
@@ -186,7 +186,7 @@ def test_layout_1_is_entered_when_its_commits_are_over_and_its_lock_files_go(
     venv: Callable[[], Venv], wheels: list[Path], clean_environ: dict[str, str], run_instui: Run
 ) -> None:
     target = venv()
-    arguments = command(_OLDER, target, "--slow", 20, "--jobs", 1, *wheels[:2])
+    arguments = command(_OLDER, target, "--slow", 80, "--jobs", 1, *wheels[:2])
     pipe = subprocess.PIPE
     with subprocess.Popen(arguments, env=clean_environ, stdout=pipe, stderr=pipe, text=True) as older:
         (journal,) = until(target.journals, older)

@@ -128,13 +128,13 @@ def _uninstall(parsed: argparse.Namespace, arguments: list[str]) -> int:
 
 def _in_a_child(parsed: argparse.Namespace, arguments: list[str], environment: "Environment") -> int:
     """Run the command in a child process, and show it on the full screen."""
-    from instui_engine.session.session import journal_path, new_id
+    from instui_engine.session.session import kept_path, new_id
 
     from .fullscreen import watch_child
 
     identity = new_id()
     if not parsed.dry_run:
-        return watch_child(parsed, arguments, identity, journal_path(environment, identity))
+        return watch_child(parsed, arguments, identity, kept_path(environment, identity))
     from tempfile import TemporaryFile
 
     with TemporaryFile() as file:  # nothing is written into the environment, not even a journal

@@ -13,7 +13,7 @@ from instui_engine.commit.recovery import recover
 from instui_engine.commit.writeahead import pending, session_of
 from instui_engine.errors import InstuiError, Interrupted, UsageError, printable, reason
 from instui_engine.fs.casefold import folds
-from instui_engine.journal.events import SCHEMA, SessionFinished, SessionStarted
+from instui_engine.journal.events import SCHEMA, SessionFinished, SessionStarted, Warned
 from instui_engine.journal.writer import Captions, Journal, Listener
 from instui_engine.redaction import redacted
 from instui_engine.session.context import Context, Options
@@ -127,7 +127,9 @@ def perform(
             shell.close()
             # the caller that chose the id finds the journal by it, so the journal has to stay
             untouched = not (work and work.began) and not shell.recovered
-            session.close(untouched and not recording.identity, keep_stage=_has_record(environment, session))
+            is_watched = bool(recording.identity)
+            keep_stage = _has_record(environment, session)
+            session.close(untouched and not is_watched, keep_stage=keep_stage, is_watched=is_watched)
         finally:
             journal.close()
     return outcome
@@ -156,7 +158,7 @@ class _Shell:
         if not options.dry_run:
             _raise_descriptor_limit()
             try:
-                files.insert(0, self._session.open())
+                files[:0] = self._session.open()
             except BaseException:
                 for descriptor in files:
                     os.close(descriptor)
@@ -182,6 +184,8 @@ class _Shell:
                 control=self._server.path if self._server else "",
             )
         )
+        if self._session.unkept:
+            journal.emit(Warned("", self._session.unkept))
 
     def look(self) -> Environment:
         """Settle what dead sessions had begun; return the environment, adapted to how its file system treats case."""

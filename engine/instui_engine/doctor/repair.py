@@ -23,7 +23,7 @@ from instui_engine.errors import (
     printable,
     reason,
 )
-from instui_engine.fs.flock import open_and_try, take_exclusive
+from instui_engine.fs.flock import is_at, open_and_try, take_exclusive
 from instui_engine.fs.paths import name_of
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.codec import decode
@@ -176,9 +176,13 @@ class _Repair:
         """Hold the environment's lock exclusively. Raises LockTimeoutError, Interrupted and TargetError."""
         path = self._environment.lock_path
         try:
-            descriptor, free = open_and_try(path, shared=False)
-            if not free:
-                self._wait(descriptor, path)
+            while True:
+                descriptor, free = open_and_try(path, shared=False)
+                if not free:
+                    self._wait(descriptor, path)
+                if is_at(descriptor, path):
+                    break
+                os.close(descriptor)  # a session has removed it from a bare directory
         except OSError as error:
             raise InstuiError(f"cannot lock the environment ({reason(error)})") from error
         try:

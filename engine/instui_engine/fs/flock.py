@@ -70,6 +70,14 @@ def open_and_try(path: Path | str, *, shared: bool) -> tuple[int, bool]:
         raise
 
 
+def is_at(descriptor: int, path: Path | str) -> bool:
+    """Whether the open file is still the one at `path`: a lock on one that was removed excludes nobody."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
 Take = Callable[[int], None]
 """A function that takes a lock on a descriptor, waiting in the kernel for as long as necessary."""
 

@@ -23,7 +23,7 @@ from threading import Condition
 from typing import TYPE_CHECKING
 
 from instui_engine.errors import Interrupted, printable
-from instui_engine.fs.flock import open_and_try, open_lock, take_shared, try_lock
+from instui_engine.fs.flock import is_at, open_and_try, open_lock, take_shared, try_lock
 from instui_engine.journal.events import EnvironmentGranted, EnvironmentReleased, EnvironmentWaiting, Holder
 from instui_engine.session.context import Context
 from instui_engine.target.environment import PRIVATE
@@ -111,6 +111,9 @@ class EnvironmentLock:
         descriptor = -1 if make_room else self._at_once()
         if descriptor < 0:
             descriptor = self._wait(make_room)
+        while not is_at(descriptor, self._path):  # it was removed by somebody, so it excludes nobody
+            os.close(descriptor)
+            descriptor = self._wait(make_room=False)
         self._descriptor = descriptor
         self.taken += 1
         self._since = self._looked = time.monotonic()

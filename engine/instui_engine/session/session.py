@@ -3,7 +3,8 @@
     <top>/.instui/sessions/<id>.jsonl    the journal; its flock is held while the session lives
     <top>/.instui/stage/<id>/            what is about to be renamed into place
 
-A session is alive while its journal is locked; pids play no part. The last 50 journals are kept.
+A session is alive while its journal is locked; pids play no part. The last 50 journals are kept. In a bare directory
+they stay in the user's state directory (`bare`).
 """
 
 import errno
@@ -22,6 +23,8 @@ from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target.environment import Environment
 from instui_engine.target.private import share
 
+from . import bare
+
 T = TypeVar("T")
 JOURNALS_KEPT = 50
 
@@ -36,54 +39,84 @@ class Session:
 
     def __init__(self, environment: Environment, identity: str) -> None:
         self.identity = identity
+        self._environment = environment
         self._private = environment.private
         self.journal = journal_path(environment, identity)
+        self._kept = self.journal
+        self.unkept = ""
         self.stage = self._private / "stage" / identity  # `preparation` builds the same path
         self.sign_of_life = -1  # once open, the descriptor whose lock shows that the session is alive
         self._fresh = False
         self._has_stage = False
 
-    def open(self) -> int:
-        """Make the journal and lock it; return its descriptor. Raises TargetError if that is impossible."""
+    def open(self) -> list[int]:
+        """Make the journal and lock it; return the descriptors to write to.
+
+        `unkept` says why the journal of a bare directory cannot stay. Raises TargetError if no journal can be made.
+        """
         self._fresh = not self._private.exists()
         try:
-            descriptor = _beside_others(self._open)
-            while not try_lock(descriptor, shared=False):  # another process is just checking whether we are alive
-                time.sleep(0.001)
+            with bare.entering(self._environment):
+                descriptor = _beside_others(lambda: _open(self.journal))
+                while not try_lock(descriptor, shared=False):  # another process is just checking whether we are alive
+                    time.sleep(0.001)
         except OSError as error:
             raise TargetError(f"cannot write to the environment ({reason(error)})", path=str(self._private)) from error
         share(self._private)
-        self._forget_old()
         self.sign_of_life = descriptor
-        return descriptor
-
-    def _open(self) -> int:
-        self.journal.parent.mkdir(parents=True, exist_ok=True)
-        # unlike for a lock file, the umask decides who may read what was installed
-        return os.open(self.journal, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        descriptors = [descriptor]
+        self._kept = kept_path(self._environment, self.identity)
+        if self._environment.is_bare and self._kept == self.journal:
+            self.unkept = "the journal of this session is not kept: there is no state directory; set XDG_STATE_HOME"
+        if self._kept != self.journal:
+            try:
+                descriptors.append(_open(self._kept))
+            except OSError as error:
+                self.unkept = f"the journal of this session is not kept: {reason(error)}"
+        _forget_old(self._kept.parent)
+        return descriptors
 
     def make_stage(self) -> None:
         """Make the private stage."""
         self._has_stage = True
         _beside_others(lambda: self.stage.mkdir(parents=True))
 
-    def close(self, nothing_happened: bool, keep_stage: bool = False) -> None:
-        """Remove the stage and, if the environment was not touched and had no `.instui` before, that as well."""
+    def close(self, nothing_happened: bool, keep_stage: bool = False, is_watched: bool = False) -> None:
+        """Remove the stage and, if the environment was not touched and had no `.instui` before, that as well.
+
+        `is_watched`: somebody reads the journal where `kept_path` says. In a bare directory nothing stays that nobody
+        needs.
+        """
         if self._has_stage and not keep_stage:
             remove_tree(self.stage)
         with suppress(OSError):
             self.stage.parent.rmdir()
-        if nothing_happened and self._fresh:
-            forget(self.journal)
-        if self.sign_of_life >= 0:
-            share(self._private)  # with what was made since
+        if nothing_happened and self._fresh and self._kept != self.journal:
+            forget(self._kept)
+        if not self._environment.is_bare:
+            if nothing_happened and self._fresh:
+                forget(self.journal)
+            elif self.sign_of_life >= 0:
+                share(self._private)  # with what was made since
+        elif self.sign_of_life >= 0 and not (is_watched and self._kept == self.journal):
+            bare.leave(self._environment, self.identity, alive)
+            with suppress(OSError):
+                self.journal.unlink()  # if others live, or something is kept
+            share(self._private)
 
-    def _forget_old(self) -> None:
-        journals = sorted(self.journal.parent.glob("*.jsonl"))
-        for path in journals[:-JOURNALS_KEPT]:
-            if not alive(path):
-                with suppress(OSError):
-                    path.unlink()
+
+def _open(journal: Path) -> int:
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    # unlike for a lock file, the umask decides who may read what was installed
+    return os.open(journal, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def _forget_old(directory: Path) -> None:
+    journals = sorted(directory.glob("*.jsonl"))
+    for path in journals[:-JOURNALS_KEPT]:
+        if not alive(path):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _beside_others(make: Callable[[], T]) -> T:
@@ -95,8 +128,14 @@ def _beside_others(make: Callable[[], T]) -> T:
 
 
 def journal_path(environment: Environment, identity: str) -> Path:
-    """The path of that session's journal."""
+    """The path of that session's journal in the environment; in a bare directory it is there while it lives."""
     return environment.private / "sessions" / f"{identity}.jsonl"
+
+
+def kept_path(environment: Environment, identity: str) -> Path:
+    """The path at which the journal of that session stays."""
+    directory = bare.journals(environment) if environment.is_bare else None
+    return journal_path(environment, identity) if directory is None else directory / f"{identity}.jsonl"
 
 
 def forget(journal: Path) -> None:

@@ -36,6 +36,7 @@ class Environment:
     neutral: frozenset[str]  # directories that are or contain a scheme root: never claimed as a subtree
     unlocked: frozenset[str]  # those of them that are neutral for every session here, whatever its flags
     folds: bool = False  # whether the file system treats `Foo` and `foo` as one name
+    is_bare: bool = False  # whether it is a --target or --prefix outside any environment
 
     @property
     def private(self) -> Path:
@@ -122,6 +123,7 @@ def discover(
         executable=interpreter.executable,
         neutral=neutral([*roots.values(), *common]),
         unlocked=neutral(common),
+        is_bare=bool(target or prefix) and not common,
     )
 
 

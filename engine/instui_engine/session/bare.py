@@ -1,0 +1,151 @@
+"""Bare directories: a `--target` or `--prefix` that is no environment, where a session leaves nothing of its own.
+
+    <state>/targets/<hash of the top>/<id>.jsonl    the journal, in the user's state directory: it stays
+    <top>/.instui/sessions/<id>.jsonl               the same lines while the session lives, and its lock
+
+The lock of the second file is the sign of life, so that all who can write to the directory see it, whoever and in
+whichever container they are. When a session ends and nothing is kept there, no other session lives and nobody waits,
+`.instui` goes, and `.lock` with it if it was made for a session.
+
+Deleting a lock file that somebody has open could give two holders. So a session makes its sign of life under a shared
+lock on the directory `.instui` itself, before it opens any other file in it, and whoever removes `.instui` holds that
+lock exclusively while it looks for signs of life and removes everything. Who was granted the lock of a directory that
+is gone by then makes a new one.
+
+uv opens `.lock` without any of this, and never looks whether the file that it has locked is still there. So `.lock` is
+removed only under a lease that the kernel grants if no other process, in whatever container, has the file open. What
+remains is a process that opens it between two adjacent system calls, the lease and the removal: it then locks a file
+that is gone, and is not excluded from a third one that begins while it works. Where there are no leases, that process
+may have opened the file earlier, but not have asked for the lock yet.
+"""
+
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+from instui_engine.errors import TargetError, printable
+from instui_engine.fs.flock import is_at, try_lock
+from instui_engine.target.environment import Environment
+from instui_engine.target.network import soft_reason
+
+_OURS = "lock-made-here"  # there if `.lock` was made for a session
+_PAUSE, _PATIENCE = 0.002, 30.0  # seconds; a removal takes milliseconds
+
+
+def journals(environment: Environment) -> Path | None:
+    """The directory for the journals of a bare directory, made if missing; None if there can be none."""
+    from platformdirs import user_state_path
+
+    state = user_state_path("instui")
+    if not state.is_absolute():
+        return None  # no home
+    directory = state / "targets" / sha256(os.fsencode(environment.top)).hexdigest()[:20]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return directory if os.access(directory, os.W_OK | os.X_OK) else None
+
+
+@contextmanager
+def entering(environment: Environment) -> Iterator[None]:
+    """Hold `.instui`, which is made if missing, such that nobody removes it in the block.
+
+    Raises OSError, and TargetError if another process does not finish its removal.
+    """
+    descriptor = _enter(environment.private)
+    try:
+        if environment.is_bare and not environment.lock_path.exists():
+            (environment.private / _OURS).touch()
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _enter(private: Path) -> int:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        private.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(private, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        if _locked(descriptor) and is_at(descriptor, private):
+            return descriptor
+        os.close(descriptor)
+        time.sleep(_PAUSE)
+    problem = f"another process has been removing {printable(str(private))} for {_PATIENCE:g} s; is it stopped?"
+    raise TargetError(problem, path=str(private))
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        return try_lock(descriptor, shared=True)
+    except OSError:
+        return True  # without locks nobody removes it
+
+
+def leave(environment: Environment, own: str, alive: Callable[[Path], bool]) -> None:
+    """Remove `.instui` and `.lock` if nobody needs them. `own` is the id of our session, which is over.
+
+    If something is kept (a backup, the record and the stage of a session that was killed), only that stays.
+    """
+    private = environment.private
+    if soft_reason(environment.top):
+        return  # who is at work on another machine is not known
+    with suppress(OSError):
+        descriptor = os.open(private, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            sessions = (path for path in (private / "sessions").glob("*") if path.stem != own)
+            if try_lock(descriptor, shared=False) and not any(map(alive, sessions)):
+                _clear(environment)
+        finally:
+            os.close(descriptor)
+
+
+def _clear(environment: Environment) -> None:
+    """Remove what only sessions need, as there is none, and then what is empty."""
+    private = environment.private
+    for directory in ("sessions", "locks"):
+        for path in (private / directory).glob("*"):
+            path.unlink()
+    for path in private.glob("*"):
+        with suppress(OSError):
+            path.rmdir()
+    kept = {path.name for path in private.glob("*")}
+    if kept <= {_OURS, "layout"}:
+        for name in kept:
+            (private / name).unlink()
+        private.rmdir()
+        if _OURS in kept:
+            _remove_unused(environment.lock_path)
+
+
+def _remove_unused(path: Path) -> None:
+    """Remove the lock file that uv uses as well, unless another process has it open."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if try_lock(descriptor, shared=False) and _is_open_only_here(descriptor):
+            path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _is_open_only_here(descriptor: int) -> bool:
+    """Whether nobody else has the file open, as far as the system says; so it stays until the descriptor is closed."""
+    if sys.platform != "linux":
+        return True
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # whoever opens it now sends a signal that is ignored
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # no leases here
+    return True
