@@ -23,7 +23,7 @@ from instui_engine.errors import (
     printable,
     reason,
 )
-from instui_engine.fs.flock import is_at, open_and_try, take_exclusive
+from instui_engine.fs.flock import LocksMissingError, is_at, open_and_try, take_exclusive
 from instui_engine.fs.paths import name_of
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.codec import decode
@@ -34,6 +34,7 @@ from instui_engine.session.control import Control
 from instui_engine.session.session import alive, journal_path, new_id
 from instui_engine.target.environment import Environment
 from instui_engine.target.listing import Listing, read
+from instui_engine.target.network import BACKEND, soft_reason
 
 from .diagnosis import Diagnosis, diagnose
 from .leftovers import DeadSession, dead_sessions
@@ -183,6 +184,13 @@ class _Repair:
                 if is_at(descriptor, path):
                     break
                 os.close(descriptor)  # a session has removed it from a bare directory
+        except LocksMissingError as error:
+            if not soft_reason(self._environment.top):
+                raise InstuiError(
+                    f"cannot lock the environment: {reason(error)}; {BACKEND}=soft repairs it without that lock"
+                ) from error
+            yield  # the sessions take turns by files, and uv is not kept out by anything
+            return
         except OSError as error:
             raise InstuiError(f"cannot lock the environment ({reason(error)})") from error
         try:

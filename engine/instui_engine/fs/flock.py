@@ -12,8 +12,8 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import lock_descriptor
@@ -22,6 +22,15 @@ from instui_engine.errors import Interrupted
 
 _MOMENT = 0.005  # seconds; passing a gate takes microseconds, and such a wait is not worth reporting
 _POLL = 0.05  # seconds between two checks of the cancel flag; the wait for the lock itself is in the kernel
+
+
+_ENOTSUPP = 524  # what some file systems return, though it is none of the errors for programs
+NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, _ENOTSUPP, errno.ENOLCK, errno.EINVAL})
+"""The errors by which a file system says that it has no locks."""
+
+
+class LocksMissingError(OSError):
+    """The file system has no file locks."""
 
 
 class LockWaitTimeout(Exception):
@@ -48,16 +57,39 @@ def open_lock(path: Path | str) -> int:
 
 
 def try_lock(descriptor: int, *, shared: bool) -> bool:
-    """Take the lock if it is free; return whether it was."""
-    if not shared:
-        return lock_descriptor(descriptor, blocking=False)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
+    """Take the lock if it is free; return whether it was. Raises LocksMissingError where there are no locks."""
+    with _known_errors():
+        if not shared:
+            return lock_descriptor(descriptor, blocking=False)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return False
+        return True
+
+
+@contextmanager
+def _known_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            raise LocksMissingError(error.errno, "its file system has no file locks") from error
         raise
-    return True
+
+
+def lacks_locks(directory: Path) -> bool:
+    """Whether the file system of that directory has no file locks. Raises OSError if there is no such directory."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try_lock(descriptor, shared=True)
+    except LocksMissingError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def open_and_try(path: Path | str, *, shared: bool) -> tuple[int, bool]:
@@ -96,21 +128,26 @@ def try_gate(descriptor: int, *, shared: bool) -> bool:
     """Pass the gate of a lock file if nobody stands in it. Those who want the lock shared do not hinder each other.
 
     The gate is a second lock on the same file: a byte-range lock of the open file description, which is independent of
-    flock. If the system has none (macOS), or the file is not writable, there is no gate, and waiters may starve.
+    flock. If the system or the file system has none, or the file is not writable, there is no gate, and waiters may
+    starve.
     """
     try:
         _gate(descriptor, fcntl.F_RDLCK if shared else fcntl.F_WRLCK)
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno != errno.EBADF:
+        if error.errno != errno.EBADF and error.errno not in NO_LOCKS:
             raise
     return True
 
 
 def take_gate_shared(descriptor: int) -> None:
     """Wait for the gate, on the way to the shared lock."""
-    _gate(descriptor, fcntl.F_RDLCK, wait=True)
+    try:
+        _gate(descriptor, fcntl.F_RDLCK, wait=True)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
 
 
 def take_gate(descriptor: int) -> None:
@@ -118,7 +155,7 @@ def take_gate(descriptor: int) -> None:
     try:
         _gate(descriptor, fcntl.F_WRLCK, wait=True)
     except OSError as error:
-        if error.errno != errno.EBADF:  # as in `try_gate`
+        if error.errno != errno.EBADF and error.errno not in NO_LOCKS:  # as in `try_gate`
             raise
 
 

@@ -1,5 +1,6 @@
 """The choice of locks for claims between processes: lock files, or one coarse lock on a network file system."""
 
+from instui_engine.fs.flock import lacks_locks
 from instui_engine.journal.events import Warned
 from instui_engine.session.context import Context
 from instui_engine.target.environment import Environment
@@ -17,11 +18,14 @@ def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
         return ClaimFiles(environment.private, environment.unlocked, timeout, context.session)
     from .soft import SoftClaims
 
+    others = "uv and others are kept out on this machine only"
+    if lacks_locks(environment.top):
+        others = "it has no file locks, so uv and others are not kept out: do not run them at the same time"
     context.emit(
         Warned(
             "",
             f"{why}: sessions of instui take turns at the whole environment, also between machines, as far as links "
-            "are made atomically there; uv and others are kept out on this machine only",
+            f"are made atomically there; {others}",
         )
     )
     return SoftClaims(environment.private, timeout)

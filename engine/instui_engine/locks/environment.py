@@ -23,7 +23,7 @@ from threading import Condition
 from typing import TYPE_CHECKING
 
 from instui_engine.errors import Interrupted, printable
-from instui_engine.fs.flock import is_at, open_and_try, open_lock, take_shared, try_lock
+from instui_engine.fs.flock import is_at, lacks_locks, open_and_try, open_lock, take_shared, try_lock
 from instui_engine.journal.events import EnvironmentGranted, EnvironmentReleased, EnvironmentWaiting, Holder
 from instui_engine.session.context import Context
 from instui_engine.target.environment import PRIVATE
@@ -57,10 +57,14 @@ class EnvironmentLock:
         self._looked = 0.0
         self._wanted = False  # somebody else's turn is due
         self._inside = 0
+        self._is_missing = lacks_locks(path.parent)  # then soft locks were chosen, and nothing keeps uv out
 
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Hold the lock in the block; take it if this process lacks it. Raises LockTimeoutError and Interrupted."""
+        if self._is_missing:
+            yield
+            return
         self._enter()
         try:
             yield

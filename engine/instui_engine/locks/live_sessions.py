@@ -27,6 +27,7 @@ from instui_engine.journal.events import (
     PlanWheel,
     SessionStarted,
 )
+from instui_engine.session import life
 from instui_engine.session.session import alive
 from instui_engine.target.environment import common_roots
 
@@ -89,7 +90,7 @@ def live_sessions(private: Path, locks: Locks, own: str = "") -> list[LiveSessio
             continue
         pids = [line.pid for line in locks.at(journal) if line.mode == "X" and not line.waits]
         if pids or alive(journal):
-            found.append(_read(journal, pids[0] if pids else 0))
+            found.append(_read(journal, pids[0] if pids else life.process(journal)))
         else:
             _known.pop(journal, None)
     return found

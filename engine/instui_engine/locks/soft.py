@@ -17,10 +17,10 @@ from pathlib import Path
 from filelock import SoftFileLockProtocolError as ProtocolError
 from filelock import StrictSoftFileClaim, StrictSoftFileLock, Timeout
 
-from instui_engine.errors import InstuiError, printable
+from instui_engine.errors import InstuiError, printable, reason
 from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import Holder
-from instui_engine.target.network import SOFT_LOCK
+from instui_engine.target.network import BACKEND, SOFT_LOCK
 
 from .claims import Claims
 from .live_sessions import live_sessions
@@ -89,6 +89,11 @@ class SoftClaims:
             return False
         except ProtocolError as error:
             raise InstuiError(f"the lock of the environment is damaged: {printable(str(error))}") from error
+        except OSError as error:
+            raise InstuiError(
+                f"cannot lock the environment by files ({reason(error)}); with {BACKEND}=flock the locks of this "
+                "machine are used"
+            ) from error
         return True
 
     def _break_dead(self) -> None:

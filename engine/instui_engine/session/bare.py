@@ -102,7 +102,9 @@ def leave(environment: Environment, own: str, alive: Callable[[Path], bool]) -> 
     with suppress(OSError):
         descriptor = os.open(private, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            sessions = (path for path in (private / "sessions").glob("*") if path.stem != own)
+            sessions = (
+                path for path in (private / "sessions").glob("*") if path.suffix == ".jsonl" and path.stem != own
+            )
             if try_lock(descriptor, shared=False) and not any(map(alive, sessions)):
                 _clear(environment)
         finally:

@@ -16,14 +16,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from instui_engine.errors import TargetError, reason
+from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.files import open_regular
-from instui_engine.fs.flock import try_lock
+from instui_engine.fs.flock import LocksMissingError, try_lock
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target.environment import Environment
+from instui_engine.target.network import BACKEND, soft_reason
 from instui_engine.target.private import share
 
-from . import bare
+from . import bare, life
 
 T = TypeVar("T")
 JOURNALS_KEPT = 50
@@ -58,8 +59,11 @@ class Session:
         try:
             with bare.entering(self._environment):
                 descriptor = _beside_others(lambda: _open(self.journal))
-                while not try_lock(descriptor, shared=False):  # another process is just checking whether we are alive
-                    time.sleep(0.001)
+                try:
+                    self._give_sign(descriptor)
+                except BaseException:
+                    os.close(descriptor)
+                    raise
         except OSError as error:
             raise TargetError(f"cannot write to the environment ({reason(error)})", path=str(self._private)) from error
         share(self._private)
@@ -75,6 +79,17 @@ class Session:
                 self.unkept = f"the journal of this session is not kept: {reason(error)}"
         _forget_old(self._kept.parent)
         return descriptors
+
+    def _give_sign(self, descriptor: int) -> None:
+        """Show that the session lives: by a lock on its journal or, where there are none, by a note beside it."""
+        try:
+            while not try_lock(descriptor, shared=False):  # another process is just checking whether we are alive
+                time.sleep(0.001)
+        except LocksMissingError as error:
+            if not soft_reason(self._environment.top):
+                forget(self.journal)
+                raise TargetError(_no_locks(self._environment.top), path=str(self._private)) from error
+            life.note(self.journal)
 
     def make_stage(self) -> None:
         """Make the private stage."""
@@ -94,15 +109,24 @@ class Session:
         if nothing_happened and self._fresh and self._kept != self.journal:
             forget(self._kept)
         if not self._environment.is_bare:
+            life.forget(self.journal)
             if nothing_happened and self._fresh:
                 forget(self.journal)
             elif self.sign_of_life >= 0:
                 share(self._private)  # with what was made since
         elif self.sign_of_life >= 0 and not (is_watched and self._kept == self.journal):
             bare.leave(self._environment, self.identity, alive)
+            life.forget(self.journal)
             with suppress(OSError):
                 self.journal.unlink()  # if others live, or something is kept
             share(self._private)
+
+
+def _no_locks(top: Path) -> str:
+    return (
+        f"the file system of {printable(str(top))} has no file locks, so sessions cannot exclude each other; "
+        f"{BACKEND}=soft makes them take turns by files, or choose an environment on another file system"
+    )
 
 
 def _open(journal: Path) -> int:
@@ -115,6 +139,7 @@ def _forget_old(directory: Path) -> None:
     journals = sorted(directory.glob("*.jsonl"))
     for path in journals[:-JOURNALS_KEPT]:
         if not alive(path):
+            life.forget(path)
             with suppress(OSError):
                 path.unlink()
 
@@ -167,5 +192,7 @@ def alive(journal: Path) -> bool:
         return error.errno != errno.EINVAL  # one that cannot be checked may be alive; what is not a file is no journal
     try:
         return not try_lock(descriptor, shared=True)
+    except LocksMissingError:
+        return life.lives(journal)
     finally:
         os.close(descriptor)

@@ -39,7 +39,7 @@ from .entry import Entry
 from .known import Known, UrlNote, url_key
 from .local import Digest, LocalDigests
 from .store import Pending, Progress, Store
-from .wheel_lock import hold
+from .wheel_lock import hold, let_go
 
 if TYPE_CHECKING:
     from instui_engine.fetch.download import Client, Fetched
@@ -310,7 +310,7 @@ def _hold(context: Context, store: Store, task: _Task, wait: bool) -> bool:
 
 def _let_go(task: _Task) -> None:
     if task.lock >= 0:
-        os.close(task.lock)
+        let_go(task.lock)
         task.lock = -1
 
 

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instui_engine.errors import InstuiError, printable, reason
-from instui_engine.fs.flock import open_lock, take_exclusive, take_shared, try_lock
+from instui_engine.fs.flock import NO_LOCKS, open_lock, take_exclusive, take_shared, try_lock
 
 if TYPE_CHECKING:
     from instui_engine.locks.wait import OnWait
 
-_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR}
 
 
@@ -84,7 +83,7 @@ def _lock(cache: Path, shared: bool, timeout: float, cancelled: Callable[[], boo
         wait.take(descriptor, take_shared if shared else take_exclusive)
         return descriptor
     except OSError as error:
-        if error.errno in _NO_LOCKS:
+        if error.errno in NO_LOCKS:
             return None
         raise InstuiError(f"cannot lock the cache ({reason(error)}); choose another one with --cache-dir") from error
 

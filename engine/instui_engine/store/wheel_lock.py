@@ -3,18 +3,24 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from instui_engine.errors import InstuiError, Interrupted, printable, reason
-from instui_engine.fs.flock import open_and_try, take_exclusive
+from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, printable, reason
+from instui_engine.fs.flock import LocksMissingError, open_and_try, take_exclusive
 from instui_engine.journal.events import Holder, Warned
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context
+from instui_engine.target.network import BACKEND, soft_reason
+
+if TYPE_CHECKING:
+    from filelock import StrictSoftFileLock
 
 
 def hold(context: Context, path: Path, wheel: LockedWheel, wait: bool) -> int:
     """Take the lock at `path`; return its descriptor, -1 if it is taken and `wait` is not set.
 
-    Raises LockTimeoutError and Interrupted.
+    `let_go` releases it. Where the file system has no locks, it is a file that is made atomically, if the user has
+    chosen that. Raises LockTimeoutError, Interrupted and InstuiError.
     """
     try:
         descriptor, free = open_and_try(path, shared=False)
@@ -23,11 +29,51 @@ def hold(context: Context, path: Path, wheel: LockedWheel, wait: bool) -> int:
             return -1
         if not free:
             _wait(context, wheel, descriptor, path)
+    except LocksMissingError as error:
+        if not soft_reason(path.parent):
+            raise InstuiError(
+                f"the file system of the cache {printable(str(path.parent.parent))} has no file locks; choose another "
+                f"place with --cache-dir or INSTUI_CACHE_DIR, or set {BACKEND}=soft"
+            ) from error
+        return _hold_soft(context, path, wheel, wait)
     except OSError as error:
         raise InstuiError(
             f"cannot lock {printable(wheel.filename)} in the cache ({reason(error)}); free some space, or "
             "choose another place with --cache-dir"
         ) from error
+    return descriptor
+
+
+def let_go(descriptor: int) -> None:
+    """Release what `hold` returned."""
+    soft = _soft.pop(descriptor, None)
+    if soft is not None:
+        soft.release()
+    os.close(descriptor)
+
+
+_soft: dict[int, "StrictSoftFileLock"] = {}  # by the descriptors that stand for them
+
+
+def _hold_soft(context: Context, path: Path, wheel: LockedWheel, wait: bool) -> int:
+    from filelock import StrictSoftFileLock, Timeout
+
+    lock = StrictSoftFileLock(path.with_suffix(".soft"), thread_local=False, mode=0o666)
+    timeout = context.options.lock_timeout if wait else 0
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        if not wait:
+            return -1
+        raise LockTimeoutError(
+            f"waited {timeout:g} s for {printable(wheel.filename)} in the cache, which another process fetches or "
+            f"unpacks; if none does, remove {printable(str(path.with_suffix('.soft')))}*",
+            path=str(path),
+            holders=(),
+            seconds=timeout,
+        ) from None
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    _soft[descriptor] = lock
     return descriptor
 
 
