@@ -5,9 +5,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,8 +36,9 @@ from instui_engine.locks.phrases import describe
 from instui_engine.locks.proc_locks import Locks
 from support import trees
 from support.cli import error_line, everything, ok
-from support.environments import Session, Venv, until
+from support.environments import PATIENCE, Session, Venv, until
 from support.locking import foreign, holding
+from support.needs import require
 from support.wheelsmith import build_wheel
 
 needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs /proc/locks")
@@ -201,6 +204,107 @@ def test_a_waiter_leaves_itself_out_whatever_the_system_says(
     for own, named in ((identity(waiter), []), ("", [identity(waiter)])):
         found = blockers(private, private / "locks" / lock_name("gate"), "elsewhere", "X", own)
         assert [one.session for one in found if one.session] == named
+
+
+UNSEEING = ["unshare", "--pid", "--fork", "--mount-proc"]  # as in another container: nobody outside is visible
+
+
+@pytest.fixture
+def run_apart(clean_environ: dict[str, str]) -> Run:
+    """Runs `instui` in a pid namespace of its own."""
+    require("root")
+    if subprocess.run([*UNSEEING, "true"], capture_output=True, timeout=60, check=False).returncode:
+        pytest.skip("no pid namespace can be made here")
+
+    def run(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+        command = [*UNSEEING, sys.executable, "-m", "instui", *map(str, arguments)]
+        return subprocess.run(command, env=clean_environ, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+@needs_proc_locks
+def test_a_session_in_another_container_holds_what_it_holds(
+    stuck: tuple[Venv, Session], wheels: dict[str, Path], run_apart: Run
+) -> None:
+    target, holder = stuck
+    found = json.loads(ok(run_apart("locks", "--json", "--python", target.top)))
+    locks = {row["path"]: row for row in found["locks"]}
+    shared = f"{target.environment.roots['purelib']}/shared"
+    for path in (".lock", shared):
+        (held,) = locks[path]["holders"]
+        assert (held["session"], held["pid"]) == (identity(holder), 0)
+        assert "another container" in held["state"]
+    arguments = ("install", "--no-deps", "--ui", "plain", "--python", target.top, "--lock-timeout", 1, wheels["b"])
+    assert "in another container" in error_line(run_apart(*arguments), 4)
+
+
+@needs_proc_locks
+def test_a_lock_that_somebody_in_another_container_holds_is_held(
+    wheels: dict[str, Path], venv: Callable[[], Venv], run_apart: Run
+) -> None:
+    target = venv()
+    target.put(wheels["a"])
+    assert ok(run_apart("locks", "--python", target.top)) == "no lock is held\n"
+    bucket = sorted((target.top / ".instui" / "locks").glob("%b*"))[0]
+    for lock, path in ((target.environment.lock_path, ".lock"), (bucket, f".instui/locks/{bucket.name}")):
+        with holding(lock):
+            before = everything(target.top)
+            (row,) = json.loads(ok(run_apart("locks", "--json", "--python", target.top)))["locks"]
+            assert row["path"] == path
+            assert [(one["pid"], one["mode"]) for one in row["holders"]] == [(0, "X")]
+            assert "another container" in row["holders"][0]["state"]
+            assert "another container" in ok(run_apart("locks", "--python", target.top))
+            assert everything(target.top) == before
+    with holding(target.environment.lock_path):
+        assert "another container" in run_apart("doctor", "--python", target.top).stdout
+        arguments = ("install", "--no-deps", "--ui", "plain", "--python", target.top, "--lock-timeout", 1, wheels["b"])
+        assert "in another container" in error_line(run_apart(*arguments), 4)
+
+
+def by_chance(path: str) -> str:
+    """Another path with the same lock file."""
+    return next(one for one in map("other{}".format, range(10_000)) if lock_name(one) == lock_name(path))
+
+
+@needs_proc_locks
+def test_a_wait_for_a_lock_file_that_is_shared_by_chance_says_so(
+    venv: Callable[[], Venv], tmp_path: Path, start_instui: Start, run_instui: Run
+) -> None:
+    target = venv()
+    site = target.environment.roots["purelib"]
+    number = next(n for n in range(10_000) if lock_name(f"{site}/p{n}") == lock_name(f"{site}/first"))
+    first = build_wheel(tmp_path, "one", "1.0", {"first/x.py": b""})
+    second = build_wheel(tmp_path, "two", "1.0", {f"p{number}/x.py": b""})
+    holder = start_instui(target, "--slow", 20, first)
+    holder.wait_for(CommitStarted)
+    with holder.stopped():
+        waiter = start_instui(target, second)
+        waiting = waiter.wait_for(LockWaiting)
+        assert isinstance(waiting, LockWaiting)
+        assert waiting.path == f"{site}/p{number}"
+        (named,) = waiting.holders
+        assert (named.wheel, named.pid) == ("one", holder.process.pid)
+        assert f"whose claim on {site}/first shares a lock file with this one by chance" in named.state
+        found = json.loads(ok(run_instui("locks", "--json", "--python", target.top)))
+        locks = {row["path"]: row for row in found["locks"]}
+        assert [one["wheel"] for one in locks[f"{site}/first"]["holders"]] == ["one"]
+        assert locks[f"{site}/p{number}"]["holders"] == []
+        assert [one["wheel"] for one in locks[f"{site}/p{number}"]["waiters"]] == ["two"]
+    assert waiter.finish() == (0, "")
+
+
+def test_a_short_wait_within_a_session_by_chance_is_not_reported(venv: Callable[[], Venv]) -> None:
+    private = venv().top / ".instui"
+    files = ClaimFiles(private, frozenset({TOP, ""}), PATIENCE, "session")
+    reported: list[str] = []
+    held = files.acquire(Claims(("one",), (TOP,)), lambda *_: None, lambda: False)
+    release = threading.Timer(0.3, files.release, [held])
+    release.start()
+    other = Claims((by_chance("one"),), (TOP,))
+    files.release(files.acquire(other, lambda path, mode, holders: reported.append(path), lambda: False))
+    release.join()
+    assert reported == []
 
 
 @pytest.mark.parametrize(("source", "why"), [(os.devnull, "another container"), ("/nowhere", "does not say")])

@@ -128,7 +128,24 @@ def test_network_file_systems_are_known_by_their_mount(tmp_path: Path, monkeypat
     real = Path(mounts.MOUNTS).read_text()
     pretended = tmp_path / "mounts"
     monkeypatch.setattr(mounts, "MOUNTS", str(pretended))
-    for kind, reason in (("nfs4", "(NFS)"), ("smb3", "(SMB)"), ("ext4", ""), ("tmpfs", "")):
+    for kind, reason in (
+        ("nfs4", "(NFS)"),
+        ("smb3", "(SMB)"),
+        ("smb2", "(SMB)"),
+        ("beegfs", "(BeeGFS)"),
+        ("ceph", "(Ceph)"),
+        ("fuse.glusterfs", "(GlusterFS)"),
+        ("9p", "(9P)"),
+        ("fuse.sshfs", "(SSHFS)"),
+        ("vboxsf", "(a folder of the host)"),
+        ("virtiofs", "(a folder of the host)"),
+        ("fuse.rclone", "(rclone)"),
+        ("fuse.mergerfs", ""),
+        ("fuse", ""),
+        ("ocfs2", ""),
+        ("ext4", ""),
+        ("tmpfs", ""),
+    ):
         pretended.write_text(re.sub(" - [^ ]+ ", f" - {kind} ", real))
         assert reason in netfs.soft_reason(tmp_path)
         assert bool(netfs.soft_reason(tmp_path)) == bool(reason)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, pairwise, product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -24,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from instui_engine.fs.paths import TOP
+from instui_engine.locks import names
 from instui_engine.locks import table as locktable
 from instui_engine.locks.claims import MOST, Claims, derive
 from instui_engine.locks.lock_files import ClaimFiles
@@ -114,7 +116,11 @@ class Recorder:
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """What `ClaimFiles` does for a claim set."""
-    files = ClaimFiles(tmp_path_factory.mktemp("private"), {TOP}, 5.0)
+    return recording(ClaimFiles(tmp_path_factory.mktemp("private"), {TOP}, 5.0))
+
+
+def recording(files: ClaimFiles) -> Record:
+    """What these `ClaimFiles` do for a claim set."""
 
     @cache
     def one(claims: Claims, refuse: tuple[str, ...] = ()) -> Program:
@@ -526,6 +532,18 @@ def run(chosen: Iterable[tuple[Wheel, ...]], record: Record, **options: Any) -> 
         except Fault as fault:
             raise AssertionError(f"{fault}\nin {wheels}") from None
     return states
+
+
+@pytest.fixture(params=[1, 2, 3])
+def crowded(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
+    """Like `record`, but all paths share so few lock files that many meet by chance, within one process as well."""
+    monkeypatch.setattr(names, "BUCKETS", request.param)
+    return recording(ClaimFiles(tmp_path / "private", {TOP}, 5.0))
+
+
+@pytest.mark.parametrize("processes", [(0, 0, 1), (0, 1, 2)])
+def test_lock_files_that_are_shared_by_chance_bring_no_deadlock(processes: Sequence[int], crowded: Record) -> None:
+    print(run(list(cases(processes))[::7], crowded), "states")
 
 
 @pytest.mark.parametrize("processes", [(0, 0, 0), (0, 0, 1), (0, 1, 2)])

@@ -111,7 +111,7 @@ class ClaimFiles:
             nonlocal found
             found = contest(self._private, file, wants, self._session)
             wait.path, wait.what = found.path, f"the claim on {printable(found.path)}"
-            ours = all(one.pid == os.getpid() and one.session == self._session for one in found.holders)
+            ours = all(one.pid == os.getpid() and one.session in ("", self._session) for one in found.holders)
             return None if ours and time.monotonic() - begun < _LONG else found.holders
 
         wait = LockWait(
