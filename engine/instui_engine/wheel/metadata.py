@@ -90,7 +90,7 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
             _refuse(f"{file} has {len(data)} bytes, at most {LARGEST[file]} are allowed")
         return data
 
-    wheel = _block(content("WHEEL"), ("wheel-version", "root-is-purelib"))
+    wheel = _block(content("WHEEL"), ("wheel-version", "root-is-purelib", "tag"))
     metadata = _block(content("METADATA"), ("metadata-version", "name", "version", "requires-python", "requires-dist"))
     written_name = _one(metadata, "name", "METADATA")
     inner_version = _version(_one(metadata, "version", "METADATA"), "METADATA")
