@@ -92,6 +92,32 @@ def test_what_is_fetched_is_said_before_the_first_byte(wheels: list[events.Wheel
     assert said(resolved(*wheels), begin)[1:] == [f"0.1 fetching {expected}"]
 
 
+def test_what_turns_out_to_be_in_the_store_is_not_said_to_be_fetched() -> None:
+    begin: Script = [(1.0, wheel("b", 20, True)), (2.0, events.FetchStarted("a", 0, 3 * MB))]
+    lines = said(resolved(wheel("a", 3), wheel("b", 20)), begin, [(4.0, events.FetchFinished("a", 3 * MB))])
+    assert lines[1:] == ["2.0 fetching a 1, 3.0 MB", "4.0 fetched 1 wheel, 3.0 MB in 2.0 s (1.5 MB/s)"]
+
+
+def test_the_only_wheel_is_said_to_be_fetched_once() -> None:
+    lines = said(resolved(wheel("a", 30)), download("a", 30, 0.0, 4.0))
+    assert lines[1:] == ["0.0 fetching a 1, 30 MB", "4.0 fetched 1 wheel, 30 MB in 4.0 s (7.5 MB/s)"]
+
+
+def test_a_download_that_starts_over_has_no_negative_rate_and_a_short_one_none() -> None:
+    wheels = resolved(wheel("a", 9), wheel("b", 1))
+    begin: Script = [(0.0, events.FetchStarted("a", 0, 9 * MB)), (4.0, events.FetchProgress("a", 5 * MB, 9 * MB))]
+    again: Script = [(6.0, events.FetchProgress("a", 0, 9 * MB)), (7.0, events.FetchProgress("a", MB, 9 * MB))]
+    assert "1.0 MB of 10 MB, 200 kB/s" in said(wheels, begin, again, until=10.0)[-1]
+    quick: Script = [(0.0, events.FetchStarted("a", 0, 9 * MB)), (0.0, events.FetchFinished("a", 9 * MB))]
+    assert said(resolved(wheel("a", 9)), quick)[-1] == "0.0 fetched 1 wheel, 9.0 MB in 0.00 s"
+
+
+def test_the_wheels_with_the_most_left_are_named() -> None:
+    wheels = resolved(*(wheel(f"w{n}", n) for n in range(1, 6)))
+    lines = said(wheels, [(0.0, events.FetchStarted(f"w{n}", 0, n * MB)) for n in range(1, 6)], until=5.0)
+    assert lines[-1].endswith("under way: w5 1 (0 B of 5.0 MB), w4 1 (0 B of 4.0 MB), w3 1 (0 B of 3.0 MB) and 2 more")
+
+
 def test_nothing_is_said_to_be_fetched_that_comes_from_the_cache() -> None:
     unpack: Script = [(1.0, events.UnpackStarted("c", 1, MB)), (1.5, events.UnpackFinished("c", 1, MB))]
     local = wheel("c")._replace(fetch=False)
