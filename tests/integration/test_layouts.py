@@ -57,7 +57,7 @@ def test_what_a_killed_session_of_an_earlier_layout_left_is_completed(
     assert installed(top) == {"other": "1.0", "pkg": "2.0", "one": "1.0"}
     assert trees.complete(top, "pkg-2.0")
     assert not (top / "pkg" / "old.py").exists()
-    assert list((top / ".instui" / "records").iterdir()) == []
+    assert not any((top / ".instui" / "records").glob("*"))
     ok(run_instui("uninstall", "--ui", "plain", *place, "pkg"))
     assert (top / "shared" / "api.py").read_text() == "# shared of other\n"  # kept by the earlier version
     assert trees.complete(top, "other-1.0")

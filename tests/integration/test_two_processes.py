@@ -32,14 +32,17 @@ PROC_LOCKS = Path("/proc/locks").exists()
 
 @pytest.fixture
 def wheels(tmp_path: Path) -> dict[str, list[Path]]:
-    """For each of two sessions a wheel that collides with the other's and one that does not."""
+    """For each of two sessions a wheel that collides with the other's and one that does not.
+
+    Their names are chosen such that no two of their claims share a lock file by chance.
+    """
     found = {}
     for who in "ab":
         shared = {f"shared/{n}.py": f"{who} {n}".encode() for n in range(6)}
         own = {f"own_{who}/{n}.py": b"" for n in range(3)}
         found[who] = [
-            build_wheel(tmp_path, f"{who}-shared", "1.0", {**shared, f"{who}_extra.py": b""}),
-            build_wheel(tmp_path, f"{who}-own", "1.0", own, data={f"data/etc/{who}/x.conf": b""}),
+            build_wheel(tmp_path, f"{who}-shared", "1.0", {**shared, f"{who}_own.py": b""}),
+            build_wheel(tmp_path, f"{who}-private", "1.0", own, data={f"data/etc/alone{who}/x.conf": b""}),
         ]
     return found
 
@@ -79,7 +82,7 @@ def test_colliding_wheels_take_turns_and_others_do_not(
     for session in sessions.values():
         assert session.finish() == (0, "")
     shared = {who: interval(sessions[who], f"{who}-shared") for who in "ab"}
-    own = {who: interval(sessions[who], f"{who}-own") for who in "ab"}
+    own = {who: interval(sessions[who], f"{who}-private") for who in "ab"}
     assert not overlap(shared["a"], shared["b"])
     assert overlap(own["a"], own["b"])
     waits = {who: sessions[who].lines.of(LockWaiting, f"{who}-shared") for who in "ab"}
@@ -140,9 +143,9 @@ def test_a_timeout_keeps_what_was_installed_before(
     with holder.stopped():
         waiter = start_instui(target, "--lock-timeout", 1, "--jobs", 1, wheels["b"][1], wheels["b"][0])
         assert waiter.finish()[0] == 4
-        assert [event.wheel for event in waiter.lines.of(CommitFinished)] == ["b-own"]
-        assert list(trees.distributions(target.site)) == ["b_own-1.0"]
-        assert trees.complete(target.site, "b_own-1.0")
+        assert [event.wheel for event in waiter.lines.of(CommitFinished)] == ["b-private"]
+        assert list(trees.distributions(target.site)) == ["b_private-1.0"]
+        assert trees.complete(target.site, "b_private-1.0")
     assert holder.finish() == (0, "")
     assert trees.unlisted(target.site) == []
 
