@@ -5,11 +5,13 @@ its session is over.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from instui.terminal import NO_TERMINAL, Streams
-from instui.tui.departure import Ending, Leaving
 from instui_engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from instui.tui.departure import Ending, Leaving
 
 # The full screen: immediately; as soon as the session has begun; or then, but not in its first moment. Or other output.
 Showing = Literal["screen", "screen when it begins", "screen when it takes long", "plain", "json", "none"]
@@ -59,7 +61,7 @@ def is_ci(environ: Mapping[str, str]) -> bool:
     return environ.get("CI", "").strip().lower() not in _OFF
 
 
-def leaving(end: Ending, stay: bool) -> Leaving:
+def leaving(end: "Ending", stay: bool) -> "Leaving":
     """What the screen does now that its session is over. A countdown is stopped by any key."""
     if stay or (end.failed and end.touched):
         return "stay"
