@@ -68,8 +68,11 @@ def wheels(tmp_path: Path) -> list[Path]:
 
 
 def check(lines: Lines, count: int = 10, cached: bool = False) -> None:
-    """A complete journal of a successful install. `cached`: the wheels may be in the store already."""
-    pipeline = [kind for kind in PIPELINE if not (cached and kind in (UnpackStarted, UnpackFinished))]
+    """A complete journal of a successful install.
+
+    `cached`: the wheels may be in the store already, or come there while they are waited for, which is said again.
+    """
+    pipeline = [kind for kind in PIPELINE if not (cached and kind in (WheelAdded, UnpackStarted, UnpackFinished))]
     events = [event for _, event in lines.events]
     times = [t for t, _ in lines.events]
     assert isinstance(events[0], SessionStarted)
