@@ -72,9 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fsync", action="store_true")
     parser.add_argument("--cold", action="store_true", help="with an empty cache, whose changes are points too")
     parser.add_argument("--epilogue", action="store_true", help="uninstall (or install again) after each point")
+    parser.add_argument("--volumes", action="store_true", help="site-packages, bin and share are mounts of their own")
     parser.add_argument("--base", type=Path, default=memory(), help="where to work (%(default)s)")
     parsed = parser.parse_args(arguments)
-    setting = Setting(parsed.jobs, parsed.fsync, parsed.cold, parsed.epilogue)
+    setting = Setting(parsed.jobs, parsed.fsync, parsed.cold, parsed.epilogue, volumes=parsed.volumes)
     results, failed = [], []
     with tempfile.TemporaryDirectory(dir=parsed.base, ignore_cleanup_errors=True) as scratch:
         place = Path(scratch).resolve()

@@ -10,6 +10,7 @@ from support.crash.injector import KILL, TEAR
 from support.crash.lane import Setting
 from support.crash.scenarios import KINDS
 from support.crash.sweep import Result, sample
+from support.needs import require
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(7200)]
 Choice = Callable[[range], Iterable[int]]
@@ -52,6 +53,16 @@ def test_killed_with_syncs_it_is_whole_and_goes_on(some: Callable[..., Choice]) 
 @pytest.mark.xdist_group("crash-cold")
 def test_killed_with_an_empty_cache_it_is_whole_and_goes_on(some: Callable[..., Choice]) -> None:
     unbroken(bench().sweep("fresh", Setting(cold=True)).sweep(KILL, some(5), thorough=False))
+
+
+@each_kind("fresh", "upgrade", "uninstall")
+def test_killed_with_volumes_inside_it_is_whole_and_goes_on(kind: str, some: Callable[..., Choice]) -> None:
+    """Site-packages, `bin` and `share` are file systems of their own: no rename leads there from the top's stage."""
+    require("root")
+    sweep = bench().sweep(kind, Setting(volumes=True, epilogue=True))
+    unbroken(sweep.sweep(KILL, some(5, 5), thorough=False))
+    commits = [call.number for call in sweep.trace() if call.name.startswith("rename")]
+    unbroken(sweep.nested(lambda points: [commits[len(commits) // 2]], some(2, 6)))
 
 
 @each_kind(*KINDS)

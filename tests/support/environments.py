@@ -25,6 +25,7 @@ from instui_engine.resolve.request import LockedWheel, Request
 from instui_engine.session.context import Control, Options
 from instui_engine.store.entry import Entry
 from instui_engine.target.environment import Environment, discover
+from instui_engine.target.volumes import Volumes
 from instui_engine.wheel.entry_points import EntryPoint
 from instui_engine.wheel.manifest import Manifest, build
 from instui_engine.wheel.metadata import WheelMetadata
@@ -192,7 +193,8 @@ def planned_environment(top: Path) -> Environment:
         "data": "",
     }
     places = neutral(roots.values())
-    return Environment(top, linux_interpreter(), MappingProxyType(roots), f"{top}/bin/python", places, places)
+    volumes = Volumes(str(top))
+    return Environment(top, linux_interpreter(), MappingProxyType(roots), f"{top}/bin/python", places, places, volumes)
 
 
 def entry(

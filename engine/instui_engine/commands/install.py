@@ -23,7 +23,7 @@ from instui_engine.plan.compatibility import check_compatibility
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.dependents import broken_dependents
 from instui_engine.plan.order import Node, edges_from, plan_order
-from instui_engine.plan.plan import WheelPlan
+from instui_engine.plan.plan import WheelPlan, volumes_of
 from instui_engine.plan.planner import plan_wheels
 from instui_engine.resolve.request import LockedWheel, Request
 from instui_engine.resolve.resolver import resolve
@@ -201,10 +201,10 @@ class _Pipeline(Work):
 
     def _stage(self, plans: Sequence[WheelPlan]) -> None:
         context, session = self.context, self.session
-        session.make_stage()
+        session.make_stage(volumes_of(self.environment.volumes, plans))
         if context.options.link_mode == "symlink":
             with suppress(OSError):  # nobody prunes a cache that cannot be written to
                 for plan in plans:
                     self._store.note_symlinks(plan.entry)
         stage_wheels(context, self.environment, plans, session.stage, self._rebuild, session.sign_of_life)
-        context.sync("stage", session.stage)
+        context.sync("stage", *session.stages())

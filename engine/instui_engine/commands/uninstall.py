@@ -17,7 +17,7 @@ from instui_engine.locks.claims import Mode, derive
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.phrases import waits_for
 from instui_engine.plan.conflicts import Overlaps
-from instui_engine.plan.plan import RemovalPlan
+from instui_engine.plan.plan import RemovalPlan, volumes_of
 from instui_engine.plan.removal import check_link, plan_removals
 from instui_engine.redaction import redacted
 from instui_engine.resolve.locations import shortened
@@ -82,7 +82,7 @@ class _Removal(Work):
         self._tell(plans)
         if self.context.options.dry_run or not plans:
             return
-        self.session.make_stage()
+        self.session.make_stage(volumes_of(self.environment.volumes, plans))
         for plan in plans:
             (self.session.stage / str(plan.order)).mkdir()
         self.began = True

@@ -49,6 +49,7 @@ from instui_engine.target.owners import OwnerIndex
 
 from .alone import Alone
 from .backups import Backups
+from .ordering import Ordering
 from .preparation import Prepared, prepare
 from .recovery import Unsettled, check_settled, on_older, put_back, settle
 from .transaction import Step, UndoError, run
@@ -124,7 +125,7 @@ class Commit:
         if not self.installed:
             return ""
         try:
-            self._context.sync("environment", self._environment.top)
+            self._context.sync("environment", self._environment.top, *self._session.stages())
         except OSError as error:
             word = "installed" if isinstance(self._plans[0], WheelPlan) else "removed"
             return (
@@ -233,7 +234,7 @@ class Commit:
             return
         if present != plan.replaces or self._is_outdated(plan):
             raise StalePlan
-        with DirfdTree(top, context.options.fsync) as tree:
+        with DirfdTree(top, context.options.fsync, self._environment.volumes.links) as tree:
             transaction, overwrites, restored = self._prepare(plan, tree)
             steps = transaction.steps
             throttle = Throttle(lambda done: context.emit(CommitProgress(plan.name, done, len(steps))))
@@ -244,8 +245,10 @@ class Commit:
                     context.control.check()
                 if context.slow_motion.factor:
                     context.slow_motion.step(lambda: context.control.aborted, weight=_weight(top, step))
+                ordering.before(step)
 
             record = write_record(top, tree, transaction, context.options.fsync)
+            ordering = Ordering(self._environment, transaction, context.options.fsync)
 
             def back() -> None:
                 nonlocal record
@@ -264,6 +267,7 @@ class Commit:
                 raise
             self.installed.append(plan.name)
             with suppress(OSError):  # all steps are taken, so recovery would have nothing to do
+                ordering.finish()
                 remove_record(record)
         for overwrite in overwrites:
             context.emit(overwrite)

@@ -14,8 +14,9 @@ from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.journal.events import Overwrite, Restored
 from instui_engine.plan.items import StagedItem
 from instui_engine.plan.plan import Plan
+from instui_engine.session.session import stage_of
 from instui_engine.target.bytecode import Bytecode, is_generated
-from instui_engine.target.environment import PRIVATE, Environment
+from instui_engine.target.environment import Environment
 from instui_engine.target.installed import recorded_hashes
 from instui_engine.target.owners import OwnerIndex
 
@@ -45,9 +46,7 @@ def prepare(
     `replaced_owners` gives, by path, the owner of each file that `plan` replaces. `index` and `backups` are the
     session's. Raises ClashError, TargetError and OSError.
     """
-    preparation = _Preparation(
-        environment, tree, plan, f"{PRIVATE}/stage/{session}/{plan.order}", replaced_owners, index, backups
-    )
+    preparation = _Preparation(environment, tree, plan, session, replaced_owners, index, backups)
     steps = tuple(preparation.steps())
     transaction = Transaction(
         plan.name,
@@ -70,7 +69,7 @@ class _Preparation:
         environment: Environment,
         tree: DirfdTree,
         plan: Plan,
-        stage: str,
+        session: str,
         replaced_owners: Mapping[str, str],
         index: OwnerIndex,
         backups: Backups,
@@ -78,7 +77,7 @@ class _Preparation:
         self._environment = environment
         self._tree = tree
         self._plan = plan
-        self._stage = stage
+        self._session = session
         self._replaced_owners = replaced_owners
         self._key = environment.key
         self._gone = set(map(self._key, (*plan.stale, *plan.emptied)))
@@ -90,8 +89,8 @@ class _Preparation:
         self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> digest of the file there
         self._index = index
         self._has_looked = False  # whether the index is up to date
-        self.saved = f"{stage}/old"
-        self.staged_info = f"{stage}/info" if plan.info else ""
+        self.saved = f"{stage_of('', session)}/{plan.order}/old"
+        self.staged_info = f"{self._stage(plan.info)}/info" if plan.info else ""
         self.overwrites: list[Overwrite] = []
         self.restored: list[Restored] = []
 
@@ -108,7 +107,7 @@ class _Preparation:
         for path in plan.emptied:
             yield Step("rmdir", path)
         for number, item in enumerate(plan.items):
-            yield from self._item(item, f"{self._stage}/{number}")
+            yield from self._item(item, f"{self._stage(item.path)}/{number}")
         if plan.info:
             yield from self._parents(plan.info)
             if self._key(plan.info) not in self._gone and self._kind(plan.info) is not None:
@@ -127,7 +126,7 @@ class _Preparation:
             status = self._tree.status(path)
             if is_generated(path):
                 if status is not None:
-                    yield Step("retire", path, saved=self._save())
+                    yield Step("retire", path, saved=self._save(path))
                 continue
             entry = backups.newest(path, ()) if backups.any() else None
             if entry is not None:
@@ -164,9 +163,9 @@ class _Preparation:
         """Bring a backup back to `path`."""
         for compiled in self._bytecode.of(path):
             if self._key(compiled) not in self._gone:
-                yield Step("retire", compiled, saved=self._save())
+                yield Step("retire", compiled, saved=self._save(compiled))
         if present:
-            yield self._replacement(path, entry, self._save())
+            yield self._replacement(path, entry, self._save(path))
         else:
             yield from self._parents(path)
             yield self._place(path, entry)
@@ -239,7 +238,7 @@ class _Preparation:
         # Python compares only the size and the mtime in seconds, so it might run byte code of the old file
         for compiled in self._bytecode.of(old):
             if self._key(compiled) not in self._gone:
-                yield Step("retire", compiled, saved=self._save())
+                yield Step("retire", compiled, saved=self._save(compiled))
         if old == path:
             yield self._replacement(path, staged, saved)
         else:  # a rename would keep the old spelling, but Python looks for the new one
@@ -250,7 +249,7 @@ class _Preparation:
         """Where the replaced file is saved. Other content of another owner becomes a backup, and is reported."""
         plan = self._plan
         if path not in self._replaced_owners and self._had(path):
-            return self._save()  # a file of its own old version, which nobody else lists
+            return self._save(path)  # a file of its own old version, which nobody else lists
         same = self._tree.same_content(old, staged)
         owner = self._replaced_owners.get(path, "")
         saved = ""
@@ -267,7 +266,7 @@ class _Preparation:
             if on_top or not self._is_own(path):
                 saved = self._backups.add(path, on_top or [owner])
         self.overwrites.append(Overwrite(plan.name, path, owner, plan.owner, same, saved))
-        return saved or self._save()
+        return saved or self._save(path)
 
     def _had(self, path: str) -> bool:
         """Whether the old version lists the file."""
@@ -291,15 +290,19 @@ class _Preparation:
         return Step("replace", path, staged, saved, self._fingerprint(path), self._fingerprint(staged))
 
     def _retire(self, path: str) -> Step:
-        return Step("retire", path, saved=self._save(), old=self._fingerprint(path))
+        return Step("retire", path, saved=self._save(path), old=self._fingerprint(path))
 
     def _fingerprint(self, path: str) -> Fingerprint | None:
         status = self._tree.status(path)
         return None if status is None else fingerprint_of(status)
 
-    def _save(self) -> str:
+    def _stage(self, path: str) -> str:
+        """The directory in the volume of `path` where this wheel's entries are staged."""
+        return f"{stage_of(self._environment.volumes.of(path), self._session)}/{self._plan.order}"
+
+    def _save(self, path: str) -> str:
         self._count += 1
-        return f"{self.saved}/{self._count}"
+        return f"{self._stage(path)}/old/{self._count}"
 
     def _parents(self, path: str) -> Iterator[Step]:
         missing = []

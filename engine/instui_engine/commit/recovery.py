@@ -29,14 +29,14 @@ from instui_engine.locks.phrases import describe
 from instui_engine.locks.protocol import ClaimLocks, OnClaimWait
 from instui_engine.plan.removal import is_vital
 from instui_engine.session.context import Context
-from instui_engine.session.session import alive, dead_stages, journal_path
+from instui_engine.session.session import alive, dead_stages, journal_path, stage_of, tidy_volumes
 from instui_engine.target.bytecode import Bytecode, module_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import recorded_hashes, scan
 
 from . import writeahead
-from .backups import BACKUPS
-from .transaction import Step, Transaction, parents_of, state, take, undo
+from .backups import is_backup
+from .transaction import Step, Transaction, parents_of, state, take, undo, volumes_of
 from .writeahead import NewerRecordError
 
 
@@ -58,6 +58,18 @@ class NewerVersionNeeded(TargetError):
             "settle that with the newer version: run `instui doctor --repair` of it"
         )
         super().__init__(self.text)
+
+
+class VolumeMissingError(TargetError):
+    """An unfinished transaction has changed a volume that is not there now, so it cannot be settled."""
+
+    def __init__(self, record: Path, transaction: Transaction, place: Path) -> None:
+        self.name = transaction.name
+        super().__init__(
+            f"a session was killed while it changed {printable(transaction.owner)}, and {printable(str(place))} does "
+            f"not have what it had begun there: mount what was there, or remove {printable(str(record))} and reinstall",
+            path=str(place),
+        )
 
 
 def recover(context: Context, environment: Environment, session: str) -> bool:
@@ -85,6 +97,8 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
                         settle(context, environment, files, path)
                     except NewerVersionNeeded as newer:
                         context.emit(Warned(newer.envelope.name, newer.text))
+                    except VolumeMissingError as missing:
+                        context.emit(Warned(missing.name, str(missing)))
         finally:
             lock.close()
     writeahead.clear(environment.top, lambda identity: alive(journal_path(environment, identity)))
@@ -93,6 +107,7 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
     for stage in stages:
         if stage.name not in unsettled:
             remove_tree(stage)
+    tidy_volumes(environment)
     return bool(records)
 
 
@@ -146,12 +161,12 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
         transaction = _read(path)
         if transaction is None:
             return  # another session was quicker
+        _check_volumes(environment, path, transaction)
         context.emit(RecoveryStarted(transaction.name, transaction.version, transaction.session))
         try:
-            with DirfdTree(environment.top, context.options.fsync) as tree:
+            with DirfdTree(environment.top, context.options.fsync, environment.volumes.links) as tree:
                 path, outcome, left = _Recovery(context, environment, tree, transaction).settle(path)
-            if context.options.fsync:
-                context.sync("environment", environment.top)
+            context.sync("environment", *(environment.top / volume for volume in ("", *volumes_of(transaction))))
             writeahead.remove(path)
         except OSError as error:
             raise TargetError(
@@ -164,6 +179,16 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
         )
     finally:
         files.release(held)
+
+
+def _check_volumes(environment: Environment, record: Path, transaction: Transaction) -> None:
+    """Raise VolumeMissingError if a volume is not mounted, or another one is: its files are in no state of the record.
+
+    What a session had begun in a volume can be told by its stage there, which stays as long as the record.
+    """
+    for volume in volumes_of(transaction):
+        if not (environment.top / stage_of(volume, transaction.session)).is_dir():
+            raise VolumeMissingError(record, transaction, environment.top / volume)
 
 
 def _read(path: Path) -> Transaction | None:
@@ -287,7 +312,7 @@ class _Recovery:
 
     def _still_wanted(self, step: Step) -> bool:
         """Whether a replaced file is to come back: if it has another owner, but not if it is of the old version."""
-        return step.saved.startswith(f"{BACKUPS}/") and not step.path.startswith(f"{BACKUPS}/")
+        return is_backup(step.saved) and not is_backup(step.path)
 
     def _sweep(self, rows: Mapping[str, str]) -> None:
         """Remove the files of a version that is no longer listed, unless others own or have changed them."""

@@ -9,7 +9,6 @@ distribution that is listed and torn.
 """
 
 import errno
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,9 +18,11 @@ from instui_engine.errors import InstuiError, printable, reason
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint
 from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.locks.claims import Claims
+from instui_engine.session.session import stage_of
 from instui_engine.target.bytecode import module_of
+from instui_engine.target.environment import PRIVATE
 
-from .backups import BACKUPS
+from .backups import is_backup
 
 _RETRIES = 100  # another session may remove a shared parent directory this often while we make it
 
@@ -211,7 +212,7 @@ def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: 
         return []
     if there == step.new and there != saved:
         if wanted:
-            if step.staged.startswith(f"{BACKUPS}/") and tree.fingerprint(step.staged) is None:
+            if is_backup(step.staged) and tree.fingerprint(step.staged) is None:
                 tree.link(step.path, step.staged)  # there is no other link to it
             tree.rename(step.saved, step.path)
         else:
@@ -255,7 +256,8 @@ def _with_parents(tree: DirfdTree, path: str, change: Callable[[], None]) -> Non
 
 def _save(tree: DirfdTree, step: Step) -> None:
     try:
-        tree.link(step.path, step.saved)
+        # another session may just have removed the empty directory of backups in a volume
+        _with_parents(tree, step.saved, lambda: tree.link(step.path, step.saved))
     except FileExistsError:
         if tree.fingerprint(step.saved) != tree.fingerprint(step.path):  # an incomplete copy
             tree.remove(step.saved)
@@ -281,5 +283,16 @@ def _move(tree: DirfdTree, path: str, target: str) -> None:
 
 
 def parents_of(transaction: Transaction) -> set[str]:
-    """The directories of the saved files, which must exist before the first step."""
-    return {os.path.dirname(step.saved) for step in transaction.steps if step.saved}
+    """The directories of the saved files, and the stages, which must exist before the first step."""
+    stages = {stage_of(volume, transaction.session) for volume in volumes_of(transaction)}
+    return {*stages, *(parent_of(step.saved) for step in transaction.steps if step.saved)}
+
+
+def volumes_of(transaction: Transaction) -> frozenset[str]:
+    """The volumes, besides that of the top, in which something is staged or saved: all in which something changes."""
+    found = set()
+    for path in {path for step in transaction.steps for path in (step.staged, step.saved) if path}:
+        volume, private, _ = path.partition(f"/{PRIVATE}/")
+        if private and not path.startswith(f"{PRIVATE}/"):
+            found.add(volume)
+    return frozenset(found)

@@ -61,17 +61,16 @@ class _Inside:
     """Whether a directory is within the environment after its symbolic links are resolved. Each is examined once."""
 
     def __init__(self, environment: Environment) -> None:
-        self._top = os.fspath(environment.top)
+        self._volumes = environment.volumes
         self._known = {"": True}
 
     def __call__(self, directory: str) -> bool:
         known = self._known.get(directory)
         if known is None:
-            full = f"{self._top}/{directory}"
+            full = self._volumes.place(directory)
             known = self(parent_of(directory))
             if known and os.path.islink(full):
-                real = os.path.realpath(full)
-                known = real == self._top or real.startswith(f"{self._top}/")
+                known = self._volumes.inside(os.path.realpath(full)) is not None
             self._known[directory] = known
         return known
 

@@ -18,6 +18,7 @@ from instui_engine.graph import components
 from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
+from instui_engine.session.session import foreign_stages
 from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import scan
 from instui_engine.target.listing import ListedFile, Listing, read
@@ -169,7 +170,7 @@ class _Diagnosis:
         closed = unreadable(self._environment.private)
         sessions = () if closed else tuple(leftovers.dead_sessions(self._environment))
         findings += [*self._ghostly(), *self._unknown(), *_left(stashed), *map(_dead, sessions), *map(_closed, closed)]
-        findings += [*self._unowned(stashed), *_busy(self._environment)]
+        findings += [*_foreign(self._environment), *self._unowned(stashed), *_busy(self._environment)]
         return Diagnosis(
             self._environment,
             distributions=len({*self._chosen, *(one.distribution.name for one in self._ghosts)}) + len(self._legacy),
@@ -328,6 +329,14 @@ def _counts(name: str) -> bool:
     )
 
 
+def _foreign(environment: Environment) -> Iterator[Finding]:
+    """The stages in volumes that another environment, or another container, may still need."""
+    paths = tuple(foreign_stages(environment))
+    if paths:
+        text = "the stage of a session of another environment that has the same volume; remove it if there is none"
+        yield Finding("unknown", "", paths, text, is_defect=False)
+
+
 def _busy(environment: Environment) -> Iterator[Finding]:
     from instui_engine.locks.holders import holders_of
     from instui_engine.locks.phrases import describe
@@ -352,5 +361,5 @@ def _dead(session: DeadSession) -> Finding:
     if session.unsettled:
         what = ", ".join(map(printable, session.in_hand))
         text = f"session {name} was killed" + (f" with {what} in hand" if what else " in the middle of a change")
-        return Finding("session", "", (session.path,), text, "complete or undo what it had begun")
-    return Finding("leftover", "", (session.path,), f"left by session {name}, which was killed", "remove it")
+        return Finding("session", "", session.paths, text, "complete or undo what it had begun")
+    return Finding("leftover", "", session.paths, f"left by session {name}, which was killed", "remove it")

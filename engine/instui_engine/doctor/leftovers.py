@@ -3,7 +3,7 @@
 ~ame, ~ame-1.0.dist-info     pip, in site-packages and beside a scheme directory: what it was removing
 .tmpXXXXXX                   uv, in the directory of a file that it was about to rename into place
 INSTALLERxxxxxxxx.tmp        pip, likewise, in a .dist-info
-.instui/stage/<session>      this program: what a session had in hand or was preparing
+.instui/stage/<session>      this program, also in volumes: what a session had in hand or was preparing
 """
 
 import os
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from instui_engine.commit.writeahead import NewerRecordError, pending, read, session_of
 from instui_engine.fs.paths import join, name_of, parent_of
-from instui_engine.session.session import alive, journal_path
-from instui_engine.target.environment import PRIVATE, Environment
+from instui_engine.session.session import alive, journal_path, stage_of, stages
+from instui_engine.target.environment import Environment
 
 _UV = re.compile(r"\.tmp[A-Za-z0-9]{6}")
 _PIP = re.compile(r"(INSTALLER|RECORD|REQUESTED|direct_url\.json)[a-z0-9_]{8}\.tmp")
@@ -25,12 +25,12 @@ _PIP = re.compile(r"(INSTALLER|RECORD|REQUESTED|direct_url\.json)[a-z0-9_]{8}\.t
 class DeadSession:
     """A session that ended without cleaning up.
 
-    `path` is its stage, and `in_hand` the owners that it was changing. If `unsettled`, the environment may hold half of
-    that change, which recovery mends. Otherwise only the stage is left.
+    `paths` are its stages, and `in_hand` the owners that it was changing. If `unsettled`, the environment may hold half
+    of that change, which recovery mends. Otherwise only the stage is left.
     """
 
     identity: str
-    path: str
+    paths: tuple[str, ...]
     unsettled: bool
     in_hand: tuple[str, ...]
 
@@ -57,14 +57,17 @@ def temporary(environment: Environment, directories: Collection[str], listed: Co
 
 def dead_sessions(environment: Environment) -> Iterator[DeadSession]:
     """The dead sessions that left a stage or a record, oldest first."""
-    stage = f"{PRIVATE}/stage"
+    found: dict[str, list[str]] = {}
+    for path, identity in stages(environment):
+        found.setdefault(identity, []).append(path)
     records: dict[str, list[Path]] = {}
     for record in pending(environment.top):
         records.setdefault(session_of(record.name), []).append(record)
-    for identity in sorted({*names(environment, stage), *records}):
+    for identity in sorted({*found, *records}):
         if not alive(journal_path(environment, identity)):
             in_hand = tuple(filter(None, map(_in_hand, records.get(identity, ()))))
-            yield DeadSession(identity, f"{stage}/{identity}", identity in records, in_hand)
+            paths = tuple(found.get(identity, [stage_of("", identity)]))
+            yield DeadSession(identity, paths, identity in records, in_hand)
 
 
 def _in_hand(record: Path) -> str:

@@ -24,15 +24,14 @@ from instui_engine.errors import (
     reason,
 )
 from instui_engine.fs.flock import LocksMissingError, is_at, open_and_try, take_exclusive
-from instui_engine.fs.paths import name_of
+from instui_engine.fs.paths import name_of, parent_of
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, Warned
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Options
 from instui_engine.session.control import Control
-from instui_engine.session.session import alive, journal_path, new_id
-from instui_engine.target.environment import Environment
+from instui_engine.session.session import alive, journal_path, new_id, stage_of, tidy_volumes
 from instui_engine.target.listing import Listing, read
 from instui_engine.target.network import BACKEND, soft_reason
 
@@ -120,7 +119,7 @@ class _Repair:
         if self._diagnosis.leftovers or abandoned:
             with self._alone():
                 self._remove(self._diagnosis.leftovers, lambda path: True)
-                self._remove([session.path for session in abandoned], self._is_abandoned)
+                self._remove([path for session in abandoned for path in session.paths], self._is_abandoned)
 
     # --- dead sessions
 
@@ -141,12 +140,13 @@ class _Repair:
     def _remove(self, paths: Iterable[str], still: Callable[[str], bool]) -> None:
         """Remove those of `paths` for which `still` holds: they are still what they were taken for."""
         environment = self._environment
-        bin_ = environment.private / "stage" / f"{new_id()}"
+        identity = new_id()
         for path in paths:
+            bin_ = environment.top / stage_of(environment.volumes.of(path), identity)
             place = environment.top / path
             if not os.path.lexists(place) or not still(path):
                 continue
-            if not _is_real(environment, path):
+            if not environment.volumes.is_real(parent_of(path)):  # the target of a link is not ours to remove
                 self._on_result(RepairResult(path, "is not removed: a symbolic link leads there", False))
                 continue
             try:
@@ -161,9 +161,12 @@ class _Repair:
                 self._on_result(RepairResult(path, "is removed" if ok else "could not be removed", ok))
             except OSError as error:
                 self._on_result(RepairResult(path, f"could not be removed: {reason(error)}", False))
-        for directory in (bin_, bin_.parent, environment.private):
+            with suppress(OSError):
+                bin_.rmdir()
+        for directory in (environment.private / "stage", environment.private):
             with suppress(OSError):
                 directory.rmdir()
+        tidy_volumes(environment)
 
     def _is_ghost(self, path: str) -> bool:
         ghost = next(one for one in self._diagnosis.ghosts if one.distribution.info == path)
@@ -329,9 +332,3 @@ def _remove_entry(path: Path) -> None:
         path.unlink()  # its target is not ours
     else:
         remove_tree(path)
-
-
-def _is_real(environment: Environment, path: str) -> bool:
-    """Whether no parent of `path` is a symbolic link: the target of a link is not ours to remove."""
-    parent = Path(f"{environment.top}/{path}").parent
-    return os.path.realpath(parent) == os.fspath(parent)

@@ -9,8 +9,9 @@ import errno
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .files import PIECE, digest_of, open_regular, same_bytes, write_all
@@ -41,9 +42,16 @@ def fingerprint_of(status: os.stat_result) -> Fingerprint:
 class DirfdTree:
     """Everything below the directory `top`. Paths are relative to it, with `/`; for one thread."""
 
-    def __init__(self, top: str | os.PathLike[str], fsync: bool = False) -> None:
-        """With `fsync`, files that have to be copied are on the disk before anything relies on them. Raises OSError."""
+    def __init__(
+        self, top: str | os.PathLike[str], fsync: bool = False, links: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """With `fsync`, files that have to be copied are on the disk before anything relies on them. Raises OSError.
+
+        `links` are the symbolic links that belong to the way, with the absolute directories for which they stand: these
+        are opened instead, wherever the links lead by then.
+        """
         self._fsync = fsync
+        self._links = links
         self._top = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
 
@@ -74,8 +82,12 @@ class DirfdTree:
             return known
         parent, _, name = path.rpartition("/")
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        place = self._links.get(path)
         try:
-            descriptor = os.open(name, flags, dir_fd=self._directory(parent))
+            if place is None:
+                descriptor = os.open(name, flags, dir_fd=self._directory(parent))
+            else:
+                descriptor = os.open(place, flags)
         except OSError as error:
             raise _about(error, path) from None
         self._open[path] = descriptor
@@ -92,6 +104,8 @@ class DirfdTree:
     def status(self, path: str) -> os.stat_result | None:
         """The lstat result; None if nothing is there, or a directory on the way is missing."""
         try:
+            if path in self._links:
+                return os.fstat(self._directory(path))
             name, directory = self._at(path)
             return os.stat(name, dir_fd=directory, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):

@@ -6,6 +6,7 @@ descriptor is exact. Only Linux has this information.
 """
 
 import os
+import re
 import sys
 from typing import NamedTuple
 
@@ -51,6 +52,38 @@ class Mounts:
         line = rest.partition("\n")[0]
         major, _, minor = line.split(maxsplit=2)[1].partition(":")
         return os.makedev(int(major), int(minor)), line.partition(" - ")[2].partition(" ")[0]
+
+
+def mount_points_below(directory: str) -> list[str]:
+    """The mount points below `directory`, a path without links, that can be seen there; [] if the system names none."""
+    try:
+        with open(MOUNTS, "rb") as file:
+            text = file.read()
+    except OSError:
+        return []
+    start = os.fsencode(directory).rstrip(b"/") + b"/"
+    escaped = re.sub(rb"[ \t\n\\]", lambda match: b"\\%03o" % match[0][0], start)
+    if b" " + escaped not in text:  # as nearly everywhere
+        return []
+    found = []
+    for line in text.splitlines():
+        identity, _, _, _, point = line.split(b" ", 5)[:5]
+        path = re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), point)
+        if path.startswith(start) and path != start and _is_mounted(path, int(identity)):
+            found.append(os.fsdecode(path))
+    return found
+
+
+def _is_mounted(path: bytes, identity: int) -> bool:
+    """Whether that mount is at `path`, and not hidden by a later one at or above it."""
+    try:
+        descriptor = os.open(path, getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return _mount_id(descriptor) in (identity, 0)
+    finally:
+        os.close(descriptor)
 
 
 def _mount_id(descriptor: int) -> int:

@@ -4,6 +4,7 @@ Wherever files are counted, they are those that the RECORD of a distribution lis
 code that Python has made does not. So as many files are removed with a distribution as were installed with it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from instui_engine.fs.casefold import fold
@@ -13,6 +14,7 @@ from instui_engine.resolve.origin import direct_url
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.store.entry import Entry
 from instui_engine.target.installed import Distribution
+from instui_engine.target.volumes import Volumes
 
 from .items import StagedItem
 
@@ -123,3 +125,13 @@ class RemovalPlan:
 
 Plan = WheelPlan | RemovalPlan
 """What is done to one distribution."""
+
+
+def volumes_of(volumes: Volumes, plans: Iterable[Plan]) -> set[str]:
+    """The volumes, besides that of the top, in which `plans` change anything."""
+    found: set[str] = set()
+    for plan in plans if volumes else ():
+        old = [plan.replaces.info] if plan.replaces else []
+        paths = (*(item.path for item in plan.items), plan.info, *old, *plan.duplicates, *plan.stale)
+        found.update(map(volumes.of, paths))
+    return found - {""}

@@ -19,7 +19,7 @@ from instui_engine.wheel.manifest import Manifest, directories
 
 from .items import StagedItem
 from .plan import WheelPlan
-from .removal import check_link, emptied_by, is_vital, removal_of
+from .removal import check_link, check_mounts, emptied_by, is_vital, removal_of
 
 _ORDER = {"purelib": 0, "platlib": 0, "data": 1, "headers": 2, "scripts": 3}
 
@@ -62,6 +62,8 @@ def plan_wheel(
         old_files += removal.listed
     emptied, generated = emptied_by(environment, stale, items, removed)
     stale += generated
+    infos = (info, *(one.info for one in duplicates), *([old.info] if old else []))
+    check_mounts(environment, (*stale, *(item.path for item in items if item.kind != "tree")), infos)
     paths += emptied
     claims = derive([environment.key(path) for path in (*paths, info)], manifest.name)
     return WheelPlan(
@@ -212,10 +214,11 @@ class _Links:
             return known
         parent, _, name = path.rpartition("/")
         place = join(self._directory(parent), name)
-        full = f"{self._environment.top}/{place}"
+        volumes = self._environment.volumes
+        full = volumes.place(place)
         if os.path.islink(full):
-            place = os.path.relpath(os.path.realpath(full), self._environment.top)
-            if place.startswith("../") or place in (".", ".."):
+            place = volumes.inside(os.path.realpath(full)) or ""
+            if not place:
                 raise TargetError(
                     f"{printable(full)} is a symbolic link out of the environment; it is not followed: "
                     "replace it by a directory",

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from instui_engine.errors import TargetError, printable
-from instui_engine.fs.paths import ancestors, name_of, parent_of
+from instui_engine.fs.paths import above, ancestors, join, name_of, parent_of
 from instui_engine.locks.claims import derive
 from instui_engine.target.bytecode import Bytecode, all_below, is_cache
 from instui_engine.target.environment import PRIVATE, Environment
@@ -55,6 +55,7 @@ def plan_removal(
         files += removal.listed
     emptied, generated = emptied_by(environment, stale, (), removed)
     stale += generated
+    check_mounts(environment, stale, (old.info, *(one.info for one in duplicates)))
     claims = derive([environment.key(path) for path in (*paths, *emptied)], old.name)
     return RemovalPlan(
         order,
@@ -72,21 +73,78 @@ def is_vital(environment: Environment, path: str) -> bool:
     """Whether the environment or this program needs the file; no wheel and no RECORD may touch it."""
     path = environment.key(path)
     first = path.partition("/")[0]
-    return first in (PRIVATE, ".lock", "pyvenv.cfg") or (
-        parent_of(path) == environment.key(environment.roots["scripts"]) and is_vital_command(name_of(path))
+    # a volume has a private directory, too, and any directory may become one
+    return (
+        f"/{PRIVATE}/" in f"/{path}/"
+        or first in (".lock", "pyvenv.cfg")
+        or (parent_of(path) == environment.key(environment.roots["scripts"]) and is_vital_command(name_of(path)))
     )
 
 
-def _is_real(environment: Environment, path: str) -> bool:
-    """Whether no parent of `path` is a symbolic link; what is behind a link is never removed."""
-    parent = parent_of(f"{environment.top}/{path}")
-    return os.path.realpath(parent) == parent
+def check_mounts(environment: Environment, paths: Iterable[str], infos: Iterable[str]) -> None:
+    """Raise TargetError if one of `paths`, files that are replaced or removed, is a mount point.
+
+    Nothing may be mounted at or below `infos`, `.dist-info` directories, which are renamed as a whole.
+    """
+    mounts = environment.volumes.mounts
+    if not mounts:
+        return
+    inside = {place: mount for mount in mounts for place in (mount, *above(mount))}
+    found = next((path for path in paths if path in mounts), "") or next(
+        (inside[info] for info in infos if info in inside), ""
+    )
+    if found:
+        raise TargetError(
+            f"{printable(str(environment.top / found))} is a mount point, so it cannot be replaced or removed: "
+            "unmount it first",
+            path=str(environment.top / found),
+        )
 
 
 def _is_directory(environment: Environment, path: str) -> bool:
     """Whether a directory is there. Some tools list directories in RECORD, but a distribution owns only files."""
     place = environment.top / path
     return place.is_dir() and not place.is_symlink()
+
+
+class _Links:
+    """A resolver of symbolic links on the way to the files of one distribution."""
+
+    def __init__(self, environment: Environment, distribution: Distribution) -> None:
+        """Raises TargetError if its `.dist-info` is a link."""
+        self._environment = environment
+        self._owner = distribution.owner
+        self._known: dict[str, str | None] = {}
+        if os.path.islink(environment.top / distribution.info):
+            raise self._refusal(distribution.info)
+
+    def __call__(self, path: str) -> str | None:
+        """The file's one name in the environment; None if nothing is there.
+
+        Raises TargetError for a file outside of the environment: a link would be left that leads to it.
+        """
+        directory = parent_of(path)
+        if directory not in self._known:
+            volumes = self._environment.volumes
+            self._known[directory] = volumes.inside(os.path.realpath(volumes.place(directory)))
+        real = self._known[directory]
+        if real is not None:
+            return join(real, name_of(path))
+        if os.path.lexists(self._environment.top / path):
+            raise self._refusal(path)
+        return None
+
+    def _refusal(self, path: str) -> TargetError:
+        volumes = self._environment.volumes
+        ways = [one for one in (path, *above(path)) if one not in volumes.links]
+        link = next((one for one in reversed(ways) if os.path.islink(volumes.place(one))), path)
+        place = volumes.place(link)
+        return TargetError(
+            f"{printable(self._owner)} is made of symbolic links, which lead out of the environment, and nothing is "
+            f"removed there: remove {printable(place)} (-> {printable(os.path.realpath(place))}) with the tool that "
+            "made it",
+            path=place,
+        )
 
 
 class Removal(NamedTuple):
@@ -127,12 +185,13 @@ def removal_of(
     given_up = set()
     shared_files: set[str] = set()
     compiled = Bytecode(environment)
+    resolve = _Links(environment, old)
     recorded = recorded_files(environment, old)
-    for path in recorded:
+    for path in filter(None, map(resolve, recorded)):
         if path.startswith(f"{old.info}/") or is_vital(environment, path):
             continue
         if key(path) not in keep:
-            if not _is_real(environment, path) or _is_directory(environment, path):
+            if _is_directory(environment, path):
                 continue
             given_up.add(path)
             owned = any(name != old.name and name not in before for name in owners.get(key(path), ()))
@@ -142,7 +201,7 @@ def removal_of(
             stale.append(path)
         # byte code of a module that stays was compiled from the old source, and Python may take it for current: it
         # compares only the size and the mtime in seconds
-        stale += [file for file in compiled.of(path) if key(file) not in keep and _is_real(environment, file)]
+        stale += [file for file in compiled.of(path) if key(file) not in keep and resolve(file) == file]
     given_up.update(stale)
     parents = {path: parent_of(path) for path in given_up}
     claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
@@ -185,7 +244,7 @@ def emptied_by(
         return Emptied((), ())
     key = environment.key
     gone = set(map(key, stale))
-    kept = {above for item in items for path, _ in item.files() for above in ancestors(key(path))}
+    kept = {place for item in items for path, _ in item.files() for place in ancestors(key(path))}
     emptied: list[str] = []
     generated: list[str] = []
     for directory in sorted({parent_of(path) for path in stale}, key=lambda path: -path.count("/")):

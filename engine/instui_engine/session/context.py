@@ -63,12 +63,13 @@ class Context:
         """Write an event to the journal."""
         self.journal.emit(event)
 
-    def sync(self, what: str, path: Path) -> None:
-        """Wait until the file system of `path` is on its disk, unless `fsync` is off. Raises OSError."""
+    def sync(self, what: str, *paths: Path) -> None:
+        """Wait until the file systems of `paths` are on their disks, unless `fsync` is off. Raises OSError."""
         if self.options.fsync:
             begun = time.monotonic()
             self.emit(SyncStarted(what))
-            sync_filesystem(path)
+            for path in {os.stat(path).st_dev: path for path in reversed(paths)}.values():
+                sync_filesystem(path)
             self.emit(SyncFinished(what, round(time.monotonic() - begun, 6)))
 
     def stopping(self) -> bool:

@@ -2,6 +2,7 @@
 
     <top>/.instui/sessions/<id>.jsonl    the journal; its flock is held while the session lives
     <top>/.instui/stage/<id>/            what is about to be renamed into place
+    <volume>/.instui/stage/<id>/         the same, for what goes into another volume (`target.volumes`)
 
 A session is alive while its journal is locked; pids play no part. The last 50 journals are kept. In a bare directory
 they stay in the user's state directory (`bare`).
@@ -11,16 +12,18 @@ import errno
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import LocksMissingError, try_lock
+from instui_engine.fs.paths import join
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.target.environment import Environment
+from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.network import BACKEND, soft_reason
 from instui_engine.target.private import share
 
@@ -45,7 +48,7 @@ class Session:
         self.journal = journal_path(environment, identity)
         self._kept = self.journal
         self.unkept = ""
-        self.stage = self._private / "stage" / identity  # `preparation` builds the same path
+        self.stage = self._private / "stage" / identity
         self.sign_of_life = -1  # once open, the descriptor whose lock shows that the session is alive
         self._fresh = False
         self._has_stage = False
@@ -91,10 +94,25 @@ class Session:
                 raise TargetError(_no_locks(self._environment.top), path=str(self._private)) from error
             life.note(self.journal)
 
-    def make_stage(self) -> None:
-        """Make the private stage."""
+    def make_stage(self, volumes: Iterable[str] = ()) -> None:
+        """Make the private stage, and one in each of `volumes`. Raises TargetError, naming the volume."""
         self._has_stage = True
         _beside_others(lambda: self.stage.mkdir(parents=True))
+        for volume in volumes:
+            place = self._environment.top / stage_of(volume, self.identity)
+            try:
+                _beside_others(partial(place.mkdir, parents=True, exist_ok=True))
+            except OSError as error:
+                raise TargetError(
+                    f"cannot write to {printable(volume)} of the environment, which is a volume of its own "
+                    f"({reason(error)}); nothing was changed",
+                    path=str(place),
+                ) from error
+
+    def stages(self) -> list[Path]:
+        """The stages that were made: that of the top, and those in volumes."""
+        found = [self._environment.top / stage_of(volume, self.identity) for volume in self._environment.volumes]
+        return [self.stage, *filter(Path.is_dir, found)]
 
     def close(self, nothing_happened: bool, keep_stage: bool = False, is_watched: bool = False) -> None:
         """Remove the stage and, if the environment was not touched and had no `.instui` before, that as well.
@@ -103,9 +121,12 @@ class Session:
         needs.
         """
         if self._has_stage and not keep_stage:
-            remove_tree(self.stage)
+            for stage in self.stages():
+                remove_tree(stage)
         with suppress(OSError):
             self.stage.parent.rmdir()
+        if self.sign_of_life >= 0:
+            tidy_volumes(self._environment)
         if nothing_happened and self._fresh and self._kept != self.journal:
             forget(self._kept)
         if not self._environment.is_bare:
@@ -172,14 +193,71 @@ def forget(journal: Path) -> None:
             directory.rmdir()
 
 
+def stage_of(volume: str, identity: str) -> str:
+    """The path, relative to the top, of that session's stage in a volume."""
+    return join(volume, f"{PRIVATE}/stage/{identity}")
+
+
+def stages(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Path, relative to the top, and session of each stage of this environment's sessions.
+
+    A volume may belong to several environments, and to one that another container sees elsewhere. So a stage in a
+    volume is ours only if the session's journal or a record is here.
+    """
+    for volume, identity in _all_stages(environment):
+        if not volume or _is_ours(environment, identity):
+            yield stage_of(volume, identity), identity
+
+
+def foreign_stages(environment: Environment) -> list[str]:
+    """The stages in volumes, relative to the top, of sessions that this environment does not know."""
+    return [
+        stage_of(volume, identity)
+        for volume, identity in _all_stages(environment)
+        if volume and not _is_ours(environment, identity)
+    ]
+
+
+def _all_stages(environment: Environment) -> Iterator[tuple[str, str]]:
+    for volume in ("", *environment.volumes):
+        try:
+            names = sorted(os.listdir(environment.top / volume / PRIVATE / "stage"))
+        except OSError:
+            continue
+        yield from ((volume, name) for name in names)
+
+
+def _is_ours(environment: Environment, identity: str) -> bool:
+    records = (environment.private / "records").glob(f"{identity}.*")
+    return os.path.lexists(journal_path(environment, identity)) or any(records)
+
+
 def dead_stages(environment: Environment, but: str = "") -> list[Path]:
-    """The stages of dead sessions, without that of session `but`."""
-    stage = environment.private / "stage"
-    try:
-        names = sorted(os.listdir(stage))
-    except OSError:
-        return []
-    return [stage / name for name in names if name != but and not alive(journal_path(environment, name))]
+    """The stages of dead sessions, without those of session `but`."""
+    return [
+        environment.top / stage
+        for stage, name in stages(environment)
+        if name != but and not alive(journal_path(environment, name))
+    ]
+
+
+def _tidy(private: Path) -> None:
+    """Remove what is empty of the engine's directory in a volume, unless another session has a stage there.
+
+    Backups are made only by sessions that have one.
+    """
+    with suppress(OSError):
+        os.rmdir(private / "stage")
+    if not os.path.lexists(private / "stage"):
+        for directory in (private / "kept", private):
+            with suppress(OSError):
+                os.rmdir(directory)
+
+
+def tidy_volumes(environment: Environment) -> None:
+    """Remove what is empty of the engine's directories in all volumes."""
+    for volume in environment.volumes:
+        _tidy(environment.top / volume / PRIVATE)
 
 
 def alive(journal: Path) -> bool:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 Directories = tuple[tuple[str, tuple[str, ...]], ...]
-Job = tuple[str, tuple[tuple[str, str, Directories], ...], tuple[tuple[str, str], ...], int]
-"""A directory to make; trees (source, target, directories with their file names); single files (source, target); the
+Job = tuple[tuple[str, ...], tuple[tuple[str, str, Directories], ...], tuple[tuple[str, str], ...], int]
+"""Directories to make; trees (source, target, directories with their file names); single files (source, target); the
 mtime that the sources have."""
 
 _KIND, _REGULAR = 0o170000, 0o100000  # S_IFMT, S_IFREG: `stat` costs the helper another import
@@ -69,8 +69,9 @@ def run_job(job: Job, link: Callable[[str, str], None], done: Callable[[int], No
 
     Raises OSError at the first file that fails, or Changed if its source is gone.
     """
-    base, trees, files, _ = job
-    os.mkdir(base)
+    bases, trees, files, _ = job
+    for base in bases:
+        os.mkdir(base)
     try:
         for source, target, directories in trees:
             link_tree(source, target, directories, link, done)

@@ -1,7 +1,8 @@
 """The session's private stage, where wheels are put together: outside any lock, invisible, on the same file system.
 
 It has one entry for each item of a plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`; the
-commit will rename these. Files are hard links into the store if the file system allows it.
+commit will rename these. What goes into another volume is staged there. Files are hard links into the store if the file
+system allows it.
 """
 
 import os
@@ -9,9 +10,10 @@ from hashlib import sha256
 from typing import Literal
 
 from instui_engine.fs.files import encoded, write_all
-from instui_engine.fs.paths import relative
+from instui_engine.fs.paths import name_of, relative
 from instui_engine.plan.items import StagedItem
 from instui_engine.plan.plan import WheelPlan
+from instui_engine.session.session import stage_of
 from instui_engine.target.environment import Environment
 from instui_engine.wheel.record import Row, render
 
@@ -19,20 +21,38 @@ from .linker import read_sealed
 from .linking import Job
 
 
-def links_of(plan: WheelPlan, stage: str) -> Job:
+def links_of(environment: Environment, plan: WheelPlan, stage: str) -> Job:
     """Everything that is to be linked for `plan` below `<stage>/<order>`, without generated files."""
-    base = f"{stage}/{plan.order}"
+    base_of = _Bases(environment, plan, stage)
     store = plan.entry.files
     manifest = plan.entry.manifest
     trees = []
     files = []
     for number, item in enumerate(plan.items):
         if item.kind == "tree":
-            trees.append((f"{store}/{item.source}", f"{base}/{number}", item.directories))
+            trees.append((f"{store}/{item.source}", f"{base_of(item.path)}/{number}", item.directories))
         elif item.kind == "file":
-            files.append((f"{store}/{item.source}", f"{base}/{number}"))
-    trees.append((f"{store}/{manifest.dist_info}", f"{base}/info", manifest.info))
-    return base, tuple(trees), tuple(files), manifest.sealed
+            files.append((f"{store}/{item.source}", f"{base_of(item.path)}/{number}"))
+    trees.append((f"{store}/{manifest.dist_info}", f"{base_of(plan.info)}/info", manifest.info))
+    bases = {base_of(path) for path in (plan.info, *(item.path for item in plan.items))}
+    return tuple(sorted(bases)), tuple(trees), tuple(files), manifest.sealed
+
+
+class _Bases:
+    """The directories in which one wheel is staged: for each path, the one in its volume."""
+
+    def __init__(self, environment: Environment, plan: WheelPlan, stage: str) -> None:
+        """`stage` is the session's stage for what belongs to the top's volume."""
+        self._volumes = environment.volumes
+        self._identity = name_of(stage)
+        self._order = plan.order
+        self._base = f"{stage}/{plan.order}"
+
+    def __call__(self, path: str) -> str:
+        volume = self._volumes.of(path)
+        if not volume:
+            return self._base
+        return f"{self._volumes.place(volume)}/{stage_of('', self._identity)}/{self._order}"
 
 
 def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
@@ -40,7 +60,8 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
 
     Raises OSError, and Changed if a script of the store is not as it was unpacked.
     """
-    base = f"{stage}/{plan.order}"
+    base_of = _Bases(environment, plan, stage)
+    info = f"{base_of(plan.info)}/info"
     manifest = plan.entry.manifest
     root = environment.roots[manifest.root]
     rows: list[tuple[str, Row]] = []
@@ -48,15 +69,15 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
     for number, item in enumerate(plan.items):
         if item.kind in ("launcher", "script"):
             content = _generated(environment, item, plan)
-            _write(f"{base}/{number}", content, 0o777)
+            _write(f"{base_of(item.path)}/{number}", content, 0o777)
             rows.append((relative(item.path, root), _row(content)))
         elif data:
             rows += [(relative(path, root), data[source]) for path, source in item.files() if source in data]
     for name, content in plan.own_info.items():
-        _write(f"{base}/info/{name}", content, 0o666)
+        _write(f"{info}/{name}", content, 0o666)
         rows.append((f"{manifest.dist_info}/{name}", _row(content)))
     rows.append((f"{manifest.dist_info}/RECORD", Row("", "", None)))
-    _write(f"{base}/info/RECORD", (manifest.record + render(rows)).encode(errors="surrogateescape"), 0o666)
+    _write(f"{info}/RECORD", (manifest.record + render(rows)).encode(errors="surrogateescape"), 0o666)
 
 
 def _generated(environment: Environment, item: StagedItem, plan: WheelPlan) -> bytes:

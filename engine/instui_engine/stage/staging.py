@@ -75,6 +75,12 @@ def _half(queue: list[WheelPlan], files: int) -> list[WheelPlan]:
     return taken
 
 
+def _discard(job: Job) -> None:
+    """Remove what was staged of one wheel."""
+    for base in job[0]:
+        remove_tree(base)
+
+
 class _Staging:
     def __init__(
         self, context: Context, environment: Environment, stage: str, linker: Linker, sign_of_life: int
@@ -114,11 +120,11 @@ class _Staging:
                 return
             context.rest()
             context.emit(StageStarted(plan.name, plan.files))
-            self._make(plan, links_of(plan, self._stage))
+            self._make(plan, links_of(self._environment, plan, self._stage))
 
     def help(self, plans: Sequence[WheelPlan]) -> None:
         """Stage `plans` with a helper process; whatever it fails at is done here."""
-        jobs = [links_of(plan, self._stage) for plan in plans]
+        jobs = [links_of(self._environment, plan, self._stage) for plan in plans]
         answers = self._helper(jobs)
         try:
             for plan, job in zip(plans, jobs, strict=True):
@@ -162,12 +168,12 @@ class _Staging:
         """Stage one wheel. `linked` is whether the helper has linked its files, None if it was not asked."""
         try:
             if linked is False:
-                remove_tree(job[0])
+                _discard(job)
             if not linked:
                 self._link(plan, job)
             generate(self._environment, plan, self._stage)
         except Changed as changed:
-            remove_tree(job[0])
+            _discard(job)
             self._damaged.append((plan, changed.path))
         except OSError as error:
             raise self._explain(plan, error) from error
@@ -188,7 +194,7 @@ class _Staging:
             except OSError as error:
                 if error.errno not in FALLBACK:
                     raise
-                remove_tree(job[0])  # what cannot be linked is copied, file by file
+                _discard(job)  # what cannot be linked is copied, file by file
             else:
                 return
 

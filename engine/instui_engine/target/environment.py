@@ -7,7 +7,7 @@ symbolic links in its parents, so that each file has only one name.
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,12 +16,14 @@ from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.casefold import fold
 from instui_engine.fs.given import absolute, resolved, working_directory
-from instui_engine.fs.paths import is_within, neutral
+from instui_engine.fs.paths import is_within, join, neutral
 
 from .interpreter import Interpreter, probe
 from .private import check_usable
+from .volumes import RootFinder, Volumes, enclosing
 
 SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
+_CUSTOMARY = ("share", "etc")  # directories of the scheme "data" that a user may have moved elsewhere, as any root
 PRIVATE = ".instui"  # the engine's own directory below the top
 
 
@@ -35,6 +37,7 @@ class Environment:
     executable: str
     neutral: frozenset[str]  # directories that are or contain a scheme root: never claimed as a subtree
     unlocked: frozenset[str]  # those of them that are neutral for every session here, whatever its flags
+    volumes: Volumes
     folds: bool = False  # whether the file system treats `Foo` and `foo` as one name
     is_bare: bool = False  # whether it is a --target or --prefix outside any environment
 
@@ -42,6 +45,10 @@ class Environment:
     def private(self) -> Path:
         """The engine's own directory: journals, stages, records, backups and locks."""
         return self.top / PRIVATE
+
+    def private_at(self, path: str) -> str:
+        """The engine's own directory, relative to the top, from which a rename to `path` is possible."""
+        return join(self.volumes.of(path), PRIVATE)
 
     def key(self, path: str) -> str:
         """The common form of all spellings of a path: the path itself, unless the file system folds names.
@@ -107,24 +114,40 @@ def discover(
         paths["headers"] = (
             f"{base}/include/site/python{version}" if interpreter.is_venv else interpreter.paths["include"]
         )
-    real = {scheme: os.path.realpath(paths[scheme]) for scheme in SCHEMES}
-    top = _enclosing(os.path.commonpath([*real.values(), os.path.realpath(base)]))
+    real_base = os.path.realpath(base)
+    find_root = RootFinder(real_base)
+    real = {scheme: _named(paths[scheme], base, real_base, find_root) for scheme in SCHEMES}
+    for name in _CUSTOMARY if real["data"] == real_base else ():
+        find_root.look_at(name)
+    top = enclosing(os.path.commonpath([*real.values(), real_base]))
     if interpreter.is_venv and not (target or prefix):
-        _check_inside(os.path.realpath(base), real)
+        _check_inside(real_base, real)
+    volumes = find_root.volumes(top)
+    roots = {scheme: "" if path == top else os.path.relpath(path, top) for scheme, path in real.items()}
     if writable:
-        _check_writable(top, real)
+        _check_writable([top, *map(volumes.place, roots.values())])
         check_usable(Path(top) / PRIVATE)
-    roots = {scheme: os.path.relpath(path, top) for scheme, path in real.items()}
     common = common_roots(top, version)
     return Environment(
         top=Path(top),
         interpreter=interpreter,
-        roots=MappingProxyType({scheme: "" if path == "." else path for scheme, path in roots.items()}),
+        roots=MappingProxyType(roots),
         executable=interpreter.executable,
-        neutral=neutral([*roots.values(), *common]),
+        neutral=neutral([*roots.values(), *common, *volumes]),
         unlocked=neutral(common),
+        volumes=volumes,
         is_bare=bool(target or prefix) and not common,
     )
+
+
+def _named(path: str, base: str, real_base: str, find_root: RootFinder) -> str:
+    """The path by which the environment at `base` knows a scheme root, without links except those that lead out."""
+    if not is_within(path, base):
+        real = os.path.realpath(path)
+        if not is_within(real, real_base):
+            return real
+        path, base = real, real_base
+    return f"{real_base.rstrip('/')}/{find_root(path[len(base) :].strip('/'))}".rstrip("/") or "/"
 
 
 def _check_encoding() -> None:
@@ -207,14 +230,6 @@ def _python_in(directory: Path) -> Path | None:
     return next((path for path in names if os.path.exists(path)), None)
 
 
-def _enclosing(top: str) -> str:
-    """`top`, or the virtual environment around it: a --target inside one shares its tree, locks and sessions."""
-    for parent in (Path(top), *Path(top).parents):
-        if os.path.isfile(parent / "pyvenv.cfg"):
-            return str(parent)
-    return top
-
-
 def _check_inside(prefix: str, roots: Mapping[str, str]) -> None:
     for path in roots.values():
         if not is_within(path, prefix):
@@ -225,14 +240,16 @@ def _check_inside(prefix: str, roots: Mapping[str, str]) -> None:
             )
 
 
-def _check_writable(top: str, roots: Mapping[str, str]) -> None:
-    for path in (top, *roots.values()):
+def _check_writable(directories: Iterable[str]) -> None:
+    for path in directories:
         place = path
         while not _exists(place):
             place = os.path.dirname(place)
         if not os.path.isdir(place):
             problem = f"{printable(place)} is not a directory, so nothing can be installed into it"
             raise TargetError(problem, path=place)
+        if os.statvfs(place).f_flag & os.ST_RDONLY:
+            raise TargetError(f"{printable(place)} is on a read-only file system; nothing was written", path=place)
         if not os.access(place, os.W_OK | os.X_OK):
             problem = f"no permission to write to {printable(place)}; choose another environment with --python"
             raise TargetError(problem, path=place)

@@ -20,8 +20,8 @@ from instui_engine.wheel.record import rows_of
 
 from .environment import Environment
 
-# the errors for a RECORD that is missing, or is a directory, a FIFO or a socket
-_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO}
+# the errors for a RECORD that is missing, is a directory, a FIFO or a socket, or is behind a link that leads nowhere
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.ELOOP}
 _NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -184,18 +184,19 @@ class RecordedPaths:
 
     def __init__(self, environment: Environment, root: str) -> None:
         """`root` is the directory to which the rows are relative: the one that holds the `.dist-info` directory."""
-        self._top = environment.top
+        self._volumes = environment.volumes
         self._root = root
         self._schemes = tuple(f"{scheme}/" if scheme else "" for scheme in environment.roots.values())
 
     def __call__(self, row: str) -> str | None:
         """The path that `row` stands for."""
         path = row.replace("\\", "/")
-        absolute = path.startswith("/")
-        path = os.path.relpath(path, self._top) if absolute else os.path.normpath(join(self._root, path))
-        if not path.startswith(self._schemes) or path.startswith(("../", "/")) or path in ("..", ".") or "\0" in path:
-            return None
-        return path
+        if path.startswith("/"):
+            path = self._volumes.inside(os.path.normpath(path)) or ""
+        else:
+            path = os.path.normpath(join(self._root, path))
+        is_outside = path.startswith(("../", "/")) or path in ("", "..", ".") or "\0" in path
+        return None if is_outside or not path.startswith(self._schemes) else path
 
 
 def read_metadata(environment: Environment, distribution: Distribution) -> str:

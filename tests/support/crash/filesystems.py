@@ -32,9 +32,10 @@ class Mounts:
         self._mounted: list[Path] = []
 
     def mount(self, target: Path, *arguments: object) -> Path:
-        """`mount WORDS target`; the directory is made. Skips the test where that is not allowed."""
+        """`mount WORDS target`; a directory is made if nothing is there. Skips the test where that is not allowed."""
         require("root")
-        target.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            target.mkdir(parents=True)
         done = subprocess.run(
             ["mount", *map(str, arguments), target], capture_output=True, text=True, timeout=60, check=False
         )

@@ -136,9 +136,9 @@ def _listed(site: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def leftovers(top: Path) -> list[str]:
-    """What lies in the stage, where nothing may lie when no session runs."""
-    stage = top / ".instui" / "stage"
-    return [f"the stage holds {sorted(path.name for path in stage.iterdir())}"] if _filled(stage) else []
+    """What lies in a stage, where nothing may lie when no session runs: that of the top, or one in a volume."""
+    stages = [*top.glob(".instui/stage"), *top.glob("*/.instui/stage"), *top.glob("lib/*/*/.instui/stage")]
+    return [f"{stage} holds {sorted(path.name for path in stage.iterdir())}" for stage in stages if _filled(stage)]
 
 
 def compiled(top: Path) -> frozenset[str]:

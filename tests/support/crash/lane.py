@@ -1,5 +1,6 @@
 """An environment that is brought into the same start again and again, for a command to which faults come."""
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.crash.filesystems import Mounts
 from support.crash.injector import Fault, Injector, Run
 from support.crash.judge import Judge, compiled, contested, leftovers, said, unlisted
 from support.crash.scenarios import Scenario, make_start
@@ -21,7 +23,8 @@ class Setting:
     """How the command runs.
 
     `cold`: with an empty cache, whose changes are points too. `epilogue`: each point ends with that of the scenario.
-    `path`: directories that Python looks into before the engine's.
+    `path`: directories that Python looks into before the engine's. `volumes`: site-packages, `bin` and `share` are each
+    a file system of its own.
     """
 
     jobs: int = 1
@@ -29,9 +32,11 @@ class Setting:
     cold: bool = False
     epilogue: bool = False
     path: tuple[Path, ...] = ()
+    volumes: bool = False
 
     def __str__(self) -> str:
         said = (f"{self.jobs} jobs", "fsync" * self.fsync, "cold" * self.cold, "epilogue" * self.epilogue)
+        said = (*said, "volumes" * self.volumes)
         return ", ".join(filter(None, said))
 
     def arguments(self, command: Sequence[str], top: Path) -> list[str]:
@@ -59,8 +64,15 @@ class Lane:
         shutil.copytree(skeleton, self.top, symlinks=True)
         (site,) = self.top.glob("lib/python*/site-packages")
         self.site = site.relative_to(self.top).as_posix()
+        self._mounts = Mounts(place)
+        atexit.register(self._mounts.close)
+        self._volumes = [self.site, "bin", "share"] if setting.volumes else []
+        self._mount(self.top)
         make_start(scenario, self.top, site, self.succeed)
-        self.top.rename(self._start)
+        if self._volumes:
+            shutil.copytree(self.top, self._start, symlinks=True)
+        else:
+            self.top.rename(self._start)
         if setting.cold:
             self._env["INSTUI_CACHE_DIR"] = str(self._cold)
         below = [self.top, self._cold] if setting.cold else [self.top]
@@ -103,10 +115,23 @@ class Lane:
     def reset(self) -> None:
         """Back to the start."""
         # nothing is copied between a crash and what comes after it: recovery knows files by their inodes
+        self._mounts.close()
         _remove(self.top)
         shutil.copytree(self._start, self.top, symlinks=True, copy_function=_copy)
+        self._mount(self._start)
         if self.setting.cold:
             _remove(self._cold)
+
+    def _mount(self, source: Path) -> None:
+        """Mount the volumes, each with what is there in `source`."""
+        for path in self._volumes:
+            place, aside = self.top / path, self.top.parent / "aside"
+            if (source / path).exists():
+                shutil.copytree(source / path, aside, symlinks=True)
+            self._mounts.mount(place, "-t", "tmpfs", "tmpfs")
+            if aside.exists():
+                shutil.copytree(aside, place, symlinks=True, dirs_exist_ok=True)
+                shutil.rmtree(aside)
 
     def intact(self) -> bool:
         """Whether the start is what it was: no fault may reach it through a hard link."""
