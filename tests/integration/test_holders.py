@@ -246,7 +246,8 @@ def test_a_lock_that_somebody_in_another_container_holds_is_held(
     target = venv()
     target.put(wheels["a"])
     assert ok(run_apart("locks", "--python", target.top)) == "no lock is held\n"
-    bucket = sorted((target.top / ".instui" / "locks").glob("%b*"))[0]
+    bucket = target.top / ".instui" / "locks" / lock_name("path")
+    bucket.touch()
     for lock, path in ((target.environment.lock_path, ".lock"), (bucket, f".instui/locks/{bucket.name}")):
         with holding(lock):
             before = everything(target.top)
@@ -294,7 +295,10 @@ def test_a_wait_for_a_lock_file_that_is_shared_by_chance_says_so(
     assert waiter.finish() == (0, "")
 
 
-def test_a_short_wait_within_a_session_by_chance_is_not_reported(venv: Callable[[], Venv]) -> None:
+def test_a_short_wait_within_a_session_by_chance_is_not_reported(
+    venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instui_engine.locks.lock_files._LONG", PATIENCE)
     private = venv().top / ".instui"
     files = ClaimFiles(private, frozenset({TOP, ""}), PATIENCE, "session")
     reported: list[str] = []

@@ -17,7 +17,6 @@ from instui_engine.journal.events import (
     LockGranted,
     LockReleased,
     LockWaiting,
-    PlanFinished,
     SessionFinished,
     SessionStarted,
 )
@@ -25,6 +24,7 @@ from instui_engine.locks.claims import Claims
 from instui_engine.locks.lock_files import ClaimFiles
 from support import trees
 from support.environments import PATIENCE, Session, Venv, until
+from support.locking import holding
 from support.wheelsmith import build_wheel
 
 PROC_LOCKS = Path("/proc/locks").exists()
@@ -244,17 +244,35 @@ def test_sessions_that_start_and_fail_at_once_do_not_disturb_each_other(
     assert trees.unlisted(target.site) == []
 
 
-def test_lock_files_stay_and_are_open_to_everyone(
+def test_lock_files_are_open_to_everyone(venv: Callable[[], Venv]) -> None:
+    locks = venv().top / ".instui" / "locks"
+    before = os.umask(0o077)
+    try:
+        files = ClaimFiles(locks.parent, frozenset(), PATIENCE)
+        held = files.acquire(Claims(("p", "q"), ("r",)), lambda *_: None, lambda: False)
+    finally:
+        os.umask(before)
+    files.release(held)
+    assert len(held) > 1
+    assert {lock.stat().st_mode & 0o777 for lock in locks.iterdir()} == {0o666}
+
+
+def test_lock_files_go_with_the_last_session_and_not_before(
     wheels: dict[str, list[Path]], venv: Callable[[], Venv], start_instui: Start
 ) -> None:
+    """A deleted lock file would give two holders, so none goes while another session lives."""
     target = venv()
-    session = start_instui(target, *wheels["a"], preexec_fn=lambda: os.umask(0o077))
-    assert session.finish() == (0, "")
-    assert session.lines.of(PlanFinished)[0].wheels == 2
-    locks = [*(target.top / ".instui" / "locks").iterdir(), target.environment.lock_path]
-    assert len(locks) > 5
-    for lock in locks:
-        assert lock.stat().st_mode & 0o777 == 0o666
+    locks, sessions = target.top / ".instui" / "locks", target.top / ".instui" / "sessions"
+    sessions.mkdir(parents=True)
+    other = sessions / "20200101-000000-1-aaaa.jsonl"
+    other.touch()
+    with holding(other):
+        assert start_instui(target, *wheels["a"]).finish() == (0, "")
+        left = {lock.name: lock.stat().st_ino for lock in locks.iterdir()}
+        assert len(left) > 5
+    assert start_instui(target, *wheels["b"]).finish() == (0, "")
+    assert list(locks.iterdir()) == []
+    assert target.environment.lock_path.exists()  # uv never looks whether its lock file was removed
 
 
 def test_an_exclusive_waiter_is_not_kept_out_by_those_who_come_later(venv: Callable[[], Venv]) -> None:

@@ -1,7 +1,8 @@
 """Names of lock files, and of files that stand for a path.
 
-Claimed paths share a fixed number of lock files, the *buckets*: a hash of the path decides which. So an environment has
-some sixty lock files however many wheels it has. Two paths that share one by chance only make somebody wait.
+Claimed paths share a fixed number of lock files, the *buckets*: a hash of the path decides which. So an environment
+never has more lock files than that, however many wheels it has. Two paths that share one by chance only make somebody
+wait: two wheels of different sessions with four claims each do in one case of sixteen.
 """
 
 import os
@@ -11,9 +12,9 @@ from instui_engine.fs.paths import TOP
 
 TURNSTILE = "%environment"  # the turnstile before the environment's lock, see `environment`
 TOP_FILE = "%top"  # every wheel locks it, so it is no bucket; it has had this name in all layouts
-BUCKETS = 64  # part of the layout: whoever counts differently must not work in the same environment
+BUCKETS = 256  # part of the layout: whoever counts differently must not work in the same environment
 
-_BUCKET_FILES = tuple(f"%b{number:02}" for number in range(BUCKETS))
+_BUCKET_FILES = tuple(f"%b{number:03}" for number in range(BUCKETS))
 
 
 def bucket_of(path: str) -> int:

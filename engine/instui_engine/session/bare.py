@@ -10,7 +10,7 @@ whichever container they are. When a session ends and nothing is kept there, no 
 Deleting a lock file that somebody has open could give two holders. So a session makes its sign of life under a shared
 lock on the directory `.instui` itself, before it opens any other file in it, and whoever removes `.instui` holds that
 lock exclusively while it looks for signs of life and removes everything. Who was granted the lock of a directory that
-is gone by then makes a new one.
+is gone by then makes a new one. By the same rule, the last session to leave an environment removes its lock files.
 
 uv opens `.lock` without any of this, and never looks whether the file that it has locked is still there. So `.lock` is
 removed only under a lease that the kernel grants if no other process, in whatever container, has the file open. What
@@ -92,9 +92,10 @@ def _locked(descriptor: int) -> bool:
 
 
 def leave(environment: Environment, own: str, alive: Callable[[Path], bool]) -> None:
-    """Remove `.instui` and `.lock` if nobody needs them. `own` is the id of our session, which is over.
+    """Remove what nobody needs if no other session lives. `own` is the id of our session, which is over.
 
-    If something is kept (a backup, the record and the stage of a session that was killed), only that stays.
+    That is the lock files of an environment, and in a bare directory all of `.instui` and `.lock`. If something is kept
+    there (a backup, the record and the stage of a session that was killed), only that stays.
     """
     private = environment.private
     if soft_reason(environment.top):
@@ -105,8 +106,12 @@ def leave(environment: Environment, own: str, alive: Callable[[Path], bool]) -> 
             sessions = (
                 path for path in (private / "sessions").glob("*") if path.suffix == ".jsonl" and path.stem != own
             )
-            if try_lock(descriptor, shared=False) and not any(map(alive, sessions)):
+            if not try_lock(descriptor, shared=False) or any(map(alive, sessions)):
+                return
+            if environment.is_bare:
                 _clear(environment)
+            else:
+                _empty(private / "locks")
         finally:
             os.close(descriptor)
 
@@ -114,9 +119,8 @@ def leave(environment: Environment, own: str, alive: Callable[[Path], bool]) -> 
 def _clear(environment: Environment) -> None:
     """Remove what only sessions need, as there is none, and then what is empty."""
     private = environment.private
-    for directory in ("sessions", "locks"):
-        for path in (private / directory).glob("*"):
-            path.unlink()
+    _empty(private / "sessions")
+    _empty(private / "locks")
     for path in private.glob("*"):
         with suppress(OSError):
             path.rmdir()
@@ -127,6 +131,11 @@ def _clear(environment: Environment) -> None:
         private.rmdir()
         if _OURS in kept:
             _remove_unused(environment.lock_path)
+
+
+def _empty(directory: Path) -> None:
+    for name in os.listdir(directory):
+        (directory / name).unlink()
 
 
 def _remove_unused(path: Path) -> None:

@@ -134,6 +134,7 @@ class Session:
             if nothing_happened and self._fresh:
                 forget(self.journal)
             elif self.sign_of_life >= 0:
+                bare.leave(self._environment, self.identity, alive)
                 share(self._private)  # with what was made since
         elif self.sign_of_life >= 0 and not (is_watched and self._kept == self.journal):
             bare.leave(self._environment, self.identity, alive)
