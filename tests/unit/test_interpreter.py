@@ -9,6 +9,7 @@ import pytest
 
 from instui_engine.errors import TargetError
 from instui_engine.target import interpreter
+from instui_engine.target.asking import ask
 from instui_engine.target.interpreter import probe
 from support.environments import Venv
 
@@ -57,15 +58,8 @@ def test_an_interpreter_that_was_rewritten_with_its_old_size_and_mtime_is_asked_
     real = os.path.realpath(venv().top / "bin" / "python")
     asked.clear()
     shim = tmp_path / "python"
-    script = "#!{} -I\nimport json\nprint(json.dumps({}))\n"
-    answer = {
-        "version": "3.11.1",
-        "executable": str(shim),
-        "prefix": "/x",
-        "paths": dict.fromkeys(interpreter._PATHS, "/x"),
-        "markers": {},
-        "tags": ["py3-none-any"],
-    }
+    script = "#!{} -I\nimport json, sys\nprint(sys.argv[-2] + json.dumps({}) + sys.argv[-1])\n"
+    answer = {**ask(Path(real)), "version": "3.11.1", "executable": str(shim)}
     shim.write_text(script.format(real, answer))
     shim.chmod(0o755)
     assert probe(shim, tmp_path / "cache").version == probe(shim, tmp_path / "cache").version == "3.11.1"
@@ -77,10 +71,10 @@ def test_an_interpreter_that_was_rewritten_with_its_old_size_and_mtime_is_asked_
     assert len(asked) == 2
 
 
-@pytest.mark.parametrize("answer", ["[]", "{}", '{"paths": {}, "markers": {}, "tags": []}', '"x"', "1"])
+@pytest.mark.parametrize("answer", ["[]", "{}", '{"version": "3.11.1", "paths": {}, "markers": {}}', "x", "1"])
 def test_what_answers_otherwise_is_no_python(answer: str, tmp_path: Path) -> None:
     shim = tmp_path / "python"
-    shim.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    shim.write_text(f'#!/bin/sh\necho "$5"\'{answer}\'"$6"\n')
     shim.chmod(0o755)
     with pytest.raises(TargetError, match="is not a Python interpreter"):
         probe(shim, tmp_path / "cache")

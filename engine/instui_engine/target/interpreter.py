@@ -1,6 +1,6 @@
 """The target interpreter: the layout of its schemes, its wheel tags and its marker values.
 
-It is queried once, by a script that runs in it. The answer is cached for that file, as long as the file does not
+It is queried once. The answer is cached for that file, as long as the file does not
 change, and for that system, since several machines may share a home directory. All virtual environments of one
 interpreter share an answer, as their layout below `sys.prefix` is that of sysconfig's `venv` scheme. So a new
 environment costs no subprocess.
@@ -8,7 +8,6 @@ environment costs no subprocess.
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,27 +15,13 @@ from pathlib import Path
 from instui_engine.errors import TargetError, printable
 from instui_engine.fs.given import absolute
 
+from .asking import ask
+from .tags import supported_tags
+
+OLDEST = (3, 8)  # of the Pythons that can be targets
 FORMAT = 2  # version of the cached answer, with which its file name begins
 DIRECTORY = "interpreters"  # directory of the answers, below the cache
 
-_SCRIPT = """
-import importlib.util, json, os, sys, sysconfig
-where = os.path.join(sys.argv[1], "packaging")
-spec = importlib.util.spec_from_file_location(
-    "packaging", os.path.join(where, "__init__.py"), submodule_search_locations=[where])
-module = importlib.util.module_from_spec(spec)
-sys.modules["packaging"] = module
-spec.loader.exec_module(module)
-from packaging import markers, tags
-json.dump({
-    "version": ".".join(map(str, sys.version_info[:3])),
-    "executable": sys.executable,
-    "prefix": sys.prefix,
-    "paths": sysconfig.get_paths(),
-    "markers": dict(markers.default_environment()),
-    "tags": [str(tag) for tag in tags.sys_tags()],
-}, sys.stdout)
-"""
 _PATHS = frozenset({"purelib", "platlib", "scripts", "data", "include", "stdlib"})  # the paths that are used
 
 
@@ -57,7 +42,7 @@ class Interpreter:
 def probe(python: Path, cache: Path) -> Interpreter:
     """Query the interpreter at `python`, or the cache.
 
-    Raises TargetError if it cannot be run, is not a Python, or is too old for `packaging` (3.8).
+    Raises TargetError if it cannot be run, is not a Python, or is older than OLDEST.
     """
     executable = Path(absolute(str(python)))
     home = executable.parent.parent
@@ -123,32 +108,26 @@ def _relocate(answer: dict[str, object], old: str, new: str) -> None:
 
 
 def _ask(executable: Path) -> dict[str, object]:
-    import packaging
-
-    parent = str(Path(packaging.__file__ or "").parent.parent)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    command = [str(executable), "-I", "-B", "-X", "utf8", "-c", _SCRIPT, parent]
+    """The answer that is cached: what the interpreter says, with its tags instead of what they follow from."""
+    facts = ask(executable)
     shown = printable(str(executable))
     try:
-        done = subprocess.run(command, capture_output=True, timeout=60, env=environment, check=False)
-    except OSError as error:
-        raise TargetError(f"cannot run {shown}: {error.strerror}", path=str(executable)) from error
-    except subprocess.TimeoutExpired as error:
-        problem = f"{shown} did not answer within 60 s; is it a Python interpreter?"
-        raise TargetError(problem, path=str(executable)) from error
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError as error:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        problem = f"{shown} is not a usable Python (3.8 or newer): {printable(last)}"
-        raise TargetError(problem, path=str(executable)) from error
+        version = tuple(int(part) for part in str(facts["version"]).split(".")[:2])
+        if version < OLDEST:
+            oldest = ".".join(map(str, OLDEST))
+            problem = f"{shown} is Python {printable(str(facts['version']))}; instui needs {oldest} or newer there"
+            raise TargetError(problem, path=str(executable))
+        answer = {key: facts[key] for key in ("version", "executable", "prefix", "paths", "markers")}
+        answer["tags"] = supported_tags(facts)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        answer = {}
     if not _is_answer(answer):
         raise TargetError(f"{shown} is not a Python interpreter", path=str(executable))
-    return dict(answer)
+    return answer
 
 
 def _is_answer(answer: object) -> bool:
-    """Whether it has the form of what `_SCRIPT` prints."""
+    """Whether it has the form of what `_ask` returns."""
     if not isinstance(answer, dict) or not isinstance(answer.get("tags"), list):
         return False
     texts = [answer.get(key) for key in ("version", "executable", "prefix")]
