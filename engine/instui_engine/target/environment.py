@@ -5,7 +5,6 @@ symbolic links in its parents, so that each file has only one name.
 """
 
 import os
-import stat
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,11 +14,12 @@ from types import MappingProxyType
 from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.casefold import fold
-from instui_engine.fs.given import absolute, resolved, working_directory
+from instui_engine.fs.given import resolved
 from instui_engine.fs.paths import is_within, join, neutral
 
 from .interpreter import Interpreter, probe
 from .private import check_usable
+from .search import check_own, find_python
 from .volumes import RootFinder, Volumes, enclosing
 
 SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
@@ -91,7 +91,10 @@ def discover(
     that cannot be a path.
     """
     _check_encoding()
-    interpreter = probe(_find_python(python, anywhere=bool(target or prefix)), cache or default_cache())
+    found = find_python(python, anywhere=bool(target or prefix))
+    interpreter = probe(found.python, cache or default_cache())
+    if not (target or prefix):
+        check_own(found, interpreter)
     if interpreter.externally_managed and not (break_system_packages or target or prefix):
         raise TargetError(
             f"the Python at {printable(interpreter.prefix)} is managed by the system; make an environment with "
@@ -169,65 +172,6 @@ def common_roots(top: str, version: str) -> list[str]:
         return []
     python = f"python{'.'.join(version.split('.')[:2])}"
     return ["bin", f"lib/{python}/site-packages", f"include/site/{python}"]
-
-
-def _find_python(python: str, anywhere: bool) -> Path:
-    if python:
-        return _named_python(python)
-    active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
-    if active:
-        found = _python_in(Path(absolute(active)))
-        if found is None:
-            problem = f"the active environment {printable(active)} has no Python; deactivate it or recreate it"
-            raise TargetError(problem, path=active)
-        return found
-    here = Path(working_directory())
-    for directory in (here, *here.parents):
-        if os.path.isfile(directory / ".venv" / "pyvenv.cfg"):
-            found = _python_in(directory / ".venv")
-            if found is not None:
-                return found
-    on_path = (_on_path("python3") or _on_path("python")) if anywhere else None
-    if on_path:
-        return Path(on_path)
-    raise TargetError(
-        "no environment found: none is active and there is no .venv here or above; "
-        "make one with `python3 -m venv .venv`, or name one with --python"
-    )
-
-
-def _named_python(python: str) -> Path:
-    path = Path(absolute(python))
-    try:
-        is_directory = stat.S_ISDIR(os.stat(path).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        on_path = _on_path(python)
-        if on_path:
-            return Path(on_path)
-        shown = printable(python)
-        problem = f"no environment or interpreter at {shown}; make one with `python3 -m venv {shown}`"
-        raise TargetError(problem, path=python) from None
-    except OSError as error:
-        raise TargetError(f"no environment or interpreter can be reached at {reason(error)}", path=python) from error
-    found = _python_in(path) if is_directory else path
-    if found is None:
-        problem = f"{printable(python)} is a directory without bin/python; is it an environment?"
-        raise TargetError(problem, path=python)
-    return found
-
-
-def _on_path(python: str) -> str | None:
-    """The interpreter of that name or version that a shell would start."""
-    if "/" in python:
-        return None
-    from shutil import which
-
-    return which(f"python{python}" if python[:1].isdigit() else python)
-
-
-def _python_in(directory: Path) -> Path | None:
-    names = (directory / "bin" / name for name in ("python", "python3"))
-    return next((path for path in names if os.path.exists(path)), None)
 
 
 def _check_inside(prefix: str, roots: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from instui_engine.errors import TargetError, printable
+from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.given import absolute
 
 from .asking import ask
@@ -46,7 +46,7 @@ def probe(python: Path, cache: Path) -> Interpreter:
     """
     executable = Path(absolute(str(python)))
     home = executable.parent.parent
-    is_venv = os.path.isfile(home / "pyvenv.cfg")
+    is_venv = _has_configuration(home)
     real = os.path.realpath(executable)
     try:
         status = os.stat(real)
@@ -59,10 +59,13 @@ def probe(python: Path, cache: Path) -> Interpreter:
     answer = _cached(cache, key)
     if answer is None:
         answer = _ask(executable)
+        prefix = str(answer["prefix"])  # may be spelled otherwise than the path that was given
+        was_expected = not is_venv or os.path.realpath(prefix) == os.path.realpath(home)
+        is_venv = is_venv and was_expected  # else `bin/python` is a wrapper of the Python of another place
         if is_venv:
-            # the spelling of sys.prefix may differ from the path that was given
-            _relocate(answer, str(answer["prefix"]), "")
-        if os.path.realpath(str(answer["executable"])) == real:  # else a shim, whose answer may change any time
+            _relocate(answer, prefix, "")
+        # a shim is not remembered, since its answer may change any time
+        if was_expected and os.path.realpath(str(answer["executable"])) == real:
             _remember(cache, key, answer)
     if is_venv:
         _relocate(answer, "", str(home))
@@ -79,6 +82,23 @@ def probe(python: Path, cache: Path) -> Interpreter:
         tags=tuple(answer["tags"]),  # type: ignore[arg-type]
         externally_managed=not is_venv and os.path.isfile(stdlib / "EXTERNALLY-MANAGED"),
     )
+
+
+def _has_configuration(home: Path) -> bool:
+    """Whether there is a `pyvenv.cfg`, which makes a virtual environment of a directory. It must be readable."""
+    configuration = home / "pyvenv.cfg"
+    try:
+        with open(configuration, encoding="utf-8") as file:
+            file.read()
+    except FileNotFoundError:
+        return False
+    except UnicodeDecodeError:
+        problem = f"{printable(str(configuration))} is not text; recreate the environment"
+        raise TargetError(problem, path=str(home)) from None
+    except OSError as error:
+        problem = f"{printable(str(home))} is not a usable environment: {reason(error)}"
+        raise TargetError(problem, path=str(home)) from error
+    return True
 
 
 def _system() -> str:

@@ -1,0 +1,124 @@
+"""The search for the interpreter of an environment: the named one, the active one, the nearest `.venv`.
+
+An environment that is broken is told and not passed over, since the next one that would be found is not meant.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from instui_engine.errors import TargetError, printable, reason
+from instui_engine.fs.given import absolute, working_directory
+from instui_engine.fs.paths import is_within
+
+from .interpreter import Interpreter
+
+
+class Found(NamedTuple):
+    """An interpreter, and the environment in which it was found, unless it was named itself."""
+
+    python: Path
+    environment: Path | None = None
+
+
+def find_python(python: str, anywhere: bool) -> Found:
+    """The interpreter of `python` (an environment or an interpreter), else of the active or nearest environment.
+
+    With `anywhere`, the one that a shell would start will do if there is none. Raises TargetError if there is none, and
+    for an environment that has no interpreter any more.
+    """
+    if python:
+        return _named(python)
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        active = os.environ.get(variable)
+        if active:
+            what = f"the active environment {printable(active)} ({variable})"
+            if not os.path.lexists(absolute(active)):
+                raise TargetError(f"{what} does not exist; deactivate it or recreate it", path=active)
+            return _in(Path(absolute(active)), what, "deactivate it or recreate it")
+    here = Path(working_directory())
+    for directory in (here, *here.parents):
+        nearest = directory / ".venv"
+        if os.path.isdir(nearest):
+            shown = printable(str(nearest))
+            other = "recreate it, or name another environment with --python"
+            if not os.path.lexists(nearest / "pyvenv.cfg"):
+                raise TargetError(f"{shown} has no pyvenv.cfg, so it is no environment; {other}", path=str(nearest))
+            return _in(nearest, shown, other)
+    on_path = (_on_path("python3") or _on_path("python")) if anywhere else None
+    if on_path:
+        return Found(Path(on_path))
+    raise TargetError(
+        "no environment found: none is active and there is no .venv here or above; "
+        "make one with `python3 -m venv .venv`, or name one with --python"
+    )
+
+
+def check_own(found: Found, interpreter: Interpreter) -> None:
+    """Refuse an environment whose interpreter belongs to another place, into which everything would go.
+
+    That is so when its `pyvenv.cfg` is gone, since its Python is then only a link to the base interpreter, or when its
+    Python is a script that starts another one. What `venv` or `virtualenv` made is known by `bin/activate`, so the same
+    holds for its interpreter. The prefix may lie below: that of a framework build does.
+    """
+    home = found.environment
+    if home is None and os.path.lexists(found.python.parent / "activate"):
+        home = Path(absolute(str(found.python))).parent.parent
+    if home is None or is_within(os.path.realpath(interpreter.prefix), os.path.realpath(home).rstrip("/")):
+        return
+    shown, prefix = printable(str(home)), printable(interpreter.prefix)
+    why = "" if os.path.isfile(home / "pyvenv.cfg") else " (it has no pyvenv.cfg)"
+    problem = f"the Python in {shown} is that of {prefix}, so {shown} is no environment{why}; recreate it with "
+    raise TargetError(f"{problem}`python3 -m venv --clear {shown}`, or name {prefix}", path=str(home))
+
+
+def _named(python: str) -> Found:
+    path = Path(absolute(python))
+    shown = printable(python)
+    try:
+        is_directory = stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        on_path = _on_path(python)
+        if on_path:
+            return Found(Path(on_path))
+        if os.path.islink(path):
+            problem = f"{shown} is a symbolic link to {printable(os.path.realpath(path))}, which is gone"
+            raise TargetError(f"{problem}; name another Python", path=python) from None
+        problem = f"no environment or interpreter at {shown}; make one with `python3 -m venv {shown}`"
+        raise TargetError(problem, path=python) from None
+    except OSError as error:
+        raise TargetError(f"no environment or interpreter can be reached at {reason(error)}", path=python) from error
+    if not is_directory:
+        return Found(path)
+    return _in(path, shown, "is it an environment?")
+
+
+def _on_path(python: str) -> str | None:
+    """The interpreter of that name or version that a shell would start."""
+    if "/" in python:
+        return None
+    from shutil import which
+
+    return which(f"python{python}" if python[:1].isdigit() else python)
+
+
+def _in(directory: Path, what: str, advice: str) -> Found:
+    """The interpreter of the environment at `directory`, which messages call `what`."""
+    gone = ""
+    for name in ("python", "python3"):
+        path = directory / "bin" / name
+        try:
+            if not stat.S_ISDIR(os.stat(path).st_mode):
+                return Found(path, directory)
+        except (FileNotFoundError, NotADirectoryError):
+            if os.path.islink(path):
+                gone = gone or os.path.realpath(path)
+        except OSError as error:
+            raise TargetError(f"{what} cannot be used: {reason(error)}", path=str(directory)) from error
+    if gone:
+        problem = f"the Python of {what} is gone: there is no {printable(gone)}"
+        recreate = f"recreate it with `python3 -m venv --clear {printable(str(directory))}`"
+        raise TargetError(f"{problem}; {recreate}", path=str(directory))
+    kind = "a directory without bin/python" if os.path.isdir(directory) else "not a directory"
+    raise TargetError(f"{what} is {kind}; {advice}", path=str(directory))
