@@ -283,6 +283,15 @@ def test_errors_in_requirement_files_come_through(target: Target) -> None:
         target.resolve("absent-xyz", no_index=True)
 
 
+@pytest.mark.parametrize(
+    "noise", ["print('hello')", "import sys; sys.stdout.write('{')", "import atexit; atexit.register(print, 'bye')"]
+)
+def test_an_interpreter_that_prints_at_its_start_is_understood(noise: str, target: Target) -> None:
+    environment = target.environment
+    (environment.top / environment.site_packages[0] / "sitecustomize.py").write_text(noise)
+    assert names(target.offline("app")) == {"app": "1.0", "lib": "2.0"}
+
+
 def test_cancelling_stops_uv_at_once(target: Target) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()  # it waits for an answer then

@@ -84,6 +84,7 @@ class Uv:
         self._scratch = scratch
         self._settings = settings
         self._cancelled = cancelled
+        self._python = environment.executable
 
     def decide(self, installed: Installed, moved: Collection[str]) -> Decision:
         """What is to be installed, if what is whole in `installed` may stay.
@@ -158,9 +159,16 @@ class Uv:
 
     def _run(self, command: Sequence[str], descriptors: Sequence[int]) -> tuple[int, str]:
         """Run `uv pip` with `command`; return its exit code and what it printed. Raises Interrupted."""
+        code, output = self._run_once(command, descriptors)
+        if code and "Failed to inspect Python interpreter" in output and self._python == self._environment.executable:
+            self._python = quiet_python(self._environment.executable, self._scratch)
+            return self._run_once(command, descriptors)
+        return code, output
+
+    def _run_once(self, command: Sequence[str], descriptors: Sequence[int]) -> tuple[int, str]:
         request = self._request
         whole = [_binary(), "pip", *command[:1], "--no-build", "--color=never", "--no-progress"]
-        whole += [f"--python={self._environment.executable}"]
+        whole += [f"--python={self._python}"]
         whole += ["--no-index"] if request.no_index else []
         whole += command[1:]
         variables = _variables(request)
@@ -170,6 +178,22 @@ class Uv:
         if code and (self._cancelled() or code in (-2, -15, 130, 143)):
             raise Interrupted("interrupted while resolving")
         return code, output
+
+
+def quiet_python(executable: str, scratch: Path) -> str:
+    """A script in `scratch` that starts the interpreter, and lets nothing pass but its answer to uv.
+
+    uv does not understand an interpreter that prints anything else at its start, or at its end.
+    """
+    import shlex
+
+    script = scratch / "python"
+    answer = """LC_ALL=C sed -n 's/.*\\({"result": "\\)/\\1/p'"""
+    script.write_text(
+        f'#!/bin/sh\n{shlex.quote(executable)} "$@" | {answer}\n', encoding="utf-8", errors="surrogateescape"
+    )
+    script.chmod(0o700)
+    return str(script)
 
 
 def _decision(output: str) -> Decision:
