@@ -262,9 +262,12 @@ def test_a_record_that_cannot_be_read_stops_the_command_and_names_it(
     target = venv()
     target.put(versions["1.0"])
     record = target.top / ".instui" / "records" / "20200101-000000-1-abcd.0.json"
-    record.write_text("{")
-    done = run_instui("install", "--no-deps", versions["2.0"], "--ui", "plain", "--python", target.top)
-    assert "20200101-000000-1-abcd.0.json" in error_line(done, 1)
+    for damage in (b"{", b"[]", b"junk\xba", b"\x00" * 9):
+        record.write_bytes(damage)
+        done = run_instui("install", "--no-deps", versions["2.0"], "--ui", "plain", "--python", target.top)
+        assert "20200101-000000-1-abcd.0.json of a session that was killed cannot be read (it is damaged); " in (
+            error_line(done, 1)
+        )
     assert installed(target.site) == {"pkg": "1.0"}
 
 

@@ -92,6 +92,17 @@ def test_existing_files_are_overridden(
     assert trees.unlisted(target.site) == []
 
 
+def test_a_directory_of_nobody_is_told_as_such(tmp_path: Path, venv: Callable[[], Venv]) -> None:
+    target = venv()
+    (target.site / "mod.py").mkdir()
+    (target.site / "mod.py" / "file").touch()
+    outcome = target.install(build_wheel(tmp_path, "one", "1.0", {"mod.py": b""}))
+    assert "mod.py is a file of one 1.0 and a directory of no distribution; " in outcome.error
+    (target.site / "pkg").touch()
+    outcome = target.install(build_wheel(tmp_path, "two", "1.0", {"pkg/mod.py": b""}))
+    assert "pkg is a file of no distribution and a directory of two 1.0; " in outcome.error
+
+
 def test_what_is_overwritten_by_whom_is_told_before_and_after(tmp_path: Path, venv: Callable[[], Venv]) -> None:
     target = venv()
     target.put(*(readme(tmp_path, number) for number in range(4)), jobs=JOBS)

@@ -89,7 +89,7 @@ def test_one_that_is_too_old_is_named(tmp_path: Path) -> None:
 
     real = os.path.realpath("/proc/self/exe")
     old = script(tmp_path / "python", f'exec {real} -c "import sys; sys.version_info = (3, 6, 15); $6" "$7" "$8"')
-    old.write_text(old.read_text().replace("; $6", "\n$4"))
+    old.write_text(old.read_text().replace("; $6", "\n$6"))
     with pytest.raises(TargetError, match=r"python is Python 3\.6\.15; instui needs 3\.8 or newer there"):
         probe(old, tmp_path / "cache")
 

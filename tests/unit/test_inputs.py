@@ -105,6 +105,20 @@ def test_a_malformed_wheel_name_is_a_bad_wheel(tmp_path: Path) -> None:
         read_arguments([touch(tmp_path / "junk.whl")], TARGET)
 
 
+def test_a_run_of_separators_in_a_wheel_name_counts_as_one(tmp_path: Path) -> None:
+    (wheel,) = read_arguments([touch(tmp_path / "foo__Bar._x-1.0-py3-none-any.whl")], TARGET).wheels
+    assert wheel.name == "foo-bar-x"
+    for name in ("__foo", "foo__", "fo!__o", "__"):
+        with pytest.raises(BadWheelError, match="not the file name of a wheel"):
+            read_arguments([touch(tmp_path / f"{name}-1.0-py3-none-any.whl")], TARGET)
+
+
+def test_a_link_that_leads_nowhere_is_named_with_its_target(tmp_path: Path) -> None:
+    (tmp_path / "a-1-py3-none-any.whl").symlink_to(tmp_path / "gone")
+    with pytest.raises(UsageError, match=r"a-1-py3-none-any\.whl, a symbolic link to .*/gone, does not exist"):
+        read_arguments([str(tmp_path / "a-1-py3-none-any.whl")], TARGET)
+
+
 def test_two_versions_of_one_distribution_name_both_files(tmp_path: Path) -> None:
     touch(tmp_path / "A-1-py3-none-any.whl")
     touch(tmp_path / "a-2-py3-none-any.whl")

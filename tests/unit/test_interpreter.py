@@ -74,7 +74,7 @@ def test_an_interpreter_that_was_rewritten_with_its_old_size_and_mtime_is_asked_
 @pytest.mark.parametrize("answer", ["[]", "{}", '{"version": "3.11.1", "paths": {}, "markers": {}}', "x", "1"])
 def test_what_answers_otherwise_is_no_python(answer: str, tmp_path: Path) -> None:
     shim = tmp_path / "python"
-    shim.write_text(f'#!/bin/sh\necho "$5"\'{answer}\'"$6"\n')
+    shim.write_text(f'#!/bin/sh\necho "$7"\'{answer}\'"$8"\n')
     shim.chmod(0o755)
     with pytest.raises(TargetError, match="is not a Python interpreter"):
         probe(shim, tmp_path / "cache")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -39,6 +40,18 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
 
 def texts(found: tuple[Requirement, ...]) -> list[str]:
     return [requirement.text for requirement in found]
+
+
+def test_a_path_may_have_a_comma_or_a_colon_as_in_pip_and_uv(read: Read, tmp_path: Path) -> None:
+    wheel = "alpha-1-py3-none-any.whl"
+    for place in ("com,ma", "col:on"):
+        (tmp_path / "files" / place).mkdir()
+        (tmp_path / "files" / place / wheel).touch()
+        (found,) = read(f"{place}/{wheel}").requirements
+        assert found.url == f"file://{tmp_path}/files/{quote(place)}/{wheel}"
+    for text in (f"ftp://host/{wheel}", f"nowhere:on/{wheel}"):
+        with pytest.raises(UsageError, match="only http, https and file can be read"):
+            read(text)
 
 
 # --- lines

@@ -139,8 +139,8 @@ def read(path: Path) -> Transaction | None:
         fields["steps"] = tuple(_step(step) for step in fields["steps"])
         transaction = Transaction(**fields)
         _check(transaction, path)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"damaged: {error}") from error
+    except (KeyError, TypeError, AttributeError, RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError("it is damaged") from error
     return transaction
 
 

@@ -196,7 +196,7 @@ class _Search:
             return
         names = {name for item in left for name in owners.get(item, [""])}
         foreign = sorted(names - {plan.name}) or [plan.name]
-        other = self._installed[foreign[-1]].owner if foreign[-1] in self._installed else "a file of no distribution"
+        other = self._installed[foreign[-1]].owner if foreign[-1] in self._installed else "no distribution"
         raise _clash(path, *((plan.owner, other) if prefix.endswith("/") else (other, plan.owner)))
 
     def _full(self, path: str) -> str:

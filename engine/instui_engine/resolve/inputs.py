@@ -15,6 +15,7 @@ from instui_engine.fs.given import absolute
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands
 from instui_engine.target.interpreter import Interpreter
+from instui_engine.wheel.filename import parse_wheel_filename
 
 from .locations import (
     BUILD,
@@ -167,7 +168,8 @@ def _builds(given: _Place, position: int, tags: dict[str, int]) -> Iterator[_Bui
         status = os.stat(place)
     except OSError as error:
         if isinstance(error, FileNotFoundError):
-            raise UsageError(f"{printable(path)} does not exist") from error
+            gone = f", a symbolic link to {printable(os.path.realpath(place))}," if os.path.islink(place) else ""
+            raise UsageError(f"{printable(path)}{gone} does not exist") from error
         raise UsageError(f"cannot read {reason(error)}") from error
     if not stat.S_ISDIR(status.st_mode):
         _check_kind(path, status)
@@ -199,12 +201,10 @@ def _check_kind(path: str, status: os.stat_result) -> None:
 
 
 def _build(path: str, size: int, position: int, tags: dict[str, int], named: bool) -> _Build:
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
     filename = name_of(path)
     try:
-        name, version, number, _ = parse_wheel_filename(filename)
-    except InvalidWheelFilename as error:
+        name, version, number = parse_wheel_filename(filename)
+    except ValueError as error:
         raise BadWheelError(
             f"{printable(filename)} is not the file name of a wheel (name-version-python-abi-platform.whl)",
             wheel=filename,

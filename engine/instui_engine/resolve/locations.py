@@ -16,6 +16,7 @@ from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, parse_hash
 from instui_engine.redaction import HIDDEN
 from instui_engine.redaction import redacted as redacted
+from instui_engine.wheel.filename import parse_wheel_filename
 
 BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
 SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
@@ -112,6 +113,8 @@ def read_location(text: str, directories: Sequence[str], where: str = "") -> Loc
     elif scheme[1] in ("http", "https"):
         web = web_url(place.partition("#")[0], where)
         found = Location(web, "", demands=split_fragment(place, shown)[1])
+    elif "://" not in place and os.path.exists(path := _existing(place.partition("#")[0], directories, shown)):
+        found = Location("", path, demands=split_fragment(place, shown)[1])  # a colon in the name of a directory
     else:
         raise UsageError(f"{shown}: only http, https and file can be read; a path begins with a slash or a dot")
     _refuse_source(found, shown)
@@ -120,11 +123,9 @@ def read_location(text: str, directories: Sequence[str], where: str = "") -> Loc
 
 def wheel_name(filename: str, where: str = "") -> str:
     """The normalized name in the file name of a wheel. Raises UsageError for another name."""
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
     try:
         name = parse_wheel_filename(filename)[0] if filename.isascii() else ""
-    except InvalidWheelFilename:
+    except ValueError:
         name = ""
     if not name:
         raise UsageError(

@@ -10,6 +10,7 @@ from instui_engine.fs.given import absolute
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, demands_of, sha256_in
 from instui_engine.target.interpreter import Interpreter
+from instui_engine.wheel.filename import parse_wheel_filename
 
 from .inputs import one_line, redacted, target_name
 from .locations import path_in
@@ -179,11 +180,9 @@ def _locked(
 
 def parsed_filename(filename: str, problem: str = "this is not the file name of a wheel:") -> tuple[str, str]:
     """Normalized name and version in a wheel's file name. Raises ResolutionError, beginning with `problem`."""
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
     try:
-        name, version, _, _ = parse_wheel_filename(filename)
-    except InvalidWheelFilename as error:
+        name, version, _ = parse_wheel_filename(filename)
+    except ValueError as error:
         raise ResolutionError(f"{problem} {printable(filename)}") from error
     return name, str(version)
 

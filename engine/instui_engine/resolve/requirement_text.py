@@ -59,7 +59,7 @@ def is_unnamed(text: str) -> bool:
     found = _NAME.match(text)
     rest = text[found.end() :] if found else text
     if found and rest[:1] in ("", "<", "=", ">", "~", "!", "(", ";", ","):
-        return rest[:1] in ("", ";") and is_location(found[1])
+        return is_location(found[1]) if rest[:1] in ("", ";") else rest[:1] == "," and is_location(text)
     return not re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*[._-](?![A-Za-z0-9._-])", text) and is_location(text)
 
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from instui_engine.errors import BadWheelError, printable
 
 from . import entry_points
 from .entry_points import EntryPoint, is_vital_command
+from .filename import parse_wheel_filename
 
 SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 WHEEL_VERSION = (1, 0)
@@ -71,8 +72,8 @@ class _Problem(Exception):
 
 def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -> WheelMetadata:
     try:
-        name, version, _, _ = parse_wheel_filename(filename)
-    except (InvalidWheelFilename, InvalidVersion) as error:
+        name, version, _ = parse_wheel_filename(filename)
+    except ValueError as error:
         raise _Problem(f"not the name of a wheel ({error})") from None
     if not _NAME.fullmatch(name):
         _refuse(f"{name} is not the name of a distribution")
