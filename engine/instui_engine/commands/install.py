@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from instui_engine.commit.commit import Commit
-from instui_engine.errors import ConflictError, Interrupted, printable
+from instui_engine.errors import ConflictError, Interrupted, TargetError, printable
 from instui_engine.journal.events import (
     Holder,
     PlanCollision,
@@ -23,6 +23,7 @@ from instui_engine.plan.compatibility import check_compatibility
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.dependents import broken_dependents
 from instui_engine.plan.order import Node, edges_from, plan_order
+from instui_engine.plan.permissions import missing_permission
 from instui_engine.plan.plan import WheelPlan, volumes_of
 from instui_engine.plan.planner import plan_wheels
 from instui_engine.resolve.request import LockedWheel, Request
@@ -197,6 +198,11 @@ class _Pipeline(Work):
                 first=first.first,
                 last=first.last,
             )
+        place, problem = missing_permission(environment, plans)
+        if problem and not context.options.dry_run:
+            raise TargetError(f"{problem}; nothing was changed", path=place)
+        if problem:
+            context.emit(Warned("", f"{problem}; without that, the install fails before it changes anything"))
         return plans, overlaps
 
     def _stage(self, plans: Sequence[WheelPlan]) -> None:

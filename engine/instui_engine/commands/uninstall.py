@@ -18,6 +18,7 @@ from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.phrases import waits_for
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.plan import RemovalPlan, volumes_of
+from instui_engine.plan.permissions import missing_permission
 from instui_engine.plan.removal import check_link, plan_removals
 from instui_engine.redaction import redacted
 from instui_engine.resolve.locations import shortened
@@ -80,6 +81,11 @@ class _Removal(Work):
             installed = scan(self.environment)
         plans = plan_removals(self.environment, installed, self._removable(installed, names))
         self._tell(plans)
+        place, problem = missing_permission(self.environment, plans)
+        if problem and not self.context.options.dry_run:
+            raise TargetError(f"{problem}; nothing was changed", path=place)
+        if problem:
+            self.context.emit(Warned("", f"{problem}; without that, nothing is removed"))
         if self.context.options.dry_run or not plans:
             return
         self.session.make_stage(volumes_of(self.environment.volumes, plans))

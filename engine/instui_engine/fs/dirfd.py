@@ -211,11 +211,20 @@ class DirfdTree:
             raise _about(error, path) from None
 
     def rename(self, source: str, target: str) -> None:
-        """rename(2)."""
+        """rename(2). An error that is about permissions names what may not be changed, in whichever directory."""
         self.forget(source)
         try:
             with self._both(source, target) as (old, here, new, there):
-                os.rename(old, new, src_dir_fd=here, dst_dir_fd=there)
+                try:
+                    os.rename(old, new, src_dir_fd=here, dst_dir_fd=there)
+                except PermissionError as error:
+                    ends = ((source, here), (target, there))
+                    closed = (_parent(path) for path, fd in ends if not _is_open(fd))
+                    # in an open directory, a file that is immutable or another's, or a directory that may not move
+                    found = next(closed, target if _is_there(new, there) else source)
+                    raise _about(error, found) from None
+        except PermissionError:
+            raise
         except OSError as error:
             raise _about(error, target) from None
 
@@ -263,6 +272,23 @@ class DirfdTree:
                 os.close(writing)
         finally:
             os.close(reading)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0] or "."
+
+
+def _is_open(directory: int) -> bool:
+    """Whether entries can be made, replaced and removed in that directory."""
+    return os.access(".", os.W_OK | os.X_OK, dir_fd=directory)
+
+
+def _is_there(name: str, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _about(error: OSError, path: str) -> OSError:
