@@ -173,7 +173,7 @@ class _Pipeline(Work):
         plans = plan_wheels(environment, installed, ready)
         overlaps = conflicts.find(environment, installed, plans)
         for plan in plans:
-            for text in plan.entry.manifest.warnings:
+            for text in (*plan.entry.manifest.warnings, *plan.warnings):
                 context.emit(Warned(plan.name, text))
             context.emit(plan.event())
         for order, wheel in enumerate(unknown, len(plans)):

@@ -19,7 +19,7 @@ from instui_engine.locks.phrases import waits_for
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.plan import RemovalPlan, volumes_of
 from instui_engine.plan.permissions import missing_permission
-from instui_engine.plan.removal import check_link, plan_removals
+from instui_engine.plan.removal import check_link, check_manager, plan_removals
 from instui_engine.redaction import redacted
 from instui_engine.resolve.locations import shortened
 from instui_engine.resolve.origin import origin_of
@@ -186,6 +186,7 @@ class _Removal(Work):
                 "its files are not known; remove it with the tool that installed it",
                 path=str(info),
             )
+        check_manager(self.environment, distribution)
         if not (info / "RECORD").is_file():
             raise TargetError(
                 f"{printable(distribution.owner)} has no RECORD ({printable(str(info))}), so its files are not known; "
@@ -196,6 +197,8 @@ class _Removal(Work):
 
     def _tell(self, plans: Sequence[RemovalPlan]) -> None:
         for plan in plans:
+            for text in plan.warnings:
+                self.context.emit(Warned(plan.name, text))
             self.context.emit(plan.event())
         self.context.emit(PlanFinished(len(plans), sum(plan.old_files for plan in plans), 0, 0))
 

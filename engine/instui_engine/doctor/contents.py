@@ -17,11 +17,15 @@ _BATCH = 200  # files that a thread takes at a time
 
 
 class Content(NamedTuple):
-    """What is at a path. `digests` are by algorithm, as in RECORD; a file of the wrong size has none."""
+    """What is at a path. `digests` are by algorithm, as in RECORD; a file of the wrong size has none.
+
+    `is_closed`: this user may not read it, so nothing is known.
+    """
 
     there: bool
     is_file: bool
     digests: Mapping[str, str]
+    is_closed: bool = False
 
     def fits(self, row: ListedFile) -> bool:
         """Whether it is what `row` says. A row without a hash, or with an unknown one, only requires presence."""
@@ -80,7 +84,9 @@ def _read(path: str, rows: Iterable[ListedFile]) -> Content:
         descriptor = open_regular(path)  # it may be a link: --link-mode symlink makes links
     except (FileNotFoundError, NotADirectoryError):
         return MISSING
-    except OSError:  # a directory, a FIFO, or a file that we may not read
+    except PermissionError:
+        return Content(True, False, {}, is_closed=True)
+    except OSError:  # a directory or a FIFO
         return Content(True, False, {})
     try:
         size = os.fstat(descriptor).st_size

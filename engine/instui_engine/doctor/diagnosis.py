@@ -99,6 +99,7 @@ class _Damage:
     def __init__(self) -> None:
         self.missing: list[str] = []
         self.modified: list[str] = []
+        self.closed: list[str] = []
         self.lost: dict[str, list[str]] = {}
 
 
@@ -115,7 +116,8 @@ class _Diagnosis:
                 else:
                     listed.setdefault(name, []).append(read(environment, distribution))
         self._ghosts = [one for ones in listed.values() for one in ones if one.is_ghost]
-        real = {name: [one for one in ones if not one.is_ghost] for name, ones in listed.items()}
+        self._closed = [one for ones in listed.values() for one in ones if one.closed]
+        real = {name: [one for one in ones if not (one.is_ghost or one.closed)] for name, ones in listed.items()}
         self._listings = {name: ones for name, ones in real.items() if ones}
         self._wanted: dict[str, list[ListedFile]] = {}
         self._owners: dict[str, list[tuple[Listing, ListedFile]]] = {}
@@ -135,8 +137,8 @@ class _Diagnosis:
             content = self._contents.get(row.path)
             if content is None or content.fits(row):
                 continue
-            if not content.there:
-                damage.missing.append(row.path)
+            if content.is_closed or not content.there:
+                (damage.closed if content.is_closed else damage.missing).append(row.path)
                 continue
             winners = self._winners(listing, row, content)
             for winner in winners[:1]:
@@ -173,7 +175,8 @@ class _Diagnosis:
         findings += [*_foreign(self._environment), *self._unowned(stashed), *_busy(self._environment)]
         return Diagnosis(
             self._environment,
-            distributions=len({*self._chosen, *(one.distribution.name for one in self._ghosts)}) + len(self._legacy),
+            distributions=len({*self._chosen, *(one.distribution.name for one in (*self._ghosts, *self._closed))})
+            + len(self._legacy),
             files=len(self._wanted),
             findings=tuple(findings),
             reinstalls=groups,
@@ -241,6 +244,9 @@ class _Diagnosis:
             yield Finding("modified", owner, tuple(damage.modified), _files(damage.modified, "modified"), remedy)
         for winner, paths_lost in damage.lost.items():
             yield self._clobbered(listing, self._chosen[winner], tuple(paths_lost))
+        if damage.closed:
+            text = f"no permission to read {_count(damage.closed)}, so nothing is known of them"
+            yield Finding("unknown", owner, tuple(damage.closed), text, is_defect=False)
         if listing.outside:
             text = f"lists {_count(listing.outside)} outside of the environment, not looked at"
             yield Finding("outside", owner, listing.outside, text, is_defect=False)
@@ -275,9 +281,14 @@ class _Diagnosis:
         for one in self._legacy:
             text = "installed without a RECORD, so its files are not known"
             yield Finding("unknown", one.owner, (one.info,), text, is_defect=False)
+        for listing in self._closed:
+            text = "no permission to read it, so the files of the distribution are not known"
+            yield Finding("unknown", listing.owner, (listing.closed,), text, is_defect=False)
 
     def _unowned(self, stashed: Iterable[str]) -> Iterator[Finding]:
         """Files in site-packages that nobody lists: left by an install that was killed early, or the user's own."""
+        if self._closed:
+            return  # any of them may be listed there
         found: list[str] = []
         keys = {self._environment.key(path) for path in (*self._wanted, *stashed)}
         for root in self._environment.site_packages:

@@ -28,6 +28,7 @@ class WheelPlan:
     `stale` are files of all these that the new version does not have, and `emptied` are directories that are removed
     once they are empty. `shared_files` are not in the new version either, but stay, because installed distributions or
     earlier wheels of this session own them, too. `old_files` is the number of files of `replaces` and `duplicates`.
+    `warnings` are about what stays of them.
     """
 
     order: int
@@ -42,6 +43,7 @@ class WheelPlan:
     emptied: tuple[str, ...]
     shared_files: frozenset[str] = frozenset()
     old_files: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def files(self) -> int:
@@ -99,6 +101,7 @@ class RemovalPlan:
     old_files: int
     items: tuple[StagedItem, ...] = ()
     info: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -54,12 +54,14 @@ def plan_wheel(
     stale: list[str] = []
     shared_files: set[str] = set()
     old_files = 0
+    warnings: list[str] = []
     for distribution in [old, *duplicates] if old is not None else []:
         removal = removal_of(environment, installed, distribution, items, others, before)
         paths += [*removal.claimed, distribution.info]
         stale += removal.stale
         shared_files |= removal.shared_files
         old_files += removal.listed
+        warnings += removal.warnings
     emptied, generated = emptied_by(environment, stale, items, removed)
     stale += generated
     infos = (info, *(one.info for one in duplicates), *([old.info] if old else []))
@@ -79,6 +81,7 @@ def plan_wheel(
         emptied=emptied,
         shared_files=frozenset(shared_files),
         old_files=old_files,
+        warnings=tuple(warnings),
     )
 
 

@@ -13,7 +13,7 @@ from instui_engine.fs.paths import above, ancestors, join, name_of, parent_of
 from instui_engine.locks.claims import derive
 from instui_engine.target.bytecode import Bytecode, all_below, is_cache
 from instui_engine.target.environment import PRIVATE, Environment
-from instui_engine.target.installed import Distribution, Installed, recorded_files
+from instui_engine.target.installed import Distribution, Installed, Recorded, manager_of, recorded
 from instui_engine.wheel.entry_points import is_vital_command
 
 from .items import StagedItem
@@ -47,12 +47,14 @@ def plan_removal(
     paths: list[str] = []
     files = 0
     duplicates = installed.duplicates(old.name)
+    warnings: list[str] = []
     for distribution in [old, *duplicates]:
         removal = removal_of(environment, installed, distribution, (), (), before)
         paths += [*removal.claimed, distribution.info]
         stale += removal.stale
         shared_files |= removal.shared_files
         files += removal.listed
+        warnings += removal.warnings
     emptied, generated = emptied_by(environment, stale, (), removed)
     stale += generated
     check_mounts(environment, stale, (old.info, *(one.info for one in duplicates)))
@@ -66,6 +68,7 @@ def plan_removal(
         emptied,
         frozenset(shared_files),
         files,
+        warnings=tuple(warnings),
     )
 
 
@@ -157,6 +160,7 @@ class Removal(NamedTuple):
     claimed: list[str]
     shared_files: set[str]
     listed: int
+    warnings: list[str]
 
 
 def removal_of(
@@ -178,6 +182,7 @@ def removal_of(
             "known; remove it with the tool that installed it",
             path=old.info,
         )
+    check_manager(environment, old)
     key = environment.key
     keep = {key(path) for item in items for path, _ in item.files()}
     owners = installed.owners()
@@ -186,13 +191,15 @@ def removal_of(
     shared_files: set[str] = set()
     compiled = Bytecode(environment)
     resolve = _Links(environment, old)
-    recorded = recorded_files(environment, old)
-    for path in filter(None, map(resolve, recorded)):
-        if path.startswith(f"{old.info}/") or is_vital(environment, path):
+    listed = recorded(environment, old.info)
+    spared = 0
+    for path in filter(None, map(resolve, listed.hashes)):
+        if path.startswith(f"{old.info}/"):
+            continue
+        if is_vital(environment, path) or (key(path) not in keep and _is_directory(environment, path)):
+            spared += 1
             continue
         if key(path) not in keep:
-            if _is_directory(environment, path):
-                continue
             given_up.add(path)
             owned = any(name != old.name and name not in before for name in owners.get(key(path), ()))
             if owned or key(path) in others:
@@ -205,7 +212,35 @@ def removal_of(
     given_up.update(stale)
     parents = {path: parent_of(path) for path in given_up}
     claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
-    return Removal(tuple(sorted(set(stale))), sorted(claimed), shared_files, len(recorded))
+    files = len(listed.hashes) - spared
+    return Removal(
+        tuple(sorted(set(stale))), sorted(claimed), shared_files, files, _warnings(environment, old, listed)
+    )
+
+
+def check_manager(environment: Environment, old: Distribution) -> None:
+    """Raise TargetError for a distribution of an installer that keeps no RECORD: its files would all stay."""
+    manager = manager_of(environment, old)
+    if manager:
+        raise TargetError(
+            f"{printable(old.owner)} was installed by {printable(manager)[:100]}, which keeps no RECORD of its files "
+            f"({printable(old.info)}): change it with {printable(manager)[:100]}, or install into another environment",
+            path=old.info,
+        )
+
+
+def _warnings(environment: Environment, old: Distribution, listed: Recorded) -> list[str]:
+    """What the user should know about files that stay."""
+    if not listed.hashes:
+        if not os.path.lexists(environment.top / old.info / "METADATA"):
+            return []  # nothing but a name is left of it
+        return [f"{printable(old.owner)} has no RECORD, or an empty one ({printable(old.info)}): its other files stay"]
+    outside = [place for place in listed.outside if os.path.lexists(place) and not os.path.isdir(place)]
+    if not outside:
+        return []
+    more = f" and {len(outside) - 3} more" if len(outside) > 3 else ""
+    shown = ", ".join(map(printable, outside[:3]))
+    return [f"{printable(old.owner)} lists files outside of the environment, which stay: {shown}{more}"]
 
 
 def check_link(environment: Environment, installed: Installed, name: str) -> None:

@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
 from instui_engine.fs.files import read_regular
 from instui_engine.fs.paths import join, parent_of
-from instui_engine.wheel.record import rows_of
+from instui_engine.wheel.record import Row, rows_of
 
 from .environment import Environment
 
 # the errors for a RECORD that is missing, is a directory, a FIFO or a socket, or is behind a link that leads nowhere
 _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.ELOOP}
+# Installers that list every file. Others (those of Linux distributions) deliberately write no RECORD, so that no tool
+# touches what they manage.
+LISTING_INSTALLERS = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hatch", "pipenv", "flit", "installer"})
 _NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -45,7 +49,7 @@ class Distribution:
 
     @property
     def is_legacy(self) -> bool:
-        """Whether setuptools or distutils installed it, without a RECORD: its files are not known."""
+        """Whether setuptools or distutils installed it, without a RECORD."""
         return not self.info.endswith(".dist-info")
 
 
@@ -84,7 +88,9 @@ class Installed(Mapping[str, Distribution]):
         if distribution.is_legacy:
             return True
         info = self._environment.top / distribution.info
-        return not self.duplicates(name) and (info / "RECORD").is_file() and (info / "METADATA").is_file()
+        if self.duplicates(name) or not (info / "METADATA").is_file():
+            return False
+        return (info / "RECORD").is_file() or bool(manager_of(self._environment, distribution))
 
     def owners(self) -> Mapping[str, list[str]]:
         """Key of a path -> normalized names of the distributions whose RECORD lists it. Read once."""
@@ -152,6 +158,20 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
     return Distribution(canonicalize_name(name), version, info, (status.st_ino, status.st_mtime_ns))
 
 
+def manager_of(environment: Environment, distribution: Distribution) -> str:
+    """The installer, such as a Linux distribution, that deliberately keeps no RECORD of it; "" if that is not so."""
+    info = environment.top / distribution.info
+    if distribution.is_legacy or os.path.lexists(info / "RECORD") or not os.path.lexists(info / "METADATA"):
+        return ""
+    try:
+        installer = read_regular(info / "INSTALLER").decode("utf-8", "replace").strip()
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return ""
+        raise
+    return "" if installer.lower() in LISTING_INSTALLERS else installer
+
+
 def recorded_files(environment: Environment, distribution: Distribution) -> list[str]:
     """The files that its RECORD lists, relative to the top; [] if there is no RECORD."""
     return list(recorded_hashes(environment, distribution.info))
@@ -164,19 +184,42 @@ def recorded_hashes(environment: Environment, info: str, root: str | None = None
     the directory to which the rows are relative, if `info` is not in it. A RECORD that is malformed or not a regular
     file lists nothing. Raises OSError for one that cannot be read, since it may list any file.
     """
+    return recorded(environment, info, root).hashes
+
+
+class Recorded(NamedTuple):
+    """What a RECORD lists. `hashes` is as in `recorded_hashes`; `outside` are the absolute paths of all other rows."""
+
+    hashes: dict[str, str]
+    outside: tuple[str, ...]
+
+
+def recorded(environment: Environment, info: str, root: str | None = None) -> Recorded:
+    """What the RECORD in `info` lists; everything else is as in `recorded_hashes`."""
+    directory = parent_of(info) if root is None else root
+    place = RecordedPaths(environment, directory)
+    hashes: dict[str, str] = {}
+    outside: dict[str, None] = {}
+    for written, row in _rows(environment, info):
+        path = place(written)
+        if path is not None:
+            hashes[path] = f"{row.algorithm}={row.digest}" if row.algorithm else ""
+        elif "\0" not in written:
+            outside[os.path.normpath(os.path.join(environment.top, directory, written.replace("\\", "/")))] = None
+    return Recorded(hashes, tuple(outside))
+
+
+def _rows(environment: Environment, info: str) -> list[tuple[str, Row]]:
     try:
         data = read_regular(environment.top / info / "RECORD")
     except OSError as error:
         if error.errno in _NO_FILE:
-            return {}
+            return []
         raise
-    place = RecordedPaths(environment, parent_of(info) if root is None else root)
     try:
-        rows = list(rows_of(data.decode("utf-8", "surrogateescape")))
+        return list(rows_of(data.decode("utf-8", "surrogateescape")))
     except ValueError:
-        return {}  # the readable part may not be what was meant
-    found = {place(path): f"{row.algorithm}={row.digest}" if row.algorithm else "" for path, row in rows}
-    return {path: value for path, value in found.items() if path is not None}
+        return []  # the readable part may not be what was meant
 
 
 class RecordedPaths:

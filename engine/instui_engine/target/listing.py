@@ -14,11 +14,7 @@ from instui_engine.fs.paths import parent_of
 from instui_engine.wheel.record import rows_of
 
 from .environment import Environment
-from .installed import Distribution, RecordedPaths
-
-# Installers that list every file. Others (those of Linux distributions) deliberately write no RECORD, so that no tool
-# touches what they manage.
-_LISTING = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hatch", "pipenv", "flit", "installer"})
+from .installed import LISTING_INSTALLERS, Distribution, RecordedPaths
 
 
 class ListedFile(NamedTuple):
@@ -36,7 +32,7 @@ class Listing:
 
     `problem` says in a few words what makes the listing itself incomplete; "" for nothing. `is_ghost`: only the name of
     its directory is known. `is_managed`: it belongs to an installer that writes no RECORD. `installed_at` is the mtime
-    of RECORD, which is written last. `origin` is the content of direct_url.json.
+    of RECORD, which is written last. `closed`: what of it this user may not read, "" for nothing. `origin` is the content of direct_url.json.
     """
 
     distribution: Distribution
@@ -47,6 +43,7 @@ class Listing:
     is_managed: bool
     installed_at: int
     origin: Mapping[str, Any]
+    closed: str = ""
 
     @property
     def owner(self) -> str:
@@ -77,16 +74,20 @@ def read(environment: Environment, distribution: Distribution) -> Listing:
     except ValueError:
         broken = True
     names = _names(info)
+    closed = distribution.info if not os.access(info, os.R_OK | os.X_OK) else ""
+    if not closed and "RECORD" in names and not os.access(f"{info}/RECORD", os.R_OK):
+        closed = f"{distribution.info}/RECORD"
     installer = _text(f"{info}/INSTALLER").strip().lower()
     return Listing(
         distribution,
         tuple(files.values()),
         tuple(outside),
         "RECORD cannot be read to its end" if broken else _problem(distribution.info, names, text, files),
-        is_ghost="METADATA" not in names and not text,
-        is_managed="RECORD" not in names and "METADATA" in names and installer not in _LISTING,
+        is_ghost="METADATA" not in names and not text and not closed,
+        is_managed=not closed and "RECORD" not in names and "METADATA" in names and installer not in LISTING_INSTALLERS,
         installed_at=_mtime(f"{info}/RECORD") or _mtime(info),
         origin=_origin(_text(f"{info}/direct_url.json")),
+        closed=closed,
     )
 
 

@@ -1,0 +1,121 @@
+"""Installed distributions that others made, or that cannot be read: told as they are, never replaced in silence."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Run
+from instui_engine.journal.events import DistributionRemoved, Warned
+from support.cli import as_anybody, error_line, everything, ok
+from support.environments import Venv
+from support.wheelsmith import build_wheel
+
+FLAGS = ("--no-fsync", "--ui", "plain")
+
+
+@pytest.fixture
+def target(venv: Callable[[], Venv], tmp_path: Path) -> Venv:
+    found = venv()
+    found.put(build_wheel(tmp_path, "foo", "1.0", {"foo/__init__.py": b"1", "foo/old.py": b"1"}))
+    return found
+
+
+def _without_record(target: Venv, installer: str) -> Path:
+    info = target.site / "foo-1.0.dist-info"
+    (info / "RECORD").unlink()
+    (info / "INSTALLER").write_text(f"{installer}\n")
+    return info
+
+
+@pytest.mark.parametrize("installer", ["debian", "conda", "rpm"])
+def test_what_another_manager_keeps_without_a_record_is_neither_replaced_nor_removed(
+    target: Venv, tmp_path: Path, run_instui: Run, installer: str
+) -> None:
+    _without_record(target, installer)
+    before = everything(target.site)
+    new = build_wheel(tmp_path, "foo", "2.0", {"bar.py": b"2"})
+    for words in (["install", "--no-deps", str(new)], ["uninstall", "foo"]):
+        line = error_line(run_instui(*words, *FLAGS, "--python", target.top), 1)
+        assert line.startswith(f"foo 1.0 was installed by {installer}, which keeps no RECORD of its files")
+        assert f"change it with {installer}" in line
+        assert everything(target.site) == before
+    same = ("--no-index", "--find-links", tmp_path, "foo==1.0")
+    assert "nothing to do" in ok(run_instui("install", *same, *FLAGS, "--python", target.top))
+
+
+@pytest.mark.parametrize("installer", ["uv", ""])
+def test_an_interrupted_install_without_a_record_is_replaced_with_a_word_about_what_stays(
+    target: Venv, tmp_path: Path, installer: str
+) -> None:
+    _without_record(target, installer)
+    target.put(build_wheel(tmp_path, "foo", "2.0", {"foo/__init__.py": b"2"}))
+    assert "foo 1.0 has no RECORD" in "".join(warned.text for warned in target.lines.of(Warned))
+    assert (target.site / "foo/old.py").exists()
+
+
+def test_an_empty_dist_info_is_replaced_without_a_word(target: Venv, tmp_path: Path) -> None:
+    info = target.site / "foo-1.0.dist-info"
+    shutil.rmtree(info)
+    info.mkdir()
+    target.put(build_wheel(tmp_path, "foo", "2.0", {"foo/__init__.py": b"2"}))
+    assert target.lines.of(Warned) == []
+    assert not info.exists()
+
+
+def test_files_outside_of_the_environment_stay_and_are_named_and_what_stays_does_not_count(
+    target: Venv, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.touch()
+    (target.site / "dir").mkdir()
+    record = target.site / "foo-1.0.dist-info/RECORD"
+    text = record.read_text()
+    listed = len(text.splitlines())
+    record.write_text(f"{text}{outside},,\n{tmp_path}/gone,,\n../../../pyvenv.cfg,,\ndir,,\n")
+    target.remove("foo")
+    assert [warned.text for warned in target.lines.of(Warned)] == [
+        f"foo 1.0 lists files outside of the environment, which stay: {outside}"
+    ]
+    assert [event.files for event in target.lines.of(DistributionRemoved)] == [listed]
+    assert outside.exists()
+    assert (target.top / "pyvenv.cfg").exists()
+
+
+@pytest.mark.parametrize("closed", ["RECORD", "METADATA", "INSTALLER", "", "../foo", ".."])
+def test_what_cannot_be_read_is_one_line_and_never_a_wrong_claim(
+    target: Venv, tmp_path: Path, clean_environ: dict[str, str], closed: str
+) -> None:
+    program = as_anybody()
+    if program is None:
+        pytest.skip("root cannot give up its capabilities here")
+    place = Path(os.path.normpath(target.site / "foo-1.0.dist-info" / closed))
+    new = build_wheel(tmp_path, "foo", "2.0", {"foo/__init__.py": b"2"})
+    mode = place.stat().st_mode
+
+    def run(*words: object) -> "subprocess.CompletedProcess[str]":
+        command = [*program, "-m", "instui", *map(str, words), "--python", str(target.top)]
+        return subprocess.run(command, env=clean_environ, capture_output=True, text=True, check=False)
+
+    place.chmod(0)
+    try:
+        done = run("doctor")
+        said = done.stdout + done.stderr
+        assert "Traceback" not in said
+        assert not [word for word in ("empty", "missing", "modified", "ghost", "unowned") if word in said], said
+        if closed != "INSTALLER":
+            assert "no permission" in said.lower() or "Permission denied" in said
+        assert run("locks").returncode == 0
+        for words in (["install", "--no-deps", new, *FLAGS], ["uninstall", "foo", *FLAGS]):
+            dry = run(*words, "--dry-run")
+            assert "Traceback" not in dry.stdout + dry.stderr
+            if closed not in ("METADATA", "INSTALLER"):
+                line = error_line(run(*words), 1)
+                assert "ermission" in line
+                assert "internal" not in line
+    finally:
+        place.chmod(mode & 0o777)
+    assert (target.site / "foo/old.py").exists()
