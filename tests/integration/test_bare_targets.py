@@ -151,3 +151,18 @@ def test_sessions_at_once_kills_and_uv_leave_whole_distributions_and_nothing_els
     assert names >= {f"t{turn}_{n}" for turn in rounds(2, 10) for n in (0, 1, 2, 4)} | {"last"}
     for journal in state.rglob("*.jsonl"):
         assert not [one for one in read_journal(journal).of(Warned) if "not kept" in one.text]
+
+
+@pytest.mark.parametrize("where", ["--target", "--prefix"])
+@pytest.mark.parametrize("words", [["uninstall", "w0"], ["install", "--no-index", "nothing-of-that-name"]])
+def test_where_nothing_happened_no_directory_is_left(
+    where: str, words: list[str], venv: Callable[[], Venv], run_instui: Run, tmp_path: Path, state: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    for place in (tmp_path / "a/b/c", tmp_path / "there"):
+        existed = place.exists()
+        flags = ("--ui", "plain", "--python", venv().top, where, place)
+        done = run_instui(*words, *flags, env={"XDG_STATE_HOME": str(state)})
+        assert done.returncode == (0 if words[0] == "uninstall" else 1)
+        assert place.exists() == existed
+        assert not (tmp_path / "a").exists()

@@ -220,3 +220,14 @@ def test_a_foreign_lock_between_two_commits_is_waited_for(
     thread.join()
     assert len(set(listed)) == 1
     assert listed[0] < 4
+
+
+def test_a_symbolic_link_in_its_place_is_named_and_not_followed(
+    wheels: list[Path], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    target = venv()
+    target.environment.lock_path.symlink_to(tmp_path / "elsewhere")
+    outcome = target.install(wheels[0])
+    assert f"{target.environment.lock_path}: a symbolic link is in the place of a lock file" in outcome.error
+    assert "remove it" in outcome.error
+    assert not (tmp_path / "elsewhere").exists()

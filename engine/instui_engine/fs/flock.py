@@ -50,6 +50,11 @@ def open_lock(path: Path | str) -> int:
             return os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)  # do not block on a FIFO
         except FileNotFoundError:
             raise refused from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            text = "a symbolic link is in the place of a lock file, and is not followed: remove it"
+            raise OSError(errno.ELOOP, text, os.fspath(path)) from None
+        raise
     if os.fstat(descriptor).st_mode & 0o666 != 0o666:
         with suppress(PermissionError):  # another user's, made by an older version
             os.fchmod(descriptor, 0o666)

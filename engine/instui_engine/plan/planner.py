@@ -5,7 +5,7 @@ is one entry of the stage, one exclusive claim and, if nothing is in the way, on
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
 from instui_engine.errors import BadWheelError, TargetError, printable
@@ -17,6 +17,7 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.wheel.manifest import Manifest, directories
 
+from .conflicts import digests
 from .items import StagedItem
 from .plan import WheelPlan
 from .removal import check_link, check_mounts, emptied_by, is_vital, removal_of
@@ -137,7 +138,8 @@ def _items(environment: Environment, manifest: Manifest) -> tuple[StagedItem, ..
             else:
                 items += _expand(environment, tree_item)
     items += launchers
-    _check_destinations(environment, manifest, items)
+    if _check_destinations(environment, manifest, items):
+        items = list(_distinct(environment, manifest, items))
     # .pth files are executed at every start of Python, so they come last
     return tuple(sorted(items, key=lambda item: item.kind == "file" and item.path.endswith(".pth")))
 
@@ -170,8 +172,11 @@ def _expand(environment: Environment, item: StagedItem) -> Iterator[StagedItem]:
         yield from _expand(environment, inner)
 
 
-def _check_destinations(environment: Environment, manifest: Manifest, items: Collection[StagedItem]) -> None:
-    """Refuse destinations that are a vital part of the environment, foreign metadata, or another file of the wheel."""
+def _check_destinations(environment: Environment, manifest: Manifest, items: Collection[StagedItem]) -> bool:
+    """Refuse destinations that are a vital part of the environment, foreign metadata, or a directory of the wheel.
+
+    Return whether two files of the wheel may have the same destination.
+    """
     what = f"{printable(manifest.name)} {printable(manifest.version)}"
     key = environment.key
     listings = frozenset(map(key, environment.site_packages))
@@ -189,12 +194,34 @@ def _check_destinations(environment: Environment, manifest: Manifest, items: Col
             raise BadWheelError(f"{what} has a file where it needs a directory: {printable(item.path)}", wheel=what)
         nested = nested or item.path in trees or any(above in trees for above in ancestors(item.path))
         trees.add(item.path)
-    if nested:
-        seen: set[str] = set()
-        for path in (path for item in items for path, _ in item.files()):
-            if key(path) in seen:
-                raise BadWheelError(f"{what} has two files for {printable(path)}; it is not installed", wheel=what)
-            seen.add(key(path))
+    return nested
+
+
+def _distinct(environment: Environment, manifest: Manifest, items: Iterable[StagedItem]) -> Iterator[StagedItem]:
+    """`items` without files whose content another one of them has, for the same destination.
+
+    Raises BadWheelError for different content: which of the files counts differs between installers.
+    """
+    what = f"{printable(manifest.name)} {printable(manifest.version)}"
+    content = digests(manifest)
+    seen: dict[str, tuple[str, str]] = {}
+    for item in items:
+        twins: set[str] = set()
+        for path, source in item.files():
+            mine = (path, content.get(source, "").strip("=") if item.kind in ("tree", "file") else "")
+            other = seen.setdefault(environment.key(path), mine)
+            if other is not mine:
+                if other != mine or not mine[1]:
+                    raise BadWheelError(f"{what} has two files for {printable(path)}; it is not installed", wheel=what)
+                twins.add(path)
+        if not twins:
+            yield item
+        elif item.kind == "tree":
+            left = tuple(
+                (below, tuple(name for name in names if join(join(item.path, below), name) not in twins))
+                for below, names in item.directories
+            )
+            yield item._replace(directories=left)
 
 
 class _Links:

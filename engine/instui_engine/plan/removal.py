@@ -213,9 +213,7 @@ def removal_of(
     parents = {path: parent_of(path) for path in given_up}
     claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
     files = len(listed.hashes) - spared
-    return Removal(
-        tuple(sorted(set(stale))), sorted(claimed), shared_files, files, _warnings(environment, old, listed)
-    )
+    return Removal(tuple(sorted(set(stale))), sorted(claimed), shared_files, files, _warnings(environment, old, listed))
 
 
 def check_manager(environment: Environment, old: Distribution) -> None:

@@ -52,6 +52,7 @@ class Session:
         self.sign_of_life = -1  # once open, the descriptor whose lock shows that the session is alive
         self._fresh = False
         self._has_stage = False
+        self._missing: list[Path] = []  # the top and the directories above it that were not there, innermost first
 
     def open(self) -> list[int]:
         """Make the journal and lock it; return the descriptors to write to.
@@ -59,6 +60,8 @@ class Session:
         `unkept` says why the journal of a bare directory cannot stay. Raises TargetError if no journal can be made.
         """
         self._fresh = not self._private.exists()
+        top = self._environment.top
+        self._missing = [place for place in (top, *top.parents) if self._fresh and not place.exists()]
         try:
             with bare.entering(self._environment):
                 descriptor = _beside_others(lambda: _open(self.journal))
@@ -142,6 +145,9 @@ class Session:
             with suppress(OSError):
                 self.journal.unlink()  # if others live, or something is kept
             share(self._private)
+        for place in self._missing if nothing_happened else ():
+            with suppress(OSError):
+                place.rmdir()
 
 
 def _no_locks(top: Path) -> str:

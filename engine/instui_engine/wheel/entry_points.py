@@ -7,8 +7,10 @@ sections they are for plug-ins, and many are odd.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from instui_engine.errors import printable
 
 LARGEST = 1 << 20  # bytes; real ones stay below 100 KB
 
@@ -42,7 +44,8 @@ def is_vital_command(name: str) -> bool:
 def launchers(data: bytes) -> Iterator[EntryPoint]:
     """The entry points that become launchers, without their extras, in the text of entry_points.txt.
 
-    Raises ValueError, with words that are not printable yet, for a malformed file.
+    Both sections may have an entry of the same name. Raises ValueError, with words that are not printable yet, for a
+    malformed file.
     """
     try:
         text = data.decode().removeprefix("\ufeff")
@@ -52,7 +55,7 @@ def launchers(data: bytes) -> Iterator[EntryPoint]:
         raise ValueError("entry_points.txt has characters that only some readers take for the end of a line")
     section: str | None = None
     sections: set[str] = set()
-    commands: set[str] = set()
+    commands: set[tuple[str, str]] = set()
     for line in map(str.strip, _NEWLINE.split(text)):
         if not line or line.startswith(("#", ";")):
             continue
@@ -69,10 +72,23 @@ def launchers(data: bytes) -> Iterator[EntryPoint]:
             raise ValueError(f"the entry point {line[:200]!r} is not of the form name = value")
         if section in _LAUNCHERS:
             point = _launcher(_LAUNCHERS[section], name, value)
-            if name in commands:
+            if (section, name) in commands:
                 raise ValueError(f"the entry point {name} is there twice")
-            commands.add(name)
+            commands.add((section, name))
             yield point
+
+
+def one_each(points: Iterable[EntryPoint]) -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
+    """`points` with one launcher for each name, and warnings. As pip and uv leave it, that of gui_scripts counts."""
+    found: dict[str, EntryPoint] = {}
+    warnings = []
+    for point in points:
+        other = found.get(point.name)
+        if other is not None and other[2:] != point[2:]:
+            warnings.append(f"the command {printable(point.name)} is in console_scripts and gui_scripts: gui counts")
+        if other is None or point.section == "gui":
+            found[point.name] = point
+    return tuple(found.values()), tuple(warnings)
 
 
 def _section(line: str) -> str:

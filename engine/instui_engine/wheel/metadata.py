@@ -25,7 +25,7 @@ LARGEST = {"WHEEL": 1 << 20, "METADATA": 4 << 20, "entry_points.txt": 1 << 20}  
 
 _LINE = re.compile("([^\r\n]*)(\r\n|\r|\n|$)")
 _NAME = re.compile("[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")  # after normalization
-_FORMAT = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
+_FORMAT = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?")
 # At the top of an environment or of a `--target` they are ours, uv's, and the interpreter's.
 _VITAL_FILES = (".instui", ".lock", "pyvenv.cfg")
 _VITAL_DIRECTORIES = ("bin", "include", "lib", "lib64", "scripts", "share")
@@ -101,9 +101,10 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
     _check_root(paths)
     _check_data(paths, data_dir)
     commands: tuple[EntryPoint, ...] = ()
+    twins: tuple[str, ...] = ()
     if f"{dist_info}/entry_points.txt" in paths:
         try:
-            commands = tuple(entry_points.launchers(content("entry_points.txt")))
+            commands, twins = entry_points.one_each(entry_points.launchers(content("entry_points.txt")))
         except ValueError as error:
             _refuse(str(error))
     return WheelMetadata(
@@ -120,6 +121,7 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
             *_format_warnings(wheel, "Wheel-Version", "WHEEL", WHEEL_VERSION),
             *_format_warnings(metadata, "Metadata-Version", "METADATA", METADATA_VERSION),
             *_tag_warnings(wheel),
+            *twins,
             *_start_up_warnings(paths, data_dir),
         ),
     )
@@ -248,7 +250,7 @@ def _format_warnings(block: Iterable[tuple[str, str]], header: str, file: str, k
     match = _FORMAT.fullmatch(text)
     if not match:
         _refuse(f"{text[:200]!r} in {file} is not a {header}")
-    found = int(match[1]), int(match[2])
+    found = int(match[1]), int(match[2] or 0)
     if found[0] > known[0]:
         _refuse(f"{header} {text} is too new, only {known[0]}.x is known")
     if found > known:

@@ -142,6 +142,11 @@ CASES = (
         Refused("x.py", stored=True),
     ),
     Case(
+        "data: two files of the same content for one place",
+        lambda: wheel({"x.py": b"1", "y/a.py": b"1", "y/b.py": b"", f"{DATA}/purelib/x.py": b"1", f"{DATA}/purelib/y/a.py": b"1"}),
+        Installed(("site/x.py", "site/y/a.py", "site/y/b.py")),
+    ),
+    Case(
         "data: a module, and a directory of its name",
         lambda: wheel({"x/y": b"1", f"{DATA}/platlib/x": b"2"}),
         Refused("x", stored=True),

@@ -102,6 +102,7 @@ CASES = (
     _wheel_refused("Root-Is-Purelib is both", WHEEL + b"Root-Is-Purelib: false\n", "different headers"),
     _wheel_refused("two megabytes", WHEEL + b"Generator: " + b"x" * (2 << 20), "at most 1048576"),
     _wheel_installed("Wheel-Version 1.9", _wheel_version("1.9"), "Wheel-Version 1.9 is newer"),
+    _wheel_installed("Wheel-Version without a minor", _wheel_version("1")),
     _wheel_installed("no Root-Is-Purelib", WHEEL.replace(b"Root-Is-Purelib: true\n", b"")),
     _wheel_installed("Root-Is-Purelib in words", WHEEL.replace(b"Root-Is-Purelib: true", b"Root-Is-Purelib: maybe")),
     _wheel_installed("CRLF", WHEEL.replace(b"\n", b"\r\n")),
