@@ -119,3 +119,43 @@ def test_what_cannot_be_read_is_one_line_and_never_a_wrong_claim(
     finally:
         place.chmod(mode & 0o777)
     assert (target.site / "foo/old.py").exists()
+
+
+@pytest.mark.parametrize("command", ["uninstall", "install"])
+def test_an_egg_info_with_a_list_of_its_files_is_removed_whole(
+    venv: Callable[[], Venv], tmp_path: Path, command: str
+) -> None:
+    target = venv()
+    before = everything(target.site)
+    info = target.site / "old_one-1.0-py3.11.egg-info"
+    info.mkdir()
+    (target.site / "old").mkdir()
+    outside = tmp_path / "outside"
+    for path in (target.site / "old/__init__.py", target.top / "bin/old", info / "top_level.txt", outside):
+        path.touch()
+    (info / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: old-one\nVersion: 1.0\n")
+    files = ["../old/__init__.py", "../../../../bin/old", "PKG-INFO", "top_level.txt", str(outside)]
+    (info / "installed-files.txt").write_text("\n".join(files) + "\n")
+    if command == "install":
+        target.put(build_wheel(tmp_path, "old-one", "2.0", {"new.py": b""}))
+        assert not info.exists()
+    target.remove("old-one")
+    assert everything(target.site) == before
+    assert not (target.top / "bin/old").exists()
+    assert outside.exists()
+
+
+def test_an_egg_is_told_and_nothing_is_put_beside_it(target: Venv, tmp_path: Path, run_instui: Run) -> None:
+    egg = target.site / "lay_er-1.0-py3.11.egg"
+    (egg / "layer").mkdir(parents=True)
+    wheel = build_wheel(tmp_path, "lay-er", "2.0", {"layer/__init__.py": b""})
+    for words in (["install", "--no-deps", wheel], ["uninstall", "lay.er"]):
+        line = error_line(run_instui(*words, *FLAGS, "--python", target.top), 1)
+        assert line.startswith(f"lay-er is an egg of easy_install ({egg}), which would stay in the way")
+        assert "`pip uninstall lay-er`" in line
+
+
+def test_a_version_that_is_none_does_not_stop_an_install_by_name(target: Venv, tmp_path: Path, run_instui: Run) -> None:
+    (target.site / "distro_info-0.23ubuntu1.egg-info").write_text("Name: distro-info\nVersion: 0.23ubuntu1\n")
+    build_wheel(tmp_path, "bar", "1.0", {"bar.py": b""})
+    ok(run_instui("install", "--no-index", "--find-links", tmp_path, "bar", *FLAGS, "--python", target.top))

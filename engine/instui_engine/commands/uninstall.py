@@ -17,8 +17,8 @@ from instui_engine.locks.claims import Mode, derive
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.phrases import waits_for
 from instui_engine.plan.conflicts import Overlaps
-from instui_engine.plan.plan import RemovalPlan, volumes_of
 from instui_engine.plan.permissions import missing_permission
+from instui_engine.plan.plan import RemovalPlan, volumes_of
 from instui_engine.plan.removal import check_link, check_manager, plan_removals
 from instui_engine.redaction import redacted
 from instui_engine.resolve.locations import shortened
@@ -181,11 +181,7 @@ class _Removal(Work):
         """Refuse a distribution that cannot be removed by its RECORD."""
         info = self.environment.top / distribution.info
         if distribution.is_legacy:
-            raise TargetError(
-                f"{printable(distribution.owner)} was installed without a RECORD ({printable(distribution.info)}), so "
-                "its files are not known; remove it with the tool that installed it",
-                path=str(info),
-            )
+            return  # the plan refuses it if its files are not known
         check_manager(self.environment, distribution)
         if not (info / "RECORD").is_file():
             raise TargetError(

@@ -336,7 +336,7 @@ def _left(paths: Iterable[str]) -> Iterator[Finding]:
 def _counts(name: str) -> bool:
     """Whether a name in site-packages is worth reporting: not if Python, virtualenv or old installers put it there."""
     return not name.startswith((".", "__pycache__", "_virtualenv.")) and not name.endswith(
-        (".dist-info", ".egg-info", ".egg-link")
+        (".dist-info", ".egg-info", ".egg-link", ".egg", "easy-install.pth")
     )
 
 

@@ -176,12 +176,6 @@ def removal_of(
     A file that `old` gives up is claimed even if it stays for another owner: should that owner be replaced later in
     this session and remove the file, `old` must be gone by then.
     """
-    if old.is_legacy:
-        raise TargetError(
-            f"{printable(old.owner)} was installed without a RECORD ({printable(old.info)}), so its files are not "
-            "known; remove it with the tool that installed it",
-            path=old.info,
-        )
     check_manager(environment, old)
     key = environment.key
     keep = {key(path) for item in items for path, _ in item.files()}
@@ -192,6 +186,12 @@ def removal_of(
     compiled = Bytecode(environment)
     resolve = _Links(environment, old)
     listed = recorded(environment, old.info)
+    if old.is_legacy and not listed.hashes:
+        raise TargetError(
+            f"{printable(old.owner)} was installed without a RECORD or another list of its files "
+            f"({printable(old.info)}), so these are not known: remove it with the tool that installed it, or by hand",
+            path=old.info,
+        )
     spared = 0
     for path in filter(None, map(resolve, listed.hashes)):
         if path.startswith(f"{old.info}/"):
@@ -242,13 +242,17 @@ def _warnings(environment: Environment, old: Distribution, listed: Recorded) -> 
 
 
 def check_link(environment: Environment, installed: Installed, name: str) -> None:
-    """Raise TargetError for a development install of setuptools (`setup.py develop`)."""
+    """Raise TargetError for a development install of setuptools (`setup.py develop`), or an egg of easy_install."""
     link = installed.links.get(name)
     if link is not None:
+        place, shown = str(environment.top / link), printable(name)
+        is_egg = link.endswith(".egg")
+        what = "an egg of easy_install" if is_egg else "a development install of setuptools"
+        how = f"`pip uninstall {shown}`" if is_egg else f"`uv pip uninstall {shown}` or `pip uninstall {shown}`"
         raise TargetError(
-            f"{printable(name)} is a development install of setuptools ({printable(str(environment.top / link))}), "
-            f"which would stay in the way; remove it with `pip uninstall {printable(name)}`, then run again",
-            path=str(environment.top / link),
+            f"{shown} is {what} ({printable(place)}), which would stay in the way; remove it with {how}, then run "
+            "again",
+            path=place,
         )
 
 

@@ -5,14 +5,18 @@ directory in it. What is half-installed can be left out: uv would fail on it.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from packaging.version import Version
 
 from instui_engine.fs.paths import name_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 
+_PLAIN = re.compile("[0-9]+([.][0-9]+)*")  # most versions, recognized sooner than by parsing
 _READ = ("METADATA", "WHEEL", "direct_url.json", "uv_cache.json")  # what uv reads of a distribution
 
 
@@ -24,13 +28,13 @@ class View(NamedTuple):
 
 
 def make_view(environment: Environment, installed: Installed, prefix: Path, linked: bool = True) -> View:
-    """Make the view `prefix`: of all distributions of `installed` that are whole. Raises OSError.
+    """Make the view `prefix`: of all distributions of `installed` that are whole and have a version. Raises OSError.
 
     Unless `linked`, its `site-packages` is a directory even where a link would do.
     """
     roots = environment.site_packages
     linked = linked and len(roots) == 1 and (environment.top / roots[0]).is_dir()
-    linked = linked and all(map(installed.is_whole, installed))
+    linked = linked and all(_is_shown(installed, name) for name in installed)
     places = list(_site_packages(environment, prefix))
     for directory in places:
         directory.parent.mkdir(parents=True)
@@ -50,10 +54,19 @@ def _site_packages(environment: Environment, prefix: Path) -> Iterator[Path]:
         yield prefix / "lib" / name / "site-packages"
 
 
+def _is_shown(installed: Installed, name: str) -> bool:
+    """Whether it is whole and has a version by PEP 440: beside one with another version uv refuses to work at all."""
+    version = installed[name].version
+    try:
+        return installed.is_whole(name) and (_PLAIN.fullmatch(version) is not None or bool(Version(version)))
+    except ValueError:
+        return False
+
+
 def _link_metadata(environment: Environment, installed: Installed, directory: Path) -> None:
     """Fill `directory` with one directory for each distribution, since uv follows no link to one."""
     for distribution in installed.values():
-        if not installed.is_whole(distribution.name):
+        if not _is_shown(installed, distribution.name):
             continue
         source, place = environment.top / distribution.info, directory / name_of(distribution.info)
         if distribution.is_legacy:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from packaging.utils import canonicalize_name
 
 from instui_engine.fs.files import read_regular
-from instui_engine.fs.paths import join, parent_of
+from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.wheel.record import Row, rows_of
 
 from .environment import Environment
@@ -49,7 +49,7 @@ class Distribution:
 
     @property
     def is_legacy(self) -> bool:
-        """Whether setuptools or distutils installed it, without a RECORD."""
+        """Whether setuptools or distutils installed it: without a RECORD, and often without any list of its files."""
         return not self.info.endswith(".dist-info")
 
 
@@ -62,7 +62,7 @@ class Installed(Mapping[str, Distribution]):
         distributions: Mapping[str, list[Distribution]],
         links: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`links`: name -> `.egg-link` of setuptools' development installs."""
+        """`links`: name -> `.egg-link` of setuptools' development installs, or `.egg` of easy_install."""
         self._environment = environment
         self.links = links
         self._distributions = {name: found[0] for name, found in distributions.items()}
@@ -117,8 +117,8 @@ def scan(environment: Environment) -> Installed:
                 distribution = read_distribution(environment, f"{root}/{name}" if root else name)
                 if distribution is not None:
                     found.setdefault(distribution.name, []).append(distribution)
-            elif name.endswith(".egg-link"):
-                links[canonicalize_name(name.removesuffix(".egg-link"))] = f"{root}/{name}" if root else name
+            elif name.endswith((".egg-link", ".egg")):
+                links[canonicalize_name(name.rpartition(".")[0].partition("-")[0])] = f"{root}/{name}" if root else name
     return Installed(environment, found, links)
 
 
@@ -210,14 +210,18 @@ def recorded(environment: Environment, info: str, root: str | None = None) -> Re
 
 
 def _rows(environment: Environment, info: str) -> list[tuple[str, Row]]:
+    is_legacy = info.endswith(".egg-info")
     try:
-        data = read_regular(environment.top / info / "RECORD")
+        data = read_regular(environment.top / info / ("installed-files.txt" if is_legacy else "RECORD"))
     except OSError as error:
         if error.errno in _NO_FILE:
             return []
         raise
+    text = data.decode("utf-8", "surrogateescape")
+    if is_legacy:  # paths, one a line, relative to the .egg-info itself
+        return [(f"{name_of(info)}/{line}", Row("", "", None)) for line in map(str.strip, text.split("\n")) if line]
     try:
-        return list(rows_of(data.decode("utf-8", "surrogateescape")))
+        return list(rows_of(text))
     except ValueError:
         return []  # the readable part may not be what was meant
 

@@ -32,7 +32,8 @@ class Listing:
 
     `problem` says in a few words what makes the listing itself incomplete; "" for nothing. `is_ghost`: only the name of
     its directory is known. `is_managed`: it belongs to an installer that writes no RECORD. `installed_at` is the mtime
-    of RECORD, which is written last. `closed`: what of it this user may not read, "" for nothing. `origin` is the content of direct_url.json.
+    of RECORD, which is written last. `closed` is what of it this user may not read, "" for nothing. `origin` is the
+    content of direct_url.json.
     """
 
     distribution: Distribution
