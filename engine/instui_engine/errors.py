@@ -8,6 +8,8 @@ Names from wheels are hostile. In the line they have passed through `printable`.
 program that shows a field must pass it through `printable`.
 """
 
+import errno
+import os
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
     from instui_engine.journal.events import Holder
 
 
+CACHE: Final = "choose another cache with --cache-dir"
+ENVIRONMENT: Final = "choose another environment with --python"
+_REMEDIES: Final = {
+    errno.ENOSPC: "free some space there, or ",
+    errno.EDQUOT: "free some space there, or ",
+    errno.EFBIG: "allow larger files (ulimit -f), or ",
+    errno.ENAMETOOLONG: "its file system has no room for such names: ",
+    errno.EIO: "check that disk, or ",
+}
+_FILES: Final = "allow more open files (ulimit -n)"
 _MOST_MARKS = 3  # on one letter; no script needs more
 # Invisible, though Unicode counts them as letters, marks and symbols: fillers, joiners, variation selectors.
 _INVISIBLE: Final = re.compile(
@@ -159,7 +171,17 @@ def printable(text: str) -> str:
     return "".join(shown)
 
 
-def reason(error: OSError) -> str:
-    """The system's own words for an error, after the path if the error names one."""
+def reason(error: OSError, place: str | os.PathLike[str] = "") -> str:
+    """The system's own words for an error, after the path that it names, or `place` if it names none."""
     text = error.strerror or str(error)
-    return f"{printable(str(error.filename))}: {text}" if error.filename else text
+    # an error of a call on a descriptor has its number, or nothing
+    path = place if error.filename is None or isinstance(error.filename, int) else error.filename
+    shown = path if isinstance(path, str) else os.fsdecode(path)
+    return f"{printable(shown)}: {text}" if shown else text
+
+
+def remedy(error: OSError, elsewhere: str) -> str:
+    """What helps against an error of the system at a place. `elsewhere` (CACHE, ENVIRONMENT): how to choose another."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return _FILES
+    return _REMEDIES.get(error.errno or 0, "") + elsewhere

@@ -22,7 +22,7 @@ from instui_engine.plan.planner import plan_wheels
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Control, Options
 from instui_engine.session.session import alive
-from instui_engine.stage import linker
+from instui_engine.stage import linker, staging
 from instui_engine.stage.linker import read_sealed
 from instui_engine.stage.linking import Changed
 from instui_engine.stage.staging import stage_wheels
@@ -265,16 +265,36 @@ def test_files_that_change_again_and_again_end_in_one_line(
     rounds = []
 
     def spoil(damages: object) -> list[Entry]:
-        os.utime(in_store(target.cache, "tool/a.py"))
+        edit_in_place(in_store(target.cache, "tool/a.py"))
         rounds.append(damages)
         return [entry]
 
     spoil(None)
     stage = tmp_path / "stage"
     stage.mkdir()
-    with pytest.raises(InstuiError, match="change again and again"):
+    with pytest.raises(InstuiError, match="change or vanish again and again"):
         stage_wheels(context, target.environment, plans, stage, spoil)
     assert len(rounds) == 3
+
+
+def test_where_no_seal_stays_files_are_copied_and_compared_with_their_hashes(
+    wheel: Path, fresh: Callable[[], Venv]
+) -> None:
+    """As on a file system that shows another mtime each time."""
+    target = fresh()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linker, "link_sealed", _never_sealed)
+        patch.setattr(staging, "link_sealed", _never_sealed)
+        target.put(wheel)
+    assert trees.complete(target.site, "tool-1.0")
+    assert (target.site / "tool" / "a.py").stat().st_nlink == 1
+
+
+def _never_sealed(sealed: int) -> Callable[[str, str], None]:
+    def link(source: str, target: str) -> None:
+        raise Changed(source)
+
+    return link
 
 
 def test_an_entry_that_somebody_has_made_again_is_taken_as_it_is(wheel: Path, fresh: Callable[[], Venv]) -> None:

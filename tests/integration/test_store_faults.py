@@ -32,7 +32,7 @@ class Faults:
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         self._descriptors: set[int] = set()
-        for name in ("mkdir", "rename", "replace", "utime", "write", "fchmod"):
+        for name in ("mkdir", "rename", "replace", "utime", "write", "chmod"):
             patch.setattr(os, name, self._failing(getattr(os, name)))
         patch.setattr(os, "open", self._opening(os.open))
 

@@ -14,7 +14,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from instui_engine.errors import ConflictError, InstuiError, Interrupted, LockTimeoutError, printable, reason
+from instui_engine.errors import (
+    ENVIRONMENT,
+    ConflictError,
+    InstuiError,
+    Interrupted,
+    LockTimeoutError,
+    printable,
+    reason,
+    remedy,
+)
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.fs.files import same_file
 from instui_engine.journal.events import (
@@ -374,7 +383,8 @@ class Commit:
         """Write the wheel's failure to the journal; return the error as the user sees it."""
         if isinstance(error, OSError):
             verb = "install" if isinstance(plan, WheelPlan) else "uninstall"
-            error = InstuiError(f"cannot {verb} {printable(plan.owner)}: {reason(error)}; what was begun is undone")
+            problem = f"cannot {verb} {printable(plan.owner)} ({reason(error, self._environment.top)})"
+            error = InstuiError(f"{problem}; what was begun is undone; {remedy(error, ENVIRONMENT)}")
         if isinstance(error, InstuiError) and not isinstance(error, Interrupted | LockTimeoutError):
             self._context.emit(WheelFailed(plan.name, str(error)))
         return error

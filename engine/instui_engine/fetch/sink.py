@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from instui_engine.errors import FetchError, printable, reason
+from instui_engine.errors import CACHE, FetchError, printable, reason, remedy
 from instui_engine.fs.files import write_all
 from instui_engine.hashes import Demands, Digests
 
@@ -103,8 +103,8 @@ class PartialFile:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 self.delete()  # free space on the disk is worth more than a resume
-            why, name = reason(error), printable(self._name)
-            problem = f"cannot store {name} in the cache: {why}; check the cache directory"
+            why, name = reason(error, self._path), printable(self._name)
+            problem = f"cannot store {name} in the cache: {why}; {remedy(error, CACHE)}"
             raise FetchError(problem, wheel=self._name) from error
 
     def adopt(self) -> Iterator[None]:

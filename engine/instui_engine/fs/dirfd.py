@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import NamedTuple
 
-from .files import PIECE, digest_of, open_regular, same_bytes, write_all
+from .durability import sync_file
+from .files import PIECE, digest_of, open_regular, same_bytes, set_times, write_all
 
 _KEPT_OPEN = 48  # directories of one transaction that stay open
 
@@ -265,9 +266,9 @@ class DirfdTree:
             try:
                 while data := os.read(reading, PIECE):
                     write_all(writing, data)
-                os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
+                set_times(writing, status.st_atime_ns, status.st_mtime_ns)
                 if self._fsync:
-                    os.fsync(writing)
+                    sync_file(writing)
             finally:
                 os.close(writing)
         finally:

@@ -3,9 +3,13 @@
 One syncfs(2) of the file system costs 40-130 ms for a whole install; an fsync of each file costs seconds.
 """
 
+import errno
 import os
 from functools import cache
 from pathlib import Path
+
+_NO_SYNCFS = {errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.EOPNOTSUPP}  # EPERM, ENOSYS: the seccomp of a container
+_NO_FSYNC = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}  # a file system that has nothing to wait for
 
 
 def sync_filesystem(path: Path) -> None:
@@ -21,14 +25,20 @@ def sync_filesystem(path: Path) -> None:
     try:
         if syncfs(descriptor) != 0:
             code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(path))
+            if code not in _NO_SYNCFS:
+                raise OSError(code, os.strerror(code), str(path))
+            os.sync()
     finally:
         os.close(descriptor)
 
 
 def sync_file(descriptor: int) -> None:
-    """Wait until what was written to the file is on its disk. Raises OSError."""
-    os.fdatasync(descriptor) if hasattr(os, "fdatasync") else os.fsync(descriptor)
+    """Wait until what was written to the file is on its disk, as far as its file system can wait. Raises OSError."""
+    try:
+        os.fdatasync(descriptor) if hasattr(os, "fdatasync") else os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FSYNC:
+            raise
 
 
 @cache

@@ -7,11 +7,17 @@ file that is not ours is opened without blocking, read only if it is regular, an
 import errno
 import hashlib
 import os
+import secrets
 import stat
 from base64 import urlsafe_b64encode
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 PIECE = 1 << 20  # bytes in memory at a time
+NOT_OFFERED = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
+"""What a file system answers that has no modes or times of its own to set (CIFS, FUSE, vfat), or seccomp for it."""
+NEW = ".new-"  # how the names of unfinished notes begin
 
 
 class _Hash(Protocol):
@@ -27,6 +33,40 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
         rest = memoryview(data)[written:]
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+
+
+def set_mode(file: int | str | os.PathLike[str], mode: int) -> None:
+    """chmod(2), of a path or a descriptor; nothing where the file system does not offer it. Raises OSError."""
+    try:
+        os.chmod(file, mode)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
+
+
+def set_times(file: int | str | os.PathLike[str], accessed: int, modified: int) -> bool:
+    """utime(2), in nanoseconds; return whether the file system offers it. Raises OSError."""
+    try:
+        os.utime(file, ns=(accessed, modified))
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
+        return False
+    return True
+
+
+def write_note(path: Path, text: str) -> None:
+    """Write a file that others find complete or not at all, with its directory. Raises OSError, with no rest left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # not named by the pid, which is the same in many containers, nor by the note, which may be as long as a name can be
+    new = path.with_name(f"{NEW}{secrets.token_hex(8)}")
+    try:
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
 
 
 def open_regular(path: str | os.PathLike[str], *, dir_fd: int | None = None, follow: bool = True) -> int:

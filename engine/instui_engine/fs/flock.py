@@ -20,6 +20,8 @@ from filelock import lock_descriptor
 
 from instui_engine.errors import Interrupted
 
+from .files import set_mode
+
 _MOMENT = 0.005  # seconds; passing a gate takes microseconds, and such a wait is not worth reporting
 _POLL = 0.05  # seconds between two checks of the cancel flag; the wait for the lock itself is in the kernel
 
@@ -57,7 +59,7 @@ def open_lock(path: Path | str) -> int:
         raise
     if os.fstat(descriptor).st_mode & 0o666 != 0o666:
         with suppress(PermissionError):  # another user's, made by an older version
-            os.fchmod(descriptor, 0o666)
+            set_mode(descriptor, 0o666)
     return descriptor
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from instui_engine.errors import TargetError, printable, reason
+from instui_engine.errors import ENVIRONMENT, TargetError, printable, reason, remedy
 from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import LocksMissingError, try_lock
 from instui_engine.fs.paths import join
@@ -71,7 +71,8 @@ class Session:
                     os.close(descriptor)
                     raise
         except OSError as error:
-            raise TargetError(f"cannot write to the environment ({reason(error)})", path=str(self._private)) from error
+            problem = f"cannot write to the environment ({reason(error, self._private)}); {remedy(error, ENVIRONMENT)}"
+            raise TargetError(problem, path=str(self._private)) from error
         share(self._private)
         self.sign_of_life = descriptor
         descriptors = [descriptor]

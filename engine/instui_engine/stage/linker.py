@@ -1,10 +1,12 @@
 """Files of an environment made from files of the store: linked if possible, otherwise copied.
 
 Each way checks that the source is as it was unpacked (see `linking`). A hard link is checked after it is made. For a
-copy, the open file is checked before and after it is read. A symbolic link can be checked only when it is made.
+copy, the open file is checked before and after it is read. A symbolic link can be checked only when it is made. Where
+an entry has no seal, or none that its file system keeps, its files are copied and compared with their hashes.
 """
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -12,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from instui_engine.fs.files import PIECE, write_all
+from instui_engine.fs.files import PIECE, digest_of, encoded, open_regular, set_mode, write_all
 from instui_engine.session.context import LinkMode
 from instui_engine.store.entry import is_sealed
+from instui_engine.wheel.record import Row
 
 from .linking import Changed, link_sealed
 
@@ -49,6 +52,26 @@ class Linker:
             _copy(source, target, sealed)
 
 
+def copy_hashed(source: str, target: str, row: Row) -> None:
+    """Copy a file that must have the hash of `row`, whatever its mtime. Raises OSError, and Changed if it has not."""
+    _copy(source, target, None)
+    descriptor = open_regular(target, follow=False)
+    try:
+        if digest_of(descriptor, row.algorithm) != row.digest:
+            raise Changed(source)
+    finally:
+        os.close(descriptor)
+
+
+def read_hashed(source: str, row: Row) -> bytes:
+    """The content of a file that must have the hash of `row`. Raises as `copy_hashed`."""
+    with _opened(source, None) as file:
+        content = file.read()
+    if encoded(hashlib.new(row.algorithm, content).digest()) != row.digest:
+        raise Changed(source)
+    return content
+
+
 def read_sealed(source: str, sealed: int) -> bytes:
     """The content of a file of an entry with that seal. Raises OSError, and Changed if it differs from the unpacked."""
     with _opened(source, sealed) as file:
@@ -56,8 +79,11 @@ def read_sealed(source: str, sealed: int) -> bytes:
 
 
 @contextmanager
-def _opened(source: str, sealed: int) -> Iterator[BinaryIO]:
-    """Open a file of the store. If the block ends without Changed, it has read what was unpacked."""
+def _opened(source: str, sealed: int | None) -> Iterator[BinaryIO]:
+    """Open a file of the store. If the block ends without Changed, it has read what was unpacked.
+
+    Without `sealed`, it is only a regular file.
+    """
     try:
         # not `open_regular`: the seal also covers the kind of file, and each system call is made for every file
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -66,14 +92,18 @@ def _opened(source: str, sealed: int) -> Iterator[BinaryIO]:
             raise Changed(source) from None
         raise
     try:
-        if not is_sealed(os.fstat(descriptor), sealed):
+        if not _is_right(os.fstat(descriptor), sealed):
             raise Changed(source)
         with open(descriptor, "rb", buffering=0, closefd=False) as file:
             yield file
-        if not is_sealed(os.fstat(descriptor), sealed):
+        if not _is_right(os.fstat(descriptor), sealed):
             raise Changed(source)
     finally:
         os.close(descriptor)
+
+
+def _is_right(status: os.stat_result, sealed: int | None) -> bool:
+    return stat.S_ISREG(status.st_mode) if sealed is None else is_sealed(status, sealed)
 
 
 def _hardlink(source: str, target: str, sealed: int) -> None:
@@ -90,7 +120,7 @@ def _symlink(source: str, target: str, sealed: int) -> None:
     Path(target).symlink_to(source)
 
 
-def _copy(source: str, target: str, sealed: int) -> None:
+def _copy(source: str, target: str, sealed: int | None) -> None:
     with _opened(source, sealed) as old, _created(target, old) as new:
         while piece := old.read(PIECE):
             write_all(new.fileno(), piece)
@@ -111,7 +141,7 @@ def _created(target: str, old: BinaryIO) -> Iterator[BinaryIO]:
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(descriptor, "wb", buffering=0) as new:
-            os.fchmod(new.fileno(), mode)
+            set_mode(new.fileno(), mode)
             yield new
     except BaseException:
         Path(target).unlink()

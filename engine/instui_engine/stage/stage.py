@@ -14,10 +14,11 @@ from instui_engine.fs.paths import name_of, relative
 from instui_engine.plan.items import StagedItem
 from instui_engine.plan.plan import WheelPlan
 from instui_engine.session.session import stage_of
+from instui_engine.store.entry import UNSEALED
 from instui_engine.target.environment import Environment
 from instui_engine.wheel.record import Row, render
 
-from .linker import read_sealed
+from .linker import read_hashed, read_sealed
 from .linking import Job
 
 
@@ -87,7 +88,11 @@ def _generated(environment: Environment, item: StagedItem, plan: WheelPlan) -> b
     if point is not None:
         section: Literal["gui", "console"] = "gui" if point.section == "gui" else "console"
         return bytes(Script(point.name, point.module, point.attr, section).generate(environment.executable, "posix")[1])
-    script = read_sealed(f"{plan.entry.files}/{item.source}", plan.entry.manifest.sealed)
+    manifest, source = plan.entry.manifest, f"{plan.entry.files}/{item.source}"
+    if manifest.sealed == UNSEALED:
+        script = read_hashed(source, manifest.data_files()[item.source])
+    else:
+        script = read_sealed(source, manifest.sealed)
     rest = script.partition(b"\n")[2]
     # the head of a launcher takes several lines, as it copes with interpreter paths that are long or contain spaces
     launcher = bytes(Script("x", "x", "x", "console").generate(environment.executable, "posix")[1])

@@ -9,18 +9,18 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from instui_engine.errors import InstuiError, printable, reason
+from instui_engine.errors import CACHE, ENVIRONMENT, InstuiError, printable, reason, remedy
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.events import StageFinished, StageProgress, StageStarted
 from instui_engine.plan.plan import WheelPlan
 from instui_engine.session.context import Context, Throttle
 from instui_engine.session.workers import run_workers
 from instui_engine.store.acquire import Damage
-from instui_engine.store.entry import Entry
+from instui_engine.store.entry import UNSEALED, Entry, unsealed
 from instui_engine.target.environment import Environment
 
 from . import linking
-from .linker import FALLBACK, Linker
+from .linker import FALLBACK, Linker, copy_hashed
 from .linking import Changed, Job, link_sealed, run_job
 from .stage import generate, links_of
 
@@ -55,10 +55,13 @@ def stage_wheels(
             return
         entries = rebuild([Damage(plan.wheel, plan.entry, path) for plan, path in damaged])
         staging.run([replace(plan, entry=entry) for (plan, _), entry in zip(damaged, entries, strict=True)])
+    damaged = staging.take_damaged()
+    if damaged:  # the file system may be one that does not keep a seal
+        staging.run([replace(plan, entry=unsealed(plan.entry)) for plan, _ in damaged])
     for plan, path in staging.take_damaged():
         raise InstuiError(
-            f"the cached files of {printable(plan.owner)} change again and again ({printable(path)}); nothing was "
-            "installed; find out what writes there, or choose another place with --cache-dir"
+            f"the cached files of {printable(plan.owner)} change or vanish again and again ({printable(path)}); "
+            f"nothing was installed; find out what does that, or {CACHE}"
         )
 
 
@@ -176,7 +179,7 @@ class _Staging:
             _discard(job)
             self._damaged.append((plan, changed.path))
         except OSError as error:
-            raise self._explain(plan, error) from error
+            raise self._explain(plan, error, job[0]) from error
         else:
             self._context.emit(StageFinished(plan.name))
 
@@ -188,7 +191,7 @@ class _Staging:
         def throttle() -> Throttle:
             return Throttle(lambda done: context.emit(StageProgress(plan.name, done, files)))
 
-        if self._linker.is_plain and not context.slow_motion.factor:
+        if sealed != UNSEALED and self._linker.is_plain and not context.slow_motion.factor:
             try:
                 run_job(job, link_sealed(sealed), throttle().add)
             except OSError as error:
@@ -198,12 +201,18 @@ class _Staging:
             else:
                 return
 
+        rows = plan.entry.manifest.all_files() if sealed == UNSEALED else {}
+
         def link(source: str, target: str) -> None:
-            self._linker(source, target, sealed)
+            if sealed == UNSEALED:
+                copy_hashed(source, target, rows[source[len(plan.entry.files) + 1 :]])
+            else:
+                self._linker(source, target, sealed)
             context.slow_motion.step(context.stopping)
 
         run_job(job, link, throttle().add)
 
     @staticmethod
-    def _explain(plan: WheelPlan, error: OSError) -> InstuiError:
-        return InstuiError(f"cannot stage {printable(plan.owner)}: {reason(error)}; nothing was installed")
+    def _explain(plan: WheelPlan, error: OSError, stage: str) -> InstuiError:
+        problem = f"cannot stage {printable(plan.owner)} ({reason(error, stage)}); nothing was installed"
+        return InstuiError(f"{problem}; {remedy(error, ENVIRONMENT)}")

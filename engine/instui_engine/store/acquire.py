@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instui_engine.errors import BadWheelError, FetchError, InstuiError, printable, reason
+from instui_engine.errors import CACHE, BadWheelError, FetchError, InstuiError, printable, reason, remedy
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.hashes import Demands, sha256_in, unmet
 from instui_engine.journal.events import (
@@ -117,7 +117,7 @@ def check_contents(wheel: LockedWheel, entry: Entry, allow_record: Sequence[str]
     It may be another distribution, or have been unpacked by a permission that this session does not have.
     """
     manifest = entry.manifest
-    if (manifest.name, manifest.version) == (wheel.name, wheel.version):
+    if manifest.name == wheel.name and _is_same(manifest.version, wheel.version):
         check(allow_record, manifest.name, manifest.version, manifest.flaws, wheel.filename)
         return
     inside = f"{printable(manifest.name)} {printable(manifest.version)}"
@@ -126,6 +126,17 @@ def check_contents(wheel: LockedWheel, entry: Entry, allow_record: Sequence[str]
     if sha256_in(demands_on(wheel)):
         problem = f"the hash that is demanded of {name} is that of a wheel of {inside}"
     raise BadWheelError(f"{problem}; it is not installed", wheel=wheel.filename)
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two texts are one version, as 1.0 and 1.0.0 are."""
+    if one == other:
+        return True
+    from packaging.version import InvalidVersion, Version
+
+    with suppress(InvalidVersion):
+        return Version(one) == Version(other)
+    return False
 
 
 def look_up(store: Store, wheels: Sequence[LockedWheel]) -> list[Entry | None]:
@@ -192,7 +203,7 @@ def _discard(context: Context, store: Store, task: _Task, damage: Damage) -> Non
             store.discard(task.entry)
             task.entry = None
     except OSError as error:
-        raise InstuiError(f"cannot repair the cache ({reason(error)}); choose another one with --cache-dir") from error
+        raise InstuiError(f"cannot repair the cache ({reason(error, store.cache)}); {remedy(error, CACHE)}") from error
     finally:
         _let_go(task)
 

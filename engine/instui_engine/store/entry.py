@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from instui_engine.wheel.manifest import Manifest
 
+UNSEALED = -1
+"""The seal of an entry whose file system cannot set an mtime: no file of it is trusted but by its hash."""
+
 
 class Entry(NamedTuple):
     """An unpacked wheel. `files` is the directory with its files, as in the archive."""
@@ -18,3 +21,8 @@ class Entry(NamedTuple):
 def is_sealed(status: os.stat_result, sealed: int) -> bool:
     """Whether a file of an entry is as it was unpacked. `sealed` is the mtime from then; any write changes it."""
     return status.st_mtime_ns == sealed and stat.S_ISREG(status.st_mode)
+
+
+def unsealed(entry: Entry) -> Entry:
+    """The same entry, of which no file is trusted but by its hash."""
+    return entry._replace(manifest=entry.manifest._replace(sealed=UNSEALED))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instui_engine.errors import InstuiError, printable, reason
+from instui_engine.errors import CACHE, InstuiError, printable, reason, remedy
 from instui_engine.fs.flock import NO_LOCKS, open_lock, take_exclusive, take_shared, try_lock
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _lock(cache: Path, shared: bool, timeout: float, cancelled: Callable[[], boo
     except OSError as error:
         if error.errno in NO_LOCKS:
             return None
-        raise InstuiError(f"cannot lock the cache ({reason(error)}); choose another one with --cache-dir") from error
+        raise InstuiError(f"cannot lock the cache ({reason(error, path)}); {remedy(error, CACHE)}") from error
 
 
 def _open(path: Path) -> int | None:

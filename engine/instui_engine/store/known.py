@@ -8,7 +8,6 @@ A strong hash belongs to one file for ever. A URL does not: its note counts only
 server may be asked, or for who has just waited for the session that wrote it.
 """
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from instui_engine.fs.files import write_note
 from instui_engine.hashes import Demands, is_strong, unmet
 
 FORMAT = 1
@@ -75,10 +75,7 @@ class Known:
 
     def _write(self, name: str, text: str) -> None:
         with suppress(OSError):  # without the note it is downloaded again
-            self._directory.mkdir(parents=True, exist_ok=True)
-            temporary = self._directory / f"{name}.{os.getpid()}"
-            temporary.write_text(text, encoding="ascii")
-            temporary.replace(self._directory / name)
+            write_note(self._directory / name, text)
 
 
 def _name(value: str, digest: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from instui_engine.errors import BadWheelError, printable, reason
-from instui_engine.fs.files import open_regular
+from instui_engine.fs.files import open_regular, write_note
 from instui_engine.hashes import Demands, Digests
 
 FORMAT = 2
@@ -65,11 +65,7 @@ class LocalDigests:
         # a file that was written a moment ago may be written again within the same ctime
         if time.time() - status.st_ctime > SETTLED:
             with suppress(OSError):
-                self._directory.mkdir(parents=True, exist_ok=True)
-                note = self._note(wheel)
-                temporary = note.with_suffix(f".{os.getpid()}")
-                temporary.write_text(f"{digest.state} {digest.sha256}", encoding="ascii")
-                temporary.replace(note)
+                write_note(self._note(wheel), f"{digest.state} {digest.sha256}")
         return digest
 
     @staticmethod

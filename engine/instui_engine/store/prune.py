@@ -15,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instui_engine.errors import InstuiError, reason
+from instui_engine.errors import CACHE, InstuiError, reason, remedy
+from instui_engine.fs.files import NEW
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target import interpreter
 from instui_engine.wheel.manifest import FORMAT
@@ -60,7 +61,7 @@ def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "
                     taken.append(hide(entry))
                     removed += 1
     except OSError as error:
-        raise InstuiError(f"cannot clean the cache ({reason(error)})") from error
+        raise InstuiError(f"cannot clean the cache ({reason(error, cache)}); {remedy(error, CACHE)}") from error
     finally:
         size = sum(map(_size, taken))
         for path in taken:
@@ -83,6 +84,8 @@ def _leftovers(cache: Path) -> Iterator[Path]:
             yield path
     answers = f"{interpreter.FORMAT}-"
     yield from (path for path in _listed(cache / interpreter.DIRECTORY) if not path.name.startswith(answers))
+    for notes in (local.DIRECTORY, known.DIRECTORY):
+        yield from (path for path in _listed(cache / notes) if path.name.startswith(NEW))
     for path in _listed(store):
         if path.name == "new" or path.name.endswith(GONE):
             yield path

@@ -13,7 +13,8 @@
 An entry appears by one rename and disappears by one rename; in between we change none of its files. But environments
 share them by hard links, so others can change them. Hence the seal: all files of an entry get the same mtime when it is
 unpacked, the manifest records it, and it is compared whenever a file is linked or read (`linking`). An entry with a
-file that was changed or removed is discarded under the wheel's lock and rebuilt.
+file that was changed or removed is discarded under the wheel's lock and rebuilt. On a file system that cannot set an
+mtime, entries have no seal: their files are copied and compared with their hashes instead (`linker`).
 
 An entry is synced before it appears. Without that (`--no-fsync`), a power cut can leave a whole manifest with torn
 files, so the manifest of such an entry names the boot of the system in which it was made. As long as the system runs,
@@ -30,13 +31,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from instui_engine.errors import InstuiError, Interrupted, printable, reason
+from instui_engine.errors import CACHE, InstuiError, Interrupted, printable, reason, remedy
 from instui_engine.fs.durability import boot, sync_filesystem
+from instui_engine.fs.files import set_mode, set_times
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.wheel.manifest import FORMAT, build, dump, load
 from instui_engine.wheel.record import Row
 
-from .entry import Entry, is_sealed
+from .entry import UNSEALED, Entry, is_sealed
 
 _ABANDONED = 24 * 3600  # seconds after which an unfinished unpack is removed
 GONE = ".gone"
@@ -139,7 +141,6 @@ class Store:
         directory = self._new_directory()
         files = directory / "files"
         done = 0
-        sealed = int(time.time()) * 1_000_000_000
 
         def advanced(size: int) -> None:
             nonlocal done
@@ -150,24 +151,26 @@ class Store:
 
         try:
             files.mkdir()
+            now = int(time.time()) * 1_000_000_000
+            sealed = now if set_times(files, now, now) else None
             space = os.statvfs(directory)
             with open_archive(wheel, space.f_bavail * space.f_frsize) as archive:
                 progress.started(len(archive.members), sum(member.size for member in archive.members))
                 metadata, rows, flaws = examine(archive, filename, allow_record)
                 extracted = extract(archive, files, rows, advanced, sealed)
             # read back, as the file system may round it
-            sealed = (files / extracted[0].path).stat().st_mtime_ns
+            seal = UNSEALED if sealed is None else (files / extracted[0].path).stat().st_mtime_ns
             shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
             written = {file.path: file.size for file in extracted}
             rows = {file.path: Row(file.algorithm, file.digest, file.size) for file in extracted}
-            manifest = build(metadata, rows, written, shebangs, sealed, self._unsynced, flaws)
+            manifest = build(metadata, rows, written, shebangs, seal, self._unsynced, flaws)
             (directory / "manifest").write_bytes(dump(manifest))
-            directory.chmod(0o755)  # several users may share a cache
+            set_mode(directory, 0o755)  # several users may share a cache
         except OSError as error:
             remove_tree(directory)
             raise InstuiError(
-                f"cannot unpack {printable(filename)} into the cache ({reason(error)}); "
-                "free some space, or choose another place with --cache-dir"
+                f"cannot unpack {printable(filename)} into the cache ({reason(error, directory)}); "
+                f"{remedy(error, CACHE)}"
             ) from error
         except BaseException:
             remove_tree(directory)
@@ -191,7 +194,7 @@ class Store:
                     remove_tree(directory)  # others are linking from the existing entry
                 del left[0]
         except OSError as error:
-            raise _not_writable(error) from error
+            raise _not_writable(error, self._root) from error
         finally:
             for each in left:
                 remove_tree(each.directory)
@@ -234,14 +237,14 @@ class Store:
         except FileNotFoundError:  # another process removed it meanwhile
             return Path(mkdtemp(dir=place))
         except OSError as error:
-            raise _not_writable(error) from error
+            raise _not_writable(error, place) from error
 
     def _make(self, name: str) -> Path:
         directory = self.cache / name
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _not_writable(error) from error
+            raise _not_writable(error, directory) from error
         return directory
 
 
@@ -254,8 +257,8 @@ def hide(directory: Path) -> Path:
     return directory.rename(hidden)
 
 
-def _not_writable(error: OSError) -> InstuiError:
-    return InstuiError(f"the cache is not writable ({reason(error)}); choose another place with --cache-dir")
+def _not_writable(error: OSError, place: Path) -> InstuiError:
+    return InstuiError(f"the cache is not writable ({reason(error, place)}); {remedy(error, CACHE)}")
 
 
 def _shebangs(files: Path, data_dir: str, paths: Iterable[str]) -> list[str]:

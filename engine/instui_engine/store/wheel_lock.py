@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instui_engine.errors import InstuiError, Interrupted, LockTimeoutError, printable, reason
+from instui_engine.errors import CACHE, InstuiError, Interrupted, LockTimeoutError, printable, reason, remedy
 from instui_engine.fs.flock import LocksMissingError, open_and_try, take_exclusive
 from instui_engine.journal.events import Holder, Warned
 from instui_engine.resolve.request import LockedWheel
@@ -38,8 +38,7 @@ def hold(context: Context, path: Path, wheel: LockedWheel, wait: bool) -> int:
         return _hold_soft(context, path, wheel, wait)
     except OSError as error:
         raise InstuiError(
-            f"cannot lock {printable(wheel.filename)} in the cache ({reason(error)}); free some space, or "
-            "choose another place with --cache-dir"
+            f"cannot lock {printable(wheel.filename)} in the cache ({reason(error, path)}); {remedy(error, CACHE)}"
         ) from error
     return descriptor
 

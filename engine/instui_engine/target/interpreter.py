@@ -9,10 +9,12 @@ environment costs no subprocess.
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable, reason
+from instui_engine.fs.files import write_note
 from instui_engine.fs.given import absolute
 
 from .asking import ask
@@ -178,11 +180,5 @@ def _cached(cache: Path, key: str) -> dict[str, object] | None:
 
 def _remember(cache: Path, key: str, answer: dict[str, object]) -> None:
     """Write the answer to where `_cached` finds it. A cache that cannot be written only costs time."""
-    file = _cache_file(cache, key)
-    temporary = file.with_suffix(f".{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps({"key": key, "answer": answer}), encoding="utf-8")
-        temporary.replace(file)
-    except OSError:
-        return
+    with suppress(OSError):
+        write_note(_cache_file(cache, key), json.dumps({"key": key, "answer": answer}))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instui_engine.errors import BadWheelError, printable
-from instui_engine.fs.files import digest_of, encoded, open_regular, write_all
+from instui_engine.fs.files import digest_of, encoded, open_regular, set_mode, write_all
 from instui_engine.fs.paths import directories_of
 
 from .archive import CHUNK, Archive, Member
@@ -123,7 +123,7 @@ def _make_directories(root: str, members: Iterable[Member]) -> bool:
         if masked is None:
             masked = os.stat(path).st_mode & 0o777 != 0o755
         if masked:
-            os.chmod(path, 0o755)  # noqa: S103 - the mode of every installed directory
+            set_mode(path, 0o755)
     return masked is not False
 
 
@@ -137,7 +137,7 @@ def _create(root: str, member: Member, how: _How) -> int:
     mode = 0o755 if member.executable or _is_script(member.path) else 0o644
     descriptor = os.open(f"{root}/{member.path}", _FLAGS, mode)
     if how.masked:
-        os.fchmod(descriptor, mode)
+        set_mode(descriptor, mode)
     return descriptor
 
 

@@ -15,7 +15,7 @@ from instui_engine.fs.paths import directories_of
 
 from .entry_points import EntryPoint
 from .metadata import WheelMetadata
-from .record import Row, render
+from .record import Row, render, rows_of
 
 FORMAT = 3  # part of the store's path: another format means another store
 # Written for each environment; never taken from the wheel, which might forge them.
@@ -71,6 +71,10 @@ class Manifest(NamedTuple):
             f"{bases[scheme]}/{path}": Row(digest.partition("=")[0], digest.partition("=")[2], size)
             for scheme, path, digest, size in self.data_rows
         }
+
+    def all_files(self) -> dict[str, Row]:
+        """Path in the unpacked wheel -> RECORD row, for all files that are installed as they are."""
+        return {**dict(rows_of(self.record)), **self.data_files()}
 
 
 def build(
