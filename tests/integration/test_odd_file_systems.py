@@ -3,6 +3,8 @@
 import ctypes
 import errno
 import os
+import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ REFUSED = (errno.EPERM, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
-    files = {"tool/a.py": TEXT, "tool/b.py": b"b\n", "one.py": b""}
+    files = {"tool/a.py": TEXT, "tool/b.py": b"b\n", "one.py": b"", "tool/deep/c.py": b""}
     points = "[console_scripts]\ntool = tool:main\n"
     return build_wheel(tmp_path, "tool", "1.0", files, data={"scripts/run": SCRIPT}, entry_points=points)
 
@@ -143,6 +145,29 @@ def test_an_error_of_the_cache_names_its_place_and_what_helps(
     assert HELP[code] in outcome.error
     assert ("free some space" in outcome.error) == (code in (errno.ENOSPC, errno.EDQUOT))
     assert list(target.cache.glob("store-*/new/*")) == []
+
+
+def acl_entry(tag: int, bits: int, who: int = 0xFFFFFFFF) -> bytes:
+    return struct.pack("<HHI", tag, bits, who)
+
+
+@pytest.mark.needs("root")
+def test_packages_inherit_group_and_acl_of_their_directory(wheel: Path, venv: Callable[[], Venv]) -> None:
+    target = venv()
+    os.chown(target.site, -1, 1234)
+    target.site.chmod(0o2775)
+    acl = struct.pack("<I", 2)
+    acl += acl_entry(1, 7) + acl_entry(2, 7, 1234) + acl_entry(4, 5) + acl_entry(16, 7) + acl_entry(32, 5)
+    try:
+        os.setxattr(target.site, "system.posix_acl_default", acl)
+    except OSError:
+        pytest.skip("this file system keeps no ACL")
+    target.put(wheel)
+    for name in ("tool", "tool/deep", "tool-1.0.dist-info"):
+        status = (target.site / name).stat()
+        assert (status.st_gid, bool(status.st_mode & stat.S_ISGID)) == (1234, True), name
+        assert os.getxattr(target.site / name, "system.posix_acl_default") == acl, name
+    assert (target.site / "tool-1.0.dist-info" / "RECORD").stat().st_gid == 1234
 
 
 def test_an_error_of_a_descriptor_has_a_place_too() -> None:

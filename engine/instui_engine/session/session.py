@@ -21,6 +21,7 @@ from typing import TypeVar
 from instui_engine.errors import ENVIRONMENT, TargetError, printable, reason, remedy
 from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import LocksMissingError, try_lock
+from instui_engine.fs.inheritance import inherit
 from instui_engine.fs.paths import join
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target.environment import PRIVATE, Environment
@@ -101,11 +102,15 @@ class Session:
     def make_stage(self, volumes: Iterable[str] = ()) -> None:
         """Make the private stage, and one in each of `volumes`. Raises TargetError, naming the volume."""
         self._has_stage = True
+        top, root = self._environment.top, self._environment.roots["purelib"]
+        home = self._environment.volumes.of(join(root, PRIVATE))  # the volume of that root
         _beside_others(lambda: self.stage.mkdir(parents=True))
+        inherit(top if home else top / root, self.stage)
         for volume in volumes:
-            place = self._environment.top / stage_of(volume, self.identity)
+            place = top / stage_of(volume, self.identity)
             try:
                 _beside_others(partial(place.mkdir, parents=True, exist_ok=True))
+                inherit(top / (root if volume == home else volume), place)
             except OSError as error:
                 raise TargetError(
                     f"cannot write to {printable(volume)} of the environment, which is a volume of its own "

@@ -179,7 +179,7 @@ class _Staging:
             _discard(job)
             self._damaged.append((plan, changed.path))
         except OSError as error:
-            raise self._explain(plan, error, job[0]) from error
+            raise self._explain(plan, error, job[0][0]) from error
         else:
             self._context.emit(StageFinished(plan.name))
 
