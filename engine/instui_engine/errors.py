@@ -27,6 +27,7 @@ _REMEDIES: Final = {
     errno.ENAMETOOLONG: "its file system has no room for such names: ",
     errno.EIO: "check that disk, or ",
 }
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _FILES: Final = "allow more open files (ulimit -n)"
 _MOST_MARKS = 3  # on one letter; no script needs more
 # Invisible, though Unicode counts them as letters, marks and symbols: fillers, joiners, variation selectors.

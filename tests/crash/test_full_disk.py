@@ -124,7 +124,30 @@ def test_an_environment_on_a_full_disk_stays_whole_and_the_same_command_works_wh
         assert trees.differences(trees.tree(target.top), after) == [], left
         assert leftovers(target.top) == [], left
     assert codes[-1] == 0
-    assert codes[0] == 1
+    # journals of past sessions give way to a removal
+    assert codes[0] == (0 if command == "uninstall" and limit == "blocks" else 1)
+
+
+def test_a_removal_for_which_there_is_no_room_says_what_makes_some(
+    mounts: Mounts, wheels: dict[str, list[Path]], make_venv: Callable[[Path], Venv], run_instui: Run
+) -> None:
+    disk = Disk(mounts, "blocks")
+    target = make_venv(disk.top / "venv")
+    target.put(*wheels["1.0"])
+    shutil.rmtree(target.top / ".instui" / "sessions")
+    before = trees.tree(target.top)
+    compiled = target.site / "one" / "__pycache__"
+    compiled.mkdir()
+    (compiled / "0.cpython-311.pyc").write_bytes(b"x" * 3 * _PAGE)
+    disk.fill(0)
+    line = ("uninstall", "one", "--ui", "none", "--python", target.top)
+    done = run_instui(*line)
+    error_line(done, 1)
+    assert "__pycache__" in done.stderr
+    shutil.rmtree(compiled)
+    assert trees.differences(trees.tree(target.top), before) == []
+    assert run_instui(*line).returncode == 0
+    assert installed(target.site) == {"two": "1.0"}
 
 
 def _is_shared(row: str) -> bool:

@@ -88,9 +88,7 @@ class _Removal(Work):
             self.context.emit(Warned("", f"{problem}; without that, nothing is removed"))
         if self.context.options.dry_run or not plans:
             return
-        self.session.make_stage(volumes_of(self.environment.volumes, plans))
-        for plan in plans:
-            (self.session.stage / str(plan.order)).mkdir()
+        self.session.with_room(lambda: self._make_stage(plans))  # a full disk is why people remove things
         self.began = True
         self._commit = Commit(self.context, self.environment, self.session, plans, Overlaps((), (), {}), installed)
         self._commit.run()
@@ -190,6 +188,11 @@ class _Removal(Work):
                 f"{printable(distribution.name)}=={printable(distribution.version)}`, then uninstall it",
                 path=str(info),
             )
+
+    def _make_stage(self, plans: Sequence[RemovalPlan]) -> None:
+        self.session.make_stage(volumes_of(self.environment.volumes, plans))
+        for plan in plans:
+            (self.session.stage / str(plan.order)).mkdir(exist_ok=True)
 
     def _tell(self, plans: Sequence[RemovalPlan]) -> None:
         for plan in plans:

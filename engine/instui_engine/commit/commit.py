@@ -16,6 +16,7 @@ from pathlib import Path
 
 from instui_engine.errors import (
     ENVIRONMENT,
+    FULL,
     ConflictError,
     InstuiError,
     Interrupted,
@@ -256,7 +257,10 @@ class Commit:
                     context.slow_motion.step(lambda: context.control.aborted, weight=_weight(top, step))
                 ordering.before(step)
 
-            record = write_record(top, tree, transaction, context.options.fsync)
+            def write() -> Path:
+                return write_record(top, tree, transaction, context.options.fsync)
+
+            record = self._session.with_room(write) if isinstance(plan, RemovalPlan) else write()
             ordering = Ordering(self._environment, transaction, context.options.fsync)
 
             def back() -> None:
@@ -384,7 +388,10 @@ class Commit:
         if isinstance(error, OSError):
             verb = "install" if isinstance(plan, WheelPlan) else "uninstall"
             problem = f"cannot {verb} {printable(plan.owner)} ({reason(error, self._environment.top)})"
-            error = InstuiError(f"{problem}; what was begun is undone; {remedy(error, ENVIRONMENT)}")
+            what_helps = remedy(error, ENVIRONMENT)
+            if error.errno in FULL and isinstance(plan, RemovalPlan):
+                what_helps = "a removal needs a few kB there, too: remove a `__pycache__` directory, and run again"
+            error = InstuiError(f"{problem}; what was begun is undone; {what_helps}")
         if isinstance(error, InstuiError) and not isinstance(error, Interrupted | LockTimeoutError):
             self._context.emit(WheelFailed(plan.name, str(error)))
         return error

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from instui_engine.errors import ENVIRONMENT, TargetError, printable, reason, remedy
+from instui_engine.errors import ENVIRONMENT, FULL, TargetError, printable, reason, remedy
 from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import LocksMissingError, try_lock
 from instui_engine.fs.inheritance import inherit
@@ -104,7 +104,7 @@ class Session:
         self._has_stage = True
         top, root = self._environment.top, self._environment.roots["purelib"]
         home = self._environment.volumes.of(join(root, PRIVATE))  # the volume of that root
-        _beside_others(lambda: self.stage.mkdir(parents=True))
+        _beside_others(lambda: self.stage.mkdir(parents=True, exist_ok=True))
         inherit(top if home else top / root, self.stage)
         for volume in volumes:
             place = top / stage_of(volume, self.identity)
@@ -117,6 +117,25 @@ class Session:
                     f"({reason(error)}); nothing was changed",
                     path=str(place),
                 ) from error
+
+    def with_room(self, make: Callable[[], T]) -> T:
+        """Call `make`. On a full disk the journals of past sessions give way, oldest first, until it succeeds."""
+        while True:
+            try:
+                return make()
+            except OSError as error:
+                if error.errno not in FULL or not self._give_way():
+                    raise
+
+    def _give_way(self) -> bool:
+        """Remove the oldest journal of a past session; False if there is none."""
+        for path in sorted(self.journal.parent.glob("*.jsonl")):
+            if not alive(path):
+                with suppress(OSError):
+                    path.unlink()
+                    life.forget(path)
+                    return True
+        return False
 
     def stages(self) -> list[Path]:
         """The stages that were made: that of the top, and those in volumes."""
