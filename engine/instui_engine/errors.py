@@ -26,6 +26,7 @@ _REMEDIES: Final = {
     errno.EFBIG: "allow larger files (ulimit -f), or ",
     errno.ENAMETOOLONG: "its file system has no room for such names: ",
     errno.EIO: "check that disk, or ",
+    errno.ENOENT: "run again if it was removed meanwhile, or ",
 }
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _FILES: Final = "allow more open files (ulimit -n)"
