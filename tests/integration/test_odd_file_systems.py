@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import resource
 import stat
 import struct
 from collections.abc import Callable
@@ -114,6 +115,15 @@ def test_a_file_that_cannot_be_synced_at_all_is_no_error_and_a_broken_disk_is(mo
         durability.sync_file(0)
 
 
+def test_limits_that_cannot_be_asked_for_are_no_error(
+    wheel: Path, fresh: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = fresh()
+    for call in ("getrlimit", "setrlimit"):
+        monkeypatch.setattr(resource, call, refusing(errno.EPERM))
+    target.put(wheel)
+
+
 HELP = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -168,6 +178,39 @@ def test_packages_inherit_group_and_acl_of_their_directory(wheel: Path, venv: Ca
         assert (status.st_gid, bool(status.st_mode & stat.S_ISGID)) == (1234, True), name
         assert os.getxattr(target.site / name, "system.posix_acl_default") == acl, name
     assert (target.site / "tool-1.0.dist-info" / "RECORD").stat().st_gid == 1234
+
+
+def test_a_cache_of_another_user_that_cannot_be_read_is_one_line(
+    wheel: Path, fresh: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh().put(wheel)
+    target = fresh()
+    call = os.open
+
+    def closed(path: Any, *arguments: Any, **options: Any) -> int:
+        if str(path).endswith("/manifest"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return call(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", closed)
+    outcome = target.install(wheel)
+    assert outcome.error.startswith(f"the cache cannot be read ({target.cache}/store-")
+    assert outcome.error.endswith("Permission denied); choose another cache with --cache-dir")
+
+
+def test_an_entry_is_readable_for_all_who_share_the_cache_whatever_the_umask(
+    wheel: Path, fresh: Callable[[], Venv]
+) -> None:
+    target = fresh()
+    before = os.umask(0o077)
+    try:
+        target.put(wheel)
+    finally:
+        os.umask(before)
+    (entry,) = target.cache.glob("store-*/??/*")
+    for path in (entry, *entry.rglob("*")):
+        wanted = 0o005 if path.is_dir() else 0o004
+        assert path.stat().st_mode & wanted == wanted, path
 
 
 def test_an_error_of_a_descriptor_has_a_place_too() -> None:

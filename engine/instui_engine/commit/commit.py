@@ -67,6 +67,7 @@ from .writeahead import RECORDS, decide
 from .writeahead import remove as remove_record
 from .writeahead import write as write_record
 
+_USUAL_LIMIT = 1024  # open files of a process
 _OTHER_FILES = 64  # that a session has open besides its claims
 
 
@@ -404,7 +405,10 @@ def _some(names: Sequence[str]) -> str:
 
 def _most_workers() -> int:
     """How many wheels may commit in parallel, at least one: each of them has lock files open."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    try:
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    except OSError:  # seccomp may refuse it
+        limit = _USUAL_LIMIT
     return 256 if limit == resource.RLIM_INFINITY else max(1, (limit - _OTHER_FILES) // MOST)
 
 

@@ -70,7 +70,10 @@ class Store:
         self._root = cache / f"store-{FORMAT}"
 
     def load(self, digest: str) -> Entry | None:
-        """The entry of the wheel with that sha256, or None. An unsynced entry of another boot counts as missing."""
+        """The entry of the wheel with that sha256, or None. An unsynced entry of another boot counts as missing.
+
+        Raises InstuiError if it cannot be read.
+        """
         entry = self._load(digest)
         if entry is not None and entry.manifest.unsynced and entry.manifest.unsynced != boot():
             return None
@@ -98,6 +101,9 @@ class Store:
             descriptor = os.open(f"{directory}/manifest", os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:  # another user's cache, for example
+            problem = f"the cache cannot be read ({reason(error)}); {remedy(error, CACHE)}"
+            raise InstuiError(problem) from error
         try:
             data = os.read(descriptor, os.fstat(descriptor).st_size)
         finally:
@@ -165,7 +171,9 @@ class Store:
             rows = {file.path: Row(file.algorithm, file.digest, file.size) for file in extracted}
             manifest = build(metadata, rows, written, shebangs, seal, self._unsynced, flaws)
             (directory / "manifest").write_bytes(dump(manifest))
-            set_mode(directory, 0o755)  # several users may share a cache
+            set_mode(directory / "manifest", 0o644)  # several users may share a cache, whatever the umask of the first
+            set_mode(files, 0o755)
+            set_mode(directory, 0o755)
         except OSError as error:
             remove_tree(directory)
             raise InstuiError(
