@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from instui_engine.errors import CACHE, remedy
 from instui_engine.fetch.download import Client, Download, FetchCancelled
 from instui_engine.hashes import demands_of
 from support.fetching import BODY, PATH, Fetcher, Log, clean_environment
@@ -249,7 +250,7 @@ except FetchError as error:
         timeout=60,
     )
     assert run.stderr == ""
-    assert run.stdout.strip().endswith(f"{os.strerror(errno.EFBIG)}; check the cache directory")
+    assert run.stdout.strip().endswith(f"{os.strerror(errno.EFBIG)}; {remedy(OSError(errno.EFBIG, ''), CACHE)}")
 
 
 def test_full_disk_is_given_back(server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:
