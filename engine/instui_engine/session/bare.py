@@ -53,6 +53,14 @@ def journals(environment: Environment) -> Path | None:
     return directory if os.access(directory, os.W_OK | os.X_OK) else None
 
 
+def forget(journal: Path) -> None:
+    """Remove a journal from the user's state directory, and that directory if nothing else is in it."""
+    with suppress(OSError):
+        journal.unlink()
+        for directory in journal.parents[:5]:  # <home>/.local/state/instui/targets/<hash>
+            directory.rmdir()
+
+
 @contextmanager
 def entering(environment: Environment) -> Iterator[None]:
     """Hold `.instui`, which is made if missing, such that nobody removes it in the block.
@@ -134,8 +142,8 @@ def _clear(environment: Environment) -> None:
 
 
 def _empty(directory: Path) -> None:
-    for name in os.listdir(directory):
-        (directory / name).unlink()
+    for path in directory.glob("*"):
+        path.unlink()
 
 
 def _remove_unused(path: Path) -> None:

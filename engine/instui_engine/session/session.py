@@ -156,7 +156,7 @@ class Session:
         if self.sign_of_life >= 0:
             tidy_volumes(self._environment)
         if nothing_happened and self._fresh and self._kept != self.journal:
-            forget(self._kept)
+            bare.forget(self._kept)
         if not self._environment.is_bare:
             life.forget(self.journal)
             if nothing_happened and self._fresh:
