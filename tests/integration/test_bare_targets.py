@@ -1,7 +1,11 @@
 """A --target or --prefix that is no environment: it holds nothing but the distributions' files when all is over."""
 
+import errno
+import fcntl
 import os
 import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +13,12 @@ import pytest
 from uv import find_uv_bin
 
 from conftest import Run, Start
+from instui_engine.errors import TargetError
+from instui_engine.fs.flock import LocksMissingError
 from instui_engine.journal.events import CommitStarted, SessionStarted, Warned
 from instui_engine.session import bare
+from instui_engine.session.session import Session, alive, new_id
+from instui_engine.target.environment import Environment, discover
 from support import trees
 from support.cli import installed, ok
 from support.environments import Venv, read_journal
@@ -117,7 +125,7 @@ def test_what_a_killed_session_left_stays_until_it_is_settled(
     (journal,) = (state / "other").rglob("*.jsonl")
     assert read_journal(journal).of(CommitStarted)
     output = install(wheels[2])  # by somebody who does not see that journal
-    assert "w0" in output
+    assert "recovered: what a killed session had begun" in output
     assert own(tmp_path / "bare") == []
     assert set(installed(tmp_path / "bare")) >= {"w2"}
     for name in trees.distributions(tmp_path / "bare"):
@@ -166,3 +174,83 @@ def test_where_nothing_happened_no_directory_is_left(
         assert done.returncode == (0 if words[0] == "uninstall" else 1)
         assert place.exists() == existed
         assert not (tmp_path / "a").exists()
+
+
+@pytest.fixture
+def bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return discover(tmp_path / "cache", python=sys.executable, target=str(tmp_path / "bare"))
+
+
+def opened(environment: Environment) -> Session:
+    """A session that has made what every commit makes."""
+    session = Session(environment, new_id())
+    session.open()
+    (environment.private / "locks").mkdir(exist_ok=True)
+    for path in (environment.private / "layout", environment.private / "locks" / "%top", environment.lock_path):
+        path.touch()
+    return session
+
+
+def test_of_sessions_that_leave_at_once_the_last_removes_everything(bare_environment: Environment) -> None:
+    sessions = [opened(bare_environment) for _ in range(3)]
+    for session in sessions:
+        session.close(nothing_happened=False)  # their processes have not ended yet
+    assert os.listdir(bare_environment.top) == []
+
+
+def test_who_leaves_waits_for_those_who_are_just_entering_or_leaving(bare_environment: Environment) -> None:
+    session = opened(bare_environment)
+    other = os.open(bare_environment.private, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    closing = threading.Thread(target=session.close, args=(False,))
+    closing.start()
+    closing.join(0.1)
+    assert closing.is_alive()
+    os.close(other)
+    closing.join()
+    assert os.listdir(bare_environment.top) == []
+
+
+def test_a_number_of_the_layout_that_was_only_begun_keeps_nothing(bare_environment: Environment) -> None:
+    session = opened(bare_environment)
+    (bare_environment.private / "layout.4711").touch()
+    session.close(nothing_happened=False)
+    assert os.listdir(bare_environment.top) == []
+
+
+def test_the_lock_files_of_layout_1_stay_as_its_sessions_may_have_them_open(bare_environment: Environment) -> None:
+    session = opened(bare_environment)
+    (bare_environment.private / "layout").unlink()
+    session.close(nothing_happened=False)
+    assert os.listdir(bare_environment.private / "locks") == ["%top"]
+
+
+def test_a_sign_of_life_that_was_removed_before_its_lock_is_given_again(
+    bare_environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_sign = Session._give_sign
+    removed = []
+
+    def late(session: Session, descriptor: int) -> None:
+        if not removed:
+            session.journal.unlink()
+            removed.append(session.journal)
+        give_sign(session, descriptor)
+
+    monkeypatch.setattr(Session, "_give_sign", late)
+    session = opened(bare_environment)
+    assert removed
+    assert alive(session.journal)
+
+
+def test_a_session_that_cannot_begin_leaves_nothing(
+    bare_environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(descriptor: int, *, shared: bool) -> bool:
+        raise LocksMissingError(errno.ENOSYS, "no locks")
+
+    monkeypatch.setattr("instui_engine.session.session.try_lock", missing)
+    with pytest.raises(TargetError, match="has no file locks"):
+        Session(bare_environment, new_id()).open()
+    assert os.listdir(bare_environment.top) == []

@@ -10,7 +10,11 @@ whichever container they are. When a session ends and nothing is kept there, no 
 Deleting a lock file that somebody has open could give two holders. So a session makes its sign of life under a shared
 lock on the directory `.instui` itself, before it opens any other file in it, and whoever removes `.instui` holds that
 lock exclusively while it looks for signs of life and removes everything. Who was granted the lock of a directory that
-is gone by then makes a new one. By the same rule, the last session to leave an environment removes its lock files.
+is gone by then makes a new one. By the same rule, the last session to leave an environment removes its lock files. Of
+several that leave at once, each gives up its sign of life under that lock, so the last of them sees no other.
+
+Sessions of layout 1 do not know this lock. They stop where a layout is written down, and elsewhere their lock files
+stay.
 
 uv opens `.lock` without any of this, and never looks whether the file that it has locked is still there. So `.lock` is
 removed only under a lease that the kernel grants if no other process, in whatever container, has the file open. What
@@ -35,7 +39,9 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.network import soft_reason
 
 _OURS = "lock-made-here"  # there if `.lock` was made for a session
+_LAYOUT = "layout"  # and `layout.<pid>`, which a session that was killed may leave; see `locks.layout`
 _PAUSE, _PATIENCE = 0.002, 30.0  # seconds; a removal takes milliseconds
+_LEAVING = 1.0  # the most seconds for which a session that leaves waits for others
 
 
 def journals(environment: Environment) -> Path | None:
@@ -62,16 +68,27 @@ def forget(journal: Path) -> None:
 
 
 @contextmanager
-def entering(environment: Environment) -> Iterator[None]:
-    """Hold `.instui`, which is made if missing, such that nobody removes it in the block.
+def entering(environment: Environment) -> Iterator[Callable[[], bool]]:
+    """Hold `.instui`, which is made if missing, such that nobody removes what the block makes in it.
 
-    Raises OSError, and TargetError if another process does not finish its removal.
+    Yields a function that says whether it is still the same directory, as an empty one may be removed without the lock.
+    If the block fails, nothing stays that was made here. Raises OSError, and TargetError if another process does not
+    finish its removal.
     """
-    descriptor = _enter(environment.private)
+    private, ours = environment.private, environment.private / _OURS
+    descriptor = _enter(private)
+    is_new = False
     try:
         if environment.is_bare and not environment.lock_path.exists():
-            (environment.private / _OURS).touch()
-        yield
+            is_new = not ours.exists()
+            ours.touch()
+        yield lambda: is_at(descriptor, private)
+    except BaseException:
+        with suppress(OSError):
+            if is_new and os.listdir(private) == [_OURS]:
+                ours.unlink()
+            private.rmdir()
+        raise
     finally:
         os.close(descriptor)
 
@@ -99,8 +116,8 @@ def _locked(descriptor: int) -> bool:
         return True  # without locks nobody removes it
 
 
-def leave(environment: Environment, own: str, alive: Callable[[Path], bool]) -> None:
-    """Remove what nobody needs if no other session lives. `own` is the id of our session, which is over.
+def leave(environment: Environment, own: str, sign_of_life: int, alive: Callable[[Path], bool]) -> None:
+    """Give up `sign_of_life`, and remove what nobody needs if no other session lives. `own` is the id of our session.
 
     That is the lock files of an environment, and in a bare directory all of `.instui` and `.lock`. If something is kept
     there (a backup, the record and the stage of a session that was killed), only that stays.
@@ -111,34 +128,52 @@ def leave(environment: Environment, own: str, alive: Callable[[Path], bool]) -> 
     with suppress(OSError):
         descriptor = os.open(private, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            if not _is_alone(descriptor):
+                return
+            fcntl.flock(sign_of_life, fcntl.LOCK_UN)
             sessions = (
                 path for path in (private / "sessions").glob("*") if path.suffix == ".jsonl" and path.stem != own
             )
-            if not try_lock(descriptor, shared=False) or any(map(alive, sessions)):
+            if any(map(alive, sessions)):
                 return
             if environment.is_bare:
                 _clear(environment)
             else:
-                _empty(private / "locks")
+                _remove_locks(private)
         finally:
             os.close(descriptor)
+
+
+def _is_alone(descriptor: int) -> bool:
+    """Take the lock on `.instui` exclusively, after those who are just entering or leaving; they take milliseconds."""
+    end = time.monotonic() + _LEAVING
+    while not try_lock(descriptor, shared=False):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_PAUSE)
+    return True
 
 
 def _clear(environment: Environment) -> None:
     """Remove what only sessions need, as there is none, and then what is empty."""
     private = environment.private
     _empty(private / "sessions")
-    _empty(private / "locks")
+    _remove_locks(private)
     for path in private.glob("*"):
         with suppress(OSError):
             path.rmdir()
     kept = {path.name for path in private.glob("*")}
-    if kept <= {_OURS, "layout"}:
+    if all(name == _OURS or name.partition(".")[0] == _LAYOUT for name in kept):
+        if _OURS in kept:  # before `.instui` is gone: whoever enters then has to note that it makes `.lock` anew
+            _remove_unused(environment.lock_path)
         for name in kept:
             (private / name).unlink()
         private.rmdir()
-        if _OURS in kept:
-            _remove_unused(environment.lock_path)
+
+
+def _remove_locks(private: Path) -> None:
+    if os.path.lexists(private / _LAYOUT):
+        _empty(private / "locks")
 
 
 def _empty(directory: Path) -> None:
@@ -148,7 +183,10 @@ def _empty(directory: Path) -> None:
 
 def _remove_unused(path: Path) -> None:
     """Remove the lock file that uv uses as well, unless another process has it open."""
-    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
     try:
         if try_lock(descriptor, shared=False) and _is_open_only_here(descriptor):
             path.unlink()
@@ -163,7 +201,7 @@ def _is_open_only_here(descriptor: int) -> bool:
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # whoever opens it now sends a signal that is ignored
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-    except BlockingIOError:
+    except (BlockingIOError, PermissionError):  # the latter: another user's file, and only its owner gets a lease
         return False
     except OSError:
         return True  # no leases here

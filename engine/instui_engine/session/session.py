@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from instui_engine.errors import ENVIRONMENT, FULL, TargetError, printable, reason, remedy
 from instui_engine.fs.files import open_regular
-from instui_engine.fs.flock import LocksMissingError, try_lock
+from instui_engine.fs.flock import LocksMissingError, is_at, try_lock
 from instui_engine.fs.inheritance import inherit
 from instui_engine.fs.paths import join
 from instui_engine.fs.rmtree import remove_tree
@@ -64,13 +64,8 @@ class Session:
         top = self._environment.top
         self._missing = [place for place in (top, *top.parents) if self._fresh and not place.exists()]
         try:
-            with bare.entering(self._environment):
-                descriptor = _beside_others(lambda: _open(self.journal))
-                try:
-                    self._give_sign(descriptor)
-                except BaseException:
-                    os.close(descriptor)
-                    raise
+            while (descriptor := self._enter()) < 0:
+                pass
         except OSError as error:
             problem = f"cannot write to the environment ({reason(error, self._private)}); {remedy(error, ENVIRONMENT)}"
             raise TargetError(problem, path=str(self._private)) from error
@@ -87,6 +82,20 @@ class Session:
                 self.unkept = f"the journal of this session is not kept: {reason(error)}"
         _forget_old(self._kept.parent)
         return descriptors
+
+    def _enter(self) -> int:
+        """A descriptor of the journal, which is locked; -1 if it, or `.instui`, was removed before the lock."""
+        with bare.entering(self._environment) as is_still_there:
+            descriptor = _beside_others(lambda: _open(self.journal))
+            try:
+                self._give_sign(descriptor)
+                if is_still_there() and is_at(descriptor, self.journal):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+        os.close(descriptor)
+        return -1
 
     def _give_sign(self, descriptor: int) -> None:
         """Show that the session lives: by a lock on its journal or, where there are none, by a note beside it."""
@@ -162,10 +171,10 @@ class Session:
             if nothing_happened and self._fresh:
                 forget(self.journal)
             elif self.sign_of_life >= 0:
-                bare.leave(self._environment, self.identity, alive)
+                bare.leave(self._environment, self.identity, self.sign_of_life, alive)
                 share(self._private)  # with what was made since
         elif self.sign_of_life >= 0 and not (is_watched and self._kept == self.journal):
-            bare.leave(self._environment, self.identity, alive)
+            bare.leave(self._environment, self.identity, self.sign_of_life, alive)
             life.forget(self.journal)
             with suppress(OSError):
                 self.journal.unlink()  # if others live, or something is kept
