@@ -165,6 +165,26 @@ def test_a_target_that_is_a_link_or_has_links_inside_works(
     assert list(disk.iterdir()) == []
 
 
+@pytest.mark.parametrize("moved", ["lib", "site-packages"])
+def test_a_target_that_is_named_through_a_link_of_an_environment_belongs_to_it(
+    moved: str, venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    top = venv().top.resolve()
+    site = next(top.glob("lib/python*/site-packages"))
+    _move(top, _MOVED[moved][0], tmp_path / "disk")
+    (tmp_path / "alias").symlink_to(top)
+    whole = discover(tmp_path / "cache", python=str(top))
+    for name in (site, tmp_path / "alias" / site.relative_to(top)):
+        through = discover(tmp_path / "cache", python=str(top), target=str(name))
+        assert (through.top, through.roots["purelib"]) == (whole.top, whole.roots["purelib"])
+        assert through.volumes.links == whole.volumes.links
+        assert not through.is_bare
+    (top / "mine").symlink_to(tmp_path)
+    assert discover(tmp_path / "cache", python=str(top), target=str(top / "mine" / "own")).top == tmp_path / "own"
+    missing = discover(tmp_path / "cache", python=str(top), target=f"{site}/new/one")
+    assert missing.roots["purelib"] == f"{whole.roots['purelib']}/new/one"
+
+
 def test_each_file_has_one_name_whatever_links_lead_to_it(venv: Callable[[], Venv], tmp_path: Path) -> None:
     target = venv()
     _move(target.top, "lib", tmp_path / "disk")

@@ -24,6 +24,7 @@ from .volumes import RootFinder, Volumes, enclosing
 
 SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 _CUSTOMARY = ("share", "etc")  # directories of the scheme "data" that a user may have moved elsewhere, as any root
+_OWN = frozenset({"bin", "lib", "lib64", "include", *_CUSTOMARY})  # what holds the roots of a virtual environment
 PRIVATE = ".instui"  # the engine's own directory below the top
 
 
@@ -103,13 +104,14 @@ def discover(
         )
     version = ".".join(interpreter.version.split(".")[:2])
     if target:
-        base = _place(target)
-        paths = {"purelib": base, "platlib": base, "scripts": f"{base}/bin", "data": base, "headers": f"{base}/include"}
+        base, place = _place(target)
+        paths = {key: place for key in ("purelib", "platlib", "data")}
+        paths |= {"scripts": f"{place}/bin", "headers": f"{place}/include"}
     elif prefix:
-        base = _place(prefix)
-        lib = f"{base}/lib/python{version}/site-packages"
-        headers = f"{base}/include/{'site/' if interpreter.is_venv else ''}python{version}"
-        paths = {"purelib": lib, "platlib": lib, "scripts": f"{base}/bin", "data": base, "headers": headers}
+        base, place = _place(prefix)
+        lib = f"{place}/lib/python{version}/site-packages"
+        headers = f"{place}/include/{'site/' if interpreter.is_venv else ''}python{version}"
+        paths = {"purelib": lib, "platlib": lib, "scripts": f"{place}/bin", "data": place, "headers": headers}
     else:
         base = interpreter.prefix
         paths = {key: interpreter.paths[key] for key in ("purelib", "platlib", "scripts", "data")}
@@ -199,9 +201,24 @@ def _check_writable(directories: Iterable[str]) -> None:
             raise TargetError(problem, path=place)
 
 
-def _place(directory: str) -> str:
-    """The directory that the user named, which need not exist yet but can be made."""
-    place = above = resolved(directory)
+def _place(directory: str) -> tuple[str, str]:
+    """The directory that the user named, which need not exist yet but can be made, after one at or above it.
+
+    Both are the same, without links; but where a link of the user's leads out of an environment, the first is that
+    environment and the second is below it, as its sessions know the directory by that name.
+    """
+    place = _makeable(resolved(directory))
+    named = absolute(directory)
+    around = enclosing(named)
+    is_of_it = named[len(around) :].partition("/")[2].partition("/")[0] in _OWN  # not any link that lies there
+    if not is_of_it or os.path.realpath(named) != place or os.path.isfile(f"{enclosing(place)}/pyvenv.cfg"):
+        return place, place
+    base = os.path.realpath(around)
+    return base, f"{base}{named[len(around) :]}"
+
+
+def _makeable(place: str) -> str:
+    above = place
     missing = []
     while not _exists(above):
         above, _, name = above.rpartition("/")
