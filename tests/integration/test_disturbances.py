@@ -152,14 +152,14 @@ def test_a_claim_whose_lock_file_cannot_be_written_to_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claims = derive(["lib/x"], "x")
-    locks = ClaimFiles(tmp_path, (), 30.0)
-    held = locks.acquire(claims, lambda *_: None, lambda: False)
+    locks, theirs = (ClaimFiles(tmp_path, (), 30.0) for _ in range(2))
+    held = theirs.acquire(claims, lambda *_: None, lambda: False)
     monkeypatch.setattr(lock_files, "open_lock", lambda path: os.open(path, os.O_RDONLY))
     waits: list[str] = []
 
     def let_go(path: str, *rest: object) -> None:
         waits.append(path)
-        locks.release(held)
+        theirs.release(held)
 
     locks.release(locks.acquire(claims, let_go, lambda: False))
     assert len(waits) == 1

@@ -295,12 +295,13 @@ def test_a_wait_for_a_lock_file_that_is_shared_by_chance_says_so(
     assert waiter.finish() == (0, "")
 
 
-def test_a_short_wait_within_a_session_by_chance_is_not_reported(
-    venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("timeout", [PATIENCE, 0.0])
+def test_a_short_wait_within_a_session_by_chance_is_not_reported_and_never_in_vain(
+    timeout: float, venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("instui_engine.locks.lock_files._LONG", PATIENCE)
     private = venv().top / ".instui"
-    files = ClaimFiles(private, frozenset({TOP, ""}), PATIENCE, "session")
+    files = ClaimFiles(private, frozenset({TOP, ""}), timeout, "session")
     reported: list[str] = []
     held = files.acquire(Claims(("one",), (TOP,)), lambda *_: None, lambda: False)
     release = threading.Timer(0.3, files.release, [held])
@@ -429,11 +430,11 @@ def test_a_wheel_with_very_many_claims_locks_the_top_alone() -> None:
 
 def test_many_and_few_claims_exclude_each_other(venv: Callable[[], Venv]) -> None:
     private = venv().top / ".instui"
-    files = ClaimFiles(private, frozenset({TOP, ""}), 0.1)
+    files, others = (ClaimFiles(private, frozenset({TOP, ""}), 0.1) for _ in range(2))
     few = Claims(("f1",), (TOP,))
     many = Claims(tuple(f"g{n}" for n in range(MOST)), (TOP,))
     for one, other in ((few, many), (many, few), (many, many)):
         held = files.acquire(one, lambda *_: None, lambda: False)
         with pytest.raises(Exception, match=r"waited 0.1 s"):
-            files.acquire(other, lambda *_: None, lambda: False)
+            others.acquire(other, lambda *_: None, lambda: False)
         files.release(held)

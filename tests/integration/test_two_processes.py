@@ -277,23 +277,25 @@ def test_lock_files_go_with_the_last_session_and_not_before(
 
 def test_an_exclusive_waiter_is_not_kept_out_by_those_who_come_later(venv: Callable[[], Venv]) -> None:
     """flock alone would let overlapping shared holders in for ever."""
-    files = ClaimFiles(venv().top / ".instui", frozenset(), PATIENCE)
+    private = venv().top / ".instui"
     intention, whole = Claims((), ("p",)), Claims(("p",), ())
     order: list[str] = []
 
     def take(name: str, claims: Claims, waits: threading.Event) -> None:
+        files = ClaimFiles(private, frozenset(), PATIENCE)
         held = files.acquire(claims, lambda *_: waits.set(), lambda: False)
         order.append(name)
         files.release(held)
 
-    first = files.acquire(intention, lambda *_: None, lambda: False)
+    holder = ClaimFiles(private, frozenset(), PATIENCE)
+    first = holder.acquire(intention, lambda *_: None, lambda: False)
     threads = []
     for name, claims in (("exclusive", whole), ("later", intention)):
         waits = threading.Event()
         threads.append(threading.Thread(target=take, args=(name, claims, waits)))
         threads[-1].start()
         assert waits.wait(PATIENCE), f"{name} does not wait"
-    files.release(first)
+    holder.release(first)
     for thread in threads:
         thread.join(PATIENCE)
     assert order == ["exclusive", "later"]

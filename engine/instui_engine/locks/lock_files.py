@@ -6,8 +6,8 @@ flock would admit overlapping shared holders for ever, so everyone passes the ga
 while one waits for the lock, newcomers wait at the gate.
 
 Two wheels whose paths share a file by chance exclude each other, within one session as well: each has descriptors of
-its own. Such a wait is as short as a commit. Within a session it is reported only when it is long, and then as what it
-is.
+its own. The wheels of one session take turns, as the timeout is not meant for them. Such a wait is as short as a
+commit; it is reported only when it is long, and then as what it is.
 
 A directory that is never claimed as a subtree needs no lock file, since IX on it conflicts with nothing. The top is the
 exception: a wheel with very many claims locks it instead of all of them (`claims.lock_set`). Such a wheel locks nothing
@@ -16,10 +16,12 @@ else, so there is still no circle.
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from threading import Condition
 
-from instui_engine.errors import printable
+from instui_engine.errors import Interrupted, printable
 from instui_engine.fs.flock import (
     leave_gate,
     open_lock,
@@ -41,7 +43,7 @@ _LONG = 1.0  # seconds after which a wheel reports that it waits for one of its 
 
 
 class ClaimFiles:
-    """The claim lock files of one environment. Thread-safe: it keeps no state between calls."""
+    """The claim lock files of one environment, for all wheels of a session. Thread-safe."""
 
     def __init__(self, private: Path, neutral: Collection[str], timeout: float, session: str = "") -> None:
         """`private` is the environment's `.instui`. `timeout` is in seconds, for the wait for one claim.
@@ -54,6 +56,8 @@ class ClaimFiles:
         self._neutral = neutral
         self._timeout = timeout
         self._session = session
+        self._turns = _Turns()
+        self._files: dict[int, tuple[str, bool]] = {}  # descriptor -> name, and whether it is shared
         self._locks.mkdir(parents=True, exist_ok=True)
 
     def acquire(self, claims: Claims, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> list[int]:
@@ -65,7 +69,7 @@ class ClaimFiles:
         held: list[int] = []
         try:
             for name, wants in files.items():
-                held.append(self._take(f"{self._locks}/{name}", wants, on_wait, cancelled))
+                held.append(self._in_turn(name, wants, on_wait, cancelled))
         except BaseException:
             self.release(held)
             raise
@@ -74,7 +78,30 @@ class ClaimFiles:
     def release(self, held: list[int]) -> None:
         """Release what `acquire` returned, last first."""
         for descriptor in reversed(held):
+            file = self._files.pop(descriptor)  # before another thread gets the same number
             os.close(descriptor)
+            self._turns.leave(*file)
+
+    def _in_turn(
+        self, name: str, wants: Sequence[tuple[str, Mode]], on_wait: OnClaimWait, cancelled: Callable[[], bool]
+    ) -> int:
+        """A descriptor of a lock file that holds all of `wants`, after the wheels of this session that hold it."""
+        file, shared = f"{self._locks}/{name}", all(mode == "IX" for _, mode in wants)
+
+        def report() -> None:
+            from .holders import contest
+
+            found = contest(self._private, file, wants, self._session)
+            on_wait(found.path, found.mode, found.holders)
+
+        self._turns.enter(name, shared, report, cancelled)
+        try:
+            descriptor = self._take(file, wants, on_wait, cancelled)
+        except BaseException:
+            self._turns.leave(name, shared)
+            raise
+        self._files[descriptor] = name, shared
+        return descriptor
 
     def _take(
         self, file: str, wants: Sequence[tuple[str, Mode]], on_wait: OnClaimWait, cancelled: Callable[[], bool]
@@ -105,14 +132,12 @@ class ClaimFiles:
         from .wait import LockWait
 
         found = Contest(*wants[0], [])
-        begun = time.monotonic()
 
-        def holders() -> list[Holder] | None:
+        def holders() -> list[Holder]:
             nonlocal found
             found = contest(self._private, file, wants, self._session)
             wait.path, wait.what = found.path, f"the claim on {printable(found.path)}"
-            ours = all(one.pid == os.getpid() and one.session in ("", self._session) for one in found.holders)
-            return None if ours and time.monotonic() - begun < _LONG else found.holders
+            return found.holders
 
         wait = LockWait(
             f"the claim on {printable(found.path)}",
@@ -125,3 +150,41 @@ class ClaimFiles:
         shared = all(mode == "IX" for _, mode in wants)
         for take in (take_gate_shared, take_shared) if shared else (take_gate, take_exclusive):
             wait.take(descriptor, take)
+
+
+class _Turns:
+    """Which lock files the wheels of this session hold. They are entered in the order of the files, so in no circle."""
+
+    def __init__(self) -> None:
+        self._change = Condition()
+        self._sharers: Counter[str] = Counter()
+        self._alone: set[str] = set()
+
+    def enter(self, name: str, shared: bool, report: Callable[[], None], cancelled: Callable[[], bool]) -> None:
+        """Wait until no other wheel is in the way. `report` is called once if that takes long. Raises Interrupted."""
+        begun, reported = time.monotonic(), False
+        while True:
+            with self._change:
+                while name in self._alone or (self._sharers[name] and not shared):
+                    if not self._change.wait(0.1):
+                        break
+                else:
+                    if shared:
+                        self._sharers[name] += 1
+                    else:
+                        self._alone.add(name)
+                    return
+            if cancelled():
+                raise Interrupted("interrupted while waiting for a lock")
+            if not reported and time.monotonic() - begun > _LONG:
+                reported = True
+                report()
+
+    def leave(self, name: str, shared: bool) -> None:
+        """Let the next ones have the file."""
+        with self._change:
+            if shared:
+                self._sharers[name] -= 1
+            else:
+                self._alone.remove(name)
+            self._change.notify_all()

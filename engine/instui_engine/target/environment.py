@@ -105,7 +105,7 @@ def discover(
     version = ".".join(interpreter.version.split(".")[:2])
     if target:
         base, place = _place(target)
-        paths = {key: place for key in ("purelib", "platlib", "data")}
+        paths = dict.fromkeys(("purelib", "platlib", "data"), place)
         paths |= {"scripts": f"{place}/bin", "headers": f"{place}/include"}
     elif prefix:
         base, place = _place(prefix)
