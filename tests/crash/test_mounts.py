@@ -13,12 +13,13 @@ import pytest
 from conftest import Run
 from instui_engine.commit import ordering
 from instui_engine.fs.mounts import mount_points_below
+from instui_engine.journal.events import RecoveryFinished, RecoveryStarted, SyncFinished
 from instui_engine.session import context
 from support import trees
 from support.cli import error_line, installed, ok
 from support.crash.filesystems import Mounts, link_until_refused, mounting
 from support.crash.powercut import leftovers
-from support.environments import Venv
+from support.environments import Venv, read_journal
 from support.wheelsmith import build_wheel
 
 
@@ -223,6 +224,9 @@ def test_each_volume_is_synced_before_the_first_rename_and_before_metadata_says_
     target.put(_everything(tmp_path, "2.0"), fsync=True)
     unlisted = happened.index("unlisted")
     assert happened[unlisted + 1] == "sync site"
+    happened.clear()
+    target.remove("pkg", fsync=True)
+    assert everything <= set(happened[: happened.index("unlisted")])  # or recovery would miss the stage of a volume
 
 
 def test_a_file_that_is_a_mount_point_ends_with_one_line_before_the_first_rename(
@@ -314,6 +318,10 @@ def test_what_a_dead_session_had_begun_in_a_volume_waits_until_that_volume_is_ba
     assert installed(target.site) == {"pkg": "2.0", "other": "1.0"}
     assert trees.complete(target.site, "pkg-2.0")
     _nothing_left(target.top, [place])
+    kinds = [[type(event) for _, event in read_journal(journal).events] for journal in target.journals()]
+    (events,) = (kind for kind in kinds if RecoveryFinished in kind)
+    settling = events[events.index(RecoveryStarted) : events.index(RecoveryFinished)]
+    assert settling.count(SyncFinished) == 2  # the record is gone on the disk before the stage that it needs
 
 
 def test_the_stage_of_another_environment_in_the_same_volume_is_left_alone_and_shown(

@@ -109,6 +109,9 @@ def test_a_sign_of_life_is_judged_only_where_that_is_certain(tmp_path: Path, mon
     for place, text, expected in ((0, "another", True), (1, "an earlier boot", False), (2, "1", True), (4, "1", False)):
         sign.write_text("\n".join([*lines[:place], text, *lines[place + 1 :]]))
         assert life.lives(journal) == expected
+    monkeypatch.setattr(life, "_here", lambda: (" container", "this boot", "1"))
+    sign.write_text("\n".join((" container", "an earlier boot, or another machine", "1", *lines[3:])))
+    assert life.lives(journal)
     sign.write_text("damaged")
     assert life.lives(journal)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
+from instui_engine.target.private import share
 from support.cli import as_anybody, error_line, everything, ok
 from support.environments import Venv
 from support.wheelsmith import build_wheel
@@ -84,3 +85,28 @@ def test_one_that_is_no_directory_is_refused_before_anything_is_made(
         assert ".instui is not a directory" in line
         assert everything(target.top) == before
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_directory_that_is_replaced_by_a_link_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may write to the environment could have root open a directory of its own."""
+    private, closed = tmp_path / "top" / ".instui", tmp_path / "closed"
+    private.mkdir(parents=True)
+    (tmp_path / "top").chmod(0o777)
+    closed.mkdir(0o700)
+    kept = private / "kept"
+    kept.mkdir(0o700)
+    looked = os.lstat
+
+    def replaced(path: Path) -> os.stat_result:
+        status = looked(path)
+        if path == kept and not kept.is_symlink():
+            kept.rmdir()
+            kept.symlink_to(closed)
+        return status
+
+    monkeypatch.setattr(os, "lstat", replaced)
+    share(private)
+    replaced(kept)
+    share(private)
+    assert closed.stat().st_mode & 0o777 == 0o700
+    assert private.stat().st_mode & 0o777 == 0o777

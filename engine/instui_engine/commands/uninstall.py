@@ -89,6 +89,9 @@ class _Removal(Work):
         if self.context.options.dry_run or not plans:
             return
         self.session.with_room(lambda: self._make_stage(plans))  # a full disk is why people remove things
+        stages = self.session.stages()
+        if len(stages) > 1:  # recovery tells a volume by its stage, which must not reach the disk after the record
+            self.context.sync("stage", *stages)
         self.began = True
         self._commit = Commit(self.context, self.environment, self.session, plans, Overlaps((), (), {}), installed)
         self._commit.run()

@@ -168,6 +168,8 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, path: 
                 path, outcome, left = _Recovery(context, environment, tree, transaction).settle(path)
             context.sync("environment", *(environment.top / volume for volume in ("", *volumes_of(transaction))))
             writeahead.remove(path)
+            if volumes_of(transaction):  # before their stages go, without which the record could not be settled
+                context.sync("environment", environment.top)
         except OSError as error:
             raise TargetError(
                 f"{printable(transaction.owner)}, which a session that was killed had begun, cannot be settled "

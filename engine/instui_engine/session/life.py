@@ -39,7 +39,8 @@ def lives(journal: Path) -> bool:
         return True
     here = _here()
     if (machine, boot) != here[:2]:
-        return machine != here[0]
+        # containers have no machine-id, as a rule, and may be called the same on two machines
+        return machine != here[0] or machine.startswith(" ")
     return namespace != here[2] or _start(int(pid) if pid.isdigit() else 0) == start
 
 

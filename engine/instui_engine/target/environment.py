@@ -14,7 +14,7 @@ from types import MappingProxyType
 from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.casefold import fold
-from instui_engine.fs.given import resolved
+from instui_engine.fs.given import absolute, resolved
 from instui_engine.fs.paths import is_within, join, neutral
 
 from .interpreter import Interpreter, probe

@@ -40,10 +40,20 @@ def share(private: Path) -> None:
     with suppress(OSError):
         shared = stat.S_IMODE(os.stat(private.parent).st_mode) & _SHARED
         for path in _directories(private):
-            status = os.lstat(path)
+            _open_up(path, shared)
+
+
+def _open_up(directory: Path, shared: int) -> None:
+    """Add these bits to the mode of a directory of ours; if it has just been replaced by a link, to nothing."""
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
             mode = stat.S_IMODE(status.st_mode)
-            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and mode | shared != mode:
-                os.chmod(path, mode | shared)
+            if status.st_uid == os.geteuid() and mode | shared != mode:
+                os.fchmod(descriptor, mode | shared)
+        finally:
+            os.close(descriptor)
 
 
 def _directories(private: Path) -> Iterator[Path]:
