@@ -192,6 +192,17 @@ def opened(environment: Environment) -> Session:
     return session
 
 
+def test_the_journals_that_an_earlier_version_kept_there_are_taken_along(
+    bare_environment: Environment, tmp_path: Path
+) -> None:
+    session = opened(bare_environment)
+    session.journal.with_name("20200101-000000-1-abcd.jsonl").write_text("old")
+    session.close(nothing_happened=False)
+    assert os.listdir(bare_environment.top) == []
+    kept = {path.name: path.read_text() for path in (tmp_path / "state").rglob("*.jsonl")}
+    assert kept == {"20200101-000000-1-abcd.jsonl": "old", session.journal.name: ""}
+
+
 def test_of_sessions_that_leave_at_once_the_last_removes_everything(bare_environment: Environment) -> None:
     sessions = [opened(bare_environment) for _ in range(3)]
     for session in sessions:

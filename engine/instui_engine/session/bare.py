@@ -34,6 +34,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable
+from instui_engine.fs.files import read_regular
 from instui_engine.fs.flock import is_at, try_lock
 from instui_engine.target.environment import Environment
 from instui_engine.target.network import soft_reason
@@ -157,6 +158,8 @@ def _is_alone(descriptor: int) -> bool:
 def _clear(environment: Environment) -> None:
     """Remove what only sessions need, as there is none, and then what is empty."""
     private = environment.private
+    if (directory := journals(environment)) is not None:
+        _keep_old(private / "sessions", directory)
     _empty(private / "sessions")
     _remove_locks(private)
     for path in private.glob("*"):
@@ -169,6 +172,14 @@ def _clear(environment: Environment) -> None:
         for name in kept:
             (private / name).unlink()
         private.rmdir()
+
+
+def _keep_old(sessions: Path, kept: Path) -> None:
+    """Take along the journals of ours that an earlier version kept in the directory itself."""
+    for path in sessions.glob("*.jsonl"):
+        if path.lstat().st_uid == os.geteuid() and not os.path.lexists(kept / path.name):
+            with suppress(OSError):
+                (kept / path.name).write_bytes(read_regular(path, follow=False))
 
 
 def _remove_locks(private: Path) -> None:
