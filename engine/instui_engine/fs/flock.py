@@ -1,7 +1,8 @@
-"""flock(2) on files that are never deleted: open, try, wait.
+"""flock(2) on lock files: open, try, wait.
 
-Deleting a lock file could give two holders, a descriptor that a child inherits would outlive its owner, and following a
-symbolic link would lock somebody else's file: hence no unlink, O_CLOEXEC and O_NOFOLLOW. On a network file system,
+Deleting a lock file that somebody has open could give two holders (`session.bare` says when one may go), a descriptor
+that a child inherits would outlive its owner, and following a symbolic link would lock somebody else's file: hence no
+unlink here, O_CLOEXEC and O_NOFOLLOW. On a network file system,
 flock excludes no other host.
 """
 
