@@ -75,7 +75,7 @@ def read(environment: Environment, distribution: Distribution) -> Listing:
     except ValueError:
         broken = True
     names = _names(info)
-    closed = distribution.info if not os.access(info, os.R_OK | os.X_OK) else ""
+    closed = distribution.info if os.path.isdir(info) and not os.access(info, os.R_OK | os.X_OK) else ""
     if not closed and "RECORD" in names and not os.access(f"{info}/RECORD", os.R_OK):
         closed = f"{distribution.info}/RECORD"
     installer = _text(f"{info}/INSTALLER").strip().lower()
