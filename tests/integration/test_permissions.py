@@ -78,7 +78,7 @@ def test_an_immutable_directory_is_found_before_and_an_immutable_file_is_named(t
     wheel = build_wheel(tmp_path, "foo", "2.0", {"foo/__init__.py": b"2"})
     for place, says in (
         (target.site / "foo", f"no permission to change {target.site}/foo, as foo 2.0 needs"),
-        (target.site / "foo/__init__.py", "foo/__init__.py: Operation not permitted; what was begun is undone"),
+        (target.site / "foo/__init__.py", "foo/__init__.py: Operation not permitted); what was begun is undone"),
     ):
         before = everything(target.site)
         _immutable(place, True)
