@@ -48,6 +48,14 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+def in_background() -> bool:
+    """Whether this process is a background job (`instui ... &`), which must not set or read its terminal."""
+    try:
+        return os.tcgetpgrp(0) != os.getpgrp()
+    except OSError:  # no terminal, or not one that controls this process
+        return False
+
+
 # -- characters
 
 

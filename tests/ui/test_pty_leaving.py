@@ -18,7 +18,7 @@ from instui_engine.journal.events import EnvironmentWaiting, SessionFinished
 from support import trees
 from support.environments import Venv
 from support.environments import until as eventually
-from support.on_screen import VIEWS, Begin, Install, Open, locked
+from support.on_screen import VIEWS, Begin, Install, Open, lives, locked
 
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
@@ -136,6 +136,33 @@ def test_a_demo_in_ci_prints_lines(on_terminal: Open) -> None:
     assert terminal.finish() == 0
     assert terminal.screen.alternations == 0
     assert "installed" in terminal.screen.text
+
+
+def test_a_background_job_prints_lines_and_is_not_stopped(
+    on_terminal: Open, guest: Guest, venv: Callable[[], Venv], wheels: list[Path]
+) -> None:
+    target = venv()
+    env = {**guest(0), "INSTUI_UI": ""}
+    # were it stopped, `wait` would return, too; only a job that has ended has its own exit code
+    words = ("install", "--no-deps", "--python", target.top, "--slow", 20, *wheels[:2])
+    terminal = on_terminal(*words, env=env, shell='set -m; "$@" & wait $!; echo "code $?"')
+    assert terminal.finish() == 0
+    assert terminal.screen.alternations == 0
+    assert "installed 2 wheels" in terminal.screen.text
+    assert "code 0" in terminal.screen.text
+
+
+def test_before_the_screen_opens_ctrl_backslash_ends_the_install_too(
+    install: Begin, guest: Guest, venv: Callable[[], Venv], wheels: list[Path]
+) -> None:
+    target = venv()
+    with locked(target):
+        one = install(*wheels[:2], venv=target, env=guest(ENDLESS))
+        one.wait_for(EnvironmentWaiting)
+        one.terminal.process.send_signal(signal.SIGQUIT)
+        assert one.terminal.finish() == 128 + signal.SIGQUIT
+        assert not lives(one.pid, one.journal.stem)
+    assert "was killed (SIGQUIT)" in one.left()
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])

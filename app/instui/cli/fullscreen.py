@@ -19,7 +19,7 @@ from instui.monitor.model import Snapshot
 from instui.monitor.reader import decoded, read
 from instui.monitor.summary import summary
 from instui.monitor.units import count
-from instui.terminal import Terminal, borrowed
+from instui.terminal import Terminal, borrowed, in_background
 from instui_engine.errors import printable
 from instui_engine.journal.events import Warned
 from instui_engine.session.session import forget
@@ -81,7 +81,7 @@ def _opens(showing: Showing, child: Child, signals: "_Signals", stay: bool) -> b
         return False
     import instui.tui.app  # noqa: F401 - only here: loading Textual takes time, which is for nothing without a screen
 
-    return not signals.heard() and not (takes_long and child.ends_within(0))
+    return not signals.heard() and not (takes_long and (in_background() or child.ends_within(0)))
 
 
 def _show(parsed: argparse.Namespace, child: Child, terminal: Terminal) -> "Result":
@@ -121,7 +121,7 @@ class _Signals:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> "_Signals":
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             ignored = number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN  # nohup
             if not ignored:
                 self._before[number] = signal.signal(number, self._stop)

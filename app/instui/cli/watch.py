@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from instui.terminal import streams
+from instui.terminal import in_background, streams
 from instui_engine.commands.command import Outcome
 from instui_engine.journal.writer import Listener
 from instui_engine.session.control import Control
@@ -53,6 +53,7 @@ def chosen_ui(parsed: argparse.Namespace) -> Showing:
             dry_run=getattr(parsed, "dry_run", False),
             stay=parsed.stay,
             reads_stdin=reads_stdin(parsed),
+            in_background=in_background(),
         )
     )
 
