@@ -67,7 +67,9 @@ def _open_streams() -> None:
     """Open the null device for streams closed by `>&-`; else the first files opened would get their numbers."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it stays open as long as the process
+            stream = open(os.devnull, mode)  # noqa: SIM115 - it stays open as long as the process
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # Textual asks this one
 
 
 if __name__ == "__main__":

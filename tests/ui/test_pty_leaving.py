@@ -216,6 +216,17 @@ def test_a_redirected_stdout_gets_only_what_stays(
     assert terminal.attributes == terminal.before
 
 
+def test_a_screen_that_is_asked_for_opens_where_stdin_is_closed(
+    on_terminal: Open, guest: Guest, venv: Callable[[], Venv], wheels: list[Path]
+) -> None:
+    arguments = ["install", "--no-deps", "--slow", 3, *wheels[:3], "--ui", "tui", "--python"]
+    terminal = on_terminal(*arguments, venv().top, env=guest(0.0), shell='"$@" <&-')
+    terminal.shows("FINISHED", COUNTDOWN)
+    assert terminal.finish() == 0
+    assert "the screen failed" not in terminal.screen.text
+    assert terminal.attributes == terminal.before
+
+
 def test_a_screen_has_its_keys_where_requirements_come_from_stdin(
     on_terminal: Open, guest: Guest, venv: Callable[[], Venv], wheels: list[Path]
 ) -> None:
