@@ -66,6 +66,18 @@ def test_three_installs_leave_nothing_but_the_distributions(
     assert len(list((tmp_path / "bare").rglob("*.dist-info"))) == 3
 
 
+@pytest.mark.parametrize("where", ["--target", "--prefix"])
+def test_a_refused_wheel_leaves_nothing(
+    where: str, venv: Callable[[], Venv], wheels: list[Path], tmp_path: Path, state: Path, run_instui: Run
+) -> None:
+    damaged = tmp_path / "bad-1.0-py3-none-any.whl"
+    damaged.write_bytes(b"no zip")
+    place = ("--python", venv().top, where, tmp_path / "bare")
+    done = run_instui("install", "--no-deps", "--ui", "plain", *place, damaged, env={"XDG_STATE_HOME": str(state)})
+    assert done.returncode == 1
+    assert own(tmp_path / "bare") == []
+
+
 def test_a_lock_file_that_was_there_before_stays(
     install: Callable[..., str], wheels: list[Path], tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ _FORMAT = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?")
 # At the top of an environment or of a `--target` they are ours, uv's, and the interpreter's.
 _VITAL_FILES = (".instui", ".lock", "pyvenv.cfg")
 _VITAL_DIRECTORIES = ("bin", "include", "lib", "lib64", "scripts", "share")
+_FOREIGN = re.compile(r"/(site|dist)-packages/[^/]*\.(dist-info|egg-info|egg-link)(/|$)", re.IGNORECASE)
 _OWN_INFO = ("METADATA", "WHEEL", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "entry_points.txt")
 _HEADER = re.compile("([!-9;-~]*):(.*)", re.DOTALL)  # RFC 5322, 3.6.8; without a name, which is passed over
 _TAG = re.compile(r"[\w.]+-[\w.]+-[\w.]+", re.ASCII)  # of compressed sets, too (platform compatibility tags)
@@ -238,7 +239,7 @@ def _check_data(paths: Iterable[str], data_dir: str) -> None:
             # As a file: some of them are links to directories (lib64 to lib), which a rename would replace.
             or (scheme == "data" and rest.lower() in _VITAL_DIRECTORIES)
             or (scheme == "data" and top.lower() in ("bin", "scripts") and is_vital_command(below))
-            or (scheme == "data" and re.search(r"/(site|dist)-packages/[^/]*\.(dist|egg)-info(/|$)", f"/{rest}", re.I))
+            or (scheme == "data" and _FOREIGN.search(f"/{rest}"))
         )
         if vital:
             _refuse(f"{path} would replace a vital part of the environment")
@@ -267,12 +268,16 @@ def _tag_warnings(wheel: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 def _start_up_warnings(paths: Iterable[str], data_dir: str) -> Iterator[str]:
     """A warning for each file that Python runs at every start of the environment (see the `site` module)."""
-    roots = ("", f"{data_dir}/purelib/", f"{data_dir}/platlib/") if data_dir else ("",)
+    roots = ("", f"{data_dir}/purelib", f"{data_dir}/platlib") if data_dir else ("",)
     for path in paths:
         if path.endswith((".pth", "sitecustomize.py", "usercustomize.py")):
             root, _, name = path.rpartition("/")
             custom = name in ("sitecustomize.py", "usercustomize.py")
-            if (f"{root}/" if root else "") in roots and (custom or name.endswith(".pth")):
+            # also by the long way, from the top of the environment
+            by_data = root.lower().endswith(("/site-packages", "/dist-packages")) and root.startswith(
+                f"{data_dir}/data/"
+            )
+            if (root in roots or by_data) and (custom or name.endswith(".pth")):
                 yield f"{printable(name)} runs at every start of Python"
 
 
