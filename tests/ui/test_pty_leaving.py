@@ -5,6 +5,7 @@ endless, so that no test depends on how fast the machine is.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -185,6 +186,15 @@ def test_before_the_screen_opens_signals_stop_the_install_as_they_stop_one_that_
 
 
 # -- paints
+
+
+def test_nothing_is_asked_of_the_terminal_whose_answer_could_come_when_the_screen_has_left(
+    install: Begin, guest: Guest, wheels: list[Path]
+) -> None:
+    one = install(*wheels[:2], env=guest(0.0))
+    assert one.terminal.finish() == 0
+    assert b"\x1b[?2026h" in one.terminal.output  # frames are marked all the same
+    assert not re.search(rb"\x1b\[[?>=0-9;]*(\$p|[cn])", one.terminal.output)
 
 
 def test_a_redirected_stderr_gets_no_picture(

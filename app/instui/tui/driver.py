@@ -8,6 +8,7 @@ from typing import Any, cast
 from textual._xterm_parser import XTermParser
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.messages import TerminalSupportsSynchronizedOutput
 
 from instui.terminal import Terminal
 
@@ -32,6 +33,16 @@ def driver_for(terminal: Terminal) -> type[Driver]:
             terminal.forget_typed()
             terminal.taken = True
             super().start_application_mode()  # type: ignore[no-untyped-call]
+
+        # A terminal that is far away may answer a question only after the screen has left, and then its answer would be
+        # typed into what runs next. So none is asked.
+
+        def _request_terminal_sync_mode_support(self) -> None:
+            """Take it for granted that frames can be marked: who does not know the marks ignores them."""
+            self.process_message(TerminalSupportsSynchronizedOutput())
+
+        def _query_in_band_window_resize(self) -> None:
+            """Do not ask: a signal tells that the size has changed."""
 
         def close(self) -> None:
             super().close()
