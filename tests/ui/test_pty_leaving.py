@@ -434,7 +434,9 @@ def test_lines_are_in_the_encoding_of_the_terminal(
     on_terminal: Open, venv: Callable[[], Venv], wheels: list[Path], utf8: str
 ) -> None:
     env = {"LC_ALL": "C", "PYTHONUTF8": utf8}
-    terminal = on_terminal("install", "--ui", "plain", "--python", venv().top, "--no-deps", *wheels[:3], env=env)
+    terminal = on_terminal(
+        "install", "--slow", "3", "--ui", "plain", "--python", venv().top, "--no-deps", *wheels[:3], env=env
+    )
     assert terminal.finish() == 0
     assert terminal.output.isascii()
     assert b" - " in terminal.output  # between the counters
