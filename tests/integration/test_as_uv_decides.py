@@ -219,18 +219,18 @@ def test_what_uv_is_set_to_reinstall_is_installed_again(
     assert "installed alpha" in done.stdout and "already" not in done.stdout
 
 
-def test_an_error_about_the_environment_names_its_path(
+def test_a_distribution_whose_version_is_none_does_not_stop_the_others(
     places: Mapping[str, str], venv: Callable[[], Venv], run_instui: Run
 ) -> None:
-    """uv reads the environment in a view of it, which is gone by then."""
+    """uv fails on it, so it is not in the view of the environment that uv gets."""
     target = venv()
     broken = target.site / "broken-1x!y.dist-info"
     broken.mkdir()
     (broken / "METADATA").write_text("Name: broken\n")
     (broken / "RECORD").write_text("")
     done = run_instui("install", "--python", target.top, "--index-url", f"file://{places['index']}/simple", "alpha")
-    assert done.returncode == 1
-    assert str(broken) in done.stderr and "Resolved" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert broken.exists()
 
 
 def test_no_warning_is_taken_for_a_part_of_the_plan(

@@ -13,7 +13,15 @@ import pytest
 from conftest import Run, Start
 from instui_engine.errors import LockTimeoutError
 from instui_engine.fs import mounts
-from instui_engine.journal.events import CommitStarted, LockGranted, LockReleased, LockWaiting, SessionStarted, Warned
+from instui_engine.journal.events import (
+    CommitStarted,
+    LockGranted,
+    LockReleased,
+    LockWaiting,
+    RecoveryStarted,
+    SessionStarted,
+    Warned,
+)
 from instui_engine.locks import soft as softclaims
 from instui_engine.locks.claims import Claims
 from instui_engine.locks.soft import SoftClaims
@@ -63,7 +71,24 @@ def test_sessions_take_turns_at_the_whole_environment(
     assert len(trees.distributions(target.site)) == 16
     assert [who for who in range(4) if trees.complete(target.site, f"s{who}-1.0")] != []
     assert len({(target.site / f"shared/{n}.py").read_bytes() for n in range(20)}) == 1
-    assert not (target.top / ".instui" / "locks" / "%top").exists()
+
+
+@linux
+@pytest.mark.parametrize("first", ["soft", "flock"])
+def test_a_session_with_soft_locks_and_one_without_exclude_each_other(
+    first: str, wheels: list[list[Path]], venv: Callable[[], Venv], start_instui: Start
+) -> None:
+    """One user who sets the variable must not take the other's running session for a dead one."""
+    target = venv()
+    with_soft, without = SOFT, dict[str, dict[str, str]]()
+    holder = start_instui(target, "--slow", 3, wheels[0][0], **(with_soft if first == "soft" else without))
+    holder.wait_for(CommitStarted)
+    waiter = start_instui(target, wheels[1][1], **(without if first == "soft" else with_soft))
+    waiter.wait_for(LockWaiting)
+    for session in (holder, waiter):
+        assert session.finish() == (0, "")
+        assert not session.lines.of(RecoveryStarted)
+    assert set(trees.distributions(target.site)) == {"s0-1.0", "s1_0-1.0"}
 
 
 @linux

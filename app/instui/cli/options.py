@@ -349,6 +349,8 @@ def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: 
     """The environment that the user means; with `any_python`, also one that the system manages. Raises InstuiError."""
     from instui_engine.target.environment import discover
 
+    if parsed.target and parsed.prefix:
+        raise UsageError("--target and --prefix are two places for one install: give one of them")
     return discover(
         cache_directory(parsed.cache_dir),
         python=parsed.python or "",

@@ -54,9 +54,9 @@ def open_lock(path: Path | str) -> int:
         except FileNotFoundError:
             raise refused from None
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            text = "a symbolic link is in the place of a lock file, and is not followed: remove it"
-            raise OSError(errno.ELOOP, text, os.fspath(path)) from None
+        what = {errno.ELOOP: "a symbolic link", errno.EISDIR: "a directory"}.get(error.errno or 0)
+        if what:
+            raise OSError(error.errno, f"{what} is in the place of a lock file: remove it", os.fspath(path)) from None
         raise
     if os.fstat(descriptor).st_mode & 0o666 != 0o666:
         with suppress(PermissionError):  # another user's, made by an older version

@@ -14,12 +14,14 @@ def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
     """The locks for the claims of this environment. Warn if they are not the usual ones."""
     timeout = context.options.lock_timeout
     why = soft_reason(environment.top)
+    files = ClaimFiles(environment.private, environment.unlocked, timeout, context.session)
     if not why:
-        return ClaimFiles(environment.private, environment.unlocked, timeout, context.session)
+        return files
     from .soft import SoftClaims
 
+    has_locks = not lacks_locks(environment.top)
     others = "uv and others are kept out on this machine only"
-    if lacks_locks(environment.top):
+    if not has_locks:
         others = "it has no file locks, so uv and others are not kept out: do not run them at the same time"
     context.emit(
         Warned(
@@ -28,4 +30,4 @@ def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
             f"are made atomically there; {others}",
         )
     )
-    return SoftClaims(environment.private, timeout)
+    return SoftClaims(environment.private, timeout, files if has_locks else None)

@@ -1,20 +1,20 @@
 """Names of lock files, and of files that stand for a path.
 
-Claimed paths share a fixed number of lock files, the *buckets*: a hash of the path decides which. So an environment
-never has more lock files than that, however many wheels it has. Two paths that share one by chance only make somebody
-wait: two wheels of different sessions with four claims each do in one case of sixteen.
+Claimed paths share a fixed number of lock files, the *buckets*: a hash of the path decides which. Two paths that share
+one by chance only make somebody wait: two wheels of different sessions with four claims each do in one case of 250.
 """
 
 import os
+import re
 from hashlib import sha256
 
 from instui_engine.fs.paths import TOP
 
 TURNSTILE = "%environment"  # the turnstile before the environment's lock, see `environment`
 TOP_FILE = "%top"  # every wheel locks it, so it is no bucket; it has had this name in all layouts
-BUCKETS = 256  # part of the layout: whoever counts differently must not work in the same environment
+BUCKETS = 4096  # part of the layout: whoever counts differently must not work in the same environment
 
-_BUCKET_FILES = tuple(f"%b{number:03}" for number in range(BUCKETS))
+_BUCKET_FILE = re.compile("%b[0-9a-f]{3}")
 
 
 def bucket_of(path: str) -> int:
@@ -27,12 +27,12 @@ def bucket_of(path: str) -> int:
 def lock_name(path: str) -> str:
     """The name of the lock file for a claimed path; no path has such a name in layout 1."""
     bucket = bucket_of(path)
-    return TOP_FILE if bucket < 0 else _BUCKET_FILES[bucket]
+    return TOP_FILE if bucket < 0 else f"%b{bucket:03x}"
 
 
 def is_lock_name(name: str) -> bool:
     """Whether this layout has a lock file of that name."""
-    return name in (TURNSTILE, TOP_FILE) or name in _BUCKET_FILES
+    return name in (TURNSTILE, TOP_FILE) or _BUCKET_FILE.fullmatch(name) is not None
 
 
 def file_name(path: str) -> str:

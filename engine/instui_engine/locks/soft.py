@@ -4,6 +4,9 @@ filelock's `StrictSoftFileLock` at `.instui/environment.lock` relies on the atom
 systems guarantee between machines. A session holds it while it commits, and its wheels share it; other sessions poll
 until they have it. It never expires: what a killed process left is removed only by a process on the same machine, which
 can see that the owner is dead. If the owner is on another machine a person has to decide, and the error says so.
+
+Where flock exists it is taken on the whole environment as well: sessions on this machine that use the usual lock files,
+because only one of the two was told to use soft locks, are excluded so.
 """
 
 import os
@@ -23,9 +26,10 @@ from instui_engine.journal.events import Holder
 from instui_engine.target.network import BACKEND, SOFT_LOCK
 
 from .claims import Claims
+from .layout import WHOLE
 from .live_sessions import live_sessions
 from .proc_locks import command_of, read_locks, state_of
-from .protocol import OnClaimWait
+from .protocol import ClaimLocks, OnClaimWait
 from .wait import LockWait
 
 _POLL = 0.05  # seconds between attempts
@@ -37,11 +41,16 @@ _INITIAL_NAMESPACE = 0xEFFFFFFC  # inode of the pid namespace of the machine its
 class SoftClaims:
     """The whole environment as one claim, which the wheels of one process share. Thread-safe."""
 
-    def __init__(self, private: Path, timeout: float) -> None:
-        """`private` is the environment's `.instui`. `timeout` is in seconds."""
+    def __init__(self, private: Path, timeout: float, files: ClaimLocks | None = None) -> None:
+        """`private` is the environment's `.instui`. `timeout` is in seconds.
+
+        `files` are the usual locks, None where the file system has none.
+        """
         private.mkdir(parents=True, exist_ok=True)
         self._private = private
         self._timeout = timeout
+        self._files = files
+        self._held: list[int] = []
         self._lock = StrictSoftFileLock(private / SOFT_LOCK, thread_local=False, mode=0o666)
         self._change = threading.Condition()
         self._users = 0
@@ -66,6 +75,8 @@ class SoftClaims:
         with self._change:
             self._users -= 1
             if not self._users:
+                if self._files is not None:
+                    self._files.release(self._held)
                 self._lock.release()
             self._change.notify_all()
 
@@ -80,6 +91,12 @@ class SoftClaims:
             advice=f"if that process is gone, remove {printable(str(self._private / SOFT_LOCK))}*",
         )
         wait.poll(self._try, _POLL)
+        if self._files is not None:
+            try:
+                self._held = self._files.acquire(WHOLE, on_wait, cancelled)
+            except BaseException:
+                self._lock.release()
+                raise
 
     def _try(self) -> bool:
         try:

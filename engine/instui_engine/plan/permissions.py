@@ -27,8 +27,7 @@ def missing_permission(environment: Environment, plans: Iterable[Plan]) -> tuple
         refused = next(filter(None, look.at(plan)), "")
         if refused:
             return refused, (
-                f"no permission to change {printable(refused)}, as {printable(plan.owner)} needs "
-                f"({_whose(refused)}): run as its owner, or correct its permissions"
+                f"no permission to change {printable(refused)}, as {printable(plan.owner)} needs {_why(refused)}"
             )
     return "", ""
 
@@ -103,10 +102,13 @@ class _Look:
             return False
 
 
-def _whose(place: str) -> str:
-    """Owner and mode of what is there."""
+def _why(place: str) -> str:
+    """Why this user may not change what is there, and what helps."""
     try:
         status = os.lstat(place)
+        if os.statvfs(place).f_flag & os.ST_RDONLY:
+            return "(it is on a read-only file system): mount it writable"
     except OSError:
-        return "it cannot be read"
-    return f"owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}"
+        return "(it cannot be read): run as its owner, or correct its permissions"
+    mode = stat.S_IMODE(status.st_mode)
+    return f"(owner {status.st_uid}, mode {mode:o}): run as its owner, or correct its permissions"

@@ -49,7 +49,10 @@ def journals(environment: Environment) -> Path | None:
     """The directory for the journals of a bare directory, made if missing; None if there can be none."""
     from platformdirs import user_state_path
 
-    state = user_state_path("instui")
+    try:
+        state = user_state_path("instui")
+    except RuntimeError:
+        return None  # an unknown user without HOME
     if not state.is_absolute():
         return None  # no home
     directory = state / "targets" / sha256(os.fsencode(environment.top)).hexdigest()[:20]

@@ -214,12 +214,12 @@ def _data_dir(paths: Collection[str], name: str, version: Version) -> str:
 
 
 def _check_root(paths: Collection[str]) -> None:
-    """Refuse what would pass for another distribution, or replace vital files where the root is a `--target`."""
+    """Refuse what would count as installed by itself, or replace vital files where the root is a `--target`."""
     for top in {path.partition("/")[0] for path in paths}:
         if top.lower() in _VITAL_FILES:
             _refuse(f"{top} would replace a vital part of the environment")
         if top.lower().endswith((".egg-info", ".egg-link")):
-            _refuse(f"{top} would pass for another distribution")
+            _refuse(f"{top} would count as an installed distribution of its own")
 
 
 def _check_data(paths: Iterable[str], data_dir: str) -> None:

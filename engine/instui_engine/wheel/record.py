@@ -175,7 +175,7 @@ def verify_wheel(
             found.setdefault("empty" if is_empty else "unlisted", []).append(path)
             result[path] = Row("", "", None)
     if found:
-        words = " and ".join(_WORDS[flaw].format(_several(paths)) for flaw, paths in found.items())
+        words = " and ".join(_WORDS[flaw].format(_several(paths)) for flaw, paths in found.items()).rstrip(",")
         flaws = Flaws(words, trivial=[*found] == ["empty"])
         if on_flaws is not None:
             on_flaws(flaws)

@@ -60,22 +60,22 @@ CASES = (
     Case(
         "another .egg-info",
         lambda: wheel({"other-2.0.egg-info/PKG-INFO": b"Name: other\n"}),
-        Refused("would pass for another distribution"),
+        Refused("would count as an installed distribution of its own"),
     ),
     Case(
         "another .egg-info, a file",
         lambda: wheel({"other.egg-info": b"Name: other\n"}),
-        Refused("would pass for another distribution"),
+        Refused("would count as an installed distribution of its own"),
     ),
     Case(
         "another .egg-link",
         lambda: wheel({"other.egg-link": b"/tmp\n"}),
-        Refused("would pass for another distribution"),
+        Refused("would count as an installed distribution of its own"),
     ),
     Case(
         "its own .egg-info",
         lambda: wheel({"odd.egg-info/PKG-INFO": b"Name: odd\n"}),
-        Refused("would pass for another distribution"),
+        Refused("would count as an installed distribution of its own"),
     ),
     Case(
         "licenses and other files in .dist-info",
