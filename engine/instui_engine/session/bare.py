@@ -28,7 +28,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -141,7 +141,7 @@ def leave(environment: Environment, own: str, sign_of_life: int, alive: Callable
             if any(map(alive, sessions)):
                 return
             if environment.is_bare:
-                _clear(environment)
+                _clear(environment, own)
             else:
                 _remove_locks(private)
         finally:
@@ -158,11 +158,12 @@ def _is_alone(descriptor: int) -> bool:
     return True
 
 
-def _clear(environment: Environment) -> None:
+def _clear(environment: Environment, own: str) -> None:
     """Remove what only sessions need, as there is none, and then what is empty."""
     private = environment.private
-    if (directory := journals(environment)) is not None:
-        _keep_old(private / "sessions", directory)
+    others = [path for path in (private / "sessions").glob("*.jsonl") if path.stem != own]
+    if others and (directory := journals(environment)) is not None:
+        _keep_old(others, directory)
     _empty(private / "sessions")
     _remove_locks(private)
     for path in private.glob("*"):
@@ -177,9 +178,9 @@ def _clear(environment: Environment) -> None:
         private.rmdir()
 
 
-def _keep_old(sessions: Path, kept: Path) -> None:
+def _keep_old(journals: Iterable[Path], kept: Path) -> None:
     """Take along the journals of ours that an earlier version kept in the directory itself."""
-    for path in sessions.glob("*.jsonl"):
+    for path in journals:
         if path.lstat().st_uid == os.geteuid() and not os.path.lexists(kept / path.name):
             with suppress(OSError):
                 (kept / path.name).write_bytes(read_regular(path, follow=False))
