@@ -85,7 +85,8 @@ def closing(found: Diagnosis, repairing: bool = False) -> str:
     whole = f"{count(found.distributions, 'distribution')}, {count(found.files, 'file')}"
     defects = [finding for finding in found.findings if finding.is_defect]
     if not defects:
-        return f"{whole}: all whole"
+        unknown = {finding.distribution for finding in found.findings if finding.kind == "unknown"} - {""}
+        return f"{whole}: {len(unknown)} not known, the others whole" if unknown else f"{whole}: all whole"
     ill = {finding.distribution for finding in defects if finding.distribution}
     dead = sum(session.unsettled for session in found.sessions)
     left = len(found.leftovers) + len(found.sessions) - dead
