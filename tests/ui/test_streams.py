@@ -29,7 +29,7 @@ def test_the_install_behind_a_screen_gets_the_pipes_that_the_command_line_names(
     venv: Callable[[], Venv], links: Path, clean_environ: dict[str, str]
 ) -> None:
     target = venv()
-    script = '"$@" -r <(echo alpha)'
+    script = '"$@" --stay -r <(echo alpha)'
     terminal = Terminal(["bash", "-c", script, "-", *arguments(target, links)], clean_environ, (120, 34), links)
     try:
         terminal.shows("FINISHED", "installed 1 wheel")

@@ -132,5 +132,5 @@ def test_an_output_that_knows_only_ascii_gets_ascii() -> None:
         for event in (START, events.Caption("包 · fine")):
             feed.put(encode(0.0, event))
         assert ui.finish()
-    assert os.read(reader, 99).startswith(b"> ? - fine\n")
+    assert os.read(reader, 99).startswith(b"> \\u5305 - fine\n")
     os.close(reader)
