@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from conftest import Run
+from conftest import Run, Start
 from instui_engine.commit import ordering
 from instui_engine.fs.mounts import mount_points_below
-from instui_engine.journal.events import RecoveryFinished, RecoveryStarted, SyncFinished
+from instui_engine.journal.events import CommitStarted, LockWaiting, RecoveryFinished, RecoveryStarted, SyncFinished
 from instui_engine.session import context
 from support import trees
 from support.cli import error_line, installed, ok
@@ -344,6 +344,36 @@ def test_the_stage_of_another_environment_in_the_same_volume_is_left_alone_and_s
     ok(run_instui("install", "--no-deps", wheel, "--ui", "none", "--python", one.top))
     assert trees.complete(one.site, "pkg-1.0")
     assert not stage.exists()
+
+
+@pytest.mark.parametrize("how", ["mount", "link"])
+def test_two_environments_that_share_a_directory_take_turns_there(
+    how: str, mounts: Mounts, make_venv: Callable[[Path], Venv], tmp_path: Path, start_instui: Start
+) -> None:
+    """They have no lock file in common, nor any journal."""
+    site = tmp_path / "disk"
+    one, two = make_venv(tmp_path / "one"), make_venv(tmp_path / "two")
+    for target in (one, two):
+        if how == "mount":
+            site.mkdir(exist_ok=True)
+            mounts.mount(target.site, "--bind", site)
+        else:
+            shutil.move(target.site, site) if not site.exists() else shutil.rmtree(target.site)
+            target.site.symlink_to(site)
+    first, second = (
+        build_wheel(tmp_path, name, "1.0", {f"pkg/m{n}.py": name.encode() for n in range(40)}) for name in ("a", "b")
+    )
+    seed = build_wheel(tmp_path, "seed", "1.0", {"pkg/seed.py": b""})  # so that the files come one by one
+    assert start_instui(one, seed).finish() == (0, "")
+    holder = start_instui(one, "--slow", 2, first)
+    holder.wait_for(CommitStarted)
+    waiter = start_instui(two, second)
+    waiting = waiter.wait_for(LockWaiting)
+    assert waiting.path == two.environment.roots["purelib"]
+    assert [named.pid for named in waiting.holders] == [holder.process.pid]
+    assert holder.finish() == (0, "")
+    assert waiter.finish() == (0, "")
+    assert {path.read_bytes() for path in (site / "pkg").glob("m*.py")} == {b"b"}
 
 
 def test_doctor_shows_and_removes_what_a_dead_session_was_preparing_in_a_volume(

@@ -41,7 +41,7 @@ from instui_engine.journal.events import (
     WheelFailed,
 )
 from instui_engine.locks import layout
-from instui_engine.locks.backend import claim_locks
+from instui_engine.locks.backend import claim_locks, without_volumes
 from instui_engine.locks.claims import MOST, Mode
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.lock_files import ClaimFiles
@@ -100,7 +100,8 @@ class Commit:
         self._asked: dict[int, float] = {}  # order -> monotonic time at which it began to wait
         self._files = claim_locks(context, environment)
         # then locks on other journals prove nothing, and every check lists the environment again
-        self._is_shared_between_hosts = not isinstance(self._files, ClaimFiles)
+        # sessions of other machines, or of another environment with the same volume, are not seen by their journals
+        self._has_unseen_others = not isinstance(self._files, ClaimFiles)
         (environment.top / RECORDS).mkdir(parents=True, exist_ok=True)
         self._lock = EnvironmentLock(environment.lock_path, context)
         self._index = OwnerIndex(environment, installed, self._undisturbed)
@@ -116,7 +117,10 @@ class Commit:
         if not self._plans:
             return
         layout.enter(
-            self._environment.private, lambda number: self._files, on_older(self._context), self._context.stopping
+            self._environment.private,
+            lambda number: without_volumes(self._files),
+            on_older(self._context),
+            self._context.stopping,
         )
         self._request_all()
         workers = min(self._context.options.jobs, len(self._plans), _most_workers())
@@ -309,7 +313,7 @@ class Commit:
 
     def _undisturbed(self) -> object:
         """A token that holds while no other session, uv or recovery can have changed the environment; else None."""
-        alone = None if self._is_shared_between_hosts else self._alone()
+        alone = None if self._has_unseen_others else self._alone()
         return None if alone is None else (alone, self._lock.taken, self._settled)
 
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:

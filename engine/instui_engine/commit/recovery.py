@@ -22,7 +22,7 @@ from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.events import Holder, RecoveryFinished, RecoveryStarted, Warned
 from instui_engine.locks import layout
-from instui_engine.locks.backend import claim_locks
+from instui_engine.locks.backend import claim_locks, without_volumes
 from instui_engine.locks.claims import Claims, Mode
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.phrases import describe
@@ -90,7 +90,9 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
         lock = EnvironmentLock(environment.lock_path, context)
         try:
             files = claim_locks(context, environment)
-            layout.enter(environment.private, lambda number: files, on_older(context), context.stopping)
+            layout.enter(
+                environment.private, lambda number: without_volumes(files), on_older(context), context.stopping
+            )
             for path in records:
                 with lock.shared():
                     try:

@@ -1,4 +1,7 @@
-"""The choice of locks for claims between processes: lock files, or one coarse lock on a network file system."""
+"""The choice of locks for claims between processes.
+
+Those are lock files, together with the volumes of an environment, or one coarse lock on a network file system.
+"""
 
 from instui_engine.fs.flock import lacks_locks
 from instui_engine.journal.events import Warned
@@ -8,6 +11,7 @@ from instui_engine.target.network import soft_reason
 
 from .lock_files import ClaimFiles
 from .protocol import ClaimLocks
+from .volume_locks import VolumeLocks
 
 
 def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
@@ -16,7 +20,7 @@ def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
     why = soft_reason(environment.top)
     files = ClaimFiles(environment.private, environment.unlocked, timeout, context.session)
     if not why:
-        return files
+        return VolumeLocks(files, environment.volumes, timeout) if environment.volumes else files
     from .soft import SoftClaims
 
     has_locks = not lacks_locks(environment.top)
@@ -31,3 +35,8 @@ def claim_locks(context: Context, environment: Environment) -> ClaimLocks:
         )
     )
     return SoftClaims(environment.private, timeout, files if has_locks else None)
+
+
+def without_volumes(locks: ClaimLocks) -> ClaimLocks:
+    """The locks of the environment alone, for what changes nothing but its own `.instui`."""
+    return locks.files if isinstance(locks, VolumeLocks) else locks

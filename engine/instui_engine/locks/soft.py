@@ -11,8 +11,6 @@ because only one of the two was told to use soft locks, are excluded so.
 
 import os
 import socket
-import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +24,7 @@ from instui_engine.journal.events import Holder
 from instui_engine.target.network import BACKEND, SOFT_LOCK
 
 from .claims import Claims
+from .coarse import CoarseLock
 from .layout import WHOLE
 from .live_sessions import live_sessions
 from .proc_locks import command_of, read_locks, state_of
@@ -33,8 +32,7 @@ from .protocol import ClaimLocks, OnClaimWait
 from .wait import LockWait
 
 _POLL = 0.05  # seconds between attempts
-_TURN = 2.0  # seconds after which the lock is left to others between two commits
-_REST = 0.3  # seconds for which it is left to them, as they poll
+_REST = 0.3  # seconds for which it is left to others, as they poll
 _INITIAL_NAMESPACE = 0xEFFFFFFC  # inode of the pid namespace of the machine itself
 
 
@@ -52,33 +50,21 @@ class SoftClaims:
         self._files = files
         self._held: list[int] = []
         self._lock = StrictSoftFileLock(private / SOFT_LOCK, thread_local=False, mode=0o666)
-        self._change = threading.Condition()
-        self._users = 0
-        self._since = 0.0  # when the lock was taken
+        self._together = CoarseLock(_REST)
 
     def acquire(self, claims: Claims, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> list[int]:
         """Hold the whole environment, whatever the claims; see `ClaimLocks`."""
-        with self._change:
-            while self._users and time.monotonic() - self._since > _TURN:
-                self._change.wait(0.1)
-            if not self._users:
-                over = time.monotonic() - self._since > _TURN
-                if over and self._since:
-                    time.sleep(_REST)
-                self._take(on_wait, cancelled)
-                self._since = time.monotonic() if over else self._since
-            self._users += 1
+        self._together.enter(lambda: self._take(on_wait, cancelled))
         return []
 
     def release(self, held: list[int]) -> None:
         """Release a wheel's share; the last one releases the environment."""
-        with self._change:
-            self._users -= 1
-            if not self._users:
-                if self._files is not None:
-                    self._files.release(self._held)
-                self._lock.release()
-            self._change.notify_all()
+        self._together.leave(self._let_go)
+
+    def _let_go(self) -> None:
+        if self._files is not None:
+            self._files.release(self._held)
+        self._lock.release()
 
     def _take(self, on_wait: OnClaimWait, cancelled: Callable[[], bool]) -> None:
         wait = LockWait(
