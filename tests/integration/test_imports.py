@@ -109,6 +109,7 @@ def test_a_warm_install_of_a_wheel_file_is_lean(
     assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY, "instui.tui"]) == []
     assert report.started == []
     assert report.of(["instui_engine.locks.wait", "instui_engine.locks.holders"]) == []  # nothing was waited for
+    assert report.of(["instui_engine.target.asking", "instui_engine.target.tags"]) == []  # the answer is cached
     assert "instui_engine.resolve.resolver" in report.modules  # the harness sees what there is to see
 
 

@@ -1,9 +1,8 @@
 """The target interpreter: the layout of its schemes, its wheel tags and its marker values.
 
-It is queried once. The answer is cached for that file, as long as the file does not
-change, and for that system, since several machines may share a home directory. All virtual environments of one
-interpreter share an answer, as their layout below `sys.prefix` is that of sysconfig's `venv` scheme. So a new
-environment costs no subprocess.
+It is queried once. The answer is cached for that file, as long as the file does not change, and for that system, since
+several machines may share a home directory. All virtual environments of one interpreter share an answer, as their
+layout below `sys.prefix` is that of sysconfig's `venv` scheme. So a new environment costs no subprocess.
 """
 
 import json
@@ -16,9 +15,6 @@ from pathlib import Path
 from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.files import write_note
 from instui_engine.fs.given import absolute
-
-from .asking import ask
-from .tags import supported_tags
 
 OLDEST = (3, 8)  # of the Pythons that can be targets
 FORMAT = 2  # version of the cached answer, with which its file name begins
@@ -131,6 +127,10 @@ def _relocate(answer: dict[str, object], old: str, new: str) -> None:
 
 def _ask(executable: Path) -> dict[str, object]:
     """The answer that is cached: what the interpreter says, with its tags instead of what they follow from."""
+    # most answers are cached
+    from .asking import ask
+    from .tags import supported_tags
+
     facts = ask(executable)
     shown = printable(str(executable))
     try:
