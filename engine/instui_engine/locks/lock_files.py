@@ -163,22 +163,20 @@ class _Turns:
     def enter(self, name: str, shared: bool, report: Callable[[], None], cancelled: Callable[[], bool]) -> None:
         """Wait until no other wheel is in the way. `report` is called once if that takes long. Raises Interrupted."""
         begun, reported = time.monotonic(), False
-        while True:
-            with self._change:
-                while name in self._alone or (self._sharers[name] and not shared):
-                    if not self._change.wait(0.1):
-                        break
-                else:
-                    if shared:
-                        self._sharers[name] += 1
-                    else:
-                        self._alone.add(name)
-                    return
-            if cancelled():
-                raise Interrupted("interrupted while waiting for a lock")
-            if not reported and time.monotonic() - begun > _LONG:
-                reported = True
-                report()
+        with self._change:
+            while not self._change.wait_for(lambda: self._is_free(name, shared), 0.1):
+                if cancelled():
+                    raise Interrupted("interrupted while waiting for a lock")
+                if not reported and time.monotonic() - begun > _LONG:
+                    reported = True
+                    report()
+            if shared:
+                self._sharers[name] += 1
+            else:
+                self._alone.add(name)
+
+    def _is_free(self, name: str, shared: bool) -> bool:
+        return name not in self._alone and (shared or not self._sharers[name])
 
     def leave(self, name: str, shared: bool) -> None:
         """Let the next ones have the file."""

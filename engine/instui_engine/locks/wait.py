@@ -28,15 +28,14 @@ class LockWait:
         path: str | os.PathLike[str],
         timeout: float,
         *,
-        holders: Callable[[], Sequence[Holder] | None],
+        holders: Callable[[], Sequence[Holder]],
         on_wait: OnWait,
         cancelled: Callable[[], bool],
         advice: str = "",
     ) -> None:
         """`what` is the lock in the line of an error; `path` is the error's field. `holders` may change both.
 
-        `holders` may return None if the wait is not worth a report yet; it is called again a moment later. `timeout` is
-        in seconds. `advice` says what else may be done when the time is up.
+        `timeout` is in seconds. `advice` says what else may be done when the time is up.
         """
         self.what = what
         self.path = os.fspath(path)
@@ -76,15 +75,12 @@ class LockWait:
         return True
 
     def _announce(self) -> None:
-        if self._on_wait is None:
-            return
-        holders = self._holders()
-        if holders is not None:
-            on_wait, self._on_wait = self._on_wait, None
-            on_wait(holders)
+        on_wait, self._on_wait = self._on_wait, None
+        if on_wait is not None:
+            on_wait(self._holders())
 
     def _error(self) -> LockTimeoutError:
-        holders = tuple(self._holders() or ())
+        holders = tuple(self._holders())
         advice = f"; {self._advice}" if self._advice else ""
         return LockTimeoutError(
             f"waited {self._timeout:g} s for {self.what}, held by {describe(holders)}; run again, or raise "
