@@ -82,9 +82,10 @@ class Recorder:
         patch.setattr(os, "open", self._open)
         patch.setattr(os, "close", self._close)
 
-    def _open(self, path: Any, *arguments: Any, **options: Any) -> int:
-        descriptor = int(self._real["open"](path, *arguments, **options))
-        self._names[descriptor] = os.path.basename(os.fspath(path))
+    def _open(self, path: Any, flags: int, *arguments: Any, **options: Any) -> int:
+        descriptor = int(self._real["open"](path, flags, *arguments, **options))
+        if flags & os.O_CREAT:  # else it is only looked at, to name the holder in a wait that takes more than a moment
+            self._names[descriptor] = os.path.basename(os.fspath(path))
         return descriptor
 
     def _close(self, descriptor: int) -> None:
