@@ -115,7 +115,7 @@ def test_an_installed_record_that_breaks_off_gives_its_rows_first_and_then_an_er
         ("good.py,sha1=qZk-NkcGgWq6PiVxeFDCbJzQ2J0,3\n", "no hash, or a weak"),
         (f"good.py,sha512={DIGEST},3\n", "malformed or unknown hash"),
         (f"good.py,{HASH}A,3\n", "malformed or unknown hash"),
-        (f"good.py,SHA256={DIGEST},3\n", "hash of good.py in another way"),
+        (f"good.py,SHA256={DIGEST},3\n", "hash of good.py in an unusual notation"),
         (f"good.py,{HASH},3\n{INFO}/RECORD.jws,,\n", "not in the archive"),
     ],
 )
@@ -143,10 +143,10 @@ FLAWS = {
     "no hash": ("good.py,,3\n", "no hash, or a weak one, for good.py", ""),
     "md5": (f"good.py,{wheelsmith.digest(b'abc', 'md5')},3\n", "a weak one", wheelsmith.digest(b"abc", "md5")),
     "sha1": (f"good.py,{wheelsmith.digest(b'abc', 'sha1')},\n", "a weak one", wheelsmith.digest(b"abc", "sha1")),
-    "in hex": (f"good.py,sha256={HEX},3\n", "hash of good.py in another way", HASH),
-    "in capitals": (f"good.py,SHA256={HEX.upper()},3\n", "hash of good.py in another way", HASH),
-    "a slash in front": (f"/good.py,{HASH},3\n", "writes the path /good.py in another way", HASH),
-    "as on Windows": (f".\\good.py,{HASH},3\n", "writes the path .\\good.py in another way", HASH),
+    "in hex": (f"good.py,sha256={HEX},3\n", "hash of good.py in an unusual notation", HASH),
+    "in capitals": (f"good.py,SHA256={HEX.upper()},3\n", "hash of good.py in an unusual notation", HASH),
+    "a slash in front": (f"/good.py,{HASH},3\n", "spells the path /good.py differently", HASH),
+    "as on Windows": (f".\\good.py,{HASH},3\n", "spells the path .\\good.py differently", HASH),
 }
 
 

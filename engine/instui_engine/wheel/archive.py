@@ -405,8 +405,10 @@ def _path(entry: _Entry) -> str:
     if "\\" in path or _DECEPTIVE.search(path):
         raise BadWheelError(f"the path {printable(path)} contains a forbidden character")
     for component in path.split("/"):
-        if component in ("", ".", ".."):
-            raise BadWheelError(f"the path {printable(path)} contains {component or 'nothing'!r} as a component")
+        if not component:
+            raise BadWheelError(f"the path {printable(path)!r} has an empty component")
+        if component in (".", ".."):
+            raise BadWheelError(f"the path {printable(path)} contains {component!r} as a component")
         if len(component) * 4 > LONGEST_COMPONENT and len(component.encode()) > LONGEST_COMPONENT:
             raise BadWheelError(f"a component of {printable(path)} is longer than {LONGEST_COMPONENT} bytes")
     return path

@@ -184,14 +184,14 @@ def verify_wheel(
     return result
 
 
-_Flaw = Literal["phantom", "path", "unlisted", "empty", "weak", "hex"]
+_Flaw = Literal["phantom", "path", "unlisted", "empty", "weak", "notation"]
 _WORDS: Mapping[_Flaw, str] = {
     "phantom": "lists {}, which is not in the archive,",
-    "path": "writes the path {} in another way",
+    "path": "spells the path {} differently from the archive",
     "unlisted": "does not list {}",
     "empty": "does not list the empty {}",
     "weak": "has no hash, or a weak one, for {}",
-    "hex": "writes the hash of {} in another way",
+    "notation": "writes the hash of {} in an unusual notation",
 }
 
 
@@ -222,7 +222,7 @@ def _weakly_hashed(path: str, row: Row, what: str) -> tuple[_Flaw, Row]:
         digest = encoded(bytes.fromhex(digest))
     if len(digest) != length:
         _refuse(what, f"RECORD has a malformed or unknown hash for {path}")
-    return "weak" if algorithm in WEAK else "hex", Row(algorithm, digest, row.size)
+    return "weak" if algorithm in WEAK else "notation", Row(algorithm, digest, row.size)
 
 
 def longest_record(paths: Iterable[str]) -> int:

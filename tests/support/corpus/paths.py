@@ -17,7 +17,7 @@ def _installed(name: str, path: str) -> Case:
     return Case(f"name: {name}", lambda: named(path.encode()), Installed((f"site/{path}",)))
 
 
-COMPONENT, FORBIDDEN = "as a component", "forbidden character"
+COMPONENT, EMPTY, FORBIDDEN = "as a component", "an empty component", "forbidden character"
 CASES = (
     _refused("parent", b"../evil.py", COMPONENT),
     _refused("parent inside", b"odd/../../evil.py", COMPONENT),
@@ -25,8 +25,8 @@ CASES = (
     _refused("ends in a parent", b"odd/..", COMPONENT),
     _refused("current", b"./evil.py", COMPONENT),
     _refused("current inside", b"odd/./evil.py", COMPONENT),
-    _refused("empty component", b"odd//evil.py", COMPONENT),
-    _refused("empty", b"", COMPONENT),
+    _refused("empty component", b"odd//evil.py", EMPTY),
+    _refused("empty", b"", EMPTY),
     _refused("absolute", b"/tmp/evil.py", "absolute"),
     _refused("two slashes in front", b"//host/evil.py", "absolute"),
     _refused("drive", b"C:/evil.py", "absolute"),
