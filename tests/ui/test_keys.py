@@ -368,6 +368,19 @@ def test_after_the_end_q_leaves_at_once_with_the_exit_code() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+def test_who_is_asked_how_to_leave_has_left_when_the_session_ends(key: str) -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("conflict"), 0.0, controller=Own()) as (app, pilot):
+            await press(pilot, key)
+            assert isinstance(app.screen, Ask)
+            go_to(app, 60.0)
+            await settle(pilot)
+            assert isinstance(app.return_value, Ended)
+
+    asyncio.run(run())
+
+
 def test_clicks_select_open_and_change_the_view() -> None:
     async def run() -> None:
         async with shown(Recorded.of("busy"), WAITS) as (app, pilot):

@@ -128,7 +128,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self.watched.read()
         if self.watched.behind and self._timer:
             self.set_timer(0.01, self.pull)
-        if self.over and (self.controller.ending or (not self._in_use and self.departure.is_due(self._ending))):
+        if self.over and self._leaves():
             self._leave()
             return
         if (view := self.front) is not None:
@@ -200,13 +200,18 @@ class InstuiApp(App[Result], inherit_bindings=False):
         """The seconds until the screen leaves by itself; None if it does not."""
         return self.departure.seconds_left
 
-    @property
-    def _in_use(self) -> bool:
-        """Whether the user is in the middle of something that the end of the session must not take away."""
-        try:
-            return self.watched.frozen or not isinstance(self.screen, Overview)
-        except ScreenStackError:
+    def _leaves(self) -> bool:
+        """Whether to leave now that the session is over."""
+        if self.controller.ending:
             return True
+        try:
+            screen = self.screen
+        except ScreenStackError:
+            return False
+        if isinstance(screen, Ask):  # who is asked wanted to leave; there is nothing to ask any more
+            return True
+        in_use = self.watched.frozen or not isinstance(screen, Overview)
+        return not in_use and self.departure.is_due(self._ending)
 
     def _ending(self) -> Ending:
         snapshot = self.watched.latest
