@@ -51,6 +51,18 @@ def guest(tmp_path: Path) -> Guest:
     return variables
 
 
+# Textual is loaded as soon as there is a file `go`.
+_LATE_TEXTUAL = """\
+import sys, time, pathlib
+class Late:
+    def find_spec(self, name, path=None, target=None):
+        while name == 'textual' and not pathlib.Path('go').exists():
+            time.sleep(0.01)
+if '--child' not in sys.argv:
+    sys.meta_path.insert(0, Late())
+"""
+
+
 # -- opens
 
 
@@ -97,22 +109,30 @@ def test_the_install_does_not_wait_for_the_screen_to_be_loaded(
     install: Begin, guest: Guest, wheels: list[Path], tmp_path: Path
 ) -> None:
     """It is over before Textual is there, and so there is no screen."""
-    hook = (
-        "import sys, time, pathlib\n"
-        "class Slow:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        while name == 'textual' and not pathlib.Path('go').exists():\n"
-        "            time.sleep(0.01)\n"
-        "if '--child' not in sys.argv:\n"
-        "    sys.meta_path.insert(0, Slow())\n"
-    )
-    one = install(*wheels[:2], env={**guest(0.0, hook), "INSTUI_UI": ""})
+    one = install(*wheels[:2], env={**guest(0.0, _LATE_TEXTUAL), "INSTUI_UI": ""})
     one.wait_for(SessionFinished)
     eventually(lambda: not Path(f"/proc/{one.pid}").exists() or b"Z" in _state(one.pid))
     (tmp_path / "go").touch()
     assert one.terminal.finish() == 0
     assert one.terminal.screen.alternations == 0
     assert "installed 2 wheels" in one.left()
+
+
+def test_what_was_typed_before_the_screen_was_there_is_no_key(
+    install: Begin, guest: Guest, venv: Callable[[], Venv], wheels: list[Path], tmp_path: Path
+) -> None:
+    """It was meant for what runs next, or for nobody, and neither answers questions nor stops the countdown."""
+    target = venv()
+    with locked(target):
+        one = install(*wheels, venv=target, env=guest(0.0, _LATE_TEXTUAL))
+        one.wait_for(EnvironmentWaiting)
+        one.terminal.press("2")
+        one.terminal.press("q")
+        one.terminal.press("enter")
+        (tmp_path / "go").touch()
+        one.terminal.shows("LIVE", VIEWS["1"])
+    one.terminal.shows("FINISHED", COUNTDOWN)
+    assert one.terminal.finish() == 0
 
 
 def _state(pid: int) -> bytes:
