@@ -117,3 +117,20 @@ def test_a_removal_session_without_anything_to_remove_says_so() -> None:
     fold.feed(1.0, events.Warned("", "a is not installed"))
     fold.feed(2.0, events.SessionFinished(0, "", 0, 2.0))
     assert summary(fold.snapshot(2.0)) == ["nothing to remove"]
+
+
+@pytest.mark.parametrize("waited, told", [(0.04, False), (0.06, True)])
+def test_waits_are_told_unless_all_together_are_but_a_moment(waited: float, told: bool) -> None:
+    """Two wheels wait for a third one, and all of them for the environment."""
+    fold = Fold()
+    for event in (START, A, B, GO_A, GO_B):
+        fold.feed(1.0, event)
+    fold.feed(1.0, events.EnvironmentGranted(".lock", 2 * waited))
+    for wheel in ("a", "b"):
+        fold.feed(1.0, events.LockWaiting(wheel, "lib/c", "X", []))
+    for wheel in ("a", "b"):
+        fold.feed(1.0 + waited, events.LockGranted(wheel, waited))
+        fold.feed(1.5, events.CommitFinished(wheel, 1))
+    fold.feed(2.0, events.SessionFinished(0, "", 2, 2.0))
+    lines = [line.split(":")[0] for line in summary(fold.snapshot(2.0))]
+    assert lines[1:] == ["  waited for the environment's lock", "  waited for locks"] * told

@@ -15,6 +15,7 @@ PAIRS_LISTED = 3
 FAILURES_LISTED = 10
 COLLISIONS_LISTED = 10
 SLOW_SECONDS = 1.0  # seconds of a phase of one wheel that is worth naming
+WAIT_SECONDS = 0.1  # seconds of waiting, summed over the wheels, that are worth a line; wheels that take turns wait less
 _WORK = {Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT}
 
 
@@ -183,10 +184,10 @@ def _before(snapshot: Snapshot) -> list[str]:
 
 def _waits(snapshot: Snapshot) -> list[str]:
     lines = []
-    if snapshot.environment and snapshot.environment.waited >= 0.01:
+    if snapshot.environment and snapshot.environment.waited >= WAIT_SECONDS:
         lines.append(f"  waited for the environment's lock: {seconds(snapshot.environment.waited)}")
     longest: Wait | None = max(snapshot.waits, key=lambda wait: wait.seconds, default=None)
-    if longest and longest.seconds >= 0.005:
+    if longest and snapshot.totals.lock_wait >= WAIT_SECONDS:
         lines.append(f"  waited for locks: {seconds(snapshot.totals.lock_wait)} (longest: {_wait(longest, snapshot)})")
     return lines
 
