@@ -83,8 +83,9 @@ def test_a_session_with_soft_locks_and_one_without_exclude_each_other(
     with_soft, without = SOFT, dict[str, dict[str, str]]()
     holder = start_instui(target, "--slow", 3, wheels[0][0], **(with_soft if first == "soft" else without))
     holder.wait_for(CommitStarted)
-    waiter = start_instui(target, wheels[1][1], **(without if first == "soft" else with_soft))
-    waiter.wait_for(LockWaiting)
+    with holder.stopped():  # so that its commit cannot be over before the other one's begins
+        waiter = start_instui(target, wheels[1][1], **(without if first == "soft" else with_soft))
+        waiter.wait_for(LockWaiting)
     for session in (holder, waiter):
         assert session.finish() == (0, "")
         assert not session.lines.of(RecoveryStarted)
