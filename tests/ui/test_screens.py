@@ -14,6 +14,7 @@ import pytest
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly
+from instui.tui.views.dashboard import DashboardView
 from instui.tui.widgets.table import Table
 from instui.tui.widgets.theme import STYLES
 from support.screens import Recorded, go_to, press, settle, shown, text_of
@@ -192,5 +193,46 @@ def test_the_selection_stays_with_its_wheel_when_rows_move() -> None:
             assert table.selected == selected
             assert table.position(selected) is not None
             assert table.position(selected) != position
+
+    asyncio.run(run())
+
+
+def test_a_screen_on_which_nothing_moves_is_not_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked at a few times a second all the same: something may happen, or a key be pressed."""
+    monkeypatch.setattr("instui.tui.app.REST_SECONDS", 1000.0)
+    painted: list[int] = []
+    paint = DashboardView.show
+    monkeypatch.setattr(DashboardView, "show", lambda view, shot: (painted.append(source.polls), paint(view, shot)))
+
+    class Counting(Recorded):
+        polls = 0
+
+        def poll(self, wait: float = 0.0) -> list[str]:
+            self.polls += 1
+            return super().poll(wait)
+
+    source = Counting.of("busy")
+
+    async def run() -> None:
+        app = InstuiApp(source, ReadOnly("LIVE"), clock=source.clock)
+        async with app.run_test(notifications=False) as pilot:
+
+            async def polled(times: int) -> None:
+                wanted = source.polls + times
+                while source.polls < wanted:
+                    await pilot.pause(0.01)
+
+            source.t = 5.0
+            await polled(3)
+            before = len(painted)
+            await polled(5)
+            assert len(painted) == before
+            source.t = 8.0
+            await polled(2)
+            moved = len(painted)
+            assert moved > before
+            await pilot.press("x")
+            await polled(2)
+            assert len(painted) > moved
 
     asyncio.run(run())

@@ -102,6 +102,11 @@ class Fold:
         return self._record.session
 
     @property
+    def is_finished(self) -> bool:
+        """Whether the session has said that it is over."""
+        return self._record.finished is not None
+
+    @property
     def totals(self) -> Totals:
         """The counters at the time of the latest event."""
         return self._record.totals(self._record.t)

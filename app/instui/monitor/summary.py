@@ -15,7 +15,7 @@ PAIRS_LISTED = 3
 FAILURES_LISTED = 10
 COLLISIONS_LISTED = 10
 SLOW_SECONDS = 1.0  # seconds of a phase of one wheel that is worth naming
-WAIT_SECONDS = 0.1  # seconds of waiting, summed over the wheels, that are worth a line; wheels that take turns wait less
+WAIT_SECONDS = 0.1  # seconds of waiting, summed over the wheels, that are worth a line; turns take less
 _WORK = {Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT}
 
 

@@ -17,7 +17,6 @@ from textual.command import CommandPalette
 from textual.events import Event, InputEvent, Key, Mount, MouseMove, MouseUp, Paste
 from textual.screen import Screen
 
-from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
 from instui.monitor.summary import summary
 from instui.terminal import Terminal, shows_everything
@@ -46,6 +45,7 @@ from .watch import Watch
 from .widgets.theme import DEFAULT, THEMES, without_colour
 
 PULL_SECONDS = 0.1
+REST_SECONDS = 1.0  # between two looks at a session in which nothing moves: only clocks and notices change then
 
 
 class ScreenError(Exception):
@@ -107,6 +107,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self._timer = timer
         self._epilogue: list[str] | None = None
         self._stops = 0  # how often the user has asked to stop
+        self._rests_until = 0.0  # monotonic time until which nothing is painted unless something happens
 
     def clear_selection(self) -> None:
         """Clear the selected text. An input calls this while it is mounted, maybe before its screen is on the stack."""
@@ -125,14 +126,17 @@ class InstuiApp(App[Result], inherit_bindings=False):
 
     def pull(self) -> None:
         """Read what is new in the journal and show it."""
-        self.watched.read()
+        moved = self.watched.read()
         if self.watched.behind and self._timer:
             self.set_timer(0.01, self.pull)
         if self.over and self._leaves():
             self._leave()
             return
-        if (view := self.front) is not None:
-            view.show(self.watched.shown)
+        if moved or not self._timer or self.leaves_in or time.monotonic() >= self._rests_until:
+            self._rests_until = time.monotonic() + REST_SECONDS
+            self.watched.advance()
+            if (view := self.front) is not None:
+                view.show(self.watched.shown)
         if refusal := self.controller.refusal():
             self.say(refusal)
 
@@ -140,6 +144,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         """Note that somebody is there. A mouse that only moves is nobody."""
         if isinstance(event, InputEvent | Paste) and not isinstance(event, MouseMove | MouseUp):
             self.departure.touch(event.key if isinstance(event, Key) else "")
+            self._rests_until = 0.0
         await super().on_event(event)
 
     @property
@@ -192,8 +197,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
     @property
     def over(self) -> bool:
         """Whether the session has ended, in whatever way."""
-        latest: Snapshot = self.watched.latest
-        return latest.finished is not None or self.watched.died
+        return self.watched.over
 
     @property
     def leaves_in(self) -> int | None:
@@ -300,6 +304,7 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self.watched.frozen = not self.watched.frozen
         if not self.watched.frozen:
             self.watched.read()
+            self.watched.advance()
         self.say("the display is held still; the install goes on" if self.watched.frozen else "back to the present")
         if (view := self.front) is not None:
             view.refresh_view()

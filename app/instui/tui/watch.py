@@ -59,7 +59,12 @@ class Watch:
     @property
     def died(self) -> bool:
         """Whether the journal ended without the event that ends a session."""
-        return self._source.ended and not self._lines and self.latest.finished is None
+        return self._source.ended and not self._lines and not self._fold.is_finished
+
+    @property
+    def over(self) -> bool:
+        """Whether the session has ended, in whatever way."""
+        return self._fold.is_finished or self.died
 
     @property
     def shown(self) -> Snapshot:
@@ -76,10 +81,11 @@ class Watch:
         """The number of seconds that the screen is behind the session."""
         return max(0.0, self.latest.t - self._shown.t) if self.frozen else 0.0
 
-    def read(self) -> None:
-        """Read and fold what is new, for at most BUDGET; the rest waits for the next pull."""
+    def read(self) -> bool:
+        """Read and fold what is new, for at most BUDGET; the rest waits for the next pull. Return whether any was."""
         if not self._lines:
             self._lines.extend(self._source.poll(0))
+        is_new = self.behind
         deadline = time.perf_counter() + BUDGET
         while self._lines:
             self._feed(self._lines.popleft() for _ in range(min(50, len(self._lines))))
@@ -89,6 +95,10 @@ class Watch:
             # A full garbage collection would visit all of these again: measured 94-152 ms with thousands of wheels.
             gc.freeze()
             self._fed = 0
+        return is_new
+
+    def advance(self) -> None:
+        """Bring what is shown up to date, unless it is frozen."""
         if not self.frozen:
             self._shown = self.latest
 
