@@ -9,11 +9,13 @@ from textual.pilot import Pilot
 from instui.tui.actions import ACTIONS, BY_ID, VIEWS, footer_of, markdown
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Ended, Left, Result
+from instui.tui.views.dashboard import DashboardView
 from instui.tui.views.detail import DetailView
 from instui.tui.views.dialogs import Ask
 from instui.tui.views.events import EventsView
 from instui.tui.views.help import Help
 from instui.tui.views.overview import Overview
+from instui.tui.views.pushed import PushedView
 from instui.tui.views.view import View
 from instui.tui.widgets.table import Table
 from support.screens import Own, Recorded, go_to, press, settle, shown, text_of
@@ -377,6 +379,27 @@ def test_who_is_asked_how_to_leave_has_left_when_the_session_ends(key: str) -> N
             go_to(app, 60.0)
             await settle(pilot)
             assert isinstance(app.return_value, Ended)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("pushes", ["q", "question_mark", "enter"])
+def test_a_second_key_that_comes_before_a_screen_has_closed_closes_nothing_else(pushes: str) -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), 8.0, controller=Own()) as (app, pilot):
+            await press(pilot, "j", pushes)
+            pushed = app.screen
+            assert not isinstance(pushed, DashboardView)
+            for _ in range(3):
+                if isinstance(pushed, Help):
+                    await pushed.action_dismiss()
+                elif isinstance(pushed, Ask):
+                    pushed.action_answer("stay")
+                else:
+                    assert isinstance(pushed, PushedView)
+                    pushed.do_back()
+            await settle(pilot)
+            assert isinstance(app.screen, DashboardView)
 
     asyncio.run(run())
 

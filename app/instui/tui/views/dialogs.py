@@ -73,15 +73,19 @@ class Ask(ModalScreen[str]):
 
     def action_take(self) -> None:
         """Choose the highlighted answer."""
-        self.dismiss(self._choices[self._chosen].id)
+        self._close(self._choices[self._chosen].id)
 
     def action_answer(self, answer: str) -> None:
         """Choose an answer, if it is available."""
         if any(choice.id == answer for choice in self._choices):
-            self.dismiss(answer)
+            self._close(answer)
 
     def on_click(self, event: object) -> None:
         """Choose the answer that was clicked on."""
         widget = getattr(event, "widget", None)
         if widget is not None and widget.id in {choice.id for choice in self._choices}:
-            self.dismiss(widget.id)
+            self._close(widget.id)
+
+    def _close(self, answer: str) -> None:
+        if self.is_current:  # a second key may have come before the first one was answered
+            self.dismiss(answer)

@@ -47,6 +47,11 @@ class Help(ModalScreen[None]):
             [line((" esc ", "key"), ("closes   ", "dim"), ("j k ", "key"), ("scroll", "dim"))]
         )
 
+    async def action_dismiss(self, result: None = None) -> None:
+        """Close, unless an earlier key has done so."""
+        if self.is_current:
+            await super().action_dismiss(result)
+
     def action_scroll(self, rows: int) -> None:
         """Scroll the text."""
         self.query_one(Table).scroll_relative(y=rows, animate=False)

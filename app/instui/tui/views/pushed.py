@@ -33,5 +33,5 @@ class PushedView(View):
         """End the zoom, or go back to where the user came from."""
         if self.zoomed:
             self.do_zoom()
-        else:
+        elif self.is_current:  # a second key may have come before the first one was answered
             self.dismiss()
