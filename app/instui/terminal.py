@@ -10,9 +10,10 @@ import termios
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from instui_engine.errors import UsageError
+from instui_engine.values import NamedTuple
 
 # What texts contain beyond ASCII besides names, and what stands for it where it cannot be shown.
 _PLAIN = {"…": "~", "·": "-", "»": ">", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"', "↺": "%"}

@@ -5,10 +5,11 @@ its session is over.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from instui.terminal import NO_TERMINAL, Streams
 from instui_engine.errors import UsageError
+from instui_engine.values import NamedTuple
 
 if TYPE_CHECKING:
     from instui.tui.departure import Ending, Leaving

@@ -2,7 +2,6 @@
 
 import os
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from instui_engine.commands.command import Outcome, Recording
@@ -86,11 +85,11 @@ def _as_promised(scenario: Scenario, outcome: Outcome, well: bool) -> Outcome:
     if outcome.exit_code != scenario.exit:
         unexpected = scenario.exit and not outcome.exit_code
         error = f"the session was to end with exit {scenario.exit}, and ended well"
-        return replace(outcome, failure=InstuiError(error)) if unexpected else outcome
+        return outcome._replace(failure=InstuiError(error)) if unexpected else outcome
     if well:
-        return replace(outcome, failure=None)
+        return outcome._replace(failure=None)
     broken = InstuiError("what this demonstration promises did not happen; its last words say why")
-    return replace(outcome, failure=broken)
+    return outcome._replace(failure=broken)
 
 
 def _make_environment(place: Path) -> Environment:

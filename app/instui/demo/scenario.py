@@ -1,13 +1,14 @@
 """The parts of a demonstration: a scenario, the scene on which it plays, and a verdict on how it went."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
 
 from instui_engine.journal.events import LockWaiting, SessionFinished
 from instui_engine.session.control import Control
 from instui_engine.target.environment import Environment
+from instui_engine.values import NamedTuple
 
 from .process import Process
 
@@ -41,8 +42,7 @@ class Verdict(NamedTuple):
     well: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(NamedTuple):
     """One demonstration.
 
     `slow` is how much the session is slowed down. `captions` are keyed by the kind of the journal event before which
@@ -65,4 +65,4 @@ class Scenario:
     exit: int = 0
     lock_timeout: float = 0.0
     before: Callable[[Scene, Control], None] | None = None
-    rests: Mapping[str, float] = field(default_factory=dict)
+    rests: Mapping[str, float] = MappingProxyType({})

@@ -7,9 +7,10 @@ Names are unchanged from wheels and journals: pass them through `printable` befo
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Literal, NamedTuple, TypeVar, overload
+from typing import Literal, TypeVar, overload
 
 from instui_engine.journal.events import Holder, SessionStarted
+from instui_engine.values import NamedTuple
 
 T = TypeVar("T")
 

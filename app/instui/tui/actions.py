@@ -3,7 +3,7 @@
 `python -m instui.tui.actions` prints that table.
 """
 
-from typing import NamedTuple
+from instui_engine.values import NamedTuple
 
 WHEELS, LOCKS, OVERWRITES, EVENTS, DETAIL, DIFF = "wheels", "locks", "overwrites", "events", "detail", "diff"
 VIEWS = {"1": (WHEELS, "Dashboard"), "2": (LOCKS, "Locks"), "3": (OVERWRITES, "Overwrites"), "4": (EVENTS, "Events")}

@@ -1,8 +1,9 @@
 """Control of a session from the screens. The command line implements this protocol with the process it started."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from instui.monitor.model import Snapshot
+from instui_engine.values import NamedTuple
 
 
 class Controller(Protocol):

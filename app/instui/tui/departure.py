@@ -3,7 +3,9 @@
 import math
 import time
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from instui_engine.values import NamedTuple
 
 SECONDS = 3.0
 _END_OF_INPUT = frozenset({"ctrl+d", "ctrl+@"})  # what `script` types when its own input ends: that is nobody

@@ -7,7 +7,6 @@ import stat
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from instui_engine.commit.recovery import recover
@@ -22,11 +21,11 @@ from instui_engine.session.control import Control, ControlServer
 from instui_engine.session.session import Session, new_id
 from instui_engine.target.environment import Environment
 from instui_engine.target.network import chosen_backend
+from instui_engine.values import NamedTuple
 from instui_engine.version import __version__
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(NamedTuple):
     """How a session is recorded: who receives its journal, and what the journal says about it.
 
     `listeners` get every line of the journal. `command` is the command line as the journal gives it. `captions` may
@@ -39,8 +38,7 @@ class Recording:
     identity: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a session ended.
 
     `failure` is the error that ended it, or None if it succeeded. `installed` names the distributions that are complete

@@ -6,7 +6,6 @@ kept (`backups`), and which backups come back.
 
 import stat
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from instui_engine.errors import ClashError, TargetError, printable
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint, fingerprint_of
@@ -19,6 +18,7 @@ from instui_engine.target.bytecode import Bytecode, is_generated
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import recorded_hashes
 from instui_engine.target.owners import OwnerIndex
+from instui_engine.values import NamedTuple
 
 from .backups import Backups
 from .transaction import Step, Transaction

@@ -11,8 +11,7 @@ distribution that is listed and torn.
 import errno
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from instui_engine.errors import InstuiError, printable, reason
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint
@@ -21,6 +20,7 @@ from instui_engine.locks.claims import Claims
 from instui_engine.session.session import stage_of
 from instui_engine.target.bytecode import module_of
 from instui_engine.target.environment import PRIVATE
+from instui_engine.values import NamedTuple
 
 from .backups import is_backup
 
@@ -47,8 +47,7 @@ class Step(NamedTuple):
     new: Fingerprint | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """All changes to one distribution.
 
     `replaces` is the `.dist-info` that goes and `info` the one that comes, "" for none; the latter lies at

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint
 from instui_engine.fs.durability import sync_file
@@ -25,6 +25,7 @@ from instui_engine.fs.files import read_regular, write_all
 from instui_engine.fs.paths import above
 from instui_engine.locks.claims import Claims
 from instui_engine.target.environment import PRIVATE
+from instui_engine.values import NamedTuple
 
 from .transaction import Action, Step, Transaction, parents_of
 
@@ -174,8 +175,7 @@ def _name(transaction: Transaction) -> str:
 
 
 def _encode(transaction: Transaction) -> bytes:
-    fields = {name: getattr(transaction, name) for name in Transaction.__slots__}
-    return json.dumps({"format": FORMAT, **fields}, separators=(",", ":")).encode("ascii")
+    return json.dumps({"format": FORMAT, **transaction._asdict()}, separators=(",", ":")).encode("ascii")
 
 
 def _step(fields: list[object]) -> Step:

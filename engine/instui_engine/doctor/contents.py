@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from instui_engine.fs.files import digest_of, open_regular
 from instui_engine.fs.paths import parent_of
@@ -11,6 +10,7 @@ from instui_engine.session.context import Context
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import Environment
 from instui_engine.target.listing import ListedFile
+from instui_engine.values import NamedTuple
 
 _KNOWN = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}  # their digests have no length of their own
 _BATCH = 200  # files that a thread takes at a time

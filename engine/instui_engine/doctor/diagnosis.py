@@ -6,7 +6,6 @@ is whole, since both cannot be. If each has files of the other, neither is whole
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -23,6 +22,7 @@ from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import scan
 from instui_engine.target.listing import ListedFile, Listing, read
 from instui_engine.target.private import unreadable
+from instui_engine.values import NamedTuple
 
 from . import leftovers
 from .contents import Content, read_all
@@ -45,8 +45,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One observation about the environment.
 
     `distribution` is a name and version, or "" if it concerns none. `paths` are relative to the environment's top.
@@ -62,8 +61,7 @@ class Finding:
     is_defect: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """All findings. `distributions` and `files` are the numbers of those that were examined.
 
     The rest is for the repair. `reinstalls` are groups of distributions that have to be reinstalled together, each

@@ -9,20 +9,19 @@ INSTALLERxxxxxxxx.tmp        pip, likewise, in a .dist-info
 import os
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from instui_engine.commit.writeahead import NewerRecordError, pending, read, session_of
 from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.session.session import alive, journal_path, stage_of, stages
 from instui_engine.target.environment import Environment
+from instui_engine.values import NamedTuple
 
 _UV = re.compile(r"\.tmp[A-Za-z0-9]{6}")
 _PIP = re.compile(r"(INSTALLER|RECORD|REQUESTED|direct_url\.json)[a-z0-9_]{8}\.tmp")
 
 
-@dataclass(frozen=True, slots=True)
-class DeadSession:
+class DeadSession(NamedTuple):
     """A session that ended without cleaning up.
 
     `paths` are its stages, and `in_hand` the owners that it was changing. If `unsettled`, the environment may hold half

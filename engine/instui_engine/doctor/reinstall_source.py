@@ -1,13 +1,13 @@
 """Where to get an installed distribution again: the same version from an index, or the place that it came from."""
 
 import os
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import printable
 from instui_engine.resolve.inputs import redacted
 from instui_engine.resolve.origin import recorded_sha256
 from instui_engine.target.listing import Listing
+from instui_engine.values import NamedTuple
 
 
 class Source(NamedTuple):

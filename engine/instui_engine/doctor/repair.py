@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from instui_engine.commands.command import Outcome, Recording, Work, perform
 from instui_engine.commands.install import install
@@ -34,6 +33,7 @@ from instui_engine.session.control import Control
 from instui_engine.session.session import alive, journal_path, new_id, stage_of, tidy_volumes
 from instui_engine.target.listing import Listing, read
 from instui_engine.target.network import BACKEND, soft_reason
+from instui_engine.values import NamedTuple
 
 from .diagnosis import Diagnosis, diagnose
 from .leftovers import DeadSession, dead_sessions
@@ -254,8 +254,7 @@ class _Repair:
 
     def _possible(self, arguments: "_Arguments") -> Request | None:
         """The request that obtains `arguments`, offline if a dry run shows that to be enough; None if there is none."""
-        asked = replace(
-            self._request,
+        asked = self._request._replace(
             arguments=arguments.arguments,
             requirement_files=(),
             constraint_files=(),
@@ -266,7 +265,7 @@ class _Repair:
         )
         trial = replace(self._options, dry_run=True, journal_file="")
         for offline in (True,) if asked.offline or self._unreachable else (True, False):
-            request = replace(asked, offline=offline)
+            request = asked._replace(offline=offline)
             outcome = install(request, self._environment, trial, self._control, self._recording)
             self._check(outcome)
             if not outcome.error:
@@ -285,7 +284,7 @@ class _Repair:
         final = outcome.failure is None or isinstance(outcome.failure, LockTimeoutError) or self._control.cancelled()
         if not final and request.offline and not self._request.offline:
             # planned from the store, but its files turned out to be changed too (hard links): they are fetched again
-            request = replace(request, offline=False)
+            request = request._replace(offline=False)
             outcome = install(request, self._environment, self._options, self._control, self._recording)
         if not alone and isinstance(outcome.failure, BadWheelError) and not outcome.installed:
             return False

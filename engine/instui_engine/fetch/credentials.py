@@ -12,10 +12,11 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from instui_engine.values import NamedTuple
 
 from .lookups import Lookups, Question
 from .netrc_file import Netrc
@@ -52,8 +53,7 @@ def bare(url: SplitResult) -> SplitResult:
     return url._replace(netloc=url.netloc.rpartition("@")[2], fragment="")
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """An index, or a page of links, and who may read it. `password` is None if it is not known."""
 
     url: SplitResult  # bare

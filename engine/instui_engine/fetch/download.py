@@ -10,13 +10,13 @@ import queue
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 from instui_engine.errors import FetchError, printable
 from instui_engine.hashes import Demands, unmet
+from instui_engine.values import NamedTuple
 
 from .credentials import Credentials, origin, split
 from .faults import Fault, host_of
@@ -36,8 +36,7 @@ class FetchCancelled(Exception):
     """The download was cancelled, which is no error; what was received stays in the partial file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(NamedTuple):
     """One file to get: http(s) `url`, the wheel's file `name`, the `demands` on it, `size` in bytes (0: unknown).
 
     `etag` identifies a version that is there already and need not come again; "" if there is none.

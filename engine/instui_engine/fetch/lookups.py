@@ -10,9 +10,10 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote
+
+from instui_engine.values import NamedTuple
 
 if TYPE_CHECKING:
     import subprocess
@@ -29,8 +30,7 @@ class Question(NamedTuple):
     always: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What was found: a whole `header`, or a user with a password."""
 
     header: str = ""

@@ -7,10 +7,11 @@ import contextlib
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin
 
 from instui_engine.errors import printable
+from instui_engine.values import NamedTuple
 from instui_engine.version import __version__
 
 from .body import ENCODINGS, Body, Decoded, Plain

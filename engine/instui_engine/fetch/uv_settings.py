@@ -10,9 +10,11 @@ A file that cannot be read counts as empty: uv itself reports what is wrong with
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
+
+from instui_engine.values import NamedTuple
 
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NAMED = re.compile(r"([^:=]+)=(.+)", re.DOTALL)
@@ -20,8 +22,7 @@ _TIMEOUTS = ("UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT")
 _SYSTEM = "/etc/uv/uv.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """An index or a page of links. `authenticate` is uv's "auto", "always" or "never". The URL may have credentials."""
 
     url: str
@@ -29,8 +30,7 @@ class Index:
     authenticate: str = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class UvSettings:
+class UvSettings(NamedTuple):
     """uv's settings: of the variables where they are set, else of the files.
 
     `indexes` are all that are named anywhere, the variables' first. `insecure_hosts` are `host`, `host:port` or
@@ -45,9 +45,9 @@ class UvSettings:
     insecure_hosts: tuple[str, ...] = ()
     require_hashes: bool = False
     offline: bool = False
-    proxies: Mapping[str, str] = field(default_factory=dict)
+    proxies: Mapping[str, str] = MappingProxyType({})
     timeout: float = 0
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 def settings_here() -> UvSettings:

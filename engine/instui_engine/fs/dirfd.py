@@ -12,7 +12,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import NamedTuple
+
+from instui_engine.values import NamedTuple
 
 from .durability import sync_file
 from .files import PIECE, digest_of, open_regular, same_bytes, set_times, write_all

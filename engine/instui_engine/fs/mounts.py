@@ -8,7 +8,8 @@ descriptor is exact. Only Linux has this information.
 import os
 import re
 import sys
-from typing import NamedTuple
+
+from instui_engine.values import NamedTuple
 
 MOUNTS = "/proc/self/mountinfo"
 _DESCRIPTORS = "/proc/self/fdinfo"

@@ -9,7 +9,9 @@ are bytes.
 Readers skip kinds and fields that they do not know. A change that would mislead them raises `SCHEMA`.
 """
 
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, get_type_hints
+
+from instui_engine.values import NamedTuple
 
 SCHEMA = 1
 

@@ -6,9 +6,10 @@ mode (IX). IX is compatible with IX; nothing is compatible with X.
 """
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from instui_engine.fs.paths import TOP, ancestors
+from instui_engine.values import NamedTuple
 
 from .names import bucket_of
 

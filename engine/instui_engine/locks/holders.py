@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import try_lock
@@ -17,6 +16,7 @@ from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import Holder
 from instui_engine.target.environment import PRIVATE
 from instui_engine.target.network import SOFT_LOCK
+from instui_engine.values import NamedTuple
 
 from .claims import Mode
 from .live_sessions import ENVIRONMENT, LiveSession, LockState, live_sessions

@@ -9,7 +9,6 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from instui_engine.fs.files import open_regular
 from instui_engine.fs.paths import TOP, neutral
@@ -30,6 +29,7 @@ from instui_engine.journal.events import (
 from instui_engine.session import life
 from instui_engine.session.session import alive
 from instui_engine.target.environment import common_roots
+from instui_engine.values import NamedTuple
 
 from .claims import Claims, Mode, lock_set
 from .names import bucket_of, lock_name

@@ -6,11 +6,11 @@ Everything here is a snapshot.
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from instui_engine.errors import printable
 from instui_engine.fs.mounts import Mounts
 from instui_engine.redaction import redacted
+from instui_engine.values import NamedTuple
 
 from .claims import Mode
 

@@ -9,8 +9,8 @@ waiting. The table is plain data without threads or clocks; the caller serialize
 """
 
 from bisect import bisect_left, insort
-from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from instui_engine.values import NamedTuple
 
 from .claims import Claims, Mode
 
@@ -30,13 +30,15 @@ class Blocker(NamedTuple):
     owners: tuple[int, ...]
 
 
-@dataclass(slots=True)
 class _Path:
     """The state of one path. Owners are plan orders, so sorting them sorts by plan order."""
 
-    holders: dict[int, Mode] = field(default_factory=dict)
-    waiting: list[int] = field(default_factory=list)  # all that wait, sorted
-    waiting_x: list[int] = field(default_factory=list)  # those of them that request X, sorted
+    __slots__ = ("holders", "waiting", "waiting_x")
+
+    def __init__(self) -> None:
+        self.holders: dict[int, Mode] = {}
+        self.waiting: list[int] = []  # all that wait, sorted
+        self.waiting_x: list[int] = []  # those of them that request X, sorted
 
     def admits(self, owner: int, mode: Mode) -> bool:
         """Whether no holder, and no waiter before `owner`, excludes `mode`."""

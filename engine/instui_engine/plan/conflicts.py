@@ -8,13 +8,13 @@ distribution has a directory: no order satisfies both, so it is an error.
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from instui_engine.errors import ClashError, printable
 from instui_engine.fs.files import same_file
 from instui_engine.fs.paths import above, parent_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.manifest import Manifest
 from instui_engine.wheel.record import parse
 
@@ -22,16 +22,14 @@ from .items import StagedItem
 from .plan import WheelPlan
 
 
-@dataclass(frozen=True, slots=True)
-class Collision:
+class Collision(NamedTuple):
     """`wheels` (names, in plan order) claim `path`, at least one of them exclusively."""
 
     path: str
     wheels: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """`last` will replace `first`'s file at `path` by other content. Owners are "name version" or ""."""
 
     path: str
@@ -39,8 +37,7 @@ class Conflict:
     last: str
 
 
-@dataclass(frozen=True, slots=True)
-class Overlaps:
+class Overlaps(NamedTuple):
     """All overlaps of a session's wheels with each other and with what is installed.
 
     `replaced_owners[order][path]` is the owner of the file that the wheel of that order will replace there, equal or

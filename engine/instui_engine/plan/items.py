@@ -1,8 +1,9 @@
 """Staged items: what a plan installs. Each is one entry of the stage, one exclusive claim and, mostly, one rename."""
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.entry_points import EntryPoint
 from instui_engine.wheel.manifest import Directories
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
 
 from instui_engine.graph import components
+from instui_engine.values import NamedTuple
 
 _Key = tuple[int, int, str]
 

@@ -7,11 +7,11 @@ know, a file that is immutable, shows only at the attempt.
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from instui_engine.errors import printable
 from instui_engine.fs.paths import above, join, parent_of
 from instui_engine.target.environment import Environment
+from instui_engine.values import NamedTuple
 
 from .items import StagedItem
 from .plan import Plan

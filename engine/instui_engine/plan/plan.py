@@ -5,7 +5,6 @@ code that Python has made does not. So as many files are removed with a distribu
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from instui_engine.fs.casefold import fold
 from instui_engine.journal.events import PlanWheel
@@ -15,12 +14,12 @@ from instui_engine.resolve.request import LockedWheel
 from instui_engine.store.entry import Entry
 from instui_engine.target.installed import Distribution
 from instui_engine.target.volumes import Volumes
+from instui_engine.values import NamedTuple
 
 from .items import StagedItem
 
 
-@dataclass(frozen=True, slots=True)
-class WheelPlan:
+class WheelPlan(NamedTuple):
     """What one wheel will do. `order` is its place in the plan order.
 
     `items` are in the order of the commit, without the `.dist-info` directory, which comes last. `replaces` is the
@@ -87,8 +86,7 @@ class WheelPlan:
         return PlanWheel(self.name, self.order, self.files, len(self.items) + 1, exclusive, shared, replaced)
 
 
-@dataclass(frozen=True, slots=True)
-class RemovalPlan:
+class RemovalPlan(NamedTuple):
     """The removal of one distribution. Its fields are those of `WheelPlan`; there is nothing to install."""
 
     order: int

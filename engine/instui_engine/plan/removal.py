@@ -6,7 +6,6 @@ one.
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
 
 from instui_engine.errors import TargetError, printable
 from instui_engine.fs.paths import above, ancestors, join, name_of, parent_of
@@ -14,6 +13,7 @@ from instui_engine.locks.claims import derive
 from instui_engine.target.bytecode import Bytecode, all_below, is_cache
 from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import Distribution, Installed, Recorded, manager_of, recorded
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.entry_points import is_vital_command
 
 from .items import StagedItem

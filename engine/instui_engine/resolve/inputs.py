@@ -7,14 +7,14 @@ parser of requirements.
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from instui_engine.errors import BadWheelError, UsageError, printable, reason
 from instui_engine.fs.given import absolute
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands
 from instui_engine.target.interpreter import Interpreter
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.filename import parse_wheel_filename
 
 from .locations import (
@@ -60,13 +60,12 @@ class WheelFile(NamedTuple):
         return name_of(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(NamedTuple):
     """The command line's arguments, sorted into their two kinds."""
 
     wheels: tuple[WheelFile, ...]
     requirements: tuple[Requirement, ...]
-    count: int  # the number of positions that they take
+    positions: int  # how many positions they take
 
 
 def target_name(interpreter: Interpreter) -> str:

@@ -7,7 +7,6 @@ parser of requirements.
 import os
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, unquote_to_bytes, urlsplit
 
 from instui_engine.errors import UsageError, printable
@@ -16,6 +15,7 @@ from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, parse_hash
 from instui_engine.redaction import HIDDEN
 from instui_engine.redaction import redacted as redacted
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.filename import parse_wheel_filename
 
 BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"

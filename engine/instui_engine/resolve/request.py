@@ -1,12 +1,10 @@
 """Requests and resolutions as data: what the user asks for, not yet interpreted, and the wheels chosen for it."""
 
-from dataclasses import dataclass
-
 from instui_engine.hashes import Demands
+from instui_engine.values import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request for an install. `arguments`: requirement specifiers, wheel files, directories of wheels, in order.
 
     With `keep_requested`, a distribution that is already installed keeps its mark as requested (the REQUESTED file), or
@@ -30,8 +28,7 @@ class Request:
     keep_requested: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LockedWheel:
+class LockedWheel(NamedTuple):
     """One wheel that is to be installed and may still have to be fetched.
 
     Exactly one of `url` (http, https) and `path` (a local file) is set. The file must meet `demands`; `sha256` is the
@@ -53,8 +50,7 @@ class LockedWheel:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """The wheels to install, and what is already there (name -> version).
 
     `index_urls` are the URLs of the request that may carry credentials for the downloads.

@@ -8,13 +8,14 @@ them; where only the working directory has such a file, from there, as for uv.
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 from instui_engine.errors import UsageError, printable
 from instui_engine.fs.given import absolute
 from instui_engine.fs.paths import name_of
+from instui_engine.values import NamedTuple
 
 from .locations import BUILD, expanded, file_url, has_variable, path_in, redacted, shortened, web_url
 from .requirement_lines import decoded, logical_lines, option_value, split_option
@@ -61,7 +62,7 @@ def read_requirement_files(
     content = _Content()
     for file in files:
         content.include(reader.read(_given(file), "requirement"), shortened(file))
-    wishes = [replace(entry, position=place) for place, entry in enumerate(content.entries, position)]
+    wishes = [entry._replace(position=place) for place, entry in enumerate(content.entries, position)]
     content.entries.clear()
     for file in constraint_files:
         content.include(reader.read(_given(file), "constraint"), shortened(file))

@@ -7,9 +7,9 @@ import codecs
 import re
 import shlex
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from instui_engine.errors import UsageError, printable
+from instui_engine.values import NamedTuple
 
 # the marks of UTF-32 begin like those of UTF-16
 _MARKS = (

@@ -4,13 +4,11 @@ Command line arguments and requirement files are read into this form, and everyt
 that is made from it, and the hashes in it are what is compared.
 """
 
-from dataclasses import dataclass
-
 from instui_engine.hashes import Demands
+from instui_engine.values import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(NamedTuple):
     """One requirement (PEP 508) in its normal form, without hashes.
 
     `text` is `name[extras]specifier; marker`, or `name[extras] @ URL ; marker`. `url` is that URL: absolute, a file URL
@@ -27,8 +25,7 @@ class Requirement:
     position: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(NamedTuple):
     """What requirement files ask for. URLs may carry credentials; paths are absolute.
 
     `no_binary` and `only_binary` are names of distributions, `:all:` or `:none:`, in the order given. `notes` are lines

@@ -9,7 +9,6 @@ already installed; ResolveFinished always.
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
@@ -60,14 +59,14 @@ def resolve(
     if lock_file:
         wheels = _from_lock_file(lock_file, request, settings, environment.interpreter, cancelled)
         finished = _finish(wheels, {}, request, settings, environment, installed, emit)
-        return replace(finished, index_urls=_given_urls(request))
+        return finished._replace(index_urls=_given_urls(request))
     arguments = read_arguments(request.arguments, environment.interpreter)
-    lines = _lines(request, arguments.count, cancelled)
-    if not arguments.count and not request.requirement_files:
+    lines = _lines(request, arguments.positions, cancelled)
+    if not arguments.positions and not request.requirement_files:
         raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
     for note in lines.notes:
         emit(Warned("", note))
-    wanted = replace(lines, requirements=(*_in_order(arguments), *lines.requirements))
+    wanted = lines._replace(requirements=(*_in_order(arguments), *lines.requirements))
     urls = _urls(request, wanted)
     for note in not_honoured(settings, os.environ):
         emit(Warned("", note))
@@ -75,7 +74,7 @@ def resolve(
         emit(Warned("", "UV_DEFAULT_INDEX is set, and prevails over --index-url, as in uv"))
     if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
         wheels = [_local(wheel) for wheel in arguments.wheels]
-        return replace(_finish(wheels, {}, request, settings, environment, installed, emit), index_urls=urls)
+        return _finish(wheels, {}, request, settings, environment, installed, emit)._replace(index_urls=urls)
     emit(ResolveStarted([_short(requirement) for requirement in _named(wanted).values()]))
     try:
         wheels, satisfied = _from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled)
@@ -86,7 +85,7 @@ def resolve(
         hint = f"for the wheels in the directory of that name, give ./{printable(directory)}"
         raise NoSolutionError(f"{error}; {hint}") from error
     finished = _finish(wheels, satisfied, request, settings, environment, installed, emit, decided=True)
-    return replace(finished, index_urls=urls)
+    return finished._replace(index_urls=urls)
 
 
 def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:
@@ -191,7 +190,7 @@ def _finish(
             emit(RequirementSatisfied(name, version))
     emit(ResolveFinished(len(wanted), len(met)))
     if request.keep_requested:
-        wanted = [replace(wheel, requested=_was_requested(wheel.name, environment, installed)) for wheel in wanted]
+        wanted = [wheel._replace(requested=_was_requested(wheel.name, environment, installed)) for wheel in wanted]
     return Resolution(tuple(wanted), met)
 
 
@@ -330,7 +329,7 @@ def _from_uv(
         entry = named.get(wheel.name)
         has_place = entry is not None and (wheel.name in files_named or request.no_deps)
         position = entry.position if entry and has_place else -1
-        locked[place] = replace(wheel, requested=entry is not None, position=position)
+        locked[place] = wheel._replace(requested=entry is not None, position=position)
     planned = {pin.name for pin in decision.pins}
     left = {name: installed[name].version for name in named if name not in planned and name in installed}
     return locked, left

@@ -10,11 +10,11 @@ import select
 import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NamedTuple
 
 from instui_engine.errors import Interrupted, UsageError, printable
 from instui_engine.fs.files import PIECE
 from instui_engine.fs.given import absolute
+from instui_engine.values import NamedTuple
 
 _DESCRIPTOR = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/([0-9]{1,9})")
 _NAMED = re.compile(rf"(?:-[rc]|--[a-z]+=)?(?:{_DESCRIPTOR.pattern})")

@@ -11,9 +11,8 @@ URLs of the command line reach it by its environment: both may contain passwords
 import os
 import re
 from collections.abc import Callable, Collection, Container, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from instui_engine.errors import Interrupted, ResolutionError
 from instui_engine.fetch.uv_settings import UvSettings
@@ -23,6 +22,7 @@ from instui_engine.fs.memory import memory_file
 from instui_engine.fs.paths import name_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
+from instui_engine.values import NamedTuple
 
 from .inputs import normalized, one_line
 from .normal_form import constraints_text, requirements_text
@@ -146,7 +146,7 @@ class Uv:
         """uv's exit code, and the lock file that it has written, or what it printed if it failed."""
         # === since a version matches those with a local part, too: 2 is also 2+cpu
         requirements = tuple(Requirement(f"{pin.name}==={pin.version}", pin.name) for pin in pins)
-        asked = replace(self._wanted, requirements=requirements, constraints=(), require_hashes=False)
+        asked = self._wanted._replace(requirements=requirements, constraints=(), require_hashes=False)
         lock = self._scratch / "pylock.toml"
         lock.unlink(missing_ok=True)
         command = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header", "--quiet", "--no-deps"]

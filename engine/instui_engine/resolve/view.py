@@ -8,13 +8,13 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from packaging.version import Version
 
 from instui_engine.fs.paths import name_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
+from instui_engine.values import NamedTuple
 
 _PLAIN = re.compile("[0-9]+([.][0-9]+)*")  # most versions, recognized sooner than by parsing
 _READ = ("METADATA", "WHEEL", "direct_url.json", "uv_cache.json")  # what uv reads of a distribution

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from instui_engine.errors import CACHE, ENVIRONMENT, InstuiError, printable, reason, remedy
@@ -54,10 +53,10 @@ def stage_wheels(
         if not damaged:
             return
         entries = rebuild([Damage(plan.wheel, plan.entry, path) for plan, path in damaged])
-        staging.run([replace(plan, entry=entry) for (plan, _), entry in zip(damaged, entries, strict=True)])
+        staging.run([plan._replace(entry=entry) for (plan, _), entry in zip(damaged, entries, strict=True)])
     damaged = staging.take_damaged()
     if damaged:  # the file system may be one that does not keep a seal
-        staging.run([replace(plan, entry=unsealed(plan.entry)) for plan, _ in damaged])
+        staging.run([plan._replace(entry=unsealed(plan.entry)) for plan, _ in damaged])
     for plan, path in staging.take_damaged():
         raise InstuiError(
             f"the cached files of {printable(plan.owner)} change or vanish again and again ({printable(path)}); "

@@ -11,10 +11,9 @@ known to meet all demands; otherwise the file itself is asked.
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from instui_engine.errors import CACHE, BadWheelError, FetchError, InstuiError, printable, reason, remedy
 from instui_engine.fs.rmtree import remove_tree
@@ -33,6 +32,7 @@ from instui_engine.journal.events import (
 )
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Throttle
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.permission import check
 
 from .entry import Entry
@@ -185,7 +185,7 @@ def rebuild(
             raise FetchError(problem, wheel=wheel.filename)
         context.emit(Warned(wheel.name, f"{what}; it is unpacked again"))
         # it must be the same wheel again, wherever its hash came from
-        tasks.append(_Task(place, replace(wheel, sha256=entry.sha256), entry.sha256, known))
+        tasks.append(_Task(place, wheel._replace(sha256=entry.sha256), entry.sha256, known))
     for task, damage in zip(tasks, damages, strict=True):
         _discard(context, store, task, damage)
     missing = [task for task in tasks if task.entry is None]

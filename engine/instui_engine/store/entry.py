@@ -2,8 +2,8 @@
 
 import os
 import stat
-from typing import NamedTuple
 
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.manifest import Manifest
 
 UNSEALED = -1

@@ -1,11 +1,10 @@
 """Examination: all checks of a wheel that need no unpacking. Names, metadata, entry points, and what RECORD lists."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from instui_engine.errors import printable
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.archive import Archive, open_archive
 from instui_engine.wheel.metadata import WheelMetadata, read_wheel_metadata
 from instui_engine.wheel.permission import FLAG, check
@@ -36,7 +35,7 @@ def examine(archive: Archive, filename: str, allow_record: Sequence[str]) -> Exa
             flaws = found.text
             check(allow_record, metadata.name, metadata.version, flaws, filename)
             warning += f", as {FLAG} permits"
-        metadata = replace(metadata, warnings=(*metadata.warnings, warning))
+        metadata = metadata._replace(warnings=(*metadata.warnings, warning))
 
     rows = verify_wheel(text, sizes, metadata.dist_info, printable(filename), on_flaws)
     return Examined(metadata, rows, flaws)

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from instui_engine.fs.files import write_note
 from instui_engine.hashes import Demands, is_strong, unmet
+from instui_engine.values import NamedTuple
 
 FORMAT = 1
 DIRECTORY = f"known-{FORMAT}"  # directory of the notes, below the cache

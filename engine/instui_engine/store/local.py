@@ -12,11 +12,12 @@ import time
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from instui_engine.errors import BadWheelError, printable, reason
 from instui_engine.fs.files import open_regular, write_note
 from instui_engine.hashes import Demands, Digests
+from instui_engine.values import NamedTuple
 
 FORMAT = 2
 DIRECTORY = f"local-{FORMAT}"  # directory of the notes, below the cache

@@ -13,12 +13,13 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from instui_engine.errors import CACHE, InstuiError, reason, remedy
 from instui_engine.fs.files import NEW
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target import interpreter
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.manifest import FORMAT
 
 from . import known, local

@@ -29,12 +29,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from instui_engine.errors import CACHE, InstuiError, Interrupted, printable, reason, remedy
 from instui_engine.fs.durability import boot, sync_filesystem
 from instui_engine.fs.files import set_mode, set_times
 from instui_engine.fs.rmtree import remove_tree
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.manifest import FORMAT, build, dump, load
 from instui_engine.wheel.record import Row
 

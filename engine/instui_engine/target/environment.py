@@ -7,7 +7,6 @@ symbolic links in its parents, so that each file has only one name.
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,6 +15,7 @@ from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.casefold import fold
 from instui_engine.fs.given import absolute, resolved
 from instui_engine.fs.paths import is_within, join, neutral
+from instui_engine.values import NamedTuple
 
 from .interpreter import Interpreter, probe
 from .private import check_usable
@@ -28,8 +28,7 @@ _OWN = frozenset({"bin", "lib", "lib64", "include", *_CUSTOMARY})  # what holds 
 PRIVATE = ".instui"  # the engine's own directory below the top
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """The target of an install. `roots`: scheme -> directory relative to `top` ("" is the top itself)."""
 
     top: Path
@@ -61,7 +60,7 @@ class Environment:
     def folding(self) -> "Environment":
         """This environment as one on a file system that folds names."""
         neutral, unlocked = (frozenset(map(fold, paths)) for paths in (self.neutral, self.unlocked))
-        return replace(self, folds=True, neutral=neutral, unlocked=unlocked)
+        return self._replace(folds=True, neutral=neutral, unlocked=unlocked)
 
     @property
     def lock_path(self) -> Path:

@@ -7,16 +7,15 @@ import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
 from instui_engine.fs.files import read_regular
 from instui_engine.fs.paths import join, name_of, parent_of
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.record import Row, rows_of
 
 from .environment import Environment
@@ -29,8 +28,7 @@ LISTING_INSTALLERS = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hat
 _NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(NamedTuple):
     """An installed distribution. `info` is its `.dist-info` (or `.egg-info`) relative to the environment's top.
 
     `fingerprint` (inode, mtime in ns) changes whenever the directory is replaced; a plan that was made for another

@@ -9,12 +9,12 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.files import write_note
 from instui_engine.fs.given import absolute
+from instui_engine.values import NamedTuple
 
 OLDEST = (3, 8)  # of the Pythons that can be targets
 FORMAT = 2  # version of the cached answer, with which its file name begins
@@ -23,8 +23,7 @@ DIRECTORY = "interpreters"  # directory of the answers, below the cache
 _PATHS = frozenset({"purelib", "platlib", "scripts", "data", "include", "stdlib"})  # the paths that are used
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+class Interpreter(NamedTuple):
     """The target Python. `paths` are absolute, by sysconfig's names; `tags` are in order of preference."""
 
     executable: str

@@ -6,11 +6,11 @@ Whatever can be read is read: any installer may have written it, or may have bee
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from instui_engine.fs.files import read_regular
 from instui_engine.fs.paths import parent_of
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.record import rows_of
 
 from .environment import Environment
@@ -26,8 +26,7 @@ class ListedFile(NamedTuple):
     size: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """A distribution with its RECORD. `outside` are the rows, as written, that leave the scheme directories.
 
     `problem` says in a few words what makes the listing itself incomplete; "" for nothing. `is_ghost`: only the name of

@@ -6,11 +6,11 @@ An environment that is broken is told and not passed over, since the next one th
 import os
 import stat
 from pathlib import Path
-from typing import NamedTuple
 
 from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.given import absolute, working_directory
 from instui_engine.fs.paths import is_within
+from instui_engine.values import NamedTuple
 
 from .interpreter import Interpreter
 

@@ -9,7 +9,6 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +17,6 @@ from instui_engine.fs.mounts import mount_points_below
 from instui_engine.fs.paths import above, is_within, join
 
 
-@dataclass(frozen=True, slots=True)
 class Volumes:
     """The volumes of one environment, whose top is `top`: by their paths, relative to it.
 
@@ -26,9 +24,14 @@ class Volumes:
     Something other than a directory may be mounted there, too.
     """
 
-    top: str
-    mounts: frozenset[str] = frozenset()
-    links: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    __slots__ = ("links", "mounts", "top")
+
+    def __init__(
+        self, top: str, mounts: frozenset[str] = frozenset(), links: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.top = top
+        self.mounts = mounts
+        self.links = links
 
     def __bool__(self) -> bool:
         return bool(self.mounts or self.links)

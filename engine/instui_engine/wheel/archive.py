@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from instui_engine.errors import BadWheelError, printable, reason
 from instui_engine.fs.paths import add_directories
+from instui_engine.values import NamedTuple
 
 STORED, DEFLATED = 0, 8
 

@@ -8,9 +8,9 @@ sections they are for plug-ins, and many are odd.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from instui_engine.errors import printable
+from instui_engine.values import NamedTuple
 
 LARGEST = 1 << 20  # bytes; real ones stay below 100 KB
 

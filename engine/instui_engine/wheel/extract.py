@@ -9,11 +9,11 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from instui_engine.errors import BadWheelError, printable
 from instui_engine.fs.files import digest_of, encoded, open_regular, set_mode, write_all
 from instui_engine.fs.paths import directories_of
+from instui_engine.values import NamedTuple
 
 from .archive import CHUNK, Archive, Member
 from .record import STRONG, left_out

@@ -9,9 +9,9 @@ checksum in front catches truncation and edits.
 import marshal
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from instui_engine.fs.paths import directories_of
+from instui_engine.values import NamedTuple
 
 from .entry_points import EntryPoint
 from .metadata import WheelMetadata

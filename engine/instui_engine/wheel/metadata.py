@@ -6,13 +6,13 @@ whose import takes as long as reading fifty wheels.
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import NoReturn
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from instui_engine.errors import BadWheelError, printable
+from instui_engine.values import NamedTuple
 
 from . import entry_points
 from .entry_points import EntryPoint, is_vital_command
@@ -36,8 +36,7 @@ _TAG = re.compile(r"[\w.]+-[\w.]+-[\w.]+", re.ASCII)  # of compressed sets, too 
 _BLANK = " \t"
 
 
-@dataclass(frozen=True)
-class WheelMetadata:
+class WheelMetadata(NamedTuple):
     """The metadata of a wheel, consistent in itself.
 
     `name` and `version` are normalized (PEP 440). `data_dir` is the name of the wheel's `.data` directory, "" if it has

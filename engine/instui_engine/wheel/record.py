@@ -12,10 +12,11 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, NoReturn
+from typing import Literal, NoReturn
 
 from instui_engine.errors import BadWheelError, printable
 from instui_engine.fs.files import encoded
+from instui_engine.values import NamedTuple
 
 # The algorithms of hashlib that count as "sha256 or better", with the length of a digest in base64 without padding.
 STRONG = {

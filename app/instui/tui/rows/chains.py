@@ -1,7 +1,6 @@
 """The Locks view as wait chains: holders that wait for nobody and, below each, those that wait for it."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
@@ -10,6 +9,7 @@ from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, line, middle
 from instui.tui.text.styles import age_style
 from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
 
 from . import wait_graph
 from .keys import ENVIRONMENT_WAITER, About, lock_key, other_key, waiter_key, wheel_key

@@ -5,10 +5,10 @@ Anybody may have written these files, so every control character is shown as an 
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
-from typing import NamedTuple
 
 from instui.monitor import units
 from instui.tui.text.pieces import Line, line, safe, tail
+from instui_engine.values import NamedTuple
 
 CONTEXT = 3  # equal lines around a change
 MOST_LINES = 4000  # lines of a diff that are shown

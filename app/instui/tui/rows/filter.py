@@ -1,7 +1,8 @@
 """The language of the filter line: words, `!` for not, and `wheel:`, `lock:`, `state:` for one field."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+
+from instui_engine.values import NamedTuple
 
 Fields = Mapping[str, str]
 _FIELDS = ("wheel", "lock", "state")

@@ -1,13 +1,13 @@
 """The frame of every screen: header, counters, tabs, caption and footer."""
 
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
 from instui.tui.actions import VIEWS, Action, footer_of
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, safe, spread, tail, width_of, wrapped
+from instui_engine.values import NamedTuple
 
 from .eta import remaining
 

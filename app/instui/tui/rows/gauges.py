@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Sample, Snapshot
 from instui.tui.text.glyphs import Glyphs, curve
 from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe
+from instui_engine.values import NamedTuple
 
 from .labels import lock_label
 from .locks import longest, most_contended

@@ -5,10 +5,10 @@ other rows begin with NUL.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from instui.monitor.model import Snapshot
 from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
 
 ENVIRONMENT = "\0environment"  # the environment's own lock
 ENVIRONMENT_WAITER = "\0environment waiter"  # this session, which waits for it

@@ -1,12 +1,11 @@
 """The history of one lock: who waited for it and who held it, over time."""
 
-from typing import NamedTuple
-
 from instui.monitor import units
 from instui.monitor.model import Snapshot, WheelState
 from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece, fit, line, safe
 from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
 
 from . import wait_graph
 from .keys import ENVIRONMENT

@@ -1,7 +1,6 @@
 """The Locks view by lock: the claimed paths as a tree, and below each the waiters for it."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import EnvironmentLock, LockState, Snapshot, Waiter
@@ -10,6 +9,7 @@ from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail
 from instui.tui.text.styles import age_style
 from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
 
 from .filter import NOTHING, Fields, Filter
 from .keys import ENVIRONMENT, ENVIRONMENT_WAITER, FOLD, About, waiter_key

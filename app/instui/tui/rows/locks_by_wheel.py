@@ -1,7 +1,6 @@
 """The Locks view by wheel: how long each wheel waited, and how long it made others wait."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Phase, Snapshot, WheelState
@@ -10,6 +9,7 @@ from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, line, middle, safe, tail
 from instui.tui.text.styles import age_style
 from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
 
 from . import wait_graph
 from .keys import FOLD, About, lock_key, other_key, wheel_key

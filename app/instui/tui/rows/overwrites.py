@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
 from instui.tui.text.columns import Column
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, line, middle, safe, tail
+from instui_engine.values import NamedTuple
 
 from .filter import NOTHING, Filter
 from .keys import FOLD

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
-from typing import NamedTuple
 
 from instui.monitor.model import Snapshot, is_own
 from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
 
 from .labels import blockers
 

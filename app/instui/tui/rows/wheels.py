@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from typing import NamedTuple
 
 from instui.monitor import units
 from instui.monitor.model import EnvironmentLock, Phase, Snapshot, WheelState, is_own
@@ -11,6 +10,7 @@ from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail
 from instui.tui.text.styles import PHASE_STYLES, age_style
 from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
 
 from . import recoveries
 from .filter import NOTHING, Fields, Filter

@@ -1,7 +1,8 @@
 """The content of a table, as data: its columns with their widths, and its rows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+
+from instui_engine.values import NamedTuple
 
 from .pieces import Line
 

@@ -1,8 +1,7 @@
 """Every symbol on the screen, once in Unicode and once in ASCII (`--ascii`)."""
 
-from typing import NamedTuple
-
 from instui.monitor.model import Phase
+from instui_engine.values import NamedTuple
 
 
 class Glyphs(NamedTuple):

@@ -5,12 +5,12 @@ An action is what a click on the text does: the id of an entry of `actions.py`.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
 from instui.monitor import units
 from instui_engine.errors import printable
+from instui_engine.values import NamedTuple
 
 
 class Piece(NamedTuple):

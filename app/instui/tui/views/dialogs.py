@@ -1,6 +1,6 @@
 """The question before a running install is left or stopped."""
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -8,6 +8,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from instui_engine.values import NamedTuple
 
 STAY, CANCEL, LEAVE = "stay", "cancel", "leave"
 

@@ -1,7 +1,7 @@
 """The Locks view: claimed paths, their holders and waiters, in three groupings; below, the history of one lock."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from textual.widget import Widget
 
@@ -17,6 +17,7 @@ from instui.tui.text.columns import Column, TableRows
 from instui.tui.text.pieces import Line, Piece, line, safe, spread, trimmed, width_of
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
+from instui_engine.values import NamedTuple
 
 from .overview import Overview
 from .throttled import Throttled
