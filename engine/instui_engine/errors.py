@@ -10,8 +10,6 @@ program that shows a field must pass it through `printable`.
 
 import errno
 import os
-import re
-import unicodedata
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,9 +30,7 @@ FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _FILES: Final = "allow more open files (ulimit -n)"
 _MOST_MARKS = 3  # on one letter; no script needs more
 # Invisible, though Unicode counts them as letters, marks and symbols: fillers, joiners, variation selectors.
-_INVISIBLE: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
+_INVISIBLE: Final = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 
 
 class InstuiError(Exception):
@@ -164,11 +160,14 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
+    import re
+    import unicodedata
+
     shown, marks = [], 0
     for letter in text:
         marks = marks + 1 if unicodedata.category(letter) in ("Mn", "Me") else 0
         # `isprintable` is false for Cc, Cf, Cs, Co, Cn, Zl, Zp, and for Zs except the blank
-        is_plain = letter.isprintable() and marks <= _MOST_MARKS and not _INVISIBLE.match(letter)
+        is_plain = letter.isprintable() and marks <= _MOST_MARKS and not re.match(_INVISIBLE, letter)
         shown.append(letter if is_plain else ascii(letter)[1:-1])
     return "".join(shown)
 

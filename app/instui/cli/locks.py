@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -28,12 +27,18 @@ def show(parsed: argparse.Namespace) -> int:
     if parsed.json:
         print_lines([json.dumps({"environment": str(environment.top), "locks": [_plain(row) for row in found]})])
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        width = _columns() if sys.stdout.isatty() else 0
         print_lines(table(found, time.time(), width))
     closed = [place for place in unreadable(environment.private) if place.name not in ("stage", "records", "kept")]
     if closed:
         print_error(f"no permission to read {printable(str(closed[0]))}: which sessions hold what is not known")
     return 1 if closed else 0
+
+
+def _columns() -> int:
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
 
 
 def table(found: Sequence[LockRow], now: float, width: int = 0) -> list[str]:

@@ -1,25 +1,21 @@
 """The commands: parse, run the engine, show the journal, return an exit code."""
 
-import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instui_engine.commands.command import Outcome, Recording
 from instui_engine.errors import InstuiError, UsageError, printable, reason
-from instui_engine.journal.writer import Listener
-from instui_engine.resolve.inputs import redacted
-from instui_engine.session.control import Control
+from instui_engine.version import __version__
 
-from .options import environment_from, options_from, parser, request_from
-from .output import print_error
-from .screen_rules import SCREENS
-from .watch import chosen_ui, watch
+from .output import print_error, print_lines
 
 if TYPE_CHECKING:
+    import argparse
+
+    from instui_engine.commands.command import Outcome
+    from instui_engine.journal.writer import Listener
+    from instui_engine.session.control import Control
     from instui_engine.target.environment import Environment
 
 
@@ -53,13 +49,20 @@ def _run(arguments: list[str]) -> int:
         raise UsageError("instui needs flock and POSIX renames and does not run on Windows; use WSL")
     if any("\0" in argument for argument in arguments):
         raise UsageError("an argument has a NUL character in it, which no name and no path can have")
-    parsed, unknown = parser().parse_known_args(arguments)
+    if arguments == ["--version"]:  # as the parser says it, without loading the parser
+        print_lines([f"instui {__version__}"])
+        return 0
+    from .options import parser
+
+    parsed, unknown = parser(arguments[0] if arguments else "").parse_known_args(arguments)
     # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
     if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
         parsed.arguments += unknown
     elif unknown:
         raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
     if hasattr(parsed, "ui"):
+        from .watch import chosen_ui
+
         parsed.ui = chosen_ui(parsed)
     commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
         "install": _install,
@@ -76,6 +79,8 @@ def _whole(arguments: list[str]) -> list[str]:
     """The command line, also of a child that was given it in a file, because it has passwords."""
     if arguments[1:2] != ["--child"] or arguments[3:4] != ["--child-arguments"]:
         return arguments
+    import json
+
     with open(int(arguments[4]), encoding="utf-8") as file:
         command, *rest = map(str, json.load(file))
     return [command, *arguments[1:3], *rest]
@@ -90,35 +95,47 @@ def _working_directory_error() -> str:
     return ""
 
 
-def _install(parsed: argparse.Namespace, arguments: list[str]) -> int:
-    from instui_engine.commands.install import install
+def _install(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .options import environment_from, options_from, request_from
+    from .screen_rules import SCREENS
 
     if not (parsed.arguments or parsed.requirement_files or parsed.pylock):
         raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
     environment = environment_from(parsed, writable=not parsed.dry_run)
     if parsed.ui in SCREENS:
         return _in_a_child(parsed, arguments, environment)
+    from instui_engine.commands.command import Recording
+    from instui_engine.commands.install import install
+
+    from .watch import watch
+
     options = options_from(parsed)
     request = request_from(parsed)
 
-    def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
+    def session(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
         recording = Recording(listeners, recorded(arguments), identity=parsed.child)
         return install(request, environment, options, control, recording)
 
     return watch(parsed, session)
 
 
-def _uninstall(parsed: argparse.Namespace, arguments: list[str]) -> int:
-    from instui_engine.commands.uninstall import uninstall
+def _uninstall(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .options import environment_from, options_from
+    from .screen_rules import SCREENS
 
     if not parsed.arguments and not parsed.requirement_files:
         raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
     environment = environment_from(parsed, writable=not parsed.dry_run)
     if parsed.ui in SCREENS:
         return _in_a_child(parsed, arguments, environment)
+    from instui_engine.commands.command import Recording
+    from instui_engine.commands.uninstall import uninstall
+
+    from .watch import watch
+
     options = options_from(parsed)
 
-    def session(control: Control, listeners: tuple[Listener, ...]) -> Outcome:
+    def session(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
         recording = Recording(listeners, recorded(arguments), identity=parsed.child)
         files = parsed.requirement_files
         return uninstall(parsed.arguments, environment, options, control, recording, requirement_files=files)
@@ -126,7 +143,7 @@ def _uninstall(parsed: argparse.Namespace, arguments: list[str]) -> int:
     return watch(parsed, session)
 
 
-def _in_a_child(parsed: argparse.Namespace, arguments: list[str], environment: "Environment") -> int:
+def _in_a_child(parsed: "argparse.Namespace", arguments: list[str], environment: "Environment") -> int:
     """Run the command in a child process, and show it on the full screen."""
     from instui_engine.session.session import kept_path, new_id
 
@@ -135,6 +152,7 @@ def _in_a_child(parsed: argparse.Namespace, arguments: list[str], environment: "
     identity = new_id()
     if not parsed.dry_run:
         return watch_child(parsed, arguments, identity, kept_path(environment, identity))
+    from pathlib import Path
     from tempfile import TemporaryFile
 
     with TemporaryFile() as file:  # nothing is written into the environment, not even a journal
@@ -143,25 +161,25 @@ def _in_a_child(parsed: argparse.Namespace, arguments: list[str], environment: "
         return watch_child(parsed, arguments, identity, Path(journal), may_be_left=False)
 
 
-def _demo(parsed: argparse.Namespace, arguments: list[str]) -> int:
+def _demo(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .demo import play
 
     return play(parsed, arguments)
 
 
-def _locks(parsed: argparse.Namespace, arguments: list[str]) -> int:
+def _locks(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .locks import show
 
     return show(parsed)
 
 
-def _doctor(parsed: argparse.Namespace, arguments: list[str]) -> int:
+def _doctor(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .doctor import visit
 
     return visit(parsed, recorded(arguments))
 
 
-def _cache(parsed: argparse.Namespace, arguments: list[str]) -> int:
+def _cache(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .cache import run
 
     return run(parsed)
@@ -169,6 +187,8 @@ def _cache(parsed: argparse.Namespace, arguments: list[str]) -> int:
 
 def recorded(arguments: Sequence[str]) -> tuple[str, ...]:
     """The command line for the journal: as the user gave it, but without passwords."""
+    from instui_engine.redaction import redacted
+
     shown = list(arguments)
     while shown[1:2] in (["--child"], ["--child-journal"]):
         del shown[1:3]

@@ -3,24 +3,23 @@
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import UsageError, printable
-from instui_engine.fetch.uv_settings import settings_here
-from instui_engine.fs.cache_directory import default_cache
-from instui_engine.fs.given import absolute
-from instui_engine.resolve.request import Request
-from instui_engine.session.context import LinkMode, Options, default_jobs
 from instui_engine.version import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from instui_engine.resolve.request import Request
+    from instui_engine.session.options import LinkMode, Options
     from instui_engine.target.environment import Environment
 
 SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout", "crash")
 UIS = ("tui", "plain", "json", "none")
 THEMES = ("dark", "light", "ansi", "mono")
-LINK_MODES: tuple[LinkMode, ...] = ("hardlink", "copy", "clone", "symlink")
+LINK_MODES: "tuple[LinkMode, ...]" = ("hardlink", "copy", "clone", "symlink")
 
 
 _WHAT = "Install wheels side by side under directory locks, and watch it."
@@ -34,8 +33,30 @@ _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off"})
 
 
+class _Formatter(argparse.HelpFormatter):
+    """A formatter as wide as the terminal. argparse makes one for each flag, and has modules loaded to measure it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+@cache
+def _columns() -> int:
+    """The width of the output, as `shutil.get_terminal_size` finds it."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose usage errors are one line, like all errors of this program."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=_Formatter, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UsageError(f"{message}; see `{self.prog} --help`")
@@ -75,20 +96,24 @@ def _is_on(variable: str, text: str) -> bool:
     return word in _ON
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
-    top = _Parser(prog="instui", description=_WHAT, epilog=_EXITS, allow_abbrev=False)
+def parser(chosen: str = "") -> argparse.ArgumentParser:
+    """The parser of the whole command line. If `chosen` is the name of a command, the others have no flags."""
+    top = _Parser(prog="instui", description=_WHAT, epilog=_EXITS)
     top.add_argument("--version", action="version", version=f"instui {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    for name, help, fill in (
+    all_commands = (
         ("install", "install requirements, wheel files or directories of wheels", _install),
         ("uninstall", "remove distributions, by what their RECORD lists", _uninstall),
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
         ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
-    ):
-        fill(commands.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False))
+    )
+    known = {name for name, _, _ in all_commands}
+    for name, help, fill in all_commands:
+        added = commands.add_parser(name, help=help, description=help, epilog=_VARIABLES)
+        if name == chosen or chosen not in known:
+            fill(added)
     return top
 
 
@@ -244,7 +269,7 @@ def _cache(parser: argparse.ArgumentParser) -> None:
         ("dir", "print where it is"),
         ("prune", "remove wheels without a link in any environment, abandoned downloads, and what old versions left"),
     ):
-        action = actions.add_parser(name, help=help, description=help, epilog=_VARIABLES, allow_abbrev=False)
+        action = actions.add_parser(name, help=help, description=help, epilog=_VARIABLES)
         action.add_argument("--cache-dir", default="", metavar="DIR", help="where it is")
         if name == "prune":
             action.add_argument(
@@ -275,6 +300,8 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
 
 
 def _work(how: "argparse._ArgumentGroup") -> None:
+    from instui_engine.session.options import default_jobs
+
     how.add_argument(
         "--jobs",
         "-j",
@@ -292,8 +319,10 @@ def _work(how: "argparse._ArgumentGroup") -> None:
     )
 
 
-def request_from(parsed: argparse.Namespace) -> Request:
+def request_from(parsed: argparse.Namespace) -> "Request":
     """The request in the command line."""
+    from instui_engine.resolve.request import Request
+
     return Request(
         arguments=tuple(parsed.arguments),
         requirement_files=tuple(parsed.requirement_files),
@@ -312,8 +341,10 @@ def request_from(parsed: argparse.Namespace) -> Request:
     )
 
 
-def options_from(parsed: argparse.Namespace) -> Options:
+def options_from(parsed: argparse.Namespace) -> "Options":
     """The options in the command line."""
+    from instui_engine.session.options import Options
+
     return Options(
         cache=cache_directory(parsed.cache_dir),
         jobs=parsed.jobs,
@@ -340,7 +371,9 @@ def _permitted(text: str) -> str:
     return text
 
 
-def _link_mode_of_uv() -> LinkMode:
+def _link_mode_of_uv() -> "LinkMode":
+    from instui_engine.fetch.uv_settings import settings_here
+
     mode = os.environ.get("UV_LINK_MODE") or settings_here().options.get("link-mode")
     return next((known for known in LINK_MODES if known == mode), "hardlink")
 
@@ -361,11 +394,14 @@ def environment_from(parsed: argparse.Namespace, *, writable: bool, any_python: 
     )
 
 
-def cache_directory(given: str) -> Path:
+def cache_directory(given: str) -> "Path":
     """`given`, or this system's place for caches."""
-    if given:
-        return Path(absolute(given))
-    return default_cache()
+    from pathlib import Path
+
+    from instui_engine.fs.cache_directory import default_cache
+    from instui_engine.fs.given import absolute
+
+    return Path(absolute(given)) if given else default_cache()
 
 
 def _choice(names: Sequence[str]) -> dict[str, Any]:

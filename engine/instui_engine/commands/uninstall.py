@@ -5,8 +5,6 @@ A file that another distribution also lists stays. A file that the removed distr
 
 from collections.abc import Iterator, Sequence
 
-from packaging.utils import canonicalize_name
-
 from instui_engine.commit.commit import Commit
 from instui_engine.commit.recovery import Unsettled, check_settled, settle
 from instui_engine.errors import TargetError, UsageError, printable
@@ -29,6 +27,7 @@ from instui_engine.session.session import Session
 from instui_engine.target import listing
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, find, scan
+from instui_engine.wheel.filename import normalized
 
 from .command import Outcome, Recording, Work, perform
 
@@ -221,6 +220,6 @@ def _name(word: str) -> str:
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        return canonicalize_name(Requirement(word).name)
+        return normalized(Requirement(word).name)
     except InvalidRequirement:
         raise UsageError(f"{printable(word)!r} is not the name of a distribution, nor a requirement") from None

@@ -23,14 +23,14 @@ from instui_engine.locks.names import file_name
 from instui_engine.target.environment import PRIVATE, Environment
 
 BACKUPS = f"{PRIVATE}/kept"
-_PLACE = re.compile(rf"(?:.*/)?{re.escape(BACKUPS)}/[^/]+")
+_PLACE = rf"(?:.*/)?{re.escape(BACKUPS)}/[^/]+"
 _LONGEST = 40  # the longest owner, in bytes, that is written into a name as it is
 _LONGEST_NAME = 255  # bytes of a file name; owners of equal content that do not fit in count as never replaced
 
 
 def is_backup(path: str) -> bool:
     """Whether `path`, relative to the top, is an entry. No wheel and no RECORD has such paths (`removal.is_vital`)."""
-    return _PLACE.fullmatch(path) is not None
+    return re.fullmatch(_PLACE, path) is not None
 
 
 class Change(Protocol):

@@ -8,7 +8,6 @@ reinstall is an ordinary install, from the store if the store has the wheel.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 from instui_engine.commands.command import Outcome, Recording, Work, perform
@@ -263,7 +262,7 @@ class _Repair:
             reinstall=True,
             keep_requested=True,
         )
-        trial = replace(self._options, dry_run=True, journal_file="")
+        trial = self._options.for_a_trial()
         for offline in (True,) if asked.offline or self._unreachable else (True, False):
             request = asked._replace(offline=offline)
             outcome = install(request, self._environment, trial, self._control, self._recording)

@@ -17,7 +17,7 @@ from typing import Any
 from instui_engine.values import NamedTuple
 
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
-_NAMED = re.compile(r"([^:=]+)=(.+)", re.DOTALL)
+_NAMED = r"(?s)([^:=]+)=(.+)"
 _TIMEOUTS = ("UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT")
 _SYSTEM = "/etc/uv/uv.toml"
 
@@ -83,7 +83,7 @@ def is_on(value: str | None) -> bool:
 
 def parse_index(text: str) -> Index:
     """An index as uv's variables and options give it: a URL, or `name=URL`."""
-    named = _NAMED.fullmatch(text)
+    named = re.fullmatch(_NAMED, text)
     return Index(named[2], named[1]) if named else Index(text)
 
 

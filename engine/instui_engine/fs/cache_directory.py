@@ -7,6 +7,7 @@ name, with unpacked wheels of their own in it. So it is used only if it is ours 
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 from instui_engine.errors import InstuiError, printable, reason
@@ -22,16 +23,23 @@ def default_cache() -> Path:
 
 def user_cache(program: str) -> Path | None:
     """The cache of that program below the user's home, which may still be missing; None if it can never be made."""
-    from platformdirs import user_cache_path
-
-    try:
-        cache = str(user_cache_path(program))
-    except (RuntimeError, KeyError):  # no HOME, and no entry among the users
-        return None
+    cache = _customary(program)
     home = os.path.expanduser("~")
     if not os.path.isabs(cache) or (cache.startswith(home) and not os.path.isdir(home)):
         return None
     return Path(cache) if _can_be_made(cache) else None
+
+
+def _customary(program: str) -> str:
+    """Where the cache of a program lies by the customs of the system; "" or relative if there is no home."""
+    if sys.platform == "linux":  # as platformdirs decides it, without its import
+        return f"{os.environ.get('XDG_CACHE_HOME', '').strip() or os.path.expanduser('~/.cache')}/{program}"
+    from platformdirs import user_cache_dir
+
+    try:
+        return user_cache_dir(program)
+    except (RuntimeError, KeyError):  # no HOME, and no entry among the users
+        return ""
 
 
 def _can_be_made(cache: str) -> bool:

@@ -5,11 +5,8 @@ file that is not ours is opened without blocking, read only if it is regular, an
 """
 
 import errno
-import hashlib
 import os
-import secrets
 import stat
-from base64 import urlsafe_b64encode
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -59,7 +56,7 @@ def write_note(path: Path, text: str) -> None:
     """Write a file that others find complete or not at all, with its directory. Raises OSError, with no rest left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # not named by the pid, which is the same in many containers, nor by the note, which may be as long as a name can be
-    new = path.with_name(f"{NEW}{secrets.token_hex(8)}")
+    new = path.with_name(f"{NEW}{os.urandom(8).hex()}")
     try:
         new.write_text(text, encoding="utf-8")
         new.replace(path)
@@ -130,6 +127,8 @@ def digest_of(descriptor: int, algorithm: str) -> str:
     Raises OSError, and ValueError for an algorithm that hashlib does not know or whose digests have no length of their
     own.
     """
+    import hashlib
+
     state: _Hash = hashlib.new(algorithm, usedforsecurity=False)
     offset = 0
     while data := os.pread(descriptor, PIECE, offset):
@@ -143,4 +142,6 @@ def digest_of(descriptor: int, algorithm: str) -> str:
 
 def encoded(digest: bytes) -> str:
     """A digest as in RECORD: urlsafe base64 without padding."""
+    from base64 import urlsafe_b64encode
+
     return urlsafe_b64encode(digest).rstrip(b"=").decode()

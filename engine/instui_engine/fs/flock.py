@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import lock_descriptor
-
 from instui_engine.errors import Interrupted
 
 from .files import set_mode
@@ -68,12 +66,24 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
     """Take the lock if it is free; return whether it was. Raises LocksMissingError where there are no locks."""
     with _known_errors():
         if not shared:
+            from filelock import lock_descriptor
+
             return lock_descriptor(descriptor, blocking=False)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
+
+
+def is_free(descriptor: int) -> bool:
+    """Whether nobody else holds the lock, in any mode. It is taken for a moment, so this is no way to get it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
 
 
 @contextmanager

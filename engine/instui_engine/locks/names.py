@@ -6,22 +6,25 @@ one by chance only make somebody wait: two wheels of different sessions with fou
 
 import os
 import re
-from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from instui_engine.fs.paths import TOP
+
+if TYPE_CHECKING:
+    import hashlib
 
 TURNSTILE = "%environment"  # the turnstile before the environment's lock, see `environment`
 TOP_FILE = "%top"  # every wheel locks it, so it is no bucket; it has had this name in all layouts
 BUCKETS = 4096  # part of the layout: whoever counts differently must not work in the same environment
 
-_BUCKET_FILE = re.compile("%b[0-9a-f]{3}")
+_BUCKET_FILE = "%b[0-9a-f]{3}"
 
 
 def bucket_of(path: str) -> int:
     """The number of the lock file for a claimed path, -1 for the top. Lock files are taken in this order."""
     if path == TOP:
         return -1
-    return int.from_bytes(sha256(_encoded(path)).digest()[:4], "big") % BUCKETS
+    return int.from_bytes(_sha256(path).digest()[:4], "big") % BUCKETS
 
 
 def lock_name(path: str) -> str:
@@ -32,7 +35,7 @@ def lock_name(path: str) -> str:
 
 def is_lock_name(name: str) -> bool:
     """Whether this layout has a lock file of that name."""
-    return name in (TURNSTILE, TOP_FILE) or _BUCKET_FILE.fullmatch(name) is not None
+    return name in (TURNSTILE, TOP_FILE) or re.fullmatch(_BUCKET_FILE, name) is not None
 
 
 def file_name(path: str) -> str:
@@ -40,7 +43,13 @@ def file_name(path: str) -> str:
     name = path.replace("%", "%25").replace("/", "%2F")
     if len(_encoded(name)) <= 200:
         return name
-    return f"%sha256-{sha256(_encoded(path)).hexdigest()}"
+    return f"%sha256-{_sha256(path).hexdigest()}"
+
+
+def _sha256(path: str) -> "hashlib._Hash":
+    import hashlib
+
+    return hashlib.sha256(_encoded(path))
 
 
 def _encoded(path: str) -> bytes:

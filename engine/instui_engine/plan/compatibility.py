@@ -1,14 +1,15 @@
 """Compatibility: whether a wheel can be installed into the target, by its tags and its Requires-Python."""
 
+import re
 from functools import cache
-
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 from instui_engine.errors import BadWheelError, printable
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.target.interpreter import Interpreter
 from instui_engine.wheel.manifest import Manifest
+
+_NUMBERS = r"[0-9]{1,9}(?:\.[0-9]{1,9})*"
+_AT_LEAST = rf"\s*>=\s*({_NUMBERS})\s*"
 
 
 def check_compatibility(wheel: LockedWheel, manifest: Manifest, interpreter: Interpreter) -> str:
@@ -52,13 +53,28 @@ def _supported(tags: tuple[str, ...]) -> frozenset[str]:
 def _allows(requires_python: str, version: str) -> bool:
     if not requires_python:
         return True
+    at_least = re.fullmatch(_AT_LEAST, requires_python)
+    if at_least is not None and re.fullmatch(_NUMBERS, version):  # most wheels, and without a parser of versions
+        return _numbers(version) >= _numbers(at_least[1])
+    from packaging.specifiers import SpecifierSet
+
     try:
         return SpecifierSet(requires_python).contains(version, prereleases=True)
     except ValueError:  # InvalidSpecifier, or a number with more digits than `int` takes
         return True  # pip and uv also ignore what they cannot read
 
 
+def _numbers(version: str) -> list[int]:
+    numbers = [int(number) for number in version.split(".")]
+    while numbers[-1:] == [0]:  # 3 is 3.0
+        numbers.pop()
+    return numbers
+
+
 def _reaches(requires_python: str, version: str) -> bool:
     """Whether the version is not below what Requires-Python begins with."""
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
     bounds = (bound for bound in SpecifierSet(requires_python) if bound.operator in (">=", ">", "==", "~="))
     return all(Version(version) >= Version(bound.version.removesuffix(".*")) for bound in bounds)

@@ -6,14 +6,13 @@ Nothing stops such an install, but the user should know about it. METADATA is re
 import re
 from collections.abc import Iterator, Mapping
 
-from packaging.utils import canonicalize_name
-
 from instui_engine.errors import printable
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, read_metadata
+from instui_engine.wheel.filename import normalized
 
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
-_REQUIRES = re.compile(r"^Requires-Dist:[ \t]*(.+?)[ \t\r]*$", re.MULTILINE | re.IGNORECASE)
+_NAME = r"[A-Za-z0-9._-]+"
+_REQUIRES = r"(?im)^Requires-Dist:[ \t]*(.+?)[ \t\r]*$"
 
 
 def broken_dependents(environment: Environment, installed: Installed, versions: Mapping[str, str]) -> list[str]:
@@ -43,9 +42,9 @@ def _broken(
 ) -> Iterator[tuple[str, str]]:
     """The requirements of `dependent` that only the old one of two versions meets: name and `name[extras]specifier`."""
     header = read_metadata(environment, dependent).replace("\r\n", "\n").partition("\n\n")[0]
-    for text in _REQUIRES.findall(header):
-        word = _NAME.match(text)
-        name = canonicalize_name(word[0]) if word else ""
+    for text in re.findall(_REQUIRES, header):
+        word = re.match(_NAME, text)
+        name = normalized(word[0]) if word else ""
         if name not in changed:
             continue
         from packaging.requirements import InvalidRequirement, Requirement

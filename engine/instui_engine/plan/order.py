@@ -15,10 +15,10 @@ from instui_engine.values import NamedTuple
 
 _Key = tuple[int, int, str]
 
-_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
-_ONLY_EXTRA = re.compile(r"""\s*extra\s*==\s*(['"])[^'"]*\1\s*""")
-_EXTRAS = re.compile(r"""extra\s*==\s*['"]([^'"]*)['"]|['"]([^'"]*)['"]\s*==\s*extra""")
-_SEPARATORS = re.compile(r"[-_.]+")
+_NAME = r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
+_ONLY_EXTRA = r"""\s*extra\s*==\s*(['"])[^'"]*\1\s*"""
+_EXTRAS = r"""extra\s*==\s*['"]([^'"]*)['"]|['"]([^'"]*)['"]\s*==\s*extra"""
+_SEPARATORS = r"[-_.]+"
 
 
 class Node(NamedTuple):
@@ -110,13 +110,13 @@ def edges_from(requires_dist: Iterable[str], markers: Mapping[str, str]) -> tupl
 @lru_cache(maxsize=16384)
 def _split(text: str) -> tuple[str, str]:
     """Normalized name and marker of a requirement; the marker is "" if it is absent or only names an extra."""
-    found = _NAME.match(text)
+    found = re.match(_NAME, text)
     if found is None:
         return "", ""
     # a URL may contain a semicolon, so there the marker begins only after a space (PEP 508)
     marker = text.partition(" ;" if "@" in text else ";")[2]
-    name = _SEPARATORS.sub("-", found[1]).lower()
-    return name, "" if _ONLY_EXTRA.fullmatch(marker) else marker.strip()
+    name = re.sub(_SEPARATORS, "-", found[1]).lower()
+    return name, "" if re.fullmatch(_ONLY_EXTRA, marker) else marker.strip()
 
 
 @lru_cache(maxsize=16384)
@@ -125,7 +125,7 @@ def _holds(marker: str, environment: tuple[tuple[str, str], ...]) -> bool:
     from packaging.markers import InvalidMarker, Marker, UndefinedComparison
 
     values = dict(environment)
-    extras = {first or second for first, second in _EXTRAS.findall(marker)}
+    extras = {first or second for first, second in re.findall(_EXTRAS, marker)}
     try:
         parsed = Marker(marker)
         return any(parsed.evaluate(values | {"extra": extra}) for extra in ("", *sorted(extras)))

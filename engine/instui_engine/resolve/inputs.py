@@ -15,6 +15,7 @@ from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands
 from instui_engine.target.interpreter import Interpreter
 from instui_engine.values import NamedTuple
+from instui_engine.wheel.filename import normalized as normalized
 from instui_engine.wheel.filename import parse_wheel_filename
 
 from .locations import (
@@ -31,7 +32,6 @@ from .locations import (
 from .locations import redacted as redacted
 from .locations import shortened as shortened
 from .requirement_text import direct_requirement, is_direct, read_requirement
-from .requirement_text import normalized as normalized
 from .requirements import Requirement
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _build(path: str, size: int, position: int, tags: dict[str, int], named: boo
             f"{printable(filename)} is not the file name of a wheel (name-version-python-abi-platform.whl)",
             wheel=filename,
         ) from error
-    return _Build(WheelFile(path, name, str(version), size, position), _rank(filename, tags), named, number)
+    return _Build(WheelFile(path, name, version, size, position), _rank(filename, tags), named, number)
 
 
 def _rank(filename: str, tags: dict[str, int]) -> int:

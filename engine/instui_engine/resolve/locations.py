@@ -22,12 +22,12 @@ BUILD = "instui installs wheels; build one with `uv build --wheel` and give that
 SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
 
 _SHOWN = 200  # characters of a requirement or a path that are worth a line
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_VCS = re.compile(r"(git|hg|svn|bzr)\+")
-_MARKER = re.compile(r"(?<!\s)\s+;|;(?=\s)")  # looks at each run of spaces once
-_EXTRA = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_VARIABLE = r"\$\{([A-Z0-9_]+)\}"
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*):"
+_VCS = r"(git|hg|svn|bzr)\+"
+_MARKER = r"(?<!\s)\s+;|;(?=\s)"  # looks at each run of spaces once
+_EXTRA = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_CONTROL = r"[\x00-\x1f\x7f]"
 _RAW = "!#$%&'()*+,-./:;=?@[]_~"  # what a URL may have unencoded, letters and digits aside
 
 
@@ -54,17 +54,17 @@ def expanded(text: str) -> str:
             return found
         return working_directory() if name[1] == "PROJECT_ROOT" and found is None else name[0]
 
-    return _VARIABLE.sub(value, text)
+    return re.sub(_VARIABLE, value, text)
 
 
 def has_variable(text: str) -> bool:
     """Whether it contains what `expanded` may expand."""
-    return _VARIABLE.search(text) is not None
+    return re.search(_VARIABLE, text) is not None
 
 
 def split_marker(text: str) -> tuple[str, str | None]:
     """A location and the marker behind it. A semicolon between other characters is part of the location."""
-    found = _MARKER.search(text)
+    found = re.search(_MARKER, text)
     return (text[: found.start()], text[found.end() :].strip()) if found else (text, None)
 
 
@@ -74,7 +74,7 @@ def split_extras(text: str, where: str = "") -> tuple[str, tuple[str, ...]]:
         return text, ()
     location, _, inside = text[:-1].rpartition("[")
     extras = tuple(extra.strip() for extra in inside.split(",")) if inside.strip() else ()
-    if not all(_EXTRA.fullmatch(extra) for extra in extras):
+    if not all(re.fullmatch(_EXTRA, extra) for extra in extras):
         raise UsageError(f"{where}[{printable(inside)}] are not the names of extras")
     return location, extras
 
@@ -86,7 +86,7 @@ def is_location(text: str) -> bool:
     return (
         word.startswith((".", "/"))
         or "/" in word
-        or _SCHEME.match(word) is not None
+        or re.match(_SCHEME, word) is not None
         or word.rstrip(";").lower().endswith((".whl", *SOURCES))
     )
 
@@ -99,11 +99,11 @@ def read_location(text: str, directories: Sequence[str], where: str = "") -> Loc
     """
     place = expanded(text)
     shown = f"{where}{shortened(text)}"
-    if _CONTROL.search(place):
+    if re.search(_CONTROL, place):
         raise UsageError(f"{shown} contains a control character")
-    if _VCS.match(place):
+    if re.match(_VCS, place):
         raise UsageError(f"{shown} is a version control URL: {BUILD}")
-    scheme = _SCHEME.match(place)
+    scheme = re.match(_SCHEME, place)
     if scheme is None:
         place, demands = split_fragment(place, shown)
         found = Location("", _existing(place, directories, shown), demands=demands)

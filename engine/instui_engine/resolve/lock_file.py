@@ -184,7 +184,7 @@ def parsed_filename(filename: str, problem: str = "this is not the file name of 
         name, version, _ = parse_wheel_filename(filename)
     except ValueError as error:
         raise ResolutionError(f"{problem} {printable(filename)}") from error
-    return name, str(version)
+    return name, version
 
 
 def size_of(path: str) -> int:

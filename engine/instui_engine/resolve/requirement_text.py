@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from instui_engine.errors import UsageError, printable
 from instui_engine.hashes import Demands, parse_hash
+from instui_engine.wheel.filename import normalized
 
 from .locations import (
     Location,
@@ -18,19 +19,14 @@ from .locations import (
 )
 from .requirements import Requirement
 
-_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_HASH = re.compile(r"--hash(?:=|[ \t]+)([^ \t\n]+)(?:[ \t\n]+|$)")
-
-
-def normalized(name: str) -> str:
-    """The name as the simple index spells it: packaging's `canonicalize_name`, without its import."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+_NAME = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*"
+_QUOTED = r"'[^']*'|\"[^\"]*\""
+_HASH = r"--hash(?:=|[ \t]+)([^ \t\n]+)(?:[ \t\n]+|$)"
 
 
 def is_direct(text: str) -> bool:
     """Whether it has the form `name @ location`."""
-    found = _NAME.match(text)
+    found = re.match(_NAME, text)
     return found is not None and text.startswith("@", found.end())
 
 
@@ -46,7 +42,7 @@ def read_requirement(
     text = text.strip(" \t\n")
     if "\\" in text:
         raise UsageError(f"{prefix}{shortened(text)}: a backslash may only stand at the end of a line, to continue it")
-    if any(re.search(r"\n|\s#|\s--", quoted) for quoted in _QUOTED.findall(text)):
+    if any(re.search(r"\n|\s#|\s--", quoted) for quoted in re.findall(_QUOTED, text)):
         raise UsageError(f"{prefix}{shortened(text)}: a string in a marker cannot contain a line's end, ` #` or ` --`")
     options = tuple(_hash(value, prefix) for value in hashes)
     if is_direct(text) or is_unnamed(text):
@@ -56,7 +52,7 @@ def read_requirement(
 
 def is_unnamed(text: str) -> bool:
     """Whether it is a bare path or URL, as uv decides it."""
-    found = _NAME.match(text)
+    found = re.match(_NAME, text)
     rest = text[found.end() :] if found else text
     if found and rest[:1] in ("", "<", "=", ">", "~", "!", "(", ";", ","):
         return is_location(found[1]) if rest[:1] in ("", ";") else rest[:1] == "," and is_location(text)
@@ -69,7 +65,7 @@ def split_hashes(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     rest = options[0] if options else ""
     values = []
     while rest:
-        found = _HASH.match(rest)
+        found = re.match(_HASH, rest)
         if not found:
             option = re.match(r"(--hash)?[^\s=]*", rest)
             what = shortened(option[0] if option and option[0] else rest.split()[0])
@@ -94,7 +90,7 @@ def _direct(text: str, directories: Sequence[str], options: tuple[str, ...], whe
         raise UsageError(f"{prefix}{shortened(place)}: a path or URL cannot be continued in the next line")
     name = ""
     if is_direct(text):
-        named = _NAME.match(place)
+        named = re.match(_NAME, place)
         assert named is not None
         name = normalized(named[1])
         extras = split_extras(f"[{named[2]}]", prefix)[1] if named[2] else ()

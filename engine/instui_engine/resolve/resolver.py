@@ -10,7 +10,6 @@ already installed; ResolveFinished always.
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import NoSolutionError, ResolutionError, UsageError, printable
@@ -296,6 +295,8 @@ def _from_uv(
     direct = {entry.name: entry for entry in placed if _applies(entry, environment.interpreter.markers)}
     wheels = [_direct(entry, demands) for entry in direct.values()]
     moved = {wheel.name for wheel in wheels if not _is_installed(wheel, environment, installed)}
+    from tempfile import TemporaryDirectory
+
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
         directory = os.path.realpath(scratch)  # relative paths in uv's answer start there
         uv = Uv(request, wanted, environment, Path(directory), settings, cancelled)

@@ -30,7 +30,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable
@@ -47,6 +46,8 @@ _LEAVING = 1.0  # the most seconds for which a session that leaves waits for oth
 
 def journals(environment: Environment) -> Path | None:
     """The directory for the journals of a bare directory, made if missing; None if there can be none."""
+    from hashlib import sha256
+
     from platformdirs import user_state_path
 
     try:

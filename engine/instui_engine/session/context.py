@@ -3,48 +3,18 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from instui_engine.fs.cache_directory import default_cache
 from instui_engine.fs.durability import sync_filesystem
 from instui_engine.journal.events import Event, SyncFinished, SyncStarted
 from instui_engine.journal.writer import Journal
 
 from .control import Control
+from .options import LinkMode as LinkMode
+from .options import Options as Options
+from .options import default_jobs as default_jobs
 from .slow_motion import SlowMotion
-
-LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
-"""How files of an environment are made from files of the store."""
-
-
-def default_jobs() -> int:
-    """The default number of workers on this machine."""
-    return max(2, min(8, os.cpu_count() or 2))
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options of an install. Each has a default that suits most machines.
-
-    `cache`: where unpacked wheels are kept. `jobs`: the number of workers. `lock_timeout`: seconds to wait for a lock.
-    `fail_on_conflict`: different content for one path is an error before the first write. `fsync`: wait for the disk,
-    so that a power cut tears nothing. `slow`: see `SlowMotion`. `dry_run`: plan, and write nothing. `journal_file`: the
-    journal is written there as well; "" for nowhere. `allow_record`: wheels, as NAME==VERSION, whose RECORD may have
-    flaws.
-    """
-
-    cache: Path = field(default_factory=default_cache)
-    jobs: int = field(default_factory=default_jobs)
-    lock_timeout: float = 300.0
-    fail_on_conflict: bool = False
-    link_mode: LinkMode = "hardlink"
-    fsync: bool = True
-    slow: float = 0.0
-    dry_run: bool = False
-    journal_file: str = ""
-    allow_record: tuple[str, ...] = ()
 
 
 class Context:

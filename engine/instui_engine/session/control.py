@@ -8,7 +8,6 @@ the journal.
 import os
 import socket
 import struct
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -130,9 +129,10 @@ def _runtime_directories() -> list[Path]:
     A long TMPDIR leaves no room for the name of a socket.
     """
     base = os.environ.get("XDG_RUNTIME_DIR", "")
+    temporary = (os.environ.get("TMPDIR", ""), "/tmp")  # noqa: S108 - the owner of what we make there is checked
     name = f"instui-{os.getuid()}"
     found = [Path(base) / "instui"] if base else []
-    return [*found, Path(tempfile.gettempdir()) / name, Path("/tmp") / name]  # noqa: S108 - its owner is checked
+    return [*found, *(Path(place) / name for place in temporary if os.path.isabs(place))]
 
 
 def _make_private(directory: Path) -> None:

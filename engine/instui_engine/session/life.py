@@ -7,7 +7,6 @@ one that we would see. Whether it lives on another machine cannot be known, so t
 """
 
 import os
-import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def _here() -> tuple[str, str, str]:
         namespace = str(os.stat("/proc/self/ns/pid").st_ino)
     except (OSError, ValueError):
         boot = namespace = ""
-    return f"{machine} {socket.gethostname()}", boot, namespace
+    return f"{machine} {os.uname().nodename}", boot, namespace
 
 
 def _start(pid: int) -> str:

@@ -10,7 +10,6 @@ they stay in the user's state directory (`bare`).
 
 import errno
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -36,7 +35,7 @@ JOURNALS_KEPT = 50
 
 def new_id() -> str:
     """An id that sorts by time and is unique on this machine."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{os.urandom(2).hex()}"
 
 
 class Session:

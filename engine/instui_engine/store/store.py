@@ -24,7 +24,6 @@ boots, all entries are synced.
 
 import errno
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -261,7 +260,7 @@ def hide(directory: Path) -> Path:
 
     It is renamed within its own directory, which works on a full disk. If the caller does not delete it, `prune` will.
     """
-    hidden = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}{GONE}")
+    hidden = directory.with_name(f"{directory.name}.{os.urandom(4).hex()}{GONE}")
     return directory.rename(hidden)
 
 

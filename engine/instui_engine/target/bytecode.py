@@ -13,12 +13,12 @@ from .environment import Environment
 
 CACHE = "__pycache__"
 # module, interpreter tag, and an optional rest: the optimization, or the version of a pytest that rewrote it
-_COMPILED = re.compile(r"(.+?)\.(?:cpython-|pypy|graalpy)\d.*\.pyc")
+_COMPILED = r"(.+?)\.(?:cpython-|pypy|graalpy)\d.*\.pyc"
 
 
 def module_of(name: str) -> str:
     """The name of the module that the file `name` in a `__pycache__` was made from; "" for files that do not say."""
-    match = _COMPILED.fullmatch(name)
+    match = re.fullmatch(_COMPILED, name)
     return match[1] if match else name.partition(".")[0] if "." in name else ""
 
 

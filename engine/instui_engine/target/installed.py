@@ -11,11 +11,10 @@ from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
-from packaging.utils import canonicalize_name
-
 from instui_engine.fs.files import read_regular
 from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.values import NamedTuple
+from instui_engine.wheel.filename import normalized
 from instui_engine.wheel.record import Row, rows_of
 
 from .environment import Environment
@@ -25,7 +24,7 @@ _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO
 # Installers that list every file. Others (those of Linux distributions) deliberately write no RECORD, so that no tool
 # touches what they manage.
 LISTING_INSTALLERS = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hatch", "pipenv", "flit", "installer"})
-_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_NAME = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 class Distribution(NamedTuple):
@@ -116,7 +115,7 @@ def scan(environment: Environment) -> Installed:
                 if distribution is not None:
                     found.setdefault(distribution.name, []).append(distribution)
             elif name.endswith((".egg-link", ".egg")):
-                links[canonicalize_name(name.rpartition(".")[0].partition("-")[0])] = f"{root}/{name}" if root else name
+                links[normalized(name.rpartition(".")[0].partition("-")[0])] = f"{root}/{name}" if root else name
     return Installed(environment, found, links)
 
 
@@ -132,7 +131,7 @@ def find(environment: Environment, name: str) -> Distribution | None:
             if (
                 entry[:1].lower() == name[:1]
                 and entry.endswith((".dist-info", ".egg-info"))
-                and canonicalize_name(entry.partition("-")[0]) == name
+                and normalized(entry.partition("-")[0]) == name
             ):
                 distribution = read_distribution(environment, f"{root}/{entry}" if root else entry)
                 if distribution is not None:
@@ -151,9 +150,9 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
     except (FileNotFoundError, NotADirectoryError):
         return None
     # other such names are nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
-    if not _NAME.fullmatch(name) or not version:
+    if not re.fullmatch(_NAME, name) or not version:
         return None
-    return Distribution(canonicalize_name(name), version, info, (status.st_ino, status.st_mtime_ns))
+    return Distribution(normalized(name), version, info, (status.st_ino, status.st_mtime_ns))
 
 
 def manager_of(environment: Environment, distribution: Distribution) -> str:

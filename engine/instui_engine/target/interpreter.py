@@ -7,6 +7,7 @@ layout below `sys.prefix` is that of sysconfig's `venv` scheme. So a new environ
 
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from instui_engine.fs.given import absolute
 from instui_engine.values import NamedTuple
 
 OLDEST = (3, 8)  # of the Pythons that can be targets
-FORMAT = 2  # version of the cached answer, with which its file name begins
+FORMAT = 3  # version of the cached answer, with which its file name begins
 DIRECTORY = "interpreters"  # directory of the answers, below the cache
 
 _PATHS = frozenset({"purelib", "platlib", "scripts", "data", "include", "stdlib"})  # the paths that are used
@@ -161,9 +162,7 @@ def _is_answer(answer: object) -> bool:
 
 
 def _cache_file(cache: Path, key: str) -> Path:
-    from hashlib import sha256
-
-    return cache / DIRECTORY / f"{FORMAT}-{sha256(os.fsencode(key)).hexdigest()[:32]}.json"
+    return cache / DIRECTORY / f"{FORMAT}-{zlib.crc32(os.fsencode(key)):08x}.json"
 
 
 def _cached(cache: Path, key: str) -> dict[str, object] | None:

@@ -14,16 +14,14 @@ from instui_engine.values import NamedTuple
 
 LARGEST = 1 << 20  # bytes; real ones stay below 100 KB
 
-_NEWLINE = re.compile("\r\n|\r|\n")
-_OTHER_NEWLINE = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")  # for str.splitlines, and so for `importlib.metadata`
-_SECTION = re.compile(r"\[([^\[\]\s](?:[^\[\]]*[^\[\]\s])?)\]")
-_OBJECT = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[\w.,\s-]*\])?")
+_NEWLINE = "\r\n|\r|\n"
+_OTHER_NEWLINE = "[\v\f\x1c-\x1e\x85\u2028\u2029]"  # for str.splitlines, and so for `importlib.metadata`
+_SECTION = r"\[([^\[\]\s](?:[^\[\]]*[^\[\]\s])?)\]"
+_OBJECT = r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[\w.,\s-]*\])?"
 # Not what a shell would understand as more than a word, but for the blank, which some real commands have.
-_COMMAND = re.compile(r"[^\s./\\:*?\"<>|'`$;&(){}\[\]%!^~#-][^/\\:*?\"<>|'`$;&(){}\[\]%!^]{0,199}")
+_COMMAND = r"[^\s./\\:*?\"<>|'`$;&(){}\[\]%!^~#-][^/\\:*?\"<>|'`$;&(){}\[\]%!^]{0,199}"
 # What an environment cannot do without. Not `activate*`: argcomplete ships activate-global-python-argcomplete.
-_VITAL_COMMAND = re.compile(
-    r"((python|pypy)w?[0-9.]*t?|activate([._].*)?|deactivate([._].*)?)(\.exe)?", re.IGNORECASE | re.DOTALL
-)
+_VITAL_COMMAND = r"(?is)((python|pypy)w?[0-9.]*t?|activate([._].*)?|deactivate([._].*)?)(\.exe)?"
 _LAUNCHERS = {"console_scripts": "console", "gui_scripts": "gui"}
 
 
@@ -38,7 +36,7 @@ class EntryPoint(NamedTuple):
 
 def is_vital_command(name: str) -> bool:
     """Whether no wheel may replace a file of that name in the scripts directory."""
-    return _VITAL_COMMAND.fullmatch(name) is not None
+    return re.fullmatch(_VITAL_COMMAND, name) is not None
 
 
 def launchers(data: bytes) -> Iterator[EntryPoint]:
@@ -51,12 +49,12 @@ def launchers(data: bytes) -> Iterator[EntryPoint]:
         text = data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ValueError(f"entry_points.txt is not UTF-8 (byte {error.start})") from None
-    if _OTHER_NEWLINE.search(text):
+    if re.search(_OTHER_NEWLINE, text):
         raise ValueError("entry_points.txt has characters that only some readers take for the end of a line")
     section: str | None = None
     sections: set[str] = set()
     commands: set[tuple[str, str]] = set()
-    for line in map(str.strip, _NEWLINE.split(text)):
+    for line in map(str.strip, re.split(_NEWLINE, text)):
         if not line or line.startswith(("#", ";")):
             continue
         if line.startswith("["):
@@ -92,7 +90,7 @@ def one_each(points: Iterable[EntryPoint]) -> tuple[tuple[EntryPoint, ...], tupl
 
 
 def _section(line: str) -> str:
-    found = _SECTION.fullmatch(line)
+    found = re.fullmatch(_SECTION, line)
     if found is None or not found[1].isprintable():
         raise ValueError(f"entry_points.txt has a malformed section {line[:200]!r}")
     if found[1] == "DEFAULT":  # for configparser, its entries are in every other section, too
@@ -101,10 +99,10 @@ def _section(line: str) -> str:
 
 
 def _launcher(kind: str, name: str, value: str) -> EntryPoint:
-    found = _OBJECT.fullmatch(value)
+    found = re.fullmatch(_OBJECT, value)
     if not found or not all(map(_is_dotted_name, found.groups())):
         raise ValueError(f"the entry point {f'{name} = {value}'[:200]!r} is not of the form name = module:attribute")
-    if not _COMMAND.fullmatch(name) or not name.isprintable():
+    if not re.fullmatch(_COMMAND, name) or not name.isprintable():
         raise ValueError(f"the entry point {name[:200]!r} is not the name of a command")
     if is_vital_command(name):
         raise ValueError(f"the entry point {name} would replace a vital part of the environment")

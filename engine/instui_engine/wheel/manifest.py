@@ -9,13 +9,16 @@ checksum in front catches truncation and edits.
 import marshal
 import zlib
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from instui_engine.fs.paths import directories_of
 from instui_engine.values import NamedTuple
 
 from .entry_points import EntryPoint
-from .metadata import WheelMetadata
 from .record import Row, render, rows_of
+
+if TYPE_CHECKING:
+    from .metadata import WheelMetadata
 
 FORMAT = 3  # part of the store's path: another format means another store
 # Written for each environment; never taken from the wheel, which might forge them.
@@ -78,7 +81,7 @@ class Manifest(NamedTuple):
 
 
 def build(
-    metadata: WheelMetadata,
+    metadata: "WheelMetadata",
     rows: Mapping[str, Row],
     sizes: Mapping[str, int],
     shebangs: Iterable[str],

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NoReturn
 
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from instui_engine.errors import BadWheelError, printable
@@ -16,7 +15,7 @@ from instui_engine.values import NamedTuple
 
 from . import entry_points
 from .entry_points import EntryPoint, is_vital_command
-from .filename import parse_wheel_filename
+from .filename import normalized, parse_wheel_filename
 
 SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 WHEEL_VERSION = (1, 0)
@@ -72,9 +71,10 @@ class _Problem(Exception):
 
 def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -> WheelMetadata:
     try:
-        name, version, _ = parse_wheel_filename(filename)
+        name, version_text, _ = parse_wheel_filename(filename)
     except ValueError as error:
         raise _Problem(f"not the name of a wheel ({error})") from None
+    version = Version(version_text)
     if not _NAME.fullmatch(name):
         _refuse(f"{name} is not the name of a distribution")
     dist_info = _dist_info(paths, name, version)
@@ -95,7 +95,7 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
     metadata = _block(content("METADATA"), ("metadata-version", "name", "version", "requires-python", "requires-dist"))
     written_name = _one(metadata, "name", "METADATA")
     inner_version = _version(_one(metadata, "version", "METADATA"), "METADATA")
-    if canonicalize_name(written_name) != name or inner_version != version:
+    if normalized(written_name) != name or inner_version != version:
         _refuse(f"METADATA is that of {written_name} {inner_version}")
     data_dir = _data_dir(paths, name, version)
     _check_root(paths)
@@ -196,7 +196,7 @@ def _belongs(stem: str, name: str, version: Version) -> bool:
     """Whether `stem` (name-version) is another spelling of `name` and `version`."""
     found_name, _, found_version = stem.rpartition("-")
     try:
-        return canonicalize_name(found_name) == name and Version(found_version) == version
+        return normalized(found_name) == name and Version(found_version) == version
     except ValueError:
         return False
 

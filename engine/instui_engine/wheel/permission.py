@@ -6,36 +6,48 @@ has the flaws. So a session without the permission gets the same error, whether 
 
 from collections.abc import Sequence
 from functools import cache
-
-from packaging.utils import InvalidName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING
 
 from instui_engine.errors import RecordError, UsageError, printable
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 FLAG = "--allow-record"
 
 
 @cache
-def parse(permission: str) -> tuple[str, Version]:
+def parse(permission: str) -> "tuple[str, Version]":
     """The normalized name and the version in NAME==VERSION. Raises UsageError for anything else."""
+    from packaging.utils import InvalidName, canonicalize_name
+    from packaging.version import InvalidVersion
+
     name, _, version = permission.partition("==")
     try:
-        return canonicalize_name(name.strip(), validate=True), Version(version)
+        return canonicalize_name(name.strip(), validate=True), _version(version)
     except (InvalidName, InvalidVersion):
         raise UsageError(f"{FLAG} needs NAME==VERSION, not {printable(permission)!r}") from None
+
+
+def _version(text: str) -> "Version":
+    from packaging.version import Version
+
+    return Version(text)
 
 
 def unused(permissions: Sequence[str], versions: dict[str, str]) -> list[str]:
     """Those of `permissions` that are for none of the wheels in `versions` (normalized name -> version)."""
     parsed = ((permission, *parse(permission)) for permission in permissions)
     return [
-        permission for permission, name, version in parsed if name not in versions or Version(versions[name]) != version
+        permission
+        for permission, name, version in parsed
+        if name not in versions or _version(versions[name]) != version
     ]
 
 
 def check(permissions: Sequence[str], name: str, version: str, flaws: str, filename: str) -> None:
     """Raise RecordError unless the wheel may have the `flaws`. `name` is normalized."""
-    if not flaws or (name, Version(version)) in map(parse, permissions):
+    if not flaws or (name, _version(version)) in map(parse, permissions):
         return
     permission = f"{name}=={version}"
     raise RecordError(
