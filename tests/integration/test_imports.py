@@ -21,15 +21,17 @@ from support.wheelsmith import build_wheel
 _HARNESS = """
 import json, os, sys
 started = []
+before = []  # what was loaded when the first process was started
 def hook(event, arguments):
     if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"):
+        before.extend([] if started else sys.modules)
         started.append(str(arguments[0]))
     if event in ("socket.connect", "socket.getaddrinfo"):
         started.append(event)
 sys.addaudithook(hook)
 def write(code):
     with open(sys.argv[1], "w") as file:
-        json.dump({"modules": sorted(sys.modules), "started": started, "code": code}, file)
+        json.dump({"modules": sorted(sys.modules), "before": before, "started": started, "code": code}, file)
 leave = os._exit
 os._exit = lambda code: (write(code), leave(code))
 program, words = sys.argv[2], sys.argv[3:]
@@ -52,6 +54,11 @@ else:
 USER_INTERFACES = ("textual", "rich")
 NETWORK = ("urllib3", "http.client", "email", "ssl", "requests", "httpx")
 HEAVY = ("uv", "venv", "pip", "packaging.pylock", "packaging.requirements", "tomllib", "unittest", "multiprocessing")
+# what an install of local wheels from a warm store, and a command that only reads, can do without
+NEEDLESS = (
+    *("anyio", "asyncio", "concurrent", "importlib.metadata", "packaging", "platformdirs", "installer"),
+    *("configparser", "tempfile", "shutil"),
+)
 
 
 class Loaded:
@@ -60,6 +67,7 @@ class Loaded:
     def __init__(self, path: Path) -> None:
         report = json.loads(path.read_text())
         self.modules = set(report["modules"])
+        self.before = set(report["before"])
         self.started: list[str] = report["started"]
         self.code: int = report["code"]
 
@@ -106,7 +114,7 @@ def test_a_warm_install_of_a_wheel_file_is_lean(
     target = venv()
     report = observe("instui", "install", "--ui", "none", "--no-deps", "--python", target.top, wheel)
     assert complete(target.site, "tool-1.0")
-    assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY, "instui.tui"]) == []
+    assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY, *NEEDLESS, "instui.tui"]) == []
     assert report.started == []
     assert report.of(["instui_engine.locks.wait", "instui_engine.locks.holders"]) == []  # nothing was waited for
     assert report.of(["instui_engine.target.asking", "instui_engine.target.tags"]) == []  # the answer is cached
@@ -171,10 +179,27 @@ def test_importing_the_library_alone_costs_next_to_nothing(observe: Callable[...
     assert report.of(["filelock", "platformdirs", "dataclasses", "threading", "packaging"]) == []
 
 
-def test_help_and_version_load_no_engine_parts_that_take_long(observe: Callable[..., Loaded]) -> None:
-    for word in ("--help", "--version"):
-        report = observe("instui", word)
-        assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY]) == []
+def test_help_loads_no_engine(observe: Callable[..., Loaded]) -> None:
+    report = observe("instui", "--help")
+    assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY, *NEEDLESS, "instui.tui", "instui_engine.commands"]) == []
+
+
+def test_the_version_needs_no_parser(observe: Callable[..., Loaded]) -> None:
+    report = observe("instui", "--version")
+    assert report.of(["argparse", "threading", "socket", "subprocess", "instui_engine.session"]) == []
+
+
+def test_who_holds_locks_is_found_by_what_reads_locks(observe: Callable[..., Loaded], venv: Callable[[], Venv]) -> None:
+    target = venv()
+    observe("instui", "locks", "--python", target.top)  # asks the interpreter, if nobody has yet
+    report = observe("instui", "locks", "--python", target.top)
+    assert report.started == []
+    needless = [*USER_INTERFACES, *NETWORK, *HEAVY, *NEEDLESS, "filelock", "hashlib", "logging", "inspect", "socket"]
+    rooms = [
+        f"instui_engine.{room}"
+        for room in ("commands", "commit", "stage", "plan", "store", "resolve", "wheel", "fetch")
+    ]
+    assert report.of([*needless, *rooms]) == []
 
 
 def test_uv_is_found_where_it_was_installed_with_instui() -> None:

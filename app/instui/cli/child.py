@@ -4,25 +4,24 @@ The child is this program again, in a session of its own (setsid), without a ter
 says what it does; requests go to it over its control socket or, if there is none, as signals.
 """
 
-import json
 import os
 import select
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from instui.monitor.reader import Tail, decoded
 from instui.program import again
 from instui_engine.errors import InstuiError
-from instui_engine.journal.events import SessionStarted
+from instui_engine.fs.memory import unnamed_file
 from instui_engine.redaction import redacted
 from instui_engine.resolve.streams import inherited
-from instui_engine.session.control import send
+
+if TYPE_CHECKING:
+    from instui.monitor.reader import Tail
 
 FLAG = "--child"  # a hidden flag: run detached, as the session of that id
 PRIVATE_JOURNAL_FLAG = "--child-journal"  # another: a dry run, which writes no journal but into this file
@@ -53,12 +52,14 @@ class Child:
         self._aborted = False
         self._refusal = ""
         self._writes_nothing = PRIVATE_JOURNAL_FLAG in arguments
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+        self._errors: IO[bytes] = open(unnamed_file(), "r+b", buffering=0)  # noqa: SIM115 - `close` closes it
         command = [*again(), arguments[0], FLAG, identity]
         shown = [redacted(argument) for argument in arguments[1:]]
         descriptors = inherited(arguments)
         with ExitStack() as stack:
             if shown != list(arguments[1:]):
+                import json
+
                 from instui_engine.fs.memory import memory_file
 
                 # everybody can see the arguments of a process, so those with passwords go into a file in memory
@@ -78,8 +79,10 @@ class Child:
         """The child's process id."""
         return self._process.pid
 
-    def source(self) -> Tail:
+    def source(self) -> "Tail":
         """A reader of the child's journal, which ends when the child does."""
+        from instui.monitor.reader import Tail
+
         return Tail(self.journal, dead=lambda: not self.alive())
 
     def cancel(self) -> None:
@@ -180,6 +183,8 @@ class Child:
             self._ask_without_socket(request, "the install is only beginning" if path is None else NO_SOCKET)
 
     def _send(self, path: str, request: str) -> None:
+        from instui_engine.session.control import send
+
         try:
             send(path, request)
         except InstuiError as error:
@@ -195,6 +200,9 @@ class Child:
 
     def _control_path(self) -> str | None:
         """The path of the child's control socket; "" if it could make none, None if it has not said so yet."""
+        from instui.monitor.reader import decoded
+        from instui_engine.journal.events import SessionStarted
+
         with suppress(OSError), self.journal.open(encoding="utf-8", errors="replace") as lines:
             for _, event in decoded([lines.readline()]):
                 if isinstance(event, SessionStarted):

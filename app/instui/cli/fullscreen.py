@@ -13,16 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instui.lines.plain import PlainUI
-from instui.monitor.fold import Fold
-from instui.monitor.model import Snapshot
-from instui.monitor.reader import decoded, read
-from instui.monitor.summary import summary
-from instui.monitor.units import count
 from instui.terminal import Terminal, borrowed, in_background
 from instui_engine.errors import printable
-from instui_engine.journal.events import Warned
-from instui_engine.session.session import forget
 
 from .child import Child
 from .output import print_error, print_lines
@@ -30,6 +22,7 @@ from .screen_rules import MOMENT, Showing, leaving
 from .watch import reads_stdin
 
 if TYPE_CHECKING:
+    from instui.monitor.model import Snapshot
     from instui.tui.controller import Result
 
 _WARNINGS = 10  # the most that are repeated below the screen
@@ -41,8 +34,8 @@ def watch_child(
 ) -> int:
     """Run the command line `arguments` as a child and show its session; return the exit code.
 
-    The child is started before anything of the screen is loaded. What is over before the screen opens prints lines. An
-    install that may not run unattended is cancelled when the user leaves.
+    The child is started before what shows it is loaded, be it lines or the screen. What is over before the screen opens
+    prints lines. An install that may not run unattended is cancelled when the user leaves.
     """
     fresh = not journal.parent.parent.exists()
     with ExitStack() as stack:
@@ -94,6 +87,7 @@ def _show(parsed: argparse.Namespace, child: Child, terminal: Terminal) -> "Resu
 
 def _after(parsed: argparse.Namespace, child: Child, result: "Result", fresh: bool) -> int:
     """Say on the normal screen what there was to see; wait for the child, and return its exit code."""
+    from instui.monitor.summary import summary
     from instui.tui.controller import Left
 
     journal, may_be_left = child.journal, child.may_be_left
@@ -172,8 +166,11 @@ class _Signals:
         threading.Thread(target=wait, name="hang-up", daemon=True).start()
 
 
-def _to_the_end(snapshot: Snapshot | None, journal: Path) -> Snapshot:
+def _to_the_end(snapshot: "Snapshot | None", journal: Path) -> "Snapshot":
     """`snapshot`, or a later one that has the end of the session."""
+    from instui.monitor.fold import Fold
+    from instui.monitor.reader import read
+
     if snapshot is not None and snapshot.finished is not None:
         return snapshot
     fold = Fold()
@@ -185,6 +182,10 @@ def _to_the_end(snapshot: Snapshot | None, journal: Path) -> Snapshot:
 
 def _warnings(journal: Path) -> list[str]:
     """The warnings of the session: on the screen they are among the events, which may have gone unseen."""
+    from instui.monitor.reader import decoded
+    from instui.monitor.units import count
+    from instui_engine.journal.events import Warned
+
     found: dict[str, None] = {}
     with suppress(OSError), journal.open(encoding="utf-8", errors="replace") as lines:
         for _, event in decoded(line for line in lines if '"warned"' in line):
@@ -195,17 +196,21 @@ def _warnings(journal: Path) -> list[str]:
     return [*list(found)[:_WARNINGS], *([f"  and {count(more, 'more warning')}"] if more > 0 else [])]
 
 
-def _forget_untouched(fresh: bool, snapshot: Snapshot, journal: Path) -> None:
+def _forget_untouched(fresh: bool, snapshot: "Snapshot", journal: Path) -> None:
     """Remove the journal from an environment that was not touched: the child cannot know when it has been read."""
     if not fresh or snapshot.totals.committed or snapshot.totals.removed:
         return
     private = journal.parent.parent
     with suppress(OSError):
         if os.listdir(private) == [journal.parent.name] and os.listdir(journal.parent) == [journal.name]:
+            from instui_engine.session.session import forget
+
             forget(journal)
 
 
 def _as_lines(parsed: argparse.Namespace, child: Child) -> int:
+    from instui.lines.plain import PlainUI
+
     sys.stdout.flush()
     ui = PlainUI(child.source(), sys.stdout, quiet=parsed.quiet, verbose=parsed.verbose)
     ui.start()

@@ -33,7 +33,8 @@ def user_cache(program: str) -> Path | None:
 def _customary(program: str) -> str:
     """Where the cache of a program lies by the customs of the system; "" or relative if there is no home."""
     if sys.platform == "linux":  # as platformdirs decides it, without its import
-        return f"{os.environ.get('XDG_CACHE_HOME', '').strip() or os.path.expanduser('~/.cache')}/{program}"
+        named = os.environ.get("XDG_CACHE_HOME", "")
+        return f"{named if os.path.isabs(named) else os.path.expanduser('~/.cache')}/{program}"
     from platformdirs import user_cache_dir
 
     try:

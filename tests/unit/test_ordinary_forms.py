@@ -1,0 +1,68 @@
+"""What is recognized without a parser is read as the parser reads it: file names, bounds of versions, cache, flags."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+from packaging.utils import parse_wheel_filename as parsed_by_packaging
+from platformdirs import user_cache_dir
+
+from instui.cli.options import parser
+from instui_engine.fs.cache_directory import user_cache
+from instui_engine.plan import compatibility
+from instui_engine.wheel.filename import normalized, parse_wheel_filename
+
+NAMES = st.from_regex(r"[A-Za-z0-9._]{1,6}", fullmatch=True)
+VERSIONS = st.from_regex(r"(v|0!)?[0-9.]{1,6}(a1|\.post1|\+x)?", fullmatch=True)
+TAGS = st.sampled_from(["py3-none-any", "py2.py3-none-any", "cp311-cp311-manylinux_2_17_x86_64", "1a-py3-none-any"])
+
+
+@given(NAMES, VERSIONS, TAGS)
+@example("Foo.Bar_baz", "1.0", "py3-none-any")
+@example("a", "01.2", "py3-none-any")
+@example("a_", "1", "py3-none-any")
+@example("a", "1\N{ARABIC-INDIC DIGIT TWO}", "py3-none-any")
+def test_the_file_name_of_a_wheel(name: str, version: str, tags: str) -> None:
+    filename = f"{re.sub('_+', '_', name)}-{version}-{tags}.whl"
+    try:
+        expected = parsed_by_packaging(filename)
+    except ValueError:
+        with pytest.raises(ValueError):
+            parse_wheel_filename(filename)
+    else:
+        assert parse_wheel_filename(filename) == (expected[0], str(expected[1]), expected[2])
+        assert normalized(name) == expected[0]
+
+
+@given(
+    bound=st.from_regex(r" ?>= ?[0-9]{1,2}(\.[0-9]{1,2}){0,3} ?", fullmatch=True),
+    version=st.sampled_from(["3.9", "3.11.7", "3.10.0", "3.12.0rc1", "3"]),
+)
+def test_a_lower_bound_of_the_python(bound: str, version: str) -> None:
+    expected = SpecifierSet(bound).contains(version, prereleases=True)
+    assert compatibility._allows.__wrapped__(bound, version) == expected
+
+
+@pytest.mark.parametrize("xdg", [None, "", " ", "/some/where", "relative"])
+def test_the_place_of_the_cache(xdg: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if xdg is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", xdg if xdg != "/some/where" else f"{tmp_path}/there")
+    place = user_cache_dir("program")
+    assert user_cache("program") == (Path(place) if os.path.isabs(place) else None)
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall", "demo", "locks", "doctor", "cache"])
+def test_the_flags_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = []
+    for chosen in ("", command):
+        with pytest.raises(SystemExit):
+            parser(chosen).parse_args([command, "--help"])
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert shown[0].count("\n") > 6
