@@ -118,6 +118,28 @@ def test_the_install_does_not_wait_for_the_screen_to_be_loaded(
     assert "installed 2 wheels" in one.left()
 
 
+# Notes which modules are there when the child is started.
+_NOTE = """\
+import sys, pathlib
+def note(event, arguments):
+    if event == 'subprocess.Popen' and '--child' in arguments[1]:
+        pathlib.Path('loaded').write_text('\\n'.join(sys.modules))
+sys.addaudithook(note)
+"""
+
+
+def test_the_install_has_begun_before_anything_is_loaded_that_shows_it(
+    install: Begin, guest: Guest, wheels: list[Path], tmp_path: Path
+) -> None:
+    one = install(*wheels[:2], env=guest(0.0, _NOTE))
+    assert one.terminal.finish() == 0
+    loaded = set((tmp_path / "loaded").read_text().splitlines())
+    assert "instui.cli.fullscreen" in loaded
+    shows = {f"instui.{room}" for room in ("tui", "lines", "monitor")} | {"textual", "rich", "asyncio"}
+    works = {"instui_engine.commands", "instui_engine.commit", "instui_engine.plan", "socket", "filelock", "packaging"}
+    assert loaded & (shows | works) == set()
+
+
 def test_what_was_typed_before_the_screen_was_there_is_no_key(
     install: Begin, guest: Guest, venv: Callable[[], Venv], wheels: list[Path], tmp_path: Path
 ) -> None:

@@ -5,18 +5,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from instui.terminal import in_background, streams
-from instui_engine.commands.command import Outcome
-from instui_engine.journal.writer import Listener
-from instui_engine.session.control import Control
 
 from .output import print_error
 from .screen_rules import Invocation, Showing, opening
-from .signals import stopping
 
-Session = Callable[[Control, tuple[Listener, ...]], Outcome]
+if TYPE_CHECKING:
+    from instui_engine.commands.command import Outcome
+    from instui_engine.journal.writer import Listener
+    from instui_engine.session.control import Control
+
+    Session = Callable[[Control, tuple[Listener, ...]], Outcome]
 
 
 class UI(Protocol):
@@ -29,8 +30,12 @@ class UI(Protocol):
         """Show the rest, but wait at most `grace` seconds for an output that nobody reads."""
 
 
-def watch(parsed: argparse.Namespace, session: Session) -> int:
+def watch(parsed: argparse.Namespace, session: "Session") -> int:
     """Run `session` under the chosen user interface; return the exit code."""
+    from instui_engine.session.control import Control
+
+    from .signals import stopping
+
     control = Control()
     with _user_interface(parsed) as listeners, stopping(control, survives_hang_up=bool(parsed.child)):
         outcome = session(control, listeners)
@@ -70,7 +75,7 @@ def reads_stdin(parsed: argparse.Namespace) -> bool:
 
 
 @contextmanager
-def _user_interface(parsed: argparse.Namespace) -> Iterator[tuple[Listener, ...]]:
+def _user_interface(parsed: argparse.Namespace) -> "Iterator[tuple[Listener, ...]]":
     if parsed.child_journal:
         with open(parsed.child_journal, "a", encoding="ascii", buffering=1) as file:
             yield (lambda line: print(line, file=file),)
