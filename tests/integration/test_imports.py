@@ -202,5 +202,14 @@ def test_who_holds_locks_is_found_by_what_reads_locks(observe: Callable[..., Loa
     assert report.of([*needless, *rooms]) == []
 
 
+def test_a_part_that_is_missing_is_told_in_one_line(venv: Callable[[], Venv]) -> None:
+    missing = "import sys; sys.modules['instui_engine.locks.holders'] = None; from instui.__main__ import main; main()"
+    command = [sys.executable, "-c", missing, "locks", "--python", str(venv().top)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("instui: cannot start: ModuleNotFoundError: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_uv_is_found_where_it_was_installed_with_instui() -> None:
     assert uv("--version").startswith("uv ")

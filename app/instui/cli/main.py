@@ -36,6 +36,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         where = _working_directory_error()
         print_error(where or reason(error))
         return 2 if where else 1
+    except ImportError:
+        raise  # a part of the program is missing, and commands load their parts late; the caller says so
     except Exception as error:
         if os.environ.get("INSTUI_DEBUG"):
             raise
