@@ -31,9 +31,9 @@ def counted(tree, step):
         count += 1
     take(tree, step)
 
-from instui_engine.commit import commit
+from instui_engine.commit import executor
 transaction.take = counted
-commit.run = watched
+executor.run = watched
 sys.exit(run())
 """
 

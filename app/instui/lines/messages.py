@@ -131,6 +131,7 @@ class Messages:
                 | events.LockRequested()
                 | events.LockReleased()
                 | events.CommitProgress()
+                | events.GroupFinished()
                 | events.Overwrite()
                 | events.Restored()
                 | events.SessionFinished()

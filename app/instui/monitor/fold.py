@@ -51,6 +51,7 @@ _SessionEvent = (
     | events.EnvironmentReleased
     | events.RecoveryStarted
     | events.RecoveryFinished
+    | events.GroupFinished
     | events.Warned
     | events.SessionFinished
 )
@@ -174,7 +175,7 @@ class Fold:
             case events.RecoveryFinished():
                 left = tuple(event.left)
                 record.recover(Recovery(t, event.wheel, event.version, event.session, event.outcome, left))
-            case events.Warned() | events.ResolveProgress():
+            case events.Warned() | events.ResolveProgress() | events.GroupFinished():
                 pass  # shown as events, not as state
             case events.SessionFinished():
                 self._session_finished(t, event)

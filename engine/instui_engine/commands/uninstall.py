@@ -160,10 +160,10 @@ class _Removal(Work):
                 check_settled(environment, claims, self.session.identity)
                 return find(environment, name) is not None
             except Unsettled as inherited:
-                record = inherited.record
+                unsettled = inherited.written
             finally:
                 files.release(held)
-            settle(context, environment, files, record)
+            settle(context, environment, files, unsettled)
 
     def _removable(self, installed: Installed, names: Sequence[str]) -> list[str]:
         """Those of `names` that are installed. Raises TargetError for one that cannot be removed."""

@@ -37,9 +37,26 @@ class Alone:
             if now - self._asked < _AGAIN or time.time() - mtime / 1e9 < fresh:
                 return None
             self._asked = now
-            others = (path for path in self._journal.parent.glob("*.jsonl") if path != self._journal)
-            self._quiet = 0 if any(map(_may_run, others)) else mtime
+            self._quiet = 0 if self._has_others() else mtime
         return self._quiet or None
+
+    def at_present(self) -> int | None:
+        """As a call, but for this moment: a session that appears just now may be missed."""
+        try:
+            mtime = os.stat(self._journal.parent).st_mtime_ns
+            return mtime if mtime == self._quiet or not self._has_others() else None
+        except OSError:
+            return None
+
+    def is_still(self, token: int) -> bool:
+        """Whether the directory of journals is as it was when the token was given."""
+        try:
+            return os.stat(self._journal.parent).st_mtime_ns == token
+        except OSError:
+            return False
+
+    def _has_others(self) -> bool:
+        return any(_may_run(path) for path in self._journal.parent.glob("*.jsonl") if path != self._journal)
 
 
 def _may_run(journal: Path) -> bool:

@@ -11,7 +11,9 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from instui_engine.commit.writeahead import NewerRecordError, pending, read, session_of
+from instui_engine.commit.settlement import progress
+from instui_engine.commit.writeahead import NewerRecordError, pending, session_of, written_in
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.session.session import alive, journal_path, stage_of, stages
 from instui_engine.target.environment import Environment
@@ -64,20 +66,22 @@ def dead_sessions(environment: Environment) -> Iterator[DeadSession]:
         records.setdefault(session_of(record.name), []).append(record)
     for identity in sorted({*found, *records}):
         if not alive(journal_path(environment, identity)):
-            in_hand = tuple(filter(None, map(_in_hand, records.get(identity, ()))))
+            in_hand = tuple(owner for record in records.get(identity, ()) for owner in _in_hand(environment, record))
             paths = tuple(found.get(identity, [stage_of("", identity)]))
             yield DeadSession(identity, paths, identity in records, in_hand)
 
 
-def _in_hand(record: Path) -> str:
-    """Name and version in a write-ahead record; "" if it cannot be read."""
+def _in_hand(environment: Environment, record: Path) -> Iterator[str]:
+    """Name and version of what a write-ahead record shows to be begun and not settled; nothing if it cannot be read."""
     try:
-        transaction = read(record)
+        with DirfdTree(environment.top, links=environment.volumes.links) as tree:
+            for written in written_in(record):
+                if not written.is_section or progress(tree, written.transaction) == "some":
+                    yield written.transaction.owner
     except NewerRecordError as newer:
-        return newer.envelope.owner
+        yield newer.envelope.owner
     except (OSError, ValueError):
-        return ""
-    return transaction.owner if transaction is not None else ""
+        return
 
 
 def names(environment: Environment, directory: str) -> list[str]:

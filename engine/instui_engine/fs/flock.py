@@ -25,6 +25,8 @@ _MOMENT = 0.005  # seconds; passing a gate takes microseconds, and such a wait i
 _POLL = 0.05  # seconds between two checks of the cancel flag; the wait for the lock itself is in the kernel
 
 
+_GATE_LOCK = "hhqqi4x"  # struct flock
+
 _ENOTSUPP = 524  # what some file systems return, though it is none of the errors for programs
 NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, _ENOTSUPP, errno.ENOLCK, errno.EINVAL})
 """The errors by which a file system says that it has no locks."""
@@ -183,10 +185,29 @@ def leave_gate(descriptor: int) -> None:
         _gate(descriptor, fcntl.F_UNLCK)
 
 
+def is_awaited(descriptor: int) -> bool:
+    """Whether anybody stands in the gate, waiting for the lock of this descriptor; True as well if that cannot be seen.
+
+    Only where this descriptor can stand in the gate alone can all others, so it must be writable.
+    """
+    if sys.platform != "linux" or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDWR:
+        return True
+    try:
+        found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _gate_lock(fcntl.F_WRLCK))
+    except OSError:
+        return True
+    return bool(struct.unpack(_GATE_LOCK, found)[0] != fcntl.F_UNLCK)
+
+
 def _gate(descriptor: int, kind: int, wait: bool = False) -> None:
     if sys.platform == "linux":
         command = fcntl.F_OFD_SETLKW if wait else fcntl.F_OFD_SETLK
-        fcntl.fcntl(descriptor, command, struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 1, 0))
+        fcntl.fcntl(descriptor, command, _gate_lock(kind))
+
+
+def _gate_lock(kind: int) -> bytes:
+    """The first byte of the file, as `struct flock`."""
+    return struct.pack(_GATE_LOCK, kind, os.SEEK_SET, 0, 1, 0)
 
 
 def wait_lock(

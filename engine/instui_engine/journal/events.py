@@ -308,6 +308,19 @@ class CommitProgress(NamedTuple):
     renames: int
 
 
+class GroupFinished(NamedTuple):
+    """Wheels of a group, with one claim and one record, were committed; `left` of them were not.
+
+    `why` it ended: "complete", "waiter" (at a claim), "session" (another one appeared), "turn" (of others, at the
+    environment's lock), "pause", "stop" or "failure".
+    """
+
+    wheels: int
+    left: int
+    why: str
+    seconds: float
+
+
 class Overwrite(NamedTuple):
     """A file was replaced. `old` and `new` are owners. `same`: equal content. `kept`: where the old file is."""
 
@@ -423,6 +436,7 @@ Event = (
     | LockReleased
     | CommitStarted
     | CommitProgress
+    | GroupFinished
     | Overwrite
     | Restored
     | RecoveryStarted
@@ -471,6 +485,7 @@ KINDS: dict[str, type[Event]] = {
     "lock.released": LockReleased,
     "commit.started": CommitStarted,
     "commit.progress": CommitProgress,
+    "group.finished": GroupFinished,
     "overwrite": Overwrite,
     "restored": Restored,
     "recovery.started": RecoveryStarted,

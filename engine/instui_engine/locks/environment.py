@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 10.0  # the most seconds for which the lock is kept, unless a single commit takes longer
 _LOOK = 1.0  # seconds between checks for waiters, while the lock is held: reading /proc/locks takes milliseconds
+_SOON = 0.2  # the same while wheels are committed as a group
 _REST = 0.02  # seconds for which the lock is left to others; they wait in the kernel, so they are quick
 _ROOM = 5.0  # the most seconds to wait for others to let it go, and half of those to wait at the turnstile
 _POLL = 0.01
@@ -95,12 +96,17 @@ class EnvironmentLock:
                 self._acquire(make_room=False)
             self._inside += 1
 
-    def _due(self) -> bool:
+    def is_due(self) -> bool:
+        """Whether others are to have the lock as soon as no wheel is in hand. A waiter is seen within a moment."""
+        with self._mutex:
+            return self._due(_SOON)
+
+    def _due(self, look: float = _LOOK) -> bool:
         """Whether to leave the lock to others between two commits."""
         if self._descriptor < 0:
             return False
         now = time.monotonic()
-        if now - self._looked > _LOOK:
+        if now - self._looked > look:
             self._looked = now
             self._wanted = self._wanted or exclusive_waiter(self._path) or not self._turnstile_is_open()
         return self._wanted or now - self._since > _LONGEST

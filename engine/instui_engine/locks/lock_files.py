@@ -23,6 +23,7 @@ from threading import Condition
 
 from instui_engine.errors import Interrupted, printable
 from instui_engine.fs.flock import (
+    is_awaited,
     leave_gate,
     open_lock,
     take_exclusive,
@@ -81,6 +82,37 @@ class ClaimFiles:
             file = self._files.pop(descriptor)  # before another thread gets the same number
             os.close(descriptor)
             self._turns.leave(*file)
+
+    def try_whole(self) -> int | None:
+        """A descriptor that holds all claims of the environment at once; None if that is not free now.
+
+        None as well where nobody could see who waits for it. The wheels of this session must hold nothing, and take
+        nothing until it is released by `release_whole`.
+        """
+        descriptor = open_lock(f"{self._locks}/{lock_name(TOP)}")
+        try:
+            free = try_gate(descriptor, shared=False) and try_lock(descriptor, shared=False)
+            leave_gate(descriptor)
+            if free and not is_awaited(descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return None
+
+    @staticmethod
+    def is_awaited(whole: int) -> bool:
+        """Whether another session waits for any claim while `whole`, of `try_whole`, is held. This is one system call.
+
+        Every claim begins at the top's lock file, so whoever waits stands in the gate of that one.
+        """
+        return is_awaited(whole)
+
+    @staticmethod
+    def release_whole(whole: int) -> None:
+        """Release what `try_whole` returned."""
+        os.close(whole)
 
     def _in_turn(
         self, name: str, wants: Sequence[tuple[str, Mode]], on_wait: OnClaimWait, cancelled: Callable[[], bool]

@@ -24,6 +24,7 @@ _SessionEvent = (
     | events.RequirementSatisfied
     | events.SyncStarted
     | events.SyncFinished
+    | events.GroupFinished
     | events.Warned
     | events.SessionFinished
 )
@@ -129,6 +130,9 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
             return Piece(f"writing the {safe(what)} to disk", "dim")
         case events.SyncFinished(what=what, seconds=seconds):
             return Piece(f"the {safe(what)} is on disk after {units.seconds(seconds)}", "dim")
+        case events.GroupFinished(wheels=wheels, left=left, why=why):
+            rest = f", {left} not ({safe(why)})" if left else ""
+            return Piece(f"{units.count(wheels, 'commit')} in one group{rest}", "dim")
         case events.Warned(text=text):
             return Piece(safe(text), "age")
         case events.SessionFinished(exit=code, error=error, installed=installed, seconds=seconds):

@@ -1,0 +1,222 @@
+"""The commit of one distribution under its claims: what is there is checked, steps are taken, and all is reported."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from instui_engine.errors import ConflictError, printable
+from instui_engine.fs.dirfd import DirfdTree
+from instui_engine.fs.files import same_file
+from instui_engine.journal.events import (
+    CommitFinished,
+    CommitProgress,
+    CommitStarted,
+    DistributionRemoved,
+    Warned,
+)
+from instui_engine.plan.conflicts import Overlaps, find
+from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan
+from instui_engine.plan.planner import plan_wheel
+from instui_engine.plan.removal import empties_more, plan_removal
+from instui_engine.session.context import Context, Throttle
+from instui_engine.session.session import Session
+from instui_engine.target.environment import Environment
+from instui_engine.target.installed import Distribution, Installed, scan
+from instui_engine.target.owners import OwnerIndex, Undisturbed
+
+from .backups import Backups
+from .ordering import Ordering
+from .preparation import Prepared, prepare
+from .settlement import put_back
+from .transaction import Step, UndoError, run
+from .writeahead import Written, decide, remove, write
+
+
+class StalePlan(Exception):
+    """The environment, checked under the wheel's claims, is no longer as it was when the wheel was planned."""
+
+
+class Executor:
+    """Carries out the plans of one session; what is true for all of them is kept here. Thread-safe."""
+
+    def __init__(
+        self,
+        context: Context,
+        environment: Environment,
+        session: Session,
+        overlaps: Overlaps,
+        installed: Installed,
+        undisturbed: Undisturbed,
+    ) -> None:
+        """`installed` is what the environment listed when the plans were made. `undisturbed`: see `OwnerIndex`."""
+        self._context = context
+        self._environment = environment
+        self._session = session
+        self._replaced_owners: dict[int, Mapping[str, str]] = dict(overlaps.replaced_owners)
+        self._index = OwnerIndex(environment, installed, undisturbed)
+        self._backups = Backups(environment, undisturbed)
+        self._marks: dict[int, int] = {}  # order -> mark in the index, for wheels that were planned again
+        self.gone: set[str] = set()  # names of those to be removed that somebody else has removed
+        self.installed: list[str] = []
+
+    def tree(self) -> AbstractContextManager[DirfdTree]:
+        """The environment's directories, open for a commit or a group of them."""
+        return DirfdTree(self._environment.top, self._context.options.fsync, self._environment.volumes.links)
+
+    def ready(self, plan: Plan, tree: DirfdTree) -> Prepared | None:
+        """What is to be done, for the environment as it is now; None if somebody else has done it.
+
+        The caller holds the claims of `plan`. Raises StalePlan, and whatever says that it cannot be done.
+        """
+        present = self._index.find(plan.name)
+        if present is None and isinstance(plan, RemovalPlan):
+            self.gone.add(plan.name)
+            self._context.emit(Warned(plan.name, "was removed by somebody else just now"))
+            return None
+        if present != plan.replaces or self._is_outdated(plan):
+            raise StalePlan
+        return self._prepare(plan, tree)
+
+    def write(self, plans: Sequence[Plan], ready: Sequence[Prepared], tree: DirfdTree) -> list[Written]:
+        """Write one record of all of them. Raises OSError, with nothing changed."""
+        transactions = [prepared.transaction for prepared in ready]
+
+        def put() -> Path:
+            return write(self._environment.top, tree, transactions, self._context.options.fsync)
+
+        record = self._session.with_room(put) if isinstance(plans[0], RemovalPlan) else put()
+        orders = tuple(transaction.order for transaction in transactions)
+        return [Written(record, transaction, orders) for transaction in transactions]
+
+    def carry_out(self, plan: Plan, prepared: Prepared, written: Written, tree: DirfdTree) -> Ordering:
+        """Take all steps; return what syncs them before the record goes.
+
+        If that fails, all is undone and the record is gone, that of a group as well: nothing else of it may be in hand.
+        """
+        context, steps = self._context, prepared.transaction.steps
+        throttle = Throttle(lambda done: context.emit(CommitProgress(plan.name, done, len(steps))))
+        ordering = Ordering(self._environment, prepared.transaction, context.options.fsync)
+
+        def before(step: Step) -> None:
+            throttle.add(1)
+            if context.control.aborted:
+                context.control.check()
+            if context.slow_motion.factor:
+                context.slow_motion.step(lambda: context.control.aborted, weight=_weight(self._environment.top, step))
+            ordering.before(step)
+
+        def back() -> None:
+            nonlocal written
+            written = decide(written, "undo", is_last=True)
+
+        context.emit(CommitStarted(plan.name, len(steps)))
+        taking_out = put_back(context, self._environment, tree, prepared.transaction)
+        try:
+            with self._index.changing():
+                run(tree, prepared.transaction, before, back, taking_out)
+                self._backups.committed(steps)
+                self._index.committed(plan.name, plan.info)
+        except UndoError:
+            raise  # the record stays for recovery
+        except BaseException:
+            remove(written.record)
+            raise
+        self.installed.append(plan.name)
+        return ordering
+
+    def report(self, plan: Plan, prepared: Prepared) -> None:
+        """Write to the journal what was done."""
+        for overwrite in prepared.overwrites:
+            self._context.emit(overwrite)
+        for one in prepared.restored:
+            self._context.emit(one)
+        if plan.replaces is not None:
+            self._context.emit(DistributionRemoved(plan.name, plan.replaces.version, plan.old_files))
+        if isinstance(plan, WheelPlan):
+            self._context.emit(CommitFinished(plan.name, plan.files))
+
+    def plan_again(self, old: Plan) -> Plan:
+        """Plan a wheel for the environment as it is now. Raises InstuiError."""
+        mark = self._index.mark()
+        installed = scan(self._environment)
+        plan = self._planned_again(old, installed)
+        overlaps = find(self._environment, installed, [plan] if isinstance(plan, WheelPlan) else [])
+        self._replaced_owners[plan.order] = {
+            **overlaps.replaced_owners.get(plan.order, {}),
+            **self._replaced_owners.get(plan.order, {}),
+        }
+        self._context.emit(plan.event())
+        self._marks[plan.order] = mark
+        return plan
+
+    def _planned_again(self, old: Plan, installed: Installed) -> Plan:
+        if isinstance(old, WheelPlan):
+            return plan_wheel(self._environment, installed, old.wheel, old.entry, old.order)
+        if old.name not in installed:
+            return old  # removed by somebody else; that is certain only under its claims
+        return plan_removal(self._environment, installed, installed[old.name], old.order)
+
+    def _prepare(self, plan: Plan, tree: DirfdTree) -> Prepared:
+        """The transaction for the environment as it is now, with the owners of all files that it replaces."""
+        session = self._session.identity
+        known = self._replaced_owners.get(plan.order, {})
+        prepared = prepare(self._environment, tree, plan, session, known, self._index, self._backups)
+        if self._meet_newcomers(plan, prepared.transaction.steps):
+            known = self._replaced_owners[plan.order]
+            prepared = prepare(self._environment, tree, plan, session, known, self._index, self._backups)
+        return prepared
+
+    def _newcomers(self, plan: Plan) -> list[Distribution]:
+        """The distributions that others have installed since the wheel was planned."""
+        newcomers = self._index.newcomers(self._marks.get(plan.order, 0))
+        return [other for other in newcomers if other != plan.replaces]
+
+    def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
+        """Find the owners of files that others have installed since the plan; return whether there are any."""
+        known = self._replaced_owners.get(plan.order, {})
+        unknown = {step.path: step for step in steps if step.action == "replace" and step.path not in known}
+        if not unknown or not isinstance(plan, WheelPlan):
+            return False
+        found: dict[str, str] = {}
+        newcomers = self._newcomers(plan)
+        if newcomers:
+            self._index.look()
+        for other in newcomers:
+            for path in (path for path in unknown if self._index.lists(other, path)):
+                found[path] = other.owner
+                same = same_file(f"{self._environment.top}/{path}", f"{self._environment.top}/{unknown[path].staged}")
+                if self._context.options.fail_on_conflict and not same:
+                    raise ConflictError(
+                        f"{printable(path)} of {printable(other.owner)}, installed by somebody else just now, would be "
+                        f"replaced by {printable(plan.owner)}; it was not, because of --fail-on-conflict",
+                        path=path,
+                        first=other.owner,
+                        last=plan.owner,
+                    )
+        self._replaced_owners[plan.order] = {**found, **known}
+        return bool(found)
+
+    def _is_outdated(self, plan: Plan) -> bool:
+        """Whether others have changed the environment such that the plan's removals are no longer right.
+
+        They may have installed a file that the plan removes, given up a file that the plan leaves to them, or removed
+        the last other file of a directory.
+        """
+        if not plan.stale and not plan.shared_files:
+            return False
+        newcomers = self._newcomers(plan)
+        if newcomers or plan.shared_files:
+            self._index.look()
+        if any(self._index.lists(other, path) for other in newcomers for path in plan.stale):
+            return True
+        if not all(self._index.is_owned(path, plan.name) for path in plan.shared_files):
+            return True
+        return empties_more(self._environment, plan)
+
+
+def _weight(top: Path, step: Step) -> float:
+    """The weight of a step under `--slow`: a directory pauses as long as all its files would."""
+    if step.action == "place" and os.path.isdir(top / step.staged):
+        return 8.0 + 4 * len(os.listdir(top / step.staged))
+    return 8.0

@@ -1,0 +1,214 @@
+"""Groups: a session that is alone in its environment commits many wheels under one claim and one record.
+
+While it is alone, the session holds the whole environment by the lock file of the top, and opens no other. The wheels
+that the lock table grants at the same time exclude each other nowhere, so all of them are prepared before the first
+rename. They are written down together, each in a section of its own, and then committed one by one in plan order, as
+transactions like any other. Then come those that had to wait for them.
+
+Nobody waits for more than the wheel in hand. Between two wheels the session looks whether somebody stands in the gate
+of the top's lock file, whether another session has appeared, whether it is the turn of others at `.lock`, and whether
+it is to pause or to stop. Each of these ends the group: what is finished stays, and what was not begun is committed
+later, one by one under its own claims or in another group.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Literal, NamedTuple, Protocol
+
+from instui_engine.fs.dirfd import DirfdTree
+from instui_engine.journal.events import GroupFinished, LockGranted, LockReleased
+from instui_engine.locks import layout
+from instui_engine.locks.environment import EnvironmentLock
+from instui_engine.locks.lock_files import ClaimFiles
+from instui_engine.plan.plan import Plan
+from instui_engine.session.context import Context
+from instui_engine.session.session import Session
+from instui_engine.target.environment import Environment
+
+from .alone import Alone
+from .executor import Executor, StalePlan
+from .preparation import Prepared
+from .schedule import Schedule
+from .transaction import UndoError
+from .writeahead import Written, pending, remove
+
+_MOST = 128  # wheels in one group
+_PREPARING = 0.1  # seconds after which no more wheels are added to a group
+_AGAIN = 0.2  # seconds from the end of a group to the next one
+
+GroupEnd = Literal["complete", "waiter", "session", "turn", "pause", "stop", "failure"]
+"""See `GroupFinished`."""
+EndNow = Callable[[], GroupEnd | None]
+"""Says why no other wheel may begin now, None if one may."""
+
+
+class Wheels(Protocol):
+    """What becomes of wheels that cannot be committed as planned."""
+
+    def replan(self, old: Plan) -> None:
+        """Plan a wheel again."""
+
+    def failed(self, plan: Plan, error: BaseException) -> None:
+        """Stop the session because of a wheel."""
+
+
+class _Member(NamedTuple):
+    plan: Plan
+    prepared: Prepared
+
+
+class Groups:
+    """The groups of one session."""
+
+    def __init__(
+        self,
+        context: Context,
+        environment: Environment,
+        session: Session,
+        lock: EnvironmentLock,
+        schedule: Schedule,
+        executor: Executor,
+        wheels: Wheels,
+    ) -> None:
+        self._context = context
+        self._environment = environment
+        self._session = session
+        self._lock = lock
+        self._alone = Alone(session.journal)
+        self._schedule = schedule
+        self._executor = executor
+        self._wheels = wheels
+        self._is_off = False  # a group's record cannot be written here, or records of others are in the way
+        self._next = 0.0  # monotonic time from which workers may look again whether there can be groups
+        self.whole = ""  # while the whole environment is held: a name for that time
+
+    def may_begin(self) -> bool:
+        """Whether there can be groups again, as far as can be told without a lock; for workers, who ask often."""
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + _AGAIN
+        return self._is_wanted() and self._alone.at_present() is not None
+
+    def _is_wanted(self) -> bool:
+        is_watched = bool(self._context.slow_motion.factor)
+        return not (self._is_off or is_watched or self._context.control.paused) and self._schedule.left > 1
+
+    def run(self, files: ClaimFiles) -> None:
+        """Commit wheels as long as the session is alone, and no longer than that. Raises LockTimeoutError, OSError."""
+        alone = self._alone.at_present() if self._is_wanted() else None
+        if alone is None:
+            return
+        try:
+            with self._lock.shared():
+                self._hold(files, alone)
+        finally:
+            self.whole = ""
+            self._next = time.monotonic() + _AGAIN
+
+    def _hold(self, files: ClaimFiles, alone: int) -> None:
+        whole = files.try_whole()
+        if whole is None:
+            return
+        try:
+            layout.check(self._environment.private, under_claims=True)
+            # those that are in the way of a wheel are settled under its claims; others may have to stay
+            self._is_off = bool(pending(self._environment.top, but=self._session.identity))
+            self.whole = f"whole {time.monotonic()}"
+
+            def end() -> GroupEnd | None:
+                if self._context.stopping():
+                    return "stop"
+                if self._context.control.paused:
+                    return "pause"
+                if files.is_awaited(whole):
+                    return "waiter"
+                if not self._alone.is_still(alone):
+                    return "session"
+                return "turn" if self._lock.is_due() else None
+
+            with self._executor.tree() as tree:
+                while not self._is_off and self._group(tree, end):
+                    pass
+        finally:
+            files.release_whole(whole)
+
+    def _group(self, tree: DirfdTree, end: EndNow) -> bool:
+        """Commit one group; return whether there may be another one. `end` says why no other wheel may begin."""
+        began = time.monotonic()
+        members, failing = self._ready(tree, end)
+        done = 0
+        if members and not end():
+            try:
+                written = self._executor.write([plan for plan, _ in members], [ready for _, ready in members], tree)
+            except OSError:  # where there is no room for it, there may be for smaller ones
+                self._is_off = True
+            else:
+                done, why = self._commit(members, written, tree, end)
+                if len(members) > 1:
+                    seconds = round(time.monotonic() - began, 6)
+                    self._context.emit(GroupFinished(done, len(members) - done, why, seconds))
+        self._schedule.put_back([plan for plan, _ in members[done:]])
+        if failing is not None and done == len(members):
+            self._wheels.failed(*failing)
+        elif failing is not None:
+            self._schedule.put_back([failing[0]])
+        return done == len(members) and done > 0
+
+    def _ready(self, tree: DirfdTree, end: EndNow) -> tuple[list[_Member], tuple[Plan, BaseException] | None]:
+        """The wheels of the next group, and the first one that cannot be prepared: it fails after those before it."""
+        until = time.monotonic() + _PREPARING
+        plans = self._schedule.granted(_MOST)
+        members: list[_Member] = []
+        for number, plan in enumerate(plans):
+            if time.monotonic() > until or end():
+                self._schedule.put_back(plans[number:])
+                break
+            try:
+                prepared = self._executor.ready(plan, tree)
+            except StalePlan:
+                self._wheels.replan(plan)
+            except BaseException as error:
+                self._schedule.put_back(plans[number + 1 :])
+                return members, (plan, error)
+            else:
+                if prepared is None:
+                    self._schedule.over(plan)
+                else:
+                    members.append(_Member(plan, prepared))
+        return members, None
+
+    def _commit(
+        self, members: Sequence[_Member], written: Sequence[Written], tree: DirfdTree, end: EndNow
+    ) -> tuple[int, GroupEnd]:
+        """Commit the wheels of a group one by one; return how many are committed, and why it ended."""
+        done = 0
+        why: GroupEnd | None = None
+        try:
+            for member, section in zip(members, written, strict=True):
+                why = end() if done else None
+                if why is not None:
+                    break
+                self._commit_one(member, section, tree)
+                self._schedule.over(member.plan)
+                done += 1
+            with suppress(*[OSError] * (done == len(members))):  # all is finished: recovery would have nothing to do
+                remove(written[0].record)
+        except BaseException as error:
+            if not isinstance(error, UndoError):  # else it stays for recovery
+                with suppress(OSError):
+                    remove(written[0].record)
+            self._wheels.failed(members[min(done, len(members) - 1)].plan, error)
+            why = "failure"
+        return done, why or "complete"
+
+    def _commit_one(self, member: _Member, section: Written, tree: DirfdTree) -> None:
+        plan, context = member.plan, self._context
+        granted = time.monotonic()
+        asked = self._schedule.asked(plan)
+        context.emit(LockGranted(plan.name, 0.0 if asked is None else round(granted - asked, 6)))
+        try:
+            self._executor.carry_out(plan, member.prepared, section, tree)
+            self._executor.report(plan, member.prepared)
+        finally:
+            context.emit(LockReleased(plan.name, round(time.monotonic() - granted, 6)))
