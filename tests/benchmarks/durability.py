@@ -23,7 +23,8 @@ from support.wheelsmith import build_wheel
 _WHEELS, _FILES = 120, 200
 _PLAIN = "from instui.__main__ import main; main()"
 _UNRECORDED = (
-    "from instui_engine.commit import commit; commit.write_record = commit.remove_record = lambda *_: None; " + _PLAIN
+    "from instui_engine.commit import commit, executor; "
+    "executor.write = commit.remove_record = lambda *_: None; " + _PLAIN
 )
 
 

@@ -1,19 +1,21 @@
 """Killed at any change of any file, nothing is torn for a reader, and the same command again leaves what it should."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from support.crash.bench import bench, each_kind
-from support.crash.injector import KILL, TEAR
+from support.crash.injector import KILL, TEAR, Call
 from support.crash.lane import Setting
-from support.crash.scenarios import KINDS
-from support.crash.sweep import Result, sample
+from support.crash.scenarios import GROUPED, KINDS
+from support.crash.sweep import Result, Sweep, sample
 from support.needs import require
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(7200)]
-Choice = Callable[[range], Iterable[int]]
+Choice = Callable[[Sequence[int]], Iterable[int]]
+GROUP = re.compile(r"/records/[^/]*\.\d+-\d+\.json$")
 
 
 @pytest.fixture
@@ -71,6 +73,40 @@ def test_recovery_killed_at_any_point_goes_on_too(kind: str, some: Callable[...,
     commits = [call.number for call in sweep.trace() if call.name.startswith("rename")]
     outer = [commits[place] for place in some(2, 2)(range(len(commits)))]
     unbroken(sweep.nested(lambda points: outer, some(2, 3)))
+
+
+def sections(sweep: Sweep) -> list[Call]:
+    """The calls of a group's commit, from before its record is there until that is gone."""
+    calls = sweep.trace()
+    (begun,) = (number for number, call in enumerate(calls) if GROUP.search(call.target))
+    (over,) = (
+        number for number, call in enumerate(calls) if call.name.startswith("unlink") and GROUP.search(call.path)
+    )
+    return list(calls[begun - 1 : over + 2])
+
+
+def edges(calls: list[Call]) -> list[int]:
+    """Points before the record is there, before, inside and after each section, and after the record."""
+    ends = [number for number, call in enumerate(calls) if ".dist-info" in call.path + call.target]
+    near = {number + offset for number in ends for offset in (-1, 0, 1, 2)}
+    return [calls[number].number for number in sorted({0, 1, 2, *near, len(calls) - 1}) if number < len(calls)]
+
+
+@each_kind(*GROUPED)
+def test_killed_before_inside_or_after_any_section_of_a_group_it_is_whole_and_goes_on(
+    kind: str, some: Callable[..., Choice], sweeping: bool
+) -> None:
+    sweep = bench().sweep(kind)
+    points = edges(sections(sweep))
+    unbroken(sweep.sweep(KILL, iter if sweeping else lambda _: some(6)(points), thorough=sweeping))
+
+
+@each_kind(*GROUPED)
+def test_recovery_of_a_group_killed_at_any_point_goes_on_too(kind: str, some: Callable[..., Choice]) -> None:
+    """Its sections are settled one by one: one may be settled, one being undone, and one not yet looked at."""
+    sweep = bench().sweep(kind)
+    points = edges(sections(sweep))
+    unbroken(sweep.nested(lambda _: some(2, 8)(points), some(3, 9)))
 
 
 @each_kind("upgrade", "uninstall")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conftest import Run
-from instui_engine.commit import commit, transaction
+from instui_engine.commit import executor, transaction
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import RecoveryFinished, RecoveryStarted
 from support import trees
@@ -281,7 +281,7 @@ def test_a_commit_whose_record_cannot_be_written_does_not_begin(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "record")
 
-    monkeypatch.setattr(commit, "write_record", full)
+    monkeypatch.setattr(executor, "write", full)
     outcome = target.install(versions["2.0"])
     assert outcome.exit_code == 1 and "No space left" in outcome.error
     assert trees.tree(target.top) == before

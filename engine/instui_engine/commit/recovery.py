@@ -12,6 +12,7 @@ Recovery holds the claims of the record. It runs at the start of every command t
 granted claims that meet those of a record.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable, reason
@@ -92,12 +93,14 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
                     try:
                         for written in _read(path):
                             settle(context, environment, files, written)
-                        if over := writeahead.is_over(path):  # who had settled the last section was killed
-                            _close(context, environment, over)
                     except NewerVersionNeeded as newer:
                         context.emit(Warned(newer.envelope.name, newer.text))
                     except VolumeMissingError as missing:
                         context.emit(Warned(missing.name, str(missing)))
+            for path in records:  # some may be left: who had settled the last section was killed, for example
+                with suppress(NewerRecordError):
+                    if over := writeahead.is_over(path):
+                        _close(context, environment, over)
         finally:
             lock.close()
     writeahead.clear(environment.top, lambda identity: alive(journal_path(environment, identity)))
@@ -156,10 +159,11 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, writte
         if not writeahead.is_there(written):
             return  # another session was quicker
         _check_volumes(environment, path, transaction)
+        finished: RecoveryFinished | None = None
         try:
             with DirfdTree(environment.top, context.options.fsync, environment.volumes.links) as tree:
                 if not written.is_section or _is_in_hand(tree, transaction):
-                    written = _settle_in_hand(context, environment, tree, written)
+                    written, finished = _settle_in_hand(context, environment, tree, written)
             if writeahead.settled(written):
                 _close(context, environment, written)
             if volumes_of(transaction):  # before their stages go, without which the record could not be settled
@@ -170,6 +174,8 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, writte
                 f"({reason(error)}); mend that and run again: nothing is listed that is not whole",
                 path=str(path),
             ) from error
+        if finished is not None:
+            context.emit(finished)
     finally:
         files.release(held)
 
@@ -182,15 +188,16 @@ def _is_in_hand(tree: DirfdTree, transaction: Transaction) -> bool:
     return how_far == "some"
 
 
-def _settle_in_hand(context: Context, environment: Environment, tree: DirfdTree, written: Written) -> Written:
-    """Settle what a session had in hand; return it with its present record."""
+def _settle_in_hand(
+    context: Context, environment: Environment, tree: DirfdTree, written: Written
+) -> tuple[Written, RecoveryFinished]:
+    """Settle what a session had in hand; return it with its present record, and what came of it."""
     transaction = written.transaction
     about = (transaction.name, transaction.version, transaction.session)
     context.emit(RecoveryStarted(*about))
     written, outcome, left = Settlement(context, environment, tree, transaction).settle(written)
     context.sync("environment", *(environment.top / volume for volume in ("", *volumes_of(transaction))))
-    context.emit(RecoveryFinished(*about, outcome, sorted(set(left))))
-    return written
+    return written, RecoveryFinished(*about, outcome, sorted(set(left)))
 
 
 def _close(context: Context, environment: Environment, written: Written) -> None:

@@ -1,17 +1,19 @@
 """What is installed, replaced or removed while a fault comes: a start, a command, and what may be there afterwards.
 
 The small install: three wheels with launchers, a script, data and headers, a namespace package without `__init__.py`,
-and one path that two of them ship with different content; besides, files of the user's own in package directories.
+and one path that two of them ship with different content; besides, files of the user's own in package directories. The
+wheels of the kinds of `GROUPED` exclude each other nowhere, so they are committed as one group.
 """
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from support.wheelsmith import build_wheel
 
 KINDS = ("fresh", "upgrade", "reinstall", "uninstall")
+GROUPED = ("fresh-group", "upgrade-group", "uninstall-group")
 _FLAGS = ("--no-deps", "--ui", "plain")
 Files = Mapping[str, bytes]
 Instui = Callable[..., None]
@@ -97,7 +99,26 @@ def _gamma(version: str) -> dict[str, object]:
     return {"files": files, "entry_points": _points("gamma", "gamma")}
 
 
+def _delta(version: str) -> dict[str, object]:
+    files = {
+        "delta/__init__.py": f"VERSION = {version!r}\n".encode(),
+        f"delta/v{version[0]}.py": b"HERE = True\n",
+        "acme/delta.py": f"DELTA = {version!r}\n".encode(),
+    }
+    return {"files": files, "entry_points": _points("delta", "delta")}
+
+
+def _epsilon(version: str) -> dict[str, object]:
+    files = {
+        "epsilon.py": f"VERSION = {version!r}\n".encode(),
+        "acme/epsilon/__init__.py": f"EPSILON = {version!r}\n".encode(),
+        f"acme/epsilon/v{version[0]}/deep.py": b"",
+    }
+    return {"files": files, "data": {"data/share/epsilon/note.txt": version.encode()}}
+
+
 _MAKERS = {"alpha": _alpha, "beta": _beta, "gamma": _gamma}
+_APART = {"alpha": _alpha, "delta": _delta, "epsilon": _epsilon}
 _OWN = {
     "alpha/mine.txt": b"my notes\n",
     "alpha/mixed/mine.py": b"MINE = True\n",
@@ -109,12 +130,14 @@ _OWN = {
 def small(kind: str, directory: Path) -> Scenario:
     """The small install; its wheels go into `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
+    makers, removed = (_APART, (*_APART,)) if kind in GROUPED else (_MAKERS, ("alpha", "gamma"))
     wheels = {
-        version: [build_wheel(directory, name, version, **make(version)) for name, make in _MAKERS.items()]  # type: ignore[arg-type]
+        version: [build_wheel(directory, name, version, **make(version)) for name, make in makers.items()]  # type: ignore[arg-type]
         for version in ("1.0", "2.0")
     }
-    old, new = dict.fromkeys(_MAKERS, "1.0"), dict.fromkeys(_MAKERS, "2.0")
-    return scenario(kind, wheels["1.0"], wheels["2.0"], old, new, ("alpha", "gamma"), _OWN)
+    old, new = dict.fromkeys(makers, "1.0"), dict.fromkeys(makers, "2.0")
+    made = scenario(kind.removesuffix("-group"), wheels["1.0"], wheels["2.0"], old, new, removed, _OWN)
+    return replace(made, kind=kind)
 
 
 def scenario(

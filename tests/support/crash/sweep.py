@@ -18,7 +18,7 @@ from support.crash.judge import leftovers, said
 from support.crash.lane import Lane, Setting
 from support.crash.scenarios import Scenario
 
-_RECOVERED = "recovery.finished"
+_RECOVERED = '"plan.finished"'  # what comes next
 LANES = 2  # environments that are worked on at the same time
 
 
@@ -112,7 +112,7 @@ def _tried(lane: Lane, at: int, inner: int, fault: Fault, thorough: bool) -> Ver
 def try_nested(lane: Lane, at: int, inner: Callable[[range], Iterable[int]], thorough: bool = False) -> list[Verdict]:
     """A kill at `at`, then at points of the run that recovers (`inner` chooses), then the command once more.
 
-    The points of that run are those up to where it says that it has recovered, or all if it never says so.
+    The points of that run are those up to where it plans, and so has recovered, or all if nothing is left to plan.
     """
     lane.reset()
     lane.run(at, KILL)
