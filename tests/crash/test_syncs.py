@@ -4,6 +4,7 @@ import pytest
 
 from support.crash.bench import bench, each_kind
 from support.crash.lane import Setting
+from support.crash.scenarios import GROUPED
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -20,6 +21,12 @@ def syncs(kind: str, setting: Setting) -> list[str]:
 @each_kind("fresh", "upgrade", "uninstall")
 def test_without_fsync_nothing_waits_for_the_disk(kind: str) -> None:
     assert not [name for name in syncs(kind, Setting()) if "sync" in name]
+
+
+@each_kind(*GROUPED)
+def test_a_group_waits_for_the_disk_once_for_its_record(kind: str) -> None:
+    names = syncs(kind, Setting(fsync=True))
+    assert len([name for name in names if name in ("fsync", "fdatasync")]) == 1
 
 
 @each_kind("fresh", "upgrade", "uninstall")

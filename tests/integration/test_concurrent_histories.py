@@ -19,7 +19,7 @@ from conftest import Start
 from instui_engine.commit import commit
 from instui_engine.journal.events import DistributionRemoved, EnvironmentWaiting, LockWaiting, SessionStarted, Warned
 from support import trees
-from support.environments import Session, Venv
+from support.environments import Session, Venv, one_by_one
 from support.history import Report, check
 from support.wheelsmith import build_wheel
 
@@ -251,6 +251,7 @@ def before_commit(monkeypatch: pytest.MonkeyPatch) -> Happening:
     """`before_commit(number, happen)`: something happens before the session's commit of that number, under no claim."""
 
     def set_up(number: int, happen: Callable[[], object]) -> None:
+        one_by_one(monkeypatch)
         original, mine = commit.Commit._next, []
         numbers = iter(range(1_000_000))
 

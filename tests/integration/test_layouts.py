@@ -15,7 +15,7 @@ from instui_engine.journal.events import CommitFinished, LockGranted, Warned
 from instui_engine.locks.layout import LAYOUT
 from support import trees
 from support.cli import error_line, installed, ok
-from support.environments import Venv, read_journal, until
+from support.environments import Venv, one_by_one, read_journal, until
 from support.layouts import restore
 from support.wheelsmith import build_wheel
 
@@ -33,7 +33,7 @@ def newer_record(top: Path, name: str) -> Path:
     record.parent.mkdir(parents=True, exist_ok=True)
     claims = [[f"@{name}", f"lib/{name}"], [".", "lib"]]
     head = {
-        "format": 2,
+        "format": 3,
         "session": "20990101-000000-1-abcd",
         "order": 0,
         "name": name,
@@ -119,6 +119,7 @@ def test_a_session_stops_between_two_wheels_when_a_newer_version_takes_over(
     venv: Callable[[], Venv], wheels: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = venv()
+    one_by_one(monkeypatch)
     transact = Commit._transact
 
     def overtaken(self: Commit, plan: object) -> None:

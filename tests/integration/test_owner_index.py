@@ -21,7 +21,7 @@ from instui_engine.target.installed import scan
 from instui_engine.target.owners import OwnerIndex
 from support import trees
 from support.cli import installed, ok
-from support.environments import Venv, install_old_record, planned_environment
+from support.environments import Venv, install_old_record, one_by_one, planned_environment
 from support.wheelsmith import build_wheel
 
 # Runs a command and prints the most memory that it had; not by the one who waits here, as a child begins with its peak.
@@ -116,6 +116,7 @@ def test_a_distribution_that_another_session_installs_between_two_commits_keeps_
 ) -> None:
     target = venv()
     first, second, rival = overlapping(tmp_path / "w", 3)
+    one_by_one(monkeypatch)
     transact = Commit._transact
     met = []
 

@@ -18,6 +18,7 @@ from hypothesis import settings
 from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
 from instui_engine.commands.uninstall import uninstall
+from instui_engine.commit.group import Groups
 from instui_engine.fs.paths import neutral
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import Event
@@ -165,6 +166,11 @@ class Session:
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+
+
+def one_by_one(patch: pytest.MonkeyPatch) -> None:
+    """Commit each wheel under its own claims, as beside other sessions, also where a session is alone."""
+    patch.setattr(Groups, "_is_wanted", lambda self: False)
 
 
 def jitter(patch: pytest.MonkeyPatch, seed: int, longest: float = 0.002) -> None:

@@ -34,7 +34,7 @@ class Node(NamedTuple):
 def plan_order(wheels: Sequence[Node]) -> list[int]:
     """The indexes of `wheels` in plan order.
 
-    A dependency cycle stays together as one group. If the dependencies leave a choice, resolved wheels come before
+    A dependency cycle stays together. If the dependencies leave a choice, resolved wheels come before
     those named one by one: the former by name, the latter in the order given.
     """
     keys = [_key(wheel) for wheel in wheels]

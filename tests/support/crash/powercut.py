@@ -22,6 +22,8 @@ from support.wheelsmith import build_wheel
 
 COMMANDS = ("install", "upgrade", "uninstall")
 _SHARED = "../../../etc/shared.conf"  # of all three distributions: the losers have it torn, which G7 allows
+_MIXED = ("one", "two", "three")
+_NAMES = (*_MIXED, "four", "five")
 
 
 class Cut(NamedTuple):
@@ -72,7 +74,7 @@ class Power:
     def arguments(self, command: str) -> list[object]:
         """The command line without where and how."""
         if command == "uninstall":
-            return ["uninstall", "one", "two", "three"]
+            return ["uninstall", *_NAMES]
         return ["install", "--no-deps", *self.wheels["2.0" if command == "upgrade" else "1.0"]]
 
     def line(self, command: str, *more: object, top: Path | None = None) -> list[str]:
@@ -165,7 +167,10 @@ def leftovers(top: Path) -> list[str]:
 
 
 def _wheels(place: Path, version: str) -> list[Path]:
-    """Three of them, with files that come, change, stay and go, large ones, and one that all have."""
+    """With files that come, change, stay and go, large ones, and, but for the last two, ones that all have.
+
+    So the first and the last two are committed as a group.
+    """
     directory = place / version
     directory.mkdir()
     texts = random.Random(version)
@@ -179,12 +184,15 @@ def _wheels(place: Path, version: str) -> list[Path]:
                 f"{name}/same.py": b"same\n" * 100,
                 f"{name}/version.py": f"V = {version!r}\n".encode(),
                 **{f"{name}/v{version}/{number}.bin": texts.randbytes(6000 * number) for number in range(12)},
-                f"ns/{name}.py": texts.randbytes(3000),
+                f"{'ns' if name in _MIXED else 'ns-' + name}/{name}.py": texts.randbytes(3000),
             },
-            data={"scripts/tool-" + name: b"#!python\n", "data/etc/shared.conf": f"{name} {version}\n".encode()},
+            data={
+                "scripts/tool-" + name: b"#!python\n",
+                f"data/etc/{'shared' if name in _MIXED else name + '/own'}.conf": f"{name} {version}\n".encode(),
+            },
             entry_points=f"[console_scripts]\nrun-{name} = {name}:run\n",
         )
-        for name in ("one", "two", "three")
+        for name in _NAMES
     ]
 
 
