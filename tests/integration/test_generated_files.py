@@ -107,9 +107,13 @@ def test_an_upgrade_without_a_subpackage_leaves_nothing_of_it(
     target.put(build_wheel(tmp_path, "pkg", "1.0", {"pkg/__init__.py": b"1", "pkg/sub/fast.py": b""}))
     generate(target.site / "pkg" / "sub", "fast", "not_ours")
     generate(target.site / "pkg", "__init__", "mine")
+    (target.site / "pkg" / "mine.py").touch()
     new = build_wheel(tmp_path, "pkg", "2.0", {"pkg/__init__.py": b"2"})
     ok(run_instui("install", "--no-deps", *FLAGS, "--python", target.top, new))
     assert not (target.site / "pkg" / "sub").exists()
     left = {path.name for path in (target.site / "pkg" / "__pycache__").iterdir()}
     assert left == {form.format("mine") for form in GENERATED}
+    (target.site / "pkg" / "mine.py").unlink()
+    ok(run_instui("install", "--no-deps", "--reinstall", *FLAGS, "--python", target.top, new))
+    assert not (target.site / "pkg" / "__pycache__").exists()
     assert unlisted(target.site) == []

@@ -1,14 +1,17 @@
 """Plans: where files go, in which order, what an upgrade removes, and what no wheel may touch."""
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from instui_engine.errors import BadWheelError, TargetError
 from instui_engine.fs.paths import is_within
+from instui_engine.locks.names import file_name
 from instui_engine.plan import planner
-from instui_engine.plan.plan import WheelPlan
+from instui_engine.plan.plan import WheelPlan, Whole, removed_files
 from instui_engine.plan.planner import plan_wheels
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import scan
@@ -110,9 +113,13 @@ def test_an_upgrade_removes_what_the_new_version_lacks(environment: Environment)
     plan = plan_of(environment, ["x/a.py"])
     assert plan.replaces is not None
     assert plan.replaces.version == "0.9"
-    assert plan.stale == ("etc/x.conf", f"{SITE}/old/b.py", f"{SITE}/x/gone.py")
-    assert set(plan.emptied) == {f"{SITE}/old", "etc"}
-    for path in (*plan.stale, *plan.emptied, plan.replaces.info, plan.info):
+    assert not plan.stale
+    assert set(plan.whole) == {
+        Whole("etc", ("etc/x.conf",)),
+        Whole(f"{SITE}/old", (f"{SITE}/old/b.py",)),
+        Whole(f"{SITE}/x", (f"{SITE}/x/a.py", f"{SITE}/x/gone.py")),
+    }
+    for path in (*removed_files(plan), plan.replaces.info, plan.info):
         assert any(is_within(path, claim) for claim in plan.claims.exclusive), path
 
 
@@ -122,6 +129,7 @@ def test_an_upgrade_takes_its_byte_code_along(environment: Environment) -> None:
     (site / "x" / "__pycache__").mkdir()
     for name in ("gone.cpython-311.pyc", "stays.cpython-311.pyc", "gone_too.cpython-311.pyc"):
         (site / "x" / "__pycache__" / name).touch()
+    (site / "x" / "mine.txt").touch()  # so that it is not the whole directory that goes
     plan = plan_of(environment, ["x/stays.py"])
     compiled = (f"{SITE}/x/__pycache__/gone.cpython-311.pyc", f"{SITE}/x/__pycache__/stays.cpython-311.pyc")
     assert plan.stale == (*compiled, f"{SITE}/x/gone.py")
@@ -141,7 +149,7 @@ def test_a_file_that_an_earlier_wheel_of_the_session_installs_is_not_stale_and_a
     plans = plan_wheels(environment, scan(environment), [y, x])
     assert plans[1].stale == (f"{SITE}/shared/a.py",)
     plans = plan_wheels(environment, scan(environment), [x, y])
-    assert plans[0].stale == (f"{SITE}/shared/a.py", f"{SITE}/shared/b.py")
+    assert tuple(removed_files(plans[0])) == (f"{SITE}/shared/a.py", f"{SITE}/shared/b.py")
 
 
 def test_a_row_that_leaves_the_environment_is_left_alone(environment: Environment) -> None:
@@ -154,3 +162,66 @@ def test_a_distribution_without_a_record_cannot_be_replaced(environment: Environ
     (environment.top / SITE / "x-0.9-py3.11.egg-info").mkdir()
     with pytest.raises(TargetError, match="without a RECORD"):
         plan_of(environment, ["x.py"])
+
+
+OLD = ["x/a.py", "x/deep/er/b.py", "x/other/c.py", "ns/y/d.py"]
+
+
+def whole_of(environment: Environment) -> list[str]:
+    """The directories that an upgrade of x takes away as a whole."""
+    return [one.path.removeprefix(f"{SITE}/") for one in plan_of(environment, ["x/a.py"]).whole]
+
+
+def test_a_directory_that_the_old_version_has_alone_goes_as_a_whole(environment: Environment) -> None:
+    site = environment.top / SITE
+    install_old_record(site, "x", "0.9", OLD)
+    (site / "x" / "__pycache__").mkdir()
+    (site / "x" / "__pycache__" / "a.cpython-311.pyc").touch()
+    assert whole_of(environment) == ["ns/y", "x"]
+
+
+@pytest.mark.parametrize("place", ["x/mine.txt", "x/mine/", "x/a.pyc", "x/deep/mine.py", "x/deep/er/mine/file"])
+def test_what_is_not_in_record_keeps_the_directories_around_it(environment: Environment, place: str) -> None:
+    site = environment.top / SITE
+    install_old_record(site, "x", "0.9", OLD)
+    (site / place).parent.mkdir(exist_ok=True)
+    (site / place).mkdir() if place.endswith("/") else (site / place).touch()
+    left = [] if "/er/" in place else ["x/deep/er"]
+    assert whole_of(environment) == ["ns/y", *left, "x/other"]
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
+def test_a_listed_file_that_is_no_file_keeps_its_directory(environment: Environment, kind: str) -> None:
+    site = environment.top / SITE
+    install_old_record(site, "x", "0.9", OLD)
+    (site / "ns/y/d.py").unlink()
+    if kind == "link":
+        (site / "ns/y/d.py").symlink_to("elsewhere")
+    elif kind == "fifo":
+        os.mkfifo(site / "ns/y/d.py")
+    else:
+        (site / "ns/y/d.py").mkdir()
+    assert whole_of(environment) == ["x"]
+
+
+def test_a_directory_that_another_distribution_or_an_earlier_wheel_shares_does_not_go(environment: Environment) -> None:
+    install_old_record(environment.top / SITE, "x", "0.9", OLD)
+    install_old_record(environment.top / SITE, "z", "1.0", ["ns/y/d.py"])
+    assert whole_of(environment) == ["x"]
+    for earlier in ("x/new.py", "x/deep/er/new.py"):
+        ready = [entry("y", [earlier]), entry("x", ["x/a.py"])]
+        assert not plan_wheels(environment, scan(environment), ready)[1].whole or earlier.startswith("x/deep")
+
+
+def test_a_directory_with_a_file_that_has_a_backup_does_not_go(environment: Environment) -> None:
+    install_old_record(environment.top / SITE, "x", "0.9", OLD)
+    kept = environment.private / "kept"
+    kept.mkdir(parents=True)
+    (kept / f"{file_name(f'{SITE}/ns/y/d.py')}%%0001%%z-1.0").touch()
+    assert whole_of(environment) == ["x"]
+
+
+def test_a_mount_or_a_link_in_a_directory_keeps_it(environment: Environment, tmp_path: Path) -> None:
+    install_old_record(environment.top / SITE, "x", "0.9", OLD)
+    mounted = replace(environment, volumes=replace(environment.volumes, mounts=frozenset({f"{SITE}/x/deep"})))
+    assert whole_of(mounted) == ["ns/y"]

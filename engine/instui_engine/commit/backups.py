@@ -99,6 +99,10 @@ class Backups:
             _entry(name, number, tags) for number, tags in self._listed().get(name, []) if not mine.isdisjoint(tags)
         ]
 
+    def has(self, path: str) -> bool:
+        """Whether there is any entry at `path`."""
+        return self._stem(path) in self._listed()
+
     def without(self, entry: str, owner: str) -> str:
         """The name of `entry` without `owner`; "" if it names nobody else."""
         name, number, *tags = name_of(entry).split("%%")

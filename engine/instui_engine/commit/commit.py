@@ -36,8 +36,9 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 
 from .alone import Alone
-from .executor import Executor, StalePlan
+from .executor import Executor
 from .group import Groups
+from .preparation import StalePlan
 from .recovery import Unsettled, check_settled, on_older, settle
 from .schedule import Schedule
 from .writeahead import RECORDS

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from instui_engine.errors import ConflictError, printable
+from instui_engine.errors import ConflictError, printable, reason
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.fs.files import same_file
 from instui_engine.journal.events import (
@@ -16,7 +16,7 @@ from instui_engine.journal.events import (
     Warned,
 )
 from instui_engine.plan.conflicts import Overlaps, find
-from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan
+from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan, removed_files
 from instui_engine.plan.planner import plan_wheel
 from instui_engine.plan.removal import empties_more, plan_removal
 from instui_engine.session.context import Context, Throttle
@@ -27,14 +27,11 @@ from instui_engine.target.owners import OwnerIndex, Undisturbed
 
 from .backups import Backups
 from .ordering import Ordering
-from .preparation import Prepared, prepare
+from .preparation import Prepared, StalePlan, prepare
 from .settlement import put_back
 from .transaction import Step, UndoError, run
+from .whole import give_back, kept_beside
 from .writeahead import Written, decide, remove, write
-
-
-class StalePlan(Exception):
-    """The environment, checked under the wheel's claims, is no longer as it was when the wheel was planned."""
 
 
 class Executor:
@@ -123,6 +120,14 @@ class Executor:
             remove(written.record)
             raise
         self.installed.append(plan.name)
+        try:
+            for path in give_back(self._environment, tree, prepared.transaction, dict(plan.whole)):
+                context.emit(Warned(plan.name, kept_beside(path)))
+        except OSError as error:
+            raise UndoError(
+                f"{printable(plan.owner)} is done, but what somebody has just put into a directory of the old version "
+                f"cannot be put back ({reason(error)}); the next command does that"
+            ) from error
         return ordering
 
     def report(self, plan: Plan, prepared: Prepared) -> None:
@@ -203,12 +208,12 @@ class Executor:
         They may have installed a file that the plan removes, given up a file that the plan leaves to them, or removed
         the last other file of a directory.
         """
-        if not plan.stale and not plan.shared_files:
+        if not plan.stale and not plan.whole and not plan.shared_files:
             return False
         newcomers = self._newcomers(plan)
         if newcomers or plan.shared_files:
             self._index.look()
-        if any(self._index.lists(other, path) for other in newcomers for path in plan.stale):
+        if any(self._index.lists(other, path) for other in newcomers for path in removed_files(plan)):
             return True
         if not all(self._index.is_owned(path, plan.name) for path in plan.shared_files):
             return True

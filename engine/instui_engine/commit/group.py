@@ -27,8 +27,8 @@ from instui_engine.session.session import Session
 from instui_engine.target.environment import Environment
 
 from .alone import Alone
-from .executor import Executor, StalePlan
-from .preparation import Prepared
+from .executor import Executor
+from .preparation import Prepared, StalePlan
 from .schedule import Schedule
 from .transaction import UndoError
 from .writeahead import Written, pending, remove

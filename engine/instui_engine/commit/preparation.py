@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 
 from instui_engine.errors import ClashError, TargetError, printable
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint, fingerprint_of
-from instui_engine.fs.paths import join, name_of, parent_of
+from instui_engine.fs.paths import is_within, join, name_of, parent_of
 from instui_engine.journal.events import Overwrite, Restored
 from instui_engine.plan.items import StagedItem
-from instui_engine.plan.plan import Plan
+from instui_engine.plan.plan import Plan, Whole
 from instui_engine.session.session import stage_of
 from instui_engine.target.bytecode import Bytecode, is_generated
 from instui_engine.target.environment import Environment
@@ -22,6 +22,11 @@ from instui_engine.values import NamedTuple
 
 from .backups import Backups
 from .transaction import Step, Transaction
+from .whole import foreign_in
+
+
+class StalePlan(Exception):
+    """The environment, checked under the wheel's claims, is no longer as it was when the wheel was planned."""
 
 
 class Prepared(NamedTuple):
@@ -44,7 +49,8 @@ def prepare(
     """The transaction of `plan`, whose staged entries lie in the stage of `session`.
 
     `replaced_owners` gives, by path, the owner of each file that `plan` replaces. `index` and `backups` are the
-    session's. Raises ClashError, TargetError and OSError.
+    session's. Raises ClashError, TargetError and OSError, and StalePlan if there is anything else in a directory that
+    was to go as a whole.
     """
     preparation = _Preparation(environment, tree, plan, session, replaced_owners, index, backups)
     steps = tuple(preparation.steps())
@@ -96,6 +102,8 @@ class _Preparation:
 
     def steps(self) -> Iterator[Step]:
         plan = self._plan
+        for directory in plan.whole:
+            self._check_whole(directory)
         if plan.replaces is not None:
             yield self._retire(plan.replaces.info)
             self._gone.add(self._key(plan.replaces.info))
@@ -103,6 +111,8 @@ class _Preparation:
             if self._kind(info) is not None:
                 yield self._retire(info)
                 self._gone.add(self._key(info))
+        for directory in plan.whole:
+            yield self._retire(directory.path)
         yield from self._give_up()
         for path in plan.emptied:
             yield Step("rmdir", path)
@@ -118,6 +128,17 @@ class _Preparation:
             yield self._place(plan.info, self.staged_info)
 
     # -- what the old version gives up
+
+    def _check_whole(self, directory: Whole) -> None:
+        """Raise StalePlan if the old version does not have the directory for itself alone any more."""
+        backups, path = self._backups, directory.path
+        if backups.any() and any(backups.has(file) for file in directory.files):
+            raise StalePlan
+        try:
+            if foreign_in(self._tree, path, path, directory.files):
+                raise StalePlan
+        except (FileNotFoundError, NotADirectoryError):
+            raise StalePlan from None
 
     def _give_up(self) -> Iterator[Step]:
         """Remove the old version's stale files, or bring back what they had replaced. Files of others stay."""
@@ -223,7 +244,7 @@ class _Preparation:
             for name in names:
                 path = f"{place}/{name}"
                 there = present.get(self._key(name))
-                if there is not None and self._key(path) not in self._gone:
+                if there is not None and not self._is_gone(path):
                     yield from self._replace(path, there, f"{source}/{name}")
                 else:
                     yield self._place(path, f"{source}/{name}")
@@ -330,8 +351,14 @@ class _Preparation:
             return None
         if self._key(path) in self._made:
             return stat.S_IFDIR
+        if self._is_gone(path):
+            return None
         status = self._tree.status(path)
         return None if status is None else status.st_mode
+
+    def _is_gone(self, path: str) -> bool:
+        """Whether what is at `path` now will be gone."""
+        return self._key(path) in self._gone or any(is_within(path, whole.path) for whole in self._plan.whole)
 
     def _expect(self, path: str, mode: int | None, directory: bool) -> None:
         """Raise ClashError if a file is in the way of a directory, a directory of a file, or a link of a directory."""

@@ -5,11 +5,11 @@ killed and started again.
 """
 
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from instui_engine.fs.dirfd import DirfdTree
-from instui_engine.fs.paths import join, name_of, parent_of
+from instui_engine.fs.paths import is_within, join, name_of, parent_of
 from instui_engine.plan.removal import is_vital
 from instui_engine.session.context import Context
 from instui_engine.target.bytecode import Bytecode, module_of
@@ -19,6 +19,7 @@ from instui_engine.target.installed import recorded_hashes, scan
 from . import writeahead
 from .backups import is_backup
 from .transaction import Step, Transaction, parents_of, state, take, undo
+from .whole import give_back, whole_steps
 from .writeahead import Way, Written
 
 Outcome = Literal["completed", "undone", "withdrawn"]
@@ -64,7 +65,7 @@ class Settlement:
         self._environment = environment
         self._tree = tree
         self._transaction = transaction
-        self._listed: Mapping[str, list[str]] = {}
+        self._listed: Mapping[str, Sequence[str]] = {}
         self._left: list[str] = []
 
     def settle(self, written: Written) -> tuple[Written, Outcome, list[str]]:
@@ -95,6 +96,7 @@ class Settlement:
                 if step.path == self._transaction.replaces and step.action == "retire":
                     root = parent_of(step.path)
                     self._sweep(recorded_hashes(self._environment, step.saved, root))
+            self._give_back()
             return "withdrawn", self._left
         if way is None:
             for step in self._transaction.steps:
@@ -102,9 +104,20 @@ class Settlement:
                     if self._context.slow_motion.factor:
                         self._context.slow_motion.step(lambda: False, weight=8.0)
                     take(self._tree, step)
+            self._give_back()
             return "completed", self._left
         self._left = undo(self._tree, self._transaction, put_back=self.take_out)
         return "undone", self._left
+
+    def _give_back(self) -> None:
+        """Put back what somebody has put into a directory of the old version before that was renamed away."""
+        whole = list(whole_steps(self._environment, self._transaction))
+        if not whole:
+            return
+        info = next(step for step in self._transaction.steps if step.path == self._transaction.replaces)
+        rows = recorded_hashes(self._environment, info.saved, parent_of(info.path))
+        listed = {step.path: [path for path in rows if is_within(path, step.path)] for step in whole}
+        self._left += give_back(self._environment, self._tree, self._transaction, listed)
 
     def _is_superseded(self) -> bool:
         """Whether another installer has installed it since: a `.dist-info` is listed that no step of ours knows."""

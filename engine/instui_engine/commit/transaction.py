@@ -33,8 +33,8 @@ State = Literal["before", "after", "else"]
 class Step(NamedTuple):
     """One change; all paths are relative to the top.
 
-    "retire" renames what is at `path` to `saved`. "rmdir" removes a directory if it is empty. "mkdir" makes a
-    directory. "place" renames `staged` to `path`, where nothing is. "replace" renames `staged` over the file at `path`,
+    "retire" renames what is at `path`, a directory with all that is in it, to `saved`. "rmdir" removes a directory if
+    it is empty. "mkdir" makes a directory. "place" renames `staged` to `path`, where nothing is. "replace" renames `staged` over the file at `path`,
     which stays as `saved`. `old` and `new` are the fingerprints of what is at `path` before and after. A "retire"
     without `old` takes whatever it finds, which may be nothing (byte code).
     """
@@ -205,6 +205,8 @@ def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: 
             return []
         if there is not None and not (there.is_directory and saved is not None and saved.is_directory):
             return [step.path] if step.old is not None else []
+        if there is not None:
+            return _merge_back(tree, step.saved, step.path)
         if step.path.count("/"):
             tree.make_directories(parent_of(step.path))
         _move(tree, step.saved, step.path)
@@ -222,6 +224,22 @@ def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: 
         tree.remove(step.saved)
         return []
     return [step.path]
+
+
+def _merge_back(tree: DirfdTree, saved: str, path: str) -> list[str]:
+    """Bring what is in the directory `saved` back to the directory `path`; return what is there already."""
+    changed = []
+    for name in sorted(tree.names(saved)):
+        source, target = f"{saved}/{name}", f"{path}/{name}"
+        there, mine = tree.fingerprint(target), tree.fingerprint(source)
+        if there is None:
+            _move(tree, source, target)
+        elif mine is not None and mine.is_directory and there.is_directory:
+            changed += _merge_back(tree, source, target)
+        else:
+            changed.append(target)
+    tree.remove_if_empty(saved)
+    return changed
 
 
 def _drop_compiled(tree: DirfdTree, path: str) -> None:

@@ -247,7 +247,7 @@ def read(record: Path) -> list[Written]:
 
 def _transaction(fields: dict[str, object]) -> Transaction:
     claims, steps = fields["claims"], fields["steps"]
-    made = {name: fields[name] for name in Transaction.__slots__}
+    made = {name: fields[name] for name in Transaction._fields}
     made["claims"] = Claims(*(tuple(paths) for paths in claims))  # type: ignore[attr-defined]
     made["steps"] = tuple(_step(step) for step in steps)  # type: ignore[attr-defined]
     return Transaction(**made)  # type: ignore[arg-type]

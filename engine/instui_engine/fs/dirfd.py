@@ -125,6 +125,12 @@ class DirfdTree:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
+    def scan(self, directory: str) -> tuple[os.stat_result, list[os.DirEntry[str]]]:
+        """The status of a directory, and what is in it. Raises OSError."""
+        descriptor = self._directory(directory)
+        with os.scandir(descriptor) as entries:
+            return os.fstat(descriptor), list(entries)
+
     @contextmanager
     def _reading(self, path: str) -> Iterator[int | None]:
         """A descriptor of a regular file; None if there is none. Raises OSError if it cannot be read."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from instui_engine.errors import ClashError, printable
 from instui_engine.fs.files import same_file
-from instui_engine.fs.paths import above, parent_of
+from instui_engine.fs.paths import above, is_within, parent_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.values import NamedTuple
@@ -52,7 +52,7 @@ class Overlaps(NamedTuple):
 def find(environment: Environment, installed: Installed, plans: Sequence[WheelPlan]) -> Overlaps:
     """Compare `plans` with each other and with the environment. Raises ClashError, naming both owners."""
     search = _Search(environment, installed)
-    search.gone = {path: plan.order for plan in plans for path in plan.stale}
+    search.gone = {path: plan.order for plan in plans for path in (*plan.stale, *(one.path for one in plan.whole))}
     collisions = _collisions(plans)
     nested = ""
     for collision, members in collisions:
@@ -95,7 +95,7 @@ class _Search:
         self._installed = installed
         self._digests: dict[int, Mapping[str, str]] = {}
         self.conflicts: list[Conflict] = []
-        self.gone: Mapping[str, int] = {}  # path -> order of the wheel whose old version gives up the file
+        self.gone: Mapping[str, int] = {}  # path -> order of the wheel whose old version gives up what is there
         self.replaced_owners: dict[int, dict[str, str]] = {}
 
     def compare(self, top: str, members: Iterable[WheelPlan]) -> None:
@@ -131,7 +131,7 @@ class _Search:
                 self._look_at_file(plan, item, item.path, item.source, mode)
             elif not stat.S_ISDIR(mode):
                 self._clash_with_installed(plan, item.path, item.path)
-            else:
+            elif not _is_taken(plan, item.path):  # else what it replaces is its own
                 self._look_into(plan, item)
 
     def _look_into(self, plan: WheelPlan, item: StagedItem) -> None:
@@ -156,7 +156,7 @@ class _Search:
     def _look_at_file(self, plan: WheelPlan, item: StagedItem, path: str, source: str, mode: int | None) -> None:
         if mode is None or path in self.replaced_owners.get(plan.order, {}):
             return  # an earlier wheel of this session will have replaced it by then
-        if self.gone.get(path, plan.order) < plan.order:
+        if self.gone and any(self.gone.get(place, plan.order) < plan.order for place in (path, *above(path))):
             return  # or removed it
         if stat.S_ISDIR(mode):
             self._clash_with_installed(plan, path, f"{path}/")
@@ -188,7 +188,7 @@ class _Search:
         owners = self._installed.owners()
         key = self._environment.key
         stale = set(map(key, plan.stale))
-        left = [item for item in map(key, listed) if item not in stale]
+        left = [item for item in map(key, listed) if item not in stale and not _is_taken(plan, item)]
         if listed and not left:
             return
         names = {name for item in left for name in owners.get(item, [""])}
@@ -206,6 +206,11 @@ class _Search:
         if plan.order not in self._digests:
             self._digests[plan.order] = digests(plan.entry.manifest)
         return item.kind == "script", self._digests[plan.order].get(source, (plan.order, source))
+
+
+def _is_taken(plan: WheelPlan, path: str) -> bool:
+    """Whether `path` lies in a directory that the plan takes away as a whole."""
+    return any(is_within(path, one.path) for one in plan.whole)
 
 
 def digests(manifest: Manifest) -> dict[str, str]:

@@ -14,7 +14,7 @@ from instui_engine.target.environment import Environment
 from instui_engine.values import NamedTuple
 
 from .items import StagedItem
-from .plan import Plan
+from .plan import Plan, Whole
 
 
 def missing_permission(environment: Environment, plans: Iterable[Plan]) -> tuple[str, str]:
@@ -55,6 +55,9 @@ class _Look:
             yield "" if not os.path.isdir(place) or os.access(place, os.W_OK) else place
         for path in (*plan.stale, *plan.emptied):
             yield self._entry(path)
+        for one in plan.whole:
+            yield self._entry(one.path)
+            yield from self._all_of(one)
         for item in plan.items:
             yield self._entry(item.path)
             if self._directory(item.path).is_there:
@@ -69,6 +72,13 @@ class _Look:
             if directory.is_there:
                 yield directory.refused
                 yield from (self._entry(f"{path}/{name}") for name in (names if directory.is_sticky else ()))
+
+    def _all_of(self, one: Whole) -> Iterator[str]:
+        """What is in the way of removing what is in a directory that was renamed away."""
+        for path in {parent_of(file) for file in one.files}:
+            directory = self._directory(path)
+            yield directory.refused
+            yield from (self._entry(file) for file in (one.files if directory.is_sticky else ()))
 
     def _entry(self, path: str) -> str:
         directory = self._directory(parent_of(path))

@@ -4,7 +4,7 @@ Wherever files are counted, they are those that the RECORD of a distribution lis
 code that Python has made does not. So as many files are removed with a distribution as were installed with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from instui_engine.fs.casefold import fold
 from instui_engine.journal.events import PlanWheel
@@ -19,15 +19,26 @@ from instui_engine.values import NamedTuple
 from .items import StagedItem
 
 
+class Whole(NamedTuple):
+    """A directory that an old version has for itself alone, so that it is renamed away as a whole (`whole`).
+
+    `files` are those that its RECORD lists at or below `path`; all else in there was generated from them.
+    """
+
+    path: str
+    files: tuple[str, ...]
+
+
 class WheelPlan(NamedTuple):
     """What one wheel will do. `order` is its place in the plan order.
 
     `items` are in the order of the commit, without the `.dist-info` directory, which comes last. `replaces` is the
     installed version. `duplicates` are `.dist-info` directories of further versions, left by a killed installer.
-    `stale` are files of all these that the new version does not have, and `emptied` are directories that are removed
-    once they are empty. `shared_files` are not in the new version either, but stay, because installed distributions or
-    earlier wheels of this session own them, too. `old_files` is the number of files of `replaces` and `duplicates`.
-    `warnings` are about what stays of them.
+    `whole` are directories of `replaces` that go as a whole, even if the new version has them, too: it brings them
+    anew. `stale` are other files of all these that the new version does not have, and `emptied` are directories that
+    are removed once they are empty. `shared_files` are not in the new version either, but stay, because installed
+    distributions or earlier wheels of this session own them, too. `old_files` is the number of files of `replaces` and
+    `duplicates`. `warnings` are about what stays of them.
     """
 
     order: int
@@ -43,6 +54,7 @@ class WheelPlan(NamedTuple):
     shared_files: frozenset[str] = frozenset()
     old_files: int = 0
     warnings: tuple[str, ...] = ()
+    whole: tuple[Whole, ...] = ()
 
     @property
     def files(self) -> int:
@@ -100,6 +112,7 @@ class RemovalPlan(NamedTuple):
     items: tuple[StagedItem, ...] = ()
     info: str = ""
     warnings: tuple[str, ...] = ()
+    whole: tuple[Whole, ...] = ()
 
     @property
     def name(self) -> str:
@@ -120,7 +133,7 @@ class RemovalPlan(NamedTuple):
         """The plan for the journal."""
         files = {*self.stale, *map(fold, self.stale)}
         exclusive = [path if path in files or path.startswith("@") else f"{path}/" for path in self.claims.exclusive]
-        shared, renames = list(self.claims.shared), len(self.stale) + 1
+        shared, renames = list(self.claims.shared), len(self.whole) + len(self.stale) + 1
         return PlanWheel(self.name, self.order, self.old_files, renames, exclusive, shared, self.version)
 
 
@@ -128,11 +141,19 @@ Plan = WheelPlan | RemovalPlan
 """What is done to one distribution."""
 
 
+def removed_files(plan: Plan) -> Iterator[str]:
+    """All files of the old version that `plan` takes from their paths."""
+    yield from plan.stale
+    for directory in plan.whole:
+        yield from directory.files
+
+
 def volumes_of(volumes: Volumes, plans: Iterable[Plan]) -> set[str]:
     """The volumes, besides that of the top, in which `plans` change anything."""
     found: set[str] = set()
     for plan in plans if volumes else ():
         old = [plan.replaces.info] if plan.replaces else []
-        paths = (*(item.path for item in plan.items), plan.info, *old, *plan.duplicates, *plan.stale)
+        removed = (*old, *plan.duplicates, *plan.stale, *(directory.path for directory in plan.whole))
+        paths = (*(item.path for item in plan.items), plan.info, *removed)
         found.update(map(volumes.of, paths))
     return found - {""}

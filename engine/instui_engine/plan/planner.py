@@ -19,8 +19,9 @@ from instui_engine.wheel.manifest import Manifest, directories
 
 from .conflicts import digests
 from .items import StagedItem
+from .outlook import Outlook
 from .plan import WheelPlan
-from .removal import check_link, check_mounts, emptied_by, is_vital, removal_of
+from .removal import NOTHING, check_link, check_mounts, emptied_by, is_vital, removal_of
 
 _ORDER = {"purelib": 0, "platlib": 0, "data": 1, "headers": 2, "scripts": 3}
 
@@ -31,81 +32,59 @@ def plan_wheel(
     wheel: LockedWheel,
     entry: Entry,
     order: int,
-    others: Collection[str] = (),
-    before: Collection[str] = (),
-    removed: Collection[str] = (),
+    outlook: Outlook | None = None,
 ) -> WheelPlan:
-    """The plan of one wheel.
-
-    `others` are keys of the paths that earlier wheels of the session will own; these are not stale. `before` names the
-    distributions whose installed version will be gone by then, so that it owns nothing any more; `removed` are the keys
-    of the paths that will be gone with them.
+    """The plan of one wheel. Without an `outlook` there are no plans before it, and no directory goes as a whole.
 
     Raises BadWheelError if the wheel would write where no wheel may. Raises TargetError if a directory that it needs is
     a link out of the environment, or if the version that it replaces cannot be removed.
     """
+    outlook = outlook or Outlook(environment, by_file=True)
     manifest = entry.manifest
     items = _items(environment, manifest)
     root = environment.roots[manifest.root]
-    info = f"{root}/{manifest.dist_info}" if root else manifest.dist_info
+    info = join(root, manifest.dist_info)
     check_link(environment, installed, manifest.name)
     old = installed.get(manifest.name)
-    paths = [item.path for item in items]
-    duplicates = installed.duplicates(manifest.name)
-    stale: list[str] = []
-    shared_files: set[str] = set()
-    old_files = 0
-    warnings: list[str] = []
-    for distribution in [old, *duplicates] if old is not None else []:
-        removal = removal_of(environment, installed, distribution, items, others, before)
-        paths += [*removal.claimed, distribution.info]
-        stale += removal.stale
-        shared_files |= removal.shared_files
-        old_files += removal.listed
-        warnings += removal.warnings
-    emptied, generated = emptied_by(environment, stale, items, removed)
-    stale += generated
-    infos = (info, *(one.info for one in duplicates), *([old.info] if old else []))
-    check_mounts(environment, (*stale, *(item.path for item in items if item.kind != "tree")), infos)
-    paths += emptied
-    claims = derive([environment.key(path) for path in (*paths, info)], manifest.name)
+    removal = NOTHING if old is None else removal_of(environment, installed, old, items, outlook)
+    emptied = emptied_by(environment, removal, items, outlook)
+    stale = (*removal.stale, *emptied.generated)
+    check_mounts(environment, (*stale, *(item.path for item in items if item.kind != "tree")), (info, *removal.infos))
+    paths = (*(item.path for item in items), info, *removal.infos, *removal.claimed, *emptied.directories)
     return WheelPlan(
         order,
         wheel,
         entry,
         items,
         info,
-        claims,
+        derive(map(environment.key, paths), manifest.name),
         replaces=old,
-        duplicates=tuple(distribution.info for distribution in duplicates),
+        duplicates=removal.infos[1:],
         stale=tuple(dict.fromkeys(stale)),
-        emptied=emptied,
-        shared_files=frozenset(shared_files),
-        old_files=old_files,
-        warnings=tuple(warnings),
+        emptied=emptied.directories,
+        shared_files=removal.shared_files,
+        old_files=removal.listed,
+        warnings=removal.warnings,
+        whole=removal.whole,
     )
 
 
 def plan_wheels(
     environment: Environment, installed: Installed, ready: Sequence[tuple[LockedWheel, Entry]]
 ) -> tuple[WheelPlan, ...]:
-    """The plans of all wheels of a session; `ready` is in plan order."""
-    plans = [plan_wheel(environment, installed, wheel, entry, order) for order, (wheel, entry) in enumerate(ready)]
-    replacing = [plan for plan in plans if plan.replaces is not None]
-    if replacing:
-        # an earlier wheel of this session may install what another wheel's old version gives up, so that the file
-        # stays; it is not left to a later wheel, as nobody would own it until then
-        key = environment.key
-        owned: set[str] = set()
-        before: set[str] = set()
-        removed: set[str] = set()
-        for old in plans:
-            if old.replaces is not None:
-                plan = plan_wheel(environment, installed, old.wheel, old.entry, old.order, owned, before, removed)
-                plans[plan.order] = plan
-                before.add(plan.name)
-                removed.update(map(key, (*plan.stale, *plan.emptied)))
-            owned.update(key(path) for item in old.items for path, _ in item.files())
+    """The plans of all wheels of a session; `ready` is in plan order.
+
+    An earlier wheel may install what another wheel's old version gives up, so that the file stays. It is not left to a
+    later wheel, as nobody would own it until then.
+    """
+    outlook = Outlook(environment)
+    replaces = any(entry.manifest.name in installed for _, entry in ready)
+    plans = []
+    for order, (wheel, entry) in enumerate(ready):
+        plan = plan_wheel(environment, installed, wheel, entry, order, outlook)
+        plans.append(plan)
+        if replaces:
+            outlook.add(plan)
     return tuple(plans)
 
 

@@ -5,70 +5,58 @@ one.
 """
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence, Set
+from contextlib import closing
 
 from instui_engine.errors import TargetError, printable
-from instui_engine.fs.paths import above, ancestors, join, name_of, parent_of
+from instui_engine.fs.paths import above, is_within, join, name_of, parent_of
 from instui_engine.locks.claims import derive
 from instui_engine.target.bytecode import Bytecode, all_below, is_cache
 from instui_engine.target.environment import PRIVATE, Environment
-from instui_engine.target.installed import Distribution, Installed, Recorded, manager_of, recorded
+from instui_engine.target.installed import Distribution, Installed, Listed, manager_of
 from instui_engine.values import NamedTuple
 from instui_engine.wheel.entry_points import is_vital_command
 
 from .items import StagedItem
-from .plan import Plan, RemovalPlan
+from .outlook import Outlook
+from .plan import Plan, RemovalPlan, Whole
+from .whole import whole_directories
 
 
 def plan_removals(environment: Environment, installed: Installed, names: Sequence[str]) -> tuple[RemovalPlan, ...]:
     """The plans for removing `names` (normalized, all installed), in the same order. Raises TargetError."""
+    outlook = Outlook(environment)
     plans: list[RemovalPlan] = []
-    before: set[str] = set()
-    removed: set[str] = set()
     for order, name in enumerate(names):
-        plan = plan_removal(environment, installed, installed[name], order, before, removed)
+        plan = plan_removal(environment, installed, installed[name], order, outlook)
         plans.append(plan)
-        before.add(name)
-        removed.update(map(environment.key, (*plan.stale, *plan.emptied)))
+        outlook.add(plan)
     return tuple(plans)
 
 
 def plan_removal(
-    environment: Environment,
-    installed: Installed,
-    old: Distribution,
-    order: int,
-    before: Collection[str] = (),
-    removed: Collection[str] = (),
+    environment: Environment, installed: Installed, old: Distribution, order: int, outlook: Outlook | None = None
 ) -> RemovalPlan:
-    """The plan for removing one distribution; `before` and `removed` as for `plan_wheel`. Raises TargetError."""
-    stale: list[str] = []
-    shared_files: set[str] = set()
-    paths: list[str] = []
-    files = 0
-    duplicates = installed.duplicates(old.name)
-    warnings: list[str] = []
-    for distribution in [old, *duplicates]:
-        removal = removal_of(environment, installed, distribution, (), (), before)
-        paths += [*removal.claimed, distribution.info]
-        stale += removal.stale
-        shared_files |= removal.shared_files
-        files += removal.listed
-        warnings += removal.warnings
-    emptied, generated = emptied_by(environment, stale, (), removed)
-    stale += generated
-    check_mounts(environment, stale, (old.info, *(one.info for one in duplicates)))
-    claims = derive([environment.key(path) for path in (*paths, *emptied)], old.name)
+    """The plan for removing one distribution. Without an `outlook` there are no plans before it, and no directory
+    goes as a whole. Raises TargetError.
+    """
+    outlook = outlook or Outlook(environment, by_file=True)
+    removal = removal_of(environment, installed, old, (), outlook)
+    emptied = emptied_by(environment, removal, (), outlook)
+    stale = (*removal.stale, *emptied.generated)
+    check_mounts(environment, stale, removal.infos)
+    claims = derive(map(environment.key, (*removal.claimed, *removal.infos, *emptied.directories)), old.name)
     return RemovalPlan(
         order,
         old,
         claims,
-        tuple(distribution.info for distribution in duplicates),
+        removal.infos[1:],
         tuple(dict.fromkeys(stale)),
-        emptied,
-        frozenset(shared_files),
-        files,
-        warnings=tuple(warnings),
+        emptied.directories,
+        removal.shared_files,
+        removal.listed,
+        warnings=removal.warnings,
+        whole=removal.whole,
     )
 
 
@@ -104,38 +92,28 @@ def check_mounts(environment: Environment, paths: Iterable[str], infos: Iterable
         )
 
 
-def _is_directory(environment: Environment, path: str) -> bool:
-    """Whether a directory is there. Some tools list directories in RECORD, but a distribution owns only files."""
-    place = environment.top / path
-    return place.is_dir() and not place.is_symlink()
-
-
 class _Links:
     """A resolver of symbolic links on the way to the files of one distribution."""
 
-    def __init__(self, environment: Environment, distribution: Distribution) -> None:
+    def __init__(self, environment: Environment, distribution: Distribution, outlook: Outlook) -> None:
         """Raises TargetError if its `.dist-info` is a link."""
         self._environment = environment
         self._owner = distribution.owner
-        self._known: dict[str, str | None] = {}
+        self._outlook = outlook
         if os.path.islink(environment.top / distribution.info):
             raise self._refusal(distribution.info)
 
-    def __call__(self, path: str) -> str | None:
-        """The file's one name in the environment; None if nothing is there.
+    def __call__(self, directory: str, names: Iterable[str]) -> str | None:
+        """The directory's one name in the environment; None if there is nothing.
 
-        Raises TargetError for a file outside of the environment: a link would be left that leads to it.
+        Raises TargetError if one of its files is outside of the environment: a link would be left that leads to it.
         """
-        directory = parent_of(path)
-        if directory not in self._known:
-            volumes = self._environment.volumes
-            self._known[directory] = volumes.inside(os.path.realpath(volumes.place(directory)))
-        real = self._known[directory]
-        if real is not None:
-            return join(real, name_of(path))
-        if os.path.lexists(self._environment.top / path):
-            raise self._refusal(path)
-        return None
+        real = self._outlook.real(directory)
+        if real is None:
+            for path in (join(directory, name) for name in names):
+                if os.path.lexists(self._environment.top / path):
+                    raise self._refusal(path)
+        return real
 
     def _refusal(self, path: str) -> TargetError:
         volumes = self._environment.volumes
@@ -151,69 +129,151 @@ class _Links:
 
 
 class Removal(NamedTuple):
-    """What an old version gives up: `stale` files, and the paths `claimed` for that. `listed` files are in its RECORD.
+    """What the old versions of a distribution give up.
 
-    The rest is as in the plans.
+    `infos` are their `.dist-info` directories, that of the installed version first. `whole` directories, and other
+    `stale` files; the paths `claimed` for that. `listed` files are in their RECORDs. The rest is as in the plans.
     """
 
+    infos: tuple[str, ...]
     stale: tuple[str, ...]
-    claimed: list[str]
-    shared_files: set[str]
+    whole: tuple[Whole, ...]
+    claimed: tuple[str, ...]
+    shared_files: frozenset[str]
     listed: int
-    warnings: list[str]
+    warnings: tuple[str, ...]
+
+
+NOTHING = Removal((), (), (), (), frozenset(), 0, ())
 
 
 def removal_of(
-    environment: Environment,
-    installed: Installed,
-    old: Distribution,
-    items: Iterable[StagedItem],
-    others: Collection[str],
-    before: Collection[str],
+    environment: Environment, installed: Installed, old: Distribution, items: Iterable[StagedItem], outlook: Outlook
 ) -> Removal:
-    """What `old` gives up when `items` replace it. `others` (keys) and `before` are as in `planner.plan_wheel`.
+    """What `old`, the installed version, and its duplicates give up when `items` replace them. Raises TargetError."""
+    key = environment.key
+    keep = {key(path) for item in items for path, _ in item.files()}
+    distributions = [old, *installed.duplicates(old.name)]
+    found = [_given_up(environment, installed, one, keep, outlook, len(distributions) == 1) for one in distributions]
+    return Removal(
+        tuple(distribution.info for distribution in distributions),
+        tuple(path for one in found for path in one.stale),
+        tuple(directory for one in found for directory in one.whole),
+        tuple(path for one in found for path in one.claimed),
+        frozenset().union(*(one.shared_files for one in found)),
+        sum(one.listed for one in found),
+        tuple(text for one in found for text in one.warnings),
+    )
+
+
+def _given_up(
+    environment: Environment, installed: Installed, old: Distribution, keep: Set[str], outlook: Outlook, is_alone: bool
+) -> Removal:
+    """What `old` gives up if the keys of the files that stay are `keep`. `is_alone`: it has no duplicates.
 
     A file that `old` gives up is claimed even if it stays for another owner: should that owner be replaced later in
     this session and remove the file, `old` must be gone by then.
     """
     check_manager(environment, old)
     key = environment.key
-    keep = {key(path) for item in items for path, _ in item.files()}
     owners = installed.owners()
-    stale = []
-    given_up = set()
-    shared_files: set[str] = set()
-    compiled = Bytecode(environment)
-    resolve = _Links(environment, old)
-    listed = recorded(environment, old.info)
-    if old.is_legacy and not listed.hashes:
+    listed = installed.listed(old.info)
+    if old.is_legacy and not listed.paths:
         raise TargetError(
             f"{printable(old.owner)} was installed without a RECORD or another list of its files "
             f"({printable(old.info)}), so these are not known: remove it with the tool that installed it, or by hand",
             path=old.info,
         )
+    resolve = _Links(environment, old, outlook)
+    compiled = Bytecode(environment)
+    found: dict[str, list[str]] = {}  # directory -> names of the files in it that may go
+    shared: set[str] = set()  # directories with anything that stays
+    shared_files: set[str] = set()
     spared = 0
-    for path in filter(None, map(resolve, listed.hashes)):
-        if path.startswith(f"{old.info}/"):
+    for directory, names in _by_directory(listed.paths).items():
+        real = resolve(directory, names)
+        if real is None or is_within(real, old.info):
             continue
-        if is_vital(environment, path) or (key(path) not in keep and _is_directory(environment, path)):
-            spared += 1
-            continue
-        if key(path) not in keep:
-            given_up.add(path)
-            owned = any(name != old.name and name not in before for name in owners.get(key(path), ()))
-            if owned or key(path) in others:
-                shared_files.add(path)
+        if real != directory:
+            shared.add(real)  # recovery knows the files by the names that they have in RECORD
+        must_stay = _Spared(environment, outlook, real)
+        for name in names:
+            path = join(real, name)
+            if must_stay(name, key(path) in keep):
+                spared += 1
+                shared.add(real)
                 continue
-            stale.append(path)
-        # byte code of a module that stays was compiled from the old source, and Python may take it for current: it
-        # compares only the size and the mtime in seconds
-        stale += [file for file in compiled.of(path) if key(file) not in keep and resolve(file) == file]
-    given_up.update(stale)
-    parents = {path: parent_of(path) for path in given_up}
-    claimed = {path if key(parent) in environment.neutral else parent for path, parent in parents.items()}
-    files = len(listed.hashes) - spared
-    return Removal(tuple(sorted(set(stale))), sorted(claimed), shared_files, files, _warnings(environment, old, listed))
+            if outlook.brings(path) or any(
+                one != old.name and not outlook.is_replaced(one) for one in owners.get(key(path), ())
+            ):
+                shared.add(real)
+                if key(path) not in keep:
+                    shared_files.add(path)
+                    continue
+            found.setdefault(real, []).append(name)
+    whole = whole_directories(environment, outlook, found, shared) if is_alone and not old.is_legacy else ()
+    tops = {directory.path for directory in whole}
+    stale = []
+    for directory, names in found.items():
+        if tops and not tops.isdisjoint((directory, *above(directory))):
+            continue
+        for path in (join(directory, name) for name in names):
+            if key(path) not in keep:
+                stale.append(path)
+            # byte code of a module that stays was compiled from the old source, and Python may take it for current: it
+            # compares only the size and the mtime in seconds
+            for file in compiled.of(path):
+                if key(file) not in keep and outlook.real(parent_of(file)) == parent_of(file):
+                    stale.append(file)
+    claimed = {*tops}
+    for path in (*stale, *shared_files):
+        parent = parent_of(path)
+        claimed.add(path if key(parent) in environment.neutral else parent)
+    return Removal(
+        (old.info,),
+        tuple(sorted(set(stale))),
+        whole,
+        tuple(sorted(claimed)),
+        frozenset(shared_files),
+        len(listed.paths) - spared,
+        _warnings(environment, old, listed),
+    )
+
+
+def _by_directory(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Directory -> names of the files in it."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        found.setdefault(directory, []).append(name)
+    return found
+
+
+class _Spared:
+    """Which files of a directory stay although a RECORD lists them: vital ones, and directories.
+
+    Some tools list directories in RECORD, but a distribution owns only files.
+    """
+
+    def __init__(self, environment: Environment, outlook: Outlook, directory: str) -> None:
+        self._environment = environment
+        self._directory = directory
+        places = ("", environment.key(environment.roots["scripts"]))
+        self._may_be_vital = environment.key(directory) in places or is_vital(environment, join(directory, "file"))
+        is_own = environment.key(directory) not in environment.neutral  # else it is large, and its files are looked up
+        self._kinds = (outlook.kinds(directory) or {}) if is_own else None
+
+    def __call__(self, name: str, is_kept: bool) -> bool:
+        """Whether the file `name` stays; `is_kept`: the new version has a file there."""
+        path = join(self._directory, name)
+        if (self._may_be_vital or name.lower() == PRIVATE) and is_vital(self._environment, path):
+            return True
+        if is_kept:
+            return False
+        if self._kinds is not None:
+            return self._kinds.get(self._environment.key(name)) == "directory"
+        place = self._environment.top / path
+        return place.is_dir() and not place.is_symlink()
 
 
 def check_manager(environment: Environment, old: Distribution) -> None:
@@ -227,18 +287,18 @@ def check_manager(environment: Environment, old: Distribution) -> None:
         )
 
 
-def _warnings(environment: Environment, old: Distribution, listed: Recorded) -> list[str]:
+def _warnings(environment: Environment, old: Distribution, listed: Listed) -> tuple[str, ...]:
     """What the user should know about files that stay."""
-    if not listed.hashes:
+    if not listed.paths:
         if not os.path.lexists(environment.top / old.info / "METADATA"):
-            return []  # nothing but a name is left of it
-        return [f"{printable(old.owner)} has no RECORD, or an empty one ({printable(old.info)}): its other files stay"]
+            return ()  # nothing but a name is left of it
+        return (f"{printable(old.owner)} has no RECORD, or an empty one ({printable(old.info)}): its other files stay",)
     outside = [place for place in listed.outside if os.path.lexists(place) and not os.path.isdir(place)]
     if not outside:
-        return []
+        return ()
     more = f" and {len(outside) - 3} more" if len(outside) > 3 else ""
     shown = ", ".join(map(printable, outside[:3]))
-    return [f"{printable(old.owner)} lists files outside of the environment, which stay: {shown}{more}"]
+    return (f"{printable(old.owner)} lists files outside of the environment, which stay: {shown}{more}",)
 
 
 def check_link(environment: Environment, installed: Installed, name: str) -> None:
@@ -258,8 +318,8 @@ def check_link(environment: Environment, installed: Installed, name: str) -> Non
 
 def empties_more(environment: Environment, plan: Plan) -> bool:
     """Whether there is more to remove now, directories or what was generated in them, than when `plan` was made."""
-    emptied, generated = emptied_by(environment, plan.stale, plan.items, ())
-    return not (set(plan.emptied).issuperset(emptied) and set(plan.stale).issuperset(generated))
+    emptied = emptied_by(environment, plan, plan.items, None)
+    return not (set(plan.emptied).issuperset(emptied.directories) and set(plan.stale).issuperset(emptied.generated))
 
 
 class Emptied(NamedTuple):
@@ -270,29 +330,35 @@ class Emptied(NamedTuple):
 
 
 def emptied_by(
-    environment: Environment, stale: Collection[str], items: Iterable[StagedItem], removed: Collection[str]
+    environment: Environment, given_up: Removal | Plan, items: Iterable[StagedItem], outlook: Outlook | None
 ) -> Emptied:
-    """The directories that are empty once `stale` and `removed` (keys) are gone and `items` are there.
+    """The directories that are empty once what is `given_up` is gone and `items` are there.
 
     A `__pycache__` that nothing else keeps goes with all that is in it: a directory with nothing else can still be
-    imported, as a namespace package. If `removed` is a set, it is not copied: it grows with each wheel of a session.
+    imported, as a namespace package. Without an `outlook`, the directories are as they are now.
     """
-    if not stale:  # as in most installs; and `items` have all files of the wheels
+    if not given_up.stale and not given_up.whole:  # as in most installs
         return Emptied((), ())
     key = environment.key
-    gone = set(map(key, stale))
-    kept = {place for item in items for path, _ in item.files() for place in ancestors(key(path))}
+    paths = (*given_up.stale, *(directory.path for directory in given_up.whole))
+    gone = set(map(key, paths))
+    kept: set[str] = set()
+    for item in items:
+        place = key(item.path)
+        kept.update(above(place))
+        if item.kind == "tree":
+            kept.update(join(place, key(directory)) for directory, _ in item.directories)
     emptied: list[str] = []
     generated: list[str] = []
-    for directory in sorted({parent_of(path) for path in stale}, key=lambda path: -path.count("/")):
+    for directory in sorted({parent_of(path) for path in paths}, key=lambda path: -path.count("/")):
         place = directory
         while key(place) not in environment.neutral and key(place) not in kept:
-            left = _left_in(environment, place, gone, removed)
-            if left is None or not all(map(is_cache, left)):
+            caches = _caches_left_in(environment, place, gone, outlook)
+            if caches is None:
                 break
-            for cache in left:
+            for cache in caches:
                 files, directories = all_below(environment, cache)
-                generated += (file for file in files if key(file) not in gone and key(file) not in removed)
+                generated += (file for file in files if key(file) not in gone and not _is_removed(file, outlook))
                 emptied += directories
                 gone.update(map(key, (*files, *directories)))
             emptied.append(place)
@@ -301,13 +367,37 @@ def emptied_by(
     return Emptied(tuple(dict.fromkeys(emptied)), tuple(generated))
 
 
-def _left_in(
-    environment: Environment, directory: str, gone: Collection[str], removed: Collection[str]
+def _is_removed(path: str, outlook: Outlook | None) -> bool:
+    return outlook is not None and outlook.is_removed(path)
+
+
+def _caches_left_in(
+    environment: Environment, directory: str, gone: Set[str], outlook: Outlook | None
 ) -> list[str] | None:
-    """What would be left in a directory; None if there is no such directory."""
+    """Each `__pycache__` that is left in a directory; None if anything else is, or if there is no such directory."""
+    caches: list[str] = []
     try:
-        names = os.listdir(environment.top / directory)
+        # a directory that thousands share is not read to its end for each of them
+        with closing(_names(environment, directory, outlook)) as names:
+            for name in names:
+                path = f"{directory}/{name}"
+                if environment.key(path) in gone:
+                    continue
+                if not is_cache(path):
+                    return None
+                caches.append(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    paths = (f"{directory}/{name}" for name in names)
-    return [path for path in paths if environment.key(path) not in gone and environment.key(path) not in removed]
+    return caches
+
+
+def _names(environment: Environment, directory: str, outlook: Outlook | None) -> Generator[str, None, None]:
+    if outlook is None:
+        with os.scandir(environment.top / directory) as entries:
+            for entry in entries:
+                yield entry.name
+    else:
+        kinds = outlook.kinds(directory)
+        if kinds is None:
+            raise FileNotFoundError(directory)
+        yield from kinds

@@ -6,7 +6,7 @@ Finding the distributions takes one directory listing. Their METADATA and RECORD
 import errno
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -64,7 +64,8 @@ class Installed(Mapping[str, Distribution]):
         self.links = links
         self._distributions = {name: found[0] for name, found in distributions.items()}
         self._duplicates = {name: found[1:] for name, found in distributions.items() if found[1:]}
-        self._owners: dict[str, list[str]] | None = None
+        self._owners: dict[str, Sequence[str]] | None = None
+        self._listed: dict[str, Listed] = {}
 
     def __getitem__(self, name: str) -> Distribution:
         return self._distributions[name]
@@ -89,13 +90,25 @@ class Installed(Mapping[str, Distribution]):
             return False
         return (info / "RECORD").is_file() or bool(manager_of(self._environment, distribution))
 
-    def owners(self) -> Mapping[str, list[str]]:
+    def listed(self, info: str) -> "Listed":
+        """What the RECORD in `info` lists. Read once."""
+        if info not in self._listed:
+            found = recorded(self._environment, info)
+            self._listed[info] = Listed(tuple(found.hashes), found.outside)
+        return self._listed[info]
+
+    def owners(self) -> Mapping[str, Sequence[str]]:
         """Key of a path -> normalized names of the distributions whose RECORD lists it. Read once."""
         if self._owners is None:
-            owners: dict[str, list[str]] = {}
+            owners: dict[str, Sequence[str]] = {}
             for distribution in [*self._distributions.values(), *chain.from_iterable(self._duplicates.values())]:
-                for path in recorded_files(self._environment, distribution):
-                    owners.setdefault(self._environment.key(path), []).append(distribution.name)
+                alone = (distribution.name,)  # one for all its files: most have a single owner
+                for path in map(self._environment.key, self.listed(distribution.info).paths):
+                    before = owners.setdefault(path, alone)
+                    if isinstance(before, list):
+                        before.append(distribution.name)
+                    elif before is not alone:
+                        owners[path] = [*before, distribution.name]
             self._owners = owners
         return MappingProxyType(self._owners)
 
@@ -169,11 +182,6 @@ def manager_of(environment: Environment, distribution: Distribution) -> str:
     return "" if installer.lower() in LISTING_INSTALLERS else installer
 
 
-def recorded_files(environment: Environment, distribution: Distribution) -> list[str]:
-    """The files that its RECORD lists, relative to the top; [] if there is no RECORD."""
-    return list(recorded_hashes(environment, distribution.info))
-
-
 def recorded_hashes(environment: Environment, info: str, root: str | None = None) -> dict[str, str]:
     """The files that the RECORD in `info` lists, relative to the top, with their hashes ("algorithm=digest" or "").
 
@@ -182,6 +190,13 @@ def recorded_hashes(environment: Environment, info: str, root: str | None = None
     file lists nothing. Raises OSError for one that cannot be read, since it may list any file.
     """
     return recorded(environment, info, root).hashes
+
+
+class Listed(NamedTuple):
+    """What a RECORD lists, without the hashes: `paths` relative to the top, and `outside` as in `Recorded`."""
+
+    paths: tuple[str, ...]
+    outside: tuple[str, ...]
 
 
 class Recorded(NamedTuple):
