@@ -9,6 +9,7 @@ waiting. The table is plain data without threads or clocks; the caller serialize
 """
 
 from bisect import bisect_left, insort
+from itertools import islice
 
 from instui_engine.values import NamedTuple
 
@@ -21,9 +22,11 @@ COMPATIBLE: dict[tuple[Mode, Mode], bool] = {
     ("X", "X"): False,
 }
 
+_NAMED = 5  # owners of a blocker: to name all would cost K for each of K wheels that wait for K others
+
 
 class Blocker(NamedTuple):
-    """Why a request waits: `owners` hold `path` in an incompatible mode, or are before it in the queue."""
+    """Why a request waits: `owners` hold `path` in an incompatible mode, or are before it; a few of them."""
 
     path: str
     mode: Mode
@@ -54,8 +57,7 @@ class _Path:
         if not self.waiting_x:
             return list(self.waiting)
         first = self.waiting_x[0]
-        before = [owner for owner in self.waiting if owner < first]
-        return before or [first]
+        return self.waiting[: bisect_left(self.waiting, first)] or [first]
 
 
 class LockTable:
@@ -131,13 +133,13 @@ class LockTable:
             state = self._paths[path]
             if state.admits(owner, mode):
                 continue
-            holders = tuple(other for other, held in state.holders.items() if not COMPATIBLE[mode, held])
-            if holders:
-                return Blocker(path, mode, holders)
+            held = next(iter(state.holders.values()), None)
+            if held is not None and not COMPATIBLE[mode, held]:
+                return Blocker(path, mode, tuple(islice(state.holders, _NAMED)))
             if found is None:
                 queue = state.waiting if mode == "X" else state.waiting_x
-                before = [other for other in queue if other < owner]
-                found = Blocker(path, mode, tuple(before[-1:]))
+                place = bisect_left(queue, owner)
+                found = Blocker(path, mode, tuple(queue[max(0, place - 1) : place]))
         return found
 
     def _try(self, owner: int) -> bool:

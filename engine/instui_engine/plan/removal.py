@@ -103,14 +103,15 @@ class _Links:
         if os.path.islink(environment.top / distribution.info):
             raise self._refusal(distribution.info)
 
-    def __call__(self, directory: str, names: Iterable[str]) -> str | None:
+    def __call__(self, directory: str, paths: Iterable[str]) -> str | None:
         """The directory's one name in the environment; None if there is nothing.
 
-        Raises TargetError if one of its files is outside of the environment: a link would be left that leads to it.
+        Raises TargetError if one of its files, `paths`, is outside of the environment: a link would be left that leads
+        to it.
         """
         real = self._outlook.real(directory)
         if real is None:
-            for path in (join(directory, name) for name in names):
+            for path in paths:
                 if os.path.lexists(self._environment.top / path):
                     raise self._refusal(path)
         return real
@@ -186,38 +187,42 @@ def _given_up(
         )
     resolve = _Links(environment, old, outlook)
     compiled = Bytecode(environment)
-    found: dict[str, list[str]] = {}  # directory -> names of the files in it that may go
+    found: dict[str, list[str]] = {}  # directory -> the files in it that may go
     shared: set[str] = set()  # directories with anything that stays
     shared_files: set[str] = set()
     spared = 0
-    for directory, names in _by_directory(listed.paths).items():
-        real = resolve(directory, names)
+    for directory, paths in _by_directory(listed.paths).items():
+        real = resolve(directory, paths)
         if real is None or is_within(real, old.info):
             continue
         if real != directory:
             shared.add(real)  # recovery knows the files by the names that they have in RECORD
-        must_stay = _Spared(environment, outlook, real)
-        for name in names:
-            path = join(real, name)
-            if must_stay(name, key(path) in keep):
+            paths = [join(real, name_of(path)) for path in paths]
+        stay = _spared(environment, outlook, real, paths, keep)
+        is_touched = outlook.touches(real)
+        mine = found.setdefault(real, [])
+        for path in paths:
+            if path in stay:
                 spared += 1
-                shared.add(real)
                 continue
-            if outlook.brings(path) or any(
-                one != old.name and not outlook.is_replaced(one) for one in owners.get(key(path), ())
+            names = owners.get(key(path), ())
+            if (is_touched and outlook.brings(path)) or (
+                len(names) > 1 and any(name != old.name and not outlook.is_replaced(name) for name in names)
             ):
                 shared.add(real)
                 if key(path) not in keep:
                     shared_files.add(path)
                     continue
-            found.setdefault(real, []).append(name)
+            mine.append(path)
+        if stay:
+            shared.add(real)
     whole = whole_directories(environment, outlook, found, shared) if is_alone and not old.is_legacy else ()
     tops = {directory.path for directory in whole}
     stale = []
-    for directory, names in found.items():
+    for directory, paths in found.items():
         if tops and not tops.isdisjoint((directory, *above(directory))):
             continue
-        for path in (join(directory, name) for name in names):
+        for path in paths:
             if key(path) not in keep:
                 stale.append(path)
             # byte code of a module that stays was compiled from the old source, and Python may take it for current: it
@@ -241,39 +246,36 @@ def _given_up(
 
 
 def _by_directory(paths: Iterable[str]) -> dict[str, list[str]]:
-    """Directory -> names of the files in it."""
+    """Directory -> the files in it."""
     found: dict[str, list[str]] = {}
     for path in paths:
-        directory, _, name = path.rpartition("/")
-        found.setdefault(directory, []).append(name)
+        found.setdefault(path.rpartition("/")[0], []).append(path)
     return found
 
 
-class _Spared:
-    """Which files of a directory stay although a RECORD lists them: vital ones, and directories.
+def _spared(
+    environment: Environment, outlook: Outlook, directory: str, paths: Sequence[str], keep: Set[str]
+) -> Set[str]:
+    """Those of `paths`, all in `directory`, that stay although a RECORD lists them: vital files, and directories.
 
     Some tools list directories in RECORD, but a distribution owns only files.
     """
-
-    def __init__(self, environment: Environment, outlook: Outlook, directory: str) -> None:
-        self._environment = environment
-        self._directory = directory
-        places = ("", environment.key(environment.roots["scripts"]))
-        self._may_be_vital = environment.key(directory) in places or is_vital(environment, join(directory, "file"))
-        is_own = environment.key(directory) not in environment.neutral  # else it is large, and its files are looked up
-        self._kinds = (outlook.kinds(directory) or {}) if is_own else None
-
-    def __call__(self, name: str, is_kept: bool) -> bool:
-        """Whether the file `name` stays; `is_kept`: the new version has a file there."""
-        path = join(self._directory, name)
-        if (self._may_be_vital or name.lower() == PRIVATE) and is_vital(self._environment, path):
-            return True
-        if is_kept:
-            return False
-        if self._kinds is not None:
-            return self._kinds.get(self._environment.key(name)) == "directory"
-        place = self._environment.top / path
-        return place.is_dir() and not place.is_symlink()
+    key = environment.key
+    vital_places = ("", key(environment.roots["scripts"]))
+    may_be_vital = key(directory) in vital_places or is_vital(environment, join(directory, "file"))
+    found = {path for path in paths if may_be_vital and is_vital(environment, path)}
+    if key(directory) in environment.neutral:  # it is large, so its files are looked up
+        places = ((path, environment.top / path) for path in paths if key(path) not in keep)
+        return found.union(path for path, place in places if place.is_dir() and not place.is_symlink())
+    kinds = outlook.kinds(directory) or {}
+    below = {name for name, kind in kinds.items() if kind == "directory"}
+    if not below and PRIVATE not in kinds:
+        return found
+    for path in paths:
+        name = key(name_of(path))
+        if name == PRIVATE or (name in below and key(path) not in keep):
+            found.add(path)
+    return found
 
 
 def check_manager(environment: Environment, old: Distribution) -> None:

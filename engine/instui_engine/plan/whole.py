@@ -20,7 +20,7 @@ def whole_directories(
 ) -> tuple[Whole, ...]:
     """The shallowest of the directories in which RECORD lists a file, as far as they may be renamed away as a whole.
 
-    `listed`: directory -> names of the files in it, of one RECORD. `shared` are directories with anything that stays.
+    `listed`: directory -> the files in it, of one RECORD. `shared` are directories with anything that stays.
     """
     if outlook.by_file:
         return ()
@@ -29,11 +29,11 @@ def whole_directories(
         places = {*group, *directories_of(group)}
         known = {place for place in places if is_within(place, group[0])}
         for directory in sorted(known):
-            if not _has_nothing_else(outlook, directory, frozenset(listed.get(directory, ())), known):
+            if not _has_nothing_else(outlook, directory, listed.get(directory, ()), known):
                 stays.update((directory, *above(directory)))
     found = []
     for group in _groups(listed, stays):
-        files = tuple(f"{directory}/{name}" for directory in group for name in listed[directory])
+        files = tuple(file for directory in group for file in listed[directory])
         if outlook.may_go_whole(group[0], files):
             found.append(Whole(group[0], files))
     return tuple(found)
@@ -50,10 +50,13 @@ def _groups(listed: Iterable[str], stays: Set[str]) -> list[list[str]]:
     return groups
 
 
-def _has_nothing_else(outlook: Outlook, directory: str, names: Set[str], known: Set[str]) -> bool:
-    """Whether a directory has nothing but files of these `names`, `known` directories, and what was generated."""
+def _has_nothing_else(outlook: Outlook, directory: str, files: Iterable[str], known: Set[str]) -> bool:
+    """Whether a directory has nothing but `files`, `known` directories, and what was generated."""
     kinds = outlook.kinds(directory)
-    return kinds is not None and all(
+    if kinds is None:
+        return False
+    names = {file[len(directory) + 1 :] for file in files}
+    return all(
         name in names if kind == "file" else kind == "directory" and (name == CACHE or f"{directory}/{name}" in known)
         for name, kind in kinds.items()
     )
