@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from instui_engine.locks.claims import Claims, derive
 from instui_engine.locks.table import LockTable
+from support.counting import lines_run
 from support.environments import examples
 
 
@@ -163,3 +164,29 @@ def test_one_owner_asks_once() -> None:
     table.request(0, derive(["a"], "0"))
     with pytest.raises(ValueError, match="already"):
         table.request(0, derive(["b"], "0"))
+
+
+@pytest.mark.parametrize("path", ["one file", "one directory", "a directory and what is in it"])
+def test_the_work_for_each_wheel_does_not_grow_with_those_that_wait(path: str) -> None:
+    """Budget P8: K wheels on one path cost K times what one costs."""
+
+    def work(count: int) -> int:
+        own = {
+            "one file": lambda number: ["shared/common.py", f"d{number}"],
+            "one directory": lambda number: ["shared", f"d{number}"],
+            "a directory and what is in it": lambda number: ["shared" if number % 2 else f"shared/d{number}"],
+        }[path]
+        claims = [derive(own(number), f"d{number}") for number in range(count)]
+        table = LockTable()
+
+        def run() -> None:
+            granted = [number for number in range(count) if table.request(number, claims[number])]
+            waiting = set(range(count)).difference(granted)
+            assert all(table.blocker(number) for number in waiting)
+            for number in granted:  # it grows
+                granted += table.release(number)
+            assert len(granted) == count
+
+        return lines_run(run)
+
+    assert work(400) <= 4 * work(100) * 1.1
