@@ -202,7 +202,7 @@ def test_what_comes_before_a_kill_or_after_it_is_still_there_after_recovery(
         if run_killed(clean_environ, "pkg", point, *arguments, "--python", target.top) == 0:
             assert point >= 2
             return
-        away = [path for path in (target.top / ".instui" / "stage").glob("*/*/old/*") if (path / "m0.py").exists()]
+        away = [path for path in (target.top / ".instui" / "stage").glob("*/*/old*") if (path / "m0.py").exists()]
         places = [place for place in (target.site / "pkg", *away) if place.is_dir()]
         for number, place in enumerate(places):
             (place / f"mine{number}.txt").write_text("of the user")

@@ -193,8 +193,6 @@ class _Removal(Work):
 
     def _make_stage(self, plans: Sequence[RemovalPlan]) -> None:
         self.session.make_stage(volumes_of(self.environment.volumes, plans))
-        for plan in plans:
-            (self.session.stage / str(plan.order)).mkdir(exist_ok=True)
 
     def _tell(self, plans: Sequence[RemovalPlan]) -> None:
         for plan in plans:

@@ -95,7 +95,7 @@ class _Preparation:
         self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> digest of the file there
         self._index = index
         self._has_looked = False  # whether the index is up to date
-        self.saved = f"{stage_of('', session)}/{plan.order}/old"
+        self.saved = f"{stage_of('', session)}/{plan.order}"
         self.staged_info = f"{self._stage(plan.info)}/info" if plan.info else ""
         self.overwrites: list[Overwrite] = []
         self.restored: list[Restored] = []
@@ -323,7 +323,7 @@ class _Preparation:
 
     def _save(self, path: str) -> str:
         self._count += 1
-        return f"{self._stage(path)}/old/{self._count}"
+        return f"{self._stage(path)}/old{self._count}"
 
     def _parents(self, path: str) -> Iterator[Step]:
         missing = []

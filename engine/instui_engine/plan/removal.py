@@ -100,7 +100,7 @@ class _Links:
         self._environment = environment
         self._owner = distribution.owner
         self._outlook = outlook
-        if os.path.islink(environment.top / distribution.info):
+        if os.path.islink(f"{environment.top}/{distribution.info}"):
             raise self._refusal(distribution.info)
 
     def __call__(self, directory: str, paths: Iterable[str]) -> str | None:

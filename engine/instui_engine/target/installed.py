@@ -162,7 +162,7 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
     if info.endswith(".egg-info"):
         version = version.partition("-py")[0]
     try:
-        status = os.lstat(environment.top / info)
+        status = os.lstat(f"{environment.top}/{info}")
     except (FileNotFoundError, NotADirectoryError):
         return None
     # other such names are nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
@@ -173,11 +173,11 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
 
 def manager_of(environment: Environment, distribution: Distribution) -> str:
     """The installer, such as a Linux distribution, that deliberately keeps no RECORD of it; "" if that is not so."""
-    info = environment.top / distribution.info
-    if distribution.is_legacy or os.path.lexists(info / "RECORD") or not os.path.lexists(info / "METADATA"):
+    info = f"{environment.top}/{distribution.info}"
+    if distribution.is_legacy or os.path.lexists(f"{info}/RECORD") or not os.path.lexists(f"{info}/METADATA"):
         return ""
     try:
-        installer = read_regular(info / "INSTALLER").decode("utf-8", "replace").strip()
+        installer = read_regular(f"{info}/INSTALLER").decode("utf-8", "replace").strip()
     except OSError as error:
         if error.errno in _NO_FILE:
             return ""
