@@ -115,6 +115,22 @@ def test_after_a_crash_the_opposite_leaves_what_it_leaves_without_one(kind: str,
     unbroken(bench().sweep(kind, Setting(epilogue=True)).sweep(KILL, some(3, 4), thorough=False))
 
 
+@each_kind("upgrade", "reinstall", "uninstall")
+def test_killed_around_the_rename_of_a_whole_directory_it_is_whole_and_goes_on(
+    kind: str, some: Callable[..., Choice], sweeping: bool
+) -> None:
+    sweep = bench().sweep(kind)
+    away = [
+        call.number
+        for call in sweep.trace()
+        if call.name.startswith("rename") and call.path.endswith("/acme/gamma") and "/stage/" in call.target
+    ]
+    assert len(away) == 1  # that it is renamed as a whole at all
+    points = [away[0] + offset for offset in (0, 1, 2)]
+    unbroken(sweep.sweep(KILL, lambda total: points, thorough=sweeping))
+    unbroken(sweep.nested(lambda total: points[1:2], some(3, 7)))
+
+
 _METADATA_FIRST = """
 from dataclasses import replace
 

@@ -74,9 +74,11 @@ def _points(killed: Callable[..., int], make: Callable[[], Venv], *arguments: ob
     raise AssertionError("it never came to its end")
 
 
+@pytest.mark.parametrize("own", ["pkg/mine.txt", "mine.txt"], ids=["file by file", "whole directories"])
 @pytest.mark.parametrize("what", ["install", "upgrade", "reinstall", "uninstall"])
 def test_after_a_kill_at_any_step_nothing_is_listed_and_torn_and_running_again_ends_as_if_undisturbed(
     what: str,
+    own: str,
     venv: Callable[[], Venv],
     versions: dict[str, Path],
     killed: Callable[..., int],
@@ -88,8 +90,8 @@ def test_after_a_kill_at_any_step_nothing_is_listed_and_torn_and_running_again_e
     def make() -> Venv:
         target = venv()
         target.put(neighbour, *([] if what == "install" else [versions["1.0"]]))
-        (target.site / "pkg").mkdir(exist_ok=True)
-        (target.site / "pkg" / "mine.txt").write_text("of the user")
+        (target.site / own).parent.mkdir(exist_ok=True)
+        (target.site / own).write_text("of the user")
         return target
 
     arguments = {

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
-from instui_engine.fs.paths import above, is_within, name_of, parent_of
+from instui_engine.fs.paths import above, add_directories, is_within, join, name_of, parent_of
 from instui_engine.locks.names import file_name
 from instui_engine.target.environment import PRIVATE, Environment
 
@@ -31,7 +31,7 @@ class Outlook:
         self._removed: set[str] = set()
         self._trees: dict[str, list[StagedItem]] = {}  # key of the path -> trees that earlier wheels bring there
         self._files: set[str] = set()  # keys of the files that earlier wheels bring beside those
-        self._above: set[str] = set()  # keys of the directories above all of these
+        self._into: set[str] = set()  # keys of all directories above what earlier wheels bring
         self._in_trees: dict[str, frozenset[str]] = {}  # key of a tree's path -> keys of its files
         self._backups: frozenset[str] | None = None
 
@@ -54,9 +54,10 @@ class Outlook:
             if item.kind == "tree":
                 self._trees.setdefault(place, []).append(item)
                 self._in_trees.pop(place, None)
+                self._into.update(join(place, key(directory)) for directory, _ in item.directories)
             else:
                 self._files.add(place)
-            self._above.update(above(place))
+            add_directories(place, self._into)
 
     def is_replaced(self, name: str) -> bool:
         """Whether the installed version of that distribution will be gone, so that it owns nothing any more."""
@@ -72,11 +73,8 @@ class Outlook:
         return place in self._files or any(place in self._files_of(tree) for tree in above(place))
 
     def touches(self, directory: str) -> bool:
-        """Whether an earlier wheel brings anything into `directory`, or the directory itself."""
-        place = self._environment.key(directory)
-        if place in self._above or place in self._trees or place in self._files:
-            return True
-        return not self._trees.keys().isdisjoint(above(place))
+        """Whether an earlier wheel brings anything into `directory`, at any depth."""
+        return self._environment.key(directory) in self._into
 
     def _files_of(self, tree: str) -> Collection[str]:
         if tree not in self._trees:
