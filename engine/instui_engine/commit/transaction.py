@@ -36,8 +36,7 @@ class Step(NamedTuple):
     "retire" renames what is at `path`, a directory with all that is in it, to `saved`. "rmdir" removes a directory if
     it is empty. "mkdir" makes a directory. "place" renames `staged` to `path`, where nothing is. "replace" renames
     `staged` over the file at `path`, which stays as `saved`. `old` and `new` are the fingerprints of what is at `path`
-    before and after. A "retire"
-    without `old` takes whatever it finds, which may be nothing (byte code).
+    before and after. A "retire" without `old` takes whatever it finds, which may be nothing (byte code).
     """
 
     action: Action
