@@ -17,6 +17,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from .commands.command import Outcome, Recording
     from .commands.install import install
+    from .commands.install_many import install_many
     from .commands.uninstall import uninstall
     from .doctor.diagnosis import Diagnosis, Finding, diagnose
     from .doctor.repair import RepairResult, repair
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         FetchError,
         InstuiError,
         Interrupted,
+        LinesError,
         LockTimeoutError,
         NoSolutionError,
         RecordError,
@@ -51,6 +53,7 @@ __all__ = [
     "Finding",
     "InstuiError",
     "Interrupted",
+    "LinesError",
     "LockTimeoutError",
     "NoSolutionError",
     "Options",
@@ -67,6 +70,7 @@ __all__ = [
     "diagnose",
     "discover",
     "install",
+    "install_many",
     "repair",
     "uninstall",
 ]
@@ -85,6 +89,7 @@ _MODULES = {
     "diagnose": "doctor.diagnosis",
     "discover": "target.environment",
     "install": "commands.install",
+    "install_many": "commands.install_many",
     "repair": "doctor.repair",
     "uninstall": "commands.uninstall",
 }

@@ -124,6 +124,18 @@ class ConflictError(InstuiError):
         self.last: Final = last
 
 
+class LinesError(InstuiError):
+    """Some lines of a list came to nothing; all others are installed (exit 1, or 3 if one failed for a conflict).
+
+    `numbers` are those of the lines in the file, ascending.
+    """
+
+    def __init__(self, message: str, *, numbers: tuple[int, ...] = (), exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.numbers: Final = numbers
+        self.exit_code = exit_code
+
+
 class LockTimeoutError(InstuiError):
     """A lock was not granted within `--lock-timeout` (exit 4). The engine never goes on unlocked.
 

@@ -68,6 +68,7 @@ def _run(arguments: list[str]) -> int:
         parsed.ui = chosen_ui(parsed)
     commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
         "install": _install,
+        "install-many": _install_many,
         "uninstall": _uninstall,
         "demo": _demo,
         "locks": _locks,
@@ -117,6 +118,30 @@ def _install(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     def session(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
         recording = Recording(listeners, recorded(arguments), identity=parsed.child)
         return install(request, environment, options, control, recording)
+
+    return watch(parsed, session)
+
+
+def _install_many(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .options import environment_from, options_from, places_from
+    from .screen_rules import SCREENS
+
+    environment = environment_from(parsed, writable=not parsed.dry_run)
+    if parsed.ui in SCREENS:
+        return _in_a_child(parsed, arguments, environment)
+    from instui_engine.commands.command import Recording
+    from instui_engine.commands.install_many import install_many
+
+    from .watch import watch
+
+    options = options_from(parsed)
+    request = places_from(parsed)
+
+    def session(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
+        recording = Recording(listeners, recorded(arguments), identity=parsed.child)
+        return install_many(
+            parsed.list_file, environment, options, control, recording, limit=parsed.limit, request=request
+        )
 
     return watch(parsed, session)
 

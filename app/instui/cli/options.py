@@ -103,6 +103,7 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     all_commands = (
         ("install", "install requirements, wheel files or directories of wheels", _install),
+        ("install-many", "install each line of a list by itself, without dependencies", _install_many),
         ("uninstall", "remove distributions, by what their RECORD lists", _uninstall),
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
@@ -155,17 +156,27 @@ def _install(parser: argparse.ArgumentParser) -> None:
     _permission(what)
     what.add_argument("--no-build", action="store_true", help="accepted, and always so: wheels only")
     _places(parser)
-    target = _target(parser, "where to install it", "into")
-    target.add_argument(
-        "--fail-on-conflict",
-        action="store_true",
-        help="different content for one path is an error",
-    )
+    _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
+    _common(parser)
+
+
+def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
+    """Add the flags that say what may come into the environment, and how."""
+    target.add_argument("--fail-on-conflict", action="store_true", help=on_conflict)
     target.add_argument(
         "--link-mode",
         help="default: as uv is set, else hardlink; a copy where that is not possible",
         **_choice(LINK_MODES),
     )
+
+
+def _install_many(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("list_file", metavar="LIST", help="a requirement or the path of a wheel on each line; -: stdin")
+    what = parser.add_argument_group("what to install")
+    what.add_argument("--limit", type=_count, default="0", metavar="N", help="only the first N lines")
+    _permission(what)
+    _places(parser)
+    _content(_target(parser, "where to install it", "into"), "a line with different content for one path fails")
     _common(parser)
 
 
@@ -328,17 +339,30 @@ def request_from(parsed: argparse.Namespace) -> "Request":
         requirement_files=tuple(parsed.requirement_files),
         constraint_files=tuple(parsed.constraint_files),
         pylock=parsed.pylock,
-        find_links=tuple(parsed.find_links),
-        index_url=parsed.index_url,
-        extra_index_urls=tuple(parsed.extra_index_urls),
-        no_index=parsed.no_index,
+        **_places_in(parsed),
         no_deps=parsed.no_deps,
-        offline=parsed.offline,
         reinstall=parsed.reinstall,
         upgrade=parsed.upgrade,
         upgrade_packages=tuple(parsed.upgrade_packages),
         require_hashes=parsed.require_hashes,
     )
+
+
+def places_from(parsed: argparse.Namespace) -> "Request":
+    """Where to look for wheels, as a request that names none."""
+    from instui_engine.resolve.request import Request
+
+    return Request(**_places_in(parsed))
+
+
+def _places_in(parsed: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "find_links": tuple(parsed.find_links),
+        "index_url": parsed.index_url,
+        "extra_index_urls": tuple(parsed.extra_index_urls),
+        "no_index": parsed.no_index,
+        "offline": parsed.offline,
+    }
 
 
 def options_from(parsed: argparse.Namespace) -> "Options":
@@ -429,6 +453,16 @@ def _positive(text: str) -> int:
         number = 0
     if not 1 <= number <= 256:
         raise argparse.ArgumentTypeError(f"must be a number between 1 and 256, not {text!r}")
+    return number
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be a number that is not negative, not {text!r}")
     return number
 
 

@@ -67,6 +67,7 @@ def reads_stdin(parsed: argparse.Namespace) -> bool:
     """Whether requirements come from the standard input, so that keys cannot."""
     given = vars(parsed)
     files = [*given.get("requirement_files", ()), *given.get("constraint_files", ()), given.get("pylock", "")]
+    files.append(given.get("list_file", ""))
     if not any(files):
         return False
     from instui_engine.resolve import streams

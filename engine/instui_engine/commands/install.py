@@ -57,12 +57,14 @@ def install(
     """
 
     def make(context: Context, environment: Environment, session: Session) -> Work:
-        return _Pipeline(context, environment, session, request)
+        return Pipeline(context, environment, session, request)
 
     return perform(make, environment, options, control, recording)
 
 
-class _Pipeline(Work):
+class Pipeline(Work):
+    """The steps of an install."""
+
     def __init__(self, context: Context, environment: Environment, session: Session, request: Request) -> None:
         super().__init__(context, environment, session)
         self._request = request
@@ -73,9 +75,11 @@ class _Pipeline(Work):
 
     @property
     def done(self) -> list[str]:
+        """Names of the distributions that were committed."""
         return self._commit.installed if self._commit else []
 
     def run(self) -> None:
+        """Install all, or nothing before the first commit."""
         installed = scan(self.environment)
         wheels = self._resolve(installed)
         if not wheels:

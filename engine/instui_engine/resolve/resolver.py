@@ -10,6 +10,7 @@ already installed; ResolveFinished always.
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import NoSolutionError, ResolutionError, UsageError, printable
@@ -37,6 +38,9 @@ from .request import LockedWheel, Request, Resolution
 from .requirements import Requirement, Requirements
 from .uv_config import is_decisive, is_reinstalled, not_honoured
 
+if TYPE_CHECKING:
+    from .uv import Files, Pin
+
 Emit = Callable[[Event], None]
 Cancelled = Callable[[], bool]
 
@@ -58,7 +62,7 @@ def resolve(
     if lock_file:
         wheels = _from_lock_file(lock_file, request, settings, environment.interpreter, cancelled)
         finished = _finish(wheels, {}, request, settings, environment, installed, emit)
-        return finished._replace(index_urls=_given_urls(request))
+        return finished._replace(index_urls=given_urls(request))
     arguments = read_arguments(request.arguments, environment.interpreter)
     lines = _lines(request, arguments.positions, cancelled)
     if not arguments.positions and not request.requirement_files:
@@ -74,7 +78,7 @@ def resolve(
     if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
         wheels = [_local(wheel) for wheel in arguments.wheels]
         return _finish(wheels, {}, request, settings, environment, installed, emit)._replace(index_urls=urls)
-    emit(ResolveStarted([_short(requirement) for requirement in _named(wanted).values()]))
+    emit(ResolveStarted([short(requirement) for requirement in _named(wanted).values()]))
     try:
         wheels, satisfied = _from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled)
     except NoSolutionError as error:
@@ -102,11 +106,11 @@ def _read_url(url: str, request: Request, cancelled: Cancelled) -> bytes:
     """The content of a requirement file or a lock file on a server. Raises FetchError."""
     from instui_engine.fetch.download import Client
 
-    with Client(index_urls=_given_urls(request), offline=request.offline) as client:
+    with Client(index_urls=given_urls(request), offline=request.offline) as client:
         return client.read(url, shortened(url), cancelled)
 
 
-def _given_urls(request: Request) -> tuple[str, ...]:
+def given_urls(request: Request) -> tuple[str, ...]:
     """The URLs of the command line that may carry credentials."""
     return tuple(url for url in (request.index_url, *request.extra_index_urls, *request.find_links) if "://" in url)
 
@@ -115,7 +119,7 @@ def _urls(request: Request, wanted: Requirements) -> tuple[str, ...]:
     """All URLs of the request that may carry credentials, those of the command line first."""
     direct = (requirement.url for requirement in (*wanted.requirements, *wanted.constraints))
     further = (wanted.index_url, *wanted.extra_index_urls, *wanted.find_links, *direct)
-    return (*_given_urls(request), *(url for url in further if "://" in url))
+    return (*given_urls(request), *(url for url in further if "://" in url))
 
 
 def _is_plain(arguments: Arguments, lines: Requirements, request: Request) -> bool:
@@ -137,7 +141,7 @@ def _named(wanted: Requirements) -> dict[str, Requirement]:
     return named
 
 
-def _short(requirement: Requirement) -> str:
+def short(requirement: Requirement) -> str:
     """A requirement for the journal."""
     text = requirement.text
     if requirement.url.startswith("file:"):
@@ -179,7 +183,7 @@ def _finish(
     wanted: list[LockedWheel] = []
     for wheel in wheels:
         again = request.reinstall or is_reinstalled(settings, wheel.name) or (decided and not wheel.origin)
-        if not again and _is_installed(wheel, environment, installed):
+        if not again and is_installed(wheel, environment, installed):
             met[wheel.name] = installed[wheel.name].version
         else:
             wanted.append(wheel)
@@ -193,7 +197,7 @@ def _finish(
     return Resolution(tuple(wanted), met)
 
 
-def _is_installed(wheel: LockedWheel, environment: Environment, installed: Installed) -> bool:
+def is_installed(wheel: LockedWheel, environment: Environment, installed: Installed) -> bool:
     """Whether that wheel is there already: its version, and for one that was named by its place, from that place."""
     distribution = installed.get(wheel.name)
     if distribution is None or not is_version(distribution.version, wheel.version):
@@ -290,11 +294,11 @@ def _from_uv(
 
     working_directory()  # uv would fail without one, less clearly
     named = _named(wanted)
-    demands = _demands(wanted, environment.interpreter.markers)
+    demands = demands_in(wanted.requirements + wanted.constraints, environment.interpreter.markers)
     placed = [entry for entry in (*wanted.constraints, *wanted.requirements) if entry.url]
-    direct = {entry.name: entry for entry in placed if _applies(entry, environment.interpreter.markers)}
-    wheels = [_direct(entry, demands) for entry in direct.values()]
-    moved = {wheel.name for wheel in wheels if not _is_installed(wheel, environment, installed)}
+    direct = {entry.name: entry for entry in placed if applies(entry, environment.interpreter.markers)}
+    wheels = [direct_wheel(entry, demands) for entry in direct.values()]
+    moved = {wheel.name for wheel in wheels if not is_installed(wheel, environment, installed)}
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
@@ -308,23 +312,18 @@ def _from_uv(
         if versions:
             emit(ResolveProgress("listing the files and hashes of these versions"))
         files = uv.locate(versions)
-    locked = [
-        wheel
-        for text in files.locks
-        for wheel in select(text, "uv's answer", directory, environment.interpreter, demands)
-    ]
-    locked += [_unhashed(url, demands) for url in files.unhashed.values()]
+    locked = wheels_in(files, directory, environment.interpreter, demands)
     for pin in decision.pins:
         if pin.url:
             # the metadata that asks for a URL may have a hash in it
             url, more = split_fragment(pin.url, printable(redacted(pin.url)))
             wanted_here = direct.get(pin.name) or Requirement("", pin.name, url)
-            locked.append(_direct(wanted_here, {**demands, pin.name: (*demands.get(pin.name, ()), *more)}))
-    _check(locked, {pin.name: pin.version for pin in decision.pins})
+            locked.append(direct_wheel(wanted_here, {**demands, pin.name: (*demands.get(pin.name, ()), *more)}))
+    check_decided(locked, decision.pins)
     if request.require_hashes or wanted.require_hashes or settings.require_hashes:
         for wheel in locked:  # as uv has done; but nothing that an index says can take the place of this
             _check_strong(wheel, wheel.demands if wheel.origin else demands.get(wheel.name, ()))
-    _note_weak(locked, emit)
+    note_weak(locked, emit)
     files_named = {wheel.name for wheel in arguments.wheels}
     for place, wheel in enumerate(locked):
         entry = named.get(wheel.name)
@@ -336,16 +335,17 @@ def _from_uv(
     return locked, left
 
 
-def _demands(wanted: Requirements, markers: Mapping[str, str]) -> dict[str, Demands]:
-    """Name -> the demands of all requirements and constraints on it whose markers hold in the target."""
+def demands_in(requirements: Iterable[Requirement], markers: Mapping[str, str]) -> dict[str, Demands]:
+    """Name -> the demands of all requirements on it whose markers hold in the target."""
     found: dict[str, Demands] = {}
-    for entry in (*wanted.requirements, *wanted.constraints):
-        if entry.demands and _applies(entry, markers):
+    for entry in requirements:
+        if entry.demands and applies(entry, markers):
             found[entry.name] = tuple(dict.fromkeys((*found.get(entry.name, ()), *entry.demands)))
     return found
 
 
-def _applies(entry: Requirement, markers: Mapping[str, str]) -> bool:
+def applies(entry: Requirement, markers: Mapping[str, str]) -> bool:
+    """Whether its marker holds in the target."""
     if ";" not in entry.text:
         return True
     from packaging.requirements import Requirement as Parsed
@@ -354,7 +354,7 @@ def _applies(entry: Requirement, markers: Mapping[str, str]) -> bool:
     return marker is None or marker.evaluate({**markers, "extra": ""})
 
 
-def _direct(entry: Requirement, demands: Mapping[str, Demands]) -> LockedWheel:
+def direct_wheel(entry: Requirement, demands: Mapping[str, Demands]) -> LockedWheel:
     """The wheel at the URL of a requirement. Raises ResolutionError for one that has not the name of a wheel."""
     parts = urlsplit(entry.url)
     if "****" in entry.url or parts.scheme not in ("http", "https", "file"):
@@ -381,6 +381,14 @@ def _direct(entry: Requirement, demands: Mapping[str, Demands]) -> LockedWheel:
     )
 
 
+def wheels_in(
+    files: "Files", directory: str, interpreter: Interpreter, demands: Mapping[str, Demands]
+) -> list[LockedWheel]:
+    """The wheels in uv's answer, whose relative paths start from `directory`."""
+    locked = [wheel for text in files.locks for wheel in select(text, "uv's answer", directory, interpreter, demands)]
+    return locked + [_unhashed(url, demands) for url in files.unhashed.values()]
+
+
 def _unhashed(url: str, demands: Mapping[str, Demands]) -> LockedWheel:
     """A wheel of an index that gives no hash for it."""
     filename = name_of(unquote(urlsplit(url).path))
@@ -389,8 +397,9 @@ def _unhashed(url: str, demands: Mapping[str, Demands]) -> LockedWheel:
     return LockedWheel(name=name, version=version, filename=filename, url=url, sha256=sha256_in(wanted), demands=wanted)
 
 
-def _check(locked: Sequence[LockedWheel], decided: Mapping[str, str]) -> None:
+def check_decided(locked: Sequence[LockedWheel], pins: Sequence["Pin"]) -> None:
     """Compare the files that uv named with the versions on which it decided. Raises ResolutionError."""
+    decided = {pin.name: pin.version for pin in pins}
     found = {wheel.name: wheel.version for wheel in locked}
     for name, version in decided.items():
         if name not in found:
@@ -401,7 +410,7 @@ def _check(locked: Sequence[LockedWheel], decided: Mapping[str, str]) -> None:
         raise ResolutionError(f"uv named a file of {name}, which it had not decided to install; run the command again")
 
 
-def _note_weak(locked: Sequence[LockedWheel], emit: Emit) -> None:
+def note_weak(locked: Sequence[LockedWheel], emit: Emit) -> None:
     """Say once which wheels of an index cannot be verified."""
     names = [
         wheel.name for wheel in locked if wheel.url and not wheel.origin and not any(map(_is_strong, wheel.demands))
