@@ -342,9 +342,15 @@ class Snapshot(NamedTuple):
         return command == ["uninstall"] or bool(self.totals.removing)
 
     @property
+    def is_list(self) -> bool:
+        """Whether the session installs a list whose lines fail alone."""
+        return self.session is not None and self.session.command[1:2] == ["install-many"]
+
+    @property
     def planned_only(self) -> bool:
-        """Whether the session went well without doing what it had planned: a dry run."""
-        well = self.finished is not None and self.finished.exit == 0
+        """Whether the session went well, except for lines of a list, without doing what it had planned: a dry run."""
+        is_dry = self.is_list and self.session is not None and "--dry-run" in self.session.command
+        well = self.finished is not None and (self.finished.exit == 0 or is_dry)
         done = self.totals.committed or self.totals.removed
         return well and not done and any(wheel.version for wheel in self.wheels)
 

@@ -33,7 +33,7 @@ def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True, turn
         return _recovered(snapshot)  # nothing else happened; the error says why
     if not well:
         lines += _what_is_installed(snapshot)
-    elif snapshot.planned_only:
+    if snapshot.planned_only:
         return [*lines, *_foreseen(snapshot, names, turns)]
     if not quiet:
         lines += [*_recovered(snapshot), *_before(snapshot), *_restored(snapshot)]
@@ -57,6 +57,9 @@ def _head(snapshot: Snapshot, well: bool) -> list[str]:
         known = [wheel for wheel in wheels if wheel.cached]
         files = f", {count(_files(known), 'file')}" if len(known) == len(wheels) else ""
         return [f"would install {count(len(wheels), 'wheel')}{files} (planned in {took}); installed none"]
+    if not installed and snapshot.is_list:
+        left = count(len(wheels), "wheel") if wheels else f"{number(totals.satisfied)} that are already installed"
+        return [f"installed none of {left} in {took}"]
     if not installed:
         return []
     of = "" if installed == len(wheels) else f"{number(installed)} of "
@@ -156,13 +159,14 @@ def _what_is_installed(snapshot: Snapshot) -> list[str]:
     done = [wheel for wheel in wheels if wheel.phase is Phase.DONE]
     lines = []
     word = "removed" if snapshot.removes else "installed"
-    if done and len(done) < len(wheels):
+    if done and len(done) < len(wheels) and not snapshot.is_list:  # of a list, each line that failed is named
         lines.append(f"  {word}: {_labels(done)}")
         lines.append(f"  not {word}: {_labels(wheel for wheel in wheels if wheel.phase is not Phase.DONE)}")
     failed = [wheel for key in snapshot.failed if (wheel := snapshot.wheel(key))]
-    lines += [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:FAILURES_LISTED]]
-    if len(failed) > FAILURES_LISTED:
-        lines.append(f"  failed: {count(len(failed) - FAILURES_LISTED, 'more wheel')}")
+    listed_here = len(failed) if snapshot.is_list else FAILURES_LISTED
+    lines += [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:listed_here]]
+    if len(failed) > listed_here:
+        lines.append(f"  failed: {count(len(failed) - listed_here, 'more wheel')}")
     return lines
 
 

@@ -142,7 +142,7 @@ class _Many(Pipeline):
         for wheel in found.wheels:
             line = by_position[wheel.position]
             self._lines[wheel.name] = (line.number, short(line.requirement))
-        for failure in (*given.failed, *found.failed):
+        for failure in sorted((*given.failed, *found.failed), key=lambda failure: failure.number):
             self._fail(failure)
         installed = scan(self.environment)
         there = [wheel for wheel in found.wheels if is_installed(wheel, self.environment, installed)]
@@ -156,12 +156,12 @@ class _Many(Pipeline):
         return wheels, there
 
     def _fail(self, failure: FailedLine) -> None:
-        """Note a line that came to nothing, and tell it. Its row must not be that of a wheel that is installed."""
+        """Note a line that came to nothing, and tell it. Each has a row of its own; no wheel is shown in it, too."""
+        number, name = failure.number, failure.name
+        is_taken = name in {other.name for other in self._failed} or self._lines.get(name, (number, ""))[0] != number
+        shown = f"{failure.text} (line {number})" if is_taken or not name else name
         self._failed.append(failure)
-        name = failure.name
-        is_own = name and self._lines.get(name, (failure.number, ""))[0] == failure.number
-        shown = name if is_own else f"{failure.text} (line {failure.number})"
-        self.context.emit(WheelFailed(shown, f"line {failure.number}: {redacted(str(failure.error))}"))
+        self.context.emit(WheelFailed(shown, f"line {number}: {redacted(str(failure.error))}"))
 
     def _fail_wheel(self, wheel: LockedWheel, error: InstuiError) -> None:
         number, text = self._lines[wheel.name]
@@ -173,7 +173,8 @@ class _Many(Pipeline):
         shown = ", ".join(map(str, numbers[:_LINES_NAMED])) + (" ..." if len(numbers) > _LINES_NAMED else "")
         has_conflict = any(isinstance(failure.error, ConflictError) for failure in self._failed)
         what = "would fail" if self.context.options.dry_run else "failed, and the others are installed"
-        lines = f"line{'s' if len(numbers) > 1 else ''} {shown} of {printable(self._list)}"
+        file = "stdin" if self._list == "-" else printable(self._list)
+        lines = f"line{'s' if len(numbers) > 1 else ''} {shown} of {file}"
         problem = f"{len(numbers)} of {self._total} lines {what} ({lines}); the reasons are above"
         return LinesError(problem, numbers=numbers, exit_code=3 if has_conflict else 1)
 
