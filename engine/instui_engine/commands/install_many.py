@@ -55,13 +55,15 @@ from instui_engine.store.acquire import look_up
 from instui_engine.store.entry import Entry
 from instui_engine.store.examine import examine_file
 from instui_engine.target.environment import Environment
+from instui_engine.target.file_owners import FileOwners, OwnersByKey
 from instui_engine.target.installed import Installed, scan
+from instui_engine.target.owners import all_of
 
 from .command import Outcome, Recording, Work, perform
 from .install import Pipeline
 from .winners import wrongly_overwritten
 
-CHUNK = 500  # wheels; the store makes as many visible at once
+CHUNK = 500
 _MOST_FETCHES = 20  # downloads that fail, after which it is the network's fault
 _LINES_NAMED = 20
 
@@ -101,6 +103,7 @@ class _Many(Pipeline):
         self._failed: list[FailedLine] = []
         self._fetches = 0  # downloads that have failed
         self._done: list[str] = []
+        self._files = FileOwners(environment)  # from chunk to chunk, so that each RECORD is read once
         self._planned = 0  # wheels of earlier chunks
         self._total = 0  # lines
 
@@ -195,6 +198,7 @@ class _Many(Pipeline):
     def _install_chunk(self, wheels: Sequence[LockedWheel]) -> None:
         """Install `wheels` as far as they do not fail."""
         installed = scan(self.environment)
+        installed.take_owners(OwnersByKey(self._files, lambda: all_of(installed)))
         with self._using_store():
             ready = self._ready(wheels)
             plans, overlaps = self._plan_lines(installed, ready)
@@ -210,7 +214,7 @@ class _Many(Pipeline):
                     plans, overlaps = self._plan_lines(installed, ready)
         if plans:
             self.began = True
-            self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
+            self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed, self._files)
             self._commit.run()
             self._done += self._commit.installed
             self._commit = None

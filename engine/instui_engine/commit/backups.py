@@ -109,10 +109,6 @@ class Backups:
         left = [tag for tag in tags if tag not in (_tag(owner), _short(owner))]
         return f"{parent_of(entry)}/{_entry(name, number, left)}" if left else ""
 
-    def has(self, path: str) -> bool:
-        """Whether there is an entry at `path`."""
-        return self._stem(path) in self._listed()
-
     def any(self) -> bool:
         """Whether there is any entry at all."""
         return bool(self._listed())

@@ -33,6 +33,7 @@ from instui_engine.session.context import Context
 from instui_engine.session.session import Session
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import Environment
+from instui_engine.target.file_owners import FileOwners
 from instui_engine.target.installed import Installed
 
 from .alone import Alone
@@ -59,8 +60,9 @@ class Commit:
         plans: Sequence[Plan],
         overlaps: Overlaps,
         installed: Installed,
+        files: FileOwners | None = None,
     ) -> None:
-        """`installed` is what the environment listed when `plans` were made."""
+        """`installed` is what the environment listed when `plans` were made; `files`: see `OwnerIndex`."""
         self._context = context
         self._environment = environment
         self._session = session
@@ -71,7 +73,7 @@ class Commit:
         self._lock = EnvironmentLock(environment.lock_path, context)
         self._alone = Alone(session.journal)
         self._settled = 0  # transactions of dead sessions that this one has settled in between
-        self._executor = Executor(context, environment, session, overlaps, installed, self._undisturbed)
+        self._executor = Executor(context, environment, session, overlaps, installed, self._undisturbed, files)
         self._groups = Groups(context, environment, session, self._lock, self._schedule, self._executor, self)
 
     @property

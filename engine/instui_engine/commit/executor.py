@@ -22,6 +22,7 @@ from instui_engine.plan.removal import empties_more, plan_removal
 from instui_engine.session.context import Context, Throttle
 from instui_engine.session.session import Session
 from instui_engine.target.environment import Environment
+from instui_engine.target.file_owners import FileOwners
 from instui_engine.target.installed import Distribution, Installed, scan
 from instui_engine.target.owners import OwnerIndex, Undisturbed
 
@@ -45,13 +46,14 @@ class Executor:
         overlaps: Overlaps,
         installed: Installed,
         undisturbed: Undisturbed,
+        files: FileOwners | None,
     ) -> None:
-        """`installed` is what the environment listed when the plans were made. `undisturbed`: see `OwnerIndex`."""
+        """`installed` is what the environment listed when the plans were made. The last two: see `OwnerIndex`."""
         self._context = context
         self._environment = environment
         self._session = session
         self._replaced_owners: dict[int, Mapping[str, str]] = dict(overlaps.replaced_owners)
-        self._index = OwnerIndex(environment, installed, undisturbed)
+        self._index = OwnerIndex(environment, installed, undisturbed, files)
         self._backups = Backups(environment, undisturbed)
         self._marks: dict[int, int] = {}  # order -> mark in the index, for wheels that were planned again
         self.gone: set[str] = set()  # names of those to be removed that somebody else has removed

@@ -9,7 +9,7 @@ that contradict each other the later ones fail.
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -92,7 +92,7 @@ def resolve_lines(
         asking = _Asking(request, environment, settings, Path(os.path.realpath(scratch)), emit, cancelled)
         asking.resolve([_Project(name, tuple(members)) for name, members in projects.items()])
     position = {name: members[0].position for name, members in asking.kept.items()}
-    wheels = [replace(wheel, requested=True, position=position[wheel.name]) for wheel in asking.wheels]
+    wheels = [wheel._replace(requested=True, position=position[wheel.name]) for wheel in asking.wheels]
     note_weak(wheels, emit)
     direct = [line.requirement.url for line in applying if "://" in line.requirement.url]
     return ManyResolution(
@@ -115,7 +115,7 @@ class _Asking:
         emit: Emit,
         cancelled: Cancelled,
     ) -> None:
-        self._request = replace(request, no_deps=True)
+        self._request = request._replace(no_deps=True)
         self._environment = environment
         self._settings = settings
         self._scratch = scratch

@@ -64,7 +64,7 @@ class Installed(Mapping[str, Distribution]):
         self.links = links
         self._distributions = {name: found[0] for name, found in distributions.items()}
         self._duplicates = {name: found[1:] for name, found in distributions.items() if found[1:]}
-        self._owners: dict[str, Sequence[str]] | None = None
+        self._owners: Mapping[str, Sequence[str]] | None = None
         self._listed: dict[str, Listed] = {}
 
     def __getitem__(self, name: str) -> Distribution:
@@ -95,6 +95,10 @@ class Installed(Mapping[str, Distribution]):
         if info not in self._listed:
             self._listed[info] = _listed(self._environment, info)
         return self._listed[info]
+
+    def take_owners(self, owners: Mapping[str, Sequence[str]]) -> None:
+        """Let `owners` answer, where somebody keeps them from one listing to the next."""
+        self._owners = owners
 
     def owners(self) -> Mapping[str, Sequence[str]]:
         """Key of a path -> normalized names of the distributions whose RECORD lists it. Read once."""

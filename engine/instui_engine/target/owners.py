@@ -15,7 +15,8 @@ from itertools import chain
 from instui_engine.fs.paths import parent_of
 
 from .environment import Environment
-from .installed import Distribution, Installed, read_distribution, recorded_hashes, scan
+from .file_owners import FileOwners
+from .installed import Distribution, Installed, read_distribution, scan
 from .installed import find as find_listed
 
 _AGAIN = 0.1  # seconds for which a program that takes no lock may go unnoticed
@@ -31,8 +32,13 @@ class OwnerIndex:
     The environment stays authoritative: whatever the index cannot be sure of, it looks up.
     """
 
-    def __init__(self, environment: Environment, installed: Installed, undisturbed: Undisturbed) -> None:
-        """`installed` is an earlier listing. `undisturbed` is called at every access; it returns a token, or None."""
+    def __init__(
+        self, environment: Environment, installed: Installed, undisturbed: Undisturbed, files: FileOwners | None = None
+    ) -> None:
+        """`installed` is an earlier listing. `undisturbed` is called at every access; it returns a token, or None.
+
+        `files` may be known from an earlier index.
+        """
         self._environment = environment
         self._undisturbed = undisturbed
         self._mutex = threading.RLock()
@@ -46,10 +52,9 @@ class OwnerIndex:
         self._own: dict[str, Distribution] = {}  # what the session itself has installed
         self._changing = 0  # the session's own commits that are under way
         self._has_owners = False  # whether owners were ever asked for; most sessions never do
-        self._owners: dict[str, dict[str, str]] = {}  # key of a path -> .dist-info -> hash
-        self._files: dict[str, tuple[str, ...]] = {}  # .dist-info -> keys of the paths that it lists
+        self._files = files or FileOwners(environment)
         self._unread: dict[str, None] = {}  # .dist-info directories whose RECORD is to be read before the next answer
-        for distribution in _all_of(installed):
+        for distribution in all_of(installed):
             self._add(distribution)
 
     # -- what is installed
@@ -119,34 +124,29 @@ class OwnerIndex:
         with self._mutex:
             self._refresh()
             unread: dict[str, None] = {}
+            if not self._has_owners:
+                self._files.keep(self._infos)
             for info in self._unread if self._has_owners else list(self._infos):
-                rows = recorded_hashes(self._environment, info)
-                if not rows and not self._infos[info].is_legacy:
+                if not self._files.add(self._infos[info]) and not self._infos[info].is_legacy:
                     unread[info] = None  # another installer may be about to write it
-                self._files[info] = tuple(map(self._environment.key, rows))
-                for key, value in zip(self._files[info], rows.values(), strict=True):
-                    self._owners.setdefault(key, {})[info] = value
             self._has_owners = True
             self._unread = unread
 
     def owners_of(self, path: str, but: str) -> dict[str, str]:
         """Owner -> hash in its RECORD ("algorithm=digest" or ""), for all that list `path`, except the name `but`."""
         with self._mutex:
-            listed = self._owners.get(self._environment.key(path), {})
-            found = [(self._infos[info], value) for info, value in listed.items()]
-        found.sort(key=lambda entry: entry[0].info)
+            found = sorted(self._files.of(path).items(), key=lambda entry: entry[0].info)
         return {distribution.owner: value for distribution, value in found if distribution.name != but}
 
     def is_owned(self, path: str, but: str) -> bool:
         """Whether a distribution other than the name `but` lists `path`."""
         with self._mutex:
-            listed = self._owners.get(self._environment.key(path), {})
-            return any(self._infos[info].name != but for info in listed)
+            return any(distribution.name != but for distribution in self._files.of(path))
 
     def lists(self, distribution: Distribution, path: str) -> bool:
         """Whether `distribution` lists `path`."""
         with self._mutex:
-            return distribution.info in self._owners.get(self._environment.key(path), {})
+            return distribution in self._files.of(path)
 
     # -- keeping the index up to date
 
@@ -156,7 +156,7 @@ class OwnerIndex:
             return
         begun = time.monotonic()
         token, mtimes = self._undisturbed(), self._listed_at()
-        found = {distribution.info: distribution for distribution in _all_of(scan(self._environment))}
+        found = {distribution.info: distribution for distribution in all_of(scan(self._environment))}
         for info in [info for info, old in self._infos.items() if found.get(info) != old]:
             self._drop(info)
         for info, distribution in found.items():
@@ -197,14 +197,11 @@ class OwnerIndex:
         distribution = self._infos.pop(info)
         self._names[distribution.name].pop(info)
         self._unread.pop(info, None)
-        for key in self._files.pop(info, ()):
-            listed = self._owners.get(key, {})
-            listed.pop(info, None)
-            if not listed:
-                self._owners.pop(key, None)
+        self._files.drop(info)
 
 
-def _all_of(installed: Installed) -> Iterator[Distribution]:
+def all_of(installed: Installed) -> Iterator[Distribution]:
+    """Every distribution that is listed, duplicates included."""
     return chain(installed.values(), chain.from_iterable(map(installed.duplicates, installed)))
 
 
