@@ -5,6 +5,7 @@ import random
 import socket
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +17,10 @@ from instui_engine.commit import alone
 from instui_engine.commit.commit import Commit
 from instui_engine.fs import files
 from instui_engine.journal.events import Overwrite
-from instui_engine.target import owners
+from instui_engine.target import file_owners, owners
+from instui_engine.target.file_owners import FileOwners
 from instui_engine.target.installed import scan
-from instui_engine.target.owners import OwnerIndex
+from instui_engine.target.owners import OwnerIndex, all_of
 from support import trees
 from support.cli import installed, ok
 from support.environments import Venv, install_old_record, one_by_one, planned_environment
@@ -177,3 +179,36 @@ def test_a_large_file_that_is_replaced_is_never_in_memory_as_a_whole(
     done = subprocess.run(command, env=clean_environ, capture_output=True, text=True, check=True, timeout=60)
     assert 1 << 20 < int(done.stdout) * (1024 if sys.platform == "linux" else 1) < size
     assert (target.site / "big.bin").stat().st_size == size
+
+
+def test_paths_that_share_a_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_owners, "hash", lambda key: 0, raising=False)
+    index, site = index_of(tmp_path, lambda: "quiet")
+    install_old_record(site, "one", "1.0", ["a.py", "both.py"])
+    install_old_record(site, "two", "1.0", ["b.py", "both.py"])
+    index.look()
+    owned = {
+        name: list(index.owners_of(f"{site.relative_to(tmp_path)}/{name}", but=""))
+        for name in ("a.py", "b.py", "both.py", "none.py")
+    }
+    assert owned == {"a.py": ["one 1.0"], "b.py": ["two 1.0"], "both.py": ["one 1.0", "two 1.0"], "none.py": []}
+
+
+def test_paths_of_distributions_are_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_owners, "_ROWS", 500)
+    environment = planned_environment(tmp_path)
+    site = tmp_path / environment.site_packages[0]
+    for number in range(20):
+        install_old_record(
+            site, f"dist{number}", "1.0", [f"dist{number}/{'long' * 20}{place}.py" for place in range(200)]
+        )
+    listed = list(all_of(scan(environment)))
+    files = FileOwners(environment)
+    tracemalloc.start()
+    try:
+        assert all(map(files.add, listed))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 20 * 200 * 200  # bytes for each path; the paths alone have more
+    assert files.of(f"{environment.site_packages[0]}/dist3/{'long' * 20}7.py").popitem()[0].name == "dist3"

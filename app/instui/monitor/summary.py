@@ -58,8 +58,8 @@ def _head(snapshot: Snapshot, well: bool) -> list[str]:
         files = f", {count(_files(known), 'file')}" if len(known) == len(wheels) else ""
         return [f"would install {count(len(wheels), 'wheel')}{files} (planned in {took}); installed none"]
     if not installed and snapshot.is_list:
-        left = count(len(wheels), "wheel") if wheels else f"{number(totals.satisfied)} that are already installed"
-        return [f"installed none of {left} in {took}"]
+        there = f", {number(totals.satisfied)} are there" if totals.satisfied else ""
+        return [f"installed nothing{there}, in {took}"]
     if not installed:
         return []
     of = "" if installed == len(wheels) else f"{number(installed)} of "

@@ -172,13 +172,15 @@ class _Many(Pipeline):
         self.context.failure = None  # the session goes on
 
     def _summed_up(self) -> LinesError:
-        numbers = tuple(sorted(failure.number for failure in self._failed))
-        shown = ", ".join(map(str, numbers[:_LINES_NAMED])) + (" ..." if len(numbers) > _LINES_NAMED else "")
-        has_conflict = any(isinstance(failure.error, ConflictError) for failure in self._failed)
-        what = "would fail" if self.context.options.dry_run else "failed, and the others are installed"
+        failed = sorted(self._failed, key=lambda failure: failure.number)
+        numbers = tuple(failure.number for failure in failed)
+        has_conflict = any(isinstance(failure.error, ConflictError) for failure in failed)
         file = "stdin" if self._list == "-" else printable(self._list)
-        lines = f"line{'s' if len(numbers) > 1 else ''} {shown} of {file}"
-        problem = f"{len(numbers)} of {self._total} lines {what} ({lines}); the reasons are above"
+        what = "would fail" if self.context.options.dry_run else "failed"
+        what += ", and the others are installed" if what == "failed" and len(numbers) < self._total else ""
+        shown = ", ".join(map(str, numbers[:_LINES_NAMED])) + (" ..." if len(numbers) > _LINES_NAMED else "")
+        named = f"line {shown}" if len(numbers) == 1 else f"lines {shown}; the first one"
+        problem = f"{len(numbers)} of {self._total} lines of {file} {what} ({named}: {failed[0].error})"
         return LinesError(problem, numbers=numbers, exit_code=3 if has_conflict else 1)
 
     def _say_how_far(self, error: Interrupted) -> Interrupted:
