@@ -2,8 +2,8 @@
 
     python tests/benchmarks/many.py [--count 10000] [--files 50] [--kills 3] [--tui] [--work DIR]
 
-`--tui`: under the full screen, on a pseudo-terminal that is read. Prints the time, the peak memory of the engine and the
-digest of each tree; exit 1 if these differ. Nothing is deleted before the end.
+`--tui`: under the full screen, on a pseudo-terminal that is read. Prints time, peak memory of the engine, and digest of
+each tree; exit 1 if the digests differ. Nothing is deleted before the end.
 """
 
 import argparse

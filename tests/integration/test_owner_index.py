@@ -212,3 +212,17 @@ def test_paths_of_distributions_are_not_kept_in_memory(tmp_path: Path, monkeypat
         tracemalloc.stop()
     assert held < 20 * 200 * 200  # bytes for each path; the paths alone have more
     assert files.of(f"{environment.site_packages[0]}/dist3/{'long' * 20}7.py").popitem()[0].name == "dist3"
+
+
+def test_what_is_gone_since_the_files_were_read_owns_nothing(tmp_path: Path) -> None:
+    environment = planned_environment(tmp_path)
+    root = environment.site_packages[0]
+    files = FileOwners(environment)
+    for name in ("one", "two"):
+        install_old_record(tmp_path / root, name, "1.0", ["both.py"])
+    for distribution in all_of(scan(environment)):
+        files.add(distribution)
+    (tmp_path / root / "one-1.0.dist-info").rename(tmp_path / "away")
+    index = OwnerIndex(environment, scan(environment), lambda: "quiet", files)
+    index.look()
+    assert list(index.owners_of(f"{root}/both.py", but="")) == ["two 1.0"]
