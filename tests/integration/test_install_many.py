@@ -110,11 +110,11 @@ def test_the_newest_wheel_replaces_what_is_installed_and_what_is_wanted_stays(
     target = venv()
     target.put(index / "alpha-1-py3-none-any.whl", index / "gamma-1-py3-none-any.whl")
     listed = tmp_path / "list.txt"
-    listed.write_text("alpha\ngamma\n")
+    listed.write_text("gamma\nalpha\n")
     arguments = ("install-many", listed, *OPTIONS, "--find-links", index, "--python", target.top)
     assert "already installed: 1 · replaced: 1 old version" in ok(run_instui(*arguments))
     assert installed(target.site) == {"alpha": "2", "gamma": "1"}
-    assert ok(run_instui(*arguments)).endswith("already installed: alpha 2, gamma 1; nothing to do\n")
+    assert ok(run_instui(*arguments)).endswith("already installed: gamma 1, alpha 2; nothing to do\n")
 
 
 def test_only_so_many_lines_as_the_limit_are_read_also_from_stdin(
@@ -182,9 +182,9 @@ class Questions:
             self.runs += 1
             return finished(*arguments)
 
-        def decided(asked: Any, *arguments: Any) -> Any:
+        def decided(asked: Any, *arguments: Any, **options: Any) -> Any:
             self.lines += len(asked._wanted.requirements)
-            return decide(asked, *arguments)
+            return decide(asked, *arguments, **options)
 
         patch.setattr(uv, "_finished", counted)
         patch.setattr(uv.Uv, "decide", decided)
@@ -236,7 +236,9 @@ def test_where_uv_does_not_name_the_line_it_is_found_by_halving(
 def test_an_index_that_does_not_answer_is_no_fault_of_the_lines(
     listed: Many, venv: Callable[[], Venv], asking: Questions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uv.Uv, "decide", lambda *_: (_ for _ in ()).throw(ResolutionError("the index answered 503")))
+    monkeypatch.setattr(
+        uv.Uv, "decide", lambda *_, **__: (_ for _ in ()).throw(ResolutionError("the index answered 503"))
+    )
     listed.write(*_among(100))
     outcome = listed.run(venv(), request=Request())
     assert type(outcome.failure) is ResolutionError

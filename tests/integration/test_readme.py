@@ -33,12 +33,12 @@ def test_a_command_is_understood(command: str) -> None:
     for part in command.split(" | ") if command.startswith("demo") else [command]:
         line = part if part.startswith(("install", "demo")) else f"demo {part}"
         parsed, unknown = parser().parse_known_args(shlex.split(line))
-        assert parsed.command in ("install", "demo")
+        assert parsed.command in ("install", "install-many", "demo")
         assert all(hasattr(parsed, "arguments") and not argument.startswith("-") for argument in unknown)
 
 
 def test_the_flags_exist(run_instui: Run) -> None:
-    known = "".join(ok(run_instui(command, "--help")) for command in ("install", "demo", "doctor"))
+    known = "".join(ok(run_instui(command, "--help")) for command in ("install", "install-many", "demo", "doctor"))
     use = TEXT.partition("## Use")[2].partition("\n## ")[0]
     named = set(re.findall(r"--[a-z][a-z-]+", use))
     assert len(named) > 8

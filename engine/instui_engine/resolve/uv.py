@@ -86,17 +86,18 @@ class Uv:
         self._cancelled = cancelled
         self._python = environment.executable
 
-    def decide(self, installed: Installed, moved: Collection[str]) -> Decision:
+    def decide(self, installed: Installed, moved: Collection[str], hidden: bool = False) -> Decision:
         """What is to be installed, if what is whole in `installed` may stay.
 
-        `moved` names those that may not: they came from another place than the one that is named now.
+        `moved` names those that may not: they came from another place than the one that is named now. `hidden`: uv sees
+        `installed` alone, and nothing else that lies in the environment.
 
         Raises ResolutionError, UsageError or Interrupted.
         """
         request, wanted = self._request, self._wanted
         # --target alone prevails over such a setting; but uv locks that directory, so it may be no link
         linked = not leads_elsewhere(self._settings)
-        view = make_view(self._environment, installed, self._scratch / "view", linked)
+        view = make_view(self._environment, installed, self._scratch / "view", linked and not hidden)
         command = ["install", "--dry-run", f"--prefix={view.prefix}" if linked else f"--target={view.site_packages}"]
         command += ["--reinstall"] if request.reinstall else []
         command += [f"--reinstall-package={name}" for name in sorted(moved) if name in installed]

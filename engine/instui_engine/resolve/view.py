@@ -30,11 +30,10 @@ class View(NamedTuple):
 def make_view(environment: Environment, installed: Installed, prefix: Path, linked: bool = True) -> View:
     """Make the view `prefix`: of all distributions of `installed` that are whole and have a version. Raises OSError.
 
-    Unless `linked`, its `site-packages` is a directory even where a link would do. An empty `installed` makes it empty,
-    whatever the environment lists.
+    Unless `linked`, its `site-packages` is a directory even where a link would do.
     """
     roots = environment.site_packages
-    linked = linked and len(installed) > 0 and len(roots) == 1 and (environment.top / roots[0]).is_dir()
+    linked = linked and len(roots) == 1 and (environment.top / roots[0]).is_dir()
     linked = linked and all(_is_shown(installed, name) for name in installed)
     places = list(_site_packages(environment, prefix))
     for directory in places:
