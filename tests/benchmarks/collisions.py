@@ -1,6 +1,6 @@
-"""Wheels that collide, installed many times: what is left of them; and what the locks cost where nothing collides.
+"""Wheels that collide, installed many times: what is left of them.
 
-    python tests/benchmarks/collisions.py [--rounds N] [--slow-rounds N] [--cost-rounds N] [--work DIR]
+    python tests/benchmarks/collisions.py [--rounds N] [--slow-rounds N] [--work DIR]
 
 Collisions: three wheels of 400 files of the same names and other content. One process that installs all three with 8
 workers, and three processes at once with a wheel each. After every run the files themselves are read, without any code
@@ -12,10 +12,6 @@ of an installer: each names its owner.
 
 "released together": the environment's lock is held until all three wait for it, so that their commits meet; the others
 are started together and meet as chance has it. pip knows no such lock.
-
-Cost: an install of 120 wheels of 200 files without collisions from a warm cache into a new environment, with the lock
-files of claims and with `ClaimFiles.acquire` replaced by nothing, in turns: the commit alone and the whole process, as
-medians and as the median of the ratios pair by pair.
 
 No index is needed. Everything goes into a temporary directory, which should be on a real disk.
 """
@@ -32,54 +28,33 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
-
-import uv
-from measure import table
-from prepare import compile_packages, environment, make_venv
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.measure import make_venv
+from benchmarks.programs import environment, pip_install, uv_pip
+from benchmarks.report import aligned
 from support.wheelsmith import build_wheel
 
 _OWNERS = ("alpha", "beta", "gamma")
 _FILES = 400
 _WORKERS = 8
 _PATIENCE = 120  # seconds for one process
-_COST_WHEELS, _COST_FILES, _COST_ROUNDS = 120, 200, 9
 
 Command = Callable[[Path, Sequence[Path]], list[str]]
 
-_TIMED = """
-import sys, time
-from instui_engine.commit import commit
-what, result = sys.argv.pop(1), sys.argv.pop(1)
-if what == "off":
-    commit.ClaimFiles.acquire = lambda self, *rest, **options: []
-run = commit.Commit.run
-def timed(self):
-    begun = time.perf_counter()
-    run(self)
-    with open(result, "w") as file:
-        file.write(str(time.perf_counter() - begun))
-commit.Commit.run = timed
-from instui.__main__ import main
-main()
-"""
 
-
-def _instui(venv: Path, wheels: Sequence[Path], program: Sequence[str] = ("-m", "instui")) -> list[str]:
+def _instui(venv: Path, wheels: Sequence[Path]) -> list[str]:
     options = ["--no-deps", "--offline", "--no-fsync", "--ui", "none", "--jobs", str(_WORKERS), "--python", str(venv)]
-    return [sys.executable, *program, "install", *options, *map(str, wheels)]
+    return [sys.executable, "-m", "instui", "install", *options, *map(str, wheels)]
 
 
 def _uv(venv: Path, wheels: Sequence[Path]) -> list[str]:
-    options = ["--quiet", "--offline", "--no-deps", "--python", str(venv)]
-    return [uv.find_uv_bin(), "pip", "install", *options, *map(str, wheels)]
+    return uv_pip("install", "--offline", "--no-deps", "--python", str(venv), *map(str, wheels))
 
 
 def _pip(venv: Path, wheels: Sequence[Path]) -> list[str]:
-    options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    return [sys.executable, "-m", "pip", "--python", f"{venv}/bin/python", "install", *options, *map(str, wheels)]
+    return pip_install(str(venv), *map(str, wheels))
 
 
 @dataclass
@@ -249,64 +224,21 @@ def collisions(shop: Workshop, wheels: Sequence[Path], rounds: int, slow_rounds:
     return tallies
 
 
-def cost(shop: Workshop, place: Path, rounds: int) -> str:
-    """What the lock files of claims cost where nothing collides: one line."""
-    place.mkdir()
-    wheels = [
-        build_wheel(
-            place,
-            f"w{number:03}",
-            "1.0",
-            {f"w{number:03}/p{n % 8}/m{n:03}.py": b"" for n in range(_COST_FILES)},
-            entry_points=f"[console_scripts]\nw{number:03} = w{number:03}:main\n",
-        )
-        for number in range(_COST_WHEELS)
-    ]
-    commits: dict[str, list[float]] = {"on": [], "off": []}
-    wholes: dict[str, list[float]] = {"on": [], "off": []}
-    for number in range(rounds + 1):
-        for what in ("on", "off") if number % 2 else ("off", "on"):
-            result = place / f"seconds-{number}-{what}"
-            command = _instui(shop.venv(), wheels, ("-c", _TIMED, what, str(result)))
-            os.sync()
-            begun = time.perf_counter()
-            code, words = shop.finish(shop.start(command))
-            whole = time.perf_counter() - begun
-            if code:
-                raise SystemExit(f"the timed install ended with {code}: {words}")
-            if number:  # the first round warms up
-                commits[what].append(float(result.read_text()))
-                wholes[what].append(whole)
-    return (
-        f"{_COST_WHEELS} wheels of {_COST_FILES} files, {_WORKERS} workers, {rounds} rounds, claim locks on / off: "
-        f"commit {_compared(commits)}; whole process {_compared(wholes)}"
-    )
-
-
-def _compared(seconds: dict[str, list[float]]) -> str:
-    ratios = sorted(on / off for on, off in zip(seconds["on"], seconds["off"], strict=True))
-    on, off = (median(seconds[what]) * 1000 for what in ("on", "off"))
-    return f"{on:.0f} / {off:.0f} ms, ratio {median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
-
-
 def main() -> int:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50, help="of instui and uv (default 50)")
     parser.add_argument("--slow-rounds", type=int, help="of pip (default: as --rounds)")
-    parser.add_argument("--cost-rounds", type=int, default=_COST_ROUNDS, help="0: leave it out (default %(default)s)")
     parser.add_argument("--work", type=Path, help="where the temporary directory is made")
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error("--rounds must be at least 1")
     if arguments.work:
         arguments.work.mkdir(parents=True, exist_ok=True)
-    compile_packages()
     with tempfile.TemporaryDirectory(prefix="instui-collisions-", dir=arguments.work) as name:
         place = Path(name)
         variables = environment(str(place / "uv-cache")) | {
             "INSTUI_CACHE_DIR": str(place / "cache"),
-            "PIP_CONFIG_FILE": os.devnull,
             "UV_NO_CONFIG": "1",
             "UV_CONCURRENT_INSTALLS": str(_WORKERS),
         }
@@ -314,12 +246,10 @@ def main() -> int:
         slow_rounds = arguments.rounds if arguments.slow_rounds is None else arguments.slow_rounds
         tallies = collisions(shop, colliding(place / "colliding"), arguments.rounds, slow_rounds)
         rows = [("", "runs", "mixed", "wrong winner", "failed", ""), *(tally.cells() for tally in tallies)]
-        print(table(rows), flush=True)
+        print(aligned(rows), flush=True)
         for tally in tallies:
             for text in dict.fromkeys(tally.reasons[:5]):
                 print(f"  {text[:200]}")
-        if arguments.cost_rounds:
-            print(cost(shop, place / "wheels", arguments.cost_rounds))
     return 0
 
 

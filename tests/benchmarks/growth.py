@@ -1,102 +1,100 @@
-"""How the cost grows with the number of wheels, in CPU seconds of whole processes: these depend little on the load.
+"""P7: how the cost grows with the number of wheels, for a fresh install, a reinstall, an upgrade and a removal.
 
-    python tests/benchmarks/growth.py [KIND ...] [--counts 100,200,400,800] [--python INTERPRETER] [--work DIR]
-
-common     K wheels that all replace one file, into a new environment, warm store (budget P8: linear)
-apart      K wheels that share nothing, likewise (P7)
-reinstall  the K wheels of "apart" again; upgrade: their next version; uninstall: all of them
-
-`--python`: the interpreter of another revision's environment, to compare with. The last column is the exponent between
-two rows: 1 is linear, 2 quadratic. Nothing is deleted before the end (DESIGN, section 6).
+All fresh installs of all rounds come first, then all reinstalls in the same environments, and so on: what a removal
+does to the disk cannot slow down an install.
 """
 
-import argparse
-import math
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, get_args
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.lab import Lab
+from benchmarks.material import make_wheels, package
+from benchmarks.measure import Sample, Variant, in_turn
+from benchmarks.programs import Instui, uv_pip
+from benchmarks.results import Findings, Line, single
 
-from measure import timed
+Kind = Literal["fresh", "reinstall", "upgrade", "uninstall"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
-from support.wheelsmith import build_wheel
-
-KINDS = ("common", "apart", "reinstall", "upgrade", "uninstall")
-FILES = 10  # of each wheel, of 200 bytes
-
-
-def wheels(place: Path, kind: str, count: int, version: str = "1.0") -> list[Path]:
-    """`count` wheels of that kind."""
-    place.mkdir(parents=True, exist_ok=True)
-    made = []
-    for number in range(count):
-        name = f"dist{number:05}"
-        files = {f"{name}/m{i}.py": f"# {name} {version} {i}\n".encode() * 8 for i in range(FILES)}
-        if kind == "common":
-            files["shared/common.py"] = f"# of {name}\n".encode()
-        made.append(build_wheel(place, name, version, files))
-    return made
+_BUDGETS: Mapping[tuple[Kind, int], tuple[float, float | None]] = {
+    **{(kind, 1000): (1.5, None) for kind in KINDS},
+    ("fresh", 10_000): (1.6, 1.2),
+}
+_EXPONENT = 1.1
+_MEGABYTES = 300.0  # in the engine
+_MANY = 3000  # from here on one round is enough
+_GIGABYTES_A_FILE = 3e-5  # two versions, each as a wheel and in two caches, with what directories take
 
 
-class Growth:
-    """Runs one kind at growing counts with one interpreter."""
-
-    def __init__(self, python: str, work: Path) -> None:
-        self._command = [python, "-m", "instui"]
-        self._work = work
-        self._environment = {**os.environ, "INSTUI_CACHE_DIR": str(work / "cache"), "INSTUI_DEBUG": "1"}
-
-    def measure(self, kind: str, count: int) -> float:
-        """CPU seconds."""
-        place = self._work / f"{kind}-{count}"
-        source = "apart" if kind != "common" else kind
-        first = wheels(place / "1", source, count)
-        second = wheels(place / "2", source, count, "2.0") if kind == "upgrade" else first
-        warm, target = self._venv(place / "warm"), self._venv(place / "venv")
-        self._run("install", "--no-deps", "--target-is", warm, *second)
-        if kind in ("reinstall", "upgrade", "uninstall"):
-            self._run("install", "--no-deps", "--target-is", target, *first)
-        arguments = {
-            "reinstall": ("install", "--no-deps", "--reinstall", "--target-is", target, *second),
-            "uninstall": ("uninstall", "--target-is", target, *(f"dist{number:05}" for number in range(count))),
-        }.get(kind, ("install", "--no-deps", "--target-is", target, *second))
-        return self._run(*arguments)
-
-    def _venv(self, top: Path) -> Path:
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(top)], check=True)
-        return top
-
-    def _run(self, *arguments: object) -> float:
-        named = ["--python" if word == "--target-is" else str(word) for word in arguments]
-        sample, code, errors = timed([*self._command, *named, "--no-fsync", "--ui", "none"], self._environment)
-        if code:
-            raise SystemExit(f"exit {code}: {errors.strip()[-500:]}")
-        return sample.cpu
+def p7(lab: Lab) -> Findings:
+    """Each kind at each count, beside uv or the other revision."""
+    found = Findings()
+    ours = lab.instui.label
+    theirs = lab.other.label if lab.other else "uv"
+    for count in lab.sizes.growth:
+        found.samples.update(_measured(lab, count))
+        for kind in KINDS:
+            budget, aim = (None, None) if lab.other else _BUDGETS.get((kind, count), (None, None))
+            found.ratio(f"{ours} {kind} {count}", f"{theirs} {kind} {count}", budget, aim)
+    for kind in KINDS:
+        mine, others = (_by_count(found, name, kind, lab.sizes.growth) for name in (ours, theirs))
+        found.growth(f"{ours} {kind}", mine, others, None if lab.other else _EXPONENT)
+    peak = max(sample.peak for label, samples in found.samples.items() if label.startswith(ours) for sample in samples)
+    budget = None if lab.other else _MEGABYTES
+    found.lines.append(Line(f"{ours}: peak memory", single(peak), "MB", budget=budget))
+    found.notes.append(f"P7: {lab.sizes.files} files of 2 KB a wheel, --no-fsync")
+    return found
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], default=list(KINDS))
-    parser.add_argument("--counts", default="100,200,400,800")
-    parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--work", default="")
-    parsed = parser.parse_args()
-    counts = [int(text) for text in parsed.counts.split(",")]
-    with tempfile.TemporaryDirectory(prefix="instui-growth-", dir=parsed.work or None) as work:
-        growth = Growth(parsed.python, Path(work))
-        print(f"{'kind':10} {'wheels':>6} {'CPU s':>8} {'exponent':>9}")
-        for kind in parsed.kinds or KINDS:
-            before: tuple[int, float] | None = None
-            for count in counts:
-                cost = growth.measure(kind, count)
-                exponent = math.log(cost / before[1]) / math.log(count / before[0]) if before else math.nan
-                print(f"{kind:10} {count:6} {cost:8.2f} {'' if before is None else f'{exponent:9.2f}'}", flush=True)
-                before = (count, cost)
+def _by_count(found: Findings, name: str, kind: Kind, counts: Sequence[int]) -> dict[int, list[Sample]]:
+    return {count: found.samples[f"{name} {kind} {count}"] for count in counts}
 
 
-if __name__ == "__main__":
-    main()
+def _measured(lab: Lab, count: int) -> dict[str, list[Sample]]:
+    """The samples of all kinds at one count, by label."""
+    rounds = lab.rounds(3) if count < _MANY else 1
+    lab.needs_room(_GIGABYTES_A_FILE * count * lab.sizes.files)
+    old, new = (_wheels(lab, count, version) for version in ("1.0", "2.0"))
+    bench = lab.bench(count)
+    contenders = [lab.instui, lab.other]  # None: uv
+
+    def variants(kind: Kind, wheels: Sequence[str]) -> list[Variant]:
+        return [_variant(lab, contender, kind, count, wheels) for contender in contenders]
+
+    lab.say(f"{count} wheels: filling the caches")
+    for wheels in (old, new):
+        for variant in variants("fresh", wheels):
+            bench.measure(bench.new(variant))
+    rows = [[bench.new(variant) for variant in variants("fresh", old)] for _ in range(rounds)]
+    samples: dict[str, list[Sample]] = {}
+    for kind in KINDS:
+        lab.say(f"{count} wheels: {kind}, {rounds} times each")
+        now = variants(kind, new if kind == "upgrade" else old)
+        for number, row in enumerate(rows):
+            again = [replace(run, variant=variant) for run, variant in zip(row, now, strict=True)]
+            for run in in_turn(again, number):
+                samples.setdefault(run.variant.label, []).append(bench.measure(run))
+    return samples
+
+
+def _wheels(lab: Lab, count: int, version: str) -> list[str]:
+    files = lab.sizes.files
+    place = lab.shared / f"growth-{files}-{count}-{version}"
+    made = make_wheels(place, count, lambda name: package(name, version, files), version)
+    return sorted(str(path) for path in made.iterdir())
+
+
+def _variant(lab: Lab, contender: Instui | None, kind: Kind, count: int, wheels: Sequence[str]) -> Variant:
+    removing = kind == "uninstall"
+    named = [f"dist{number:05}" for number in range(count)] if removing else list(wheels)
+    action = "uninstall" if removing else "install"
+    flags = [] if removing else ["--offline", "--no-deps"]
+    flags += ["--reinstall"] if kind == "reinstall" else []
+    if contender is None:
+        words = uv_pip(action, *flags)
+    else:
+        flags += [] if removing else ["--cache-dir", lab.cache(contender)]
+        words = [*contender.module, action, "--ui", "none", "--no-fsync", *flags]
+    label = f"{contender.label if contender else 'uv'} {kind} {count}"
+    return Variant(label, lambda venv, _: [*words, "--python", venv, *named], expected=0 if removing else count)

@@ -75,7 +75,7 @@ def test_how_it_works_names_the_folders_that_there_are() -> None:
 
 
 def test_the_files_that_it_names_exist() -> None:
-    for path in (".ci/run", "tests/benchmarks/run.py", "LICENSE", "CHANGELOG.md"):
+    for path in (".ci/run", "tests/benchmarks/__main__.py", "LICENSE", "CHANGELOG.md"):
         assert (ROOT / path).is_file(), path
 
 

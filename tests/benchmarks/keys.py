@@ -1,0 +1,133 @@
+"""How soon a key is answered on the screen, and what the process with the screen uses.
+
+Latency is from the key press to the output that shows its effect: the marker on another row, or another heading.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+from benchmarks.lab import Lab
+from benchmarks.measure import Failed
+from benchmarks.processes import cpu_seconds
+from benchmarks.results import Findings, Line, Spread, percentile, single
+from support.terminal import Terminal
+
+SIZE = (120, 40)
+VIEWS: Mapping[str, str] = {"1": "dashboard", "2": "locks", "3": "overwrites", "4": "events"}
+
+_LATENCY, _BUSY, _IDLE, _MEMORY = 50.0, 20.0, 1.0, 200.0  # ms, percent of a core, the same, MB
+_MARKER = "▌"
+_HEADINGS = ("wheel ", "path ", "replaced ", "time ")
+_SETTLED = 0.5  # seconds after which a view is complete
+_TOO_LATE = 5.0  # seconds
+
+
+def keys(lab: Lab, found: Findings) -> None:
+    """A made-up journal of many wheels: while it grows, and when it stands still."""
+    path, presses, watch = lab.place / "made-up.jsonl", lab.sizes.presses, lab.sizes.watch
+    path.touch()
+    script = Path(__file__).with_name("made_up_journal.py")
+    writing = [lab.instui.python, str(script), str(path), str(lab.sizes.journal)]
+    lab.say(f"{presses} keys on a journal of {lab.sizes.journal:,} wheels that grows")
+    writer = subprocess.Popen(writing, env=lab.variables)
+    terminal = Terminal([lab.instui.python, "-m", "instui.tui", str(path)], screen_variables(lab), SIZE)
+    try:
+        terminal.until(lambda: heading(terminal), "the table")
+        busy = share(terminal, watch)
+        terminal.press("4")
+        terminal.until(lambda: heading(terminal).startswith("time"), "the events")
+        _tell(found, "move among growing events", _moves(terminal, presses, "kkkkkkjjjjjj"))
+        _tell(found, "change of the view while it grows", _changes(terminal, presses))
+        if writer.poll() is not None:
+            raise Failed("the made-up journal was at its end before all keys were pressed")
+        path.with_name(f"{path.name}.rush").touch()
+        lab.say(f"{presses} keys in each view of a journal that stands still")
+        if writer.wait():
+            raise Failed("the made-up journal could not be written")
+        terminal.shows("FINISHED")
+        for key, name in VIEWS.items():
+            # afterwards the locks that nobody waited for are left out: "a" shows them all
+            terminal.press(key, *("a" if name == "locks" else ""), "g")
+            terminal.until(lambda: marked(terminal), f"the selection of {name}")
+            share(terminal, _SETTLED)
+            _tell(found, f"move in {name}", _moves(terminal, presses, "jjjjjjkkkkkk"))
+        terminal.press("1")
+        share(terminal, _SETTLED)
+        idle = share(terminal, watch)
+        peak = _peak(terminal.process.pid)
+    finally:
+        writer.kill()
+        writer.wait()
+        terminal.close()
+    found.lines.append(Line("screen: CPU while the journal grows", single(busy), "%", budget=_BUSY))
+    found.lines.append(Line("screen: CPU when nothing moves", single(idle), "%", budget=_IDLE))
+    what = f"screen: peak memory, {lab.sizes.journal:,} wheels"
+    found.lines.append(Line(what, single(peak), "MB", budget=_MEMORY))
+
+
+def screen_variables(lab: Lab) -> dict[str, str]:
+    """Those of all processes, in colours."""
+    return {key: value for key, value in lab.variables.items() if key != "NO_COLOR"}
+
+
+def marked(terminal: Terminal) -> str:
+    """The selected row, by its place and first words."""
+    rows = terminal.screen.lines[6:]
+    return next((f"{number} {row[:30]}" for number, row in enumerate(rows) if row.startswith(_MARKER)), "")
+
+
+def heading(terminal: Terminal) -> str:
+    """What stands above the rows, which tells one view from another."""
+    return next((row.lstrip() for row in terminal.screen.lines[3:12] if row.lstrip().startswith(_HEADINGS)), "")
+
+
+def share(terminal: Terminal, seconds: float) -> float:
+    """The CPU of the process with the screen while it is only read, in percent of a core."""
+    begun, used = time.perf_counter(), cpu_seconds(terminal.process.pid)
+    while time.perf_counter() - begun < seconds:
+        terminal.read(0.05)
+    return 100 * (cpu_seconds(terminal.process.pid) - used) / (time.perf_counter() - begun)
+
+
+def _moves(terminal: Terminal, presses: int, pattern: str) -> list[float]:
+    """Of the selection by a row."""
+    return _pressed(terminal, islice(cycle(pattern), presses), marked)
+
+
+def _changes(terminal: Terminal, presses: int) -> list[float]:
+    """Of the view."""
+    return _pressed(terminal, islice(cycle("1234"), presses), heading)
+
+
+def _pressed(terminal: Terminal, pressed: Iterable[str], seen: Callable[[Terminal], str]) -> list[float]:
+    """Seconds from each press until `seen` is another than before."""
+    latencies = []
+    for number, key in enumerate(pressed):
+        before = seen(terminal)
+        begun = time.perf_counter()
+        terminal.press(key)
+        while seen(terminal) in (before, ""):
+            terminal.read(0.005)
+            if time.perf_counter() - begun > _TOO_LATE:
+                raise Failed(f"the screen did not answer the key {key}:\n{terminal.screen.text}")
+        latencies.append(time.perf_counter() - begun)
+        end = time.perf_counter() + 0.03 + 0.001 * (number * 37 % 70)  # not in step with the frames
+        while time.perf_counter() < end:
+            terminal.read(0.005)
+    return latencies
+
+
+def _tell(found: Findings, what: str, latencies: Sequence[float]) -> None:
+    p95 = 1000 * percentile(latencies, 0.95)
+    value = Spread(p95, 1000 * min(latencies), 1000 * max(latencies))
+    found.lines.append(Line(f"key to screen, p95: {what}", value, "ms", budget=_LATENCY))
+
+
+def _peak(pid: int) -> float:
+    """The largest resident set of a process so far, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024

@@ -1,0 +1,79 @@
+"""Writes the journal of an install that never was, for the screens to look at: `made_up_journal.py FILE WHEELS`.
+
+All wheels come at once, then at most 1,000 events a second, for a minute at least. When there is a file FILE.rush, the
+rest comes as fast as it can.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from instui_engine.journal import codec, events
+
+_BATCH = 20
+_RATE, _LASTS = 1000.0, 60.0  # events a second at most; seconds at least
+
+
+def write(path: str, wheels: int) -> None:
+    """Write all of it."""
+    names = [f"wheel{number:05}" for number in range(wheels)]
+    start = time.monotonic()
+    with open(path, "a", encoding="ascii") as file:
+
+        def put(event: events.Event) -> None:
+            file.write(codec.encode(time.monotonic() - start, event) + "\n")
+
+        put(
+            events.SessionStarted(
+                schema=events.SCHEMA,
+                session="made-up",
+                pid=os.getpid(),
+                wall=time.time(),
+                clock=start,
+                version="0",
+                command=["instui", "install"],
+                top="/nowhere/venv",
+                python="3.11",
+                roots={"purelib": "lib/python3.11/site-packages", "scripts": "bin"},
+                jobs=8,
+                control="",
+            )
+        )
+        put(events.ResolveFinished(wheels, 0))
+        for name in names:
+            put(events.WheelAdded(name, "1.0", f"{name}-1.0-py3-none-any.whl", 100_000, True))
+        file.flush()
+        work = list(_work(names))
+        pause = _BATCH * max(1 / _RATE, _LASTS / len(work))
+        for number, event in enumerate(work):
+            put(event)
+            if number % _BATCH == 0 and not os.path.exists(f"{path}.rush"):
+                file.flush()
+                time.sleep(pause)
+        put(events.SessionFinished(0, "", wheels, time.monotonic() - start))
+
+
+def _work(names: Sequence[str]) -> Iterator[events.Event]:
+    for name in names:
+        yield events.UnpackStarted(name, 50, 400_000)
+        yield events.UnpackProgress(name, 200_000, 400_000)
+        yield events.UnpackFinished(name, 50, 400_000)
+    for order, name in enumerate(names):
+        yield events.PlanWheel(name, order, 50, 2, [f"lib/python3.11/site-packages/{name}/"], ["lib"], "")
+    for name in names:
+        yield events.StageStarted(name, 50)
+        yield events.StageFinished(name)
+    before = ""
+    for name in names:
+        yield events.LockGranted(name, 0.0)
+        yield events.CommitStarted(name, 2)
+        if before:
+            yield events.Overwrite(name, "bin/tool", f"{before} 1.0", f"{name} 1.0", False, "")
+        yield events.LockReleased(name, 0.001)
+        yield events.CommitFinished(name, 50)
+        before = name
+
+
+if __name__ == "__main__":
+    write(sys.argv[1], int(sys.argv[2]))

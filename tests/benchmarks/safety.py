@@ -1,0 +1,50 @@
+"""P5: what the journal and the locks cost. There is no switch for them: a driver takes them out of its own process.
+
+Both sides run the same driver, so that both import the same.
+"""
+
+from benchmarks.lab import Lab
+from benchmarks.measure import Variant
+from benchmarks.results import Findings
+
+_BUDGET = 1.03
+_DRIVER = """
+import sys
+out = sys.argv.pop(1).split("+")
+from instui_engine.journal.writer import Journal
+from instui_engine.locks.lock_files import ClaimFiles
+nothings = {
+    "journal": [(Journal, "emit", lambda self, event: None)],
+    "locks": [
+        (ClaimFiles, "acquire", lambda self, *rest, **options: []),
+        (ClaimFiles, "release", lambda self, held: None),
+    ],
+}
+for one in filter(None, out):
+    for owner, name, nothing in nothings[one]:
+        getattr(owner, name)  # a name that is gone is an error: nothing would be taken out
+        setattr(owner, name, nothing)
+from instui.__main__ import main
+sys.exit(main())
+"""
+
+
+def p5(lab: Lab) -> Findings:
+    """The warm set with both, without either, and without each."""
+    files = ("--no-fsync", "--no-deps", *lab.material.wheels)
+
+    def variant(label: str, out: str) -> Variant:
+        return lab.installs(lab.instui, label, *files, program=[lab.instui.python, "-c", _DRIVER, out])
+
+    variants = [
+        variant("journal and locks", ""),
+        variant("neither", "journal+locks"),
+        variant("no journal", "journal"),
+        variant("no locks", "locks"),
+    ]
+    bench = lab.bench(len(lab.material.wheels))
+    found = Findings(samples=bench.interleave(variants, lab.rounds(9), lab.warm_up(2)))
+    found.ratio("journal and locks", "neither", _BUDGET)
+    found.ratio("journal and locks", "no journal")
+    found.ratio("journal and locks", "no locks")
+    return found
