@@ -122,7 +122,11 @@ def _run(parsed: argparse.Namespace, chosen: Sequence[str], sizes: Sizes, work: 
                 own = wheels.copied(measured.place / "material") if wheels and name != "own" else wheels
                 for row in here:
                     lab = _lab(measured, row, own, instui, other, sizes, partial(_say, say, row))
-                    outcomes.append(_outcome(row, name, lab, reason if own is None else ""))
+                    try:
+                        outcomes.append(_outcome(row, name, lab, reason if own is None else ""))
+                    except KeyboardInterrupt:  # what was measured until then is worth reading
+                        outcomes.append(Outcome(row, ROWS[row].title, name, failed="interrupted"))
+                        return Report(described, disks, outcomes)
         except Skip as skip:
             disks[name] = f"ext4 with a journal: skipped, {skip}"
     return Report(described, disks, outcomes)
