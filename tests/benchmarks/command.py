@@ -80,6 +80,10 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
     runs = Path(tempfile.mkdtemp(prefix="runs-", dir=work))
     try:
         report = _run(parsed, chosen, sizes, work, runs)
+        print(report.text(), flush=True)  # before the deletion, which may take minutes
+        for path, text in ((parsed.json, report.json), (parsed.markdown, report.markdown)):
+            if path:
+                path.write_text(text(), encoding="utf-8")
     except Skip as skip:
         print(f"skipped: {skip}", file=sys.stderr)
         return 0
@@ -88,10 +92,6 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
         shutil.rmtree(runs if parsed.work else work)
         if parsed.work:
             deleted.touch()
-    print(report.text())
-    for path, text in ((parsed.json, report.json), (parsed.markdown, report.markdown)):
-        if path:
-            path.write_text(text(), encoding="utf-8")
     return 1 if any(outcome.failed for outcome in report.outcomes) else 0
 
 

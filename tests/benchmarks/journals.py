@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.measure import Failed
 
 _PATIENCE = 120.0  # seconds
+_POLL = 0.001  # seconds
 _TAIL = 2000  # bytes that hold the last event
 
 
@@ -26,16 +27,26 @@ def find(path: Path, kind: str) -> dict[str, Any] | None:
     return next((event for event in events(path) if event["event"] == kind), None)
 
 
-def wait_for(path: Path, kind: str, writer: "subprocess.Popen[bytes]") -> dict[str, Any]:
-    """The first event of that kind, when it comes. Raises Failed where it does not, or its writer has ended."""
+def wait_for(path: Path, kind: str, writer: "subprocess.Popen[bytes]") -> None:
+    """Return as soon as the journal has an event of that kind. Raises Failed where none comes, or its writer has ended.
+
+    What is new is read, and nothing again: reading must not take a core from the writer.
+    """
     end = time.monotonic() + _PATIENCE
+    sought, seen, offset = f'"event":"{kind}"'.encode(), b"", 0
     while time.monotonic() < end:
         alive = writer.poll() is None
-        if found := find(path, kind):
-            return found
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(offset)
+                new = file.read()
+            offset += len(new)
+            if sought in seen + new:
+                return
+            seen = (seen + new)[-len(sought) :]
         if not alive:
             break
-        time.sleep(0.001)
+        time.sleep(_POLL)
     raise Failed(f"there is no {kind} in {path.name}")
 
 

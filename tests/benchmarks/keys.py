@@ -16,13 +16,18 @@ from benchmarks.results import Findings, Line, Spread, percentile, single
 from support.terminal import Terminal
 
 SIZE = (120, 40)
-VIEWS: Mapping[str, str] = {"1": "dashboard", "2": "locks", "3": "overwrites", "4": "events"}
+VIEWS: Mapping[str, tuple[str, str]] = {  # by key: the name of the view, and how its heading begins
+    "1": ("dashboard", "wheel "),
+    "2": ("locks", "path "),
+    "3": ("overwrites", "replaced "),
+    "4": ("events", "time "),
+}
 
 _LATENCY, _BUSY, _IDLE, _MEMORY = 50.0, 20.0, 1.0, 200.0  # ms, percent of a core, the same, MB
 _MARKER = "▌"
-_HEADINGS = ("wheel ", "path ", "replaced ", "time ")
+_HEADINGS = tuple(begin for _, begin in VIEWS.values())
 _SETTLED = 0.5  # seconds after which a view is complete
-_TOO_LATE = 5.0  # seconds
+_TOO_LATE = 60.0  # seconds
 
 
 def keys(lab: Lab, found: Findings) -> None:
@@ -37,8 +42,7 @@ def keys(lab: Lab, found: Findings) -> None:
     try:
         terminal.until(lambda: heading(terminal), "the table")
         busy = share(terminal, watch)
-        terminal.press("4")
-        terminal.until(lambda: heading(terminal).startswith("time"), "the events")
+        _open(terminal, "4")
         _tell(found, "move among growing events", _moves(terminal, presses, "kkkkkkjjjjjj"))
         _tell(found, "change of the view while it grows", _changes(terminal, presses))
         if writer.poll() is not None:
@@ -48,14 +52,16 @@ def keys(lab: Lab, found: Findings) -> None:
         if writer.wait():
             raise Failed("the made-up journal could not be written")
         terminal.shows("FINISHED")
-        for key, name in VIEWS.items():
-            # afterwards the locks that nobody waited for are left out: "a" shows them all
-            terminal.press(key, *("a" if name == "locks" else ""), "g")
-            terminal.until(lambda: marked(terminal), f"the selection of {name}")
+        for key, (name, _) in VIEWS.items():
+            _open(terminal, key)
+            if name == "locks":
+                terminal.press("a")  # afterwards those that nobody waited for are left out
+                share(terminal, _SETTLED)
+            terminal.press("g")
             share(terminal, _SETTLED)
+            _select(terminal)
             _tell(found, f"move in {name}", _moves(terminal, presses, "jjjjjjkkkkkk"))
-        terminal.press("1")
-        share(terminal, _SETTLED)
+        _open(terminal, "1")
         idle = share(terminal, watch)
         peak = _peak(terminal.process.pid)
     finally:
@@ -66,6 +72,23 @@ def keys(lab: Lab, found: Findings) -> None:
     found.lines.append(Line("screen: CPU when nothing moves", single(idle), "%", budget=_IDLE))
     what = f"screen: peak memory, {lab.sizes.journal:,} wheels"
     found.lines.append(Line(what, single(peak), "MB", budget=_MEMORY))
+
+
+def _open(terminal: Terminal, key: str) -> None:
+    name, begin = VIEWS[key]
+    terminal.press(key)
+    terminal.until(lambda: heading(terminal).startswith(begin), name)
+    share(terminal, _SETTLED)
+
+
+def _select(terminal: Terminal) -> None:
+    """Make sure that a row is selected: a view may have none before the first movement."""
+    end = time.perf_counter() + _TOO_LATE
+    while not marked(terminal):
+        terminal.press("j")
+        share(terminal, _SETTLED)
+        if time.perf_counter() > end:
+            raise Failed(f"no row can be selected:\n{terminal.screen.text}")
 
 
 def screen_variables(lab: Lab) -> dict[str, str]:

@@ -27,7 +27,7 @@ class Row:
 
 
 ROWS: Mapping[str, Row] = {
-    "P1": Row("warm cache, new environment, beside uv", p1, both_disks=True, revisions=True),
+    "P1": Row("warm cache, new environment", p1, both_disks=True, revisions=True),
     "P2": Row("the same beside pip", p2),
     "P3": Row("empty caches, wheels local", p3, both_disks=True, revisions=True),
     "P3b": Row("empty caches, from the index", p3b, revisions=True),
