@@ -33,6 +33,7 @@ _TOO_LATE = 60.0  # seconds
 def keys(lab: Lab, found: Findings) -> None:
     """A made-up journal of many wheels: while it grows, and when it stands still."""
     path, presses, watch = lab.place / "made-up.jsonl", lab.sizes.presses, lab.sizes.watch
+    settle = min(_SETTLED, watch)
     path.touch()
     script = Path(__file__).with_name("made_up_journal.py")
     writing = [lab.instui.python, str(script), str(path), str(lab.sizes.journal)]
@@ -42,7 +43,7 @@ def keys(lab: Lab, found: Findings) -> None:
     try:
         terminal.until(lambda: heading(terminal), "the table")
         busy = share(terminal, watch)
-        _open(terminal, "4")
+        _open(terminal, "4", settle)
         _tell(found, "move among growing events", _moves(terminal, presses, "kkkkkkjjjjjj"))
         _tell(found, "change of the view while it grows", _changes(terminal, presses))
         if writer.poll() is not None:
@@ -53,15 +54,15 @@ def keys(lab: Lab, found: Findings) -> None:
             raise Failed("the made-up journal could not be written")
         terminal.shows("FINISHED")
         for key, (name, _) in VIEWS.items():
-            _open(terminal, key)
+            _open(terminal, key, settle)
             if name == "locks":
                 terminal.press("a")  # afterwards those that nobody waited for are left out
-                share(terminal, _SETTLED)
+                share(terminal, settle)
             terminal.press("g")
-            share(terminal, _SETTLED)
-            _select(terminal)
+            share(terminal, settle)
+            _select(terminal, settle)
             _tell(found, f"move in {name}", _moves(terminal, presses, "jjjjjjkkkkkk"))
-        _open(terminal, "1")
+        _open(terminal, "1", settle)
         idle = share(terminal, watch)
         peak = _peak(terminal.process.pid)
     finally:
@@ -74,19 +75,19 @@ def keys(lab: Lab, found: Findings) -> None:
     found.lines.append(Line(what, single(peak), "MB", budget=_MEMORY))
 
 
-def _open(terminal: Terminal, key: str) -> None:
+def _open(terminal: Terminal, key: str, settle: float) -> None:
     name, begin = VIEWS[key]
     terminal.press(key)
     terminal.until(lambda: heading(terminal).startswith(begin), name)
-    share(terminal, _SETTLED)
+    share(terminal, settle)
 
 
-def _select(terminal: Terminal) -> None:
+def _select(terminal: Terminal, settle: float) -> None:
     """Make sure that a row is selected: a view may have none before the first movement."""
     end = time.perf_counter() + _TOO_LATE
     while not marked(terminal):
         terminal.press("j")
-        share(terminal, _SETTLED)
+        share(terminal, settle)
         if time.perf_counter() > end:
             raise Failed(f"no row can be selected:\n{terminal.screen.text}")
 
