@@ -88,11 +88,18 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
         print(f"skipped: {skip}", file=sys.stderr)
         return 0
     finally:
-        print("deleting ...", file=sys.stderr, flush=True)
-        shutil.rmtree(runs if parsed.work else work)
+        _delete(runs if parsed.work else work)
         if parsed.work:
             deleted.touch()
     return 1 if any(outcome.failed for outcome in report.outcomes) else 0
+
+
+def _delete(place: Path) -> None:
+    print("deleting ...", file=sys.stderr, flush=True)
+    try:
+        shutil.rmtree(place)
+    except KeyboardInterrupt:
+        print(f"interrupted: delete {place} yourself", file=sys.stderr)
 
 
 def _sizes(parsed: argparse.Namespace, usual: Sizes) -> Sizes:

@@ -131,7 +131,12 @@ def timed(command: Sequence[str], variables: Mapping[str, str]) -> tuple[Sample,
         process = subprocess.Popen(
             command, env=dict(variables), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
         )
-        sample = reaped(process, begun)
+        try:
+            sample = reaped(process, begun)
+        except BaseException:  # interrupted: nothing may go on writing where all is deleted then
+            process.kill()
+            process.wait()
+            raise
         errors.seek(0)
         text = errors.read().decode(errors="replace")
     return sample, process.returncode, text
