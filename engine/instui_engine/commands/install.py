@@ -32,6 +32,7 @@ from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
 from instui_engine.session.session import Session
 from instui_engine.stage.staging import stage_wheels
+from instui_engine.stage.team import Team, team
 from instui_engine.store.acquire import Damage, acquire, check_contents, look_up, rebuild
 from instui_engine.store.entry import Entry
 from instui_engine.store.gc_lock import using
@@ -89,8 +90,11 @@ class Pipeline(Work):
                 self._foresee(installed, wheels)
                 return
             entries = self._acquire(wheels)
-            plans, overlaps = self._plan(installed, wheels, entries)
-            self._stage(plans)
+            with team(
+                self.context, sum(entry.manifest.files for entry in entries), self.session.sign_of_life
+            ) as linkers:
+                plans, overlaps = self._plan(installed, wheels, entries)
+                self._stage(plans, linkers)
         self.began = True
         commit = self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
         commit.run()
@@ -209,12 +213,12 @@ class Pipeline(Work):
             context.emit(Warned("", f"{problem}; without that, the install fails before it changes anything"))
         return plans, overlaps
 
-    def _stage(self, plans: Sequence[WheelPlan]) -> None:
+    def _stage(self, plans: Sequence[WheelPlan], linkers: Team) -> None:
         context, session = self.context, self.session
         session.make_stage(volumes_of(self.environment.volumes, plans))
         if context.options.link_mode == "symlink":
             with suppress(OSError):  # nobody prunes a cache that cannot be written to
                 for plan in plans:
                     self._store.note_symlinks(plan.entry)
-        stage_wheels(context, self.environment, plans, session.stage, self._rebuild, session.sign_of_life)
+        stage_wheels(context, self.environment, plans, session.stage, self._rebuild, linkers)
         context.sync("stage", *session.stages())

@@ -1,27 +1,30 @@
-"""Hard-linking many files of the store: as functions, and as a helper process.
+"""Hard-linking many files of the store: as functions, and as the program of a helper process.
 
 Most of an install from a warm store is link(2) and mkdir(2). Between these calls threads pass the GIL to and fro, which
 processes need not do (measured on 2 cores with 25,000 links: 0.26-0.31 s in two threads, 0.20-0.27 s in two processes).
-The helper runs only this file, without any other module of the package, so that it starts in a few milliseconds.
+A helper imports nothing of the package but this module and `queue`, so that it starts in a few milliseconds.
 
 All environments that link a file of the store share it: an edit in place changes it for all of them. So each file is
 checked right after it is linked, by the new name, which nobody else can replace. Its mtime must be the one that all
 files of the entry got when it was unpacked (`Manifest.sealed`), since every write sets another.
 """
 
-import marshal
 import os
-import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from .queue import BEGUN, DONE, FAILED, Queue, message
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
 Directories = tuple[tuple[str, tuple[str, ...]], ...]
-Job = tuple[tuple[str, ...], tuple[tuple[str, str, Directories], ...], tuple[tuple[str, str], ...], int]
-"""Directories to make; trees (source, target, directories with their file names); single files (source, target); the
-mtime that the sources have."""
+Tree = tuple[str, str, Directories, tuple[str, ...]]
+"""Source, target, directories with their file names (parents first), and those directories that are `bases`."""
+Job = tuple[tuple[str, ...], tuple[Tree, ...], tuple[tuple[str, str], ...], int]
+"""Bases: directories to make, which other jobs may make, too; trees; single files (source, target); the mtime that the
+sources have."""
 
 _KIND, _REGULAR = 0o170000, 0o100000  # S_IFMT, S_IFREG: `stat` costs the helper another import
 
@@ -51,14 +54,14 @@ def _nothing(files: int) -> None:
     pass
 
 
-def link_tree(
-    source: str, target: str, directories: Directories, link: Callable[[str, str], None], done: Callable[[int], None]
-) -> None:
-    """Make `target` with everything that `directories` lists, parents first. Raises OSError."""
+def link_tree(tree: Tree, link: Callable[[str, str], None], done: Callable[[int], None]) -> None:
+    """Make the directories of `tree` that are no bases, and all its files. Raises OSError."""
     mkdir = os.mkdir
+    source, target, directories, bases = tree
     for directory, names in directories:
         here, there = (f"{source}/{directory}", f"{target}/{directory}") if directory else (source, target)
-        mkdir(there)
+        if directory not in bases:
+            mkdir(there)
         for name in names:
             link(f"{here}/{name}", f"{there}/{name}")
         done(len(names))
@@ -71,10 +74,11 @@ def run_job(job: Job, link: Callable[[str, str], None], done: Callable[[int], No
     """
     bases, trees, files, _ = job
     for base in bases:
-        os.mkdir(base)
+        with suppress(FileExistsError):  # another part has made it, in a stage that nobody else can write to
+            os.mkdir(base)
     try:
-        for source, target, directories in trees:
-            link_tree(source, target, directories, link, done)
+        for tree in trees:
+            link_tree(tree, link, done)
         for source, target in files:
             link(source, target)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -83,20 +87,18 @@ def run_job(job: Job, link: Callable[[str, str], None], done: Callable[[int], No
         raise
 
 
-def serve(jobs: "BinaryIO", answers: "BinaryIO") -> None:
-    """Run the helper process: do the marshalled list of jobs; answer each with a byte, "1" if done and "0" if failed.
-
-    If the parent process is dead, this one ends with its next answer.
-    """
-    todo: list[Job] = marshal.load(jobs)  # noqa: S302 - from the parent process
-    for job in todo:
+def serve(requests: "BinaryIO", answers: "BinaryIO", index: int, jobs: int, *signs_of_life: int) -> None:
+    """Run a helper process: when `requests` ends, take jobs from the queue, and say which are begun, done or failed."""
+    queue = Queue(index, jobs)
+    answer = answers.fileno()
+    requests.read()
+    while (ticket := queue.take()) is not None:
+        number = ticket[0]
+        os.write(answer, message(number, BEGUN))
+        job: Job = queue.read(ticket)
         try:
             run_job(job, link_sealed(job[3]))
-            answers.write(b"1")
         except (OSError, Changed):
-            answers.write(b"0")
-        answers.flush()
-
-
-if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+            os.write(answer, message(number, FAILED))
+        else:
+            os.write(answer, message(number, DONE))

@@ -7,7 +7,6 @@ system allows it.
 
 import os
 from hashlib import sha256
-from typing import Literal
 
 from instui_engine.fs.files import encoded, write_all
 from instui_engine.fs.paths import name_of, relative
@@ -18,6 +17,7 @@ from instui_engine.store.entry import UNSEALED
 from instui_engine.target.environment import Environment
 from instui_engine.wheel.record import Row, render
 
+from .launchers import head, launcher
 from .linker import read_hashed, read_sealed
 from .linking import Job
 
@@ -31,10 +31,10 @@ def links_of(environment: Environment, plan: WheelPlan, stage: str) -> Job:
     files = []
     for number, item in enumerate(plan.items):
         if item.kind == "tree":
-            trees.append((f"{store}/{item.source}", f"{base_of(item.path)}/{number}", item.directories))
+            trees.append((f"{store}/{item.source}", f"{base_of(item.path)}/{number}", item.directories, ()))
         elif item.kind == "file":
             files.append((f"{store}/{item.source}", f"{base_of(item.path)}/{number}"))
-    trees.append((f"{store}/{manifest.dist_info}", f"{base_of(plan.info)}/info", manifest.info))
+    trees.append((f"{store}/{manifest.dist_info}", f"{base_of(plan.info)}/info", manifest.info, ()))
     bases = {base_of(path) for path in (plan.info, *(item.path for item in plan.items))}
     return tuple(sorted(bases)), tuple(trees), tuple(files), manifest.sealed
 
@@ -82,21 +82,14 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
 
 
 def _generated(environment: Environment, item: StagedItem, plan: WheelPlan) -> bytes:
-    from installer.scripts import Script
-
-    point = item.entry_point
-    if point is not None:
-        section: Literal["gui", "console"] = "gui" if point.section == "gui" else "console"
-        return bytes(Script(point.name, point.module, point.attr, section).generate(environment.executable, "posix")[1])
+    if item.entry_point is not None:
+        return launcher(environment.executable, item.entry_point)
     manifest, source = plan.entry.manifest, f"{plan.entry.files}/{item.source}"
     if manifest.sealed == UNSEALED:
         script = read_hashed(source, manifest.data_files()[item.source])
     else:
         script = read_sealed(source, manifest.sealed)
-    rest = script.partition(b"\n")[2]
-    # the head of a launcher takes several lines, as it copes with interpreter paths that are long or contain spaces
-    launcher = bytes(Script("x", "x", "x", "console").generate(environment.executable, "posix")[1])
-    return launcher.partition(b"\n# -*-")[0] + b"\n" + rest
+    return head(environment.executable) + script.partition(b"\n")[2]
 
 
 def _row(content: bytes) -> Row:

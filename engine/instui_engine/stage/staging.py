@@ -1,11 +1,7 @@
-"""Staging of all wheels of a session: by threads of this process and, for many files, a helper process."""
+"""Staging of all wheels of a session: hard links by a team of processes, everything else by threads of this one."""
 
-import marshal
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from instui_engine.errors import CACHE, ENVIRONMENT, InstuiError, printable, reason, remedy
@@ -18,12 +14,12 @@ from instui_engine.store.acquire import Damage
 from instui_engine.store.entry import UNSEALED, Entry, unsealed
 from instui_engine.target.environment import Environment
 
-from . import linking
 from .linker import FALLBACK, Linker, copy_hashed
 from .linking import Changed, Job, link_sealed, run_job
+from .parts import cost, files_in, split
 from .stage import generate, links_of
+from .team import BEGUN, DONE, Team
 
-_MANY = 3000  # the number of files from which a helper process pays off
 _REBUILDS = 2  # how often damaged entries are rebuilt before giving up
 
 
@@ -37,16 +33,14 @@ def stage_wheels(
     plans: Sequence[WheelPlan],
     stage: Path,
     rebuild: Rebuild,
-    sign_of_life: int = -1,
+    team: Team | None = None,
 ) -> None:
     """Make everything that `plans` will rename.
 
-    A wheel whose files in the store turn out to be changed or gone is staged again after `rebuild`. `sign_of_life` is
-    the descriptor whose lock shows others that the session is alive. The helper process inherits it, so the session
-    counts as alive as long as anything writes into its stage. Raises InstuiError, with nothing written outside the
-    stage.
+    A wheel whose files in the store turn out to be changed or gone is staged again after `rebuild`. Without a `team`,
+    this process works alone. Raises InstuiError, with nothing written outside the stage.
     """
-    staging = _Staging(context, environment, os.fspath(stage), Linker(context.options.link_mode), sign_of_life)
+    staging = _Staging(context, environment, os.fspath(stage), team or Team())
     staging.run(plans)
     for _ in range(_REBUILDS):
         damaged = staging.take_damaged()
@@ -64,154 +58,178 @@ def stage_wheels(
         )
 
 
-def _half(queue: list[WheelPlan], files: int) -> list[WheelPlan]:
-    """Take every other wheel, about half of the files, out of `queue`."""
-    taken: list[WheelPlan] = []
-    count = 0
-    for plan in queue[::-2]:
-        if count < files // 2:
-            taken.append(plan)
-            count += plan.files
-    chosen = {plan.order for plan in taken}
-    queue[:] = [plan for plan in queue if plan.order not in chosen]
-    return taken
-
-
 def _discard(job: Job) -> None:
     """Remove what was staged of one wheel."""
     for base in job[0]:
         remove_tree(base)
 
 
+class _Wheel:
+    """A wheel that is being staged."""
+
+    def __init__(self, context: Context, plan: WheelPlan, job: Job) -> None:
+        self.plan = plan
+        self.job = job
+        self.started = False
+        self.left = 0  # parts that are not linked
+        self._context = context
+
+    def start(self) -> None:
+        """Say that it has begun, once."""
+        if self.started:
+            return
+        self.started = True
+        name, files, emit = self.plan.name, self.plan.files, self._context.emit
+        emit(StageStarted(name, files))
+        self.progress = Throttle(lambda done: emit(StageProgress(name, done, files))).add
+
+
 class _Staging:
-    def __init__(
-        self, context: Context, environment: Environment, stage: str, linker: Linker, sign_of_life: int
-    ) -> None:
+    def __init__(self, context: Context, environment: Environment, stage: str, team: Team) -> None:
         self._context = context
         self._environment = environment
         self._stage = stage
-        self._linker = linker
-        self._sign_of_life = sign_of_life
+        self._linker = Linker(context.options.link_mode)
+        self._team = team
         self._damaged: list[tuple[WheelPlan, str]] = []
 
     def run(self, plans: Sequence[WheelPlan]) -> None:
-        """Stage `plans` in parallel, and record those whose files in the store are damaged."""
+        """Stage `plans`, and record those whose files in the store are damaged."""
         context = self._context
+        wheels = [_Wheel(context, plan, links_of(self._environment, plan, self._stage)) for plan in plans]
+        if self._linker.is_plain and not context.slow_motion.factor:
+            wheels = self._link_together(wheels)
+        if not wheels:
+            return
         # smallest first: workers take from the end, so that none begins a large one when the others are done
-        queue = sorted(plans, key=lambda plan: plan.files)
-        jobs = min(context.options.jobs, len(plans))
-        files = sum(plan.files for plan in plans)
-        works = [lambda: self.work(queue)] * jobs
-        if jobs > 1 and files >= _MANY and self._linker.is_plain and not context.slow_motion.factor:
-            theirs = _half(queue, files)
-            works = [lambda: self.help(theirs), lambda: self.work(queue)]
-        run_workers(context, works)
+        wheels.sort(key=lambda wheel: wheel.plan.files)
+        run_workers(context, [lambda: self._work(wheels)] * min(context.options.jobs, len(wheels)))
 
     def take_damaged(self) -> list[tuple[WheelPlan, str]]:
         """The plans that could not be staged since the last call, each with the damaged file of the store."""
         damaged, self._damaged = self._damaged, []
         return damaged
 
-    def work(self, queue: list[WheelPlan]) -> None:
-        """Stage wheels until `queue` is empty."""
+    def _link_together(self, wheels: Sequence[_Wheel]) -> list[_Wheel]:
+        """Stage by hard links what can be staged that way, with the team; return the other wheels.
+
+        Those are wheels without a seal, of which files cannot be linked or are damaged, or with a part that a helper
+        did not finish. Raises InstuiError.
+        """
+        team = self._team
+        sealed = [wheel for wheel in wheels if wheel.job[3] != UNSEALED]
+        parts: list[Job] = []
+        owners: list[_Wheel] = []
+        for wheel in sorted(sealed, key=lambda wheel: cost(wheel.job), reverse=True):
+            own = split(wheel.job)
+            parts += own
+            owners += [wheel] * len(own)
+            wheel.left = len(own)
+        left = set(wheels)
+
+        def linked(number: int) -> None:
+            wheel = owners[number]
+            wheel.left -= 1
+            wheel.progress(files_in(parts[number]))
+            if not wheel.left and self._finish(wheel):
+                left.remove(wheel)
+
+        def listen(*, wait: bool = False) -> bool:
+            """Hear the helpers; return whether to go on."""
+            for number, what in team.news(wait=wait):
+                if what == BEGUN:
+                    owners[number].start()
+                elif what == DONE:
+                    linked(number)
+            self._rest()
+            return not self._context.stopping()
+
+        team.share(parts)
+        try:
+            while listen() and (number := team.take()) is not None:
+                owners[number].start()
+                if self._link_part(owners[number], parts[number]):
+                    linked(number)
+            while team.helping and listen(wait=True):
+                pass
+        finally:
+            team.close()
+        self._context.check()
+        return [wheel for wheel in wheels if wheel in left]
+
+    def _rest(self) -> None:
+        if self._context.control.paused:
+            self._team.pause(True)
+            self._context.rest()
+            self._team.pause(False)
+
+    def _link_part(self, wheel: _Wheel, part: Job) -> bool:
+        """Whether `part` could be linked; the disk may be full, though: raises InstuiError."""
+        try:
+            run_job(part, link_sealed(part[3]))
+        except Changed:
+            return False
+        except OSError as error:
+            if error.errno not in FALLBACK:
+                raise self._explain(wheel, error) from error
+            return False
+        return True
+
+    def _finish(self, wheel: _Wheel) -> bool:
+        """Add what is generated; return whether the scripts in the store are as they were unpacked."""
+        try:
+            generate(self._environment, wheel.plan, self._stage)
+        except Changed:
+            return False
+        except OSError as error:
+            raise self._explain(wheel, error) from error
+        self._context.emit(StageFinished(wheel.plan.name))
+        return True
+
+    def _work(self, wheels: list[_Wheel]) -> None:
+        """Stage wheels file by file until `wheels` is empty."""
         context = self._context
         while not context.stopping():
             try:
-                plan = queue.pop()
+                wheel = wheels.pop()
             except IndexError:
                 return
             context.rest()
-            context.emit(StageStarted(plan.name, plan.files))
-            self._make(plan, links_of(self._environment, plan, self._stage))
+            self._make(wheel)
 
-    def help(self, plans: Sequence[WheelPlan]) -> None:
-        """Stage `plans` with a helper process; whatever it fails at is done here."""
-        jobs = [links_of(self._environment, plan, self._stage) for plan in plans]
-        answers = self._helper(jobs)
+    def _make(self, wheel: _Wheel) -> None:
+        """Stage one wheel, by copies where that is the only way."""
+        plan = wheel.plan
         try:
-            for plan, job in zip(plans, jobs, strict=True):
-                self._context.emit(StageStarted(plan.name, plan.files))
-                self._make(plan, job, linked=next(answers, False))
-                if self._context.stopping():
-                    return
-        finally:
-            answers.close()
-
-    def _helper(self, jobs: list[Job]) -> Generator[bool, None, None]:
-        """Start the helper process on `jobs`; yield, for each, whether it was done. A dead helper yields nothing."""
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            "-X",
-            "utf8",
-            str(linking.__file__),
-        ]  # names as here, whatever the locale
-        pipe = subprocess.PIPE
-        kept = (self._sign_of_life,) if self._sign_of_life >= 0 else ()
-        try:
-            helper = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, process_group=0, pass_fds=kept
-            )
-        except OSError:
-            return  # no more processes or descriptors are available: it is done here, more slowly
-        with helper:
-            assert helper.stdin is not None
-            assert helper.stdout is not None
-            try:
-                with suppress(BrokenPipeError), helper.stdin:
-                    marshal.dump(jobs, helper.stdin)
-                while answer := helper.stdout.read(1):
-                    yield answer == b"1"
-            finally:
-                helper.kill()
-
-    def _make(self, plan: WheelPlan, job: Job, linked: bool | None = None) -> None:
-        """Stage one wheel. `linked` is whether the helper has linked its files, None if it was not asked."""
-        try:
-            if linked is False:
-                _discard(job)
-            if not linked:
-                self._link(plan, job)
+            if wheel.started:
+                _discard(wheel.job)
+            wheel.start()
+            self._link(wheel)
             generate(self._environment, plan, self._stage)
         except Changed as changed:
-            _discard(job)
+            _discard(wheel.job)
             self._damaged.append((plan, changed.path))
         except OSError as error:
-            raise self._explain(plan, error, job[0][0]) from error
+            raise self._explain(wheel, error) from error
         else:
             self._context.emit(StageFinished(plan.name))
 
-    def _link(self, plan: WheelPlan, job: Job) -> None:
-        context = self._context
-        files = plan.files
-        sealed = job[3]
-
-        def throttle() -> Throttle:
-            return Throttle(lambda done: context.emit(StageProgress(plan.name, done, files)))
-
-        if sealed != UNSEALED and self._linker.is_plain and not context.slow_motion.factor:
-            try:
-                run_job(job, link_sealed(sealed), throttle().add)
-            except OSError as error:
-                if error.errno not in FALLBACK:
-                    raise
-                _discard(job)  # what cannot be linked is copied, file by file
-            else:
-                return
-
-        rows = plan.entry.manifest.all_files() if sealed == UNSEALED else {}
+    def _link(self, wheel: _Wheel) -> None:
+        context, entry, sealed = self._context, wheel.plan.entry, wheel.job[3]
+        rows = entry.manifest.all_files() if sealed == UNSEALED else {}
 
         def link(source: str, target: str) -> None:
             if sealed == UNSEALED:
-                copy_hashed(source, target, rows[source[len(plan.entry.files) + 1 :]])
+                copy_hashed(source, target, rows[source[len(entry.files) + 1 :]])
             else:
                 self._linker(source, target, sealed)
             context.slow_motion.step(context.stopping)
 
-        run_job(job, link, throttle().add)
+        run_job(wheel.job, link, wheel.progress)
 
     @staticmethod
-    def _explain(plan: WheelPlan, error: OSError, stage: str) -> InstuiError:
-        problem = f"cannot stage {printable(plan.owner)} ({reason(error, stage)}); nothing was installed"
+    def _explain(wheel: _Wheel, error: OSError) -> InstuiError:
+        problem = (
+            f"cannot stage {printable(wheel.plan.owner)} ({reason(error, wheel.job[0][0])}); nothing was installed"
+        )
         return InstuiError(f"{problem}; {remedy(error, ENVIRONMENT)}")

@@ -1,0 +1,111 @@
+"""A team: this process and its helpers, which take jobs of hard links from one queue."""
+
+import os
+import select
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from instui_engine import helper
+from instui_engine.fs.memory import unnamed_file
+from instui_engine.session.context import Context
+
+from .linking import Job
+from .queue import BEGUN, DONE, FAILED, Queue, messages
+
+__all__ = ["BEGUN", "DONE", "FAILED", "Team", "team"]
+
+_FILES_EACH = 1500  # a process pays off from about this number of files
+_PATIENCE = 50  # milliseconds
+
+
+@contextmanager
+def team(context: Context, files: int, sign_of_life: int = -1) -> "Iterator[Team]":
+    """Start a team for that number of files, early, so that its helpers are ready when there is work.
+
+    `sign_of_life` is the descriptor whose lock shows others that the session is alive. Helpers inherit it, so the
+    session counts as alive as long as anything writes into its stage.
+    """
+    options = context.options
+    members = min(options.jobs, os.cpu_count() or 1, files // _FILES_EACH)
+    if options.link_mode != "hardlink" or context.slow_motion.factor:
+        members = 1
+    made = Team(members - 1, sign_of_life)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class Team:
+    """The members; without helpers, this process alone."""
+
+    def __init__(self, helpers: int = 0, sign_of_life: int = -1) -> None:
+        self._helpers: dict[int, helper.Helper] = {}  # by the descriptor of its answers
+        self._poll = select.poll()
+        self._files: list[int] = []
+        self._queue: Queue | None = None
+        self._alone: Iterator[int] = iter(())
+        for _ in range(helpers):
+            self._start(sign_of_life)
+
+    def _start(self, sign_of_life: int) -> None:
+        try:
+            while len(self._files) < 2:
+                self._files.append(unnamed_file())
+        except OSError:
+            return  # no more descriptors are available: the work is done here, more slowly
+        kept = (sign_of_life,) if sign_of_life >= 0 else ()
+        started = helper.start("instui_engine.stage.linking", (*self._files, *kept))
+        if started is not None:
+            answers = started.answers.fileno()
+            self._helpers[answers] = started
+            self._poll.register(answers, select.POLLIN)
+
+    def share(self, jobs: Sequence[Job]) -> None:
+        """Offer `jobs` to all members: the helpers begin, and this process calls `take`. Raises OSError."""
+        if not self._helpers:
+            self._alone = iter(range(len(jobs)))
+            return
+        self._queue = Queue(*self._files)
+        self._queue.fill(jobs)
+        for started in self._helpers.values():
+            started.requests.close()
+
+    def take(self) -> int | None:
+        """The number of the next job for this process, None if there is none."""
+        if self._queue is None:
+            return next(self._alone, None)
+        ticket = self._queue.take()
+        return None if ticket is None else ticket[0]
+
+    def pause(self, paused: bool) -> None:
+        """Let helpers take no job, or go on."""
+        if self._queue is not None:
+            self._queue.pause(paused)
+
+    def news(self, *, wait: bool = False) -> list[tuple[int, int]]:
+        """What helpers have said since the last call: the number of a job, and BEGUN, DONE or FAILED."""
+        news = []
+        for answers, _ in self._poll.poll(_PATIENCE if wait else 0) if self._helpers else ():
+            if said := os.read(answers, 1 << 16):
+                news += messages(said)
+            else:
+                self._dismiss(answers)
+        return news
+
+    def _dismiss(self, answers: int) -> None:
+        self._poll.unregister(answers)
+        self._helpers.pop(answers).close()
+
+    @property
+    def helping(self) -> bool:
+        """Whether any helper is still at work."""
+        return bool(self._helpers)
+
+    def close(self) -> None:
+        """End the helpers, whatever they are doing. Then this process is alone, and may share jobs again."""
+        for answers in list(self._helpers):
+            self._dismiss(answers)
+        while self._files:
+            os.close(self._files.pop())
+        self._queue = None
