@@ -22,7 +22,7 @@ from instui_engine.plan.planner import plan_wheels
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Control, Options
 from instui_engine.session.session import alive
-from instui_engine.stage import linker, staging
+from instui_engine.stage import linker, together
 from instui_engine.stage.linker import read_sealed
 from instui_engine.stage.linking import Changed
 from instui_engine.stage.staging import stage_wheels
@@ -284,7 +284,7 @@ def test_where_no_seal_stays_files_are_copied_and_compared_with_their_hashes(
     target = fresh()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(linker, "link_sealed", _never_sealed)
-        patch.setattr(staging, "link_sealed", _never_sealed)
+        patch.setattr(together, "link_sealed", _never_sealed)
         target.put(wheel)
     assert trees.complete(target.site, "tool-1.0")
     assert (target.site / "tool" / "a.py").stat().st_nlink == 1
@@ -407,7 +407,7 @@ def _helper_of(parent: int) -> int:
                 continue
             for child in children:
                 try:
-                    if b"linking.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    if b"stage.linking" in Path(f"/proc/{child}/cmdline").read_bytes():
                         return int(child)
                 except OSError:
                     continue

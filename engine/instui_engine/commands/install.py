@@ -220,5 +220,6 @@ class Pipeline(Work):
             with suppress(OSError):  # nobody prunes a cache that cannot be written to
                 for plan in plans:
                     self._store.note_symlinks(plan.entry)
-        stage_wheels(context, self.environment, plans, session.stage, self._rebuild, linkers)
+        with context.flushing(*session.stages()) as begin_flush:
+            stage_wheels(context, self.environment, plans, session.stage, self._rebuild, linkers, begin_flush)
         context.sync("stage", *session.stages())

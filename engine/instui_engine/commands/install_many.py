@@ -51,6 +51,7 @@ from instui_engine.resolve.resolver import is_installed, short
 from instui_engine.session.context import Context, Options
 from instui_engine.session.control import Control
 from instui_engine.session.session import Session
+from instui_engine.stage.team import team
 from instui_engine.store.acquire import look_up
 from instui_engine.store.entry import Entry
 from instui_engine.store.examine import examine_file
@@ -206,7 +207,9 @@ class _Many(Pipeline):
             plans, overlaps = self._plan_lines(installed, ready)
             while plans:
                 try:
-                    self._stage(plans)
+                    files = sum(plan.files for plan in plans)
+                    with team(self.context, files, self.session.sign_of_life) as linkers:
+                        self._stage(plans, linkers)
                     break
                 except (BadWheelError, FetchError) as error:  # a damaged entry that could not be made again
                     self._drop(error, wheels)

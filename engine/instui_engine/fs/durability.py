@@ -5,6 +5,9 @@ One syncfs(2) of the file system costs 40-130 ms for a whole install; an fsync o
 
 import errno
 import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +33,38 @@ def sync_filesystem(path: Path) -> None:
             os.sync()
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def flushing(paths: Sequence[Path]) -> Iterator[Callable[[], None]]:
+    """Give a function that begins to write back the file systems of `paths` while the block writes more to them.
+
+    The sync that must follow then has little left to do. This one promises nothing. But the system tells an error only
+    to who asks first, so the block ends with it: raises OSError.
+    """
+    errors: list[OSError] = []
+    threads: list[threading.Thread] = []
+
+    def flush() -> None:
+        try:
+            for path in paths:
+                sync_filesystem(path)
+        except OSError as error:
+            errors.append(error)
+
+    def begin() -> None:
+        thread = threading.Thread(target=flush, name="flush")
+        with suppress(RuntimeError):  # no more threads are available
+            thread.start()
+            threads.append(thread)
+
+    try:
+        yield begin
+    finally:
+        for thread in threads:
+            thread.join()
+    for error in errors:
+        raise error
 
 
 def sync_file(descriptor: int) -> None:

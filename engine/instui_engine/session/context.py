@@ -2,11 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from instui_engine.fs.durability import sync_filesystem
+from instui_engine.fs.durability import flushing, sync_filesystem
 from instui_engine.journal.events import Event, SyncFinished, SyncStarted
 from instui_engine.journal.writer import Journal
 
@@ -38,9 +39,13 @@ class Context:
         if self.options.fsync:
             begun = time.monotonic()
             self.emit(SyncStarted(what))
-            for path in {os.stat(path).st_dev: path for path in reversed(paths)}.values():
+            for path in _one_of_each_file_system(paths):
                 sync_filesystem(path)
             self.emit(SyncFinished(what, round(time.monotonic() - begun, 6)))
+
+    def flushing(self, *paths: Path) -> AbstractContextManager[Callable[[], None]]:
+        """`durability.flushing` for a block that a `sync` of `paths` follows. Does nothing if `fsync` is off."""
+        return flushing(_one_of_each_file_system(paths)) if self.options.fsync else nullcontext(lambda: None)
 
     def stopping(self) -> bool:
         """Whether no new work may begin."""
@@ -61,6 +66,10 @@ class Context:
         if self.failure is not None:
             raise self.failure
         self.control.check()
+
+
+def _one_of_each_file_system(paths: Sequence[Path]) -> list[Path]:
+    return list({os.stat(path).st_dev: path for path in reversed(paths)}.values())
 
 
 class Throttle:

@@ -87,15 +87,13 @@ def run_job(job: Job, link: Callable[[str, str], None], done: Callable[[int], No
         raise
 
 
-def serve(requests: "BinaryIO", answers: "BinaryIO", index: int, jobs: int, *signs_of_life: int) -> None:
-    """Run a helper process: when `requests` ends, take jobs from the queue, and say which are begun, done or failed."""
-    queue = Queue(index, jobs)
+def serve(requests: "BinaryIO", answers: "BinaryIO", numbers: int, jobs: int, *signs_of_life: int) -> None:
+    """Run a helper process: take jobs from the queue, and say which are begun, done or failed."""
+    queue = Queue(numbers, jobs)
     answer = answers.fileno()
-    requests.read()
-    while (ticket := queue.take()) is not None:
-        number = ticket[0]
+    while (number := queue.take()) is not None:
         os.write(answer, message(number, BEGUN))
-        job: Job = queue.read(ticket)
+        job: Job = queue.read(number)
         try:
             run_job(job, link_sealed(job[3]))
         except (OSError, Changed):

@@ -2,67 +2,77 @@
 
 from collections.abc import Iterator
 from itertools import accumulate
+from typing import NamedTuple
 
 from .linking import Directories, Job, Tree
 
 _MKDIR, _LINK = 23, 12  # microseconds, the latter with the check of the seal
-_PART = 3000  # microseconds
-_FILES = _PART // _LINK
+_COST = 3000  # microseconds of a part
+_FILES = _COST // _LINK
 
 
-def cost(job: Job) -> int:
-    """About how many microseconds `job` takes."""
-    _, trees, files, _ = job
-    return _LINK * len(files) + sum(_cost(directories) for _, _, directories, _ in trees)
+class Part(NamedTuple):
+    """A job with the number of its files and about how many microseconds it takes."""
+
+    job: Job
+    files: int
+    cost: int
 
 
-def files_in(job: Job) -> int:
-    """The number of files that `job` makes."""
-    _, trees, files, _ = job
-    return len(files) + sum(len(names) for _, _, directories, _ in trees for _, names in directories)
+def _part(job: Job) -> Part:
+    _, trees, singles, _ = job
+    directories = sum(len(tree[2]) for tree in trees)
+    files = len(singles) + sum(len(names) for tree in trees for _, names in tree[2])
+    return Part(job, files, _MKDIR * directories + _LINK * files)
 
 
-def _cost(directories: Directories) -> int:
-    return sum(_MKDIR + _LINK * len(names) for _, names in directories)
-
-
-def split(job: Job) -> list[Job]:
-    """Jobs that make the same together, in any order and at the same time."""
-    if cost(job) < 2 * _PART:
-        return [job]
+def split(job: Job) -> list[Part]:
+    """Jobs that make the same as `job` together, in any order and at the same time."""
+    whole = _part(job)
+    if whole.cost < 2 * _COST:
+        return [whole]
     bases, trees, files, sealed = job
     groups: list[list[Tree]] = []
     room = 0
-    for run in (run for tree in trees for run in _runs(tree)):
-        price = _cost(run[2])
+    for run, price in (found for tree in trees for found in _runs(tree)):
         if price > room:
             groups.append([])
-            room = _PART
+            room = _COST
         groups[-1].append(run)
         room -= price
-    parts = [(tuple(sorted({*bases, *_paths(group)})), tuple(group), (), sealed) for group in groups]
-    return parts + [(bases, (), files[place : place + _FILES], sealed) for place in range(0, len(files), _FILES)]
+    jobs: list[Job] = [(tuple(sorted({*bases, *_paths(group)})), tuple(group), (), sealed) for group in groups]
+    jobs += [(bases, (), files[place : place + _FILES], sealed) for place in range(0, len(files), _FILES)]
+    return [_part(job) for job in jobs]
 
 
-def _runs(tree: Tree) -> Iterator[Tree]:
-    """`tree` in pieces of at most about `_PART`. Those directories that several of them need are their bases."""
+def _runs(tree: Tree) -> Iterator[tuple[Tree, int]]:
+    """`tree` in pieces, with their costs of at most about `_COST`. What several of them need are their bases."""
     source, target, directories, _ = tree
     runs: list[list[tuple[str, tuple[str, ...]]]] = []
+    prices: list[int] = []
     room = 0
-    for directory, names in directories:
-        for place in range(0, len(names) or 1, _FILES):
-            some = names[place : place + _FILES]
-            price = _cost(((directory, some),))
-            if price > room:
-                runs.append([])
-                room = _PART
-            runs[-1].append((directory, some))
-            room -= price
+    for directory, names in _pieces(directories):
+        price = _MKDIR + _LINK * len(names)
+        if price > room:
+            runs.append([])
+            room = _COST
+            prices.append(0)
+        runs[-1].append((directory, names))
+        prices[-1] += price
+        room -= price
     # parents come first, so what a run needs of others is above its first directory, or is that one
     common = {above for run in runs[1:] for above in _line(run[0][0])}
-    for run in runs:
-        needed = common.intersection([*_line(run[0][0]), *(directory for directory, _ in run)])
-        yield source, target, tuple(run), tuple(sorted(needed))
+    for run, price in zip(runs, prices, strict=True):
+        needed = common.intersection(_line(run[0][0])).union(directory for directory, _ in run if directory in common)
+        yield (source, target, tuple(run), tuple(sorted(needed))), price
+
+
+def _pieces(directories: Directories) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for directory, names in directories:
+        if len(names) <= _FILES:
+            yield directory, names
+        else:
+            yield from ((directory, names[place : place + _FILES]) for place in range(0, len(names), _FILES))
 
 
 def _line(directory: str) -> set[str]:

@@ -1,7 +1,8 @@
 """A queue of jobs from which several processes take, and what they say about them.
 
-The jobs lie in one anonymous file. Another one, the index, has a record of the same size for each. All processes have
-the same position in the index, which the system moves on with every read. So each job is taken once, whoever dies.
+The jobs lie in an anonymous file; their numbers are in a pipe. Each number is read once, by whoever is first, so each
+job is taken once, whoever dies. (Processes that share the position in an anonymous file do not: the system lets two of
+them read the same place.)
 """
 
 import marshal
@@ -11,65 +12,108 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-_TICKET = struct.Struct("=QQQ")
-_RUNNING, _PAUSED = b"r", b"p"  # the first byte of the jobs' file
+from instui_engine.fs.memory import anonymous_file
 
-Ticket = tuple[int, int, int]
-"""The number of a job, its place and its length in the file of the jobs."""
+_PLACE = struct.Struct("=QQ")  # where a job begins in the file, and its length
+_RUNNING, _PAUSED = b"r", b"p"  # the first byte of the file
+_NUMBER = 4  # bytes
 
 BEGUN, DONE, FAILED = range(3)
 """What a process says of a job."""
-MESSAGE = 4  # bytes
+_MESSAGE = 4  # bytes; like a number it is never read in part, as the size of a pipe is a multiple of it
 
 
 def message(number: int, what: int) -> bytes:
-    """A message of fixed size, so that none is ever written or read in part: a pipe's size is a multiple of it."""
-    return (number << 2 | what).to_bytes(MESSAGE, "big")
+    """What to write of a job."""
+    return (number << 2 | what).to_bytes(_MESSAGE, "big")
 
 
 def messages(data: bytes) -> list[tuple[int, int]]:
     """The messages in `data`: number of the job, and what is said of it."""
-    words = [int.from_bytes(data[place : place + MESSAGE], "big") for place in range(0, len(data), MESSAGE)]
+    words = [int.from_bytes(data[place : place + _MESSAGE], "big") for place in range(0, len(data), _MESSAGE)]
     return [(word >> 2, word & 3) for word in words]
 
 
 class Queue:
-    """The queue, in each of the processes. Its descriptors stay their owner's."""
+    """The queue as its takers see it. `numbers` is the pipe, `jobs` the file."""
 
-    def __init__(self, index: int, jobs: int) -> None:
-        self._index = index
+    def __init__(self, numbers: int, jobs: int) -> None:
+        self._numbers = numbers
         self._jobs = jobs
 
-    def fill(self, jobs: Sequence[Any]) -> None:
-        """Put plain data in: once, before anybody takes any. Raises OSError."""
-        packed = [marshal.dumps(job, 4) for job in jobs]
-        place = 1
-        tickets = []
-        for number, data in enumerate(packed):
-            tickets.append(_TICKET.pack(number, place, len(data)))
-            place += len(data)
-        self._write(self._jobs, _RUNNING + b"".join(packed))
-        self._write(self._index, b"".join(tickets))
+    def take(self) -> int | None:
+        """Take the number of the next job, when the queue is not paused. None if there will be no more."""
+        while os.pread(self._jobs, 1, 0) == _PAUSED:
+            time.sleep(0.05)
+        number = os.read(self._numbers, _NUMBER)
+        return int.from_bytes(number, "big") if number else None
 
-    @staticmethod
-    def _write(file: int, data: bytes) -> None:
-        view = memoryview(data)
+    def read(self, number: int) -> Any:
+        """The job of that number."""
+        place, length = _PLACE.unpack(os.pread(self._jobs, _PLACE.size, 1 + number * _PLACE.size))
+        return marshal.loads(os.pread(self._jobs, length, place))  # noqa: S302 - from the parent process
+
+
+class FilledQueue:
+    """The queue in the process that fills it. `takers` are the descriptors for a `Queue` in other processes."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        self._jobs = anonymous_file()
+        try:
+            numbers, self._feed = os.pipe()
+        except OSError:
+            os.close(self._jobs)
+            raise
+        os.set_blocking(self._feed, False)
+        self.takers = (numbers, self._jobs)
+        self._queue = Queue(*self.takers)
+        self._rest: list[int] = []  # what the pipe does not hold yet; it holds some 16,000 numbers
+
+    def fill(self, jobs: Sequence[Any]) -> None:
+        """Put plain data in, once. Raises OSError."""
+        packed = [marshal.dumps(job, 4) for job in jobs]
+        place = 1 + len(packed) * _PLACE.size
+        places = []
+        for data in packed:
+            places.append(_PLACE.pack(place, len(data)))
+            place += len(data)
+        view = memoryview(b"".join([_RUNNING, *places, *packed]))
         while view:
-            view = view[os.write(file, view) :]
-        os.lseek(file, 0, os.SEEK_SET)
+            view = view[os.write(self._jobs, view) :]
+        self._rest = list(range(len(jobs)))
+        self._pour()
+
+    def _pour(self) -> None:
+        """Put as many numbers into the pipe as it holds. Its end is shown to all when there are no more."""
+        data = b"".join(number.to_bytes(_NUMBER, "big") for number in self._rest)
+        try:
+            written = os.write(self._feed, data) if data else 0
+        except BlockingIOError:
+            return
+        del self._rest[: written // _NUMBER]
+        if not self._rest:
+            self._end()
+
+    def take(self) -> int | None:
+        """Take the number of a job; None if there are no more. Never waits for other processes."""
+        if not self._rest:
+            return self._queue.take()
+        number = self._rest.pop()
+        self._pour()
+        return number
 
     def pause(self, paused: bool) -> None:
         """Let nobody take a job, or go on."""
         os.pwrite(self._jobs, _PAUSED if paused else _RUNNING, 0)
 
-    def take(self) -> Ticket | None:
-        """Take the next job, when the queue is not paused; None if there is none."""
-        while os.pread(self._jobs, 1, 0) == _PAUSED:
-            time.sleep(0.05)
-        record = os.read(self._index, _TICKET.size)
-        return _TICKET.unpack(record) if len(record) == _TICKET.size else None
+    def _end(self) -> None:
+        if self._feed >= 0:
+            os.close(self._feed)
+            self._feed = -1
 
-    def read(self, ticket: Ticket) -> Any:
-        """The job of that ticket."""
-        _, place, length = ticket
-        return marshal.loads(os.pread(self._jobs, length, place))  # noqa: S302 - from the parent process
+    def close(self) -> None:
+        """Let go of the queue. May be called once."""
+        self._end()
+        for descriptor in self.takers:
+            os.close(descriptor)

@@ -4,21 +4,19 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from instui_engine.errors import CACHE, ENVIRONMENT, InstuiError, printable, reason, remedy
-from instui_engine.fs.rmtree import remove_tree
-from instui_engine.journal.events import StageFinished, StageProgress, StageStarted
+from instui_engine.errors import CACHE, InstuiError, printable
 from instui_engine.plan.plan import WheelPlan
-from instui_engine.session.context import Context, Throttle
+from instui_engine.session.context import Context
 from instui_engine.session.workers import run_workers
 from instui_engine.store.acquire import Damage
 from instui_engine.store.entry import UNSEALED, Entry, unsealed
 from instui_engine.target.environment import Environment
 
-from .linker import FALLBACK, Linker, copy_hashed
-from .linking import Changed, Job, link_sealed, run_job
-from .parts import cost, files_in, split
-from .stage import generate, links_of
-from .team import BEGUN, DONE, Team
+from .linker import Linker, copy_hashed
+from .linking import Changed, run_job
+from .team import Team
+from .together import Together
+from .wheel import StagedWheel
 
 _REBUILDS = 2  # how often damaged entries are rebuilt before giving up
 
@@ -34,13 +32,15 @@ def stage_wheels(
     stage: Path,
     rebuild: Rebuild,
     team: Team | None = None,
+    flush: Callable[[], None] = lambda: None,
 ) -> None:
     """Make everything that `plans` will rename.
 
     A wheel whose files in the store turn out to be changed or gone is staged again after `rebuild`. Without a `team`,
-    this process works alone. Raises InstuiError, with nothing written outside the stage.
+    this process works alone. `flush` is called now and then if there is much work. Raises InstuiError, with nothing
+    written outside the stage.
     """
-    staging = _Staging(context, environment, os.fspath(stage), team or Team())
+    staging = _Staging(context, environment, os.fspath(stage), team or Team(), flush)
     staging.run(plans)
     for _ in range(_REBUILDS):
         damaged = staging.take_damaged()
@@ -58,135 +58,39 @@ def stage_wheels(
         )
 
 
-def _discard(job: Job) -> None:
-    """Remove what was staged of one wheel."""
-    for base in job[0]:
-        remove_tree(base)
-
-
-class _Wheel:
-    """A wheel that is being staged."""
-
-    def __init__(self, context: Context, plan: WheelPlan, job: Job) -> None:
-        self.plan = plan
-        self.job = job
-        self.started = False
-        self.left = 0  # parts that are not linked
-        self._context = context
-
-    def start(self) -> None:
-        """Say that it has begun, once."""
-        if self.started:
-            return
-        self.started = True
-        name, files, emit = self.plan.name, self.plan.files, self._context.emit
-        emit(StageStarted(name, files))
-        self.progress = Throttle(lambda done: emit(StageProgress(name, done, files))).add
-
-
 class _Staging:
-    def __init__(self, context: Context, environment: Environment, stage: str, team: Team) -> None:
+    def __init__(
+        self, context: Context, environment: Environment, stage: str, team: Team, flush: Callable[[], None]
+    ) -> None:
         self._context = context
         self._environment = environment
         self._stage = stage
         self._linker = Linker(context.options.link_mode)
         self._team = team
+        self._flush = flush
         self._damaged: list[tuple[WheelPlan, str]] = []
 
     def run(self, plans: Sequence[WheelPlan]) -> None:
         """Stage `plans`, and record those whose files in the store are damaged."""
         context = self._context
-        wheels = [_Wheel(context, plan, links_of(self._environment, plan, self._stage)) for plan in plans]
+        wheels = [StagedWheel(context, self._environment, plan, self._stage) for plan in plans]
         if self._linker.is_plain and not context.slow_motion.factor:
-            wheels = self._link_together(wheels)
-        if not wheels:
-            return
+            sealed = [wheel for wheel in wheels if wheel.sealed != UNSEALED]
+            failed = Together(context, self._team, self._flush, sealed).run()
+            for wheel in failed:
+                wheel.discard()
+            wheels = failed + [wheel for wheel in wheels if wheel.sealed == UNSEALED]
         # smallest first: workers take from the end, so that none begins a large one when the others are done
-        wheels.sort(key=lambda wheel: wheel.plan.files)
-        run_workers(context, [lambda: self._work(wheels)] * min(context.options.jobs, len(wheels)))
+        wheels.sort(key=lambda wheel: wheel.files)
+        if wheels:
+            run_workers(context, [lambda: self._work(wheels)] * min(context.options.jobs, len(wheels)))
 
     def take_damaged(self) -> list[tuple[WheelPlan, str]]:
         """The plans that could not be staged since the last call, each with the damaged file of the store."""
         damaged, self._damaged = self._damaged, []
         return damaged
 
-    def _link_together(self, wheels: Sequence[_Wheel]) -> list[_Wheel]:
-        """Stage by hard links what can be staged that way, with the team; return the other wheels.
-
-        Those are wheels without a seal, of which files cannot be linked or are damaged, or with a part that a helper
-        did not finish. Raises InstuiError.
-        """
-        team = self._team
-        sealed = [wheel for wheel in wheels if wheel.job[3] != UNSEALED]
-        parts: list[Job] = []
-        owners: list[_Wheel] = []
-        for wheel in sorted(sealed, key=lambda wheel: cost(wheel.job), reverse=True):
-            own = split(wheel.job)
-            parts += own
-            owners += [wheel] * len(own)
-            wheel.left = len(own)
-        left = set(wheels)
-
-        def linked(number: int) -> None:
-            wheel = owners[number]
-            wheel.left -= 1
-            wheel.progress(files_in(parts[number]))
-            if not wheel.left and self._finish(wheel):
-                left.remove(wheel)
-
-        def listen(*, wait: bool = False) -> bool:
-            """Hear the helpers; return whether to go on."""
-            for number, what in team.news(wait=wait):
-                if what == BEGUN:
-                    owners[number].start()
-                elif what == DONE:
-                    linked(number)
-            self._rest()
-            return not self._context.stopping()
-
-        team.share(parts)
-        try:
-            while listen() and (number := team.take()) is not None:
-                owners[number].start()
-                if self._link_part(owners[number], parts[number]):
-                    linked(number)
-            while team.helping and listen(wait=True):
-                pass
-        finally:
-            team.close()
-        self._context.check()
-        return [wheel for wheel in wheels if wheel in left]
-
-    def _rest(self) -> None:
-        if self._context.control.paused:
-            self._team.pause(True)
-            self._context.rest()
-            self._team.pause(False)
-
-    def _link_part(self, wheel: _Wheel, part: Job) -> bool:
-        """Whether `part` could be linked; the disk may be full, though: raises InstuiError."""
-        try:
-            run_job(part, link_sealed(part[3]))
-        except Changed:
-            return False
-        except OSError as error:
-            if error.errno not in FALLBACK:
-                raise self._explain(wheel, error) from error
-            return False
-        return True
-
-    def _finish(self, wheel: _Wheel) -> bool:
-        """Add what is generated; return whether the scripts in the store are as they were unpacked."""
-        try:
-            generate(self._environment, wheel.plan, self._stage)
-        except Changed:
-            return False
-        except OSError as error:
-            raise self._explain(wheel, error) from error
-        self._context.emit(StageFinished(wheel.plan.name))
-        return True
-
-    def _work(self, wheels: list[_Wheel]) -> None:
+    def _work(self, wheels: list[StagedWheel]) -> None:
         """Stage wheels file by file until `wheels` is empty."""
         context = self._context
         while not context.stopping():
@@ -197,25 +101,20 @@ class _Staging:
             context.rest()
             self._make(wheel)
 
-    def _make(self, wheel: _Wheel) -> None:
+    def _make(self, wheel: StagedWheel) -> None:
         """Stage one wheel, by copies where that is the only way."""
-        plan = wheel.plan
         try:
-            if wheel.started:
-                _discard(wheel.job)
             wheel.start()
             self._link(wheel)
-            generate(self._environment, plan, self._stage)
+            wheel.finish()
         except Changed as changed:
-            _discard(wheel.job)
-            self._damaged.append((plan, changed.path))
+            wheel.discard()
+            self._damaged.append((wheel.plan, changed.path))
         except OSError as error:
-            raise self._explain(wheel, error) from error
-        else:
-            self._context.emit(StageFinished(plan.name))
+            raise wheel.cannot(error) from error
 
-    def _link(self, wheel: _Wheel) -> None:
-        context, entry, sealed = self._context, wheel.plan.entry, wheel.job[3]
+    def _link(self, wheel: StagedWheel) -> None:
+        context, entry, sealed = self._context, wheel.plan.entry, wheel.sealed
         rows = entry.manifest.all_files() if sealed == UNSEALED else {}
 
         def link(source: str, target: str) -> None:
@@ -226,10 +125,3 @@ class _Staging:
             context.slow_motion.step(context.stopping)
 
         run_job(wheel.job, link, wheel.progress)
-
-    @staticmethod
-    def _explain(wheel: _Wheel, error: OSError) -> InstuiError:
-        problem = (
-            f"cannot stage {printable(wheel.plan.owner)} ({reason(error, wheel.job[0][0])}); nothing was installed"
-        )
-        return InstuiError(f"{problem}; {remedy(error, ENVIRONMENT)}")

@@ -3,16 +3,13 @@
 import os
 import select
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from instui_engine import helper
-from instui_engine.fs.memory import unnamed_file
 from instui_engine.session.context import Context
 
 from .linking import Job
-from .queue import BEGUN, DONE, FAILED, Queue, messages
-
-__all__ = ["BEGUN", "DONE", "FAILED", "Team", "team"]
+from .queue import FilledQueue, messages
 
 _FILES_EACH = 1500  # a process pays off from about this number of files
 _PATIENCE = 50  # milliseconds
@@ -42,41 +39,33 @@ class Team:
     def __init__(self, helpers: int = 0, sign_of_life: int = -1) -> None:
         self._helpers: dict[int, helper.Helper] = {}  # by the descriptor of its answers
         self._poll = select.poll()
-        self._files: list[int] = []
-        self._queue: Queue | None = None
         self._alone: Iterator[int] = iter(())
-        for _ in range(helpers):
-            self._start(sign_of_life)
+        self._queue: FilledQueue | None = None
+        if helpers:
+            with suppress(OSError):  # no more descriptors are available: the work is done here, more slowly
+                self._queue = FilledQueue()
+                self._start(helpers, self._queue, (sign_of_life,) if sign_of_life >= 0 else ())
 
-    def _start(self, sign_of_life: int) -> None:
-        try:
-            while len(self._files) < 2:
-                self._files.append(unnamed_file())
-        except OSError:
-            return  # no more descriptors are available: the work is done here, more slowly
-        kept = (sign_of_life,) if sign_of_life >= 0 else ()
-        started = helper.start("instui_engine.stage.linking", (*self._files, *kept))
-        if started is not None:
-            answers = started.answers.fileno()
-            self._helpers[answers] = started
-            self._poll.register(answers, select.POLLIN)
+    def _start(self, helpers: int, queue: FilledQueue, kept: Sequence[int]) -> None:
+        for _ in range(helpers):
+            started = helper.start("instui_engine.stage.linking", (*queue.takers, *kept))
+            if started is not None:
+                answers = started.answers.fileno()
+                self._helpers[answers] = started
+                self._poll.register(answers, select.POLLIN)
 
     def share(self, jobs: Sequence[Job]) -> None:
-        """Offer `jobs` to all members: the helpers begin, and this process calls `take`. Raises OSError."""
-        if not self._helpers:
-            self._alone = iter(range(len(jobs)))
-            return
-        self._queue = Queue(*self._files)
-        self._queue.fill(jobs)
-        for started in self._helpers.values():
-            started.requests.close()
+        """Offer `jobs` to all members: the helpers begin, and this process calls `take`."""
+        if self._queue is not None and self._helpers:
+            with suppress(OSError):  # no memory for another copy of the jobs
+                self._queue.fill(jobs)
+                return
+        self.close()
+        self._alone = iter(range(len(jobs)))
 
     def take(self) -> int | None:
         """The number of the next job for this process, None if there is none."""
-        if self._queue is None:
-            return next(self._alone, None)
-        ticket = self._queue.take()
-        return None if ticket is None else ticket[0]
+        return next(self._alone, None) if self._queue is None else self._queue.take()
 
     def pause(self, paused: bool) -> None:
         """Let helpers take no job, or go on."""
@@ -106,6 +95,6 @@ class Team:
         """End the helpers, whatever they are doing. Then this process is alone, and may share jobs again."""
         for answers in list(self._helpers):
             self._dismiss(answers)
-        while self._files:
-            os.close(self._files.pop())
-        self._queue = None
+        if self._queue is not None:
+            self._queue.close()
+            self._queue = None

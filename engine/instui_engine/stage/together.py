@@ -1,0 +1,94 @@
+"""Staging by hard links: parts of wheels, the largest wheels first, shared by a team of processes."""
+
+from collections.abc import Callable, Sequence
+
+from instui_engine.session.context import Context
+
+from .linker import FALLBACK
+from .linking import Changed, link_sealed, run_job
+from .parts import Part, split
+from .queue import BEGUN, DONE
+from .team import Team
+from .wheel import StagedWheel
+
+_MUCH = 50_000  # microseconds of work
+_FLUSHES = (1 / 2, 1 / 8)  # what is left of much work when it is flushed; the last of it is for the sync at the end
+
+
+class Together:
+    """One round of hard links. `flush` is called now and then if there is much work."""
+
+    def __init__(self, context: Context, team: Team, flush: Callable[[], None], wheels: Sequence[StagedWheel]) -> None:
+        self._context = context
+        self._team = team
+        self._flush = flush
+        cut = [(wheel, split(wheel.job)) for wheel in wheels]
+        cut.sort(key=lambda pair: sum(part.cost for part in pair[1]), reverse=True)
+        self._parts = [(wheel, part) for wheel, parts in cut for part in parts]
+        self._unlinked = {wheel: len(parts) for wheel, parts in cut}  # the number of parts
+        self._to_do = sum(part.cost for _, part in self._parts)
+        self._flush_at = [self._to_do * rest for rest in _FLUSHES] if self._to_do > _MUCH else []
+
+    def run(self) -> list[StagedWheel]:
+        """Stage the wheels; return those that could not be staged like that. Raises InstuiError.
+
+        Of those, a file cannot be linked or is damaged, or a helper died over it.
+        """
+        team = self._team
+        team.share([part.job for _, part in self._parts])
+        try:
+            while self._listen() and (number := team.take()) is not None:
+                wheel, part = self._parts[number]
+                wheel.start()
+                if self._link(wheel, part):
+                    self._linked(wheel, part)
+            while team.helping and self._listen(wait=True):
+                pass
+        finally:
+            team.close()
+        self._context.check()
+        return list(self._unlinked)
+
+    def _listen(self, *, wait: bool = False) -> bool:
+        """Hear what helpers have done; return whether to go on."""
+        for number, what in self._team.news(wait=wait):
+            wheel, part = self._parts[number]
+            if what == BEGUN:
+                wheel.start()
+            elif what == DONE:
+                self._linked(wheel, part)
+        if self._context.control.paused:
+            self._team.pause(True)
+            self._context.rest()
+            self._team.pause(False)
+        return not self._context.stopping()
+
+    @staticmethod
+    def _link(wheel: StagedWheel, part: Part) -> bool:
+        """Whether that part could be linked. Raises InstuiError if copies cannot help: the disk is full."""
+        try:
+            run_job(part.job, link_sealed(wheel.sealed))
+        except Changed:
+            return False
+        except OSError as error:
+            if error.errno not in FALLBACK:
+                raise wheel.cannot(error) from error
+            return False
+        return True
+
+    def _linked(self, wheel: StagedWheel, part: Part) -> None:
+        wheel.progress(part.files)
+        self._unlinked[wheel] -= 1
+        if not self._unlinked[wheel]:
+            self._finish(wheel)
+        self._to_do -= part.cost
+        if self._flush_at and self._to_do <= self._flush_at[0]:
+            self._flush_at.pop(0)
+            self._flush()
+
+    def _finish(self, wheel: StagedWheel) -> None:
+        try:
+            wheel.finish()
+        except Changed:
+            return
+        del self._unlinked[wheel]

@@ -1,0 +1,240 @@
+"""Several processes link the files of a session: each job is done once, and a dead helper loses nothing."""
+
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from instui_engine import helper
+from instui_engine.journal.events import StageFinished, StageProgress, StageStarted
+from instui_engine.session.control import Control
+from instui_engine.stage import parts
+from instui_engine.stage.linking import Job, link_sealed, run_job
+from instui_engine.stage.queue import BEGUN, DONE, FAILED
+from instui_engine.stage.team import Team
+from support import trees
+from support.environments import Venv, until
+from support.wheelsmith import build_wheel
+
+FILES = 4000  # enough for a helper
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    place = tmp_path / "source"
+    place.mkdir()
+    (place / "file").write_bytes(b"content")
+    return place
+
+
+def jobs_for(source: Path, target: Path, count: int) -> list[Job]:
+    """Jobs that can be done only once each: a directory with one file."""
+    target.mkdir()
+    sealed = (source / "file").stat().st_mtime_ns
+    return [((), ((str(source), f"{target}/{number}", (("", ("file",)),), ()),), (), sealed) for number in range(count)]
+
+
+@pytest.fixture
+def three() -> Iterator[Team]:
+    made = Team(3)
+    yield made
+    made.close()
+
+
+def test_each_job_is_done_once_by_somebody(source: Path, tmp_path: Path, three: Team) -> None:
+    jobs = jobs_for(source, tmp_path / "target", 2000)
+    three.share(jobs)
+    mine = []
+    news = []
+    while (number := three.take()) is not None:
+        run_job(jobs[number], link_sealed(jobs[number][3]))
+        mine.append(number)
+        news += three.news()
+    while three.helping:
+        news += three.news(wait=True)
+    theirs = [number for number, what in news if what == DONE]
+    assert sorted(mine + theirs) == list(range(2000))
+    assert not [number for number, what in news if what == FAILED]
+    assert len(os.listdir(tmp_path / "target")) == 2000
+
+
+def test_of_a_killed_member_only_the_job_in_hand_is_lost(source: Path, tmp_path: Path, three: Team) -> None:
+    jobs = jobs_for(source, tmp_path / "target", 10_000)
+    three.share(jobs)
+    news = until(three.news)
+    victim, *_ = three._helpers.values()
+    os.kill(victim.pid, signal.SIGKILL)
+    while three.helping:
+        news += three.news(wait=True)
+    done = [number for number, what in news if what == DONE]
+    assert len(done) == len(set(done))
+    assert not [number for number, what in news if what == FAILED]
+    assert len(set(range(10_000)) - set(done)) <= 1
+
+
+def test_a_paused_helper_takes_no_job(source: Path, tmp_path: Path, three: Team) -> None:
+    three.share(jobs_for(source, tmp_path / "target", 10_000))
+    news = until(three.news)
+    three.pause(True)
+    for _ in range(20):  # what they have in hand is done
+        news += three.news(wait=True)
+    assert not three.news(wait=True)
+    assert three.helping
+    assert sum(what == BEGUN for _, what in news) == sum(what == DONE for _, what in news) < 10_000
+    three.pause(False)
+    while three.helping:
+        news += three.news(wait=True)
+    assert sum(what == DONE for _, what in news) == 10_000
+
+
+def test_a_queue_may_be_longer_than_a_pipe(three: Team) -> None:
+    """And nobody waits for ever, whoever takes the last ones."""
+    nothing: Job = ((), (), (), 0)
+    three.share([nothing] * 100_000)
+    mine = []
+    news = []
+    while (number := three.take()) is not None:
+        mine.append(number)
+        news += three.news()
+    while three.helping:
+        news += three.news(wait=True)
+    theirs = [number for number, what in news if what == DONE]
+    assert sorted(mine + theirs) == list(range(100_000))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_parts_make_the_same_as_the_whole_in_any_order(seed: int, source: Path, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    directories: dict[str, tuple[str, ...]] = {"": ()}
+    for _ in range(chance.randrange(1, 40)):
+        above = chance.choice(list(directories))
+        name = chance.choice("abcdefgh")
+        directories[f"{above}/{name}" if above else name] = ()
+    for directory in directories:
+        directories[directory] = tuple(f"{n}.py" for n in range(chance.choice((0, 1, 3, 200, 700))))
+        (source / directory).mkdir(parents=True, exist_ok=True)
+        for name in directories[directory]:
+            (source / directory / name).symlink_to("/nowhere")
+    listed = tuple(sorted(directories.items(), key=lambda item: item[0].replace("/", "\0")))
+    singles = tuple((f"{source}/file", f"{tmp_path}/base/single{n}") for n in range(chance.choice((0, 2, 600))))
+    tree = (str(source), f"{tmp_path}/base/0", listed, ())
+    job: Job = ((f"{tmp_path}/base",), (tree, (*tree[:1], f"{tmp_path}/base/info", listed, ())), singles, 0)
+
+    def link(old: str, new: str) -> None:
+        Path(new).symlink_to(old)
+
+    cut = parts.split(job)
+    assert sum(part.files for part in cut) == len(singles) + 2 * sum(len(names) for _, names in listed)
+    assert len(cut) == 1 or max(part.cost for part in cut) <= 1.5 * parts._COST
+    chance.shuffle(cut)
+    for part in cut:
+        run_job(part.job, link)
+    found = {str(path.relative_to(tmp_path / "base")) for path in (tmp_path / "base").rglob("*")}
+    expected = {"0", "info", *(f"single{n}" for n in range(len(singles)))}
+    for top in ("0", "info"):
+        for directory, names in listed:
+            below = f"{top}/{directory}" if directory else top
+            expected |= {below, *(f"{below}/{name}" for name in names)}
+    assert found == expected
+
+
+@pytest.fixture
+def target(venv: Callable[[], Venv], tmp_path: Path) -> Venv:
+    return Venv(venv().top, tmp_path / "cache")
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> list[Path]:
+    """Two wheels in the cache."""
+    return [
+        build_wheel(tmp_path, name, "1.0", {f"{name}/{n % 7}/{n}.py": b"%d" % n for n in range(FILES // 2)})
+        for name in ("aa", "bb")
+    ]
+
+
+def is_complete(target: Venv) -> bool:
+    return all(trees.complete(target.site, name) for name in ("aa-1.0", "bb-1.0"))
+
+
+@pytest.fixture
+def lazy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process leaves all jobs to its helper, if it has one."""
+    take = Team.take
+    monkeypatch.setattr(Team, "take", lambda self: None if self.helping else take(self))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+
+@pytest.mark.usefixtures("lazy")
+def test_a_helper_links_whole_wheels_and_the_journal_shows_it(target: Venv, wheels: list[Path]) -> None:
+    target.put(*wheels, jobs=2)
+    assert is_complete(target)
+    for name in ("aa", "bb"):
+        assert len(target.lines.of(StageStarted, name)) == len(target.lines.of(StageFinished, name)) == 1
+        assert len(target.lines.of(StageProgress, name)) < 100
+
+
+@pytest.mark.usefixtures("lazy")
+def test_what_a_killed_helper_leaves_is_done_here(
+    target: Venv, wheels: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+    news = Team.news
+
+    def kill(self: Team, *, wait: bool = False) -> list[tuple[int, int]]:
+        heard = news(self, wait=wait)
+        for victim in self._helpers.values() if heard and not killed else ():
+            os.kill(victim.pid, signal.SIGKILL)
+            killed.append(victim.pid)
+        return heard
+
+    monkeypatch.setattr(Team, "news", kill)
+    target.put(*wheels, jobs=2)
+    assert killed
+    assert is_complete(target)
+
+
+def test_without_helpers_all_is_done_here(target: Venv, wheels: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(helper, "start", lambda module, inherited: asked.append(module))
+    target.put(*wheels, jobs=2)
+    assert asked == ["instui_engine.stage.linking"]
+    assert is_complete(target)
+
+
+@pytest.mark.usefixtures("lazy")
+def test_damage_that_a_helper_finds_is_mended(target: Venv, wheels: list[Path], venv: Callable[[], Venv]) -> None:
+    target.put(*wheels)
+    stored = next((target.cache).rglob("files/bb/3/3.py"))
+    stored.write_bytes(b"x")
+    second = Venv(venv().top, target.cache)
+    second.put(*wheels, jobs=2)
+    assert is_complete(second)
+
+
+@pytest.mark.usefixtures("lazy")
+def test_a_cancelled_session_ends_its_helper(target: Venv, wheels: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    control = Control()
+    pids: list[int] = []
+    share = Team.share
+
+    def cancel(self: Team, jobs: list[Job]) -> None:
+        pids.extend(each.pid for each in self._helpers.values())
+        share(self, jobs)
+        control.cancel(130)
+
+    monkeypatch.setattr(Team, "share", cancel)
+    assert target.install(*wheels, jobs=2, control=control).exit_code == 130
+    (pid,) = pids
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not list(target.site.glob("aa*"))
+
+
+def test_few_files_start_no_helper(target: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helper, "start", None)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    target.put(build_wheel(tmp_path, "aa", "1.0", {f"aa/{n}.py": b"" for n in range(1000)}), jobs=2)
