@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from instui_engine.fs.memory import anonymous_file
+from instui_engine.fs.memory import unnamed_file
 
 _PLACE = struct.Struct("=QQ")  # where a job begins in the file, and its length
 _RUNNING, _PAUSED = b"r", b"p"  # the first byte of the file
@@ -59,7 +59,7 @@ class FilledQueue:
 
     def __init__(self) -> None:
         """Raises OSError."""
-        self._jobs = anonymous_file()
+        self._jobs = unnamed_file()
         try:
             numbers, self._feed = os.pipe()
         except OSError:
