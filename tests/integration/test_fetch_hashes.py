@@ -23,7 +23,8 @@ from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context, Control, Options
 from instui_engine.store.acquire import acquire
 from instui_engine.store.entry import Entry
-from instui_engine.store.store import Progress, Store
+from instui_engine.store.store import Store
+from instui_engine.store.unpack import Progress
 from support.environments import PATIENCE, Lines
 from support.fetching import BODY, PATH, Fetcher, clean_environment
 from support.indexes import add_wheel, requests_of

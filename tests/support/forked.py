@@ -42,13 +42,10 @@ class ForkServer:
 
 
 def _serve(requests: IO[str], answers: IO[str]) -> None:
-    import anyio
-    import anyio._backends._asyncio
-    import anyio.to_thread  # noqa: F401
-
     import instui_engine.commands.install
     import instui_engine.commands.uninstall
     import instui_engine.fetch.download
+    import instui_engine.store.obtain
     import instui_engine.wheel.archive
     import instui_engine.wheel.extract  # noqa: F401
 

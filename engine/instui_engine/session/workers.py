@@ -1,8 +1,4 @@
-"""Worker threads. The first failure stops them all, and the call returns when all have ended.
-
-They are plain threads, not anyio's, whose import takes as long as committing a hundred wheels: an install from a warm
-store needs no event loop.
-"""
+"""Worker threads. The first failure stops them all, and the call returns when all have ended."""
 
 import threading
 from collections.abc import Callable, Sequence

@@ -37,6 +37,7 @@ class LocalDigests:
     """The notes below a cache directory. Thread-safe; shared by any number of processes."""
 
     def __init__(self, cache: Path) -> None:
+        self.cache = cache
         self._directory = cache / DIRECTORY
 
     def noted(self, wheel: str) -> str:

@@ -25,19 +25,21 @@ boots, all entries are synced.
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from instui_engine.errors import CACHE, InstuiError, Interrupted, printable, reason, remedy
+from instui_engine.errors import CACHE, InstuiError, reason, remedy
 from instui_engine.fs.durability import boot, sync_filesystem
-from instui_engine.fs.files import set_mode, set_times
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.values import NamedTuple
-from instui_engine.wheel.manifest import FORMAT, build, dump, load
-from instui_engine.wheel.record import Row
+from instui_engine.wheel.manifest import FORMAT, Manifest, load
 
-from .entry import UNSEALED, Entry, is_sealed
+from .entry import Entry, is_sealed
+
+if TYPE_CHECKING:
+    from .unpack import Job, Progress
 
 _ABANDONED = 24 * 3600  # seconds after which an unfinished unpack is removed
 GONE = ".gone"
@@ -51,11 +53,8 @@ class Pending(NamedTuple):
     directory: Path
 
 
-class Progress(NamedTuple):
-    """The progress of an unpack: `started(files, bytes)` is called first, then `advanced(bytes so far)`."""
-
-    started: Callable[[int, int], None]
-    advanced: Callable[[int], None]
+Unpack = Callable[["Job", "Progress", Callable[[], bool]], Manifest]
+"""What `unpack.unpack` does, there or in a helper process."""
 
 
 class Store:
@@ -67,6 +66,7 @@ class Store:
         self._unsynced = boot() if sync is None else ""
         self._sync = sync or (sync_filesystem if not self._unsynced else None)
         self._root = cache / f"store-{FORMAT}"
+        self._is_swept = False
 
     def load(self, digest: str) -> Entry | None:
         """The entry of the wheel with that sha256, or None. An unsynced entry of another boot counts as missing.
@@ -129,56 +129,21 @@ class Store:
         wheel: Path,
         digest: str,
         filename: str,
-        progress: Progress,
+        progress: "Progress",
         cancelled: Callable[[], bool],
         allow_record: Sequence[str] = (),
+        unpack: "Unpack | None" = None,
     ) -> Pending:
         """Check and unpack a wheel file under its lock. `allow_record`: see `Options`.
 
-        Raises BadWheelError if the wheel is malformed, InstuiError if the disk is full, and Interrupted when
-        `cancelled()`, with nothing left behind.
+        `unpack` does the work, by default that of the module of this name. Raises as it does, with nothing left behind.
         """
-        from instui_engine.wheel.archive import open_archive
-        from instui_engine.wheel.extract import extract
-
-        from .examine import examine
+        from . import unpack as unpacking  # a warm store needs no reader of archives
 
         directory = self._new_directory()
-        files = directory / "files"
-        done = 0
-
-        def advanced(size: int) -> None:
-            nonlocal done
-            done += size
-            progress.advanced(done)
-            if cancelled():
-                raise Interrupted("interrupted while unpacking")
-
         try:
-            files.mkdir()
-            now = int(time.time()) * 1_000_000_000
-            sealed = now if set_times(files, now, now) else None
-            space = os.statvfs(directory)
-            with open_archive(wheel, space.f_bavail * space.f_frsize) as archive:
-                progress.started(len(archive.members), sum(member.size for member in archive.members))
-                metadata, rows, flaws = examine(archive, filename, allow_record)
-                extracted = extract(archive, files, rows, advanced, sealed)
-            # read back, as the file system may round it
-            seal = UNSEALED if sealed is None else (files / extracted[0].path).stat().st_mtime_ns
-            shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
-            written = {file.path: file.size for file in extracted}
-            rows = {file.path: Row(file.algorithm, file.digest, file.size) for file in extracted}
-            manifest = build(metadata, rows, written, shebangs, seal, self._unsynced, flaws)
-            (directory / "manifest").write_bytes(dump(manifest))
-            set_mode(directory / "manifest", 0o644)  # several users may share a cache, whatever the umask of the first
-            set_mode(files, 0o755)
-            set_mode(directory, 0o755)
-        except OSError as error:
-            remove_tree(directory)
-            raise InstuiError(
-                f"cannot unpack {printable(filename)} into the cache ({reason(error, directory)}); "
-                f"{remedy(error, CACHE)}"
-            ) from error
+            job = unpacking.Job(str(wheel), filename, str(directory), tuple(allow_record), self._unsynced)
+            manifest = (unpack or unpacking.unpack)(job, progress, cancelled)
         except BaseException:
             remove_tree(directory)
             raise
@@ -230,18 +195,29 @@ class Store:
     def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
 
+    def flush(self) -> None:
+        """Write back what was unpacked so far, so that the sync of `publish` has less to wait for. Raises InstuiError.
+
+        Nothing if entries are not synced.
+        """
+        if self._sync is not None:
+            try:
+                sync_filesystem(self._root)
+            except OSError as error:
+                raise _not_writable(error, self._root) from error
+
     def _new_directory(self) -> Path:
         from tempfile import mkdtemp
 
         place = self._root / "new"
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            with os.scandir(place) as found:
-                for entry in found:
-                    if time.time() - entry.stat().st_mtime > _ABANDONED:
-                        remove_tree(entry.path)
-            return Path(mkdtemp(dir=place))
-        except FileNotFoundError:  # another process removed it meanwhile
+            if not self._is_swept:  # once for all wheels of a session
+                self._is_swept = True
+                place.mkdir(parents=True, exist_ok=True)
+                _sweep(place)
+            with suppress(FileNotFoundError):
+                return Path(mkdtemp(dir=place))
+            place.mkdir(parents=True, exist_ok=True)  # another process removed it meanwhile
             return Path(mkdtemp(dir=place))
         except OSError as error:
             raise _not_writable(error, place) from error
@@ -255,6 +231,15 @@ class Store:
         return directory
 
 
+def _sweep(place: Path) -> None:
+    """Remove what killed sessions have left half-unpacked. Raises OSError."""
+    with os.scandir(place) as found:
+        for entry in found:
+            with suppress(FileNotFoundError):  # another session was faster
+                if time.time() - entry.stat().st_mtime > _ABANDONED:
+                    remove_tree(entry.path)
+
+
 def hide(directory: Path) -> Path:
     """Make a directory of the store invisible by one rename, and return its new place. Raises OSError.
 
@@ -266,15 +251,3 @@ def hide(directory: Path) -> Path:
 
 def _not_writable(error: OSError, place: Path) -> InstuiError:
     return InstuiError(f"the cache is not writable ({reason(error, place)}); {remedy(error, CACHE)}")
-
-
-def _shebangs(files: Path, data_dir: str, paths: Iterable[str]) -> list[str]:
-    """The wheel's scripts (relative to the scheme) whose first line must be rewritten (binary distribution format)."""
-    prefix = f"{data_dir}/scripts/"
-    found = []
-    for path in paths:
-        if data_dir and path.startswith(prefix):
-            with open(files / path, "rb") as file:
-                if file.read(8) == b"#!python":
-                    found.append(path.removeprefix(prefix))
-    return found

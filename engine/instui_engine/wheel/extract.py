@@ -1,8 +1,7 @@
 """Extraction: writes the files of an open archive into an empty directory, and compares each with RECORD.
 
-Wheels are extracted in parallel, one thread each: inflating, hashing and writing release the GIL. With sha256 and all
-checks included, CPU time on tmpfs is 0.9 to 1.1 times that of `zipfile.extractall`, which hashes nothing (medians for
-botocore, numpy, jupyterlab, opencv).
+Wheels are extracted in parallel, one process each. With sha256 and all checks included, CPU time on tmpfs is 0.9 to 1.1
+times that of `zipfile.extractall`, which hashes nothing (medians for botocore, numpy, jupyterlab, opencv).
 """
 
 import hashlib

@@ -1,0 +1,324 @@
+"""The work on wheels that the store lacks: threads that fetch, and threads that unpack as soon as a file is complete.
+
+What takes longest comes first, in both, since that determines when all is done. An unpacking thread works here or has a
+helper process that does (`unpackers`). While wheels are unpacked, what was written is flushed to the disk.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from functools import partial
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from instui_engine.errors import BadWheelError, Interrupted, printable
+from instui_engine.fs.rmtree import remove_tree
+from instui_engine.hashes import unmet
+from instui_engine.journal.events import (
+    FetchFinished,
+    FetchProgress,
+    FetchRetried,
+    FetchStalled,
+    FetchStarted,
+    UnpackFinished,
+    UnpackProgress,
+    UnpackStarted,
+)
+from instui_engine.session.context import Context, Throttle
+from instui_engine.session.workers import run_workers
+
+from .entry import Entry
+from .known import Known
+from .local import LocalDigests
+from .store import Store
+from .task import Task, announce
+from .unpack import Progress
+from .unpackers import WORTHWHILE, Unpacker, unpackers
+
+if TYPE_CHECKING:
+    from instui_engine.fetch.download import Client
+
+CONNECTIONS = 10
+BATCH = 500  # wheels per sync, after which they become visible; each holds a lock file open until then
+AHEAD = 100  # fetched wheels that wait to be unpacked; they hold lock files open, too
+_FLUSH = 0.3  # seconds between two flushes
+
+
+def obtain(context: Context, store: Store, tasks: Sequence[Task], index_urls: Sequence[str], offline: bool) -> None:
+    """Find or make the entry of every task. Raises the first failure; what is unpacked by then stays in the store."""
+    remote = sum(bool(task.wheel.url) for task in tasks)
+    number = min(context.options.jobs, len(tasks))
+    with (
+        _client(index_urls, offline) if remote else nullcontext() as client,
+        unpackers(number, _helpers(context, tasks, number, remote > 0)) as workers,
+    ):
+        _Work(context, store, client, tasks).run(min(CONNECTIONS, remote), workers)
+
+
+def _client(index_urls: Sequence[str], offline: bool) -> "Client":
+    from instui_engine.fetch.download import Client  # local files need none
+
+    return Client(index_urls=index_urls, offline=offline)
+
+
+def _helpers(context: Context, tasks: Sequence[Task], number: int, is_remote: bool) -> int:
+    """How many helper processes are worth their start. This process unpacks, too, unless it has to fetch."""
+    if number < 2 or context.options.slow:
+        return 0
+    total = sum(task.wheel.size or WORTHWHILE for task in tasks)
+    return min(number if is_remote else number - 1, total // WORTHWHILE)
+
+
+class _Work:
+    def __init__(self, context: Context, store: Store, client: "Client | None", tasks: Sequence[Task]) -> None:
+        self._context = context
+        self._store = store
+        self._client = client
+        self._tasks = tasks
+        self._known, self._local = Known(store.cache), LocalDigests(store.cache)
+        self._changed = threading.Condition()  # guards all that follows
+        largest_first = sorted(tasks, key=lambda task: task.wheel.size)  # popped from the end
+        self._to_fetch = [task for task in largest_first if task.wheel.url]
+        self._to_unpack = [(-task.wheel.size, task.place, task) for task in reversed(largest_first) if task.wheel.path]
+        self._fetching = len(self._to_fetch)  # wheels that may still come to be unpacked
+        self._by_key: dict[str, Task] = {}
+        self._twins: list[Task] = []
+        self._unpacked: list[Task] = []
+
+    def run(self, connections: int, workers: Sequence[Unpacker]) -> None:
+        """Do all of it. Raises the first failure."""
+        ended = threading.Event()
+        flusher = threading.Thread(target=self._flush, args=(ended,), name="flush")
+        flusher.start()
+        try:
+            fetchers = [self._fetch_all] * connections
+            run_workers(self._context, [*fetchers, *(partial(self._unpack_all, worker) for worker in workers)])
+            ended.set()
+            flusher.join()
+            self._publish(self._tasks)
+            self._wait_for_others(workers[0])
+        finally:
+            ended.set()
+            flusher.join()
+            self._publish(self._tasks)
+        self._context.check()
+
+    # --- threads
+
+    def _fetch_all(self) -> None:
+        while (task := self._next_to_fetch()) is not None:
+            is_fetched = False
+            try:
+                is_fetched = self._claim(task, wait=False) and self._fetch(task)
+            finally:
+                with self._changed:
+                    self._fetching -= 1
+                    if is_fetched:
+                        heappush(self._to_unpack, (-task.wheel.size, task.place, task))
+                    self._changed.notify_all()
+
+    def _next_to_fetch(self) -> Task | None:
+        """The next wheel to fetch; None if there is no more, or no need for any."""
+        with self._changed:
+            self._wait_until(lambda: len(self._to_unpack) < AHEAD)
+            return self._to_fetch.pop() if self._to_fetch and not self._context.stopping() else None
+
+    def _unpack_all(self, worker: Unpacker) -> None:
+        while (task := self._next_to_unpack()) is not None:
+            if not task.wheel.path or (self._read(task, worker) and self._claim(task, wait=False)):
+                self._unpack(task, worker)
+
+    def _next_to_unpack(self) -> Task | None:
+        """The next wheel to unpack, once there is one; None if none will come."""
+        with self._changed:
+            self._wait_until(lambda: bool(self._to_unpack) or not self._fetching)
+            self._changed.notify_all()
+            return heappop(self._to_unpack)[2] if self._to_unpack and not self._context.stopping() else None
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        while not condition() and not self._context.stopping():
+            self._changed.wait(0.1)  # a request to stop notifies nobody
+
+    def _flush(self, ended: threading.Event) -> None:
+        """Keep writing to the disk what was unpacked."""
+        while not ended.wait(_FLUSH):
+            try:
+                self._store.flush()
+            except Exception as error:
+                self._context.fail(error)
+
+    def _wait_for_others(self, worker: Unpacker) -> None:
+        """Take the entries of wheels that other processes were working on, or make them if those have not."""
+        twins = {twin.place for twin in self._twins}
+        for task in self._tasks:
+            if task.entry is None and task.place not in twins and not self._context.stopping():
+                if task.wheel.path:
+                    is_ready = self._read(task, worker) and self._claim(task, wait=True)
+                else:
+                    is_ready = self._claim(task, wait=True) and self._fetch(task)
+                if is_ready:
+                    self._unpack(task, worker)
+                self._publish([task])
+        for twin in self._twins:
+            twin.entry = self._by_key[twin.key].entry
+
+    # --- the steps of one wheel; each is False if there is nothing more to do, now or at all
+
+    def _found(self, task: Task, entry: Entry | None) -> bool:
+        """Whether the store turns out to have the wheel: then that is its entry."""
+        if entry is not None:
+            task.let_go()
+            task.entry = entry
+            announce(self._context, task.wheel, cached=True)
+        return entry is not None
+
+    def _read(self, task: Task, worker: Unpacker) -> bool:
+        """Hash a local wheel file, which must meet all demands on it; look for it in the store."""
+        wheel = task.wheel
+        try:
+            task.read = worker.read(self._local, wheel.path, task.demands, self._context.stopping)
+        except Interrupted:
+            self._context.check()
+            raise
+        task.digest = task.key = task.read.sha256
+        wrong = unmet(task.demands, task.read.hashes)
+        if wrong is not None:
+            algorithm, _, expected = min(wrong).partition(":")
+            came = next(value for value in task.read.hashes if value.startswith(f"{algorithm}:"))
+            raise BadWheelError(
+                f"{printable(wheel.filename)} is not the file that is demanded: its {algorithm} is "
+                f"{came.partition(':')[2]}, not {expected}",
+                wheel=wheel.filename,
+            )
+        self._known.note(task.read.hashes, task.digest)
+        return not self._found(task, self._store.load(task.digest))  # under another path
+
+    def _claim(self, task: Task, wait: bool) -> bool:
+        """Take the wheel's lock; False if it is taken and `wait` is not set. Then look for the entry again."""
+        with self._changed:
+            if self._by_key.setdefault(task.key, task) is not task:
+                self._twins.append(task)  # the same file under two names: the name check will report it
+                return False
+        if not task.hold(self._context, self._store, wait):
+            return False
+        if task.read is not None:
+            return not self._found(task, self._store.load(task.digest))
+        digest = task.digest or self._given_meanwhile(task)
+        is_right = digest and self._known.meets(task.demands, digest)
+        return not self._found(task, self._store.load(digest) if is_right else None)
+
+    def _given_meanwhile(self, task: Task) -> str:
+        """The sha256 of what another session has just fetched from the same URL, while this one waited for it."""
+        before, task.note = task.note, self._known.url(task.key)
+        return "" if task.note is None or task.note == before else task.note.sha256
+
+    def _fetch(self, task: Task) -> bool:
+        """Fetch a wheel, or find that the store has what came, or what would come again."""
+        from instui_engine.fetch.download import Download, FetchCancelled
+
+        context, store, wheel, client = self._context, self._store, task.wheel, self._client
+        assert client is not None
+        before = store.load(task.note.sha256) if task.note is not None else None
+        etag = task.note.etag if task.note is not None and before is not None else ""
+        if client.offline and self._found(task, before):
+            return False
+        context.rest()
+
+        class Events:
+            def started(self, done: int, size: int) -> None:
+                context.emit(FetchStarted(wheel.name, done, size))
+
+            def progress(self, done: int, size: int) -> None:
+                context.emit(FetchProgress(wheel.name, done, size))
+
+            def stalled(self, host: str, seconds: float) -> None:
+                context.emit(FetchStalled(wheel.name, host, seconds))
+
+            def retried(self, attempt: int, reason: str) -> None:
+                context.emit(FetchRetried(wheel.name, attempt, reason))
+
+        download = Download(wheel.url, wheel.filename, task.demands, wheel.size, etag)
+        target = store.partial(task.key)
+        try:
+            fetched = client.fetch(download, target, Events(), context.stopping)
+        except FetchCancelled:
+            context.check()
+            raise
+        if fetched is None:
+            return not self._found(task, before)
+        context.emit(FetchFinished(wheel.name, target.stat().st_size))
+        task.fetched = fetched
+        task.digest = fetched.sha256
+        self._known.note(fetched.hashes, fetched.sha256)
+        if self._found(task, store.load(fetched.sha256)):
+            _remove(target)
+            return False
+        return True
+
+    def _unpack(self, task: Task, worker: Unpacker) -> None:
+        context, store, wheel = self._context, self._store, task.wheel
+        context.rest()
+        total = seen = 0
+
+        def started(files: int, size: int) -> None:
+            nonlocal total
+            total = size
+            context.emit(UnpackStarted(wheel.name, files, size))
+
+        throttle = Throttle(lambda done: context.emit(UnpackProgress(wheel.name, done, total)))
+
+        def advanced(done: int) -> None:
+            nonlocal seen
+            throttle.add(done - seen)
+            seen = done
+            context.slow_motion.step(context.stopping)
+
+        source = store.partial(task.key) if wheel.url else Path(wheel.path)
+        steps, allow_record = Progress(started, advanced), context.options.allow_record
+        try:
+            pending = store.unpack(
+                source, task.digest, wheel.filename, steps, context.stopping, allow_record, worker.unpack
+            )
+        except Interrupted:
+            context.check()
+            raise
+        if task.read is not None:
+            # it was unpacked from the file as it is now, but would be stored under the hash that it had before
+            try:
+                LocalDigests.check(wheel.path, task.read)
+            except BaseException:
+                remove_tree(pending.directory)
+                raise
+        task.pending = pending
+        manifest = pending.entry.manifest
+        context.emit(UnpackFinished(wheel.name, manifest.files, manifest.size))
+        if wheel.url:
+            _remove(source)
+        with self._changed:
+            self._unpacked.append(task)
+            batch = self._unpacked if len(self._unpacked) >= BATCH else []
+            self._unpacked = [] if batch else self._unpacked
+        if batch:
+            self._publish(batch)
+
+    def _publish(self, tasks: Sequence[Task]) -> None:
+        """Make the unpacked wheels visible, note what URLs gave, and release the locks of `tasks`."""
+        done = [(task, task.pending) for task in tasks if task.pending is not None]
+        try:
+            self._store.publish([pending for _, pending in done])
+            for task, pending in done:
+                task.entry = pending.entry
+            for task in tasks:
+                if task.fetched is not None and task.entry is not None and task.key != task.digest:
+                    self._known.note_url(task.key, task.digest, task.fetched.etag)
+                    task.fetched = None
+        finally:
+            for task in tasks:
+                task.pending = None
+                task.let_go()
+
+
+def _remove(partial: Path) -> None:
+    with suppress(OSError):  # its content is in the store; a superfluous file in the cache is no failure
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,255 @@
+"""Wheels that helper processes unpack: the same entries and the same errors, and a lost process loses nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instui_engine import helper
+from instui_engine.errors import InstuiError, Interrupted
+from instui_engine.fs.rmtree import remove_tree
+from instui_engine.journal.events import UnpackFinished, UnpackProgress, UnpackStarted
+from instui_engine.session.control import Control
+from instui_engine.store import obtain, store
+from instui_engine.store.local import LocalDigests
+from instui_engine.store.unpack import Job, Progress
+from instui_engine.store.unpackers import Here, There
+from instui_engine.wheel.manifest import dump
+from support import trees
+from support.corpus import CASES
+from support.corpus.model import Refused
+from support.environments import Venv
+from support.wheelsmith import build_wheel
+
+QUIET = Progress(lambda files, size: None, lambda done: None)
+
+
+@pytest.fixture
+def there() -> Iterator[There]:
+    process = helper.start("instui_engine.store.unpack_helper")
+    assert process is not None
+    unpacker = There(process)
+    yield unpacker
+    unpacker.close()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Helpers are worth their start for the smallest wheels; the pids of those that were started."""
+    pids = []
+    start = helper.start
+
+    def noted(*arguments: Any) -> Any:
+        process = start(*arguments)
+        assert process is not None
+        pids.append(process.pid)
+        return process
+
+    monkeypatch.setattr(obtain, "WORTHWHILE", 1)
+    monkeypatch.setattr(helper, "start", noted)
+    return pids
+
+
+@pytest.fixture
+def fresh(venv: Callable[[], Venv], tmp_path: Path) -> Callable[[], Venv]:
+    """Environments that share a cache of this test's own."""
+    return lambda: Venv(venv().top, tmp_path / "cache")
+
+
+def make_wheels(place: Path, count: int) -> list[Path]:
+    place.mkdir()
+    return [
+        build_wheel(place, f"w{n}", "1.0", {f"w{n}/{m}.py": os.urandom(200_000) for m in range(10)})
+        for n in range(count)
+    ]
+
+
+def left(cache: Path) -> list[Path]:
+    return list(cache.glob("store-*/new/*"))
+
+
+def test_helper_processes_unpack_what_is_worth_it(
+    started: list[int], fresh: Callable[[], Venv], tmp_path: Path
+) -> None:
+    target = fresh()
+    target.put(*make_wheels(tmp_path / "in", 6), jobs=3)
+    assert len(started) == 2  # this process is the third
+    assert [trees.complete(target.site, f"w{n}-1.0") for n in range(6)] == [True] * 6
+    assert len(target.lines.of(UnpackStarted)) == len(target.lines.of(UnpackFinished)) == 6
+    assert left(target.cache) == []
+    for pid in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_few_small_wheels_are_not_worth_a_helper(
+    fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "start", lambda *_: pytest.fail("not worth it"))
+    fresh().put(*(build_wheel(tmp_path, f"w{n}", "1.0", {f"w{n}.py": b""}) for n in range(3)), jobs=3)
+
+
+def test_a_helper_gives_the_same_manifest(there: There, tmp_path: Path) -> None:
+    (wheel,) = make_wheels(tmp_path / "in", 1)
+    manifests = []
+    for number, unpacker in enumerate((Here(), there)):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        seen: list[tuple[int, int]] = []
+        progress = Progress(lambda files, size, seen=seen: seen.append((files, size)), lambda done: None)  # type: ignore[misc]
+        manifest = unpacker.unpack(Job(str(wheel), wheel.name, str(directory), (), ""), progress, lambda: False)
+        assert dump(manifest) == (directory / "manifest").read_bytes()
+        assert seen == [(13, manifest.size)]
+        manifests.append(manifest._replace(sealed=0))
+    assert manifests[0] == manifests[1]
+    digests = LocalDigests(tmp_path / "cache")
+    demands = (frozenset({f"sha512:{'0' * 128}"}),)
+    assert [each.read(digests, str(wheel), demands, lambda: False) for each in (Here(), there)] == [
+        digests.read(str(wheel), demands)
+    ] * 2
+
+
+@pytest.mark.timeout(600)
+def test_a_helper_refuses_hostile_wheels_with_the_same_error(there: There, tmp_path: Path) -> None:
+    """Class, line and fields; a bomb among them, and wheels that cannot be read."""
+    refused = 0
+    digests = LocalDigests(tmp_path / "cache")
+    for number, case in enumerate(CASES):
+        if not isinstance(case.outcome, Refused):
+            continue
+        wheel = case.write(tmp_path / f"in{number}")
+        errors = []
+        for unpacker in (Here(), there):
+            directory = tmp_path / "out"
+            directory.mkdir()
+            try:
+                unpacker.read(digests, str(wheel), (), lambda: False)
+                unpacker.unpack(Job(str(wheel), wheel.name, str(directory), (), ""), QUIET, lambda: False)
+            except InstuiError as error:
+                errors.append((type(error), str(error), vars(error)))
+            remove_tree(directory)
+        assert len(errors) in (0, 2), case.name
+        assert not errors or errors[0] == errors[1]
+        refused += bool(errors)
+    assert refused > 200
+    assert not there._is_lost
+
+
+@pytest.mark.parametrize("moment", [UnpackStarted, UnpackProgress])
+def test_a_wheel_whose_helper_is_killed_is_unpacked_again(
+    moment: type, there: There, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (wheel,) = make_wheels(tmp_path / "in", 1)
+    directory = tmp_path / "out"
+    directory.mkdir()
+
+    def kill(*_: int) -> None:
+        if not there._is_lost:
+            os.kill(there._process.pid, signal.SIGKILL)
+
+    progress = Progress(*((kill, lambda done: None) if moment is UnpackStarted else (lambda files, size: None, kill)))
+    manifest = there.unpack(Job(str(wheel), wheel.name, str(directory), (), ""), progress, lambda: False)
+    assert manifest.files == 13
+    assert dump(manifest) == (directory / "manifest").read_bytes()
+    assert len(list((directory / "files").rglob("*.py"))) == 10
+    assert there.read(LocalDigests(tmp_path), str(wheel), (), lambda: False).sha256
+
+
+def test_a_session_whose_helpers_are_killed_installs_all(
+    started: list[int], fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = There.unpack
+
+    def kill(self: There, job: Job, *rest: Any) -> Any:
+        if started:
+            os.kill(started.pop(), signal.SIGKILL)
+        return real(self, job, *rest)
+
+    monkeypatch.setattr(There, "unpack", kill)
+    target = fresh()
+    target.put(*make_wheels(tmp_path / "in", 6), jobs=3)
+    assert [trees.complete(target.site, f"w{n}-1.0") for n in range(6)] == [True] * 6
+    assert left(target.cache) == []
+
+
+def test_a_session_that_is_stopped_while_helpers_unpack_leaves_nothing(
+    started: list[int], fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even a helper that does not run any more does not keep it."""
+    control = Control()
+    real = There._converse
+
+    def stop(self: There, request: tuple[Any, ...], *rest: Any) -> Any:
+        if request[0] == "unpack":
+            os.kill(self._process.pid, signal.SIGSTOP)
+            control.cancel(143)
+        return real(self, request, *rest)
+
+    monkeypatch.setattr(There, "_converse", stop)
+    target = fresh()
+    before = trees.tree(target.top)
+    outcome = target.install(*make_wheels(tmp_path / "in", 6), jobs=3, control=control)
+    assert (outcome.exit_code, outcome.error) == (143, "interrupted")
+    assert left(target.cache) == []
+    assert trees.differences(before, trees.tree(target.top)) == []
+    for pid in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_helper_that_is_in_the_middle_when_its_work_is_dropped_is_ended(there: There, tmp_path: Path) -> None:
+    (wheel,) = make_wheels(tmp_path / "in", 1)
+    directory = tmp_path / "out"
+    directory.mkdir()
+    with pytest.raises(Interrupted):
+        there.unpack(Job(str(wheel), wheel.name, str(directory), (), ""), QUIET, lambda: True)
+    with pytest.raises(ProcessLookupError):
+        os.kill(there._process.pid, 0)
+
+
+def test_a_helper_loads_only_what_unpacking_needs() -> None:
+    code = "import sys; sys.path += sys.argv[1:]; import instui_engine.store.unpack_helper; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, *sys.path], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(done.stdout.split())
+    assert "instui_engine.wheel.extract" in loaded
+    others = ("instui.", "urllib3", "instui_engine.session", "instui_engine.fetch", "instui_engine.journal")
+    assert [name for name in loaded if name.startswith(others)] == []
+
+
+def test_the_store_is_listed_once_for_all_wheels(
+    fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = []
+    real = store._sweep
+    monkeypatch.setattr(store, "_sweep", lambda place: (listed.append(place), real(place)))
+    fresh().put(*make_wheels(tmp_path / "in", 5))
+    assert len(listed) == 1
+
+
+def test_what_is_unpacked_is_flushed_meanwhile_and_a_disk_that_fails_then_fails_the_install(
+    fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the disk is reported once: the sync before the entries appear would not see it again."""
+    monkeypatch.setattr(obtain, "_FLUSH", 0.001)
+    failing = [True]
+
+    def fail(path: Path) -> None:
+        if failing.pop() if failing else False:
+            raise OSError(5, os.strerror(5), str(path))
+
+    monkeypatch.setattr(store, "sync_filesystem", fail)
+    (wheel,) = make_wheels(tmp_path / "in", 1)
+    target = fresh()
+    outcome = target.install(wheel, fsync=True, slow=0.5)
+    assert outcome.exit_code == 1
+    assert "the cache is not writable" in outcome.error
+    assert os.strerror(5) in outcome.error
+    assert left(target.cache) == []
+    target.put(wheel, fsync=True)
