@@ -11,9 +11,14 @@ from typing import Any
 import pytest
 
 from instui_engine import helper
+from instui_engine.commands.command import Recording
+from instui_engine.commands.install import install
 from instui_engine.errors import InstuiError, Interrupted
+from instui_engine.fetch import transport
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.journal.events import UnpackFinished, UnpackProgress, UnpackStarted
+from instui_engine.journal.events import FetchFinished, ResolveFinished, UnpackFinished, UnpackProgress, UnpackStarted
+from instui_engine.resolve.request import Request
+from instui_engine.session.context import Options
 from instui_engine.session.control import Control
 from instui_engine.store import obtain, store
 from instui_engine.store.local import LocalDigests
@@ -23,7 +28,9 @@ from instui_engine.wheel.manifest import dump
 from support import trees
 from support.corpus import CASES
 from support.corpus.model import Refused
-from support.environments import Venv
+from support.environments import Lines, Venv
+from support.indexes import add_wheel
+from support.webserver import WebServer
 from support.wheelsmith import build_wheel
 
 QUIET = Progress(lambda files, size: None, lambda done: None)
@@ -253,3 +260,33 @@ def test_what_is_unpacked_is_flushed_meanwhile_and_a_disk_that_fails_then_fails_
     assert os.strerror(5) in outcome.error
     assert left(target.cache) == []
     target.put(wheel, fsync=True)
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["empty store", "used store"])
+def test_what_is_sure_to_be_needed_is_started_while_uv_lists_the_files(
+    is_new: bool, fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the store has anything, it may have all."""
+    target = fresh()
+    if not is_new:
+        target.put(build_wheel(tmp_path, "other", "1.0", {"other.py": b""}))
+    lines: list[str] = []
+    started: list[bool] = []  # whether uv had answered
+
+    def note(*_: Any) -> None:
+        started.append(bool(Lines(lines).of(ResolveFinished)))
+
+    monkeypatch.setattr(helper, "start", note)
+    monkeypatch.setattr(transport, "load_library", note)
+    monkeypatch.setenv("UV_OFFLINE", "0")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    names = [f"w{n}" for n in range(8)]
+    with WebServer() as server:
+        for name in names:
+            add_wheel(server, build_wheel(tmp_path, name, "1.0", {f"{name}.py": b""}))
+        request = Request(arguments=tuple(names), index_url=server.url("/simple"))
+        options = Options(cache=target.cache, jobs=2, fsync=False)
+        outcome = install(request, target.environment, options, recording=Recording((lines.append,)))
+    assert (outcome.exit_code, outcome.error) == (0, "")
+    assert len(Lines(lines).of(FetchFinished)) == 8
+    assert started.count(False) == (2 if is_new else 0)

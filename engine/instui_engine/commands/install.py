@@ -4,7 +4,7 @@ Nothing is written into the environment's scheme directories before everything i
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from instui_engine.commit.commit import Commit
@@ -36,12 +36,15 @@ from instui_engine.stage.team import Team, team
 from instui_engine.store.acquire import Damage, acquire, check_contents, look_up, rebuild
 from instui_engine.store.entry import Entry
 from instui_engine.store.gc_lock import using
+from instui_engine.store.helpers import Helpers
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
 from instui_engine.wheel.permission import FLAG, unused
 
 from .command import Outcome, Recording, Work, perform
+
+_MANY = 8  # wheels, of whatever size, that are surely worth a helper process
 
 
 def install(
@@ -72,6 +75,7 @@ class Pipeline(Work):
         sync = (lambda path: context.sync("store", path)) if context.options.fsync else None
         self._store = Store(context.options.cache, sync)
         self._index_urls: tuple[str, ...] = ()  # they may carry credentials, so they stay in memory
+        self._helpers = Helpers()
         self._commit: Commit | None = None
 
     @property
@@ -81,6 +85,10 @@ class Pipeline(Work):
 
     def run(self) -> None:
         """Install all, or nothing before the first commit."""
+        with closing(self._helpers):
+            self._run()
+
+    def _run(self) -> None:
         installed = scan(self.environment)
         wheels = self._resolve(installed)
         if not wheels:
@@ -102,7 +110,9 @@ class Pipeline(Work):
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self.context
         try:
-            resolution = resolve(self._request, self.environment, installed, context.emit, context.control.cancelled)
+            resolution = resolve(
+                self._request, self.environment, installed, context.emit, context.control.cancelled, self._prepare
+            )
         except Interrupted:
             context.check()
             raise
@@ -111,6 +121,17 @@ class Pipeline(Work):
         for permission in unused(context.options.allow_record, versions):
             context.emit(Warned("", f"{FLAG} {printable(permission)} is for no wheel of this run"))
         return resolution.wheels
+
+    def _prepare(self, number: int) -> None:
+        """Start what takes a while and is sure to be needed for so many wheels, while uv still lists their files."""
+        options = self.context.options
+        if not self._store.is_new or self._request.offline or self._request.no_index or options.dry_run:
+            return  # perhaps there is nothing to fetch
+        if not options.slow:
+            self._helpers.start(min(options.jobs, number // _MANY))
+        from instui_engine.fetch.transport import load_library
+
+        load_library()
 
     @contextmanager
     def _using_store(self) -> Iterator[None]:
@@ -130,7 +151,7 @@ class Pipeline(Work):
             raise
 
     def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
-        return acquire(self.context, self._store, wheels, self._index_urls, self._request.offline)
+        return acquire(self.context, self._store, wheels, self._index_urls, self._request.offline, self._helpers)
 
     def _foresee(self, installed: Installed, wheels: Sequence[LockedWheel]) -> None:
         """Plan as far as that is possible without fetching or unpacking anything."""

@@ -112,7 +112,7 @@ class _Many(Pipeline):
     def done(self) -> list[str]:
         return list(dict.fromkeys([*self._done, *super().done]))  # without those that were installed again
 
-    def run(self) -> None:
+    def _run(self) -> None:
         wheels, there = self._resolve_lines()
         if self.context.options.dry_run:
             with self._using_store():

@@ -34,6 +34,15 @@ _REFUSALS = frozenset({401, 403, 404})  # some servers say "not found" to those 
 _DENIED = "give user and password in the index URL, in UV_INDEX_<NAME>_USERNAME and _PASSWORD, or in a netrc file"
 
 
+def load_library() -> None:
+    """Import what a download needs, which takes some 60 ms, in a thread that is not waited for."""
+
+    def load() -> None:
+        import urllib3  # noqa: F401
+
+    threading.Thread(target=load, name="load", daemon=True).start()
+
+
 class Wanted(NamedTuple):
     """What to request: the bytes of `url` from `offset` on.
 

@@ -51,8 +51,11 @@ def resolve(
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled = lambda: False,
+    on_versions: Callable[[int], None] = lambda number: None,
 ) -> Resolution:
     """The wheels that satisfy `request` in `environment`, without those that are installed already.
+
+    `on_versions` is called with the number of wheels from indexes as soon as that is known, before their files are.
 
     Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, and Interrupted as soon as
     `cancelled()` is true.
@@ -80,7 +83,9 @@ def resolve(
         return _finish(wheels, {}, request, settings, environment, installed, emit)._replace(index_urls=urls)
     emit(ResolveStarted([short(requirement) for requirement in _named(wanted).values()]))
     try:
-        wheels, satisfied = _from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled)
+        wheels, satisfied = _from_uv(
+            arguments, wanted, request, settings, environment, installed, emit, cancelled, on_versions
+        )
     except NoSolutionError as error:
         directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")
         if not directory:
@@ -288,6 +293,7 @@ def _from_uv(
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled,
+    on_versions: Callable[[int], None],
 ) -> tuple[list[LockedWheel], dict[str, str]]:
     """The wheels that uv would install, and the named distributions (name -> version) that it leaves as they are."""
     from .uv import Uv  # only who asks uv pays for its import
@@ -311,6 +317,7 @@ def _from_uv(
         versions = [pin for pin in decision.pins if not pin.url]
         if versions:
             emit(ResolveProgress("listing the files and hashes of these versions"))
+            on_versions(len(versions))
         files = uv.locate(versions)
     locked = wheels_in(files, directory, environment.interpreter, demands)
     for pin in decision.pins:

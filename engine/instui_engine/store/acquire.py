@@ -21,6 +21,7 @@ from instui_engine.values import NamedTuple
 from instui_engine.wheel.permission import check
 
 from .entry import Entry
+from .helpers import Helpers
 from .known import Known
 from .local import LocalDigests
 from .store import Store
@@ -36,9 +37,14 @@ class Damage(NamedTuple):
 
 
 def acquire(
-    context: Context, store: Store, wheels: Sequence[LockedWheel], index_urls: Sequence[str], offline: bool
+    context: Context,
+    store: Store,
+    wheels: Sequence[LockedWheel],
+    index_urls: Sequence[str],
+    offline: bool,
+    helpers: Helpers | None = None,
 ) -> list[Entry]:
-    """The store's entries for `wheels`, in the same order.
+    """The store's entries for `wheels`, in the same order. Helper processes that were started before are made use of.
 
     Raises BadWheelError, FetchError, InstuiError (disk) or Interrupted; wheels unpacked by then stay in the store.
     """
@@ -55,7 +61,7 @@ def acquire(
     if tasks:
         from .obtain import obtain  # a warm store needs none of it
 
-        obtain(context, store, tasks, index_urls, offline)
+        obtain(context, store, tasks, index_urls, offline, helpers or Helpers())
         for task in tasks:
             entries[task.place] = task.entry
     found = [entry for entry in entries if entry is not None]
@@ -139,7 +145,7 @@ def rebuild(
     if missing:
         from .obtain import obtain
 
-        obtain(context, store, missing, index_urls, offline)
+        obtain(context, store, missing, index_urls, offline, Helpers())
     return [task.entry for task in tasks if task.entry is not None]
 
 

@@ -6,7 +6,7 @@ helper process that does (`unpackers`). While wheels are unpacked, what was writ
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
@@ -29,6 +29,7 @@ from instui_engine.session.context import Context, Throttle
 from instui_engine.session.workers import run_workers
 
 from .entry import Entry
+from .helpers import Helpers
 from .known import Known
 from .local import LocalDigests
 from .store import Store
@@ -45,14 +46,20 @@ AHEAD = 100  # fetched wheels that wait to be unpacked; they hold lock files ope
 _FLUSH = 0.3  # seconds between two flushes
 
 
-def obtain(context: Context, store: Store, tasks: Sequence[Task], index_urls: Sequence[str], offline: bool) -> None:
-    """Find or make the entry of every task. Raises the first failure; what is unpacked by then stays in the store."""
+def obtain(
+    context: Context, store: Store, tasks: Sequence[Task], index_urls: Sequence[str], offline: bool, helpers: Helpers
+) -> None:
+    """Find or make the entry of every task. Raises the first failure; what is unpacked by then stays in the store.
+
+    The `helpers` end with it.
+    """
     remote = sum(bool(task.wheel.url) for task in tasks)
     number = min(context.options.jobs, len(tasks))
     with (
+        closing(helpers),
         _client(index_urls, offline) if remote else nullcontext() as client,
-        unpackers(number, _helpers(context, tasks, number, remote > 0)) as workers,
     ):
+        workers = unpackers(number, helpers.start(_worthwhile(context, tasks, number, remote > 0)))
         _Work(context, store, client, tasks).run(min(CONNECTIONS, remote), workers)
 
 
@@ -62,7 +69,7 @@ def _client(index_urls: Sequence[str], offline: bool) -> "Client":
     return Client(index_urls=index_urls, offline=offline)
 
 
-def _helpers(context: Context, tasks: Sequence[Task], number: int, is_remote: bool) -> int:
+def _worthwhile(context: Context, tasks: Sequence[Task], number: int, is_remote: bool) -> int:
     """How many helper processes are worth their start. This process unpacks, too, unless it has to fetch."""
     if number < 2 or context.options.slow:
         return 0

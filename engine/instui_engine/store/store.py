@@ -68,6 +68,11 @@ class Store:
         self._root = cache / f"store-{FORMAT}"
         self._is_swept = False
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever unpacked into it."""
+        return not self._root.exists()
+
     def load(self, digest: str) -> Entry | None:
         """The entry of the wheel with that sha256, or None. An unsynced entry of another boot counts as missing.
 
@@ -202,7 +207,8 @@ class Store:
         """
         if self._sync is not None:
             try:
-                sync_filesystem(self._root)
+                with suppress(FileNotFoundError):  # there is nothing yet
+                    sync_filesystem(self._root)
             except OSError as error:
                 raise _not_writable(error, self._root) from error
 

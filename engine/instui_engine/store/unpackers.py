@@ -7,8 +7,7 @@ processes. A helper is not worth its start for a few small wheels.
 import marshal
 import os
 import select
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from instui_engine import errors, helper
@@ -22,7 +21,6 @@ from .unpack import Job, Progress, unpack
 from .unpack_helper import send
 
 WORTHWHILE = 4 << 20  # bytes of wheel files for which one more process is worth its start
-_PROGRAM = "instui_engine.store.unpack_helper"
 _POLL = 100  # milliseconds between two looks whether to stop
 
 
@@ -136,14 +134,6 @@ def _error(name: str, line: str, fields: dict[str, Any]) -> InstuiError:
     return error
 
 
-@contextmanager
-def unpackers(number: int, helpers: int) -> Iterator[list[Unpacker]]:
-    """`number` unpackers, of which up to `helpers` are processes of their own, which end with the block."""
-    processes: list[There] = []
-    try:
-        while len(processes) < helpers and (process := helper.start(_PROGRAM)) is not None:
-            processes.append(There(process))
-        yield [*processes, *(Here() for _ in range(number - len(processes)))]
-    finally:
-        for each in processes:
-            each.close()
+def unpackers(number: int, processes: Sequence[helper.Helper]) -> list[Unpacker]:
+    """`number` unpackers, as many as possible of them in `processes`."""
+    return [*map(There, processes[:number]), *(Here() for _ in range(number - len(processes)))]
