@@ -153,7 +153,8 @@ def archive(dice: random.Random) -> None:
 
 def unpack(dice: random.Random) -> None:
     """Bytes of an archive, through all checks, onto the disk."""
-    from instui_engine.store.store import Progress, Store
+    from instui_engine.store.store import Store
+    from instui_engine.store.unpack import Progress
 
     data = mutated(dice.choice(SEEDS), dice, dice.choice(SEEDS))
     with tempfile.TemporaryDirectory(dir="/dev/shm") as place:

@@ -35,7 +35,7 @@ from .local import LocalDigests
 from .store import Store
 from .task import Task, announce
 from .unpack import Progress
-from .unpackers import WORTHWHILE, Unpacker, unpackers
+from .unpackers import EACH, WORTHWHILE, Unpacker, unpackers
 
 if TYPE_CHECKING:
     from instui_engine.fetch.download import Client
@@ -73,7 +73,7 @@ def _worthwhile(context: Context, tasks: Sequence[Task], number: int, is_remote:
     """How many helper processes are worth their start. This process unpacks, too, unless it has to fetch."""
     if number < 2 or context.options.slow:
         return 0
-    total = sum(task.wheel.size or WORTHWHILE for task in tasks)
+    total = sum((task.wheel.size or WORTHWHILE) + EACH for task in tasks)
     return min(number if is_remote else number - 1, total // WORTHWHILE)
 
 

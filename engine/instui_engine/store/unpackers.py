@@ -21,6 +21,7 @@ from .unpack import Job, Progress, unpack
 from .unpack_helper import send
 
 WORTHWHILE = 4 << 20  # bytes of wheel files for which one more process is worth its start
+EACH = 64 << 10  # bytes that take as long to unpack as there is to do for each wheel, however small
 _POLL = 100  # milliseconds between two looks whether to stop
 
 
