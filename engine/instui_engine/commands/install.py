@@ -129,6 +129,10 @@ class Pipeline(Work):
             return  # perhaps there is nothing to fetch
         if not options.slow:
             self._helpers.start(min(options.jobs, number // _MANY))
+        import asyncio  # noqa: F401 - anyio loads it when its loop begins
+
+        import anyio  # noqa: F401
+
         from instui_engine.fetch.transport import load_library
 
         load_library()

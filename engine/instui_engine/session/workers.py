@@ -30,3 +30,40 @@ def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
     for thread in threads:
         thread.join()
     context.check()
+
+
+def run_tasks(context: Context, works: Sequence[Callable[[], None]]) -> None:
+    """As `run_workers`, by tasks of an event loop: for work that mostly waits for the network.
+
+    None of them outlives the call, even if it is interrupted by ctrl+c: then all are told to stop, and waited for.
+    """
+    import anyio
+    from anyio.to_thread import run_sync
+
+    is_over = False
+
+    async def guarded(work: Callable[[], None]) -> None:
+        try:
+            await run_sync(work, limiter=anyio.CapacityLimiter(1))  # as many threads as works
+        except Exception as error:
+            context.fail(error)
+
+    async def notice_interrupt() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            if not is_over:
+                context.fail(KeyboardInterrupt())  # threads cannot be cancelled, but ask whether to stop
+
+    async def run_all() -> None:
+        nonlocal is_over
+        async with anyio.create_task_group() as outer:
+            outer.start_soon(notice_interrupt)
+            async with anyio.create_task_group() as group:
+                for work in works:
+                    group.start_soon(guarded, work)
+            is_over = True
+            outer.cancel_scope.cancel()
+
+    anyio.run(run_all)
+    context.check()

@@ -26,7 +26,7 @@ from instui_engine.journal.events import (
     UnpackStarted,
 )
 from instui_engine.session.context import Context, Throttle
-from instui_engine.session.workers import run_workers
+from instui_engine.session.workers import run_tasks, run_workers
 
 from .entry import Entry
 from .helpers import Helpers
@@ -99,8 +99,9 @@ class _Work:
         flusher = threading.Thread(target=self._flush, args=(ended,), name="flush")
         flusher.start()
         try:
-            fetchers = [self._fetch_all] * connections
-            run_workers(self._context, [*fetchers, *(partial(self._unpack_all, worker) for worker in workers)])
+            unpackers = [partial(self._unpack_all, worker) for worker in workers]
+            run = run_tasks if connections else run_workers  # local files need no event loop
+            run(self._context, [*[self._fetch_all] * connections, *unpackers])
             ended.set()
             flusher.join()
             self._publish(self._tasks)
