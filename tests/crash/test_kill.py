@@ -132,8 +132,6 @@ def test_killed_around_the_rename_of_a_whole_directory_it_is_whole_and_goes_on(
 
 
 _METADATA_FIRST = """
-from dataclasses import replace
-
 from instui_engine.commit import transaction
 
 run = transaction.run
@@ -141,7 +139,7 @@ run = transaction.run
 
 def last_step_first(tree, changes, *rest):
     *steps, last = changes.steps
-    run(tree, replace(changes, steps=(last, *steps)), *rest)
+    run(tree, changes._replace(steps=(last, *steps)), *rest)
 
 
 transaction.run = last_step_first

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from instui_engine.plan.plan import WheelPlan, Whole, removed_files
 from instui_engine.plan.planner import plan_wheels
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import scan
+from instui_engine.target.volumes import Volumes
 from support.environments import entry, install_old_record, planned_environment
 
 SITE = "lib/python3.11/site-packages"
@@ -223,5 +223,6 @@ def test_a_directory_with_a_file_that_has_a_backup_does_not_go(environment: Envi
 
 def test_a_mount_or_a_link_in_a_directory_keeps_it(environment: Environment, tmp_path: Path) -> None:
     install_old_record(environment.top / SITE, "x", "0.9", OLD)
-    mounted = replace(environment, volumes=replace(environment.volumes, mounts=frozenset({f"{SITE}/x/deep"})))
+    volumes = Volumes(environment.volumes.top, frozenset({f"{SITE}/x/deep"}))
+    mounted = environment._replace(volumes=volumes)
     assert whole_of(mounted) == ["ns/y"]
