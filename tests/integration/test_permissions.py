@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support import trees
 from support.cli import as_anybody, error_line, everything, ok
 from support.environments import Venv
 from support.wheelsmith import build_wheel
@@ -76,6 +77,7 @@ def _immutable(place: Path, on: bool) -> None:
 @pytest.mark.needs("root")
 def test_an_immutable_directory_is_found_before_and_an_immutable_file_is_named(target: Venv, tmp_path: Path) -> None:
     wheel = build_wheel(tmp_path, "foo", "2.0", {"foo/__init__.py": b"2"})
+    (target.site / "foo" / "mine.txt").touch()  # so that foo is changed file by file
     for place, says in (
         (target.site / "foo", f"no permission to change {target.site}/foo, as foo 2.0 needs"),
         (target.site / "foo/__init__.py", "foo/__init__.py: Operation not permitted); what was begun is undone"),
@@ -88,6 +90,21 @@ def test_an_immutable_directory_is_found_before_and_an_immutable_file_is_named(t
             _immutable(place, False)
         assert says in outcome.error
         assert everything(target.site) == before
+
+
+def test_an_immutable_file_of_a_directory_that_goes_as_a_whole_stays_in_the_stage_until_it_can_go(
+    target: Venv, tmp_path: Path
+) -> None:
+    _immutable(target.site / "foo/__init__.py", True)
+    try:
+        target.put(build_wheel(tmp_path, "foo", "2.0", {"foo/__init__.py": b"2"}))
+        assert trees.complete(target.site, "foo-2.0")
+        (left,) = (target.top / ".instui" / "stage").rglob("__init__.py")
+    finally:
+        for path in target.top.rglob("__init__.py"):
+            _immutable(path, False)
+    target.put(build_wheel(tmp_path, "other", "1.0", {"other.py": b""}))
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("closed", ["from", "to"])
