@@ -81,13 +81,15 @@ def test_an_index_that_nobody_disturbs_is_kept_by_what_it_is_told(tmp_path: Path
     install_old_record(site, "one", "1.0", ["a.py"])
     assert index.find("one") is not None  # found by its first look
     info = f"{site.relative_to(tmp_path)}/two-1.0.dist-info"
-    with index.changing():
+    mark = index.mark()
+    with index.changing("two"):
         install_old_record(site, "two", "1.0", ["a.py", "b.py"])
+        assert index.newcomers(mark) == []  # as another worker asks: it would read all RECORDs
         index.committed("two", info)
     index.look()
     assert list(index.owners_of(f"{site.relative_to(tmp_path)}/a.py", but="")) == ["one 1.0", "two 1.0"]
     assert index.newcomers(1) == []
-    with index.changing():
+    with index.changing("two"):
         (site / "two-1.0.dist-info").rename(tmp_path / "away")
         index.committed("two", "")
     index.look()

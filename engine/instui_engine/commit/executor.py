@@ -112,7 +112,7 @@ class Executor:
         context.emit(CommitStarted(plan.name, len(steps)))
         taking_out = put_back(context, self._environment, tree, prepared.transaction)
         try:
-            with self._index.changing():
+            with self._index.changing(plan.name):
                 run(tree, prepared.transaction, before, back, taking_out)
                 self._backups.committed(steps)
                 self._index.committed(plan.name, plan.info)

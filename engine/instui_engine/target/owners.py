@@ -50,7 +50,7 @@ class OwnerIndex:
         self._names: dict[str, dict[str, None]] = {}  # name -> its .dist-info directories, duplicates included
         self._arrivals: list[Distribution] = []  # what others have installed since, in the order in which it was found
         self._own: dict[str, Distribution] = {}  # what the session itself has installed
-        self._changing = 0  # the session's own commits that are under way
+        self._changing: list[str] = []  # the distributions of the session's own commits that are under way
         self._has_owners = False  # whether owners were ever asked for; most sessions never do
         self._files = files or FileOwners(environment)
         self._unread: dict[str, None] = {}  # .dist-info directories whose RECORD is to be read before the next answer
@@ -87,18 +87,19 @@ class OwnerIndex:
                 for distribution in self._arrivals[since:]
                 if self._infos.get(distribution.info) == distribution
                 and distribution != self._own.get(distribution.name)
+                and distribution.name not in self._changing
             ]
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """In the block the session itself changes the environment."""
+    def changing(self, name: str) -> Iterator[None]:
+        """In the block the session itself changes that distribution, which is nobody else's newcomer, then."""
         with self._mutex:
-            self._changing += 1
+            self._changing.append(name)
         try:
             yield
         finally:
             with self._mutex:
-                self._changing -= 1
+                self._changing.remove(name)
 
     def committed(self, name: str, info: str) -> None:
         """Record that the session itself has installed the distribution at `info`, or removed it if that is ""."""
