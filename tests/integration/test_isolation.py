@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from instui_engine.commit import commit, preparation, transaction
+from instui_engine.commit import commit, executor, preparation, transaction
 from instui_engine.journal.events import CommitFinished, WheelFailed
 from support import trees
 from support.environments import Venv, examples, jitter
@@ -237,7 +237,7 @@ def test_what_two_old_versions_share_stays_until_the_first_is_gone(
             raise OSError("as if the disk were full")
         run(tree, what, *rest)
 
-    monkeypatch.setattr(commit, "run", failing)
+    monkeypatch.setattr(executor, "run", failing)
     assert target.install(*new, jobs=2).exit_code == 1
     for name in trees.distributions(target.site):
         assert trees.complete(target.site, name), name
@@ -431,7 +431,7 @@ def test_a_shared_directory_that_vanishes_is_made_again(
         (target.site / "ns").rmdir()  # as the undo of another session's failed wheel does
         return steps
 
-    monkeypatch.setattr(commit, "prepare", vanishing)
+    monkeypatch.setattr(executor, "prepare", vanishing)
     target.put(one)
     assert trees.complete(target.site, "one-1.0")
 
@@ -534,7 +534,7 @@ def install_with_failure(target: Venv, call: str, step: int, *wheels: Path) -> t
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, call, failing)
-        patch.setattr(commit, "run", watched)
+        patch.setattr(executor, "run", watched)
         return target.install(*wheels), failed
 
 

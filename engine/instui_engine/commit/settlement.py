@@ -31,14 +31,18 @@ def progress(tree: DirfdTree, transaction: Transaction) -> Progress:
 
     For a section of a group: those that come before the one in hand have made all, those after it none.
     """
+    is_removal = not transaction.info  # then there are steps after the last rename that must have been made
     moved = set()
     for step in transaction.steps:
         if step.action in ("place", "replace"):
             moved.add(tree.fingerprint(step.staged) is None)
         elif step.action == "retire":
-            is_saved = tree.fingerprint(step.saved) is not None
-            if is_saved or step.old is not None:  # else it may have found nothing
-                moved.add(is_saved)
+            if tree.fingerprint(step.saved) is not None:
+                moved.add(True)
+            elif step.old is not None or (is_removal and tree.fingerprint(step.path) is not None):
+                moved.add(False)  # else it has found nothing
+        elif is_removal and step.action == "rmdir" and tree.fingerprint(step.path) is not None:
+            moved.add(False)
     return "all" if moved == {True} else "none" if moved == {False} else "some"
 
 

@@ -103,7 +103,7 @@ def _delta(version: str) -> dict[str, object]:
     files = {
         "delta/__init__.py": f"VERSION = {version!r}\n".encode(),
         f"delta/v{version[0]}.py": b"HERE = True\n",
-        "acme/delta.py": f"DELTA = {version!r}\n".encode(),
+        "acme/delta/core.py": f"DELTA = {version!r}\n".encode(),
     }
     return {"files": files, "entry_points": _points("delta", "delta")}
 
@@ -114,7 +114,7 @@ def _epsilon(version: str) -> dict[str, object]:
         "acme/epsilon/__init__.py": f"EPSILON = {version!r}\n".encode(),
         f"acme/epsilon/v{version[0]}/deep.py": b"",
     }
-    return {"files": files, "data": {"data/share/epsilon/note.txt": version.encode()}}
+    return {"files": files, "data": {"data/etc/epsilon/note.txt": version.encode()}}
 
 
 _MAKERS = {"alpha": _alpha, "beta": _beta, "gamma": _gamma}
