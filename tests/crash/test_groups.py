@@ -202,9 +202,16 @@ def test_a_disk_that_is_full_in_the_middle_undoes_the_wheel_in_hand_alone(
         if step.path.endswith("bin/run-two"):
             raise OSError(28, "No space left on device", step.path)
 
+    def full(path: Path, data: bytes, fsync: bool) -> None:
+        if "undo" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        put(path, data, fsync)
+
+    put = writeahead._put
     with monkeypatch.context() as patch:
         patch.setattr(transaction, "take", fails)
         refuse_links(patch, errno.ENOSPC)  # on some file systems one needs an inode
+        patch.setattr(writeahead, "_put", full)
         outcome = target.install(*wheels[version])
     assert outcome.exit_code == 1
     assert "cannot install two" in outcome.error
@@ -344,6 +351,18 @@ def test_after_a_kill_what_was_finished_stays_what_was_in_hand_is_settled_and_th
     assert trees.unlisted(target.site) == []
 
 
+def test_directories_that_were_made_before_the_first_rename_of_what_is_forgotten_go(
+    venv: Callable[[], Venv], tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    both = [build_wheel(tmp_path, name, "1.0", {f"{name}/inner/m.py": b""}) for name in ("one", "two")]
+    target = venv()
+    arguments = ("install", "--no-deps", *both, "--python", target.top)
+    assert run_killed(clean_environ, "two", 1, *arguments) == -signal.SIGKILL
+    assert (target.site / "two").is_dir()
+    target.remove("one")
+    assert not (target.site / "two").exists()
+
+
 def test_what_another_installer_has_removed_since_it_was_finished_does_not_come_back(
     killed: Killed, tmp_path: Path
 ) -> None:
@@ -356,7 +375,9 @@ def test_what_another_installer_has_removed_since_it_was_finished_does_not_come_
     assert records(target) == []
 
 
-def test_only_the_section_that_meets_a_claim_is_settled_under_it(killed: Killed) -> None:
+def test_only_the_section_that_meets_a_claim_is_settled_under_it(
+    killed: Killed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = killed(4)
     claims = derive([], "three")
     with pytest.raises(recovery.Unsettled) as found:
@@ -366,7 +387,9 @@ def test_only_the_section_that_meets_a_claim_is_settled_under_it(killed: Killed)
     recovery.check_settled(target.environment, claims, "")
     assert [path.suffix for path in sorted((target.top / ".instui" / "records").iterdir())] == [".json", ".done"]
     assert not trees.complete(target.site, "two-2.0")
-    settle(target, found.value.written)  # as one who has looked before
+    with monkeypatch.context() as patch:
+        patch.delattr(recovery, "progress")
+        settle(target, found.value.written)  # as one who has looked before: there is nothing to judge
     assert target.remove("three", "four").installed == ("three", "four")
     assert records(target) == []
 

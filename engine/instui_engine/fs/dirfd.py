@@ -70,9 +70,9 @@ class DirfdTree:
 
     def forget(self, directory: str) -> None:
         """Close the descriptors at and below that path: it was moved, or another process may have made it again."""
-        for path in list(self._open):
-            if not directory or path == directory or path.startswith(f"{directory}/"):
-                os.close(self._open.pop(path))
+        below = f"{directory}/"
+        for path in [path for path in self._open if not directory or path == directory or path.startswith(below)]:
+            os.close(self._open.pop(path))
 
     def _directory(self, path: str) -> int:
         """A descriptor of that directory. Raises OSError: ENOENT, or ENOTDIR (also for a symbolic link on the way)."""
