@@ -397,7 +397,7 @@ def test_a_session_that_was_killed_in_a_commit_is_told_with_what_it_had_in_hand_
     bench.instui(bench.wheel("one"))
     newer = bench.wheel("one", "2.0", 6)
     arguments = ("install", "--no-deps", "--python", bench.venv.top, newer)
-    assert run_killed(bench.environ, "one", 6, *arguments) == -signal.SIGKILL
+    assert run_killed(bench.environ, "one", 3, *arguments) == -signal.SIGKILL
     (identity,) = bench.venv.stages()
     assert bench.findings()["session", ""] == [f".instui/stage/{identity}"]
     shown = bench.doctor().stdout
