@@ -18,6 +18,9 @@ nothings = {
     "locks": [
         (ClaimFiles, "acquire", lambda self, *rest, **options: []),
         (ClaimFiles, "release", lambda self, held: None),
+        (ClaimFiles, "try_whole", lambda self: -1),
+        (ClaimFiles, "is_awaited", staticmethod(lambda whole: False)),
+        (ClaimFiles, "release_whole", staticmethod(lambda whole: None)),
     ],
 }
 for one in filter(None, out):
