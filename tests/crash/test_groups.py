@@ -363,6 +363,18 @@ def test_directories_that_were_made_before_the_first_rename_of_what_is_forgotten
     assert not (target.site / "two").exists()
 
 
+def test_what_somebody_put_into_a_directory_just_before_it_went_comes_back_from_a_finished_section(
+    killed: Killed, tmp_path: Path
+) -> None:
+    """As if the kill had come after the last step of `one`, before that."""
+    target = killed(4)
+    (section,) = (one for one in writeahead.written_in(group(target)) if one.transaction.name == "one")
+    saved = next(step.saved for step in section.transaction.steps if step.path.endswith("/one") and step.saved)
+    (target.top / saved / "mine.txt").write_text("of the user")
+    target.put(build_wheel(tmp_path, "other", "1.0", {"other.py": b""}))
+    assert (target.site / "one" / "mine.txt").read_text() == "of the user"
+
+
 def test_what_another_installer_has_removed_since_it_was_finished_does_not_come_back(
     killed: Killed, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ from instui_engine.target.environment import Environment
 from . import writeahead
 from .settlement import Settlement, forget, progress
 from .transaction import Transaction, volumes_of
+from .whole import kept_beside
 from .writeahead import NewerRecordError, Written
 
 
@@ -162,7 +163,7 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, writte
         finished: RecoveryFinished | None = None
         try:
             with DirfdTree(environment.top, context.options.fsync, environment.volumes.links) as tree:
-                if not written.is_section or _is_in_hand(tree, transaction):
+                if not written.is_section or _is_in_hand(context, environment, tree, transaction):
                     written, finished = _settle_in_hand(context, environment, tree, written)
             if writeahead.settled(written):
                 _close(context, environment, written)
@@ -180,11 +181,14 @@ def settle(context: Context, environment: Environment, files: ClaimLocks, writte
         files.release(held)
 
 
-def _is_in_hand(tree: DirfdTree, transaction: Transaction) -> bool:
+def _is_in_hand(context: Context, environment: Environment, tree: DirfdTree, transaction: Transaction) -> bool:
     """Whether a section of a group was begun and not finished. One that was not begun is forgotten. Raises OSError."""
     how_far = progress(tree, transaction)
     if how_far == "none":
         forget(tree, transaction)
+    elif how_far == "all":  # but for what comes after the last step
+        for path in Settlement(context, environment, tree, transaction).give_back():
+            context.emit(Warned(transaction.name, kept_beside(path)))
     return how_far == "some"
 
 

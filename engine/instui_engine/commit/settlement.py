@@ -100,7 +100,7 @@ class Settlement:
                 if step.path == self._transaction.replaces and step.action == "retire":
                     root = parent_of(step.path)
                     self._sweep(recorded_hashes(self._environment, step.saved, root))
-            self._give_back()
+            self._left += self.give_back()
             return "withdrawn", self._left
         if way is None:
             for step in self._transaction.steps:
@@ -108,20 +108,23 @@ class Settlement:
                     if self._context.slow_motion.factor:
                         self._context.slow_motion.step(lambda: False, weight=8.0)
                     take(self._tree, step)
-            self._give_back()
+            self._left += self.give_back()
             return "completed", self._left
         self._left = undo(self._tree, self._transaction, put_back=self.take_out)
         return "undone", self._left
 
-    def _give_back(self) -> None:
-        """Put back what somebody has put into a directory of the old version before that was renamed away."""
+    def give_back(self) -> list[str]:
+        """Put back what somebody has put into a directory of the old version before that was renamed away.
+
+        Return what is kept under another name. Raises OSError.
+        """
         whole = list(whole_steps(self._environment, self._transaction))
         if not whole:
-            return
+            return []
         info = next(step for step in self._transaction.steps if step.path == self._transaction.replaces)
         rows = recorded_hashes(self._environment, info.saved, parent_of(info.path))
         listed = {step.path: [path for path in rows if is_within(path, step.path)] for step in whole}
-        self._left += give_back(self._environment, self._tree, self._transaction, listed)
+        return give_back(self._environment, self._tree, self._transaction, listed)
 
     def _is_superseded(self) -> bool:
         """Whether another installer has installed it since: a `.dist-info` is listed that no step of ours knows."""
