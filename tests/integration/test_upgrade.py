@@ -479,3 +479,10 @@ def test_a_file_that_moves_to_a_later_wheel_of_the_session_is_nobodys_at_no_time
         assert [overwrite.old for overwrite in target.lines.of(Overwrite)] == ([""] if user else [])
         target.remove("two")
         assert unlisted(target.site) == (["same/a.py"] if user else [])
+
+
+def test_a_file_at_the_top_of_the_environment_stays_for_the_earlier_wheel_that_brings_it(bench: Bench) -> None:
+    readme = {"data/readme.txt": b"equal\n"}
+    bench.install(bench.wheel("old", "0.9", {}, data=readme), bench.wheel("new", "0.9", {}))
+    bench.install(bench.wheel("new", "1.0", {}, data=readme), bench.wheel("old", "1.0", {}))
+    assert (bench.venv.top / "readme.txt").read_bytes() == b"equal\n"

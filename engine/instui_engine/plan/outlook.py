@@ -49,6 +49,8 @@ class Outlook:
         for place in {parent_of(file) for directory in plan.whole for file in directory.files}:
             self._kinds.pop(place, None)  # nobody else has anything there
             self._real.pop(place, None)
+        if plan.items:
+            self._into.add("")
         for item in plan.items:
             place = key(item.path)
             if item.kind == "tree":
