@@ -17,8 +17,8 @@ else:
     def _pattern(size):
         """The constructor, and the getters of the fields, of a named tuple with `size` fields."""
         names = [f"f{place}" for place in range(size)]
-        made = vars(namedtuple("_", names))
-        return made["__new__"].__func__, [made[name] for name in names]
+        made = namedtuple("_", names)  # the garbage collector empties a class that nobody has
+        return vars(made)["__new__"].__func__, [vars(made)[name] for name in names]
 
     class _Definition(type):
         """Makes a class with annotated fields a named tuple."""

@@ -298,7 +298,7 @@ def test_what_a_dead_session_had_begun_in_a_volume_waits_until_that_volume_is_ba
     mounts.bind(volume, place)
     line = ("--ui", "none", "--python", target.top)
     ok(run_instui("install", "--no-deps", _everything(tmp_path, "1.0"), *line))
-    _kill_in(tmp_path, "2.0.conf", "install", "--no-deps", _everything(tmp_path, "2.0"), *line)
+    _kill_in(tmp_path, "pkg", "install", "--no-deps", _everything(tmp_path, "2.0"), *line)
     (record,) = (target.top / ".instui" / "records").glob("*.json")
     mounts.unmount(place)
     if instead == "another":

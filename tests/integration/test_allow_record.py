@@ -74,7 +74,12 @@ def test_the_error_names_the_flag_and_with_it_a_true_record_is_written(
     assert "would install 1 wheel" in ok(run_instui(*command(target, wheel, "--dry-run", "--allow-record", PERMISSION)))
     said = ok(run_instui(*command(target, wheel, "--allow-record", PERMISSION)))
     (warning,) = (line for line in said.splitlines() if "warning" in line)
-    for text in ("odd/gone.txt, which is not", "/odd/hex.txt differently", "of odd/hex.txt in an unusual", "weak one, for"):
+    for text in (
+        "odd/gone.txt, which is not",
+        "/odd/hex.txt differently",
+        "of odd/hex.txt in an unusual",
+        "weak one, for",
+    ):
         assert text in warning
     assert "does not list odd/extra.py (and 2 more); installed all the same, as --allow-record permits" in warning
     with (target.site / INFO / "RECORD").open(newline="") as file:

@@ -44,8 +44,9 @@ def test_what_pip_installs_during_a_commit_of_another_wheel_is_replaced_and_not_
     session = start_instui(target, "--slow", 2, "--jobs", 1, *slow, ours)
     session.wait_for(CommitStarted, "two")
     pip = [sys.executable, "-m", "pip", "--python", str(target.top), "install", "-q", "--no-deps", "--no-index"]
-    subprocess.run([*pip, str(theirs)], check=True)
-    assert not session.lines.of(CommitFinished, "two")
+    with session.stopped():
+        assert not session.lines.of(CommitFinished, "two")
+        subprocess.run([*pip, str(theirs)], check=True)
     assert session.finish() == (0, "")
     assert installed(target.site) == {"one": "1.0", "two": "1.0", "foo": "2.0"}
     assert not list(target.site.glob("foo-1.0*"))

@@ -9,12 +9,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
+from instui.cli.screen_rules import VERY_SHORT
 from instui_engine.journal.events import EnvironmentWaiting, SessionFinished
 from support import trees
 from support.environments import Venv
@@ -153,6 +155,7 @@ def test_what_was_typed_before_the_screen_was_there_is_no_key(
         one.terminal.press("enter")
         (tmp_path / "go").touch()
         one.terminal.shows("LIVE", VIEWS["1"])
+        time.sleep(VERY_SHORT)  # after less than that the screen would leave at once
     one.terminal.shows("FINISHED", COUNTDOWN)
     assert one.terminal.finish() == 0
 
