@@ -21,9 +21,9 @@ Read = Callable[..., Requirements]
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
     """Read a file with the given content, in a directory that is not the working directory."""
-    (tmp_path / "work").mkdir()
+    (tmp_path / "cwd").mkdir()
     (tmp_path / "files").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "cwd")
     monkeypatch.setenv("DIR", "deep")
     monkeypatch.setenv("EMPTY", "")
     monkeypatch.delenv("UNSET", raising=False)
@@ -190,12 +190,12 @@ def test_a_hash_that_is_not_understood_is_an_error(line: str, message: str, read
 
 
 def test_paths_count_from_the_file_and_else_from_the_working_directory(tmp_path: Path, read: Read) -> None:
-    for place in ("files/both", "work/both", "work/other"):
+    for place in ("files/both", "cwd/both", "cwd/other"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / WHEEL).touch()
     lines = "-f both\n-f other\n-i both\n--extra-index-url=other\n"
     found = read(f"{lines}both/{WHEEL}\nalpha @ ./other/{WHEEL}\nfile:other/{WHEEL}\n./absent/{WHEEL}\n")
-    both, other = f"file://{tmp_path}/files/both", f"file://{tmp_path}/work/other"
+    both, other = f"file://{tmp_path}/files/both", f"file://{tmp_path}/cwd/other"
     assert (found.find_links, found.index_url, found.extra_index_urls) == ((both, other), both, (other,))
     absent = f"file://{tmp_path}/files/absent/{WHEEL}"
     assert [r.url for r in found.requirements] == [f"{both}/{WHEEL}", f"{other}/{WHEEL}", f"{other}/{WHEEL}", absent]
@@ -225,7 +225,7 @@ def test_variables_are_expanded_once_where_uv_expands_them(
         f"https://h/${{AGAIN}}/${{UNSET}}/${{dir}}/{WHEEL}\n-f ${{PROJECT_ROOT}}\n",
         deep__n_txt="beta",
     )
-    assert found.find_links == (f"file://{tmp_path}/files/deep", f"file://{tmp_path}/work")
+    assert found.find_links == (f"file://{tmp_path}/files/deep", f"file://{tmp_path}/cwd")
     assert [r.url for r in found.requirements] == [
         "",
         f"file://{tmp_path}/files/deep/{WHEEL}",
@@ -456,7 +456,7 @@ def test_sources_are_refused_with_the_way_to_build_them(line: str, read: Read) -
 
 
 def test_a_line_that_names_a_requirement_file_gets_the_hint(tmp_path: Path, read: Read) -> None:
-    (tmp_path / "work" / "dev.in").touch()
+    (tmp_path / "cwd" / "dev.in").touch()
     for line in ("n.txt", "dev.in"):
         with pytest.raises(UsageError, match=f"is a file of requirements; write -r {line}"):
             read(line, n_txt="")
