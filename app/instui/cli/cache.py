@@ -7,8 +7,8 @@ from instui.monitor.units import count, size
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 
-from .options import cache_directory
 from .output import print_error, print_lines
+from .parsed import cache_directory
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -15,8 +15,8 @@ from instui_engine.session.context import Options
 from instui_engine.session.control import Control
 from instui_engine.target.environment import Environment
 
-from .options import cache_directory, environment_from, permissions
 from .output import print_error, print_lines
+from .parsed import cache_directory, environment_from, permissions
 from .signals import stopping
 
 PATHS = 10  # paths shown for one finding

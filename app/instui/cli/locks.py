@@ -14,8 +14,8 @@ from instui_engine.locks.live_sessions import ENVIRONMENT
 from instui_engine.locks.names import TURNSTILE
 from instui_engine.target.private import unreadable
 
-from .options import environment_from
 from .output import print_error, print_lines
+from .parsed import environment_from
 
 _HEAD = ("lock", "mode", "", "by", "for")
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from instui_engine.errors import InstuiError, UsageError, printable, reason
@@ -13,10 +14,13 @@ from .output import print_error, print_lines
 if TYPE_CHECKING:
     import argparse
 
-    from instui_engine.commands.command import Outcome
+    from instui_engine.commands.command import Outcome, Recording
     from instui_engine.journal.writer import Listener
     from instui_engine.session.control import Control
+    from instui_engine.session.options import Options
     from instui_engine.target.environment import Environment
+
+    Work = Callable[[Environment, Options, Control, Recording], Outcome]
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -99,75 +103,63 @@ def _working_directory_error() -> str:
 
 
 def _install(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .options import environment_from, options_from, request_from
-    from .screen_rules import SCREENS
-
     if not (parsed.arguments or parsed.requirement_files or parsed.pylock):
         raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
-    environment = environment_from(parsed, writable=not parsed.dry_run)
-    if parsed.ui in SCREENS:
-        return _in_a_child(parsed, arguments, environment)
-    from instui_engine.commands.command import Recording
-    from instui_engine.commands.install import install
 
-    from .watch import watch
+    def session() -> "Work":
+        from instui_engine.commands.install import install
 
-    options = options_from(parsed)
-    request = request_from(parsed)
+        from .parsed import request_from
 
-    def session(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
-        recording = Recording(listeners, recorded(arguments), identity=parsed.child)
-        return install(request, environment, options, control, recording)
+        return partial(install, request_from(parsed))
 
-    return watch(parsed, session)
+    return _work(parsed, arguments, session)
 
 
 def _install_many(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .options import environment_from, options_from, places_from
-    from .screen_rules import SCREENS
+    def session() -> "Work":
+        from instui_engine.commands.install_many import install_many
 
-    environment = environment_from(parsed, writable=not parsed.dry_run)
-    if parsed.ui in SCREENS:
-        return _in_a_child(parsed, arguments, environment)
-    from instui_engine.commands.command import Recording
-    from instui_engine.commands.install_many import install_many
+        from .parsed import places_from
 
-    from .watch import watch
+        return partial(install_many, parsed.list_file, limit=parsed.limit, request=places_from(parsed))
 
-    options = options_from(parsed)
-    request = places_from(parsed)
-
-    def session(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
-        recording = Recording(listeners, recorded(arguments), identity=parsed.child)
-        return install_many(
-            parsed.list_file, environment, options, control, recording, limit=parsed.limit, request=request
-        )
-
-    return watch(parsed, session)
+    return _work(parsed, arguments, session)
 
 
 def _uninstall(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .options import environment_from, options_from
-    from .screen_rules import SCREENS
-
     if not parsed.arguments and not parsed.requirement_files:
         raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
+
+    def session() -> "Work":
+        from instui_engine.commands.uninstall import uninstall
+
+        return partial(uninstall, parsed.arguments, requirement_files=parsed.requirement_files)
+
+    return _work(parsed, arguments, session)
+
+
+def _work(parsed: "argparse.Namespace", arguments: list[str], session: "Callable[[], Work]") -> int:
+    """Run a command that changes an environment, here or, for the full screen, in a child process.
+
+    `session` loads what the command needs, which only the process that does the work has to do.
+    """
+    from .parsed import environment_from, options_from
+    from .screen_rules import SCREENS
+
     environment = environment_from(parsed, writable=not parsed.dry_run)
     if parsed.ui in SCREENS:
         return _in_a_child(parsed, arguments, environment)
     from instui_engine.commands.command import Recording
-    from instui_engine.commands.uninstall import uninstall
 
     from .watch import watch
 
-    options = options_from(parsed)
+    options, perform = options_from(parsed), session()
 
-    def session(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
-        recording = Recording(listeners, recorded(arguments), identity=parsed.child)
-        files = parsed.requirement_files
-        return uninstall(parsed.arguments, environment, options, control, recording, requirement_files=files)
+    def run(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
+        return perform(environment, options, control, Recording(listeners, recorded(arguments), identity=parsed.child))
 
-    return watch(parsed, session)
+    return watch(parsed, run)
 
 
 def _in_a_child(parsed: "argparse.Namespace", arguments: list[str], environment: "Environment") -> int:

@@ -1,0 +1,107 @@
+"""What the engine gets from a parsed command line: environment, options, request."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from instui_engine.errors import UsageError
+
+from .options import LINK_MODES, permitted
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from instui_engine.resolve.request import Request
+    from instui_engine.session.options import LinkMode, Options
+    from instui_engine.target.environment import Environment
+
+
+def request_from(parsed: "argparse.Namespace") -> "Request":
+    """The request in the command line."""
+    from instui_engine.resolve.request import Request
+
+    return Request(
+        arguments=tuple(parsed.arguments),
+        requirement_files=tuple(parsed.requirement_files),
+        constraint_files=tuple(parsed.constraint_files),
+        pylock=parsed.pylock,
+        **_places_in(parsed),
+        no_deps=parsed.no_deps,
+        reinstall=parsed.reinstall,
+        upgrade=parsed.upgrade,
+        upgrade_packages=tuple(parsed.upgrade_packages),
+        require_hashes=parsed.require_hashes,
+    )
+
+
+def places_from(parsed: "argparse.Namespace") -> "Request":
+    """Where to look for wheels, as a request that names none."""
+    from instui_engine.resolve.request import Request
+
+    return Request(**_places_in(parsed))
+
+
+def _places_in(parsed: "argparse.Namespace") -> dict[str, Any]:
+    return {
+        "find_links": tuple(parsed.find_links),
+        "index_url": parsed.index_url,
+        "extra_index_urls": tuple(parsed.extra_index_urls),
+        "no_index": parsed.no_index,
+        "offline": parsed.offline,
+    }
+
+
+def options_from(parsed: "argparse.Namespace") -> "Options":
+    """The options in the command line."""
+    from instui_engine.session.options import Options
+
+    return Options(
+        cache=cache_directory(parsed.cache_dir),
+        jobs=parsed.jobs,
+        lock_timeout=parsed.lock_timeout,
+        fail_on_conflict=getattr(parsed, "fail_on_conflict", False),
+        link_mode=getattr(parsed, "link_mode", None) or _link_mode_of_uv(),
+        fsync=not parsed.no_fsync,
+        slow=parsed.slow,
+        dry_run=parsed.dry_run,
+        journal_file=parsed.journal,
+        allow_record=permissions(parsed),
+    )
+
+
+def permissions(parsed: "argparse.Namespace") -> tuple[str, ...]:
+    """The values of --allow-record, or of its variable, which argparse does not check."""
+    return tuple(map(permitted, getattr(parsed, "allow_record", ())))
+
+
+def _link_mode_of_uv() -> "LinkMode":
+    from instui_engine.fetch.uv_settings import settings_here
+
+    mode = os.environ.get("UV_LINK_MODE") or settings_here().options.get("link-mode")
+    return next((known for known in LINK_MODES if known == mode), "hardlink")
+
+
+def environment_from(parsed: "argparse.Namespace", *, writable: bool, any_python: bool = False) -> "Environment":
+    """The environment that the user means; with `any_python`, also one that the system manages. Raises InstuiError."""
+    from instui_engine.target.environment import discover
+
+    if parsed.target and parsed.prefix:
+        raise UsageError("--target and --prefix are two places for one install: give one of them")
+    return discover(
+        cache_directory(parsed.cache_dir),
+        python=parsed.python or "",
+        target=parsed.target or "",
+        prefix=parsed.prefix or "",
+        break_system_packages=any_python or parsed.break_system_packages,
+        writable=writable,
+    )
+
+
+def cache_directory(given: str) -> "Path":
+    """`given`, or this system's place for caches."""
+    from pathlib import Path
+
+    from instui_engine.fs.cache_directory import default_cache
+    from instui_engine.fs.given import absolute
+
+    return Path(absolute(given)) if given else default_cache()
