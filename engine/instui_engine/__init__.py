@@ -38,8 +38,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .resolve.request import Request
-    from .session.context import Options
     from .session.control import Control
+    from .session.options import Options
     from .target.environment import Environment, discover
 
 __all__ = [
@@ -81,7 +81,7 @@ _MODULES = {
     "Diagnosis": "doctor.diagnosis",
     "Environment": "target.environment",
     "Finding": "doctor.diagnosis",
-    "Options": "session.context",
+    "Options": "session.options",
     "Outcome": "commands.command",
     "Recording": "commands.command",
     "RepairResult": "doctor.repair",

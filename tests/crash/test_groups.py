@@ -28,8 +28,9 @@ from instui_engine.journal.writer import Journal
 from instui_engine.locks.claims import derive
 from instui_engine.locks.layout import WHOLE
 from instui_engine.locks.lock_files import ClaimFiles
-from instui_engine.session.context import Context, Options
+from instui_engine.session.context import Context
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from support import trees
 from support.cli import installed, ok
 from support.environments import PATIENCE, Venv, until

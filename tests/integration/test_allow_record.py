@@ -14,7 +14,7 @@ from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
 from instui_engine.errors import RecordError
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
+from instui_engine.session.options import Options
 from instui_engine.target.environment import discover
 from support import trees, wheelsmith
 from support.cli import error_line, ok

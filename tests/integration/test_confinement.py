@@ -16,8 +16,9 @@ from instui_engine.commands.uninstall import uninstall
 from instui_engine.commit import transaction
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.writer import Journal
-from instui_engine.session.context import Context, Options
+from instui_engine.session.context import Context
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.session.workers import run_workers
 from instui_engine.target.environment import discover
 from instui_engine.target.interpreter import probe

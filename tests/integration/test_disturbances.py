@@ -21,8 +21,8 @@ from instui_engine.locks import lock_files
 from instui_engine.locks.claims import derive
 from instui_engine.locks.lock_files import ClaimFiles
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.session.session import alive
 from support.cli import installed
 from support.environments import Venv, planned_environment, read_journal, until

@@ -20,7 +20,8 @@ from instui_engine.hashes import Demands
 from instui_engine.journal.events import FetchFinished, WheelAdded
 from instui_engine.journal.writer import Journal, Listener
 from instui_engine.resolve.request import LockedWheel
-from instui_engine.session.context import Context, Control, Options
+from instui_engine.session.context import Context, Control
+from instui_engine.session.options import Options
 from instui_engine.store.acquire import acquire
 from instui_engine.store.entry import Entry
 from instui_engine.store.store import Store

@@ -20,7 +20,7 @@ from instui_engine.fs import files
 from instui_engine.journal import events
 from instui_engine.resolve import many, uv
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
+from instui_engine.session.options import Options
 from support.cli import error_line, everything, installed, ok
 from support.environments import PATIENCE, Lines, Venv
 from support.many_wheels import make_many

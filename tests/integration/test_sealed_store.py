@@ -20,7 +20,8 @@ from instui_engine.journal.events import StageFinished, StageStarted, UnpackFini
 from instui_engine.journal.writer import Journal
 from instui_engine.plan.planner import plan_wheels
 from instui_engine.resolve.request import LockedWheel
-from instui_engine.session.context import Context, Control, Options
+from instui_engine.session.context import Context, Control
+from instui_engine.session.options import Options
 from instui_engine.session.session import alive
 from instui_engine.stage import linker, together
 from instui_engine.stage.linker import read_sealed

@@ -121,8 +121,8 @@ def test_a_failed_removal_leaves_everything_as_it_was(
     venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from instui_engine.commands.uninstall import uninstall
-    from instui_engine.session.context import Options
     from instui_engine.session.control import Control
+    from instui_engine.session.options import Options
 
     loser, winner = (
         build_wheel(tmp_path, n, "1.0", {"same/a.py": n.encode(), f"{n}/b.py": b""}) for n in ("one", "two")

@@ -18,12 +18,12 @@ from instui_engine.fetch import transport
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.events import FetchFinished, ResolveFinished, UnpackFinished, UnpackProgress, UnpackStarted
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.store import obtain, store
 from instui_engine.store.local import LocalDigests
 from instui_engine.store.unpack import Job, Progress
-from instui_engine.store.unpackers import Here, There
+from instui_engine.store.unpackers import InHelper, InThisProcess
 from instui_engine.wheel.manifest import dump
 from support import trees
 from support.corpus import CASES
@@ -37,10 +37,10 @@ QUIET = Progress(lambda files, size: None, lambda done: None)
 
 
 @pytest.fixture
-def there() -> Iterator[There]:
+def there() -> Iterator[InHelper]:
     process = helper.start("instui_engine.store.unpack_helper")
     assert process is not None
-    unpacker = There(process)
+    unpacker = InHelper(process)
     yield unpacker
     unpacker.close()
 
@@ -101,10 +101,10 @@ def test_a_few_small_wheels_are_not_worth_a_helper(
     fresh().put(*(build_wheel(tmp_path, f"w{n}", "1.0", {f"w{n}.py": b""}) for n in range(3)), jobs=3)
 
 
-def test_a_helper_gives_the_same_manifest(there: There, tmp_path: Path) -> None:
+def test_a_helper_gives_the_same_manifest(there: InHelper, tmp_path: Path) -> None:
     (wheel,) = make_wheels(tmp_path / "in", 1)
     manifests = []
-    for number, unpacker in enumerate((Here(), there)):
+    for number, unpacker in enumerate((InThisProcess(), there)):
         directory = tmp_path / str(number)
         directory.mkdir()
         seen: list[tuple[int, int]] = []
@@ -116,13 +116,13 @@ def test_a_helper_gives_the_same_manifest(there: There, tmp_path: Path) -> None:
     assert manifests[0] == manifests[1]
     digests = LocalDigests(tmp_path / "cache")
     demands = (frozenset({f"sha512:{'0' * 128}"}),)
-    assert [each.read(digests, str(wheel), demands, lambda: False) for each in (Here(), there)] == [
+    assert [each.read(digests, str(wheel), demands, lambda: False) for each in (InThisProcess(), there)] == [
         digests.read(str(wheel), demands)
     ] * 2
 
 
 @pytest.mark.timeout(600)
-def test_a_helper_refuses_hostile_wheels_with_the_same_error(there: There, tmp_path: Path) -> None:
+def test_a_helper_refuses_hostile_wheels_with_the_same_error(there: InHelper, tmp_path: Path) -> None:
     """Class, line and fields; a bomb among them, and wheels that cannot be read."""
     refused = 0
     digests = LocalDigests(tmp_path / "cache")
@@ -131,7 +131,7 @@ def test_a_helper_refuses_hostile_wheels_with_the_same_error(there: There, tmp_p
             continue
         wheel = case.write(tmp_path / f"in{number}")
         errors = []
-        for unpacker in (Here(), there):
+        for unpacker in (InThisProcess(), there):
             directory = tmp_path / "out"
             directory.mkdir()
             try:
@@ -149,7 +149,7 @@ def test_a_helper_refuses_hostile_wheels_with_the_same_error(there: There, tmp_p
 
 @pytest.mark.parametrize("moment", [UnpackStarted, UnpackProgress])
 def test_a_wheel_whose_helper_is_killed_is_unpacked_again(
-    moment: type, there: There, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moment: type, there: InHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (wheel,) = make_wheels(tmp_path / "in", 1)
     directory = tmp_path / "out"
@@ -170,14 +170,14 @@ def test_a_wheel_whose_helper_is_killed_is_unpacked_again(
 def test_a_session_whose_helpers_are_killed_installs_all(
     started: list[int], fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = There.unpack
+    real = InHelper.unpack
 
-    def kill(self: There, job: Job, *rest: Any) -> Any:
+    def kill(self: InHelper, job: Job, *rest: Any) -> Any:
         if started:
             os.kill(started.pop(), signal.SIGKILL)
         return real(self, job, *rest)
 
-    monkeypatch.setattr(There, "unpack", kill)
+    monkeypatch.setattr(InHelper, "unpack", kill)
     target = fresh()
     target.put(*make_wheels(tmp_path / "in", 6), jobs=3)
     assert [trees.complete(target.site, f"w{n}-1.0") for n in range(6)] == [True] * 6
@@ -189,15 +189,15 @@ def test_a_session_that_is_stopped_while_helpers_unpack_leaves_nothing(
 ) -> None:
     """Even a helper that does not run any more does not keep it."""
     control = Control()
-    real = There._converse
+    real = InHelper._converse
 
-    def stop(self: There, request: tuple[Any, ...], *rest: Any) -> Any:
+    def stop(self: InHelper, request: tuple[Any, ...], *rest: Any) -> Any:
         if request[0] == "unpack":
             os.kill(self._process.pid, signal.SIGSTOP)
             control.cancel(143)
         return real(self, request, *rest)
 
-    monkeypatch.setattr(There, "_converse", stop)
+    monkeypatch.setattr(InHelper, "_converse", stop)
     target = fresh()
     before = trees.tree(target.top)
     outcome = target.install(*make_wheels(tmp_path / "in", 6), jobs=3, control=control)
@@ -209,7 +209,7 @@ def test_a_session_that_is_stopped_while_helpers_unpack_leaves_nothing(
             os.kill(pid, 0)
 
 
-def test_a_helper_that_is_in_the_middle_when_its_work_is_dropped_is_ended(there: There, tmp_path: Path) -> None:
+def test_a_helper_that_is_in_the_middle_when_its_work_is_dropped_is_ended(there: InHelper, tmp_path: Path) -> None:
     (wheel,) = make_wheels(tmp_path / "in", 1)
     directory = tmp_path / "out"
     directory.mkdir()

@@ -9,7 +9,7 @@ import pytest
 from instui_engine.commands.command import Recording
 from instui_engine.commands.install import install
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
+from instui_engine.session.options import Options
 from support import trees
 from support.environments import Venv
 from support.wheelsmith import build_wheel

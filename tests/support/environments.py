@@ -23,7 +23,8 @@ from instui_engine.fs.paths import neutral
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import Event
 from instui_engine.resolve.request import LockedWheel, Request
-from instui_engine.session.context import Control, Options
+from instui_engine.session.context import Control
+from instui_engine.session.options import Options
 from instui_engine.store.entry import Entry
 from instui_engine.target.environment import Environment, discover
 from instui_engine.target.volumes import Volumes

@@ -11,8 +11,8 @@ from instui_engine.doctor.diagnosis import Diagnosis, Finding, diagnose
 from instui_engine.doctor.repair import RepairResult, repair
 from instui_engine.errors import printable
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.target.environment import Environment
 
 from .output import print_error, print_lines

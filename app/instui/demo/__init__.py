@@ -9,8 +9,8 @@ from instui_engine.commands.install import install
 from instui_engine.errors import InstuiError
 from instui_engine.journal.writer import Listener
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.session.session import journal_path
 from instui_engine.target.environment import PRIVATE, Environment, discover
 

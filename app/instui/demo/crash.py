@@ -10,8 +10,8 @@ from instui_engine.commands.install import install
 from instui_engine.journal import events
 from instui_engine.journal.events import SessionFinished
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 
 from .inspect import listed, owners, whole
 from .other_process import session

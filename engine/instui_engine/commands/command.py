@@ -16,8 +16,9 @@ from instui_engine.fs.casefold import folds
 from instui_engine.journal.events import SCHEMA, SessionFinished, SessionStarted, Warned
 from instui_engine.journal.writer import Captions, Journal, Listener
 from instui_engine.redaction import redacted
-from instui_engine.session.context import Context, Options
+from instui_engine.session.context import Context
 from instui_engine.session.control import Control, ControlServer
+from instui_engine.session.options import Options
 from instui_engine.session.session import Session, new_id
 from instui_engine.target.environment import Environment
 from instui_engine.target.network import chosen_backend

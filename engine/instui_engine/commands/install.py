@@ -28,8 +28,9 @@ from instui_engine.plan.plan import WheelPlan, volumes_of
 from instui_engine.plan.planner import plan_wheels
 from instui_engine.resolve.request import LockedWheel, Request
 from instui_engine.resolve.resolver import resolve
-from instui_engine.session.context import Context, Options
+from instui_engine.session.context import Context
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.session.session import Session
 from instui_engine.stage.staging import stage_wheels
 from instui_engine.stage.team import Team, team
@@ -205,22 +206,10 @@ class Pipeline(Work):
         ready = [(wheels[place], entries[place]) for place in plan_order(nodes)]
         plans = plan_wheels(environment, installed, ready)
         overlaps = conflicts.find(environment, installed, plans)
-        for plan in plans:
-            for text in (*plan.entry.manifest.warnings, *plan.warnings):
-                context.emit(Warned(plan.name, text))
-            context.emit(plan.event())
-        for order, wheel in enumerate(unknown, len(plans)):
-            old = installed.get(wheel.name)
-            context.emit(PlanWheel(wheel.name, order, 0, 0, [], [], old.version if old else ""))
         versions = {wheel.name: wheel.version for wheel in (*wheels, *unknown)}
         for text in broken_dependents(environment, installed, versions):
             context.emit(Warned("", text))
-        for collision in overlaps.collisions:
-            context.emit(PlanCollision(collision.path, list(collision.wheels)))
-        for conflict in overlaps.conflicts:
-            context.emit(PlanConflict(conflict.path, conflict.first, conflict.last))
-        total = sum(plan.files for plan in plans)
-        context.emit(PlanFinished(len(versions), total, len(overlaps.collisions), len(overlaps.conflicts)))
+        self._tell(installed, plans, overlaps, unknown)
         if overlaps.conflicts and context.options.fail_on_conflict:
             first = overlaps.conflicts[0]
             more = f" (and {len(overlaps.conflicts) - 1} more)" if len(overlaps.conflicts) > 1 else ""
@@ -231,12 +220,41 @@ class Pipeline(Work):
                 first=first.first,
                 last=first.last,
             )
-        place, problem = missing_permission(environment, plans)
-        if problem and not context.options.dry_run:
-            raise TargetError(f"{problem}; nothing was changed", path=place)
-        if problem:
-            context.emit(Warned("", f"{problem}; without that, the install fails before it changes anything"))
+        self._check_permission(plans, "nothing was changed")
         return plans, overlaps
+
+    def _tell(
+        self,
+        installed: Installed,
+        plans: Sequence[WheelPlan],
+        overlaps: Overlaps,
+        unknown: Sequence[LockedWheel],
+        before: int = 0,
+    ) -> None:
+        """Emit a plan with all that is known of it; `before` is the number of wheels that were planned before these."""
+        emit = self.context.emit
+        for plan in plans:
+            for text in (*plan.entry.manifest.warnings, *plan.warnings):
+                emit(Warned(plan.name, text))
+            emit(plan.event()._replace(order=before + plan.order))
+        for order, wheel in enumerate(unknown, before + len(plans)):
+            old = installed.get(wheel.name)
+            emit(PlanWheel(wheel.name, order, 0, 0, [], [], old.version if old else ""))
+        for collision in overlaps.collisions:
+            emit(PlanCollision(collision.path, list(collision.wheels)))
+        for conflict in overlaps.conflicts:
+            emit(PlanConflict(conflict.path, conflict.first, conflict.last))
+        files = sum(plan.files for plan in plans)
+        emit(PlanFinished(len(plans) + len(unknown), files, len(overlaps.collisions), len(overlaps.conflicts)))
+
+    def _check_permission(self, plans: Sequence[WheelPlan], then: str) -> None:
+        """Raise TargetError, which ends with `then`, if a permission is missing; a dry run only warns."""
+        place, problem = missing_permission(self.environment, plans)
+        if problem and not self.context.options.dry_run:
+            raise TargetError(f"{problem}; {then}", path=place)
+        if problem:
+            warning = f"{problem}; without that, the install fails before it changes anything"
+            self.context.emit(Warned("", warning))
 
     def _stage(self, plans: Sequence[WheelPlan], linkers: Team) -> None:
         context, session = self.context, self.session

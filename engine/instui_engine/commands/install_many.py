@@ -21,15 +21,10 @@ from instui_engine.errors import (
     InstuiError,
     Interrupted,
     LinesError,
-    TargetError,
     printable,
 )
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.events import (
-    PlanCollision,
-    PlanConflict,
-    PlanFinished,
-    PlanWheel,
     RequirementSatisfied,
     ResolveFinished,
     ResolveStarted,
@@ -40,7 +35,6 @@ from instui_engine.journal.events import (
 from instui_engine.plan import conflicts
 from instui_engine.plan.compatibility import check_compatibility
 from instui_engine.plan.conflicts import Overlaps
-from instui_engine.plan.permissions import missing_permission
 from instui_engine.plan.plan import WheelPlan
 from instui_engine.plan.planner import plan_wheels
 from instui_engine.redaction import redacted
@@ -48,8 +42,9 @@ from instui_engine.resolve.lines import FailedLine, read_list
 from instui_engine.resolve.many import resolve_lines
 from instui_engine.resolve.request import LockedWheel, Request
 from instui_engine.resolve.resolver import is_installed, short
-from instui_engine.session.context import Context, Options
+from instui_engine.session.context import Context
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.session.session import Session
 from instui_engine.stage.team import team
 from instui_engine.store.acquire import look_up
@@ -291,27 +286,10 @@ class _Many(Pipeline):
         self, installed: Installed, ready: Ready, unknown: Sequence[LockedWheel] = ()
     ) -> tuple[tuple[WheelPlan, ...], Overlaps]:
         """The plans of those that do not fail, in the order of the list; emitted with all that is known of them."""
-        context = self.context
         fitting = [(wheel, entry) for wheel, entry in ready if self._fits(wheel, entry)]
         plans, overlaps = self._agreeing(installed, fitting)
-        for plan in plans:
-            for text in (*plan.entry.manifest.warnings, *plan.warnings):
-                context.emit(Warned(plan.name, text))
-            context.emit(plan.event()._replace(order=self._planned + plan.order))
-        for order, wheel in enumerate(unknown, len(plans)):
-            old = installed.get(wheel.name)
-            context.emit(PlanWheel(wheel.name, order, 0, 0, [], [], old.version if old else ""))
-        for collision in overlaps.collisions:
-            context.emit(PlanCollision(collision.path, list(collision.wheels)))
-        for conflict in overlaps.conflicts:
-            context.emit(PlanConflict(conflict.path, conflict.first, conflict.last))
-        files = sum(plan.files for plan in plans)
-        context.emit(PlanFinished(len(plans) + len(unknown), files, len(overlaps.collisions), len(overlaps.conflicts)))
-        place, problem = missing_permission(self.environment, plans)
-        if problem and not context.options.dry_run:
-            raise TargetError(f"{problem}; run again to go on", path=place)
-        if problem:
-            context.emit(Warned("", f"{problem}; without that, the install fails before it changes anything"))
+        self._tell(installed, plans, overlaps, unknown, before=self._planned)
+        self._check_permission(plans, "run again to go on")
         return plans, overlaps
 
     def _fits(self, wheel: LockedWheel, entry: Entry) -> bool:

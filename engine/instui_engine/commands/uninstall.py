@@ -21,8 +21,9 @@ from instui_engine.plan.removal import check_link, check_manager, plan_removals
 from instui_engine.redaction import redacted
 from instui_engine.resolve.locations import shortened
 from instui_engine.resolve.origin import origin_of
-from instui_engine.session.context import Context, Options
+from instui_engine.session.context import Context
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.session.session import Session
 from instui_engine.target import listing
 from instui_engine.target.environment import Environment

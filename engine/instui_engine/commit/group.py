@@ -192,8 +192,11 @@ class Groups:
                 self._commit_one(member, section, tree)
                 self._schedule.over(member.plan)
                 done += 1
-            with suppress(*[OSError] * (done == len(members))):  # all is finished: recovery would have nothing to do
+            try:
                 remove(written[0].record)
+            except OSError:
+                if done < len(members):  # otherwise all is finished, and recovery would have nothing to do
+                    raise
         except BaseException as error:
             if not isinstance(error, UndoError):  # else it stays for recovery
                 with suppress(OSError):

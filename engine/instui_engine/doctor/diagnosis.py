@@ -15,8 +15,9 @@ from instui_engine.fs.casefold import folds
 from instui_engine.fs.paths import name_of, parent_of
 from instui_engine.graph import components
 from instui_engine.journal.writer import Journal
-from instui_engine.session.context import Context, Options
+from instui_engine.session.context import Context
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.session.session import foreign_stages
 from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.installed import scan

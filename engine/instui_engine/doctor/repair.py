@@ -27,8 +27,8 @@ from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, Warned
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Options
 from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.session.session import alive, journal_path, new_id, stage_of, tidy_volumes
 from instui_engine.target.listing import Listing, read
 from instui_engine.target.network import BACKEND, soft_reason

@@ -12,9 +12,7 @@ from instui_engine.journal.events import Event, SyncFinished, SyncStarted
 from instui_engine.journal.writer import Journal
 
 from .control import Control
-from .options import LinkMode as LinkMode
-from .options import Options as Options
-from .options import default_jobs as default_jobs
+from .options import Options
 from .slow_motion import SlowMotion
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from instui_engine.fs.files import PIECE, digest_of, encoded, open_regular, set_mode, write_all
-from instui_engine.session.context import LinkMode
+from instui_engine.session.options import LinkMode
 from instui_engine.store.entry import is_sealed
 from instui_engine.wheel.record import Row
 

@@ -35,7 +35,7 @@ class Unpacker(Protocol):
         """See `unpack.unpack`."""
 
 
-class Here:
+class InThisProcess:
     """Unpacks in this process."""
 
     def read(self, local: LocalDigests, path: str, demands: Demands, stopping: Callable[[], bool]) -> Digest:
@@ -51,7 +51,7 @@ class _Lost(Exception):
     """The helper process has ended, whatever the reason."""
 
 
-class There:
+class InHelper:
     """Unpacks in a helper process, and here from the moment when that is lost."""
 
     def __init__(self, process: helper.Helper) -> None:
@@ -137,4 +137,4 @@ def _error(name: str, line: str, fields: dict[str, Any]) -> InstuiError:
 
 def unpackers(number: int, processes: Sequence[helper.Helper]) -> list[Unpacker]:
     """`number` unpackers, as many as possible of them in `processes`."""
-    return [*map(There, processes[:number]), *(Here() for _ in range(number - len(processes)))]
+    return [*map(InHelper, processes[:number]), *(InThisProcess() for _ in range(number - len(processes)))]
