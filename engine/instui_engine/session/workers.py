@@ -40,30 +40,28 @@ def run_tasks(context: Context, works: Sequence[Callable[[], None]]) -> None:
     import anyio
     from anyio.to_thread import run_sync
 
-    is_over = False
-
-    async def guarded(work: Callable[[], None]) -> None:
-        try:
-            await run_sync(work, limiter=anyio.CapacityLimiter(1))  # as many threads as works
-        except Exception as error:
-            context.fail(error)
-
-    async def notice_interrupt() -> None:
-        try:
-            await anyio.sleep_forever()
-        finally:
-            if not is_over:
-                context.fail(KeyboardInterrupt())  # threads cannot be cancelled, but ask whether to stop
-
     async def run_all() -> None:
-        nonlocal is_over
-        async with anyio.create_task_group() as outer:
-            outer.start_soon(notice_interrupt)
-            async with anyio.create_task_group() as group:
-                for work in works:
-                    group.start_soon(guarded, work)
-            is_over = True
-            outer.cancel_scope.cancel()
+        over = anyio.Event()
+        left = len(works)
+
+        async def guarded(work: Callable[[], None]) -> None:
+            nonlocal left
+            try:
+                await run_sync(work, limiter=anyio.CapacityLimiter(1))  # as many threads as works
+            except Exception as error:
+                context.fail(error)
+            left -= 1
+            if not left:
+                over.set()
+
+        async with anyio.create_task_group() as group:
+            for work in works:
+                group.start_soon(guarded, work)
+            try:
+                await over.wait()
+            except anyio.get_cancelled_exc_class():
+                context.fail(KeyboardInterrupt())  # threads cannot be cancelled, but they ask whether to stop
+                raise
 
     anyio.run(run_all)
     context.check()
