@@ -121,6 +121,19 @@ def test_a_warm_install_of_a_wheel_file_is_lean(
     assert "instui_engine.resolve.resolver" in report.modules  # the harness sees what there is to see
 
 
+def test_a_cold_install_of_a_wheel_file_needs_no_network_and_no_event_loop(
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    target, wheel = venv(), make(tmp_path)
+    report = observe(
+        *("instui", "install", "--ui", "none", "--no-deps", "--python", target.top),
+        *("--cache-dir", tmp_path / "cold", wheel),
+    )
+    assert complete(target.site, "tool-1.0")
+    assert "instui_engine.store.unpack" in report.modules
+    assert report.of([*USER_INTERFACES, *NETWORK, "anyio", "asyncio"]) == []
+
+
 def test_launchers_load_the_library_that_makes_them_and_nothing_of_a_network(
     observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from conftest import Start
 from instui_engine import helper
 from instui_engine.commands.command import Recording
 from instui_engine.commands.install import install
@@ -28,7 +29,7 @@ from instui_engine.wheel.manifest import dump
 from support import trees
 from support.corpus import CASES
 from support.corpus.model import Refused
-from support.environments import Lines, Venv
+from support.environments import Lines, Venv, until
 from support.indexes import add_wheel
 from support.webserver import WebServer
 from support.wheelsmith import build_wheel
@@ -207,6 +208,25 @@ def test_a_session_that_is_stopped_while_helpers_unpack_leaves_nothing(
     for pid in started:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_a_session_that_is_killed_while_helpers_unpack_leaves_none_of_them_and_is_made_up_for(
+    fresh: Callable[[], Venv], tmp_path: Path, start_instui: Start
+) -> None:
+    target = fresh()
+    wheels = make_wheels(tmp_path / "in", 8)  # 16 MB
+    arguments = ("--cache-dir", target.cache, "--jobs", 3, *wheels)
+    session = start_instui(target, *arguments)
+    session.wait_for(UnpackStarted)
+    with session.stopped():
+        children = Path(f"/proc/{session.process.pid}/task/{session.process.pid}/children").read_text().split()
+        assert len(children) == 2
+        session.process.kill()
+    session.process.wait()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+    assert not list(target.site.glob("w*"))
+    assert start_instui(target, *arguments).finish() == (0, "")
+    assert [trees.complete(target.site, f"w{n}-1.0") for n in range(8)] == [True] * 8
 
 
 def test_a_helper_that_is_in_the_middle_when_its_work_is_dropped_is_ended(there: InHelper, tmp_path: Path) -> None:
