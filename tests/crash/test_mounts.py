@@ -12,6 +12,8 @@ import pytest
 
 from conftest import Run, Start
 from instui_engine.commit import ordering
+from instui_engine.commit.whole import foreign_in
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.fs.mounts import mount_points_below
 from instui_engine.journal.events import CommitStarted, LockWaiting, RecoveryFinished, RecoveryStarted, SyncFinished
 from instui_engine.session import context
@@ -344,6 +346,21 @@ def test_the_stage_of_another_environment_in_the_same_volume_is_left_alone_and_s
     ok(run_instui("install", "--no-deps", wheel, "--ui", "none", "--python", one.top))
     assert trees.complete(one.site, "pkg-1.0")
     assert not stage.exists()
+
+
+def test_what_is_mounted_in_a_directory_just_now_keeps_it_from_being_renamed_away(
+    mounts: Mounts, make_venv: Callable[[Path], Venv], tmp_path: Path
+) -> None:
+    target = make_venv(tmp_path / "venv")
+    wheel = build_wheel(tmp_path, "pkg", "1.0", {"pkg/a.py": b"", "pkg/sub/b.py": b""})
+    target.put(wheel)
+    place = target.site / "pkg" / "sub"
+    path = str(target.site.relative_to(target.top) / "pkg")
+    with DirfdTree(target.top, False) as tree:
+        assert foreign_in(tree, path, path, [f"{path}/a.py", f"{path}/sub/b.py"]) == []
+        mounts.mount(place, "-t", "tmpfs", "tmpfs")
+        tree.forget("")
+        assert foreign_in(tree, path, path, [f"{path}/a.py", f"{path}/sub/b.py"]) == [f"{path}/sub"]
 
 
 @pytest.mark.parametrize("how", ["mount", "link"])
