@@ -167,7 +167,7 @@ def test_a_demo_that_is_left_ends(on_terminal: Open, tmp_path: Path) -> None:
     there = tmp_path / "tmp"
     there.mkdir()
     terminal = on_terminal("demo", "--slow", 5, "--stay", env={"TMPDIR": str(there), "XDG_RUNTIME_DIR": str(tmp_path)})
-    terminal.shows("wheels", "LIVE")
+    terminal.shows("LIVE", "lock and its holder")
     terminal.press("q")
     terminal.shows("still running")
     assert "leave it running" not in terminal.screen.text  # its environment goes away with it
