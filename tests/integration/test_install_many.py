@@ -148,10 +148,10 @@ def test_lines_that_cannot_be_resolved_fail_alone_each_with_its_number_and_reaso
     end = done.stdout[done.stdout.index("\ninstalled 3 ") :]  # all of them once more, in the summary
     for words in (
         "failed: nosuch: line 1: no solution: because nosuch was not found",
-        "failed: alpha==3 (line 3): line 3: no solution: ",
-        "failed: beta==9 (line 4): line 4: no solution: ",
-        "failed: -r other.txt (line 5): line 5: -r other.txt is an option; give it to the command",
-        "failed: not a line (line 6): line 6: not a line is not a requirement",
+        "failed: alpha==3 (line 3): no solution: ",
+        "failed: beta==9 (line 4): no solution: ",
+        "failed: -r other.txt (line 5): -r other.txt is an option; give it to the command",
+        "failed: not a line (line 6): not a line is not a requirement",
         "missing-1-py3-none-any.whl: No such file or directory",
     ):
         assert end.count(words) == 1, words
@@ -166,8 +166,8 @@ def test_what_contradicts_an_earlier_line_of_the_same_project_fails(
     listed.write_text(f"alpha<2\nalpha==2\nalpha>=1\n{wheel}\nbeta\n{wheel}\n")
     done = run_instui("install-many", listed, *OPTIONS, "--find-links", index, "--python", target.top)
     assert "(lines 2, 5; the first one: " in error_line(done, 1)
-    assert "line 2: no solution: because you require alpha<2 and alpha==2" in done.stdout
-    assert f"line 5: beta was asked for by line 4, from file://{wheel}" in done.stdout
+    assert "(line 2): no solution: because you require alpha<2 and alpha==2" in done.stdout
+    assert f"(line 5): beta was asked for by line 4, from file://{wheel}" in done.stdout
     assert installed(target.site) == {"alpha": "1", "beta": "1"}
 
 
@@ -481,7 +481,7 @@ def test_the_screen_has_a_row_for_each_line_and_the_summary_each_failure(
     lines = summary(snapshot)
     assert lines[0].startswith("installed 5 wheels, ")
     assert [line for line in lines if line.startswith("  failed: ")] == [
-        f"  failed: bad line {place} (line {place + 6}): line {place + 6}: bad line {place} is not a requirement: "
+        f"  failed: bad line {place} (line {place + 6}): bad line {place} is not a requirement: "
         "Expected semicolon (after name with no version specifier) or end"
         for place in range(15)
     ]

@@ -158,9 +158,9 @@ class _Many(Pipeline):
         """Note a line that came to nothing, and tell it. Each has a row of its own; no wheel is shown in it, too."""
         number, name = failure.number, failure.name
         is_taken = name in {other.name for other in self._failed} or self._lines.get(name, (number, ""))[0] != number
-        shown = f"{failure.text} (line {number})" if is_taken or not name else name
+        shown, line = (f"{failure.text} (line {number})", "") if is_taken or not name else (name, f"line {number}: ")
         self._failed.append(failure)
-        self.context.emit(WheelFailed(shown, f"line {number}: {redacted(str(failure.error))}"))
+        self.context.emit(WheelFailed(shown, f"{line}{redacted(str(failure.error))}"))
 
     def _fail_wheel(self, wheel: LockedWheel, error: InstuiError) -> None:
         number, text = self._lines[wheel.name]
