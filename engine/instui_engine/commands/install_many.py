@@ -136,7 +136,7 @@ class _Many(Pipeline):
             context.check()
             raise
         self._index_urls = found.index_urls
-        self._total = given.count
+        self._total = given.total
         by_position = {line.position: line for line in given.lines}
         for wheel in found.wheels:
             line = by_position[wheel.position]

@@ -7,12 +7,12 @@ Until then the backups tell what is still to be done, so a run that is killed in
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from instui_engine.commit.backups import Backups
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, recorded_hashes
+from instui_engine.values import NamedTuple
 
 
 class _Claimant(NamedTuple):

@@ -14,7 +14,7 @@ later, one by one under its own claims or in another group.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import GroupFinished, LockGranted, LockReleased
@@ -25,6 +25,7 @@ from instui_engine.plan.plan import Plan
 from instui_engine.session.context import Context
 from instui_engine.session.session import Session
 from instui_engine.target.environment import Environment
+from instui_engine.values import NamedTuple
 
 from .alone import Alone
 from .executor import Executor

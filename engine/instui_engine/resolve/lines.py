@@ -6,10 +6,9 @@ the command line. A line that cannot be read fails alone.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from instui_engine.errors import InstuiError, UsageError, printable
+from instui_engine.values import NamedTuple
 
 from .inputs import one_line
 from .locations import shortened
@@ -38,13 +37,12 @@ class FailedLine(NamedTuple):
     error: InstuiError
 
 
-@dataclass(frozen=True, slots=True)
-class List:
+class List(NamedTuple):
     """A list as it was read: its lines, those that could not be read, and the number of both."""
 
     lines: tuple[Line, ...]
     failed: tuple[FailedLine, ...]
-    count: int
+    total: int
 
 
 def read_list(file: str, limit: int, cancelled: Callable[[], bool]) -> List:

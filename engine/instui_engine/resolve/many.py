@@ -9,10 +9,8 @@ that contradict each other the later ones fail.
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 from instui_engine.errors import (
     InstuiError,
@@ -27,6 +25,8 @@ from instui_engine.fs.given import working_directory
 from instui_engine.journal.events import ResolveProgress, Warned
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
+from instui_engine.values import NamedTuple
+from instui_engine.wheel.filename import normalized
 
 from .lines import FailedLine, Line
 from .locations import redacted
@@ -52,16 +52,11 @@ _DOWN = 10  # lines in a row, and none before them, for which the index fails: t
 _CULPRIT = re.compile(r"\byou require ([A-Za-z0-9._-]*[A-Za-z0-9])|\bno wheel of ([A-Za-z0-9._-]*[A-Za-z0-9])")
 
 
-@dataclass(frozen=True, slots=True)
-class ManyResolution:
-    """The wheels of a list, by position, and the lines without one. `index_urls`: see `Resolution`.
-
-    `skipped` is the number of lines whose marker does not hold here, or that ask for what an earlier line has.
-    """
+class ManyResolution(NamedTuple):
+    """The wheels of a list, by position, and the lines without one. `index_urls`: see `Resolution`."""
 
     wheels: tuple[LockedWheel, ...]
     failed: tuple[FailedLine, ...]
-    skipped: int
     index_urls: tuple[str, ...]
 
 
@@ -98,7 +93,6 @@ def resolve_lines(
     return ManyResolution(
         tuple(sorted(wheels, key=lambda wheel: wheel.position)),
         tuple(asking.failed),
-        len(lines) - len(wheels) - len(asking.failed),
         (*given_urls(request), *direct),
     )
 
@@ -233,6 +227,6 @@ def _named_in(error: InstuiError, projects: Sequence[_Project]) -> _Project | No
     """The only one of `projects` that uv's error is about; None if it is not clear."""
     if not isinstance(error, ResolutionError):
         return None
-    named = {re.sub(r"[-_.]+", "-", one or other).lower() for one, other in _CULPRIT.findall(str(error))}
+    named = {normalized(one or other) for one, other in _CULPRIT.findall(str(error))}
     found = [project for project in projects if project.name in named]
     return found[0] if len(found) == 1 else None

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import NamedTuple
+
+from instui_engine.values import NamedTuple
 
 from .linking import Directories, Job, Tree
 

@@ -7,10 +7,10 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from instui_engine.errors import CACHE, InstuiError, Interrupted, printable, reason, remedy
 from instui_engine.fs.files import set_mode, set_times
+from instui_engine.values import NamedTuple
 from instui_engine.wheel.archive import open_archive
 from instui_engine.wheel.extract import extract
 from instui_engine.wheel.manifest import Manifest, build, dump
