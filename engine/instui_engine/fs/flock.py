@@ -2,8 +2,10 @@
 
 Deleting a lock file that somebody has open could give two holders (`session.bare` says when one may go), a descriptor
 that a child inherits would outlive its owner, and following a symbolic link would lock somebody else's file: hence no
-unlink here, O_CLOEXEC and O_NOFOLLOW. On a network file system,
-flock excludes no other host.
+unlink here, O_CLOEXEC and O_NOFOLLOW.
+
+On a network file system, flock excludes no other host; what is used there is filelock's (`locks.soft`). Here its
+`lock_descriptor` would be the same system call, and loading it a fifth of an install of one small wheel.
 """
 
 import errno
@@ -67,25 +69,11 @@ def open_lock(path: Path | str) -> int:
 def try_lock(descriptor: int, *, shared: bool) -> bool:
     """Take the lock if it is free; return whether it was. Raises LocksMissingError where there are no locks."""
     with _known_errors():
-        if not shared:
-            from filelock import lock_descriptor
-
-            return lock_descriptor(descriptor, blocking=False)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # some file systems say EACCES
             return False
         return True
-
-
-def is_free(descriptor: int) -> bool:
-    """Whether nobody else holds the lock, in any mode. It is taken for a moment, so this is no way to get it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    return True
 
 
 @contextmanager

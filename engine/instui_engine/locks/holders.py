@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from instui_engine.fs.files import open_regular
-from instui_engine.fs.flock import is_free, try_lock
+from instui_engine.fs.flock import try_lock
 from instui_engine.fs.paths import TOP
 from instui_engine.journal.events import Holder
 from instui_engine.target.environment import PRIVATE
@@ -111,7 +111,7 @@ def tried(path: Path | str) -> Mode | None:
     try:
         if not try_lock(descriptor, shared=True):
             return "X"
-        return None if is_free(descriptor) else "IX"
+        return None if try_lock(descriptor, shared=False) else "IX"
     except OSError:
         return None
     finally:
