@@ -89,7 +89,8 @@ def test_ten_thousand_wheels_in_a_chain_are_ordered_without_recursion() -> None:
 
 def test_edges_are_normalized_names_without_repetition() -> None:
     requires = ["Foo_Bar.baz (>=1)", "foo-bar-baz", "x[extra]>=2", "y @ https://host/y;v=1/y-1-py3-none-any.whl", "???"]
-    assert edges_from(requires, LINUX) == ("foo-bar-baz", "x", "y")
+    assert edges_from(requires, LINUX, {"foo-bar-baz", "x", "y"}) == ("foo-bar-baz", "x", "y")
+    assert edges_from(requires, LINUX, {"y", "z"}) == ("y",)
 
 
 def test_edges_follow_the_markers_of_the_target_with_every_extra() -> None:
@@ -102,4 +103,5 @@ def test_edges_follow_the_markers_of_the_target_with_every_extra() -> None:
         "url @ https://host/x.whl ; python_version < '3'",
         "unknown; nonsense == 'x'",
     ]
-    assert edges_from(requires, LINUX) == ("lin", "extra-one", "extra-lin", "unknown")
+    among = {"win", "lin", "extra-one", "extra-win", "extra-lin", "url", "unknown"}
+    assert edges_from(requires, LINUX, among) == ("lin", "extra-one", "extra-lin", "unknown")

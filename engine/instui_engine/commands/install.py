@@ -197,9 +197,13 @@ class Pipeline(Work):
                 context.emit(Warned(wheel.name, warning))
         markers = environment.interpreter.markers
         names = {wheel.name for wheel in wheels}
+        resolved = {wheel.name for wheel in wheels if wheel.position < 0}
         nodes = [
             Node(
-                wheel.name, wheel.position, tuple(names.intersection(edges_from(entry.manifest.requires_dist, markers)))
+                wheel.name,
+                wheel.position,
+                # between two wheels that were named the given order counts, so what markers say does not matter there
+                edges_from(entry.manifest.requires_dist, markers, names if wheel.position < 0 else resolved),
             )
             for wheel, entry in zip(wheels, entries, strict=True)
         ]

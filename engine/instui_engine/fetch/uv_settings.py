@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -158,29 +159,39 @@ def _loaded(path: str) -> dict[str, Any] | None:
     """The content of a TOML file; None if there is none, or none that can be read."""
     try:
         with open(path, "rb") as file:
-            import tomllib  # imported here: most sessions have no such file
-
-            return _anchored(tomllib.load(file), os.path.dirname(path))
+            return _anchored(_parsed(file.read()), os.path.dirname(path))
     except (OSError, ValueError):
         return None
 
 
+@lru_cache(maxsize=8)  # a command asks for the settings more than once, and some files are met twice on the way
+def _parsed(content: bytes) -> dict[str, Any]:
+    import tomllib  # imported here: many sessions have no such file
+
+    return tomllib.loads(content.decode())
+
+
 def _anchored(table: dict[str, Any], directory: str) -> dict[str, Any]:
     """`table` with absolute paths to indexes and pages of links: in a file they are relative to its directory."""
+    anchored: dict[str, Any] = {}
     for key, value in table.items():
+        anchored[key] = value
         if isinstance(value, dict):
-            _anchored(value, directory)
+            anchored[key] = _anchored(value, directory)
         elif key in ("index-url", "extra-index-url", "find-links"):
-            table[key] = (
+            anchored[key] = (
                 [_absolute(each, directory) for each in value]
                 if isinstance(value, list)
                 else _absolute(value, directory)
             )
         elif key == "index" and isinstance(value, list):
-            for entry in value:
-                if isinstance(entry, dict) and "url" in entry:
-                    entry["url"] = _absolute(entry["url"], directory)
-    return table
+            anchored[key] = [
+                {**entry, "url": _absolute(entry["url"], directory)}
+                if isinstance(entry, dict) and "url" in entry
+                else entry
+                for entry in value
+            ]
+    return anchored
 
 
 def _absolute(place: Any, directory: str) -> Any:

@@ -6,7 +6,7 @@ keep their given order among themselves, whatever they depend on. These are pure
 
 import heapq
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -92,18 +92,20 @@ def _by_key(
                 heapq.heappush(ready, (keys[groups[later][0]], later))
 
 
-def edges_from(requires_dist: Iterable[str], markers: Mapping[str, str]) -> tuple[str, ...]:
-    """The normalized names that these Requires-Dist values depend on in an environment with these marker values.
+def edges_from(requires_dist: Iterable[str], markers: Mapping[str, str], among: Collection[str]) -> tuple[str, ...]:
+    """Those of the normalized names `among` that these Requires-Dist values depend on, with these marker values.
 
     Every extra counts as requested: a superfluous edge only fixes an order that would otherwise be alphabetic. Of a
     value that cannot be parsed, only the name is used.
     """
-    environment = tuple(sorted(markers.items()))
     names: dict[str, None] = {}
-    for text in requires_dist:
+    environment: tuple[tuple[str, str], ...] = ()
+    for text in requires_dist if among else ():
         name, marker = _split(text)
-        if name and (not marker or _holds(marker, environment)):
-            names[name] = None
+        if name in among:
+            environment = environment or tuple(sorted(markers.items()))
+            if not marker or _holds(marker, environment):
+                names[name] = None
     return tuple(names)
 
 
