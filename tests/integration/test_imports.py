@@ -134,14 +134,18 @@ def test_a_cold_install_of_a_wheel_file_needs_no_network_and_no_event_loop(
     assert report.of([*USER_INTERFACES, *NETWORK, "anyio", "asyncio"]) == []
 
 
-def test_launchers_load_the_library_that_makes_them_and_nothing_of_a_network(
+def test_the_library_that_makes_launchers_is_loaded_when_a_wheel_is_unpacked_and_not_again(
     observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:
-    wheel = make(tmp_path, entry_points="[console_scripts]\ntool = tool:main\n")
-    venv().put(wheel)
-    report = observe("instui", "install", "--ui", "none", "--no-deps", "--python", venv().top, wheel)
-    assert report.of([*USER_INTERFACES, "urllib3", "http", "ssl"]) == []
-    assert report.started == []
+    wheel = make(tmp_path, entry_points="[console_scripts]\ntool = tool:main\n", data={"scripts/own": b"#!python\n"})
+    first, second = venv(), venv()
+    command = ("instui", "install", "--ui", "none", "--no-deps", "--cache-dir", tmp_path / "cold", wheel, "--python")
+    assert "installer" in observe(*command, first.top).modules
+    report = observe(*command, second.top)
+    assert report.of([*USER_INTERFACES, "installer", "email", "zipfile", "configparser", "filelock"]) == []
+    for name in ("tool", "own"):
+        launchers = [(venv.top / "bin" / name).read_text().replace(str(venv.top), "") for venv in (first, second)]
+        assert launchers[0] == launchers[1]
 
 
 def test_an_install_that_has_nothing_to_do_asks_uv_once(

@@ -15,9 +15,9 @@ from instui_engine.plan.plan import WheelPlan
 from instui_engine.session.session import stage_of
 from instui_engine.store.entry import UNSEALED
 from instui_engine.target.environment import Environment
+from instui_engine.wheel.launchers import head
 from instui_engine.wheel.record import Row, render
 
-from .launchers import head, launcher
 from .linker import read_hashed, read_sealed
 from .linking import Job
 
@@ -83,7 +83,7 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
 
 def _generated(environment: Environment, item: StagedItem, plan: WheelPlan) -> bytes:
     if item.entry_point is not None:
-        return launcher(environment.executable, item.entry_point)
+        return head(environment.executable) + item.entry_point.body
     manifest, source = plan.entry.manifest, f"{plan.entry.files}/{item.source}"
     if manifest.sealed == UNSEALED:
         script = read_hashed(source, manifest.data_files()[item.source])

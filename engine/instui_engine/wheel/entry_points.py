@@ -26,12 +26,16 @@ _LAUNCHERS = {"console_scripts": "console", "gui_scripts": "gui"}
 
 
 class EntryPoint(NamedTuple):
-    """A launcher to be made. `section` is "console" or "gui"; it calls `attr` of `module`."""
+    """A launcher to be made. `section` is "console" or "gui"; it calls `attr` of `module`.
+
+    `body` is its script without the first line, which a manifest has for it (see `launchers`).
+    """
 
     section: str
     name: str
     module: str
     attr: str
+    body: bytes = b""
 
 
 def is_vital_command(name: str) -> bool:

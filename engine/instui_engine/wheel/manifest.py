@@ -15,12 +15,13 @@ from instui_engine.fs.paths import directories_of
 from instui_engine.values import NamedTuple
 
 from .entry_points import EntryPoint
+from .launchers import body
 from .record import Row, render, rows_of
 
 if TYPE_CHECKING:
     from .metadata import WheelMetadata
 
-FORMAT = 3  # part of the store's path: another format means another store
+FORMAT = 4  # part of the store's path: another format means another store
 # Written for each environment; never taken from the wheel, which might forge them.
 _OWN_INFO = frozenset(
     {"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
@@ -122,7 +123,7 @@ def build(
         root=root,
         requires_python=metadata.requires_python,
         requires_dist=metadata.requires_dist,
-        entry_points=metadata.entry_points,
+        entry_points=tuple(point._replace(body=body(point)) for point in metadata.entry_points),
         trees=tuple(trees),
         info=directories(info),
         record=render(rendered),
