@@ -17,7 +17,8 @@ from instui_engine.plan import compatibility
 from instui_engine.wheel.filename import normalized, parse_wheel_filename
 
 NAMES = st.from_regex(r"[A-Za-z0-9._]{1,6}", fullmatch=True)
-VERSIONS = st.from_regex(r"(v|0!)?[0-9.]{1,6}(a1|\.post1|\+x)?", fullmatch=True)
+_PRE, _POST, _DEV = (rf"({word}[0-9]{{0,2}})?" for word in ("(a|b|c|rc|alpha)", r"\.?(post|rev)", r"\.?dev"))
+VERSIONS = st.from_regex(rf"(v|0!)?[0-9.]{{1,6}}{_PRE}{_POST}{_DEV}(\+x)?", fullmatch=True)
 TAGS = st.sampled_from(["py3-none-any", "py2.py3-none-any", "cp311-cp311-manylinux_2_17_x86_64", "1a-py3-none-any"])
 
 
@@ -25,6 +26,7 @@ TAGS = st.sampled_from(["py3-none-any", "py2.py3-none-any", "cp311-cp311-manylin
 @example("Foo.Bar_baz", "1.0", "py3-none-any")
 @example("a", "01.2", "py3-none-any")
 @example("a_", "1", "py3-none-any")
+@example("a", "2026.10.19.post1", "py3-none-any")
 @example("a", "1\N{ARABIC-INDIC DIGIT TWO}", "py3-none-any")
 def test_the_file_name_of_a_wheel(name: str, version: str, tags: str) -> None:
     filename = f"{re.sub('_+', '_', name)}-{version}-{tags}.whl"
