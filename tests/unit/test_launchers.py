@@ -20,7 +20,7 @@ from instui_engine.wheel.launchers import body, head
         "/tab\t/python",
         "/mit-ü/python",
         "/quote'/python",
-        "/quo\"te/python",
+        '/quo"te/python',
     ],
 )
 @pytest.mark.parametrize("section", ["console", "gui"])

@@ -87,6 +87,11 @@ class Team:
         self._helpers.pop(answers).close()
 
     @property
+    def members(self) -> int:
+        """The number of processes that take jobs."""
+        return 1 + len(self._helpers)
+
+    @property
     def helping(self) -> bool:
         """Whether any helper is still at work."""
         return bool(self._helpers)

@@ -15,6 +15,22 @@ _MUCH = 50_000  # microseconds of work
 _FLUSHES = (1 / 2, 1 / 8)  # what is left of much work when it is flushed; the last of it is for the sync at the end
 
 
+def _side_by_side(cut: Sequence[tuple[StagedWheel, Sequence[Part]]], members: int) -> list[tuple[StagedWheel, Part]]:
+    """The parts of all wheels in an order in which as many wheels are in hand as there are members.
+
+    Those who make directories in the same directory wait for each other: the system locks it.
+    """
+    lanes = [0] * members  # the cost of what is in each
+    timed = []
+    for wheel, parts in cut:
+        lane = lanes.index(min(lanes))
+        for part in parts:
+            timed.append((lanes[lane], lane, wheel, part))
+            lanes[lane] += part.cost
+    timed.sort(key=lambda found: found[:2])
+    return [(wheel, part) for _, _, wheel, part in timed]
+
+
 class Together:
     """One round of hard links. `flush` is called now and then if there is much work."""
 
@@ -24,7 +40,7 @@ class Together:
         self._flush = flush
         cut = [(wheel, split(wheel.job)) for wheel in wheels]
         cut.sort(key=lambda pair: sum(part.cost for part in pair[1]), reverse=True)
-        self._parts = [(wheel, part) for wheel, parts in cut for part in parts]
+        self._parts = _side_by_side(cut, team.members)
         self._unlinked = {wheel: len(parts) for wheel, parts in cut}  # the number of parts
         self._to_do = sum(part.cost for _, part in self._parts)
         self._flush_at = [self._to_do * rest for rest in _FLUSHES] if self._to_do > _MUCH else []
