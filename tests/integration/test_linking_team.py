@@ -12,7 +12,7 @@ from instui_engine import helper
 from instui_engine.journal.events import StageFinished, StageProgress, StageStarted
 from instui_engine.session.control import Control
 from instui_engine.stage import parts
-from instui_engine.stage.linking import Job, link_sealed, run_job
+from instui_engine.stage.linking import Job, link_job, run_job
 from instui_engine.stage.queue import BEGUN, DONE, FAILED
 from instui_engine.stage.team import Team
 from support import trees
@@ -50,7 +50,7 @@ def test_each_job_is_done_once_by_somebody(source: Path, tmp_path: Path, three: 
     mine = []
     news = []
     while (number := three.take()) is not None:
-        run_job(jobs[number], link_sealed(jobs[number][3]))
+        link_job(jobs[number])
         mine.append(number)
         news += three.news()
     while three.helping:

@@ -25,7 +25,7 @@ from instui_engine.session.options import Options
 from instui_engine.session.session import alive
 from instui_engine.stage import linker, together
 from instui_engine.stage.linker import read_sealed
-from instui_engine.stage.linking import Changed
+from instui_engine.stage.linking import Changed, Job
 from instui_engine.stage.staging import stage_wheels
 from instui_engine.store.acquire import Damage, rebuild
 from instui_engine.store.entry import Entry
@@ -285,10 +285,14 @@ def test_where_no_seal_stays_files_are_copied_and_compared_with_their_hashes(
     target = fresh()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(linker, "link_sealed", _never_sealed)
-        patch.setattr(together, "link_sealed", _never_sealed)
+        patch.setattr(together, "link_job", _never_linked)
         target.put(wheel)
     assert trees.complete(target.site, "tool-1.0")
     assert (target.site / "tool" / "a.py").stat().st_nlink == 1
+
+
+def _never_linked(job: Job) -> None:
+    raise Changed("anything")
 
 
 def _never_sealed(sealed: int) -> Callable[[str, str], None]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from instui_engine.errors import FULL
 from instui_engine.session.context import Context
 
-from .linker import FALLBACK
-from .linking import Changed, link_sealed, run_job
+from .linking import Changed, link_job
 from .parts import Part, split
 from .queue import BEGUN, DONE
 from .team import Team
@@ -81,14 +81,14 @@ class Together:
 
     @staticmethod
     def _link(wheel: StagedWheel, part: Part) -> bool:
-        """Whether that part could be linked. Raises InstuiError if copies cannot help: the disk is full."""
+        """Whether that part could be linked. Raises InstuiError if another try cannot help: the disk is full."""
         try:
-            run_job(part.job, link_sealed(wheel.sealed))
+            link_job(part.job)
         except Changed:
             return False
         except OSError as error:
-            if error.errno not in FALLBACK:
-                raise wheel.cannot(error) from error
+            if error.errno in FULL:
+                raise wheel.cannot(OSError(error.errno, error.strerror)) from error
             return False
         return True
 
