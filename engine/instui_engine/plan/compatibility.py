@@ -9,7 +9,8 @@ from instui_engine.target.interpreter import Interpreter
 from instui_engine.wheel.manifest import Manifest
 
 _NUMBERS = r"[0-9]{1,9}(?:\.[0-9]{1,9})*"
-_AT_LEAST = rf"\s*>=\s*({_NUMBERS})\s*"
+# What nearly all wheels say: from here on, below that, not this one, or none that begins like it.
+_BOUND = rf"\s*(?:(>=|<|!=)\s*({_NUMBERS})|!=\s*({_NUMBERS})\.\*)\s*"
 
 
 def check_compatibility(wheel: LockedWheel, manifest: Manifest, interpreter: Interpreter) -> str:
@@ -53,15 +54,24 @@ def _supported(tags: tuple[str, ...]) -> frozenset[str]:
 def _allows(requires_python: str, version: str) -> bool:
     if not requires_python:
         return True
-    at_least = re.fullmatch(_AT_LEAST, requires_python)
-    if at_least is not None and re.fullmatch(_NUMBERS, version):  # most wheels, and without a parser of versions
-        return _numbers(version) >= _numbers(at_least[1])
+    bounds = [re.fullmatch(_BOUND, bound) for bound in requires_python.split(",")]
+    if re.fullmatch(_NUMBERS, version) and all(bounds):  # most wheels, and without a parser of versions
+        return all(_lies_within(_numbers(version), *bound.groups("")) for bound in bounds if bound)
     from packaging.specifiers import SpecifierSet
 
     try:
         return SpecifierSet(requires_python).contains(version, prereleases=True)
     except ValueError:  # InvalidSpecifier, or a number with more digits than `int` takes
         return True  # pip and uv also ignore what they cannot read
+
+
+def _lies_within(version: list[int], operator: str, limit: str, beginning: str) -> bool:
+    if beginning:
+        prefix = [int(number) for number in beginning.split(".")]
+        return [*version, *[0] * len(prefix)][: len(prefix)] != prefix
+    if operator == "!=":
+        return version != _numbers(limit)
+    return version >= _numbers(limit) if operator == ">=" else version < _numbers(limit)
 
 
 def _numbers(version: str) -> list[int]:
