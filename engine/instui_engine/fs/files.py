@@ -4,6 +4,7 @@ Anybody may have made a file of an environment: it may be a FIFO that never answ
 file that is not ours is opened without blocking, read only if it is regular, and never read whole to be compared.
 """
 
+import binascii
 import errno
 import os
 import stat
@@ -14,6 +15,7 @@ from typing import Protocol
 PIECE = 1 << 20  # bytes in memory at a time
 NOT_OFFERED = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 """What a file system answers that has no modes or times of its own to set (CIFS, FUSE, vfat), or seccomp for it."""
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 NEW = ".new-"  # how the names of unfinished notes begin
 
 
@@ -142,6 +144,4 @@ def digest_of(descriptor: int, algorithm: str) -> str:
 
 def encoded(digest: bytes) -> str:
     """A digest as in RECORD: urlsafe base64 without padding."""
-    from base64 import urlsafe_b64encode
-
-    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return binascii.b2a_base64(digest, newline=False).translate(_URLSAFE, b"=").decode()

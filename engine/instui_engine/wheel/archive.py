@@ -366,12 +366,13 @@ def _data_offset(data: mmap.mmap, entry: _Entry, following: int) -> int:
     if signature != b"PK\3\4":
         raise BadWheelError(f"{_shown(name)} has no local header")
     offset = names + name_length + extra_length
-    if offset + entry.compressed > following:
+    expected = (entry.crc, entry.compressed, entry.size)
+    end = offset + expected[1]
+    if end > following:
         raise BadWheelError(f"{_shown(name)} overlaps the next entry")
     if extra_length:
         size, compressed = _wide(name, (size, compressed), data[names + name_length : offset])
     found = (crc, compressed, size)
-    expected = (entry.crc, entry.compressed, entry.size)
     # With a descriptor behind the data the header may leave each of the three at zero (4.4.4, bit 3).
     sizes_agree = found == expected or (
         flags & _DESCRIPTOR and all(value in (0, other) for value, other in zip(found, expected, strict=True))
@@ -379,13 +380,13 @@ def _data_offset(data: mmap.mmap, entry: _Entry, following: int) -> int:
     local_name = data[names : names + name_length]
     if local_name != name or flags != entry.flags or method != entry.method or not sizes_agree:
         raise BadWheelError(f"local header and central directory disagree about {_shown(name)}")
-    tail = data[offset + entry.compressed : following] if following - offset - entry.compressed <= 24 else None
     if flags & _DESCRIPTOR:
+        tail = data[end:following] if following - end <= 24 else None
         layout = _DESCRIPTORS.get(len(tail)) if tail is not None else None
         signed = layout in (_DESCRIPTORS[16], _DESCRIPTORS[24])
         if not tail or not layout or layout.unpack(tail) != expected or (signed and tail[:4] != b"PK\7\x08"):
             raise BadWheelError(f"the data descriptor of {_shown(name)} is wrong, or data follow it")
-    elif tail != b"":
+    elif end != following:
         raise BadWheelError(f"there are hidden data behind {_shown(name)}")
     return int(offset)
 

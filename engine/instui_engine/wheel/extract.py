@@ -20,6 +20,8 @@ from .record import STRONG, left_out
 Digests = Mapping[str, tuple[str, str, int | None]]
 """By path: hashlib's name of the algorithm, the digest in urlsafe base64 without padding, the size (see record.Row)."""
 
+_UNKNOWN = ("sha256", "", None)
+_NEW = {name: getattr(hashlib, name) for name in STRONG}
 _STEP_BYTES = 256 << 10
 _STEP_FILES = 64
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -53,21 +55,21 @@ def extract(
     """
     members = [member for member in archive.members if not left_out(member.path)]
     root = os.fspath(destination)
-    how = _How(_make_directories(root, members), mtime)
+    how = _How(root, _make_directories(root, members), mtime)
     tally = _Tally(progress)
     done = []
     for member in members:
-        wanted, expected, _ = digests.get(member.path) or ("sha256", "", None)
+        path, size = member.path, member.size
+        wanted, expected, _ = digests.get(path) or _UNKNOWN
         algorithm = wanted if wanted in STRONG else "sha256"
         try:
-            hashed = (_write if member.size <= CHUNK else _stream)(archive, member, root, algorithm, how, tally)
+            digest = encoded((_write if size <= CHUNK else _stream)(archive, member, algorithm, how, tally))
         except FileExistsError:
             # No two entries have one name: the archive has been checked for that.
-            archive.refuse(f"{printable(member.path)} is the same file as another one on this file system")
-        digest = encoded(hashed)
-        if expected and (digest if algorithm == wanted else _digest_of(f"{root}/{member.path}", wanted)) != expected:
-            archive.refuse(f"{printable(member.path)} is not the file that RECORD lists ({wanted} differs)")
-        done.append(Extracted(member.path, member.size, member.executable, algorithm, digest))
+            archive.refuse(f"{printable(path)} is the same file as another one on this file system")
+        if expected and (digest if algorithm == wanted else _digest_of(f"{root}/{path}", wanted)) != expected:
+            archive.refuse(f"{printable(path)} is not the file that RECORD lists ({wanted} differs)")
+        done.append(Extracted(path, size, member.executable, algorithm, digest))
     tally.flush()
     return done
 
@@ -81,8 +83,12 @@ def _digest_of(path: str, algorithm: str) -> str:
 
 
 class _How(NamedTuple):
-    """How files are written. `masked`: modes must be set explicitly; `mtime` of every file, None for the present."""
+    """How files are written below `root`.
 
+    `masked`: modes must be set explicitly. `mtime` of every file; None for the present.
+    """
+
+    root: str
     masked: bool
     mtime: int | None
 
@@ -128,13 +134,16 @@ def _make_directories(root: str, members: Iterable[Member]) -> bool:
 
 def _is_script(path: str) -> bool:
     """Whether it is a script, even without x bits, as in archives from Windows (binary distribution format)."""
+    if ".data/scripts/" not in path:
+        return False
     first, _, rest = path.partition("/")
     return first.endswith(".data") and rest.startswith("scripts/")
 
 
-def _create(root: str, member: Member, how: _How) -> int:
-    mode = 0o755 if member.executable or _is_script(member.path) else 0o644
-    descriptor = os.open(f"{root}/{member.path}", _FLAGS, mode)
+def _create(member: Member, how: _How) -> int:
+    path = member.path
+    mode = 0o755 if member.executable or _is_script(path) else 0o644
+    descriptor = os.open(f"{how.root}/{path}", _FLAGS, mode)
     if how.masked:
         set_mode(descriptor, mode)
     return descriptor
@@ -145,10 +154,10 @@ def _seal(descriptor: int, how: _How) -> None:
         os.utime(descriptor, ns=(how.mtime, how.mtime))
 
 
-def _write(archive: Archive, member: Member, root: str, algorithm: str, how: _How, tally: _Tally) -> bytes:
+def _write(archive: Archive, member: Member, algorithm: str, how: _How, tally: _Tally) -> bytes:
     """Write a small file in one go; return its digest."""
     data = archive.read(member)
-    descriptor = _create(root, member, how)
+    descriptor = _create(member, how)
     try:
         if data:
             write_all(descriptor, data)
@@ -156,14 +165,13 @@ def _write(archive: Archive, member: Member, root: str, algorithm: str, how: _Ho
     finally:
         os.close(descriptor)
     tally.add(len(data))
-    digest: bytes = getattr(hashlib, algorithm)(data).digest()
-    return digest
+    return _NEW[algorithm](data).digest()
 
 
-def _stream(archive: Archive, member: Member, root: str, algorithm: str, how: _How, tally: _Tally) -> bytes:
+def _stream(archive: Archive, member: Member, algorithm: str, how: _How, tally: _Tally) -> bytes:
     """Write a large file in pieces, for bounded memory and steady progress; return its digest."""
-    state = getattr(hashlib, algorithm)()
-    descriptor = _create(root, member, how)
+    state = _NEW[algorithm]()
+    descriptor = _create(member, how)
     try:
         for piece in archive.chunks(member):
             state.update(piece)
@@ -172,5 +180,4 @@ def _stream(archive: Archive, member: Member, root: str, algorithm: str, how: _H
         _seal(descriptor, how)
     finally:
         os.close(descriptor)
-    digest: bytes = state.digest()
-    return digest
+    return state.digest()

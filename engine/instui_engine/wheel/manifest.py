@@ -99,8 +99,10 @@ def build(
     info_prefix = f"{metadata.dist_info}/"
     data_prefix = f"{metadata.data_dir}/"
     for path in sorted(sizes):
-        row = rows.get(path) or Row("", "", None)
-        row = row._replace(size=sizes[path])
+        size = sizes[path]
+        row = rows.get(path) or Row("", "", size)
+        if row.size != size:
+            row = row._replace(size=size)
         if path.startswith(info_prefix):
             relative = path[len(info_prefix) :]
             if relative in _OWN_INFO:
@@ -110,7 +112,7 @@ def build(
         elif path.startswith(data_prefix):
             scheme, _, relative = path[len(data_prefix) :].partition("/")
             schemes.setdefault(scheme, []).append(relative)
-            data_rows.append((scheme, relative, f"{row.algorithm}={row.digest}", sizes[path]))
+            data_rows.append((scheme, relative, f"{row.algorithm}={row.digest}", size))
         else:
             schemes.setdefault("", []).append(path)
             rendered.append((path, row))

@@ -81,8 +81,9 @@ def _read(filename: str, paths: Collection[str], read: Callable[[str], bytes]) -
     for file in ("WHEEL", "METADATA", "RECORD"):
         if f"{dist_info}/{file}" not in paths:
             _refuse(f"it has no {dist_info}/{file}")
+    inside = [path for path in paths if path.startswith(f"{dist_info}/")]
     for file in _OWN_INFO:
-        if any(path.startswith(f"{dist_info}/{file}/") for path in paths):
+        if any(path.startswith(f"{dist_info}/{file}/") for path in inside):
             _refuse(f"{dist_info}/{file} is a directory")
 
     def content(file: str) -> bytes:
