@@ -15,6 +15,7 @@ import uv
 
 from instui_engine.errors import Interrupted, ResolutionError, UsageError
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveProgress, ResolveStarted
+from instui_engine.resolve import resolver
 from instui_engine.resolve.request import Request, Resolution
 from instui_engine.resolve.resolver import resolve
 from instui_engine.resolve.uv import Decision, Uv
@@ -404,6 +405,30 @@ def test_a_lock_file_is_fetched_with_the_credentials_of_the_command_line(target:
     wheel = wheel_entry("url = 'http://127.0.0.1:9/a-1.0-py3-none-any.whl'", {"sha256": NO_HASH})
     file = lock("pylock.toml", f'name = "a"\nversion = "1.0"\nwheels = [{wheel}]')
     assert target.resolve(pylock=file, index_url=url).index_urls == (url,)
+
+
+def test_what_comes_after_uv_is_prepared_while_uv_works(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv waits for both preparations here, and fails without them."""
+    binary = tmp_path / "uv"
+    places = [tmp_path / "parser", tmp_path / "versions"]
+    wait = f'for n in $(seq 200); do [ -e {tmp_path}/$place ] && exec {uv.find_uv_bin()} "$@"; sleep .05; done'
+    binary.write_text(f"#!/bin/sh\nplace=parser; [ $2 = compile ] && place=versions\n{wait}\nexit 9\n")
+    binary.chmod(0o755)
+    monkeypatch.setattr("instui_engine.resolve.uv._binary", lambda: str(binary))
+    monkeypatch.setattr(resolver, "load_parser", places[0].touch)
+    request = Request(arguments=("app",), no_index=True, find_links=(str(target.links),))
+    numbers = []
+
+    def on_versions(number: int) -> None:
+        numbers.append(number)
+        places[1].touch()
+
+    found = resolve(
+        request, target.environment, scan(target.environment), lambda event: None, lambda: False, on_versions
+    )
+    assert numbers == [len(found.wheels)] == [2]
 
 
 def test_what_uv_says_of_its_own_command_line_is_left_out() -> None:

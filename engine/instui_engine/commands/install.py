@@ -125,6 +125,8 @@ class Pipeline(Work):
 
     def _prepare(self, number: int) -> None:
         """Start what takes a while and is sure to be needed for so many wheels, while uv still lists their files."""
+        import installer.scripts  # noqa: F401 - for launchers
+
         options = self.context.options
         if not self._store.is_new or self._request.offline or self._request.no_index or options.dry_run:
             return  # perhaps there is nothing to fetch
@@ -134,6 +136,7 @@ class Pipeline(Work):
 
         import anyio  # noqa: F401
 
+        import instui_engine.store.obtain  # noqa: F401
         from instui_engine.fetch.transport import load_library
 
         load_library()

@@ -28,6 +28,13 @@ def is_lock_file(path: str) -> bool:
     return _NAMED.fullmatch(name_of(path)) is not None
 
 
+def load_parser() -> None:
+    """Import what reads lock files, which takes some 20 ms."""
+    import tomllib  # noqa: F401
+
+    import packaging.pylock  # noqa: F401
+
+
 def select(
     text: str, shown: str, directory: str, interpreter: Interpreter, demands: Mapping[str, Demands]
 ) -> Iterator[LockedWheel]:

@@ -32,7 +32,7 @@ from instui_engine.target.interpreter import Interpreter
 
 from .inputs import Arguments, WheelFile, read_arguments, wheel_requirement
 from .locations import path_in, redacted, shortened, split_fragment
-from .lock_file import is_lock_file, parsed_filename, select, size_of
+from .lock_file import is_lock_file, load_parser, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Request, Resolution
 from .requirements import Requirement, Requirements
@@ -55,7 +55,7 @@ def resolve(
 ) -> Resolution:
     """The wheels that satisfy `request` in `environment`, without those that are installed already.
 
-    `on_versions` is called with the number of wheels from indexes as soon as that is known, before their files are.
+    `on_versions` is called with the number of wheels from indexes while uv still lists their files.
 
     Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, and Interrupted as soon as
     `cancelled()` is true.
@@ -311,13 +311,14 @@ def _from_uv(
         directory = os.path.realpath(scratch)  # relative paths in uv's answer start there
         uv = Uv(request, wanted, environment, Path(directory), settings, cancelled)
         emit(ResolveProgress("deciding which versions to install"))
+        uv.meanwhile(load_parser)
         decision = uv.decide(installed, moved)
         for warning in decision.warnings:
             emit(Warned("", warning))
         versions = [pin for pin in decision.pins if not pin.url]
         if versions:
             emit(ResolveProgress("listing the files and hashes of these versions"))
-            on_versions(len(versions))
+            uv.meanwhile(lambda: on_versions(len(versions)))
         files = uv.locate(versions)
     locked = wheels_in(files, directory, environment.interpreter, demands)
     for pin in decision.pins:

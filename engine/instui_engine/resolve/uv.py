@@ -85,6 +85,11 @@ class Uv:
         self._settings = settings
         self._cancelled = cancelled
         self._python = environment.executable
+        self._meanwhile = _nothing
+
+    def meanwhile(self, work: Callable[[], None]) -> None:
+        """Do `work` while uv works on the next question: it leaves one processor idle, at least."""
+        self._meanwhile = work
 
     def decide(self, installed: Installed, moved: Collection[str], hidden: bool = False) -> Decision:
         """What is to be installed, if what is whole in `installed` may stay.
@@ -175,7 +180,8 @@ class Uv:
         variables = _variables(request)
         if not (variables.get("UV_CACHE_DIR") or self._settings.options.get("cache-dir") or user_cache("uv")):
             variables["UV_CACHE_DIR"] = str(self._scratch / "cache")  # without a home, uv takes the working directory
-        code, output = _finished(whole, variables, descriptors, self._cancelled)
+        meanwhile, self._meanwhile = self._meanwhile, _nothing
+        code, output = _finished(whole, variables, descriptors, self._cancelled, meanwhile)
         if code and (self._cancelled() or code in (-2, -15, 130, 143)):
             raise Interrupted("interrupted while resolving")
         return code, output
@@ -237,6 +243,10 @@ def _variables(request: Request) -> dict[str, str]:
     return variables
 
 
+def _nothing() -> None:
+    pass
+
+
 def _binary() -> str:
     from uv import find_uv_bin
 
@@ -247,9 +257,13 @@ def _binary() -> str:
 
 
 def _finished(
-    command: Sequence[str], variables: dict[str, str], descriptors: Sequence[int], cancelled: Callable[[], bool]
+    command: Sequence[str],
+    variables: dict[str, str],
+    descriptors: Sequence[int],
+    cancelled: Callable[[], bool],
+    meanwhile: Callable[[], None],
 ) -> tuple[int, str]:
-    """Run `command` to its end; return its exit code and what it printed."""
+    """Run `command` to its end, and do `meanwhile`; return its exit code and what it printed."""
     import subprocess
 
     try:
@@ -265,15 +279,16 @@ def _finished(
     except OSError as error:
         raise ResolutionError(f"cannot run uv: {error.strerror}") from error
     with process:
-        output = _errors(process, cancelled)
+        output = _errors(process, cancelled, meanwhile)
     return process.returncode, output.decode("utf-8", "replace")
 
 
-def _errors(process: "subprocess.Popen[bytes]", cancelled: Callable[[], bool]) -> bytes:
+def _errors(process: "subprocess.Popen[bytes]", cancelled: Callable[[], bool], meanwhile: Callable[[], None]) -> bytes:
     """Wait for uv to end; return what it printed. Stop it if the session is cancelled or anything else goes wrong."""
     import subprocess
 
     try:
+        meanwhile()
         while True:
             try:
                 return process.communicate(timeout=_POLL)[1]

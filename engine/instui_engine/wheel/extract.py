@@ -21,7 +21,7 @@ Digests = Mapping[str, tuple[str, str, int | None]]
 """By path: hashlib's name of the algorithm, the digest in urlsafe base64 without padding, the size (see record.Row)."""
 
 _UNKNOWN = ("sha256", "", None)
-_NEW = {name: getattr(hashlib, name) for name in STRONG}
+_NEW: Mapping[str, Callable[..., "hashlib._Hash"]] = {name: getattr(hashlib, name) for name in STRONG}
 _STEP_BYTES = 256 << 10
 _STEP_FILES = 64
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

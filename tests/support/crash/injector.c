@@ -34,7 +34,7 @@ struct state {
     uint32_t pids[PIDS];
 };
 
-enum action { NOTHING, KILL, TEAR, SIGNAL, FAIL };
+enum action { NOTHING, KILL, LOSE, TEAR, SIGNAL, FAIL };
 
 enum family {
     OPEN = 1, READ = 2, MKDIR = 4, UNLINK = 8, LINK = 16, SYMLINK = 32, RENAME = 64, WRITE = 128, COPY = 256,
@@ -79,7 +79,7 @@ __attribute__((constructor)) static void begin(void) {
     second = (text = getenv("INJECT_SECOND")) ? strtoull(text, NULL, 10) : 0;
     number = (text = getenv("INJECT_NUMBER")) ? atoi(text) : 0;
     text = getenv("INJECT_ACTION");
-    action = !text ? NOTHING : !strcmp(text, "kill") ? KILL : !strcmp(text, "tear") ? TEAR
+    action = !text ? NOTHING : !strcmp(text, "kill") ? KILL : !strcmp(text, "lose") ? LOSE : !strcmp(text, "tear") ? TEAR
            : !strcmp(text, "signal") ? SIGNAL : !strcmp(text, "fail") ? FAIL : NOTHING;
     mark = getenv("INJECT_MARK");
     trace = getenv("INJECT_TRACE");
@@ -133,6 +133,7 @@ static void note(uint64_t n, const char *call, const char *path, const char *tar
 
 /* One more call. Returns the error to fail with, 0 to go on, or -1 to do half and die. */
 static int counted(const char *call, const char *path, const char *target) {
+    if (action == LOSE && (uint32_t)getpid() == state->leader) return 0; /* only the calls of others are points */
     uint64_t n = __atomic_add_fetch(&state->count, 1, __ATOMIC_SEQ_CST);
     if (trace) note(n, call, path, target);
     if (!at || n < at) return 0;
@@ -140,6 +141,10 @@ static int counted(const char *call, const char *path, const char *target) {
     if (action == KILL && once) {
         __atomic_add_fetch(&state->fired, 1, __ATOMIC_SEQ_CST);
         die();
+    } else if (action == LOSE && once) {
+        __atomic_add_fetch(&state->fired, 1, __ATOMIC_SEQ_CST);
+        kill(getpid(), SIGKILL);
+        for (;;) pause();
     } else if (action == TEAR && once) {
         __atomic_add_fetch(&state->fired, 1, __ATOMIC_SEQ_CST);
         return -1;

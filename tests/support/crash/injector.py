@@ -32,19 +32,21 @@ _CALLS = {errno.EMFILE: "open,read", errno.EXDEV: "link,rename,copy", errno.EMLI
 class Fault:
     """What happens at a point. `calls` are the families of calls that count as points.
 
-    "kill": the main process dies before the call. "tear": a write puts half there, and then the same.
+    "kill": the main process dies before the call. "lose": only the helper process that makes the call dies, and only
+    calls of helpers are points. "tear": a write puts half there, and then the same.
     "signal": the main process gets signal `number`; `second` calls later again, if that is not 0.
     "fail": the call returns error `number`; if `second`, so does every later one.
     """
 
     name: str
-    action: Literal["kill", "tear", "signal", "fail"]
+    action: Literal["kill", "lose", "tear", "signal", "fail"]
     number: int = 0
     second: int = 0
     calls: str = _CHANGES
 
 
 KILL = Fault("kill", "kill")
+LOSE = Fault("lose", "lose")
 TEAR = Fault("tear", "tear")
 SIGINT = Fault("SIGINT", "signal", signal.SIGINT)
 SIGINT_TWICE = Fault("SIGINT twice", "signal", signal.SIGINT, 1)

@@ -57,7 +57,7 @@ class Lane:
         self.setting = setting
         self.top = place / "venv"
         self._start = place / "start"
-        self._cold = place / "cache"
+        self.cache = place / "cache"
         home = place / "home"
         home.mkdir(parents=True)
         self._env = _environ(home, cache, setting.path)
@@ -74,8 +74,8 @@ class Lane:
         else:
             self.top.rename(self._start)
         if setting.cold:
-            self._env["INSTUI_CACHE_DIR"] = str(self._cold)
-        below = [self.top, self._cold] if setting.cold else [self.top]
+            self._env["INSTUI_CACHE_DIR"] = str(self.cache)
+        below = [self.top, self.cache] if setting.cold else [self.top]
         self.injector = Injector(library, place / "state", below, self._env)
         self._learn()
 
@@ -120,7 +120,7 @@ class Lane:
         shutil.copytree(self._start, self.top, symlinks=True, copy_function=_copy)
         self._mount(self._start)
         if self.setting.cold:
-            _remove(self._cold)
+            _remove(self.cache)
 
     def _mount(self, source: Path) -> None:
         """Mount the volumes, each with what is there in `source`."""
