@@ -16,7 +16,7 @@ import uv
 from instui_engine.errors import Interrupted, ResolutionError, UsageError
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveProgress, ResolveStarted
 from instui_engine.resolve import resolver
-from instui_engine.resolve.request import Request, Resolution
+from instui_engine.resolve.request import Meanwhile, Request, Resolution
 from instui_engine.resolve.resolver import resolve
 from instui_engine.resolve.uv import Decision, Uv
 from instui_engine.resolve.uv_errors import explain
@@ -425,9 +425,8 @@ def test_what_comes_after_uv_is_prepared_while_uv_works(
         numbers.append(number)
         places[1].touch()
 
-    found = resolve(
-        request, target.environment, scan(target.environment), lambda event: None, lambda: False, on_versions
-    )
+    meanwhile = Meanwhile(listing=on_versions)
+    found = resolve(request, target.environment, scan(target.environment), lambda event: None, lambda: False, meanwhile)
     assert numbers == [len(found.wheels)] == [2]
 
 

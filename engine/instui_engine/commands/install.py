@@ -26,7 +26,7 @@ from instui_engine.plan.order import Node, edges_from, plan_order
 from instui_engine.plan.permissions import missing_permission
 from instui_engine.plan.plan import WheelPlan, volumes_of
 from instui_engine.plan.planner import plan_wheels
-from instui_engine.resolve.request import LockedWheel, Request
+from instui_engine.resolve.request import LockedWheel, Meanwhile, Request
 from instui_engine.resolve.resolver import resolve
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
@@ -111,9 +111,9 @@ class Pipeline(Work):
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self.context
         try:
-            resolution = resolve(
-                self._request, self.environment, installed, context.emit, context.control.cancelled, self._prepare
-            )
+            meanwhile = Meanwhile(self._load, self._prepare)
+            cancelled = context.control.cancelled
+            resolution = resolve(self._request, self.environment, installed, context.emit, cancelled, meanwhile)
         except Interrupted:
             context.check()
             raise
@@ -123,23 +123,27 @@ class Pipeline(Work):
             context.emit(Warned("", f"{FLAG} {printable(permission)} is for no wheel of this run"))
         return resolution.wheels
 
+    @property
+    def _is_to_fetch(self) -> bool:
+        """Whether wheels from indexes are sure to be fetched."""
+        forbidden = self._request.offline or self._request.no_index or self.context.options.dry_run
+        return self._store.is_new and not forbidden
+
+    def _load(self) -> None:
+        """Import what takes a while, while uv decides."""
+        if self._is_to_fetch:
+            import anyio._backends._asyncio  # noqa: F401 - anyio loads it when its loop begins
+
+            import instui_engine.store.obtain  # noqa: F401
+            from instui_engine.fetch.transport import load_library
+
+            load_library()
+
     def _prepare(self, number: int) -> None:
-        """Start what takes a while and is sure to be needed for so many wheels, while uv still lists their files."""
+        """Start what so many wheels need, while uv lists their files."""
+        if self._is_to_fetch and not self.context.options.slow:
+            self._helpers.start(min(self.context.options.jobs, number // _MANY))
         import installer.scripts  # noqa: F401 - for launchers
-
-        options = self.context.options
-        if not self._store.is_new or self._request.offline or self._request.no_index or options.dry_run:
-            return  # perhaps there is nothing to fetch
-        if not options.slow:
-            self._helpers.start(min(options.jobs, number // _MANY))
-        import asyncio  # noqa: F401 - anyio loads it when its loop begins
-
-        import anyio  # noqa: F401
-
-        import instui_engine.store.obtain  # noqa: F401
-        from instui_engine.fetch.transport import load_library
-
-        load_library()
 
     @contextmanager
     def _using_store(self) -> Iterator[None]:

@@ -35,12 +35,10 @@ _DENIED = "give user and password in the index URL, in UV_INDEX_<NAME>_USERNAME 
 
 
 def load_library() -> None:
-    """Import what a download needs, which takes some 60 ms, in a thread that is not waited for."""
+    """Import what a download needs, and load the certificates: some 100 ms, sooner or later."""
+    import urllib3  # noqa: F401
 
-    def load() -> None:
-        import urllib3  # noqa: F401
-
-    threading.Thread(target=load, name="load", daemon=True).start()
+    tls_context("checked")
 
 
 class Wanted(NamedTuple):

@@ -1,5 +1,7 @@
 """Requests and resolutions as data: what the user asks for, not yet interpreted, and the wheels chosen for it."""
 
+from collections.abc import Callable
+
 from instui_engine.hashes import Demands
 from instui_engine.values import NamedTuple
 
@@ -48,6 +50,16 @@ class LockedWheel(NamedTuple):
     requested: bool = False
     position: int = -1
     origin: str = ""
+
+
+class Meanwhile(NamedTuple):
+    """What is done while uv works, which leaves a processor idle.
+
+    First it is `deciding` on versions, then it is `listing` the files of so many wheels from indexes.
+    """
+
+    deciding: Callable[[], None] = lambda: None
+    listing: Callable[[int], None] = lambda number: None
 
 
 class Resolution(NamedTuple):

@@ -34,7 +34,7 @@ from .inputs import Arguments, WheelFile, read_arguments, wheel_requirement
 from .locations import path_in, redacted, shortened, split_fragment
 from .lock_file import is_lock_file, load_parser, parsed_filename, select, size_of
 from .origin import came_from, origin_of
-from .request import LockedWheel, Request, Resolution
+from .request import LockedWheel, Meanwhile, Request, Resolution
 from .requirements import Requirement, Requirements
 from .uv_config import is_decisive, is_reinstalled, not_honoured
 
@@ -51,11 +51,11 @@ def resolve(
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled = lambda: False,
-    on_versions: Callable[[int], None] = lambda number: None,
+    meanwhile: Meanwhile = Meanwhile(),  # noqa: B008 - it never changes
 ) -> Resolution:
     """The wheels that satisfy `request` in `environment`, without those that are installed already.
 
-    `on_versions` is called with the number of wheels from indexes while uv still lists their files.
+    `meanwhile` is done while uv works, if it is asked.
 
     Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, and Interrupted as soon as
     `cancelled()` is true.
@@ -84,7 +84,7 @@ def resolve(
     emit(ResolveStarted([short(requirement) for requirement in _named(wanted).values()]))
     try:
         wheels, satisfied = _from_uv(
-            arguments, wanted, request, settings, environment, installed, emit, cancelled, on_versions
+            arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile
         )
     except NoSolutionError as error:
         directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")
@@ -293,7 +293,7 @@ def _from_uv(
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled,
-    on_versions: Callable[[int], None],
+    meanwhile: Meanwhile,
 ) -> tuple[list[LockedWheel], dict[str, str]]:
     """The wheels that uv would install, and the named distributions (name -> version) that it leaves as they are."""
     from .uv import Uv  # only who asks uv pays for its import
@@ -311,14 +311,19 @@ def _from_uv(
         directory = os.path.realpath(scratch)  # relative paths in uv's answer start there
         uv = Uv(request, wanted, environment, Path(directory), settings, cancelled)
         emit(ResolveProgress("deciding which versions to install"))
-        uv.meanwhile(load_parser)
+
+        def while_deciding() -> None:
+            load_parser()
+            meanwhile.deciding()
+
+        uv.meanwhile(while_deciding)
         decision = uv.decide(installed, moved)
         for warning in decision.warnings:
             emit(Warned("", warning))
         versions = [pin for pin in decision.pins if not pin.url]
         if versions:
             emit(ResolveProgress("listing the files and hashes of these versions"))
-            uv.meanwhile(lambda: on_versions(len(versions)))
+            uv.meanwhile(lambda: meanwhile.listing(len(versions)))
         files = uv.locate(versions)
     locked = wheels_in(files, directory, environment.interpreter, demands)
     for pin in decision.pins:
