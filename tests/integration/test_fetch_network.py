@@ -11,7 +11,7 @@ import pytest
 
 from instui_engine.fetch import download
 from instui_engine.fetch.credentials import Credentials, basic, origin
-from instui_engine.fetch.route import is_direct
+from instui_engine.fetch.route import is_direct, tls_context
 from support.fetching import BODY, NAME, PATH, Fetcher, clean_environment
 from support.webserver import Page, WebServer
 
@@ -380,3 +380,16 @@ def test_unusable_proxy_is_one_clear_line(
     line = fetch.refused("https://wheels.invalid/x")
     assert "proxy" in line
     assert "secret" not in line
+
+
+def test_certificates_are_loaded_once_for_those_variables_that_name_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+    make = ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda: loaded.append(1) or make())
+    for name in ("first", "first", "second"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / name))
+        tls_context("checked")
+    assert len(loaded) == 2

@@ -17,7 +17,14 @@ from instui_engine.commands.install import install
 from instui_engine.errors import InstuiError, Interrupted
 from instui_engine.fetch import transport
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.journal.events import FetchFinished, ResolveFinished, UnpackFinished, UnpackProgress, UnpackStarted
+from instui_engine.journal.events import (
+    FetchFinished,
+    ResolveFinished,
+    ResolveProgress,
+    UnpackFinished,
+    UnpackProgress,
+    UnpackStarted,
+)
 from instui_engine.resolve.request import Request
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
@@ -283,7 +290,7 @@ def test_what_is_unpacked_is_flushed_meanwhile_and_a_disk_that_fails_then_fails_
 
 
 @pytest.mark.parametrize("is_new", [True, False], ids=["empty store", "used store"])
-def test_what_is_sure_to_be_needed_is_started_while_uv_lists_the_files(
+def test_what_is_sure_to_be_needed_is_loaded_while_uv_decides_and_started_while_it_lists_the_files(
     is_new: bool, fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the store has anything, it may have all."""
@@ -291,13 +298,14 @@ def test_what_is_sure_to_be_needed_is_started_while_uv_lists_the_files(
     if not is_new:
         target.put(build_wheel(tmp_path, "other", "1.0", {"other.py": b""}))
     lines: list[str] = []
-    started: list[bool] = []  # whether uv had answered
+    questions: dict[str, list[int]] = {"helper": [], "library": []}  # how often uv was asked by then
 
-    def note(*_: Any) -> None:
-        started.append(bool(Lines(lines).of(ResolveFinished)))
+    def note(what: str) -> None:
+        if not Lines(lines).of(ResolveFinished):
+            questions[what].append(len(Lines(lines).of(ResolveProgress)))
 
-    monkeypatch.setattr(helper, "start", note)
-    monkeypatch.setattr(transport, "load_library", note)
+    monkeypatch.setattr(helper, "start", lambda *_: note("helper"))
+    monkeypatch.setattr(transport, "load_library", lambda: note("library"))
     monkeypatch.setenv("UV_OFFLINE", "0")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     names = [f"w{n}" for n in range(8)]
@@ -309,4 +317,4 @@ def test_what_is_sure_to_be_needed_is_started_while_uv_lists_the_files(
         outcome = install(request, target.environment, options, recording=Recording((lines.append,)))
     assert (outcome.exit_code, outcome.error) == (0, "")
     assert len(Lines(lines).of(FetchFinished)) == 8
-    assert started.count(False) == (2 if is_new else 0)
+    assert questions == ({"helper": [2], "library": [1]} if is_new else {"helper": [], "library": []})

@@ -57,7 +57,7 @@ class Lane:
         self.setting = setting
         self.top = place / "venv"
         self._start = place / "start"
-        self.cache = place / "cache"
+        self.cache = place / "cache"  # of the command if that is `cold`
         home = place / "home"
         home.mkdir(parents=True)
         self._env = _environ(home, cache, setting.path)
