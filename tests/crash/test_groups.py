@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from conftest import Run, Start
+from instui.monitor.fold import Fold
 from instui_engine.commit import executor, recovery, transaction, writeahead
 from instui_engine.commit.executor import Executor, StalePlan
 from instui_engine.commit.settlement import Settlement
@@ -26,6 +27,7 @@ from instui_engine.journal.events import (
 )
 from instui_engine.journal.writer import Journal
 from instui_engine.locks.claims import derive
+from instui_engine.locks.holders import rows
 from instui_engine.locks.layout import WHOLE
 from instui_engine.locks.lock_files import ClaimFiles
 from instui_engine.session.context import Context
@@ -152,6 +154,32 @@ def test_a_group_has_one_record_and_no_lock_file_but_that_of_the_top(
     target.put(*wheels["1.0"], fsync=True)
     assert len(synced) == 1
     assert opened == {"%top", "%environment"}
+
+
+def test_during_a_group_locks_and_the_screen_show_that_it_holds_the_whole_environment(
+    venv: Callable[[], Venv], wheels: dict[str, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, found = executor.run, {}
+
+    def watched(tree: Any, what: Any, *rest: Any) -> None:
+        found[what.name] = rows(target.top)
+        run(tree, what, *rest)
+
+    monkeypatch.setattr(executor, "run", watched)
+    target = venv()
+    target.put(*wheels["1.0"])
+    for wheel, locked in found.items():
+        assert [(row.path, one.mode, one.holder.wheel) for row in locked for one in row.holders] == [
+            (".", "X", wheel),
+            (".lock", "IX", ""),
+        ]
+    fold = Fold()
+    for t, event in target.lines.events:
+        fold.feed(t, event)
+        if isinstance(event, LockGranted):
+            top = fold.snapshot(t).lock(".")
+            assert top is not None
+            assert [(hold.wheel, hold.mode) for hold in top.holders] == [(event.wheel, "X")]
 
 
 @pytest.mark.parametrize("word", ["pause", "cancel"])

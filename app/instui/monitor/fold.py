@@ -7,6 +7,7 @@ lack its beginning, its end or anything in between: an event of an unknown wheel
 
 from typing import assert_never
 
+from instui_engine.fs.paths import TOP
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, SessionStarted
 
@@ -354,7 +355,7 @@ class Fold:
         wheel.acquisitions[-1] = wheel.acquisitions[-1]._replace(granted=t)
         for mode, paths in (("X", wheel.exclusive), ("IX", wheel.shared)):
             for path in paths:
-                record.locks.change(path).grant(wheel.key, mode, t)
+                record.locks.change(path).grant(wheel.key, "X" if event.whole and path == TOP else mode, t)
         wheel.held = wheel.exclusive + wheel.shared
 
     def _distribution_removed(self, wheel: WheelRecord, t: float, event: events.DistributionRemoved) -> None:

@@ -210,7 +210,8 @@ class Groups:
         plan, context = member.plan, self._context
         granted = time.monotonic()
         asked = self._schedule.asked(plan)
-        context.emit(LockGranted(plan.name, 0.0 if asked is None else round(granted - asked, 6)))
+        waited = 0.0 if asked is None else round(granted - asked, 6)
+        context.emit(LockGranted(plan.name, waited, whole=True))
         try:
             self._executor.carry_out(plan, member.prepared, section, tree)
             self._executor.report(plan, member.prepared)

@@ -280,10 +280,11 @@ class LockWaiting(NamedTuple):
 
 
 class LockGranted(NamedTuple):
-    """The wheel holds its whole claim set."""
+    """The wheel holds its whole claim set. `whole`: by a claim of its session on the whole environment, in mode X."""
 
     wheel: str
     waited: float
+    whole: bool = False
 
 
 class LockReleased(NamedTuple):

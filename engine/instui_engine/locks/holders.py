@@ -166,9 +166,8 @@ def _row(path: str, file: Path, locks: Locks, sessions: Sequence[LiveSession]) -
     lines = locks.at(file)
     holders, waiters = [], []
     for pid in _pids(lines, waits=False):
-        held = _of_process(pid, path, sessions)
         mode = next(line.mode for line in lines if line.pid == pid and not line.waits)
-        holders += [claimant._replace(mode=mode) if not claimant.holder.wheel else claimant for claimant in held]
+        holders += [claimant._replace(mode=mode) for claimant in _of_process(pid, path, sessions)]
     seen = {(claimant.holder.session, claimant.holder.wheel) for claimant in holders}
     # the system is authoritative; journals add processes in other containers, and waiters at a gate
     for session in sessions:

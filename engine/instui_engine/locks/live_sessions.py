@@ -156,7 +156,8 @@ class _Reading:
                 mode: Mode = "X" if event.mode == "X" else "IX"
                 self.states[wheel] = LockState(wheel, now, self._held_while_waiting(wheel, path), (path, mode))
             case LockGranted(wheel=wheel):
-                self.states[wheel] = LockState(wheel, now, self._locks(wheel), None)
+                held = self._locks(wheel) | ({TOP: "X"} if event.whole else {})
+                self.states[wheel] = LockState(wheel, now, held, None)
             case LockReleased(wheel=wheel):
                 self.states.pop(wheel, None)
             case EnvironmentWaiting():
