@@ -372,9 +372,13 @@ class Snapshot(NamedTuple):
 
     def lock_history(self, path: str) -> list[tuple[WheelState, str, Acquisition]]:
         """Who acquired the lock of `path`, in which mode and when, by time of request. Present waiters are included."""
-        history = [(w, "X", one) for w in self.wheels if path in w.exclusive for one in w.acquisitions]
-        history += [(w, "IX", one) for w in self.wheels if path in w.shared for one in w.acquisitions]
-        return sorted(history, key=lambda entry: entry[2].requested)
+        history: list[tuple[WheelState, str, Acquisition]] = []
+        for wheel in self.wheels:
+            mode = "X" if path in wheel.exclusive else "IX" if path in wheel.shared else ""
+            if mode:
+                history += [(wheel, mode, one) for one in wheel.acquisitions]
+        history.sort(key=lambda entry: entry[2].requested)
+        return history
 
 
 def _pick(items: tuple[T, ...], index: Mapping[str, int], key: str) -> T | None:

@@ -43,6 +43,13 @@ class EventKeys(Sequence[str]):
         number = self._numbers[index]
         return OLDER if self._older and number == self._numbers[0] else str(number)
 
+    def position(self, key: str) -> int | None:
+        """The position of a key, without a search; None if it is not there."""
+        if not key.isdigit():
+            return 0 if self._older and key == OLDER else None
+        position = int(key) - self._numbers.start
+        return position if self._older <= position < len(self) else None
+
 
 class MatchingEvents:
     """The events that match a filter. Each event is examined once."""

@@ -1,7 +1,7 @@
 """The history of one lock: who waited for it and who held it, over time."""
 
 from instui.monitor import units
-from instui.monitor.model import Snapshot, WheelState
+from instui.monitor.model import Acquisition, Snapshot, WheelState
 from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece, fit, line, safe
 from instui_engine.journal.events import Holder
@@ -16,17 +16,22 @@ def lanes(snapshot: Snapshot, path: str, width: int, height: int, glyphs: Glyphs
     """The history of one lock: a title, and a lane of waits and holds for each wheel that requested it."""
     if path == ENVIRONMENT:
         return _environment(snapshot)
-    found = [*_others(snapshot, path), *_turns(snapshot, path)]
+    others, turns = _others(snapshot, path), _turns(snapshot, path)
     title = lock_label(snapshot, path)
-    if not found:
+    number = len(others) + len(turns)
+    if not number:
         plan = snapshot.lock(path)
         by_plan = [wheel_label(snapshot, key) for key in plan.collision] if plan else []
         text = f"will take turns, in this order: {f' {glyphs.arrow} '.join(by_plan)}" if by_plan else "not taken yet"
         return [line((f"{title}   ", "text"), (text, "age" if by_plan else "dim"))]
-    begin = min(lane.requested for lane in found)
-    end = max(begin + 0.001, *(lane.released for lane in found))
-    shown = found[-(height - 1) :] if height > 1 else []
-    more = f"   the last {len(shown)} of {len(found)}" if len(shown) < len(found) else ""
+    begin = min([*(lane.requested for lane in others), *(turn.requested for _, _, turn in turns)])
+    ends = [turn.released for _, _, turn in turns]
+    end = max([begin + 0.001, *(lane.released for lane in others), *(t if t is not None else snapshot.t for t in ends)])
+    # every wheel has turns at the top of the environment, so lanes are made only of those that are shown
+    last = turns[-(height - 1) :] if height > 1 else []
+    before = height - 1 - len(last)
+    shown = [*(others[-before:] if before > 0 else []), *(_lane(turn, snapshot.t) for turn in last)]
+    more = f"   the last {len(shown)} of {number}" if len(shown) < number else ""
     lines: list[Line] = [line((title, "text"), (f"   over {units.seconds(end - begin)}{more}", "dim"))]
     name_width = min(36, max(width // 3 - 2, 8))
     return lines + [_painted(lane, snapshot, (begin, end), width, name_width, glyphs) for lane in shown]
@@ -42,18 +47,21 @@ class Lane(NamedTuple):
     released: float
 
 
-def _turns(snapshot: Snapshot, path: str) -> list[Lane]:
-    """The lanes of the wheels of this session."""
-    t, found = snapshot.t, []
-    for wheel, mode, turn in snapshot.lock_history(path):
-        granted, released = turn.granted, turn.released
-        if granted is None or granted != released:
-            found.append(
-                Lane(
-                    wheel, mode, turn.requested, t if granted is None else granted, t if released is None else released
-                )
-            )
-    return found
+Turn = tuple[WheelState, str, Acquisition]
+
+
+def _turns(snapshot: Snapshot, path: str) -> list[Turn]:
+    """The turns of the wheels of this session, except those that ended when they began."""
+    return [
+        entry
+        for entry in snapshot.lock_history(path)
+        if entry[2].granted is None or entry[2].granted != entry[2].released
+    ]
+
+
+def _lane(entry: Turn, t: float) -> Lane:
+    wheel, mode, (requested, granted, released) = entry
+    return Lane(wheel, mode, requested, t if granted is None else granted, t if released is None else released)
 
 
 def _others(snapshot: Snapshot, path: str) -> list[Lane]:

@@ -26,10 +26,12 @@ class TableRows(NamedTuple):
     """The keys of the rows in order, and a function that makes the cells of one row when it becomes visible.
 
     It is called with the key and the widths of the columns. Cells are by column id; "" is a cell as wide as the row.
+    `position` finds a key, None if it is not there; without it a table has to go through all keys.
     """
 
     keys: Sequence[str]
     cells: Callable[[str, Mapping[str, int]], Mapping[str, Line]]
+    position: Callable[[str], int | None] | None = None
 
 
 NO_ROWS = TableRows((), lambda _key, _widths: {})

@@ -44,9 +44,12 @@ class DashboardView(Overview):
         query = wheels.WheelQuery(self.filter, self.everything, table.sort, table.reverse, table.selected)
         environment = snapshot.environment.state if snapshot.environment else ""
         state = (bool(snapshot.finished), environment, snapshot.recoveries)
-        keys = self._keys.get((query, state), snapshot.wheels, lambda: wheels.keys(snapshot, query))
+        # A selection that has a row already changes nothing, and ten thousand rows take a while.
+        news = table.selected if table.position(table.selected) is None else ""
+        key = (query._replace(selected=news), state)
+        keys = self._keys.get(key, snapshot.wheels, lambda: wheels.keys(snapshot, query))
         rows = TableRows(keys, lambda key, sizes: wheels.cells(snapshot, key, sizes, glyphs))
-        table.show_rows(rows, self._empty(snapshot))
+        table.show_rows(rows, () if keys else self._empty(snapshot))
         width, height = self.size
         self.set_class(width < 100 or height < 24, "narrow")
         self.set_class(height < 20, "tiny")

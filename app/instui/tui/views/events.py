@@ -44,7 +44,8 @@ class EventsView(Overview):
             self._shown = self._matching.update(log, self.filter)
             self._filtered_by = self.filter
         keys = self._shown
-        rows = TableRows(keys, lambda key, sizes: event_log.cells(snapshot, log, key, sizes))
+        find = keys.position if isinstance(keys, event_log.EventKeys) else None
+        rows = TableRows(keys, lambda key, sizes: event_log.cells(snapshot, log, key, sizes), find)
         table.show_rows(rows, self._empty())
         if self.following:
             table.scroll_to(y=max(0, len(keys) + 1 - table.size.height), animate=False, force=True, immediate=True)

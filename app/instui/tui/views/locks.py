@@ -80,7 +80,7 @@ class LocksView(Overview):
         found = self._look(snapshot)
         keys = found.keys
         rows = TableRows(keys, lambda key, sizes: grouping.cells(snapshot, found, key, sizes, glyphs))
-        table.show_rows(rows, self._empty(snapshot))
+        table.show_rows(rows, () if keys else self._empty(snapshot))
         self.set_class(self.size.height < 30, "low")
         self.set_class(self.size.height < 22, "tiny")
         self._show_lane(snapshot)
@@ -90,7 +90,9 @@ class LocksView(Overview):
         query = LockQuery(self.filter, self.everything, table.sort, table.reverse, self._about)
         state = snapshot.environment.state if snapshot.environment else ""
         basis = snapshot.locks if grouping is GROUPINGS[0] else snapshot.wheels
-        key = (grouping.id, query, state, snapshot.finished is None)
+        # Whatever is selected has a row already, so a selection alone arranges nothing anew: with ten thousand wheels
+        # that takes half a second.
+        key = (grouping.id, query._replace(about=About()), state, snapshot.finished is None)
         found = self._found.get(key, basis, lambda: grouping.arrange(snapshot, query))
         self._rows = found.rows
         return found

@@ -83,15 +83,15 @@ class Table(ScrollView, can_focus=False):
 
     def refresh_changed(self) -> None:
         """Repaint the visible lines that have changed."""
+        sizes = self._sizes()
         for y in range(self.size.height):
-            if self._painted.get(y) != self._line(y):
+            if self._painted.get(y) != self._line(y, sizes):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def select(self, key: str) -> None:
-        """Select a row and make it visible; "" for none."""
+        """Select a row and make it visible; "" for none. The view paints it when it shows its rows."""
         self.selected = key
         self.reveal()
-        self.refresh_changed()
 
     def reveal(self) -> None:
         """Scroll just enough to see the selected row."""
@@ -106,6 +106,8 @@ class Table(ScrollView, can_focus=False):
 
     def position(self, key: str) -> int | None:
         """The position of the row with that key; None if there is none."""
+        if self._rows.position is not None:
+            return self._rows.position(key)
         if self._positions is None:
             self._positions = {key: position for position, key in enumerate(self._rows.keys)}
         return self._positions.get(key)
@@ -122,11 +124,11 @@ class Table(ScrollView, can_focus=False):
 
     def text_of(self, key: str) -> str:
         """A row as text."""
-        return " ".join(plain(self._row(key)[1:]).split())
+        return " ".join(plain(self._row(key, self._sizes())[1:]).split())
 
     def render_line(self, y: int) -> Strip:
         """One visible line."""
-        line, chosen = self._painted[y] = self._line(y)
+        line, chosen = self._painted[y] = self._line(y, self._sizes())
         styles, base = styles_of(self), self.rich_style
         if chosen:
             base += styles["selected"]
@@ -148,19 +150,21 @@ class Table(ScrollView, can_focus=False):
         """Tell that the user scrolled."""
         self.post_message(self.Scrolled())
 
-    def _line(self, y: int) -> tuple[Line, bool]:
+    def _sizes(self) -> Mapping[str, int]:
+        return widths(self.columns, self._width)
+
+    def _line(self, y: int, sizes: Mapping[str, int]) -> tuple[Line, bool]:
         if y == 0:
-            return self._titles(), False
+            return self._titles(sizes), False
         position = y - 1 + self.scroll_offset.y
         if position < len(self._rows.keys):
             key = self._rows.keys[position]
-            return self._row(key), key == self.selected
+            return self._row(key, sizes), key == self.selected
         if not self._rows.keys and 0 <= (inside := y - 2) < len(self.empty):
             return (Piece("  "), *self.empty[inside]), False
         return (), False
 
-    def _titles(self) -> Line:
-        sizes = widths(self.columns, self._width)
+    def _titles(self, sizes: Mapping[str, int]) -> Line:
         cells: dict[str, Line] = {}
         for column in self.columns:
             title = column.short if column.short and len(column.title) > sizes.get(column.id, 0) else column.title
@@ -171,8 +175,7 @@ class Table(ScrollView, can_focus=False):
                 cells[column.id] = (Piece(title, "dim"),)
         return self._lay(cells, sizes, " ", "faint")
 
-    def _row(self, key: str) -> Line:
-        sizes = widths(self.columns, self._width)
+    def _row(self, key: str, sizes: Mapping[str, int]) -> Line:
         cells = self._rows.cells(key, sizes)
         mark = self._glyphs.marker if key == self.selected else " "
         if "" in cells:
