@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
-from instui.tui.controller import ReadOnly
+from instui.tui.controller import ReadOnly, Result
 from instui.tui.views.dashboard import DashboardView
 from instui.tui.widgets.table import Table
 from instui.tui.widgets.theme import STYLES
@@ -197,42 +198,70 @@ def test_the_selection_stays_with_its_wheel_when_rows_move() -> None:
     asyncio.run(run())
 
 
-def test_a_screen_on_which_nothing_moves_is_not_painted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is looked at a few times a second all the same: something may happen, or a key be pressed."""
+class Counting(Recorded):
+    polls = 0
+
+    def poll(self, wait: float = 0.0) -> list[str]:
+        self.polls += 1
+        return super().poll(wait)
+
+
+def painted_frames(source: Counting, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows with each frame of the dashboard; the timer does nothing but look at what is new."""
     monkeypatch.setattr("instui.tui.app.REST_SECONDS", 1000.0)
     painted: list[int] = []
     paint = DashboardView.show
     monkeypatch.setattr(DashboardView, "show", lambda view, shot: (painted.append(source.polls), paint(view, shot)))
+    return painted
 
-    class Counting(Recorded):
-        polls = 0
 
-        def poll(self, wait: float = 0.0) -> list[str]:
-            self.polls += 1
-            return super().poll(wait)
+async def polled(source: Counting, pilot: Pilot[Result], times: int) -> None:
+    wanted = source.polls + times
+    while source.polls < wanted:
+        await pilot.pause(0.01)
 
+
+def test_a_screen_on_which_nothing_moves_is_not_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked at a few times a second all the same: something may happen, or a key be pressed."""
+    monkeypatch.setattr("instui.tui.app.SHARE", 1000.0)
     source = Counting.of("busy")
+    painted = painted_frames(source, monkeypatch)
 
     async def run() -> None:
         app = InstuiApp(source, ReadOnly("LIVE"), clock=source.clock)
         async with app.run_test(notifications=False) as pilot:
-
-            async def polled(times: int) -> None:
-                wanted = source.polls + times
-                while source.polls < wanted:
-                    await pilot.pause(0.01)
-
             source.t = 5.0
-            await polled(3)
+            await polled(source, pilot, 3)
             before = len(painted)
-            await polled(5)
+            await polled(source, pilot, 5)
             assert len(painted) == before
             source.t = 8.0
-            await polled(2)
+            await polled(source, pilot, 2)
             moved = len(painted)
             assert moved > before
             await pilot.press("x")
-            await polled(2)
+            await polled(source, pilot, 2)
             assert len(painted) > moved
+
+    asyncio.run(run())
+
+
+def test_a_frame_waits_until_the_screen_has_used_no_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The install may need the processor. What the frame will show is not forgotten."""
+    source = Counting.of("busy")
+    painted = painted_frames(source, monkeypatch)
+
+    async def run() -> None:
+        app = InstuiApp(source, ReadOnly("LIVE"), clock=source.clock)
+        async with app.run_test(notifications=False) as pilot:
+            await polled(source, pilot, 3)
+            monkeypatch.setattr("instui.tui.app.SHARE", 0.0)
+            before = len(painted)
+            source.t = 8.0
+            await polled(source, pilot, 5)
+            assert len(painted) == before
+            monkeypatch.setattr("instui.tui.app.SHARE", 1000.0)
+            await polled(source, pilot, 2)
+            assert len(painted) > before
 
     asyncio.run(run())

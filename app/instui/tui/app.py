@@ -46,6 +46,7 @@ from .widgets.theme import DEFAULT, THEMES, without_colour
 
 PULL_SECONDS = 0.1
 REST_SECONDS = 1.0  # between two looks at a session in which nothing moves: only clocks and notices change then
+SHARE = 0.08  # of a core, for frames while the session moves: the install may need all of them
 
 
 class ScreenError(Exception):
@@ -108,6 +109,8 @@ class InstuiApp(App[Result], inherit_bindings=False):
         self._epilogue: list[str] | None = None
         self._stops = 0  # how often the user has asked to stop
         self._rests_until = 0.0  # monotonic time until which nothing is painted unless something happens
+        self._unseen = False  # whether anything was read that no frame has shown
+        self._last_frame = (0.0, 0.0)  # monotonic time, and the CPU time of this process
 
     def clear_selection(self) -> None:
         """Clear the selected text. An input calls this while it is mounted, maybe before its screen is on the stack."""
@@ -126,19 +129,26 @@ class InstuiApp(App[Result], inherit_bindings=False):
 
     def pull(self) -> None:
         """Read what is new in the journal and show it."""
-        moved = self.watched.read()
+        self._unseen |= self.watched.read()
         if self.watched.behind and self._timer:
             self.set_timer(0.01, self.pull)
         if self.over and self._leaves():
             self._leave()
             return
-        if moved or not self._timer or self.leaves_in or time.monotonic() >= self._rests_until:
-            self._rests_until = time.monotonic() + REST_SECONDS
+        now = time.monotonic()
+        if (self._unseen and self._affordable(now)) or not self._timer or self.leaves_in or now >= self._rests_until:
+            self._rests_until = now + REST_SECONDS
+            self._unseen, self._last_frame = False, (now, time.process_time())
             self.watched.advance()
             if (view := self.front) is not None:
                 view.show(self.watched.shown)
         if refusal := self.controller.refusal():
             self.say(refusal)
+
+    def _affordable(self, now: float) -> bool:
+        """Whether this process has used at most its share since the last frame, so that another one may be painted."""
+        then, used = self._last_frame
+        return time.process_time() - used <= SHARE * (now - then)
 
     async def on_event(self, event: Event) -> None:
         """Note that somebody is there. A mouse that only moves is nobody."""
