@@ -1,6 +1,7 @@
 """An install on a terminal of its own, as the tests of the full screen see it."""
 
 import fcntl
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,7 +95,7 @@ class Begin(Protocol):
 def lives(pid: int, identity: str) -> bool:
     """Whether the process that installs as `identity` still runs."""
     try:
-        return identity.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return any(identity in os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir())  # its journal is open
     except OSError:
         return False
 

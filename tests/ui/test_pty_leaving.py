@@ -120,11 +120,11 @@ def test_the_install_does_not_wait_for_the_screen_to_be_loaded(
     assert "installed 2 wheels" in one.left()
 
 
-# Notes which modules are there when the child is started.
+# Notes which modules are there when the install is started, as a copy of the process that will show it.
 _NOTE = """\
 import sys, pathlib
 def note(event, arguments):
-    if event == 'subprocess.Popen' and '--child' in arguments[1]:
+    if event == 'os.fork':
         pathlib.Path('loaded').write_text('\\n'.join(sys.modules))
 sys.addaudithook(note)
 """
@@ -140,6 +140,29 @@ def test_the_install_has_begun_before_anything_is_loaded_that_shows_it(
     shows = {f"instui.{room}" for room in ("tui", "lines", "monitor")} | {"textual", "rich", "asyncio"}
     works = {"instui_engine.commands", "instui_engine.commit", "instui_engine.plan", "socket", "filelock", "packaging"}
     assert loaded & (shows | works) == set()
+
+
+def test_the_process_that_installs_keeps_nothing_of_the_terminal(
+    install: Begin, guest: Guest, venv: Callable[[], Venv], wheels: list[Path]
+) -> None:
+    target = venv()
+    with locked(target):
+        one = install(*wheels[:2], venv=target, env=guest(0.0))
+        one.wait_for(EnvironmentWaiting)
+        one.opened()
+        assert os.getsid(one.pid) == one.pid
+        kept = {os.readlink(path) for path in Path(f"/proc/{one.pid}/fd").iterdir()}
+        assert not [name for name in kept if name.startswith(("/dev/pts", "/dev/tty", "/dev/ptmx"))]
+        shown = {os.readlink(path) for path in Path(f"/proc/{one.terminal.process.pid}/fd").iterdir()}
+        assert {name for name in kept & shown if name != os.devnull} <= {str(one.journal), *_memory(kept)}
+    one.terminal.shows("FINISHED")
+    one.terminal.press("q")
+    assert one.terminal.finish() == 0
+
+
+def _memory(names: set[str]) -> set[str]:
+    """Files without a name: that of the errors, which both have."""
+    return {name for name in names if name.endswith("(deleted)")}
 
 
 def test_what_was_typed_before_the_screen_was_there_is_no_key(

@@ -4,7 +4,15 @@ import os
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from instui.cli.child import PRIVATE_JOURNAL_FLAG, Child
+
+
+@pytest.fixture(autouse=True)
+def _started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No copies of the process that runs the tests; see `test_forked.py`."""
+    monkeypatch.setattr("instui.cli.child.possible", lambda: False)
 
 
 def test_a_pause_of_a_dry_run_is_refused_with_its_reason(tmp_path: Path) -> None:

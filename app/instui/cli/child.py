@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from instui.cli.forked import Forked, possible
 from instui.program import again
 from instui_engine.errors import InstuiError
 from instui_engine.fs.memory import unnamed_file
@@ -56,7 +57,12 @@ class Child:
         command = [*again(), arguments[0], FLAG, identity]
         shown = [redacted(argument) for argument in arguments[1:]]
         descriptors = inherited(arguments)
+        self._process: subprocess.Popen[bytes] | Forked
         with ExitStack() as stack:
+            if shown == list(arguments[1:]) and possible():
+                words = [arguments[0], FLAG, identity, *shown]
+                self._process = Forked(words, self._errors.fileno(), descriptors, reads_stdin)
+                return
             if shown != list(arguments[1:]):
                 import json
 
@@ -123,7 +129,7 @@ class Child:
 
     def ends_within(self, seconds: float) -> bool:
         """Wait for the child's end, at most so long; whether it has ended."""
-        if not hasattr(os, "pidfd_open"):  # not Linux
+        if isinstance(self._process, subprocess.Popen) and not hasattr(os, "pidfd_open"):  # not Linux
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
             return not self.alive()

@@ -64,7 +64,7 @@ def watch_child(
 def _opens(showing: Showing, child: Child, signals: "_Signals", stay: bool) -> bool:
     """Wait until it is clear whether the screen opens. It does not where the command ends first, or is told to."""
     takes_long = showing == "screen when it takes long"
-    opens_at = time.monotonic() + (MOMENT if takes_long else 0.0)
+    opens_at = time.monotonic() + MOMENT  # loading the screen would take half a core from what is over in a moment
     while showing != "screen" and not signals.heard():
         if child.ends_within(_CHECK):
             return stay and child.began()
