@@ -2,8 +2,8 @@
 
     python tests/benchmarks/many.py [--count 10000] [--files 50] [--kills 3] [--tui] [--work DIR]
 
-`--tui`: under the full screen, on a pseudo-terminal that is read. Prints time, peak memory of the engine, and digest of
-each tree; exit 1 if the digests differ. Nothing is deleted before the end.
+`--tui`: under the full screen, on a pseudo-terminal that is read. Prints time, peak memory of the engine and of the
+screen, the screen's CPU, and the digest of each tree; exit 1 if the digests differ. Nothing is deleted before the end.
 """
 
 import argparse
@@ -38,7 +38,8 @@ class Run:
         self._environment = {**os.environ, "INSTUI_CACHE_DIR": str(work / "cache"), "TERM": "xterm-256color"}
         self._screen = screen
         self._sessions = top / ".instui" / "sessions"
-        self.peak = 0  # kB
+        self.peak = self.screen_peak = 0  # kB
+        self.screen_cpu = 0.0  # seconds
 
     def finish(self, kill_after: int = 0) -> int:
         """Run to the end, or kill the engine when it has committed so many wheels; return the exit code."""
@@ -61,16 +62,30 @@ class Run:
                 found = re.search(rb'"pid":\s*(\d+)', new) if not engine else None
                 engine = int(found[1]) if found else engine
             if engine:
-                self._look(engine)
+                self.peak = max(self.peak, _peak(engine))
+            if self._screen:
+                self.screen_peak = max(self.screen_peak, _peak(process.pid))
+                self.screen_cpu = max(self.screen_cpu, _cpu(process.pid))
             if engine and kill_after and done >= kill_after:
                 with suppress(ProcessLookupError):
                     os.kill(engine, signal.SIGKILL)
         return process.returncode
 
-    def _look(self, pid: int) -> None:
-        with suppress(OSError):
-            found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
-            self.peak = max(self.peak, int(found[1]) if found else 0)
+
+def _peak(pid: int) -> int:
+    """The peak memory of a process in kB, 0 if it is gone."""
+    with suppress(OSError):
+        found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
+        return int(found[1]) if found else 0
+    return 0
+
+
+def _cpu(pid: int) -> float:
+    """The CPU of a process in seconds, without its children; 0 if it is gone."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _drain(terminal: int) -> None:
@@ -106,16 +121,18 @@ def main() -> int:
         for name, kills in (("in one go", 0), (f"killed {parsed.kills} times", parsed.kills)):
             top = work / name.replace(" ", "-")
             subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(top)], check=True)
-            begun, peak = time.monotonic(), 0
+            begun, peak, screen, cpu = time.monotonic(), 0, 0, 0.0
             for number in range(kills + 1):
                 run = Run(listed, top, work, parsed.tui)
                 code = run.finish(parsed.count // (kills + 1) if number < kills else 0)
-                peak = max(peak, run.peak)
+                peak, screen, cpu = max(peak, run.peak), max(screen, run.screen_peak), cpu + run.screen_cpu
             if code:
                 raise SystemExit(f"{name}: exit {code}")
             digests.append(digest(top))
             took = time.monotonic() - begun
-            print(f"{name:16} {took:8.1f} s  engine at most {peak / 1024:6.1f} MB  {digests[-1][:16]}", flush=True)
+            beside = f"screen at most {screen / 1024:6.1f} MB, {cpu:.1f} s of CPU  " if parsed.tui else ""
+            engine = f"engine at most {peak / 1024:6.1f} MB  "
+            print(f"{name:16} {took:8.1f} s  {engine}{beside}{digests[-1][:16]}", flush=True)
     return 0 if len(set(digests)) == 1 else 1
 
 
