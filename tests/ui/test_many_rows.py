@@ -12,7 +12,7 @@ from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
-from support.screens import Recorded, press, settle, shown
+from support.screens import Recorded, go_to, press, settle, shown
 
 
 @pytest.mark.parametrize("keys", [("1", "a"), ("2", "a"), ("2", "a", "v"), ("2", "a", "v", "v")])
@@ -65,3 +65,28 @@ def test_an_event_is_found_without_a_search() -> None:
         for position, key in enumerate(keys):
             assert keys.position(key) == position
         assert [keys.position(key) for key in ("20", "6" if first else OLDER, "", "x")] == [None] * 4
+
+
+def test_what_is_read_in_a_full_log_stays_where_it_is_while_the_oldest_events_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("instui.tui.watch.KEPT", 150)
+
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 11.4) as (app, pilot):
+            await press(pilot, "4", *"kkkkk")
+            table, log = app.screen.query_one(Table), app.watched.log
+            selected, first = table.selected, log.first
+            line = (table.position(selected) or 0) - table.scroll_offset.y
+            assert first > 0
+            go_to(app, 13.2)
+            await settle(pilot)
+            assert first < log.first
+            assert table.selected == selected
+            assert (table.position(selected) or 0) - table.scroll_offset.y == line
+            go_to(app, 30.0)  # now it is gone, too
+            await settle(pilot)
+            assert log.first > int(selected)
+            assert table.scroll_offset.y == 0
+
+    asyncio.run(check())

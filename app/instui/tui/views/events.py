@@ -46,10 +46,17 @@ class EventsView(Overview):
         keys = self._shown
         find = keys.position if isinstance(keys, event_log.EventKeys) else None
         rows = TableRows(keys, lambda key, sizes: event_log.cells(snapshot, log, key, sizes), find)
+        top = table.scroll_offset.y
+        first = table.keys[top] if top < len(table.keys) else ""
         table.show_rows(rows, self._empty())
         if self.following:
-            table.scroll_to(y=max(0, len(keys) + 1 - table.size.height), animate=False, force=True, immediate=True)
+            self._scroll(max(0, len(keys) + 1 - table.size.height))
+        elif first and table.position(first) != top:  # the oldest events are gone: the others stay where they are
+            self._scroll(table.position(first) or 0)
         self.lines("tail").show_lines([self._tail(len(keys))])
+
+    def _scroll(self, top: int) -> None:
+        self.table.scroll_to(y=top, animate=False, force=True, immediate=True)
 
     def _tail(self, rows: int) -> Line:
         if self.following:
