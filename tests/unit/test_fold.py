@@ -140,6 +140,17 @@ def test_a_lock_shows_its_mode_holder_waiters_and_history() -> None:
     assert history == [("a", "X", Acquisition(2.0, 2.0, 5.0)), ("b", "X", Acquisition(3.0, 5.0, None))]
 
 
+def test_locks_that_were_waited_for_are_found_without_a_look_at_all_others() -> None:
+    fold = folded((1.0, plan("a")), (1.0, plan("b")), (1.0, events.PlanCollision("lib/jwt", ["a", "b"])))
+    assert (list(fold.snapshot(1.0).collisions), list(fold.snapshot(1.0).contended)) == (["lib/jwt"], [])
+    for t in (2.0, 3.0):
+        fold.feed(t, wait("b", Holder("a")))
+        fold.feed(t + 0.5, events.LockGranted("b", 0.5))
+        fold.feed(t + 0.6, events.LockReleased("b", 0.1))
+        fold.feed(t + 0.6, events.PlanCollision("lib/jwt", ["a", "b", "c"]))
+    assert list(fold.snapshot(4.0).collisions) == list(fold.snapshot(4.0).contended) == ["lib/jwt"]
+
+
 def test_a_wait_that_moves_to_another_path_leaves_the_first() -> None:
     fold = folded((1.0, plan("b")), (2.0, events.LockRequested("b")), (2.0, wait("b", Holder("a"))))
     fold.feed(4.0, wait("b", Holder("c"), path="@b"))

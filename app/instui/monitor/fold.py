@@ -160,7 +160,10 @@ class Fold:
             case events.RequirementSatisfied():
                 record.satisfied.append(Satisfied(event.name, event.version))
             case events.PlanCollision():
-                record.locks.change(event.path).collision = tuple(event.wheels)
+                lock = record.locks.change(event.path)
+                if not lock.collision:
+                    record.collisions.append(event.path)
+                lock.collision = tuple(event.wheels)
             case events.PlanConflict():
                 record.conflicts.append(Conflict(event.path, event.first, event.last))
             case events.PlanFinished():
@@ -342,6 +345,8 @@ class Fold:
         wheel.requested = None
         wheel.waits_for = WaitFor(event.path, event.mode, holders, since)
         lock = record.locks.change(event.path)
+        if not lock.contended:
+            record.contended.append(event.path)
         lock.contended += wheel.key not in lock.waiters
         lock.waiters[wheel.key] = Waiter(wheel.key, event.mode, since, holders)
 

@@ -317,6 +317,8 @@ class Snapshot(NamedTuple):
     waiting: tuple[str, ...]
     failed: tuple[str, ...]
     locks: tuple[LockState, ...]
+    contended: Prefix[str]  # paths of locks for which a wheel has waited, in that order
+    collisions: Prefix[str]  # paths at which wheels will take turns, according to the plan
     environment: EnvironmentLock | None
     waits: Prefix[Wait]
     overwrites: Prefix[ReplacedFile]

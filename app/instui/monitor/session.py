@@ -43,6 +43,8 @@ class SessionRecord:
         self.environment: EnvironmentLock | None = None
         self.wheels: Table[WheelRecord, WheelState] = Table(lambda key: WheelRecord(key, self.t, self.t, self.t))
         self.locks: Table[LockRecord, LockState] = Table(LockRecord)
+        self.contended: list[str] = []  # paths, each once
+        self.collisions: list[str] = []  # the same
         self._running, self.waiting = Busy(), Busy()
         self._busy = {**dict.fromkeys(RUNNING, self._running), Phase.WAIT: self.waiting}
         self.failed: dict[str, None] = {}  # an ordered set
@@ -206,6 +208,8 @@ class SessionRecord:
             waiting=tuple(self.waiting.members),
             failed=tuple(self.failed),
             locks=self.locks.states(lambda lock: lock.state(self.session)),
+            contended=Prefix(self.contended),
+            collisions=Prefix(self.collisions),
             environment=self.environment,
             waits=Prefix(self.waits),
             overwrites=Prefix(self.overwrites),

@@ -54,7 +54,7 @@ def _contended(snapshot: Snapshot, width: int) -> list[Line]:
         name = fit((Piece(middle(lock.name, width - len(right) - 1), style),), width - len(right))
         lines.append((*name, Piece(right, style)))
     if not locks:
-        planned = sum(bool(lock.collision) for lock in snapshot.locks)
+        planned = len(snapshot.collisions)
         text = f"none yet; {units.count(planned, 'lock')} will be shared" if planned else "no contention"
         lines.append(fit(line((text, "age" if planned and not snapshot.finished else "dim")), width))
     return [*lines, *[fit((), width)] * (3 - len(lines))]

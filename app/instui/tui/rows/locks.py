@@ -73,7 +73,8 @@ def interesting(lock: LockState) -> bool:
 
 def most_contended(snapshot: Snapshot, most: int) -> list[LockState]:
     """The at most `most` locks at which the most time was lost, including present waits."""
-    found = [lock for lock in snapshot.locks if lock.waiters or lock.waited > 0]
+    known = (snapshot.lock(path) for path in snapshot.contended)
+    found = [lock for lock in known if lock is not None and (lock.waiters or lock.waited > 0)]
     found.sort(key=lambda lock: -(lock.waited + sum(snapshot.t - waiter.since for waiter in lock.waiters)))
     return found[:most]
 

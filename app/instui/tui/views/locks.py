@@ -67,6 +67,7 @@ class LocksView(Overview):
         self._found: Throttled[Any] = Throttled()
         self._lanes: Throttled[list[Line]] = Throttled()
         self._rows: Mapping[str, About] = {}
+        self._paths: set[str] = set()  # that the rows are about
         self._about = About()  # what the user selected last; another grouping selects the row with the same subject
 
     def body(self) -> Iterable[Widget]:
@@ -94,7 +95,8 @@ class LocksView(Overview):
         # that takes half a second.
         key = (grouping.id, query._replace(about=About()), state, snapshot.finished is None)
         found = self._found.get(key, basis, lambda: grouping.arrange(snapshot, query))
-        self._rows = found.rows
+        if found.rows is not self._rows:
+            self._rows, self._paths = found.rows, {row.path for row in found.rows.values()}
         return found
 
     def _show_lane(self, snapshot: Snapshot) -> None:
@@ -120,10 +122,9 @@ class LocksView(Overview):
         """The lock whose history is shown without a selection: the most contended one among the rows."""
         if snapshot.environment is not None and snapshot.environment.state == "waiting":
             return ENVIRONMENT
-        shown = {row.path for row in self._rows.values()}
-        most = locks.most_contended(snapshot, len(snapshot.locks))
-        collisions = (lock for lock in snapshot.locks if lock.collision)
-        return next((lock.path for lock in (*most, *collisions) if lock.path in shown), "")
+        most = [lock.path for lock in locks.most_contended(snapshot, len(snapshot.contended))]
+        planned = sorted(snapshot.collisions, key=lambda path: snapshot.lock_index[path])
+        return next((path for path in (*most, *planned) if path in self._paths), "")
 
     def tabs(self, snapshot: Snapshot, width: int) -> Line:
         """The tabs and, beside them, the groupings."""
@@ -152,7 +153,7 @@ class LocksView(Overview):
         if waits and not snapshot.finished and self.grouping is GROUPINGS[2]:
             return [line(("nobody waits now", "commit")), line(("a shows the waits that are over", "dim"))]
         claims = sum(lock.claims_x + lock.claims_ix > 0 for lock in snapshot.locks)
-        collisions = sum(bool(lock.collision) for lock in snapshot.locks)
+        collisions = len(snapshot.collisions)
         if collisions and not snapshot.finished:
             return [
                 line(("nobody waits yet", "text")),
