@@ -28,7 +28,7 @@ pytestmark = pytest.mark.pty
 
 
 def test_the_screen_shows_the_install_and_leaves_the_terminal_as_it_was(install: Begin, wheels: list[Path]) -> None:
-    one = install("--slow", 3, *wheels)
+    one = install("--slow", 6, *wheels)
     terminal = one.terminal
     terminal.shows("Dashboard", "dist00 1.0", "LIVE")
     assert terminal.screen.full

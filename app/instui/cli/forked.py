@@ -31,7 +31,11 @@ class Forked:
         # a signal that comes in between is handled by each in its own way
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
         self.returncode: int | None = None
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError:  # no more processes are available
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            raise
         if not self.pid:
             code = 1
             try:
@@ -45,8 +49,10 @@ class Forked:
             except BaseException:
                 print_exc()
             finally:  # never back into what the original does
-                sys.stderr.flush()
-                os._exit(code)
+                try:
+                    sys.stderr.flush()
+                finally:
+                    os._exit(code)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def poll(self) -> int | None:
