@@ -382,7 +382,7 @@ def test_the_stage_of_a_killed_session_is_found_and_removed(bench: Bench, start_
     with bench.venv.environment.lock_path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         session = start_instui(bench.venv, wheel)
-        staged = until(lambda: list(bench.venv.top.glob(".instui/stage/*/0/info/RECORD")), session.process)
+        staged = until(lambda: list(bench.venv.top.glob(".instui/stage/*/0.info/RECORD")), session.process)
         assert bench.findings(0) == {}  # it is alive
         session.process.send_signal(signal.SIGKILL)
         session.process.wait()

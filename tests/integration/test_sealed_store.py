@@ -159,6 +159,17 @@ def test_a_damaged_script_is_not_generated_from(wheel: Path, fresh: Callable[[],
     assert trees.complete(second.site, "tool-1.0")
 
 
+def test_what_was_staged_of_a_damaged_wheel_is_in_no_ones_way(tmp_path: Path, fresh: Callable[[], Venv]) -> None:
+    scripts = {f"scripts/{name}": SCRIPT for name in ("first", "last")}
+    wheel = build_wheel(tmp_path, "tool", "1.0", {"tool/a.py": TEXT}, data=scripts)
+    first, second = fresh(), fresh()
+    first.put(wheel)
+    in_store(first.cache, "*.data/scripts/last").write_bytes(SCRIPT.replace(b"true", b"lies"))
+    second.put(wheel)
+    assert len(second.lines.of(UnpackFinished)) == 1, "it was staged again"
+    assert trees.complete(second.site, "tool-1.0")
+
+
 def test_what_the_helper_process_links_is_checked_too(tmp_path: Path, fresh: Callable[[], Venv]) -> None:
     wheels = [
         build_wheel(tmp_path, name, "1.0", {f"{name}/{n}.py": b"%d" % n for n in range(1600)}) for name in ("aa", "bb")

@@ -95,8 +95,8 @@ class _Preparation:
         self._digests: dict[tuple[str, str], str] = {}  # (path, algorithm) -> digest of the file there
         self._index = index
         self._has_looked = False  # whether the index is up to date
-        self.saved = f"{stage_of('', session)}/{plan.order}"
-        self.staged_info = f"{self._stage(plan.info)}/info" if plan.info else ""
+        self.saved = stage_of("", session)
+        self.staged_info = f"{self._stage(plan.info)}.info" if plan.info else ""
         self.overwrites: list[Overwrite] = []
         self.restored: list[Restored] = []
 
@@ -117,7 +117,7 @@ class _Preparation:
         for path in plan.emptied:
             yield Step("rmdir", path)
         for number, item in enumerate(plan.items):
-            yield from self._item(item, f"{self._stage(item.path)}/{number}")
+            yield from self._item(item, f"{self._stage(item.path)}.{number}")
         if plan.info:
             yield from self._parents(plan.info)
             if self._key(plan.info) not in self._gone and self._kind(plan.info) is not None:
@@ -318,12 +318,12 @@ class _Preparation:
         return None if status is None else fingerprint_of(status)
 
     def _stage(self, path: str) -> str:
-        """The directory in the volume of `path` where this wheel's entries are staged."""
+        """How the paths of this wheel's entries in the stage of the volume of `path` begin."""
         return f"{stage_of(self._environment.volumes.of(path), self._session)}/{self._plan.order}"
 
     def _save(self, path: str) -> str:
         self._count += 1
-        return f"{self._stage(path)}/old{self._count}"
+        return f"{self._stage(path)}.old{self._count}"
 
     def _parents(self, path: str) -> Iterator[Step]:
         missing = []

@@ -1,11 +1,12 @@
 """The session's private stage, where wheels are put together: outside any lock, invisible, on the same file system.
 
-It has one entry for each item of a plan, `<stage>/<order>/<number>`, and the complete `.dist-info` as `info`; the
-commit will rename these. What goes into another volume is staged there. Files are hard links into the store if the file
-system allows it.
+It has one entry for each item of a plan, `<stage>/<order>.<number>`, and the complete `.dist-info` as `<order>.info`;
+the commit will rename these. A directory for each wheel would have to be made and removed for nothing. What goes into
+another volume is staged there. Files are hard links into the store if the file system allows it.
 """
 
 import os
+from collections.abc import Iterator
 from hashlib import sha256
 
 from instui_engine.fs.files import encoded, write_all
@@ -23,7 +24,7 @@ from .linking import Job
 
 
 def links_of(environment: Environment, plan: WheelPlan, stage: str) -> Job:
-    """Everything that is to be linked for `plan` below `<stage>/<order>`, without generated files."""
+    """Everything that is to be linked for `plan`, without generated files."""
     base_of = _Bases(environment, plan, stage)
     store = plan.entry.files
     manifest = plan.entry.manifest
@@ -31,16 +32,23 @@ def links_of(environment: Environment, plan: WheelPlan, stage: str) -> Job:
     files = []
     for number, item in enumerate(plan.items):
         if item.kind == "tree":
-            trees.append((f"{store}/{item.source}", f"{base_of(item.path)}/{number}", item.directories, ()))
+            trees.append((f"{store}/{item.source}", f"{base_of(item.path)}.{number}", item.directories, ()))
         elif item.kind == "file":
-            files.append((f"{store}/{item.source}", f"{base_of(item.path)}/{number}"))
-    trees.append((f"{store}/{manifest.dist_info}", f"{base_of(plan.info)}/info", manifest.info, ()))
-    bases = {base_of(path) for path in (plan.info, *(item.path for item in plan.items))}
-    return tuple(sorted(bases)), tuple(trees), tuple(files), manifest.sealed
+            files.append((f"{store}/{item.source}", f"{base_of(item.path)}.{number}"))
+    trees.append((f"{store}/{manifest.dist_info}", f"{base_of(plan.info)}.info", manifest.info, ()))
+    return (), tuple(trees), tuple(files), manifest.sealed
+
+
+def entries_of(environment: Environment, plan: WheelPlan, stage: str) -> Iterator[str]:
+    """The paths of all entries of one wheel in the stage."""
+    base_of = _Bases(environment, plan, stage)
+    for number, item in enumerate(plan.items):
+        yield f"{base_of(item.path)}.{number}"
+    yield f"{base_of(plan.info)}.info"
 
 
 class _Bases:
-    """The directories in which one wheel is staged: for each path, the one in its volume."""
+    """How the paths of one wheel's entries begin: for each destination, in the stage of its volume."""
 
     def __init__(self, environment: Environment, plan: WheelPlan, stage: str) -> None:
         """`stage` is the session's stage for what belongs to the top's volume."""
@@ -62,7 +70,7 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
     Raises OSError, and Changed if a script of the store is not as it was unpacked.
     """
     base_of = _Bases(environment, plan, stage)
-    info = f"{base_of(plan.info)}/info"
+    info = f"{base_of(plan.info)}.info"
     manifest = plan.entry.manifest
     root = environment.roots[manifest.root]
     rows: list[tuple[str, Row]] = []
@@ -70,7 +78,7 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
     for number, item in enumerate(plan.items):
         if item.kind in ("launcher", "script"):
             content = _generated(environment, item, plan)
-            _write(f"{base_of(item.path)}/{number}", content, 0o777)
+            _write(f"{base_of(item.path)}.{number}", content, 0o777)
             rows.append((relative(item.path, root), _row(content)))
         elif data:
             rows += [(relative(path, root), data[source]) for path, source in item.files() if source in data]

@@ -8,7 +8,7 @@ from instui_engine.session.context import Context, Throttle
 from instui_engine.target.environment import Environment
 
 from .linking import Job
-from .stage import generate, links_of
+from .stage import entries_of, generate, links_of
 
 
 class StagedWheel:
@@ -49,11 +49,11 @@ class StagedWheel:
 
     def discard(self) -> None:
         """Remove what is there of it, to begin again."""
-        for base in self.job[0]:
-            remove_tree(base)
+        for entry in entries_of(self._environment, self.plan, self._stage):
+            remove_tree(entry)
         self._throttle = self._new_throttle()
 
     def cannot(self, error: OSError) -> InstuiError:
         """The error for the user."""
-        problem = f"cannot stage {printable(self.plan.owner)} ({reason(error, self.job[0][0])}); nothing was installed"
+        problem = f"cannot stage {printable(self.plan.owner)} ({reason(error, self._stage)}); nothing was installed"
         return InstuiError(f"{problem}; {remedy(error, ENVIRONMENT)}")
