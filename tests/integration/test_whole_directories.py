@@ -76,13 +76,27 @@ def before_each(monkeypatch: pytest.MonkeyPatch, action: Callable[[DirfdTree, St
     monkeypatch.setattr(transaction, "take", watched)
 
 
+def age(target: Venv) -> None:
+    """Let all directories be as if they had not been changed for a long time."""
+    for directory in (target.site / "pkg", *(target.site / "pkg").rglob("*/")):
+        os.utime(directory, (1e9 + 0.5, 1e9 + 0.5))
+
+
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("is_old", [True, False])
 @pytest.mark.parametrize("place", ["pkg/mine.txt", "pkg/deep/er/mine.txt", "pkg/new/mine.txt", "pkg/m0.py/mine.txt"])
 def test_a_file_that_comes_between_the_check_and_the_rename_comes_back(
-    kind: str, place: str, venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    place: str,
+    is_old: bool,
+    venv: Callable[[], Venv],
+    versions: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     target = venv()
     target.put(versions["1.0"])
+    if is_old:
+        age(target)
     mine = target.site / place
 
     def put(tree: DirfdTree, step: Step) -> None:
@@ -103,6 +117,26 @@ def test_a_file_that_comes_between_the_check_and_the_rename_comes_back(
     else:
         assert mine.read_text() == "of the user"
         assert warned == []
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_only_what_was_changed_since_the_check_is_listed_again(
+    is_old: bool, venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    target.put(versions["1.0"])
+    if is_old:
+        age(target)
+    listed: list[str] = []
+    scan = DirfdTree.scan
+
+    def counted(tree: DirfdTree, directory: str) -> object:
+        listed.append(directory)
+        return scan(tree, directory)
+
+    monkeypatch.setattr(DirfdTree, "scan", counted)
+    change(target, "uninstall", versions)
+    assert len(listed) == (3 if is_old else 6)  # `pkg`, `pkg/deep` and `pkg/deep/er`
 
 
 @pytest.mark.parametrize("kind", KINDS)

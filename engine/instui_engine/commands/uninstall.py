@@ -3,6 +3,7 @@
 A file that another distribution also lists stays. A file that the removed distribution had overwritten comes back.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from instui_engine.commit.commit import Commit
@@ -27,7 +28,7 @@ from instui_engine.session.options import Options
 from instui_engine.session.session import Session
 from instui_engine.target import listing
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Distribution, Installed, find, scan
+from instui_engine.target.installed import NAME, Distribution, Installed, find, scan
 from instui_engine.wheel.filename import normalized
 
 from .command import Outcome, Recording, Work, perform
@@ -216,6 +217,8 @@ def _place(word: str) -> str:
 
 def _name(word: str) -> str:
     """The normalized name in a requirement. Raises UsageError."""
+    if re.fullmatch(NAME, word):  # as in most commands
+        return normalized(word)
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:

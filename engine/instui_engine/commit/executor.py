@@ -123,7 +123,7 @@ class Executor:
             raise
         self.installed.append(plan.name)
         try:
-            for path in give_back(self._environment, tree, prepared.transaction, dict(plan.whole)):
+            for path in give_back(self._environment, tree, prepared.transaction, dict(plan.whole), prepared.seen):
                 context.emit(Warned(plan.name, kept_beside(path)))
         except OSError as error:
             raise UndoError(

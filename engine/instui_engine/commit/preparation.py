@@ -22,7 +22,7 @@ from instui_engine.values import NamedTuple
 
 from .backups import Backups
 from .transaction import Step, Transaction
-from .whole import foreign_in
+from .whole import Seen, foreign_in, trusted
 
 
 class StalePlan(Exception):
@@ -30,11 +30,15 @@ class StalePlan(Exception):
 
 
 class Prepared(NamedTuple):
-    """A transaction, with the files that it overwrites and those that it brings back."""
+    """A transaction, with the files that it overwrites and those that it brings back.
+
+    `seen`: each directory that is renamed away as a whole -> what was seen of it (`whole.trusted`).
+    """
 
     transaction: Transaction
     overwrites: tuple[Overwrite, ...]
     restored: tuple[Restored, ...]
+    seen: Mapping[str, Seen]
 
 
 def prepare(
@@ -66,7 +70,7 @@ def prepare(
         preparation.saved,
         steps,
     )
-    return Prepared(transaction, tuple(preparation.overwrites), tuple(preparation.restored))
+    return Prepared(transaction, tuple(preparation.overwrites), tuple(preparation.restored), preparation.seen)
 
 
 class _Preparation:
@@ -99,6 +103,7 @@ class _Preparation:
         self.staged_info = f"{self._stage(plan.info)}.info" if plan.info else ""
         self.overwrites: list[Overwrite] = []
         self.restored: list[Restored] = []
+        self.seen: dict[str, Seen] = {}
 
     def steps(self) -> Iterator[Step]:
         plan = self._plan
@@ -134,11 +139,13 @@ class _Preparation:
         backups, path = self._backups, directory.path
         if backups.any() and any(backups.has(file) for file in directory.files):
             raise StalePlan
+        seen: Seen = {}
         try:
-            if foreign_in(self._tree, path, path, directory.files):
+            if foreign_in(self._tree, path, path, directory.files, seen):
                 raise StalePlan
         except (FileNotFoundError, NotADirectoryError):
             raise StalePlan from None
+        self.seen[path] = trusted(seen)
 
     def _give_up(self) -> Iterator[Step]:
         """Remove the old version's stale files, or bring back what they had replaced. Files of others stay."""

@@ -1,10 +1,14 @@
 """Directories that are renamed away as a whole: what else is in them, and how that comes back.
 
-A directory is listed twice, each time under the claims: before its rename, so that a file of the user's speaks against
-it, and after it, as somebody who takes no locks may have put a file there in between.
+A directory is listed before its rename, under the claims, so that a file of the user's speaks against it. After it, all
+are looked at again, as somebody who takes no locks may have put a file there in between. Whatever is made, removed or
+renamed in a directory changes its mtime, so only those with another one are listed a second time.
 """
 
+import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from instui_engine.errors import printable
 from instui_engine.fs.dirfd import DirfdTree
@@ -15,12 +19,20 @@ from instui_engine.target.environment import Environment
 from .transaction import Step, Transaction
 
 _INFO = (".dist-info", ".egg-info")
+# Nanoseconds for which a directory may be changed again within the same mtime; some file systems count whole seconds.
+_FRESH, _FRESH_COARSE = 100_000_000, 2_100_000_000
+
+Seen = dict[str, tuple[int, int, int]]
+"""Directory -> device, inode and mtime when it was listed."""
 
 
-def foreign_in(tree: DirfdTree, place: str, directory: str, files: Iterable[str]) -> list[str]:
+def foreign_in(
+    tree: DirfdTree, place: str, directory: str, files: Iterable[str], seen: Seen | None = None
+) -> list[str]:
     """What is below `directory`, which now lies at `place`, and is neither one of `files` nor generated from them.
 
-    Links and mount points count as foreign. The paths are those below `directory`. Raises OSError.
+    Links and mount points count as foreign. The paths are those below `directory`. `seen` gets all directories that are
+    listed. Raises OSError.
     """
     listed: dict[str, set[str]] = {}
     for file in files:
@@ -38,18 +50,42 @@ def foreign_in(tree: DirfdTree, place: str, directory: str, files: Iterable[str]
         elif (status.st_dev, status.st_ino) != (device, inode):  # the root of a mount
             foreign.append(path)
             continue
+        if seen is not None:
+            seen[path] = _identity(status)
         names = listed.get(path, ())
         for entry in entries:
             name = entry.name
+            if name in names and entry.is_file(follow_symlinks=False):
+                continue  # as nearly all
             if entry.is_dir(follow_symlinks=False):
                 below = f"{path}/{name}"
                 if is_generated or name == CACHE or below in known:
                     todo.append((below, entry.inode(), is_generated or name == CACHE))
                 else:
                     foreign.append(below)
-            elif not is_generated and (name not in names or not entry.is_file(follow_symlinks=False)):
+            elif not is_generated:
                 foreign.append(f"{path}/{name}")
     return foreign
+
+
+def trusted(seen: Seen) -> Seen:
+    """`seen`, just now, if a change from here on shows in all its mtimes; else nothing."""
+    now = time.time_ns()
+    is_old = all(now - mtime > (_FRESH if mtime % 1_000_000_000 else _FRESH_COARSE) for _, _, mtime in seen.values())
+    return seen if is_old else {}
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def _is_as_seen(tree: DirfdTree, place: str, directory: str, seen: Seen) -> bool:
+    """Whether nothing was put into `directory`, which now lies at `place`, since it was `seen`."""
+    for path, identity in seen.items():
+        status = tree.status(place + path[len(directory) :])
+        if status is None or _identity(status) != identity:
+            return False
+    return bool(seen)
 
 
 def whole_steps(environment: Environment, transaction: Transaction) -> Iterator[Step]:
@@ -62,15 +98,21 @@ def whole_steps(environment: Environment, transaction: Transaction) -> Iterator[
 
 
 def give_back(
-    environment: Environment, tree: DirfdTree, transaction: Transaction, listed: Mapping[str, Iterable[str]]
+    environment: Environment,
+    tree: DirfdTree,
+    transaction: Transaction,
+    listed: Mapping[str, Iterable[str]],
+    seen: Mapping[str, Seen] = MappingProxyType({}),
 ) -> list[str]:
     """Put back what somebody has put into a directory before it was renamed away; `listed` are its files, by its path.
 
-    Return the paths, to be reported, of what is kept under another name because something else is there now. Raises
-    OSError; the record must stay then, as what is in the stage goes with it.
+    `seen`, by that path, is `trusted`. Return the paths, to be reported, of what is kept under another name because
+    something else is there now. Raises OSError; the record must stay then, as what is in the stage goes with it.
     """
     kept = []
     for step in whole_steps(environment, transaction):
+        if _is_as_seen(tree, step.saved, step.path, seen.get(step.path, {})):
+            continue
         if tree.fingerprint(step.saved) is not None:
             for path in foreign_in(tree, step.saved, step.path, listed[step.path]):
                 kept += _put(tree, step.saved + path[len(step.path) :], path)

@@ -24,7 +24,7 @@ _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO
 # Installers that list every file. Others (those of Linux distributions) deliberately write no RECORD, so that no tool
 # touches what they manage.
 LISTING_INSTALLERS = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hatch", "pipenv", "flit", "installer"})
-_NAME = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+NAME = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 class Distribution(NamedTuple):
@@ -170,7 +170,7 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
     except (FileNotFoundError, NotADirectoryError):
         return None
     # other such names are nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
-    if not re.fullmatch(_NAME, name) or not version:
+    if not re.fullmatch(NAME, name) or not version:
         return None
     return Distribution(normalized(name), version, info, (status.st_ino, status.st_mtime_ns))
 
