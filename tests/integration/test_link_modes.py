@@ -170,3 +170,16 @@ def test_two_users_share_an_environment(venv: Callable[[], Venv], tmp_path: Path
     ok(run_instui(*arguments, build_wheel(tmp_path, "one", "1.0", {"ns/one/a.py": b""}), umask=0o002))
     ok(run_instui(*arguments, build_wheel(tmp_path, "two", "1.0", {"ns/two/a.py": b""}), umask=0o077))
     verify(target.top, target.site, {"one": "1.0", "two": "1.0"})
+
+
+@pytest.mark.parametrize("mode", ["hardlink", "copy"])
+def test_what_is_the_same_for_every_wheel_is_linked_if_files_are(
+    mode: str, venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    names = ("aa", "bb")
+    wheels = [build_wheel(tmp_path, name, "1.0", {f"{name}.py": b""}) for name in names]
+    target = venv()
+    target.put(*wheels, link_mode=mode)
+    files = [(target.site / f"{name}-1.0.dist-info" / "INSTALLER").stat() for name in names]
+    assert len({status.st_ino for status in files}) == (1 if mode == "hardlink" else 2)
+    assert all(complete(target.site, f"{name}-1.0") for name in names)

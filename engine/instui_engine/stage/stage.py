@@ -7,6 +7,7 @@ another volume is staged there. Files are hard links into the store if the file 
 
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import sha256
 
 from instui_engine.fs.files import encoded, write_all
@@ -21,6 +22,8 @@ from instui_engine.wheel.record import Row, render
 
 from .linker import read_hashed, read_sealed
 from .linking import Job
+
+_SAME = {"INSTALLER", "REQUESTED"}  # what `WheelPlan.own_info` has for every wheel alike
 
 
 def links_of(environment: Environment, plan: WheelPlan, stage: str) -> Job:
@@ -64,10 +67,11 @@ class _Bases:
         return f"{self._volumes.place(volume)}/{stage_of('', self._identity)}/{self._order}"
 
 
-def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
+def generate(environment: Environment, plan: WheelPlan, stage: str, twins: dict[str, str] | None = None) -> None:
     """Write what is generated for this environment: launchers, scripts, and the rest of `.dist-info` with RECORD.
 
-    Raises OSError, and Changed if a script of the store is not as it was unpacked.
+    `twins`, if files may be linked, has the last file of each name that is the same for every wheel: a link costs half
+    of a new file. Raises OSError, and Changed if a script of the store is not as it was unpacked.
     """
     base_of = _Bases(environment, plan, stage)
     info = f"{base_of(plan.info)}.info"
@@ -83,7 +87,11 @@ def generate(environment: Environment, plan: WheelPlan, stage: str) -> None:
         elif data:
             rows += [(relative(path, root), data[source]) for path, source in item.files() if source in data]
     for name, content in plan.own_info.items():
-        _write(f"{info}/{name}", content, 0o666)
+        if name not in _SAME or twins is None:
+            _write(f"{info}/{name}", content, 0o666)
+        elif not _link(twins.get(name, ""), f"{info}/{name}"):
+            _write(f"{info}/{name}", content, 0o666)
+            twins[name] = f"{info}/{name}"
         rows.append((f"{manifest.dist_info}/{name}", _row(content)))
     rows.append((f"{manifest.dist_info}/RECORD", Row("", "", None)))
     _write(f"{info}/RECORD", (manifest.record + render(rows)).encode(errors="surrogateescape"), 0o666)
@@ -100,6 +108,15 @@ def _generated(environment: Environment, item: StagedItem, plan: WheelPlan) -> b
     return head(environment.executable) + script.partition(b"\n")[2]
 
 
+def _link(source: str, target: str) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:  # there is none, it is in place by now, or it has too many links
+        return False
+    return True
+
+
+@lru_cache(16)
 def _row(content: bytes) -> Row:
     return Row("sha256", encoded(sha256(content).digest()), len(content))
 

@@ -73,7 +73,8 @@ class _Staging:
     def run(self, plans: Sequence[WheelPlan]) -> None:
         """Stage `plans`, and record those whose files in the store are damaged."""
         context = self._context
-        wheels = [StagedWheel(context, self._environment, plan, self._stage) for plan in plans]
+        twins: dict[str, str] | None = {} if self._linker.is_plain else None
+        wheels = [StagedWheel(context, self._environment, plan, self._stage, twins) for plan in plans]
         if self._linker.is_plain and not context.slow_motion.factor:
             sealed = [wheel for wheel in wheels if wheel.sealed != UNSEALED]
             failed = Together(context, self._team, self._flush, sealed).run()

@@ -14,7 +14,15 @@ from .stage import entries_of, generate, links_of
 class StagedWheel:
     """A wheel that is being staged. `job` has all its links."""
 
-    def __init__(self, context: Context, environment: Environment, plan: WheelPlan, stage: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        environment: Environment,
+        plan: WheelPlan,
+        stage: str,
+        twins: dict[str, str] | None = None,
+    ) -> None:
+        """`twins`: see `generate`."""
         self.plan = plan
         self.job: Job = links_of(environment, plan, stage)
         self.sealed = self.job[3]
@@ -22,6 +30,7 @@ class StagedWheel:
         self._context = context
         self._environment = environment
         self._stage = stage
+        self._twins = twins
         self._started = False
         self._throttle = self._new_throttle()
 
@@ -42,7 +51,7 @@ class StagedWheel:
     def finish(self) -> None:
         """Add what is generated. Raises Changed if a script in the store is not as it was unpacked, and InstuiError."""
         try:
-            generate(self._environment, self.plan, self._stage)
+            generate(self._environment, self.plan, self._stage, self._twins)
         except OSError as error:
             raise self.cannot(error) from error
         self._context.emit(StageFinished(self.plan.name))
