@@ -115,9 +115,9 @@ def test_an_upgrade_removes_what_the_new_version_lacks(environment: Environment)
     assert plan.replaces.version == "0.9"
     assert not plan.stale
     assert set(plan.whole) == {
-        Whole("etc", ("etc/x.conf",)),
-        Whole(f"{SITE}/old", (f"{SITE}/old/b.py",)),
-        Whole(f"{SITE}/x", (f"{SITE}/x/a.py", f"{SITE}/x/gone.py")),
+        Whole("etc", ("etc/x.conf",), ("etc",)),
+        Whole(f"{SITE}/old", (f"{SITE}/old/b.py",), (f"{SITE}/old",)),
+        Whole(f"{SITE}/x", (f"{SITE}/x/a.py", f"{SITE}/x/gone.py"), (f"{SITE}/x",)),
     }
     for path in (*removed_files(plan), plan.replaces.info, plan.info):
         assert any(is_within(path, claim) for claim in plan.claims.exclusive), path

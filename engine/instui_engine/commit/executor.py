@@ -123,7 +123,8 @@ class Executor:
             raise
         self.installed.append(plan.name)
         try:
-            for path in give_back(self._environment, tree, prepared.transaction, dict(plan.whole), prepared.seen):
+            listed = {directory.path: directory.files for directory in plan.whole}
+            for path in give_back(self._environment, tree, prepared.transaction, listed, prepared.seen):
                 context.emit(Warned(plan.name, kept_beside(path)))
         except OSError as error:
             raise UndoError(

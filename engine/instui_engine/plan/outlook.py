@@ -29,6 +29,7 @@ class Outlook:
         self._real: dict[str, str | None] = {path: path for path in ("", *environment.neutral)}
         self._replaced: set[str] = set()
         self._removed: set[str] = set()
+        self._removed_in: set[str] = set()  # the directories of those
         self._trees: dict[str, list[StagedItem]] = {}  # key of the path -> trees that earlier wheels bring there
         self._files: set[str] = set()  # keys of the files that earlier wheels bring beside those
         self._into: set[str] = set()  # keys of all directories above what earlier wheels bring
@@ -42,11 +43,12 @@ class Outlook:
             self._replaced.add(plan.name)
         for path in (*plan.stale, *plan.emptied, *(one.path for one in plan.whole)):
             self._removed.add(key(path))
+            self._removed_in.add(parent_of(key(path)))
             self._kinds.pop(path, None)
             kinds = self._kinds.get(parent_of(path))
             if kinds:
                 kinds.pop(key(name_of(path)), None)
-        for place in {parent_of(file) for directory in plan.whole for file in directory.files}:
+        for place in (place for one in plan.whole for place in one.directories):
             self._kinds.pop(place, None)  # nobody else has anything there
             self._real.pop(place, None)
         if plan.items:
@@ -101,7 +103,7 @@ class Outlook:
                 found = {key(entry.name): _kind(entry) for entry in entries}
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if self._removed:
+        if key(directory) in self._removed_in:
             gone = [name for name in found if (f"{key(directory)}/{name}" if directory else name) in self._removed]
             for name in gone:
                 del found[name]

@@ -75,7 +75,7 @@ class _Look:
 
     def _all_of(self, one: Whole) -> Iterator[str]:
         """What is in the way of removing what is in a directory that was renamed away."""
-        for path in {parent_of(file) for file in one.files}:
+        for path in one.directories:
             directory = self._directory(path)
             yield directory.refused
             yield from (self._entry(file) for file in (one.files if directory.is_sticky else ()))

@@ -22,11 +22,13 @@ from .items import StagedItem
 class Whole(NamedTuple):
     """A directory that an old version has for itself alone, so that it is renamed away as a whole (`whole`).
 
-    `files` are those that its RECORD lists at or below `path`; all else in there was generated from them.
+    `files` are those that its RECORD lists at or below `path`, which lie in `directories`; all else in there was
+    generated from them.
     """
 
     path: str
     files: tuple[str, ...]
+    directories: tuple[str, ...]
 
 
 class WheelPlan(NamedTuple):

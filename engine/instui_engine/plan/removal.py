@@ -152,8 +152,7 @@ def removal_of(
     environment: Environment, installed: Installed, old: Distribution, items: Iterable[StagedItem], outlook: Outlook
 ) -> Removal:
     """What `old`, the installed version, and its duplicates give up when `items` replace them. Raises TargetError."""
-    key = environment.key
-    keep = {key(path) for item in items for path, _ in item.files()}
+    keep = {*environment.keys([path for item in items for path, _ in item.files()])}
     distributions = [old, *installed.duplicates(old.name)]
     found = [_given_up(environment, installed, one, keep, outlook, len(distributions) == 1) for one in distributions]
     return Removal(
@@ -201,16 +200,16 @@ def _given_up(
         stay = _spared(environment, outlook, real, paths, keep)
         is_touched = outlook.touches(real)
         mine = found.setdefault(real, [])
-        for path in paths:
+        for path, place in zip(paths, environment.keys(paths), strict=True):
             if path in stay:
                 spared += 1
                 continue
-            names = owners.get(key(path), ())
+            names = owners.get(place, ())
             if (is_touched and outlook.brings(path)) or (
                 len(names) > 1 and any(name != old.name and not outlook.is_replaced(name) for name in names)
             ):
                 shared.add(real)
-                if key(path) not in keep:
+                if place not in keep:
                     shared_files.add(path)
                     continue
             mine.append(path)

@@ -35,7 +35,7 @@ def whole_directories(
     for group in _groups(listed, stays):
         files = tuple(file for directory in group for file in listed[directory])
         if outlook.may_go_whole(group[0], files):
-            found.append(Whole(group[0], files))
+            found.append(Whole(group[0], files, tuple(group)))
     return tuple(found)
 
 

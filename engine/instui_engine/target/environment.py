@@ -57,6 +57,10 @@ class Environment(NamedTuple):
         """
         return fold(path) if self.folds else path
 
+    def keys(self, paths: Iterable[str]) -> Iterable[str]:
+        """The keys of many paths; without a call for each where the file system does not fold names."""
+        return map(fold, paths) if self.folds else paths
+
     def folding(self) -> "Environment":
         """This environment as one on a file system that folds names."""
         neutral, unlocked = (frozenset(map(fold, paths)) for paths in (self.neutral, self.unlocked))

@@ -106,7 +106,7 @@ class Installed(Mapping[str, Distribution]):
             owners: dict[str, Sequence[str]] = {}
             for distribution in [*self._distributions.values(), *chain.from_iterable(self._duplicates.values())]:
                 alone = (distribution.name,)  # one for all its files: most have a single owner
-                paths = dict.fromkeys(map(self._environment.key, self.listed(distribution.info).paths), alone)
+                paths = dict.fromkeys(self._environment.keys(self.listed(distribution.info).paths), alone)
                 if owners.keys().isdisjoint(paths):
                     owners.update(paths)
                     continue
@@ -173,6 +173,15 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
     if not re.fullmatch(NAME, name) or not version:
         return None
     return Distribution(normalized(name), version, info, (status.st_ino, status.st_mtime_ns))
+
+
+def is_there(environment: Environment, distribution: Distribution) -> bool:
+    """Whether that distribution, and no other one, is where it was found. Raises OSError."""
+    try:
+        status = os.lstat(f"{environment.top}/{distribution.info}")
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return (status.st_ino, status.st_mtime_ns) == distribution.fingerprint
 
 
 def manager_of(environment: Environment, distribution: Distribution) -> str:

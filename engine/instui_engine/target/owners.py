@@ -16,7 +16,7 @@ from instui_engine.fs.paths import parent_of
 
 from .environment import Environment
 from .file_owners import FileOwners
-from .installed import Distribution, Installed, read_distribution, scan
+from .installed import Distribution, Installed, is_there, read_distribution, scan
 from .installed import find as find_listed
 
 _AGAIN = 0.1  # seconds for which a program that takes no lock may go unnoticed
@@ -67,7 +67,7 @@ class OwnerIndex:
                     return find_listed(self._environment, name)
                 self._refresh()
             known = self._first(name)
-            if known is None or read_distribution(self._environment, known.info) == known:
+            if known is None or is_there(self._environment, known):
                 return known
             self._token = None  # it was changed in place
             return find_listed(self._environment, name)
