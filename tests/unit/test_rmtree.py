@@ -1,10 +1,15 @@
 """Removal of trees: everything below goes, and nothing else."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from instui_engine import helper
+from instui_engine.fs import rmtree
 from instui_engine.fs.rmtree import remove_tree
+from support.environments import until
 
 
 def test_all_of_a_tree_goes(tmp_path: Path) -> None:
@@ -35,4 +40,47 @@ def test_a_file_or_nothing_at_all_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     remove_tree(tmp_path / "file")
     remove_tree(tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def many(place: Path, count: int) -> Path:
+    top = place / "stage"
+    for number in range(count):
+        (top / f"{number:03}" / "inner").mkdir(parents=True)
+        (top / f"{number:03}" / "inner" / "file").write_text("x")
+    return top
+
+
+@pytest.mark.parametrize(("count", "together", "helps"), [(300, True, True), (300, False, False), (20, True, False)])
+def test_of_many_trees_a_helper_removes_the_last_ones(
+    count: int, together: bool, helps: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top, last = many(tmp_path, count), tmp_path / "stage" / f"{count - 1:03}"
+    removed = rmtree.remove_tree
+    done = []
+
+    def slowly(tree: Path | str) -> None:
+        if not done and helps:
+            assert until(lambda: not last.exists())
+        done.append(last.exists())
+        removed(tree)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(rmtree, "remove_tree", slowly)
+    rmtree.remove_content([top], together=together)
+    assert done[0] is not helps
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["false"], ["sleep", "60"]])
+def test_a_helper_that_does_nothing_is_not_missed(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def useless(module: str, inherited: object) -> helper.Helper:
+        pipe = subprocess.PIPE
+        return helper.Helper(subprocess.Popen(command, stdin=pipe, stdout=pipe))
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(helper, "start", useless)
+    rmtree.remove_content([many(tmp_path, 300)])
     assert list(tmp_path.iterdir()) == []

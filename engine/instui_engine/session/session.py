@@ -22,7 +22,7 @@ from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import LocksMissingError, is_at, try_lock
 from instui_engine.fs.inheritance import inherit
 from instui_engine.fs.paths import join
-from instui_engine.fs.rmtree import remove_tree
+from instui_engine.fs.rmtree import remove_content
 from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.target.network import BACKEND, soft_reason
 from instui_engine.target.private import share
@@ -150,15 +150,16 @@ class Session:
         found = [self._environment.top / stage_of(volume, self.identity) for volume in self._environment.volumes]
         return [self.stage, *filter(Path.is_dir, found)]
 
-    def close(self, nothing_happened: bool, keep_stage: bool = False, is_watched: bool = False) -> None:
+    def close(
+        self, nothing_happened: bool, keep_stage: bool = False, is_watched: bool = False, *, together: bool = True
+    ) -> None:
         """Remove the stage and, if the environment was not touched and had no `.instui` before, that as well.
 
         `is_watched`: somebody reads the journal where `kept_path` says. In a bare directory nothing stays that nobody
-        needs.
+        needs. `together`: see `rmtree`.
         """
         if self._has_stage and not keep_stage:
-            for stage in self.stages():
-                remove_tree(stage)
+            remove_content(self.stages(), [self.sign_of_life] if self.sign_of_life >= 0 else [], together=together)
         with suppress(OSError):
             self.stage.parent.rmdir()
         if self.sign_of_life >= 0:
