@@ -12,7 +12,6 @@ So if a distribution lists a path and has no entry there, other content has neve
 """
 
 import os
-import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from hashlib import sha256
@@ -23,14 +22,14 @@ from instui_engine.locks.names import file_name
 from instui_engine.target.environment import PRIVATE, Environment
 
 BACKUPS = f"{PRIVATE}/kept"
-_PLACE = rf"(?:.*/)?{re.escape(BACKUPS)}/[^/]+"
 _LONGEST = 40  # the longest owner, in bytes, that is written into a name as it is
 _LONGEST_NAME = 255  # bytes of a file name; owners of equal content that do not fit in count as never replaced
 
 
 def is_backup(path: str) -> bool:
     """Whether `path`, relative to the top, is an entry. No wheel and no RECORD has such paths (`removal.is_vital`)."""
-    return re.fullmatch(_PLACE, path) is not None
+    parent, _, name = path.rpartition("/")
+    return bool(name) and (parent == BACKUPS or parent.endswith(f"/{BACKUPS}"))
 
 
 class Change(Protocol):

@@ -220,7 +220,7 @@ class _Preparation:
         yield from self._parents(item.path)
         kind = self._kind(item.path)
         if kind is None:
-            self._made.update(map(self._key, _directories(item)))
+            self._made.update(self._environment.keys(_directories(item)))
             yield self._place(item.path, staged)
         elif item.kind != "tree":
             there = name_of(item.path)

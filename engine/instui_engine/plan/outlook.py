@@ -100,9 +100,13 @@ class Outlook:
         key = self._environment.key
         try:
             with os.scandir(f"{self._environment.top}/{directory}") as entries:
-                found = {key(entry.name): _kind(entry) for entry in entries}
+                found: dict[str, Kind] = {
+                    entry.name: "file" if entry.is_file(follow_symlinks=False) else _kind(entry) for entry in entries
+                }
         except (FileNotFoundError, NotADirectoryError):
             return None
+        if self._environment.folds:
+            found = {key(name): kind for name, kind in found.items()}
         if key(directory) in self._removed_in:
             gone = [name for name in found if (f"{key(directory)}/{name}" if directory else name) in self._removed]
             for name in gone:
@@ -147,6 +151,5 @@ class Outlook:
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
-    if entry.is_file(follow_symlinks=False):
-        return "file"
+    """What an entry is that is no file."""
     return "directory" if entry.is_dir(follow_symlinks=False) else "other"

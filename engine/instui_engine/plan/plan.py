@@ -63,7 +63,8 @@ class WheelPlan(NamedTuple):
         """The number of files of the distribution."""
         trees = [self.entry.manifest.info, *(item.directories for item in self.items)]
         below = sum(len(names) for directories in trees for _, names in directories)
-        return below + sum(item.kind != "tree" for item in self.items) + len(self.own_info) + 1
+        own = 2 + bool(self.wheel.requested) + bool(self.wheel.origin)  # INSTALLER, RECORD, and see `own_info`
+        return below + sum(item.kind != "tree" for item in self.items) + own
 
     @property
     def own_info(self) -> dict[str, bytes]:

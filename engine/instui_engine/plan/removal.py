@@ -7,6 +7,7 @@ one.
 import os
 from collections.abc import Generator, Iterable, Sequence, Set
 from contextlib import closing
+from itertools import repeat
 
 from instui_engine.errors import TargetError, printable
 from instui_engine.fs.paths import above, is_within, join, name_of, parent_of
@@ -200,7 +201,11 @@ def _given_up(
         stay = _spared(environment, outlook, real, paths, keep)
         is_touched = outlook.touches(real)
         mine = found.setdefault(real, [])
-        for path, place in zip(paths, environment.keys(paths), strict=True):
+        places = list(environment.keys(paths))
+        if not stay and not is_touched and max(map(len, map(owners.get, places, repeat(())))) < 2:
+            mine += paths  # as nearly everywhere: they are nobody else's
+            continue
+        for path, place in zip(paths, places, strict=True):
             if path in stay:
                 spared += 1
                 continue

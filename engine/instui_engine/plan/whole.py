@@ -56,7 +56,5 @@ def _has_nothing_else(outlook: Outlook, directory: str, files: Iterable[str], kn
     if kinds is None:
         return False
     names = {file[len(directory) + 1 :] for file in files}
-    return all(
-        name in names if kind == "file" else kind == "directory" and (name == CACHE or f"{directory}/{name}" in known)
-        for name, kind in kinds.items()
-    )
+    others = [(name, kind) for name, kind in kinds.items() if kind != "file" or name not in names]
+    return all(kind == "directory" and (name == CACHE or f"{directory}/{name}" in known) for name, kind in others)

@@ -170,9 +170,14 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
     except (FileNotFoundError, NotADirectoryError):
         return None
     # other such names are nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
-    if not re.fullmatch(NAME, name) or not version:
+    if not version or not (_is_plain(name) or re.fullmatch(NAME, name)):
         return None
     return Distribution(normalized(name), version, info, (status.st_ino, status.st_mtime_ns))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether `NAME` matches, for the names that nearly all distributions have; without compiling the pattern."""
+    return name.isascii() and name.replace("_", "").isalnum() and name[0] != "_" != name[-1]
 
 
 def is_there(environment: Environment, distribution: Distribution) -> bool:
