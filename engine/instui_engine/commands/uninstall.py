@@ -182,16 +182,15 @@ class _Removal(Work):
     def _check(self, distribution: Distribution) -> None:
         """Refuse a distribution that cannot be removed by its RECORD."""
         info = self.environment.top / distribution.info
-        if distribution.is_legacy:
-            return  # the plan refuses it if its files are not known
+        if distribution.is_legacy or (info / "RECORD").is_file():
+            return  # the plan refuses a legacy one if its files are not known
         check_manager(self.environment, distribution)
-        if not (info / "RECORD").is_file():
-            raise TargetError(
-                f"{printable(distribution.owner)} has no RECORD ({printable(str(info))}), so its files are not known; "
-                f"install it again over what is there, with `instui install --reinstall --no-deps "
-                f"{printable(distribution.name)}=={printable(distribution.version)}`, then uninstall it",
-                path=str(info),
-            )
+        raise TargetError(
+            f"{printable(distribution.owner)} has no RECORD ({printable(str(info))}), so its files are not known; "
+            f"install it again over what is there, with `instui install --reinstall --no-deps "
+            f"{printable(distribution.name)}=={printable(distribution.version)}`, then uninstall it",
+            path=str(info),
+        )
 
     def _make_stage(self, plans: Sequence[RemovalPlan]) -> None:
         self.session.make_stage(volumes_of(self.environment.volumes, plans))
