@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename as parsed_by_packaging
 from platformdirs import user_cache_dir
 
 from instui.cli.options import parser
+from instui_engine.errors import UsageError
 from instui_engine.fs.cache_directory import user_cache
 from instui_engine.plan import compatibility
+from instui_engine.resolve.requirement_text import _indexed
 from instui_engine.wheel.filename import normalized, parse_wheel_filename
 
 NAMES = st.from_regex(r"[A-Za-z0-9._]{1,6}", fullmatch=True)
@@ -38,6 +41,24 @@ def test_the_file_name_of_a_wheel(name: str, version: str, tags: str) -> None:
     else:
         assert parse_wheel_filename(filename) == (expected[0], str(expected[1]), expected[2])
         assert normalized(name) == expected[0]
+
+
+@given(
+    name=st.from_regex(r"[A-Za-z0-9._-]{1,5}", fullmatch=True),
+    bound=st.from_regex(r"( ?\n?(==|===|>=|<=|!=|<|>|~=) ?[0-9.]{1,4}(a1|rc1|\.post2|\.dev3|\.\*)?)?", fullmatch=True),
+)
+@example("Foo.Bar_baz", " ==1.0")
+@example("a", "")
+def test_a_requirement_with_one_bound(name: str, bound: str) -> None:
+    text = f"{name}{bound}"
+    try:
+        expected = Requirement(text.replace("\n", " "))
+    except InvalidRequirement:
+        with pytest.raises(UsageError):
+            _indexed(text, (), "", -1)
+    else:
+        read = _indexed(text, (), "", -1)
+        assert (read.text, read.name) == (str(expected), normalized(expected.name))
 
 
 _RELEASE = r"[0-4]{1,2}(\.[0-9]{1,2}){0,3}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from instui_engine.errors import UsageError, printable
 from instui_engine.hashes import Demands, parse_hash
-from instui_engine.wheel.filename import normalized
+from instui_engine.wheel.filename import VERSION, normalized
 
 from .locations import (
     Location,
@@ -20,6 +20,8 @@ from .locations import (
 from .requirements import Requirement
 
 _NAME = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*"
+# What most lines are: a name, perhaps with one bound, which packaging would only give back without blanks.
+_ORDINARY = rf"(?a)([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:(==|>=|<=|!=|<|>)\s*({VERSION}))?"
 _QUOTED = r"'[^']*'|\"[^\"]*\""
 _HASH = r"--hash(?:=|[ \t]+)([^ \t\n]+)(?:[ \t\n]+|$)"
 
@@ -130,6 +132,9 @@ def _marker(marker: str | None, text: str, prefix: str) -> str:
 
 def _indexed(text: str, options: tuple[str, ...], where: str, position: int) -> Requirement:
     """A requirement that is looked up in an index. Any of its hashes suffices: there may be several wheels."""
+    demands: Demands = (frozenset(options),) if options else ()
+    if ordinary := re.fullmatch(_ORDINARY, text):
+        return Requirement("".join(ordinary.groups("")), normalized(ordinary[1]), "", demands, where, position)
     from packaging.requirements import InvalidRequirement
     from packaging.requirements import Requirement as Parsed
 
@@ -142,7 +147,6 @@ def _indexed(text: str, options: tuple[str, ...], where: str, position: int) -> 
         parsed = Parsed(text.replace("\n", " "))
     except InvalidRequirement as error:
         raise _invalid(text, error, prefix) from error
-    demands: Demands = (frozenset(options),) if options else ()
     return Requirement(str(parsed), normalized(parsed.name), "", demands, where, position)
 
 

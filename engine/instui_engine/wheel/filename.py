@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 _NUMBER = "(?:0|[1-9][0-9]{0,8})"
 _PART = "[A-Za-z0-9]+"
 _TAGS = r"\w+(?:\.\w+)*"
-_VERSION = rf"{_NUMBER}(?:\.{_NUMBER})*(?:(?:a|b|rc){_NUMBER})?(?:\.post{_NUMBER})?(?:\.dev{_NUMBER})?"
+VERSION = rf"{_NUMBER}(?:\.{_NUMBER})*(?:(?:a|b|rc){_NUMBER})?(?:\.post{_NUMBER})?(?:\.dev{_NUMBER})?"
+"""A pattern of most normalized versions."""
 # A name and a version for which packaging has no other spelling but that of letters and separators.
-_PLAIN = rf"(?a)({_PART}(?:[._]{_PART})*)-({_VERSION})-{_TAGS}-{_TAGS}-{_TAGS}\.whl"
+_PLAIN = rf"(?a)({_PART}(?:[._]{_PART})*)-({VERSION})-{_TAGS}-{_TAGS}-{_TAGS}\.whl"
 _RUNS = r"[A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?"
 
 
