@@ -14,11 +14,17 @@ else:
     from types import FunctionType
 
     @cache
-    def _pattern(size):
-        """The constructor, and the getters of the fields, of a named tuple with `size` fields."""
-        names = [f"f{place}" for place in range(size)]
+    def _constructor(size):
+        """The constructor of a named tuple with `size` fields."""
+        fields = "".join(f"f{place}, " for place in range(size))
+        return eval(f"lambda _cls, {fields}: new(_cls, ({fields}))", {"new": tuple.__new__})  # noqa: S307 - ours
+
+    @cache
+    def _getters(blocks):
+        """The getters of so many times 32 fields."""
+        names = [f"f{place}" for place in range(32 * blocks)]
         made = namedtuple("_", names)  # the garbage collector empties a class that nobody has
-        return vars(made)["__new__"].__func__, [vars(made)[name] for name in names]
+        return [vars(made)[name] for name in names]
 
     class _Definition(type):
         """Makes a class with annotated fields a named tuple."""
@@ -27,7 +33,7 @@ else:
             namespace.setdefault("__slots__", ())
             made = super().__new__(mcs, name, bases, namespace)
             fields = tuple(made.__annotations__)
-            new, getters = _pattern(len(fields))
+            new, getters = _constructor(len(fields)), _getters((len(fields) + 31) // 32)
             defaults = {field: namespace[field] for field in fields if field in namespace}
             if tuple(defaults) != fields[len(fields) - len(defaults) :]:
                 raise TypeError(f"{name}: a field without a default follows one with a default")
@@ -35,7 +41,7 @@ else:
             made.__new__ = staticmethod(FunctionType(code, new.__globals__, "__new__", tuple(defaults.values())))
             made._fields = made.__match_args__ = fields
             made._field_defaults = defaults
-            for field, getter in zip(fields, getters, strict=True):
+            for field, getter in zip(fields, getters, strict=False):
                 setattr(made, field, getter)
             return made
 

@@ -115,8 +115,8 @@ assert compiled
 
 def test_classes_are_made_while_the_garbage_collector_runs() -> None:
     """What the classes of one size share was once taken from a class that nobody had any more."""
-    program = "import gc; gc.set_threshold(1, 1, 1)\nfrom instui_engine.values import _pattern\n"
-    program += "for size in range(1, 40): _pattern(size)"
+    program = "import gc; gc.set_threshold(1, 1, 1)\nfrom instui_engine.values import _constructor, _getters\n"
+    program += "for size in range(1, 40): _constructor(size), _getters(size)"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 

@@ -387,9 +387,3 @@ def _pick(items: tuple[T, ...], index: Mapping[str, int], key: str) -> T | None:
     # The index belongs to the fold and keeps growing: anything newer than this snapshot lies beyond its end.
     position = index.get(key, -1)
     return items[position] if 0 <= position < len(items) else None
-
-
-def is_own(holder: Holder, session: SessionStarted | None) -> bool:
-    """Whether `holder` is a wheel of this session, not another process or session."""
-    own = session.session if session else ""
-    return bool(holder.wheel) and holder.session in ("", own)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder, SessionStarted
 
-from .model import is_own
 from .units import cut_end
 
 _COMMAND_CELLS = 60
@@ -24,6 +23,12 @@ def path_name(path: str, session: SessionStarted | None) -> str:
             short = path[len(parent) + 1 :] if parent else path
             return printable(f"{short}/" if path == root else short)
     return printable(path)
+
+
+def is_own(holder: Holder, session: SessionStarted | None) -> bool:
+    """Whether `holder` is a wheel of this session, not another process or session."""
+    own = session.session if session else ""
+    return bool(holder.wheel) and holder.session in ("", own)
 
 
 def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[[str], str]) -> str:

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from instui_engine.journal.events import Holder, SessionStarted
 
-from .model import Acquisition, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState, is_own
+from .model import Acquisition, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
+from .names import is_own
 
 Record = TypeVar("Record")
 State = TypeVar("State")

@@ -23,8 +23,8 @@ from .model import (
     Totals,
     Wait,
     WheelState,
-    is_own,
 )
+from .names import is_own
 from .records import Busy, LockRecord, Table, WheelRecord
 
 FETCHED, UNPACKED, STAGED, COMMITTED = 1, 2, 3, 4  # milestones that a wheel passes, for the counters

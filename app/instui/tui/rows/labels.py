@@ -1,8 +1,8 @@
 """The names of wheels, locks and holders on the screen: short, and safe to print."""
 
 from instui.monitor import units
-from instui.monitor.model import LockState, Snapshot, WheelState, is_own
-from instui.monitor.names import holder_name, path_name
+from instui.monitor.model import LockState, Snapshot, WheelState
+from instui.monitor.names import holder_name, is_own, path_name
 from instui.tui.text.pieces import Piece, middle, safe, tail
 from instui_engine.journal.events import Holder
 

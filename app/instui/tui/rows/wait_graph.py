@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
 
-from instui.monitor.model import Snapshot, is_own
+from instui.monitor.model import Snapshot
+from instui.monitor.names import is_own
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
 from instui.monitor import units
-from instui.monitor.model import EnvironmentLock, Phase, Snapshot, WheelState, is_own
+from instui.monitor.model import EnvironmentLock, Phase, Snapshot, WheelState
+from instui.monitor.names import is_own
 from instui.tui.text.columns import Column
 from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail
