@@ -1,7 +1,7 @@
 """`NamedTuple`, as in `typing`, but defined in a seventh of the time.
 
 A command defines more than a hundred of them before it does anything. In `typing` each is checked, and made from source
-code that is compiled. Here the classes of one size share what `collections.namedtuple` made for that size.
+code that is compiled. Here the classes of one size share a constructor, and all share the getters of their fields.
 """
 
 from typing import TYPE_CHECKING

@@ -222,7 +222,7 @@ def test_a_killed_cleaning_leaves_no_half_entry(
     Venv(venv().top, own).put(wheel, link_mode="copy")
     script = (
         "import os, pathlib, sys, instui_engine.store.prune as it, instui_engine.fs.rmtree as cleanup\n"
-        "cleanup._unlink = lambda path: os.kill(os.getpid(), 9)\n"  # at the first file
+        "cleanup.os.unlink = lambda *path, **options: os.kill(os.getpid(), 9)\n"  # at the first file
         "it.prune(pathlib.Path(sys.argv[1]), 1, lambda: False, print)\n"
     )
     done = subprocess.run([sys.executable, "-c", script, own], env=clean_environ, check=False)

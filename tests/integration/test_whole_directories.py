@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,7 @@ def age(target: Venv) -> None:
     """Let all directories be as if they had not been changed for a long time."""
     for directory in (target.site / "pkg", *(target.site / "pkg").rglob("*/")):
         os.utime(directory, (1e9 + 0.5, 1e9 + 0.5))
+    time.sleep(0.2)  # their ctime is that of now
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -117,6 +119,27 @@ def test_a_file_that_comes_between_the_check_and_the_rename_comes_back(
     else:
         assert mine.read_text() == "of the user"
         assert warned == []
+
+
+@pytest.mark.parametrize("place", ["pkg", "pkg/deep", "pkg/deep/er"])
+def test_a_file_comes_back_from_a_directory_whose_mtime_was_set_back(
+    place: str, venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As rsync and tar do that."""
+    target = venv()
+    target.put(versions["1.0"])
+    age(target)
+    directory = target.site / place
+
+    def put(tree: DirfdTree, step: Step) -> None:
+        if step.action == "retire" and step.path.endswith("/pkg"):
+            before = directory.stat()
+            (directory / "mine.txt").write_text("of the user")
+            os.utime(directory, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    before_each(monkeypatch, put)
+    change(target, "uninstall", versions)
+    assert (directory / "mine.txt").read_text() == "of the user"
 
 
 @pytest.mark.parametrize("is_old", [True, False])

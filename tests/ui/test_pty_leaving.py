@@ -85,9 +85,19 @@ def test_what_is_over_in_a_moment_prints_its_lines_and_loads_no_screen(
 def test_a_screen_that_cannot_be_loaded_does_not_hide_the_install(
     install: Begin, guest: Guest, wheels: list[Path]
 ) -> None:
-    one = install(*wheels[:2], env=guest(0.0, "import sys\nsys.modules['textual'] = None\n"))
+    one = install(*wheels[:2], "--slow", 3, env=guest(0.0, "import sys\nsys.modules['textual'] = None\n"))
     assert one.terminal.finish() == 0
     assert "instui: the screen failed (" in one.left()
+    assert "installed 2 wheels" in one.left()
+
+
+def test_the_screen_opens_where_python_cannot_wait_for_a_process(
+    install: Begin, guest: Guest, wheels: list[Path]
+) -> None:
+    """As in Pythons that were built for old systems."""
+    one = install(*wheels[:2], "--slow", 3, env=guest(0.0, "import os\ndel os.pidfd_open\n"))
+    one.opened()
+    assert one.terminal.finish() == 0
     assert "installed 2 wheels" in one.left()
 
 
@@ -147,7 +157,7 @@ def test_the_process_that_installs_keeps_nothing_of_the_terminal(
 ) -> None:
     target = venv()
     with locked(target):
-        one = install(*wheels[:2], venv=target, env=guest(0.0))
+        one = install(*wheels[:2], "--slow", 3, venv=target, env=guest(0.0))
         one.wait_for(EnvironmentWaiting)
         one.opened()
         assert os.getsid(one.pid) == one.pid
@@ -259,7 +269,7 @@ def test_before_the_screen_opens_signals_stop_the_install_as_they_stop_one_that_
 def test_nothing_is_asked_of_the_terminal_whose_answer_could_come_when_the_screen_has_left(
     install: Begin, guest: Guest, wheels: list[Path]
 ) -> None:
-    one = install(*wheels[:2], env=guest(0.0))
+    one = install(*wheels[:2], "--slow", 3, env=guest(0.0))
     assert one.terminal.finish() == 0
     assert b"\x1b[?2026h" in one.terminal.output  # frames are marked all the same
     assert not re.search(rb"\x1b\[[?>=0-9;]*(\$p|[cn])", one.terminal.output)

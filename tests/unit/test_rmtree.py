@@ -1,5 +1,6 @@
 """Removal of trees: everything below goes, and nothing else."""
 
+import io
 import os
 import subprocess
 from pathlib import Path
@@ -70,6 +71,22 @@ def test_of_many_trees_a_helper_removes_the_last_ones(
     rmtree.remove_content([top], together=together)
     assert done[0] is not helps
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_content_of_a_link_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top, link = many(tmp_path, 300), tmp_path / "link"
+    link.symlink_to(top)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    rmtree.remove_content([link])
+    rmtree.serve(io.BytesIO(os.fsencode(link) + b"\0"), io.BytesIO())
+    assert len(os.listdir(top)) == 300
+    assert not link.is_symlink()
+
+
+def test_a_helper_does_nothing_with_half_a_path(tmp_path: Path) -> None:
+    whole, half = many(tmp_path / "a", 3), many(tmp_path / "b", 3)
+    rmtree.serve(io.BytesIO(os.fsencode(whole) + b"\0" + os.fsencode(half)), io.BytesIO())
+    assert (os.listdir(whole), len(os.listdir(half))) == ([], 3)
 
 
 @pytest.mark.parametrize("command", [["false"], ["sleep", "60"]])

@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -129,9 +130,10 @@ class Child:
 
     def ends_within(self, seconds: float) -> bool:
         """Wait for the child's end, at most so long; whether it has ended."""
-        if isinstance(self._process, subprocess.Popen) and not hasattr(os, "pidfd_open"):  # not Linux
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(seconds)
+        if not hasattr(os, "pidfd_open"):  # not Linux, or a Python that was built for old ones
+            until = time.monotonic() + seconds
+            while self.alive() and time.monotonic() < until:
+                time.sleep(0.01)
             return not self.alive()
         # `Popen.wait` with a timeout looks only every 50 ms, and a fast install would wait for that.
         if self._process.poll() is None:

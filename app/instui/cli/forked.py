@@ -4,6 +4,7 @@ A new process would have to load again what this one has loaded to know that it 
 install. The copy keeps nothing else: no terminal, no file but those that it is given, no handler of a signal.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -86,6 +87,7 @@ class Forked:
 
 def _let_go(errors: int, inherited: Collection[int], reads_stdin: bool) -> None:
     """Become a process of its own."""
+    gc.freeze()  # garbage that owns a descriptor would close whatever has that number by then
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     for wanted, number in ((null, 0), (null, 1), (errors, 2)):

@@ -14,7 +14,8 @@ from instui_engine.values import NamedTuple
 if TYPE_CHECKING:
     from instui.tui.departure import Ending, Leaving
 
-# The full screen: immediately; as soon as the session has begun; or then, but not in its first moment. Or other output.
+# The full screen: immediately; when the session has begun and is not over in a moment; or then, and only if nobody has
+# put the command into the background. Or other output.
 Showing = Literal["screen", "screen when it begins", "screen when it takes long", "plain", "json", "none"]
 SCREENS: frozenset[Showing] = frozenset({"screen", "screen when it begins", "screen when it takes long"})
 

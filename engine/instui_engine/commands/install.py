@@ -131,7 +131,9 @@ class Pipeline(Work):
 
     def _load(self) -> None:
         """Import what takes a while, while uv decides."""
-        if self._is_to_fetch:
+        if not self._is_to_fetch:
+            return
+        with suppress(Exception):  # what is needed is loaded again, and fails with its own error
             import anyio._backends._asyncio  # noqa: F401 - anyio loads it when its loop begins
 
             import instui_engine.store.obtain  # noqa: F401
@@ -143,7 +145,6 @@ class Pipeline(Work):
         """Start what so many wheels need, while uv lists their files."""
         if self._is_to_fetch and not self.context.options.slow:
             self._helpers.start(min(self.context.options.jobs, number // _MANY))
-        import installer.scripts  # noqa: F401 - for launchers
 
     @contextmanager
     def _using_store(self) -> Iterator[None]:

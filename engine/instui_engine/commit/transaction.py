@@ -51,7 +51,8 @@ class Transaction(NamedTuple):
     """All changes to one distribution.
 
     `replaces` is the `.dist-info` that goes and `info` the one that comes, "" for none; the latter lies at
-    `staged_info` until then. `saved` is the directory for what is replaced and does not become a backup.
+    `staged_info` until then. `saved` is the directory for what is replaced and does not become a backup: the stage, or
+    in older records one in it.
     """
 
     name: str

@@ -2,7 +2,8 @@
 
 A directory is listed before its rename, under the claims, so that a file of the user's speaks against it. After it, all
 are looked at again, as somebody who takes no locks may have put a file there in between. Whatever is made, removed or
-renamed in a directory changes its mtime, so only those with another one are listed a second time.
+renamed in a directory changes its mtime and its ctime, which nobody can set back. So only the top one, whose own rename
+changes its ctime, is listed a second time, and all if anything is not as it was.
 """
 
 import os
@@ -22,8 +23,8 @@ _INFO = (".dist-info", ".egg-info")
 # Nanoseconds for which a directory may be changed again within the same mtime; some file systems count whole seconds.
 _FRESH, _FRESH_COARSE = 100_000_000, 2_100_000_000
 
-Seen = dict[str, tuple[int, int, int]]
-"""Directory -> device, inode and mtime when it was listed."""
+Seen = dict[str, tuple[int, int, int, int | frozenset[str]]]
+"""Directory -> device, inode, mtime and ctime when it was listed; of the top one, the names in it for the ctime."""
 
 
 def foreign_in(
@@ -51,7 +52,8 @@ def foreign_in(
             foreign.append(path)
             continue
         if seen is not None:
-            seen[path] = _identity(status)
+            names_there = frozenset(entry.name for entry in entries) if path == directory else None
+            seen[path] = _identity(status, names_there)
         names = listed.get(path, ())
         for entry in entries:
             name = entry.name
@@ -71,19 +73,23 @@ def foreign_in(
 def trusted(seen: Seen) -> Seen:
     """`seen`, just now, if a change from here on shows in all its mtimes; else nothing."""
     now = time.time_ns()
-    is_old = all(now - mtime > (_FRESH if mtime % 1_000_000_000 else _FRESH_COARSE) for _, _, mtime in seen.values())
-    return seen if is_old else {}
+    for _, _, mtime, ctime in seen.values():
+        for changed in (mtime, ctime) if isinstance(ctime, int) else (mtime,):
+            if now - changed <= (_FRESH if changed % 1_000_000_000 else _FRESH_COARSE):
+                return {}
+    return seen
 
 
-def _identity(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_dev, status.st_ino, status.st_mtime_ns
+def _identity(status: os.stat_result, names: frozenset[str] | None) -> tuple[int, int, int, int | frozenset[str]]:
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns if names is None else names
 
 
 def _is_as_seen(tree: DirfdTree, place: str, directory: str, seen: Seen) -> bool:
     """Whether nothing was put into `directory`, which now lies at `place`, since it was `seen`."""
     for path, identity in seen.items():
         status = tree.status(place + path[len(directory) :])
-        if status is None or _identity(status) != identity:
+        names = frozenset(tree.names(place)) if path == directory else None
+        if status is None or _identity(status, names) != identity:
             return False
     return bool(seen)
 

@@ -71,7 +71,11 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
     with _known_errors():
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):  # some file systems say EACCES
+        except BlockingIOError:
+            return False
+        except PermissionError as error:
+            if shared or error.errno != errno.EACCES:  # which some file systems say of a lock that another one has
+                raise
             return False
         return True
 

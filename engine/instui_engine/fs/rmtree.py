@@ -26,12 +26,13 @@ def remove_tree(path: "Path | str") -> None:
         directory = stack.pop()
         try:
             descriptor = os.open(directory, _DIRECTORY)
-        except NotADirectoryError:
-            with suppress(OSError):
-                os.unlink(directory)
+        except FileNotFoundError:
             continue
-        except OSError:  # it cannot be read, but may be empty
-            directories.append(directory)
+        except OSError:  # a file, a link, or a directory that cannot be read but may be empty
+            try:
+                os.unlink(directory)
+            except OSError:
+                directories.append(directory)
             continue
         directories.append(directory)
         try:
@@ -76,7 +77,7 @@ def remove_content(directories: Sequence["Path"], inherited: Sequence[int] = (),
     try:
         if other is not None:
             with suppress(OSError):
-                other.requests.write(b"\0".join(map(os.fsencode, directories)))
+                other.requests.write(b"".join(os.fsencode(directory) + b"\0" for directory in directories))
                 other.requests.close()
         for tree in trees:
             remove_tree(tree)
@@ -89,13 +90,20 @@ def remove_content(directories: Sequence["Path"], inherited: Sequence[int] = (),
 
 def _entries(directory: str) -> list[str]:
     try:
-        return [f"{directory}/{name}" for name in sorted(os.listdir(directory))]
+        descriptor = os.open(directory, _DIRECTORY)  # which fails for a link
     except OSError:
         return []
+    try:
+        return [f"{directory}/{name}" for name in sorted(os.listdir(descriptor))]
+    except OSError:
+        return []
+    finally:
+        os.close(descriptor)
 
 
 def serve(requests: "BinaryIO", answers: "BinaryIO", *inherited: int) -> None:
     """Run a helper process: remove all entries of some directories, the last ones first."""
-    for directory in reversed(list(map(os.fsdecode, requests.read().split(b"\0")))):
+    *directories, _ = requests.read().split(b"\0")  # behind the last end there is nothing, or half a path
+    for directory in map(os.fsdecode, reversed(directories)):
         for tree in reversed(_entries(directory)):
             remove_tree(tree)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from instui_engine.errors import FULL
 from instui_engine.session.context import Context
 
+from .linker import FALLBACK
 from .linking import Changed, link_job
 from .parts import Part, split
 from .queue import BEGUN, DONE
@@ -81,15 +81,16 @@ class Together:
 
     @staticmethod
     def _link(wheel: StagedWheel, part: Part) -> bool:
-        """Whether that part could be linked. Raises InstuiError if another try cannot help: the disk is full."""
+        """Whether that part could be linked. Raises InstuiError if copies cannot help: the disk is full."""
         try:
             link_job(part.job)
         except Changed:
             return False
         except OSError as error:
-            if error.errno in FULL:
-                raise wheel.cannot(OSError(error.errno, error.strerror)) from error
-            return False
+            if error.errno in FALLBACK:
+                return False
+            _, trees, files, _ = part.job  # the error has a path that begins at an open directory
+            raise wheel.cannot(OSError(error.errno, error.strerror, (trees or files)[0][1])) from error
         return True
 
     def _linked(self, wheel: StagedWheel, part: Part) -> None:
