@@ -51,7 +51,7 @@ def index_of(top: Path, undisturbed: Callable[[], object]) -> tuple[OwnerIndex, 
 def test_reads_of_records_grow_with_the_number_of_wheels_and_listings_do_not(
     venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alone, "_FRESH", 0.0)
+    monkeypatch.setattr(alone, "is_settled", lambda changed: True)
     monkeypatch.setattr(alone, "_AGAIN", 0.0)
     reads: Counter[int] = Counter()
     scans: list[object] = []

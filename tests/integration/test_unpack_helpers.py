@@ -318,3 +318,23 @@ def test_what_is_sure_to_be_needed_is_loaded_while_uv_decides_and_started_while_
     assert (outcome.exit_code, outcome.error) == (0, "")
     assert len(Lines(lines).of(FetchFinished)) == 8
     assert questions == ({"helper": [2], "library": [1]} if is_new else {"helper": [], "library": []})
+
+
+def test_what_cannot_be_loaded_ahead_ends_nothing(
+    fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def fail() -> None:
+        calls.append("load")
+        raise ImportError("no module named x")
+
+    monkeypatch.setattr(transport, "load_library", fail)
+    monkeypatch.setenv("UV_OFFLINE", "0")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    target = fresh()
+    with WebServer() as server:
+        add_wheel(server, build_wheel(tmp_path, "w", "1.0", {"w.py": b""}))
+        request = Request(arguments=("w",), index_url=server.url("/simple"))
+        outcome = install(request, target.environment, Options(cache=target.cache, fsync=False))
+    assert (calls, outcome.exit_code, outcome.error) == (["load"], 0, "")

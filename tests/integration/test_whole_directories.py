@@ -4,15 +4,17 @@ import errno
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import Run
+from instui_engine import helper
 from instui_engine.commit import transaction
 from instui_engine.commit.transaction import Step
+from instui_engine.fs import rmtree
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import CommitStarted, Warned
 from instui_engine.plan.planner import plan_wheels
@@ -159,7 +161,7 @@ def test_only_what_was_changed_since_the_check_is_listed_again(
 
     monkeypatch.setattr(DirfdTree, "scan", counted)
     change(target, "uninstall", versions)
-    assert len(listed) == (3 if is_old else 6)  # `pkg`, `pkg/deep` and `pkg/deep/er`
+    assert len(listed) == (4 if is_old else 6)  # `pkg`, `pkg/deep` and `pkg/deep/er`; then `pkg`, or all of them
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -325,3 +327,22 @@ def test_listings_of_a_plan_grow_with_the_number_of_wheels_alone(
     for (call, size), count in calls.items():
         if size == sizes[1]:
             assert count <= 4 * calls[call, sizes[0]] + 8, call
+
+
+def test_the_session_counts_as_alive_as_long_as_anything_removes_its_files(
+    venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    target.put(versions["1.0"])
+    start = helper.start
+    kept: list[tuple[str, str]] = []
+
+    def watched(module: str, inherited: Sequence[int] = ()) -> helper.Helper | None:
+        kept.extend((module, os.readlink(f"/proc/self/fd/{number}")) for number in inherited)
+        return start(module, inherited)
+
+    monkeypatch.setattr(helper, "start", watched)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(rmtree, "_MANY", 1)
+    target.remove("pkg", jobs=2)
+    assert kept == [(rmtree.__name__, str(target.journals()[-1]))]

@@ -77,8 +77,8 @@ def test_the_content_of_a_link_is_not_removed(tmp_path: Path, monkeypatch: pytes
     top, link = many(tmp_path, 300), tmp_path / "link"
     link.symlink_to(top)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    rmtree.remove_content([link])
     rmtree.serve(io.BytesIO(os.fsencode(link) + b"\0"), io.BytesIO())
+    rmtree.remove_content([link])
     assert len(os.listdir(top)) == 300
     assert not link.is_symlink()
 

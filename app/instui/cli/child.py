@@ -55,16 +55,16 @@ class Child:
         self._refusal = ""
         self._writes_nothing = PRIVATE_JOURNAL_FLAG in arguments
         self._errors: IO[bytes] = open(unnamed_file(), "r+b", buffering=0)  # noqa: SIM115 - `close` closes it
-        command = [*again(), arguments[0], FLAG, identity]
+        command = [arguments[0], FLAG, identity]
         shown = [redacted(argument) for argument in arguments[1:]]
+        has_secrets = shown != list(arguments[1:])
         descriptors = inherited(arguments)
         self._process: subprocess.Popen[bytes] | Forked
+        if possible() and not has_secrets:
+            self._process = Forked([*command, *shown], self._errors.fileno(), descriptors, reads_stdin)
+            return
         with ExitStack() as stack:
-            if shown == list(arguments[1:]) and possible():
-                words = [arguments[0], FLAG, identity, *shown]
-                self._process = Forked(words, self._errors.fileno(), descriptors, reads_stdin)
-                return
-            if shown != list(arguments[1:]):
+            if has_secrets:
                 import json
 
                 from instui_engine.fs.memory import memory_file
@@ -73,7 +73,7 @@ class Child:
                 descriptors = (*descriptors, stack.enter_context(memory_file(json.dumps(list(arguments)))))
                 command += [WHOLE_FLAG, str(descriptors[-1])]
             self._process = subprocess.Popen(
-                [*command, *shown],
+                [*again(), *command, *shown],
                 stdin=None if reads_stdin else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,

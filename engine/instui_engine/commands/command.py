@@ -129,7 +129,12 @@ def perform(
             untouched = not (work and work.began) and not shell.recovered
             is_watched = bool(recording.identity)
             keep_stage = _has_record(environment, session)
-            session.close(untouched and not is_watched, keep_stage, is_watched, together=context.options.jobs > 1)
+            session.close(
+                untouched and not is_watched,
+                keep_stage=keep_stage,
+                is_watched=is_watched,
+                together=context.options.jobs > 1,
+            )
         finally:
             journal.close()
     return outcome

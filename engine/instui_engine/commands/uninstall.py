@@ -28,8 +28,8 @@ from instui_engine.session.options import Options
 from instui_engine.session.session import Session
 from instui_engine.target import listing
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import NAME, Distribution, Installed, find, scan
-from instui_engine.wheel.filename import normalized
+from instui_engine.target.installed import Distribution, Installed, find, scan
+from instui_engine.wheel.filename import NAME, normalized
 
 from .command import Outcome, Recording, Work, perform
 

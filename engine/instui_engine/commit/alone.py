@@ -4,10 +4,9 @@ import os
 import time
 from pathlib import Path
 
+from instui_engine.fs.timestamps import is_settled
 from instui_engine.session.session import alive
 
-# Seconds for which a directory may be changed again within the same mtime; some file systems count whole seconds.
-_FRESH, _FRESH_COARSE = 0.1, 2.1
 _NEW = 60.0  # seconds in which a session has written to the journal that it made, unless it is dead
 _AGAIN = 0.2  # seconds between two checks of the other sessions
 
@@ -33,8 +32,7 @@ class Alone:
             return None
         if mtime != self._quiet:
             now = time.monotonic()
-            fresh = _FRESH if mtime % 1_000_000_000 else _FRESH_COARSE
-            if now - self._asked < _AGAIN or time.time() - mtime / 1e9 < fresh:
+            if now - self._asked < _AGAIN or not is_settled(mtime):
                 return None
             self._asked = now
             self._quiet = 0 if self._has_others() else mtime

@@ -36,7 +36,6 @@ from .writeahead import Written, pending, remove
 
 _MOST = 128  # wheels in one group
 _PREPARING = 0.1  # seconds after which no more wheels are added to a group
-_LOOK = 0.005  # seconds between two looks at who waits, while wheels are prepared
 _AGAIN = 0.2  # seconds from the end of a group to the next one
 
 GroupEnd = Literal["complete", "waiter", "session", "turn", "pause", "stop", "failure"]
@@ -159,16 +158,13 @@ class Groups:
 
     def _ready(self, tree: DirfdTree, end: EndNow) -> tuple[list[_Member], tuple[Plan, BaseException] | None]:
         """The wheels of the next group, and the first one that cannot be prepared: it fails after those before it."""
-        look = time.monotonic()
-        until = look + _PREPARING
+        until = time.monotonic() + _PREPARING
         plans = self._schedule.granted(_MOST)
         members: list[_Member] = []
         for number, plan in enumerate(plans):
-            now = time.monotonic()
-            if now > until or (now >= look and end()):
+            if time.monotonic() > until or end():
                 self._schedule.put_back(plans[number:])
                 break
-            look = look if now < look else now + _LOOK
             try:
                 prepared = self._executor.ready(plan, tree)
             except StalePlan:

@@ -22,7 +22,7 @@ from instui_engine.values import NamedTuple
 
 from .backups import Backups
 from .transaction import Step, Transaction
-from .whole import Seen, foreign_in, trusted
+from .whole import Seen, Times, foreign_in, trusted
 
 
 class StalePlan(Exception):
@@ -32,7 +32,7 @@ class StalePlan(Exception):
 class Prepared(NamedTuple):
     """A transaction, with the files that it overwrites and those that it brings back.
 
-    `seen`: each directory that is renamed away as a whole -> what was seen of it (`whole.trusted`).
+    `seen`: each directory that is renamed away as a whole -> what was seen of those below it (`whole.trusted`).
     """
 
     transaction: Transaction
@@ -139,7 +139,7 @@ class _Preparation:
         backups, path = self._backups, directory.path
         if backups.any() and any(backups.has(file) for file in directory.files):
             raise StalePlan
-        seen: Seen = {}
+        seen: dict[str, Times] = {}
         try:
             if foreign_in(self._tree, path, path, directory.files, seen):
                 raise StalePlan

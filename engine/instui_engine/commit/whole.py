@@ -1,59 +1,72 @@
 """Directories that are renamed away as a whole: what else is in them, and how that comes back.
 
 A directory is listed before its rename, under the claims, so that a file of the user's speaks against it. After it, all
-are looked at again, as somebody who takes no locks may have put a file there in between. Whatever is made, removed or
-renamed in a directory changes its mtime and its ctime, which nobody can set back. So only the top one, whose own rename
-changes its ctime, is listed a second time, and all if anything is not as it was.
+are looked at again, as somebody who takes no locks may have put a file there in between. That changes the mtime and the
+ctime of the directory, and nobody can set the latter back. So only two kinds are listed a second time: those with other
+times, and the top one, whose ctime is that of its own rename.
 """
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from instui_engine.errors import printable
 from instui_engine.fs.dirfd import DirfdTree
-from instui_engine.fs.paths import directories_of, parent_of
+from instui_engine.fs.paths import directories_of, name_of, parent_of
+from instui_engine.fs.timestamps import is_settled
 from instui_engine.target.bytecode import CACHE
 from instui_engine.target.environment import Environment
 
 from .transaction import Step, Transaction
 
 _INFO = (".dist-info", ".egg-info")
-# Nanoseconds for which a directory may be changed again within the same mtime; some file systems count whole seconds.
-_FRESH, _FRESH_COARSE = 100_000_000, 2_100_000_000
 
-Seen = dict[str, tuple[int, int, int, int | frozenset[str]]]
-"""Directory -> device, inode, mtime and ctime when it was listed; of the top one, the names in it for the ctime."""
+Times = tuple[int, int, int, int]
+"""Device, inode, mtime and ctime of a directory."""
+Seen = Mapping[str, Times]
+"""What was seen of the directories below another one, by their paths."""
+_NOTHING: Seen = MappingProxyType({})
 
 
 def foreign_in(
-    tree: DirfdTree, place: str, directory: str, files: Iterable[str], seen: Seen | None = None
+    tree: DirfdTree,
+    place: str,
+    directory: str,
+    files: Iterable[str],
+    seen: dict[str, Times] | None = None,
+    before: Seen = _NOTHING,
 ) -> list[str]:
     """What is below `directory`, which now lies at `place`, and is neither one of `files` nor generated from them.
 
-    Links and mount points count as foreign. The paths are those below `directory`. `seen` gets all directories that are
-    listed. Raises OSError.
+    Links and mount points count as foreign. The paths are those below `directory`. `seen` gets all other directories
+    that are listed. Those that are as they were `before` are not listed again. Raises OSError.
     """
     listed: dict[str, set[str]] = {}
     for file in files:
         parent, _, name = file.rpartition("/")
         listed.setdefault(parent, set()).add(name)
     known = {*listed, *directories_of(listed)}
+    inside: dict[str, list[str]] = {}
+    for below in before:
+        inside.setdefault(parent_of(below), []).append(below)
     foreign = []
     device = 0
     todo = [(directory, 0, False)]
     while todo:
         path, inode, is_generated = todo.pop()
-        status, entries = tree.scan(place + path[len(directory) :])
+        here = place + path[len(directory) :]
+        if path in before and (look := tree.status(here)) is not None and _times(look) == before[path]:
+            for below in inside.get(path, ()):
+                todo.append((below, before[below][1], is_generated or name_of(below) == CACHE))
+            continue
+        status, entries = tree.scan(here)
         if not inode:
             device = status.st_dev
         elif (status.st_dev, status.st_ino) != (device, inode):  # the root of a mount
             foreign.append(path)
             continue
-        if seen is not None:
-            names_there = frozenset(entry.name for entry in entries) if path == directory else None
-            seen[path] = _identity(status, names_there)
+        if seen is not None and path != directory:
+            seen[path] = _times(status)
         names = listed.get(path, ())
         for entry in entries:
             name = entry.name
@@ -71,27 +84,12 @@ def foreign_in(
 
 
 def trusted(seen: Seen) -> Seen:
-    """`seen`, just now, if a change from here on shows in all its mtimes; else nothing."""
-    now = time.time_ns()
-    for _, _, mtime, ctime in seen.values():
-        for changed in (mtime, ctime) if isinstance(ctime, int) else (mtime,):
-            if now - changed <= (_FRESH if changed % 1_000_000_000 else _FRESH_COARSE):
-                return {}
-    return seen
+    """`seen`, just now, if any change from here on shows in these times; else nothing."""
+    return seen if all(is_settled(max(mtime, ctime)) for _, _, mtime, ctime in seen.values()) else _NOTHING
 
 
-def _identity(status: os.stat_result, names: frozenset[str] | None) -> tuple[int, int, int, int | frozenset[str]]:
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns if names is None else names
-
-
-def _is_as_seen(tree: DirfdTree, place: str, directory: str, seen: Seen) -> bool:
-    """Whether nothing was put into `directory`, which now lies at `place`, since it was `seen`."""
-    for path, identity in seen.items():
-        status = tree.status(place + path[len(directory) :])
-        names = frozenset(tree.names(place)) if path == directory else None
-        if status is None or _identity(status, names) != identity:
-            return False
-    return bool(seen)
+def _times(status: os.stat_result) -> Times:
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
 def whole_steps(environment: Environment, transaction: Transaction) -> Iterator[Step]:
@@ -108,19 +106,18 @@ def give_back(
     tree: DirfdTree,
     transaction: Transaction,
     listed: Mapping[str, Iterable[str]],
-    seen: Mapping[str, Seen] = MappingProxyType({}),
+    before: Mapping[str, Seen] = MappingProxyType({}),
 ) -> list[str]:
     """Put back what somebody has put into a directory before it was renamed away; `listed` are its files, by its path.
 
-    `seen`, by that path, is `trusted`. Return the paths, to be reported, of what is kept under another name because
+    `before`, by that path, is `trusted`. Return the paths, to be reported, of what is kept under another name because
     something else is there now. Raises OSError; the record must stay then, as what is in the stage goes with it.
     """
     kept = []
     for step in whole_steps(environment, transaction):
-        if _is_as_seen(tree, step.saved, step.path, seen.get(step.path, {})):
-            continue
         if tree.fingerprint(step.saved) is not None:
-            for path in foreign_in(tree, step.saved, step.path, listed[step.path]):
+            seen = before.get(step.path, _NOTHING)
+            for path in foreign_in(tree, step.saved, step.path, listed[step.path], before=seen):
                 kept += _put(tree, step.saved + path[len(step.path) :], path)
     return kept
 

@@ -5,7 +5,7 @@ that a child inherits would outlive its owner, and following a symbolic link wou
 unlink here, O_CLOEXEC and O_NOFOLLOW.
 
 On a network file system, flock excludes no other host; what is used there is filelock's (`locks.soft`). Here its
-`lock_descriptor` would be the same system call, and loading it a fifth of an install of one small wheel.
+`lock_descriptor` would be the same system call, but importing it takes a fifth of an install of one small wheel.
 """
 
 import errno

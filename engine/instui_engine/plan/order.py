@@ -12,10 +12,11 @@ from itertools import pairwise
 
 from instui_engine.graph import components
 from instui_engine.values import NamedTuple
+from instui_engine.wheel.filename import NAME
 
 _Key = tuple[int, int, str]
 
-_NAME = r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
+_LEADING_NAME = rf"\s*({NAME})"
 _ONLY_EXTRA = r"""\s*extra\s*==\s*(['"])[^'"]*\1\s*"""
 _EXTRAS = r"""extra\s*==\s*['"]([^'"]*)['"]|['"]([^'"]*)['"]\s*==\s*extra"""
 _SEPARATORS = r"[-_.]+"
@@ -98,21 +99,21 @@ def edges_from(requires_dist: Iterable[str], markers: Mapping[str, str], among: 
     Every extra counts as requested: a superfluous edge only fixes an order that would otherwise be alphabetic. Of a
     value that cannot be parsed, only the name is used.
     """
+    if not among:
+        return ()
+    environment = tuple(sorted(markers.items()))
     names: dict[str, None] = {}
-    environment: tuple[tuple[str, str], ...] = ()
-    for text in requires_dist if among else ():
+    for text in requires_dist:
         name, marker = _split(text)
-        if name in among:
-            environment = environment or tuple(sorted(markers.items()))
-            if not marker or _holds(marker, environment):
-                names[name] = None
+        if name in among and (not marker or _holds(marker, environment)):
+            names[name] = None
     return tuple(names)
 
 
 @lru_cache(maxsize=16384)
 def _split(text: str) -> tuple[str, str]:
     """Normalized name and marker of a requirement; the marker is "" if it is absent or only names an extra."""
-    found = re.match(_NAME, text)
+    found = re.match(_LEADING_NAME, text)
     if found is None:
         return "", ""
     # a URL may contain a semicolon, so there the marker begins only after a space (PEP 508)

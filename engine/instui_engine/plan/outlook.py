@@ -151,5 +151,5 @@ class Outlook:
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
-    """What an entry is that is no file."""
+    """The kind of an entry that is not a file."""
     return "directory" if entry.is_dir(follow_symlinks=False) else "other"

@@ -18,6 +18,10 @@ from instui_engine.values import NamedTuple
 
 from .items import StagedItem
 
+SAME_INFO = {"INSTALLER": b"instui\n", "REQUESTED": b""}
+"""What `WheelPlan.own_info` has for every wheel alike."""
+_DIRECT_URL = "direct_url.json"
+
 
 class Whole(NamedTuple):
     """A directory that an old version has for itself alone, so that it is renamed away as a whole (`whole`).
@@ -63,18 +67,21 @@ class WheelPlan(NamedTuple):
         """The number of files of the distribution."""
         trees = [self.entry.manifest.info, *(item.directories for item in self.items)]
         below = sum(len(names) for directories in trees for _, names in directories)
-        own = 2 + bool(self.wheel.requested) + bool(self.wheel.origin)  # INSTALLER, RECORD, and see `own_info`
-        return below + sum(item.kind != "tree" for item in self.items) + own
+        return below + sum(item.kind != "tree" for item in self.items) + len(self._own_names) + 1
 
     @property
     def own_info(self) -> dict[str, bytes]:
         """The files in `.dist-info` that are written for each environment, except RECORD: name -> content."""
-        own = {"INSTALLER": b"instui\n"}
-        if self.wheel.requested:
-            own["REQUESTED"] = b""
+        own = {name: SAME_INFO[name] for name in self._own_names if name in SAME_INFO}
         if self.wheel.origin:
-            own["direct_url.json"] = direct_url(self.wheel.origin, self.entry.sha256)
+            own[_DIRECT_URL] = direct_url(self.wheel.origin, self.entry.sha256)
         return own
+
+    @property
+    def _own_names(self) -> list[str]:
+        """The names of those, which is all that most need to know."""
+        found = {"INSTALLER": True, "REQUESTED": self.wheel.requested, _DIRECT_URL: self.wheel.origin}
+        return [name for name, is_there in found.items() if is_there]
 
     @property
     def name(self) -> str:

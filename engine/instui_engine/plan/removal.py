@@ -7,7 +7,6 @@ one.
 import os
 from collections.abc import Generator, Iterable, Sequence, Set
 from contextlib import closing
-from itertools import repeat
 
 from instui_engine.errors import TargetError, printable
 from instui_engine.fs.paths import above, is_within, join, name_of, parent_of
@@ -202,7 +201,7 @@ def _given_up(
         is_touched = outlook.touches(real)
         mine = found.setdefault(real, [])
         places = list(environment.keys(paths))
-        if not stay and not is_touched and max(map(len, map(owners.get, places, repeat(())))) < 2:
+        if not stay and not is_touched and all(len(owners.get(place, ())) < 2 for place in places):
             mine += paths  # as nearly everywhere: they are nobody else's
             continue
         for path, place in zip(paths, places, strict=True):

@@ -16,7 +16,7 @@ from instui_engine.hashes import Demands, parse_hash
 from instui_engine.redaction import HIDDEN
 from instui_engine.redaction import redacted as redacted
 from instui_engine.values import NamedTuple
-from instui_engine.wheel.filename import parse_wheel_filename
+from instui_engine.wheel.filename import NAME, parse_wheel_filename
 
 BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
 SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
@@ -26,7 +26,6 @@ _VARIABLE = r"\$\{([A-Z0-9_]+)\}"
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*):"
 _VCS = r"(git|hg|svn|bzr)\+"
 _MARKER = r"(?<!\s)\s+;|;(?=\s)"  # looks at each run of spaces once
-_EXTRA = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _CONTROL = r"[\x00-\x1f\x7f]"
 _RAW = "!#$%&'()*+,-./:;=?@[]_~"  # what a URL may have unencoded, letters and digits aside
 
@@ -74,7 +73,7 @@ def split_extras(text: str, where: str = "") -> tuple[str, tuple[str, ...]]:
         return text, ()
     location, _, inside = text[:-1].rpartition("[")
     extras = tuple(extra.strip() for extra in inside.split(",")) if inside.strip() else ()
-    if not all(re.fullmatch(_EXTRA, extra) for extra in extras):
+    if not all(re.fullmatch(NAME, extra) for extra in extras):
         raise UsageError(f"{where}[{printable(inside)}] are not the names of extras")
     return location, extras
 

@@ -16,6 +16,7 @@ from instui_engine.errors import UsageError, printable
 from instui_engine.fs.given import absolute
 from instui_engine.fs.paths import name_of
 from instui_engine.values import NamedTuple
+from instui_engine.wheel.filename import NAME
 
 from .locations import BUILD, expanded, file_url, has_variable, path_in, redacted, shortened, web_url
 from .requirement_lines import decoded, logical_lines, option_value, split_option
@@ -36,7 +37,7 @@ _VALUED = (
 # options of pip that uv ignores with a warning, and so do we
 _IGNORED_SWITCHES = ("--pre", "--prefer-binary")
 _IGNORED_VALUED = ("--trusted-host", "--use-feature")
-_CHOICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|:all:|:none:")
+_CHOICE = re.compile(rf"{NAME}|:all:|:none:")
 _WEB = ("http://", "https://")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from instui_engine.errors import UsageError, printable
 from instui_engine.hashes import Demands, parse_hash
-from instui_engine.wheel.filename import VERSION, normalized
+from instui_engine.wheel.filename import NAME, VERSION, normalized
 
 from .locations import (
     Location,
@@ -19,16 +19,16 @@ from .locations import (
 )
 from .requirements import Requirement
 
-_NAME = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*"
+_NAMED = rf"({NAME})\s*(?:\[([^\]]*)\])?\s*"
 # What most lines are: a name, perhaps with one bound, which packaging would only give back without blanks.
-_ORDINARY = rf"(?a)([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:(==|>=|<=|!=|<|>)\s*({VERSION}))?"
+_ORDINARY = rf"(?a)({NAME})\s*(?:(==|>=|<=|!=|<|>)\s*({VERSION}))?"
 _QUOTED = r"'[^']*'|\"[^\"]*\""
 _HASH = r"--hash(?:=|[ \t]+)([^ \t\n]+)(?:[ \t\n]+|$)"
 
 
 def is_direct(text: str) -> bool:
     """Whether it has the form `name @ location`."""
-    found = re.match(_NAME, text)
+    found = re.match(_NAMED, text)
     return found is not None and text.startswith("@", found.end())
 
 
@@ -54,7 +54,7 @@ def read_requirement(
 
 def is_unnamed(text: str) -> bool:
     """Whether it is a bare path or URL, as uv decides it."""
-    found = re.match(_NAME, text)
+    found = re.match(_NAMED, text)
     rest = text[found.end() :] if found else text
     if found and rest[:1] in ("", "<", "=", ">", "~", "!", "(", ";", ","):
         return is_location(found[1]) if rest[:1] in ("", ";") else rest[:1] == "," and is_location(text)
@@ -92,7 +92,7 @@ def _direct(text: str, directories: Sequence[str], options: tuple[str, ...], whe
         raise UsageError(f"{prefix}{shortened(place)}: a path or URL cannot be continued in the next line")
     name = ""
     if is_direct(text):
-        named = re.match(_NAME, place)
+        named = re.match(_NAMED, place)
         assert named is not None
         name = normalized(named[1])
         extras = split_extras(f"[{named[2]}]", prefix)[1] if named[2] else ()

@@ -111,7 +111,7 @@ def _link_tree(tree: Tree, sealed: int) -> None:
     mkdir, link, stat = os.mkdir, os.link, os.stat
     source, target, directories, bases = tree
     above, _, name = target.rpartition("/")
-    with _opened(source) as here, _opened(above) as there:
+    with _open(source) as here, _open(above) as there:
         for directory, names in directories:
             old = f"{directory}/" if directory else ""
             new = f"{name}/{old}"
@@ -127,7 +127,7 @@ def _link_tree(tree: Tree, sealed: int) -> None:
 
 
 @contextmanager
-def _opened(directory: str) -> Iterator[int]:
+def _open(directory: str) -> Iterator[int]:
     descriptor = os.open(directory, _DIRECTORY)
     try:
         yield descriptor

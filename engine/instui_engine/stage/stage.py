@@ -13,7 +13,7 @@ from hashlib import sha256
 from instui_engine.fs.files import encoded, write_all
 from instui_engine.fs.paths import name_of, relative
 from instui_engine.plan.items import StagedItem
-from instui_engine.plan.plan import WheelPlan
+from instui_engine.plan.plan import SAME_INFO, WheelPlan
 from instui_engine.session.session import stage_of
 from instui_engine.store.entry import UNSEALED
 from instui_engine.target.environment import Environment
@@ -22,8 +22,6 @@ from instui_engine.wheel.record import Row, render
 
 from .linker import read_hashed, read_sealed
 from .linking import Job
-
-_SAME = {"INSTALLER", "REQUESTED"}  # what `WheelPlan.own_info` has for every wheel alike
 
 
 def links_of(environment: Environment, plan: WheelPlan, stage: str) -> Job:
@@ -87,7 +85,7 @@ def generate(environment: Environment, plan: WheelPlan, stage: str, twins: dict[
         elif data:
             rows += [(relative(path, root), data[source]) for path, source in item.files() if source in data]
     for name, content in plan.own_info.items():
-        if name not in _SAME or twins is None:
+        if name not in SAME_INFO or twins is None:
             _write(f"{info}/{name}", content, 0o666)
         elif not _link(twins.get(name, ""), f"{info}/{name}"):
             _write(f"{info}/{name}", content, 0o666)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from instui_engine.fs.files import read_regular
 from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.values import NamedTuple
-from instui_engine.wheel.filename import normalized
+from instui_engine.wheel.filename import NAME, normalized
 from instui_engine.wheel.record import Row, rows_of
 
 from .environment import Environment
@@ -24,7 +24,6 @@ _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO
 # Installers that list every file. Others (those of Linux distributions) deliberately write no RECORD, so that no tool
 # touches what they manage.
 LISTING_INSTALLERS = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hatch", "pipenv", "flit", "installer"})
-NAME = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 class Distribution(NamedTuple):
@@ -170,14 +169,9 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
     except (FileNotFoundError, NotADirectoryError):
         return None
     # other such names are nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
-    if not version or not (_is_plain(name) or re.fullmatch(NAME, name)):
+    if not version or not re.fullmatch(NAME, name):
         return None
     return Distribution(normalized(name), version, info, (status.st_ino, status.st_mtime_ns))
-
-
-def _is_plain(name: str) -> bool:
-    """Whether `NAME` matches, for the names that nearly all distributions have; without compiling the pattern."""
-    return name.isascii() and name.replace("_", "").isalnum() and name[0] != "_" != name[-1]
 
 
 def is_there(environment: Environment, distribution: Distribution) -> bool:

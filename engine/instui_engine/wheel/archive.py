@@ -366,13 +366,12 @@ def _data_offset(data: mmap.mmap, entry: _Entry, following: int) -> int:
     if signature != b"PK\3\4":
         raise BadWheelError(f"{_shown(name)} has no local header")
     offset = names + name_length + extra_length
-    expected = (entry.crc, entry.compressed, entry.size)
-    end = offset + expected[1]
+    end = offset + entry.compressed
     if end > following:
         raise BadWheelError(f"{_shown(name)} overlaps the next entry")
     if extra_length:
         size, compressed = _wide(name, (size, compressed), data[names + name_length : offset])
-    found = (crc, compressed, size)
+    found, expected = (crc, compressed, size), (entry.crc, entry.compressed, entry.size)
     # With a descriptor behind the data the header may leave each of the three at zero (4.4.4, bit 3).
     sizes_agree = found == expected or (
         flags & _DESCRIPTOR and all(value in (0, other) for value, other in zip(found, expected, strict=True))

@@ -134,8 +134,6 @@ def _make_directories(root: str, members: Iterable[Member]) -> bool:
 
 def _is_script(path: str) -> bool:
     """Whether it is a script, even without x bits, as in archives from Windows (binary distribution format)."""
-    if ".data/scripts/" not in path:
-        return False
     first, _, rest = path.partition("/")
     return first.endswith(".data") and rest.startswith("scripts/")
 

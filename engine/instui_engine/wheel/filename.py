@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from packaging.utils import BuildTag
 
+NAME = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+"""A pattern of the names of distributions and extras (core metadata)."""
 _NUMBER = "(?:0|[1-9][0-9]{0,8})"
 _PART = "[A-Za-z0-9]+"
 _TAGS = r"\w+(?:\.\w+)*"
