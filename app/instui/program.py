@@ -1,8 +1,11 @@
-"""This program, as a command that starts it once more."""
+"""This program: since when it runs, and a command that starts it once more."""
 
 import os
 import sys
+import time
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 
 
 def again() -> list[str]:
@@ -15,3 +18,16 @@ def again() -> list[str]:
         if sys.path[0] in ("", os.getcwd()):
             return [sys.executable, "-m", "instui"]
     return [sys.executable, "-P", "-m", "instui"]
+
+
+@cache
+def began() -> float:
+    """CLOCK_MONOTONIC when this process was started, to a hundredth of a second; 0.0 if the system does not say.
+
+    A copy of this process (`cli.forked`) has the answer of the original if that has asked before.
+    """
+    with suppress(OSError, ValueError, IndexError, AttributeError):
+        fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # seconds since the boot, see proc(5)
+        return time.monotonic() - (time.clock_gettime(time.CLOCK_BOOTTIME) - started)
+    return 0.0

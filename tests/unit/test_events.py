@@ -30,7 +30,11 @@ VALUES: dict[object, object] = {
 
 def example(cls: type[Event]) -> Event:
     hints = typing.get_type_hints(cls)
-    return cls(*(VALUES[hints[name]] for name in cls._fields))  # type: ignore[arg-type]
+    return cls(*(_value(hints[name]) for name in cls._fields))  # type: ignore[arg-type]
+
+
+def _value(hint: object) -> object:
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Literal else VALUES[hint]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -122,6 +126,8 @@ def _is_a(value: object, hint: object) -> bool:
         return isinstance(value, list) and all(type(one) is str for one in value)
     if hint == dict[str, str]:
         return isinstance(value, dict) and all(type(one) is str for one in value.values())
+    if typing.get_origin(hint) is typing.Literal:
+        return value in typing.get_args(hint)
     return type(value) is hint
 
 

@@ -353,9 +353,14 @@ EXAMPLES = {
 }
 
 
+def _example(hint: object) -> object:
+    choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
+    return choices[0] if choices else EXAMPLES[hint]
+
+
 def example(cls: type[Event]) -> Event:
     hints = typing.get_type_hints(cls)
-    return cls(*(EXAMPLES[hints[name]] for name in cls._fields))  # type: ignore[arg-type]
+    return cls(*(_example(hints[name]) for name in cls._fields))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", KINDS)

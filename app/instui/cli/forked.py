@@ -14,6 +14,8 @@ from contextlib import suppress
 from io import TextIOWrapper
 from traceback import print_exc
 
+from instui.program import began
+
 _PASSED_ON = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 
 
@@ -29,6 +31,7 @@ class Forked:
         """`errors` is the descriptor of its stderr; it keeps the `inherited` ones, and stdin if it `reads_stdin`."""
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
+        began()  # for the copy, too
         # a signal that comes in between is handled by each in its own way
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
         self.returncode: int | None = None

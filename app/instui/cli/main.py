@@ -150,6 +150,7 @@ def _work(parsed: "argparse.Namespace", arguments: list[str], session: "Callable
     environment = environment_from(parsed, writable=not parsed.dry_run)
     if parsed.ui in SCREENS:
         return _in_a_child(parsed, arguments, environment)
+    from instui.program import began
     from instui_engine.commands.command import Recording
 
     from .watch import watch
@@ -157,7 +158,8 @@ def _work(parsed: "argparse.Namespace", arguments: list[str], session: "Callable
     options, perform = options_from(parsed), session()
 
     def run(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
-        return perform(environment, options, control, Recording(listeners, recorded(arguments), identity=parsed.child))
+        recording = Recording(listeners, recorded(arguments), identity=parsed.child, program_began=began())
+        return perform(environment, options, control, recording)
 
     return watch(parsed, run)
 

@@ -119,7 +119,12 @@ class Messages:
                 wheel = f"{self._label(event.wheel)}: " if event.wheel else ""
                 return [f"warning: {wheel}{printable(event.text)}"]
             case (  # the summary, the progress block or the line of another event covers these
-                events.SessionPaused()
+                events.SpanStarted()
+                | events.SpanFinished()
+                | events.LoadSampled()
+                | events.WaitStarted()
+                | events.WaitFinished()
+                | events.SessionPaused()
                 | events.SessionResumed()
                 | events.CancelRequested()
                 | events.RequirementSatisfied()

@@ -13,9 +13,12 @@ from instui_engine.journal.events import Event, SessionStarted
 
 from .model import (
     Acquisition,
+    CommitSteps,
     Conflict,
+    Doing,
     EnvironmentLock,
     Finished,
+    LoadSample,
     Phase,
     Recovery,
     ReplacedFile,
@@ -30,6 +33,7 @@ from .records import WheelRecord
 from .session import COMMITTED, FETCHED, STAGED, UNPACKED, SessionRecord
 
 SAMPLE_SECONDS = 0.25
+_NAMES_SPANS = 2  # the first schema of the journal with `span.started`
 
 # The events in three groups, each with a function of its own. The type checker finds an event that is in none of them.
 _SessionEvent = (
@@ -38,6 +42,11 @@ _SessionEvent = (
     | events.SessionPaused
     | events.SessionResumed
     | events.CancelRequested
+    | events.SpanStarted
+    | events.SpanFinished
+    | events.LoadSampled
+    | events.WaitStarted
+    | events.WaitFinished
     | events.ResolveStarted
     | events.ResolveProgress
     | events.ResolveFinished
@@ -92,6 +101,7 @@ class Fold:
     def __init__(self) -> None:
         self._record = SessionRecord()
         self._next_sample = 0.0
+        self._infers = False  # the parts of the session, which journals of schema 1 do not name
 
     @property
     def now(self) -> float:
@@ -127,6 +137,8 @@ class Fold:
         self._record.t = max(self._record.t, t)
         if t >= self._next_sample:
             self._sample(t)
+        if self._infers:
+            self._record.periods.infer(t, event)
         if isinstance(event, _PreparationEvent):
             self._prepare(t, event)
         elif isinstance(event, _CommitEvent):
@@ -145,10 +157,15 @@ class Fold:
         match event:
             case events.SessionStarted():
                 record.session = event
+                self._infers = event.schema < _NAMES_SPANS
             case events.Caption():
                 record.caption = event.text
             case events.SessionPaused() | events.SessionResumed():
                 record.paused = isinstance(event, events.SessionPaused)
+                if record.paused:
+                    record.periods.pause(t)
+                else:
+                    record.periods.resume(t)
             case events.CancelRequested():
                 record.cancelling = True
             case events.ResolveStarted():
@@ -169,17 +186,38 @@ class Fold:
             case events.PlanFinished():
                 record.planned = True
             case events.SyncStarted():
-                record.syncing = event.what
+                record.periods.begin_sync(event.what, t)
             case events.SyncFinished():
-                record.syncing = ""
+                record.periods.end_sync(t)
+            case events.SpanStarted():
+                record.periods.begin_span(event.name, t)
+            case events.SpanFinished():
+                record.periods.end_span(event, t)
+            case events.LoadSampled():
+                record.periods.loads.append(LoadSample(t, *event))
+            case events.WaitStarted():
+                record.periods.begin_wait(event.what, event.wheel, event.path, event.holders, t)
+            case events.WaitFinished():
+                record.periods.end_wait(event.what, event.wheel, t)
+            case events.GroupFinished():
+                groups = record.periods.groups
+                record.periods.groups = groups._replace(
+                    check=groups.check + event.check, record=groups.record + event.record
+                )
             case events.EnvironmentWaiting() | events.EnvironmentGranted() | events.EnvironmentReleased():
                 record.environment = _environment(record.environment, t, event)
+                if isinstance(event, events.EnvironmentWaiting):
+                    record.periods.begin_wait("environment", "", event.path, event.holders, t)
+                else:
+                    record.periods.end_wait("environment", "", t)
             case events.RecoveryStarted():
                 record.recover(Recovery(t, event.wheel, event.version, event.session, "running", ()))
             case events.RecoveryFinished():
                 left = tuple(event.left)
                 record.recover(Recovery(t, event.wheel, event.version, event.session, event.outcome, left))
-            case events.Warned() | events.ResolveProgress() | events.GroupFinished():
+            case events.ResolveProgress():
+                record.periods.doings.append(Doing(t, event.doing))
+            case events.Warned():
                 pass  # shown as events, not as state
             case events.SessionFinished():
                 self._session_finished(t, event)
@@ -200,7 +238,7 @@ class Fold:
             record.environment = lock._replace(state="free", since=t, waited=lock.waited + t - lock.since)
         record.finished = Finished(t, *event)
         record.resolving = record.paused = False
-        record.syncing = ""
+        record.periods.end_all(t)
 
     # -- a wheel, up to the stage
 
@@ -221,6 +259,7 @@ class Fold:
             case events.FetchStarted():
                 record.enter(wheel, Phase.FETCH, t)
                 wheel.done, wheel.total, wheel.size = event.done, event.size, event.size or wheel.size
+                wheel.worker = event.worker
             case events.FetchStalled():
                 pass  # the rate says it
             case events.FetchRetried():
@@ -234,7 +273,7 @@ class Fold:
             case events.UnpackStarted():
                 record.enter(wheel, Phase.UNPACK, t)
                 record.reach(wheel, FETCHED)
-                wheel.files, wheel.total = event.files, event.size
+                wheel.files, wheel.total, wheel.worker = event.files, event.size, event.worker
             case events.UnpackFinished():
                 record.enter(wheel, Phase.READY, t)
                 record.reach(wheel, UNPACKED)
@@ -245,7 +284,7 @@ class Fold:
                 record.set_removal(wheel, False)
                 record.enter(wheel, Phase.STAGE, t)
                 record.reach(wheel, UNPACKED)
-                wheel.total = event.files
+                wheel.total, wheel.worker = event.files, event.worker
             case events.StageFinished():
                 if wheel.phase is Phase.STAGE:
                     record.staged_files += max(wheel.total - wheel.done, 0)
@@ -301,11 +340,12 @@ class Fold:
                 self._lock_granted(wheel, t, event)
             case events.LockReleased():
                 record.release(wheel, t)
+                wheel.steps = CommitSteps(event.check, event.record, event.rename, event.sync)
                 if wheel.phase is Phase.COMMIT:  # released without a commit: its plan was stale, and it asks again
                     record.rest(wheel, t)
             case events.CommitStarted():
                 record.enter(wheel, Phase.COMMIT, t)
-                wheel.done, wheel.total = 0, event.renames
+                wheel.done, wheel.total, wheel.worker = 0, event.renames, event.worker
             case events.CommitProgress():
                 record.enter(wheel, Phase.COMMIT, t)
                 wheel.advance(t, event.done, event.renames)

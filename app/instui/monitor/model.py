@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Literal, TypeVar, overload
 
-from instui_engine.journal.events import Holder, SessionStarted
+from instui_engine.journal.events import Holder, SessionStarted, SpanName, WaitKind
 from instui_engine.values import NamedTuple
 
 T = TypeVar("T")
@@ -68,11 +68,68 @@ class Prefix(Sequence[T]):
 
 
 class Span(NamedTuple):
-    """A finished period in one phase."""
+    """A finished period in one phase. `worker` did the work; 0 if that is unknown, or if nobody worked."""
 
     phase: Phase
     begin: float
     end: float
+    worker: int = 0
+
+
+class SessionSpan(NamedTuple):
+    """A part of the session's work; `end` is None while it lasts. `cpu` and `stalled`: see `events.SpanFinished`."""
+
+    name: SpanName
+    begin: float
+    end: float | None = None
+    cpu: float = 0.0
+    stalled: float = -1.0
+
+
+class Sync(NamedTuple):
+    """A wait for the disk; `end` is None while it lasts. `what`: see `events.SyncStarted`."""
+
+    what: str
+    begin: float
+    end: float | None = None
+
+
+class Pause(NamedTuple):
+    """The session was asked to pause at `begin`, and to go on at `end`; None while it rests."""
+
+    begin: float
+    end: float | None = None
+
+
+class Doing(NamedTuple):
+    """From `begin` on the resolver did that, see `events.ResolveProgress`."""
+
+    begin: float
+    doing: str
+
+
+class SessionWait(NamedTuple):
+    """A wait that is not for claims; `end` is None while it lasts.
+
+    `what` is "environment" for the environment's lock, else as in `events.WaitStarted`. `holders` are all that were
+    named, in the order in which they were.
+    """
+
+    what: WaitKind | Literal["environment"]
+    wheel: str
+    path: str
+    holders: tuple[Holder, ...]
+    begin: float
+    end: float | None = None
+
+
+class CommitSteps(NamedTuple):
+    """Seconds of the steps of commits, see `events.LockReleased`."""
+
+    check: float = 0.0
+    record: float = 0.0
+    rename: float = 0.0
+    sync: float = 0.0
 
 
 class Acquisition(NamedTuple):
@@ -111,6 +168,8 @@ class WheelState(NamedTuple):
     files: int
     exclusive: tuple[str, ...]  # claims in mode X
     shared: tuple[str, ...]  # claims in mode IX
+    worker: int  # who is at work on it in this phase, 0 if that is unknown or nobody is
+    steps: CommitSteps  # of its commit
     waits_for: WaitFor | None
     waited: float  # seconds that it waited for claims, without the present wait
     blocked: float  # seconds that others waited for a claim of this wheel
@@ -259,6 +318,14 @@ class Wait(NamedTuple):
         return self.end - self.begin
 
 
+class LoadSample(NamedTuple):
+    """What the session has used by `t`, see `events.LoadSampled`."""
+
+    t: float
+    cpu: float
+    stalled: float
+
+
 class Sample(NamedTuple):
     """How busy the session was at `t`, for the curves on the dashboard."""
 
@@ -329,6 +396,13 @@ class Snapshot(NamedTuple):
     satisfied: Prefix[Satisfied]
     samples: Prefix[Sample]
     totals: Totals
+    spans: tuple[SessionSpan, ...]  # by begin
+    syncs: tuple[Sync, ...]  # by begin
+    pauses: tuple[Pause, ...]  # by begin
+    doings: tuple[Doing, ...]  # of the resolver
+    session_waits: tuple[SessionWait, ...]  # by begin
+    groups: CommitSteps  # sum of the groups
+    loads: Prefix[LoadSample]
     planned: bool
     caption: str
     paused: bool  # the session was asked to pause

@@ -1,13 +1,29 @@
 """Names of wheels, paths and holders for texts, all of them safe to print on a terminal."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from instui_engine.errors import printable
-from instui_engine.journal.events import Holder, SessionStarted
+from instui_engine.journal.events import Holder, SessionStarted, SpanName, WaitKind
 
 from .units import cut_end
 
 _COMMAND_CELLS = 60
+
+SPANS: Mapping[SpanName, str] = {
+    "open": "looking at the environment",
+    "resolve": "deciding which wheels to install",
+    "acquire": "fetching and unpacking",
+    "plan": "planning",
+    "stage": "staging",
+    "commit": "committing",
+    "clean": "cleaning up",
+}
+WAITS: Mapping[WaitKind, str] = {
+    "wheel": "another process fetches or unpacks it",
+    "cache": "the cache is being pruned",
+    "name": "a distribution of this name is being changed",
+    "recovery": "what a killed session had begun",
+}
 
 
 def path_name(path: str, session: SessionStarted | None) -> str:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from instui_engine.journal.events import Holder, SessionStarted
 
-from .model import Acquisition, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
+from .model import Acquisition, CommitSteps, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
 from .names import is_own
 
 Record = TypeVar("Record")
@@ -49,6 +49,8 @@ class WheelRecord:
     held: tuple[str, ...] = ()  # the claims that were granted; the plan may change before their release
     requested: float | None = None  # when it asked for its claims; None after the first answer
     passed: int = 0  # the last milestone, see `instui.monitor.session`
+    worker: int = 0
+    steps: CommitSteps = field(default_factory=CommitSteps)
 
     def advance(self, t: float, done: int, total: int) -> int:
         """Note progress in a phase; return the amount. The rate is an average with a time constant of one second."""
@@ -80,6 +82,8 @@ class WheelRecord:
             files=self.files,
             exclusive=self.exclusive,
             shared=self.shared,
+            worker=self.worker,
+            steps=self.steps,
             waits_for=self.waits_for,
             waited=self.waited,
             blocked=self.blocked,

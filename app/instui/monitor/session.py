@@ -25,6 +25,7 @@ from .model import (
     WheelState,
 )
 from .names import is_own
+from .periods import Periods
 from .records import Busy, LockRecord, Table, WheelRecord
 
 FETCHED, UNPACKED, STAGED, COMMITTED = 1, 2, 3, 4  # milestones that a wheel passes, for the counters
@@ -38,7 +39,8 @@ class SessionRecord:
         self.session: SessionStarted | None = None
         self.requirements: tuple[str, ...] = ()
         self.resolving = self.planned = self.paused = self.cancelling = False
-        self.syncing = self.caption = ""
+        self.caption = ""
+        self.periods = Periods()
         self.finished: Finished | None = None
         self.environment: EnvironmentLock | None = None
         self.wheels: Table[WheelRecord, WheelState] = Table(lambda key: WheelRecord(key, self.t, self.t, self.t))
@@ -77,8 +79,8 @@ class SessionRecord:
         if new := self._busy.get(phase):
             new.add(wheel.key, t)
         if t > wheel.since:
-            wheel.spans.append(Span(wheel.phase, wheel.since, t))
-        wheel.phase, wheel.since = phase, t
+            wheel.spans.append(Span(wheel.phase, wheel.since, t, wheel.worker))
+        wheel.phase, wheel.since, wheel.worker = phase, t, 0
         wheel.done = wheel.total = 0
         wheel.rate, wheel.measured = 0.0, t
 
@@ -202,7 +204,7 @@ class SessionRecord:
             session=self.session,
             requirements=self.requirements,
             resolving=self.resolving,
-            syncing=self.syncing,
+            syncing=self.periods.syncing,
             wheels=self.wheels.states(lambda wheel: wheel.state(t)),
             running=tuple(self._running.members),
             waiting=tuple(self.waiting.members),
@@ -220,6 +222,13 @@ class SessionRecord:
             satisfied=Prefix(self.satisfied),
             samples=Prefix(self.samples),
             totals=self.totals(t),
+            spans=tuple(self.periods.spans),
+            syncs=tuple(self.periods.syncs),
+            pauses=tuple(self.periods.pauses),
+            doings=tuple(self.periods.doings),
+            session_waits=tuple(self.periods.waits),
+            groups=self.periods.groups,
+            loads=Prefix(self.periods.loads),
             planned=self.planned,
             caption=self.caption,
             paused=self.paused,

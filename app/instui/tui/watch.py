@@ -14,7 +14,14 @@ from instui_engine.journal.events import Event
 BUDGET = 0.02  # seconds that one pull may take, so that keys still work while a long journal is read
 KEPT = 20_000  # events in the log; older ones are in the journal only
 _FREEZE_EVERY = 50_000  # events
-_PROGRESS = (events.FetchProgress, events.UnpackProgress, events.StageProgress, events.CommitProgress, events.Caption)
+_PROGRESS = (
+    events.FetchProgress,
+    events.UnpackProgress,
+    events.StageProgress,
+    events.CommitProgress,
+    events.LoadSampled,
+    events.Caption,
+)
 
 
 class Log:

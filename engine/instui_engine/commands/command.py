@@ -5,7 +5,7 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,13 +30,15 @@ class Recording(NamedTuple):
     """How a session is recorded: who receives its journal, and what the journal says about it.
 
     `listeners` get every line of the journal. `command` is the command line as the journal gives it. `captions` may
-    insert text between events. `identity` is the session's id; a new one is made if it is "".
+    insert text between events. `identity` is the session's id; a new one is made if it is "". `program_began` is
+    CLOCK_MONOTONIC when the program was started, so that the time that it took until here is known, too; 0.0 if not.
     """
 
     listeners: tuple[Listener, ...] = ()
     command: tuple[str, ...] = ()
     captions: Captions | None = None
     identity: str = ""
+    program_began: float = 0.0
 
 
 class Outcome(NamedTuple):
@@ -100,7 +102,7 @@ def perform(
     error: InstuiError | None = None
     try:
         chosen_backend()
-        shell.open(recording.command)
+        shell.open(recording)
         work = make(context, shell.look(), session)
         work.run()
     except InstuiError as failure:
@@ -120,21 +122,18 @@ def perform(
             raise
     finally:
         outcome = Outcome(error, tuple(work.done) if work else (), session.identity)
-        journal.flush()
-        finished = SessionFinished(outcome.exit_code, outcome.error, len(outcome.installed), round(journal.now(), 6))
         try:
-            journal.emit(finished)
+            if session.has_stage and not _has_record(environment, session):
+                with context.span("clean"):
+                    session.remove_stage(together=context.options.jobs > 1)
+            journal.flush()
+            seconds = round(journal.now(), 6)
+            journal.emit(SessionFinished(outcome.exit_code, outcome.error, len(outcome.installed), seconds))
             shell.close()
             # the caller that chose the id finds the journal by it, so the journal has to stay
             untouched = not (work and work.began) and not shell.recovered
             is_watched = bool(recording.identity)
-            keep_stage = _has_record(environment, session)
-            session.close(
-                untouched and not is_watched,
-                keep_stage=keep_stage,
-                is_watched=is_watched,
-                together=context.options.jobs > 1,
-            )
+            session.close(untouched and not is_watched, is_watched=is_watched)
         finally:
             journal.close()
     return outcome
@@ -156,7 +155,7 @@ class _Shell:
         self._server: ControlServer | None = None
         self.recovered = False  # whether a dead session had left anything to settle
 
-    def open(self, command: Sequence[str]) -> None:
+    def open(self, recording: Recording) -> None:
         """Start the journal."""
         options = self._context.options
         files = [_open_journal(options.journal_file)] if options.journal_file else []
@@ -173,6 +172,7 @@ class _Shell:
         self._context.control.report = journal.emit
         if not options.dry_run:
             self._server = ControlServer(self._context.control, self._session.identity)
+        began = recording.program_began
         journal.emit(
             SessionStarted(
                 schema=SCHEMA,
@@ -181,12 +181,13 @@ class _Shell:
                 wall=round(time.time() - journal.now(), 6),
                 clock=round(journal.start, 6),
                 version=__version__,
-                command=list(command),
+                command=list(recording.command),
                 top=str(self._environment.top),
                 python=self._environment.interpreter.version,
                 roots=dict(self._environment.roots),
                 jobs=options.jobs,
                 control=self._server.path if self._server else "",
+                ran=round(max(0.0, journal.start - began), 6) if began else 0.0,
             )
         )
         if self._session.unkept:
@@ -195,10 +196,11 @@ class _Shell:
     def look(self) -> Environment:
         """Settle what dead sessions had begun; return the environment, adapted to how its file system treats case."""
         environment, writable = self._environment, not self._context.options.dry_run
-        if folds(environment.top, environment.private, writable=writable):
-            environment = environment.folding()
-        if writable:
-            self.recovered = recover(self._context, environment, self._session.identity)
+        with self._context.span("open"):
+            if folds(environment.top, environment.private, writable=writable):
+                environment = environment.folding()
+            if writable:
+                self.recovered = recover(self._context, environment, self._session.identity)
         return environment
 
     def close(self) -> None:

@@ -90,23 +90,28 @@ class Pipeline(Work):
             self._run()
 
     def _run(self) -> None:
-        installed = scan(self.environment)
-        wheels = self._resolve(installed)
+        with self.context.span("resolve"):
+            installed = scan(self.environment)
+            wheels = self._resolve(installed)
         if not wheels:
             return
         with self._using_store():
             if self.context.options.dry_run:
-                self._foresee(installed, wheels)
+                with self.context.span("plan"):
+                    self._foresee(installed, wheels)
                 return
-            entries = self._acquire(wheels)
+            with self.context.span("acquire"):
+                entries = self._acquire(wheels)
             with team(
                 self.context, sum(entry.manifest.files for entry in entries), self.session.sign_of_life
             ) as linkers:
-                plans, overlaps = self._plan(installed, wheels, entries)
+                with self.context.span("plan"):
+                    plans, overlaps = self._plan(installed, wheels, entries)
                 self._stage(plans, linkers)
         self.began = True
-        commit = self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
-        commit.run()
+        with self.context.span("commit"):
+            commit = self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
+            commit.run()
 
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self.context
@@ -270,11 +275,12 @@ class Pipeline(Work):
 
     def _stage(self, plans: Sequence[WheelPlan], linkers: Team) -> None:
         context, session = self.context, self.session
-        session.make_stage(volumes_of(self.environment.volumes, plans))
-        if context.options.link_mode == "symlink":
-            with suppress(OSError):  # nobody prunes a cache that cannot be written to
-                for plan in plans:
-                    self._store.note_symlinks(plan.entry)
-        with context.flushing(*session.stages()) as begin_flush:
-            stage_wheels(context, self.environment, plans, session.stage, self._rebuild, linkers, begin_flush)
-        context.sync("stage", *session.stages())
+        with context.span("stage"):
+            session.make_stage(volumes_of(self.environment.volumes, plans))
+            if context.options.link_mode == "symlink":
+                with suppress(OSError):  # nobody prunes a cache that cannot be written to
+                    for plan in plans:
+                        self._store.note_symlinks(plan.entry)
+            with context.flushing(*session.stages()) as begin_flush:
+                stage_wheels(context, self.environment, plans, session.stage, self._rebuild, linkers, begin_flush)
+            context.sync("stage", *session.stages())

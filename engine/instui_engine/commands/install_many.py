@@ -108,9 +108,10 @@ class _Many(Pipeline):
         return list(dict.fromkeys([*self._done, *super().done]))  # without those that were installed again
 
     def _run(self) -> None:
-        wheels, there = self._resolve_lines()
+        with self.context.span("resolve"):
+            wheels, there = self._resolve_lines()
         if self.context.options.dry_run:
-            with self._using_store():
+            with self._using_store(), self.context.span("plan"):
                 self._foresee(scan(self.environment), wheels)
         else:
             try:
@@ -198,8 +199,10 @@ class _Many(Pipeline):
         installed = scan(self.environment)
         installed.take_owners(OwnersByKey(self._files, lambda: all_of(installed)))
         with self._using_store():
-            ready = self._ready(wheels)
-            plans, overlaps = self._plan_lines(installed, ready)
+            with self.context.span("acquire"):
+                ready = self._ready(wheels)
+            with self.context.span("plan"):
+                plans, overlaps = self._plan_lines(installed, ready)
             while plans:
                 try:
                     files = sum(plan.files for plan in plans)
@@ -208,17 +211,24 @@ class _Many(Pipeline):
                     break
                 except (BadWheelError, FetchError) as error:  # a damaged entry that could not be made again
                     self._drop(error, wheels)
-                    self._clear_stage()
+                    with self.context.span("clean"):
+                        self._clear_stage()
                     failed = {failure.name for failure in self._failed}
-                    ready = self._ready([wheel for wheel, _ in ready if wheel.name not in failed])
-                    plans, overlaps = self._plan_lines(installed, ready)
+                    with self.context.span("acquire"):
+                        ready = self._ready([wheel for wheel, _ in ready if wheel.name not in failed])
+                    with self.context.span("plan"):
+                        plans, overlaps = self._plan_lines(installed, ready)
         if plans:
             self.began = True
-            self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed, self._files)
-            self._commit.run()
+            with self.context.span("commit"):
+                self._commit = Commit(
+                    self.context, self.environment, self.session, plans, overlaps, installed, self._files
+                )
+                self._commit.run()
             self._done += self._commit.installed
             self._commit = None
-            self._clear_stage()
+            with self.context.span("clean"):
+                self._clear_stage()
             self._planned += len(plans)
 
     def _clear_stage(self) -> None:

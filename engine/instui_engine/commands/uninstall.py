@@ -76,12 +76,14 @@ class _Removal(Work):
     def run(self) -> None:
         if not self._words and not self._files:
             raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
-        installed = scan(self.environment)
-        names = list(dict.fromkeys(self._named(installed)))
-        while self._is_there_after_all([name for name in names if name not in installed]):
+        with self.context.span("resolve"):
             installed = scan(self.environment)
-        plans = plan_removals(self.environment, installed, self._removable(installed, names))
-        self._tell(plans)
+            names = list(dict.fromkeys(self._named(installed)))
+            while self._is_there_after_all([name for name in names if name not in installed]):
+                installed = scan(self.environment)
+        with self.context.span("plan"):
+            plans = plan_removals(self.environment, installed, self._removable(installed, names))
+            self._tell(plans)
         place, problem = missing_permission(self.environment, plans)
         if problem and not self.context.options.dry_run:
             raise TargetError(f"{problem}; nothing was changed", path=place)
@@ -89,13 +91,15 @@ class _Removal(Work):
             self.context.emit(Warned("", f"{problem}; without that, nothing is removed"))
         if self.context.options.dry_run or not plans:
             return
-        self.session.with_room(lambda: self._make_stage(plans))  # a full disk is why people remove things
-        stages = self.session.stages()
-        if len(stages) > 1:  # recovery tells a volume by its stage, which must not reach the disk after the record
-            self.context.sync("stage", *stages)
+        with self.context.span("stage"):
+            self.session.with_room(lambda: self._make_stage(plans))  # a full disk is why people remove things
+            stages = self.session.stages()
+            if len(stages) > 1:  # recovery tells a volume by its stage, which must not reach the disk after the record
+                self.context.sync("stage", *stages)
         self.began = True
-        self._commit = Commit(self.context, self.environment, self.session, plans, Overlaps((), (), {}), installed)
-        self._commit.run()
+        with self.context.span("commit"):
+            self._commit = Commit(self.context, self.environment, self.session, plans, Overlaps((), (), {}), installed)
+            self._commit.run()
 
     def _named(self, installed: Installed) -> Iterator[str]:
         """The normalized names of what the user named, installed or not. Raises UsageError."""

@@ -9,17 +9,27 @@ are bytes.
 Readers skip kinds and fields that they do not know. A change that would mislead them raises `SCHEMA`.
 """
 
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from instui_engine.values import NamedTuple
 
-SCHEMA = 1
+SCHEMA = 2
+
+SpanName = Literal["open", "resolve", "acquire", "plan", "stage", "commit", "clean"]
+"""A part of a session's work. They follow each other; a long list is acquired, planned, staged and committed in chunks.
+
+"open": what dead sessions have left is settled. "resolve": which wheels are wanted. "acquire": they are found in the
+store, or fetched and unpacked. "plan", "stage" and "commit" as in the events of wheels. "clean": the stage is removed.
+"""
+WaitKind = Literal["wheel", "cache", "name", "recovery"]
+"""What a wait is for that is neither for claims nor for `.lock`: see `WaitStarted`."""
 
 
 class Holder(NamedTuple):
     """Who is in the way of a waiter. Unknown fields are "" or 0.
 
     `state`: "stopped" for a process that keeps its locks but does not run; without a pid, the reason why it is unknown.
+    `began` is the Unix time at which the process was started.
     """
 
     wheel: str = ""
@@ -27,10 +37,14 @@ class Holder(NamedTuple):
     pid: int = 0
     command: str = ""
     state: str = ""
+    began: float = 0.0
 
 
 class SessionStarted(NamedTuple):
-    """The first event of every journal. `wall` is Unix time and `clock` CLOCK_MONOTONIC, both at t = 0."""
+    """The first event of every journal. `wall` is Unix time and `clock` CLOCK_MONOTONIC, both at t = 0.
+
+    `ran` is for how many seconds the program had been running at t = 0, 0.0 if that is unknown.
+    """
 
     schema: int
     session: str
@@ -44,6 +58,7 @@ class SessionStarted(NamedTuple):
     roots: dict[str, str]  # scheme -> directory relative to the top
     jobs: int
     control: str = ""  # path of the session's control socket
+    ran: float = 0.0
 
 
 class Caption(NamedTuple):
@@ -64,6 +79,54 @@ class CancelRequested(NamedTuple):
     """Somebody asked the session to stop; it will do so between two commits and exit with `exit`."""
 
     exit: int
+
+
+class SpanStarted(NamedTuple):
+    """The session begins with a part of its work: open, resolve, acquire, plan, stage, commit, or clean."""
+
+    name: SpanName
+
+
+class SpanFinished(NamedTuple):
+    """That part is done, or has failed. `cpu` and `stalled`: by how much those of `load.sampled` have grown."""
+
+    name: SpanName
+    seconds: float
+    cpu: float
+    stalled: float
+
+
+class LoadSampled(NamedTuple):
+    """What the session has used since it began, twice a second at most.
+
+    `cpu`: seconds of processors, by this process and those of its helpers that have ended. `stalled`: seconds in which
+    some process of this machine waited for a disk (Linux' pressure stall information), -1.0 if that is unknown.
+    """
+
+    cpu: float
+    stalled: float
+
+
+class WaitStarted(NamedTuple):
+    """The session, or one of its wheels (else ""), waits for other processes. It is said again when these change.
+
+    `what`: "wheel" if they fetch or unpack it, "cache" if they prune it, "name" if they change a distribution of that
+    name, "recovery" if they hold claims of what a dead session had begun.
+    """
+
+    wheel: str
+    what: WaitKind
+    path: str
+    holders: list[Holder]
+
+
+class WaitFinished(NamedTuple):
+    """That wait is over, in whatever way."""
+
+    wheel: str
+    what: WaitKind
+    path: str
+    waited: float
 
 
 class ResolveStarted(NamedTuple):
@@ -108,11 +171,12 @@ class WheelAdded(NamedTuple):
 
 
 class FetchStarted(NamedTuple):
-    """A download begins; `done` bytes of `size` are there from an earlier attempt."""
+    """A download begins; `done` bytes of `size` are there from an earlier attempt. `worker` does it, from 1."""
 
     wheel: str
     done: int
     size: int
+    worker: int = 0
 
 
 class FetchProgress(NamedTuple):
@@ -147,11 +211,12 @@ class FetchFinished(NamedTuple):
 
 
 class UnpackStarted(NamedTuple):
-    """The archive is sound; `size` is the sum of its uncompressed files."""
+    """The archive is sound; `size` is the sum of its uncompressed files. `worker` unpacks it, from 1."""
 
     wheel: str
     files: int
     size: int
+    worker: int = 0
 
 
 class UnpackProgress(NamedTuple):
@@ -210,10 +275,11 @@ class PlanFinished(NamedTuple):
 
 
 class StageStarted(NamedTuple):
-    """The wheel's files are being linked into the session's private stage."""
+    """The wheel's files are being linked into the session's private stage. `worker` begins with it, from 1."""
 
     wheel: str
     files: int
+    worker: int = 0
 
 
 class StageProgress(NamedTuple):
@@ -288,17 +354,26 @@ class LockGranted(NamedTuple):
 
 
 class LockReleased(NamedTuple):
-    """The wheel released all its claims."""
+    """The wheel released all its claims, which it had `held` for so many seconds.
+
+    Of these it took `check` to look again at what the plan had read, `record` to write down what will be done, `rename`
+    to do it, and `sync` to wait for the disk. A group checks and records before its wheels hold anything.
+    """
 
     wheel: str
     held: float
+    check: float = 0.0
+    record: float = 0.0
+    rename: float = 0.0
+    sync: float = 0.0
 
 
 class CommitStarted(NamedTuple):
-    """The wheel's staged trees are being renamed into place."""
+    """The wheel's staged trees are being renamed into place. `worker` does it, from 1."""
 
     wheel: str
     renames: int
+    worker: int = 0
 
 
 class CommitProgress(NamedTuple):
@@ -313,13 +388,16 @@ class GroupFinished(NamedTuple):
     """Wheels of a group, with one claim and one record, were committed; `left` of them were not.
 
     `why` it ended: "complete", "waiter" (at a claim), "session" (another one appeared), "turn" (of others, at the
-    environment's lock), "pause", "stop" or "failure".
+    environment's lock), "pause", "stop" or "failure". Of its `seconds`, `check` and `record` are those of
+    `lock.released`, for all wheels together.
     """
 
     wheels: int
     left: int
     why: str
     seconds: float
+    check: float = 0.0
+    record: float = 0.0
 
 
 class Overwrite(NamedTuple):
@@ -406,6 +484,11 @@ Event = (
     | SessionPaused
     | SessionResumed
     | CancelRequested
+    | SpanStarted
+    | SpanFinished
+    | LoadSampled
+    | WaitStarted
+    | WaitFinished
     | ResolveStarted
     | ResolveProgress
     | ResolveFinished
@@ -455,6 +538,11 @@ KINDS: dict[str, type[Event]] = {
     "session.paused": SessionPaused,
     "session.resumed": SessionResumed,
     "cancel.requested": CancelRequested,
+    "span.started": SpanStarted,
+    "span.finished": SpanFinished,
+    "load.sampled": LoadSampled,
+    "wait.started": WaitStarted,
+    "wait.finished": WaitFinished,
     "resolve.started": ResolveStarted,
     "resolve.progress": ResolveProgress,
     "resolve.finished": ResolveFinished,
@@ -510,9 +598,14 @@ def table() -> list[tuple[str, str, str]]:
     rows = []
     for kind, cls in KINDS.items():
         hints = get_type_hints(cls)
-        fields = ", ".join(f"{name}: {getattr(hints[name], '__name__', hints[name])}" for name in cls._fields)
+        fields = ", ".join(f"{name}: {_type_name(hints[name])}" for name in cls._fields)
         rows.append((kind, fields, " ".join((cls.__doc__ or "").split())))
     return rows
+
+
+def _type_name(hint: Any) -> str:
+    name = getattr(hint, "__name__", str(hint))
+    return "str" if name == "Literal" else name
 
 
 def markdown() -> str:

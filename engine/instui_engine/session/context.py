@@ -2,18 +2,29 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from instui_engine.fs.durability import flushing, sync_filesystem
-from instui_engine.journal.events import Event, SyncFinished, SyncStarted
+from instui_engine.journal.events import (
+    Event,
+    LoadSampled,
+    SpanFinished,
+    SpanName,
+    SpanStarted,
+    SyncFinished,
+    SyncStarted,
+)
 from instui_engine.journal.writer import Journal
 
 from .control import Control
+from .load import load
 from .options import Options
 from .slow_motion import SlowMotion
+
+_SAMPLE = 0.5  # seconds between two samples of the load
 
 
 class Context:
@@ -27,10 +38,25 @@ class Context:
         self.session = session
         self.slow_motion = SlowMotion(options.slow)
         self.failure: BaseException | None = None  # the first failure; it makes all workers stop
+        self._load = load()  # at the beginning
+        self._next_sample = time.monotonic() + _SAMPLE
 
     def emit(self, event: Event) -> None:
-        """Write an event to the journal."""
+        """Write an event to the journal, and now and then one about the load."""
         self.journal.emit(event)
+        if time.monotonic() >= self._next_sample:
+            self._next_sample = time.monotonic() + _SAMPLE
+            self.journal.emit(LoadSampled(*load().since(self._load)))
+
+    @contextmanager
+    def span(self, name: SpanName) -> Iterator[None]:
+        """Write to the journal that the block is that part of the session's work."""
+        begun, before = time.monotonic(), load()
+        self.emit(SpanStarted(name))
+        try:
+            yield
+        finally:
+            self.emit(SpanFinished(name, round(time.monotonic() - begun, 6), *load().since(before)))
 
     def sync(self, what: str, *paths: Path) -> None:
         """Wait until the file systems of `paths` are on their disks, unless `fsync` is off. Raises OSError."""

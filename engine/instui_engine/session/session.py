@@ -51,7 +51,7 @@ class Session:
         self.stage = self._private / "stage" / identity
         self.sign_of_life = -1  # once open, the descriptor whose lock shows that the session is alive
         self._fresh = False
-        self._has_stage = False
+        self.has_stage = False
         self._missing: list[Path] = []  # the top and the directories above it that were not there, innermost first
 
     def open(self) -> list[int]:
@@ -109,7 +109,7 @@ class Session:
 
     def make_stage(self, volumes: Iterable[str] = ()) -> None:
         """Make the private stage, and one in each of `volumes`. Raises TargetError, naming the volume."""
-        self._has_stage = True
+        self.has_stage = True
         top, root = self._environment.top, self._environment.roots["purelib"]
         home = self._environment.volumes.of(join(root, PRIVATE))  # the volume of that root
         _beside_others(lambda: self.stage.mkdir(parents=True, exist_ok=True))
@@ -150,16 +150,16 @@ class Session:
         found = [self._environment.top / stage_of(volume, self.identity) for volume in self._environment.volumes]
         return [self.stage, *filter(Path.is_dir, found)]
 
-    def close(
-        self, nothing_happened: bool, keep_stage: bool = False, is_watched: bool = False, *, together: bool = True
-    ) -> None:
-        """Remove the stage and, if the environment was not touched and had no `.instui` before, that as well.
+    def remove_stage(self, *, together: bool) -> None:
+        """Remove what is left in the stage; `together`: see `rmtree`."""
+        remove_content(self.stages(), [self.sign_of_life] if self.sign_of_life >= 0 else [], together=together)
+
+    def close(self, nothing_happened: bool, is_watched: bool = False) -> None:
+        """Remove what is empty and, if the environment was not touched and had no `.instui` before, that as well.
 
         `is_watched`: somebody reads the journal where `kept_path` says. In a bare directory nothing stays that nobody
-        needs. `together`: see `rmtree`.
+        needs.
         """
-        if self._has_stage and not keep_stage:
-            remove_content(self.stages(), [self.sign_of_life] if self.sign_of_life >= 0 else [], together=together)
         with suppress(OSError):
             self.stage.parent.rmdir()
         if self.sign_of_life >= 0:

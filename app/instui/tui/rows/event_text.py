@@ -5,6 +5,7 @@ from typing import assert_never
 
 from instui.monitor import units
 from instui.monitor.model import Recovery, Snapshot
+from instui.monitor.names import SPANS, WAITS
 from instui.tui.text.pieces import Piece, safe
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
@@ -18,6 +19,9 @@ _SessionEvent = (
     | events.SessionPaused
     | events.SessionResumed
     | events.CancelRequested
+    | events.SpanStarted
+    | events.SpanFinished
+    | events.LoadSampled
     | events.ResolveStarted
     | events.ResolveProgress
     | events.ResolveFinished
@@ -49,7 +53,9 @@ _WheelEvent = (
 )
 _PlanEvent = events.PlanWheel | events.PlanCollision | events.PlanConflict | events.PlanFinished
 _LockEvent = (
-    events.EnvironmentWaiting
+    events.WaitStarted
+    | events.WaitFinished
+    | events.EnvironmentWaiting
     | events.EnvironmentGranted
     | events.EnvironmentReleased
     | events.LockRequested
@@ -95,7 +101,7 @@ def is_news(event: Event) -> bool:
             return not same
         case events.SessionFinished(exit=code):
             return code != 0
-        case events.LockWaiting() | events.EnvironmentWaiting() | events.PlanConflict():
+        case events.LockWaiting() | events.EnvironmentWaiting() | events.WaitStarted() | events.PlanConflict():
             return True
         case events.RecoveryStarted() | events.RecoveryFinished():
             return True
@@ -118,6 +124,12 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
             return Piece("", "dim")
         case events.CancelRequested(exit=code):
             return Piece(f"will stop between two commits, with exit code {code}", "failed")
+        case events.SpanStarted(name=name):
+            return Piece(SPANS[name], "dim")
+        case events.SpanFinished(name=name, seconds=seconds):
+            return Piece(f"{SPANS[name]}: done after {units.seconds(seconds)}", "dim")
+        case events.LoadSampled():
+            return Piece("", "dim")  # not in the log
         case events.ResolveStarted(requirements=requirements):
             return Piece(safe(" ".join(requirements)), "dim")
         case events.ResolveProgress(doing=doing):
@@ -196,6 +208,10 @@ def _plan(event: _PlanEvent, snapshot: Snapshot) -> Piece:
 
 def _lock(event: _LockEvent, snapshot: Snapshot) -> Piece:
     match event:
+        case events.WaitStarted(what=what, holders=holders):
+            return Piece(f"{WAITS[what]}, held by {_names(holders, snapshot)}", "wait")
+        case events.WaitFinished(what=what, waited=waited):
+            return Piece(f"{WAITS[what]}: over after {units.seconds(waited)}", "dim")
         case events.EnvironmentWaiting(path=path, holders=holders):
             return Piece(f"{safe(path)} is held by {_names(holders, snapshot)}", "wait")
         case events.EnvironmentGranted(path=path, waited=waited):

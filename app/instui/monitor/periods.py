@@ -1,0 +1,114 @@
+"""What the session as a whole did and waited for, and when: the mutable record behind a fold."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, Holder, SpanFinished, SpanName, WaitKind
+
+from .model import CommitSteps, Doing, LoadSample, Pause, SessionSpan, SessionWait, Sync
+
+_ORDER = get_args(SpanName)
+_INFERRED: dict[type[Event], SpanName] = {
+    events.ResolveStarted: "resolve",
+    events.WheelAdded: "acquire",
+    events.FetchStarted: "acquire",
+    events.PlanWheel: "plan",
+    events.StageStarted: "stage",
+    events.EnvironmentWaiting: "commit",
+    events.EnvironmentGranted: "commit",
+    events.LockGranted: "commit",
+}
+
+
+class Periods:
+    """Everything of a session that lasts for a time and belongs to no wheel alone."""
+
+    def __init__(self) -> None:
+        self.spans: list[SessionSpan] = []
+        self.syncs: list[Sync] = []
+        self.pauses: list[Pause] = []
+        self.doings: list[Doing] = []
+        self.waits: list[SessionWait] = []
+        self.groups = CommitSteps()
+        self.loads: list[LoadSample] = []
+
+    @property
+    def syncing(self) -> str:
+        """What is being synced to disk now; "" if nothing is."""
+        return self.syncs[-1].what if self.syncs and self.syncs[-1].end is None else ""
+
+    def begin_span(self, name: SpanName, t: float) -> None:
+        """Note that this part of the session's work begins, and so the one before it is over."""
+        self._end_span(t)
+        self.spans.append(SessionSpan(name, t))
+
+    def end_span(self, event: SpanFinished, t: float) -> None:
+        """Note that this part of the session's work is over."""
+        last = self.spans[-1] if self.spans else None
+        if last is not None and last.end is None and last.name == event.name:
+            self.spans[-1] = last._replace(end=t, cpu=event.cpu, stalled=event.stalled)
+        else:  # the journal lacks its beginning
+            self.spans.append(SessionSpan(event.name, t - event.seconds, t, event.cpu, event.stalled))
+
+    def infer(self, t: float, event: Event) -> None:
+        """Note the part of the session that `event` belongs to, in a journal that does not name them."""
+        name = _INFERRED.get(type(event))
+        last = self.spans[-1].name if self.spans else "open"
+        if name is not None and _ORDER.index(name) > _ORDER.index(last):
+            self.begin_span(name, t)
+
+    def _end_span(self, t: float) -> None:
+        if self.spans and self.spans[-1].end is None:
+            self.spans[-1] = self.spans[-1]._replace(end=t)
+
+    def begin_sync(self, what: str, t: float) -> None:
+        """Note that the session waits for the disk."""
+        self.end_sync(t)
+        self.syncs.append(Sync(what, t))
+
+    def end_sync(self, t: float) -> None:
+        """Note that it no longer does."""
+        if self.syncs and self.syncs[-1].end is None:
+            self.syncs[-1] = self.syncs[-1]._replace(end=t)
+
+    def pause(self, t: float) -> None:
+        """Note that the session is to rest."""
+        if not self.pauses or self.pauses[-1].end is not None:
+            self.pauses.append(Pause(t))
+
+    def resume(self, t: float) -> None:
+        """Note that it is to go on."""
+        if self.pauses and self.pauses[-1].end is None:
+            self.pauses[-1] = self.pauses[-1]._replace(end=t)
+
+    def begin_wait(
+        self, what: WaitKind | Literal["environment"], wheel: str, path: str, holders: Sequence[Holder], t: float
+    ) -> None:
+        """Note that the session or a wheel waits; once more, that the holders have changed."""
+        place = self._present_wait(what, wheel)
+        if place is None:
+            self.waits.append(SessionWait(what, wheel, path, tuple(holders), t))
+        else:
+            old = self.waits[place]
+            self.waits[place] = old._replace(holders=tuple(dict.fromkeys((*old.holders, *holders))))
+
+    def end_wait(self, what: str, wheel: str, t: float) -> None:
+        """Note that this wait is over, if there was one."""
+        place = self._present_wait(what, wheel)
+        if place is not None:
+            self.waits[place] = self.waits[place]._replace(end=t)
+
+    def _present_wait(self, what: str, wheel: str) -> int | None:
+        for place in range(len(self.waits) - 1, -1, -1):
+            wait = self.waits[place]
+            if wait.end is None and (wait.what, wait.wheel) == (what, wheel):
+                return place
+        return None
+
+    def end_all(self, t: float) -> None:
+        """Note that the session is over, and so is everything that lasts."""
+        self._end_span(t)
+        self.end_sync(t)
+        self.resume(t)
+        self.waits = [wait if wait.end is not None else wait._replace(end=t) for wait in self.waits]
