@@ -12,6 +12,7 @@ class Glyphs(NamedTuple):
     track: str  # of a bar: to come
     wait: str  # of a bar: time spent waiting
     skipped: str  # of a bar: not needed, as it was in the store
+    idle: str  # of a bar to the scale of time: nothing happens
     curve: str  # of a small diagram, from empty to full
     arrow: str
     dot: str  # between items
@@ -64,6 +65,7 @@ UNICODE = Glyphs(
     track="─",
     wait="╍",
     skipped="╌",
+    idle="·",
     curve=" ▁▂▃▄▅▆▇█",
     arrow="→",
     dot="·",
@@ -84,6 +86,7 @@ ASCII = Glyphs(
     track="-",
     wait="~",
     skipped=".",
+    idle=".",
     curve=" ..::-=+#",
     arrow=">",
     dot="-",
