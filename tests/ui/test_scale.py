@@ -59,6 +59,7 @@ def test_a_span_shorter_than_a_cell_is_seen_and_one_that_ends_at_a_cell_is_not_i
     assert plain(lane([(4.0, 4.0, "stage")], 0.0, 10.0, 10, UNICODE)) == "····━·····"
     assert plain(lane([(10.0, 10.0, "stage")], 0.0, 10.0, 10, UNICODE)) == "·········━"
     assert plain(lane([(0.1 + 0.2, 0.6, "stage")], 0.0, 1.0, 10, UNICODE)) == "···━━━····"
+    assert plain(lane([(0.0, 0.1 + 0.2, "stage")], 0.0, 1.0, 10, UNICODE)) == "━━━·······"
     assert plain(lane([(-2.0, 0.0, "stage"), (11.0, 12.0, "stage")], 0.0, 10.0, 10, UNICODE)) == "··········"
 
 

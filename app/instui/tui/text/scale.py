@@ -95,7 +95,7 @@ def paint(spans: Sequence[Span], begin: float, end: float, cells: int) -> list[C
     """What each cell shows.
 
     A span shorter than a cell is seen nevertheless. Of several that lie in one cell, the style with the most time wins
-    (short neighbours are one cluster), but a wait that is not seen elsewhere takes the cell where most of it lies.
+    (short neighbours are one cluster), but a wait always has the cell where most of it lies.
     """
     if cells < 1 or end <= begin:
         return []
@@ -127,15 +127,14 @@ def _winner(spans: Sequence[Span], found: list[tuple[float, int]]) -> Cell:
 
 
 def _keep_waits(spans: Sequence[Span], inside: list[list[tuple[float, int]]], painted: list[Cell]) -> None:
-    """Give every wait that is not to be seen the cell where most of it lies."""
+    """Give every wait the cell where most of it lies."""
     best: dict[int, tuple[float, int]] = {}
     for place, found in enumerate(inside):
         for seconds, index in found:
             if spans[index][2] == WAIT and seconds > best.get(index, (-1.0, 0))[0]:
                 best[index] = (seconds, place)
-    seen = {index for place, found in enumerate(inside) if painted[place].style == WAIT for _, index in found}
     for index, (_, place) in best.items():
-        if index not in seen and painted[place].style != WAIT:
+        if painted[place].style != WAIT:
             painted[place] = Cell(WAIT, index, painted[place].many)
 
 
