@@ -90,6 +90,7 @@ class Recording(NamedTuple):
     after: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
     demo: str = ""
     verb: str = "install"
+    locked: float = 0.0  # seconds for which another program holds the environment's lock, from the beginning
 
 
 def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -112,6 +113,7 @@ def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 EVERYTHING = [made.name for made in WHEELS]
+SOME = ["scipy", "numpy", "jupyterlab", "notebook", "ipykernel", "requests", "uvicorn", "rich", "PyJWT", "jwt"]
 RECORDINGS = {
     "two-sessions": Recording([], demo="two-sessions"),
     "crash": Recording([], demo="crash"),
@@ -124,6 +126,7 @@ RECORDINGS = {
     "busy": Recording(EVERYTHING, flags=["--jobs", "6", "--slow", "2.5"]),
     "demo": Recording(["PyJWT", "jwt", "requests"], flags=["--jobs", "3", "--slow", "12"], after=captions),
     "quiet": Recording(["requests", "uvicorn", "rich", "sphinx"], flags=["--jobs", "2", "--slow", "3"]),
+    "slow": Recording(SOME, flags=["--jobs", "2", "--slow", "0.3"], locked=11.0),
     "conflict": Recording(["PyJWT", "jwt"], flags=["--fail-on-conflict"]),
 }
 
@@ -191,7 +194,11 @@ def with_index(name: str, recording: Recording, wheels: Path, scratch: Path, jou
         subprocess.run([*program, "install", *where, *given], env=environ, check=True)
     words = [*(source if recording.verb == "install" else []), "--journal", str(journal)]
     command = [*program, recording.verb, *where, *words, *recording.flags, *recording.wheels]
+    held = ["flock", "-x", f"{environment}/.lock", "sleep", str(recording.locked)]
+    holder = subprocess.Popen(held) if recording.locked else None
     subprocess.run(command, env=environ)
+    if holder is not None:
+        holder.wait()
     server.shutdown()
     keep(name, recording, journal, index)
 
@@ -218,6 +225,8 @@ def _anonymous(rows: list[dict[str, Any]], recording: Recording) -> list[dict[st
         for holder in row.get("holders", ()):
             if holder["session"] not in ("", own):
                 holder.update(session=SECOND, pid=5120, command="instui install second")
+            elif holder["pid"] and not holder["session"]:
+                holder.update(pid=31817)
             else:
                 holder["session"] = SESSION if holder["session"] else ""
                 holder["pid"] = 4242 if holder["pid"] else 0
