@@ -13,7 +13,7 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from support.screens import Recorded, shown  # noqa: E402
+from support.screens import EVENTS, OVERWRITES, Recorded, shown  # noqa: E402
 
 
 class Shot(NamedTuple):
@@ -33,8 +33,8 @@ SHOTS = {
     "by-wheel": Shot("busy", 15.0, ["2", "v"]),
     "chains": Shot("two-sessions", 2.8, ["2", "v", "v"], size=(120, 26)),
     "plan": Shot("busy", 9.6, ["2"]),
-    "overwrites": Shot("busy", 60.0, ["3"]),
-    "events": Shot("busy", 15.0, ["4"]),
+    "overwrites": Shot("busy", 60.0, [OVERWRITES]),
+    "events": Shot("busy", 15.0, [EVENTS]),
     "detail": Shot("busy", 15.0, ["j", "enter"]),
     "demo": Shot("demo", 5.0, size=(100, 24)),
     "recovery": Shot("crash", 6.0, size=(120, 24)),

@@ -13,15 +13,18 @@ from benchmarks.lab import Lab
 from benchmarks.measure import Failed
 from benchmarks.processes import cpu_seconds
 from benchmarks.results import Findings, Line, Spread, percentile, single
+from instui.tui.views.registry import BY_ID
+from instui.tui.views.registry import VIEWS as REGISTERED
 from support.terminal import Terminal
 
 SIZE = (120, 40)
+_BEGIN = {"wheels": "wheel ", "locks": "path ", "overwrites": "replaced ", "events": "time "}
 VIEWS: Mapping[str, tuple[str, str]] = {  # by key: the name of the view, and how its heading begins
-    "1": ("dashboard", "wheel "),
-    "2": ("locks", "path "),
-    "3": ("overwrites", "replaced "),
-    "4": ("events", "time "),
+    BY_ID[f"view_{view.scope}"].keys: (view.heading.lower(), _BEGIN[view.scope])
+    for view in REGISTERED
+    if view.scope in _BEGIN
 }
+EVENTS = BY_ID["view_events"].keys
 
 _LATENCY, _BUSY, _IDLE, _MEMORY = 50.0, 20.0, 1.0, 200.0  # ms, percent of a core, the same, MB
 _MARKER = "▌"
@@ -43,7 +46,7 @@ def keys(lab: Lab, found: Findings) -> None:
     try:
         terminal.until(lambda: heading(terminal), "the table")
         busy = share(terminal, watch)
-        _open(terminal, "4", settle)
+        _open(terminal, EVENTS, settle)
         _tell(found, "move among growing events", _moves(terminal, presses, "kkkkkkjjjjjj"))
         _tell(found, "change of the view while it grows", _changes(terminal, presses))
         if writer.poll() is not None:
@@ -123,7 +126,7 @@ def _moves(terminal: Terminal, presses: int, pattern: str) -> list[float]:
 
 def _changes(terminal: Terminal, presses: int) -> list[float]:
     """Of the view."""
-    return _pressed(terminal, islice(cycle("1234"), presses), heading)
+    return _pressed(terminal, islice(cycle(VIEWS), presses), heading)
 
 
 def _pressed(terminal: Terminal, pressed: Iterable[str], seen: Callable[[Terminal], str]) -> list[float]:

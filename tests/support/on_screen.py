@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from instui.tui.views.registry import BY_ID
 from instui_engine.journal.events import SessionStarted
 from support import trees
 from support.environments import Lines, Venv, read_journal
@@ -15,8 +16,10 @@ from support.terminal import Terminal
 E = TypeVar("E")
 QUESTION = "Stop the install?"
 DETAIL = "back to the list"
-# what stands above the rows of each view at its left
-VIEWS = {"1": "     wheel", "2": "  path", "3": "  replaced", "4": "time  event"}
+# by the key of each view: what stands above its rows at their left
+_HEADINGS = {"wheels": "     wheel", "locks": "  path", "overwrites": "  replaced", "events": "time  event"}
+VIEWS = {BY_ID[f"view_{scope}"].keys: heading for scope, heading in _HEADINGS.items()}
+DASHBOARD, LOCKS, EVENTS = (BY_ID[f"view_{scope}"].keys for scope in ("wheels", "locks", "events"))
 
 
 class Install:

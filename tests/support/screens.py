@@ -10,7 +10,10 @@ from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Controller, ReadOnly, Result
+from instui.tui.views.registry import BY_ID, VIEWS
 
+KEYS_OF_VIEWS = [BY_ID[f"view_{view.scope}"].keys for view in VIEWS]
+WHEELS, LOCKS, OVERWRITES, EVENTS = (BY_ID[f"view_{name}"].keys for name in ("wheels", "locks", "overwrites", "events"))
 RECORDINGS = Path(__file__).parents[2] / "screenshots" / "recordings"
 
 

@@ -24,7 +24,7 @@ from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event
 from support.counting import lines_run
-from support.screens import Recorded, press, settle, shown, text_of
+from support.screens import OVERWRITES, Recorded, press, settle, shown, text_of
 
 SITE = "lib/site"
 OLD = ".instui/kept/old"
@@ -190,7 +190,7 @@ def put(top: Path, path: str, data: str | bytes) -> None:
 
 async def compared(pilot: Pilot[Result]) -> DiffView:
     """The screen of the file under the selected pair, with the files read."""
-    await press(pilot, "3", "j", "j", "enter")
+    await press(pilot, OVERWRITES, "j", "j", "enter")
     view = pilot.app.screen
     assert isinstance(view, DiffView)
     for _ in range(500):
@@ -244,7 +244,7 @@ def test_enter_on_a_file_shows_both_owners_and_the_diff_and_esc_goes_back(tmp_pa
         assert isinstance(app.screen, DetailView)
         await press(pilot, "escape")
         assert isinstance(app.screen, DiffView)
-        await press(pilot, "1", "3")  # another view closes what was opened above this one
+        await press(pilot, "1", OVERWRITES)  # another view closes what was opened above this one
         assert isinstance(app.screen, OverwritesView)
 
     played(journal(tmp_path, overwritten()), play)
@@ -292,7 +292,7 @@ def test_where_there_is_no_diff_that_is_said(
 
     async def run() -> str:
         async with shown(journal(tmp_path, event), 5.0, (100, 30)) as (app, pilot):
-            await press(pilot, "3", "a")
+            await press(pilot, OVERWRITES, "a")
             await compared(pilot)
             return text_of(app)
 
@@ -319,7 +319,7 @@ def test_a_large_file_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.truncate(tmp_path / f"{SITE}/x.py", 20 << 30)  # a hole: it takes no space, but long to read
 
     async def play(app: InstuiApp, pilot: Pilot[Result]) -> None:
-        await press(pilot, "3", "j", "j", "enter")
+        await press(pilot, OVERWRITES, "j", "j", "enter")
         view = app.screen
         assert isinstance(view, DiffView)
         assert "reading" in text_of(app)

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from textual.command import CommandPalette, DiscoveryHit
 from textual.pilot import Pilot
 
-from instui.tui.actions import ACTIONS, BY_ID, VIEWS, footer_of, markdown
+from instui.tui.actions import KEYS
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Ended, Left, Result
 from instui.tui.views.dashboard import DashboardView
@@ -14,11 +15,12 @@ from instui.tui.views.detail import DetailView
 from instui.tui.views.dialogs import Ask
 from instui.tui.views.events import EventsView
 from instui.tui.views.help import Help
-from instui.tui.views.overview import Overview
+from instui.tui.views.palette import Commands
 from instui.tui.views.pushed import PushedView
+from instui.tui.views.registry import ACTIONS, BY_ID, ON_TOP, VIEWS, has, where
 from instui.tui.views.view import View
 from instui.tui.widgets.table import Table
-from support.screens import Own, Recorded, go_to, press, settle, shown, text_of
+from support.screens import EVENTS, KEYS_OF_VIEWS, LOCKS, Own, Recorded, go_to, press, settle, shown, text_of
 
 WAITS = 13.5  # a moment of `busy` at which wheels wait for each other
 Step = Callable[[InstuiApp, Pilot[Result]], Awaitable[None]]
@@ -32,10 +34,12 @@ def key_of(id: str, position: int = 0) -> str:
     return BY_ID[id].keys.split(",")[position]
 
 
-def opens(number: int, words: str) -> Step:
+def opens(scope: str, words: str) -> Step:
     async def step(app: InstuiApp, pilot: Pilot[Result]) -> None:
-        await press(pilot, key_of("view_2" if number == 1 else "view_1"))
-        await press(pilot, key_of(f"view_{number}"))
+        await press(pilot, key_of("view_locks" if scope == "wheels" else "view_wheels"))
+        await press(pilot, key_of(f"view_{scope}"))
+        assert app.front is not None
+        assert app.front.scope == scope
         assert words in text_of(app)
 
     return step
@@ -150,7 +154,7 @@ async def groups_the_locks_and_keeps_the_selection(app: InstuiApp, pilot: Pilot[
 
 
 async def goes_to_news(app: InstuiApp, pilot: Pilot[Result]) -> None:
-    await press(pilot, "4", "g", key_of("news_next"))
+    await press(pilot, EVENTS, "g", key_of("news_next"))
     first = table(app).text_of(table(app).selected)
     assert "plan.conflict" in first or "lock.waiting" in first
     await press(pilot, "G", key_of("news_next"))
@@ -158,7 +162,7 @@ async def goes_to_news(app: InstuiApp, pilot: Pilot[Result]) -> None:
 
 
 async def goes_back_to_news(app: InstuiApp, pilot: Pilot[Result]) -> None:
-    await press(pilot, "4", key_of("news_previous"))
+    await press(pilot, EVENTS, key_of("news_previous"))
     assert "lock.waiting" in table(app).text_of(table(app).selected)
     before = table(app).position(table(app).selected)
     await press(pilot, key_of("news_previous"))
@@ -193,7 +197,7 @@ async def reverses(app: InstuiApp, pilot: Pilot[Result]) -> None:
 
 
 async def follows(app: InstuiApp, pilot: Pilot[Result]) -> None:
-    await press(pilot, "4")
+    await press(pilot, EVENTS)
     view = app.screen
     assert isinstance(view, EventsView)
     assert view.following
@@ -258,10 +262,10 @@ async def asks_cancels_aborts(app: InstuiApp, pilot: Pilot[Result]) -> None:
 
 
 STEPS: dict[str, Step] = {
-    "view_1": opens(1, "lock and its holder"),
-    "view_2": opens(2, "held for"),
-    "view_3": opens(3, "to come"),
-    "view_4": opens(4, "following the newest event"),
+    "view_wheels": opens("wheels", "lock and its holder"),
+    "view_locks": opens("locks", "held for"),
+    "view_overwrites": opens("overwrites", "to come"),
+    "view_events": opens("events", "following the newest event"),
     "open": opens_the_detail,
     "back": goes_back,
     "help": shows_help,
@@ -323,7 +327,7 @@ async def open_view(app: InstuiApp, pilot: Pilot[Result], view: str) -> None:
 LOUD = sorted(BY_ID.keys() - {"interrupt", "quit", "help", "palette", "filter", "picture"})
 
 
-@pytest.mark.parametrize("view", ["1", "2", "3", "4", "enter"])
+@pytest.mark.parametrize("view", [*KEYS_OF_VIEWS, "enter"])
 @pytest.mark.parametrize("typed", ["", "state"], ids=["", "filtered"])
 def test_no_key_is_silent_on_any_screen(view: str, typed: str) -> None:
     """All keys one after the other, so each also in the state that those before it left."""
@@ -418,15 +422,63 @@ def test_clicks_select_open_and_change_the_view() -> None:
 
 
 def test_every_tab_is_a_view_with_a_key() -> None:
-    views = {scope: view for scope, view in InstuiApp.MODES.items() if isinstance(view, type)}
-    assert [scope for scope, _ in VIEWS.values()] == [*views]
-    assert all(issubclass(view, Overview) and view.scope == scope for scope, view in views.items())
-    assert {f"view_{key}" for key in VIEWS} == {id for id in BY_ID if id.startswith("view_")}
+    assert {view.scope: view for view in VIEWS} == InstuiApp.MODES
+    assert [BY_ID[f"view_{view.scope}"].keys for view in VIEWS] == [str(number + 1) for number in range(len(VIEWS))]
+    assert all(view.heading and view.about for view in VIEWS)
 
 
-def test_the_footer_and_the_table_of_keys_come_from_the_registry() -> None:
-    assert [action.id for action in footer_of("wheels")][:3] == ["help", "quit", "open"]
-    assert all(action.help in markdown() for action in ACTIONS)
+def test_no_key_has_two_actions() -> None:
+    keys = [key for action in ACTIONS for key in action.keys.split(",")]
+    assert len(set(keys)) == len(keys)
+
+
+def test_every_action_is_done_by_somebody() -> None:
+    doing = (InstuiApp, *VIEWS, *ON_TOP)
+    assert [action.id for action in KEYS if not any(has(target, action.id) for target in doing)] == []
+
+
+def test_where_a_key_works_follows_from_the_views() -> None:
+    assert where("blocker") == "Dashboard, Locks, detail"
+    assert where("sort_next") == "Dashboard, Locks, Overwrites"  # events are in the order of time
+    assert where("down") == where("help") == "everywhere"
+
+
+@pytest.mark.parametrize(
+    ("recording", "t", "keys", "id"),
+    [
+        ("busy", WAITS, [EVENTS], "sort_next"),  # events are in the order of time
+        ("busy", WAITS, [LOCKS, "v", "v"], "sort_next"),  # so are chains
+        ("busy", WAITS, [], "blocker"),  # of no wheel
+        ("conflict", 60.0, [], "pause"),
+        ("conflict", 60.0, [], "freeze"),
+        ("busy", WAITS, [], "group"),  # elsewhere
+    ],
+)
+def test_what_cannot_be_done_now_is_offered_neither_in_the_footer_nor_in_help_nor_in_the_palette(
+    recording: str, t: float, keys: list[str], id: str
+) -> None:
+    async def run() -> None:
+        async with shown(Recorded.of(recording), t, controller=Own(), size=(200, 50)) as (app, pilot):
+            await press(pilot, *keys)
+            await pilot.resize_terminal(201, 50)
+            await settle(pilot)
+            action, reason = BY_ID[id], app.refusal(id)
+            assert reason
+            assert f" {action.shown} {action.label} " not in text_of(app).split("\n")[-1]
+            await press(pilot, key_of(id))
+            assert reason in text_of(app)  # whoever presses it all the same is told
+            await press(pilot, key_of("help"))
+            assert f"({reason})" in text_of(app)
+            await press(pilot, "escape", key_of("palette"))
+            palette = app.screen
+            assert isinstance(palette, CommandPalette)
+            titles = [
+                hit.text async for hit in Commands(app.screen_stack[0]).discover() if isinstance(hit, DiscoveryHit)
+            ]
+            assert f"{action.label}  ({action.shown})" not in titles
+            assert "help  (?)" in titles
+
+    asyncio.run(run())
 
 
 def test_a_pull_and_a_key_do_no_harm_while_there_is_no_screen() -> None:

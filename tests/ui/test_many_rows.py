@@ -12,7 +12,7 @@ from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
-from support.screens import Recorded, go_to, press, settle, shown
+from support.screens import EVENTS, Recorded, go_to, press, settle, shown
 
 
 @pytest.mark.parametrize("keys", [("1", "a"), ("2", "a"), ("2", "a", "v"), ("2", "a", "v", "v")])
@@ -74,7 +74,7 @@ def test_what_is_read_in_a_full_log_stays_where_it_is_while_the_oldest_events_go
 
     async def check() -> None:
         async with shown(Recorded.of("busy"), 11.4) as (app, pilot):
-            await press(pilot, "4", *"kkkkk")
+            await press(pilot, EVENTS, *"kkkkk")
             table, log = app.screen.query_one(Table), app.watched.log
             selected, first = table.selected, log.first
             line = (table.position(selected) or 0) - table.scroll_offset.y

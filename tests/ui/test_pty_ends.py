@@ -17,7 +17,7 @@ from instui_engine.journal.events import (
 )
 from support.environments import Venv, read_journal
 from support.environments import until as eventually
-from support.on_screen import Begin, locked, whole
+from support.on_screen import DASHBOARD, EVENTS, LOCKS, VIEWS, Begin, locked, whole
 
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
@@ -95,7 +95,7 @@ def test_an_engine_that_was_killed_is_shown(install: Begin, wheels: list[Path]) 
     one.wait_for(CommitFinished)
     os.kill(one.pid, signal.SIGKILL)
     terminal.shows("DIED", "was killed (SIGKILL)")
-    for key in "2341":
+    for key in (*VIEWS, DASHBOARD):
         terminal.press(key)
         terminal.shows("DIED")
     terminal.press("q")  # asks nothing
@@ -119,7 +119,7 @@ def test_a_terminal_that_is_not_read_stops_nothing(install: Begin, wheels: list[
     unread.terminal.shows("LIVE")
     unread.wait_for(SessionStarted)
     for _ in range(10):
-        unread.terminal.press("2", "4", "1")  # whole screens: more than a terminal keeps for its reader
+        unread.terminal.press(LOCKS, EVENTS, DASHBOARD)  # whole screens: more than a terminal keeps for its reader
     eventually(lambda: unread.lines.of(SessionFinished))  # in which the terminal is not read
     unread.terminal.shows("FINISHED", "installed 10 wheels", "1 Dashboard")
     assert unread.terminal.screen.unknown == []

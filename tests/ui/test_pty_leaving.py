@@ -21,7 +21,7 @@ from instui_engine.journal.events import EnvironmentWaiting, SessionFinished
 from support import trees
 from support.environments import Venv
 from support.environments import until as eventually
-from support.on_screen import VIEWS, Begin, Install, Open, lives, locked
+from support.on_screen import DASHBOARD, EVENTS, LOCKS, VIEWS, Begin, Install, Open, lives, locked
 
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
@@ -108,8 +108,8 @@ def test_what_takes_long_is_on_the_screen_from_its_beginning(
     with locked(target):
         one = install(*wheels, venv=target, env=guest(0.1))
         one.terminal.shows("LIVE", "dist00 1.0")
-        one.terminal.press("4")
-        one.terminal.shows(VIEWS["4"])
+        one.terminal.press(EVENTS)
+        one.terminal.shows(VIEWS[EVENTS])
         one.terminal.press("g")
         one.terminal.shows("session")
     one.terminal.shows("FINISHED", "installed 10 wheels")
@@ -187,7 +187,7 @@ def test_what_was_typed_before_the_screen_was_there_is_no_key(
         one.terminal.press("q")
         one.terminal.press("enter")
         (tmp_path / "go").touch()
-        one.terminal.shows("LIVE", VIEWS["1"])
+        one.terminal.shows("LIVE", VIEWS[DASHBOARD])
         time.sleep(VERY_SHORT)  # after less than that the screen would leave at once
     one.terminal.shows("FINISHED", COUNTDOWN)
     assert one.terminal.finish() == 0
@@ -322,8 +322,8 @@ def test_a_screen_has_its_keys_where_requirements_come_from_stdin(
     paths = "\\n".join(map(str, wheels[:3]))
     terminal = on_terminal(*arguments, env=guest(0.0), shell=f"printf '{paths}\\n' | \"$@\"")
     terminal.shows("FINISHED", "installed 3 wheels")
-    terminal.press("4")
-    terminal.shows(VIEWS["4"])
+    terminal.press(EVENTS)
+    terminal.shows(VIEWS[EVENTS])
     terminal.press("q")
     assert terminal.finish() == 0
     assert terminal.attributes == terminal.before
@@ -333,7 +333,7 @@ def test_a_screen_has_its_keys_where_requirements_come_from_stdin(
 def test_tiny_terminals(install: Begin, guest: Guest, wheels: list[Path], size: tuple[int, int]) -> None:
     one = install("--slow", 3, *wheels[:3], size=size, env=guest(0.0))
     one.terminal.until(lambda: one.terminal.screen.full, "the screen")
-    one.terminal.press("2", "4", "1", "enter")
+    one.terminal.press(LOCKS, EVENTS, DASHBOARD, "enter")
     one.wait_for(SessionFinished)
     # Where the screen has not seen the end yet, the first key asks, and that question goes with the end of the session.
     one.terminal.until(lambda: one.terminal.press("q") or one.terminal.process.poll() is not None, "the end")
@@ -411,7 +411,7 @@ def test_who_has_pressed_a_key_sees_the_failure(
         one = install(*wheels, venv=target, env=guest(0.0))
         one.terminal.shows("LIVE", "dist00 1.0")
         one.terminal.press("2")
-        one.terminal.shows(VIEWS["2"])
+        one.terminal.shows(VIEWS[LOCKS])
         os.kill(one.pid, signal.SIGKILL)
         assert COUNTDOWN not in one.terminal.shows("DIED", "was killed (SIGKILL)")
     one.terminal.press("q")
@@ -493,7 +493,7 @@ def _only(one: Install) -> set[str]:
 def test_where_the_locale_has_no_glyphs_the_screen_is_ascii(install: Begin, wheels: list[Path], locale: str) -> None:
     one = install("--slow", 1, *wheels[:4], env={"LANG": locale})
     one.terminal.shows("FINISHED")
-    for key in "2341":
+    for key in (*VIEWS, DASHBOARD):
         one.terminal.press(key)
         one.terminal.shows(VIEWS[key])
     one.terminal.press("?")
@@ -530,7 +530,7 @@ def test_keys_that_are_no_text_break_nothing(install: Begin, wheels: list[Path])
     one.terminal.shows("FINISHED")
     os.write(one.terminal.master, b"\xe9\xff\xc3")
     one.terminal.press("2")
-    one.terminal.shows(VIEWS["2"])
+    one.terminal.shows(VIEWS[LOCKS])
     one.terminal.press("q")
     assert one.terminal.finish() == 0
     assert "the screen failed" not in one.left()

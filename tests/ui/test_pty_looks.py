@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.environments import Venv
-from support.on_screen import DETAIL, VIEWS, Begin, Install, Open
+from support.on_screen import DASHBOARD, DETAIL, VIEWS, Begin, Install, Open
 
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
@@ -35,7 +35,7 @@ def _tour(one: Install) -> None:
     """See every screen."""
     terminal = one.terminal
     terminal.shows("FINISHED")
-    for key in "2341":
+    for key in (*VIEWS, DASHBOARD):
         terminal.press(key)
         terminal.shows(VIEWS[key])
     terminal.press("?")

@@ -18,7 +18,7 @@ from instui_engine.journal.events import (
 )
 from support.environments import Venv
 from support.indexes import add_wheel
-from support.on_screen import DETAIL, VIEWS, Begin, Open, whole
+from support.on_screen import DASHBOARD, DETAIL, EVENTS, VIEWS, Begin, Open, whole
 from support.terminal import UNPAINTED
 from support.webserver import WebServer
 from support.wheelsmith import build_wheel
@@ -83,7 +83,7 @@ def test_any_size_of_window(install: Begin, wheels: list[Path], size: tuple[int,
     one = install(*wheels, size=size)
     terminal = one.terminal
     terminal.shows("installed 10 wheels")
-    for key in "2341":
+    for key in (*VIEWS, DASHBOARD):
         terminal.press(key)
         terminal.shows("quit")
     terminal.press("q")
@@ -132,7 +132,7 @@ def test_resizing_paints_every_cell_anew(install: Begin, wheels: list[Path]) -> 
     terminal = one.terminal
     terminal.shows("dist00 1.0")
     for size in ((50, 15), (200, 50), (81, 25), (50, 15), (120, 40)):
-        for view in "14":
+        for view in (DASHBOARD, EVENTS):
             terminal.press(view)
             terminal.resize(*size)
             terminal.hides(UNPAINTED)
@@ -188,8 +188,8 @@ def test_names_that_could_steer_a_terminal_are_shown_harmlessly(
     assert r"[31m名前[b]" in text
     cells = [one.terminal.screen.grid.cells[row] for row in (0, 1, 2)]
     assert {len(row) for row in cells} == {120}
-    one.terminal.press("4")
-    one.terminal.shows(VIEWS["4"])
+    one.terminal.press(EVENTS)
+    one.terminal.shows(VIEWS[EVENTS])
     one.terminal.press("q")
     assert one.terminal.finish() == 0
     one.left()

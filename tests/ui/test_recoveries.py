@@ -18,7 +18,7 @@ from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event
-from support.screens import Recorded, go_to, press, settle, shown, text_of
+from support.screens import EVENTS, OVERWRITES, Recorded, go_to, press, settle, shown, text_of
 
 PURE = "lib/python3.11/site-packages"
 SESSION = events.SessionStarted(
@@ -85,7 +85,7 @@ def test_the_log_stops_at_recoveries_and_says_what_became_of_them() -> None:
     source = recorded((1.0, BEGUN), (3.0, SETTLED), (4.0, events.SessionResumed()))
 
     async def play(app: InstuiApp, pilot: Pilot[Result]) -> None:
-        await press(pilot, "4", "g", "right_square_bracket")
+        await press(pilot, EVENTS, "g", "right_square_bracket")
         table = app.screen.query_one(Table)
         assert "recovery.started jwt ↺ 1.4.0 of the killed session dead" in table.text_of(table.selected)
         await press(pilot, "right_square_bracket")
@@ -140,9 +140,9 @@ def test_a_removal_is_called_so_in_every_view() -> None:
         text = " ".join(text_of(app).split())
         assert "state ✓ removed removes 3 files" in text
         assert "same.py of c 2 again" in text
-        await press(pilot, "3")
+        await press(pilot, OVERWRITES)
         assert "a 1.0 → c 2 1 restored" in " ".join(text_of(app).split())
-        await press(pilot, "4")
+        await press(pilot, EVENTS)
         assert "exit 0, 1 distribution removed in 4.0 s" in text_of(app)
 
     played(source, 2.0, play)
@@ -159,7 +159,7 @@ def test_names_of_recoveries_are_shown_as_they_are() -> None:
 
         async def play(app: InstuiApp, pilot: Pilot[Result]) -> None:
             texts = [text_of(app)]
-            for key in ("j", "enter", "escape", "3", "j", "j", "enter", "escape", "4"):
+            for key in ("j", "enter", "escape", OVERWRITES, "j", "j", "enter", "escape", EVENTS):
                 await press(pilot, key)
                 texts.append(text_of(app))
             for text in texts:

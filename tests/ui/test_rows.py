@@ -18,6 +18,7 @@ from instui.tui.rows.labels import short, short_age
 from instui.tui.text.columns import Column, widths
 from instui.tui.text.glyphs import ASCII, UNICODE, bar, curve
 from instui.tui.text.pieces import Piece, fit, line, plain, spread, width_of
+from instui.tui.views.registry import FOOTER, tabs
 from instui.tui.views.throttled import Throttled
 from instui.tui.watch import KEPT, Log
 from instui.tui.widgets.theme import STYLES
@@ -152,9 +153,9 @@ def test_header_counters_and_footer_fill_the_line_exactly(width: int) -> None:
     for pieces in (
         frame.header(shot, facts, width),
         frame.counters(shot, facts, width),
-        frame.tabs(shot, "wheels", width, UNICODE),
-        frame.footer("wheels", width, UNICODE, {}),
-        frame.footer("wheels", width, ASCII, {}, leaves_in=3),
+        frame.tabs(tabs(shot), "Dashboard", width, UNICODE),
+        frame.footer(FOOTER, width, UNICODE, {}),
+        frame.footer(FOOTER, width, ASCII, {}, leaves_in=3),
     ):
         assert width_of(pieces) == width
 

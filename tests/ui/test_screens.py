@@ -18,7 +18,7 @@ from instui.tui.controller import ReadOnly, Result
 from instui.tui.views.dashboard import DashboardView
 from instui.tui.widgets.table import Table
 from instui.tui.widgets.theme import STYLES
-from support.screens import Recorded, go_to, press, settle, shown, text_of
+from support.screens import EVENTS, OVERWRITES, Recorded, go_to, press, settle, shown, text_of
 
 EXPECTED = Path(__file__).parent / "screens"
 SIZES = ((50, 15), (80, 24), (120, 40), (200, 50))
@@ -32,9 +32,9 @@ MOMENTS = {  # name: recording, moment, keys
     "locks-history": ("busy", 60.0, ["2"]),
     "locks-chains-history": ("busy", 60.0, ["2", "v", "v"]),
     "locks-none": ("quiet", 60.0, ["2"]),
-    "overwrites": ("busy", 60.0, ["3"]),
-    "overwrites-none": ("quiet", 60.0, ["3"]),
-    "events": ("busy", 15.0, ["4"]),
+    "overwrites": ("busy", 60.0, [OVERWRITES]),
+    "overwrites-none": ("quiet", 60.0, [OVERWRITES]),
+    "events": ("busy", 15.0, [EVENTS]),
     "detail": ("busy", 15.0, ["j", "enter"]),
     "caption": ("demo", 5.0, []),
     "two-sessions": ("two-sessions", 2.8, ["j"]),
@@ -43,10 +43,10 @@ MOMENTS = {  # name: recording, moment, keys
     "recovering": ("crash", 5.5, []),
     "recovered": ("crash", 60.0, []),
     "recovered-detail": ("crash", 60.0, ["j", "enter"]),
-    "recovered-events": ("crash", 8.0, ["4"]),
+    "recovered-events": ("crash", 8.0, [EVENTS]),
     "removing": ("removal", 2.0, []),
     "removed": ("removal", 60.0, []),
-    "restored": ("removal", 60.0, ["3"]),
+    "restored": ("removal", 60.0, [OVERWRITES]),
     "resolving": ("busy", 1.0, []),
 }
 Size = tuple[int, int]
@@ -157,7 +157,7 @@ def test_ascii_screens_hold_nothing_else(recording: str) -> None:
         async with shown(Recorded.of(recording), 0.0, (120, 40), ascii=True) as (app, pilot):
             for t in moments:
                 go_to(app, t)
-                for key in ("1", "2", "v", "v", "v", "3", "4", "k", "enter"):
+                for key in ("1", "2", "v", "v", "v", OVERWRITES, EVENTS, "k", "enter"):
                     await press(pilot, key)
                     texts.append(text_of(app))
                 await press(pilot, "escape")
@@ -208,7 +208,7 @@ class Counting(Recorded):
 
 def painted_frames(source: Counting, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list that grows with each frame of the dashboard; the timer does nothing but look at what is new."""
-    monkeypatch.setattr("instui.tui.app.REST_SECONDS", 1000.0)
+    monkeypatch.setattr("instui.tui.pace.REST", 1000.0)
     painted: list[int] = []
     paint = DashboardView.show
     monkeypatch.setattr(DashboardView, "show", lambda view, shot: (painted.append(source.polls), paint(view, shot)))
@@ -223,7 +223,7 @@ async def polled(source: Counting, pilot: Pilot[Result], times: int) -> None:
 
 def test_a_screen_on_which_nothing_moves_is_not_painted(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is looked at a few times a second all the same: something may happen, or a key be pressed."""
-    monkeypatch.setattr("instui.tui.app.SHARE", 1000.0)
+    monkeypatch.setattr("instui.tui.pace.SHARE", 1000.0)
     source = Counting.of("busy")
     painted = painted_frames(source, monkeypatch)
 
@@ -255,12 +255,12 @@ def test_a_frame_waits_until_the_screen_has_used_no_more_than_its_share(monkeypa
         app = InstuiApp(source, ReadOnly("LIVE"), clock=source.clock)
         async with app.run_test(notifications=False) as pilot:
             await polled(source, pilot, 3)
-            monkeypatch.setattr("instui.tui.app.SHARE", 0.0)
+            monkeypatch.setattr("instui.tui.pace.SHARE", 0.0)
             before = len(painted)
             source.t = 8.0
             await polled(source, pilot, 5)
             assert len(painted) == before
-            monkeypatch.setattr("instui.tui.app.SHARE", 1000.0)
+            monkeypatch.setattr("instui.tui.pace.SHARE", 1000.0)
             await polled(source, pilot, 2)
             assert len(painted) > before
 

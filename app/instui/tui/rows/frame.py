@@ -1,10 +1,11 @@
 """The frame of every screen: header, counters, tabs, caption and footer."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
-from instui.tui.actions import VIEWS, Action, footer_of
+from instui.tui.actions import Action
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, safe, spread, tail, width_of, wrapped
 from instui_engine.values import NamedTuple
@@ -141,23 +142,41 @@ def _lock_wait(snapshot: Snapshot) -> Line:
     return line(("lock wait ", "dim"), (f"{100 * share:3.0f} %", "wait" if share >= 0.005 else "dim"))
 
 
-def tabs(snapshot: Snapshot, view: str, width: int, glyphs: Glyphs) -> Line:
-    """The tabs of the views. The present one is marked; a number shows how much happened in each of the others."""
-    waiting, overwrote = len(snapshot.waiting), snapshot.totals.overwrote
-    waiting += snapshot.environment is not None and snapshot.environment.state == "waiting"
-    news = {
-        "locks": (waiting, "wait"),
-        "overwrites": (overwrote, "age"),
-        "events": (len(snapshot.recoveries), "age"),
-    }
+class News(NamedTuple):
+    """How much happened in a view, and the style of that number."""
+
+    number: int = 0
+    style: str = "text"
+
+
+class Tab(NamedTuple):
+    """The tab of a view: its key, its title, the action that opens it, and its news."""
+
+    key: str
+    title: str
+    action: str
+    news: News = News()
+
+
+_LONG, _SHORT, _SHORTEST = 100, 5, 4  # letters of a title
+
+
+def tabs(views: Sequence[Tab], chosen: str, width: int, glyphs: Glyphs) -> Line:
+    """The tabs of the views, with their news. `chosen` is the title of the present one, which is marked."""
+    ways = [_tabs(views, chosen, room, news, glyphs) for news in (True, False) for room in (_LONG, _SHORT, _SHORTEST)]
+    return fit(next((way for way in ways if width_of(way) <= width), ways[-1]), width)
+
+
+def _tabs(views: Sequence[Tab], chosen: str, room: int, news: bool, glyphs: Glyphs) -> Line:
+    """The tabs, with about `room` letters of each title."""
     pieces = [Piece(" ")]
-    for key, (scope, title) in VIEWS.items():
-        text = f" {key} {title} " if width >= 60 else f" {key} {title[:5]}{'.' if len(title) > 6 else title[5:]} "
-        pieces.append(Piece(text, "chosen" if scope == view else "dim", f"view_{key}"))
-        number, style = news.get(scope, (0, ""))
-        mark = f"{glyphs.alert}{units.number(number)} " if number and width >= 60 else " "
-        pieces.append(Piece(mark, style or "text"))
-    return fit(pieces, width)
+    for view in views:
+        cut = f"{view.title[:room]}{'.' if room > _SHORTEST else ''}"
+        title = view.title if len(view.title) <= len(cut) else cut
+        pieces.append(Piece(f" {view.key} {title} ", "chosen" if view.title == chosen else "dim", view.action))
+        mark = f"{glyphs.alert}{units.number(view.news.number)} " if news and view.news.number else " "
+        pieces.append(Piece(mark, view.news.style))
+    return tuple(pieces)
 
 
 def caption(text: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
@@ -165,15 +184,17 @@ def caption(text: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     return [line((f" {glyphs.marker} ", "accent"), row) for row in wrapped(text, width - 4, height)]
 
 
-def footer(scope: str, width: int, glyphs: Glyphs, labels: dict[str, str], leaves_in: int | None = None) -> Line:
-    """The most important keys of a view, as many as fit. `labels` replace those of the registry.
+def footer(
+    actions: Sequence[Action], width: int, glyphs: Glyphs, labels: dict[str, str], leaves_in: int | None = None
+) -> Line:
+    """As many of the keys as fit, the most important first. `labels` replace those of the registry.
 
     Before them, how many seconds it takes until the screen leaves by itself (None: it does not).
     """
     shown: list[Action] = []
     leaves = [] if leaves_in is None else [Piece(f"leaves in {leaves_in} s (any key stays)  ", "strong")]
     room = width - 1 - width_of(leaves)
-    for action in footer_of(scope):
+    for action in actions:
         size = len(_key(action, glyphs)) + len(labels.get(action.id, action.label)) + 3
         if size <= room:
             shown.append(action)

@@ -1,7 +1,9 @@
 """The lines of the help screen, made from the registry of actions: all keys, and the meaning of signs."""
 
+from collections.abc import Sequence
+
 from instui.monitor.model import Phase
-from instui.tui.actions import ACTIONS
+from instui.tui.actions import Action
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, line
 from instui.tui.text.styles import PHASE_STYLES
@@ -23,19 +25,18 @@ _LEGEND = tuple(
 )
 
 
-def help_lines(scope: str, glyphs: Glyphs) -> list[Line]:
-    """Every action by group, dimmed if it does not work on this screen; then the signs."""
+def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs) -> list[Line]:
+    """Every action by group; then the signs. With each action comes why it cannot be done now, "" if it can."""
     lines: list[Line] = []
-    for group in dict.fromkeys(action.group for action in ACTIONS):
+    for group in dict.fromkeys(action.group for action, _ in actions):
         lines += [line((group, "strong"))]
-        for action in ACTIONS:
+        for action, why_not in actions:
             if action.group == group:
-                here = scope in action.scope
                 lines.append(
                     line(
-                        (f"  {action.shown.replace('↵', glyphs.enter):<8}", "key" if here else "faint"),
-                        (action.help, "text" if here else "dim"),
-                        ("" if here else "   (not on this screen)", "faint"),
+                        (f"  {action.shown.replace('↵', glyphs.enter):<8}", "faint" if why_not else "key"),
+                        (action.help, "dim" if why_not else "text"),
+                        (f"   ({why_not})" if why_not else "", "faint"),
                     )
                 )
         lines.append(())

@@ -1,10 +1,14 @@
 """The application as its views know it; the application itself knows the views."""
 
+from collections.abc import Sequence
 from typing import Protocol, cast
 
-from instui.tui.rows.frame import Facts
+from instui.monitor.model import Snapshot
+from instui.tui.actions import Action
+from instui.tui.rows.frame import Facts, Tab
 from instui.tui.rows.overwrites import OverwrittenFile
 from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line
 from instui.tui.watch import Watch
 
 
@@ -30,6 +34,22 @@ class Application(Protocol):
     @property
     def caption_texts(self) -> list[str]:
         """The texts of the caption, one for each part."""
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """The registry of all actions."""
+
+    def refusal(self, id: str) -> str:
+        """Why an action cannot be done now in the view in front; "" if it can."""
+
+    def offered(self) -> list[Action]:
+        """The actions for the footer that can be done now, the most important first."""
+
+    def tabs(self, snapshot: Snapshot) -> Sequence[Tab]:
+        """The tabs of the views."""
+
+    def finding_line(self, snapshot: Snapshot, width: int) -> Line | None:
+        """What takes most of the time now, in one line; None if there is nothing to say."""
 
     def perform(self, id: str) -> None:
         """Do the action of that id, or say why it cannot be done here."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
-from instui.tui.actions import WHEELS
 from instui.tui.rows import recoveries, wheels
 from instui.tui.rows.gauges import gauges
 from instui.tui.rows.keys import ENVIRONMENT, FOLD
@@ -22,7 +21,9 @@ from .throttled import Throttled
 class DashboardView(Overview):
     """The dashboard: what every wheel is doing now."""
 
-    scope = WHEELS
+    scope = "wheels"
+    heading = "Dashboard"
+    about = "the wheels and what each does now"
     DEFAULT_CSS = """
     DashboardView #gauges { height: 5; }
     DashboardView.narrow #gauges { height: 1; }
@@ -95,19 +96,21 @@ class DashboardView(Overview):
         """The wheel in a sentence."""
         return wheels.describe(self.snapshot, key)
 
+    def no_open(self) -> str:
+        """There are no rows."""
+        return "" if self.table.keys else "no wheel yet"
+
     def do_open(self) -> None:
         """Open the detail of the wheel, or show what is hidden."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if key == FOLD:
             self.do_all()
         elif key == ENVIRONMENT:
-            self.application.perform("view_2")
+            self.application.perform("view_locks")
         elif recoveries.is_recovery(key):
             self._open_recovery(key)
         elif key:
             self.application.open_wheel(key)
-        else:
-            self.notice("no wheel yet")
 
     def _open_recovery(self, key: str) -> None:
         row = recoveries.of(self.snapshot, key)
@@ -115,6 +118,12 @@ class DashboardView(Overview):
             self.application.open_wheel(row.wheel)
         else:
             self.application.show_events("state:recovery")
+
+    def no_blocker(self) -> str:
+        """No wheel is selected."""
+        return "" if self.table.selected else "select a wheel first"
+
+    no_waiters = no_blocker
 
     def do_blocker(self) -> None:
         """Select the wheel that the selected one waits for."""
@@ -125,8 +134,8 @@ class DashboardView(Overview):
         """Select the first wheel that waits for the selected one."""
         snapshot = self.snapshot
         waiting = waiters_of(snapshot, self.table.selected)
-        why = f"nobody waits for {wheel_label(snapshot, self.table.selected)}" if self.table.selected else ""
-        self._go(waiting[0] if waiting else "", why or "select a wheel first", "waits for the one you came from")
+        why = f"nobody waits for {wheel_label(snapshot, self.table.selected)}"
+        self._go(waiting[0] if waiting else "", why, "waits for the one you came from")
 
     def _go(self, key: str, why: str, what: str) -> None:
         """Select a wheel and say what it is doing, or say why there is none."""

@@ -1,7 +1,6 @@
 """One wheel in detail: facts, phases, locks, overwrites and its events."""
 
 from instui.monitor.model import Snapshot
-from instui.tui.actions import DETAIL
 from instui.tui.rows.detail import detail
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
 from instui.tui.text.columns import text_rows
@@ -13,7 +12,9 @@ from .pushed import PushedView
 class DetailView(PushedView):
     """The detail: everything known about one wheel."""
 
-    scope = DETAIL
+    scope = "detail"
+    heading = "detail"
+    without = frozenset({"open"})
 
     def __init__(self, key: str) -> None:
         super().__init__()
@@ -27,10 +28,6 @@ class DetailView(PushedView):
     def title_of(self, snapshot: Snapshot, width: int) -> str:
         """Name and version."""
         return middle(wheel_label(snapshot, self.key), width)
-
-    def do_open(self) -> None:
-        """Say that there is nothing to open."""
-        self.notice("this is the detail already; esc goes back")
 
     def do_blocker(self) -> None:
         """Show the detail of the wheel in the way."""

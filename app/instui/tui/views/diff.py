@@ -6,7 +6,6 @@ from contextlib import suppress
 from textual.message import Message
 
 from instui.monitor.model import Snapshot
-from instui.tui.actions import DIFF
 from instui.tui.rows.difference import Difference, FileContent, compare
 from instui.tui.rows.labels import lock_label
 from instui.tui.rows.overwrites import OverwrittenFile
@@ -25,7 +24,8 @@ class DiffView(PushedView):
     program may end before it answers.
     """
 
-    scope = DIFF
+    scope = "diff"
+    heading = "diff"
 
     class Compared(Message):
         """The contents have been read and compared."""
@@ -84,10 +84,10 @@ class DiffView(PushedView):
         lines = self._lines_shown
         return plain(lines[int(key)]) if int(key) < len(lines) else ""
 
+    def no_open(self) -> str:
+        """Another session installs the wheel."""
+        return "" if self.snapshot.wheel(self.file.wheel) else f"{safe(self.file.new)} is not part of this session"
+
     def do_open(self) -> None:
         """Show the wheel that wrote the file."""
-        wheel = self.file.wheel
-        if self.snapshot.wheel(wheel):
-            self.application.open_wheel(wheel)
-        else:
-            self.notice(f"{safe(self.file.new)} is not part of this session")
+        self.application.open_wheel(self.file.wheel)

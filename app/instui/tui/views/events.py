@@ -6,10 +6,10 @@ from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
 from instui.monitor.units import count
-from instui.tui.actions import EVENTS
 from instui.tui.rows import event_log
 from instui.tui.rows.event_text import is_news, wheel_of
 from instui.tui.rows.filter import Filter
+from instui.tui.rows.frame import News
 from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, Piece, line, spread
 from instui.tui.widgets.paint import Lines
@@ -21,7 +21,10 @@ from .overview import Overview
 class EventsView(Overview):
     """The log. It shows the newest event until the user moves."""
 
-    scope = EVENTS
+    scope = "events"
+    heading = "Events"
+    about = "everything that happened, in order"
+    without = frozenset({"all", "sort_next", "sort_previous", "reverse"})
     DEFAULT_CSS = "EventsView #tail { height: 1; }"
 
     def __init__(self) -> None:
@@ -31,6 +34,11 @@ class EventsView(Overview):
         self._filtered_by: Filter | None = None  # the filter that `_shown` was made with
         self._stopped_at = 0  # the number of rows when it stopped following
         self._shown: Sequence[str] = ()  # the keys of the rows
+
+    @classmethod
+    def news(cls, snapshot: Snapshot) -> News:
+        """How much a killed session had in hand."""
+        return News(len(snapshot.recoveries), "age")
 
     def body(self) -> Iterable[Widget]:
         """The log, and a line that says whether it follows."""
@@ -134,13 +142,15 @@ class EventsView(Overview):
             position += step
         self.notice("no wait, overwrite, recovery, warning or failure after this" if step > 0 else "none before this")
 
+    def no_open(self) -> str:
+        """No event is selected, or one without a wheel."""
+        if not self.table.selected:
+            return "select an event first"
+        return "" if self.snapshot.wheel(self._wheel()) else "this event belongs to no wheel"
+
     def do_open(self) -> None:
         """Open the detail of the event's wheel."""
-        wheel = self._wheel()
-        if wheel and self.snapshot.wheel(wheel):
-            self.application.open_wheel(wheel)
-        else:
-            self.notice("this event belongs to no wheel" if self.table.selected else "select an event first")
+        self.application.open_wheel(self._wheel())
 
     def footer_labels(self) -> dict[str, str]:
         """The label of the key to follow: what it does now."""

@@ -13,6 +13,8 @@ from instui.tui.text.pieces import line
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
+from .application import application_of
+
 
 class Help(ModalScreen[None]):
     """The help screen: all keys, and the meaning of colours and symbols."""
@@ -29,9 +31,9 @@ class Help(ModalScreen[None]):
         Binding("pageup,ctrl+u", "scroll(-10)", show=False),
     ]
 
-    def __init__(self, scope: str, glyphs: Glyphs) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
-        self._scope, self._glyphs = scope, glyphs
+        self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
         """Lay out a title, the table of lines, and how to close it."""
@@ -41,7 +43,9 @@ class Help(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Show the lines."""
-        self.query_one(Table).show_rows(text_rows(help_lines(self._scope, self._glyphs)))
+        application = application_of(self.app)
+        actions = [(action, application.refusal(action.id)) for action in application.actions]
+        self.query_one(Table).show_rows(text_rows(help_lines(actions, self._glyphs)))
         self.query_one("#title", Lines).show_lines([line((" instui ", "logo"), (" keys and signs", "dim"))])
         self.query_one("#hint", Lines).show_lines(
             [line((" esc ", "key"), ("closes   ", "dim"), ("j k ", "key"), ("scroll", "dim"))]

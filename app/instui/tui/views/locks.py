@@ -7,8 +7,8 @@ from textual.widget import Widget
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
-from instui.tui.actions import LOCKS
 from instui.tui.rows import chains, locks, locks_by_wheel
+from instui.tui.rows.frame import News
 from instui.tui.rows.keys import ENVIRONMENT, FOLD, About, closest
 from instui.tui.rows.labels import blocker_of, holder_label, lock_label, own_holder, waiters_of, wheel_label
 from instui.tui.rows.lock_history import lanes
@@ -53,7 +53,9 @@ GROUPINGS = (
 class LocksView(Overview):
     """The Locks view: which path is held by whom, and who waits for it."""
 
-    scope = LOCKS
+    scope = "locks"
+    heading = "Locks"
+    about = "which path is held by whom, and who waits for it"
     unsorted = "the longest wait comes first here"
     DEFAULT_CSS = """
     LocksView #lane { height: 7; }
@@ -69,6 +71,12 @@ class LocksView(Overview):
         self._rows: Mapping[str, About] = {}
         self._paths: set[str] = set()  # that the rows are about
         self._about = About()  # what the user selected last; another grouping selects the row with the same subject
+
+    @classmethod
+    def news(cls, snapshot: Snapshot) -> News:
+        """How many wait, this session among them."""
+        waits = snapshot.environment is not None and snapshot.environment.state == "waiting"
+        return News(len(snapshot.waiting) + waits, "wait")
 
     def body(self) -> Iterable[Widget]:
         """The table, and the history of one lock."""
@@ -202,6 +210,12 @@ class LocksView(Overview):
         table.refresh()
         self.notice(self.grouping.title)
 
+    def no_open(self) -> str:
+        """No row is selected."""
+        return "" if self.table.selected else "select a row first (j, k or a click)"
+
+    no_blocker = no_waiters = no_open
+
     def do_open(self) -> None:
         """Open the detail of the wheel that waits in this row, or that holds the lock."""
         snapshot, row = self.snapshot, self._row
@@ -209,8 +223,6 @@ class LocksView(Overview):
             self.application.open_wheel(row.wheel)
         elif self.table.selected == FOLD:
             self.do_all()
-        elif not self.table.selected:
-            self.notice("select a row first (j, k or a click)")
         else:
             self.notice(self._who_else(row.path) or "no wheel holds this lock now; its history is below")
 
@@ -222,9 +234,7 @@ class LocksView(Overview):
     def do_blocker(self) -> None:
         """Go to the wheel that holds the selected lock, or that the selected wheel waits for."""
         snapshot, row = self.snapshot, self._row
-        if not self.table.selected:
-            self.notice("select a row first (j, k or a click)")
-        elif self.grouping is GROUPINGS[0]:
+        if self.grouping is GROUPINGS[0]:
             lock = snapshot.lock(row.path)
             holder = own_holder(snapshot, lock) if lock else ""
             if holder:
@@ -250,9 +260,7 @@ class LocksView(Overview):
 
     def do_waiters(self) -> None:
         """Go to the first waiter for the selected lock or wheel; from a waiter, to the next one."""
-        if not self.table.selected:
-            self.notice("select a row first (j, k or a click)")
-        elif self.grouping is GROUPINGS[0]:
+        if self.grouping is GROUPINGS[0]:
             self._next_waiter(self._row.path)
         else:
             snapshot, wheel = self.snapshot, self._row.wheel

@@ -93,6 +93,12 @@ class Overview(View):
         entry.value = self.filter.text
         entry.focus()
 
+    def no_match_next(self) -> str:
+        """Nothing is looked for."""
+        return "" if self.filter else "no filter to go by; / sets one"
+
+    no_match_previous = no_match_next
+
     def do_match_next(self) -> None:
         """Select the next row that the filter has found."""
         self._to_match(1)
@@ -103,16 +109,19 @@ class Overview(View):
 
     def _to_match(self, step: int) -> None:
         """Select the next match, or the previous one; after the last comes the first."""
-        keys = self.matches() if self.filter else []
-        if not self.filter:
-            self.notice("no filter to go by; / sets one")
-        elif not keys:
+        keys = self.matches()
+        if not keys:
             self.notice(f"nothing matches {self.filter.text}")
         else:
             at = keys.index(self.table.selected) if self.table.selected in keys else -(step > 0)
             place = (at + step) % len(keys)
             self.select(keys[place])
             self.notice(f"match {place + 1} of {len(keys)}")
+
+    def no_back(self) -> str:
+        """Nothing is open, set or selected."""
+        closes = self.query_one("#filter", Input).display or self.filter or self.zoomed or self.table.selected
+        return "" if closes else "nothing to close here; q quits"
 
     def do_back(self) -> None:
         """Close the line of the filter; else clear the filter, end the zoom or clear the selection."""
@@ -127,8 +136,6 @@ class Overview(View):
         elif self.table.selected:
             self.table.select("")
             self.moved()
-        else:
-            self.notice("nothing to close here; q quits")
         self.refresh_view()
 
     def do_all(self) -> None:
@@ -136,6 +143,12 @@ class Overview(View):
         self.everything = not self.everything
         self.notice("everything is shown" if self.everything else "only what is of interest now is shown")
         self.refresh_view()
+
+    def no_sort_next(self) -> str:
+        """The order of the rows has a meaning of its own."""
+        return "" if self.sortable else self.unsorted
+
+    no_sort_previous = no_reverse = no_sort_next
 
     def do_sort_next(self) -> None:
         """Sort by the next column."""
@@ -146,9 +159,6 @@ class Overview(View):
         self._sort(-1)
 
     def _sort(self, step: int) -> None:
-        if not self.sortable:
-            self.notice(self.unsorted)
-            return
         order = ["", *self.sortable]
         table = self.table
         table.sort = order[(order.index(table.sort) + step) % len(order)]
@@ -159,9 +169,6 @@ class Overview(View):
 
     def do_reverse(self) -> None:
         """Reverse the order of the rows."""
-        if not self.sortable:
-            self.notice(self.unsorted)
-            return
         table = self.table
         table.reverse = not table.reverse
         self.notice("order reversed" if table.reverse else "order as it was")

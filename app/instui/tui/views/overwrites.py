@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
-from instui.tui.actions import OVERWRITES
 from instui.tui.rows import overwrites
+from instui.tui.rows.frame import News
 from instui.tui.rows.keys import FOLD
 from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, line
@@ -19,7 +19,9 @@ from .throttled import Throttled
 class OverwritesView(Overview):
     """The Overwrites view: replaced files, grouped by pair of wheels."""
 
-    scope = OVERWRITES
+    scope = "overwrites"
+    heading = "Overwrites"
+    about = "files that were replaced, by pair of wheels"
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,6 +29,11 @@ class OverwritesView(Overview):
         self._toggled: frozenset[str] = frozenset()  # the pairs that the user folded or unfolded
         self._found = overwrites.Groups([], {}, {}, (), 0)
         self._state = (0, 0, 0, True)  # the basis of the groups shown
+
+    @classmethod
+    def news(cls, snapshot: Snapshot) -> News:
+        """How many files were replaced."""
+        return News(snapshot.totals.overwrote, "age")
 
     def body(self) -> Iterable[Widget]:
         """The table of pairs and files."""
@@ -67,12 +74,14 @@ class OverwritesView(Overview):
         """The file and its owners."""
         return overwrites.describe(self._found, key)
 
+    def no_open(self) -> str:
+        """There are no rows."""
+        return "" if self.table.keys else "nothing was overwritten"
+
     def do_open(self) -> None:
         """Fold or unfold a pair, or show the difference in a file."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
-        if not key:
-            self.notice("nothing was overwritten")
-        elif key == FOLD:
+        if key == FOLD:
             self.do_all()
         elif key in self._found.pairs:
             self._toggled ^= {key}

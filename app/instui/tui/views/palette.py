@@ -6,7 +6,6 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from instui.terminal import TO_ASCII
-from instui.tui.actions import ACTIONS
 from instui.tui.widgets.theme import THEMES
 
 from .application import application_of
@@ -15,16 +14,18 @@ _HIDDEN = {"palette", "interrupt"}
 
 
 class Commands(Provider):
-    """The commands of the palette: the registry of actions, and the themes."""
+    """The commands of the palette: the actions that can be done now, and the themes."""
 
     def _commands(self) -> list[tuple[str, str, str]]:
-        plain = TO_ASCII if application_of(self.app).glyphs.is_ascii else {}
+        application = application_of(self.app)
+        plain = TO_ASCII if application.glyphs.is_ascii else {}
         actions = [
             (f"{action.label}  ({action.shown})".translate(plain), action.help.translate(plain), action.id)
-            for action in ACTIONS
+            for action in application.actions
+            if action.id not in _HIDDEN and not application.refusal(action.id)
         ]
         themes = [(f"theme {theme.name}", "change the colours", f"theme {theme.name}") for theme in THEMES]
-        return [command for command in (*actions, *themes) if command[2] not in _HIDDEN]
+        return [*actions, *themes]
 
     def _run(self, id: str) -> None:
         kind, _, name = id.partition(" ")

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
 from instui.tui.rows import frame
+from instui.tui.rows.frame import News
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, tail
 from instui.tui.widgets.paint import ActionClicked, Lines
@@ -24,19 +25,26 @@ _FAR = 1 << 60  # more rows than there are
 class View(Screen[None]):
     """A screen that shows the session. Subclasses name the widgets in `body` and fill them in `show_body`.
 
-    An action of the registry is done by the method `do_ID`.
+    An action is done by the method `do_ID`; a method `no_ID` says why it cannot be done now. The registry of views
+    makes a tab or a key from what a subclass says about itself here.
     """
 
-    scope: ClassVar[str] = ""  # a scope of `actions.py`
+    scope: ClassVar[str] = ""  # its id
+    heading: ClassVar[str] = ""  # how it is called
+    about: ClassVar[str] = ""  # what is seen there, for the help on its key
+    opened_by: ClassVar[str] = ""  # its key, if it has no tab and opens without more being said
+    place: ClassVar[int] = 0  # of that key in the footer: the higher, the further left; 0: not there
+    without: ClassVar[frozenset[str]] = frozenset()  # ids of actions of its base classes that make no sense in it
     AUTO_FOCUS = ""  # no widget gets the keys unless it is focused explicitly
     DEFAULT_CSS = """
     View { layout: vertical; background: $background; color: $foreground; }
     View #header, View #counters { background: $panel; }
     View #footer { background: $panel; }
     View #caption { display: none; height: auto; margin: 1 0 0 0; }
+    View #finding { display: none; margin: 1 0 0 0; }
     View #body { height: 1fr; margin: 1 0 0 0; }
-    View.short #body, View.short #caption { margin: 0; }
-    View.zoomed #counters, View.zoomed #caption, View.zoomed .aside { display: none; }
+    View.short #body, View.short #caption, View.short #finding { margin: 0; }
+    View.zoomed #counters, View.zoomed .aside { display: none; }
     """
 
     def __init__(self) -> None:
@@ -79,9 +87,14 @@ class View(Screen[None]):
         """Show the session in the widgets of the body."""
         raise NotImplementedError
 
+    @classmethod
+    def news(cls, snapshot: Snapshot) -> News:
+        """The number at its tab: how much happened that the user should know."""
+        return News()
+
     def tabs(self, snapshot: Snapshot, width: int) -> Line:
         """The line below the counters: the views, with the present one highlighted."""
-        return frame.tabs(snapshot, self.scope, width, self.glyphs)
+        return frame.tabs(self.application.tabs(snapshot), self.heading, width, self.glyphs)
 
     def footer_labels(self) -> dict[str, str]:
         """The labels in the footer that depend on the state of the view, by action."""
@@ -89,8 +102,9 @@ class View(Screen[None]):
 
     def footer(self, width: int) -> Line:
         """The bottom line while there is no notice."""
-        labels = self.application.footer_labels | self.footer_labels()
-        return frame.footer(self.scope, width, self.glyphs, labels, self.application.leaves_in)
+        application = self.application
+        labels = application.footer_labels | self.footer_labels()
+        return frame.footer(application.offered(), width, self.glyphs, labels, application.leaves_in)
 
     def moved(self) -> None:
         """Handle a change of the selection."""
@@ -107,6 +121,7 @@ class View(Screen[None]):
         yield Lines(self.glyphs, id="counters")
         yield Lines(self.glyphs, id="tabs")
         yield Lines(self.glyphs, id="caption")
+        yield Lines(self.glyphs, id="finding")
         yield from self.body()
         yield Lines(self.glyphs, id="footer")
 
@@ -120,6 +135,7 @@ class View(Screen[None]):
         self.lines("counters").show_lines([frame.counters(snapshot, facts, width)])
         self.lines("tabs").show_lines([self.tabs(snapshot, width)])
         self._show_caption(width)
+        self._show_finding(snapshot, width)
         self.lines("footer").show_lines([self._bottom(width)])
         self.show_body(snapshot)
 
@@ -141,10 +157,16 @@ class View(Screen[None]):
             lines += frame.caption(text, width, 1 if number else height, self.glyphs)
         lines = lines[:height]
         caption = self.lines("caption")
-        caption.display = bool(lines)
+        caption.display = bool(lines) and not self.zoomed
         caption.show_lines(lines)
         if lines and len(lines) != self._caption_height:
             caption.styles.height = self._caption_height = len(lines)
+
+    def _show_finding(self, snapshot: Snapshot, width: int) -> None:
+        found = self.application.finding_line(snapshot, width)
+        finding = self.lines("finding")
+        finding.display = found is not None and not self.zoomed
+        finding.show_lines([found] if found is not None else [])
 
     def _bottom(self, width: int) -> Line:
         text, until = self._notice
@@ -183,15 +205,18 @@ class View(Screen[None]):
 
     def move(self, rows: int) -> None:
         """Move the selection by `rows` rows: down, or up if negative."""
-        if not self.table.keys:
-            self.notice("there is no row to go to")
-            return
         before = self.table.selected
         self.table.move(rows)
         self.moved()
         if self.table.selected == before:
             self.notice("this is the last row" if rows > 0 else "this is the first row")
         self.refresh_view()
+
+    def no_down(self) -> str:
+        """There are no rows."""
+        return "" if self.table.keys else "there is no row to go to"
+
+    no_up = no_top = no_bottom = no_page_down = no_page_up = no_down
 
     def do_down(self) -> None:
         """Select the next row."""
@@ -221,13 +246,15 @@ class View(Screen[None]):
         """Show the table alone, or everything again."""
         self.zoomed = not self.zoomed
         self.set_class(self.zoomed, "zoomed")
+        self.refresh_view()
         self.notice("maximized; z or esc brings the rest back" if self.zoomed else "everything is back")
+
+    def no_copy(self) -> str:
+        """No row is selected."""
+        return "" if self.table.selected else "select a row first (j, k or a click)"
 
     def do_copy(self) -> None:
         """Copy the selected row."""
-        if not self.table.selected:
-            self.notice("select a row first (j, k or a click)")
-            return
         text = self.copied(self.table.selected)
         self.app.copy_to_clipboard(text)
         self.notice(f"copied: {text}")

@@ -1,0 +1,62 @@
+"""The line above the table, which says what takes most of the time."""
+
+import asyncio
+
+import pytest
+
+from instui.monitor.model import Snapshot
+from instui.tui.finding import TopFinding
+from instui.tui.rows.explain import top_line
+from instui.tui.text.glyphs import UNICODE, Glyphs
+from instui.tui.text.pieces import Line, line
+from support.screens import Recorded, go_to, press, settle, shown, text_of
+
+FOUND = "everything waits for one wheel"
+
+
+def found(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line | None:
+    return line((FOUND, "wait")) if 13.0 <= snapshot.t < 20.0 else None
+
+
+@pytest.mark.parametrize("size", [(50, 15), (80, 24), (120, 40)])
+def test_the_finding_stands_between_the_tabs_and_the_rows(size: tuple[int, int]) -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), 5.0, size) as (app, pilot):
+            app._finding = TopFinding(UNICODE, found)
+            assert FOUND not in text_of(app)
+            go_to(app, 13.5)
+            await settle(pilot)
+            rows = [row.strip() for row in text_of(app).split("\n")]
+            tabs = next(number for number, row in enumerate(rows) if row.startswith("1 "))
+            titles = next(number for number, row in enumerate(rows) if row.startswith("wheel"))
+            assert tabs < rows.index(FOUND) < titles
+            await press(pilot, "z")
+            assert FOUND not in text_of(app)
+            await press(pilot, "z")
+            go_to(app, 30.0)
+            await settle(pilot)
+            assert FOUND not in text_of(app)
+
+    asyncio.run(run())
+
+
+def test_it_is_looked_for_at_most_once_a_second_of_the_session() -> None:
+    looks: list[float] = []
+
+    def look(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line | None:
+        looks.append(snapshot.t)
+        return top_line(snapshot, width, glyphs)
+
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), 10.0) as (app, pilot):
+            app._finding = TopFinding(UNICODE, look)
+            for tenth in range(31):
+                go_to(app, 10.0 + tenth / 10)
+            await press(pilot, "j", "k")
+            assert [round(t) for t in looks] == [10, 11, 12, 13]
+            go_to(app, 100.0)  # it is over: what is said now, stays
+            app.pull()
+            app.pull()
+            assert len(looks) == 5
+
+    asyncio.run(run())
