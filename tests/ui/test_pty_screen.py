@@ -112,12 +112,12 @@ def test_a_screen_that_breaks_does_not_hide_the_install(
         "import sys\n"
         "if '--child' not in sys.argv:\n"
         "    from instui.tui.views.dashboard import DashboardView\n"
-        "    DashboardView.do_down = lambda self: 1 / 0\n"
+        "    DashboardView.do_zoom = lambda self: 1 / 0\n"
     )
     paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     one = install("--slow", 4, *wheels, env={"PYTHONPATH": paths, "INSTUI_DEBUG": debug})
     one.terminal.shows("LIVE")
-    one.terminal.press("j")
+    one.terminal.press("z")
     assert one.terminal.finish() == 0
     left = one.left()
     assert "instui: the screen failed (" in left
