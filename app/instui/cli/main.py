@@ -77,6 +77,7 @@ def _run(arguments: list[str]) -> int:
         "demo": _demo,
         "locks": _locks,
         "doctor": _doctor,
+        "explain": _explain,
         "cache": _cache,
     }
     return commands[parsed.command](parsed, arguments)
@@ -198,6 +199,12 @@ def _doctor(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .doctor import visit
 
     return visit(parsed, recorded(arguments))
+
+
+def _explain(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .explain import show
+
+    return show(parsed)
 
 
 def _cache(parsed: "argparse.Namespace", arguments: list[str]) -> int:

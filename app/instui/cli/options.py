@@ -103,6 +103,7 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         ("uninstall", "remove distributions, by what their RECORD lists", _uninstall),
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
+        ("explain", "why a session was slow: where every second went, and what would have helped", _explain),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
         ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     )
@@ -251,6 +252,21 @@ def _locks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", type=_named, metavar="DIR")
     parser.add_argument("--cache-dir", default="", metavar="DIR")
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "session",
+        nargs="?",
+        default="",
+        metavar="SESSION | JOURNAL",
+        help="the id of a session of the environment, or how it begins; a journal file; -: stdin; default: the newest",
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=_named, metavar="DIR")
+    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
 def _doctor(parser: argparse.ArgumentParser) -> None:

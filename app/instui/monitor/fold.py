@@ -25,6 +25,7 @@ from .model import (
     RestoredFile,
     Satisfied,
     Snapshot,
+    Stall,
     Totals,
     Waiter,
     WaitFor,
@@ -261,7 +262,7 @@ class Fold:
                 wheel.done, wheel.total, wheel.size = event.done, event.size, event.size or wheel.size
                 wheel.worker = event.worker
             case events.FetchStalled():
-                pass  # the rate says it
+                record.periods.stalls.append(Stall(t, *event))
             case events.FetchRetried():
                 wheel.retries += 1
             case events.FetchFinished():
@@ -289,6 +290,7 @@ class Fold:
                 if wheel.phase is Phase.STAGE:
                     record.staged_files += max(wheel.total - wheel.done, 0)
                 record.enter(wheel, Phase.STAGED, t)
+                wheel.copied = event.copied
                 record.reach(wheel, STAGED)
             case _:
                 assert_never(event)

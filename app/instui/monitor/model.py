@@ -108,6 +108,15 @@ class Doing(NamedTuple):
     doing: str
 
 
+class Stall(NamedTuple):
+    """At `t`, `host` had sent nothing of a wheel for `seconds`, see `events.FetchStalled`."""
+
+    t: float
+    wheel: str
+    host: str
+    seconds: float
+
+
 class SessionWait(NamedTuple):
     """A wait that is not for claims; `end` is None while it lasts.
 
@@ -179,6 +188,7 @@ class WheelState(NamedTuple):
     retries: int
     error: str
     removal: bool  # it is to be uninstalled; `version` is the installed one
+    copied: bool = False  # its files were copied from the store, not linked
 
     @property
     def label(self) -> str:
@@ -410,6 +420,7 @@ class Snapshot(NamedTuple):
     finished: Finished | None
     wheel_index: Mapping[str, int]
     lock_index: Mapping[str, int]
+    stalls: Prefix[Stall]
 
     @property
     def removes(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, SpanFinished, SpanName, WaitKind
 
-from .model import CommitSteps, Doing, LoadSample, Pause, SessionSpan, SessionWait, Sync
+from .model import CommitSteps, Doing, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 
 _ORDER = get_args(SpanName)
 _INFERRED: dict[type[Event], SpanName] = {
@@ -32,6 +32,7 @@ class Periods:
         self.waits: list[SessionWait] = []
         self.groups = CommitSteps()
         self.loads: list[LoadSample] = []
+        self.stalls: list[Stall] = []
 
     @property
     def syncing(self) -> str:

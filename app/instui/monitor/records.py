@@ -51,6 +51,7 @@ class WheelRecord:
     passed: int = 0  # the last milestone, see `instui.monitor.session`
     worker: int = 0
     steps: CommitSteps = field(default_factory=CommitSteps)
+    copied: bool = False
 
     def advance(self, t: float, done: int, total: int) -> int:
         """Note progress in a phase; return the amount. The rate is an average with a time constant of one second."""
@@ -93,6 +94,7 @@ class WheelRecord:
             retries=self.retries,
             error=self.error,
             removal=self.removal,
+            copied=self.copied,
         )
 
 

@@ -236,6 +236,7 @@ class SessionRecord:
             finished=self.finished,
             wheel_index=MappingProxyType(self.wheels.index),
             lock_index=MappingProxyType(self.locks.index),
+            stalls=Prefix(self.periods.stalls),
         )
 
     def _mark_stalled(self, t: float) -> None:

@@ -18,6 +18,7 @@ from instui_engine.journal.writer import Captions, Journal, Listener
 from instui_engine.redaction import redacted
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control, ControlServer
+from instui_engine.session.load import usable_cpus
 from instui_engine.session.options import Options
 from instui_engine.session.session import Session, new_id
 from instui_engine.target.environment import Environment
@@ -188,6 +189,7 @@ class _Shell:
                 jobs=options.jobs,
                 control=self._server.path if self._server else "",
                 ran=round(max(0.0, journal.start - began), 6) if began else 0.0,
+                cpus=usable_cpus(),
             )
         )
         if self._session.unkept:

@@ -43,7 +43,8 @@ class Holder(NamedTuple):
 class SessionStarted(NamedTuple):
     """The first event of every journal. `wall` is Unix time and `clock` CLOCK_MONOTONIC, both at t = 0.
 
-    `ran` is for how many seconds the program had been running at t = 0, 0.0 if that is unknown.
+    `ran` is for how many seconds the program had been running at t = 0, 0.0 if that is unknown. `cpus` is the number of
+    processors that the process may use, 0 if that is unknown.
     """
 
     schema: int
@@ -59,6 +60,7 @@ class SessionStarted(NamedTuple):
     jobs: int
     control: str = ""  # path of the session's control socket
     ran: float = 0.0
+    cpus: int = 0
 
 
 class Caption(NamedTuple):
@@ -291,9 +293,13 @@ class StageProgress(NamedTuple):
 
 
 class StageFinished(NamedTuple):
-    """The wheel is complete in the stage."""
+    """The wheel is complete in the stage. `copied`: its files were copied from the store, not linked.
+
+    That takes longer. It is so if it was asked for, or where links are impossible, as from another file system.
+    """
 
     wheel: str
+    copied: bool = False
 
 
 class SyncStarted(NamedTuple):

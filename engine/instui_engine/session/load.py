@@ -31,6 +31,13 @@ def load() -> Load:
     return Load(used, _stalled())
 
 
+def usable_cpus() -> int:
+    """The number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not everywhere
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 0
+
+
 def _stalled() -> float:
     # "some avg10=0.66 avg60=10.67 avg300=27.74 total=3995685298", the total in microseconds
     with suppress(OSError, ValueError, IndexError):

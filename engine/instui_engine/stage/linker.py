@@ -38,6 +38,11 @@ class Linker:
         self._make: Callable[[str, str, int], None] = ways[mode]
         self.is_plain = mode == "hardlink"  # until a link to another file system has failed
 
+    @property
+    def copies(self) -> bool:
+        """Whether it copies by now, since that was asked for or links are impossible."""
+        return self._make is _copy
+
     def __call__(self, source: str, target: str, sealed: int) -> None:
         """Make `target`, which must not exist, from a file of an entry with that seal. Raises Changed and OSError."""
         make = self._make

@@ -107,7 +107,7 @@ class _Staging:
         try:
             wheel.start()
             self._link(wheel)
-            wheel.finish()
+            wheel.finish(copied=self._linker.copies or wheel.sealed == UNSEALED)
         except Changed as changed:
             wheel.discard()
             self._damaged.append((wheel.plan, changed.path))

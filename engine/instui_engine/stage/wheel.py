@@ -48,13 +48,16 @@ class StagedWheel:
         """Tell the journal that so many more files are there."""
         self._throttle.add(files)
 
-    def finish(self) -> None:
-        """Add what is generated. Raises Changed if a script in the store is not as it was unpacked, and InstuiError."""
+    def finish(self, *, copied: bool = False) -> None:
+        """Add what is generated; `copied`: see `StageFinished`.
+
+        Raises Changed if a script in the store is not as it was unpacked, and InstuiError.
+        """
         try:
             generate(self._environment, self.plan, self._stage, self._twins)
         except OSError as error:
             raise self.cannot(error) from error
-        self._context.emit(StageFinished(self.plan.name))
+        self._context.emit(StageFinished(self.plan.name, copied))
 
     def discard(self) -> None:
         """Remove what is there of it, to begin again."""

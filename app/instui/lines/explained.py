@@ -1,0 +1,91 @@
+"""An explanation as text: the findings by their seconds, with remedies, and what would have changed the time."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from instui.monitor.explanation import Explanation, compared, headline, predicted
+from instui.monitor.model import Snapshot
+from instui.monitor.names import short_command
+from instui.monitor.units import age, cells, cut_end, seconds
+from instui.monitor.where_time_went import percent, rows
+from instui_engine.errors import printable
+
+_HANG = 19  # columns before the text of a finding
+_LEAST = 30  # columns for the text
+_PATH = "on the critical path"
+_COMMAND_CELLS = 60
+_RECENT = 3600.0  # seconds for which it is said how long ago a session was, not when
+
+
+def report(
+    explanation: Explanation, snapshot: Snapshot, earlier: Sequence[Explanation], now: float, width: int, *, alive: bool
+) -> list[str]:
+    """The lines. `now` is Unix time, `alive` says whether the session runs; 0 for any `width`."""
+    return [
+        *wrapped(headline(explanation, over=not alive), width),
+        *wrapped(_what(snapshot, now), width),
+        *(f"the session {line}" for line in _ending(snapshot, alive)),
+        "",
+        *_findings(explanation, width),
+        *_predictions(explanation, width),
+        *wrapped(compared(explanation, earlier), width),
+    ]
+
+
+def _what(snapshot: Snapshot, now: float) -> str:
+    """The session: its command, its id, and when it was."""
+    session = snapshot.session
+    if session is None:
+        return ""
+    command = cut_end(printable(short_command(" ".join(session.command))), _COMMAND_CELLS)
+    passed = now - session.wall
+    ago = (
+        f"{age(passed)} ago" if 0 <= passed < _RECENT else time.strftime("%Y-%m-%d %H:%M", time.localtime(session.wall))
+    )
+    return f"{command or 'a session'} ({printable(session.session)}, {ago})"
+
+
+def _ending(snapshot: Snapshot, alive: bool) -> Iterator[str]:
+    finished = snapshot.finished
+    if finished is None and not alive:
+        yield "ended abruptly: its journal has no end"
+    elif finished is not None and finished.exit:
+        yield f"failed with exit code {finished.exit}: {printable(finished.error)}"
+
+
+def _findings(explanation: Explanation, width: int) -> Iterator[str]:
+    room = width - _HANG if width else 0
+    room = width - _HANG if width else 0
+    for row in rows(explanation):
+        number = f"{row.place:2}" if row.place else "  "
+        finding = row.finding
+        marked = finding is not None and finding.critical and (finding.holder is not None or bool(finding.wheels))
+        head = f"{number}  {percent(row.share)}  {seconds(row.seconds):>7}  "
+        if finding is not None and not finding.critical:
+            head = f"{number}  {'beside the work':<{_HANG - 4}}"
+        first, *more = wrapped(row.text, room) or [""]
+        if marked and not more and (not width or cells(first) + 2 + len(_PATH) <= room):
+            first = f"{first}  {_PATH}" if not width else f"{first}{_PATH:>{room - cells(first)}}"
+        yield f"{head}{first}".rstrip()
+        yield from (f"{'':{_HANG}}{line}" for line in more)
+        if finding is not None and finding.remedy:
+            yield from (f"{'':{_HANG}}{line}" for line in wrapped(f"-> {finding.remedy}", room))
+
+
+def _predictions(explanation: Explanation, width: int) -> Iterator[str]:
+    told = [f"{one.change}: {predicted(one, explanation.wall)}" for one in explanation.what_if]
+    if told:
+        yield ""
+        yield from wrapped(f"what if:  {'   '.join(told)}", width, "   ")
+
+
+def wrapped(text: str, width: int, between: str = " ") -> list[str]:
+    """`text` in lines of at most `width` columns, 0 for any width; `between` the words. No line for ""."""
+    if not text or not width or cells(text) <= width:
+        return [text] if text else []
+    lines = [""]
+    for word in text.split(between):
+        if lines[-1] and cells(lines[-1]) + len(between) + cells(word) > max(width, _LEAST):
+            lines.append("")
+        lines[-1] = f"{lines[-1]}{between}{word}" if lines[-1] else word
+    return lines

@@ -1,0 +1,169 @@
+"""Why a session took as long as it did: findings, whose seconds add up to the wall clock, and what would change it."""
+
+from collections.abc import Sequence
+
+from instui_engine.values import NamedTuple
+
+from . import waits_found, work_found
+from .attribution import WAITS, attribute
+from .findings import MICRO, Case, Finding, Rule, find, micro
+from .model import Snapshot
+from .simulation import LEAST_NOISE, Simulation, WhatIf
+from .units import count, seconds
+
+RULES: tuple[Rule, ...] = (
+    waits_found.environment_lock,
+    waits_found.claims,
+    waits_found.other_processes,
+    waits_found.pauses,
+    work_found.unpacked_again,
+    work_found.slow_disk,
+    work_found.one_worker,
+    work_found.giant_wheel,
+    work_found.copies,
+    waits_found.turns,
+    work_found.start,
+    work_found.opening,
+    work_found.resolving,
+    work_found.fetching,
+    work_found.unpacking,
+    work_found.acquiring,
+    work_found.planning,
+    work_found.staging,
+    work_found.committing,
+    work_found.syncing,
+    work_found.cleaning,
+    waits_found.claims_aside,
+)
+"""In the order in which they are asked: reasons before work, which takes what is left of its kind."""
+
+_SLOWER = 2.0  # times the usual time of a finding that are worth a remark
+_SLOWER_SECONDS = 0.5
+
+
+class StageTime(NamedTuple):
+    """A part of the session: from when, and for how long. "start" is the time before the first one."""
+
+    name: str
+    start: float
+    seconds: float
+
+
+class Explanation(NamedTuple):
+    """Why a session took `wall` seconds, of which `work` were no waits; `unexplained` are those that nobody knows."""
+
+    session: str
+    wall: float
+    work: float
+    unexplained: float
+    stages: tuple[StageTime, ...]
+    findings: tuple[Finding, ...]
+    what_if: tuple[WhatIf, ...]
+
+
+def explain(snapshot: Snapshot, earlier: Sequence[Explanation] = (), *, simulate: bool = True) -> Explanation:
+    """Why the session took so long, or takes so long so far. `earlier` sessions say what is usual.
+
+    Without `simulate`, and before the session is over, nothing is predicted.
+    """
+    case = Case(snapshot, attribute(snapshot))
+    attribution = case.attribution
+    wall = micro(attribution.end) - micro(attribution.begin)
+    findings = [_compared(finding, earlier) for finding in find(case, RULES)]
+    unexplained = wall - sum(micro(finding.seconds) for finding in findings)
+    rest = sum(
+        micro(piece.end) - micro(piece.begin)
+        for piece in attribution.pieces
+        if piece.kind in WAITS or piece.kind == "pause"
+    )
+    return Explanation(
+        snapshot.session.session if snapshot.session else "",
+        wall / MICRO,
+        (wall - rest - unexplained) / MICRO,
+        unexplained / MICRO,
+        tuple(_stages(case)),
+        tuple(findings),
+        tuple(Simulation(case).predictions()) if simulate and case.over else (),
+    )
+
+
+def _stages(case: Case) -> list[StageTime]:
+    begin, spans = case.attribution.begin, case.snapshot.spans
+    first = min((span.begin for span in spans), default=case.attribution.end)
+    stages = [StageTime("start", round(begin, 6), round(first - begin, 6))]
+    for span in spans:
+        end = case.snapshot.t if span.end is None else span.end
+        stages.append(StageTime(span.name, round(span.begin, 6), round(end - span.begin, 6)))
+    return stages
+
+
+def _compared(finding: Finding, earlier: Sequence[Explanation]) -> Finding:
+    """The finding with a remark if it took much longer than it usually does."""
+    times = sorted(seconds_of(one, finding.kind) for one in earlier)
+    usual = times[len(times) // 2] if times else 0.0
+    if not usual or finding.seconds < _SLOWER * usual or finding.seconds - usual < _SLOWER_SECONDS:
+        return finding
+    times_usual = finding.seconds / usual
+    factor = f"{times_usual:.0f}" if times_usual >= 3 else f"{times_usual:.1f}"
+    return finding._replace(text=f"{finding.text}; {factor} x its usual time ({seconds(usual)})")
+
+
+def seconds_of(explanation: Explanation, kind: str) -> float:
+    """The seconds of all findings of a kind."""
+    return sum(finding.seconds for finding in explanation.findings if finding.kind == kind)
+
+
+def headline(explanation: Explanation, over: bool = True) -> str:
+    """How long it took, and how much of it was work."""
+    if not over:
+        return f"still running, {seconds(explanation.wall)} so far, of which {seconds(explanation.work)} was work"
+    return f"why {seconds(explanation.wall)}, of which {seconds(explanation.work)} was work"
+
+
+def predicted(what_if: WhatIf, wall: float) -> str:
+    """A prediction in words."""
+    difference = what_if.predicted - wall
+    if what_if.uncertain:
+        about = f" (about {seconds(what_if.predicted)})" if abs(difference) > LEAST_NOISE else ""
+        return f"cannot tell{about}"
+    if abs(difference) <= max(LEAST_NOISE, LEAST_NOISE * wall):
+        return "no change"
+    return seconds(what_if.predicted)
+
+
+def compared(explanation: Explanation, earlier: Sequence[Explanation]) -> str:
+    """The wall clock of earlier sessions beside that of this one; "" if there are none."""
+    if not earlier:
+        return ""
+    times = sorted(one.wall for one in earlier)
+    usual = times[len(times) // 2]
+    return f"{count(len(times), 'earlier session')} of this kind here took {seconds(usual)} as a rule"
+
+
+def as_json(explanation: Explanation) -> dict[str, object]:
+    """The object that `instui explain --json` prints."""
+    return {
+        "session": explanation.session,
+        "wall": explanation.wall,
+        "work": explanation.work,
+        "unexplained": explanation.unexplained,
+        "stages": [stage._asdict() for stage in explanation.stages],
+        "findings": [_plain(finding) for finding in explanation.findings],
+        "what_if": [one._replace(predicted=round(one.predicted, 6))._asdict() for one in explanation.what_if],
+    }
+
+
+def _plain(finding: Finding) -> dict[str, object]:
+    holder = finding.holder
+    return {
+        "kind": finding.kind,
+        "seconds": finding.seconds,
+        "share": finding.share,
+        "critical": finding.critical,
+        "text": finding.text,
+        "remedy": finding.remedy,
+        "holder": None
+        if holder is None
+        else {name: getattr(holder, name) for name in ("pid", "command", "state", "wheel", "session", "began")},
+        "wheels": list(finding.wheels),
+    }

@@ -1,0 +1,187 @@
+"""What has made a session slow: rules that take the pieces of its attribution, each with a sentence and a remedy.
+
+Every piece belongs to exactly one finding, so the seconds of all findings, with those that nobody knows, are the wall
+clock. Rules are asked in turn, the most specific first, for what is left; the last ones take whatever there is of a
+kind. A rule may also add what has not held the session up: such a finding has no seconds, and is not critical.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from instui_engine.errors import printable
+from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
+
+from .attribution import Attribution, Kind, Piece
+from .model import Snapshot
+from .names import short_command
+from .units import cut_end, seconds
+
+MICRO = 1_000_000
+_COMMAND_CELLS = 48
+_STATES = {"stopped": "stopped", "sleeping": "asleep", "on disk": "waiting for a disk"}
+
+
+class Finding(NamedTuple):
+    """What took `seconds` of the wall clock, which is this `share` of it, between `begin` and `end`.
+
+    `critical`: it was on the critical path. `text` says what, and `remedy` what helps against it, "" if nothing does;
+    both are safe to print. `wheels` are keys.
+    """
+
+    kind: str
+    seconds: float
+    share: float
+    critical: bool
+    text: str
+    remedy: str
+    holder: Holder | None
+    wheels: tuple[str, ...]
+    begin: float
+    end: float
+
+
+class Cause(NamedTuple):
+    """What a rule has found: the pieces that it explains, and the rest of a finding.
+
+    `aside`: the period of something that has not held the session up, instead of pieces.
+    """
+
+    kind: str
+    pieces: Sequence[Piece]
+    text: str
+    remedy: str = ""
+    holder: Holder | None = None
+    wheels: tuple[str, ...] = ()
+    aside: tuple[float, float] | None = None
+
+
+class Case(NamedTuple):
+    """What the rules look at."""
+
+    snapshot: Snapshot
+    attribution: Attribution
+
+    @property
+    def over(self) -> bool:
+        """Whether the session has ended."""
+        return self.snapshot.finished is not None
+
+    @property
+    def jobs(self) -> int:
+        """The number of workers; 0 if that is unknown."""
+        return self.snapshot.session.jobs if self.snapshot.session else 0
+
+    @property
+    def cpus(self) -> int:
+        """The number of processors, as far as it is known: at least as many as were in use."""
+        session = self.snapshot.session
+        if session is not None and session.cpus > 0:
+            return session.cpus
+        used = [
+            span.cpu / (span.end - span.begin) for span in self.snapshot.spans if span.end and span.end > span.begin
+        ]
+        return max(1, round(max(used, default=1.0)))
+
+    @property
+    def command(self) -> list[str]:
+        """The command line of the session."""
+        return self.snapshot.session.command if self.snapshot.session else []
+
+    @property
+    def knows_load(self) -> bool:
+        """Whether the journal says what processors did, and what it says is about this machine, not about --slow."""
+        arguments = self.command[1:]
+        slowed = arguments[:1] == ["demo"] or any(one == "--slow" or one.startswith("--slow=") for one in arguments)
+        return any(span.cpu for span in self.snapshot.spans) and not slowed
+
+    def lasts(self, pieces: Sequence[Piece]) -> bool:
+        """Whether the last of `pieces` is not over."""
+        return not self.over and bool(pieces) and pieces[-1].end >= self.attribution.end
+
+    def matters(self, pieces: Sequence[Piece], least: float = 0.1, share: float = 0.02) -> bool:
+        """Whether `pieces` are long enough to be worth a finding of their own."""
+        took = total(pieces)
+        return took >= least and took >= share * self.attribution.wall
+
+    def label(self, key: str) -> str:
+        """Name and version of a wheel, safe to print."""
+        wheel = self.snapshot.wheel(key)
+        return printable(wheel.label if wheel is not None else key)
+
+
+Rule = Callable[[Case, Sequence[Piece]], Iterator[Cause]]
+
+
+def total(pieces: Sequence[Piece]) -> float:
+    """The seconds of all pieces."""
+    return sum(piece.seconds for piece in pieces)
+
+
+def of(pieces: Sequence[Piece], *kinds: Kind) -> list[Piece]:
+    """Those of some kinds."""
+    return [piece for piece in pieces if piece.kind in kinds]
+
+
+def wheels_of(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """The wheels of pieces, in the order of their seconds, the longest first."""
+    took: dict[str, float] = {}
+    for piece in pieces:
+        if piece.wheel:
+            took[piece.wheel] = took.get(piece.wheel, 0.0) + piece.seconds
+    return tuple(sorted(took, key=lambda key: -took[key]))
+
+
+def micro(t: float) -> int:
+    """A time in whole microseconds, as precise as journals are; sums of these are exact."""
+    return round(t * MICRO)
+
+
+def find(case: Case, rules: Sequence[Rule]) -> list[Finding]:
+    """The findings of all rules, the longest first. What no rule takes is unexplained, and in none of them."""
+    left: Sequence[Piece] = [piece for piece in case.attribution.pieces if piece.kind != "unexplained"]
+    found: list[Finding] = []
+    for rule in rules:
+        taken: set[int] = set()
+        for cause in rule(case, left):
+            found.append(_finding(case, cause))
+            taken.update(map(id, cause.pieces))
+        if taken:
+            left = [piece for piece in left if id(piece) not in taken]
+    return sorted(found, key=lambda finding: -finding.seconds)
+
+
+def _finding(case: Case, cause: Cause) -> Finding:
+    took = sum(micro(piece.end) - micro(piece.begin) for piece in cause.pieces)
+    wall = micro(case.attribution.end) - micro(case.attribution.begin)
+    begin, end = cause.aside or (
+        min(piece.begin for piece in cause.pieces),
+        max(piece.end for piece in cause.pieces),
+    )
+    return Finding(
+        cause.kind,
+        took / MICRO,
+        round(took / wall, 4) if wall else 0.0,
+        cause.aside is None,
+        cause.text,
+        cause.remedy,
+        cause.holder,
+        cause.wheels,
+        begin,
+        end,
+    )
+
+
+def who(holder: Holder | None, case: Case) -> str:
+    """A process that is in the way, with what it does: "pid 31817 `flock -x .lock` (asleep; started 1 s before us)"."""
+    if holder is None or not (holder.pid or holder.command):
+        return "a process that cannot be seen from here"
+    command = cut_end(printable(short_command(holder.command)), _COMMAND_CELLS)
+    name = f"pid {holder.pid}" if holder.pid else "a process"
+    facts = [_STATES.get(holder.state, printable(holder.state))] if holder.state else []
+    session = case.snapshot.session
+    if holder.began and session is not None and session.wall:
+        before = session.wall - session.ran - holder.began
+        facts.append(f"started {seconds(abs(before))} {'before' if before >= 0 else 'after'} us")
+    remark = f" ({'; '.join(facts)})" if facts else ""
+    wheel = f"{printable(holder.wheel)} of " if holder.wheel else ""
+    return f"{wheel}{name}{f' `{command}`' if command else ''}{remark}"

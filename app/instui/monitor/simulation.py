@@ -1,0 +1,282 @@
+"""What if: the measured work of a session is scheduled again, under other conditions.
+
+Three periods are scheduled: a wheel is unpacked by one of N workers when it has been fetched, the largest first; wheels
+are staged by N workers; and wheels are committed in plan order, each when its claims are free. All else (the start,
+the resolution, the plan, syncs) is as it was. Downloads are as they were, too, as their number does not follow --jobs.
+
+More workers than processors share these. So the measured times of work are first divided by how much of a processor
+each worker had. Before anything is predicted, the present run is scheduled as well; by how much that misses what was
+measured is the noise, and no prediction is better.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+
+from instui_engine.values import NamedTuple
+
+from .findings import Case
+from .model import Phase, SessionSpan, WheelState
+from .names import is_own
+from .work_found import union
+
+LEAST_NOISE = 0.03  # of the wall clock, and in seconds: two runs of one command differ by that, too
+_CERTAIN = 0.5  # the share of work that processors did, as far as it is known how more workers divide it
+_LONG = 0.1  # of the wall clock: a period that has to be understood
+_FILES_EACH = 1500  # files of hard links for which the engine starts one more process
+JOBS = (2, 4, 8)
+
+
+class WhatIf(NamedTuple):
+    """How long the session would have taken with that change; `uncertain` if the difference may be noise."""
+
+    change: str
+    predicted: float
+    uncertain: bool
+
+
+class Task(NamedTuple):
+    """Work on one wheel, which may begin at `ready`; `order` decides who is first.
+
+    No other task that has a path of `exclusive` among its claims runs at the same time.
+    """
+
+    ready: float
+    seconds: float
+    order: float
+    exclusive: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
+
+    def excludes(self, other: "Task") -> bool:
+        """Whether the two have to take turns."""
+        return bool(self.exclusive & other.exclusive or self.exclusive & other.shared or self.shared & other.exclusive)
+
+
+class Period(NamedTuple):
+    """A period of a session in which several workers may be at work; times of tasks begin at its beginning."""
+
+    name: str
+    seconds: float
+    tasks: tuple[Task, ...]
+    cpus: float  # how many of the tasks run at once without slowing each other down
+    workers: Callable[[int], int]  # for a value of --jobs
+    latest: float = 0.0  # it lasts at least until then, whatever the workers do: downloads
+
+    def scheduled(self, jobs: int) -> float:
+        """The seconds that it takes with `jobs`."""
+        return max(self.latest, schedule(self.tasks, self.workers(jobs), self.cpus))
+
+
+def schedule(tasks: Sequence[Task], workers: int, cpus: float) -> float:
+    """When all `tasks` are done: by order among those that are ready, on `workers`, which share `cpus` processors.
+
+    As all that run are equally fast, they are compared by `work`, which is what a task would have done that had run
+    from the beginning.
+    """
+    coming = sorted(tasks, key=lambda task: -task.ready)
+    waiting: list[tuple[float, int, Task]] = []  # heap: those that are ready, by order
+    running: list[tuple[float, int, Task]] = []  # heap: by what `work` will be when they are done
+    now = work = 0.0
+    number = 0
+    while coming or waiting or running:
+        while coming and coming[-1].ready <= now:
+            number += 1
+            heappush(waiting, (coming[-1].order, number, coming.pop()))
+        blocked = []
+        while waiting and len(running) < max(workers, 1):
+            entry = heappop(waiting)
+            if any(entry[2].excludes(other) for _, _, other in running):
+                blocked.append(entry)
+            else:
+                number += 1
+                heappush(running, (work + entry[2].seconds, number, entry[2]))
+        for entry in blocked:
+            heappush(waiting, entry)
+        speed = min(1.0, cpus / len(running)) if running else 1.0
+        ends = (running[0][0] - work) / speed if running else float("inf")
+        arrives = coming[-1].ready - now if coming else float("inf")
+        now, work = now + min(ends, arrives), work + min(ends, arrives) * speed
+        if ends <= arrives:
+            work = max(work, heappop(running)[0])  # not by the sum, which is a little off
+    return now
+
+
+def unshared(periods: Sequence[tuple[float, float]], cpus: float) -> list[float]:
+    """The seconds that each of `periods` would have taken alone, if those that overlapped shared `cpus` processors."""
+    changes = sorted([(begin, 1) for begin, _ in periods] + [(end, -1) for _, end in periods])
+    done: dict[float, float] = {}  # by time: what one would have done alone that had run from the beginning
+    last, running, alone = 0.0, 0, 0.0
+    for t, change in changes:
+        alone += (t - last) * (min(1.0, cpus / running) if running else 0.0)
+        done[t], last, running = alone, t, running + change
+    return [done[end] - done[begin] for begin, end in periods]
+
+
+class Simulation:
+    """The session of one case, ready to be scheduled again."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self.wall = case.attribution.wall
+        self._periods = list(_periods(case))
+        jobs = max(case.jobs, 1)
+        self.noise = sum(abs(period.scheduled(jobs) - period.seconds) for period in self._periods)
+        self._least = max(LEAST_NOISE, LEAST_NOISE * self.wall)
+
+    def predictions(self) -> list[WhatIf]:
+        """All changes that mean something for this session."""
+        case = self._case
+        if not case.snapshot.wheels:
+            return []
+        found = [self._jobs(jobs) for jobs in JOBS if case.jobs and jobs != case.jobs]
+        return [*found, self._cached(), self._alone()]
+
+    def _what_if(self, change: str, saving: float, uncertain: bool = False) -> WhatIf:
+        """`saving` seconds; less than the noise are none that anybody can promise."""
+        within = 0 < abs(saving) <= max(self.noise, self._least) and self.noise > self._least
+        return WhatIf(change, max(self.wall - saving, 0.0), uncertain or within)
+
+    def _jobs(self, jobs: int) -> WhatIf:
+        now = max(self._case.jobs, 1)
+        saving = sum(period.scheduled(now) - period.scheduled(jobs) for period in self._periods)
+        long = [
+            period for period in self._periods if period.seconds - period.latest > max(_LONG * self.wall, self._least)
+        ]
+        return self._what_if(f"jobs {jobs}", saving, not all(map(self._is_understood, long)))
+
+    def _is_understood(self, period: Period) -> bool:
+        """Whether it is known what more workers would do: nothing with one task, else if processors did the work."""
+        if len(period.tasks) < 2 or period.workers(max(JOBS)) == period.workers(1):
+            return True
+        spans = [span for span in self._case.snapshot.spans if span.name == period.name]
+        worked = union(
+            (s.begin, s.end) for w in self._case.snapshot.wheels for s in w.spans if s.phase in _WORK[period.name]
+        )
+        return sum(span.cpu for span in spans) >= _CERTAIN * worked
+
+    def _cached(self) -> WhatIf:
+        """Nothing is fetched or unpacked, and so nothing of it is synced."""
+        case = self._case
+        spans = [span for wheel in case.snapshot.wheels for span in wheel.spans]
+        begin = min((span.begin for span in spans if span.phase in (Phase.FETCH, Phase.UNPACK)), default=self.wall)
+        saving = case.attribution.seconds("fetch", "unpack")
+        for piece in case.attribution.pieces:  # syncs of what is unpacked, and what lies between two steps
+            if (piece.kind == "sync" and piece.what == "store") or (piece.kind == "acquire" and piece.begin >= begin):
+                saving += piece.seconds
+        fetched = any(span.phase is Phase.FETCH for span in spans)
+        resolving = case.attribution.seconds("resolve")
+        # what uv has in its own cache by then, nobody can tell
+        unsure = fetched and resolving > 0.15 * (self.wall - saving) and resolving > self._least
+        return self._what_if("everything cached", saving, unsure)
+
+    def _alone(self) -> WhatIf:
+        """No other process holds anything; what it did for this session (fetching, unpacking) is to be done here."""
+        attribution = self._case.attribution
+        saving = attribution.seconds("environment", "claim")
+        others = [piece for piece in attribution.pieces if piece.kind == "wait"]
+        saving += sum(piece.seconds for piece in others)
+        return self._what_if("no lock held by others", saving, any(piece.what == "wheel" for piece in others))
+
+
+_WORK = {"acquire": (Phase.UNPACK,), "stage": (Phase.STAGE,), "commit": (Phase.COMMIT,)}
+
+
+def _periods(case: Case) -> Iterable[Period]:
+    if not case.over:
+        return
+    for span in case.snapshot.spans:
+        phases = _WORK.get(span.name, ())
+        done = [
+            (wheel, one)
+            for wheel in case.snapshot.wheels
+            for one in wheel.spans
+            if one.phase in phases and span.begin <= one.begin and (span.end is None or one.end <= span.end)
+        ]
+        if not done:
+            continue
+        times = [(one.begin, one.end) for _, one in done]
+        if span.name == "acquire":
+            yield _unpacking(case, span, [wheel for wheel, _ in done], times)
+        elif span.name == "stage":
+            yield _staging(case, [wheel for wheel, _ in done], times)
+        else:
+            yield _committing(case, [wheel for wheel, _ in done], times)
+
+
+def _unpacking(
+    case: Case, span: SessionSpan, wheels: Sequence[WheelState], times: Sequence[tuple[float, float]]
+) -> Period:
+    """From the first fetch or unpacking to the last: a wheel is ready when it is here."""
+    fetches = {
+        wheel.key: one
+        for wheel in case.snapshot.wheels
+        for one in wheel.spans
+        if one.phase is Phase.FETCH and span.begin <= one.begin
+    }
+    begin = min((one.begin for one in fetches.values()), default=span.begin)
+    ready = [fetches[wheel.key].end if wheel.key in fetches else begin for wheel in wheels]
+    latest = max((one.end - begin for one in fetches.values()), default=0.0)
+    cpus = float(case.cpus)
+    solo = unshared(_with_gaps(times, ready, max(case.jobs, 1)), cpus)
+    tasks = tuple(Task(here - begin, work, -wheel.size) for wheel, here, work in zip(wheels, ready, solo, strict=True))
+    return Period("acquire", max(end for _, end in times) - begin, tasks, cpus, lambda jobs: jobs, latest)
+
+
+def _with_gaps(times: Sequence[tuple[float, float]], ready: Sequence[float], workers: int) -> list[tuple[float, float]]:
+    """The periods, each from when a worker was free and the wheel ready, as it is read before it is unpacked."""
+    free = [min(ready, default=0.0)] * workers
+    found = dict.fromkeys(range(len(times)), (0.0, 0.0))
+    for place in sorted(found, key=lambda place: times[place]):
+        begin, end = times[place]
+        # the one that was free last; if more were at work than there are, the one that is free first
+        worker = max(range(workers), key=lambda one: free[one] if free[one] <= begin else -free[one])
+        found[place] = (min(max(free[worker], ready[place]), begin), end)
+        free[worker] = max(end, free[worker])
+    return list(found.values())
+
+
+def _staging(case: Case, wheels: Sequence[WheelState], times: Sequence[tuple[float, float]]) -> Period:
+    """Copies are made by N workers; links by as many processes as there are enough files for."""
+    begin, cpus = min(begin for begin, _ in times), float(case.cpus)
+    files = sum(wheel.files for wheel in wheels)
+    copies = any(wheel.copied for wheel in wheels)
+
+    def workers(jobs: int) -> int:
+        return jobs if copies else max(1, min(jobs, case.cpus, files // _FILES_EACH))
+
+    tasks = tuple(Task(0.0, work, -wheel.files) for wheel, work in zip(wheels, unshared(times, cpus), strict=True))
+    return Period("stage", max(end for _, end in times) - begin, tasks, cpus, workers)
+
+
+def _committing(case: Case, wheels: Sequence[WheelState], times: Sequence[tuple[float, float]]) -> Period:
+    """In plan order, each when its claims are free, and when no other process holds them; in a group one by one."""
+    snapshot, begin = case.snapshot, min(begin for begin, _ in times)
+    met = frozenset((*snapshot.contended, *snapshot.collisions))  # elsewhere nobody has to take turns
+    waits: dict[str, float] = {}
+    for wait in snapshot.waits:
+        if not all(is_own(holder, snapshot.session) for holder in wait.holders):
+            waits[wait.wheel] = max(waits.get(wait.wheel, 0.0), wait.end - begin)
+    tasks = tuple(
+        Task(
+            max(waits.get(wheel.key, 0.0), 0.0),
+            end - start,
+            wheel.order,
+            met.intersection(wheel.exclusive),
+            met.intersection(wheel.shared),
+        )
+        for wheel, (start, end) in zip(wheels, times, strict=True)
+    )
+    at_once = _at_once(times)
+    # a session that is alone commits its wheels in groups, which one worker does
+    return Period(
+        "commit", max(end for _, end in times) - begin, tasks, float("inf"), lambda jobs: jobs if at_once > 1 else 1
+    )
+
+
+def _at_once(times: Sequence[tuple[float, float]]) -> int:
+    """How many of the periods overlapped at most."""
+    marks = sorted([(begin, 1) for begin, _ in times] + [(end, -1) for _, end in times])
+    now = most = 0
+    for _, change in marks:
+        now += change
+        most = max(most, now)
+    return most
