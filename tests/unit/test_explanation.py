@@ -1,0 +1,389 @@
+"""Why a session was slow: each rule on a session made for it, and that all seconds are accounted for."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from instui.lines.explained import report
+from instui.monitor.explanation import Explanation, as_json, explain, headline
+from instui.monitor.findings import MICRO, Finding
+from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
+from instui.monitor.reader import read
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, Holder
+from unit.test_attribution import RECORDINGS, histories
+
+START = events.SessionStarted(
+    2, "s", 42, 1000.0, 100.0, "0.1", ["instui", "install"], "/v/.venv", "py", {"purelib": "lib"}, 2, "", 0.25, 2
+)
+FLOCK = Holder("", "", 31817, "/usr/bin/flock -x .lock", "sleeping", 998.75)
+
+
+def snapshot_of(*timed: tuple[float, Event], start: events.SessionStarted = START, at: float = 0.0) -> Snapshot:
+    fold = Fold()
+    fold.feed(0.0, start)
+    for t, event in timed:
+        fold.feed(t, event)
+    return fold.snapshot(at)
+
+
+def ended(t: float) -> tuple[float, Event]:
+    return t, events.SessionFinished(0, "", 0, t)
+
+
+def span(
+    name: events.SpanName, begin: float, end: float, cpu: float = 0.0, stalled: float = -1.0
+) -> list[tuple[float, Event]]:
+    return [(begin, events.SpanStarted(name)), (end, events.SpanFinished(name, end - begin, cpu, stalled))]
+
+
+def unpack(wheel: str, begin: float, end: float, worker: int = 1) -> list[tuple[float, Event]]:
+    return [
+        (begin, events.UnpackStarted(wheel, 10, 1000, worker)),
+        (end, events.UnpackFinished(wheel, 10, 1000)),
+    ]
+
+
+def added(*wheels: str, size: int = 1_000_000, cached: bool = False) -> list[tuple[float, Event]]:
+    return [(0.0, events.WheelAdded(wheel, "1.0", f"{wheel}.whl", size, cached)) for wheel in wheels]
+
+
+def in_order(*parts: list[tuple[float, Event]]) -> list[tuple[float, Event]]:
+    return sorted((one for part in parts for one in part), key=lambda one: one[0])
+
+
+def adds_up(explanation: Explanation) -> bool:
+    parts = [*(finding.seconds for finding in explanation.findings), explanation.unexplained]
+    return sum(round(part * MICRO) for part in parts) == round(explanation.wall * MICRO)
+
+
+def the(kind: str, explanation: Explanation) -> Finding:
+    (found,) = [finding for finding in explanation.findings if finding.kind == kind]
+    return found
+
+
+def predicted(explanation: Explanation) -> dict[str, float]:
+    return {one.change: one.predicted for one in explanation.what_if}
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
+def test_of_every_recording_the_seconds_of_all_findings_are_the_wall_clock_at_every_time(recording: Path) -> None:
+    fold, steps = Fold(), list(read(recording))
+    for number, (t, event) in enumerate(steps):
+        fold.feed(t, event)
+        if number % 50 == 0 or number == len(steps) - 1:
+            assert adds_up(explain(fold.snapshot(t)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories())
+def test_of_any_history_the_seconds_of_all_findings_are_the_wall_clock(timed: list[tuple[float, Event]]) -> None:
+    snapshot = snapshot_of(*timed, at=timed[-1][0] if timed else 0.0)
+    explanation = explain(snapshot)
+    assert adds_up(explanation)
+    assert all(finding.begin <= finding.end for finding in explanation.findings)
+    assert report(explanation, snapshot, [], 0.0, 80, alive=False)
+
+
+# -- waits
+
+
+def waiting(holder: Holder, *more: tuple[float, Event], end: bool = True) -> Explanation:
+    steps = [
+        (0.0, events.SpanStarted("commit")),
+        (0.1, events.EnvironmentWaiting(".lock", [holder])),
+    ]
+    over = [
+        (7.8, events.EnvironmentGranted(".lock", 7.7)),
+        (7.85, events.SpanFinished("commit", 7.85, 0.0, -1.0)),
+        ended(7.85),
+    ]
+    return explain(snapshot_of(*steps, *(over if end else []), *more, at=7.0))
+
+
+def test_the_holder_of_the_environments_lock_is_named_with_its_state_and_start() -> None:
+    explanation = waiting(FLOCK)
+    finding = the("environment-lock", explanation)
+    assert (
+        finding.text == "waited for .venv/.lock, held by pid 31817 `flock -x .lock` (asleep; started 1.00 s before us)"
+    )
+    assert finding.remedy == "nothing of ours helps; --lock-timeout 3 would have failed instead of waiting"
+    assert (finding.seconds, finding.holder, finding.critical) == (7.7, FLOCK, True)
+    assert headline(explanation) == "why 8.1 s, of which 0.40 s was work"
+
+
+def test_while_it_lasts_a_wait_is_told_as_such() -> None:
+    finding = the("environment-lock", waiting(FLOCK, end=False))
+    assert finding.text.startswith("waits for .venv/.lock, held by pid 31817")
+    assert "would fail" in finding.remedy
+
+
+def test_a_stopped_holder_can_be_let_go_on() -> None:
+    assert "kill -CONT 31817" in the("environment-lock", waiting(FLOCK._replace(state="stopped"))).remedy
+
+
+def test_a_holder_whose_name_is_hostile_controls_no_terminal() -> None:
+    finding = the("environment-lock", waiting(FLOCK._replace(command="x\x1b[2J\u202e", state="\x07")))
+    assert finding.text.isprintable()
+    assert "\\x1b" in finding.text
+
+
+def test_a_claim_of_another_session_is_named_with_its_wheel() -> None:
+    other = Holder("celery", "t", 77, "instui install celery")
+    explanation = explain(
+        snapshot_of(
+            *added("django"),
+            (0.0, events.SpanStarted("commit")),
+            (0.0, events.LockRequested("django")),
+            (0.0, events.LockWaiting("django", "lib/shared", "X", [other])),
+            (3.0, events.LockGranted("django", 3.0)),
+            (3.5, events.CommitFinished("django", 1)),
+            (3.5, events.SpanFinished("commit", 3.5, 0.0, -1.0)),
+            ended(3.5),
+        )
+    )
+    finding = the("claim", explanation)
+    assert finding.text == "django 1.0 waited for lib/shared, held by celery of pid 77 `instui install celery`"
+    assert finding.wheels == ("django",)
+    assert predicted(explanation)["no lock held by others"] == pytest.approx(0.75)
+
+
+def test_a_wait_beside_other_work_is_told_without_seconds() -> None:
+    other = Holder("", "", 77, "cp -r")
+    explanation = explain(
+        snapshot_of(
+            *added("a", "b"),
+            (0.0, events.SpanStarted("commit")),
+            (0.0, events.LockGranted("b", 0.0)),
+            (0.0, events.LockWaiting("a", "lib/x", "X", [other])),
+            (1.0, events.LockGranted("a", 1.0)),
+            (1.1, events.CommitFinished("a", 1)),
+            (5.0, events.CommitFinished("b", 1)),
+            (5.0, events.SpanFinished("commit", 5.0, 0.0, -1.0)),
+            ended(5.0),
+        )
+    )
+    finding = the("claim", explanation)
+    assert (finding.seconds, finding.critical) == (0.0, False)
+    assert adds_up(explanation)
+
+
+def test_wheels_that_stand_behind_another_one_are_counted() -> None:
+    ours = [Holder("big", "s", 42)]
+    steps: list[tuple[float, Event]] = [
+        *added("big", "a", "b", "c"),
+        (0.0, events.SpanStarted("commit")),
+        (0.0, events.LockGranted("big", 0.0)),
+        (0.0, events.CommitStarted("big", 2400)),
+        *((0.0, events.LockWaiting(wheel, "lib/x", "X", ours)) for wheel in "abc"),
+    ]
+    now = the("turns", explain(snapshot_of(*steps, at=2.0)))
+    assert now.text == "3 wheels stand behind big 1.0, which commits 2 400 renames"
+    assert now.wheels == ("big", "a", "b", "c")
+    over = [
+        (3.0, events.CommitFinished("big", 2600)),
+        (3.0, events.LockReleased("big", 3.0)),
+        (3.0, events.SpanFinished("commit", 3.0, 0.0, -1.0)),
+        ended(3.0),
+    ]
+    assert the("turns", explain(snapshot_of(*steps, *over))).text == (
+        "3 wheels stood behind big 1.0, which committed 2 600 files"
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("wheel", "to fetch or unpack a 1.0"),
+        ("cache", "being pruned"),
+        ("name", "changes a 1.0"),
+        ("recovery", "killed"),
+    ],
+)
+def test_every_other_wait_says_what_for(what: events.WaitKind, says: str) -> None:
+    explanation = explain(
+        snapshot_of(
+            *added("a"),
+            (0.0, events.SpanStarted("acquire")),
+            (0.0, events.WaitStarted("a", what, "p", [FLOCK])),
+            (2.0, events.WaitFinished("a", what, "p", 2.0)),
+            (2.0, events.SpanFinished("acquire", 2.0, 0.0, -1.0)),
+            ended(2.0),
+        )
+    )
+    finding = the(f"wait-{what}", explanation)
+    assert says in finding.text
+    assert "pid 31817" in finding.text
+
+
+def test_a_pause_is_no_work() -> None:
+    explanation = explain(snapshot_of((1.0, events.SessionPaused()), (3.0, events.SessionResumed()), ended(3.0)))
+    assert the("pause", explanation).seconds == 2.0
+    assert explanation.work + explanation.unexplained == pytest.approx(1.25)
+
+
+# -- work
+
+
+def resolved(*doings: tuple[float, str], end: float = 4.0) -> Explanation:
+    return explain(
+        snapshot_of(
+            (0.0, events.SpanStarted("resolve")),
+            (0.0, events.ResolveStarted(["a", "b"])),
+            *((t, events.ResolveProgress(doing)) for t, doing in doings),
+            (end, events.SpanFinished("resolve", end, 0.0, -1.0)),
+            ended(end),
+        )
+    )
+
+
+def test_what_uv_did_is_said_with_its_seconds_the_longest_first() -> None:
+    finding = the("resolve", resolved((0.0, "deciding"), (1.0, "listing"), (3.5, "deciding")))
+    assert finding.text == "uv decided which wheels satisfy 2 requirements: listing 2.5 s, deciding 1.50 s"
+    assert "--pylock" in finding.remedy
+
+
+def test_what_took_longer_than_usual_says_so() -> None:
+    earlier = [resolved((0.0, "deciding"), end=1.0)]
+    fold = snapshot_of(
+        (0.0, events.SpanStarted("resolve")),
+        (0.0, events.ResolveProgress("deciding")),
+        (4.0, events.SpanFinished("resolve", 4.0, 0.0, -1.0)),
+        ended(4.0),
+    )
+    assert the("resolve", explain(fold, earlier)).text.endswith("; 4 x its usual time (1.00 s)")
+    assert "usual" not in the("resolve", explain(fold)).text
+
+
+def test_a_download_says_how_fast_it_was_and_what_stood_still() -> None:
+    steps = in_order(
+        added("a", "b"),
+        span("acquire", 0.0, 4.0),
+        [
+            (0.0, events.FetchStarted("a", 0, 4_000_000)),
+            (0.0, events.FetchStarted("b", 0, 1_000_000)),
+            (0.5, events.FetchFinished("b", 1_000_000)),
+            (3.0, events.FetchStalled("a", "files.example", 2.5)),
+            (3.1, events.FetchRetried("a", 1, "reset")),
+            (4.0, events.FetchFinished("a", 4_000_000)),
+        ],
+    )
+    finding = the("fetch", explain(snapshot_of(*steps, ended(4.0))))
+    assert finding.text == (
+        "fetched 2 wheels, 5.0 MB in 4.0 s, 1.2 MB/s; the slowest: a 1.0, 4.0 MB in 4.0 s; "
+        "files.example sent nothing for 2.5 s; 1 retry"
+    )
+
+
+def unpacked(*parts: list[tuple[float, Event]], jobs: int = 2, cpus: int = 2, cpu: float = 9.0) -> Explanation:
+    wheels = dict.fromkeys(
+        event.wheel for part in parts for _, event in part if isinstance(event, events.UnpackStarted)
+    )
+    end = max(t for part in parts for t, _ in part)
+    steps = in_order(added(*wheels), span("acquire", 0.0, end, cpu), *parts)
+    start = START._replace(jobs=jobs, cpus=cpus)
+    return explain(snapshot_of(*steps, ended(end), start=start))
+
+
+def test_one_worker_is_named_where_there_are_more_processors() -> None:
+    parts = [unpack("a", 0.0, 3.0), unpack("b", 3.0, 6.0)]
+    finding = the("one-worker", unpacked(*parts, jobs=1))
+    assert (finding.seconds, finding.remedy) == (6.0, "--jobs 2")
+    assert the("unpack", unpacked(*parts, jobs=1, cpus=1)).remedy == ""
+
+
+def test_two_workers_on_two_processors_take_half_as_long_and_four_no_less() -> None:
+    explanation = unpacked(unpack("a", 0.0, 3.0), unpack("b", 3.0, 6.0), jobs=1, cpu=6.0)
+    assert predicted(explanation)["jobs 2"] == pytest.approx(3.25)
+    assert predicted(explanation)["jobs 4"] == pytest.approx(3.25)
+    assert not any(one.uncertain for one in explanation.what_if)
+
+
+def test_what_processors_did_not_do_is_not_predicted_for_more_workers() -> None:
+    explanation = unpacked(unpack("a", 0.0, 3.0), unpack("b", 3.0, 6.0), jobs=1, cpu=1.0)
+    assert [one.uncertain for one in explanation.what_if if one.change == "jobs 2"] == [True]
+
+
+def test_one_giant_wheel_is_named() -> None:
+    finding = the("giant-wheel", unpacked(unpack("torch", 0.0, 8.0), unpack("a", 0.0, 1.0, 2)))
+    assert finding.text == (
+        "torch 1.0 (1.0 MB, 10 files) was unpacked for 8.0 s; more workers do not help, since a wheel has one"
+    )
+    assert finding.wheels == ("torch",)
+
+
+def test_everything_cached_takes_away_what_is_fetched_and_unpacked() -> None:
+    assert predicted(unpacked(unpack("a", 0.0, 3.0)))["everything cached"] == pytest.approx(0.25)
+
+
+def test_a_damaged_entry_that_is_unpacked_again_is_told() -> None:
+    steps = in_order(
+        added("a", cached=True), span("stage", 0.0, 3.0), unpack("a", 0.5, 2.5), [(3.0, events.StageStarted("a", 3))]
+    )
+    finding = the("unpacked-again", explain(snapshot_of(*steps, ended(3.0))))
+    assert finding.text.startswith("a 1.0 was unpacked again")
+    assert finding.seconds >= 2.0
+
+
+def test_a_slow_disk_is_told_by_how_little_the_processors_did() -> None:
+    steps = in_order(
+        added("a", "b"), span("acquire", 0.0, 6.0, 1.0, 5.5), unpack("a", 0.0, 6.0), unpack("b", 0.0, 5.0, 2)
+    )
+    finding = the("disk", explain(snapshot_of(*steps, ended(6.0))))
+    assert finding.text.startswith(
+        "the disk is slow: unpacking took 6.0 s; of 6.0 s of it the processors worked for 1.00 s"
+    )
+    busy = in_order(
+        added("a", "b"), span("acquire", 0.0, 6.0, 5.0, 5.5), unpack("a", 0.0, 6.0), unpack("b", 0.0, 5.0, 2)
+    )
+    assert "disk" not in [finding.kind for finding in explain(snapshot_of(*busy, ended(6.0))).findings]
+
+
+def test_copies_instead_of_links_are_told_with_a_remedy() -> None:
+    steps = in_order(
+        added("a", cached=True),
+        span("stage", 0.0, 3.0),
+        [
+            (0.0, events.PlanWheel("a", 0, 700, 1, [], [], "")),
+            (0.0, events.StageStarted("a", 700)),
+            (3.0, events.StageFinished("a", True)),
+        ],
+    )
+    finding = the("copy", explain(snapshot_of(*steps, ended(3.0))))
+    assert finding.text.startswith("copied 700 files of 1 wheel from the cache")
+    assert "--cache-dir" in finding.remedy
+    asked = START._replace(command=["instui", "install", "--link-mode", "copy"])
+    assert the("copy", explain(snapshot_of(*steps, ended(3.0), start=asked))).remedy == "--link-mode hardlink"
+
+
+def test_an_upgrade_of_many_is_told_as_one() -> None:
+    steps = in_order(
+        added(*"abc", cached=True),
+        span("commit", 0.0, 3.0),
+        [(0.0, events.PlanWheel(wheel, 0, 5, 1, [], [], "0.9")) for wheel in "abc"],
+        [(float(n), events.LockGranted(wheel, 0.0)) for n, wheel in enumerate("abc")],
+        [(n + 1.0, events.CommitFinished(wheel, 5)) for n, wheel in enumerate("abc")],
+    )
+    finding = the("replace", explain(snapshot_of(*steps, ended(3.0))))
+    assert finding.text == "replaced 3 old versions by 3 wheels, 15 files"
+
+
+# -- the answer
+
+
+def test_the_json_is_that_of_the_documentation() -> None:
+    plain = as_json(waiting(FLOCK))
+    assert list(plain) == ["session", "wall", "work", "unexplained", "stages", "findings", "what_if"]
+    stages, findings = plain["stages"], plain["findings"]
+    assert isinstance(stages, list)
+    assert [list(stage) for stage in stages] == [["name", "start", "seconds"]] * 2
+    assert isinstance(findings, list)
+    assert list(findings[0]) == ["kind", "seconds", "share", "critical", "text", "remedy", "holder", "wheels"]
+    assert list(findings[0]["holder"]) == ["pid", "command", "state", "wheel", "session", "began"]
+    assert [one["holder"] for one in findings[1:]] == [None] * (len(findings) - 1)
+
+
+def test_nothing_is_predicted_before_the_end() -> None:
+    assert explain(snapshot_of(*added("a"), at=5.0)).what_if == ()
