@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run, Start
-from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, Warned
+from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, WaitFinished, WaitStarted, Warned
 from instui_engine.locks.proc_locks import read_locks
 from instui_engine.store import local
 from instui_engine.store.gc_lock import excluding, lock_file
@@ -178,10 +178,14 @@ def test_an_install_waits_for_a_cleaning_and_says_so(
     target = Venv(venv().top, own)
     with excluding(own, 1, lambda: False, lambda text: None):
         session = start_instui(target, "--cache-dir", own, wheel)
-        warning = session.wait_for(Warned)
-        assert isinstance(warning, Warned)
-        assert f"waits for the cache, which is held by pid {os.getpid()}" in warning.text
+        wait = session.wait_for(WaitStarted)
+        assert isinstance(wait, WaitStarted)
+        assert (wait.wheel, wait.what, wait.path) == ("", "cache", str(lock_file(own)))
+        assert [holder.pid for holder in wait.holders] == [os.getpid()]
     assert session.finish() == (0, "")
+    (over,) = session.lines.of(WaitFinished)
+    assert over[:3] == wait[:3] and over.waited > 0
+    assert not session.lines.of(Warned)  # it is said once
     with excluding(own, 1, lambda: False, lambda text: None):
         late = start_instui(target, "--cache-dir", own, "--reinstall", "--lock-timeout", "0.2", wheel)
         code, error = late.finish()

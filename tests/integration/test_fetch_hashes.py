@@ -324,7 +324,7 @@ def test_two_sessions_fetch_a_wheel_without_a_hash_once(get: Caches) -> None:
 
     def then(line: str) -> None:
         told.append(line)
-        if "fetches or unpacks it" in line:
+        if '"wait.started"' in line:
             waits.set()
 
     get.listeners, other.listeners = (first,), (then,)

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import Run, Start
 from instui_engine.commit.commit import Commit
-from instui_engine.journal.events import CommitFinished, LockGranted, Warned
+from instui_engine.journal.events import CommitFinished, LockGranted, WaitFinished, WaitStarted
 from instui_engine.locks.layout import LAYOUT
 from support import trees
 from support.cli import error_line, installed, ok
@@ -122,8 +122,8 @@ def test_a_session_stops_between_two_wheels_when_a_newer_version_takes_over(
     one_by_one(monkeypatch)
     transact = Commit._transact
 
-    def overtaken(self: Commit, plan: object) -> None:
-        transact(self, plan)  # type: ignore[arg-type]
+    def overtaken(self: Commit, *arguments: object) -> None:
+        transact(self, *arguments)  # type: ignore[arg-type]
         (target.top / ".instui" / "layout").write_text(f"{LAYOUT + 1}\n")
 
     monkeypatch.setattr(Commit, "_transact", overtaken)
@@ -178,7 +178,8 @@ def test_a_newer_version_waits_for_the_commits_of_an_older_one_and_then_keeps_it
     assert "newer version of instui" in errors
     assert older.lines.of(CommitFinished, "one") and not older.lines.of(CommitFinished, "two")
     (journal,) = set(target.journals()) - journals
-    assert any("older version of instui" in warned.text for warned in read_journal(journal).of(Warned))
+    assert "older" in {wait.what for wait in read_journal(journal).of(WaitStarted)}
+    assert ("", "older", ".") in {over[:3] for over in read_journal(journal).of(WaitFinished)}
     assert (target.top / ".instui" / "layout").read_text() == f"{LAYOUT + 1}\n"
     assert installed(target.site) == {"one": "1.0", "three": "1.0"}
 

@@ -124,8 +124,8 @@ def test_a_distribution_that_another_session_installs_between_two_commits_keeps_
     transact = Commit._transact
     met = []
 
-    def between(self: Commit, plan: object) -> None:
-        transact(self, plan)  # type: ignore[arg-type]
+    def between(self: Commit, *arguments: object) -> None:
+        transact(self, *arguments)  # type: ignore[arg-type]
         if not met:  # claims of ours are still held; those of the rival meet none of them
             met.append(1)
             alone = build_wheel(tmp_path / "w", "rival", "1.0", {"dist001/m.py": b"of the rival"})

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from conftest import Start
-from instui_engine.journal.events import CommitFinished, UnpackFinished, UnpackStarted, Warned, WheelAdded
+from instui_engine.journal.events import CommitFinished, UnpackFinished, UnpackStarted, WaitStarted, WheelAdded
+from instui_engine.locks.phrases import waited_for
 from instui_engine.store import local
 from instui_engine.store import store as store_module
 from instui_engine.store.store import Store
@@ -75,18 +76,20 @@ def test_who_waits_for_a_wheel_says_which_process_unpacks_it(
     first.wait_for(UnpackStarted)
     with first.stopped():
         patient = start_instui(venv(), "--cache-dir", own_cache, wheel)
-        warning = patient.wait_for(Warned)
-        assert isinstance(warning, Warned)
-        assert warning.wheel == "big"
-        assert warning.text.startswith(f"waits for pid {first.process.pid} (")
-        assert warning.text.endswith("stopped, which fetches or unpacks it")
+        wait = patient.wait_for(WaitStarted)
+        assert isinstance(wait, WaitStarted)
+        assert (wait.wheel, wait.what) == ("big", "wheel")
+        assert [(holder.pid, holder.state) for holder in wait.holders] == [(first.process.pid, "stopped")]
+        said = waited_for(wait)
+        assert said.startswith(f"pid {first.process.pid} (")
+        assert said.endswith("stopped, which fetches or unpacks it")
         code, error = start_instui(venv(), "--cache-dir", own_cache, "--lock-timeout", 0.2, wheel).finish()
         assert code == 4
         assert len(error.splitlines()) == 1
         assert "waited 0.2 s for the lock of big-1.0-py3-none-any.whl" in error
         assert f"held by pid {first.process.pid} (" in error
         cancelled = start_instui(venv(), "--cache-dir", own_cache, wheel)
-        cancelled.wait_for(Warned)
+        cancelled.wait_for(WaitStarted)
         cancelled.process.terminate()
         assert cancelled.finish()[0] == 143
     assert first.finish() == patient.finish() == (0, "")
@@ -119,7 +122,7 @@ def test_a_killed_owner_hands_the_wheel_to_who_waits(
     first.wait_for(UnpackStarted)
     with first.stopped():
         second = start_instui(target, "--cache-dir", own_cache, wheel)
-        second.wait_for(Warned)  # it waits
+        second.wait_for(WaitStarted)  # it waits
         first.process.kill()
     assert second.finish() == (0, "")
     assert len(second.lines.of(UnpackFinished)) == 1

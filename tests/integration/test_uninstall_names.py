@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Run, Start
-from instui_engine.journal.events import CommitStarted, DistributionRemoved, Warned
+from instui_engine.journal.events import CommitStarted, DistributionRemoved, WaitFinished, WaitStarted
+from instui_engine.locks.phrases import waited_for
 from support.cli import error_line, installed, ok, uv
 from support.environments import Venv, until
 from support.webserver import Page, WebServer
@@ -107,12 +108,13 @@ def test_what_is_just_being_reinstalled_is_waited_for_and_removed(
     with other.stopped():
         assert not info.exists()
         removal = start_instui(target, "pkg", command="uninstall")
-        waits = removal.wait_for(Warned, "pkg")
-        assert isinstance(waits, Warned) and waits.text.startswith(
-            "waits for its name, which is held by pkg of session"
-        )
+        waits = removal.wait_for(WaitStarted, "pkg")
+        assert isinstance(waits, WaitStarted)
+        assert (waits.what, waits.path) == ("name", "@pkg")
+        assert waited_for(waits).startswith("its name, which is held by pkg of session")
     assert other.finish() == (0, "")
     assert removal.finish() == (0, "")
+    assert [over[:3] for over in removal.lines.of(WaitFinished)] == [("pkg", "name", "@pkg")]
     assert [event.version for event in removal.lines.of(DistributionRemoved)] == ["1.0"]
     assert installed(target.site) == {}
 
@@ -129,7 +131,7 @@ def test_what_a_killed_reinstall_had_in_hand_is_settled_and_removed(
     until(lambda: not info.exists(), other.process)
     with other.stopped():
         removal = start_instui(target, "pkg", command="uninstall")
-        removal.wait_for(Warned, "pkg")
+        removal.wait_for(WaitStarted, "pkg")
         other.process.kill()
     assert removal.finish() == (0, "")
     assert removal.lines.of(DistributionRemoved, "pkg")

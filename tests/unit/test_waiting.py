@@ -2,7 +2,10 @@
 
 import fcntl
 import os
+import signal
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,9 +13,16 @@ import pytest
 
 from instui_engine.errors import Interrupted, LockTimeoutError
 from instui_engine.fs.flock import open_and_try, open_lock, take_exclusive, take_gate, take_shared, try_gate
-from instui_engine.journal.events import Holder
+from instui_engine.journal.events import Holder, WaitFinished, WaitStarted
+from instui_engine.journal.writer import Journal
+from instui_engine.locks import wait as waiting
+from instui_engine.locks.proc_locks import life_of
+from instui_engine.locks.reported import reported_wait
 from instui_engine.locks.wait import LockWait
-from support.environments import PATIENCE, until
+from instui_engine.session.context import Context
+from instui_engine.session.control import Control
+from instui_engine.session.options import Options
+from support.environments import PATIENCE, Lines, until
 
 HOLDERS = [Holder("wheel", "session", 4242, "uv pip install x", "stopped")]
 
@@ -58,12 +68,13 @@ def wait(
     on_wait: Callable[[Sequence[Holder]], object] = lambda holders: None,
     cancelled: Callable[[], bool] = lambda: False,
     advice: str = "",
+    holders: Callable[[], Sequence[Holder]] = lambda: HOLDERS,
 ) -> LockWait:
     return LockWait(
         "the claim on lib/x",
         "lib/x",
         timeout,
-        holders=lambda: HOLDERS,
+        holders=holders,
         on_wait=on_wait,
         cancelled=cancelled,
         advice=advice,
@@ -164,3 +175,68 @@ def test_politeness_ends_without_an_error() -> None:
     assert wait().poll(lambda: True, 0.01, at_most=0.05)
     with pytest.raises(Interrupted):
         wait(cancelled=lambda: True).poll(lambda: False, 0.01, at_most=0.05)
+
+
+def test_holders_are_said_again_when_they_are_others_or_stopped_and_not_when_they_fall_asleep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = HOLDERS[0]._replace(state="")
+    at_each_look = [
+        [one],
+        [one._replace(state="asleep")],
+        [one._replace(state="waits for the disk", began=1.0)],
+        [one._replace(state="stopped")],
+        [one],
+        [one._replace(wheel="other")],
+        [one._replace(wheel="other"), one],
+    ]
+    looks = iter(at_each_look)
+    said: list[Sequence[Holder]] = []
+    monkeypatch.setattr(waiting, "_LOOK", 0.0)
+    tries = iter([False] * len(at_each_look) + [True])
+    wait(on_wait=said.append, holders=lambda: next(looks)).poll(lambda: next(tries), 0.0)
+    assert said == [at_each_look[place] for place in (0, 3, 4, 5, 6)]
+
+
+def test_who_is_in_the_way_is_looked_up_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    looks: list[float] = []
+
+    def holders() -> Sequence[Holder]:
+        looks.append(now[0])
+        return HOLDERS
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(waiting.time, "sleep", sleep)
+    tries = iter([False] * 300 + [True])
+    wait(holders=holders).poll(lambda: next(tries), 0.01)
+    assert [round(look - looks[0]) for look in looks] == [0, 1, 2]
+
+
+def test_a_wait_that_was_announced_ends_whatever_ends_it() -> None:
+    lines: list[str] = []
+    context = Context(Options(), Journal((lines.append,)), Control())
+    with reported_wait(context, "cache"):
+        pass
+    assert lines == []
+    with pytest.raises(LockTimeoutError), reported_wait(context, "name", "pkg") as announce:
+        announce("@pkg", HOLDERS)
+        announce("@pkg", [])
+        raise LockTimeoutError("too long", path="@pkg", holders=(), seconds=1.0)
+    first, again, over = [event for _, event in Lines(lines).events]
+    assert (first, again) == (WaitStarted("pkg", "name", "@pkg", HOLDERS), WaitStarted("pkg", "name", "@pkg", []))
+    assert isinstance(over, WaitFinished)
+    assert over[:3] == ("pkg", "name", "@pkg")
+
+
+def test_a_process_is_told_with_its_state_and_its_start() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        until(lambda: life_of(process.pid).state == "asleep")
+        process.send_signal(signal.SIGSTOP)
+        until(lambda: life_of(process.pid).state == "stopped")
+        assert abs(life_of(process.pid).began - time.time()) < PATIENCE
+        process.kill()
+    assert life_of(process.pid) == ("", 0.0)

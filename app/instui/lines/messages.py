@@ -13,6 +13,7 @@ from instui.monitor.units import age, count, seconds
 from instui_engine.errors import printable
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
+from instui_engine.locks.phrases import waited_for
 
 from .milestones import Milestones
 from .preparation import Preparation
@@ -44,6 +45,7 @@ class Messages:
         self._conflicts: dict[tuple[str, str], int] = {}
         self._waits: dict[str, events.LockWaiting] = {}
         self._environment: list[Holder] = []
+        self._told: dict[tuple[str, str], list[int]] = {}  # wait (what, wheel) -> pids of the holders in its line
         self._steps: dict[tuple[str, str, float], int] = {}  # wait (wheel, path, since) -> number of steps reported
 
     def lines_for(self, t: float, event: Event) -> list[str]:
@@ -98,7 +100,9 @@ class Messages:
             case events.EnvironmentGranted():
                 return self._environment_granted(event)
             case events.LockWaiting():
-                self._waits[event.wheel] = event
+                first = self._waits.get(event.wheel)
+                if first is None or first.path != event.path:  # else only the holders are others
+                    self._waits[event.wheel] = event
             case events.LockGranted():
                 return self._lock_granted(event)
             case events.CommitStarted():
@@ -115,6 +119,8 @@ class Messages:
                 return recovery_lines(event, self._fold.session)
             case events.WheelFailed():
                 return [f"failed: {self._label(event.wheel)}: {printable(event.error)}"]
+            case events.WaitStarted():
+                return self._wait_started(event)
             case events.Warned():
                 wheel = f"{self._label(event.wheel)}: " if event.wheel else ""
                 return [f"warning: {wheel}{printable(event.text)}"]
@@ -122,7 +128,6 @@ class Messages:
                 events.SpanStarted()
                 | events.SpanFinished()
                 | events.LoadSampled()
-                | events.WaitStarted()
                 | events.WaitFinished()
                 | events.SessionPaused()
                 | events.SessionResumed()
@@ -244,6 +249,16 @@ class Messages:
             return []
         what = f"{self._lock(wait.path, wait.mode)}{self._holders(wait.holders, 'at first ')}" if wait else "its locks"
         return [f"{self._label(event.wheel)} waited {seconds(event.waited)} for {what}"]
+
+    def _wait_started(self, event: events.WaitStarted) -> list[str]:
+        """A line for each set of processes: which of their wheels they are at is not worth one."""
+        key, pids = (event.what, event.wheel), [holder.pid for holder in event.holders]
+        if self._told.get(key) == pids:
+            return []
+        self._told[key] = pids
+        wheel = f"{self._label(event.wheel)}: " if event.wheel else ""
+        who = "recovery " if event.what == "recovery" else ""
+        return [f"warning: {wheel}{who}waits for {waited_for(event)}"]
 
     def _distribution_removed(self, event: events.DistributionRemoved) -> list[str]:
         few = event.wheel not in self._added and self._fold.totals.removing <= FEW_WHEELS

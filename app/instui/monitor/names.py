@@ -23,6 +23,7 @@ WAITS: Mapping[WaitKind, str] = {
     "cache": "the cache is being pruned",
     "name": "a distribution of this name is being changed",
     "recovery": "what a killed session had begun",
+    "older": "sessions of an older version are at work",
 }
 
 

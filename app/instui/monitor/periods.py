@@ -92,7 +92,8 @@ class Periods:
             self.waits.append(SessionWait(what, wheel, path, tuple(holders), t))
         else:
             old = self.waits[place]
-            self.waits[place] = old._replace(holders=tuple(dict.fromkeys((*old.holders, *holders))))
+            named = {(one.wheel, one.session, one.pid, one.command): one for one in (*old.holders, *holders)}
+            self.waits[place] = old._replace(holders=tuple(named.values()))  # each as it was named last
 
     def end_wait(self, what: str, wheel: str, t: float) -> None:
         """Note that this wait is over, if there was one."""

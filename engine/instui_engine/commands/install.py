@@ -4,7 +4,7 @@ Nothing is written into the environment's scheme directories before everything i
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from instui_engine.commit.commit import Commit
@@ -18,6 +18,7 @@ from instui_engine.journal.events import (
     Warned,
     WheelAdded,
 )
+from instui_engine.locks.reported import reported_wait
 from instui_engine.plan import conflicts
 from instui_engine.plan.compatibility import check_compatibility
 from instui_engine.plan.conflicts import Overlaps
@@ -36,7 +37,7 @@ from instui_engine.stage.staging import stage_wheels
 from instui_engine.stage.team import Team, team
 from instui_engine.store.acquire import Damage, acquire, check_contents, look_up, rebuild
 from instui_engine.store.entry import Entry
-from instui_engine.store.gc_lock import using
+from instui_engine.store.gc_lock import lock_file, using
 from instui_engine.store.helpers import Helpers
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
@@ -157,12 +158,12 @@ class Pipeline(Work):
         options, control = self.context.options, self.context.control
 
         def on_wait(holders: Sequence[Holder]) -> None:
-            from instui_engine.locks.phrases import waits_for
-
-            self.context.emit(Warned("", waits_for("the cache", holders)))
+            announce(str(lock_file(options.cache)), holders)
 
         try:
-            with using(options.cache, options.lock_timeout, control.cancelled, on_wait):
+            with ExitStack() as held:
+                with reported_wait(self.context, "cache") as announce:
+                    held.enter_context(using(options.cache, options.lock_timeout, control.cancelled, on_wait))
                 yield
         except Interrupted:
             self.context.check()

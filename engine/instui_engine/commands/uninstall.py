@@ -10,11 +10,11 @@ from instui_engine.commit.commit import Commit
 from instui_engine.commit.recovery import Unsettled, check_settled, settle
 from instui_engine.errors import TargetError, UsageError, printable
 from instui_engine.fs.given import absolute
-from instui_engine.journal.events import Holder, PlanFinished, Warned
+from instui_engine.journal.events import PlanFinished, Warned
 from instui_engine.locks.backend import claim_locks
-from instui_engine.locks.claims import Mode, derive
+from instui_engine.locks.claims import derive
 from instui_engine.locks.environment import EnvironmentLock
-from instui_engine.locks.phrases import waits_for
+from instui_engine.locks.reported import reported_wait
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.permissions import missing_permission
 from instui_engine.plan.plan import RemovalPlan, volumes_of
@@ -155,13 +155,11 @@ class _Removal(Work):
     def _is_there(self, name: str) -> bool:
         environment, context = self.environment, self.context
 
-        def on_wait(path: str, mode: Mode, holders: list[Holder]) -> None:
-            context.emit(Warned(name, waits_for("its name", holders)))
-
         files = claim_locks(context, environment)
         claims = derive([], name)
         while True:
-            held = files.acquire(claims, on_wait, context.stopping)
+            with reported_wait(context, "name", name) as announce:
+                held = files.acquire(claims, lambda path, mode, holders: announce(path, holders), context.stopping)
             try:
                 check_settled(environment, claims, self.session.identity)
                 return find(environment, name) is not None

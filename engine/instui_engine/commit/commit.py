@@ -10,6 +10,7 @@ import resource
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from instui_engine.errors import (
     ENVIRONMENT,
@@ -21,9 +22,9 @@ from instui_engine.errors import (
     reason,
     remedy,
 )
-from instui_engine.journal.events import Holder, LockGranted, LockReleased, LockWaiting, WheelFailed
+from instui_engine.journal.events import Holder, LockGranted, LockWaiting, WheelFailed
 from instui_engine.locks import layout
-from instui_engine.locks.backend import claim_locks, without_volumes
+from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import MOST, Mode
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.lock_files import ClaimFiles
@@ -38,10 +39,11 @@ from instui_engine.target.installed import Installed
 
 from .alone import Alone
 from .executor import Executor
-from .group import Groups
+from .group import Groups, released
 from .preparation import StalePlan
-from .recovery import Unsettled, check_settled, on_older, settle
+from .recovery import Unsettled, check_settled, enter_layout, settle
 from .schedule import Schedule
+from .steps import Steps
 from .writeahead import RECORDS
 from .writeahead import remove as remove_record
 
@@ -85,12 +87,7 @@ class Commit:
         """Commit all wheels. Raises the first failure; `installed` names those that are complete."""
         if not self._plans:
             return
-        layout.enter(
-            self._environment.private,
-            lambda number: without_volumes(self._files),
-            on_older(self._context),
-            self._context.stopping,
-        )
+        enter_layout(self._context, self._environment, self._files)
         self._schedule.request_all()
         workers = min(self._context.options.jobs, len(self._plans), _most_workers())
         try:
@@ -98,7 +95,8 @@ class Commit:
                 if isinstance(self._files, ClaimFiles):
                     self._groups.run(self._files)
                 if self._schedule.left and not self._context.stopping():
-                    run_workers(self._context, [self._work] * workers)
+                    works = [partial(self._work, worker) for worker in range(1, workers + 1)]
+                    run_workers(self._context, works)
             self._context.check()
         except Interrupted as error:
             if len(self.installed) + len(self._executor.gone) < len(self._plans):
@@ -133,11 +131,11 @@ class Commit:
             self._context.control.exit_code or error.exit_code,
         )
 
-    def _work(self) -> None:
+    def _work(self, worker: int) -> None:
         while (plan := self._next()) is not None:
             try:
                 with self._lock.shared():
-                    self._commit(plan)
+                    self._commit(plan, worker)
             except StalePlan:
                 self.replan(plan)
                 continue
@@ -148,8 +146,8 @@ class Commit:
     def _next(self) -> Plan | None:
         return self._schedule.next(self._groups.may_begin, on_pause=self._lock.let_go)
 
-    def _commit(self, plan: Plan) -> None:
-        context = self._context
+    def _commit(self, plan: Plan, worker: int) -> None:
+        context, steps = self._context, Steps()
         asked = self._schedule.asked(plan)
         begun = time.monotonic() if asked is None else asked
         has_waited = asked is not None
@@ -176,21 +174,24 @@ class Commit:
             granted = time.monotonic()
             context.emit(LockGranted(plan.name, round(granted - begun, 6) if has_waited else 0.0))
             try:
-                self._transact(plan)
+                self._transact(plan, steps, worker)
             finally:
                 # written before the release, so that no two journals ever show two holders at once
-                context.emit(LockReleased(plan.name, round(time.monotonic() - granted, 6)))
+                context.emit(released(plan.name, granted, steps))
         finally:
             self._files.release(held)
 
-    def _transact(self, plan: Plan) -> None:
+    def _transact(self, plan: Plan, steps: Steps, worker: int) -> None:
         with self._executor.tree() as tree:
-            prepared = self._executor.ready(plan, tree)
+            with steps.measure("check"):
+                prepared = self._executor.ready(plan, tree)
             if prepared is None:
                 return
-            (written,) = self._executor.write([plan], [prepared], tree)
-            ordering = self._executor.carry_out(plan, prepared, written, tree)
-            with suppress(OSError):  # all steps are taken, so recovery would have nothing to do
+            with steps.measure("record"):
+                (written,) = self._executor.write([plan], [prepared], tree)
+            ordering = self._executor.carry_out(plan, prepared, written, tree, steps, worker)
+            # all steps are taken, so recovery would have nothing to do
+            with steps.measure("record"), suppress(OSError):
                 ordering.finish()
                 remove_record(written.record)
         self._executor.report(plan, prepared)

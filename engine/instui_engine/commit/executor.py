@@ -30,6 +30,7 @@ from .backups import Backups
 from .ordering import Ordering
 from .preparation import Prepared, StalePlan, prepare
 from .settlement import put_back
+from .steps import Steps
 from .transaction import Step, UndoError, run
 from .whole import give_back, kept_beside
 from .writeahead import Written, decide, remove, write
@@ -88,14 +89,16 @@ class Executor:
         orders = tuple(transaction.order for transaction in transactions)
         return [Written(record, transaction, orders) for transaction in transactions]
 
-    def carry_out(self, plan: Plan, prepared: Prepared, written: Written, tree: DirfdTree) -> Ordering:
-        """Take all steps; return what syncs them before the record goes.
+    def carry_out(
+        self, plan: Plan, prepared: Prepared, written: Written, tree: DirfdTree, measured: Steps, worker: int
+    ) -> Ordering:
+        """Take all steps, by that worker; return what syncs them before the record goes.
 
         If that fails, all is undone and the record is gone, that of a group as well: nothing else of it may be in hand.
         """
         context, steps = self._context, prepared.transaction.steps
         throttle = Throttle(lambda done: context.emit(CommitProgress(plan.name, done, len(steps))))
-        ordering = Ordering(self._environment, prepared.transaction, context.options.fsync)
+        ordering = Ordering(self._environment, prepared.transaction, context.options.fsync, measured)
 
         def before(step: Step) -> None:
             throttle.add(1)
@@ -109,10 +112,10 @@ class Executor:
             nonlocal written
             written = decide(written, "undo", is_last=True)
 
-        context.emit(CommitStarted(plan.name, len(steps)))
+        context.emit(CommitStarted(plan.name, len(steps), worker))
         taking_out = put_back(context, self._environment, tree, prepared.transaction)
         try:
-            with self._index.changing(plan.name):
+            with measured.measure("rename"), self._index.changing(plan.name):
                 run(tree, prepared.transaction, before, back, taking_out)
                 self._backups.committed(steps)
                 self._index.committed(plan.name, plan.info)

@@ -31,6 +31,7 @@ from .alone import Alone
 from .executor import Executor
 from .preparation import Prepared, StalePlan
 from .schedule import Schedule
+from .steps import Steps
 from .transaction import UndoError
 from .writeahead import Written, pending, remove
 
@@ -137,18 +138,22 @@ class Groups:
     def _group(self, tree: DirfdTree, end: EndNow) -> bool:
         """Commit one group; return whether there may be another one. `end` says why no other wheel may begin."""
         began = time.monotonic()
-        members, failing = self._ready(tree, end)
+        steps = Steps()
+        with steps.measure("check"):
+            members, failing = self._ready(tree, end)
         done = 0
         if members and not end():
             try:
-                written = self._executor.write([plan for plan, _ in members], [ready for _, ready in members], tree)
+                with steps.measure("record"):
+                    written = self._executor.write([plan for plan, _ in members], [ready for _, ready in members], tree)
             except OSError:  # where there is no room for it, there may be for smaller ones
                 self._is_off = True
             else:
-                done, why = self._commit(members, written, tree, end)
+                done, why = self._commit(members, written, tree, end, steps)
                 if len(members) > 1:
                     seconds = round(time.monotonic() - began, 6)
-                    self._context.emit(GroupFinished(done, len(members) - done, why, seconds))
+                    event = GroupFinished(done, len(members) - done, why, seconds, steps["check"], steps["record"])
+                    self._context.emit(event)
         self._schedule.put_back([plan for plan, _ in members[done:]])
         if failing is not None and done == len(members):
             self._wheels.failed(*failing)
@@ -180,9 +185,12 @@ class Groups:
         return members, None
 
     def _commit(
-        self, members: Sequence[_Member], written: Sequence[Written], tree: DirfdTree, end: EndNow
+        self, members: Sequence[_Member], written: Sequence[Written], tree: DirfdTree, end: EndNow, steps: Steps
     ) -> tuple[int, GroupEnd]:
-        """Commit the wheels of a group one by one; return how many are committed, and why it ended."""
+        """Commit the wheels of a group one by one; return how many are committed, and why it ended.
+
+        `steps` are those of the group.
+        """
         done = 0
         why: GroupEnd | None = None
         try:
@@ -190,11 +198,12 @@ class Groups:
                 why = end() if done else None
                 if why is not None:
                     break
-                self._commit_one(member, section, tree)
+                self._commit_one(member, section, tree, steps if len(members) == 1 else Steps())
                 self._schedule.over(member.plan)
                 done += 1
             try:
-                remove(written[0].record)
+                with steps.measure("record"):
+                    remove(written[0].record)
             except OSError:
                 if done < len(members):  # otherwise all is finished, and recovery would have nothing to do
                     raise
@@ -206,14 +215,20 @@ class Groups:
             why = "failure"
         return done, why or "complete"
 
-    def _commit_one(self, member: _Member, section: Written, tree: DirfdTree) -> None:
+    def _commit_one(self, member: _Member, section: Written, tree: DirfdTree, steps: Steps) -> None:
         plan, context = member.plan, self._context
         granted = time.monotonic()
         asked = self._schedule.asked(plan)
         waited = 0.0 if asked is None else round(granted - asked, 6)
         context.emit(LockGranted(plan.name, waited, whole=True))
         try:
-            self._executor.carry_out(plan, member.prepared, section, tree)
+            self._executor.carry_out(plan, member.prepared, section, tree, steps, worker=1)
             self._executor.report(plan, member.prepared)
         finally:
-            context.emit(LockReleased(plan.name, round(time.monotonic() - granted, 6)))
+            context.emit(released(plan.name, granted, steps))
+
+
+def released(wheel: str, granted: float, steps: Steps) -> LockReleased:
+    """The event of a wheel that releases now what it was granted at that monotonic time."""
+    held = round(time.monotonic() - granted, 6)
+    return LockReleased(wheel, held, steps["check"], steps["record"], steps["rename"], steps["sync"])

@@ -12,15 +12,17 @@ from instui_engine.fs.durability import sync_filesystem
 from instui_engine.fs.paths import join
 from instui_engine.target.environment import PRIVATE, Environment
 
+from .steps import Steps
 from .transaction import Step, Transaction, volumes_of
 
 
 class Ordering:
     """The syncs of one transaction."""
 
-    def __init__(self, environment: Environment, transaction: Transaction, fsync: bool) -> None:
+    def __init__(self, environment: Environment, transaction: Transaction, fsync: bool, steps: Steps) -> None:
         """Without `fsync`, or if the transaction stays on the file system of the top, nothing is ever synced."""
         self._environment = environment
+        self._steps = steps
         self._first = transaction.replaces
         self._last = transaction.info
         self._has_begun = False
@@ -47,7 +49,8 @@ class Ordering:
     def _sync(self, but: int = -1, only: int = -1) -> None:
         for device, volume in (*self._devices.items(), (self._top, "")):
             if device != but and only in (-1, device):
-                sync_filesystem(self._place(volume))
+                with self._steps.measure("sync"):
+                    sync_filesystem(self._place(volume))
 
     def _device(self, volume: str) -> int:
         return os.stat(self._place(volume)).st_dev

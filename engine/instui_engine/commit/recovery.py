@@ -18,13 +18,13 @@ from pathlib import Path
 from instui_engine.errors import TargetError, printable, reason
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.journal.events import Holder, RecoveryFinished, RecoveryStarted, Warned
+from instui_engine.journal.events import RecoveryFinished, RecoveryStarted, Warned
 from instui_engine.locks import layout
 from instui_engine.locks.backend import claim_locks, without_volumes
-from instui_engine.locks.claims import Claims, Mode
+from instui_engine.locks.claims import Claims
 from instui_engine.locks.environment import EnvironmentLock
-from instui_engine.locks.phrases import describe
-from instui_engine.locks.protocol import ClaimLocks, OnClaimWait
+from instui_engine.locks.protocol import ClaimLocks
+from instui_engine.locks.reported import reported_wait
 from instui_engine.session.context import Context
 from instui_engine.session.session import alive, dead_stages, journal_path, stage_of, tidy_volumes
 from instui_engine.target.environment import Environment
@@ -86,9 +86,7 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
         lock = EnvironmentLock(environment.lock_path, context)
         try:
             files = claim_locks(context, environment)
-            layout.enter(
-                environment.private, lambda number: without_volumes(files), on_older(context), context.stopping
-            )
+            enter_layout(context, environment, files)
             for path in records:
                 with lock.shared():
                     try:
@@ -114,14 +112,15 @@ def recover(context: Context, environment: Environment, session: str) -> bool:
     return bool(records)
 
 
-def on_older(context: Context) -> OnClaimWait:
-    """The callback that reports a wait for sessions of an older version, before this layout can be used."""
-
-    def on_wait(path: str, mode: Mode, holders: list[Holder]) -> None:
-        text = f"waits for the sessions of an older version of instui, {describe(holders)}, to let this one in"
-        context.emit(Warned("", text))
-
-    return on_wait
+def enter_layout(context: Context, environment: Environment, files: ClaimLocks) -> None:
+    """`layout.enter`, with events about the wait for sessions of an older version. Raises as that."""
+    with reported_wait(context, "older") as announce:
+        layout.enter(
+            environment.private,
+            lambda number: without_volumes(files),
+            lambda path, mode, holders: announce(path, holders),
+            context.stopping,
+        )
 
 
 def check_settled(environment: Environment, claims: Claims, session: str) -> None:
@@ -149,12 +148,10 @@ def check_settled(environment: Environment, claims: Claims, session: str) -> Non
 def settle(context: Context, environment: Environment, files: ClaimLocks, written: Written) -> None:
     """Settle one transaction under its claims, unless that is done by then. The caller holds the environment's lock."""
     transaction, path = written.transaction, written.record
-    name = transaction.name
-
-    def on_wait(claim: str, mode: Mode, holders: list[Holder]) -> None:
-        context.emit(Warned(name, f"recovery waits for {printable(claim)} ({mode}), held by {describe(holders)}"))
-
-    held = files.acquire(transaction.claims, on_wait, context.stopping)
+    with reported_wait(context, "recovery", transaction.name) as announce:
+        held = files.acquire(
+            transaction.claims, lambda claim, mode, holders: announce(claim, holders), context.stopping
+        )
     try:
         layout.check(environment.private, under_claims=True)
         if not writeahead.is_there(written):

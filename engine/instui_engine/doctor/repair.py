@@ -25,7 +25,7 @@ from instui_engine.fs.flock import LocksMissingError, is_at, open_and_try, take_
 from instui_engine.fs.paths import name_of, parent_of
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.codec import decode
-from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, Warned
+from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, WaitStarted
 from instui_engine.resolve.request import Request
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
@@ -298,7 +298,7 @@ class _Repair:
         """Report the waits in the journal of a repairing session, except those of its own wheels for each other."""
         if "wait" not in line:
             return
-        from instui_engine.locks.phrases import WAITS_FOR, describe
+        from instui_engine.locks.phrases import describe, waited_for
 
         decoded = decode(line)
         match decoded and decoded[1]:
@@ -306,8 +306,8 @@ class _Repair:
                 self._on_wait(f"the environment's lock, held by {describe(holders)}")
             case LockWaiting(path=path, mode=mode, holders=holders) if any(one.pid != os.getpid() for one in holders):
                 self._on_wait(f"{printable(path)} ({mode}), held by {describe(holders)}")
-            case Warned(text=text) if WAITS_FOR in text:
-                self._on_wait(text.partition(WAITS_FOR)[2])
+            case WaitStarted() as wait:
+                self._on_wait(waited_for(wait))
             case _:
                 pass
 

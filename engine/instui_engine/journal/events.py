@@ -21,14 +21,15 @@ SpanName = Literal["open", "resolve", "acquire", "plan", "stage", "commit", "cle
 "open": what dead sessions have left is settled. "resolve": which wheels are wanted. "acquire": they are found in the
 store, or fetched and unpacked. "plan", "stage" and "commit" as in the events of wheels. "clean": the stage is removed.
 """
-WaitKind = Literal["wheel", "cache", "name", "recovery"]
+WaitKind = Literal["wheel", "cache", "name", "recovery", "older"]
 """What a wait is for that is neither for claims nor for `.lock`: see `WaitStarted`."""
 
 
 class Holder(NamedTuple):
     """Who is in the way of a waiter. Unknown fields are "" or 0.
 
-    `state`: "stopped" for a process that keeps its locks but does not run; without a pid, the reason why it is unknown.
+    `state`: "stopped" for a process that keeps its locks but does not run; else, in words, what it does, as far as that
+    is known: "asleep", "waits for the disk", or what its session is at. Without a pid, the reason why it is unknown.
     `began` is the Unix time at which the process was started.
     """
 
@@ -113,7 +114,8 @@ class WaitStarted(NamedTuple):
     """The session, or one of its wheels (else ""), waits for other processes. It is said again when these change.
 
     `what`: "wheel" if they fetch or unpack it, "cache" if they prune it, "name" if they change a distribution of that
-    name, "recovery" if they hold claims of what a dead session had begun.
+    name, "recovery" if they hold claims of what a dead session had begun, "older" if they are sessions of an older
+    version, which all have to end first. `path` is that of the claim, or an absolute one in the cache.
     """
 
     wheel: str
@@ -363,7 +365,8 @@ class LockReleased(NamedTuple):
     """The wheel released all its claims, which it had `held` for so many seconds.
 
     Of these it took `check` to look again at what the plan had read, `record` to write down what will be done, `rename`
-    to do it, and `sync` to wait for the disk. A group checks and records before its wheels hold anything.
+    to do it, and `sync` to wait for the disk before the record goes. A group checks and records before its wheels hold
+    anything: see `group.finished`, or here if the group has one wheel only.
     """
 
     wheel: str

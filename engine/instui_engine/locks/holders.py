@@ -21,7 +21,7 @@ from instui_engine.values import NamedTuple
 from .claims import Mode
 from .live_sessions import ENVIRONMENT, LiveSession, LockState, live_sessions
 from .names import TOP_FILE, TURNSTILE, lock_name
-from .proc_locks import LockLine, Locks, command_of, read_locks, state_of
+from .proc_locks import LockLine, Locks, command_of, life_of, read_locks
 from .table import COMPATIBLE
 
 _NAMED = 5  # the most holders named to one waiter
@@ -256,14 +256,24 @@ def _in_the_way(session: LiveSession, path: str, mode: Mode, own: str) -> list[L
 
 def _of_session(session: LiveSession, state: LockState) -> Holder:
     if not session.pid:
-        return Holder(state.wheel, session.session, 0, session.command, "in another container or on another machine")
-    return _process(session.pid)._replace(wheel=state.wheel, session=session.session)
+        place = "in another container or on another machine"
+        return Holder(state.wheel, session.session, 0, session.command, place, session.began)
+    return session_process(session, state.wheel)
+
+
+def session_process(session: LiveSession, wheel: str) -> Holder:
+    """The process of a session, which commits `wheel`, or is at some other part of its work if that is ""."""
+    life = life_of(session.pid)
+    state = life.state if life.state == "stopped" else "" if wheel else session.doing
+    return Holder(wheel, session.session, session.pid, command_of(session.pid), state, life.began)
 
 
 def _process(pid: int, sessions: Sequence[LiveSession] = ()) -> Holder:
     """A process as a holder, with its session if it is one."""
-    own = [session.session for session in sessions if session.pid == pid]
-    return Holder("", own[0] if len(own) == 1 else "", pid, command_of(pid), state_of(pid))
+    own = [session for session in sessions if session.pid == pid]
+    if len(own) == 1:
+        return session_process(own[0], "")
+    return Holder("", "", pid, command_of(pid), *life_of(pid))
 
 
 def _reason(locks: Locks) -> str:

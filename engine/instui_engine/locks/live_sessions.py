@@ -25,6 +25,9 @@ from instui_engine.journal.events import (
     LockWaiting,
     PlanWheel,
     SessionStarted,
+    SpanFinished,
+    SpanName,
+    SpanStarted,
 )
 from instui_engine.session import life
 from instui_engine.session.session import alive
@@ -36,7 +39,22 @@ from .names import bucket_of, lock_name
 from .proc_locks import Locks
 
 ENVIRONMENT = ".lock"  # the path under which journals name the environment's lock
-_NEWS = (b'"event":"lock.', b'"event":"plan.wheel"', b'"event":"environment.', b'"event":"session.started"')
+_NEWS = (
+    b'"event":"lock.',
+    b'"event":"plan.wheel"',
+    b'"event":"environment.',
+    b'"event":"session.started"',
+    b'"event":"span.',
+)
+_DOING: dict[SpanName, str] = {
+    "open": "looks at the environment",
+    "resolve": "resolves",
+    "acquire": "fetches and unpacks",
+    "plan": "plans",
+    "stage": "stages",
+    "commit": "commits",
+    "clean": "cleans up",
+}
 
 
 class LockState(NamedTuple):
@@ -52,12 +70,17 @@ class LockState(NamedTuple):
 
 
 class LiveSession(NamedTuple):
-    """A running session. `pid` is 0 if the system does not say which process it is."""
+    """A running session. `pid` is 0 if the system does not say which process it is.
+
+    `doing` says, in words, at which part of its work it is. `began` is the Unix time at which its program was started.
+    """
 
     session: str
     pid: int
     command: str
     states: tuple[LockState, ...]
+    doing: str = ""
+    began: float = 0.0
 
     def holding(self, path: str) -> list[tuple[LockState, Mode]]:
         """The states that hold a lock on exactly `path`, and in which mode."""
@@ -105,14 +128,16 @@ def _read(journal: Path, pid: int) -> LiveSession:
         reading = _known.setdefault(journal, _Reading())
         with suppress(OSError):
             reading.read_on(journal)
-        return LiveSession(journal.stem, pid, reading.command, tuple(reading.states.values()))
+        states = tuple(reading.states.values())
+        return LiveSession(journal.stem, pid, reading.command, states, reading.doing, reading.program_began)
 
 
 class _Reading:
     """The fold of one journal into what is held and waited for at its end."""
 
     def __init__(self) -> None:
-        self.command = ""
+        self.command = self.doing = ""
+        self.program_began = 0.0
         self.states: dict[str, LockState] = {}
         self._began = 0.0  # Unix time of t = 0
         self._claims: dict[str, Claims] = {}
@@ -145,8 +170,13 @@ class _Reading:
         match event:
             case SessionStarted():
                 self._began, self.command = event.wall, " ".join(event.command)
+                self.program_began = round(event.wall - event.ran, 2)
                 self._unlocked = neutral(common_roots(event.top, event.python))
                 self._readable = event.schema <= SCHEMA  # else the other lines may have another meaning
+            case SpanStarted(name=name):
+                self.doing = _DOING.get(name, "")
+            case SpanFinished():
+                self.doing = ""
             case PlanWheel(wheel=wheel):
                 exclusive = (path.removesuffix("/") for path in event.exclusive)
                 self._claims[wheel] = Claims(tuple(exclusive), tuple(event.shared))

@@ -3,14 +3,25 @@
 from collections.abc import Sequence
 
 from instui_engine.errors import printable
-from instui_engine.journal.events import Holder
-
-WAITS_FOR = "waits for "
+from instui_engine.journal.events import Holder, WaitStarted
 
 
-def waits_for(what: str, holders: Sequence[Holder]) -> str:
-    """The text of a warning about a wait that has no event of its own."""
-    return f"{WAITS_FOR}{what}, which is held by {describe(holders)}"
+def waited_for(wait: WaitStarted) -> str:
+    """What the session or the wheel waits for, as the end of a sentence."""
+    held = describe(wait.holders)
+    match wait.what:
+        case "wheel":
+            return f"{held}, which fetches or unpacks it"
+        case "cache":
+            return f"the cache, which is held by {held}"
+        case "name":
+            return f"its name, which is held by {held}"
+        case "recovery":
+            return f"{printable(wait.path)}, held by {held}"
+        case "older":
+            return f"the sessions of an older version of instui, {held}, to let this one in"
+        case _:
+            return held  # of a newer version
 
 
 def describe(holders: Sequence[Holder]) -> str:

@@ -5,6 +5,7 @@ Everything here is a snapshot.
 """
 
 import os
+import time
 from pathlib import Path
 
 from instui_engine.errors import printable
@@ -113,10 +114,27 @@ def command_of(pid: int) -> str:
     return printable(" ".join(redacted(argument.decode(errors="replace")) for argument in arguments))[:200]
 
 
-def state_of(pid: int) -> str:
-    """ "stopped" for a process that keeps its locks but does not run (SIGSTOP, ctrl+z, a debugger), else ""."""
+class Life(NamedTuple):
+    """What a process does, in words ("" if it runs or is gone), and the Unix time of its start (0.0: unknown)."""
+
+    state: str
+    began: float
+
+
+_STATES = {"T": "stopped", "t": "stopped", "S": "asleep", "D": "waits for the disk"}
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def life_of(pid: int) -> Life:
+    """The life of a process.
+
+    "stopped" is one that keeps its locks but does not run (SIGSTOP, ctrl+z, a debugger).
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return "stopped" if text.rpartition(")")[2].split()[:1] in (["T"], ["t"]) else ""
+        fields = text.rpartition(")")[2].split()
+        # of the clock in which the system counts; the time of its boot in /proc/stat is in whole seconds
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / _TICKS
+    except (OSError, ValueError, IndexError):
+        return Life("", 0.0)
+    return Life(_STATES.get(fields[0], ""), round(time.time() - age, 2))

@@ -27,7 +27,7 @@ from .claims import Claims
 from .coarse import CoarseLock
 from .layout import WHOLE
 from .live_sessions import live_sessions
-from .proc_locks import command_of, read_locks, state_of
+from .proc_locks import command_of, life_of, read_locks
 from .protocol import ClaimLocks, OnClaimWait
 from .wait import LockWait
 
@@ -127,8 +127,8 @@ def present_holders(private: Path) -> list[Holder]:
         here = _is_here(claim)
         session = next((one for one in sessions if f"-{claim.pid}-" in one.session), None)
         command = command_of(claim.pid) if here else session.command if session else ""
-        state = state_of(claim.pid) if here else f"on {printable(claim.hostname)}"
-        holder = Holder("", session.session if session else "", claim.pid, command, state)
+        state, began = life_of(claim.pid) if here else (f"on {printable(claim.hostname)}", 0.0)
+        holder = Holder("", session.session if session else "", claim.pid, command, state, began)
         wheels = [state.wheel for state in session.states if state.wheel and not state.wants] if session else []
         found[claim.hostname, claim.pid] = [holder._replace(wheel=wheel) for wheel in wheels[:5]] or [holder]
     return [holder for group in found.values() for holder in group]

@@ -1,7 +1,7 @@
 """Waiting for a lock that is not free, in the same way for all locks.
 
-A caller that finds a lock taken makes a `LockWait`. It reports once who is in the way, waits until a deadline or until
-the session is to stop, and ends in one kind of error, which names the holders. The module is imported only when there
+A caller that finds a lock taken makes a `LockWait`. It reports who is in the way, waits until a deadline or until the
+session is to stop, and ends in one kind of error, which names the holders. The module is imported only when there
 is something to wait for.
 """
 
@@ -16,7 +16,13 @@ from instui_engine.journal.events import Holder
 from .phrases import describe
 
 OnWait = Callable[[Sequence[Holder]], None]
-"""Called once when the wait is more than a moment, with those who are in the way."""
+"""Called when the wait is more than a moment, with those who are in the way; and again when they are others."""
+_LOOK = 1.0  # seconds between two looks at who is in the way: a look takes milliseconds
+
+
+def _identity(holder: Holder) -> tuple[object, ...]:
+    """What makes a holder another one. A process falls asleep and wakes all the time, which is no news."""
+    return holder.wheel, holder.session, holder.pid, holder.command, "stopped" in holder.state
 
 
 class LockWait:
@@ -41,7 +47,9 @@ class LockWait:
         self.path = os.fspath(path)
         self._timeout = timeout
         self._holders = holders
-        self._on_wait: OnWait | None = on_wait
+        self._on_wait = on_wait
+        self._told: list[tuple[object, ...]] | None = None
+        self._next_look = 0.0
         self._cancelled = cancelled
         self._advice = advice
         self._deadline = time.monotonic() + timeout
@@ -75,9 +83,15 @@ class LockWait:
         return True
 
     def _announce(self) -> None:
-        on_wait, self._on_wait = self._on_wait, None
-        if on_wait is not None:
-            on_wait(self._holders())
+        """Report who is in the way, unless that was said already."""
+        if time.monotonic() < self._next_look:
+            return
+        holders = self._holders()
+        self._next_look = time.monotonic() + _LOOK
+        found = list(map(_identity, holders))
+        if found != self._told:
+            self._told = found
+            self._on_wait(holders)
 
     def _error(self) -> LockTimeoutError:
         holders = tuple(self._holders())

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from instui_engine.errors import CACHE, InstuiError, printable
@@ -84,14 +85,15 @@ class _Staging:
         # smallest first: workers take from the end, so that none begins a large one when the others are done
         wheels.sort(key=lambda wheel: wheel.files)
         if wheels:
-            run_workers(context, [lambda: self._work(wheels)] * min(context.options.jobs, len(wheels)))
+            workers = range(1, min(context.options.jobs, len(wheels)) + 1)
+            run_workers(context, [partial(self._work, wheels, worker) for worker in workers])
 
     def take_damaged(self) -> list[tuple[WheelPlan, str]]:
         """The plans that could not be staged since the last call, each with the damaged file of the store."""
         damaged, self._damaged = self._damaged, []
         return damaged
 
-    def _work(self, wheels: list[StagedWheel]) -> None:
+    def _work(self, wheels: list[StagedWheel], worker: int) -> None:
         """Stage wheels file by file until `wheels` is empty."""
         context = self._context
         while not context.stopping():
@@ -100,12 +102,12 @@ class _Staging:
             except IndexError:
                 return
             context.rest()
-            self._make(wheel)
+            self._make(wheel, worker)
 
-    def _make(self, wheel: StagedWheel) -> None:
+    def _make(self, wheel: StagedWheel, worker: int) -> None:
         """Stage one wheel, by copies where that is the only way."""
         try:
-            wheel.start()
+            wheel.start(worker)
             self._link(wheel)
             wheel.finish(copied=self._linker.copies or wheel.sealed == UNSEALED)
         except Changed as changed:

@@ -38,6 +38,7 @@ class Team:
 
     def __init__(self, helpers: int = 0, sign_of_life: int = -1) -> None:
         self._helpers: dict[int, helper.Helper] = {}  # by the descriptor of its answers
+        self._numbers: dict[int, int] = {}  # of the helpers, from 2, by the same
         self._poll = select.poll()
         self._alone: Iterator[int] = iter(())
         self._queue: FilledQueue | None = None
@@ -52,6 +53,7 @@ class Team:
             if started is not None:
                 answers = started.answers.fileno()
                 self._helpers[answers] = started
+                self._numbers[answers] = 1 + len(self._helpers)
                 self._poll.register(answers, select.POLLIN)
 
     def share(self, jobs: Sequence[Job]) -> None:
@@ -72,12 +74,12 @@ class Team:
         if self._queue is not None:
             self._queue.pause(paused)
 
-    def news(self, *, wait: bool = False) -> list[tuple[int, int]]:
-        """What helpers have said since the last call: the number of a job, and BEGUN, DONE or FAILED."""
+    def news(self, *, wait: bool = False) -> list[tuple[int, int, int]]:
+        """What helpers have said since the last call: the number of a job, BEGUN, DONE or FAILED, and the helper's."""
         news = []
         for answers, _ in self._poll.poll(_PATIENCE if wait else 0) if self._helpers else ():
             if said := os.read(answers, 1 << 16):
-                news += messages(said)
+                news += [(job, what, self._numbers[answers]) for job, what in messages(said)]
             else:
                 self._dismiss(answers)
         return news

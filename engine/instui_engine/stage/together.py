@@ -11,6 +11,7 @@ from .queue import BEGUN, DONE
 from .team import Team
 from .wheel import StagedWheel
 
+_SELF = 1  # the number of this process in the team
 _MUCH = 50_000  # microseconds of work
 _FLUSHES = (1 / 2, 1 / 8)  # what is left of much work when it is flushed; the last of it is for the sync at the end
 
@@ -55,7 +56,7 @@ class Together:
         try:
             while self._listen() and (number := team.take()) is not None:
                 wheel, part = self._parts[number]
-                wheel.start()
+                wheel.start(_SELF)
                 if self._link(wheel, part):
                     self._linked(wheel, part)
             while team.helping and self._listen(wait=True):
@@ -67,10 +68,10 @@ class Together:
 
     def _listen(self, *, wait: bool = False) -> bool:
         """Hear what helpers have done; return whether to go on."""
-        for number, what in self._team.news(wait=wait):
+        for number, what, helper in self._team.news(wait=wait):
             wheel, part = self._parts[number]
             if what == BEGUN:
-                wheel.start()
+                wheel.start(helper)
             elif what == DONE:
                 self._linked(wheel, part)
         if self._context.control.paused:

@@ -37,11 +37,11 @@ class StagedWheel:
     def _new_throttle(self) -> Throttle:
         return Throttle(lambda done: self._context.emit(StageProgress(self.plan.name, done, self.files)))
 
-    def start(self) -> None:
-        """Tell the journal that it has begun, once."""
+    def start(self, worker: int) -> None:
+        """Tell the journal that it has begun, once, and who begins."""
         if not self._started:
             self._started = True
-            self._context.emit(StageStarted(self.plan.name, self.files))
+            self._context.emit(StageStarted(self.plan.name, self.files, worker))
             self._throttle = self._new_throttle()
 
     def progress(self, files: int) -> None:

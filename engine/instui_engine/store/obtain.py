@@ -99,9 +99,10 @@ class _Work:
         flusher = threading.Thread(target=self._flush, args=(ended,), name="flush")
         flusher.start()
         try:
-            unpackers = [partial(self._unpack_all, worker) for worker in workers]
+            fetchers = [partial(self._fetch_all, number) for number in range(1, connections + 1)]
+            unpackers = [partial(self._unpack_all, worker, number) for number, worker in enumerate(workers, 1)]
             run = run_tasks if connections else run_workers  # local files need no event loop
-            run(self._context, [*[self._fetch_all] * connections, *unpackers])
+            run(self._context, [*fetchers, *unpackers])
             ended.set()
             flusher.join()
             self._publish(self._tasks)
@@ -114,11 +115,11 @@ class _Work:
 
     # --- threads
 
-    def _fetch_all(self) -> None:
+    def _fetch_all(self, number: int) -> None:
         while (task := self._next_to_fetch()) is not None:
             is_fetched = False
             try:
-                is_fetched = self._claim(task, wait=False) and self._fetch(task)
+                is_fetched = self._claim(task, wait=False) and self._fetch(task, number)
             finally:
                 with self._changed:
                     self._fetching -= 1
@@ -132,10 +133,10 @@ class _Work:
             self._wait_until(lambda: len(self._to_unpack) < AHEAD)
             return self._to_fetch.pop() if self._to_fetch and not self._context.stopping() else None
 
-    def _unpack_all(self, worker: Unpacker) -> None:
+    def _unpack_all(self, worker: Unpacker, number: int) -> None:
         while (task := self._next_to_unpack()) is not None:
             if not task.wheel.path or (self._read(task, worker) and self._claim(task, wait=False)):
-                self._unpack(task, worker)
+                self._unpack(task, worker, number)
 
     def _next_to_unpack(self) -> Task | None:
         """The next wheel to unpack, once there is one; None if none will come."""
@@ -164,9 +165,9 @@ class _Work:
                 if task.wheel.path:
                     is_ready = self._read(task, worker) and self._claim(task, wait=True)
                 else:
-                    is_ready = self._claim(task, wait=True) and self._fetch(task)
+                    is_ready = self._claim(task, wait=True) and self._fetch(task, 1)
                 if is_ready:
-                    self._unpack(task, worker)
+                    self._unpack(task, worker, 1)
                 self._publish([task])
         for twin in self._twins:
             twin.entry = self._by_key[twin.key].entry
@@ -221,8 +222,8 @@ class _Work:
         before, task.note = task.note, self._known.url(task.key)
         return "" if task.note is None or task.note == before else task.note.sha256
 
-    def _fetch(self, task: Task) -> bool:
-        """Fetch a wheel, or find that the store has what came, or what would come again."""
+    def _fetch(self, task: Task, number: int) -> bool:
+        """Fetch a wheel, or find that the store has what came, or what would come again. `number`: the connection's."""
         from instui_engine.fetch.download import Download, FetchCancelled
 
         context, store, wheel, client = self._context, self._store, task.wheel, self._client
@@ -235,7 +236,7 @@ class _Work:
 
         class Events:
             def started(self, done: int, size: int) -> None:
-                context.emit(FetchStarted(wheel.name, done, size))
+                context.emit(FetchStarted(wheel.name, done, size, number))
 
             def progress(self, done: int, size: int) -> None:
                 context.emit(FetchProgress(wheel.name, done, size))
@@ -264,7 +265,7 @@ class _Work:
             return False
         return True
 
-    def _unpack(self, task: Task, worker: Unpacker) -> None:
+    def _unpack(self, task: Task, worker: Unpacker, number: int) -> None:
         context, store, wheel = self._context, self._store, task.wheel
         context.rest()
         total = seen = 0
@@ -272,7 +273,7 @@ class _Work:
         def started(files: int, size: int) -> None:
             nonlocal total
             total = size
-            context.emit(UnpackStarted(wheel.name, files, size))
+            context.emit(UnpackStarted(wheel.name, files, size, number))
 
         throttle = Throttle(lambda done: context.emit(UnpackProgress(wheel.name, done, total)))
 

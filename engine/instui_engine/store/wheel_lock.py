@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instui_engine.errors import CACHE, InstuiError, Interrupted, LockTimeoutError, printable, reason, remedy
 from instui_engine.fs.flock import LocksMissingError, open_and_try, take_exclusive
-from instui_engine.journal.events import Holder, Warned
+from instui_engine.journal.events import Holder
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.session.context import Context
 from instui_engine.target.network import BACKEND, soft_reason
@@ -57,13 +58,20 @@ _soft: dict[int, "StrictSoftFileLock"] = {}  # by the descriptors that stand for
 def _hold_soft(context: Context, path: Path, wheel: LockedWheel, wait: bool) -> int:
     from filelock import StrictSoftFileLock, Timeout
 
+    from instui_engine.locks.reported import reported_wait
+
     lock = StrictSoftFileLock(path.with_suffix(".soft"), thread_local=False, mode=0o666)
-    timeout = context.options.lock_timeout if wait else 0
+    timeout = context.options.lock_timeout
     try:
-        lock.acquire(timeout=timeout)
-    except Timeout:
-        if not wait:
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+        if not lock.is_locked and not wait:
             return -1
+        if not lock.is_locked:
+            with reported_wait(context, "wheel", wheel.name) as announce:
+                announce(str(path), [Holder(state="not known: it holds a file as its lock")])
+                lock.acquire(timeout=timeout)
+    except Timeout:
         raise LockTimeoutError(
             f"waited {timeout:g} s for {printable(wheel.filename)} in the cache, which another process fetches or "
             f"unpacks; if none does, remove {printable(str(path.with_suffix('.soft')))}*",
@@ -79,12 +87,11 @@ def _hold_soft(context: Context, path: Path, wheel: LockedWheel, wait: bool) -> 
 def _wait(context: Context, wheel: LockedWheel, descriptor: int, path: Path) -> None:
     """Wait until the process that fetches or unpacks the wheel is done, and report which one it is."""
     from instui_engine.locks.holders import holders_of
-    from instui_engine.locks.phrases import WAITS_FOR, describe
+    from instui_engine.locks.reported import reported_wait
     from instui_engine.locks.wait import LockWait
 
     def on_wait(holders: Sequence[Holder]) -> None:
-        text = f"{WAITS_FOR}{describe(holders)}, which fetches or unpacks it"
-        context.emit(Warned(wheel.name, text))
+        announce(str(path), holders)
 
     wait = LockWait(
         f"the lock of {printable(wheel.filename)} in the cache ({printable(str(path))})",
@@ -95,7 +102,8 @@ def _wait(context: Context, wheel: LockedWheel, descriptor: int, path: Path) -> 
         cancelled=context.stopping,
     )
     try:
-        wait.take(descriptor, take_exclusive)
+        with reported_wait(context, "wheel", wheel.name) as announce:
+            wait.take(descriptor, take_exclusive)
     except Interrupted:
         context.check()
         raise
