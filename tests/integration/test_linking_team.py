@@ -55,9 +55,9 @@ def test_each_job_is_done_once_by_somebody(source: Path, tmp_path: Path, three: 
         news += three.news()
     while three.helping:
         news += three.news(wait=True)
-    theirs = [number for number, what in news if what == DONE]
+    theirs = [number for number, what, _ in news if what == DONE]
     assert sorted(mine + theirs) == list(range(2000))
-    assert not [number for number, what in news if what == FAILED]
+    assert not [number for number, what, _ in news if what == FAILED]
     assert len(os.listdir(tmp_path / "target")) == 2000
 
 
@@ -69,9 +69,9 @@ def test_of_a_killed_member_only_the_job_in_hand_is_lost(source: Path, tmp_path:
     os.kill(victim.pid, signal.SIGKILL)
     while three.helping:
         news += three.news(wait=True)
-    done = [number for number, what in news if what == DONE]
+    done = [number for number, what, _ in news if what == DONE]
     assert len(done) == len(set(done))
-    assert not [number for number, what in news if what == FAILED]
+    assert not [number for number, what, _ in news if what == FAILED]
     assert len(set(range(10_000)) - set(done)) <= 1
 
 
@@ -83,11 +83,11 @@ def test_a_paused_helper_takes_no_job(source: Path, tmp_path: Path, three: Team)
         news += three.news(wait=True)
     assert not three.news(wait=True)
     assert three.helping
-    assert sum(what == BEGUN for _, what in news) == sum(what == DONE for _, what in news) < 10_000
+    assert sum(what == BEGUN for _, what, _ in news) == sum(what == DONE for _, what, _ in news) < 10_000
     three.pause(False)
     while three.helping:
         news += three.news(wait=True)
-    assert sum(what == DONE for _, what in news) == 10_000
+    assert sum(what == DONE for _, what, _ in news) == 10_000
 
 
 def test_a_queue_may_be_longer_than_a_pipe(three: Team) -> None:
@@ -101,7 +101,7 @@ def test_a_queue_may_be_longer_than_a_pipe(three: Team) -> None:
         news += three.news()
     while three.helping:
         news += three.news(wait=True)
-    theirs = [number for number, what in news if what == DONE]
+    theirs = [number for number, what, _ in news if what == DONE]
     assert sorted(mine + theirs) == list(range(100_000))
 
 
@@ -183,7 +183,7 @@ def test_what_a_killed_helper_leaves_is_done_here(
     killed: list[int] = []
     news = Team.news
 
-    def kill(self: Team, *, wait: bool = False) -> list[tuple[int, int]]:
+    def kill(self: Team, *, wait: bool = False) -> list[tuple[int, int, int]]:
         heard = news(self, wait=wait)
         for victim in self._helpers.values() if heard and not killed else ():
             os.kill(victim.pid, signal.SIGKILL)
