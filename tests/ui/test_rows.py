@@ -10,6 +10,7 @@ from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.summary import summary
 from instui.tui.rows import frame, locks, overwrites, wheels
+from instui.tui.rows.counters import counters
 from instui.tui.rows.event_text import event_text
 from instui.tui.rows.filter import parse
 from instui.tui.rows.frame import Facts
@@ -152,7 +153,7 @@ def test_header_counters_and_footer_fill_the_line_exactly(width: int) -> None:
     facts = Facts(UNICODE)
     for pieces in (
         frame.header(shot, facts, width),
-        frame.counters(shot, facts, width),
+        counters(shot, UNICODE, width),
         frame.tabs(tabs(shot), "Dashboard", width, UNICODE),
         frame.footer(FOOTER, width, UNICODE, {}),
         frame.footer(FOOTER, width, ASCII, {}, leaves_in=3),

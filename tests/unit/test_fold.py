@@ -241,11 +241,11 @@ def test_overwrites_are_counted_by_pair_and_wheel() -> None:
 
 def test_a_distribution_that_is_removed_waits_commits_and_is_done_when_it_is_gone() -> None:
     steps: list[tuple[float, Event, Phase, str]] = [
-        (1.0, plan("a")._replace(replaces="2.0"), Phase.READY, "ready"),
+        (1.0, plan("a")._replace(replaces="2.0"), Phase.READY, "queued"),
         (2.0, wait("a", Holder("b")), Phase.WAIT, "wait"),
         (3.0, events.LockGranted("a", 1.0), Phase.COMMIT, "remove"),
-        (3.0, events.LockReleased("a", 0.0), Phase.READY, "ready"),  # it was planned again
-        (3.0, plan("a")._replace(replaces="2.1"), Phase.READY, "ready"),
+        (3.0, events.LockReleased("a", 0.0), Phase.READY, "queued"),  # it was planned again
+        (3.0, plan("a")._replace(replaces="2.1"), Phase.READY, "queued"),
         (4.0, events.LockGranted("a", 1.0), Phase.COMMIT, "remove"),
         (4.0, events.CommitStarted("a", 2), Phase.COMMIT, "remove"),
         (5.0, events.Restored("a", "lib/x", "b 1.0"), Phase.COMMIT, "remove"),

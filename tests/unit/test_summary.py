@@ -75,7 +75,6 @@ BACK = events.Restored("a", "lib/x", "c 3")
             [
                 "removed 1 of 2 distributions, 3 files in 2.0 s",
                 "  removed: a 1",
-                "  not removed: b 2",
                 "  failed: b 2: disk full",
             ],
         ),
@@ -101,7 +100,7 @@ BACK = events.Restored("a", "lib/x", "c 3")
         (
             [A, B, events.CommitFinished("a", 1)],
             130,
-            ["installed 1 of 2 wheels, 1 file in 2.0 s", "  installed: a 1", "  not installed: b 2"],
+            ["installed 1 of 2 wheels, 1 file in 2.0 s", "  installed: a 1", "  not installed (not begun): b 2"],
         ),
     ],
 )

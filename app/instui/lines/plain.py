@@ -73,6 +73,8 @@ class PlainUI:
         for t, event in decoded(lines):
             self._fold.feed(t, event)
             messages += self._messages.lines_for(t, event)
+        if ended:
+            self._fold.abandon()
         session = self._fold.session
         snapshot = self._fold.snapshot(self._clock() - session.clock if session else 0.0)
         messages += self._messages.rest() if ended else self._messages.now(snapshot)

@@ -102,6 +102,7 @@ class Fold:
     def __init__(self) -> None:
         self._record = SessionRecord()
         self._next_sample = 0.0
+        self._abandoned = False
         self._infers = False  # the parts of the session, which journals of schema 1 do not name
 
     @property
@@ -132,6 +133,12 @@ class Fold:
     def snapshot(self, t: float) -> Snapshot:
         """The session at time `t`, or at its latest event if that is later; a finished session no longer changes."""
         return self._record.snapshot(t)
+
+    def abandon(self) -> None:
+        """Take note that no more events come, although the session has not said that it is over: it was killed."""
+        if not self._abandoned and not self.is_finished:
+            self._abandoned = True
+            self._record.settle(self._record.t)
 
     def feed(self, t: float, event: Event) -> None:
         """Take in one event of time `t`; never raise because earlier events are missing."""
@@ -228,18 +235,10 @@ class Fold:
     def _session_finished(self, t: float, event: events.SessionFinished) -> None:
         record = self._record
         self._sample(t)
-        for key in list(record.waiting.members):  # nothing waits any longer
-            wheel = record.wheels.change(key)
-            record.end_wait(wheel, t)
-            record.rest(wheel, t)
         for recovery in [one for one in record.recoveries if one.outcome == "running"]:
             record.recover(recovery._replace(outcome="failed"))
-        lock = record.environment
-        if lock is not None and lock.state == "waiting":
-            record.environment = lock._replace(state="free", since=t, waited=lock.waited + t - lock.since)
         record.finished = Finished(t, *event)
-        record.resolving = record.paused = False
-        record.periods.end_all(t)
+        record.settle(t)
 
     # -- a wheel, up to the stage
 

@@ -21,19 +21,22 @@ class Phase(Enum):
     QUEUED = "queued"  # waits for its download, or to be unpacked
     FETCH = "fetch"
     UNPACK = "unpack"
-    READY = "ready"  # in the store
+    READY = "unpacked"  # it is in the cache
     STAGE = "stage"
     STAGED = "staged"
     WAIT = "wait"  # for its claims
     COMMIT = "commit"  # holds its claims
     DONE = "done"
     FAILED = "failed"
+    STOPPED = "stopped"  # the session ended before it was installed; its spans say how far it had come
+    UNBEGUN = "not begun"  # the session ended before any work was done on it
 
 
 RUNNING = frozenset({Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT})
+WORK = RUNNING | {Phase.WAIT}  # what takes time; a wheel rests in the other phases
+SETTLED = frozenset({Phase.DONE, Phase.FAILED, Phase.STOPPED, Phase.UNBEGUN})  # nothing more comes
 
-
-REMOVALS: Mapping[Phase, str] = {Phase.COMMIT: "remove", Phase.DONE: "removed"}
+REMOVALS: Mapping[Phase, str] = {Phase.READY: "queued", Phase.COMMIT: "remove", Phase.DONE: "removed"}
 
 
 class Prefix(Sequence[T]):
@@ -198,7 +201,20 @@ class WheelState(NamedTuple):
     @property
     def word(self) -> str:
         """The word to show for the phase."""
+        if self.phase is Phase.READY and self.cached:
+            return "in cache"
         return REMOVALS.get(self.phase, self.phase.value) if self.removal else self.phase.value
+
+    @property
+    def reached(self) -> str:
+        """How far it had come when the session ended: "in unpack", "after stage"; "" if it is not stopped."""
+        if self.phase is not Phase.STOPPED:
+            return ""
+        was = self.spans[-1].phase if self.spans else Phase.QUEUED
+        if was in WORK:
+            return f"in {was.value}"
+        done = next((span.phase for span in reversed(self.spans) if span.phase in RUNNING), None)
+        return f"after {done.value}" if done else ""
 
 
 class Hold(NamedTuple):
@@ -367,6 +383,7 @@ class Totals(NamedTuple):
     waiting: int = 0
     committed: int = 0
     failed: int = 0
+    unsettled: int = 0  # wheels that a session left undone at its end, without a failure of their own
     cached: int = 0  # wheels that were found in the store
     downloads: int = 0
     reinstalled: int = 0  # distributions that were there in the same version
@@ -377,6 +394,7 @@ class Totals(NamedTuple):
     files: int = 0  # installed
     running: int = 0  # wheels that a worker is working on
     lock_wait: float = 0.0  # seconds of all wheels, present waits included
+    held_up: float = 0.0  # seconds of the clock in which a wheel, or the session, waited for others
     busy: float = 0.0  # seconds of fetch, unpack, stage and commit, present ones included
     overwrote: int = 0  # files with different content
 

@@ -3,28 +3,40 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from instui_engine.errors import printable
-from instui_engine.journal.events import Holder, SessionStarted, SpanName, WaitKind
+from instui_engine.journal.events import Holder, SessionStarted, SpanName
 
-from .units import cut_end
+from .units import age, cut_end
 
 _COMMAND_CELLS = 60
 
 SPANS: Mapping[SpanName, str] = {
     "open": "looking at the environment",
-    "resolve": "deciding which wheels to install",
-    "acquire": "fetching and unpacking",
-    "plan": "planning",
-    "stage": "staging",
-    "commit": "committing",
+    "resolve": "finding out which wheels to install",
+    "acquire": "getting the wheels: from the cache, or fetched and unpacked",
+    "plan": "planning what each wheel will write, and which paths it claims",
+    "stage": "staging: linking files where nobody sees them yet",
+    "commit": "committing: moving the wheels into place",
     "clean": "cleaning up",
 }
-WAITS: Mapping[WaitKind, str] = {
-    "wheel": "another process fetches or unpacks it",
-    "cache": "the cache is being pruned",
-    "name": "a distribution of this name is being changed",
-    "recovery": "what a killed session had begun",
-    "older": "sessions of an older version are at work",
+_WAITS: Mapping[str, str] = {
+    "environment": "the environment's lock",
+    "wheel": "a process that fetches or unpacks the same wheel",
+    "cache": "the cache, which is being pruned",
+    "name": "a process that changes a distribution of the same name",
+    "recovery": "what a killed session had begun, to be settled",
+    "older": "sessions of an older version of instui",
 }
+_DISK: Mapping[str, str] = {"store": "the cache", "stage": "the staged files", "environment": "the environment"}
+
+
+def waited_for(what: str) -> str:
+    """What a wait of the session is for (`SessionWait.what`), as in "waits for ..."."""
+    return _WAITS.get(what, "other processes")
+
+
+def on_disk(what: str) -> str:
+    """What is being written to disk (`Sync.what`)."""
+    return _DISK.get(what, printable(what))
 
 
 def path_name(path: str, session: SessionStarted | None) -> str:
@@ -46,6 +58,19 @@ def is_own(holder: Holder, session: SessionStarted | None) -> bool:
     """Whether `holder` is a wheel of this session, not another process or session."""
     own = session.session if session else ""
     return bool(holder.wheel) and holder.session in ("", own)
+
+
+def same_holder(holder: Holder) -> tuple[object, ...]:
+    """What stays the same of a holder that is named again, while its state changes."""
+    return holder.pid, holder.session, holder.wheel, "" if holder.pid else holder.command
+
+
+def started(holder: Holder, session: SessionStarted | None) -> str:
+    """When the process of a holder was started, in relation to this session; "" if that is unknown."""
+    if not holder.began or session is None:
+        return ""
+    before = session.wall - session.ran - holder.began
+    return f"started {age(abs(before))} {'before' if before >= 0 else 'after'} this session"
 
 
 def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[[str], str]) -> str:

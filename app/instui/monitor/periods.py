@@ -7,6 +7,7 @@ from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, SpanFinished, SpanName, WaitKind
 
 from .model import CommitSteps, Doing, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
+from .names import same_holder
 
 _ORDER = get_args(SpanName)
 _INFERRED: dict[type[Event], SpanName] = {
@@ -21,6 +22,31 @@ _INFERRED: dict[type[Event], SpanName] = {
 }
 
 
+class Overlap:
+    """For how long at least one of several things went on, however many there were at once."""
+
+    def __init__(self) -> None:
+        self._going = 0
+        self._since = self._over = 0.0
+
+    def begin(self, t: float) -> None:
+        """One more of them begins."""
+        if not self._going:
+            self._since = max(t, self._since)
+        self._going += 1
+
+    def end(self, t: float) -> None:
+        """One of them ends."""
+        self._going -= 1
+        if not self._going:
+            self._over += max(t - self._since, 0.0)
+            self._since = max(t, self._since)
+
+    def total(self, t: float) -> float:
+        """The seconds up to `t`."""
+        return self._over + (max(t - self._since, 0.0) if self._going else 0.0)
+
+
 class Periods:
     """Everything of a session that lasts for a time and belongs to no wheel alone."""
 
@@ -33,6 +59,7 @@ class Periods:
         self.groups = CommitSteps()
         self.loads: list[LoadSample] = []
         self.stalls: list[Stall] = []
+        self.held_up = Overlap()  # by waits of the session and of its wheels
 
     @property
     def syncing(self) -> str:
@@ -90,9 +117,10 @@ class Periods:
         place = self._present_wait(what, wheel)
         if place is None:
             self.waits.append(SessionWait(what, wheel, path, tuple(holders), t))
+            self.held_up.begin(t)
         else:
             old = self.waits[place]
-            named = {(one.wheel, one.session, one.pid, one.command): one for one in (*old.holders, *holders)}
+            named = {same_holder(holder): holder for holder in (*old.holders, *holders)}
             self.waits[place] = old._replace(holders=tuple(named.values()))  # each as it was named last
 
     def end_wait(self, what: str, wheel: str, t: float) -> None:
@@ -100,6 +128,7 @@ class Periods:
         place = self._present_wait(what, wheel)
         if place is not None:
             self.waits[place] = self.waits[place]._replace(end=t)
+            self.held_up.end(t)
 
     def _present_wait(self, what: str, wheel: str) -> int | None:
         for place in range(len(self.waits) - 1, -1, -1):
@@ -113,4 +142,5 @@ class Periods:
         self._end_span(t)
         self.end_sync(t)
         self.resume(t)
-        self.waits = [wait if wait.end is not None else wait._replace(end=t) for wait in self.waits]
+        for wait in [wait for wait in self.waits if wait.end is None]:
+            self.end_wait(wait.what, wait.wheel, t)

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from instui_engine.journal.events import Holder, SessionStarted
 
 from .model import Acquisition, CommitSteps, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
-from .names import is_own
+from .names import is_own, same_holder
 
 Record = TypeVar("Record")
 State = TypeVar("State")
@@ -122,9 +122,9 @@ class LockRecord:
     def state(self, session: SessionStarted | None) -> LockState:
         """The immutable state; `session` distinguishes our own wheels from other holders."""
         holders = tuple(self.holders.values())
-        foreign: dict[Holder, None] = {}
+        foreign: dict[object, Holder] = {}
         for waiter in self.waiters.values():
-            foreign.update(dict.fromkeys(h for h in waiter.holders if not is_own(h, session)))
+            foreign.update((same_holder(holder), holder) for holder in waiter.holders if not is_own(holder, session))
         return LockState(
             path=self.path,
             is_directory=self.is_directory,
@@ -132,7 +132,7 @@ class LockRecord:
             holders=holders,
             since=min((hold.since for hold in holders), default=None),
             waiters=tuple(self.waiters.values()),
-            foreign=tuple(foreign),
+            foreign=tuple(foreign.values()),
             claims_x=self.claims_x,
             claims_ix=self.claims_ix,
             collision=self.collision,

@@ -6,6 +6,8 @@ from instui_engine.journal.events import SessionStarted
 
 from .model import (
     RUNNING,
+    SETTLED,
+    WORK,
     Conflict,
     EnvironmentLock,
     Finished,
@@ -66,6 +68,7 @@ class SessionRecord:
         self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
         self.resolved = self.satisfied_count = 0
         self.downloads = self.fetched_bytes = self.staged_files = self.files = self.overwrote = 0
+        self.unsettled = 0
         self.cached = self.reinstalled = self.replaced = self.removing = self.removed = self.removed_files = 0
 
     # -- changes that several events have in common
@@ -78,6 +81,10 @@ class SessionRecord:
             old.remove(wheel.key, wheel.since, t)
         if new := self._busy.get(phase):
             new.add(wheel.key, t)
+        if wheel.phase is Phase.WAIT:
+            self.periods.held_up.end(t)
+        elif phase is Phase.WAIT:
+            self.periods.held_up.begin(t)
         if t > wheel.since:
             wheel.spans.append(Span(wheel.phase, wheel.since, t, wheel.worker))
         wheel.phase, wheel.since, wheel.worker = phase, t, 0
@@ -130,6 +137,35 @@ class SessionRecord:
         if wheel.acquisitions and wheel.acquisitions[-1].released is None:
             wheel.acquisitions[-1] = wheel.acquisitions[-1]._replace(released=t)
 
+    def settle(self, t: float) -> None:
+        """Note that nothing more comes: nothing is held or waited for any longer, and no wheel goes on."""
+        for key in list(self.wheels.index):
+            wheel = self.wheels.get(key)
+            if wheel is not None and (wheel.waits_for is not None or wheel.held or wheel.phase not in SETTLED):
+                wheel = self.wheels.change(key)
+                self.end_wait(wheel, t)
+                self.release(wheel, t)
+                if wheel.phase not in SETTLED and not self.planned_only:
+                    begun = any(span.phase in WORK for span in wheel.spans) or wheel.phase in WORK
+                    self.enter(wheel, Phase.STOPPED if begun else Phase.UNBEGUN, t)
+                    self.unsettled += 1
+                elif wheel.phase is Phase.WAIT:
+                    self.rest(wheel, t)
+        lock = self.environment
+        if lock is not None and lock.state != "free":
+            waited, held = (t - lock.since, 0.0) if lock.state == "waiting" else (0.0, t - lock.since)
+            self.environment = EnvironmentLock(lock.path, "free", t, (), lock.waited + waited, lock.held + held)
+        self.resolving = self.paused = False
+        self.periods.end_all(t)
+
+    @property
+    def planned_only(self) -> bool:
+        """Whether the session went well without doing what it had planned: a dry run."""
+        command = self.session.command if self.session else []
+        dry_list = command[1:2] == ["install-many"] and "--dry-run" in command
+        well = self.finished is not None and (self.finished.exit == 0 or dry_list)
+        return well and not self._passed[COMMITTED] and not self.removed
+
     def overwrite(self, file: ReplacedFile) -> None:
         """Note a file that was replaced."""
         self.overwrites.append(file)
@@ -167,6 +203,7 @@ class SessionRecord:
             waiting=len(self.waiting.members),
             committed=self._passed[COMMITTED],
             failed=len(self.failed),
+            unsettled=self.unsettled,
             cached=self.cached,
             downloads=self.downloads,
             reinstalled=self.reinstalled,
@@ -177,6 +214,7 @@ class SessionRecord:
             files=self.files,
             running=len(self._running.members),
             lock_wait=self.waiting.total(t),
+            held_up=self.periods.held_up.total(t),
             busy=self._running.total(t),
             overwrote=self.overwrote,
         )

@@ -1,12 +1,13 @@
 """The summary: what plain output says at the end of a session."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from instui_engine.errors import printable
+from instui_engine.journal.events import Holder
 
-from .model import Phase, Snapshot, Wait, WheelState
-from .names import holder_names, listed, path_name
+from .model import RUNNING, Phase, SessionWait, Snapshot, Wait, WheelState
+from .names import holder_names, listed, path_name, started, waited_for
 from .recoveries import OUTCOMES
 from .units import count, number, seconds
 
@@ -16,7 +17,6 @@ FAILURES_LISTED = 10
 COLLISIONS_LISTED = 10
 SLOW_SECONDS = 1.0  # seconds of a phase of one wheel that is worth naming
 WAIT_SECONDS = 0.1  # seconds of waiting, summed over the wheels, that are worth a line; turns take less
-_WORK = {Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT}
 
 
 def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True, turns: bool = True) -> list[str]:
@@ -39,6 +39,25 @@ def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True, turn
         lines += [*_recovered(snapshot), *_before(snapshot), *_restored(snapshot)]
         lines += [*_waits(snapshot), *_overwrites(snapshot), *_slowest(snapshot)]
     return lines
+
+
+def ending(snapshot: Snapshot) -> list[str]:
+    """How the session ended, for a screen, which has not said before what failed: the error comes first."""
+    finished = snapshot.finished
+    if finished is None or finished.exit == 0:
+        return [line.strip() for line in summary(snapshot, names=False)]
+    lines = [printable(finished.error) or f"failed with exit code {finished.exit}"]
+    body = [line.strip() for line in summary(snapshot, names=False)]
+    if not _head(snapshot, well=False):
+        word = "removed" if snapshot.removes else "installed"
+        left = [line.strip() for line in (*_what_is_installed(snapshot), *_waits(snapshot))]
+        body = [f"nothing was {word}, after {seconds(finished.seconds)}", *left, *body]
+    return lines + [line for line in body if not _is_said(line, lines[0])]
+
+
+def _is_said(line: str, error: str) -> bool:
+    """Whether a line about a failed wheel repeats the error of the session."""
+    return line.startswith("failed: ") and line.removeprefix("failed: ") in (error, error.removeprefix("failed: "))
 
 
 def _head(snapshot: Snapshot, well: bool) -> list[str]:
@@ -161,7 +180,9 @@ def _what_is_installed(snapshot: Snapshot) -> list[str]:
     word = "removed" if snapshot.removes else "installed"
     if done and len(done) < len(wheels) and not snapshot.is_list:  # of a list, each line that failed is named
         lines.append(f"  {word}: {_labels(done)}")
-        lines.append(f"  not {word}: {_labels(wheel for wheel in wheels if wheel.phase is not Phase.DONE)}")
+        for phase in (Phase.STOPPED, Phase.UNBEGUN):
+            if left := [wheel for wheel in wheels if wheel.phase is phase]:
+                lines.append(f"  not {word} ({phase.value}): {_labels(left)}")
     failed = [wheel for key in snapshot.failed if (wheel := snapshot.wheel(key))]
     listed_here = len(failed) if snapshot.is_list else FAILURES_LISTED
     lines += [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:listed_here]]
@@ -187,13 +208,42 @@ def _before(snapshot: Snapshot) -> list[str]:
 
 
 def _waits(snapshot: Snapshot) -> list[str]:
-    lines = []
-    if snapshot.environment and snapshot.environment.waited >= WAIT_SECONDS:
-        lines.append(f"  waited for the environment's lock: {seconds(snapshot.environment.waited)}")
+    lines = _session_waits(snapshot)
     longest: Wait | None = max(snapshot.waits, key=lambda wait: wait.seconds, default=None)
     if longest and snapshot.totals.lock_wait >= WAIT_SECONDS:
-        lines.append(f"  waited for locks: {seconds(snapshot.totals.lock_wait)} (longest: {_wait(longest, snapshot)})")
+        wheels = len({wait.wheel for wait in snapshot.waits})
+        together = f", {count(wheels, 'wheel')} together" if wheels > 1 else ""
+        what = f"{seconds(snapshot.totals.lock_wait)}{together} (longest: {_wait(longest, snapshot)})"
+        lines.append(f"  waited for locks: {what}")
     return lines
+
+
+def _session_waits(snapshot: Snapshot) -> list[str]:
+    """The waits that are not for claims, by what they were for, with the holders of the longest."""
+    kinds: dict[str, list[SessionWait]] = {}
+    for wait in snapshot.session_waits:
+        kinds.setdefault(wait.what, []).append(wait)
+    lines = []
+    for what, waits in kinds.items():
+        took = [(snapshot.t if wait.end is None else wait.end) - wait.begin for wait in waits]
+        if what == "environment" and snapshot.environment:
+            took = [snapshot.environment.waited]  # as the engine has measured it
+        longest = max(waits, key=lambda wait: (snapshot.t if wait.end is None else wait.end) - wait.begin)
+        if sum(took) >= WAIT_SECONDS:
+            wheel = f" ({printable(_label(snapshot, longest.wheel))})" if longest.wheel else ""
+            lines.append(
+                f"  waited for {waited_for(what)}{wheel}: {seconds(sum(took))}{_held(longest.holders, snapshot)}"
+            )
+    return lines
+
+
+def _held(holders: Sequence[Holder], snapshot: Snapshot) -> str:
+    """Who was in the way, in full: `, held by pid 1 (flock ...), asleep, started 1.0 s before this session`."""
+    names = holder_names(holders, snapshot.session, lambda key: _label(snapshot, key), most=1)
+    if not names:
+        return ""
+    began = started(holders[0], snapshot.session) if len(holders) == 1 else ""
+    return f", held by {names}{', ' if began else ''}{began}"
 
 
 def _wait(wait: Wait, snapshot: Snapshot) -> str:
@@ -227,7 +277,7 @@ def _slowest(snapshot: Snapshot) -> list[str]:
     slowest, longest = None, SLOW_SECONDS
     for wheel in snapshot.wheels:
         for span in wheel.spans:
-            if span.phase in _WORK and span.end - span.begin >= longest:
+            if span.phase in RUNNING and span.end - span.begin >= longest:
                 slowest, longest = (wheel, span), span.end - span.begin
     if slowest is None:
         return []

@@ -64,20 +64,21 @@ def cut(text: str, width: int) -> str:
         return text
     if width <= 1:
         return ELLIPSIS[:width]
-    head = _fit(text, width // 2)
-    tail = _fit(text[::-1], width - 1 - cells(head))[::-1]
+    start = head(text, width // 2)
+    tail = head(text[::-1], width - 1 - cells(start))[::-1]
     # A combining mark without its letter would attach to the ellipsis.
     while tail and not _cell(tail[0]):
         tail = tail[1:]
-    return head + ELLIPSIS + tail
+    return start + ELLIPSIS + tail
 
 
 def cut_end(text: str, width: int) -> str:
     """`text` in at most `width` columns, with an ellipsis at its end if it is too long."""
-    return text if cells(text) <= width else (_fit(text, width - 1) + ELLIPSIS if width > 0 else "")
+    return text if cells(text) <= width else (head(text, width - 1) + ELLIPSIS if width > 0 else "")
 
 
-def _fit(text: str, width: int) -> str:
+def head(text: str, width: int) -> str:
+    """The beginning of `text`, in at most `width` columns."""
     used = 0
     for position, character in enumerate(text):
         used += _cell(character)

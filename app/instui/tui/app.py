@@ -16,7 +16,7 @@ from textual.events import Event, InputEvent, Key, Mount, MouseMove, MouseUp, Pa
 
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
-from instui.monitor.summary import summary
+from instui.monitor.summary import ending, summary
 from instui.terminal import Terminal, shows_everything
 
 from .controller import Controller, Ended, Left, Result
@@ -153,12 +153,12 @@ class InstuiApp(Navigation):
         """The texts of the caption: what there is to watch and, when the session is over, its summary."""
         shown = self.watched.shown
         if self.watched.died:
-            return [self.controller.error() or "The session ended without a word: its process is gone."]
+            error = self.controller.error() or "The session ended without a word: its process is gone."
+            return [error, *(line.strip() for line in summary(shown, names=False))]
         if shown.finished is None:
             return [shown.caption] if shown.caption else []
         if self._epilogue is None:
-            error = [shown.finished.error] if shown.finished.error else []
-            self._epilogue = [*error, *(line.strip() for line in summary(shown, names=False))]
+            self._epilogue = ending(shown)
         return ([shown.caption] if shown.caption else []) + self._epilogue
 
     def finding_line(self, snapshot: Snapshot, width: int) -> Line | None:

@@ -9,6 +9,7 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 
 from instui.monitor.model import Snapshot
+from instui_engine.journal.events import Event
 
 from .actions import Action
 from .controller import Result
@@ -19,6 +20,7 @@ from .views import registry
 from .views.dashboard import DashboardView
 from .views.detail import DetailView
 from .views.diff import DiffView
+from .views.event import EventView
 from .views.events import EventsView
 from .views.help import Help
 from .views.locks import LocksView
@@ -142,6 +144,10 @@ class Navigation(App[Result], inherit_bindings=False):
         """Show the detail of a wheel on top of the present view."""
         self.wheel = key
         self.push_screen(DetailView(key))
+
+    def open_event(self, t: float, event: Event) -> None:
+        """Show an event of time `t` as a whole on top of the present view."""
+        self.push_screen(EventView(t, event))
 
     def open_file(self, file: OverwrittenFile) -> None:
         """Show what differs in an overwritten file on top of the present view."""

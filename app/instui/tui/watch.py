@@ -20,12 +20,13 @@ _PROGRESS = (
     events.StageProgress,
     events.CommitProgress,
     events.LoadSampled,
+    events.SpanStarted,  # its end says how long it took
     events.Caption,
 )
 
 
 class Log:
-    """The latest events, numbered from the first of the session; progress and captions are left out."""
+    """The latest events, numbered from the first of the session; what only says that something goes on is left out."""
 
     def __init__(self) -> None:
         self._entries: deque[tuple[float, Event]] = deque(maxlen=KEPT)
@@ -102,6 +103,8 @@ class Watch:
             # A full garbage collection would visit all of these again: measured 94-152 ms with thousands of wheels.
             gc.freeze()
             self._fed = 0
+        if self.died:
+            self._fold.abandon()
         return is_new
 
     def advance(self) -> None:

@@ -1,17 +1,19 @@
 """The lines of a wheel's detail: facts, phases, claims, waits, recoveries, overwrites and its latest events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from instui.monitor import units
-from instui.monitor.model import Phase, Snapshot, WheelState
+from instui.monitor.model import SETTLED, Phase, Snapshot, WheelState
+from instui.monitor.names import started, waited_for
 from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe, wrapped
 from instui.tui.text.styles import PHASE_STYLES
 from instui.tui.watch import Log
+from instui_engine.journal.events import Holder
 
-from . import event_log, recoveries
+from . import event_log, queue, recoveries
 from .event_text import wheel_of
-from .labels import blockers, holder_label, lock_label
+from .labels import holder_label, lock_label
 
 _EVENTS = 40
 
@@ -25,7 +27,7 @@ def detail(snapshot: Snapshot, key: str, width: int, glyphs: Glyphs, log: Log | 
     for title, part in (
         ("phases", _phases(wheel, snapshot, width, glyphs)),
         ("claims", _claims(wheel, snapshot, width)),
-        ("waits", _waits(wheel, snapshot)),
+        ("waits", _waits(wheel, snapshot, width)),
         ("recovery", recoveries.detail(snapshot, key, width)),
         ("overwrites", _overwrites(wheel, snapshot, width)),
         ("restored", _restored(wheel, snapshot, width)),
@@ -55,24 +57,16 @@ def _unknown(snapshot: Snapshot, key: str, width: int, log: Log | None) -> list[
 
 def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterable[Line]:
     style = PHASE_STYLES[wheel.phase]
-    state = f"{glyphs.phases[wheel.phase]} {wheel.word}"
-    since = f"  for {units.age(snapshot.t - wheel.since)}" if wheel.phase not in (Phase.DONE, Phase.FAILED) else ""
+    state = f"{glyphs.phases[wheel.phase]} {wheel.word}{' ' if wheel.reached else ''}{wheel.reached}"
+    since = f"  for {units.age(snapshot.t - wheel.since)}" if wheel.phase not in SETTLED else ""
     yield line(("state      ", "dim"), (state, style), (since, "text"))
     if wheel.waits_for:
-        who = (
-            ", ".join(
-                holder_label(snapshot, holder)
-                for holder in blockers(snapshot, wheel.key, wheel.waits_for.path, wheel.waits_for.holders)
-            )
-            or "unknown"
-        )
-        lock = lock_label(snapshot, wheel.waits_for.path)
-        yield line(
-            ("waits for  ", "dim"), (lock, "wait"), (f" ({wheel.waits_for.mode}), held by ", "dim"), (who, "commit")
-        )
-    for text in wrapped(wheel.error, width - 11) if wheel.error else ():
-        yield line(("error      ", "dim"), (text, "failed"))
-    order = f", number {wheel.order + 1} in plan order" if wheel.order >= 0 else ""
+        lock, mode = lock_label(snapshot, wheel.waits_for.path), safe(wheel.waits_for.mode)
+        text = f"{lock} ({mode}), {queue.told(snapshot, wheel.key)}"
+        yield from _wrapped("waits for", text, width, "wait")
+    if wheel.error:
+        yield from _wrapped("error", wheel.error, width, "failed")
+    order = f", number {wheel.order + 1} where wheels take turns" if wheel.order >= 0 else ""
     if wheel.removal:
         yield line(("removes    ", "dim"), (f"{units.count(wheel.files, 'file')}{order}", "text"))
     else:
@@ -87,10 +81,11 @@ def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
 def _archive(wheel: WheelState, order: str, width: int) -> Iterable[Line]:
     yield line(("file       ", "dim"), (middle(safe(wheel.file), width - 11), "text"))
     size = units.size(wheel.size) if wheel.size else "size unknown"
-    store = ", was in the store" if wheel.cached else ""
+    store = ", was in the cache" if wheel.cached else ""
     yield line(("content    ", "dim"), (f"{size}, {units.count(wheel.files, 'file')}{store}{order}", "text"))
     if wheel.replaces:
-        yield line(("replaces   ", "dim"), (safe(wheel.replaces), "text"))
+        again = " once more: the same version" if wheel.replaces == wheel.version else ""
+        yield line(("replaces   ", "dim"), (f"{safe(wheel.replaces)}{again}", "text"))
 
 
 def _restored(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
@@ -108,12 +103,12 @@ def _restored(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
 
 def _phases(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     spans = [*((s.phase, s.begin, s.end) for s in wheel.spans)]
-    if wheel.phase not in (Phase.DONE, Phase.FAILED):
+    if wheel.phase not in SETTLED:
         spans.append((wheel.phase, wheel.since, snapshot.t))
     if not spans:
         return []
     begin, end = spans[0][1], max(spans[-1][2], spans[0][1] + 0.001)
-    room = max(10, width - 34)
+    room = max(10, width - 35)
     lines: list[Line] = []
     for phase, start, stop in spans:
         left = bar((start - begin) / (end - begin), room)
@@ -123,7 +118,7 @@ def _phases(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) -
         mark = glyphs.wait if phase is Phase.WAIT else glyphs.track if style == "dim" else glyphs.full
         lines.append(
             line(
-                (f"  {glyphs.phases[phase]} {phase.value:<8}", style),
+                (f"  {glyphs.phases[phase]} {phase.value:<9}", style),
                 (glyphs.skipped * left, "faint"),
                 (mark * size, style),
                 (glyphs.skipped * (room - left - size), "faint"),
@@ -145,14 +140,41 @@ def _claims(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
     return lines
 
 
-def _waits(wheel: WheelState, snapshot: Snapshot) -> list[Line]:
+def _waits(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
+    """Its waits: for claims, and those of other kinds, also present ones."""
+    texts = [
+        (wait.seconds, f"{lock_label(snapshot, wait.path)}, at first held by {_who(snapshot, wait.holders)}")
+        for wait in snapshot.waits
+        if wait.wheel == wheel.key and wait.seconds >= 0.001
+    ]
+    texts += [
+        ((snapshot.t if w.end is None else w.end) - w.begin, f"{waited_for(w.what)}: {_who(snapshot, w.holders)}")
+        for w in snapshot.session_waits
+        if w.wheel == wheel.key
+    ]
     lines: list[Line] = []
-    for wait in snapshot.waits:
-        if wait.wheel == wheel.key and wait.seconds >= 0.001:
-            who = ", ".join(holder_label(snapshot, holder) for holder in wait.holders) or "unknown"
-            lock = lock_label(snapshot, wait.path)
-            lines.append(line((f"  {units.seconds(wait.seconds):>10}  ", "wait"), (f"{lock}, held by {who}", "text")))
+    for seconds, text in texts:
+        first = f"  {units.seconds(seconds):>10}  "
+        for row in wrapped(text, width - len(first)):
+            lines.append(line((first, "wait"), (row, "text")))
+            first = " " * len(first)
     return lines
+
+
+def _who(snapshot: Snapshot, holders: Sequence[Holder]) -> str:
+    every = [f"{holder_label(snapshot, holder)}{_began(snapshot, holder)}" for holder in holders]
+    return ", ".join(every) or "somebody who is not known"
+
+
+def _began(snapshot: Snapshot, holder: Holder) -> str:
+    began = started(holder, snapshot.session)
+    return f", {began}" if began else ""
+
+
+def _wrapped(title: str, text: str, width: int, style: str) -> Iterable[Line]:
+    for row in wrapped(text, width - 11):
+        yield line((f"{title:<11}", "dim"), (row, style))
+        title = ""
 
 
 def _overwrites(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:

@@ -11,11 +11,12 @@ from instui.tui.watch import Log
 from instui_engine.journal.events import Event, kind_of
 
 from .event_text import event_text, wheel_of
+from .event_words import words
 from .filter import NOTHING, Fields, Filter
 
 COLUMNS = (
     Column("t", "time", 8, right=True),
-    Column("kind", "event", 13, weight=1, most=20),
+    Column("kind", "event", 13, weight=1, most=18),
     Column("wheel", "wheel", 14, weight=1, needs=70, most=28),
     Column("text", "", 10, weight=5),
 )
@@ -79,14 +80,17 @@ def _keeps(filter_: Filter, log: Log, number: int) -> bool:
 
 
 def fields(event: Event) -> Fields:
-    """The fields for a filter; `state:` is the kind. They are found by name, so a new event needs no change here."""
+    """The fields for a filter; `state:` is the kind, and what it is called here.
+
+    The others are found by their names, so a new event needs no change here.
+    """
     values: dict[str, Any] = event._asdict()
     paths = [*values.get("exclusive", ()), values.get("path", "")]
     texts = [*(values.get(name, "") for name in _TEXTS), *values.get("left", ())]
     return {
         "wheel": wheel_of(event),
         "lock": " ".join(map(str, paths)).casefold(),
-        "state": kind_of(event),
+        "state": f"{kind_of(event)} {words(event)}",
         "text": " ".join(map(str, texts)).casefold(),
     }
 
@@ -105,7 +109,7 @@ def cells(snapshot: Snapshot, log: Log, key: str, sizes: Mapping[str, int]) -> M
         text = f"{wheel}  {text}"
     return {
         "t": line((f"{t:.2f} s", "dim")),
-        "kind": line((middle(kind_of(event), sizes["kind"]), style)),
+        "kind": line((tail(words(event), sizes["kind"]), style)),
         "wheel": line((middle(wheel, sizes.get("wheel", 0)), "text")),
         "text": line((tail(text, sizes["text"]), "text" if style != "dim" else "dim")),
     }

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from instui.monitor import units
 from instui.monitor.model import Recovery, Snapshot
-from instui.monitor.names import SPANS, WAITS
+from instui.monitor.names import SPANS, on_disk, waited_for
 from instui.tui.text.pieces import Piece, safe
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
@@ -63,6 +63,15 @@ _LockEvent = (
     | events.LockGranted
     | events.LockReleased
 )
+
+_GROUP_ENDS = {
+    "waiter": "a wheel of another session that waits",
+    "session": "another session, which has appeared",
+    "turn": "others, who have waited for .lock",
+    "pause": "a pause",
+    "stop": "a request to stop",
+    "failure": "a failure",
+}
 
 
 def event_text(snapshot: Snapshot, event: Event) -> Piece:
@@ -127,24 +136,24 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
         case events.SpanStarted(name=name):
             return Piece(SPANS[name], "dim")
         case events.SpanFinished(name=name, seconds=seconds):
-            return Piece(f"{SPANS[name]}: done after {units.seconds(seconds)}", "dim")
+            return Piece(f"{SPANS[name]}: took {units.seconds(seconds)}", "text")
         case events.LoadSampled():
             return Piece("", "dim")  # not in the log
         case events.ResolveStarted(requirements=requirements):
             return Piece(safe(" ".join(requirements)), "dim")
         case events.ResolveProgress(doing=doing):
-            return Piece(f"uv: {safe(doing)}", "dim")
+            return Piece(safe(doing), "dim")
         case events.ResolveFinished(wheels=wheels, satisfied=satisfied):
             return Piece(f"{units.count(wheels, 'wheel')}, {satisfied} installed already", "dim")
         case events.RequirementSatisfied(name=name, version=version):
             return Piece(f"{safe(name)} {safe(version)}", "dim")
         case events.SyncStarted(what=what):
-            return Piece(f"writing the {safe(what)} to disk", "dim")
+            return Piece(on_disk(what), "dim")
         case events.SyncFinished(what=what, seconds=seconds):
-            return Piece(f"the {safe(what)} is on disk after {units.seconds(seconds)}", "dim")
+            return Piece(f"{on_disk(what)}, after {units.seconds(seconds)}", "dim")
         case events.GroupFinished(wheels=wheels, left=left, why=why):
-            rest = f", {left} not ({safe(why)})" if left else ""
-            return Piece(f"{units.count(wheels, 'commit')} in one group{rest}", "dim")
+            rest = f"; {units.count(left, 'wheel')} left, because of {_GROUP_ENDS.get(why, safe(why))}" if left else ""
+            return Piece(f"{units.count(wheels, 'wheel')} committed in one go{rest}", "dim")
         case events.Warned(text=text):
             return Piece(safe(text), "age")
         case events.SessionFinished(exit=code, error=error, installed=installed, seconds=seconds):
@@ -158,7 +167,7 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
 def _wheel(event: _WheelEvent) -> Piece:
     match event:
         case events.WheelAdded(version=version, cached=cached):
-            return Piece(f"{safe(version)}{', in the store' if cached else ''}", "dim")
+            return Piece(f"{safe(version)}{', in the cache' if cached else ''}", "dim")
         case events.FetchStarted(size=size):
             return Piece(units.size(size) if size else "", "fetch")
         case events.FetchStalled(host=host, seconds=seconds):
@@ -191,15 +200,16 @@ def _plan(event: _PlanEvent, snapshot: Snapshot) -> Piece:
     match event:
         case events.PlanWheel(files=files, exclusive=exclusive, replaces=replaces):
             replaced = f", replaces {safe(replaces)}" if replaces else ""
-            text = f"{units.count(files, 'file')}, claims {_claims(exclusive, snapshot)}{replaced}"
+            text = f"{units.count(files, 'file')}, will lock {_claims(exclusive, snapshot)}{replaced}"
         case events.PlanCollision(path=path, wheels=wheels):
-            text = f"{lock_label(snapshot, path)} takes turns: {', '.join(map(safe, wheels))}"
+            text = f"{lock_label(snapshot, path)} is wanted by {', '.join(map(safe, wheels))}, in this order"
         case events.PlanConflict(path=path, first=first, last=last):
             text = f"{lock_label(snapshot, path)}  {safe(last)} will replace {safe(first)}"
         case events.PlanFinished(wheels=count, files=files, collisions=collisions, conflicts=conflicts):
             text = (
-                f"{units.count(count, 'wheel')}, {units.count(files, 'file')}, {units.count(collisions, 'collision')}, "
-                f"{units.count(conflicts, 'conflict')}"
+                f"{units.count(count, 'wheel')}, {units.count(files, 'file')}, "
+                f"{units.count(collisions, 'path')} wanted by several, "
+                f"{units.count(conflicts, 'file')} to be overwritten"
             )
         case _:
             assert_never(event)
@@ -209,9 +219,9 @@ def _plan(event: _PlanEvent, snapshot: Snapshot) -> Piece:
 def _lock(event: _LockEvent, snapshot: Snapshot) -> Piece:
     match event:
         case events.WaitStarted(what=what, holders=holders):
-            return Piece(f"{WAITS[what]}, held by {_names(holders, snapshot)}", "wait")
+            return Piece(f"for {waited_for(what)}, held by {_names(holders, snapshot)}", "wait")
         case events.WaitFinished(what=what, waited=waited):
-            return Piece(f"{WAITS[what]}: over after {units.seconds(waited)}", "dim")
+            return Piece(f"for {waited_for(what)}, after {units.seconds(waited)}", "dim")
         case events.EnvironmentWaiting(path=path, holders=holders):
             return Piece(f"{safe(path)} is held by {_names(holders, snapshot)}", "wait")
         case events.EnvironmentGranted(path=path, waited=waited):

@@ -7,7 +7,7 @@ from instui.monitor import units
 from instui.monitor.model import Snapshot
 from instui.tui.actions import Action
 from instui.tui.text.glyphs import Glyphs
-from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, safe, spread, tail, width_of, wrapped
+from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe, spread, tail, width_of, wrapped
 from instui_engine.values import NamedTuple
 
 from .eta import remaining
@@ -86,62 +86,6 @@ def header(snapshot: Snapshot, facts: Facts, width: int) -> Line:
     return spread([*start, Piece(tail(safe(command), room) if room > 8 else "", "dim")], right, width)
 
 
-_STATIONS = (
-    ("resolved", "text", "res"),
-    ("fetched", "fetch", "fet"),
-    ("unpacked", "unpack", "unp"),
-    ("staged", "stage", "sta"),
-    ("waiting", "wait", "wait"),
-    ("committed", "commit", "com"),
-    ("failed", "failed", "fail"),
-)
-_REMOVAL_STATIONS = (
-    ("removing", "text", "rem"),
-    ("waiting", "wait", "wait"),
-    ("removed", "commit", "gone"),
-    ("failed", "failed", "fail"),
-)
-
-
-def counters(snapshot: Snapshot, facts: Facts, width: int) -> Line:
-    """Line 2: the pipeline. Every number gets the width of the largest one, so that nothing moves."""
-    totals = snapshot.totals
-    digits = len(units.number(totals.resolved))
-    stations = _REMOVAL_STATIONS if snapshot.removes else _STATIONS
-    lock_wait = _lock_wait(snapshot)
-    lines = []
-    for dot, short, whole in ((True, False, True), (False, False, True), (False, True, True), (False, True, False)):
-        parts = [
-            _counter(short_word if short else word, getattr(totals, word), style, digits)
-            for word, style, short_word in stations
-            if whole or word not in ("resolved", "unpacked")
-        ]
-        gap = Piece(f" {facts.glyphs.dot} ", "faint") if dot else Piece("  ")
-        text = (Piece(" "), *joined(parts, gap))
-        lines.append(
-            spread(text, (*lock_wait, Piece(" ")) if width_of(text) + width_of(lock_wait) + 2 < width else (), width)
-        )
-        if width_of(text) + (width_of(lock_wait) + 2 if dot else 0) <= width:
-            break
-    return lines[-1]
-
-
-def _counter(word: str, value: int, style: str, digits: int) -> Line:
-    quiet = not value or style == "text"
-    return line(
-        (f"{word} ", "dim"),
-        (f"{units.number(value):>{digits}}", "text" if value and quiet else "dim" if quiet else style),
-    )
-
-
-def _lock_wait(snapshot: Snapshot) -> Line:
-    totals = snapshot.totals
-    if snapshot.syncing:
-        return line((f"writing the {safe(snapshot.syncing)} to disk", "fetch"))
-    share = totals.lock_wait / (totals.lock_wait + totals.busy) if totals.busy + totals.lock_wait > 0 else 0.0
-    return line(("lock wait ", "dim"), (f"{100 * share:3.0f} %", "wait" if share >= 0.005 else "dim"))
-
-
 class News(NamedTuple):
     """How much happened in a view, and the style of that number."""
 
@@ -179,9 +123,27 @@ def _tabs(views: Sequence[Tab], chosen: str, room: int, news: bool, glyphs: Glyp
     return tuple(pieces)
 
 
-def caption(text: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """The caption: what there is to watch now, in at most `height` lines."""
-    return [line((f" {glyphs.marker} ", "accent"), row) for row in wrapped(text, width - 4, height)]
+def caption(texts: Sequence[str], width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """The caption, in at most `height` lines: what there is to watch now or, at the end, how it went.
+
+    The first text is the most important one. If there is no room for all, the last line says how much is left.
+    """
+    rows = [row for text in texts for row in wrapped(text, width - 4)]
+    lines: list[Line] = [line((f" {glyphs.marker} ", "accent"), row) for row in rows]
+    if len(lines) <= height:
+        return lines
+    if len(texts) == 1:
+        return [line((f" {glyphs.marker} ", "accent"), row) for row in wrapped(texts[0], width - 4, height)]
+    more = units.count(len(lines) - height + 1, "more line")
+    return [
+        *lines[: height - 1],
+        line((f" {glyphs.marker} ", "accent"), (f"… {more}   (s shows all)", "dim", "view_ending")),
+    ]
+
+
+def ending(texts: Sequence[str], width: int) -> list[Line]:
+    """The same texts in full, a paragraph for each."""
+    return [line(row) for text in texts for row in (*wrapped(text, width - 2), "")]
 
 
 def footer(

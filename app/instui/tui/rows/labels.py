@@ -64,9 +64,17 @@ def holder_label(snapshot: Snapshot, holder: Holder) -> str:
 
 
 def holder_pieces(snapshot: Snapshot, holder: Holder, width: int, style: str = "commit") -> tuple[Piece, ...]:
-    """A holder in `width` columns. For a process, the command is left out first, then the wheel, and last the state."""
+    """A holder in `width` columns.
+
+    For a process, the state is left out first, then the command and the wheel. That it is stopped is left out last:
+    it is the reason why nothing goes on.
+    """
     if is_own(holder, snapshot.session):
         return (Piece(short(holder_label(snapshot, holder), width), style),)
+    stopped = holder.state == "stopped" or not holder.pid
+    whole = holder_label(snapshot, holder)
+    if not stopped and units.cells(whole) > width:
+        holder = holder._replace(state="")
     state = f", {safe(holder.state)}" if holder.state else ""
     bare = holder._replace(state="")
     full, without, process = (
@@ -80,7 +88,7 @@ def holder_pieces(snapshot: Snapshot, holder: Holder, width: int, style: str = "
         return (Piece(tail(process, width), "failed" if state else style),)
     if text == without != full and room - units.cells(text) >= _COMMAND_LEFT:
         text = f"{tail(full, room - 1)})"
-    return (Piece(text, style), Piece(state, "failed"))
+    return (Piece(text, style), Piece(state, "failed" if stopped else "dim"))
 
 
 def process_label(holder: Holder) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
 from instui.monitor import units
-from instui.monitor.model import EnvironmentLock, Phase, Snapshot, WheelState
+from instui.monitor.model import SETTLED, EnvironmentLock, Phase, Snapshot, WheelState
 from instui.monitor.names import is_own
 from instui.tui.text.columns import Column
 from instui.tui.text.glyphs import Glyphs, bar
@@ -141,15 +141,21 @@ def folded(snapshot: Snapshot) -> str:
     """The row that says how many wheels are not shown, and why."""
     shown = len(snapshot.failed) + len(snapshot.waiting) + len(snapshot.running)
     done = snapshot.totals.committed + snapshot.totals.removed
-    staged = max(0, snapshot.totals.staged - done - len(snapshot.waiting) - _committing(snapshot))
-    queued = max(0, len(snapshot.wheels) - shown - done - staged)
-    parts = [(done, "removed" if snapshot.removes else "done"), (staged, "staged"), (queued, "queued")]
+    staged = max(0, snapshot.totals.staged - done - len(snapshot.waiting) - _at(Phase.COMMIT, snapshot))
+    unpacked = (
+        0
+        if snapshot.removes
+        else max(0, snapshot.totals.unpacked - snapshot.totals.staged - _at(Phase.STAGE, snapshot))
+    )
+    queued = max(0, len(snapshot.wheels) - shown - done - staged - unpacked)
+    parts = [(done, "removed" if snapshot.removes else "done"), (staged, "staged")]
+    parts += [(unpacked, "unpacked"), (queued, "queued")]
     hidden = ", ".join(f"{units.number(count)} {word}" for count, word in parts if count)
     return f"… {hidden or 'more'}   (a shows all)"
 
 
-def _committing(snapshot: Snapshot) -> int:
-    return sum((w := snapshot.wheel(key)) is not None and w.phase is Phase.COMMIT for key in snapshot.running)
+def _at(phase: Phase, snapshot: Snapshot) -> int:
+    return sum((w := snapshot.wheel(key)) is not None and w.phase is phase for key in snapshot.running)
 
 
 def phase_bar(wheel: WheelState, width: int, glyphs: Glyphs) -> tuple[Piece, ...]:
@@ -180,8 +186,11 @@ def _passed(wheel: WheelState, been: set[Phase]) -> int:
     """How many slots the wheel has passed."""
     if wheel.phase is Phase.QUEUED:
         return int(Phase.FETCH in been)
-    if wheel.phase is Phase.FAILED:
-        return max((SLOTS.index(phase) for phase in been if phase in SLOTS), default=0)
+    if wheel.phase is Phase.UNBEGUN:
+        return _PASSED[Phase.READY] if wheel.cached else 0
+    if wheel.phase in (Phase.FAILED, Phase.STOPPED):
+        last = max((SLOTS.index(phase) for phase in been if phase in SLOTS), default=0)
+        return last + wheel.reached.startswith("after")
     if wheel.removal and wheel.phase is Phase.READY:
         return SLOTS.index(Phase.WAIT)  # it is not fetched, unpacked or staged
     return _PASSED[wheel.phase]
@@ -197,7 +206,9 @@ def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], styl
         if "lock" not in sizes and wheel.waits_for:
             return [Piece("wait ", style), Piece(middle(lock_label(snapshot, wheel.waits_for.path), room - 5), style)]
         return [word, Piece(tail(_place(wheel, snapshot) if room >= 18 else "", room - 7), "dim")]
-    if phase is Phase.QUEUED and wheel.spans:
+    if phase is Phase.STOPPED:
+        return [word, Piece(f" {wheel.reached}" if len(wheel.reached) + 8 <= room else "", "dim")]
+    if phase is Phase.QUEUED and any(span.phase is Phase.FETCH for span in wheel.spans):
         return [Piece("fetched", style)]
     if phase not in SLOTS:
         return [word]
@@ -236,6 +247,8 @@ def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> t
         return line((f"waited {units.seconds(wheel.waited)}", "dim"))
     if wheel.removal and (wheel.phase is Phase.DONE or snapshot.planned_only):
         return line((tail(units.count(wheel.files, "file"), room), "dim"))
+    if wheel.replaces == wheel.version and wheel.replaces and wheel.phase is Phase.DONE and not wheel.removal:
+        return line((tail("installed again", room), "dim"))
     if wheel.replaces and not wheel.removal and (wheel.phase is Phase.DONE or snapshot.planned_only):
         word = "replaces" if snapshot.planned_only else "replaced"
         return line((tail(f"{word} {safe(wheel.replaces)}", room), "dim"))
@@ -264,7 +277,7 @@ def _arrow(lock: str, holders: Sequence[Holder], room: int, snapshot: Snapshot, 
 
 def _age(wheel: WheelState, t: float) -> float:
     """Seconds in the present phase; for a finished wheel, in all phases except the queues; -1 for none."""
-    if wheel.phase in (Phase.DONE, Phase.FAILED):
+    if wheel.phase in SETTLED:
         return sum(span.end - span.begin for span in wheel.spans if span.phase in SLOTS)
     return t - wheel.since if wheel.phase in SLOTS else -1.0
 

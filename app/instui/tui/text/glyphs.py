@@ -45,6 +45,8 @@ _UNICODE_PHASES = {
     Phase.COMMIT: "▶",
     Phase.DONE: "✓",
     Phase.FAILED: "✗",
+    Phase.STOPPED: "■",
+    Phase.UNBEGUN: "·",
 }
 _ASCII_PHASES = {
     Phase.QUEUED: ".",
@@ -57,6 +59,8 @@ _ASCII_PHASES = {
     Phase.COMMIT: "*",
     Phase.DONE: "+",
     Phase.FAILED: "x",
+    Phase.STOPPED: "#",
+    Phase.UNBEGUN: ".",
 }
 
 UNICODE = Glyphs(

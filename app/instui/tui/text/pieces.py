@@ -24,8 +24,8 @@ class Piece(NamedTuple):
 Line = Sequence[Piece]
 
 
-def line(*parts: Piece | str | tuple[str, str]) -> tuple[Piece, ...]:
-    """A line made of strings and pairs of text and style: `line("held by ", ("jwt", "commit"))`."""
+def line(*parts: Piece | str | tuple[str, str] | tuple[str, str, str]) -> tuple[Piece, ...]:
+    """A line made of strings, and of texts with a style or also an action: `line("held by ", ("jwt", "commit"))`."""
     return tuple(Piece(part) if isinstance(part, str) else Piece(*part) for part in parts)
 
 
@@ -55,12 +55,20 @@ def tail(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int, most: int = 100) -> list[str]:
-    """`text`, of unknown origin, in at most `most` lines of at most `width` columns; the rest is cut off."""
+    """`text`, of unknown origin, in at most `most` lines of at most `width` columns; the rest is cut off.
+
+    A word that is longer than a line goes on in the next one.
+    """
     lines = [""]
     for word in safe(text).split():
         if lines[-1] and units.cells(lines[-1]) + 1 + units.cells(word) > width:
             lines.append("")
+        while not lines[-1] and units.cells(word) > width > 1:
+            head = units.head(word, width) or word[0]
+            lines[-1:], word = [head, ""], word[len(head) :]
         lines[-1] = f"{lines[-1]} {word}".strip()
+    if len(lines) > 1 and not lines[-1]:
+        lines.pop()
     if len(lines) > most:
         lines[most - 1 :] = [" ".join(lines[most - 1 :])]
     return [tail(text, width) for text in lines]

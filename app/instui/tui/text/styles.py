@@ -15,6 +15,8 @@ PHASE_STYLES: Mapping[Phase, str] = {
     Phase.COMMIT: "commit",
     Phase.DONE: "commit",
     Phase.FAILED: "failed",
+    Phase.STOPPED: "age",
+    Phase.UNBEGUN: "dim",
 }
 
 

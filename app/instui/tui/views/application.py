@@ -10,6 +10,7 @@ from instui.tui.rows.overwrites import OverwrittenFile
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line
 from instui.tui.watch import Watch
+from instui_engine.journal.events import Event
 
 
 class Application(Protocol):
@@ -59,6 +60,9 @@ class Application(Protocol):
 
     def open_file(self, file: OverwrittenFile) -> None:
         """Show what differs in an overwritten file on top of the present view."""
+
+    def open_event(self, t: float, event: Event) -> None:
+        """Show an event of time `t` as a whole on top of the present view."""
 
     def show_wheel(self, key: str, notice: str) -> None:
         """Go to the row of a wheel on the dashboard, and show `notice` there."""

@@ -92,6 +92,13 @@ class DashboardView(Overview):
             selected = row.wheel if row and self.snapshot.wheel(row.wheel) else ""
         self.application.wheel = "" if selected in (FOLD, ENVIRONMENT) else selected
 
+    def resumed(self) -> None:
+        """Mark the row of the wheel that is selected."""
+        if self.application.wheel:
+            self.table.selected = self.application.wheel
+            self.refresh_view()
+            self.table.select(self.application.wheel if self.application.wheel in self.table.keys else "")
+
     def copied(self, key: str) -> str:
         """The wheel in a sentence."""
         return wheels.describe(self.snapshot, key)

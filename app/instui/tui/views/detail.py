@@ -22,7 +22,7 @@ class DetailView(PushedView):
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Show the wheel as it is now."""
-        lines = detail(snapshot, self.key, self.size.width - 3, self.glyphs, self.application.watched.log)
+        lines = detail(snapshot, self.key, self.size.width - 4, self.glyphs, self.application.watched.log)
         self.table.show_rows(text_rows(lines))
 
     def title_of(self, snapshot: Snapshot, width: int) -> str:
@@ -46,4 +46,5 @@ class DetailView(PushedView):
             return
         self.key = self.application.wheel = key
         self.refresh_view()
+        self.table.scroll_to(y=0, animate=False, force=True, immediate=True)
         self.table.refresh()

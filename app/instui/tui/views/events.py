@@ -102,6 +102,11 @@ class EventsView(Overview):
         if wheel := self._wheel():
             self.application.wheel = wheel
 
+    def resumed(self) -> None:
+        """Select the wheel of the marked event."""
+        if wheel := self._wheel():
+            self.application.wheel = wheel
+
     def _wheel(self) -> str:
         key = self.table.selected
         log = self.application.watched.log
@@ -143,14 +148,15 @@ class EventsView(Overview):
         self.notice("no wait, overwrite, recovery, warning or failure after this" if step > 0 else "none before this")
 
     def no_open(self) -> str:
-        """No event is selected, or one without a wheel."""
-        if not self.table.selected:
+        """No event is selected, or those that are no longer kept here."""
+        key, log = self.table.selected, self.application.watched.log
+        if not key:
             return "select an event first"
-        return "" if self.snapshot.wheel(self._wheel()) else "this event belongs to no wheel"
+        return "" if key.isdigit() and log.first <= int(key) < log.total else "older events are in the journal only"
 
     def do_open(self) -> None:
-        """Open the detail of the event's wheel."""
-        self.application.open_wheel(self._wheel())
+        """Show the event as a whole."""
+        self.application.open_event(*self.application.watched.log[int(self.table.selected)])
 
     def footer_labels(self) -> dict[str, str]:
         """The label of the key to follow: what it does now."""

@@ -231,6 +231,14 @@ class LocksView(Overview):
         self._about = self._row
         self.application.wheel = self._row.wheel or self.application.wheel
 
+    def resumed(self) -> None:
+        """Mark a row about the wheel that is selected, unless the present one is."""
+        wheel = self.application.wheel
+        if wheel and self._row.wheel != wheel and (self._row.wheel or not self.table.selected):
+            self._about = About("", wheel)
+            key = closest(self._about, self._look(self.snapshot).rows)
+            self.table.select(key if key and self._rows[key].wheel == wheel else "")
+
     def do_blocker(self) -> None:
         """Go to the wheel that holds the selected lock, or that the selected wheel waits for."""
         snapshot, row = self.snapshot, self._row

@@ -13,6 +13,8 @@ from instui.tui.rows.frame import Tab
 from .dashboard import DashboardView
 from .detail import DetailView
 from .diff import DiffView
+from .ending import EndingView
+from .event import EventView
 from .events import EventsView
 from .locks import LocksView
 from .overwrites import OverwritesView
@@ -28,6 +30,8 @@ VIEWS: tuple[type[View], ...] = (
 ON_TOP: tuple[type[PushedView], ...] = (
     DetailView,
     DiffView,
+    EventView,
+    EndingView,
 )
 
 

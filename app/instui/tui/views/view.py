@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
 from instui.tui.rows import frame
-from instui.tui.rows.frame import News
+        caption.display = bool(lines) and not self.zoomed and self.captioned
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, tail
 from instui.tui.widgets.paint import ActionClicked, Lines
@@ -29,12 +29,7 @@ class View(Screen[None]):
     makes a tab or a key from what a subclass says about itself here.
     """
 
-    scope: ClassVar[str] = ""  # its id
-    heading: ClassVar[str] = ""  # how it is called
-    about: ClassVar[str] = ""  # what is seen there, for the help on its key
-    opened_by: ClassVar[str] = ""  # its key, if it has no tab and opens without more being said
-    place: ClassVar[int] = 0  # of that key in the footer: the higher, the further left; 0: not there
-    without: ClassVar[frozenset[str]] = frozenset()  # ids of actions of its base classes that make no sense in it
+        caption.display = bool(lines) and not self.zoomed and self.captioned
     AUTO_FOCUS = ""  # no widget gets the keys unless it is focused explicitly
     DEFAULT_CSS = """
     View { layout: vertical; background: $background; color: $foreground; }
@@ -109,6 +104,9 @@ class View(Screen[None]):
     def moved(self) -> None:
         """Handle a change of the selection."""
 
+    def resumed(self) -> None:
+        """Mark the wheel that was selected meanwhile in another view, so that keys act on what is marked."""
+
     def copied(self, key: str) -> str:
         """The text of a row for the clipboard."""
         return self.table.text_of(key)
@@ -132,7 +130,7 @@ class View(Screen[None]):
         width, facts = self.size.width, self.application.facts
         self.set_class(self.size.height < 20, "short")
         self.lines("header").show_lines([frame.header(snapshot, facts, width)])
-        self.lines("counters").show_lines([frame.counters(snapshot, facts, width)])
+        self.lines("counters").show_lines([counters(snapshot, self.glyphs, width)])
         self.lines("tabs").show_lines([self.tabs(snapshot, width)])
         self._show_caption(width)
         self._show_finding(snapshot, width)
@@ -150,14 +148,11 @@ class View(Screen[None]):
             self.lines("footer").show_lines([self._bottom(self.size.width)])
 
     def _show_caption(self, width: int) -> None:
-        height = 3 if self.size.height >= 24 else 2 if self.size.height >= 20 else 1
-        lines: list[Line] = []
-        for number, text in enumerate(self.application.caption_texts):
-            # The first may be a sentence of several lines, the others are facts of one line each.
-            lines += frame.caption(text, width, 1 if number else height, self.glyphs)
-        lines = lines[:height]
+        over, tall = self.application.watched.over, self.size.height
+        height = max(tall // 3 if over else 3 if tall >= 24 else 2, 2)
+        lines = frame.caption(self.application.caption_texts, width, height, self.glyphs)
         caption = self.lines("caption")
-        caption.display = bool(lines) and not self.zoomed
+        caption.display = bool(lines) and not self.zoomed and self.captioned
         caption.show_lines(lines)
         if lines and len(lines) != self._caption_height:
             caption.styles.height = self._caption_height = len(lines)
@@ -178,6 +173,7 @@ class View(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Show what happened while another screen was in front."""
+        self.resumed()
         self.refresh_view()
 
     def on_resize(self) -> None:

@@ -1,0 +1,102 @@
+"""The counters of the pipeline, line 2 of every screen, and how long the session was held up by locks."""
+
+from collections.abc import Iterator, Sequence
+
+from instui.monitor import units
+from instui.monitor.model import Snapshot, Totals
+from instui.monitor.names import on_disk
+from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line, Piece, fit, joined, line, spread, width_of
+from instui_engine.values import NamedTuple
+
+
+class Station(NamedTuple):
+    """A number of wheels: its field in `Totals`, the word for it, in full and in short, and its style."""
+
+    field: str
+    word: str
+    short: str
+    style: str
+
+
+_INSTALL = (
+    Station("resolved", "resolved", "res", "text"),
+    Station("cached", "cached", "cac", "text"),
+    Station("downloads", "fetched", "fet", "fetch"),
+    Station("new", "unpacked", "unp", "unpack"),
+    Station("staged", "staged", "sta", "stage"),
+    Station("waiting", "waiting", "wait", "wait"),
+    Station("committed", "committed", "com", "commit"),
+    Station("failed", "failed", "fail", "failed"),
+)
+_REMOVAL = (
+    Station("removing", "removing", "rem", "text"),
+    Station("waiting", "waiting", "wait", "wait"),
+    Station("removed", "removed", "gone", "commit"),
+    Station("failed", "failed", "fail", "failed"),
+)
+_LEAVE_OUT = ("resolved", "cached", "new", "downloads", "staged")  # in this order, where there is no room
+
+
+def counters(snapshot: Snapshot, glyphs: Glyphs, width: int) -> Line:
+    """The pipeline. The width of the screen alone says which words there are, so that nothing moves."""
+    forms = list(_forms(_stations(snapshot), snapshot.totals, glyphs))
+    text = next((form for form in forms if width_of(form) <= width), forms[-1])
+    room = width - width_of(text) - 2
+    right = next((one for one in _right(snapshot) if width_of(one) + 1 <= room), ())
+    return spread(text, (*right, Piece(" ")), width) if right else fit(text, width)
+
+
+def _stations(snapshot: Snapshot) -> Sequence[Station]:
+    """The stations. Beside a session that failed, no "failed 0" stands, but what it left undone."""
+    removes, totals = snapshot.removes, snapshot.totals
+    found: Sequence[Station] = _REMOVAL if removes else _INSTALL
+    failed = totals.unsettled or (snapshot.finished is not None and snapshot.finished.exit != 0)
+    if failed and not totals.failed:
+        found = found[:-1]
+    if totals.unsettled:
+        word = "not removed" if removes else "not installed"
+        found = (*found, Station("unsettled", word, "not", "age"))
+    return found
+
+
+def _forms(stations: Sequence[Station], totals: Totals, glyphs: Glyphs) -> Iterator[Line]:
+    """The line in all its forms, the widest first."""
+    yield _form(stations, totals, Piece(f" {glyphs.dot} ", "faint"))
+    yield _form(stations, totals, Piece("  "))
+    left = list(stations)
+    for field in _LEAVE_OUT:
+        left = [station for station in left if station.field != field]
+        yield _form(left, totals, Piece("  "), of=True)
+    yield _form(left, totals, Piece("  "), of=True, short=True)
+
+
+def _form(stations: Sequence[Station], totals: Totals, gap: Piece, *, of: bool = False, short: bool = False) -> Line:
+    """One form. `of`: with the number of all, which is then not there on its own."""
+    digits = len(units.number(max(totals.resolved, totals.removing)))
+    parts = [_counter(station, totals, digits, of, short) for station in stations]
+    return (Piece(" "), *joined(parts, gap))
+
+
+def _counter(station: Station, totals: Totals, digits: int, of: bool, short: bool) -> Line:
+    # what comes from the cache is neither fetched nor unpacked
+    value = totals.unpacked - totals.cached if station.field == "new" else getattr(totals, station.field)
+    quiet = not value or station.style == "text"
+    all_ = f"/{units.number(totals.resolved)}" if of and station.field == "committed" else ""
+    return line(
+        (f"{station.short if short else station.word} ", "dim"),
+        (f"{units.number(value):>{digits}}", "text" if value and quiet else "dim" if quiet else station.style),
+        (all_, "dim"),
+    )
+
+
+def _right(snapshot: Snapshot) -> Iterator[Line]:
+    """What stands at the right, in long and in short."""
+    if snapshot.syncing:
+        yield line((f"writing {on_disk(snapshot.syncing)} to disk", "fetch"))
+        yield line(("writing to disk", "fetch"))
+        return
+    held_up = snapshot.totals.held_up
+    time = (f"{units.age(held_up):>6}", "wait" if held_up >= 0.05 else "dim")
+    yield line(("held up by locks ", "dim"), time)
+    yield line(("lock waits ", "dim"), time)
