@@ -18,6 +18,8 @@ COLLISIONS_LISTED = 10
 SLOW_SECONDS = 1.0  # seconds of a phase of one wheel that is worth naming
 WAIT_SECONDS = 0.1  # seconds of waiting, summed over the wheels, that are worth a line; turns take less
 
+_IMPORTANT = ("failed: ", "not ", "waited ")  # how lines begin that a screen shows before the others
+
 
 def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True, turns: bool = True) -> list[str]:
     """The closing lines; with `quiet`, only those of a session that failed.
@@ -52,7 +54,8 @@ def ending(snapshot: Snapshot) -> list[str]:
         word = "removed" if snapshot.removes else "installed"
         left = [line.strip() for line in (*_what_is_installed(snapshot), *_waits(snapshot))]
         body = [f"nothing was {word}, after {seconds(finished.seconds)}", *left, *body]
-    return lines + [line for line in body if not _is_said(line, lines[0])]
+    said = [line for line in body if not _is_said(line, lines[0])]
+    return [*lines, *said[:1], *sorted(said[1:], key=lambda line: not line.startswith(_IMPORTANT))]
 
 
 def _is_said(line: str, error: str) -> bool:

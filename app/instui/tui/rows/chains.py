@@ -81,7 +81,7 @@ def arrange(snapshot: Snapshot, query: LockQuery) -> Chains:
 
 def _wait_key(edge: Edge, nodes: Mapping[str, Node]) -> str:
     """The key of a wait. The latest wait of a wheel for a path has the same key as its row in the grouping by lock."""
-    if edge.waiter == SESSION:
+    if edge.waiter == SESSION and edge.end is None and ENVIRONMENT_WAITER not in nodes:
         return ENVIRONMENT_WAITER
     again = 0
     while waiter_key(edge.path, edge.waiter, again) in nodes:

@@ -37,11 +37,15 @@ _REMOVAL = (
 )
 _LEAVE_OUT = ("resolved", "cached", "new", "downloads", "staged")  # in this order, where there is no room
 
+_RIGHT = 20  # columns for what stands at the right, in short
+
 
 def counters(snapshot: Snapshot, glyphs: Glyphs, width: int) -> Line:
     """The pipeline. The width of the screen alone says which words there are, so that nothing moves."""
     forms = list(_forms(_stations(snapshot), snapshot.totals, glyphs))
-    text = next((form for form in forms if width_of(form) <= width), forms[-1])
+    # the first three have all the numbers, so there is room for what stands at the right before anything is left out
+    narrow = [form for form in forms[:3] if width_of(form) + _RIGHT <= width]
+    text = next((form for form in (*narrow, *forms) if width_of(form) <= width), forms[-1])
     room = width - width_of(text) - 2
     right = next((one for one in _right(snapshot) if width_of(one) + 1 <= room), ())
     return spread(text, (*right, Piece(" ")), width) if right else fit(text, width)
@@ -51,12 +55,14 @@ def _stations(snapshot: Snapshot) -> Sequence[Station]:
     """The stations. Beside a session that failed, no "failed 0" stands, but what it left undone."""
     removes, totals = snapshot.removes, snapshot.totals
     found: Sequence[Station] = _REMOVAL if removes else _INSTALL
+    if snapshot.finished is not None:  # nothing waits any longer
+        found = [station for station in found if station.field != "waiting"]
     failed = totals.unsettled or (snapshot.finished is not None and snapshot.finished.exit != 0)
     if failed and not totals.failed:
         found = found[:-1]
     if totals.unsettled:
         word = "not removed" if removes else "not installed"
-        found = (*found, Station("unsettled", word, "not", "age"))
+        found = [*found, Station("unsettled", word, "not", "age")]
     return found
 
 

@@ -26,7 +26,7 @@ def gauges(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
         _workers(snapshot, third, glyphs),
         _throughput(rate, third, glyphs),
     )
-    rule: Line = (Piece(glyphs.rule * width, "faint"),)
+    rule: Line = (Piece(glyphs.rule * width, "rule"),)
     gap = Piece("   ")
     rows = [(Piece(" "), *a, gap, *b, gap, *c) for a, b, c in zip(*columns, strict=True)]
     return [rule, *rows]

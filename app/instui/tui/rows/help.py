@@ -34,9 +34,9 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs) -> list[Li
             if action.group == group:
                 lines.append(
                     line(
-                        (f"  {action.shown.replace('↵', glyphs.enter):<8}", "faint" if why_not else "key"),
+                        (f"  {action.shown.replace('↵', glyphs.enter):<8}", "dim" if why_not else "key"),
                         (action.help, "dim" if why_not else "text"),
-                        (f"   ({why_not})" if why_not else "", "faint"),
+                        (f"   ({why_not})" if why_not else "", "dim"),
                     )
                 )
         lines.append(())

@@ -15,6 +15,7 @@ ENVIRONMENT_WAITER = "\0environment waiter"  # this session, which waits for it
 FOLD = "\0fold"  # the row that says how many others are hidden
 _WHEEL = "\0wheel\0"
 _OTHER = "\0other\0"
+_SESSION_WAIT = "\0session wait\0"
 _SEPARATOR = "\0"
 
 
@@ -38,6 +39,16 @@ def wheel_key(wheel: str) -> str:
 def other_key(holder: Holder) -> str:
     """The row of a holder outside this session."""
     return f"{_OTHER}{holder.pid}{_SEPARATOR}{holder.session}{_SEPARATOR}{holder.wheel}"
+
+
+def session_wait_key(what: str, which: str) -> str:
+    """What the session waits for that is no claim: of that kind, a wheel or a path."""
+    return f"{_SESSION_WAIT}{what}{_SEPARATOR}{which}"
+
+
+def is_session_wait(key: str) -> bool:
+    """Whether the row is about what the session waits for that is no claim."""
+    return key.startswith(_SESSION_WAIT)
 
 
 def lock_key(snapshot: Snapshot, path: str) -> str:

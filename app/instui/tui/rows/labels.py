@@ -6,6 +6,9 @@ from instui.monitor.names import holder_name, is_own, path_name
 from instui.tui.text.pieces import Piece, middle, safe, tail
 from instui_engine.journal.events import Holder
 
+from .keys import is_session_wait
+from .session_waits import key_of, title
+
 _COMMAND_LEFT = 16  # the columns that a command needs to be shown in part
 
 
@@ -28,6 +31,8 @@ def short(label: str, width: int) -> str:
 
 def lock_label(snapshot: Snapshot, path: str) -> str:
     """The path of a lock without the directory that all packages share; a directory ends in a slash."""
+    if is_session_wait(path):
+        return next((title(wait, snapshot) for wait in snapshot.session_waits if key_of(wait) == path), "")
     session = snapshot.session
     lock = snapshot.lock(path)
     slash = "/" if lock and lock.is_directory else ""
@@ -126,6 +131,10 @@ def blocker_of(snapshot: Snapshot, key: str) -> tuple[str, str]:
         if lock is not None and lock.state == "waiting":
             who = ", ".join(holder_label(snapshot, holder) for holder in lock.holders) or "unknown"
             return "", f"the whole session waits for {safe(lock.path)}, held from outside by {who}"
+        for wait in snapshot.session_waits:
+            if wait.end is None and wait.wheel == key:
+                who = ", ".join(holder_label(snapshot, holder) for holder in wait.holders) or "unknown"
+                return "", f"waits for {title(wait, snapshot)}, held from outside by {who}"
         return "", f"{wheel_label(snapshot, key)} waits for nobody"
     holders = blockers(snapshot, key, wheel.waits_for.path, wheel.waits_for.holders)
     for holder in holders:

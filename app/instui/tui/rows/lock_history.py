@@ -1,21 +1,26 @@
 """The history of one lock: who waited for it and who held it, over time."""
 
+from collections.abc import Sequence
+
 from instui.monitor import units
-from instui.monitor.model import Acquisition, Snapshot, WheelState
+from instui.monitor.model import Acquisition, SessionWait, Snapshot, WheelState
 from instui.tui.text.glyphs import Glyphs, bar
-from instui.tui.text.pieces import Line, Piece, fit, line, safe
+from instui.tui.text.pieces import Line, Piece, fit, line, safe, wrapped
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
-from . import wait_graph
-from .keys import ENVIRONMENT
+from . import session_waits, wait_graph
+from .keys import ENVIRONMENT, is_session_wait
 from .labels import holder_pieces, lock_label, short, wheel_label
+from .queue import holder_told
 
 
 def lanes(snapshot: Snapshot, path: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """The history of one lock: a title, and a lane of waits and holds for each wheel that requested it."""
     if path == ENVIRONMENT:
-        return _environment(snapshot)
+        return _environment(snapshot, width, height)
+    if is_session_wait(path):
+        return _other(snapshot, path, width, height)
     others, turns = _others(snapshot, path), _turns(snapshot, path)
     title = lock_label(snapshot, path)
     number = len(others) + len(turns)
@@ -75,14 +80,14 @@ def _others(snapshot: Snapshot, path: str) -> list[Lane]:
     return sorted(found, key=lambda lane: lane.requested)
 
 
-def _environment(snapshot: Snapshot) -> list[Line]:
+def _environment(snapshot: Snapshot, width: int, height: int) -> list[Line]:
     lock = snapshot.environment
     if lock is None:
         return []
     age = snapshot.t - lock.since
     waited = lock.waited + (age if lock.state == "waiting" else 0.0)
     held = lock.held + (age if lock.state == "held" else 0.0)
-    return [
+    lines: list[Line] = [
         line(
             (f"{safe(lock.path)} (environment)", "text"),
             ("   keeps other installers out while wheels are committed", "dim"),
@@ -95,6 +100,31 @@ def _environment(snapshot: Snapshot) -> list[Line]:
             (" (shared with other sessions)", "dim"),
         ),
     ]
+    waits = [wait for wait in snapshot.session_waits if wait.what == "environment"]
+    return [*lines, *_holders(waits, snapshot, width, height - len(lines))]
+
+
+def _other(snapshot: Snapshot, key: str, width: int, height: int) -> list[Line]:
+    """What is known of something that is no claim: who waited for it, and who had it then."""
+    place = session_waits.find(snapshot, key)
+    if place is None:
+        return []
+    total = sum(session_waits.length(wait, snapshot.t) for wait in place.waits)
+    times = units.count(len(place.waits), "wait")
+    title = line((lock_label(snapshot, key), "text"), (f"   {times}, {units.seconds(total)} together", "dim"))
+    return [title, *_holders(place.waits, snapshot, width, height - 1)]
+
+
+def _holders(waits: Sequence[SessionWait], snapshot: Snapshot, width: int, height: int) -> list[Line]:
+    """Who was in the way, and when: the longest waits first, in whole sentences, as far as there is room."""
+    lines: list[Line] = []
+    for wait in sorted(waits, key=lambda wait: -session_waits.length(wait, snapshot.t)):
+        begin = f"{wait.begin:.1f}"
+        when = f"since {begin} s it is" if wait.end is None else f"from {begin} to {wait.end:.1f} s it was"
+        who = ", ".join(holder_told(snapshot, (holder,)) for holder in wait.holders) or "somebody who is not known"
+        style = "wait" if wait.end is None else "text"
+        lines += [line((row, style)) for row in wrapped(f"{when} held by {who}", width - 2, max(height, 1))]
+    return lines[: max(height, 0)]
 
 
 def _painted(

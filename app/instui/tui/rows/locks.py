@@ -1,6 +1,6 @@
 """The Locks view by lock: the claimed paths as a tree, and below each the waiters for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from instui.monitor import units
 from instui.monitor.model import EnvironmentLock, LockState, Snapshot, Waiter
@@ -11,13 +11,15 @@ from instui.tui.text.styles import age_style
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
+from . import session_waits
 from .filter import NOTHING, Fields, Filter
-from .keys import ENVIRONMENT, ENVIRONMENT_WAITER, FOLD, About, waiter_key
-from .labels import blockers, holder_label, holder_pieces, lock_label, own_holder, short, wheel_label
+from .keys import ENVIRONMENT, ENVIRONMENT_WAITER, FOLD, About, is_session_wait, waiter_key
+from .labels import holder_label, holder_pieces, lock_label, own_holder, short, wheel_label
+from .queue import before
 
 COLUMNS = (
     Column("path", "path", 14, weight=4, most=52),
-    Column("mode", "mode", 4),
+    Column("mode", "mode", 4, needs=56),
     Column("holder", "holder", 13, weight=4, most=56),
     Column("held", "held for", 8, right=True, needs=62),
     Column("waiters", "waiters", 7, right=True, needs=72),
@@ -91,7 +93,7 @@ def arrange(snapshot: Snapshot, query: LockQuery) -> Tree:
         locks, names = _as_tree(snapshot, paths)
     if query.reverse:
         locks.reverse()
-    rows = _environment_rows(snapshot, query)
+    rows = _environment_rows(snapshot, query) | _other_rows(snapshot, query)
     for lock in locks:
         rows[lock.path] = About(lock.path, own_holder(snapshot, lock))
         rows |= {waiter_key(lock.path, waiter.wheel): About(lock.path, waiter.wheel) for waiter in lock.waiters}
@@ -106,6 +108,19 @@ def _environment_rows(snapshot: Snapshot, query: LockQuery) -> dict[str, About]:
         return {}
     keys = [ENVIRONMENT, ENVIRONMENT_WAITER] if lock.state == "waiting" else [ENVIRONMENT]
     return {key: About(ENVIRONMENT) for key in keys}
+
+
+def _other_rows(snapshot: Snapshot, query: LockQuery) -> dict[str, About]:
+    """What the session waits or has waited for that is no claim, with who waits."""
+    rows = {}
+    for place in session_waits.places(snapshot):
+        name, state = lock_label(snapshot, place.key), "wait" if place.present else "free"
+        wheels = " ".join(wait.wheel for wait in place.waits)
+        if query.filter.keeps(lambda fields={"lock": name, "wheel": wheels, "state": state}: fields):  # type: ignore[misc]
+            rows[place.key] = About(place.key)
+            if place.present:
+                rows[waiter_key(place.key, place.present.wheel)] = About(place.key, place.present.wheel)
+    return rows
 
 
 def _shown(lock: LockState, snapshot: Snapshot, query: LockQuery) -> bool:
@@ -160,6 +175,9 @@ def cells(snapshot: Snapshot, tree: Tree, key: str, sizes: Mapping[str, int], gl
     if key == ENVIRONMENT_WAITER and snapshot.environment:
         return _environment_waiter(snapshot.environment, snapshot, sizes, glyphs)
     path, wheel = tree.rows.get(key, About())
+    if is_session_wait(path):
+        place = session_waits.find(snapshot, path)
+        return _other(place, key == path, snapshot, sizes, glyphs) if place else {}
     lock = snapshot.lock(path)
     if lock is None:
         return {}
@@ -220,28 +238,73 @@ def _waiter(
     waiter: Waiter, path: str, depth: int, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
 ) -> Mapping[str, Line]:
     age = snapshot.t - waiter.since
-    blocking = blockers(snapshot, waiter.wheel, path, waiter.holders)
-    more = f" +{len(blocking) - 1}" if len(blocking) > 1 else ""
-    room = sizes["holder"] - 10 - len(more)
-    who = holder_pieces(snapshot, blocking[0], room, "wait") if blocking else line(("its turn", "wait"))
     indent = "  " * depth
     name = short(wheel_label(snapshot, waiter.wheel), sizes["path"] - len(indent) - 2)
     return {
         "path": line((f"{indent}{glyphs.waiter} ", "wait"), (name, "wait")),
         "mode": line((waiter.mode, "wait")),
-        "holder": (*line(("waits for ", "wait")), *who, Piece(more, "dim")),
+        "holder": _behind(waiter.wheel, path, snapshot, sizes["holder"]),
         "longest": line((units.age(age), age_style(age, "wait"))),
     }
+
+
+def _other(
+    place: session_waits.Place, is_place: bool, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
+) -> Mapping[str, Line]:
+    """The cells of what is waited for that is no claim, or of who waits for it."""
+    wait, t = place.present or place.waits[-1], snapshot.t
+    age, waits = session_waits.length(wait, t), wait.end is None
+    if not is_place:
+        return {
+            "path": session_waits.waiter(wait, snapshot, sizes["path"], glyphs),
+            "holder": _waits_for(wait.holders[::-1], snapshot, sizes["holder"]),
+            "longest": line((units.age(age), age_style(age, "wait"))),
+        }
+    holder = session_waits.holder_of(wait)
+    who = holder_pieces(snapshot, holder, sizes["holder"]) if waits else _was_held(holder, snapshot, sizes["holder"])
+    return {
+        "path": line((tail(lock_label(snapshot, place.key), sizes["path"]), "text")),
+        "holder": who,
+        "waiters": line(("1", "wait")) if waits else (),
+        "longest": line((units.age(place.longest(t)), "wait" if waits else "text")),
+    }
+
+
+def _waits_for(holders: Sequence[Holder], snapshot: Snapshot, room: int) -> Line:
+    """`waits for` a holder, as far as there is room."""
+    word = "waits for " if room >= 24 else ""
+    more = f" +{len(holders) - 1}" if len(holders) > 1 else ""
+    if not holders:
+        return line((f"{word}its turn" if word else "its turn", "wait"))
+    who = holder_pieces(snapshot, holders[0], room - len(word) - len(more), "wait")
+    return (*line((word, "wait")), *who, Piece(more, "dim"))
+
+
+def _was_held(holder: Holder, snapshot: Snapshot, room: int) -> Line:
+    """That a lock is free, and who has held it, as far as there is room."""
+    name = holder_label(snapshot, holder)
+    text = f"free; was held by {name}" if holder.pid or holder.command else "free"
+    return line((text if units.cells(text) <= room else tail(text, room) if room >= 30 else "free", "dim"))
+
+
+def _behind(wheel: str, path: str, snapshot: Snapshot, room: int) -> Line:
+    """For whom a wheel waits: behind others that wait too, it is who holds the lock in the end."""
+    waiting, _, holders = before(snapshot, wheel)
+    if not waiting:
+        return _waits_for(holders, snapshot, room)
+    full = f"behind {short(wheel_label(snapshot, waiting[0]), room - 7)}"
+    return line((tail(full, room), "wait"))
 
 
 def _environment(lock: EnvironmentLock, snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
     age = snapshot.t - lock.since
     waiting = lock.state == "waiting"
     longest = max(age if waiting else 0.0, lock.waited)
+    who: Line
     if waiting:
         who = holder_pieces(snapshot, lock.holders[0] if lock.holders else Holder(), sizes["holder"])
     else:
-        who = line(("this session", "commit") if lock.state == "held" else ("free", "dim"))
+        who = line(("this session", "commit")) if lock.state == "held" else _last_holder(snapshot, sizes["holder"])
     return {
         "path": line((tail(f"{safe(lock.path)} (environment)", sizes["path"]), "text")),
         "mode": line({"waiting": ("X", "text"), "held": ("SH", "text")}.get(lock.state, ("SH", "dim"))),
@@ -252,14 +315,20 @@ def _environment(lock: EnvironmentLock, snapshot: Snapshot, sizes: Mapping[str, 
     }
 
 
+def _last_holder(snapshot: Snapshot, room: int) -> Line:
+    """That the environment's lock is free, and who held it while this session waited for it."""
+    waits = [wait for wait in snapshot.session_waits if wait.what == "environment"]
+    longest = max(waits, key=lambda wait: session_waits.length(wait, snapshot.t), default=None)
+    return _was_held(session_waits.holder_of(longest) if longest else Holder(), snapshot, room)
+
+
 def _environment_waiter(
     lock: EnvironmentLock, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
 ) -> Mapping[str, Line]:
     age = snapshot.t - lock.since
-    who = holder_pieces(snapshot, lock.holders[0] if lock.holders else Holder(), sizes["holder"] - 10, "wait")
     return {
         "path": line((f"{glyphs.waiter} ", "wait"), (tail("this session, all of it", sizes["path"] - 2), "wait")),
         "mode": line(("SH", "wait")),
-        "holder": (*line(("waits for ", "wait")), *who),
+        "holder": _waits_for(lock.holders or (Holder(),), snapshot, sizes["holder"]),
         "longest": line((units.age(age), age_style(age, "wait"))),
     }

@@ -13,7 +13,7 @@ from instui_engine.values import NamedTuple
 
 from . import wait_graph
 from .keys import FOLD, About, lock_key, other_key, wheel_key
-from .labels import claim_label, holder_pieces, lock_label, short, wheel_label
+from .labels import claim_label, holder_pieces, lock_label, process_label, short, wheel_label
 from .locks import LockQuery
 from .wait_graph import Edge
 
@@ -164,7 +164,8 @@ def _time(value: float, style: str) -> Line:
 def _now(wheel: WheelState, wait: Edge | None, snapshot: Snapshot, room: int, glyphs: Glyphs) -> Line:
     if wait is not None:
         lock = lock_label(snapshot, wait.path)
-        what = middle(lock, max(room // 2 - 3, room - 3 - units.cells(wheel_label(snapshot, wait.blocker.wheel))))
+        name = wheel_label(snapshot, wait.blocker.wheel) or process_label(wait.blocker)
+        what = middle(lock, max(room // 2 - 3, room - 3 - units.cells(name)))
         left = room - units.cells(what) - 3
         return (*line((what, "wait"), (f" {glyphs.arrow} ", "dim")), *holder_pieces(snapshot, wait.blocker, left))
     if wheel.phase is Phase.COMMIT:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from heapq import nlargest
 
 from instui.monitor.model import Snapshot
-from instui.monitor.names import is_own
+from instui.monitor.names import is_own, same_holder
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
+from . import session_waits
 from .labels import blockers
 
 SESSION = ""  # the waiter for the environment's lock: the whole session
@@ -43,14 +44,29 @@ def present(snapshot: Snapshot) -> list[Edge]:
             wait = wheel.waits_for
             holders = blockers(snapshot, key, wait.path, wait.holders)
             found.append(_edge(key, wait.path, wait.mode, wait.since, None, holders))
-    return found
+    return [*found, *_of_session(snapshot, over=False)]
 
 
 def past(snapshot: Snapshot) -> list[Edge]:
     """The longest past waits. The blocker is the holder that was named when the wait began."""
     waits = (wait for wait in snapshot.waits if wait.seconds >= _SHORTEST)
     longest = nlargest(_PAST, waits, key=lambda wait: wait.seconds)
-    return [_edge(wait.wheel, wait.path, wait.mode, wait.begin, wait.end, wait.holders) for wait in longest]
+    edges = [_edge(wait.wheel, wait.path, wait.mode, wait.begin, wait.end, wait.holders) for wait in longest]
+    return [*_of_session(snapshot, over=True), *edges]
+
+
+def _of_session(snapshot: Snapshot, over: bool) -> list[Edge]:
+    """The waits for what is no claim. The present one for the environment's lock is that of `environment`."""
+    found = []
+    for wait in snapshot.session_waits:
+        of_environment = wait.what == "environment"
+        if (wait.end is not None) is over and (over or not of_environment):
+            if over and session_waits.length(wait, snapshot.t) < session_waits.SHORTEST:
+                continue
+            path = wait.path if of_environment else session_waits.key_of(wait)
+            mode = "SH" if of_environment else ""
+            found.append(_edge(wait.wheel or SESSION, path, mode, wait.begin, wait.end, wait.holders[::-1]))
+    return found
 
 
 def _edge(waiter: str, path: str, mode: str, begin: float, end: float | None, holders: Sequence[Holder]) -> Edge:
@@ -69,11 +85,11 @@ def is_ours(holder: Holder, snapshot: Snapshot) -> bool:
 
 def foreign(snapshot: Snapshot, edges: Iterable[Edge]) -> dict[Holder, list[Edge]]:
     """The waits for holders outside this session, by holder."""
-    found: dict[Holder, list[Edge]] = {}
+    found: dict[object, tuple[Holder, list[Edge]]] = {}
     for edge in edges:
         if not own_blocker(edge, snapshot):
-            found.setdefault(edge.blocker, []).append(edge)
-    return found
+            found.setdefault(same_holder(edge.blocker), (edge.blocker, []))[1].append(edge)
+    return dict(found.values())
 
 
 def parents(snapshot: Snapshot, edges: Sequence[Edge]) -> list[int | None]:

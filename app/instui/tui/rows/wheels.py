@@ -8,15 +8,16 @@ from instui.monitor.model import SETTLED, EnvironmentLock, Phase, Snapshot, Whee
 from instui.monitor.names import is_own
 from instui.tui.text.columns import Column
 from instui.tui.text.glyphs import Glyphs, bar
-from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail
+from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail, width_of
 from instui.tui.text.styles import PHASE_STYLES, age_style
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
-from . import recoveries
+from . import recoveries, session_waits
 from .filter import NOTHING, Fields, Filter
-from .keys import ENVIRONMENT, FOLD
-from .labels import blockers, claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
+from .keys import ENVIRONMENT, FOLD, is_session_wait
+from .labels import claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
+from .queue import before
 
 SLOTS = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
 _SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # the width of the headings above them
@@ -65,6 +66,8 @@ def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
     found[:0] = recoveries.keys(snapshot, query.filter)
     if snapshot.environment is not None and snapshot.environment.state == "waiting" and not query.filter:
         found.insert(0, ENVIRONMENT)
+    if not query.filter:
+        found[:0] = session_waits.present_keys(snapshot)
     if hidden and not query.filter:
         found.append(FOLD)
     return found
@@ -101,6 +104,8 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs
         return _session(snapshot.environment, snapshot.t, snapshot, sizes, glyphs)
     if recoveries.is_recovery(key):
         return recoveries.cells(snapshot, key, sizes)
+    if is_session_wait(key):
+        return _waits(key, snapshot, sizes, glyphs)
     wheel = snapshot.wheel(key)
     if wheel is None:
         return {}
@@ -134,6 +139,23 @@ def _session(
         "doing": doing,
         "lock": _arrow(lock.path, (holder,), sizes.get("lock", 0), snapshot, glyphs),
         "age": line((short_age(t - lock.since), age_style(t - lock.since))),
+    }
+
+
+def _waits(key: str, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+    """The row of a wait that is neither for a claim nor for the environment's lock."""
+    place = session_waits.find(snapshot, key)
+    wait = place.present if place else None
+    if wait is None:
+        return {}
+    age = session_waits.length(wait, snapshot.t)
+    return {
+        "state": line((glyphs.phases[Phase.WAIT], "wait")),
+        "wheel": line((tail(wheel_label(snapshot, wait.wheel) or "this session", sizes["wheel"]), "text")),
+        "bar": line((glyphs.wait * sizes.get("bar", 0), "wait")),
+        "doing": session_waits.doing(wait, sizes["doing"]),
+        "lock": _arrow(session_waits.title(wait, snapshot), wait.holders[::-1], sizes.get("lock", 0), snapshot, glyphs),
+        "age": line((short_age(age), age_style(age))),
     }
 
 
@@ -238,7 +260,12 @@ def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> t
         return line((tail(safe(wheel.error), room), "failed"))
     if wheel.waits_for is not None:
         lock = lock_label(snapshot, wheel.waits_for.path)
-        return _arrow(lock, _blockers(wheel, snapshot), room, snapshot, glyphs)
+        waiting, _, holders = before(snapshot, wheel.key)
+        behind = f", behind {wheel_label(snapshot, waiting[0])}" if waiting else ""
+        if units.cells(behind) > room // 2:
+            behind = f", behind {waiting[0]}" if len(waiting[0]) + 9 <= room // 2 else ""
+        pieces = _arrow(lock, holders, room - units.cells(behind), snapshot, glyphs)
+        return (*pieces, Piece(tail(behind, room - width_of(pieces)), "dim"))
     if wheel.phase is Phase.COMMIT and wheel.exclusive:
         return line(("holds ", "dim"), (claim_label(snapshot, wheel, room - 6), "commit"))
     if wheel.overwrote:
@@ -253,11 +280,6 @@ def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> t
         word = "replaces" if snapshot.planned_only else "replaced"
         return line((tail(f"{word} {safe(wheel.replaces)}", room), "dim"))
     return ()
-
-
-def _blockers(wheel: WheelState, snapshot: Snapshot) -> Sequence[Holder]:
-    wait = wheel.waits_for
-    return blockers(snapshot, wheel.key, wait.path, wait.holders) if wait else ()
 
 
 def _arrow(lock: str, holders: Sequence[Holder], room: int, snapshot: Snapshot, glyphs: Glyphs) -> tuple[Piece, ...]:

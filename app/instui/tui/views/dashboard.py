@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
-from instui.tui.rows import recoveries, wheels
+from instui.tui.rows import recoveries, session_waits, wheels
 from instui.tui.rows.gauges import gauges
-from instui.tui.rows.keys import ENVIRONMENT, FOLD
+from instui.tui.rows.keys import ENVIRONMENT, FOLD, is_session_wait
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
 from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, line, safe
@@ -44,7 +44,7 @@ class DashboardView(Overview):
         table, glyphs = self.table, self.glyphs
         query = wheels.WheelQuery(self.filter, self.everything, table.sort, table.reverse, table.selected)
         environment = snapshot.environment.state if snapshot.environment else ""
-        state = (bool(snapshot.finished), environment, snapshot.recoveries)
+        state = (self.application.watched.over, environment, snapshot.recoveries, session_waits.present_keys(snapshot))
         # A selection that has a row already changes nothing, and ten thousand rows take a while.
         news = table.selected if table.position(table.selected) is None else ""
         key = (query._replace(selected=news), state)
@@ -90,6 +90,9 @@ class DashboardView(Overview):
         if recoveries.is_recovery(selected):
             row = recoveries.of(self.snapshot, selected)
             selected = row.wheel if row and self.snapshot.wheel(row.wheel) else ""
+        if is_session_wait(selected):
+            place = session_waits.find(self.snapshot, selected)
+            selected = place.waits[-1].wheel if place else ""
         self.application.wheel = "" if selected in (FOLD, ENVIRONMENT) else selected
 
     def resumed(self) -> None:
@@ -112,7 +115,7 @@ class DashboardView(Overview):
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if key == FOLD:
             self.do_all()
-        elif key == ENVIRONMENT:
+        elif key == ENVIRONMENT or is_session_wait(key):
             self.application.perform("view_locks")
         elif recoveries.is_recovery(key):
             self._open_recovery(key)

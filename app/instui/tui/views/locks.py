@@ -7,7 +7,7 @@ from textual.widget import Widget
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
-from instui.tui.rows import chains, locks, locks_by_wheel
+from instui.tui.rows import chains, locks, locks_by_wheel, session_waits
 from instui.tui.rows.frame import News
 from instui.tui.rows.keys import ENVIRONMENT, FOLD, About, closest
 from instui.tui.rows.labels import blocker_of, holder_label, lock_label, own_holder, waiters_of, wheel_label
@@ -97,7 +97,7 @@ class LocksView(Overview):
     def _look(self, snapshot: Snapshot) -> Any:
         table, grouping = self.table, self.grouping
         query = LockQuery(self.filter, self.everything, table.sort, table.reverse, self._about)
-        state = snapshot.environment.state if snapshot.environment else ""
+        state = (snapshot.environment.state if snapshot.environment else "", snapshot.session_waits)
         basis = snapshot.locks if grouping is GROUPINGS[0] else snapshot.wheels
         # Whatever is selected has a row already, so a selection alone arranges nothing anew: with ten thousand wheels
         # that takes half a second.
@@ -118,7 +118,7 @@ class LocksView(Overview):
             return lanes(snapshot, path, width - 2, LANES if self.size.height >= 30 else LANES - 2, glyphs)
 
         found = self._lanes.get((path, width, len(snapshot.waiting)), snapshot, make)
-        rule: Line = (Piece(glyphs.rule * width, "faint"),)
+        rule: Line = (Piece(glyphs.rule * width, "rule"),)
         self.lines("lane").show_lines([rule, *((Piece(" "), *lane) for lane in found)])
 
     @property
@@ -260,6 +260,8 @@ class LocksView(Overview):
         snapshot = self.snapshot
         if path == ENVIRONMENT and snapshot.environment is not None:
             holders = snapshot.environment.holders if snapshot.environment.state == "waiting" else ()
+        elif place := session_waits.find(snapshot, path):
+            holders = place.present.holders if place.present else ()
         else:
             lock = snapshot.lock(path)
             holders = lock.foreign if lock is not None and not lock.holders else ()

@@ -10,7 +10,8 @@ from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
 from instui.tui.rows import frame
-        caption.display = bool(lines) and not self.zoomed and self.captioned
+from instui.tui.rows.counters import counters
+from instui.tui.rows.frame import News
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, tail
 from instui.tui.widgets.paint import ActionClicked, Lines
@@ -29,7 +30,13 @@ class View(Screen[None]):
     makes a tab or a key from what a subclass says about itself here.
     """
 
-        caption.display = bool(lines) and not self.zoomed and self.captioned
+    scope: ClassVar[str] = ""  # its id
+    heading: ClassVar[str] = ""  # how it is called
+    about: ClassVar[str] = ""  # what is seen there, for the help on its key
+    opened_by: ClassVar[str] = ""  # its key, if it has no tab and opens without more being said
+    place: ClassVar[int] = 0  # of that key in the footer: the higher, the further left; 0: not there
+    captioned: ClassVar[bool] = True  # whether it shows the caption
+    without: ClassVar[frozenset[str]] = frozenset()  # ids of actions of its base classes that make no sense in it
     AUTO_FOCUS = ""  # no widget gets the keys unless it is focused explicitly
     DEFAULT_CSS = """
     View { layout: vertical; background: $background; color: $foreground; }
@@ -132,10 +139,10 @@ class View(Screen[None]):
         self.lines("header").show_lines([frame.header(snapshot, facts, width)])
         self.lines("counters").show_lines([counters(snapshot, self.glyphs, width)])
         self.lines("tabs").show_lines([self.tabs(snapshot, width)])
-        self._show_caption(width)
         self._show_finding(snapshot, width)
         self.lines("footer").show_lines([self._bottom(width)])
         self.show_body(snapshot)
+        self._show_caption(snapshot, width)
 
     def refresh_view(self) -> None:
         """Show immediately what a key has changed."""
@@ -147,9 +154,13 @@ class View(Screen[None]):
         if self.is_mounted:
             self.lines("footer").show_lines([self._bottom(self.size.width)])
 
-    def _show_caption(self, width: int) -> None:
-        over, tall = self.application.watched.over, self.size.height
-        height = max(tall // 3 if over else 3 if tall >= 24 else 2, 2)
+    def _show_caption(self, snapshot: Snapshot, width: int) -> None:
+        tall = self.size.height
+        height = 3 if tall >= 24 else 2
+        if self.application.watched.over:  # it says how it went, so it gets what the rows leave free
+            asides = sum(aside.size.height for aside in self.query(".aside"))
+            failed = snapshot.finished is None or snapshot.finished.exit != 0
+            height = max(tall // 3 if failed else height, tall - 8 - asides - len(self.table.keys))
         lines = frame.caption(self.application.caption_texts, width, height, self.glyphs)
         caption = self.lines("caption")
         caption.display = bool(lines) and not self.zoomed and self.captioned

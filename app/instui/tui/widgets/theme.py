@@ -2,6 +2,9 @@
 
 Blue, orange and light against dark carry the distinctions, so they survive colour blindness; every state also has a
 glyph and a word. Green is never told from red by colour alone.
+
+Text has a contrast of at least 4.5 to 1 to every background, and what is only drawn (`faint`: what a bar has left,
+dots) one of 3 to 1, as WCAG asks for. Only a `rule`, which separates and says nothing, may be fainter.
 """
 
 from collections.abc import Mapping
@@ -12,10 +15,11 @@ from textual.theme import BUILTIN_THEMES, Theme
 _DARK = {
     "background": "#10151c",
     "panel": "#171e28",
-    "selected": "#223044",
+    "selected": "#1d2a3c",
     "text": "#d5dde6",
-    "dim": "#7b8a9d",
-    "faint": "#2f3b4a",
+    "dim": "#8896a9",
+    "faint": "#66768b",
+    "rule": "#2f3b4a",
     "accent": "#bfd3ea",
     "fetch": "#58a6ff",
     "unpack": "#39c5cf",
@@ -30,20 +34,21 @@ _DARK = {
 _LIGHT = {
     "background": "#fbfbf9",
     "panel": "#eef1f4",
-    "selected": "#d6e4f5",
+    "selected": "#dde9f7",
     "text": "#1f2933",
-    "dim": "#647080",
-    "faint": "#cdd5dd",
+    "dim": "#5b6775",
+    "faint": "#78838f",
+    "rule": "#cdd5dd",
     "accent": "#24466b",
     "fetch": "#0b5fcc",
-    "unpack": "#00747f",
+    "unpack": "#006d78",
     "stage": "#7a3ecf",
-    "wait": "#b04a05",
-    "commit": "#17753f",
-    "failed": "#c4262e",
-    "age": "#856000",
-    "plus": "#17753f",
-    "minus": "#b04a05",
+    "wait": "#a34404",
+    "commit": "#146b39",
+    "failed": "#bb232b",
+    "age": "#785700",
+    "plus": "#146b39",
+    "minus": "#a34404",
 }
 
 
@@ -71,6 +76,7 @@ _ANSI = {
     "text": "default",
     "dim": "bright_black",
     "faint": "bright_black",
+    "rule": "bright_black",
     "accent": "default bold",
     "fetch": "bright_blue",
     "unpack": "cyan",
@@ -90,6 +96,7 @@ _ANSI = {
 _MONO = dict.fromkeys(_ANSI, "default") | {
     "dim": "dim",
     "faint": "dim",
+    "rule": "dim",
     "wait": "bold",
     "plus": "bold",
     "minus": "dim",
