@@ -329,3 +329,13 @@ def test_a_session_that_died_is_called_so() -> None:
         "the session ended abruptly after 3.0 s: 1 of 2 wheels installed",
         "  installed: a 1",
     ]
+
+
+def test_a_wait_for_another_process_is_told_while_it_lasts_with_who_is_in_the_way() -> None:
+    stage = Stage(io.StringIO(), environ={})
+    other = Holder("", "s2", 5120, "instui sync", "fetches and unpacks")
+    stage.at(0.0, START, events.WheelAdded("a", "1", "a.whl", 9, False))
+    assert stage.at(0.5, events.WaitStarted("a", "wheel", "/cache/a.lock", [other])) == ""
+    told = "a 1 waits for a process that fetches or unpacks the same wheel, held by pid 5120 (instui sync), "
+    assert stage.at(1.6) == f"{told}fetches and unpacks, for 1.1 s\n"
+    assert stage.at(2.0, events.WaitFinished("a", "wheel", "/cache/a.lock", 1.5)) == ""

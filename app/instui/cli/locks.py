@@ -54,7 +54,7 @@ def table(found: Sequence[LockRow], now: float, width: int = 0) -> list[str]:
         for word, claimants in (("held", row.holders), ("wait", row.waiters)):
             for claimant in claimants:
                 since = age(now - claimant.since) if claimant.since else ""
-                grid.append((name, _mode(row.path, claimant), word, _who(claimant), since))
+                grid.append((name, _mode(row.path, claimant), word, _who(claimant, now), since))
                 name = ""
     widths = [max(cells(line[column]) for line in grid) for column in range(len(_HEAD))]
     excess = sum(widths) + 2 * (len(_HEAD) - 1) - width if width else 0
@@ -80,8 +80,10 @@ def _mode(path: str, claimant: Claimant) -> str:
     return "SH" if claimant.mode == "IX" and path in (ENVIRONMENT, TURNSTILE) else claimant.mode
 
 
-def _who(claimant: Claimant) -> str:
+def _who(claimant: Claimant, now: float) -> str:
     name = holder_name(claimant.holder, None, str)
+    if claimant.holder.began and not claimant.holder.wheel:
+        name = f"{name}, started {age(now - claimant.holder.began)} ago"
     session = claimant.holder.session
     return f"{name}, session {printable(session)}" if session else name
 

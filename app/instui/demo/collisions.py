@@ -46,8 +46,8 @@ def _readme_result(scene: Scene, _: SessionFinished) -> Verdict:
     text = (scene.site_packages / "README.md").read_text().strip()
     count = len(listed(scene.site_packages))
     return Verdict(
-        f"{count} wheels are installed and none failed; the one README.md says “{text}”, which is the last in plan "
-        "order, and it always will be: run it again.",
+        f"{count} wheels are installed and none failed; the one README.md says “{text}”, which is the last in "
+        "line, and it always will be: run it again.",
         count == 12 and "readme12" in text,
     )
 
@@ -57,8 +57,8 @@ def _etc_result(scene: Scene, _: SessionFinished) -> Verdict:
     owner = (etc / "shared.conf").read_text().partition("=")[2].strip()
     own = len(list(etc.glob("service*.conf")))
     return Verdict(
-        f"etc/ was made once and holds all {own} files of their own; shared.conf belongs to {owner}, the last in plan "
-        "order. Nobody saw “File exists”.",
+        f"etc/ was made once and holds all {own} files of their own; shared.conf belongs to {owner}, the last in "
+        "line. Nobody saw “File exists”.",
         own == 12 and owner == "service12",
     )
 
@@ -67,7 +67,7 @@ def _same_result(scene: Scene, _: SessionFinished) -> Verdict:
     found = owners(scene.site_packages / "shapes")
     mixed = "not mixed" if len(found) == 1 else "MIXED"
     return Verdict(
-        f"shapes/ is {mixed}: all its files are of {', '.join(sorted(found))}. By RECORD, whole: "
+        f"shapes/ is {mixed}: all its files are of {', '.join(sorted(found))}. Whole, by its list of hashes: "
         f"{', '.join(whole(scene.site_packages))}; an installer that locks nothing leaves a mix of three.",
         found == {"triangle"},
     )
@@ -88,7 +88,7 @@ COLLISIONS = (
         {
             "session.started": "Twelve wheels ship a README.md in the root of site-packages: install-many died of it.",
             "stage.started": "Each wheel is put together in a private stage first: no lock, nothing visible.",
-            "lock.waiting": "Watch README.md: one wheel holds it, the others wait in plan order and are shown with it.",
+            "lock.waiting": "Watch README.md: one wheel holds it, the others wait in line and are shown with it.",
         },
         _readme_result,
     ),
@@ -121,7 +121,7 @@ COLLISIONS = (
         {
             "session.started": "Twenty wheels live side by side below the namespace acme/, which none of them owns.",
             "stage.started": "Staged side by side, without locks.",
-            "commit.started": "Watch acme/: all hold it in intention mode (IX) at once; only their part is exclusive.",
+            "commit.started": "Watch acme/: all share it (IX) at once; only its own part each wheel holds alone (X).",
         },
         _namespace_result,
     ),

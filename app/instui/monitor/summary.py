@@ -224,13 +224,16 @@ def _waits(snapshot: Snapshot) -> list[str]:
 def _session_waits(snapshot: Snapshot) -> list[str]:
     """The waits that are not for claims, by what they were for, with the holders of the longest."""
     kinds: dict[str, list[SessionWait]] = {}
+    environment = snapshot.environment
+    if environment and environment.waited:  # a short wait has no event of its own, so its holder is not known
+        kinds["environment"] = [SessionWait("environment", "", environment.path, (), 0.0, 0.0)]
     for wait in snapshot.session_waits:
         kinds.setdefault(wait.what, []).append(wait)
     lines = []
     for what, waits in kinds.items():
         took = [(snapshot.t if wait.end is None else wait.end) - wait.begin for wait in waits]
-        if what == "environment" and snapshot.environment:
-            took = [snapshot.environment.waited]  # as the engine has measured it
+        if what == "environment" and environment:
+            took = [environment.waited]  # as the engine has measured it
         longest = max(waits, key=lambda wait: (snapshot.t if wait.end is None else wait.end) - wait.begin)
         if sum(took) >= WAIT_SECONDS:
             wheel = f" ({printable(_label(snapshot, longest.wheel))})" if longest.wheel else ""

@@ -26,7 +26,7 @@ def detail(snapshot: Snapshot, key: str, width: int, glyphs: Glyphs, log: Log | 
     lines: list[Line] = [*_facts(wheel, snapshot, width, glyphs)]
     for title, part in (
         ("phases", _phases(wheel, snapshot, width, glyphs)),
-        ("claims", _claims(wheel, snapshot, width)),
+        ("locks", _claims(wheel, snapshot, width)),
         ("waits", _waits(wheel, snapshot, width)),
         ("recovery", recoveries.detail(snapshot, key, width)),
         ("overwrites", _overwrites(wheel, snapshot, width)),
@@ -73,7 +73,7 @@ def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
         yield from _archive(wheel, order, width)
     blocked = f", made others wait {units.seconds(wheel.blocked)}" if wheel.blocked >= 0.005 else ""
     if wheel.waited >= 0.005 or blocked:
-        yield line(("locks      ", "dim"), (f"waited {units.seconds(wheel.waited)}{blocked}", "wait"))
+        yield line(("waits      ", "dim"), (f"waited {units.seconds(wheel.waited)}{blocked}", "wait"))
     if wheel.retries:
         yield line(("retries    ", "dim"), (str(wheel.retries), "age"))
 
@@ -137,7 +137,8 @@ def _claims(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
             remark = f"   takes turns with {', '.join(others)}" if others else ""
             name = middle(lock_label(snapshot, path), max(12, width - 8 - units.cells(remark)))
             lines.append(line((f"  {mode:<3} ", "dim"), (name, "text" if mode == "X" else "dim"), (remark, "age")))
-    return lines
+    legend = wrapped("X: for itself alone; IX: shared with others who lock something further down", width - 2)
+    return [*(line((f"  {row}", "dim")) for row in legend), *lines] if lines else []
 
 
 def _waits(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:

@@ -15,14 +15,21 @@ _LEGEND = tuple(
     for phase, meaning in (
         (Phase.QUEUED, "waits for a download, or for its turn to be unpacked"),
         (Phase.FETCH, "is being downloaded"),
-        (Phase.UNPACK, "is being checked and unpacked into the store"),
+        (Phase.UNPACK, "is being checked and unpacked into the cache"),
+        (Phase.READY, "is in the cache, and waits until all are"),
         (Phase.STAGE, "its files are being linked, where nobody sees them yet"),
         (Phase.WAIT, "waits for a path that another one holds"),
         (Phase.COMMIT, "holds its paths and is being moved into place"),
         (Phase.DONE, "is installed, or removed"),
         (Phase.FAILED, "was not installed, or not removed; what had begun was undone"),
+        (Phase.STOPPED, "the session ended before it was installed, or removed"),
+        (Phase.UNBEGUN, "the session ended before any work was done on it"),
     )
 )
+
+
+def _sign(sign: str, style: str, meaning: str) -> Line:
+    return line((f"  {sign:<11} ", style), (meaning, "text"))
 
 
 def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs) -> list[Line]:
@@ -42,14 +49,35 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs) -> list[Li
         lines.append(())
     lines.append(line(("Signs", "strong")))
     for phase, style, meaning in _LEGEND:
-        lines.append(line((f"  {glyphs.phases[phase]} {phase.value:<7}", style), (meaning, "text")))
+        lines.append(line((f"  {glyphs.phases[phase]} {phase.value:<9} ", style), (meaning, "text")))
     lines += [
-        line((f"  {SIGN} recover", "age"), (" what a killed session had in hand is completed or undone", "text")),
+        line((f"  {SIGN} recover   ", "age"), (" what a killed session had in hand is completed or undone", "text")),
         (),
-        line(("  X ", "text"), ("held alone: nobody else may touch what lies below", "dim")),
-        line(("  IX", "text"), (" held with others: each claims something further down", "dim")),
+        line(("Locks", "strong")),
+        _sign("X", "text", "held by one wheel alone: nobody else may touch what lies there or below"),
+        _sign("IX", "text", "shared: each of its holders locks something further down for itself"),
+        _sign("SH", "text", "shared: .lock by all sessions of instui, so that other installers keep out"),
+        _sign(".lock", "text", "the environment's own lock, which uv takes as well"),
+        _sign("the name", "text", "the lock on a distribution's name: one session at a time installs or removes it"),
+        _sign("lock waits", "text", "for how long of the session some wheel, or all of it, waited for others"),
+        (),
+        line(("Bars and rows", "strong")),
+        _sign(
+            glyphs.full * 2, "commit", "time in which it was worked on, or held a lock; the colour is that of the phase"
+        ),
+        _sign(glyphs.wait * 2, "wait", "time in which it waited for a lock"),
+        _sign(glyphs.track * 2, "faint", "to come, or at rest"),
+        _sign(
+            glyphs.skipped * 2, "faint", "not needed, as it was in the cache; in a history: nothing to do with it then"
+        ),
+        _sign(glyphs.waiter, "wait", "waits for what stands in the row above"),
+        _sign(f"{glyphs.branch} {glyphs.folded}", "dim", "an unfolded group, a folded one"),
+        _sign(glyphs.arrow, "dim", "is held by; in Overwrites: is replaced by"),
+        _sign(f"{glyphs.up} {glyphs.down}", "accent", "the column that is sorted by"),
+        _sign(f"{glyphs.alert}3", "age", "at a tab: so many things there to look at"),
+        _sign(glyphs.marker, "accent", "the selected row; above the table: what to watch, or how it ended"),
         line(
-            ("  age ", "text"),
+            ("  age        ", "text"),
             ("turns ", "dim"),
             ("yellow after 4 s", "age"),
             (" and ", "dim"),

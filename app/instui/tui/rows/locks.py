@@ -169,7 +169,9 @@ def _tree_order(path: str) -> tuple[bool, list[str]]:
 def cells(snapshot: Snapshot, tree: Tree, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
     """The cells of one row."""
     if key == FOLD:
-        return {"": line((f"… {units.count(tree.hidden, 'more claim')} without contention   (a shows all)", "dim"))}
+        return {
+            "": line((f"… {units.count(tree.hidden, 'more path')} that nobody has to wait for   (a shows all)", "dim"))
+        }
     if key == ENVIRONMENT and snapshot.environment:
         return _environment(snapshot.environment, snapshot, sizes)
     if key == ENVIRONMENT_WAITER and snapshot.environment:

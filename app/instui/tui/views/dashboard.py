@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
-from instui.tui.rows import recoveries, session_waits, wheels
+from instui.tui.rows import over, recoveries, session_waits, wheels
 from instui.tui.rows.gauges import gauges
 from instui.tui.rows.keys import ENVIRONMENT, FOLD, is_session_wait
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
@@ -62,10 +62,10 @@ class DashboardView(Overview):
             return [line((f"no wheel matches “{self.filter.text}”", "text")), line(("esc clears the filter", "dim"))]
         if snapshot.session is None:
             return [line(("waiting for the session to begin", "dim"))]
+        done = "removed" if snapshot.removes else "installed"
+        if over.failed(snapshot, self.application.watched.over):
+            return over.why(snapshot, f"nothing was {done}")
         if snapshot.finished:
-            done = "removed" if snapshot.removes else "installed"
-            if snapshot.finished.exit:
-                return [line((f"nothing was {done}", "text"))]
             return [line((f"nothing was to be {done}", "text")), *_satisfied(snapshot)]
         if snapshot.removes:
             return [line(("looking for what is to be removed", "dim"))]

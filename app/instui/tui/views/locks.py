@@ -7,7 +7,7 @@ from textual.widget import Widget
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
-from instui.tui.rows import chains, locks, locks_by_wheel, session_waits
+from instui.tui.rows import chains, locks, locks_by_wheel, over, session_waits
 from instui.tui.rows.frame import News
 from instui.tui.rows.keys import ENVIRONMENT, FOLD, About, closest
 from instui.tui.rows.labels import blocker_of, holder_label, lock_label, own_holder, waiters_of, wheel_label
@@ -75,8 +75,7 @@ class LocksView(Overview):
     @classmethod
     def news(cls, snapshot: Snapshot) -> News:
         """How many wait, this session among them."""
-        waits = snapshot.environment is not None and snapshot.environment.state == "waiting"
-        return News(len(snapshot.waiting) + waits, "wait")
+        return News(len(snapshot.waiting) + sum(wait.end is None for wait in snapshot.session_waits), "wait")
 
     def body(self) -> Iterable[Widget]:
         """The table, and the history of one lock."""
@@ -153,9 +152,13 @@ class LocksView(Overview):
                 line(("esc clears the filter", "dim")),
             ]
         if not snapshot.planned and not snapshot.locks:
+            if over.failed(snapshot, self.application.watched.over):
+                return over.why(snapshot, "no path was locked")
+            if snapshot.finished:
+                return [line(("no path was locked", "text")), line(("there was nothing to write", "dim"))]
             return [
-                line(("no claims yet", "text")),
-                line(("each wheel claims the paths that it will write, once all of them are unpacked", "dim")),
+                line(("no locks yet", "text")),
+                line(("each wheel locks the paths that it will write, once all of them are unpacked", "dim")),
             ]
         waits = len(snapshot.waits)
         if waits and not snapshot.finished and self.grouping is GROUPINGS[2]:
@@ -165,7 +168,7 @@ class LocksView(Overview):
         if collisions and not snapshot.finished:
             return [
                 line(("nobody waits yet", "text")),
-                line((f"{collisions} of {claims} claimed paths are wanted by more than one wheel", "dim")),
+                line((f"{collisions} of {claims} paths to be locked are wanted by more than one wheel", "dim")),
             ]
         lock = snapshot.environment
         if lock is not None and lock.waited >= 0.05:
@@ -175,7 +178,7 @@ class LocksView(Overview):
             ]
         return [
             line(("no contention", "commit")),
-            line((f"{claims} paths are claimed, and no two wheels want the same one", "dim")),
+            line((f"{claims} paths are to be locked, and no two wheels want the same one", "dim")),
             line(("a shows everything", "dim")),
         ]
 

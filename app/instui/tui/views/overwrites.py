@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
-from instui.tui.rows import overwrites
+from instui.tui.rows import over, overwrites
 from instui.tui.rows.frame import News
 from instui.tui.rows.keys import FOLD
 from instui.tui.text.columns import TableRows
@@ -56,6 +56,8 @@ class OverwritesView(Overview):
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
         if self.filter:
             return [line((f"no file matches “{self.filter.text}”", "text")), line(("esc clears the filter", "dim"))]
+        if over.failed(snapshot, self.application.watched.over):
+            return over.why(snapshot, "nothing was overwritten")
         if snapshot.finished:
             return [line(("nothing was overwritten", "commit")), line(("no two wheels ship the same file", "dim"))]
         if snapshot.planned:

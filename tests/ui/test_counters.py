@@ -1,0 +1,68 @@
+"""The counters: they keep their places, and what matters most is left at every width."""
+
+import pytest
+
+from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
+from instui.tui.rows.counters import counters
+from instui.tui.rows.event_words import WORDS
+from instui.tui.text.glyphs import UNICODE
+from instui.tui.text.pieces import plain, width_of
+from instui_engine.journal import events
+from instui_engine.journal.events import Event
+from support.plain_lines import START
+
+WIDTHS = (50, 64, 80, 100, 120, 200)
+
+
+def snapshot(*happened: Event, wheels: int = 3, cached: int = 0) -> Snapshot:
+    fold = Fold()
+    fold.feed(0.0, START)
+    for number in range(wheels):
+        fold.feed(1.0, events.WheelAdded(f"w{number}", "1", "w.whl", 9, number < cached))
+    for event in happened:
+        fold.feed(2.0, event)
+    return fold.snapshot(3.0)
+
+
+def text(shot: Snapshot, width: int) -> str:
+    line = counters(shot, UNICODE, width)
+    assert width_of(line) == width
+    return plain(line)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("wheels", [3, 123, 1234])
+def test_failures_survive_at_every_width(width: int, wheels: int) -> None:
+    shot = snapshot(events.WheelFailed("w0", "torn"), wheels=wheels)
+    assert "fail" in text(shot, width)
+    assert "1" in text(shot, width).rpartition("fail")[2]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_long_word_at_the_right_moves_no_counter(width: int) -> None:
+    calm, syncing = text(snapshot(), width), text(snapshot(events.SyncStarted("environment")), width)
+    end = calm.index("failed") + len("failed 0")
+    assert syncing[:end] == calm[:end]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_beside_a_session_that_failed_there_is_no_failed_0(width: int) -> None:
+    shot = snapshot(events.SessionFinished(1, "no solution", 0, 2.0))
+    assert "fail" not in text(shot, width)
+    assert "not installed 3" in text(shot, width)
+    assert "fail" not in text(snapshot(events.SessionFinished(1, "no solution", 0, 2.0), wheels=0), width)
+
+
+def test_what_comes_from_the_cache_is_neither_fetched_nor_unpacked() -> None:
+    assert "resolved 3 · cached 3 · fetched 0 · unpacked 0 ·" in text(snapshot(cached=3), 120)
+
+
+def test_the_time_that_locks_took_is_that_of_the_clock() -> None:
+    shot = snapshot(events.EnvironmentWaiting(".lock", []))
+    assert text(shot, 200).rstrip().endswith("held up by locks  1.0 s")
+
+
+def test_every_event_has_a_word() -> None:
+    assert set(WORDS) == set(events.KINDS)
+    assert not any("." in word.replace(".lock", "") for word in WORDS.values())
