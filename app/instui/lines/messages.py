@@ -7,7 +7,7 @@ from typing import assert_never
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.monitor.names import holder_names, path_name, waited_for
+from instui.monitor.names import holder_names, path_name, wait_target
 from instui.monitor.recoveries import recovery_lines
 from instui.monitor.units import age, count, seconds
 from instui_engine.errors import printable
@@ -168,11 +168,11 @@ class Messages:
                 due.append(f"waiting for the environment's lock{holders}, for {age(waited)}")
         for other in snapshot.session_waits:
             waited = snapshot.t - other.begin
-            if other.end is not None or other.what == "environment":
-                continue
+            if other.end is not None or other.what == "environment" or waited < WAIT_STEPS[1]:
+                continue  # its beginning has a line
             if self._passed_step((other.wheel, other.path, other.begin), waited):
                 who = f"{self._label(other.wheel)} waits" if other.wheel else "waiting"
-                due.append(f"{who} for {waited_for(other.what)}{self._holders(other.holders)}, for {age(waited)}")
+                due.append(f"{who} for {wait_target(other.what)}{self._holders(other.holders)}, for {age(waited)}")
         for key in snapshot.waiting:
             wheel = snapshot.wheel(key)
             if wheel is None or wheel.waits_for is None:

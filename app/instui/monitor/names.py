@@ -29,7 +29,7 @@ _WAITS: Mapping[str, str] = {
 _DISK: Mapping[str, str] = {"store": "the cache", "stage": "the staged files", "environment": "the environment"}
 
 
-def waited_for(what: str) -> str:
+def wait_target(what: str) -> str:
     """What a wait of the session is for (`SessionWait.what`), as in "waits for ..."."""
     return _WAITS.get(what, "other processes")
 

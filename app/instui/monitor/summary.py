@@ -7,7 +7,7 @@ from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 
 from .model import RUNNING, Phase, SessionWait, Snapshot, Wait, WheelState
-from .names import holder_names, listed, path_name, started, waited_for
+from .names import holder_names, listed, path_name, started, wait_target
 from .recoveries import OUTCOMES
 from .units import count, number, seconds
 
@@ -238,7 +238,7 @@ def _session_waits(snapshot: Snapshot) -> list[str]:
         if sum(took) >= WAIT_SECONDS:
             wheel = f" ({printable(_label(snapshot, longest.wheel))})" if longest.wheel else ""
             lines.append(
-                f"  waited for {waited_for(what)}{wheel}: {seconds(sum(took))}{_held(longest.holders, snapshot)}"
+                f"  waited for {wait_target(what)}{wheel}: {seconds(sum(took))}{_held(longest.holders, snapshot)}"
             )
     return lines
 

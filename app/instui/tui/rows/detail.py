@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from instui.monitor import units
 from instui.monitor.model import SETTLED, Phase, Snapshot, WheelState
-from instui.monitor.names import started, waited_for
+from instui.monitor.names import started, wait_target
 from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe, wrapped
 from instui.tui.text.styles import PHASE_STYLES
@@ -149,7 +149,7 @@ def _waits(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:
         if wait.wheel == wheel.key and wait.seconds >= 0.001
     ]
     texts += [
-        ((snapshot.t if w.end is None else w.end) - w.begin, f"{waited_for(w.what)}: {_who(snapshot, w.holders)}")
+        ((snapshot.t if w.end is None else w.end) - w.begin, f"{wait_target(w.what)}: {_who(snapshot, w.holders)}")
         for w in snapshot.session_waits
         if w.wheel == wheel.key
     ]

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from instui.monitor import units
 from instui.monitor.model import Recovery, Snapshot
-from instui.monitor.names import SPANS, on_disk, waited_for
+from instui.monitor.names import SPANS, on_disk, wait_target
 from instui.tui.text.pieces import Piece, safe
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
@@ -219,9 +219,9 @@ def _plan(event: _PlanEvent, snapshot: Snapshot) -> Piece:
 def _lock(event: _LockEvent, snapshot: Snapshot) -> Piece:
     match event:
         case events.WaitStarted(what=what, holders=holders):
-            return Piece(f"for {waited_for(what)}, held by {_names(holders, snapshot)}", "wait")
+            return Piece(f"for {wait_target(what)}, held by {_names(holders, snapshot)}", "wait")
         case events.WaitFinished(what=what, waited=waited):
-            return Piece(f"for {waited_for(what)}, after {units.seconds(waited)}", "dim")
+            return Piece(f"for {wait_target(what)}, after {units.seconds(waited)}", "dim")
         case events.EnvironmentWaiting(path=path, holders=holders):
             return Piece(f"{safe(path)} is held by {_names(holders, snapshot)}", "wait")
         case events.EnvironmentGranted(path=path, waited=waited):
