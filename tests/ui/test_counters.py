@@ -6,6 +6,7 @@ from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.tui.rows.counters import counters
 from instui.tui.rows.event_words import WORDS
+from instui.tui.rows.wheels import folded
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain, width_of
 from instui_engine.journal import events
@@ -66,3 +67,8 @@ def test_the_time_that_locks_took_is_that_of_the_clock() -> None:
 def test_every_event_has_a_word() -> None:
     assert set(WORDS) == set(events.KINDS)
     assert not any("." in word.replace(".lock", "") for word in WORDS.values())
+
+
+def test_wheels_that_are_not_shown_are_called_by_what_was_done_to_them() -> None:
+    shot = snapshot(events.FetchStarted("w1", 0, 9), events.FetchFinished("w1", 9), cached=1)
+    assert folded(shot) == "… 1 unpacked, 1 fetched, 1 queued   (a shows all)"

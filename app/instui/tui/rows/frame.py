@@ -33,6 +33,9 @@ class Facts(NamedTuple):
     catching_up: bool = False
 
 
+_ASKED = (130, 143)  # exit codes of a session that was asked to stop
+
+
 def badge(snapshot: Snapshot, facts: Facts) -> Badge:
     """The badge for the most important state."""
     finished = snapshot.finished
@@ -40,6 +43,8 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
         behind = f" {units.age(facts.lag)} behind" if facts.lag >= 0.1 else ""
         return Badge(f"PAUSED{behind}", "badge-age")
     if finished is not None:
+        if finished.exit in _ASKED and snapshot.cancelling:
+            return Badge(f"CANCELLED exit {finished.exit}", "badge-age")
         return (
             Badge("FINISHED", "badge-commit")
             if finished.exit == 0
@@ -47,7 +52,7 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
         )
     if facts.died:
         code = facts.exit_code
-        asked = code in (130, 143)  # it was asked to end before it could write so into the journal
+        asked = code in _ASKED  # it was asked to end before it could write so into the journal
         return Badge("DIED" if code is None or (code > 128 and not asked) else f"FAILED exit {code}", "badge-failed")
     if snapshot.cancelling:
         return Badge("CANCELLING", "badge-failed")

@@ -170,7 +170,7 @@ def cells(snapshot: Snapshot, tree: Tree, key: str, sizes: Mapping[str, int], gl
     """The cells of one row."""
     if key == FOLD:
         return {
-            "": line((f"… {units.count(tree.hidden, 'more path')} that nobody has to wait for   (a shows all)", "dim"))
+            "": line((f"… {units.count(tree.hidden, 'more path')} without waits   (a shows all)", "dim"))
         }
     if key == ENVIRONMENT and snapshot.environment:
         return _environment(snapshot.environment, snapshot, sizes)

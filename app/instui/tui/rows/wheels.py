@@ -164,14 +164,13 @@ def folded(snapshot: Snapshot) -> str:
     shown = len(snapshot.failed) + len(snapshot.waiting) + len(snapshot.running)
     done = snapshot.totals.committed + snapshot.totals.removed
     staged = max(0, snapshot.totals.staged - done - len(snapshot.waiting) - _at(Phase.COMMIT, snapshot))
-    unpacked = (
-        0
-        if snapshot.removes
-        else max(0, snapshot.totals.unpacked - snapshot.totals.staged - _at(Phase.STAGE, snapshot))
-    )
-    queued = max(0, len(snapshot.wheels) - shown - done - staged - unpacked)
+    unpacked = max(0, snapshot.totals.unpacked - snapshot.totals.staged - _at(Phase.STAGE, snapshot))
+    fetched = max(0, snapshot.totals.fetched - snapshot.totals.unpacked - _at(Phase.UNPACK, snapshot))
     parts = [(done, "removed" if snapshot.removes else "done"), (staged, "staged")]
-    parts += [(unpacked, "unpacked"), (queued, "queued")]
+    if not snapshot.removes:
+        parts += [(unpacked, "unpacked"), (fetched, "fetched")]
+    queued = max(0, len(snapshot.wheels) - shown - sum(count for count, _ in parts))
+    parts.append((queued, "queued"))
     hidden = ", ".join(f"{units.number(count)} {word}" for count, word in parts if count)
     return f"… {hidden or 'more'}   (a shows all)"
 
