@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from instui_engine.target.environment import Environment
 
 _EARLIER = 5  # sessions that say what is usual
+_LIKE = 3  # times as many wheels are another kind of install
 _EARLIER_BYTES = 3_000_000  # of all their journals
 
 
@@ -155,6 +156,10 @@ def _is_like(past: Snapshot, present: Snapshot) -> bool:
     same: Sequence[tuple[object, object]] = [
         (past.session.command[1:2], present.session.command[1:2]),
         (bool(past.doings), bool(present.doings)),
-        (bool(past.wheels), bool(present.wheels)),
+        (
+            bool(past.totals.replaced or past.totals.reinstalled),
+            bool(present.totals.replaced or present.totals.reinstalled),
+        ),
     ]
-    return all(one == other for one, other in same)
+    few, many = sorted((len(past.wheels), len(present.wheels)))
+    return all(one == other for one, other in same) and (few > 0 or many == 0) and many <= _LIKE * few

@@ -17,6 +17,7 @@ from instui_engine.locks.phrases import waited_for
 
 from .milestones import Milestones
 from .preparation import Preparation
+from .slowness import Slowness
 
 WAIT_STEPS = (1.0, 5.0, 15.0, 60.0)  # seconds of waiting after which there is a line; after the last, every minute
 FEW_WHEELS = 20  # up to this many are named one by one as they are installed
@@ -40,6 +41,7 @@ class Messages:
         self._milestones = Milestones(fold, self._shown)
         self._prepare = Preparation(fold, self._milestones, shown=self._shown, verbose=self._verbose, quiet=quiet)
         self._progress = self._prepare.progress
+        self._slowness = Slowness()
         self._added: set[str] = set()
         self._staging: dict[str, int] = {}  # wheel -> files
         self._conflicts: dict[tuple[str, str], int] = {}
@@ -153,7 +155,9 @@ class Messages:
 
     def now(self, snapshot: Snapshot) -> list[str]:
         """The lines that are due because time has passed: waits, and how far the session is."""
-        return [*self._waiting(snapshot), *self._progress.due(snapshot)] if self._shown else []
+        if not self._shown:
+            return []
+        return [*self._waiting(snapshot), *self._progress.due(snapshot), *self._slowness.due(snapshot)]
 
     def _waiting(self, snapshot: Snapshot) -> list[str]:
         """A line for each wait that has reached another step since the last call."""

@@ -79,7 +79,7 @@ class PlainUI:
         snapshot = self._fold.snapshot(self._clock() - session.clock if session else 0.0)
         messages += self._messages.rest() if ended else self._messages.now(snapshot)
         if ended and session is not None:
-            messages += summary(snapshot, quiet=self._quiet, turns=not self._verbose)
+            messages += summary(snapshot, quiet=self._quiet, turns=not self._verbose, verbose=self._verbose)
         text = "".join(f"{line}\n" for line in messages)
         return self._redraw(text, snapshot, ended) if self._live else text
 

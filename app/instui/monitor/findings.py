@@ -172,13 +172,18 @@ def _finding(case: Case, cause: Cause) -> Finding:
 
 
 def who(holder: Holder | None, case: Case) -> str:
+    """See `who_is`."""
+    return who_is(holder, case.snapshot)
+
+
+def who_is(holder: Holder | None, snapshot: Snapshot) -> str:
     """A process that is in the way, with what it does: "pid 31817 `flock -x .lock` (asleep; started 1 s before us)"."""
     if holder is None or not (holder.pid or holder.command):
         return "a process that cannot be seen from here"
     command = cut_end(printable(short_command(holder.command)), _COMMAND_CELLS)
     name = f"pid {holder.pid}" if holder.pid else "a process"
     facts = [_STATES.get(holder.state, printable(holder.state))] if holder.state else []
-    session = case.snapshot.session
+    session = snapshot.session
     if holder.began and session is not None and session.wall:
         before = session.wall - session.ran - holder.began
         facts.append(f"started {seconds(abs(before))} {'before' if before >= 0 else 'after'} us")

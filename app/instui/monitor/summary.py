@@ -10,6 +10,7 @@ from .model import RUNNING, Phase, SessionWait, Snapshot, Wait, WheelState
 from .names import holder_names, listed, path_name, started, wait_target
 from .recoveries import OUTCOMES
 from .units import count, number, seconds
+from .where_time_went import where_time_went
 
 NAMES_LISTED = 50
 PAIRS_LISTED = 3
@@ -21,8 +22,10 @@ WAIT_SECONDS = 0.1  # seconds of waiting, summed over the wheels, that are worth
 _IMPORTANT = ("failed: ", "not ", "waited ")  # how lines begin that a screen shows before the others
 
 
-def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True, turns: bool = True) -> list[str]:
-    """The closing lines; with `quiet`, only those of a session that failed.
+def summary(
+    snapshot: Snapshot, *, quiet: bool = False, names: bool = True, turns: bool = True, verbose: bool = False
+) -> list[str]:
+    """The closing lines; with `quiet`, only those of a session that failed, with `verbose` always where the time went.
 
     Without `names` and `turns`, the distributions of a dry run and their collisions are not named: they are in sight
     already.
@@ -39,7 +42,8 @@ def summary(snapshot: Snapshot, *, quiet: bool = False, names: bool = True, turn
         return [*lines, *_foreseen(snapshot, names, turns)]
     if not quiet:
         lines += [*_recovered(snapshot), *_before(snapshot), *_restored(snapshot)]
-        lines += [*_waits(snapshot), *_overwrites(snapshot), *_slowest(snapshot)]
+        where = where_time_went(snapshot, asked=verbose)
+        lines += [*(where or _waits(snapshot)), *_overwrites(snapshot), *([] if where else _slowest(snapshot))]
     return lines
 
 

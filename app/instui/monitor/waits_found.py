@@ -100,7 +100,8 @@ def turns(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
         wheel = case.snapshot.wheel(key)
         work = _renames(wheel, case.lasts(mine)) if wheel is not None else ""
         verb = "stood" if not case.lasts(mine) else "stand" if len(waiters) > 1 else "stands"
-        text = f"{count(len(waiters), 'wheel')} {verb} behind {case.label(key)}, {work}"
+        who_waits = count(len(waiters), "wheel") if len(waiters) > 1 else case.label(waiters[0])
+        text = f"{who_waits} {verb} behind {case.label(key)}, {work}"
         yield Cause("turns", mine, text, "", None, (key, *waiters))
 
 

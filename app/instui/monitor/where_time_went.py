@@ -7,7 +7,7 @@ from instui_engine.values import NamedTuple
 from .explanation import Explanation, explain, headline
 from .findings import Finding
 from .model import Snapshot
-from .units import count, seconds
+from .units import seconds
 
 WORTH_SECONDS = 2.0  # of a session, whose closing lines then say where the time went
 _LINES = 3  # findings in the closing lines
@@ -33,14 +33,18 @@ def rows(explanation: Explanation) -> list[Row]:
         is_small = finding.share < _SHARE and finding.seconds < _SECONDS and finding.critical
         (small if is_small else large).append(finding)
     found = [Row(place, one.share, one.seconds, one.text, one) for place, one in enumerate(large, 1)]
-    if small:
-        names = ", ".join(dict.fromkeys(finding.kind for finding in small))
-        took = sum(one.seconds for one in small)
-        found.append(Row(0, sum(one.share for one in small), took, f"{count(len(small), 'smaller one')}: {names}"))
-    if explanation.unexplained > 0:
-        share = explanation.unexplained / explanation.wall if explanation.wall else 0.0
+    nobody_knows = explanation.unexplained
+    is_small = nobody_knows < _SECONDS and nobody_knows < _SHARE * explanation.wall
+    if small or (is_small and nobody_knows > 0):
+        names = list(dict.fromkeys(finding.kind for finding in small)) + ["unexplained"] * (
+            is_small and nobody_knows > 0
+        )
+        took = sum(one.seconds for one in small) + nobody_knows * is_small
+        share = took / explanation.wall if explanation.wall else 0.0
+        found.append(Row(0, share, took, f"the rest: {', '.join(names)}"))
+    if not is_small:
         text = "unexplained: the journal does not say what happened"
-        found.append(Row(0, share, explanation.unexplained, text))
+        found.append(Row(0, nobody_knows / explanation.wall, nobody_knows, text))
     return found
 
 
@@ -51,16 +55,12 @@ def percent(share: float) -> str:
 
 def where_time_went(snapshot: Snapshot, *, asked: bool = False) -> list[str]:
     """The closing lines, four at most, of a session that took long, or if they were `asked` for."""
-    if snapshot.finished is None or not (asked or snapshot.t >= WORTH_SECONDS):
+    if snapshot.finished is None or not (asked or snapshot.t > WORTH_SECONDS):
         return []
     explanation = explain(snapshot, simulate=False)
-    if not asked and explanation.wall < WORTH_SECONDS:
-        return []
     shown = _closing(explanation.findings)
-    return [
-        f"  {headline(explanation)}{': ' if shown else ''}".rstrip(),
-        *(f"  {percent(one.share)}  {seconds(one.seconds):>7}  {one.text}" for one in shown),
-    ]
+    lines = [f"  {percent(one.share)}  {seconds(one.seconds):>7}  {one.text}" for one in shown]
+    return [f"  {headline(explanation)}:", *lines] if lines else []
 
 
 def _closing(findings: Sequence[Finding]) -> list[Finding]:

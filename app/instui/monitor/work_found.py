@@ -56,15 +56,15 @@ def slow_disk(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     worked, cpu = sum(worked for _, worked in slow), sum(span.cpu for span, _ in slow)
     stalled = sum(max(span.stalled, 0.0) for span, _ in slow)
     names = _listed(dict.fromkeys(_WORDS[piece.kind] for piece in found))
-    facts = f"{names} took {seconds(total(found))}; of {seconds(worked)} of it the processors worked for {seconds(cpu)}"
+    facts = f"{names} took {seconds(total(found))}, but used the processors for {seconds(cpu)} only"
     if stalled >= _STALLED * worked:
         text = f"the disk is slow: {facts}, and processes waited for a disk for {seconds(stalled)}"
     else:
-        text = f"{facts}: a slow or remote disk, or other programs had them"
-    remedy = "--cache-dir on a faster disk, beside the environment"
-    if case.snapshot.syncs and "--no-fsync" not in case.command:
-        remedy += "; for a throw-away environment --no-fsync"
-    yield Cause("disk", found, text, remedy, None, wheels_of(found))
+        text = f"{facts}: the disk is slow or remote, or other programs were busy"
+    remedies = ["--cache-dir on a faster disk, beside the environment"] if of(found, "unpack", "stage") else []
+    if total(of(found, "sync")) >= _DISK:
+        remedies.append("for a throw-away environment --no-fsync")
+    yield Cause("disk", found, text, "; ".join(remedies), None, wheels_of(found))
 
 
 _WORDS = {"unpack": "unpacking", "stage": "staging", "commit": "committing", "sync": "syncing", "clean": "cleaning up"}
@@ -147,7 +147,7 @@ def copies(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
         remedy = f"{_LINKS} hardlink"
     else:
         text += ": it is on another file system, or links are switched off"
-        remedy = f"--cache-dir on the file system of the environment, and {_LINKS} hardlink"
+        remedy = f"--cache-dir on the file system of the environment; {_LINKS} hardlink"
     yield Cause("copy", found, text, remedy, None, wheels)
 
 
@@ -172,17 +172,18 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     if not found:
         return
     snapshot = case.snapshot
-    if not snapshot.doings:
+    if not snapshot.requirements and not snapshot.doings:  # uv was not asked
         yield from _plainly("resolve", found, "looked at what is asked for, and at what is installed")
         return
     took: dict[str, float] = {}
-    ends = [doing.begin for doing in snapshot.doings[1:]] + [found[-1].end]
+    ends = [*(doing.begin for doing in snapshot.doings[1:]), found[-1].end][: len(snapshot.doings)]
     for doing, end in zip(snapshot.doings, ends, strict=True):
         took[doing.doing] = took.get(doing.doing, 0.0) + max(min(end, found[-1].end) - doing.begin, 0.0)
     longest = sorted(took, key=lambda one: -took[one])[:2]
     steps = ", ".join(f"{cut_end(printable(one), _DOING_CELLS)} {seconds(took[one])}" for one in longest)
     verb = "is deciding" if case.lasts(found) else "decided"
-    text = f"uv {verb} which wheels satisfy {count(len(snapshot.requirements), 'requirement')}: {steps}"
+    text = f"uv {verb} which wheels satisfy {count(len(snapshot.requirements), 'requirement')}"
+    text += f": {steps}" if steps else ""
     remedy = ""
     if case.matters(found, 1.0, 0.1):
         remedy = "a lock file needs none of this: `uv pip compile --format pylock.toml`, then --pylock pylock.toml"

@@ -1,0 +1,144 @@
+"""What holds a running session up at this moment: the one thing to tell, if anything lasts for long.
+
+Only the present is looked at, so this costs little even with thousands of wheels.
+"""
+
+from collections.abc import Iterator
+
+from instui_engine.errors import printable
+from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
+
+from .findings import who_is
+from .model import Phase, Snapshot, WheelState
+from .names import is_own, path_name
+from .units import age, count, cut_end, size
+
+_WAITS = 1.0  # seconds of a wait that are worth a line
+_WORKS = 5.0  # seconds of work on one thing
+_SILENT = 2.0  # seconds without a byte
+_DOING_CELLS = 60
+
+
+class SlowNow(NamedTuple):
+    """The one thing that the session is held up by since `since`; `text` is safe to print, with the seconds in it."""
+
+    kind: str  # as of findings
+    since: float
+    text: str
+    wheels: tuple[str, ...] = ()
+    holder: Holder | None = None
+
+
+def slow_now(snapshot: Snapshot) -> SlowNow | None:
+    """What holds the session up now; None when all is well, or nothing runs."""
+    if snapshot.finished is not None or snapshot.session is None or snapshot.paused:
+        return None
+    for look in (_environment, _other_processes, _claims, _syncing, _resolving, _alone, _planning):
+        for found in look(snapshot):
+            return found
+    return None
+
+
+def _environment(snapshot: Snapshot) -> Iterator[SlowNow]:
+    lock = snapshot.environment
+    if lock is not None and lock.state == "waiting" and snapshot.t - lock.since >= _WAITS:
+        holder = lock.holders[0] if lock.holders else None
+        text = f"waiting {age(snapshot.t - lock.since)} for {printable(lock.path)}, held by {who_is(holder, snapshot)}"
+        yield SlowNow("environment-lock", lock.since, text, (), holder)
+
+
+def _other_processes(snapshot: Snapshot) -> Iterator[SlowNow]:
+    for wait in snapshot.session_waits[::-1]:
+        if wait.end is None and wait.what != "environment" and snapshot.t - wait.begin >= _WAITS:
+            holder = wait.holders[0] if wait.holders else None
+            what = f" for {_label(snapshot, wait.wheel)}" if wait.wheel else ""
+            text = f"waiting {age(snapshot.t - wait.begin)}{what}: {who_is(holder, snapshot)}"
+            yield SlowNow(f"wait-{wait.what}", wait.begin, text, (wait.wheel,) if wait.wheel else (), holder)
+
+
+def _claims(snapshot: Snapshot) -> Iterator[SlowNow]:
+    """The holder behind which most wheels stand; one of another process first, as it is no work of ours."""
+    behind: dict[tuple[bool, str, int], list[WheelState]] = {}
+    holders: dict[tuple[bool, str, int], Holder] = {}
+    for key in snapshot.waiting:
+        wheel = snapshot.wheel(key)
+        if wheel is None or wheel.waits_for is None:
+            continue
+        for holder in snapshot.blocking(wheel.waits_for)[:1]:
+            own = is_own(holder, snapshot.session)
+            group = (own, holder.wheel if own else "", 0 if own else holder.pid)
+            behind.setdefault(group, []).append(wheel)
+            holders[group] = holder
+    for group in sorted(behind, key=lambda group: (group[0], -len(behind[group]))):
+        waiting = behind[group]
+        since = min(wheel.since for wheel in waiting)
+        if snapshot.t - since >= _WAITS:
+            yield _behind(snapshot, holders[group], waiting, since)
+
+
+def _behind(snapshot: Snapshot, holder: Holder, waiting: list[WheelState], since: float) -> SlowNow:
+    own = is_own(holder, snapshot.session)
+    subject = count(len(waiting), "wheel") if len(waiting) > 1 else _label(snapshot, waiting[0].key)
+    stand = "stand" if len(waiting) > 1 else "stands"
+    wheels = tuple(wheel.key for wheel in waiting)
+    if not own:
+        path = path_name(waiting[0].waits_for.path, snapshot.session) if waiting[0].waits_for else ""
+        text = f"{subject} {stand} {age(snapshot.t - since)} at {path}, held by {who_is(holder, snapshot)}"
+        return SlowNow("claim", since, text, wheels, holder)
+    state = snapshot.wheel(holder.wheel)
+    renames = f", which commits {count(state.total, 'rename')}" if state is not None and state.total else ""
+    text = f"{subject} {stand} behind {_label(snapshot, holder.wheel)}{renames}, {age(snapshot.t - since)} by now"
+    return SlowNow("turns", since, text, (holder.wheel, *wheels), holder)
+
+
+def _syncing(snapshot: Snapshot) -> Iterator[SlowNow]:
+    if snapshot.syncing and snapshot.t - snapshot.syncs[-1].begin >= _WAITS:
+        begin = snapshot.syncs[-1].begin
+        text = f"waiting {age(snapshot.t - begin)} until the disk has written the {printable(snapshot.syncing)}"
+        yield SlowNow("sync", begin, text)
+
+
+def _resolving(snapshot: Snapshot) -> Iterator[SlowNow]:
+    span = snapshot.spans[-1] if snapshot.spans else None
+    if not snapshot.resolving or span is None or snapshot.t - span.begin < _WORKS:
+        return
+    doing = snapshot.doings[-1].doing if snapshot.doings else "deciding which versions to install"
+    text = f"uv is {age(snapshot.t - span.begin)} at work: {cut_end(printable(doing), _DOING_CELLS)}"
+    yield SlowNow("resolve", span.begin, text)
+
+
+def _alone(snapshot: Snapshot) -> Iterator[SlowNow]:
+    """A wheel that is at work alone, while the others wait for it or are done; or a download that stands still."""
+    busy = [wheel for key in snapshot.running[:32] if (wheel := snapshot.wheel(key)) is not None]
+    for wheel in busy:
+        stall = snapshot.stalls[-1] if snapshot.stalls else None
+        if wheel.phase is Phase.FETCH and stall is not None and stall.wheel == wheel.key and wheel.rate < 1:
+            since = stall.t - stall.seconds
+            if snapshot.t - since >= _SILENT and wheel.since <= stall.t:
+                silence = f"has sent nothing of {_label(snapshot, wheel.key)} for {age(snapshot.t - since)}"
+                yield SlowNow("fetch", since, f"{printable(stall.host)} {silence}", (wheel.key,))
+    if len(busy) == 1 and snapshot.t - busy[0].since >= _WORKS:
+        wheel = busy[0]
+        done = f" ({size(wheel.done)} of {size(wheel.total)})" if wheel.phase in _BYTES and wheel.total else ""
+        text = f"{_label(snapshot, wheel.key)} alone is at work: {wheel.word} for {age(snapshot.t - wheel.since)}{done}"
+        yield SlowNow(wheel.phase.value, wheel.since, text, (wheel.key,))
+
+
+_BYTES = (Phase.FETCH, Phase.UNPACK)
+
+
+def _planning(snapshot: Snapshot) -> Iterator[SlowNow]:
+    span = snapshot.spans[-1] if snapshot.spans else None
+    if span is None or span.end is not None or snapshot.t - span.begin < _WORKS:
+        return
+    if span.name == "plan":
+        wheels = count(len(snapshot.wheels), "wheel")
+        yield SlowNow("plan", span.begin, f"planning {wheels} for {age(snapshot.t - span.begin)}")
+    elif span.name == "clean":
+        yield SlowNow("clean", span.begin, f"cleaning up for {age(snapshot.t - span.begin)}")
+
+
+def _label(snapshot: Snapshot, key: str) -> str:
+    wheel = snapshot.wheel(key)
+    return printable(wheel.label if wheel is not None else key)
