@@ -266,6 +266,7 @@ STEPS: dict[str, Step] = {
     "view_locks": opens("locks", "held for"),
     "view_overwrites": opens("overwrites", "to come"),
     "view_events": opens("events", "following the newest event"),
+    "view_explain": opens("explain", "still running"),
     "open": opens_the_detail,
     "back": goes_back,
     "help": shows_help,

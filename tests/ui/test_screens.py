@@ -48,6 +48,8 @@ MOMENTS = {  # name: recording, moment, keys
     "removed": ("removal", 60.0, []),
     "restored": ("removal", 60.0, [OVERWRITES]),
     "resolving": ("busy", 1.0, []),
+    "explain": ("two-sessions", 60.0, ["e"]),
+    "explain-live": ("busy", 15.0, ["e", "j"]),
 }
 Size = tuple[int, int]
 
@@ -79,7 +81,7 @@ def screen(name: str, size: Size, theme: str = "dark") -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", MOMENTS)
 def test_the_screen_is_as_it_was(name: str) -> None:
-    sizes = SIZES if name in ("waiting", "locks") else SIZES[1:2]
+    sizes = SIZES if name in ("waiting", "locks", "explain") else SIZES[1:2]
     text = "\n\n".join(f"{width}x{height}\n{screens(name)[width, height][0]}" for width, height in sizes) + "\n"
     path = EXPECTED / f"{name}.txt"
     if os.environ.get("INSTUI_UPDATE_SCREENS"):

@@ -332,9 +332,7 @@ def test_a_slow_disk_is_told_by_how_little_the_processors_did() -> None:
         added("a", "b"), span("acquire", 0.0, 6.0, 1.0, 5.5), unpack("a", 0.0, 6.0), unpack("b", 0.0, 5.0, 2)
     )
     finding = the("disk", explain(snapshot_of(*steps, ended(6.0))))
-    assert finding.text.startswith(
-        "the disk is slow: unpacking took 6.0 s, but used the processors for 1.00 s only"
-    )
+    assert finding.text.startswith("the disk is slow: unpacking took 6.0 s, but used the processors for 1.00 s only")
     busy = in_order(
         added("a", "b"), span("acquire", 0.0, 6.0, 5.0, 5.5), unpack("a", 0.0, 6.0), unpack("b", 0.0, 5.0, 2)
     )

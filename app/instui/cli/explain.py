@@ -67,7 +67,8 @@ def _journal(parsed: argparse.Namespace) -> Path:
     from .parsed import environment_from
 
     environment = environment_from(parsed, writable=False, any_python=True)
-    found = {path.stem: path for directory in _directories(environment) for path in directory.glob("*.jsonl")}
+    paths = [path for directory in _directories(environment) for path in directory.glob("*.jsonl")]
+    found = {path.stem: path for path in paths if path.is_file()}
     where, shown = printable(str(environment.top)), printable(name)
     if not found:
         raise UsageError(f"no session is recorded in {where}; install something, or name another one with --python")

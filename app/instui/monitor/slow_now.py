@@ -79,7 +79,7 @@ def _claims(snapshot: Snapshot) -> Iterator[SlowNow]:
 
 def _behind(snapshot: Snapshot, holder: Holder, waiting: list[WheelState], since: float) -> SlowNow:
     own = is_own(holder, snapshot.session)
-    subject = count(len(waiting), "wheel") if len(waiting) > 1 else _label(snapshot, waiting[0].key)
+    subject = count(len(waiting), "wheel") if len(waiting) > 1 else printable(waiting[0].key)
     stand = "stand" if len(waiting) > 1 else "stands"
     wheels = tuple(wheel.key for wheel in waiting)
     if not own:
@@ -88,7 +88,7 @@ def _behind(snapshot: Snapshot, holder: Holder, waiting: list[WheelState], since
         return SlowNow("claim", since, text, wheels, holder)
     state = snapshot.wheel(holder.wheel)
     renames = f", which commits {count(state.total, 'rename')}" if state is not None and state.total else ""
-    text = f"{subject} {stand} behind {_label(snapshot, holder.wheel)}{renames}, {age(snapshot.t - since)} by now"
+    text = f"{subject} {stand} {age(snapshot.t - since)} behind {printable(holder.wheel)}{renames}"
     return SlowNow("turns", since, text, (holder.wheel, *wheels), holder)
 
 

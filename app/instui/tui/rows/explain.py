@@ -1,10 +1,171 @@
-"""What takes the time, as lines of the screen."""
+"""Why a session takes so long, as rows: findings, what would have changed it, and the selected row in full."""
 
+from collections.abc import Mapping, Sequence
+
+from instui.monitor import units
+from instui.monitor.explanation import Explanation, headline, predicted
+from instui.monitor.findings import Finding
 from instui.monitor.model import Snapshot
-from instui.tui.text.glyphs import Glyphs
-from instui.tui.text.pieces import Line
+from instui.monitor.simulation import WhatIf
+from instui.monitor.slow_now import slow_now
+from instui.monitor.where_time_went import Row, percent, rows
+from instui.tui.text.columns import Column, TableRows
+from instui.tui.text.glyphs import Glyphs, bar
+from instui.tui.text.pieces import Line, line, safe, tail, wrapped
+
+COLUMNS = (
+    Column("place", "", 2, right=True),
+    Column("share", "share", 5, right=True),
+    Column("took", "took", 8, right=True),
+    Column("bar", "", 20, needs=110),
+    Column("text", "what it was", 10, weight=1),
+)
+_FINDING, _HELPS, _REST, _CHANGE, _TITLE = "finding ", "helps ", "rest ", "if ", "\0what if"
+_STYLES = {
+    "fetch": "fetch",
+    "unpack": "unpack",
+    "giant-wheel": "unpack",
+    "unpacked-again": "unpack",
+    "stage": "stage",
+    "copy": "stage",
+    "commit": "commit",
+    "replace": "commit",
+    "remove": "commit",
+    "turns": "wait",
+    "environment-lock": "wait",
+    "claim": "wait",
+    "sync": "age",
+    "disk": "age",
+    "pause": "age",
+}
+_WHEELS = 12  # named for a finding
 
 
 def top_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line | None:
-    """What takes most of the time now, in one line; None if there is nothing to say."""
-    return None
+    """What holds the session up now, in one line; None if all is well, or it is over."""
+    slow = slow_now(snapshot)
+    if slow is None:
+        return None
+    return line((f" {glyphs.alert} ", "age"), (tail(slow.text, width - 4), "text"))
+
+
+def title(explanation: Explanation, over: bool) -> str:
+    """The title of the panel."""
+    return headline(explanation, over=over)
+
+
+def table_rows(explanation: Explanation, glyphs: Glyphs, height: int) -> TableRows:
+    """The rows of the panel; if there are at most `height`, what helps stands below each finding.
+
+    Keys stay with what they are about, as far as that stays.
+    """
+    found = {_key(row): row for row in rows(explanation)}
+    changes = {f"{_CHANGE}{one.change}": one for one in explanation.what_if}
+    remedies = {
+        f"{_HELPS}{key}": row.finding.remedy for key, row in found.items() if row.finding and row.finding.remedy
+    }
+    if len(found) + len(remedies) + len(changes) + 1 > height:
+        remedies = {}
+    keys = [key for one in found for key in (one, f"{_HELPS}{one}") if key in found or key in remedies]
+    keys += [_TITLE, *changes] if changes else []
+
+    def cells(key: str, sizes: Mapping[str, int]) -> Mapping[str, Line]:
+        if key in found:
+            return _row(found[key], sizes, glyphs)
+        if key in remedies:
+            return {"text": line((f"{glyphs.arrow} ", "commit"), (tail(remedies[key], sizes["text"] - 2), "dim"))}
+        if key in changes:
+            return _change(changes[key], explanation.wall, sizes)
+        return {"": line(("what if", "strong"))}
+
+    return TableRows(keys, cells)
+
+
+def _key(row: Row) -> str:
+    if row.finding is None:
+        return f"{_REST}{row.text.partition(':')[0]}"
+    finding = row.finding
+    # of the same kind there may be several, by holder; the other wheels of a finding change while it lasts
+    holder = finding.holder
+    who = (holder.pid or holder.session or holder.command) if holder else finding.wheels[:1] * (finding.kind == "turns")
+    return f"{_FINDING}{finding.kind} {finding.critical} {who}"
+
+
+def _row(row: Row, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+    finding = row.finding
+    style = _style(finding)
+    beside = finding is not None and not finding.critical
+    full = bar(row.share, sizes.get("bar", 0))
+    return {
+        "place": line((str(row.place or ""), "dim")),
+        "share": line(("" if beside else percent(row.share), "text" if row.share >= 0.1 else "dim")),
+        "took": line(("beside" if beside else units.seconds(row.seconds), "dim" if beside else "strong")),
+        "bar": line((glyphs.full * full, style), (glyphs.idle * (sizes.get("bar", 0) - full), "faint")),
+        "text": line((tail(row.text, sizes["text"]), style if finding is not None else "dim")),
+    }
+
+
+def _style(finding: Finding | None) -> str:
+    if finding is None:
+        return "dim"
+    return "wait" if finding.kind.startswith("wait-") else _STYLES.get(finding.kind, "text")
+
+
+def _change(what_if: WhatIf, wall: float, sizes: Mapping[str, int]) -> Mapping[str, Line]:
+    answer = predicted(what_if, wall)
+    style = "dim" if what_if.uncertain or answer == "no change" else "commit"
+    text = f"{what_if.change}: {answer}"
+    return {"text": line((tail(text, sizes["text"]), style))}
+
+
+def selected_finding(explanation: Explanation, key: str) -> Finding | None:
+    """The finding of a row; None for another one."""
+    row = _row_of(explanation, key)
+    return None if row is None else row.finding
+
+
+def _row_of(explanation: Explanation, key: str) -> Row | None:
+    return next((row for row in rows(explanation) if _key(row) == key.removeprefix(_HELPS)), None)
+
+
+def in_full(explanation: Explanation, key: str, width: int, height: int) -> Sequence[Line]:
+    """The selected row in at most `height` lines: the whole sentence, what helps, when it was, and its wheels."""
+    change = next((one for one in explanation.what_if if f"{_CHANGE}{one.change}" == key), None)
+    if change is not None:
+        return _texts("", _in_words(change, explanation.wall), "text", width)[:height]
+    row = _row_of(explanation, key)
+    if row is None:
+        return [line((" j and k select a row, enter opens its wheel or its lock", "dim"))]
+    lines = [*_texts("", row.text, "strong", width)]
+    finding = row.finding
+    if finding is not None:
+        lines += _texts("helps   ", finding.remedy, "commit", width) if finding.remedy else []
+        when = f"from {units.seconds(finding.begin)} to {units.seconds(finding.end)} of the session"
+        path = "on the critical path" if finding.critical else "beside the critical path"
+        lines.append(line((" when    ", "dim"), (tail(f"{when}, {path}", width - 10), "text")))
+        lines += _texts("wheels  ", _names(finding.wheels), "text", width) if finding.wheels else []
+    return lines[:height]
+
+
+def _in_words(what_if: WhatIf, wall: float) -> str:
+    answer = predicted(what_if, wall)
+    if what_if.uncertain:
+        why = "the difference is within what the simulation misses, or depends on what the journal does not say"
+        return f"{what_if.change}: {answer}; {why}"
+    if answer == "no change":
+        return f"{what_if.change}: it would have taken as long"
+    return f"{what_if.change}: it would have taken {answer} instead of {units.seconds(wall)}"
+
+
+def _names(wheels: Sequence[str]) -> str:
+    named = ", ".join(map(safe, wheels[:_WHEELS]))
+    return f"{named} and {len(wheels) - _WHEELS} more" if len(wheels) > _WHEELS else named
+
+
+def _texts(label: str, text: str, style: str, width: int) -> list[Line]:
+    """A label and a text, which goes on below itself."""
+    parts = wrapped(text, max(width - len(label) - 2, 10))
+    return [
+        line((f" {label if not number else ' ' * len(label)}", "dim"), (part, style))
+        for number, part in enumerate(parts)
+    ]

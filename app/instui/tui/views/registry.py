@@ -16,6 +16,7 @@ from .diff import DiffView
 from .ending import EndingView
 from .event import EventView
 from .events import EventsView
+from .explain import ExplainView
 from .locks import LocksView
 from .overwrites import OverwritesView
 from .pushed import PushedView
@@ -28,6 +29,7 @@ VIEWS: tuple[type[View], ...] = (
     EventsView,
 )
 ON_TOP: tuple[type[PushedView], ...] = (
+    ExplainView,
     DetailView,
     DiffView,
     EventView,

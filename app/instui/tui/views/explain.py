@@ -1,0 +1,73 @@
+"""Why the session takes so long: what took the time, what helps, and what would have changed it."""
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from instui.monitor.explanation import Explanation, explain
+from instui.monitor.model import Snapshot
+from instui.tui.rows import explain as explained
+from instui.tui.text.pieces import tail
+from instui.tui.widgets.paint import Lines
+from instui.tui.widgets.table import Table
+
+from .pushed import PushedView
+from .throttled import Throttled
+
+_LINES = 6  # of the selected row in full
+
+
+class ExplainView(PushedView):
+    """The explanation, live as well as afterwards."""
+
+    scope = "explain"
+    heading = "explain"
+    about = "why it takes so long: what took the time, what helps, and what would have changed it"
+    opened_by = "e"
+    place = 86
+    DEFAULT_CSS = f"""
+    ExplainView #in_full {{ height: {_LINES}; margin: 1 0 0 0; }}
+    ExplainView.short #in_full {{ height: 3; margin: 0; }}
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._explained: Throttled[Explanation] = Throttled()
+
+    def body(self) -> Iterable[Widget]:
+        """The table of findings, and below it the selected one in full."""
+        yield Table(explained.COLUMNS, self.glyphs, id="body")
+        yield Lines(self.glyphs, id="in_full", classes="aside")
+
+    def _explanation(self, snapshot: Snapshot) -> Explanation:
+        over = snapshot.finished is not None
+        return self._explained.get(over, snapshot, lambda: explain(snapshot))
+
+    def show_body(self, snapshot: Snapshot) -> None:
+        """Show what is known so far."""
+        explanation, table = self._explanation(snapshot), self.table
+        rows = explained.table_rows(explanation, self.glyphs, table.size.height - 1)
+        if rows.keys and not table.selected:
+            table.selected = rows.keys[0]
+        table.show_rows(rows)
+        box = self.lines("in_full")
+        box.show_lines(list(explained.in_full(explanation, table.selected, self.size.width, box.size.height or _LINES)))
+
+    def _show_caption(self, width: int) -> None:
+        self.lines("caption").display = False  # at the end it says less of the same
+
+    def title_of(self, snapshot: Snapshot, width: int) -> str:
+        """How long it took, and how much of that was work."""
+        return tail(explained.title(self._explanation(snapshot), over=snapshot.finished is not None), width)
+
+    def do_open(self) -> None:
+        """Open the wheel that the selected finding is about, or go to the locks."""
+        finding = explained.selected_finding(self._explanation(self.snapshot), self.table.selected)
+        if finding is None:
+            self.notice("there is nothing to open behind this row")
+        elif finding.kind == "environment-lock":
+            self.application.perform("view_locks")
+        elif finding.wheels and self.snapshot.wheel(finding.wheels[0]) is not None:
+            self.application.open_wheel(finding.wheels[0])
+        else:
+            self.notice("this is about the session as a whole: no wheel is behind it")
