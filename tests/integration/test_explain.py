@@ -16,7 +16,7 @@ from support.cli import error_line, everything, ok
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 
-FLOCK = Holder("", "", 31817, "flock -x .lock", "sleeping", 998.75)
+FLOCK = Holder("", "", 31817, "flock -x .lock", "asleep", 998.75)
 
 
 def journal_of(
@@ -126,7 +126,7 @@ def test_the_json_is_the_object_of_the_documentation(tmp_path: Path, run_instui:
     assert answer["findings"][0]["holder"] == {
         "pid": 31817,
         "command": "flock -x .lock",
-        "state": "sleeping",
+        "state": "asleep",
         "wheel": "",
         "session": "",
         "began": 998.75,

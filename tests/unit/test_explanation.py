@@ -18,7 +18,7 @@ from unit.test_attribution import RECORDINGS, histories
 START = events.SessionStarted(
     2, "s", 42, 1000.0, 100.0, "0.1", ["instui", "install"], "/v/.venv", "py", {"purelib": "lib"}, 2, "", 0.25, 2
 )
-FLOCK = Holder("", "", 31817, "/usr/bin/flock -x .lock", "sleeping", 998.75)
+FLOCK = Holder("", "", 31817, "/usr/bin/flock -x .lock", "asleep", 998.75)
 
 
 def snapshot_of(*timed: tuple[float, Event], start: events.SessionStarted = START, at: float = 0.0) -> Snapshot:

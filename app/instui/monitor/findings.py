@@ -18,7 +18,6 @@ from .units import cut_end, seconds
 
 MICRO = 1_000_000
 _COMMAND_CELLS = 48
-_STATES = {"stopped": "stopped", "sleeping": "asleep", "on disk": "waiting for a disk"}
 
 
 class Finding(NamedTuple):
@@ -182,7 +181,7 @@ def who_is(holder: Holder | None, snapshot: Snapshot) -> str:
         return "a process that cannot be seen from here"
     command = cut_end(printable(short_command(holder.command)), _COMMAND_CELLS)
     name = f"pid {holder.pid}" if holder.pid else "a process"
-    facts = [_STATES.get(holder.state, printable(holder.state))] if holder.state else []
+    facts = [printable(holder.state)] if holder.state else []
     session = snapshot.session
     if holder.began and session is not None and session.wall:
         before = session.wall - session.ran - holder.began

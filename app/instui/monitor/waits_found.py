@@ -16,6 +16,7 @@ _WHATS: Mapping[str, tuple[str, str]] = {
     "wheel": ("another process to fetch or unpack {wheel}", ""),
     "cache": ("the cache, which is being pruned", "prune the cache while nothing is installed"),
     "name": ("another process that changes {wheel}", "one command for both would not wait"),
+    "older": ("sessions of an older version to end", ""),
     "recovery": ("others who hold what a killed session had begun", ""),
 }
 
