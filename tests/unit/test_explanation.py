@@ -339,6 +339,28 @@ def test_a_slow_disk_is_told_by_how_little_the_processors_did() -> None:
     assert "disk" not in [finding.kind for finding in explain(snapshot_of(*busy, ended(6.0))).findings]
 
 
+def test_a_slow_disk_is_one_finding_with_all_syncs_though_the_last_one_is_followed_by_a_moment_of_cleaning() -> None:
+    steps = in_order(
+        span("stage", 0.0, 2.0, 0.01),
+        [(0.0, events.SyncStarted("stage")), (2.0, events.SyncFinished("stage", 2.0))],
+        span("commit", 2.0, 4.0, 0.01),
+        [(2.0, events.SyncStarted("environment")), (4.0, events.SyncFinished("environment", 2.0))],
+        span("clean", 4.0, 4.004),
+    )
+    explanation = explain(snapshot_of(*steps, ended(4.005)))
+    assert the("disk", explanation).seconds == pytest.approx(4.0, abs=0.01)
+    assert "sync" not in [finding.kind for finding in explanation.findings]
+
+
+def test_copies_that_leave_the_processors_idle_are_copies() -> None:
+    steps = in_order(
+        added("a", cached=True),
+        span("stage", 0.0, 3.0, 0.1),
+        [(0.0, events.StageStarted("a", 700)), (3.0, events.StageFinished("a", True))],
+    )
+    assert explain(snapshot_of(*steps, ended(3.0))).findings[0].kind == "copy"
+
+
 def test_copies_instead_of_links_are_told_with_a_remedy() -> None:
     steps = in_order(
         added("a", cached=True),

@@ -49,7 +49,7 @@ def slow_disk(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     found = [
         piece
         for piece in of(pieces, "unpack", "stage", "commit", "sync", "clean")
-        if any(span.begin <= piece.begin and piece.end <= (span.end or 0.0) for span, _ in slow)
+        if any(span.begin <= (piece.begin + piece.end) / 2 <= (span.end or 0.0) for span, _ in slow)
     ]
     if not case.matters(found, _DISK, 0.05):
         return
