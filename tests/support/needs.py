@@ -23,6 +23,7 @@ TOOLS = {
     "gcc": Tool("to compile the library that makes calls fail", ("gcc", "cc"), "gcc libc6-dev"),
     "mkfs.ext4": Tool("to make a disk whose power can be cut", ("mkfs.ext4",), "e2fsprogs"),
     "mkfs.btrfs": Tool("to make a file system with device numbers of its own", ("mkfs.btrfs",), "btrfs-progs"),
+    "flock": Tool("to hold a lock as a program of others does", ("flock",), "util-linux"),
     "script": Tool("to run a program on a terminal where nobody types", ("script",), "bsdutils"),
     "openssl": Tool("to make a certificate", ("openssl",), "openssl"),
 }

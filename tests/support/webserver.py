@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+_PIECES = 20  # of a body whose rate is limited, in each second
+
 
 @dataclass
 class Page:
@@ -28,6 +30,8 @@ class Page:
     headers: dict[str, str] = field(default_factory=dict)  # more headers; an ETag is honoured in conditions
     hold_after: int | None = None  # fall silent after so many bytes of the body until the server closes
     mute: bool = False  # never answer at all
+    late: float = 0.0  # seconds before an answer
+    rate: int = 0  # bytes of the body that are sent in a second, at most
 
 
 @dataclass
@@ -105,6 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._short(seen, 404, {})
         elif page.mute:
             self._hold()
+        elif page.late and self.web.released.wait(page.late):
+            self.close_connection = True
         elif page.auth and self.headers.get("Authorization") != _basic(page.auth):
             self._short(seen, page.refusal, {"WWW-Authenticate": 'Basic realm="test"'})
         elif page.answers:
@@ -163,8 +169,11 @@ class _Handler(BaseHTTPRequestHandler):
         cut = page.cuts.pop(0) if page.cuts else page.always_cut or None
         until = page.hold_after if page.hold_after is not None else cut
         try:
-            for begin in range(0, len(rest[:until]), 1 << 20):
-                piece = rest[:until][begin : begin + (1 << 20)]
+            step = page.rate // _PIECES or 1 << 20
+            for begin in range(0, len(rest[:until]), step):
+                piece = rest[:until][begin : begin + step]
+                if page.rate and self.web.released.wait(1 / _PIECES):
+                    return
                 seen.sent += len(piece)  # before the write: the client may be done before it returns
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), bytes(piece)) if page.chunked else piece)
             if page.hold_after is not None:

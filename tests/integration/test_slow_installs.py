@@ -1,0 +1,181 @@
+"""Installs that are slow for a known reason: `instui explain` says which one it is, how long it took, whose it was.
+
+So does the attribution under it. How long Python takes to start is up to what else the machine has to do, and left out.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instui.monitor.attribution import Kind, Piece
+from support import slow_installs
+from support.environments import Venv
+from support.slow import Lab, Slow
+
+pytestmark = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux says who holds a lock")
+
+
+@pytest.fixture
+def lab(tmp_path: Path, make_venv: Callable[[Path], Venv], clean_environ: Mapping[str, str]) -> Iterator[Lab]:
+    with Lab(tmp_path, make_venv, clean_environ) as lab:
+        yield lab
+
+
+def pieces_of(slow: Slow, kind: Kind) -> list[Piece]:
+    """The pieces of that kind, which took longer than any other: as long as the delay that was constructed."""
+    attribution = slow.attribution
+    took = {piece.kind: attribution.seconds(piece.kind) for piece in attribution.pieces if piece.kind != "start"}
+    assert max(took, key=lambda kind: took[kind]) == kind, took
+    assert attribution.unexplained <= 0.02 + 0.02 * attribution.wall
+    if slow.seconds:
+        assert 0.9 * slow.seconds <= took[kind] <= 4 * slow.seconds
+    return [piece for piece in attribution.pieces if piece.kind == kind]
+
+
+def share_of(wheel: str, pieces: list[Piece]) -> float:
+    """Which part of the pieces' time is of that wheel."""
+    return sum(piece.seconds for piece in pieces if piece.wheel == wheel) / sum(piece.seconds for piece in pieces)
+
+
+def finding_of(slow: Slow, kind: str) -> dict[str, Any]:
+    """What is explained of a slow install: the first finding is of that kind, of the right length, wheels and process.
+
+    The findings add up to the wall clock.
+    """
+    explained = slow.explained()
+    findings: list[dict[str, Any]] = explained["findings"]
+    assert sum(one["seconds"] for one in findings) + explained["unexplained"] == pytest.approx(explained["wall"])
+    first = max((one for one in findings if one["kind"] != "start"), key=lambda one: one["seconds"])
+    if "other programs had them" in first["text"] and not slow.seconds:
+        pytest.skip("this machine is too busy: the processors were not ours")
+    assert first["kind"] == kind, findings
+    assert first["critical"]
+    assert set(slow.wheels) <= set(first["wheels"])
+    assert (first["holder"] or {"pid": 0})["pid"] == slow.holder
+    if slow.seconds:
+        assert 0.9 * slow.seconds <= first["seconds"] <= 4 * slow.seconds
+    return first
+
+
+def test_a_throttled_index_is_time_for_fetching_its_largest_wheel(lab: Lab) -> None:
+    slow = slow_installs.throttled_index(lab)
+    assert share_of("large", pieces_of(slow, "fetch")) > 0.8
+    finding = finding_of(slow, "fetch")
+    assert finding["wheels"][0] == "large"
+    assert "kB/s; the slowest: large 1.0" in finding["text"]
+    assert "mirror" in finding["remedy"]
+
+
+def test_an_index_that_answers_late_is_time_for_resolving(lab: Lab) -> None:
+    slow = slow_installs.slow_resolver(lab)
+    assert pieces_of(slow, "resolve")
+    finding = finding_of(slow, "resolve")
+    assert finding["text"].startswith("uv decided which wheels satisfy 1 requirement: ")
+    assert "--pylock" in finding["remedy"]
+
+
+@pytest.mark.needs("strace")
+def test_a_slow_disk_is_named_for_syncs_in_which_nobody_works(lab: Lab) -> None:
+    slow = slow_installs.slow_disk(lab)
+    assert {piece.what for piece in pieces_of(slow, "sync")} == {"stage", "environment"}
+    finding = finding_of(slow, "disk")
+    assert "slow" in finding["text"]
+    assert "--no-fsync" in finding["remedy"]
+
+
+@pytest.mark.needs("flock")
+def test_a_program_that_holds_the_environments_lock_is_named(lab: Lab) -> None:
+    slow = slow_installs.foreign_lock(lab)
+    (wait,) = pieces_of(slow, "environment")
+    assert [(holder.pid, holder.command.split()[:2]) for holder in wait.holders] == [(slow.holder, ["flock", "-x"])]
+    finding = finding_of(slow, "environment-lock")
+    assert f"/.lock, held by pid {slow.holder} `flock -x" in finding["text"]
+    assert finding["remedy"].startswith("nothing of ours helps; --lock-timeout ")
+    assert finding["text"] in slow.told()
+
+
+def test_a_stopped_session_that_holds_a_claim_is_named_as_stopped(lab: Lab) -> None:
+    slow = slow_installs.stopped_holder(lab)
+    (wait,) = pieces_of(slow, "claim")
+    assert wait.wheel == "second"
+    assert "/shared" in wait.path
+    assert [(holder.pid, holder.state) for holder in wait.holders] == [(slow.holder, "stopped")]
+    finding = finding_of(slow, "claim")
+    assert "second 1.0 waited for site-packages/shared/" in finding["text"]
+    assert "(stopped" in finding["text"]
+    assert f"kill -CONT {slow.holder}" in finding["remedy"]
+
+
+def test_a_session_that_commits_into_the_same_directory_is_named(lab: Lab) -> None:
+    slow = slow_installs.two_sessions(lab)
+    waits = pieces_of(slow, "claim")
+    assert {wait.wheel for wait in waits} == {"second"}
+    assert {holder.pid for wait in waits for holder in wait.holders} == {slow.holder}
+    finding = finding_of(slow, "claim")
+    assert f"held by first of pid {slow.holder} `instui install" in finding["text"]
+    assert "one command" in finding["remedy"]
+
+
+def test_a_giant_wheel_is_time_for_unpacking_it(lab: Lab) -> None:
+    slow = slow_installs.giant_wheel(lab)
+    assert share_of("giant", pieces_of(slow, "unpack")) > 0.8
+    assert "more workers do not help" in finding_of(slow, "giant-wheel")["text"]
+
+
+def test_with_one_worker_every_large_wheel_is_on_the_critical_path(lab: Lab) -> None:
+    slow = slow_installs.one_worker(lab)
+    assert {piece.wheel for piece in pieces_of(slow, "unpack")} == set(slow.wheels)
+    if (slow.snapshot.session and slow.snapshot.session.cpus) == 1:
+        assert finding_of(slow, "unpack")
+    else:
+        assert finding_of(slow, "one-worker")["remedy"].startswith("--jobs ")
+
+
+def test_a_cache_on_another_file_system_is_time_for_copies(lab: Lab) -> None:
+    with slow_installs.elsewhere(lab.place) as cache:
+        if cache is None:
+            pytest.skip("there is no second file system here that one can write to")
+        slow = slow_installs.other_file_system(lab, cache)
+    assert share_of("large", pieces_of(slow, "stage")) > 0.8
+    finding = finding_of(slow, "copy")
+    assert "another file system" in finding["text"]
+    assert "--cache-dir" in finding["remedy"]
+
+
+def test_many_upgrades_are_time_for_what_each_of_them_takes(lab: Lab) -> None:
+    slow = slow_installs.many_upgrades(lab)
+    attribution = slow.attribution
+    assert attribution.seconds("plan", "stage", "commit", "clean") > 0.5 * (attribution.wall + attribution.begin)
+    assert attribution.critical <= set(slow.wheels)
+    assert attribution.seconds("fetch", "unpack", "claim") == 0
+    texts = {one["kind"]: one["text"] for one in slow.explained()["findings"]}
+    assert "replaced 60 old versions by 60 wheels" in texts["replace"]
+    assert "removed the files of 60 old versions" in texts["clean"]
+
+
+def test_a_damaged_entry_of_the_cache_is_time_for_unpacking_it_again(lab: Lab) -> None:
+    slow = slow_installs.damaged_entry(lab)
+    assert share_of("large", pieces_of(slow, "unpack")) > 0.8
+    finding = finding_of(slow, "unpacked-again")
+    assert "large 1.0 was unpacked again" in finding["text"]
+    assert "edit" in finding["remedy"]
+
+
+def test_another_session_that_fetches_the_wheel_is_named(lab: Lab) -> None:
+    slow = slow_installs.fetched_by_another(lab)
+    (wait,) = pieces_of(slow, "wait")
+    assert (wait.what, wait.wheel) == ("wheel", "large")
+    assert [holder.pid for holder in wait.holders] == [slow.holder]
+    assert "another process to fetch or unpack large 1.0" in finding_of(slow, "wait-wheel")["text"]
+
+
+def test_a_prune_that_holds_the_cache_is_named(lab: Lab) -> None:
+    slow = slow_installs.pruned_cache(lab)
+    (wait,) = pieces_of(slow, "wait")
+    assert wait.what == "cache"
+    assert [(holder.pid, "cache prune" in holder.command) for holder in wait.holders] == [(slow.holder, True)]
+    finding = finding_of(slow, "wait-cache")
+    assert "instui cache prune" in finding["text"]
+    assert "prune" in finding["remedy"]

@@ -1,0 +1,191 @@
+"""The slow installs: each is real, and slow because of one thing that is known here, with its delay.
+
+Most of a session's time is the delay itself, also on a busy machine. Where the work is what is slow (large wheels,
+copies, upgrades), there is much of it, and the delay is 0.0: the tests judge its share.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from instui_engine.journal.events import (
+    CommitStarted,
+    EnvironmentWaiting,
+    FetchStarted,
+    LockReleased,
+    LockWaiting,
+    UnpackFinished,
+    WaitStarted,
+)
+from instui_engine.store.gc_lock import lock_file
+from support.indexes import add_wheel
+from support.slow import Lab, Slow, delayed, flock, moment, until_locked
+from support.webserver import WebServer
+
+
+def throttled_index(lab: Lab, seconds: float = 2.5) -> Slow:
+    """A large and a small wheel come from an index that sends so slowly that the large one takes `seconds`."""
+    large, small = lab.wheel("large", 4, 100_000), lab.wheel("small", 2)
+    with WebServer() as web:
+        urls = {wheel: add_wheel(web, wheel) for wheel in (large, small)}
+        for url in urls.values():
+            web.pages[url[len(web.url()) :]].rate = int(large.stat().st_size / seconds)
+        session = lab.run(lab.venv(), "--pylock", lab.pylock(urls), online=True)
+    return lab.slow(session, seconds, ["large"])
+
+
+def slow_resolver(lab: Lab, each: float = 1.0) -> Slow:
+    """An index that answers late when it is asked for metadata, of which each wheel's names the next wheel."""
+    with WebServer() as web:
+        for name, requires in (("one", ["two"]), ("two", ["three"]), ("three", [])):
+            url = add_wheel(web, lab.wheel(name, requires=requires))
+            web.pages[f"{url[len(web.url()) :]}.metadata"].late = each
+        session = lab.run(lab.venv(), "--index-url", web.url("/simple"), "one", online=True)
+    return lab.slow(session, 3 * each)
+
+
+def slow_disk(lab: Lab, each: float = 1.5) -> Slow:
+    """A disk on which each wait for it takes so long, for wheels that are in the cache."""
+    wheels = [lab.wheel(name) for name in ("one", "two")]
+    lab.run(lab.venv(), *wheels)
+    log = lab.place / "syncs"
+    session = lab.run(lab.venv(), *wheels, before=delayed("syncfs", each, log), fsync=True)
+    return lab.slow(session, each * log.read_text().count("syncfs("))
+
+
+def foreign_lock(lab: Lab, seconds: float = 2.5) -> Slow:
+    """Another program holds the environment's lock."""
+    top = lab.venv()
+    with flock(top / ".lock") as holder:
+        session = lab.start(top, lab.wheel("one"))
+        session.wait_for(EnvironmentWaiting)
+        time.sleep(seconds)
+    until = time.monotonic()
+    lab.succeeds(session)
+    return lab.slow(session, until - moment(session, EnvironmentWaiting), holder=holder.pid)
+
+
+def stopped_holder(lab: Lab, seconds: float = 2.5) -> Slow:
+    """Another session was stopped (SIGSTOP) in its commit, and is killed after `seconds`."""
+    top = lab.venv()
+    first, second = (lab.wheel(name, below="shared") for name in ("first", "second"))
+    lab.run(top, lab.wheel("base", below="shared"))  # so that each file of shared/ is a step
+    holder = lab.start(top, "--slow", 20, first)
+    holder.wait_for(CommitStarted)
+    with holder.stopped():
+        session = lab.start(top, second)
+        session.wait_for(LockWaiting)
+        time.sleep(seconds)
+        until = time.monotonic()
+        holder.process.kill()
+    lab.succeeds(session)
+    return lab.slow(session, until - moment(session, LockWaiting), ["second"], holder.process.pid)
+
+
+def two_sessions(lab: Lab) -> Slow:
+    """Another session commits, slowly, into the same directory."""
+    top = lab.venv()
+    first, second = (lab.wheel(name, 10, below="shared") for name in ("first", "second"))
+    lab.run(top, lab.wheel("base", 10, below="shared"))  # so that each file of shared/ is a step
+    holder = lab.start(top, "--slow", 15, first)
+    holder.wait_for(CommitStarted)
+    session = lab.run(top, second)
+    lab.succeeds(holder)
+    waited = moment(holder, LockReleased, "first") - moment(session, LockWaiting)
+    return lab.slow(session, waited, ["second"], holder.process.pid)
+
+
+def giant_wheel(lab: Lab) -> Slow:
+    """One wheel has a hundred times more files than all the others have together."""
+    small = [lab.wheel(f"small-{number}", 4) for number in range(8)]
+    return lab.slow(lab.run(lab.venv(), "--jobs", 2, *small, lab.wheel("giant", 8000, 400)), 0.0, ["giant"])
+
+
+def one_worker(lab: Lab) -> Slow:
+    """One worker has all the work on several large wheels."""
+    wheels = [lab.wheel(f"large-{number}", 1500, 400) for number in range(5)]
+    names = [f"large-{number}" for number in range(5)]
+    return lab.slow(lab.run(lab.venv(), "--jobs", 1, *wheels), 0.0, names)
+
+
+@contextmanager
+def elsewhere(place: Path) -> Iterator[Path | None]:
+    """A directory on another file system than `place`; None if there is none to write to."""
+    for other in ("/dev/shm", "/run", os.path.expanduser("~")):
+        if os.access(other, os.W_OK) and os.stat(other).st_dev != place.stat().st_dev:
+            with TemporaryDirectory(dir=other) as path:
+                yield Path(path)
+            return
+    yield None
+
+
+def other_file_system(lab: Lab, cache: Path) -> Slow:
+    """The cache is warm, but on another file system than the environment."""
+    wheel, where = lab.wheel("large", 4000, 200), ("--cache-dir", cache)
+    lab.run(lab.venv(), *where, wheel)
+    return lab.slow(lab.run(lab.venv(), *where, wheel), 0.0, ["large"])
+
+
+def many_upgrades(lab: Lab) -> Slow:
+    """Sixty distributions are upgraded, from the cache."""
+    names = [f"dist-{number}" for number in range(60)]
+    old, new = ([lab.wheel(name, 15, version=version) for name in names] for version in ("1.0", "2.0"))
+    top = lab.venv()
+    lab.run(top, *old)
+    lab.run(lab.venv(), *new)
+    return lab.slow(lab.run(top, *new), 0.0, names)
+
+
+def damaged_entry(lab: Lab) -> Slow:
+    """A file of a large wheel in the cache was edited in place, through an environment that links to it."""
+    wheels, top = [lab.wheel("large", 2000, 20_000), lab.wheel("small")], lab.venv()
+    lab.run(top, *wheels)
+    edited = next(top.rglob("large/d3/m3.bin"))
+    edited.write_bytes(b"edited")
+    return lab.slow(lab.run(lab.venv(), *wheels), 0.0, ["large"])
+
+
+def fetched_by_another(lab: Lab, seconds: float = 4.0) -> Slow:
+    """Another session has begun to fetch the wheel, from a throttled server."""
+    wheel = lab.wheel("large", 4, 100_000)
+    with WebServer() as web:
+        url = add_wheel(web, wheel)
+        web.pages[url[len(web.url()) :]].rate = int(wheel.stat().st_size / seconds)
+        listed = ("--pylock", lab.pylock({wheel: url}))
+        holder = lab.start(lab.venv(), *listed, online=True)
+        holder.wait_for(FetchStarted)
+        session = lab.run(lab.venv(), *listed, online=True)
+        lab.succeeds(holder)
+    waited = moment(holder, UnpackFinished) - moment(session, WaitStarted)
+    return lab.slow(session, waited, ["large"], holder.process.pid)
+
+
+_SLOW_RENAME = """
+import os, time
+rename = os.rename
+def slow(*arguments, **options):
+    os.rename = rename
+    time.sleep({seconds})
+    rename(*arguments, **options)
+os.rename = slow
+"""
+
+
+def pruned_cache(lab: Lab, seconds: float = 2.5) -> Slow:
+    """`instui cache prune` holds the cache: the first thing that it takes away takes `seconds`."""
+    top = lab.venv()
+    lab.run(top, lab.wheel("unused"))
+    shutil.rmtree(top)  # nothing links to the entry any longer
+    (lab.place / "sitecustomize.py").write_text(_SLOW_RENAME.format(seconds=seconds))
+    path = os.pathsep.join(filter(None, (str(lab.place), lab.environ.get("PYTHONPATH"))))
+    prune = [*lab.program, "cache", "prune", "--cache-dir", str(lab.cache)]
+    with subprocess.Popen(prune, env={**lab.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL) as pruning:
+        until_locked(lock_file(lab.cache))
+        until = time.monotonic() + seconds
+        session = lab.run(lab.venv(), lab.wheel("one"))
+    return lab.slow(session, until - moment(session, WaitStarted), holder=pruning.pid)
