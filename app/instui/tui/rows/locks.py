@@ -169,9 +169,7 @@ def _tree_order(path: str) -> tuple[bool, list[str]]:
 def cells(snapshot: Snapshot, tree: Tree, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
     """The cells of one row."""
     if key == FOLD:
-        return {
-            "": line((f"… {units.count(tree.hidden, 'more path')} without waits   (a shows all)", "dim"))
-        }
+        return {"": line((f"… {units.count(tree.hidden, 'more path')} without waits   (a shows all)", "dim"))}
     if key == ENVIRONMENT and snapshot.environment:
         return _environment(snapshot.environment, snapshot, sizes)
     if key == ENVIRONMENT_WAITER and snapshot.environment:

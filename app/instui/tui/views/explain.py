@@ -25,6 +25,7 @@ class ExplainView(PushedView):
     about = "why it takes so long: what took the time, what helps, and what would have changed it"
     opened_by = "e"
     place = 86
+    captioned = False  # at the end the caption says less of the same
     DEFAULT_CSS = f"""
     ExplainView #in_full {{ height: {_LINES}; margin: 1 0 0 0; }}
     ExplainView.short #in_full {{ height: 3; margin: 0; }}
@@ -52,9 +53,6 @@ class ExplainView(PushedView):
         table.show_rows(rows)
         box = self.lines("in_full")
         box.show_lines(list(explained.in_full(explanation, table.selected, self.size.width, box.size.height or _LINES)))
-
-    def _show_caption(self, width: int) -> None:
-        self.lines("caption").display = False  # at the end it says less of the same
 
     def title_of(self, snapshot: Snapshot, width: int) -> str:
         """How long it took, and how much of that was work."""
