@@ -177,4 +177,5 @@ def _fields(finding: Finding) -> dict[str, object]:
         "text": finding.text,
         "remedy": finding.remedy,
         "defect": finding.is_defect,
+        "holders": [holder._asdict() for holder in finding.holders],
     }

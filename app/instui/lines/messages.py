@@ -61,7 +61,7 @@ class Messages:
             case events.ResolveStarted():
                 return self._prepare.resolve_started(t)
             case events.ResolveProgress():
-                return self._prepare.resolve_progress(event)
+                return self._prepare.resolve_progress(t, event)
             case events.ResolveFinished():
                 return self._prepare.resolve_finished(t, event)
             case events.WheelAdded():

@@ -28,6 +28,7 @@ class Preparation:
         self.downloads = Downloads()
         self.progress = Progress(fold, self.downloads)
         self._asked: float | None = None  # when the resolution began
+        self._told: float | None = None  # when a line said what uv does
         self._unpacking: dict[str, float] = {}  # wheel -> begin
         self._latest: list[float] = []  # times of the latest lines about single wheels
         self._untold = 0  # retries and silences without a line
@@ -38,10 +39,14 @@ class Preparation:
         self.progress.resolution(t)
         return []
 
-    def resolve_progress(self, event: events.ResolveProgress) -> list[str]:
-        """uv takes another step."""
+    def resolve_progress(self, t: float, event: events.ResolveProgress) -> list[str]:
+        """uv takes another step, or goes on with the one that it takes; of the latter only some get a line."""
         self.progress.step(event.doing)
-        return [f"uv: {printable(event.doing)}"] if self._verbose else []
+        is_due = self._told is None or t - self._told >= interval(t) or not any(map(str.isdigit, event.doing))
+        if not self._verbose or not is_due:
+            return []
+        self._told = t
+        return [f"uv: {printable(event.doing)}"]
 
     def resolve_finished(self, t: float, event: events.ResolveFinished) -> list[str]:
         """The set is known."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from instui_engine.commit.commit import Commit
-from instui_engine.errors import ConflictError, Interrupted, TargetError, printable
+from instui_engine.errors import ClashError, ConflictError, Interrupted, TargetError, printable
 from instui_engine.journal.events import (
     Holder,
     PlanCollision,
@@ -178,20 +178,26 @@ class Pipeline(Work):
         unknown: list[LockedWheel] = []
         for wheel, entry in zip(wheels, look_up(self._store, wheels), strict=True):
             self.context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
-            if entry is None and wheel.url and self._request.offline:
-                from instui_engine.fetch.download import offline_error
-
-                raise offline_error(wheel.filename)
+            with self.context.failing(wheel.name):
+                self._check(wheel, entry)
             if entry is None:
-                if wheel.path:
-                    from instui_engine.store.examine import examine_file
-
-                    examine_file(Path(wheel.path), wheel.filename, self.context.options.allow_record)
                 unknown.append(wheel)
             else:
-                check_contents(wheel, entry, self.context.options.allow_record)
                 ready.append((wheel, entry))
         self._plan(installed, [wheel for wheel, _ in ready], [entry for _, entry in ready], unknown)
+
+    def _check(self, wheel: LockedWheel, entry: Entry | None) -> None:
+        """Raise what acquiring the wheel would raise, as far as that can be known without doing so."""
+        if entry is not None:
+            check_contents(wheel, entry, self.context.options.allow_record)
+        elif wheel.path:
+            from instui_engine.store.examine import examine_file
+
+            examine_file(Path(wheel.path), wheel.filename, self.context.options.allow_record)
+        elif self._request.offline:
+            from instui_engine.fetch.download import offline_error
+
+            raise offline_error(wheel.filename)
 
     def _rebuild(self, damages: Sequence[Damage]) -> list[Entry]:
         return rebuild(self.context, self._store, damages, self._index_urls, self._request.offline)
@@ -206,7 +212,8 @@ class Pipeline(Work):
         """Plan `wheels`, and emit the plan. Of the `unknown` wheels only the versions that they replace are known."""
         context, environment = self.context, self.environment
         for wheel, entry in zip(wheels, entries, strict=True):
-            warning = check_compatibility(wheel, entry.manifest, environment.interpreter)
+            with context.failing(wheel.name):
+                warning = check_compatibility(wheel, entry.manifest, environment.interpreter)
             if warning:
                 context.emit(Warned(wheel.name, warning))
         markers = environment.interpreter.markers
@@ -222,8 +229,14 @@ class Pipeline(Work):
             for wheel, entry in zip(wheels, entries, strict=True)
         ]
         ready = [(wheels[place], entries[place]) for place in plan_order(nodes)]
-        plans = plan_wheels(environment, installed, ready)
-        overlaps = conflicts.find(environment, installed, plans)
+        plans = plan_wheels(environment, installed, ready, context.failing)
+        try:
+            overlaps = conflicts.find(environment, installed, plans)
+        except ClashError as error:
+            involved = [plan.name for plan in plans if plan.owner in error.owners]
+            if involved and context.tells_failures:
+                context.wheel_failed(involved[-1], error)
+            raise
         versions = {wheel.name: wheel.version for wheel in (*wheels, *unknown)}
         for text in broken_dependents(environment, installed, versions):
             context.emit(Warned("", text))
@@ -231,13 +244,15 @@ class Pipeline(Work):
         if overlaps.conflicts and context.options.fail_on_conflict:
             first = overlaps.conflicts[0]
             more = f" (and {len(overlaps.conflicts) - 1} more)" if len(overlaps.conflicts) > 1 else ""
-            raise ConflictError(
+            problem = ConflictError(
                 f"{printable(first.path)} of {printable(first.first or 'no distribution')} would be replaced by "
                 f"{printable(first.last)}{more}; nothing was written, because of --fail-on-conflict",
                 path=first.path,
                 first=first.first,
                 last=first.last,
             )
+            context.wheel_failed(next(plan.name for plan in plans if plan.owner == first.last), problem)
+            raise problem
         self._check_permission(plans, "nothing was changed")
         return plans, overlaps
 

@@ -93,6 +93,7 @@ class _Many(Pipeline):
         self, context: Context, environment: Environment, session: Session, list_file: str, limit: int, request: Request
     ) -> None:
         super().__init__(context, environment, session, request)
+        self.context.tells_failures = False  # `_fail` does, with the line that it is about
         self._list = list_file
         self._limit = limit
         self._lines: dict[str, tuple[int, str]] = {}  # name -> number and text of its line

@@ -22,7 +22,7 @@ from instui_engine.errors import (
     reason,
     remedy,
 )
-from instui_engine.journal.events import Holder, LockGranted, LockWaiting, WheelFailed
+from instui_engine.journal.events import Holder, LockGranted, LockWaiting
 from instui_engine.locks import layout
 from instui_engine.locks.backend import claim_locks
 from instui_engine.locks.claims import MOST, Mode
@@ -226,8 +226,9 @@ class Commit:
             if error.errno in FULL and isinstance(plan, RemovalPlan):
                 what_helps = "a removal needs a few kB there, too: remove a `__pycache__` directory, and run again"
             error = InstuiError(f"{problem}; what was begun is undone; {what_helps}")
-        if isinstance(error, InstuiError) and not isinstance(error, Interrupted | LockTimeoutError):
-            self._context.emit(WheelFailed(plan.name, str(error)))
+        is_of_all = isinstance(error, LockTimeoutError) and error.path == str(self._environment.lock_path)
+        if isinstance(error, InstuiError) and not is_of_all:
+            self._context.wheel_failed(plan.name, error)
         return error
 
 

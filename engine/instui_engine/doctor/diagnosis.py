@@ -14,6 +14,7 @@ from instui_engine.errors import printable
 from instui_engine.fs.casefold import folds
 from instui_engine.fs.paths import name_of, parent_of
 from instui_engine.graph import components
+from instui_engine.journal.events import Holder
 from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
@@ -51,7 +52,7 @@ class Finding(NamedTuple):
 
     `distribution` is a name and version, or "" if it concerns none. `paths` are relative to the environment's top.
     `text` says what is wrong; `remedy` says what to do or what a repair does, "" for nothing. If `is_defect` is false,
-    the finding is only worth knowing.
+    the finding is only worth knowing. `holders` are the processes that it is about, if it is about any.
     """
 
     kind: Kind
@@ -60,6 +61,7 @@ class Finding(NamedTuple):
     text: str
     remedy: str = ""
     is_defect: bool = True
+    holders: tuple[Holder, ...] = ()
 
 
 class Diagnosis(NamedTuple):
@@ -354,7 +356,7 @@ def _busy(environment: Environment) -> Iterator[Finding]:
     holders = holders_of(environment.lock_path)
     if holders:
         text = f"{describe(holders)} is at work here: what it has in hand may look damaged until it is done"
-        yield Finding("busy", "", (), text, is_defect=False)
+        yield Finding("busy", "", (), text, is_defect=False, holders=tuple(holders))
 
 
 def _whose(path: str) -> str:

@@ -5,7 +5,8 @@ is one entry of the stage, one exclusive claim and, if nothing is in the way, on
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 from instui_engine.errors import BadWheelError, TargetError, printable
@@ -70,9 +71,12 @@ def plan_wheel(
 
 
 def plan_wheels(
-    environment: Environment, installed: Installed, ready: Sequence[tuple[LockedWheel, Entry]]
+    environment: Environment,
+    installed: Installed,
+    ready: Sequence[tuple[LockedWheel, Entry]],
+    failing: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
 ) -> tuple[WheelPlan, ...]:
-    """The plans of all wheels of a session; `ready` is in plan order.
+    """The plans of all wheels of a session; `ready` is in plan order. Each is made within `failing` of its name.
 
     An earlier wheel may install what another wheel's old version gives up, so that the file stays. It is not left to a
     later wheel, as nobody would own it until then.
@@ -81,8 +85,8 @@ def plan_wheels(
     replaces = any(entry.manifest.name in installed for _, entry in ready)
     plans = []
     for order, (wheel, entry) in enumerate(ready):
-        plan = plan_wheel(environment, installed, wheel, entry, order, outlook)
-        plans.append(plan)
+        with failing(wheel.name):
+            plans.append(plan := plan_wheel(environment, installed, wheel, entry, order, outlook))
         if replaces:
             outlook.add(plan)
     return tuple(plans)

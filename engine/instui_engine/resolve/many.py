@@ -167,6 +167,7 @@ class _Asking:
         requirements = tuple(entry for project in projects for entry in project.requirements)
         wanted = Requirements(requirements=requirements)
         uv = Uv(self._request, wanted, self._environment, scratch, self._settings, self._cancelled)
+        uv.watch(lambda doing: self._emit(ResolveProgress(doing)))
         decision = uv.decide(Installed(self._environment, {}), (), hidden=True)
         demands = demands_in(requirements, self._environment.interpreter.markers)
         found: list[LockedWheel] = []

@@ -317,6 +317,7 @@ def _from_uv(
             meanwhile.deciding()
 
         uv.meanwhile(while_deciding)
+        uv.watch(lambda doing: emit(ResolveProgress(doing)))
         decision = uv.decide(installed, moved)
         for warning in decision.warnings:
             emit(Warned("", warning))

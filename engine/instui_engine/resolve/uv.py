@@ -8,9 +8,12 @@ uv sees a view of the environment (view.py). The text that it reads lies in file
 URLs of the command line reach it by its environment: both may contain passwords.
 """
 
+import fcntl
 import os
 import re
+import select
 from collections.abc import Callable, Collection, Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +33,14 @@ from .request import Request
 from .requirements import Requirement, Requirements
 from .uv_config import leads_elsewhere, locating_config
 from .uv_errors import explain, warnings_in
+from .uv_log import FILTER, UvLog, processor_seconds, without_log
 from .view import make_view
 
 if TYPE_CHECKING:
     import subprocess
 
 _POLL = 0.1  # seconds between two checks of `cancelled` while uv runs
+_PIPE = 1 << 20  # bytes
 _PATIENCE = 5.0  # seconds that uv has to end after SIGTERM
 _FEW = 3  # wheels without a hash after which the others are asked for one by one
 
@@ -86,6 +91,11 @@ class Uv:
         self._cancelled = cancelled
         self._python = environment.executable
         self._meanwhile = _nothing
+        self._tell: Callable[[str], None] | None = None
+
+    def watch(self, tell: Callable[[str], None]) -> None:
+        """Tell in words, now and then, how the next question is going."""
+        self._tell = tell
 
     def meanwhile(self, work: Callable[[], None]) -> None:
         """Do `work` while uv works on the next question: it leaves one processor idle, at least."""
@@ -181,7 +191,13 @@ class Uv:
         if not (variables.get("UV_CACHE_DIR") or self._settings.options.get("cache-dir") or user_cache("uv")):
             variables["UV_CACHE_DIR"] = str(self._scratch / "cache")  # without a home, uv takes the working directory
         meanwhile, self._meanwhile = self._meanwhile, _nothing
-        code, output = _finished(whole, variables, descriptors, self._cancelled, meanwhile)
+        tell, self._tell = self._tell, None
+        log = UvLog(tell) if tell else None
+        code, output = _finished(whole, variables, descriptors, self._cancelled, meanwhile, log)
+        if log:
+            output, is_certain = without_log(output)
+            if not is_certain:
+                code, output = _finished(whole, variables, descriptors, self._cancelled, _nothing)
         if code and (self._cancelled() or code in (-2, -15, 130, 143)):
             raise Interrupted("interrupted while resolving")
         return code, output
@@ -233,6 +249,7 @@ def _variables(request: Request) -> dict[str, str]:
     """The environment of uv: the user's, with the indexes of the command line, which may contain passwords."""
     variables = dict(os.environ)
     variables.pop("RUST_LOG", None)  # what it logs would lie between the lines of its answer
+    variables.pop("UV_LOG_CONTEXT", None)  # and would look different
     if request.index_url:
         variables["UV_INDEX_URL"] = request.index_url
     if request.extra_index_urls:
@@ -262,15 +279,16 @@ def _finished(
     descriptors: Sequence[int],
     cancelled: Callable[[], bool],
     meanwhile: Callable[[], None],
+    log: UvLog | None = None,
 ) -> tuple[int, str]:
-    """Run `command` to its end, and do `meanwhile`; return its exit code and what it printed."""
+    """Run `command` to its end, and do `meanwhile`; return its exit code and what it printed, with its log if any."""
     import subprocess
 
     try:
         # the command is ours, and its arguments are passed without a shell
         process = subprocess.Popen(
             command,
-            env=variables,
+            env=variables | ({"RUST_LOG": FILTER} if log else {}),
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -279,22 +297,37 @@ def _finished(
     except OSError as error:
         raise ResolutionError(f"cannot run uv: {error.strerror}") from error
     with process:
-        output = _errors(process, cancelled, meanwhile)
+        output = _errors(process, cancelled, meanwhile, log)
     return process.returncode, output.decode("utf-8", "replace")
 
 
-def _errors(process: "subprocess.Popen[bytes]", cancelled: Callable[[], bool], meanwhile: Callable[[], None]) -> bytes:
+def _errors(
+    process: "subprocess.Popen[bytes]",
+    cancelled: Callable[[], bool],
+    meanwhile: Callable[[], None],
+    log: UvLog | None,
+) -> bytes:
     """Wait for uv to end; return what it printed. Stop it if the session is cancelled or anything else goes wrong."""
-    import subprocess
-
+    assert process.stderr is not None
+    errors, output = process.stderr.fileno(), bytearray()
+    with suppress(OSError, AttributeError):  # its log is not to keep it waiting while we do something else
+        fcntl.fcntl(errors, fcntl.F_SETPIPE_SZ, _PIPE)
     try:
         meanwhile()
+        poll = select.poll()
+        poll.register(errors, select.POLLIN)
         while True:
-            try:
-                return process.communicate(timeout=_POLL)[1]
-            except subprocess.TimeoutExpired:
-                if cancelled():
-                    raise Interrupted("interrupted while resolving") from None
+            if poll.poll(_POLL * 1000):
+                data = os.read(errors, 1 << 16)
+                if not data:
+                    return bytes(output)
+                output += data
+                if log:
+                    log.feed(data)
+            if cancelled():
+                raise Interrupted("interrupted while resolving")
+            if log:
+                log.tick(lambda: processor_seconds(process.pid))
     except BaseException:
         _stop(process)
         raise

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from instui_engine.errors import InstuiError, Interrupted
 from instui_engine.fs.durability import flushing, sync_filesystem
 from instui_engine.journal.events import (
     Event,
@@ -16,8 +17,10 @@ from instui_engine.journal.events import (
     SpanStarted,
     SyncFinished,
     SyncStarted,
+    WheelFailed,
 )
 from instui_engine.journal.writer import Journal
+from instui_engine.redaction import redacted
 
 from .control import Control
 from .load import load
@@ -38,6 +41,8 @@ class Context:
         self.session = session
         self.slow_motion = SlowMotion(options.slow)
         self.failure: BaseException | None = None  # the first failure; it makes all workers stop
+        self.tells_failures = True  # of single wheels; False for a command that does so itself
+        self._told: list[InstuiError] = []  # which failures were told, each once
         self._load = load()  # at the beginning
         self._next_sample = time.monotonic() + _SAMPLE
 
@@ -84,6 +89,26 @@ class Context:
         """Record a failure, if it is the first."""
         if self.failure is None:
             self.failure = error
+
+    def wheel_failed(self, wheel: str, error: InstuiError) -> None:
+        """Write to the journal that this is why `wheel` could not be installed, unless that was said, or is no fault.
+
+        A worker that stops because of the failure of another one raises the same error.
+        """
+        if isinstance(error, Interrupted) or any(error is told for told in self._told):
+            return
+        self._told.append(error)
+        self.emit(WheelFailed(wheel, redacted(str(error))))
+
+    @contextmanager
+    def failing(self, wheel: str) -> Iterator[None]:
+        """Write to the journal that an error of the block is the failure of `wheel`, unless the command tells it."""
+        try:
+            yield
+        except InstuiError as error:
+            if self.tells_failures:
+                self.wheel_failed(wheel, error)
+            raise
 
     def check(self) -> None:
         """Raise the first failure, or Interrupted."""

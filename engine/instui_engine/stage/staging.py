@@ -53,10 +53,11 @@ def stage_wheels(
     if damaged:  # the file system may be one that does not keep a seal
         staging.run([plan._replace(entry=unsealed(plan.entry)) for plan, _ in damaged])
     for plan, path in staging.take_damaged():
-        raise InstuiError(
-            f"the cached files of {printable(plan.owner)} change or vanish again and again ({printable(path)}); "
-            f"nothing was installed; find out what does that, or {CACHE}"
-        )
+        with context.failing(plan.name):
+            raise InstuiError(
+                f"the cached files of {printable(plan.owner)} change or vanish again and again ({printable(path)}); "
+                f"nothing was installed; find out what does that, or {CACHE}"
+            )
 
 
 class _Staging:

@@ -66,6 +66,8 @@ class StagedWheel:
         self._throttle = self._new_throttle()
 
     def cannot(self, error: OSError) -> InstuiError:
-        """The error for the user."""
+        """The error for the user, which is the wheel's failure."""
         problem = f"cannot stage {printable(self.plan.owner)} ({reason(error, self._stage)}); nothing was installed"
-        return InstuiError(f"{problem}; {remedy(error, ENVIRONMENT)}")
+        failure = InstuiError(f"{problem}; {remedy(error, ENVIRONMENT)}")
+        self._context.wheel_failed(self.plan.name, failure)
+        return failure

@@ -66,7 +66,8 @@ def acquire(
             entries[task.place] = task.entry
     found = [entry for entry in entries if entry is not None]
     for wheel, entry in zip(wheels, found, strict=True):
-        check_contents(wheel, entry, context.options.allow_record)
+        with context.failing(wheel.name):
+            check_contents(wheel, entry, context.options.allow_record)
     return found
 
 
@@ -135,7 +136,8 @@ def rebuild(
             todo = f"put {printable(wheel.path)} back" if wheel.path else "run once without --offline"
             name = printable(f"{wheel.name} {wheel.version}")
             problem = f"{name}: {what}, and there is no wheel file to unpack again; {todo}"
-            raise FetchError(problem, wheel=wheel.filename)
+            with context.failing(wheel.name):
+                raise FetchError(problem, wheel=wheel.filename)
         context.emit(Warned(wheel.name, f"{what}; it is unpacked again"))
         # it must be the same wheel again, wherever its hash came from
         tasks.append(Task(place, wheel._replace(sha256=entry.sha256), entry.sha256, known))
@@ -151,7 +153,8 @@ def rebuild(
 
 def _discard(context: Context, store: Store, task: Task, damage: Damage) -> None:
     """Remove a damaged entry, unless another process has rebuilt it already."""
-    task.hold(context, store, wait=True)
+    with context.failing(task.wheel.name):
+        task.hold(context, store, wait=True)
     try:
         task.entry = store.load(task.digest)
         if task.entry is not None and not store.is_whole(task.entry, damage.path):

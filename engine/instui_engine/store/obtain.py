@@ -119,7 +119,8 @@ class _Work:
         while (task := self._next_to_fetch()) is not None:
             is_fetched = False
             try:
-                is_fetched = self._claim(task, wait=False) and self._fetch(task, number)
+                with self._context.failing(task.wheel.name):
+                    is_fetched = self._claim(task, wait=False) and self._fetch(task, number)
             finally:
                 with self._changed:
                     self._fetching -= 1
@@ -135,8 +136,9 @@ class _Work:
 
     def _unpack_all(self, worker: Unpacker, number: int) -> None:
         while (task := self._next_to_unpack()) is not None:
-            if not task.wheel.path or (self._read(task, worker) and self._claim(task, wait=False)):
-                self._unpack(task, worker, number)
+            with self._context.failing(task.wheel.name):
+                if not task.wheel.path or (self._read(task, worker) and self._claim(task, wait=False)):
+                    self._unpack(task, worker, number)
 
     def _next_to_unpack(self) -> Task | None:
         """The next wheel to unpack, once there is one; None if none will come."""
@@ -162,12 +164,13 @@ class _Work:
         twins = {twin.place for twin in self._twins}
         for task in self._tasks:
             if task.entry is None and task.place not in twins and not self._context.stopping():
-                if task.wheel.path:
-                    is_ready = self._read(task, worker) and self._claim(task, wait=True)
-                else:
-                    is_ready = self._claim(task, wait=True) and self._fetch(task, 1)
-                if is_ready:
-                    self._unpack(task, worker, 1)
+                with self._context.failing(task.wheel.name):
+                    if task.wheel.path:
+                        is_ready = self._read(task, worker) and self._claim(task, wait=True)
+                    else:
+                        is_ready = self._claim(task, wait=True) and self._fetch(task, 1)
+                    if is_ready:
+                        self._unpack(task, worker, 1)
                 self._publish([task])
         for twin in self._twins:
             twin.entry = self._by_key[twin.key].entry

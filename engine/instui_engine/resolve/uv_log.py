@@ -1,0 +1,100 @@
+"""uv's own log, for those who watch: which packages it asks for, and at which host.
+
+What it logs lies between the lines of its answer, on the same stream. So only one part of uv logs, about its requests,
+each in one line that begins with a word of its own; these are taken out of what is read. Of the text of the requests
+only a host and a package's name pass, as the rest may contain passwords.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import unquote, urlsplit
+
+from instui_engine.errors import printable
+from instui_engine.fs.paths import name_of
+
+FILTER = "uv_client::cached_client=debug"
+"""The value of RUST_LOG. A uv that does not know it logs nothing, which is as good as before."""
+
+_MARK = "DEBUG "
+_REQUEST = re.compile(
+    r"DEBUG Sending [a-z-]+(?: [A-Z]+)? request for: (https?://\S+)|DEBUG Found \S+ response for: (\S+)"
+)
+_INTERVAL = 0.4  # seconds between two reports
+_SILENCE = 1.0  # seconds without a request after which it waits for the last one
+_LONGEST = 40  # characters of a name
+
+
+class UvLog:
+    """What uv has logged so far. `tell` gets it in words, now and then, when they have changed."""
+
+    def __init__(self, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._names: set[str] = set()
+        self._name = self._host = self._told = ""
+        self._at = self._next = clock()
+        self._used = 0.0
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take in what uv has just printed."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self.take(line.decode("utf-8", "replace"))
+
+    def take(self, line: str) -> bool:
+        """Take in one line of what uv prints; False if it is none of the log."""
+        if not line.startswith(_MARK):
+            return False
+        found = _REQUEST.match(line)
+        if found:
+            with suppress(ValueError):
+                self._asked(found[1])
+        return True
+
+    def _asked(self, url: str) -> None:
+        parts = urlsplit(url)
+        last = unquote(name_of(parts.path.rstrip("/")))
+        name = last.partition("-")[0] if last.endswith((".whl", ".metadata", ".tar.gz")) else last
+        self._name = printable(re.sub(r"[-_.]+", "-", name).lower())[:_LONGEST]
+        self._names.add(self._name)
+        self._host, self._at = printable(parts.hostname or ""), self._clock()
+
+    def tick(self, used: Callable[[], float]) -> None:
+        """Report, if it is time to. `used`: the seconds of a processor that uv has used so far."""
+        now = self._clock()
+        if now < self._next or not self._names:
+            return
+        since, self._next = now - self._next + _INTERVAL, now + _INTERVAL
+        before, self._used = self._used, used()
+        words = self._words(now - self._at >= _SILENCE, self._used - before > since / 2)
+        if words != self._told:
+            self._told = words
+            self._tell(words)
+
+    def _words(self, is_silent: bool, is_busy: bool) -> str:
+        number = len(self._names)
+        packages = "1 package" if number == 1 else f"{number} packages"
+        if not is_silent:
+            return f"reading the metadata of {packages}, the last {self._name}"
+        if is_busy:
+            return f"looking for versions of {packages} that fit together"
+        return f"waiting for {self._host}, asked about {self._name}; metadata of {packages} so far"
+
+
+def without_log(output: str) -> tuple[str, bool]:
+    """`output` without the log; and whether that is certain: no line of the answer has been torn by one of the log."""
+    lines = [line for line in output.split("\n") if not line.startswith(_MARK)]
+    return "\n".join(lines), not any(_MARK in line for line in lines)
+
+
+def processor_seconds(pid: int) -> float:
+    """The seconds of a processor that a process has used; 0.0 if the system does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0

@@ -1,0 +1,76 @@
+"""uv's log: what is read of it, how often it is told, and that nothing of it gets into the answer."""
+
+import pytest
+
+from instui_engine.resolve.uv_log import UvLog, without_log
+
+
+class Watched:
+    """A log with a clock of its own, and what it has told."""
+
+    def __init__(self) -> None:
+        self.now = 10.0
+        self.told: list[str] = []
+        self.log = UvLog(self.told.append, lambda: self.now)
+        self.used = 0.0
+
+    def ask(self, url: str, form: str = "Sending fresh GET request") -> None:
+        self.log.feed(f"DEBUG {form} for: {url}\n".encode())
+
+    def wait(self, seconds: float, used: float = 0.0) -> None:
+        """Let time pass, a tenth of a second at a time."""
+        for _ in range(round(seconds * 10)):
+            self.now += 0.1
+            self.used += used / round(seconds * 10)
+            self.log.tick(lambda: self.used)
+
+
+def test_it_says_how_many_packages_and_which_was_the_last() -> None:
+    seen = Watched()
+    seen.ask("https://user:secret@index.example/simple/scipy/")
+    seen.wait(0.5)
+    seen.ask("https://files.example/a/b/Foo_Bar-1.0-py3-none-any.whl.metadata", "Found fresh response")
+    seen.ask("https://files.example/a/b/Foo_Bar-1.0-py3-none-any.whl", "Sending fresh HEAD request")
+    seen.wait(0.5)
+    assert seen.told == [
+        "reading the metadata of 1 package, the last scipy",
+        "reading the metadata of 2 packages, the last foo-bar",
+    ]
+
+
+def test_it_tells_changed_words_only_and_at_most_three_times_a_second() -> None:
+    seen = Watched()
+    for number in range(100):
+        seen.ask(f"https://index.example/simple/p{number}/")
+        seen.wait(0.1)
+    assert 10 <= len(seen.told) <= 30
+    assert len(set(seen.told)) == len(seen.told)
+    seen.wait(20)
+    assert seen.told[-1] == "waiting for index.example, asked about p99; metadata of 100 packages so far"
+    assert seen.told.count(seen.told[-1]) == 1
+
+
+def test_a_uv_that_computes_does_not_wait_for_a_host() -> None:
+    seen = Watched()
+    seen.ask("https://index.example/simple/scipy/")
+    seen.wait(5, used=5.0)
+    assert seen.told[-1] == "looking for versions of 1 package that fit together"
+
+
+def test_no_password_and_no_escape_is_told() -> None:
+    seen = Watched()
+    seen.ask("https://user:secret@index.example/token-secret/simple/\x1b[31mx%1b[2J/?key=secret")
+    seen.ask("https://[bad/simple/x/")  # no URL
+    seen.wait(3)
+    assert seen.told
+    assert not any("secret" in words or "\x1b" in words for words in seen.told)
+
+
+def test_the_log_is_taken_out_of_the_answer() -> None:
+    output = "Resolved 1 package in 1ms\nDEBUG No cache entry for: https://x/\nWould install 1 package\n + a==1\n"
+    assert without_log(output) == ("Resolved 1 package in 1ms\nWould install 1 package\n + a==1\n", True)
+
+
+@pytest.mark.parametrize("torn", [" + aDEBUG Found fresh response for: https://x/\n==1\n", "WouldDEBUG x\n"])
+def test_a_torn_line_of_the_answer_is_seen(torn: str) -> None:
+    assert not without_log(torn)[1]
