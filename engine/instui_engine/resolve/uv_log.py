@@ -19,9 +19,7 @@ FILTER = "uv_client::cached_client=debug"
 """The value of RUST_LOG. A uv that does not know it logs nothing, which is as good as before."""
 
 _MARK = "DEBUG "
-_REQUEST = re.compile(
-    r"DEBUG Sending [a-z-]+(?: [A-Z]+)? request for: (https?://\S+)|DEBUG Found \S+ response for: (\S+)"
-)
+_REQUEST = re.compile(r"DEBUG (?:Sending [a-z-]+(?: [A-Z]+)? request|Found \S+ response) for: (https?://\S+)")
 _INTERVAL = 0.4  # seconds between two reports
 _SILENCE = 1.0  # seconds without a request after which it waits for the last one
 _LONGEST = 40  # characters of a name
