@@ -25,10 +25,18 @@ def seconds(value: float) -> str:
 
 
 def age(value: float) -> str:
-    """A duration that is still growing, in few digits so that it does not flicker: `0.3 s`, `9.8 s`, `42 s`."""
-    if value < 9.95:
+    """A duration that is still growing, in whole seconds as soon as it has some: `0.3 s`, `2 s`, `2 min 05 s`.
+
+    What changes more often than once a second cannot be read, and costs a slow terminal more than it says.
+    """
+    if value < 1.95:
         return f"{max(value, 0.0):.1f} s"
     return f"{value:.0f} s" if value < 59.5 else _long(round(value))
+
+
+def spent(value: float, growing: bool) -> str:
+    """A duration that still grows, or one that is over."""
+    return age(value) if growing else seconds(value)
 
 
 def _long(value: int) -> str:

@@ -10,6 +10,7 @@ from instui_engine.errors import printable
 
 from .app import run_app
 from .controller import ReadOnly
+from .widgets.theme import DEFAULT, THEMES
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m instui.tui")
     parser.add_argument("journal", type=Path)
     parser.add_argument("--ascii", action="store_true")
-    parser.add_argument("--theme", default="")
+    parser.add_argument("--theme", default=DEFAULT, choices=[theme.name for theme in THEMES])
     given = parser.parse_args()
     if not given.journal.is_file():
         parser.error(f"{printable(str(given.journal))} is no journal")

@@ -148,7 +148,7 @@ def cells(snapshot: Snapshot, found: Chains, key: str, sizes: Mapping[str, int],
         "who": line((f"{indent}{glyphs.waiter} ", style), (short(name, room), style), (more, "dim")),
         "path": line((lock, style)),
         "mode": line((edge.mode, style)),
-        "for": line((units.age(age), "dim" if node.over else age_style(age, "wait"))),
+        "for": line((units.spent(age, not node.over), "dim" if node.over else age_style(age, "wait"))),
         "behind": behind,
     }
 

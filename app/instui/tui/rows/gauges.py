@@ -50,7 +50,7 @@ def _contended(snapshot: Snapshot, width: int) -> list[Line]:
     lines: list[Line] = [fit(line(("most contended", "dim")), width)]
     for lock in locks:
         style = "wait" if lock.now else "text"
-        right = f"{units.count(lock.waits, 'wait'):>9} {units.age(lock.longest):>8}"
+        right = f"{units.count(lock.waits, 'wait'):>9} {units.spent(lock.longest, lock.now):>8}"
         name = fit((Piece(middle(lock.name, width - len(right) - 1), style),), width - len(right))
         lines.append((*name, Piece(right, style)))
     if not locks:

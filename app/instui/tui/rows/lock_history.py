@@ -94,9 +94,9 @@ def _environment(snapshot: Snapshot, width: int, height: int) -> list[Line]:
         ),
         line(
             ("this session waited ", "dim"),
-            (units.age(waited), "wait" if waited >= 0.05 else "dim"),
+            (units.spent(waited, lock.state == "waiting"), "wait" if waited >= 0.05 else "dim"),
             (" and held it ", "dim"),
-            (units.age(held), "commit" if held >= 0.05 else "dim"),
+            (units.spent(held, lock.state == "held"), "commit" if held >= 0.05 else "dim"),
             (" (shared with other sessions)", "dim"),
         ),
     ]
@@ -137,7 +137,8 @@ def _painted(
     )
     right = max(right, middle_ + (lane.granted < lane.released))
     spent = (("waited", lane.granted - lane.requested), ("held", lane.released - lane.granted))
-    texts = [f"{word} {units.age(value):>6}" for word, value in spent if value > 0.005]
+    goes_on = max(lane.granted, lane.released) >= snapshot.t
+    texts = [f"{word} {units.spent(value, goes_on):>6}" for word, value in spent if value > 0.005]
     return (
         *fit(_name(lane.who, snapshot, name_width), name_width + 1),
         Piece(f"{lane.mode:<3} ", "dim"),

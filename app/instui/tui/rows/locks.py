@@ -200,7 +200,7 @@ def _lock(
         "mode": line((lock.mode or _planned_mode(lock), "text" if lock.mode else "dim")),
         "holder": _holder(lock, snapshot, sizes["holder"], glyphs),
         "waiters": line((str(len(lock.waiters)), "wait")) if lock.waiters else (),
-        "longest": line((units.age(wait), "wait" if lock.waiters else "text")) if wait > 0 else (),
+        "longest": line((units.spent(wait, bool(lock.waiters)), "wait" if lock.waiters else "text")) if wait > 0 else (),
         "taken": line((str(lock.acquisitions), "dim")) if lock.acquisitions else (),
     }
     if held is not None:
@@ -311,7 +311,7 @@ def _environment(lock: EnvironmentLock, snapshot: Snapshot, sizes: Mapping[str, 
         "holder": who,
         "held": line((units.age(age), "dim")) if lock.state == "held" else (),
         "waiters": line(("1", "wait")) if waiting else (),
-        "longest": line((units.age(longest), "wait" if waiting else "text")) if longest >= 0.05 else (),
+        "longest": line((units.spent(longest, waiting), "wait" if waiting else "text")) if longest >= 0.05 else (),
     }
 
 

@@ -142,7 +142,7 @@ def cells(snapshot: Snapshot, found: Groups, key: str, sizes: Mapping[str, int],
     return {
         "path": line((f"  {middle(lock_label(snapshot, file.path), sizes['path'] - 2)}", "text")),
         "content": line(content),
-        "t": line((units.age(file.t), "dim")) if file.t >= 0 else (),
+        "t": line((units.seconds(file.t), "dim")) if file.t >= 0 else (),
     }
 
 
