@@ -6,6 +6,7 @@ from pathlib import Path
 
 from instui.monitor.reader import Tail
 from instui.monitor.summary import summary
+from instui.terminal import borrowed
 from instui_engine.errors import printable
 
 from .app import run_app
@@ -22,7 +23,9 @@ def main() -> None:
     given = parser.parse_args()
     if not given.journal.is_file():
         parser.error(f"{printable(str(given.journal))} is no journal")
-    result = run_app(Tail(given.journal), ReadOnly(), ascii=given.ascii, theme=given.theme, clock=time.monotonic)
+    with borrowed() as terminal:
+        source, options = Tail(given.journal), {"ascii": given.ascii, "theme": given.theme}
+        result = run_app(source, ReadOnly(), clock=time.monotonic, terminal=terminal, **options)
     for line in summary(result.snapshot):
         print(line)
 

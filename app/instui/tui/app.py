@@ -13,6 +13,7 @@ from rich.console import Console
 from textual import constants
 from textual.app import ScreenStackError
 from textual.events import Event, InputEvent, Key, Mount, MouseMove, MouseUp, Paste
+from textual.timer import Timer
 
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
@@ -21,7 +22,7 @@ from instui.terminal import Terminal, shows_everything
 
 from .controller import Controller, Ended, Left, Result
 from .departure import Departure, Ending, Leaving
-from .driver import driver_for
+from .driver import Outgoing, driver_for
 from .finding import TopFinding
 from .navigation import Navigation
 from .pace import Pace
@@ -33,9 +34,11 @@ from .views.dialogs import CANCEL, LEAVE, Ask
 from .views.pushed import PushedView
 from .views.view import View
 from .watch import Watch
+from .widgets.held import HeldScreen
 from .widgets.theme import DEFAULT, THEMES, without_colour
 
 PULL_SECONDS = 0.1
+QUIET_SECONDS = 0.5  # between two looks at a session in which nothing moves
 
 
 class ScreenError(Exception):
@@ -84,6 +87,9 @@ class InstuiApp(Navigation):
         self._epilogue: list[str] | None = None
         self._stops = 0  # how often the user has asked to stop
         self._pace = Pace()
+        self._ticks: Timer | None = None
+        self._quiet = False  # whether that timer rests, as nothing moves
+        self._held = False  # whether a frame waits until the terminal has taken those before
         self._finding = TopFinding(self.glyphs)
 
     def clear_selection(self) -> None:
@@ -91,25 +97,68 @@ class InstuiApp(Navigation):
         with suppress(ScreenStackError):
             super().clear_selection()
 
+    # -- what is painted
+
+    @property
+    def _pending(self) -> bool:
+        """Whether the terminal has not yet taken what was painted."""
+        outgoing: Outgoing | None = getattr(self._driver, "outgoing", None)
+        return outgoing is not None and outgoing.pending
+
+    def holds_back(self) -> bool:
+        """Whether nothing may be painted now: a terminal that is slow shall not show the past."""
+        self._held = True  # before it is looked at: the other thread may be done at this moment
+        self._held = self._pending
+        return self._held
+
+    def output_drained(self) -> None:
+        """Paint what was held back. Called by the thread that writes."""
+        if self._held and self._loop is not None:
+            with suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._held and not self._pending:
+            self._held = False
+            self._pace.stir()
+            self.pull()
+            with suppress(ScreenStackError):
+                if isinstance(screen := self.screen, HeldScreen):
+                    screen.paint()
+
     # -- what is shown
 
     def on_mount(self, _: Mount) -> None:
         """Start to pull."""
         if self._timer:
-            self.set_interval(PULL_SECONDS, self.pull)
+            self._ticks = self.set_interval(PULL_SECONDS, self.pull)
+            self.set_interval(QUIET_SECONDS, self._look)
             # A full garbage collection stops the screen for a moment (see `watch.py`): make them fewer, and smaller.
             gc.freeze()
             gc.set_threshold(20_000, 20, 100)
 
+    def _look(self) -> None:
+        """Pull while nothing moves. As soon as something does, the quicker timer goes on."""
+        if self._quiet:
+            self.pull()
+            if not self._pace.quiet and self._ticks is not None:
+                self._quiet = False
+                self._ticks.resume()
+
     def pull(self) -> None:
         """Read what is new in the journal and show it."""
         self._pace.note(self.watched.read())
+        if not self._quiet and self._ticks is not None and self._pace.quiet and not self.leaves_in:
+            self._quiet = True
+            self._ticks.pause()
         if self.watched.behind and self._timer:
             self.set_timer(0.01, self.pull)
         if self.over and self._leaves():
             self._leave()
             return
-        if self._pace.is_due() or not self._timer or self.leaves_in:
+        if self.holds_back():
+            pass  # `_go_on` pulls again
+        elif self._pace.is_due() or not self._timer or self.leaves_in:
             self.watched.advance()
             if (view := self.front) is not None:
                 view.show(self.watched.shown)

@@ -3,7 +3,8 @@
 import os
 import select
 from codecs import getincrementaldecoder
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 from textual._xterm_parser import XTermParser
 from textual.driver import Driver
@@ -12,8 +13,48 @@ from textual.messages import TerminalSupportsSynchronizedOutput
 
 from instui.terminal import Terminal
 
-_POLL = 0.1  # seconds between two checks of whether the screen ends
+
+class Painter(Protocol):
+    """The application whose frames are written."""
+
+    def output_drained(self) -> None:
+        """All that was painted is at the terminal. Called by another thread."""
+
+
+_POLL = 0.1  # seconds
 _PIECE = 4096
+
+
+class Outgoing:
+    """What is on its way to the terminal. `drained` is called, in the thread that writes, when all of it is there."""
+
+    def __init__(self, terminal: Terminal, drained: Callable[[], None]) -> None:
+        self._terminal = terminal
+        self._drained = drained
+        self._queued = self._written = 0  # characters; each is counted by one thread
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was queued that the terminal has not taken."""
+        return self._queued != self._written
+
+    def queue(self, text: str) -> None:
+        """Count what will be written."""
+        self._queued += len(text)
+
+    def write(self, text: str) -> None:
+        """Write all of `text`, however long that takes."""
+        self._terminal.write(text)
+        self._written += len(text)
+        if not self.pending:
+            self._drained()
+
+    def flush(self) -> None:
+        """Do nothing: `write` keeps nothing back."""
+
+    def fileno(self) -> int:
+        """The descriptor that is painted to."""
+        return self._terminal.fileno()
 
 
 def driver_for(terminal: Terminal) -> type[Driver]:
@@ -22,9 +63,15 @@ def driver_for(terminal: Terminal) -> type[Driver]:
     class TerminalDriver(LinuxDriver):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            self._file = cast(Any, terminal)
+            self.outgoing = Outgoing(terminal, cast(Painter, self._app).output_drained)
+            self._file = cast(Any, self.outgoing)
             self.fileno = terminal.keys
             self.input_tty = True
+            self._wake = os.pipe()  # whose reader ends: the thread of the keys waits without a clock
+
+        def write(self, data: str) -> None:
+            self.outgoing.queue(data)
+            super().write(data)
 
         def _get_terminal_size(self) -> tuple[int, int]:
             return terminal.size
@@ -44,16 +91,29 @@ def driver_for(terminal: Terminal) -> type[Driver]:
         def _query_in_band_window_resize(self) -> None:
             """Do not ask: a signal tells that the size has changed."""
 
+        def disable_input(self) -> None:
+            """Wake the thread that reads keys, so that it ends."""
+            os.write(self._wake[1], b".")
+            super().disable_input()
+            os.read(self._wake[0], _PIECE)
+
         def close(self) -> None:
             super().close()
+            for end in self._wake:
+                os.close(end)
             terminal.taken = False
 
         def run_input_thread(self) -> None:
             """Read keys. Unlike in Textual, bytes that are not text in the terminal's encoding break nothing."""
             decode = getincrementaldecoder(terminal.encoding)("replace").decode
             parser = XTermParser(self._debug)
+            looks = 0  # to come on a clock: a lone escape is a key only if nothing follows it for a while
             while not self.exit_event.is_set():
-                if select.select([terminal.keys], [], [], _POLL)[0]:
+                ready = select.select([terminal.keys, self._wake[0]], [], [], _POLL if looks else None)[0]
+                if self._wake[0] in ready:
+                    self.exit_event.wait(_POLL)
+                looks = 3 if ready else looks - 1
+                if terminal.keys in ready:
                     data = os.read(terminal.keys, _PIECE)
                     if not data:  # hung up; the end of this process is on its way
                         return

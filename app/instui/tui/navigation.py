@@ -25,7 +25,7 @@ from .views.events import EventsView
 from .views.help import Help
 from .views.locks import LocksView
 from .views.overview import Overview
-from .views.palette import Commands
+from .views.palette import Commands, Palette
 from .views.pushed import PushedView
 from .views.view import View
 
@@ -118,7 +118,7 @@ class Navigation(App[Result], inherit_bindings=False):
     def action_command_palette(self) -> None:
         """Open the palette as Textual does, but with a prompt in ASCII."""
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(placeholder="find a command", id="--command-palette"))
+            self.push_screen(Palette(placeholder="find a command", id="--command-palette"))
 
     def no_locks_of(self) -> str:
         """No wheel is selected."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 REST = 1.0  # seconds between two frames while nothing moves: only clocks and notices change then
+QUIET = 3.0  # seconds without news after which a session is looked at less often
 SHARE = 0.08  # of a core, for frames while the session moves
 
 
@@ -16,6 +17,7 @@ class Pace:
         self._clock = clock
         self._cpu = cpu
         self._rests_until = 0.0
+        self._news_at = clock()
         self._unseen = False  # whether anything was read that no frame has shown
         self._last = (0.0, 0.0)  # when the last frame was painted, and what was used until then
 
@@ -26,6 +28,13 @@ class Pace:
     def note(self, news: bool) -> None:
         """Something was read, if `news`."""
         self._unseen |= news
+        if news:
+            self._news_at = self._clock()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing has moved for a while."""
+        return self._clock() - self._news_at > QUIET
 
     def is_due(self) -> bool:
         """Whether to paint a frame now; if so, it counts as painted."""

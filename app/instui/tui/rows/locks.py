@@ -194,13 +194,13 @@ def _lock(
     held = snapshot.t - lock.since if lock.since is not None else None
     wait = longest(lock, snapshot.t)
     indent = "  " * depth
-    has_story = interesting(lock) or lock.mode == "X"
+    has_story, waited_for = interesting(lock) or lock.mode == "X", bool(lock.waiters)
     cells: dict[str, Line] = {
         "path": line((indent, "dim"), (middle(name, sizes["path"] - len(indent)), "text" if has_story else "dim")),
         "mode": line((lock.mode or _planned_mode(lock), "text" if lock.mode else "dim")),
         "holder": _holder(lock, snapshot, sizes["holder"], glyphs),
         "waiters": line((str(len(lock.waiters)), "wait")) if lock.waiters else (),
-        "longest": line((units.spent(wait, bool(lock.waiters)), "wait" if lock.waiters else "text")) if wait > 0 else (),
+        "longest": line((units.spent(wait, waited_for), "wait" if waited_for else "text")) if wait > 0 else (),
         "taken": line((str(lock.acquisitions), "dim")) if lock.acquisitions else (),
     }
     if held is not None:

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from instui.tui.widgets.held import HeldScreen
 from instui_engine.values import NamedTuple
 
 STAY, CANCEL, LEAVE = "stay", "cancel", "leave"
@@ -29,7 +30,7 @@ CHOICES = (
 )
 
 
-class Ask(ModalScreen[str]):
+class Ask(HeldScreen[str], ModalScreen[str]):
     """The question what to do with a running install. The result is the id of a choice."""
 
     DEFAULT_CSS = """

@@ -10,13 +10,14 @@ from instui.tui.rows.help import help_lines
 from instui.tui.text.columns import TEXT_COLUMNS, text_rows
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import line
+from instui.tui.widgets.held import HeldScreen
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
 from .application import application_of
 
 
-class Help(ModalScreen[None]):
+class Help(HeldScreen[None], ModalScreen[None]):
     """The help screen: all keys, and the meaning of colours and symbols."""
 
     DEFAULT_CSS = """

@@ -2,15 +2,20 @@
 
 from functools import partial
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from instui.terminal import TO_ASCII
+from instui.tui.widgets.held import HeldScreen
 from instui.tui.widgets.theme import THEMES
 
 from .application import application_of
 
 _HIDDEN = {"palette", "interrupt"}
+
+
+class Palette(HeldScreen[None], CommandPalette):
+    """The palette of Textual."""
 
 
 class Commands(Provider):

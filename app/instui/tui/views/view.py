@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
@@ -14,6 +13,7 @@ from instui.tui.rows.counters import counters
 from instui.tui.rows.frame import News
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, tail
+from instui.tui.widgets.held import HeldScreen
 from instui.tui.widgets.paint import ActionClicked, Lines
 from instui.tui.widgets.table import Table
 
@@ -23,7 +23,7 @@ NOTICE_SECONDS = 4.0
 _FAR = 1 << 60  # more rows than there are
 
 
-class View(Screen[None]):
+class View(HeldScreen[None]):
     """A screen that shows the session. Subclasses name the widgets in `body` and fill them in `show_body`.
 
     An action is done by the method `do_ID`; a method `no_ID` says why it cannot be done now. The registry of views
