@@ -107,8 +107,9 @@ class InstuiApp(Navigation):
 
     def holds_back(self) -> bool:
         """Whether nothing may be painted now: a terminal that is slow shall not show the past."""
-        self._held = True  # before it is looked at: the other thread may be done at this moment
-        self._held = self._pending
+        before, self._held = self._held, True  # before it is looked at: the other thread may be done at this moment
+        if not self._pending:
+            self._held = before  # what is held already is painted by `_go_on`, which is on its way
         return self._held
 
     def output_drained(self) -> None:
