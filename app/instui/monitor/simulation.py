@@ -46,6 +46,11 @@ class Task(NamedTuple):
     exclusive: frozenset[str] = frozenset()
     shared: frozenset[str] = frozenset()
 
+    @property
+    def claims(self) -> bool:
+        """Whether anybody may have to wait for it, or it for others."""
+        return bool(self.exclusive or self.shared)
+
     def excludes(self, other: "Task") -> bool:
         """Whether the two have to take turns."""
         return bool(self.exclusive & other.exclusive or self.exclusive & other.shared or self.shared & other.exclusive)
@@ -61,9 +66,9 @@ class Period(NamedTuple):
     workers: Callable[[int], int]  # for a value of --jobs
     latest: float = 0.0  # it lasts at least until then, whatever the workers do: downloads
 
-    def scheduled(self, jobs: int) -> float:
-        """The seconds that it takes with `jobs`."""
-        return max(self.latest, schedule(self.tasks, self.workers(jobs), self.cpus))
+    def scheduled(self, workers: int) -> float:
+        """The seconds that it takes with so many workers."""
+        return max(self.latest, schedule(self.tasks, workers, self.cpus))
 
 
 def schedule(tasks: Sequence[Task], workers: int, cpus: float) -> float:
@@ -84,7 +89,7 @@ def schedule(tasks: Sequence[Task], workers: int, cpus: float) -> float:
         blocked = []
         while waiting and len(running) < max(workers, 1):
             entry = heappop(waiting)
-            if any(entry[2].excludes(other) for _, _, other in running):
+            if entry[2].claims and any(entry[2].excludes(other) for _, _, other in running):
                 blocked.append(entry)
             else:
                 number += 1
@@ -118,9 +123,19 @@ class Simulation:
         self._case = case
         self.wall = case.attribution.wall
         self._periods = list(_periods(case))
-        jobs = max(case.jobs, 1)
-        self.noise = sum(abs(period.scheduled(jobs) - period.seconds) for period in self._periods)
+        self._scheduled: dict[tuple[int, int], float] = {}  # by period and workers
+        self.noise = sum(abs(taken - self._periods[place].seconds) for place, taken in enumerate(self._all(case.jobs)))
         self._least = max(LEAST_NOISE, LEAST_NOISE * self.wall)
+
+    def _all(self, jobs: int) -> list[float]:
+        """The seconds of all periods with `jobs`."""
+        found = []
+        for place, period in enumerate(self._periods):
+            key = place, period.workers(max(jobs, 1))
+            if key not in self._scheduled:
+                self._scheduled[key] = period.scheduled(key[1])
+            found.append(self._scheduled[key])
+        return found
 
     def predictions(self) -> list[WhatIf]:
         """All changes that mean something for this session."""
@@ -136,8 +151,7 @@ class Simulation:
         return WhatIf(change, max(self.wall - saving, 0.0), uncertain or within)
 
     def _jobs(self, jobs: int) -> WhatIf:
-        now = max(self._case.jobs, 1)
-        saving = sum(period.scheduled(now) - period.scheduled(jobs) for period in self._periods)
+        saving = sum(self._all(self._case.jobs)) - sum(self._all(jobs))
         long = [
             period for period in self._periods if period.seconds - period.latest > max(_LONG * self.wall, self._least)
         ]

@@ -94,9 +94,10 @@ def turns(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     behind = _behind(case.snapshot)
     commits = of(pieces, "commit")
     for key in wheels_of(commits):
-        waiters = behind.get(key, ())
+        if not (waiters := behind.get(key, ())):
+            continue
         mine = [piece for piece in commits if piece.wheel == key]
-        if not waiters or not case.matters(mine, _TURNS):
+        if not case.matters(mine, _TURNS):
             continue
         wheel = case.snapshot.wheel(key)
         work = _renames(wheel, case.lasts(mine)) if wheel is not None else ""
@@ -143,7 +144,9 @@ def _by_holder(waits: Sequence[Piece]) -> Iterator[tuple[Holder | None, list[Pie
 def _in_the_way(holder: Holder | None, case: Case, waits: Sequence[Piece]) -> str:
     """What can be done about a process that is in the way."""
     if holder is not None and holder.state == "stopped" and holder.pid:
-        return f"it is stopped and keeps its locks: `kill -CONT {holder.pid}` lets it go on"
+        if case.lasts(waits):
+            return f"it is stopped and keeps its locks: `kill -CONT {holder.pid}` lets it go on"
+        return f"it was stopped and kept its locks: `kill -CONT {holder.pid}` lets such a process go on"
     shorter = max(1, int(total(waits) / 2))
     would = "would fail" if case.lasts(waits) else "would have failed"
     return f"nothing of ours helps; --lock-timeout {shorter} {would} instead of waiting"
