@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 
 from instui.lines.explained import report
+from instui.monitor.attribution import attribute
 from instui.monitor.explanation import Explanation, as_json, explain, headline
 from instui.monitor.findings import MICRO, Finding
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import read
+from instui.monitor.simulation import Task, schedule, unshared
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 from unit.test_attribution import RECORDINGS, histories
@@ -54,13 +56,20 @@ def in_order(*parts: list[tuple[float, Event]]) -> list[tuple[float, Event]]:
     return sorted((one for part in parts for one in part), key=lambda one: one[0])
 
 
-def adds_up(explanation: Explanation) -> bool:
+def adds_up(explanation: Explanation, snapshot: Snapshot) -> bool:
+    """Whether the findings are all of the wall clock but what the attribution cannot explain."""
     parts = [*(finding.seconds for finding in explanation.findings), explanation.unexplained]
-    return sum(round(part * MICRO) for part in parts) == round(explanation.wall * MICRO)
+    gaps = [piece for piece in attribute(snapshot).pieces if piece.kind == "unexplained"]
+    unexplained = sum(round(piece.end * MICRO) - round(piece.begin * MICRO) for piece in gaps)
+    return (
+        sum(round(part * MICRO) for part in parts) == round(explanation.wall * MICRO)
+        and round(explanation.unexplained * MICRO) == unexplained
+    )
 
 
 def the(kind: str, explanation: Explanation) -> Finding:
     (found,) = [finding for finding in explanation.findings if finding.kind == kind]
+    assert explanation.unexplained >= 0  # no piece is in two findings
     return found
 
 
@@ -74,7 +83,8 @@ def test_of_every_recording_the_seconds_of_all_findings_are_the_wall_clock_at_ev
     for number, (t, event) in enumerate(steps):
         fold.feed(t, event)
         if number % 50 == 0 or number == len(steps) - 1:
-            assert adds_up(explain(fold.snapshot(t)))
+            snapshot = fold.snapshot(t)
+            assert adds_up(explain(snapshot), snapshot)
 
 
 @settings(max_examples=300, deadline=None)
@@ -82,7 +92,7 @@ def test_of_every_recording_the_seconds_of_all_findings_are_the_wall_clock_at_ev
 def test_of_any_history_the_seconds_of_all_findings_are_the_wall_clock(timed: list[tuple[float, Event]]) -> None:
     snapshot = snapshot_of(*timed, at=timed[-1][0] if timed else 0.0)
     explanation = explain(snapshot)
-    assert adds_up(explanation)
+    assert adds_up(explanation, snapshot)
     assert all(finding.begin <= finding.end for finding in explanation.findings)
     assert report(explanation, snapshot, [], 0.0, 80, alive=False)
 
@@ -167,7 +177,6 @@ def test_a_wait_beside_other_work_is_told_without_seconds() -> None:
     )
     finding = the("claim", explanation)
     assert (finding.seconds, finding.critical) == (0.0, False)
-    assert adds_up(explanation)
 
 
 def test_wheels_that_stand_behind_another_one_are_counted() -> None:
@@ -299,6 +308,16 @@ def test_two_workers_on_two_processors_take_half_as_long_and_four_no_less() -> N
     assert predicted(explanation)["jobs 2"] == pytest.approx(3.25)
     assert predicted(explanation)["jobs 4"] == pytest.approx(3.25)
     assert not any(one.uncertain for one in explanation.what_if)
+
+
+def test_workers_share_processors_and_claims_exclude_each_other() -> None:
+    assert schedule([Task(0.0, 3.0, 0.0)] * 4, 4, 2.0) == pytest.approx(6.0)
+    assert schedule([Task(0.0, 3.0, 0.0)] * 4, 1, 2.0) == pytest.approx(12.0)
+    assert schedule([Task(5.0, 1.0, 0.0), Task(1.0, 2.0, 1.0)], 2, 2.0) == pytest.approx(6.0)
+    one = frozenset({"lib/x"})
+    turns = [Task(0.0, 2.0, 0.0, one), Task(0.0, 2.0, 1.0, frozenset(), one), Task(0.0, 2.0, 2.0, frozenset(), one)]
+    assert schedule(turns, 4, 4.0) == pytest.approx(4.0)  # the last two only pass through
+    assert unshared([(0.0, 4.0)] * 4, 2.0) == [2.0] * 4
 
 
 def test_what_processors_did_not_do_is_not_predicted_for_more_workers() -> None:
