@@ -13,6 +13,7 @@ from instui.tui.controller import Ended, Left, Result
 from instui.tui.views.dashboard import DashboardView
 from instui.tui.views.detail import DetailView
 from instui.tui.views.dialogs import Ask
+from instui.tui.views.ending import EndingView
 from instui.tui.views.events import EventsView
 from instui.tui.views.help import Help
 from instui.tui.views.palette import Commands
@@ -43,6 +44,17 @@ def opens(scope: str, words: str) -> Step:
         assert words in text_of(app)
 
     return step
+
+
+async def opens_the_summary(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "s")
+    assert "the session still goes on" in text_of(app)
+    await press(pilot, "escape")
+    go_to(app, 60.0)
+    await press(pilot, "s")
+    assert isinstance(app.screen, EndingView)
+    for line in app.caption_texts:
+        assert line.split()[0] in text_of(app)
 
 
 async def opens_the_detail(app: InstuiApp, pilot: Pilot[Result]) -> None:
@@ -156,14 +168,14 @@ async def groups_the_locks_and_keeps_the_selection(app: InstuiApp, pilot: Pilot[
 async def goes_to_news(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, EVENTS, "g", key_of("news_next"))
     first = table(app).text_of(table(app).selected)
-    assert "plan.conflict" in first or "lock.waiting" in first
+    assert "will overwrite" in first or "waits for a lock" in first
     await press(pilot, "G", key_of("news_next"))
     assert "no wait, overwrite, recovery, warning or failure after this" in text_of(app)
 
 
 async def goes_back_to_news(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, EVENTS, key_of("news_previous"))
-    assert "lock.waiting" in table(app).text_of(table(app).selected)
+    assert "waits for a lock" in table(app).text_of(table(app).selected)
     before = table(app).position(table(app).selected)
     await press(pilot, key_of("news_previous"))
     after = table(app).position(table(app).selected)
@@ -267,6 +279,7 @@ STEPS: dict[str, Step] = {
     "view_overwrites": opens("overwrites", "to come"),
     "view_events": opens("events", "following the newest event"),
     "view_explain": opens("explain", "still running"),
+    "view_ending": opens_the_summary,
     "open": opens_the_detail,
     "back": goes_back,
     "help": shows_help,

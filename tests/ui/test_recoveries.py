@@ -87,12 +87,12 @@ def test_the_log_stops_at_recoveries_and_says_what_became_of_them() -> None:
     async def play(app: InstuiApp, pilot: Pilot[Result]) -> None:
         await press(pilot, EVENTS, "g", "right_square_bracket")
         table = app.screen.query_one(Table)
-        assert "recovery.started jwt ↺ 1.4.0 of the killed session dead" in table.text_of(table.selected)
+        assert "recovery begins jwt ↺ 1.4.0 of the killed session dead" in table.text_of(table.selected)
         await press(pilot, "right_square_bracket")
         text = table.text_of(table.selected)
-        assert "recovery.finished jwt ↺ 1.4.0 completed, 1 file left as found" in text
+        assert "recovery is done jwt ↺ 1.4.0 completed, 1 file left as found" in text
         await press(pilot, "left_square_bracket")
-        assert "recovery.started" in table.text_of(table.selected)
+        assert "recovery begins" in table.text_of(table.selected)
 
     played(source, 5.0, play)
 

@@ -64,8 +64,8 @@ def test_a_chain_of_waiters_ends_with_who_commits_and_says_where() -> None:
 
 
 def test_a_circle_of_waiters_in_a_journal_ends() -> None:
-    shot = snapshot(waits("b", Holder("c")), waits("c", Holder("b")), at=2.0)
-    assert told(shot, "c").startswith("behind b 1")
+    shot = snapshot(waits("a", Holder("b")), waits("b", Holder("a")), waits("c", Holder("b")), at=2.0)
+    assert told(shot, "c").startswith("behind b 1, which waits for a 1, which waits for b 1")
 
 
 def test_a_wait_that_is_over_keeps_its_holder_in_the_history_of_the_environments_lock() -> None:

@@ -131,6 +131,8 @@ def blocker_of(snapshot: Snapshot, key: str) -> tuple[str, str]:
         if lock is not None and lock.state == "waiting":
             who = ", ".join(holder_label(snapshot, holder) for holder in lock.holders) or "unknown"
             return "", f"the whole session waits for {safe(lock.path)}, held from outside by {who}"
+        if wheel is None and key.startswith("\0"):  # a row about something else
+            return "", "select a wheel first"
         for wait in snapshot.session_waits:
             if wait.end is None and wait.wheel == key:
                 who = ", ".join(holder_label(snapshot, holder) for holder in wait.holders) or "unknown"
