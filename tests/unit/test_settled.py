@@ -100,7 +100,7 @@ def test_the_screen_says_first_what_went_wrong_and_says_it_once() -> None:
     ]
 
 
-def test_the_summary_names_who_held_the_session_up_though_that_is_over() -> None:
+def test_the_end_names_who_held_the_session_up_though_that_is_over() -> None:
     fold = Fold()
     fold.feed(0.0, START._replace(wall=1000.0, ran=0.5))
     flock = Holder(pid=31817, command="flock -x .lock sleep 9", state="asleep", began=998.5)
@@ -109,12 +109,11 @@ def test_the_summary_names_who_held_the_session_up_though_that_is_over() -> None
     fold.feed(8.7, events.EnvironmentGranted(".lock", 7.7))
     fold.feed(8.8, events.WaitStarted("a", "wheel", "/cache/a", [flock._replace(pid=7, began=0.0, state="stopped")]))
     fold.feed(9.8, events.WaitFinished("a", "wheel", "/cache/a", 1.0))
-    fold.feed(9.9, events.CommitFinished("a", 1))
-    fold.feed(10.0, events.SessionFinished(0, "", 1, 10.0))
-    assert summary(fold.snapshot(10.0))[1:] == [
-        "  waited for the environment's lock: 7.7 s, held by pid 31817 (flock -x .lock sleep 9), asleep, "
+    fold.feed(10.0, events.SessionFinished(1, "no space", 0, 10.0))
+    assert [line for line in ending(fold.snapshot(10.0)) if line.startswith("waited")] == [
+        "waited for the environment's lock: 7.7 s, held by pid 31817 (flock -x .lock sleep 9), asleep, "
         "started 1.0 s before this session",
-        "  waited for a process that fetches or unpacks the same wheel (a 1): 1.00 s, held by pid 7 "
+        "waited for a process that fetches or unpacks the same wheel (a 1): 1.00 s, held by pid 7 "
         "(flock -x .lock sleep 9), stopped",
     ]
 
