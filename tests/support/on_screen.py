@@ -17,7 +17,13 @@ E = TypeVar("E")
 QUESTION = "Stop the install?"
 DETAIL = "back to the list"
 # by the key of each view: what stands above its rows at their left
-_HEADINGS = {"wheels": "     wheel", "locks": "  path", "overwrites": "  replaced", "events": "time  event"}
+_HEADINGS = {
+    "wheels": "     wheel",
+    "locks": "  path",
+    "timeline": "   the session",
+    "overwrites": "  replaced",
+    "events": "time  event",
+}
 VIEWS = {BY_ID[f"view_{scope}"].keys: heading for scope, heading in _HEADINGS.items()}
 DASHBOARD, LOCKS, EVENTS = (BY_ID[f"view_{scope}"].keys for scope in ("wheels", "locks", "events"))
 

@@ -26,6 +26,12 @@ class Glyphs(NamedTuple):
     down: str
     alert: str
     enter: str  # the key
+    gap: str  # of a bar: nobody knows what happened, or all rested
+    cut: str  # of a bar: its end, where the next one begins
+    many: str  # more bars in one column than a digit can say
+    cursor: str  # at a time, through all lanes
+    critical: str  # on the critical path
+    behind: str  # before the holder that is waited for
     encoding: str = "utf-8"  # of the terminal, which may lack characters that are in names
 
     @property
@@ -83,6 +89,12 @@ UNICODE = Glyphs(
     down="▼",
     alert="▲",
     enter="↵",
+    gap="░",
+    cut="╸",
+    many="+",
+    cursor="┊",
+    critical="◆",
+    behind="←",
 )
 ASCII = Glyphs(
     phases=_ASCII_PHASES,
@@ -104,6 +116,12 @@ ASCII = Glyphs(
     down="v",
     alert="!",
     enter="ret",
+    gap="%",
+    cut="-",
+    many="+",
+    cursor=":",
+    critical="#",
+    behind="<",
 )
 
 

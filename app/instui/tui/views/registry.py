@@ -20,11 +20,13 @@ from .explain import ExplainView
 from .locks import LocksView
 from .overwrites import OverwritesView
 from .pushed import PushedView
+from .timeline import TimelineView
 from .view import View
 
 VIEWS: tuple[type[View], ...] = (
     DashboardView,
     LocksView,
+    TimelineView,
     OverwritesView,
     EventsView,
 )

@@ -37,6 +37,7 @@ class View(HeldScreen[None]):
     place: ClassVar[int] = 0  # of that key in the footer: the higher, the further left; 0: not there
     captioned: ClassVar[bool] = True  # whether it shows the caption
     without: ClassVar[frozenset[str]] = frozenset()  # ids of actions of its base classes that make no sense in it
+    caption_lines: ClassVar[int] = 100  # of the caption at most
     AUTO_FOCUS = ""  # no widget gets the keys unless it is focused explicitly
     DEFAULT_CSS = """
     View { layout: vertical; background: $background; color: $foreground; }
@@ -161,7 +162,7 @@ class View(HeldScreen[None]):
             asides = sum(aside.size.height for aside in self.query(".aside"))
             failed = snapshot.finished is None or snapshot.finished.exit != 0
             height = max(tall // 3 if failed else height, tall - 8 - asides - len(self.table.keys))
-        lines = frame.caption(self.application.caption_texts, width, height, self.glyphs)
+        lines = frame.caption(self.application.caption_texts, width, min(height, self.caption_lines), self.glyphs)
         caption = self.lines("caption")
         caption.display = bool(lines) and not self.zoomed and self.captioned
         caption.show_lines(lines)
