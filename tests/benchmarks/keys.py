@@ -18,7 +18,13 @@ from instui.tui.views.registry import VIEWS as REGISTERED
 from support.terminal import Terminal
 
 SIZE = (120, 40)
-_BEGIN = {"wheels": "wheel ", "locks": "path ", "overwrites": "replaced ", "events": "time "}
+_BEGIN = {
+    "wheels": "wheel ",
+    "locks": "path ",
+    "timeline": "the session ",
+    "overwrites": "replaced ",
+    "events": "time ",
+}
 VIEWS: Mapping[str, tuple[str, str]] = {  # by key: the name of the view, and how its heading begins
     BY_ID[f"view_{view.scope}"].keys: (view.heading.lower(), _BEGIN[view.scope])
     for view in REGISTERED

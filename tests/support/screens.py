@@ -13,7 +13,9 @@ from instui.tui.controller import Controller, ReadOnly, Result
 from instui.tui.views.registry import BY_ID, VIEWS
 
 KEYS_OF_VIEWS = [BY_ID[f"view_{view.scope}"].keys for view in VIEWS]
-WHEELS, LOCKS, OVERWRITES, EVENTS = (BY_ID[f"view_{name}"].keys for name in ("wheels", "locks", "overwrites", "events"))
+WHEELS, LOCKS, TIMELINE, OVERWRITES, EVENTS = (
+    BY_ID[f"view_{name}"].keys for name in ("wheels", "locks", "timeline", "overwrites", "events")
+)
 RECORDINGS = Path(__file__).parents[2] / "screenshots" / "recordings"
 
 

@@ -273,9 +273,18 @@ async def asks_cancels_aborts(app: InstuiApp, pilot: Pilot[Result]) -> None:
     assert app.controller.asked == ["cancel", "abort"]
 
 
+def on_the_timeline(id: str, before: tuple[str, ...], words: str) -> Step:
+    async def step(app: InstuiApp, pilot: Pilot[Result]) -> None:
+        await press(pilot, key_of("view_timeline"), *before, key_of(id))
+        assert words in text_of(app)
+
+    return step
+
+
 STEPS: dict[str, Step] = {
     "view_wheels": opens("wheels", "lock and its holder"),
     "view_locks": opens("locks", "held for"),
+    "view_timeline": opens("timeline", "wheels waiting"),
     "view_overwrites": opens("overwrites", "to come"),
     "view_events": opens("events", "following the newest event"),
     "view_explain": opens("explain", "still running"),
@@ -305,6 +314,18 @@ STEPS: dict[str, Step] = {
     "sort_previous": sorts_backwards_through_the_columns,
     "reverse": reverses,
     "follow": follows,
+    "zoom_in": on_the_timeline("zoom_in", (), "7.5 s are shown"),
+    "zoom_out": on_the_timeline("zoom_out", ("plus", "plus"), "7.5 s are shown"),
+    "zoom_all": on_the_timeline("zoom_all", ("plus", "plus"), "all is shown"),
+    "earlier": on_the_timeline("earlier", ("plus",), "zoom 2x  5.62 s to 13.12 s"),
+    "later": on_the_timeline("later", ("plus", "h", "h", "h"), "zoom 2x  3.75 s to 11.25 s"),
+    "cursor_left": on_the_timeline("cursor_left", ("right",), "cursor at 6."),
+    "cursor_right": on_the_timeline("cursor_right", ("right",), "cursor at 7."),
+    "mark": on_the_timeline(
+        "mark", ("m", "right"), "6.75 to 7.03: 0.28 s, 421 kB fetched, 0 wheels done, 0.28 s of work"
+    ),
+    "gap_next": on_the_timeline("gap_next", (), "gap of 1.66 s: deciding which wheels to install"),
+    "gap_previous": on_the_timeline("gap_previous", (), "gap of "),
     "copy": copies,
     "picture": saves_a_picture,
     "freeze": freezes,

@@ -217,7 +217,7 @@ def test_what_is_costly_is_made_less_often() -> None:
     assert paced.get("other", object(), slow) == 3
 
 
-@pytest.mark.parametrize("view", ["1", "2", "3", "4", "enter"])
+@pytest.mark.parametrize("view", ["1", "2", "3", "4", "5", "enter"])
 @pytest.mark.parametrize("size", [(50, 15), (120, 40)])
 def test_hostile_names_are_shown_as_they_are(view: str, size: tuple[int, int]) -> None:
     timed: list[tuple[float, Event]] = [(0.0, SESSION), (0.1, events.Caption("[b]see[/b] [/x] \x1b[2J"))]
@@ -241,7 +241,7 @@ def test_hostile_names_are_shown_as_they_are(view: str, size: tuple[int, int]) -
         [added("a"), (2.0, events.LockWaiting("a", f"{PURE}/x", "\x1b[2J", [Holder("b")]))],
     ],
 )
-@pytest.mark.parametrize("keys", ["", "2", "2v", "2vv", "4"])
+@pytest.mark.parametrize("keys", ["", "2", "2v", "2vv", "3", "3v", "3vv", "5"])
 def test_no_field_of_a_journal_steers_the_terminal(timed: list[tuple[float, Event]], keys: str) -> None:
     """Also those that are no names, such as a mode: a journal is only a file."""
     assert is_harmless(painted([(0.0, SESSION), *timed], 3.0, (120, 30), *keys))

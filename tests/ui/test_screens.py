@@ -18,7 +18,7 @@ from instui.tui.controller import ReadOnly, Result
 from instui.tui.views.dashboard import DashboardView
 from instui.tui.widgets.table import Table
 from instui.tui.widgets.theme import STYLES
-from support.screens import EVENTS, OVERWRITES, Recorded, go_to, press, settle, shown, text_of
+from support.screens import EVENTS, OVERWRITES, TIMELINE, Recorded, go_to, press, settle, shown, text_of
 
 EXPECTED = Path(__file__).parent / "screens"
 SIZES = ((50, 15), (80, 24), (120, 40), (200, 50))
@@ -32,6 +32,12 @@ MOMENTS = {  # name: recording, moment, keys
     "locks-history": ("busy", 60.0, ["2"]),
     "locks-chains-history": ("busy", 60.0, ["2", "v", "v"]),
     "locks-none": ("quiet", 60.0, ["2"]),
+    "timeline": ("busy", 60.0, [TIMELINE]),
+    "timeline-live": ("busy", 13.5, [TIMELINE, "j", "plus"]),
+    "timeline-by-worker": ("busy", 60.0, [TIMELINE, "v", "left", "left", "m", *["right"] * 9, "m"]),
+    "timeline-by-lock": ("two-sessions", 60.0, [TIMELINE, "v", "v", "j"]),
+    "timeline-resolving": ("busy", 1.0, [TIMELINE]),
+    "timeline-removed": ("removal", 60.0, [TIMELINE]),
     "overwrites": ("busy", 60.0, [OVERWRITES]),
     "overwrites-none": ("quiet", 60.0, [OVERWRITES]),
     "events": ("busy", 15.0, [EVENTS]),
@@ -81,7 +87,7 @@ def screen(name: str, size: Size, theme: str = "dark") -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", MOMENTS)
 def test_the_screen_is_as_it_was(name: str) -> None:
-    sizes = SIZES if name in ("waiting", "locks", "explain") else SIZES[1:2]
+    sizes = SIZES if name in ("waiting", "locks", "explain", "timeline", "timeline-live") else SIZES[1:2]
     text = "\n\n".join(f"{width}x{height}\n{screens(name)[width, height][0]}" for width, height in sizes) + "\n"
     path = EXPECTED / f"{name}.txt"
     if os.environ.get("INSTUI_UPDATE_SCREENS"):
@@ -159,7 +165,8 @@ def test_ascii_screens_hold_nothing_else(recording: str) -> None:
         async with shown(Recorded.of(recording), 0.0, (120, 40), ascii=True) as (app, pilot):
             for t in moments:
                 go_to(app, t)
-                for key in ("1", "2", "v", "v", "v", OVERWRITES, EVENTS, "k", "enter"):
+                views = ("1", "2", "v", "v", "v", TIMELINE, "right", "m", "v", "v", "v", OVERWRITES, EVENTS)
+                for key in (*views, "k", "enter"):
                     await press(pilot, key)
                     texts.append(text_of(app))
                 await press(pilot, "escape")

@@ -138,6 +138,7 @@ def test_the_time_of_a_column_lies_in_it(begin: float, length: float, width: int
 
 def test_times_are_as_exact_as_the_window() -> None:
     assert exact(12.0, Window(0.0, 21.9), 80) == "12.00 s"
+    assert exact(-0.0001, Window(0.0, 21.9), 80) == "0.00 s"
     assert exact(12.0, Window(11.99, 12.01), 80) == "12.0000 s"
 
 

@@ -13,7 +13,7 @@ from instui.tui.text.pieces import Line, fit, joined, line, middle, plain, safe,
 from instui.tui.text.pieces import Piece as Text
 from instui_engine.values import NamedTuple
 
-from .labels import lock_label, short
+from .labels import lock_label, short, short_age
 from .timeline_activity import Activity
 from .timeline_lanes import LITTLE, MODES, Lane, Lanes, Mode, contended
 from .timeline_track import STYLES, Cell, curve, mark, track, with_cursor
@@ -60,6 +60,11 @@ def layout(width: int) -> Layout:
     return Layout(label, max(width - GUTTER - label - 1 - 1 - seconds - (note and note + 2), 1), seconds, note)
 
 
+def _seconds(value: float) -> str:
+    """A duration in the column of seconds."""
+    return units.seconds(value) if value < 59.95 else short_age(value)
+
+
 def _row(label: Line, drawn: Line, seconds: str, note: Line, sizes: Layout, style: str = "text") -> Line:
     """A line of the timeline, without its gutter."""
     return (
@@ -77,11 +82,12 @@ def status(snapshot: Snapshot, found: Activity, mode: Mode, look: Look, width: i
     """How the session is looked at: the grouping, the zoom, the cursor, and what lies between the marks."""
     window, room = look.window, layout(width - 2).track
     groups = [Text(f" by {one} ", "accent" if one == mode else "dim", "group") for one in MODES]
-    if width < 76:
+    if width < 76 or len(look.marks) == 2:
         groups = [groups[MODES.index(mode)]]
     parts: list[Line] = [(Text("v", "key", "group"), *groups)]
     if len(look.marks) == 2:
-        parts.append(line((between(snapshot, found, look, room), "strong")))
+        left = width - 5 - width_of(parts[0])
+        parts.append(line((tail(between(snapshot, found, look, room), left), "strong")))
     elif look.marks:
         parts.append(line((f"mark {exact(look.marks[0], window, room)}", "strong")))
     if look.cursor is not None:
@@ -137,7 +143,7 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
         _row(
             line(("the session", "text")),
             session(found.attribution.pieces, window, sizes.track, glyphs, look.cursor),
-            units.seconds(wall),
+            _seconds(wall),
             _unexplained(found.attribution),
             sizes,
         ),
@@ -150,15 +156,15 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
         drawn = curve(busy, top, "dim", window, snapshot.t, sizes.track, glyphs)
         knows = 0 < busy.most <= jobs or not busy.most  # a wheel may be at work in two phases at once
         known = f"workers busy (of {jobs})" if knows else f"at work (at most {busy.most})"
+        if len(known) > sizes.label:
+            known = f"busy (of {jobs})" if knows else f"at work ({busy.most})"
         note = line((f"{100 * total / (jobs * _seen(window, found)):.0f} % busy", "dim")) if knows and jobs else ()
-        lines.append(_row(line((tail(known, sizes.label), "dim")), drawn, units.seconds(total), note, sizes, "dim"))
+        lines.append(_row(line((tail(known, sizes.label), "dim")), drawn, _seconds(total), note, sizes, "dim"))
         total = waiting.seconds(window.begin, window.end)
         drawn = curve(waiting, max(waiting.most, 1), "wait", window, snapshot.t, sizes.track, glyphs)
         note = line((f"{waiting.most} at once, at most", "dim")) if waiting.most else ()
         label = line(("wheels waiting", "dim"))
-        lines.append(
-            _row(label, drawn, units.seconds(total) if total else "none", note, sizes, "wait" if total else "dim")
-        )
+        lines.append(_row(label, drawn, _seconds(total) if total else "none", note, sizes, "wait" if total else "dim"))
     return [(gutter, *row) for row in lines]
 
 
@@ -250,7 +256,7 @@ def row(
     name = short(lane.label, sizes.label) if wheel is not None else middle(lane.label, sizes.label)
     bars = with_cursor(cells, look.cursor, look.window, glyphs)
     note = _note(snapshot, found, key, lane, sizes.note, glyphs) if sizes.note else ()
-    return _row(line((name, style)), bars, units.seconds(lane.seconds), note, sizes)
+    return _row(line((name, style)), bars, _seconds(lane.seconds), note, sizes)
 
 
 def is_critical(found: Activity, key: str) -> bool:

@@ -81,4 +81,4 @@ def duration(seconds: float) -> str:
 def exact(t: float, window: Window, width: int) -> str:
     """A time as exact as half a column of the window, at least to a hundredth of a second."""
     precision = min(max(window.seconds / max(width, 1) / 2, 0.0001), 0.01)
-    return label(t, 10.0 ** floor(log10(precision) + 1e-9))
+    return label(0.0 if abs(t) < precision / 2 else t, 10.0 ** floor(log10(precision) + 1e-9))  # no "-0.00 s"

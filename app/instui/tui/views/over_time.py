@@ -180,6 +180,11 @@ class OverTime(Overview):
         self.notice("all is shown")
         self.refresh_view()
 
+    def no_follow(self) -> str:
+        """The end is there, and in sight."""
+        over = self.snapshot.finished is not None and self._window is None
+        return "the session is over, and all of it is shown" if over else ""
+
     def do_follow(self) -> None:
         """Keep the end in sight, or let go."""
         self.following = not self.following
