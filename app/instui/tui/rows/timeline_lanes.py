@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from instui.monitor.attribution import Kind, Piece
 from instui.monitor.model import Phase, Snapshot, WheelState
-from instui.monitor.names import WAITS
+from instui.monitor.names import wait_target
 from instui.tui.text.pieces import safe
 from instui_engine.values import NamedTuple
 
@@ -192,7 +192,7 @@ def _by_lock(snapshot: Snapshot, found: Activity) -> dict[str, Lane]:
 def _session_lock(snapshot: Snapshot, key: str, wait: Piece) -> str:
     if key == ENVIRONMENT:
         return safe(wait.path)
-    return WAITS.get(wait.what, safe(wait.what))  # type: ignore[call-overload, no-any-return]
+    return wait_target(wait.what)
 
 
 def _holds(snapshot: Snapshot, paths: Iterable[str]) -> Mapping[str, list[Piece]]:
