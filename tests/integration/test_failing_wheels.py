@@ -8,11 +8,14 @@ import pytest
 
 from instui_engine.commands.command import Recording
 from instui_engine.commands.install import install
-from instui_engine.errors import LockTimeoutError
+from instui_engine.errors import InstuiError, LockTimeoutError
 from instui_engine.fs.flock import open_and_try
 from instui_engine.journal.events import CommitFinished, SessionFinished, WheelFailed
+from instui_engine.journal.writer import Journal
 from instui_engine.locks.names import lock_name
 from instui_engine.resolve.request import Request
+from instui_engine.session.context import Context
+from instui_engine.session.control import Control
 from instui_engine.session.options import Options
 from instui_engine.stage import wheel as stage_wheel
 from support.environments import Lines, Venv, one_by_one
@@ -121,10 +124,18 @@ def test_the_lock_of_the_environment_is_nobodys_failure(target: Venv, good: Path
 
 
 def test_who_is_interrupted_has_not_failed(target: Venv, good: Path) -> None:
-    from instui_engine.session.control import Control
-
     control = Control()
     control.cancel(130)
     outcome = target.install(good, control=control)
     assert outcome.exit_code == 130
     assert not target.lines.of(WheelFailed) and not target.lines.of(CommitFinished)
+
+
+def test_who_stops_because_of_anothers_failure_has_not_failed() -> None:
+    """All workers raise the first failure when they are told to stop."""
+    lines: list[str] = []
+    context = Context(Options(), Journal((lines.append,)), Control())
+    error = InstuiError("the disk is full")
+    context.wheel_failed("a", error)
+    context.wheel_failed("b", error)
+    assert [event.wheel for event in Lines(lines).of(WheelFailed)] == ["a"]
