@@ -28,14 +28,19 @@ from support.slow import Lab, Slow, delayed, flock, moment, until_locked
 from support.webserver import WebServer
 
 
-def throttled_index(lab: Lab, seconds: float = 2.5) -> Slow:
-    """A large and a small wheel come from an index that sends so slowly that the large one takes `seconds`."""
+def throttled_index(lab: Lab, seconds: float = 2.5, again: list[Slow] | None = None) -> Slow:
+    """A large and a small wheel come from an index that sends so slowly that the large one takes `seconds`.
+
+    `again` gets the same install into another environment, when the cache has them.
+    """
     large, small = lab.wheel("large", 4, 100_000), lab.wheel("small", 2)
     with WebServer() as web:
         urls = {wheel: add_wheel(web, wheel) for wheel in (large, small)}
         for url in urls.values():
             web.pages[url[len(web.url()) :]].rate = int(large.stat().st_size / seconds)
         session = lab.run(lab.venv(), "--pylock", lab.pylock(urls), online=True)
+        if again is not None:
+            again.append(lab.slow(lab.run(lab.venv(), "--pylock", lab.pylock(urls), online=True), 0.0))
     return lab.slow(session, seconds, ["large"])
 
 

@@ -337,6 +337,13 @@ def test_everything_cached_takes_away_what_is_fetched_and_unpacked() -> None:
     assert predicted(unpacked(unpack("a", 0.0, 3.0)))["everything cached"] == pytest.approx(0.25)
 
 
+def test_with_everything_cached_no_file_is_read_before_it_is_unpacked() -> None:
+    steps = in_order(span("acquire", 0.0, 4.0), added("a"), unpack("a", 1.0, 3.0))
+    assert predicted(explain(snapshot_of(*steps, ended(4.0))))["everything cached"] == pytest.approx(0.25)
+    cached = in_order(span("acquire", 0.0, 4.0), added("a", cached=True))
+    assert predicted(explain(snapshot_of(*cached, ended(4.0))))["everything cached"] == pytest.approx(4.25)
+
+
 def test_a_damaged_entry_that_is_unpacked_again_is_told() -> None:
     steps = in_order(
         added("a", cached=True), span("stage", 0.0, 3.0), unpack("a", 0.5, 2.5), [(3.0, events.StageStarted("a", 3))]

@@ -168,14 +168,17 @@ class Simulation:
         return sum(span.cpu for span in spans) >= _CERTAIN * worked
 
     def _cached(self) -> WhatIf:
-        """Nothing is fetched or unpacked, and so nothing of it is synced."""
+        """Nothing is fetched or unpacked, so nothing of it is synced, and after the last look-up all is here."""
         case = self._case
         spans = [span for wheel in case.snapshot.wheels for span in wheel.spans]
-        begin = min((span.begin for span in spans if span.phase in (Phase.FETCH, Phase.UNPACK)), default=self.wall)
+        made = any(span.phase in (Phase.FETCH, Phase.UNPACK) for span in spans)
+        looked_up = max((wheel.spans[0].begin for wheel in case.snapshot.wheels if wheel.spans), default=self.wall)
         saving = case.attribution.seconds("fetch", "unpack")
-        for piece in case.attribution.pieces:  # syncs of what is unpacked, and what lies between two steps
-            if (piece.kind == "sync" and piece.what == "store") or (piece.kind == "acquire" and piece.begin >= begin):
+        for piece in case.attribution.pieces:
+            if piece.kind == "sync" and piece.what == "store":
                 saving += piece.seconds
+            elif made and piece.kind == "acquire":  # files are read and hashed, helpers started, wheels handed on
+                saving += max(piece.end - max(piece.begin, looked_up), 0.0)
         fetched = any(span.phase is Phase.FETCH for span in spans)
         resolving = case.attribution.seconds("resolve")
         # what uv has in its own cache by then, nobody can tell
