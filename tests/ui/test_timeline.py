@@ -303,6 +303,27 @@ def test_the_lock_of_the_environment_is_first_and_then_the_most_waited_for() -> 
     assert "╍╍╍╍━━━" in texts[f"{PURE}/x"]  # waited for while a held it, then held by b
 
 
+def test_waits_of_the_session_come_after_that_for_the_environment() -> None:
+    timed: list[tuple[float, Event]] = [
+        (1.0, events.WaitStarted("", "cache", "x", [UV])),
+        (2.0, events.WaitFinished("", "cache", "x", 1.0)),
+        (3.0, events.EnvironmentWaiting(".lock", [UV])),
+    ]
+    assert list(rows(shot(*timed), LaneQuery("lock"))) == [ENVIRONMENT, "\0wait\0cache"]
+
+
+def test_of_bars_upon_each_other_the_wait_is_meant() -> None:
+    hold, wait = Piece("commit", 0.0, 10.0, "a"), Piece("claim", 2.0, 4.0, "b")
+    assert timeline_panel.bar_at([hold, wait], 3.0) == wait
+    assert timeline_panel.bar_at([hold, wait], 5.0) == hold
+    assert timeline_panel.bar_at([hold, wait], None) == hold
+
+
+def test_parts_of_the_session_are_told_apart_without_colour() -> None:
+    pieces = [Piece("plan", 0.0, 5.0), Piece("stage", 5.0, 10.0)]
+    assert plain(timeline.session(pieces, Window(0.0, 10.0), 10, UNICODE)) == "━━━━╸━━━━━"
+
+
 def test_where_somebody_waits_for_a_lock_the_wait_is_shown_not_the_hold() -> None:
     hold, wait = Piece("commit", 0.0, 10.0, "a"), Piece("claim", 2.0, 4.0, "b")
     later = Piece("claim", 3.0, 5.0, "c")

@@ -34,7 +34,6 @@ class TimelineView(OverTime):
     heading = "Timeline"
     about = "when the session, its workers, wheels and locks did what, to scale"
     without = frozenset({"sort_next", "sort_previous", "reverse"})  # lanes are in the order of time
-    caption_lines = 1  # what it would say more at the end stands below the lanes
     DEFAULT_CSS = """
     TimelineView #status { height: 1; margin: 1 0 0 0; }
     TimelineView.short #status { margin: 0; }
@@ -155,6 +154,10 @@ class TimelineView(OverTime):
             return [line(("no wheel was worked on", "text"))]
         doing = f"uv: {safe(snapshot.doings[-1].doing)}" if snapshot.doings and snapshot.resolving else ""
         return [line(("no wheel is worked on yet", "text")), line((doing, "dim"))]
+
+    def has_caption(self, snapshot: Snapshot) -> bool:
+        """Not at an end that is good: what it would say stands in the counters and below the lanes."""
+        return snapshot.finished is None or snapshot.finished.exit != 0
 
     def footer_labels(self) -> dict[str, str]:
         """The labels that depend on the state: the next grouping, and whether the end is followed."""

@@ -37,7 +37,6 @@ class View(HeldScreen[None]):
     place: ClassVar[int] = 0  # of that key in the footer: the higher, the further left; 0: not there
     captioned: ClassVar[bool] = True  # whether it shows the caption
     without: ClassVar[frozenset[str]] = frozenset()  # ids of actions of its base classes that make no sense in it
-    caption_lines: ClassVar[int] = 100  # of the caption at most
     AUTO_FOCUS = ""  # no widget gets the keys unless it is focused explicitly
     DEFAULT_CSS = """
     View { layout: vertical; background: $background; color: $foreground; }
@@ -155,6 +154,10 @@ class View(HeldScreen[None]):
         if self.is_mounted:
             self.lines("footer").show_lines([self._bottom(self.size.width)])
 
+    def has_caption(self, snapshot: Snapshot) -> bool:
+        """Whether it shows the caption now."""
+        return self.captioned
+
     def _show_caption(self, snapshot: Snapshot, width: int) -> None:
         tall = self.size.height
         height = 3 if tall >= 24 else 2
@@ -162,9 +165,9 @@ class View(HeldScreen[None]):
             asides = sum(aside.size.height for aside in self.query(".aside"))
             failed = snapshot.finished is None or snapshot.finished.exit != 0
             height = max(tall // 3 if failed else height, tall - 8 - asides - len(self.table.keys))
-        lines = frame.caption(self.application.caption_texts, width, min(height, self.caption_lines), self.glyphs)
+        lines = frame.caption(self.application.caption_texts, width, height, self.glyphs)
         caption = self.lines("caption")
-        caption.display = bool(lines) and not self.zoomed and self.captioned
+        caption.display = bool(lines) and not self.zoomed and self.has_caption(snapshot)
         caption.show_lines(lines)
         if lines and len(lines) != self._caption_height:
             caption.styles.height = self._caption_height = len(lines)
