@@ -199,7 +199,7 @@ async def sorts(app: InstuiApp, pilot: Pilot[Result]) -> None:
 
 async def sorts_backwards_through_the_columns(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, key_of("sort_previous"))
-    assert "sorted by age" in text_of(app)
+    assert "sorted by total" in text_of(app)
 
 
 async def reverses(app: InstuiApp, pilot: Pilot[Result]) -> None:

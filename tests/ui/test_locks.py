@@ -7,7 +7,7 @@ import pytest
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.tui.rows import chains, frame, locks, locks_by_wheel, wheels
+from instui.tui.rows import chains, locks, locks_by_wheel, wheels
 from instui.tui.rows.filter import parse
 from instui.tui.rows.keys import ENVIRONMENT, About, closest
 from instui.tui.rows.labels import blocker_of, holder_pieces
@@ -253,32 +253,6 @@ def test_keys_say_who_is_in_the_way_outside_the_session() -> None:
             assert app.current_mode == "locks"
 
     asyncio.run(run())
-
-
-# -- ETA
-
-
-def fetching(command: list[str] = COMMAND, size: int = 1000) -> list[tuple[float, Event]]:
-    sizes = {"a": size, "b": 1000}
-    added = [(1.0, events.WheelAdded(key, "1.0", f"{key}.whl", size, False)) for key, size in sizes.items()]
-    return [
-        started(command),
-        *added,
-        (2.0, events.FetchStarted("b", 0, 1000)),
-        (6.0, events.FetchProgress("b", 800, 1000)),
-    ]
-
-
-def test_what_is_left_is_told_while_sizes_are_known_and_nothing_is_slowed_down() -> None:
-    left = frame.remaining(snapshot(fetching(), 6.0))
-    assert left is not None
-    assert 8 < left < 12  # 30 % of the work in four seconds
-    assert frame.remaining(snapshot(fetching(size=0), 6.0)) is None
-    assert frame.remaining(snapshot(fetching(["instui", "demo", "timeout"]), 6.0)) is None
-    assert frame.remaining(snapshot(fetching([*COMMAND, "--slow", "2"]), 6.0)) is None
-    assert frame.remaining(snapshot(fetching()[:-1], 3.0)) is None
-    planned = events.PlanFinished(2, 2, 0, 0)
-    assert frame.remaining(snapshot([*fetching(), (7.0, planned)], 8.0)) is None
 
 
 def test_chain_columns_fit_into_the_screen() -> None:

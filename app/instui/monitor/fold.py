@@ -33,7 +33,6 @@ from .model import (
 from .records import WheelRecord
 from .session import COMMITTED, FETCHED, STAGED, UNPACKED, SessionRecord
 
-SAMPLE_SECONDS = 0.25
 _NAMES_SPANS = 2  # the first schema of the journal with `span.started`
 
 # The events in three groups, each with a function of its own. The type checker finds an event that is in none of them.
@@ -101,7 +100,6 @@ class Fold:
 
     def __init__(self) -> None:
         self._record = SessionRecord()
-        self._next_sample = 0.0
         self._abandoned = False
         self._infers = False  # the parts of the session, which journals of schema 1 do not name
 
@@ -143,8 +141,7 @@ class Fold:
     def feed(self, t: float, event: Event) -> None:
         """Take in one event of time `t`; never raise because earlier events are missing."""
         self._record.t = max(self._record.t, t)
-        if t >= self._next_sample:
-            self._sample(t)
+        self._record.sample(t)
         if self._infers:
             self._record.periods.infer(t, event)
         if isinstance(event, _PreparationEvent):
@@ -153,10 +150,6 @@ class Fold:
             self._commit(t, event)
         else:
             self._of_session(t, event)
-
-    def _sample(self, t: float) -> None:
-        self._record.sample(t)
-        self._next_sample = t + SAMPLE_SECONDS
 
     # -- the session
 
@@ -234,7 +227,7 @@ class Fold:
 
     def _session_finished(self, t: float, event: events.SessionFinished) -> None:
         record = self._record
-        self._sample(t)
+        record.end_samples(t)
         for recovery in [one for one in record.recoveries if one.outcome == "running"]:
             record.recover(recovery._replace(outcome="failed"))
         record.finished = Finished(t, *event)
@@ -250,7 +243,7 @@ class Fold:
                 record.fetched_bytes += wheel.advance(t, event.done, event.size)
             case events.UnpackProgress():
                 record.enter(wheel, Phase.UNPACK, t)
-                wheel.advance(t, event.done, event.size)
+                record.unpacked_bytes += wheel.advance(t, event.done, event.size)
             case events.StageProgress():
                 record.enter(wheel, Phase.STAGE, t)
                 record.staged_files += wheel.advance(t, event.done, event.files)
@@ -274,10 +267,13 @@ class Fold:
                 record.enter(wheel, Phase.UNPACK, t)
                 record.reach(wheel, FETCHED)
                 wheel.files, wheel.total, wheel.worker = event.files, event.size, event.worker
+                wheel.content = event.size
             case events.UnpackFinished():
+                if wheel.phase is Phase.UNPACK:
+                    record.unpacked_bytes += wheel.advance(t, event.size, event.size)
                 record.enter(wheel, Phase.READY, t)
                 record.reach(wheel, UNPACKED)
-                wheel.files = event.files
+                wheel.files, wheel.content = event.files, event.size
             case events.PlanWheel():
                 self._plan_wheel(wheel, t, event)
             case events.StageStarted():
@@ -300,6 +296,7 @@ class Fold:
         record.set_removal(wheel, False)
         record.cached += event.cached - wheel.cached
         wheel.version, wheel.file, wheel.size, wheel.cached = event.version, event.file, event.size, event.cached
+        wheel.fetch = event.fetch
         if event.cached and wheel.phase is Phase.QUEUED:
             record.enter(wheel, Phase.READY, t)
             record.reach(wheel, UNPACKED)

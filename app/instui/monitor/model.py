@@ -360,6 +360,7 @@ class Sample(NamedTuple):
     waiting: int
     fetched_bytes: int
     staged_files: int
+    unpacked_bytes: int = 0
 
 
 class Finished(NamedTuple):
@@ -431,6 +432,7 @@ class Snapshot(NamedTuple):
     session_waits: tuple[SessionWait, ...]  # by begin
     groups: CommitSteps  # sum of the groups
     loads: Prefix[LoadSample]
+    left: float | None  # seconds to the end, estimated
     planned: bool
     caption: str
     paused: bool  # the session was asked to pause

@@ -66,6 +66,13 @@ class Periods:
         """What is being synced to disk now; "" if nothing is."""
         return self.syncs[-1].what if self.syncs and self.syncs[-1].end is None else ""
 
+    def holds_up(self, t: float, seconds: float) -> bool:
+        """Whether the session plans, or waits for the disk or for others, for longer than that at `t`."""
+        since = [wait.begin for wait in self.waits if wait.end is None and not wait.wheel]
+        since += [sync.begin for sync in self.syncs[-1:] if sync.end is None]
+        since += [span.begin for span in self.spans[-1:] if span.end is None and span.name == "plan"]
+        return any(t - begin > seconds for begin in since)
+
     def begin_span(self, name: SpanName, t: float) -> None:
         """Note that this part of the session's work begins, and so the one before it is over."""
         self._end_span(t)

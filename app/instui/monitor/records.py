@@ -1,6 +1,6 @@
 """The mutable records of wheels and locks behind a fold, and tables that track which ones changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import exp
 from typing import Generic, TypeVar
@@ -26,6 +26,7 @@ class WheelRecord:
     file: str = ""
     size: int = 0
     cached: bool = False
+    fetch: bool = False  # it is to be downloaded
     order: int = -1
     phase: Phase = Phase.QUEUED
     done: int = 0
@@ -34,6 +35,7 @@ class WheelRecord:
     spans: list[Span] = field(default_factory=list)
     acquisitions: list[Acquisition] = field(default_factory=list)
     files: int = 0
+    content: int = 0  # bytes of its files
     exclusive: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     waits_for: WaitFor | None = None
@@ -157,6 +159,9 @@ class Table(Generic[Record, State]):
 
     def __len__(self) -> int:
         return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
 
     def get(self, key: str) -> Record | None:
         """The record of that key, for reading only; None if there is none."""

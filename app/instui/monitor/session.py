@@ -4,6 +4,7 @@ from types import MappingProxyType
 
 from instui_engine.journal.events import SessionStarted
 
+from . import eta
 from .model import (
     RUNNING,
     SETTLED,
@@ -30,6 +31,8 @@ from .names import is_own
 from .periods import Periods
 from .records import Busy, LockRecord, Table, WheelRecord
 
+SAMPLE_SECONDS = 0.25
+MOST_SAMPLES = 4096  # of a longer session every other one is kept
 FETCHED, UNPACKED, STAGED, COMMITTED = 1, 2, 3, 4  # milestones that a wheel passes, for the counters
 
 
@@ -63,11 +66,14 @@ class SessionRecord:
         self._recovery_states: tuple[Recovery, ...] | None = ()  # None: to be made anew
         self.conflicts: list[Conflict] = []
         self.satisfied: list[Satisfied] = []
-        self.samples: list[Sample] = []
+        self.samples: list[Sample] = []  # on a grid of time, and one at the end
+        self._sample_seconds = SAMPLE_SECONDS
+        self._next_sample = 0.0
+        self._estimator = eta.Estimator()
         # what is counted
         self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
         self.resolved = self.satisfied_count = 0
-        self.downloads = self.fetched_bytes = self.staged_files = self.files = self.overwrote = 0
+        self.downloads = self.fetched_bytes = self.unpacked_bytes = self.staged_files = self.files = self.overwrote = 0
         self.unsettled = 0
         self.cached = self.reinstalled = self.replaced = self.removing = self.removed = self.removed_files = 0
 
@@ -186,9 +192,46 @@ class SessionRecord:
         self._recovery_states = None
 
     def sample(self, t: float) -> None:
-        """Note how busy the session is."""
+        """Fill the grid of samples up to `t`: nothing has changed since the last of them."""
+        if not self._next_sample <= t:
+            return
+        while t - self._next_sample > MOST_SAMPLES * self._sample_seconds:
+            self._thin_samples()
+        while self._next_sample <= t:
+            if len(self.samples) >= MOST_SAMPLES:
+                self._thin_samples()
+            self._sample(self._next_sample)
+            self._next_sample += self._sample_seconds
+        if len(self.wheels) <= eta.MOST:
+            self._estimator.look(t, self.wheels, self.session.jobs if self.session else 1)
+
+    def _sample(self, t: float) -> None:
         running, waiting = len(self._running.members), len(self.waiting.members)
-        self.samples.append(Sample(t, running, waiting, self.fetched_bytes, self.staged_files))
+        counted = self.fetched_bytes, self.staged_files, self.unpacked_bytes
+        self.samples.append(Sample(t, running, waiting, *counted))
+
+    def _thin_samples(self) -> None:
+        """Keep every other sample. Snapshots keep the list that they have."""
+        self.samples = self.samples[::2]
+        self._sample_seconds *= 2
+        if self.samples:
+            self._next_sample = self.samples[-1].t + self._sample_seconds
+
+    def _left(self, t: float) -> float | None:
+        """Seconds that are left at `t`, as far as that can be said."""
+        command = self.session.command[1:] if self.session else []
+        is_slowed = any(one == "--slow" or one.startswith("--slow=") for one in command)
+        if self.finished or self.resolving or self.paused or self.cancelling or self.removing or is_slowed:
+            return None
+        if command[:1] in (["demo"], ["install-many"]) or self.periods.holds_up(t, eta.PATIENCE):
+            return None
+        return self._estimator.left(t)
+
+    def end_samples(self, t: float) -> None:
+        """Note how busy the session was at its end."""
+        self.sample(t)
+        if not self.samples or self.samples[-1].t < t:
+            self._sample(t)
 
     # -- what is seen
 
@@ -267,6 +310,7 @@ class SessionRecord:
             session_waits=tuple(self.periods.waits),
             groups=self.periods.groups,
             loads=Prefix(self.periods.loads),
+            left=self._left(t),
             planned=self.planned,
             caption=self.caption,
             paused=self.paused,

@@ -10,8 +10,6 @@ from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe, spread, tail, width_of, wrapped
 from instui_engine.values import NamedTuple
 
-from .eta import remaining
-
 
 class Badge(NamedTuple):
     """The state of the screen and the session, in the header."""
@@ -74,7 +72,7 @@ def header(snapshot: Snapshot, facts: Facts, width: int) -> Line:
     mark = badge(snapshot, facts)
     glyph = facts.glyphs.live
     clock = units.age(snapshot.t) if snapshot.finished is None else units.seconds(snapshot.finished.seconds)
-    left = None if facts.died else remaining(snapshot)
+    left = None if facts.died else snapshot.left
     right = [Piece(f"{glyph} {mark.text}", mark.style), Piece(f"  {clock:>6}", "text")]
     if left is not None and width >= 64:
         right += [

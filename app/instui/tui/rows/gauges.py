@@ -1,35 +1,48 @@
-"""The gauges under the dashboard: most contended locks, workers and throughput."""
+"""What stands under the dashboard: most contended locks, curves, and, where there is room, the session and its news."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from instui.monitor import units
-from instui.monitor.model import Sample, Snapshot
-from instui.tui.text.glyphs import Glyphs, curve
-from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe
+from instui.monitor.model import Phase, Snapshot
+from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, safe, tail
+from instui.tui.watch import Log
+from instui_engine.journal.events import Event
 from instui_engine.values import NamedTuple
 
+from . import curves
+from .bars import to_scale
+from .curves import Curve, drawing
+from .event_text import event_text, is_news, wheel_of
 from .labels import lock_label
 from .locks import longest, most_contended
 
-WIDE = 100  # the columns that the diagrams need
+WIDE = 100  # the columns that the curves need
+_WITH_CPU = 160  # and that the parts of the session need if each names its processor time
+_NAME, _NOW, _MOST = 8, 9, 10  # columns before a curve, and of the numbers after it
+_SEARCHED = 300  # events, for the latest news
 
 
-def gauges(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
-    """A rule and three lines on a wide screen, one line on a narrow one."""
-    if width < WIDE:
-        return [_narrow(snapshot, width)]
-    third = (width - 8) // 3
-    rate = rates(snapshot.samples, third - 17, snapshot.finished is not None)
-    columns = (
-        _contended(snapshot, third),
-        _workers(snapshot, third, glyphs),
-        _throughput(rate, third, glyphs),
-    )
+def height_of(width: int, height: int) -> int:
+    """The lines for gauges on a screen of that size; none on a very low one."""
+    if height < 20:
+        return 0
+    if width < WIDE or height < 24:
+        return 1
+    return 5 if height < 40 else height - 26
+
+
+def gauges(snapshot: Snapshot, log: Log, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """The `height` lines: one alone, a rule and the curves, or with the session above them and news below."""
+    if height < 5:
+        return [_narrow(snapshot, width)][:height]
     rule: Line = (Piece(glyphs.rule * width, "rule"),)
-    gap = Piece("   ")
-    rows = [(Piece(" "), *a, gap, *b, gap, *c) for a, b, c in zip(*columns, strict=True)]
-    return [rule, *rows]
+    if height < 12:
+        return [rule, *_columns(snapshot, width, height - 1, glyphs)]
+    between: Line = ()
+    above = [*_session(snapshot, width, glyphs), between]
+    below = _news(snapshot, log, width, 3) if height < 20 else [between, *_news(snapshot, log, width, 6)]
+    return [rule, *above, *_columns(snapshot, width, height - 1 - len(above) - len(below), glyphs), *below]
 
 
 def _narrow(snapshot: Snapshot, width: int) -> Line:
@@ -45,8 +58,55 @@ def _narrow(snapshot: Snapshot, width: int) -> Line:
     return fit(parts, width)
 
 
-def _contended(snapshot: Snapshot, width: int) -> list[Line]:
-    locks = _losses(snapshot, 2)
+# -- the session
+
+
+def _session(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
+    """The parts of the session: their names with seconds, and under them when they were, to scale."""
+    room = width - 2
+    t = snapshot.t
+    parts = [span for span in snapshot.spans if span.name not in ("open", "clean")]
+    named = [
+        line(
+            (f"{_PARTS.get(span.name, span.name)} ", _PART_STYLES.get(span.name, "text")),
+            (units.seconds((t if span.end is None else span.end) - span.begin), "text"),
+            (f" ({units.seconds(span.cpu)} cpu)" if width >= _WITH_CPU and span.cpu >= 0.05 else "", "dim"),
+        )
+        for span in parts[-8:]
+    ]
+    spans = [(span.begin, t if span.end is None else span.end, _PART_STYLES.get(span.name, "text")) for span in parts]
+    spans += [(wait.begin, t if wait.end is None else wait.end, "wait") for wait in snapshot.session_waits]
+    seconds = f"session {units.seconds(t)}"
+    text = (Piece(f" {seconds}   ", "dim"), *joined(named, Piece(f" {glyphs.dot} ", "faint")))
+    return [fit(text, width), (Piece(" "), *to_scale(spans, snapshot, room, glyphs))]
+
+
+_PARTS = {"acquire": "fetch + unpack"}
+_PART_STYLES = {"acquire": "unpack", "stage": "stage", "commit": "commit"}
+
+
+def _news(snapshot: Snapshot, log: Log, width: int, height: int) -> list[Line]:
+    """The latest events of importance; of those that say the same of one wheel, the last."""
+    found: list[Line] = []
+    later: tuple[type[Event], str] | None = None
+    for number in range(log.total - 1, max(log.first, log.total - _SEARCHED) - 1, -1):
+        t, event = log[number]
+        same = type(event), wheel_of(event)
+        if is_news(event) and same != later:
+            name = Piece(f"{tail(safe(wheel_of(event)), 24):<24}  ", "text")
+            found.append(fit((Piece(f" {t:8.2f} s  ", "dim"), name, event_text(snapshot, event)), width))
+            later = same
+        if len(found) == height - 1:
+            break
+    title = line((" news", "dim"), ("" if found else "   none yet", "dim"))
+    return [title, *reversed(found), *[()] * (height - 1 - len(found))]
+
+
+# -- contention
+
+
+def _contended(snapshot: Snapshot, width: int, height: int) -> list[Line]:
+    locks = _losses(snapshot, height - 1)
     lines: list[Line] = [fit(line(("most contended", "dim")), width)]
     for lock in locks:
         style = "wait" if lock.now else "text"
@@ -57,7 +117,21 @@ def _contended(snapshot: Snapshot, width: int) -> list[Line]:
         planned = len(snapshot.collisions)
         text = f"none yet; {units.count(planned, 'lock')} will be shared" if planned else "no contention"
         lines.append(fit(line((text, "age" if planned and not snapshot.finished else "dim")), width))
-    return [*lines, *[fit((), width)] * (3 - len(lines))]
+    if len(lines) + 2 <= height and not snapshot.finished:
+        lines[len(lines) :] = [fit((), width)] * (height - len(lines) - 1)
+        lines.append(fit(_at_work(snapshot), width))
+    return [*lines, *[fit((), width)] * (height - len(lines))]
+
+
+def _at_work(snapshot: Snapshot) -> Line:
+    """How many wheels are in each phase now."""
+    phases = [wheel.phase for key in snapshot.running if (wheel := snapshot.wheel(key))]
+    parts = [
+        line((f"{phases.count(phase)} ", "text"), (phase.value, "dim"))
+        for phase in (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT)
+        if phase in phases
+    ]
+    return (Piece("at work  ", "dim"), *joined(parts or [line(("nobody", "dim"))], Piece("  ")))
 
 
 class _Loss(NamedTuple):
@@ -81,49 +155,40 @@ def _losses(snapshot: Snapshot, most: int) -> list[_Loss]:
     return found[:most]
 
 
-def _workers(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
-    room = width - 12
-    samples = _resampled(snapshot.samples, room, snapshot.finished is not None)
-    jobs = snapshot.session.jobs if snapshot.session else 0
-    top = max([float(jobs), *(sample.running for sample in samples)])
-    busy, waiting = [float(s.running) for s in samples], [float(s.waiting) for s in samples]
-    waits = max([1.0, *waiting])
-    style = "wait" if snapshot.totals.waiting else "dim"
-    return [
-        fit(line(("workers ", "dim"), (str(jobs or ""), "dim")), width),
-        fit(line((curve(busy, room, top, glyphs), "dim"), (f" {snapshot.totals.running:>2} busy", "text")), width),
-        fit(
-            line((curve(waiting, room, waits, glyphs), "wait"), (f" {snapshot.totals.waiting:>2} waiting", style)),
-            width,
-        ),
-    ]
+# -- curves
 
 
-def _throughput(rate: tuple[list[float], list[float]], width: int, glyphs: Glyphs) -> list[Line]:
-    room = width - 17
-    lines: list[Line] = [fit(line(("throughput", "dim")), width)]
-    for values, style, unit in zip(rate, ("fetch", "stage"), ("B/s", "files/s"), strict=True):
-        now = values[-1] if values else 0.0
-        text = f"{units.size(now)}/s" if unit == "B/s" else f"{units.number(round(now))} files/s"
-        top = max([1.0, *values])
-        pieces = line((curve(values, room, top, glyphs), style), (f" {text:>15}", "text" if now >= 1 else "dim"))
-        lines.append(fit(pieces, width))
-    return lines
+def _columns(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """The contended locks, and the curves beside them."""
+    first = min(48, (width - 4) * 28 // 100)
+    each = (width - 2 - first - 6) // 2
+    room = each - _NAME - _NOW - _MOST
+    times = curves.time_grid(snapshot, room)
+    groups = {
+        "wheels": [*curves.wheels(snapshot, times), *curves.disk(snapshot, times)],
+        "throughput": curves.throughput(snapshot, times),
+    }
+    covers = _covers(snapshot, times)
+    blocks = [_contended(snapshot, first, height)]
+    blocks += [_block(f"{title} {covers}", group, each, height, glyphs) for title, group in groups.items()]
+    return [(Piece(" "), *joined(parts, Piece("   "))) for parts in zip(*blocks, strict=True)]
 
 
-def rates(samples: Sequence[Sample], width: int, whole: bool = False) -> tuple[list[float], list[float]]:
-    """Fetched bytes and staged files per second, between the samples that fit into `width` columns."""
-    shown = _resampled(samples, max(width, 2) + 1, whole)
-    fetched, staged = [], []
-    for a, b in pairwise(shown):
-        seconds = max(b.t - a.t, 0.01)
-        fetched.append((b.fetched_bytes - a.fetched_bytes) / seconds)
-        staged.append((b.staged_files - a.staged_files) / seconds)
-    return fetched, staged
+def _covers(snapshot: Snapshot, times: Sequence[float]) -> str:
+    end = units.seconds(snapshot.t) if snapshot.finished is not None else f"{times[-1]:.0f} s"
+    return f"{times[0]:.0f}-{end}"
 
 
-def _resampled(samples: Sequence[Sample], width: int, whole: bool = False) -> Sequence[Sample]:
-    """The latest samples, one for each column; with `whole`, the samples of the whole session in that many columns."""
-    if whole and len(samples) > width > 1:
-        return [samples[i * (len(samples) - 1) // (width - 1)] for i in range(width)]
-    return samples[max(0, len(samples) - width) :]
+def _block(title: str, group: Sequence[Curve], width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """Curves under each other, as high as there is room for."""
+    head = Piece(f"{'now':>{_NOW}}{'most':>{_MOST}}", "dim")
+    lines: list[Line] = [(*fit(line((title, "dim")), width - _NOW - _MOST), head)]
+    rows = max(1, (height - 1) // max(len(group), 1))
+    for one in group:
+        drawn = drawing(one.values, rows, one.top, glyphs)
+        for row, text in enumerate(drawn):
+            is_base = row == rows - 1
+            name = fit(line((one.name if is_base else "", "dim")), _NAME)
+            numbers = f"{one.now if is_base else '':>{_NOW}}", f"{one.most if is_base else '':>{_MOST}}"
+            lines.append((*name, Piece(text, one.style), Piece(numbers[0], "text"), Piece(numbers[1], "dim")))
+    return [*(fit(one, width) for one in lines[:height]), *[fit((), width)] * (height - len(lines))]

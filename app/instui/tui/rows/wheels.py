@@ -1,28 +1,31 @@
 """The rows of the dashboard: one for each wheel, and rows for recoveries and the environment's lock."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
+from functools import partial
 
 from instui.monitor import units
 from instui.monitor.model import SETTLED, EnvironmentLock, Phase, Snapshot, WheelState
 from instui.monitor.names import is_own
-from instui.tui.text.columns import Column
-from instui.tui.text.glyphs import Glyphs, bar
-from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail, width_of
+from instui.tui.text.columns import Column, widths
+from instui.tui.text.glyphs import Glyphs
+from instui.tui.text.pieces import Line, Piece, line, middle, plain, safe, tail, width_of
+from instui.tui.text.scale import header
 from instui.tui.text.styles import PHASE_STYLES, age_style
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
 from . import recoveries, session_waits
+from .bars import SLOTS, phase_bar, scale_end, scaled_bar, seconds_in, to_scale
 from .filter import NOTHING, Fields, Filter
 from .keys import ENVIRONMENT, FOLD, is_session_wait
 from .labels import claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
 from .queue import before
 
-SLOTS = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
-_SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # the width of the headings above them
 BAR_TITLE = "fetch unpack stage wait commit"
-_PASSED = {Phase.READY: 2, Phase.STAGED: 3, Phase.DONE: 5} | {phase: i for i, phase in enumerate(SLOTS)}
+
+SCALED = 120  # columns of a screen from which on bars are drawn to scale
+_ALL_SECONDS = 140  # and from which on the seconds of all phases are shown, else only those that the rows are sorted by
+_SECONDS = 8  # columns for seconds: a title, and the arrow of the sorted one
 
 COLUMNS = (
     Column("state", "", 1),
@@ -32,13 +35,37 @@ COLUMNS = (
     Column("lock", "lock and its holder", 18, weight=3, needs=76, most=60, short="lock, holder"),
     Column("age", "age", 6, right=True),
 )
+_SECONDS_COLUMNS = (
+    *(Column(phase.value, phase.value, _SECONDS, right=True, style=PHASE_STYLES[phase]) for phase in SLOTS),
+    Column("total", "total", _SECONDS, right=True),
+)
 _ORDER: dict[Phase, float] = {phase: float(i) for i, phase in enumerate(reversed(list(Phase)))}
+
+
+def _by_seconds(phase: Phase | None, wheel: WheelState, t: float) -> tuple[float, str]:
+    return -seconds_in(wheel, phase, t), wheel.key
+
+
 SORTS: dict[str, Callable[[WheelState, float], tuple[float, str]]] = {
     "wheel": lambda wheel, _: (0.0, wheel.key),
     "doing": lambda wheel, _: (_ORDER[wheel.phase], wheel.key),
     "lock": lambda wheel, _: (-wheel.waited, wheel.key),
     "age": lambda wheel, t: (-_age(wheel, t), wheel.key),
+    **{phase.value: partial(_by_seconds, phase) for phase in SLOTS},
+    "total": partial(_by_seconds, None),
 }
+
+
+def columns(width: int, room: int, sort: str, t: float, finished: bool) -> tuple[Column, ...]:
+    """The columns of a table with `room` columns for its rows on a screen of `width`, at time `t`."""
+    extra = [column for column in _SECONDS_COLUMNS if width >= _ALL_SECONDS or column.id == sort]
+    if width < SCALED:  # then the seconds stand in the place of the age
+        return (*COLUMNS[:-1], *(extra or COLUMNS[-1:]))
+    shown = [column._replace(weight=14, most=1000) if column.id == "bar" else column for column in COLUMNS]
+    shown += extra
+    cells = widths(shown, room).get("bar", 0)
+    title = plain(header(0.0, scale_end(t, finished), cells))
+    return tuple(column._replace(title=title) if column.id == "bar" else column for column in shown)
 
 
 class WheelQuery(NamedTuple):
@@ -96,16 +123,18 @@ def fields(wheel: WheelState) -> Fields:
     }
 
 
-def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
-    """The cells of one wheel."""
+def cells(
+    snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs, scaled: bool = False
+) -> Mapping[str, Line]:
+    """The cells of one wheel. `scaled`: its bar is drawn to the scale of time."""
     if key == FOLD:
         return {"": line((folded(snapshot), "dim"))}
     if key == ENVIRONMENT and snapshot.environment is not None:
-        return _session(snapshot.environment, snapshot.t, snapshot, sizes, glyphs)
+        return _session(snapshot.environment, snapshot.t, snapshot, sizes, glyphs, scaled)
     if recoveries.is_recovery(key):
         return recoveries.cells(snapshot, key, sizes)
     if is_session_wait(key):
-        return _waits(key, snapshot, sizes, glyphs)
+        return _waits(key, snapshot, sizes, glyphs, scaled)
     wheel = snapshot.wheel(key)
     if wheel is None:
         return {}
@@ -116,18 +145,31 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs
     return {
         "state": line((glyphs.phases[wheel.phase], style)),
         "wheel": line((short(safe(wheel.label), sizes["wheel"]), "text" if wheel.phase is not Phase.DONE else "dim")),
-        "bar": phase_bar(wheel, sizes.get("bar", 0), glyphs),
+        "bar": (scaled_bar if scaled else phase_bar)(wheel, snapshot, sizes.get("bar", 0), glyphs),
         "doing": line(*_doing(wheel, snapshot, sizes, style)),
         "lock": _lock(wheel, snapshot, sizes.get("lock", 0), glyphs),
         "age": line((short_age(age), age_style(age, calm) if going else "dim")) if age >= 0 else (),
+        **{column.id: _seconds(wheel, column.id, snapshot.t) for column in _SECONDS_COLUMNS if column.id in sizes},
     }
 
 
+def _seconds(wheel: WheelState, id: str, t: float) -> Line:
+    """Seconds in a phase, in a column of `_SECONDS`; nothing if it took none."""
+    phase = None if id == "total" else Phase(id)
+    value = seconds_in(wheel, phase, t)
+    if value < 0.005:
+        return ()
+    text = f"{value:.2f}" if value < 999.995 else units.number(round(value))
+    return line((text, "text" if phase is None or phase is wheel.phase else "dim"))
+
+
 def _session(
-    lock: EnvironmentLock, t: float, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
+    lock: EnvironmentLock, t: float, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs, scaled: bool
 ) -> Mapping[str, Line]:
     """The row of the whole session, while it waits for the environment's lock."""
     holder = lock.holders[0] if lock.holders else Holder()
+    room = sizes.get("bar", 0)
+    waits = line((glyphs.wait * room, "wait"))
     if "lock" in sizes:
         doing = line(("wait   ", "wait"), ("before commits" if sizes["doing"] >= 21 else "", "dim"))
     else:
@@ -135,24 +177,27 @@ def _session(
     return {
         "state": line((glyphs.phases[Phase.WAIT], "wait")),
         "wheel": line((tail("this session", sizes["wheel"]), "text")),
-        "bar": line((glyphs.wait * sizes.get("bar", 0), "wait")),
+        "bar": to_scale([(lock.since, t, "wait")], snapshot, room, glyphs) if scaled else waits,
         "doing": doing,
         "lock": _arrow(lock.path, (holder,), sizes.get("lock", 0), snapshot, glyphs),
         "age": line((short_age(t - lock.since), age_style(t - lock.since))),
     }
 
 
-def _waits(key: str, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+def _waits(
+    key: str, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs, scaled: bool
+) -> Mapping[str, Line]:
     """The row of a wait that is neither for a claim nor for the environment's lock."""
     place = session_waits.find(snapshot, key)
     wait = place.present if place else None
     if wait is None:
         return {}
-    age = session_waits.length(wait, snapshot.t)
+    age, room = session_waits.length(wait, snapshot.t), sizes.get("bar", 0)
+    hatched = line((glyphs.wait * room, "wait"))
     return {
         "state": line((glyphs.phases[Phase.WAIT], "wait")),
         "wheel": line((tail(wheel_label(snapshot, wait.wheel) or "this session", sizes["wheel"]), "text")),
-        "bar": line((glyphs.wait * sizes.get("bar", 0), "wait")),
+        "bar": to_scale([(wait.begin, snapshot.t, "wait")], snapshot, room, glyphs) if scaled else hatched,
         "doing": session_waits.doing(wait, sizes["doing"]),
         "lock": _arrow(session_waits.title(wait, snapshot), wait.holders[::-1], sizes.get("lock", 0), snapshot, glyphs),
         "age": line((short_age(age), age_style(age))),
@@ -177,44 +222,6 @@ def folded(snapshot: Snapshot) -> str:
 
 def _at(phase: Phase, snapshot: Snapshot) -> int:
     return sum((w := snapshot.wheel(key)) is not None and w.phase is phase for key in snapshot.running)
-
-
-def phase_bar(wheel: WheelState, width: int, glyphs: Glyphs) -> tuple[Piece, ...]:
-    """The progress of a wheel through its phases, each in a slot of its own."""
-    ends = [round(sum_ * width / sum(_SLOT_WEIGHTS)) for sum_ in accumulate(_SLOT_WEIGHTS)]
-    been = {span.phase for span in wheel.spans}
-    passed = _passed(wheel, been)
-    pieces, begin = [], 0
-    for slot, (phase, end) in enumerate(zip(SLOTS, ends, strict=True)):
-        size, begin = end - begin, end
-        style = PHASE_STYLES[phase]
-        if slot < passed:
-            if phase in been or (phase is Phase.COMMIT and wheel.phase is Phase.DONE):
-                pieces.append(Piece((glyphs.wait if phase is Phase.WAIT else glyphs.full) * size, style))
-            else:  # it was in the store, or there was no wait
-                pieces.append(Piece((glyphs.track if phase is Phase.WAIT else glyphs.skipped) * size, "faint"))
-        elif phase is wheel.phase:
-            share = wheel.done / wheel.total if wheel.total else 0.0
-            done = size if phase is Phase.WAIT else bar(share, size)
-            pieces.append(Piece((glyphs.wait if phase is Phase.WAIT else glyphs.full) * done, style))
-            pieces.append(Piece(glyphs.track * (size - done), "faint"))
-        else:
-            pieces.append(Piece(glyphs.track * size, "failed" if wheel.phase is Phase.FAILED else "faint"))
-    return tuple(pieces)
-
-
-def _passed(wheel: WheelState, been: set[Phase]) -> int:
-    """How many slots the wheel has passed."""
-    if wheel.phase is Phase.QUEUED:
-        return int(Phase.FETCH in been)
-    if wheel.phase is Phase.UNBEGUN:
-        return _PASSED[Phase.READY] if wheel.cached else 0
-    if wheel.phase in (Phase.FAILED, Phase.STOPPED):
-        last = max((SLOTS.index(phase) for phase in been if phase in SLOTS), default=0)
-        return last + wheel.reached.startswith("after")
-    if wheel.removal and wheel.phase is Phase.READY:
-        return SLOTS.index(Phase.WAIT)  # it is not fetched, unpacked or staged
-    return _PASSED[wheel.phase]
 
 
 def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], style: str) -> list[Piece]:

@@ -20,6 +20,7 @@ class Column(NamedTuple):
     needs: int = 0  # the least width of a table that shows it
     most: int = 1000  # its greatest width
     short: str = ""  # the title if there is no room for `title`
+    style: str = "dim"  # of the title
 
 
 class TableRows(NamedTuple):

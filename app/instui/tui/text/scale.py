@@ -2,6 +2,8 @@
 
 A line of `cells` cells stands for the time from `begin` to `end`. A cell is half open: what ends where it begins is
 not in it. A span is begin, end and style; the style `wait` is hatched, all others are solid.
+
+What goes on is drawn up to its `horizon`, so that the picture does not shift with every frame.
 """
 
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ from .pieces import Line, Piece
 
 Span = tuple[float, float, str]
 WAIT = "wait"
+_KEPT = (WAIT, "failed")  # never lost, however short
 _NEARLY = 1e-6  # of a cell: times are sums of fractions
 _UNITS = (1e-6, 60.0, 3600.0)  # seconds count in tens, then come minutes and hours
 _GAP = 2  # columns between two labels
@@ -37,6 +40,12 @@ class Cell(NamedTuple):
 
 
 IDLE = Cell()
+
+
+def horizon(t: float, cells: int) -> float:
+    """The end of a scale on which something at `t` has room to go on for a while."""
+    step = next(iter(_steps(max(t, 0.5) / max(min(cells, 12), 1))), t)
+    return (floor(t / step + _NEARLY) + 1) * step
 
 
 def cell_at(t: float, begin: float, end: float, cells: int) -> int:
@@ -95,7 +104,7 @@ def paint(spans: Sequence[Span], begin: float, end: float, cells: int) -> list[C
     """What each cell shows.
 
     A span shorter than a cell is seen nevertheless. Of several that lie in one cell, the style with the most time wins
-    (short neighbours are one cluster), but a wait always has the cell where most of it lies.
+    (short neighbours are one cluster), but a wait or a failure always has the cell where most of it lies.
     """
     if cells < 1 or end <= begin:
         return []
@@ -110,7 +119,7 @@ def paint(spans: Sequence[Span], begin: float, end: float, cells: int) -> list[C
             left = begin + place * size
             inside[place].append((max(0.0, min(b, left + size) - max(a, left)), index))
     painted = [_winner(spans, found) for found in inside]
-    _keep_waits(spans, inside, painted)
+    _keep(spans, inside, painted)
     return painted
 
 
@@ -126,16 +135,16 @@ def _winner(spans: Sequence[Span], found: list[tuple[float, int]]) -> Cell:
     return Cell(style, -longest, len(found))
 
 
-def _keep_waits(spans: Sequence[Span], inside: list[list[tuple[float, int]]], painted: list[Cell]) -> None:
-    """Give every wait the cell where most of it lies."""
+def _keep(spans: Sequence[Span], inside: list[list[tuple[float, int]]], painted: list[Cell]) -> None:
+    """Give every wait and every failure the cell where most of it lies."""
     best: dict[int, tuple[float, int]] = {}
     for place, found in enumerate(inside):
         for seconds, index in found:
-            if spans[index][2] == WAIT and seconds > best.get(index, (-1.0, 0))[0]:
+            if spans[index][2] in _KEPT and seconds > best.get(index, (-1.0, 0))[0]:
                 best[index] = (seconds, place)
     for index, (_, place) in best.items():
-        if painted[place].style != WAIT:
-            painted[place] = Cell(WAIT, index, painted[place].many)
+        if painted[place].style not in _KEPT:
+            painted[place] = Cell(spans[index][2], index, painted[place].many)
 
 
 def lane(spans: Sequence[Span], begin: float, end: float, cells: int, glyphs: Glyphs) -> Line:

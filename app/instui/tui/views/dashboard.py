@@ -6,7 +6,7 @@ from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
 from instui.tui.rows import over, recoveries, session_waits, wheels
-from instui.tui.rows.gauges import gauges
+from instui.tui.rows.gauges import gauges, height_of
 from instui.tui.rows.keys import ENVIRONMENT, FOLD, is_session_wait
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
 from instui.tui.text.columns import TableRows
@@ -25,8 +25,7 @@ class DashboardView(Overview):
     heading = "Dashboard"
     about = "the wheels and what each does now"
     DEFAULT_CSS = """
-    DashboardView #gauges { height: 5; }
-    DashboardView.narrow #gauges { height: 1; }
+    DashboardView #gauges { height: 1; }
     DashboardView.tiny #gauges { display: none; }
     """
 
@@ -49,13 +48,17 @@ class DashboardView(Overview):
         news = table.selected if table.position(table.selected) is None else ""
         key = (query._replace(selected=news), state)
         keys = self._keys.get(key, snapshot.wheels, lambda: wheels.keys(snapshot, query))
-        rows = TableRows(keys, lambda key, sizes: wheels.cells(snapshot, key, sizes, glyphs))
-        table.show_rows(rows, () if keys else self._empty(snapshot))
         width, height = self.size
-        self.set_class(width < 100 or height < 24, "narrow")
-        self.set_class(height < 20, "tiny")
-        lines = gauges(snapshot, width if height >= 24 else min(width, 99), glyphs)
-        self.lines("gauges").show_lines(lines)
+        is_over = snapshot.finished is not None
+        table.columns = wheels.columns(width, table.row_width, table.sort, snapshot.t, is_over)
+        scaled = width >= wheels.SCALED
+        rows = TableRows(keys, lambda key, sizes: wheels.cells(snapshot, key, sizes, glyphs, scaled))
+        table.show_rows(rows, () if keys else self._empty(snapshot))
+        panel, lines = height_of(width, height), self.lines("gauges")
+        self.set_class(not panel, "tiny")
+        if lines.styles.height is None or lines.styles.height.value != panel:
+            lines.styles.height = panel
+        lines.show_lines(gauges(snapshot, self.application.watched.log, width, panel, glyphs))
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
         if self.filter:

@@ -59,7 +59,7 @@ class Table(ScrollView, can_focus=False):
         self.vertical_scrollbar.renderer = AsciiBar  # type: ignore[misc]
 
     @property
-    def _width(self) -> int:
+    def row_width(self) -> int:
         """The width of the rows; one column before the scrollbar stays free."""
         return self.scrollable_content_region.width - 1
 
@@ -151,7 +151,7 @@ class Table(ScrollView, can_focus=False):
         self.post_message(self.Scrolled())
 
     def _sizes(self) -> Mapping[str, int]:
-        return widths(self.columns, self._width)
+        return widths(self.columns, self.row_width)
 
     def _line(self, y: int, sizes: Mapping[str, int]) -> tuple[Line, bool]:
         if y == 0:
@@ -172,14 +172,14 @@ class Table(ScrollView, can_focus=False):
                 arrow = self._glyphs.up if self.reverse else self._glyphs.down
                 cells[column.id] = (Piece(f"{title[: sizes.get(column.id, 2) - 2]} {arrow}".strip(), "accent"),)
             else:
-                cells[column.id] = (Piece(title, "dim"),)
+                cells[column.id] = (Piece(title, column.style),)
         return self._lay(cells, sizes, " ", "faint")
 
     def _row(self, key: str, sizes: Mapping[str, int]) -> Line:
         cells = self._rows.cells(key, sizes)
         mark = self._glyphs.marker if key == self.selected else " "
         if "" in cells:
-            return (Piece(mark.ljust(GUTTER), "accent"), *fit(cells[""], self._width - GUTTER))
+            return (Piece(mark.ljust(GUTTER), "accent"), *fit(cells[""], self.row_width - GUTTER))
         return self._lay(cells, sizes, mark, "accent")
 
     def _lay(self, cells: Mapping[str, Line], sizes: Mapping[str, int], mark: str, style: str) -> Line:
