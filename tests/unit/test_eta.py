@@ -2,6 +2,7 @@
 
 import gzip
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_from_half_of_the_way_on_it_is_right_within_30_percent(name: str) -> Non
 def test_it_counts_down_and_does_not_jump(name: str) -> None:
     end, told = recorded(name)
     shown = [(t, left) for t, left in told if left is not None]
-    for (t, left), (later, next_left) in zip(shown, shown[1:], strict=False):
+    for (t, left), (later, next_left) in pairwise(shown):
         if later - t < end / 150:
             assert abs(next_left - left) < 0.1 * left + 0.5
 

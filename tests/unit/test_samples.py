@@ -1,5 +1,7 @@
 """Samples for the curves lie on a grid of time, however the events come, and there is a limit to them."""
 
+from itertools import pairwise
+
 from instui.monitor.fold import Fold
 from instui.monitor.session import MOST_SAMPLES, SAMPLE_SECONDS
 from instui_engine.journal import events
@@ -35,7 +37,7 @@ def test_the_samples_of_hours_are_fewer_and_still_on_a_grid() -> None:
             early = fold.snapshot(0.0).samples
     samples = fold.snapshot(36000.0).samples
     assert MOST_SAMPLES / 4 < len(samples) <= MOST_SAMPLES
-    steps = {round(b.t - a.t, 6) for a, b in zip(samples, samples[1:], strict=False)}
+    steps = {round(b.t - a.t, 6) for a, b in pairwise(samples)}
     assert len(steps) == 1
     assert len(early) == 10 * 60 / SAMPLE_SECONDS + 1  # what a snapshot has stays as it was
     assert early[1].t == SAMPLE_SECONDS

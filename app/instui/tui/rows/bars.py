@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
+from math import ceil
 
 from instui.monitor.model import Phase, Snapshot, WheelState
 from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece
-from instui.tui.text.scale import Span, cell_at, horizon, lane
+from instui.tui.text.scale import Span, horizon, lane
 from instui.tui.text.styles import PHASE_STYLES
 
 SLOTS = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
@@ -40,7 +41,7 @@ def to_scale(spans: Sequence[Span], snapshot: Snapshot, width: int, glyphs: Glyp
     end = scale_end(snapshot.t, snapshot.finished is not None)
     if width < 1 or end <= 0:
         return ()
-    past = min(width, cell_at(snapshot.t, 0.0, end, width) + 1)
+    past = max(1, min(width, ceil(snapshot.t * width / end - 1e-6)))
     return lane(spans, 0.0, end * past / width, past, glyphs)
 
 
