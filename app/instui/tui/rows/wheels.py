@@ -184,9 +184,7 @@ def _session(
     }
 
 
-def _waits(
-    key: str, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs, scaled: bool
-) -> Mapping[str, Line]:
+def _waits(key: str, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs, scaled: bool) -> Mapping[str, Line]:
     """The row of a wait that is neither for a claim nor for the environment's lock."""
     place = session_waits.find(snapshot, key)
     wait = place.present if place else None
