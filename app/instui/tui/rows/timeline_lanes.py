@@ -10,7 +10,7 @@ from instui.monitor.names import wait_target
 from instui.tui.text.pieces import safe
 from instui_engine.values import NamedTuple
 
-from . import wheels
+from . import bars, wheels
 from .filter import NOTHING, Filter
 from .keys import ENVIRONMENT, FOLD
 from .labels import lock_label
@@ -94,8 +94,8 @@ def _of_wheel(wheel: WheelState, snapshot: Snapshot, found: Activity) -> Lane:
 
 def spent(wheel: WheelState, now: float) -> float:
     """The seconds of work on a wheel, and of its waits."""
-    going = now - wheel.since if wheel.phase in wheels.SLOTS else 0.0
-    return going + sum(span.end - span.begin for span in wheel.spans if span.phase in wheels.SLOTS)
+    going = now - wheel.since if wheel.phase in bars.SLOTS else 0.0
+    return going + sum(span.end - span.begin for span in wheel.spans if span.phase in bars.SLOTS)
 
 
 # -- by wheel
@@ -134,7 +134,7 @@ def _begin(snapshot: Snapshot, key: str) -> float:
     wheel = snapshot.wheel(key)
     if wheel is None:
         return 0.0
-    return next((span.begin for span in wheel.spans if span.phase in wheels.SLOTS), wheel.since)
+    return next((span.begin for span in wheel.spans if span.phase in bars.SLOTS), wheel.since)
 
 
 # -- by worker

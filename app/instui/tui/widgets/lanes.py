@@ -25,14 +25,14 @@ class LaneTable(Table):
     @property
     def line_width(self) -> int:
         """The width of a row, with its gutter."""
-        return self._width
+        return self.row_width
 
     def on_mouse_down(self, event: MouseDown) -> None:
         """Note where the mouse is: a click on a lane means a time, too."""
         self.pointed = event.x
 
     def _titles(self, sizes: Mapping[str, int]) -> Line:
-        return fit(self.titles, self._width)
+        return fit(self.titles, self.row_width)
 
     def _row(self, key: str, sizes: Mapping[str, int]) -> Line:
         cells = self._rows.cells(key, sizes)
@@ -41,5 +41,5 @@ class LaneTable(Table):
         return (
             Piece(marker, "accent"),
             *fit(sign, self._lead - 1),
-            *fit(cells.get("", ()), self._width - self._lead),
+            *fit(cells.get("", ()), self.row_width - self._lead),
         )
