@@ -29,27 +29,27 @@ def said(at: float, *timed: tuple[float, Event]) -> str:
 def test_a_wait_for_the_environment_is_told_with_its_holder_from_a_second_on() -> None:
     wait = (0.0, events.EnvironmentWaiting(".lock", [FLOCK]))
     assert slow(0.9, wait) is None
-    assert said(7.0, wait).startswith("waiting 7.0 s for .lock, held by pid 31817 `flock -x .lock`")
+    assert said(7.0, wait).startswith("waiting 7 s for .lock, held by pid 31817 `flock -x .lock`")
 
 
 def test_wheels_behind_one_of_ours_are_counted_and_one_of_another_process_comes_first() -> None:
-    assert said(2.0, *CROWD) == "4 wheels stand 2.0 s behind big, which commits 2 400 renames"
+    assert said(2.0, *CROWD) == "4 wheels stand 2 s behind big, which commits 2 400 renames"
     other = (0.0, events.LockWaiting("a", "lib/y", "X", [Holder("", "", 77, "cp")]))
-    assert said(2.0, *CROWD, other) == "a stands 2.0 s at lib/y, held by pid 77 `cp`"
+    assert said(2.0, *CROWD, other) == "a stands 2 s at lib/y, held by pid 77 `cp`"
 
 
 @pytest.mark.parametrize(
     ("happened", "at", "text"),
     [
-        ([events.WaitStarted("a", "wheel", "p", [FLOCK])], 2.0, "waiting 2.0 s for a 1.0: pid 31817"),
-        ([events.SyncStarted("store")], 3.0, "waiting 3.0 s until the disk has written the store"),
+        ([events.WaitStarted("a", "wheel", "p", [FLOCK])], 2.0, "waiting 2 s for a 1.0: pid 31817"),
+        ([events.SyncStarted("store")], 3.0, "waiting 3 s until the disk has written the store"),
         (
             [events.SpanStarted("resolve"), events.ResolveStarted(["a"]), events.ResolveProgress("asking")],
             12.0,
             "uv is 12 s at work: asking",
         ),
-        ([events.UnpackStarted("a", 1, 8_000_000)], 9.0, "a 1.0 alone is at work: unpack for 9.0 s (0 B of 8.0 MB)"),
-        ([events.SpanStarted("plan")], 6.0, "planning 1 wheel for 6.0 s"),
+        ([events.UnpackStarted("a", 1, 8_000_000)], 9.0, "a 1.0 alone is at work: unpack for 9 s (0 B of 8.0 MB)"),
+        ([events.SpanStarted("plan")], 6.0, "planning 1 wheel for 6 s"),
         (
             [events.FetchStarted("a", 0, 9), events.FetchStalled("a", "x.example", 0.0)],
             5.0,

@@ -92,6 +92,6 @@ def test_a_second_e_opens_no_second_panel_and_esc_goes_back() -> None:
 def test_the_line_above_the_table_says_what_holds_the_session_up_and_is_not_there_if_nothing_does() -> None:
     line = top_line(snapshot_of(*WAITED[:3], at=7.1), 60, UNICODE)
     assert line is not None
-    assert plain(line).startswith(" ▲ waiting 7.0 s for .lock, held by pid 31817")
+    assert plain(line).startswith(" ▲ waiting 7 s for .lock, held by pid 31817")
     assert len(plain(line)) <= 60
     assert top_line(snapshot_of(*WAITED), 60, UNICODE) is None
