@@ -344,6 +344,19 @@ def test_with_everything_cached_no_file_is_read_before_it_is_unpacked() -> None:
     assert predicted(explain(snapshot_of(*cached, ended(4.0))))["everything cached"] == pytest.approx(4.25)
 
 
+def test_what_uv_will_have_cached_is_uncertain_but_a_lock_file_needs_no_uv() -> None:
+    fetched = in_order(
+        span("resolve", 0.0, 2.0),
+        [(0.0, events.ResolveProgress("deciding")), (2.0, events.WheelAdded("a", "1.0", "a.whl", 100, False))],
+        [(2.0, events.FetchStarted("a", 0, 100)), (4.0, events.FetchFinished("a", 100))],
+        span("acquire", 2.0, 4.0),
+    )
+    listed = [(t, event) for t, event in fetched if not isinstance(event, events.ResolveProgress)]
+    for steps, uncertain in ((fetched, True), (listed, False)):
+        what_if = explain(snapshot_of(*steps, ended(4.0))).what_if
+        assert [one.uncertain for one in what_if if one.change == "everything cached"] == [uncertain]
+
+
 def test_a_damaged_entry_that_is_unpacked_again_is_told() -> None:
     steps = in_order(
         added("a", cached=True), span("stage", 0.0, 3.0), unpack("a", 0.5, 2.5), [(3.0, events.StageStarted("a", 3))]

@@ -182,7 +182,8 @@ class Simulation:
         fetched = any(span.phase is Phase.FETCH for span in spans)
         resolving = case.attribution.seconds("resolve")
         # what uv has in its own cache by then, nobody can tell
-        unsure = fetched and resolving > 0.15 * (self.wall - saving) and resolving > self._least
+        asked = fetched and bool(case.snapshot.doings)
+        unsure = asked and resolving > 0.15 * (self.wall - saving) and resolving > self._least
         return self._what_if("everything cached", saving, unsure)
 
     def _alone(self) -> WhatIf:
