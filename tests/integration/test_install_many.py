@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from conftest import Run, Start
+from instui.explain.summary import summary
 from instui.monitor.fold import Fold
-from instui.monitor.summary import summary
 from instui_engine.commands import install_many as module
 from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install_many import install_many

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from instui.monitor.attribution import Kind, Piece
+from instui.explain.attribution import Kind, Piece
 from support import slow_installs
 from support.environments import Venv
 from support.slow import Lab, Slow

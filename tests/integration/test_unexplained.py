@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from instui.monitor.attribution import attribute
+from instui.explain.attribution import attribute
 from instui.monitor.fold import Fold
 from instui_engine.commands.command import Recording
 from instui_engine.commands.install_many import install_many

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 from zipfile import ZIP_STORED
 
-from instui.monitor.attribution import Attribution, attribute
+from instui.explain.attribution import Attribution, attribute
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import read

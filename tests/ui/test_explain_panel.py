@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from instui.monitor.explanation import explain
+from instui.explain.explanation import explain
 from instui.tui.rows.explain import in_full, table_rows, top_line
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain

@@ -6,9 +6,9 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import pytest
 from rich.cells import cell_len
 
+from instui.explain.summary import summary
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.monitor.summary import summary
 from instui.tui.rows import frame, locks, overwrites, wheels
 from instui.tui.rows.counters import counters
 from instui.tui.rows.event_text import event_text

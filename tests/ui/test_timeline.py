@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instui.monitor.attribution import Piece
+from instui.explain.attribution import Piece
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.tui.rows import timeline, timeline_lanes, timeline_panel

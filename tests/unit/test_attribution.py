@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instui.monitor.attribution import Attribution, attribute
+from instui.explain.attribution import Attribution, attribute
 from instui.monitor.fold import Fold
 from instui.monitor.reader import read
 from instui_engine.journal import events

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from instui.explain.attribution import attribute
+from instui.explain.explanation import Explanation, as_json, explain, headline
+from instui.explain.findings import MICRO, Finding
+from instui.explain.simulation import Task, schedule, unshared
 from instui.lines.explained import report
-from instui.monitor.attribution import attribute
-from instui.monitor.explanation import Explanation, as_json, explain, headline
-from instui.monitor.findings import MICRO, Finding
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import read
-from instui.monitor.simulation import Task, schedule, unshared
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 from unit.test_attribution import RECORDINGS, histories

@@ -2,9 +2,9 @@
 
 import pytest
 
+from instui.explain.summary import ending, summary
 from instui.monitor.fold import Fold
 from instui.monitor.model import Phase, Snapshot
-from instui.monitor.summary import ending, summary
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 from support.plain_lines import START

@@ -2,8 +2,8 @@
 
 import pytest
 
+from instui.explain.slow_now import SlowNow, slow_now
 from instui.lines.slowness import Slowness
-from instui.monitor.slow_now import SlowNow, slow_now
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 from unit.test_explanation import FLOCK, added, ended, snapshot_of

@@ -2,8 +2,8 @@
 
 import pytest
 
+from instui.explain.summary import summary
 from instui.monitor.fold import Fold
-from instui.monitor.summary import summary
 from instui_engine.journal import events
 from instui_engine.journal.events import Event
 from support.plain_lines import GO_A, GO_B, START, A, B

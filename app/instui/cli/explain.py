@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instui.explain.explanation import Explanation, as_json, explain
 from instui.lines.explained import report
-from instui.monitor.explanation import Explanation, as_json, explain
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.units import count

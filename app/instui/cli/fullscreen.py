@@ -87,7 +87,7 @@ def _show(parsed: argparse.Namespace, child: Child, terminal: Terminal) -> "Resu
 
 def _after(parsed: argparse.Namespace, child: Child, result: "Result", fresh: bool) -> int:
     """Say on the normal screen what there was to see; wait for the child, and return its exit code."""
-    from instui.monitor.summary import summary
+    from instui.explain.summary import summary
     from instui.tui.controller import Left
 
     journal, may_be_left = child.journal, child.may_be_left

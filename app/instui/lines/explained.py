@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterator, Sequence
 
-from instui.monitor.explanation import Explanation, compared, headline, predicted
+from instui.explain.explanation import Explanation, compared, headline, predicted
+from instui.explain.where_time_went import percent, rows
 from instui.monitor.model import Snapshot
 from instui.monitor.names import short_command
 from instui.monitor.units import age, cells, cut_end, seconds
-from instui.monitor.where_time_went import percent, rows
 from instui_engine.errors import printable
 
 _HANG = 19  # columns before the text of a finding

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+from instui.explain.summary import summary
 from instui.monitor.fold import Fold
 from instui.monitor.model import REMOVALS, Phase, Snapshot, WheelState
 from instui.monitor.names import holder_name, path_name
 from instui.monitor.reader import Source, decoded
-from instui.monitor.summary import summary
 from instui.monitor.units import age, cells, cut, cut_end, number, pad, size
 from instui_engine.errors import printable
 

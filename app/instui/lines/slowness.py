@@ -1,7 +1,7 @@
 """The lines about one thing that lasts, where no other line says it. There is no clock here."""
 
+from instui.explain.slow_now import slow_now
 from instui.monitor.model import Snapshot
-from instui.monitor.slow_now import slow_now
 
 from .progress import interval
 

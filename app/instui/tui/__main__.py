@@ -4,8 +4,8 @@ import argparse
 import time
 from pathlib import Path
 
+from instui.explain.summary import summary
 from instui.monitor.reader import Tail
-from instui.monitor.summary import summary
 from instui.terminal import borrowed
 from instui_engine.errors import printable
 

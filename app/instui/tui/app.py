@@ -15,9 +15,9 @@ from textual.app import ScreenStackError
 from textual.events import Event, InputEvent, Key, Mount, MouseMove, MouseUp, Paste
 from textual.timer import Timer
 
+from instui.explain.summary import ending, summary
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
-from instui.monitor.summary import ending, summary
 from instui.terminal import Terminal, shows_everything
 
 from .controller import Controller, Ended, Left, Result

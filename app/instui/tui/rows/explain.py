@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from instui.explain.explanation import Explanation, headline, predicted
+from instui.explain.findings import Finding
+from instui.explain.simulation import WhatIf
+from instui.explain.slow_now import slow_now
+from instui.explain.where_time_went import Row, percent, rows
 from instui.monitor import units
-from instui.monitor.explanation import Explanation, headline, predicted
-from instui.monitor.findings import Finding
 from instui.monitor.model import Snapshot
-from instui.monitor.simulation import WhatIf
-from instui.monitor.slow_now import slow_now
-from instui.monitor.where_time_went import Row, percent, rows
 from instui.tui.text.columns import Column, TableRows
 from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, line, safe, tail, wrapped

@@ -3,8 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from instui.explain.attribution import WAITS, Attribution, Kind, Piece
 from instui.monitor import units
-from instui.monitor.attribution import WAITS, Attribution, Kind, Piece
 from instui.monitor.model import Phase, Snapshot
 from instui.monitor.names import holder_name
 from instui.tui.text import scale

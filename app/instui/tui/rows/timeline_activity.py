@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from instui.monitor.attribution import WAITS, Attribution, Kind, Piece, attribute
+from instui.explain.attribution import WAITS, Attribution, Kind, Piece, attribute
 from instui.monitor.model import Phase, Snapshot, Wait, WheelState
 from instui_engine.values import NamedTuple
 

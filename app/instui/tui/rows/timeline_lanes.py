@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 from typing import Literal, get_args
 
-from instui.monitor.attribution import Kind, Piece
+from instui.explain.attribution import Kind, Piece
 from instui.monitor.model import Phase, Snapshot, WheelState
 from instui.monitor.names import wait_target
 from instui.tui.text.pieces import safe

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from instui.explain.attribution import WAITS, Kind, Piece
+from instui.explain.explanation import explain
 from instui.monitor import units
-from instui.monitor.attribution import WAITS, Kind, Piece
-from instui.monitor.explanation import explain
 from instui.monitor.model import Snapshot
 from instui.monitor.names import holder_names, listed
 from instui.tui.text.glyphs import Glyphs

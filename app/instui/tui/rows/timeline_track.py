@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from instui.monitor.attribution import WAITS, Kind, Piece
+from instui.explain.attribution import WAITS, Kind, Piece
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line
 from instui.tui.text.pieces import Piece as Text

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from textual.widget import Widget
 
-from instui.monitor.explanation import Explanation, explain
+from instui.explain.explanation import Explanation, explain
 from instui.monitor.model import Snapshot
 from instui.tui.rows import explain as explained
 from instui.tui.text.pieces import tail

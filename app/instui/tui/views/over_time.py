@@ -3,8 +3,8 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from instui.explain.attribution import Piece
 from instui.monitor import units
-from instui.monitor.attribution import Piece
 from instui.monitor.model import Snapshot
 from instui.tui.rows import timeline, timeline_panel
 from instui.tui.rows.event_text import event_text, is_news, wheel_of

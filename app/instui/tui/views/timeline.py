@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from textual.events import Click
 from textual.widget import Widget
 
-from instui.monitor.attribution import Piece as Bar
+from instui.explain.attribution import Piece as Bar
 from instui.monitor.model import Snapshot
 from instui.tui.rows import timeline, timeline_panel
 from instui.tui.rows.keys import FOLD

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from instui.monitor.model import Phase, SessionSpan, Span, WheelState
+from instui.monitor.units import count, cut_end, number, seconds, size
 from instui_engine.errors import printable
 
 from .attribution import Piece, activities
 from .findings import Case, Cause, of, total, wheels_of
-from .model import Phase, SessionSpan, Span, WheelState
-from .units import count, cut_end, number, seconds, size
 
 _DISK = 0.5  # seconds of work in a part of the session from which it is looked at whether a disk was slow
 _IDLE = 0.4  # the processors were used for less than this share of that work

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from instui.monitor.model import Phase, Snapshot, WheelState
+from instui.monitor.names import is_own, path_name
+from instui.monitor.units import count, seconds
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 
 from .attribution import Piece
 from .findings import Case, Cause, of, total, wheels_of, who
-from .model import Phase, Snapshot, WheelState
-from .names import is_own, path_name
-from .units import count, seconds
 
 _TURNS = 0.1  # seconds that wheels stand behind another one that are worth a finding
 _WHATS: Mapping[str, tuple[str, str]] = {

@@ -13,11 +13,10 @@ from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 from typing import Literal
 
+from instui.monitor.model import Phase, SessionSpan, Snapshot
+from instui.monitor.names import is_own
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
-
-from .model import Phase, SessionSpan, Snapshot
-from .names import is_own
 
 HANDOVER = 0.01  # seconds between the end of a step and the beginning of the one that had to wait for it, at most
 

@@ -7,14 +7,14 @@ kind. A rule may also add what has not held the session up: such a finding has n
 
 from collections.abc import Callable, Iterator, Sequence
 
+from instui.monitor.model import Snapshot
+from instui.monitor.names import short_command
+from instui.monitor.units import cut_end, seconds
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
 from .attribution import Attribution, Kind, Piece
-from .model import Snapshot
-from .names import short_command
-from .units import cut_end, seconds
 
 MICRO = 1_000_000
 _COMMAND_CELLS = 48

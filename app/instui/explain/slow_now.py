@@ -5,14 +5,14 @@ Only the present is looked at, so this costs little even with thousands of wheel
 
 from collections.abc import Iterator
 
+from instui.monitor.model import Phase, Snapshot, WheelState
+from instui.monitor.names import is_own, path_name
+from instui.monitor.units import age, count, cut_end, size
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
 from .findings import who_is
-from .model import Phase, Snapshot, WheelState
-from .names import is_own, path_name
-from .units import age, count, cut_end, size
 
 _WAITS = 1.0  # seconds of a wait that are worth a line
 _WORKS = 5.0  # seconds of work on one thing

@@ -2,38 +2,38 @@
 
 from collections.abc import Sequence
 
+from instui.monitor.model import Snapshot
+from instui.monitor.units import count, seconds
 from instui_engine.values import NamedTuple
 
-from . import waits_found, work_found
+from . import waits, work
 from .attribution import WAITS, attribute
 from .findings import MICRO, Case, Finding, Rule, find, micro
-from .model import Snapshot
 from .simulation import LEAST_NOISE, Simulation, WhatIf
-from .units import count, seconds
 
 RULES: tuple[Rule, ...] = (
-    waits_found.environment_lock,
-    waits_found.claims,
-    waits_found.other_processes,
-    waits_found.pauses,
-    work_found.unpacked_again,
-    work_found.copies,
-    work_found.slow_disk,
-    work_found.one_worker,
-    work_found.giant_wheel,
-    waits_found.turns,
-    work_found.start,
-    work_found.opening,
-    work_found.resolving,
-    work_found.fetching,
-    work_found.unpacking,
-    work_found.acquiring,
-    work_found.planning,
-    work_found.staging,
-    work_found.committing,
-    work_found.syncing,
-    work_found.cleaning,
-    waits_found.claims_aside,
+    waits.environment_lock,
+    waits.claims,
+    waits.other_processes,
+    waits.pauses,
+    work.unpacked_again,
+    work.copies,
+    work.slow_disk,
+    work.one_worker,
+    work.giant_wheel,
+    waits.turns,
+    work.start,
+    work.opening,
+    work.resolving,
+    work.fetching,
+    work.unpacking,
+    work.acquiring,
+    work.planning,
+    work.staging,
+    work.committing,
+    work.syncing,
+    work.cleaning,
+    waits.claims_aside,
 )
 """In the order in which they are asked: reasons before work, which takes what is left of its kind."""
 

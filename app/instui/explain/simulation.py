@@ -12,12 +12,12 @@ measured is the noise, and no prediction is better.
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 
+from instui.monitor.model import Phase, SessionSpan, WheelState
+from instui.monitor.names import is_own
 from instui_engine.values import NamedTuple
 
 from .findings import Case
-from .model import Phase, SessionSpan, WheelState
-from .names import is_own
-from .work_found import union
+from .work import union
 
 LEAST_NOISE = 0.03  # of the wall clock, and in seconds: two runs of one command differ by that, too
 _CERTAIN = 0.5  # the share of work that processors did, as far as it is known how more workers divide it

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from instui.monitor.model import Snapshot
+from instui.monitor.units import seconds
 from instui_engine.values import NamedTuple
 
 from .explanation import Explanation, explain, headline
 from .findings import Finding
-from .model import Snapshot
-from .units import seconds
 
 WORTH_SECONDS = 2.0  # of a session, whose closing lines then say where the time went
 _LINES = 3  # findings in the closing lines

@@ -1,0 +1,1 @@
+"""What a session took, and why: read from its snapshots, told in words."""
