@@ -66,11 +66,15 @@ class Piece(NamedTuple):
 
 
 class Attribution(NamedTuple):
-    """The pieces of a session in the order of time, without gap or overlap, from `begin` (at most 0.0) to `end`."""
+    """The pieces of a session in the order of time, without gap or overlap, from `begin` (at most 0.0) to `end`.
+
+    `activities` are those that they were chosen from.
+    """
 
     begin: float
     end: float
     pieces: tuple[Piece, ...]
+    activities: tuple[Piece, ...]
 
     @property
     def wall(self) -> float:
@@ -99,16 +103,17 @@ def attribute(snapshot: Snapshot) -> Attribution:
     first = min((span.begin for span in snapshot.spans), default=0.0)
     around = [SessionSpan("open", begin, first), *snapshot.spans]  # "open" stands for the start, which is no span
     pieces: list[Piece] = []
-    for piece in _walk(activities(snapshot), begin, end):
+    work = tuple(_activities(snapshot))
+    for piece in _walk(work, begin, end):
         if piece.kind == "unexplained":
             pieces += reversed(list(_fallback(piece, around, first)))
         else:
             pieces.append(piece)
     pieces.reverse()
-    return Attribution(begin, end, tuple(pieces))
+    return Attribution(begin, end, tuple(pieces), work)
 
 
-def activities(snapshot: Snapshot) -> list[Piece]:
+def _activities(snapshot: Snapshot) -> list[Piece]:
     """All work and all waits of a session with their times, in any order; they overlap."""
     found = [
         Piece(_KINDS[span.phase], span.begin, span.end, wheel.key, span.worker)

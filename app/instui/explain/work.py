@@ -6,7 +6,7 @@ from instui.monitor.model import Phase, SessionSpan, Span, WheelState
 from instui.monitor.units import count, cut_end, number, seconds, size
 from instui_engine.errors import printable
 
-from .attribution import Piece, activities
+from .attribution import Piece
 from .findings import Case, Cause, of, total, wheels_of
 
 _DISK = 0.5  # seconds of work in a part of the session from which it is looked at whether a disk was slow
@@ -44,7 +44,7 @@ def slow_disk(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     """Work on files during which the processors had little to do."""
     if not case.knows_load:
         return
-    works = [one for one in activities(case.snapshot) if one.kind in ("unpack", "stage", "commit", "sync")]
+    works = [one for one in case.attribution.activities if one.kind in ("unpack", "stage", "commit", "sync")]
     slow = [(span, worked) for span in case.snapshot.spans if (worked := _waited_for_disk(span, works))]
     found = [
         piece

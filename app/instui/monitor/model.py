@@ -31,6 +31,8 @@ class Phase(Enum):
     STOPPED = "stopped"  # the session ended before it was installed; its spans say how far it had come
     UNBEGUN = "not begun"  # the session ended before any work was done on it
 
+    __hash__ = object.__hash__  # that of Enum is written in Python, and phases are looked up for every event
+
 
 RUNNING = frozenset({Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT})
 WORK = RUNNING | {Phase.WAIT}  # what takes time; a wheel rests in the other phases
