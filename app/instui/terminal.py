@@ -5,6 +5,7 @@ Nothing here knows what is shown. The lines and the full screen both ask here, s
 
 import os
 import select
+import signal
 import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping
@@ -55,6 +56,16 @@ def in_background() -> bool:
         return os.tcgetpgrp(0) != os.getpgrp()
     except OSError:  # no terminal, or not one that controls this process
         return False
+
+
+def shell_waits() -> bool:
+    """Whether a shell goes on if this process group stops. It would stop for ever if it were orphaned (POSIX)."""
+    group, above = os.getpgrp(), os.getppid()
+    with suppress(OSError, ValueError):
+        while above and os.getpgid(above) == group:  # a script that started this process
+            above = int(Path(f"/proc/{above}/stat").read_bytes().rpartition(b")")[2].split()[1])
+        return above != 0 and os.getsid(above) == os.getsid(0)
+    return False
 
 
 # -- characters
@@ -176,6 +187,26 @@ class Terminal:
     def fileno(self) -> int:
         """The descriptor that is painted to."""
         return self.output
+
+    @property
+    def in_front(self) -> bool:
+        """Whether this process is not in the background: it may set the terminal and read keys."""
+        try:
+            return os.tcgetpgrp(self.keys) == os.getpgrp()
+        except OSError:
+            return True
+
+    def stop(self) -> None:
+        """Stop this process group, as ctrl+z does where there is no screen, until it is in front again."""
+        before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
+        self.await_front()
+        signal.signal(signal.SIGTSTP, before)
+
+    def await_front(self) -> None:
+        """Stop while in the background, as the kernel lets a process stop that sets its terminal there."""
+        while not self.in_front and shell_waits():
+            os.killpg(os.getpgrp(), signal.SIGSTOP)
 
     def forget_typed(self) -> None:
         """Forget what was typed for nobody: before the screen is there it cannot be meant for it."""

@@ -37,6 +37,7 @@ KEYS = {
     "ctrl+d": "\x04",
     "ctrl+p": "\x10",
     "ctrl+s": "\x13",
+    "ctrl+z": "\x1a",
 }
 _SEQUENCE = re.compile(
     r"\x1b\[(?P<mark>[<-?]?)(?P<numbers>[0-9;:]*)(?P<between>[ -/]*)(?P<final>[@-~])"  # CSI

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from textual.command import CommandPalette, DiscoveryHit
@@ -232,7 +233,13 @@ async def copies(app: InstuiApp, pilot: Pilot[Result]) -> None:
 
 async def saves_a_picture(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, key_of("picture"))
-    assert "saved instui-wheels.svg" in text_of(app)
+    assert "saved instui-dashboard.svg in" in text_of(app)
+    before = Path("instui-dashboard.svg").read_text()
+    await press(pilot, "j", key_of("picture"))
+    assert "saved instui-dashboard-2.svg in" in text_of(app)
+    await press(pilot, key_of("picture"))
+    assert "saved instui-dashboard-3.svg in" in text_of(app)
+    assert Path("instui-dashboard.svg").read_text() == before
 
 
 async def freezes(app: InstuiApp, pilot: Pilot[Result]) -> None:

@@ -71,6 +71,8 @@ KEYS = (
     Action("picture", "ctrl+s", "ctrl+s", "save picture", "save the screen as an SVG file", "Show"),
     Action("freeze", "space", "space", "freeze", "hold the display still; the install goes on", "Session", 75),
     Action("pause", "P", "P", "pause install", "let the install rest between commits, or go on", "Session", 30),
+    Action("suspend", "ctrl+z", "ctrl+z", "suspend", "back to the shell; the install goes on, fg brings this back",
+           "Session"),
     Action("quit", "q", "q", "quit", "leave; asks while an install of yours runs", "Session", 95),
     Action("interrupt", "ctrl+c", "ctrl+c", "stop", "ask; again: cancel the install; again: abort it", "Session"),
 )  # fmt: skip

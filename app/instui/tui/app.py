@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from io import StringIO
-from pathlib import Path
+from itertools import count
 from typing import Any
 
 from rich.console import Console
@@ -24,9 +24,9 @@ from .controller import Controller, Ended, Left, Result
 from .departure import Departure, Ending, Leaving
 from .driver import Outgoing, driver_for
 from .finding import TopFinding
-from .navigation import Navigation
 from .pace import Pace
 from .rows.frame import Facts
+from .suspension import Suspendable
 from .text.glyphs import ASCII, UNICODE
 from .text.pieces import Line
 from .views.application import Application
@@ -45,7 +45,7 @@ class ScreenError(Exception):
     """A screen failed. The text is the last line of the traceback; with INSTUI_DEBUG=1, all of it was printed."""
 
 
-class InstuiApp(Navigation):
+class InstuiApp(Suspendable):
     """The screens of one session."""
 
     TITLE = "instui"
@@ -83,6 +83,7 @@ class InstuiApp(Navigation):
         self.watched = Watch(source, clock)
         self.controller = controller
         self.departure = Departure(leaving)
+        self.terminal = terminal
         self._timer = timer
         self._epilogue: list[str] | None = None
         self._stops = 0  # how often the user has asked to stop
@@ -114,9 +115,8 @@ class InstuiApp(Navigation):
 
     def output_drained(self) -> None:
         """Paint what was held back. Called by the thread that writes."""
-        if self._held and self._loop is not None:
-            with suppress(RuntimeError):  # it has ended
-                self._loop.call_soon_threadsafe(self._go_on)
+        if self._held:
+            self.from_outside(self._go_on)
 
     def _go_on(self) -> None:
         if self._held and not self._pending:
@@ -126,6 +126,12 @@ class InstuiApp(Navigation):
             with suppress(ScreenStackError):
                 if isinstance(screen := self.screen, HeldScreen):
                     screen.paint()
+
+    def came_back(self) -> None:
+        """Paint a frame on the empty screen."""
+        self._held = False
+        self._pace.stir()
+        self.pull()
 
     # -- what is shown
 
@@ -260,7 +266,9 @@ class InstuiApp(Navigation):
         if not self.watched.frozen:
             self.watched.read()
             self.watched.advance()
-        self.say("the display is held still; the install goes on" if self.watched.frozen else "back to the present")
+        now = self.watched.frozen
+        text = "the display is held still; the install goes on" if now else "back to the present"
+        self.say(text, stale=lambda: self.watched.frozen != now or self.over)
         if (view := self.front) is not None:
             view.refresh_view()
 
@@ -272,22 +280,34 @@ class InstuiApp(Navigation):
 
     def do_pause(self) -> None:
         """Ask the install to pause, or to continue."""
-        if self.watched.latest.paused:
+        paused = self.watched.latest.paused
+        if paused:
             self.controller.resume()
-            self.say(self.controller.refusal() or "asked the install to go on")
+            text = "asked the install to go on"
         else:
             self.controller.pause()
-            self.say(self.controller.refusal() or "asked the install to pause; it does so between two commits")
+            text = "asked the install to pause; it does so between two commits"
+        if refusal := self.controller.refusal():
+            self.say(refusal)
+        else:
+            self.say(text, stale=lambda: self.over or self.watched.latest.paused != paused)
 
     def do_picture(self) -> None:
         """Save the screen as an SVG file."""
-        name = f"instui-{self.current_mode}.svg"
-        try:
-            Path(name).write_text(self.export_screenshot(title="instui"))
-        except OSError as error:
-            self.say(f"cannot write {name}: {error.strerror}")
-        else:
-            self.say(f"saved {name} in the present directory")
+        stem = f"instui-{self.front.heading.lower().replace(' ', '-') if self.front is not None else 'screen'}"
+        picture = self.export_screenshot(title="instui")
+        for number in count(1):
+            name = f"{stem}-{number}.svg" if number > 1 else f"{stem}.svg"
+            try:
+                with open(name, "x", encoding="utf-8") as file:  # never over what is there
+                    file.write(picture)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                self.say(f"cannot write {name}: {error.strerror}")
+            else:
+                self.say(f"saved {name} in the present directory")
+            return
 
     # -- the end
 
@@ -309,7 +329,7 @@ class InstuiApp(Navigation):
         else:
             self._stops += 1
             self.controller.abort()
-            self.say("aborting: what is in hand is undone")
+            self.say("aborting: what is in hand is undone", stale=lambda: self.over)
 
     def _ask(self, title: str) -> None:
         self.push_screen(Ask(title, may_leave=self.controller.may_be_left), self._answered)
@@ -318,7 +338,7 @@ class InstuiApp(Navigation):
         if answer == CANCEL:
             self._stops += 1
             self.controller.cancel()
-            self.say("cancelling after the commits in hand; ctrl+c again aborts at once")
+            self.say("cancelling after the commits in hand; ctrl+c again aborts at once", stale=lambda: self.over)
         elif answer == LEAVE:
             self._leave()
 

@@ -20,6 +20,12 @@ class Painter(Protocol):
     def output_drained(self) -> None:
         """All that was painted is at the terminal. Called by another thread."""
 
+    def asked_to_stop(self) -> None:
+        """Somebody sent SIGTSTP. Called by a handler of signals."""
+
+    def continued(self) -> None:
+        """Somebody stopped this process, and let it go on. Called by a handler of signals."""
+
 
 _POLL = 0.1  # seconds
 _PIECE = 4096
@@ -63,7 +69,8 @@ def driver_for(terminal: Terminal) -> type[Driver]:
     class TerminalDriver(LinuxDriver):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            self.outgoing = Outgoing(terminal, cast(Painter, self._app).output_drained)
+            self._painter = cast(Painter, self._app)
+            self.outgoing = Outgoing(terminal, self._painter.output_drained)
             self._file = cast(Any, self.outgoing)
             self.fileno = terminal.keys
             self.input_tty = True
@@ -76,7 +83,24 @@ def driver_for(terminal: Terminal) -> type[Driver]:
         def _get_terminal_size(self) -> tuple[int, int]:
             return terminal.size
 
+        # Textual would stop and start in the handlers of the signals: there, in the middle of a write, it would wait
+        # for itself; and if it had not stopped, there would be two threads for the keys afterwards.
+
+        def _sigtstp_application(self, *_: object) -> None:
+            self._painter.asked_to_stop()
+
+        def _sigcont_application(self, *_: object) -> None:
+            if self._auto_restart:  # else it was `suspend` of the application that stopped
+                self._painter.continued()
+
+        def suspend_application_mode(self) -> None:
+            """Take the screen off for a while. The pipe stays: there will be another thread to wake."""
+            self.stop_application_mode()
+            super().close()
+            terminal.taken = False
+
         def start_application_mode(self) -> None:
+            terminal.await_front()
             terminal.forget_typed()
             terminal.taken = True
             super().start_application_mode()  # type: ignore[no-untyped-call]

@@ -29,6 +29,8 @@ from .views.palette import Commands, Palette
 from .views.pushed import PushedView
 from .views.view import View
 
+_EVERYWHERE = frozenset({"interrupt", "suspend"})  # also in what is open on top of a view
+
 
 class Navigation(App[Result], inherit_bindings=False):
     """An application whose screens are the views of the registry. The one under a tab is a mode of Textual."""
@@ -38,7 +40,7 @@ class Navigation(App[Result], inherit_bindings=False):
     COMMANDS: ClassVar[set[Any]] = {Commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(action.keys, f"do('{action.id}')", action.label, show=False, priority=action.id == "interrupt")
+        Binding(action.keys, f"do('{action.id}')", action.label, show=False, priority=action.id in _EVERYWHERE)
         for action in registry.ACTIONS
     ]
     glyphs: Glyphs
@@ -52,10 +54,10 @@ class Navigation(App[Result], inherit_bindings=False):
         except ScreenStackError:
             return None
 
-    def say(self, text: str) -> None:
-        """Show a notice on the view in front, for a few seconds."""
+    def say(self, text: str, stale: Callable[[], bool] = lambda: False) -> None:
+        """Show a notice on the view in front, for a few seconds, but no longer than until it is `stale`."""
         if (view := self.front) is not None:
-            view.notice(text)
+            view.notice(text, stale)
 
     # -- actions
 
@@ -82,6 +84,7 @@ class Navigation(App[Result], inherit_bindings=False):
         It is the method `do_ID` of the view in front or, where the view has none, of the application.
         """
         view = registry.BY_ID[id].view
+        self.say("")  # what the key before this one did
         if reason := self.refusal(id):
             self.say(reason)
         elif view:

@@ -35,11 +35,9 @@ class TimelineView(OverTime):
     about = "when the session, its workers, wheels and locks did what, to scale"
     without = frozenset({"sort_next", "sort_previous", "reverse"})  # lanes are in the order of time
     DEFAULT_CSS = """
-    TimelineView #status { height: 1; margin: 1 0 0 0; }
-    TimelineView.short #status { margin: 0; }
+    TimelineView #status { height: 1; }
     TimelineView #head { height: 5; }
     TimelineView.short #head { height: 3; }
-    TimelineView #body { margin: 0; }
     TimelineView #panel { height: 7; }
     TimelineView.low #panel { height: 5; }
     TimelineView.tiny #panel { display: none; }

@@ -1,7 +1,7 @@
 """The base of all screens that show the session: the frame around a body, the selection, and notices."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,11 +16,21 @@ from instui.tui.text.pieces import Line, Piece, fit, tail
 from instui.tui.widgets.held import HeldScreen
 from instui.tui.widgets.paint import ActionClicked, Lines
 from instui.tui.widgets.table import Table
+from instui_engine.values import NamedTuple
 
 from .application import Application, application_of
 
 NOTICE_SECONDS = 4.0
+SHORT = 20  # rows below which a screen has no blank ones
 _FAR = 1 << 60  # more rows than there are
+
+
+class Notice(NamedTuple):
+    """A text that is shown until the time `until`, unless it is `stale` before: no longer true."""
+
+    text: str
+    until: float
+    stale: Callable[[], bool]
 
 
 class View(HeldScreen[None]):
@@ -44,15 +54,16 @@ class View(HeldScreen[None]):
     View #footer { background: $panel; }
     View #caption { display: none; height: auto; margin: 1 0 0 0; }
     View #finding { display: none; margin: 1 0 0 0; }
-    View #body { height: 1fr; margin: 1 0 0 0; }
-    View.short #body, View.short #caption, View.short #finding { margin: 0; }
+    View #body { height: 1fr; }
+    View.short #caption, View.short #finding { margin: 0; }
+    View.short #notice { display: none; }
     View.zoomed #counters, View.zoomed .aside { display: none; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.zoomed = False
-        self._notice = ("", 0.0)  # the text, and when it disappears
+        self._notice: Notice | None = None
         self._caption_height = 0
 
     @property
@@ -103,7 +114,7 @@ class View(HeldScreen[None]):
         return {}
 
     def footer(self, width: int) -> Line:
-        """The bottom line while there is no notice."""
+        """The bottom line."""
         application = self.application
         labels = application.footer_labels | self.footer_labels()
         return frame.footer(application.offered(), width, self.glyphs, labels, application.leaves_in)
@@ -127,6 +138,7 @@ class View(HeldScreen[None]):
         yield Lines(self.glyphs, id="tabs")
         yield Lines(self.glyphs, id="caption")
         yield Lines(self.glyphs, id="finding")
+        yield Lines(self.glyphs, id="notice")
         yield from self.body()
         yield Lines(self.glyphs, id="footer")
 
@@ -135,12 +147,11 @@ class View(HeldScreen[None]):
         if not self.is_mounted:  # the user has just come here, and the widgets do not exist yet
             return
         width, facts = self.size.width, self.application.facts
-        self.set_class(self.size.height < 20, "short")
+        self.set_class(self.size.height < SHORT, "short")
         self.lines("header").show_lines([frame.header(snapshot, facts, width)])
-        self.lines("counters").show_lines([counters(snapshot, self.glyphs, width)])
-        self.lines("tabs").show_lines([self.tabs(snapshot, width)])
+        self._show_top(snapshot, width)
         self._show_finding(snapshot, width)
-        self.lines("footer").show_lines([self._bottom(width)])
+        self.lines("footer").show_lines([self.footer(width)])
         self.show_body(snapshot)
         self._show_caption(snapshot, width)
 
@@ -148,11 +159,20 @@ class View(HeldScreen[None]):
         """Show immediately what a key has changed."""
         self.show(self.snapshot)
 
-    def notice(self, text: str) -> None:
-        """Show a notice in the bottom line for a few seconds."""
-        self._notice = (text, time.monotonic() + NOTICE_SECONDS)
+    def notice(self, text: str, stale: Callable[[], bool] = lambda: False) -> None:
+        """Show a notice for a few seconds, but no longer than until it is `stale`. "" takes the last one away."""
+        self._notice = Notice(text, time.monotonic() + NOTICE_SECONDS, stale) if text else None
         if self.is_mounted:
-            self.lines("footer").show_lines([self._bottom(self.size.width)])
+            self._show_top(self.snapshot, self.size.width)
+
+    def _show_top(self, snapshot: Snapshot, width: int) -> None:
+        """Show the counters, the tabs, and the notice: in the blank row or, if there is none, instead of counters."""
+        said = self._said(width)
+        short = self.size.height < SHORT
+        stead = ("tabs" if self.zoomed else "counters") if said and short else "notice"
+        top = {"counters": counters(snapshot, self.glyphs, width), "tabs": self.tabs(snapshot, width), "notice": ()}
+        for id, usual in top.items():
+            self.lines(id).show_lines([said if id == stead else usual])
 
     def has_caption(self, snapshot: Snapshot) -> bool:
         """Whether it shows the caption now."""
@@ -178,13 +198,18 @@ class View(HeldScreen[None]):
         finding.display = found is not None and not self.zoomed
         finding.show_lines([found] if found is not None else [])
 
-    def _bottom(self, width: int) -> Line:
-        text, until = self._notice
-        if text and time.monotonic() < until:
-            return fit((Piece(" "), Piece(tail(text, width - 2), "strong")), width)
-        return self.footer(width)
+    def _said(self, width: int) -> Line:
+        """The notice; nothing if there is none."""
+        if self._notice is not None and (time.monotonic() >= self._notice.until or self._notice.stale()):
+            self._notice = None
+        text = self._notice.text if self._notice is not None else ""
+        return fit((Piece(" "), Piece(tail(text, width - 2), "strong")), width) if text else ()
 
     # -- messages of Textual and of the widgets
+
+    def on_screen_suspend(self) -> None:
+        """Take the notice away: when this screen is in front again, it is an old one."""
+        self._notice = None
 
     def on_screen_resume(self) -> None:
         """Show what happened while another screen was in front."""
@@ -258,7 +283,9 @@ class View(HeldScreen[None]):
         self.zoomed = not self.zoomed
         self.set_class(self.zoomed, "zoomed")
         self.refresh_view()
-        self.notice("maximized; z or esc brings the rest back" if self.zoomed else "everything is back")
+        now = self.zoomed
+        text = "maximized; z or esc brings the rest back" if now else "everything is back"
+        self.notice(text, stale=lambda: self.zoomed != now)
 
     def no_copy(self) -> str:
         """No row is selected."""
