@@ -20,7 +20,7 @@ from instui.tui.views.help import Help
 from instui.tui.views.palette import Commands
 from instui.tui.views.pushed import PushedView
 from instui.tui.views.registry import ACTIONS, BY_ID, ON_TOP, VIEWS, has, where
-from instui.tui.views.view import View
+from instui.tui.views.view import SHORT, View
 from instui.tui.widgets.table import Table
 from support.screens import EVENTS, KEYS_OF_VIEWS, LOCKS, Own, Recorded, go_to, press, settle, shown, text_of
 
@@ -248,7 +248,7 @@ async def freezes(app: InstuiApp, pilot: Pilot[Result]) -> None:
     go_to(app, 20.0)
     await settle(pilot)
     assert list(table(app).keys) == before
-    assert "PAUSED 6.5 s behind" in text_of(app)
+    assert "PAUSED 6 s behind" in text_of(app)
     await press(pilot, key_of("freeze"))
     assert "PAUSED" not in text_of(app)
     assert list(table(app).keys) != before
@@ -259,6 +259,11 @@ async def pauses_the_install(app: InstuiApp, pilot: Pilot[Result]) -> None:
     assert "asked the install to pause" in text_of(app)
     assert isinstance(app.controller, Own)
     assert app.controller.asked == ["pause"]
+
+
+async def refuses_to_suspend(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("suspend"))
+    assert "no shell with job control" in text_of(app)
 
 
 async def asks_before_it_quits(app: InstuiApp, pilot: Pilot[Result]) -> None:
@@ -337,6 +342,7 @@ STEPS: dict[str, Step] = {
     "picture": saves_a_picture,
     "freeze": freezes,
     "pause": pauses_the_install,
+    "suspend": refuses_to_suspend,
     "quit": asks_before_it_quits,
     "interrupt": asks_cancels_aborts,
 }
@@ -510,7 +516,7 @@ def test_what_cannot_be_done_now_is_offered_neither_in_the_footer_nor_in_help_no
             await press(pilot, key_of(id))
             assert reason in text_of(app)  # whoever presses it all the same is told
             await press(pilot, key_of("help"))
-            assert f"({reason})" in text_of(app)
+            assert f"({reason})" in " ".join(map(table(app).text_of, table(app).keys))
             await press(pilot, "escape", key_of("palette"))
             palette = app.screen
             assert isinstance(palette, CommandPalette)
@@ -537,5 +543,48 @@ def test_a_pull_and_a_key_do_no_harm_while_there_is_no_screen() -> None:
                 app.clear_selection()
             finally:
                 app._screen_stack.extend(screens)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("zoomed", [False, True], ids=["", "zoomed"])
+@pytest.mark.parametrize("size", [(50, 15), (80, 24), (120, 40)])
+def test_a_notice_hides_no_key_and_moves_no_row(size: tuple[int, int], zoomed: bool) -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), WAITS, size, controller=Own()) as (app, pilot):
+            if zoomed:
+                await press(pilot, "z", "z", "z")
+            app.say("")
+            await settle(pilot)
+            before = text_of(app).split("\n")
+            app.say("this is said")
+            await settle(pilot)
+            after = text_of(app).split("\n")
+            changed = [row for row, line in enumerate(after) if line != before[row]]
+            assert [after[row].strip() for row in changed] == ["this is said"]
+            assert before[changed[0]].strip() == "" or size[1] < SHORT
+            app.say("")
+            await settle(pilot)
+            assert text_of(app).split("\n") == before
+
+    asyncio.run(run())
+
+
+def test_a_notice_ends_with_the_next_key_or_when_it_is_no_longer_true() -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), WAITS, controller=Own()) as (app, pilot):
+            await press(pilot, "P")
+            assert "asked the install to pause" in text_of(app)
+            await press(pilot, "j")
+            assert "asked the install" not in text_of(app)
+            await press(pilot, "P")
+            assert "asked the install to pause" in text_of(app)
+            go_to(app, 60.0)  # the end
+            await settle(pilot)
+            assert "asked the install" not in text_of(app)
+            await press(pilot, "P")
+            assert "the session is over" in text_of(app)
+            await press(pilot, "s", "escape")
+            assert "the session is over" not in text_of(app)  # what was said before somebody was elsewhere is old
 
     asyncio.run(run())

@@ -30,7 +30,7 @@ CHOICES = (
 )
 
 
-class Ask(HeldScreen[str], ModalScreen[str]):
+class Ask(ModalScreen[str], HeldScreen[str]):
     """The question what to do with a running install. The result is the id of a choice."""
 
     DEFAULT_CSS = """

@@ -17,7 +17,7 @@ from instui.tui.widgets.table import Table
 from .application import application_of
 
 
-class Help(HeldScreen[None], ModalScreen[None]):
+class Help(ModalScreen[None], HeldScreen[None]):
     """The help screen: all keys, and the meaning of colours and symbols."""
 
     DEFAULT_CSS = """

@@ -14,7 +14,7 @@ from .application import application_of
 _HIDDEN = {"palette", "interrupt"}
 
 
-class Palette(HeldScreen[None], CommandPalette):
+class Palette(CommandPalette, HeldScreen[None]):
     """The palette of Textual."""
 
 
