@@ -17,6 +17,7 @@ from instui.monitor.units import count
 from instui_engine.errors import UsageError, printable, reason
 from instui_engine.fs.files import open_regular
 from instui_engine.journal.codec import decode
+from instui_engine.journal.events import SCHEMA
 
 from .output import print_error, print_lines
 
@@ -34,15 +35,21 @@ def show(parsed: argparse.Namespace) -> int:
     alive = path is not None and _alive(path)  # before it is read: what ends meanwhile has written so
     fold, damaged = _read(path)
     now = time.monotonic() - fold.session.clock if alive and fold.session is not None else 0.0
+    if not alive:
+        fold.abandon()
     snapshot = fold.snapshot(now)
     earlier = [] if path is None else list(_earlier(path, snapshot))
     explanation = explain(snapshot, earlier)
     if damaged:
         print_error(f"{count(damaged, 'damaged line')} of the journal {'is' if damaged == 1 else 'are'} left out")
+    if fold.session is not None and fold.session.schema > SCHEMA:
+        print_error(
+            f"this journal is of a newer instui ({printable(fold.session.version)}): what is new in it is left out"
+        )
     if parsed.json:
         print_lines([json.dumps(as_json(explanation))])
         return 0
-    is_running = alive and snapshot.finished is None
+    is_running = not snapshot.over
     print_lines(report(explanation, snapshot, earlier, time.time(), _columns(), alive=is_running))
     return 0
 

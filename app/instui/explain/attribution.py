@@ -8,13 +8,14 @@ of the session that it lies in; where there is none, nobody knows, and it is `un
 A wait for a claim of the same session is no piece: the work of the wheel that held it is.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 from typing import Literal
 
 from instui.monitor.model import Phase, SessionSpan, Snapshot
-from instui.monitor.names import is_own
+from instui.monitor.names import is_foreign
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
@@ -147,7 +148,7 @@ def _claim(
     snapshot: Snapshot, wheel: str, path: str, holders: Sequence[Holder], begin: float, end: float
 ) -> Iterator[Piece]:
     """A wait for a claim, unless only wheels of the same session were in the way."""
-    others = tuple(holder for holder in holders if not is_own(holder, snapshot.session))
+    others = tuple(holder for holder in holders if is_foreign(holder, snapshot.session))
     if others or not holders:
         yield Piece("claim", begin, end, wheel, 0, path, others)
 
@@ -202,7 +203,12 @@ def _before(after: Piece | None, ended: Sequence[Piece]) -> Piece | None:
 def _fallback(gap: Piece, around: Sequence[SessionSpan], first: float) -> Iterator[Piece]:
     """The pieces of a gap, by the parts of the session that it lies in, in the order of time."""
     now = gap.begin
-    for span in around:
+    # spans follow each other, so only the one before the first that begins later can reach into the gap
+    first_one = max(bisect_right(around, now, key=lambda span: span.begin) - 1, 0)
+    for place in range(first_one, len(around)):
+        span = around[place]
+        if span.begin >= gap.end:
+            break
         until = gap.end if span.end is None else min(span.end, gap.end)
         begin = max(span.begin, now)
         if until <= begin:

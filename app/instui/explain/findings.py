@@ -63,7 +63,7 @@ class Case(NamedTuple):
     @property
     def over(self) -> bool:
         """Whether the session has ended."""
-        return self.snapshot.finished is not None
+        return self.snapshot.over
 
     @property
     def jobs(self) -> int:

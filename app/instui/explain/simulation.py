@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 
 from instui.monitor.model import Phase, SessionSpan, WheelState
-from instui.monitor.names import is_own
+from instui.monitor.names import is_foreign
 from instui_engine.values import NamedTuple
 
 from .findings import Case
@@ -23,6 +23,7 @@ LEAST_NOISE = 0.03  # of the wall clock, and in seconds: two runs of one command
 _CERTAIN = 0.5  # the share of work that processors did, as far as it is known how more workers divide it
 _LONG = 0.1  # of the wall clock: a period that has to be understood
 _FILES_EACH = 1500  # files of hard links for which the engine starts one more process
+_CROWD = 300  # wheels that take turns; to schedule more of them again takes too long, so they stay as they were
 JOBS = (2, 4, 8)
 
 
@@ -234,7 +235,7 @@ def _unpacking(
     ready = [fetches[wheel.key].end if wheel.key in fetches else begin for wheel in wheels]
     latest = max((one.end - begin for one in fetches.values()), default=0.0)
     cpus = float(case.cpus)
-    solo = unshared(_with_gaps(times, ready, max(case.jobs, 1)), cpus)
+    solo = unshared(_with_gaps(times, ready, max(min(case.jobs, len(times)), 1)), cpus)
     tasks = tuple(Task(here - begin, work, -wheel.size) for wheel, here, work in zip(wheels, ready, solo, strict=True))
     return Period("acquire", max(end for _, end in times) - begin, tasks, cpus, lambda jobs: jobs, latest)
 
@@ -271,7 +272,7 @@ def _committing(case: Case, wheels: Sequence[WheelState], times: Sequence[tuple[
     met = frozenset((*snapshot.contended, *snapshot.collisions))  # elsewhere nobody has to take turns
     waits: dict[str, float] = {}
     for wait in snapshot.waits:
-        if not all(is_own(holder, snapshot.session) for holder in wait.holders):
+        if any(is_foreign(holder, snapshot.session) for holder in wait.holders):
             waits[wait.wheel] = max(waits.get(wait.wheel, 0.0), wait.end - begin)
     tasks = tuple(
         Task(
@@ -285,9 +286,10 @@ def _committing(case: Case, wheels: Sequence[WheelState], times: Sequence[tuple[
     )
     at_once = _at_once(times)
     # a session that is alone commits its wheels in groups, which one worker does
-    return Period(
-        "commit", max(end for _, end in times) - begin, tasks, float("inf"), lambda jobs: jobs if at_once > 1 else 1
-    )
+    took = max(end for _, end in times) - begin
+    if sum(task.claims for task in tasks) > _CROWD:
+        return Period("commit", took, (), float("inf"), lambda jobs: 1, latest=took)
+    return Period("commit", took, tasks, float("inf"), lambda jobs: jobs if at_once > 1 else 1)
 
 
 def _at_once(times: Sequence[tuple[float, float]]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from instui.monitor.model import Phase, Snapshot, WheelState
-from instui.monitor.names import is_own, path_name
+from instui.monitor.names import is_foreign, is_own, path_name
 from instui.monitor.units import count, seconds
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
@@ -62,7 +62,7 @@ def claims_aside(case: Case, _: Sequence[Piece]) -> Iterator[Cause]:
         Piece("claim", wait.begin, wait.end, wait.wheel, 0, wait.path, others)
         for wait in case.snapshot.waits
         if (wait.wheel, wait.path) not in path
-        and (others := tuple(one for one in wait.holders if not is_own(one, case.snapshot.session)))
+        and (others := tuple(one for one in wait.holders if is_foreign(one, case.snapshot.session)))
     ]
     for holder, some in _by_holder(waits):
         if total(some) >= _TURNS:

@@ -34,7 +34,7 @@ def rows(explanation: Explanation) -> list[Row]:
         (small if is_small else large).append(finding)
     found = [Row(place, one.share, one.seconds, one.text, one) for place, one in enumerate(large, 1)]
     nobody_knows = explanation.unexplained
-    is_small = nobody_knows < _SECONDS and nobody_knows < _SHARE * explanation.wall
+    is_small = nobody_knows <= 0 or (nobody_knows < _SECONDS and nobody_knows < _SHARE * explanation.wall)
     if small or (is_small and nobody_knows > 0):
         names = list(dict.fromkeys(finding.kind for finding in small)) + ["unexplained"] * (
             is_small and nobody_knows > 0

@@ -1,8 +1,9 @@
 """Rules about work: why it was slow where something made it so, and else what it was."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
-from instui.monitor.model import Phase, SessionSpan, Span, WheelState
+from instui.monitor.model import RUNNING, Phase, SessionSpan, Span, WheelState
 from instui.monitor.units import count, cut_end, number, seconds, size
 from instui_engine.errors import printable
 
@@ -176,9 +177,11 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
         yield from _plainly("resolve", found, "looked at what is asked for, and at what is installed")
         return
     took: dict[str, float] = {}
-    ends = [*(doing.begin for doing in snapshot.doings[1:]), found[-1].end][: len(snapshot.doings)]
-    for doing, end in zip(snapshot.doings, ends, strict=True):
-        took[doing.doing] = took.get(doing.doing, 0.0) + max(min(end, found[-1].end) - doing.begin, 0.0)
+    for doing, following in zip_longest(snapshot.doings, snapshot.doings[1:]):
+        end = following.begin if following is not None else found[-1].end
+        # what uv did last lasts until it is asked again, but that was the work of others
+        inside = sum(max(min(end, piece.end) - max(doing.begin, piece.begin), 0.0) for piece in found)
+        took[doing.doing] = took.get(doing.doing, 0.0) + inside
     longest = sorted(took, key=lambda one: -took[one])[:2]
     steps = ", ".join(f"{cut_end(printable(one), _DOING_CELLS)} {seconds(took[one])}" for one in longest)
     verb = "is deciding" if case.lasts(found) else "decided"
@@ -322,9 +325,9 @@ def _plainly(kind: str, found: Sequence[Piece], text: str, remedy: str = "") -> 
 
 
 def _spans(wheel: WheelState, case: Case | None = None) -> list[Span]:
-    """The phases of a wheel; with `case`, also the present one."""
+    """The phases of a wheel; with `case`, also the present one, which a journal with gaps leaves running at the end."""
     spans = list(wheel.spans)
-    if case is not None and not case.over:
+    if case is not None and (not case.over or wheel.phase in RUNNING):
         spans.append(Span(wheel.phase, wheel.since, case.snapshot.t, wheel.worker))
     return spans
 

@@ -147,6 +147,7 @@ class Estimator:
 
 def acquired(now: Standing, rate: float, speed: float, jobs: int) -> float:
     """Seconds until all is unpacked: bytes come at `rate`, each of the workers does work at `speed`."""
+    jobs = min(jobs, 1 + len(now.unpacking) + len(now.to_unpack) + len(now.fetching) + len(now.to_fetch))
     workers = [work / speed for work in sorted(now.unpacking, reverse=True)[:jobs]]  # when each of them is free
     workers += [0.0] * (jobs - len(workers))
     heapify(workers)

@@ -157,7 +157,7 @@ class Fold:
         record = self._record
         match event:
             case events.SessionStarted():
-                record.session = event
+                record.session = event._replace(ran=max(event.ran, 0.0))
                 self._infers = event.schema < _NAMES_SPANS
             case events.Caption():
                 record.caption = event.text

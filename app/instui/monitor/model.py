@@ -440,6 +440,7 @@ class Snapshot(NamedTuple):
     paused: bool  # the session was asked to pause
     cancelling: bool  # it was asked to stop
     finished: Finished | None
+    over: bool  # it has finished, or was killed
     wheel_index: Mapping[str, int]
     lock_index: Mapping[str, int]
     stalls: Prefix[Stall]

@@ -54,6 +54,13 @@ def path_name(path: str, session: SessionStarted | None) -> str:
     return printable(path)
 
 
+def is_foreign(holder: Holder, session: SessionStarted | None) -> bool:
+    """Whether `holder` is another process or session. This one may be named without a wheel, between two of them."""
+    if session is not None and (holder.session == session.session or (holder.pid and holder.pid == session.pid)):
+        return False
+    return not is_own(holder, session)
+
+
 def is_own(holder: Holder, session: SessionStarted | None) -> bool:
     """Whether `holder` is a wheel of this session, not another process or session."""
     own = session.session if session else ""

@@ -9,6 +9,7 @@ from instui_engine.journal.events import Event, Holder, SpanFinished, SpanName, 
 from .model import CommitSteps, Doing, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 from .names import same_holder
 
+_HOLDERS = 20  # kept of one wait, the first of which may be long gone
 _ORDER = get_args(SpanName)
 _INFERRED: dict[type[Event], SpanName] = {
     events.ResolveStarted: "resolve",
@@ -60,6 +61,7 @@ class Periods:
         self.loads: list[LoadSample] = []
         self.stalls: list[Stall] = []
         self.held_up = Overlap()  # by waits of the session and of its wheels
+        self._open: dict[tuple[str, str], int] = {}  # what, wheel -> place in `waits` of those that last
 
     @property
     def syncing(self) -> str:
@@ -68,7 +70,7 @@ class Periods:
 
     def holds_up(self, t: float, seconds: float) -> bool:
         """Whether the session plans, or waits for the disk or for others, for longer than that at `t`."""
-        since = [wait.begin for wait in self.waits if wait.end is None and not wait.wheel]
+        since = [self.waits[place].begin for (_, wheel), place in self._open.items() if not wheel]
         since += [sync.begin for sync in self.syncs[-1:] if sync.end is None]
         since += [span.begin for span in self.spans[-1:] if span.end is None and span.name == "plan"]
         return any(t - begin > seconds for begin in since)
@@ -121,33 +123,28 @@ class Periods:
         self, what: WaitKind | Literal["environment"], wheel: str, path: str, holders: Sequence[Holder], t: float
     ) -> None:
         """Note that the session or a wheel waits; once more, that the holders have changed."""
-        place = self._present_wait(what, wheel)
+        place = self._open.get((what, wheel))
         if place is None:
-            self.waits.append(SessionWait(what, wheel, path, tuple(holders), t))
+            self._open[what, wheel] = len(self.waits)
+            self.waits.append(SessionWait(what, wheel, path, tuple(holders[:_HOLDERS]), t))
             self.held_up.begin(t)
         else:
             old = self.waits[place]
             named = {same_holder(holder): holder for holder in (*old.holders, *holders)}
-            self.waits[place] = old._replace(holders=tuple(named.values()))  # each as it was named last
+            # each as it was named last, and the latest ones
+            self.waits[place] = old._replace(holders=tuple(named.values())[-_HOLDERS:])
 
     def end_wait(self, what: str, wheel: str, t: float) -> None:
         """Note that this wait is over, if there was one."""
-        place = self._present_wait(what, wheel)
+        place = self._open.pop((what, wheel), None)
         if place is not None:
             self.waits[place] = self.waits[place]._replace(end=t)
             self.held_up.end(t)
-
-    def _present_wait(self, what: str, wheel: str) -> int | None:
-        for place in range(len(self.waits) - 1, -1, -1):
-            wait = self.waits[place]
-            if wait.end is None and (wait.what, wait.wheel) == (what, wheel):
-                return place
-        return None
 
     def end_all(self, t: float) -> None:
         """Note that the session is over, and so is everything that lasts."""
         self._end_span(t)
         self.end_sync(t)
         self.resume(t)
-        for wait in [wait for wait in self.waits if wait.end is None]:
-            self.end_wait(wait.what, wait.wheel, t)
+        for what, wheel in list(self._open):
+            self.end_wait(what, wheel, t)

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from instui_engine.journal.events import Holder, SessionStarted
 
 from .model import Acquisition, CommitSteps, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
-from .names import is_own, same_holder
+from .names import is_foreign, same_holder
 
 Record = TypeVar("Record")
 State = TypeVar("State")
@@ -126,7 +126,7 @@ class LockRecord:
         holders = tuple(self.holders.values())
         foreign: dict[object, Holder] = {}
         for waiter in self.waiters.values():
-            foreign.update((same_holder(holder), holder) for holder in waiter.holders if not is_own(holder, session))
+            foreign.update((same_holder(holder), holder) for holder in waiter.holders if is_foreign(holder, session))
         return LockState(
             path=self.path,
             is_directory=self.is_directory,

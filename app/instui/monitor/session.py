@@ -47,6 +47,7 @@ class SessionRecord:
         self.caption = ""
         self.periods = Periods()
         self.finished: Finished | None = None
+        self.over = False
         self.environment: EnvironmentLock | None = None
         self.wheels: Table[WheelRecord, WheelState] = Table(lambda key: WheelRecord(key, self.t, self.t, self.t))
         self.locks: Table[LockRecord, LockState] = Table(LockRecord)
@@ -162,6 +163,7 @@ class SessionRecord:
             waited, held = (t - lock.since, 0.0) if lock.state == "waiting" else (0.0, t - lock.since)
             self.environment = EnvironmentLock(lock.path, "free", t, (), lock.waited + waited, lock.held + held)
         self.resolving = self.paused = False
+        self.over = True
         self.periods.end_all(t)
 
     @property
@@ -316,6 +318,7 @@ class SessionRecord:
             paused=self.paused,
             cancelling=self.cancelling,
             finished=self.finished,
+            over=self.over,
             wheel_index=MappingProxyType(self.wheels.index),
             lock_index=MappingProxyType(self.locks.index),
             stalls=Prefix(self.periods.stalls),

@@ -195,7 +195,7 @@ def names(snapshot: Snapshot, found: Attribution, window: Window, width: int) ->
     parts = [(NAMES[span.name], span.begin, snapshot.t if span.end is None else span.end) for span in snapshot.spans]
     first = snapshot.spans[0].begin if snapshot.spans else 0.0
     parts = [("start", found.begin, first), *(part for part in parts if part[2] > part[1])]
-    if not snapshot.totals.downloads:
+    if not (snapshot.totals.downloads or _is_fetching(snapshot)):
         parts = [("unpack" if name == NAMES["acquire"] else name, begin, end) for name, begin, end in parts]
     text = [" "] * width
     for name, begin, end in sorted(parts, key=lambda part: part[1] - part[2]):
@@ -205,6 +205,11 @@ def names(snapshot: Snapshot, found: Attribution, window: Window, width: int) ->
         if column >= 0 and not "".join(text[max(column - 1, 0) : column + len(name) + 1]).strip():
             text[column : column + len(name)] = name
     return line(("".join(text), "dim"))
+
+
+def _is_fetching(snapshot: Snapshot) -> bool:
+    running = (snapshot.wheel(key) for key in snapshot.running)
+    return any(wheel is not None and wheel.phase is Phase.FETCH for wheel in running)
 
 
 def session(pieces: Sequence[Piece], window: Window, width: int, glyphs: Glyphs, cursor: float | None = None) -> Line:

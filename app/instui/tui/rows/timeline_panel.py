@@ -170,7 +170,7 @@ def _holders(snapshot: Snapshot, piece: Piece) -> Sequence[Text]:
 def why(snapshot: Snapshot, width: int, height: int) -> list[Line]:
     """What took the time, the most first. This explains the session: not to be made for every frame."""
     explanation = explain(snapshot, simulate=False)
-    verb = "it took" if snapshot.finished is not None else "it has taken"
+    verb = "it took" if snapshot.over else "it has taken"
     wall, work = units.seconds(explanation.wall), units.seconds(explanation.work)
     lines: list[Line] = [line((f" why {verb} {wall}", "strong"), (f", of which {work} was work", "dim"))]
     told = [finding for finding in explanation.findings if finding.seconds >= _TOLD]

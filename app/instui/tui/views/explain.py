@@ -41,8 +41,7 @@ class ExplainView(PushedView):
         yield Lines(self.glyphs, id="in_full", classes="aside")
 
     def _explanation(self, snapshot: Snapshot) -> Explanation:
-        over = snapshot.finished is not None
-        return self._explained.get(over, snapshot, lambda: explain(snapshot))
+        return self._explained.get(snapshot.over, snapshot, lambda: explain(snapshot))
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Show what is known so far."""
@@ -56,7 +55,7 @@ class ExplainView(PushedView):
 
     def title_of(self, snapshot: Snapshot, width: int) -> str:
         """How long it took, and how much of that was work."""
-        return tail(explained.title(self._explanation(snapshot), over=snapshot.finished is not None), width)
+        return tail(explained.title(self._explanation(snapshot), over=snapshot.over), width)
 
     def do_open(self) -> None:
         """Open the wheel that the selected finding is about, or go to the locks."""

@@ -53,7 +53,7 @@ class OverTime(Overview):
     def look(self, snapshot: Snapshot) -> Look:
         """The window, the cursor and the marks."""
         begin = -snapshot.session.ran if snapshot.session is not None else 0.0
-        over = snapshot.finished is not None or self.application.watched.died
+        over = snapshot.over
         whole = extent(begin, snapshot.t, over)
         window = self._window or whole
         if self._window is not None:
@@ -153,7 +153,7 @@ class OverTime(Overview):
         look = self.look(self.snapshot)
         about, following = self.cursor, False
         if about is None or not look.window.begin <= about <= look.window.end:
-            following = self.following and self.snapshot.finished is None
+            following = self.following and not self.snapshot.over
             about = self.snapshot.t if following else self._middle(look)
         window = look.window.zoomed(factor, about, look.whole)
         if window == look.window:
@@ -182,13 +182,13 @@ class OverTime(Overview):
 
     def no_follow(self) -> str:
         """The end is there, and in sight."""
-        over = self.snapshot.finished is not None and self._window is None
+        over = self.snapshot.over and self._window is None
         return "the session is over, and all of it is shown" if over else ""
 
     def do_follow(self) -> None:
         """Keep the end in sight, or let go."""
         self.following = not self.following
-        if self.snapshot.finished is not None:
+        if self.snapshot.over:
             look = self.look(self.snapshot)
             self._set_window(look.window.moved(1e9, look.whole), look)
             self.notice("this is the end; the session is over")

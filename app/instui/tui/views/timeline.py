@@ -76,8 +76,8 @@ class TimelineView(OverTime):
 
     def activity(self, snapshot: Snapshot) -> Activity:
         """What happened: at most as often as it is cheap."""
-        basis = snapshot.wheels if snapshot.finished is not None else snapshot
-        return self._activity.get(snapshot.finished is not None, basis, lambda: activity(snapshot))
+        basis = snapshot.wheels if snapshot.over else snapshot
+        return self._activity.get(snapshot.over, basis, lambda: activity(snapshot))
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Fill the head, the lanes and the panel."""
@@ -100,7 +100,7 @@ class TimelineView(OverTime):
             return {"sign": sign, "": self._row(snapshot, found, lanes, key, look, table.line_width)}
 
         table.show_rows(TableRows(lanes.keys, cells), () if lanes.keys else self._empty(snapshot))
-        if self.following and self._at_end and not table.selected and snapshot.finished is None:
+        if self.following and self._at_end and not table.selected and not snapshot.over:
             table.scroll_to(y=len(lanes.keys) - table.size.height + 1, animate=False, force=True, immediate=True)
         self._show_panel(snapshot, found, lanes, look)
 
@@ -123,7 +123,7 @@ class TimelineView(OverTime):
         # A selection that has a lane already changes nothing, and ten thousand wheels take a while.
         news = selected if self.lanes.position(selected) is None else ""
         query = LaneQuery(self.mode, self.filter, self.everything, news, self.lanes.size.height - 2)
-        return self._lanes.get((query, snapshot.finished is not None), found, lambda: arrange(snapshot, found, query))
+        return self._lanes.get((query, snapshot.over), found, lambda: arrange(snapshot, found, query))
 
     def _show_panel(self, snapshot: Snapshot, found: Activity, lanes: Lanes, look: Look) -> None:
         width, glyphs, key = self.size.width, self.glyphs, self.lanes.selected
@@ -160,7 +160,7 @@ class TimelineView(OverTime):
     def footer_labels(self) -> dict[str, str]:
         """The labels that depend on the state: the next grouping, and whether the end is followed."""
         following = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
-        follow = "the end" if self.snapshot.finished is not None else "let go" if self.following else "follow"
+        follow = "the end" if self.snapshot.over else "let go" if self.following else "follow"
         return super().footer_labels() | {
             "group": f"by {following}",
             "follow": follow,
