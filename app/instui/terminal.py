@@ -16,6 +16,8 @@ from typing import Any, TextIO
 from instui_engine.errors import UsageError
 from instui_engine.values import NamedTuple
 
+from .window import Window
+
 # What texts contain beyond ASCII besides names, and what stands for it where it cannot be shown.
 _PLAIN = {"…": "~", "·": "-", "»": ">", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"', "↺": "%"}
 TO_ASCII = {ord(a): b for a, b in _PLAIN.items()}
@@ -155,6 +157,7 @@ class Terminal:
         self.output = output
         self.keys = keys
         self.encoding = codeset()
+        self.window = Window(os.environ)
         self.gone = False
         self.taken = False  # a screen is on it, which has to be taken off again
         self._attributes: list[Any] | None = None
@@ -220,7 +223,7 @@ class Terminal:
         self.taken = False
         with suppress(OSError):
             if select.select([], [self.output], [], 0)[1]:
-                os.write(self.output, _RESET)
+                os.write(self.output, self.window.end().encode() + _RESET)
         if self._attributes is not None:
             with suppress(termios.error):
                 termios.tcsetattr(self.keys, termios.TCSANOW, self._attributes)

@@ -77,6 +77,8 @@ class Install:
         assert screen.keyboards == 0
         assert terminal.attributes == terminal.before
         assert screen.unknown == []
+        assert screen.title == "before"
+        assert screen.titles == []
         return screen.text.strip()
 
 

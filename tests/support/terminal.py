@@ -127,6 +127,9 @@ class Screen:
         self.styles: set[str] = set()  # every SGR that was sent
         self.alternations = 0  # how often the alternate screen was entered
         self.unknown: list[str] = []
+        self.title = "before"  # of the window
+        self.titles: list[str] = []  # those that the terminal keeps
+        self.progress: list[str] = []  # all that was ever said of it
         self.answers: list[str] = []  # what the terminal has to say to the program
         self._style = ""
         self._rest = ""
@@ -190,6 +193,8 @@ class Screen:
             self._control(found["control"])
         elif kind == "final":
             self._csi(found["mark"], found["numbers"], found["between"] + found["final"], found[0])
+        elif kind == "command":
+            self._osc(found["command"])
         elif kind == "single" and found["single"] not in "78=>":
             self.unknown.append(found[0])
 
@@ -205,6 +210,13 @@ class Screen:
             grid.x = min(grid.columns - 1, grid.x // 8 * 8 + 8)
         elif character not in "\x00\x07\x0e\x0f":
             self.unknown.append(character)
+
+    def _osc(self, command: str) -> None:
+        number, _, rest = command.partition(";")
+        if number == "2":
+            self.title = rest
+        elif number == "9":
+            self.progress.append(rest)
 
     def _csi(self, mark: str, numbers: str, final: str, whole: str) -> None:
         given = [int(number) if number.isdigit() else 0 for number in numbers.split(";")] if numbers else []
@@ -234,6 +246,10 @@ class Screen:
             grid.go(first - 1, grid.y)
         elif final in "JK":
             self._erase(final, given[0] if given else 0)
+        elif final == "t" and given == [22, 2]:
+            self.titles.append(self.title)
+        elif final == "t" and given == [23, 2]:
+            self.title = self.titles.pop()
         else:
             self.unknown.append(whole)
 

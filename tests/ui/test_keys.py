@@ -588,3 +588,19 @@ def test_a_notice_ends_with_the_next_key_or_when_it_is_no_longer_true() -> None:
             assert "the session is over" not in text_of(app)  # what was said before somebody was elsewhere is old
 
     asyncio.run(run())
+
+
+def test_help_follows_the_session_while_it_is_open() -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("conflict"), 0.0, controller=Own()) as (app, pilot):
+            await press(pilot, key_of("help"))
+            rows = table(app)
+            assert "(the session is over)" not in " ".join(map(rows.text_of, rows.keys))
+            await press(pilot, "space")
+            top = rows.scroll_offset.y
+            go_to(app, 60.0)
+            await settle(pilot)
+            assert "(the session is over)" in " ".join(map(rows.text_of, rows.keys))
+            assert rows.scroll_offset.y == top > 0
+
+    asyncio.run(run())

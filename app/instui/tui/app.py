@@ -18,12 +18,13 @@ from textual.timer import Timer
 from instui.explain.summary import ending, summary
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
-from instui.terminal import Terminal, shows_everything
+from instui.terminal import Terminal, encodable, shows_everything
 
 from .controller import Controller, Ended, Left, Result
 from .departure import Departure, Ending, Leaving
 from .driver import Outgoing, driver_for
 from .finding import TopFinding
+from .outside import said
 from .pace import Pace
 from .rows.frame import Facts
 from .suspension import Suspendable
@@ -169,8 +170,19 @@ class InstuiApp(Suspendable):
             self.watched.advance()
             if (view := self.front) is not None:
                 view.show(self.watched.shown)
+                if isinstance(screen := self.screen, HeldScreen):
+                    screen.keep_up()
+            self._tell_window()
         if refusal := self.controller.refusal():
             self.say(refusal)
+
+    def _tell_window(self) -> None:
+        """Say in the title how far the session is, also if the display is held still."""
+        if self.terminal is not None and self._driver is not None and self.terminal.window.is_due:
+            watched = self.watched
+            snapshot = watched.latest if watched.frozen else watched.shown
+            if news := self.terminal.window.say(said(snapshot, self.facts)):
+                self._driver.write(encodable(news, self.terminal.encoding))
 
     async def on_event(self, event: Event) -> None:
         """Note that somebody is there. A mouse that only moves is nobody."""

@@ -104,6 +104,11 @@ def driver_for(terminal: Terminal) -> type[Driver]:
             terminal.forget_typed()
             terminal.taken = True
             super().start_application_mode()  # type: ignore[no-untyped-call]
+            self.write(terminal.window.begin())
+
+        def stop_application_mode(self) -> None:
+            self.write(terminal.window.end())
+            super().stop_application_mode()
 
         # A terminal that is far away may answer a question only after the screen has left, and then its answer would be
         # typed into what runs next. So none is asked.

@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from instui.tui.actions import Action
 from instui.tui.rows.help import help_lines
 from instui.tui.text.columns import TEXT_COLUMNS, text_rows
 from instui.tui.text.glyphs import Glyphs
@@ -35,6 +36,7 @@ class Help(ModalScreen[None], HeldScreen[None]):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
+        self._actions: list[tuple[Action, str]] = []
 
     def compose(self) -> ComposeResult:
         """Lay out a title, the table of lines, and how to close it."""
@@ -44,13 +46,19 @@ class Help(ModalScreen[None], HeldScreen[None]):
 
     def on_mount(self) -> None:
         """Show the lines."""
-        application = application_of(self.app)
-        actions = [(action, application.refusal(action.id)) for action in application.actions]
-        self.query_one(Table).show_rows(text_rows(help_lines(actions, self._glyphs)))
+        self.keep_up()
         self.query_one("#title", Lines).show_lines([line((" instui ", "logo"), (" keys and signs", "dim"))])
         self.query_one("#hint", Lines).show_lines(
             [line((" esc ", "key"), ("closes   ", "dim"), ("j k ", "key"), ("scroll", "dim"))]
         )
+
+    def keep_up(self) -> None:
+        """Show which keys do something now: that changes with the session."""
+        application = application_of(self.app)
+        actions = [(action, application.refusal(action.id)) for action in application.actions]
+        if self.query(Table) and actions != self._actions:
+            self._actions = actions
+            self.query_one(Table).show_rows(text_rows(help_lines(actions, self._glyphs)))
 
     async def action_dismiss(self, result: None = None) -> None:
         """Close, unless an earlier key has done so."""

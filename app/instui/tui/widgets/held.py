@@ -21,6 +21,9 @@ class HeldScreen(Screen[T]):
         if self.app.screen is not self or not cast(Outlet, cast(Any, self.app)).holds_back():
             super()._compositor_refresh()
 
+    def keep_up(self) -> None:
+        """Show what has changed in the session, if this is no view but shows something of it all the same."""
+
     def paint(self) -> None:
         """Paint what has changed since the last frame."""
         if self.is_current:
