@@ -48,7 +48,7 @@ def test_a_recovery_has_a_row_while_it_runs_and_after_it() -> None:
     async def play(app: InstuiApp, pilot: Pilot[Result]) -> None:
         rows = [" ".join(row.split()) for row in text_of(app).splitlines()]
         assert "↺ jwt 1.4.0 recover of killed session 1.0 s" in rows
-        assert "4 Events ▲1" in text_of(app)
+        assert f"{EVENTS} Events ▲1" in text_of(app)
         go_to(app, 5.0)
         await settle(pilot)
         rows = [" ".join(row.split()) for row in text_of(app).splitlines()]

@@ -83,7 +83,7 @@ def test_a_waiting_row_names_the_lock_and_its_present_holder() -> None:
         (2.0, events.LockGranted("a", 0.0)),
         (3.0, events.LockWaiting("b", f"{PURE}/jwt", "X", [Holder("gone")])),
     )
-    assert wheel_row(shot, "b").endswith("wait   1st in line jwt/ → a 1.0 7.0 s")
+    assert wheel_row(shot, "b").endswith("wait   1st in line jwt/ → a 1.0 7 s")
     tree = locks.arrange(shot, locks.LockQuery())
     assert tree.keys == [PURE, f"{PURE}/jwt", f"{PURE}/jwt\0b", locks.FOLD][: len(tree.keys)]
     sizes = widths(locks.COLUMNS, 118)

@@ -7,7 +7,7 @@ from instui.tui.views.detail import DetailView
 from instui.tui.views.events import EventsView
 from instui.tui.views.locks import LocksView
 from instui.tui.widgets.table import Table
-from support.screens import Recorded, press, settle, shown, text_of
+from support.screens import EVENTS, Recorded, press, settle, shown, text_of
 
 
 def marked(app: InstuiApp) -> str:
@@ -51,7 +51,7 @@ def test_x_in_the_detail_leads_to_the_locks_of_the_wheel_that_is_shown_and_marks
 def test_in_events_the_marked_event_says_which_wheel_is_selected() -> None:
     async def run() -> None:
         async with shown(Recorded.of("busy"), 13.5) as (app, pilot):
-            await press(pilot, "4", "slash", *"waits", "enter", "G", "enter", "enter")
+            await press(pilot, EVENTS, "slash", *"waits", "enter", "G", "enter", "enter")
             assert isinstance(app.screen, DetailView)
             of_event = app.screen.key
             await press(pilot, "b", "escape", "escape")
@@ -66,7 +66,7 @@ def test_a_long_event_can_be_read_whole_with_every_field() -> None:
 
     async def run() -> str:
         async with shown(Recorded.of("busy"), 13.5, (50, 50)) as (app, pilot):
-            await press(pilot, "4", "slash", *"planned", "enter", "G", "enter")
+            await press(pilot, EVENTS, "slash", *"planned", "enter", "G", "enter")
             return text_of(app)
 
     text = asyncio.run(run())

@@ -61,7 +61,7 @@ def test_a_resolution_that_takes_longer_than_a_second_says_so_and_then_ever_less
     lines = said(asked(600.0, (0.0, "deciding"), (4.0, "listing\x1b")))
     assert lines[:3] == [
         "1.0 resolving 2 requirements (deciding), for 1.0 s",
-        "6.0 resolving 2 requirements (listing\\x1b), for 6.0 s",
+        "6.0 resolving 2 requirements (listing\\x1b), for 6 s",
         "12.0 resolving 2 requirements (listing\\x1b), for 12 s",
     ]
     assert len(lines) < 18  # in ten minutes
@@ -179,9 +179,9 @@ def test_silence_is_said_as_such_and_names_the_host() -> None:
     under_way = "under way: a 1 (1.0 MB of 9.0 MB)"
     assert lines[2:6] == [
         f"5.0 fetched 0 of 1 wheel, 1.0 MB of 9.0 MB, 200 kB/s; {under_way}",
-        f"10.0 fetched 0 of 1 wheel, 1.0 MB of 9.0 MB, nothing in the last 5.0 s; {under_way}",
+        f"10.0 fetched 0 of 1 wheel, 1.0 MB of 9.0 MB, nothing in the last 5 s; {under_way}",
         "14.0 no data for 10 s from files.test\\x1b: a 1",
-        f"15.0 fetched 0 of 1 wheel, 1.0 MB of 9.0 MB, nothing in the last 5.0 s; {under_way}",
+        f"15.0 fetched 0 of 1 wheel, 1.0 MB of 9.0 MB, nothing in the last 5 s; {under_way}",
     ]
     assert lines[-1] == "34.0 retry 1 for a 1: timed out"
 
@@ -263,7 +263,7 @@ def test_what_is_slow_to_unpack_stage_and_install_says_how_far_it_is() -> None:
         "5.0 unpacked 1 of 2 wheels; under way: b 1 (10 MB of 40 MB)",
         "8.0 unpacked b 1, 3 files, 40 MB in 8.0 s",
         "8.0 unpacked 2 wheels, 44 MB in 8.0 s",
-        "13.0 writing the store to disk, for 5.0 s",
+        "13.0 writing the store to disk, for 5 s",
         "18.0 planning 3 wheels",
         "23.0 staged 0 of 3 wheels; under way: a 1 (500 of 1 000 files)",
         "26.0 staged 3 wheels, 1 006 files in 6.0 s",

@@ -87,6 +87,11 @@ def _environment(snapshot: Snapshot, width: int, height: int) -> list[Line]:
     age = snapshot.t - lock.since
     waited = lock.waited + (age if lock.state == "waiting" else 0.0)
     held = lock.held + (age if lock.state == "held" else 0.0)
+    had = (
+        (" and held it ", "dim"),
+        (units.spent(held, lock.state == "held"), "commit" if held >= 0.05 else "dim"),
+        (" (shared with other sessions)", "dim"),
+    )
     lines: list[Line] = [
         line(
             (f"{safe(lock.path)} (environment)", "text"),
@@ -95,9 +100,7 @@ def _environment(snapshot: Snapshot, width: int, height: int) -> list[Line]:
         line(
             ("this session waited ", "dim"),
             (units.spent(waited, lock.state == "waiting"), "wait" if waited >= 0.05 else "dim"),
-            (" and held it ", "dim"),
-            (units.spent(held, lock.state == "held"), "commit" if held >= 0.05 else "dim"),
-            (" (shared with other sessions)", "dim"),
+            *(() if lock.state == "waiting" and not held else had),
         ),
     ]
     waits = [wait for wait in snapshot.session_waits if wait.what == "environment"]

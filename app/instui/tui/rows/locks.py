@@ -258,7 +258,7 @@ def _other(
         return {
             "path": session_waits.waiter(wait, snapshot, sizes["path"], glyphs),
             "holder": _waits_for(wait.holders[::-1], snapshot, sizes["holder"]),
-            "longest": line((units.age(age), age_style(age, "wait"))),
+            "longest": line((units.spent(age, waits), age_style(age, "wait"))),
         }
     holder = session_waits.holder_of(wait)
     who = holder_pieces(snapshot, holder, sizes["holder"]) if waits else _was_held(holder, snapshot, sizes["holder"])
@@ -266,7 +266,7 @@ def _other(
         "path": line((tail(lock_label(snapshot, place.key), sizes["path"]), "text")),
         "holder": who,
         "waiters": line(("1", "wait")) if waits else (),
-        "longest": line((units.age(place.longest(t)), "wait" if waits else "text")),
+        "longest": line((units.spent(place.longest(t), waits), "wait" if waits else "text")),
     }
 
 

@@ -29,12 +29,16 @@ COLUMNS = (
 
 
 class WaitTimes(NamedTuple):
-    """How long a wheel waited and made others wait, in seconds. `wait` is the present wait, `t` the snapshot's time."""
+    """How long a wheel waited and made others wait, in seconds.
+
+    `wait` is the present wait, `blocks` whether others wait for the wheel now, `t` the snapshot's time.
+    """
 
     waited: float
     longest: float
     blocked: float
     wait: Edge | None
+    blocks: bool
     t: float
 
     @property
@@ -106,6 +110,7 @@ def _times(snapshot: Snapshot, now: Sequence[Edge]) -> dict[str, WaitTimes]:
             max(longest.get(wheel.key, 0.0), age),
             wheel.blocked + blocked.get(wheel.key, 0.0),
             present,
+            wheel.key in blocked,
             snapshot.t,
         )
     return found
@@ -144,21 +149,22 @@ def cells(snapshot: Snapshot, found: ByWheel, key: str, sizes: Mapping[str, int]
     if wheel is None:
         return {}
     times = found.times[wheel.key]
-    age = times.wait.seconds(snapshot.t) - times.wait.seconds(times.t) if times.wait else 0.0  # the time since then
+    present = times.wait.seconds(snapshot.t) if times.wait else 0.0
+    age = present - times.wait.seconds(times.t) if times.wait else 0.0  # the time since then
     style = "wait" if times.wait else "text" if times.matters else "dim"
     return {
         "wheel": line((short(safe(wheel.label), sizes["wheel"]), style)),
         "now": _now(wheel, times.wait, snapshot, sizes.get("now", 0), glyphs),
-        "waited": _time(times.waited + age, "wait" if times.wait else "text"),
-        "longest": _time(max(times.longest, times.wait.seconds(snapshot.t) if times.wait else 0.0), "dim"),
-        "blocked": _time(times.blocked, "text"),
+        "waited": _time(times.waited + age, "wait" if times.wait else "text", times.wait is not None),
+        "longest": _time(max(times.longest, present), "dim", present >= times.longest),
+        "blocked": _time(times.blocked, "text", times.blocks),
         "x": line((str(len(wheel.exclusive) or ""), "dim")),
         "ix": line((str(len(wheel.shared) or ""), "dim")),
     }
 
 
-def _time(value: float, style: str) -> Line:
-    return line((units.age(value), style)) if value >= 0.005 else ()
+def _time(value: float, style: str, growing: bool) -> Line:
+    return line((units.spent(value, growing), style)) if value >= 0.005 else ()
 
 
 def _now(wheel: WheelState, wait: Edge | None, snapshot: Snapshot, room: int, glyphs: Glyphs) -> Line:
@@ -181,5 +187,5 @@ def _other(holder: Holder, waits: Sequence[Edge], snapshot: Snapshot, sizes: Map
     return {
         "wheel": holder_pieces(snapshot, holder, sizes["wheel"]),
         "now": line(("holds " if now else "held ", "dim"), (lock, "commit" if now else "dim")),
-        "blocked": line((units.age(sum(edge.seconds(snapshot.t) for edge in waits)), age_style(age))),
+        "blocked": line((units.spent(sum(edge.seconds(snapshot.t) for edge in waits), bool(now)), age_style(age))),
     }
