@@ -334,7 +334,7 @@ STEPS: dict[str, Step] = {
     "cursor_left": on_the_timeline("cursor_left", ("right",), "cursor at 6."),
     "cursor_right": on_the_timeline("cursor_right", ("right",), "cursor at 7."),
     "mark": on_the_timeline(
-        "mark", ("m", "right"), "6.75 to 7.03: 0.28 s, 421 kB fetched, 0 wheels done, 0.28 s of work"
+        "mark", ("m", "right"), "6.75 to 7.03: 0.28 s, 408 kB fetched, 0 wheels done, 0.28 s of work"
     ),
     "gap_next": on_the_timeline("gap_next", (), "gap of 1.66 s: deciding which wheels to install"),
     "gap_previous": on_the_timeline("gap_previous", (), "gap of "),
