@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from instui_engine.journal.codec import decode
 from instui_engine.journal.events import CommitFinished, Holder, SessionFinished, SessionStarted
 from instui_engine.locks.names import lock_name
 from instui_engine.resolve.uv import explain
-from support.environments import Venv, read_journal
+from instui_engine.session.control import ControlServer
+from instui_engine.session.session import Session, alive
+from support.environments import Lines, Venv, read_journal
 from support.wheelsmith import build_wheel
 
 ROOT = Path(__file__).parents[2] / "engine" / "instui_engine"  # an installed package has no README beside it
@@ -160,6 +163,35 @@ def test_ctrl_c_ends_the_session_before_it_reaches_the_program(venv: Callable[[]
     last = read_journal(target.journals()[0]).events[-1][1]
     assert isinstance(last, SessionFinished) and (last.exit, last.error) == (130, "interrupted")
     assert target.stages() == []
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt(), RuntimeError("a bug")], ids=repr)
+def test_whatever_befalls_the_removal_of_the_stage_the_session_ends_as_it_went(
+    error: BaseException, venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    closed: list[ControlServer] = []
+    close = ControlServer.close
+
+    def closing(self: ControlServer) -> None:
+        closed.append(self)
+        close(self)
+
+    def fails(self: Session, *, together: bool) -> None:
+        raise error
+
+    monkeypatch.setattr(ControlServer, "close", closing)
+    monkeypatch.setattr(Session, "remove_stage", fails)
+    lines: list[str] = []
+    request = Request((str(build_wheel(tmp_path, "one", "1.0", {"one.py": b"1"})),), no_deps=True)
+    options = Options(target.cache, fsync=False)
+    with nullcontext() if isinstance(error, OSError) else pytest.raises(type(error)):
+        outcome = instui_engine.install(request, target.environment, options, None, Recording((lines.append,)))
+        assert (outcome.exit_code, outcome.error, outcome.installed) == (0, "", ("one",))
+    last = Lines(lines).events[-1][1]
+    assert isinstance(last, SessionFinished) and (last.exit, last.installed) == (0, 1)
+    assert len(closed) == 1
+    assert not alive(target.journals()[0])
 
 
 # --- errors

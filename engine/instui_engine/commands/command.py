@@ -124,20 +124,27 @@ def perform(
     finally:
         outcome = Outcome(error, tuple(work.done) if work else (), session.identity)
         try:
-            if session.has_stage and not _has_record(environment, session):
-                with context.span("clean"):
-                    session.remove_stage(together=context.options.jobs > 1)
-            journal.flush()
-            seconds = round(journal.now(), 6)
-            journal.emit(SessionFinished(outcome.exit_code, outcome.error, len(outcome.installed), seconds))
-            shell.close()
-            # the caller that chose the id finds the journal by it, so the journal has to stay
-            untouched = not (work and work.began) and not shell.recovered
-            is_watched = bool(recording.identity)
-            session.close(untouched and not is_watched, is_watched=is_watched)
+            _clean(context, environment, session)
         finally:
-            journal.close()
+            try:
+                journal.flush()
+                seconds = round(journal.now(), 6)
+                journal.emit(SessionFinished(outcome.exit_code, outcome.error, len(outcome.installed), seconds))
+                shell.close()
+                # the caller that chose the id finds the journal by it, so the journal has to stay
+                untouched = not (work and work.began) and not shell.recovered
+                is_watched = bool(recording.identity)
+                session.close(untouched and not is_watched, is_watched=is_watched)
+            finally:
+                journal.close()
     return outcome
+
+
+def _clean(context: Context, environment: Environment, session: Session) -> None:
+    """Remove the stage, if recovery does not need it. What cannot be removed stays for doctor: all else is done."""
+    if session.has_stage and not _has_record(environment, session):
+        with suppress(OSError), context.span("clean"):
+            session.remove_stage(together=context.options.jobs > 1)
 
 
 def _has_record(environment: Environment, session: Session) -> bool:
