@@ -66,6 +66,53 @@ def test_no_password_and_no_escape_is_told() -> None:
     assert not any("secret" in words or "\x1b" in words for words in seen.told)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "dl/s3cr3t-token/",
+        "s3cr3t",
+        "s3cr3t.whl",
+        "s3cr3t.zip",
+        "s3cr3t.metadata",
+        "s3cr3t/simple/",
+        "simple/s3cr3t%2Fx/",
+        "?simple/s3cr3t",
+        "#/simple/s3cr3t",
+    ],
+)
+def test_only_the_host_is_told_of_a_url_that_names_no_project(path: str) -> None:
+    seen = Watched()
+    seen.ask(f"https://s3cr3t:s3cr3t@host.example/{path}")
+    seen.wait(0.5)
+    seen.wait(2, used=2.0)
+    seen.wait(2)
+    assert not any("s3cr3t" in words for words in seen.told)
+    assert seen.told[0] == "reading metadata from host.example"
+    assert seen.told[-2:] == ["looking for versions that fit together", "waiting for host.example"]
+    seen.ask("https://index.example/simple/scipy/")
+    seen.ask(f"https://host.example/{path}")
+    seen.wait(3)
+    assert seen.told[-1] == "waiting for host.example; metadata of 1 package so far"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("simple/Foo.Bar", "foo-bar"),
+        ("root/pypi/+simple/foo/", "foo"),
+        ("x/foo_bar-1.0-1-py3-none-any.whl", "foo-bar"),
+        ("x/foo-bar-1.0.tar.gz", "foo-bar"),
+        ("x/foo-1.0.zip#sha256=abc", "foo"),
+        ("x/foo-1.0-py3-none-any.whl?s3cr3t", "foo"),
+    ],
+)
+def test_a_project_is_told_as_an_index_or_a_file_names_it(path: str, name: str) -> None:
+    seen = Watched()
+    seen.ask(f"https://index.example/{path}")
+    seen.wait(0.5)
+    assert seen.told == [f"reading the metadata of 1 package, the last {name}"]
+
+
 def test_the_log_is_taken_out_of_the_answer() -> None:
     output = "Resolved 1 package in 1ms\nDEBUG No cache entry for: https://x/\nWould install 1 package\n + a==1\n"
     assert without_log(output) == ("Resolved 1 package in 1ms\nWould install 1 package\n + a==1\n", True)

@@ -10,10 +10,9 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from instui_engine.errors import printable
-from instui_engine.fs.paths import name_of
 
 FILTER = "uv_client::cached_client=debug"
 """The value of RUST_LOG. A uv that does not know it logs nothing, which is as good as before."""
@@ -23,6 +22,9 @@ _REQUEST = re.compile(r"DEBUG (?:Sending [a-z-]+(?: [A-Z]+)? request|Found \S+ r
 _INTERVAL = 0.4  # seconds between two reports
 _SILENCE = 1.0  # seconds without a request after which it waits for the last one
 _LONGEST = 40  # characters of a name
+_INDEXES = ("simple", "+simple")  # what stands before the project in a URL of an index
+_DASHES = 4  # in the name of a wheel, at least
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 class UvLog:
@@ -55,16 +57,14 @@ class UvLog:
 
     def _asked(self, url: str) -> None:
         parts = urlsplit(url)
-        last = unquote(name_of(parts.path.rstrip("/")))
-        name = last.partition("-")[0] if last.endswith((".whl", ".metadata", ".tar.gz")) else last
-        self._name = printable(re.sub(r"[-_.]+", "-", name).lower())[:_LONGEST]
-        self._names.add(self._name)
+        self._name = _project(parts.path)
+        self._names |= {self._name} if self._name else set()
         self._host, self._at = printable(parts.hostname or ""), self._clock()
 
     def tick(self, used: Callable[[], float]) -> None:
         """Report, if it is time to. `used`: the seconds of a processor that uv has used so far."""
         now = self._clock()
-        if now < self._next or not self._names:
+        if now < self._next or not self._host:
             return
         since, self._next = now - self._next + _INTERVAL, now + _INTERVAL
         before, self._used = self._used, used()
@@ -75,12 +75,32 @@ class UvLog:
 
     def _words(self, is_silent: bool, is_busy: bool) -> str:
         number = len(self._names)
-        packages = "1 package" if number == 1 else f"{number} packages"
+        packages = "1 package" if number == 1 else f"{number} packages" if number else ""
         if not is_silent:
-            return f"reading the metadata of {packages}, the last {self._name}"
+            reading = f"reading the metadata of {packages}" if packages else f"reading metadata from {self._host}"
+            return f"{reading}, the last {self._name}" if self._name else reading
         if is_busy:
-            return f"looking for versions of {packages} that fit together"
-        return f"waiting for {self._host}, asked about {self._name}; metadata of {packages} so far"
+            return f"looking for versions {f'of {packages} ' if packages else ''}that fit together"
+        asked = f", asked about {self._name}" if self._name else ""
+        return f"waiting for {self._host}{asked}{f'; metadata of {packages} so far' if packages else ''}"
+
+
+def _project(path: str) -> str:
+    """The project that the path of a URL is about, as a simple index or a file's name says it; "" if neither does.
+
+    Any other part of a path may be a password.
+    """
+    *_, before, last = ("", *path.rstrip("/").split("/"))
+    name = last.removesuffix(".metadata")
+    if before in _INDEXES:
+        name = last
+    elif name.endswith(".whl") and name.count("-") >= _DASHES:
+        name = name.partition("-")[0]
+    elif name.endswith((".tar.gz", ".zip")):
+        name = name.rpartition("-")[0]
+    else:
+        return ""
+    return re.sub(r"[-_.]+", "-", name).lower()[:_LONGEST] if _NAME.fullmatch(name) else ""
 
 
 def without_log(output: str) -> tuple[str, bool]:
