@@ -13,6 +13,7 @@ from instui_engine.fs.flock import open_and_try
 from instui_engine.journal.events import CommitFinished, SessionFinished, WheelFailed
 from instui_engine.journal.writer import Journal
 from instui_engine.locks.names import lock_name
+from instui_engine.plan import conflicts
 from instui_engine.resolve.request import Request
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
@@ -93,6 +94,16 @@ def test_a_wheel_for_which_there_is_no_place(target: Venv, tmp_path: Path, good:
 def test_a_conflict_that_is_to_fail(target: Venv, tmp_path: Path, good: Path) -> None:
     other = build_wheel(tmp_path, "other", "1.0", {"good/m.py": b"y"})
     assert failed(target, good, other, fail_on_conflict=True)[0] == "other"
+
+
+def test_a_conflict_of_an_owner_that_is_no_wheel_of_the_plan(
+    target: Venv, good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overlaps = conflicts.Overlaps((), (conflicts.Conflict("a.py", "one 1.0", "two 1.0"),), {})
+    monkeypatch.setattr(conflicts, "find", lambda *_: overlaps)
+    outcome = target.install(good, fail_on_conflict=True)
+    assert outcome.exit_code == 3 and "would be replaced by two 1.0" in outcome.error
+    assert target.lines.of(WheelFailed) == []
 
 
 def test_a_claim_that_was_not_to_be_had_in_time(

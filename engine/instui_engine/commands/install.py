@@ -251,7 +251,9 @@ class Pipeline(Work):
                 first=first.first,
                 last=first.last,
             )
-            context.wheel_failed(next(plan.name for plan in plans if plan.owner == first.last), problem)
+            name = next((plan.name for plan in plans if plan.owner == first.last), "")
+            if name and context.tells_failures:
+                context.wheel_failed(name, problem)
             raise problem
         self._check_permission(plans, "nothing was changed")
         return plans, overlaps
