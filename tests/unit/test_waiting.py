@@ -198,6 +198,21 @@ def test_holders_are_said_again_when_they_are_others_or_stopped_and_not_when_the
     assert said == [at_each_look[place] for place in (0, 3, 4, 5, 6)]
 
 
+def test_holders_are_said_again_when_they_are_in_the_way_at_another_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_LOOK", 0.0)
+    said: list[str] = []
+    paths = iter(["lib/x", "lib/x", "lib/y", "lib/y"])
+
+    def holders() -> Sequence[Holder]:
+        waits.path = next(paths)
+        return HOLDERS
+
+    waits = wait(on_wait=lambda _: said.append(waits.path), holders=holders)
+    tries = iter([False] * 4 + [True])
+    waits.poll(lambda: next(tries), 0.0)
+    assert said == ["lib/x", "lib/y"]
+
+
 def test_who_is_in_the_way_is_looked_up_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     looks: list[float] = []
@@ -240,3 +255,11 @@ def test_a_process_is_told_with_its_state_and_its_start() -> None:
         assert abs(life_of(process.pid).began - time.time()) < PATIENCE
         process.kill()
     assert life_of(process.pid) == ("", 0.0)
+
+
+@pytest.mark.parametrize(("letter", "state"), [("T", "stopped"), ("t", "traced"), ("S", "asleep"), ("R", "")])
+def test_only_what_sigcont_lets_go_on_is_stopped(letter: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = Path("/proc/self/stat").read_text()
+    before, _, after = text.rpartition(")")
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: f"{before}) {letter} {after.split(maxsplit=1)[1]}")
+    assert life_of(os.getpid()).state == state

@@ -29,7 +29,8 @@ class Holder(NamedTuple):
     """Who is in the way of a waiter. Unknown fields are "" or 0.
 
     `state`: "stopped" for a process that keeps its locks but does not run; else, in words, what it does, as far as that
-    is known: "asleep", "waits for the disk", or what its session is at. Without a pid, the reason why it is unknown.
+    is known: "asleep", "traced" (by a debugger), "waits for the disk", or what its session is at. Without a pid, the
+    reason why it is unknown.
     `began` is the Unix time at which the process was started.
     """
 

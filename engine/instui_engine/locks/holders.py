@@ -264,7 +264,7 @@ def _of_session(session: LiveSession, state: LockState) -> Holder:
 def session_process(session: LiveSession, wheel: str) -> Holder:
     """The process of a session, which commits `wheel`, or is at some other part of its work if that is ""."""
     life = life_of(session.pid)
-    state = life.state if life.state == "stopped" else "" if wheel else session.doing
+    state = life.state if life.state in ("stopped", "traced") else "" if wheel else session.doing
     return Holder(wheel, session.session, session.pid, command_of(session.pid), state, life.began)
 
 

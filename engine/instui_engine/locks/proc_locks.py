@@ -121,14 +121,15 @@ class Life(NamedTuple):
     began: float
 
 
-_STATES = {"T": "stopped", "t": "stopped", "S": "asleep", "D": "waits for the disk"}
+_STATES = {"T": "stopped", "t": "traced", "S": "asleep", "D": "waits for the disk"}
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def life_of(pid: int) -> Life:
     """The life of a process.
 
-    "stopped" is one that keeps its locks but does not run (SIGSTOP, ctrl+z, a debugger).
+    "stopped" is one that keeps its locks but does not run (SIGSTOP, ctrl+z) until SIGCONT. One that is "traced" is held
+    by a debugger or, for a moment, by strace; SIGCONT does not help.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

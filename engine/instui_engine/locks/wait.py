@@ -16,7 +16,10 @@ from instui_engine.journal.events import Holder
 from .phrases import describe
 
 OnWait = Callable[[Sequence[Holder]], None]
-"""Called when the wait is more than a moment, with those who are in the way; and again when they are others."""
+"""Called when the wait is more than a moment, with those who are in the way.
+
+And again when they are others, or in the way at another path.
+"""
 _LOOK = 1.0  # seconds between two looks at who is in the way: a look takes milliseconds
 
 
@@ -48,7 +51,7 @@ class LockWait:
         self._timeout = timeout
         self._holders = holders
         self._on_wait = on_wait
-        self._told: list[tuple[object, ...]] | None = None
+        self._told: tuple[object, ...] | None = None
         self._next_look = 0.0
         self._cancelled = cancelled
         self._advice = advice
@@ -88,7 +91,7 @@ class LockWait:
             return
         holders = self._holders()
         self._next_look = time.monotonic() + _LOOK
-        found = list(map(_identity, holders))
+        found = (self.path, *map(_identity, holders))  # `holders` may have found another path
         if found != self._told:
             self._told = found
             self._on_wait(holders)
