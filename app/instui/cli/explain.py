@@ -69,6 +69,8 @@ def _columns() -> int:
 def _journal(parsed: argparse.Namespace) -> Path:
     """The journal that is meant: a file, or that of a session of the environment. Raises InstuiError."""
     name: str = parsed.session
+    if name and Path(name).is_dir():
+        raise UsageError(f"{printable(name)} is a directory; --python {printable(name)} explains its last session")
     if "/" in name or name.endswith(".jsonl") or (name and Path(name).is_file()):
         return Path(name)
     from .parsed import environment_from
@@ -78,7 +80,10 @@ def _journal(parsed: argparse.Namespace) -> Path:
     found = {path.stem: path for path in paths if path.is_file()}
     where, shown = printable(str(environment.top)), printable(name)
     if not found:
-        raise UsageError(f"no session is recorded in {where}; install something, or name another one with --python")
+        raise UsageError(
+            f"no session is recorded in {where}: a first one that changed nothing leaves no trace, unless --journal "
+            "FILE keeps it; name another environment with --python"
+        )
     matching = sorted(identity for identity in found if identity.startswith(name))
     if not matching:
         raise UsageError(f"no session of {where} is called {shown}; the newest one is {printable(max(found))}")

@@ -37,6 +37,7 @@ RULES: tuple[Rule, ...] = (
 )
 """In the order in which they are asked: reasons before work, which takes what is left of its kind."""
 
+_NO_WAIT = 0.01  # of the wall clock: waits that are not worth a word
 _SLOWER = 2.0  # times the usual time of a finding that are worth a remark
 _SLOWER_SECONDS = 0.5
 
@@ -114,10 +115,12 @@ def seconds_of(explanation: Explanation, kind: str) -> float:
 
 
 def headline(explanation: Explanation, over: bool = True) -> str:
-    """How long it took, and how much of it was work."""
-    if not over:
-        return f"still running, {seconds(explanation.wall)} so far, of which {seconds(explanation.work)} was work"
-    return f"why {seconds(explanation.wall)}, of which {seconds(explanation.work)} was work"
+    """How long it took from the command on, and how much of it was work, downloads included."""
+    wall, waited = explanation.wall, explanation.wall - explanation.work - explanation.unexplained
+    took = f"why {seconds(wall)}" if over else f"still running, {seconds(wall)} so far"
+    if waited < _NO_WAIT * wall:
+        return f"{took}, without a wait for others"
+    return f"{took}, of which {seconds(explanation.work)} was work"
 
 
 def predicted(what_if: WhatIf, wall: float) -> str:

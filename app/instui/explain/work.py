@@ -18,6 +18,7 @@ _LONG = 0.5  # seconds of unpacking or staging that are worth a reason
 _SILENT = 2.0  # seconds without a byte from a host
 _DOING_CELLS = 60
 _LINKS = "--link-mode"
+_UV_WAITS = "waiting for "  # so begins what uv does while a host does not answer
 
 
 # -- why work was slow
@@ -187,9 +188,14 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     verb = "is deciding" if case.lasts(found) else "decided"
     text = f"uv {verb} which wheels satisfy {count(len(snapshot.requirements), 'requirement')}"
     text += f": {steps}" if steps else ""
+    waited = sum(time for doing, time in took.items() if doing.startswith(_UV_WAITS))
     remedy = ""
-    if case.matters(found, 1.0, 0.1):
-        remedy = "a lock file needs none of this: `uv pip compile --format pylock.toml`, then --pylock pylock.toml"
+    if waited > total(found) / 2:
+        remedy = "an index that answers: --index-url; --offline takes what is cached"
+    elif case.matters(found, 2.0, 0.2) and len(snapshot.requirements) > 1:
+        remedy = (
+            "a lock file needs none of this: `uv pip compile requirements.in -o pylock.toml`, then --pylock pylock.toml"
+        )
     yield Cause("resolve", found, text, remedy)
 
 

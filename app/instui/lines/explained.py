@@ -49,12 +49,13 @@ def _ending(snapshot: Snapshot, alive: bool) -> Iterator[str]:
     finished = snapshot.finished
     if finished is None and not alive:
         yield "ended abruptly: its journal has no end"
+    elif finished is not None and finished.exit in (130, 143):
+        yield f"was stopped: {printable(finished.error)}"
     elif finished is not None and finished.exit:
         yield f"failed with exit code {finished.exit}: {printable(finished.error)}"
 
 
 def _findings(explanation: Explanation, width: int) -> Iterator[str]:
-    room = width - _HANG if width else 0
     room = width - _HANG if width else 0
     for row in rows(explanation):
         number = f"{row.place:2}" if row.place else "  "

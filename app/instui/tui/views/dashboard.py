@@ -78,6 +78,7 @@ class DashboardView(Overview):
             asked = safe(", ".join(snapshot.requirements[:6])) + (" …" if len(snapshot.requirements) > 6 else "")
             return [
                 line(("asking uv which wheels satisfy", "text"), (f" {asked}", "dim")),
+                line((safe(snapshot.doings[-1].doing), "text")) if snapshot.doings else (),
                 line(("the first wheel appears here as soon as the set is known", "dim")),
             ]
         return []
