@@ -9,6 +9,7 @@ from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.tui.rows import chains, locks, locks_by_wheel, wheels
 from instui.tui.rows.filter import parse
+from instui.tui.rows.gauges import gauges
 from instui.tui.rows.keys import ENVIRONMENT, About, closest
 from instui.tui.rows.labels import blocker_of, holder_pieces
 from instui.tui.rows.lock_history import lanes
@@ -17,6 +18,7 @@ from instui.tui.text.columns import widths
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import Line, plain
 from instui.tui.views.locks import GROUPINGS
+from instui.tui.watch import Log
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event, Holder
@@ -139,6 +141,25 @@ def test_the_environments_lock_is_a_chain_of_its_own() -> None:
     ]
     assert wheels.keys(shot, wheels.WheelQuery())[0] == ENVIRONMENT
     assert plain(lanes(shot, ENVIRONMENT, 100, 6, UNICODE)[1]) == "this session waited 6 s"  # and has held nothing yet
+
+
+@pytest.mark.parametrize(("size", "row"), [((50, 15), "wait pid 77 "), ((120, 40), ".lock → pid 77 ")])
+def test_the_dashboard_names_who_holds_the_environments_lock_at_every_width(size: tuple[int, int], row: str) -> None:
+    async def run() -> None:
+        running = Recorded([encode(t, event) for t, event in (*UV_HOLDS, (9.0, events.Caption("on")))])
+        async with shown(running, 8.0, size) as (app, _):
+            assert row in next(line for line in text_of(app).split("\n") if "this session" in line)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 1), (120, 5)])
+def test_a_wait_for_the_environments_lock_that_is_over_is_contention(width: int, height: int) -> None:
+    over = snapshot([*UV_HOLDS, (8.0, events.EnvironmentGranted(".lock", 4.0))])
+    text = "\n".join(plain(one) for one in gauges(over, Log(), width, height, UNICODE))
+    assert "no contention" not in text
+    assert ".lock" in text
+    assert "4.0 s" in text
 
 
 def test_a_circle_in_a_damaged_journal_is_no_endless_loop() -> None:

@@ -74,6 +74,17 @@ def test_wheels_come_failed_first_then_waiting_then_running_and_the_rest_is_fold
     assert "bad RECORD" in wheel_row(shot, "e")
 
 
+def test_who_had_come_furthest_stands_first_when_the_session_has_ended() -> None:
+    shot = snapshot(
+        *(added(key) for key in "abcd"),
+        (2.0, events.FetchStarted("b", 0, 100)),
+        (3.0, events.StageStarted("d", 9)),
+        (3.0, events.UnpackStarted("c", 1, 9)),
+        (5.0, events.SessionFinished(1, "stopped", 0, 5.0)),
+    )
+    assert wheels.keys(shot, wheels.WheelQuery(everything=True)) == ["d", "c", "b", "a"]
+
+
 def test_a_waiting_row_names_the_lock_and_its_present_holder() -> None:
     shot = snapshot(
         added("a"),

@@ -58,7 +58,9 @@ def run_tasks(context: Context, works: Sequence[Callable[[], None]]) -> None:
             for work in works:
                 group.start_soon(guarded, work)
             try:
-                await over.wait()
+                while not over.is_set():
+                    with anyio.move_on_after(0.1):  # a signal just before the loop sleeps does not wake it
+                        await over.wait()
             except anyio.get_cancelled_exc_class():
                 context.fail(KeyboardInterrupt())  # threads cannot be cancelled, but they ask whether to stop
                 raise

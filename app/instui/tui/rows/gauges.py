@@ -10,7 +10,7 @@ from instui.tui.watch import Log
 from instui_engine.journal.events import Event
 from instui_engine.values import NamedTuple
 
-from . import curves
+from . import curves, session_waits
 from .bars import to_scale
 from .curves import Curve, drawing
 from .event_text import event_text, is_news, wheel_of
@@ -51,7 +51,9 @@ def _narrow(snapshot: Snapshot, width: int) -> Line:
     parts.append(Piece(f"  {snapshot.totals.waiting} waiting", "wait" if snapshot.totals.waiting else "dim"))
     if locks:
         parts += line(
-            ("   most contended ", "dim"), (locks[0].name, "wait"), (f" {units.age(locks[0].longest)}", "wait")
+            ("   most contended ", "dim"),
+            (locks[0].name, "wait"),
+            (f" {units.spent(locks[0].longest, locks[0].now)}", "wait"),
         )
     else:
         parts.append(Piece("   no contention", "dim"))
@@ -144,14 +146,17 @@ class _Loss(NamedTuple):
 
 
 def _losses(snapshot: Snapshot, most: int) -> list[_Loss]:
-    """At most `most` locks: the environment's lock, while all wait for it, then the most contended claims."""
+    """At most `most` locks: the most contended claims, and what the session waits or waited for, among them."""
     found = []
-    lock = snapshot.environment
-    if lock is not None and lock.state == "waiting":
-        found.append(_Loss(f"{safe(lock.path)} (environment)", 1, snapshot.t - lock.since, True))
     for claim in most_contended(snapshot, most):
         wait = longest(claim, snapshot.t)
         found.append(_Loss(lock_label(snapshot, claim.path), claim.contended, wait, bool(claim.waiters)))
+    for place in session_waits.every_place(snapshot):
+        wait, now = place.longest(snapshot.t), place.present is not None
+        loss = _Loss(session_waits.title(place.waits[-1], snapshot), len(place.waits), wait, now)
+        # What all of the session waits for comes first; what it waited for, before claims that cost less.
+        after = (n for n, other in enumerate(found) if now or (not other.now and other.longest < wait))
+        found.insert(next(after, len(found)), loss)
     return found[:most]
 
 

@@ -38,13 +38,18 @@ def length(wait: SessionWait, t: float) -> float:
     return (t if wait.end is None else wait.end) - wait.begin
 
 
-def places(snapshot: Snapshot) -> list[Place]:
-    """What the session or its wheels waited for, except claims and the environment's lock."""
+def every_place(snapshot: Snapshot) -> list[Place]:
+    """What the session or its wheels waited for, except claims."""
     found: dict[str, list[SessionWait]] = {}
     for wait in snapshot.session_waits:
-        if wait.what != "environment" and (wait.end is None or length(wait, snapshot.t) >= SHORTEST):
+        if wait.end is None or length(wait, snapshot.t) >= SHORTEST:
             found.setdefault(key_of(wait), []).append(wait)
     return [Place(key, tuple(waits)) for key, waits in found.items()]
+
+
+def places(snapshot: Snapshot) -> list[Place]:
+    """The same without the environment's lock, which has its own rows."""
+    return [place for place in every_place(snapshot) if place.key != ENVIRONMENT]
 
 
 def key_of(wait: SessionWait) -> str:

@@ -41,6 +41,8 @@ _SECONDS_COLUMNS = (
 )
 _ORDER: dict[Phase, float] = {phase: float(i) for i, phase in enumerate(reversed(list(Phase)))}
 
+_FURTHEST = {phase: place for place, phase in enumerate(Phase)}
+
 
 def _by_seconds(phase: Phase | None, wheel: WheelState, t: float) -> tuple[float, str]:
     return -seconds_in(wheel, phase, t), wheel.key
@@ -108,9 +110,14 @@ def _keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
             first.append(query.selected)
         return first
     rest = [wheel for wheel in snapshot.wheels if wheel.key not in seen]
-    later = [wheel for wheel in rest if wheel.phase is not Phase.DONE]
+    later = sorted((wheel for wheel in rest if wheel.phase is not Phase.DONE), key=_left)
     done = sorted((wheel for wheel in rest if wheel.phase is Phase.DONE), key=lambda wheel: wheel.order)
     return [*first, *(wheel.key for wheel in later), *(wheel.key for wheel in done)]
+
+
+def _left(wheel: WheelState) -> int:
+    """The order of wheels that have stopped: who had come furthest is first, who had not begun last."""
+    return -_FURTHEST[wheel.spans[-1].phase] if wheel.phase is Phase.STOPPED and wheel.spans else 0
 
 
 def fields(wheel: WheelState) -> Fields:
@@ -173,7 +180,8 @@ def _session(
     if "lock" in sizes:
         doing = line(("wait   ", "wait"), ("before commits" if sizes["doing"] >= 21 else "", "dim"))
     else:
-        doing = line(("wait ", "wait"), (tail(lock.path, sizes["doing"] - 5), "wait"))
+        who = process_label(holder) or lock.path  # there is room for one of them
+        doing = line(("wait ", "wait"), (tail(who, sizes["doing"] - 5), "wait"))
     return {
         "state": line((glyphs.phases[Phase.WAIT], "wait")),
         "wheel": line((tail("this session", sizes["wheel"]), "text")),
