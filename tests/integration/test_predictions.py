@@ -62,23 +62,28 @@ def compared(what: str, change: str, before: Sequence[Slow], after: Sequence[Slo
     )
 
 
+def came_true(found: Compared, less: float, sweeping: bool) -> None:
+    """It was predicted to take less by so many seconds, at least; and, on a quiet machine, what happened was close."""
+    print(f"\n{found}")
+    assert not found.uncertain
+    assert found.before - found.predicted >= less
+    if sweeping:
+        assert abs(found.predicted - found.happened) < less / 2
+
+
 @pytest.mark.needs("flock")
-def test_without_the_foreign_lock_it_takes_as_long_as_was_predicted(lab: Lab) -> None:
+def test_without_the_foreign_lock_it_takes_as_long_as_was_predicted(lab: Lab, sweeping: bool) -> None:
     slow = slow_installs.foreign_lock(lab)
     free = lab.slow(lab.run(lab.venv(), lab.wheel("two")), 0.0)
     found = compared("a foreign holder of .lock", "no lock held by others", [slow], [free])
-    print(f"\n{found}")
-    assert not found.uncertain
-    assert abs(found.predicted - found.happened) < 0.5 * slow.seconds
+    came_true(found, 0.9 * slow.seconds, sweeping)
 
 
-def test_with_a_warm_cache_it_takes_as_long_as_was_predicted(lab: Lab) -> None:
+def test_with_a_warm_cache_it_takes_as_long_as_was_predicted(lab: Lab, sweeping: bool) -> None:
     warm: list[Slow] = []
     slow = slow_installs.throttled_index(lab, again=warm)
     found = compared("a throttled index", "everything cached", [slow], warm)
-    print(f"\n{found}")
-    assert not found.uncertain
-    assert abs(found.predicted - found.happened) < 0.5 * slow.seconds
+    came_true(found, 0.9 * slow.seconds, sweeping)
 
 
 _SETS: Mapping[str, Callable[[Lab], list[Path]]] = {

@@ -14,8 +14,8 @@ from instui_engine.session.options import Options
 from support.environments import Lines, Venv
 from support.wheelsmith import build_wheel
 
-FLOOR = 0.3  # seconds: a machine that does much else stops a process anywhere for that long
-SHARE = 0.02
+FLOOR, SHARE = 0.02, 0.02  # seconds, and of the wall clock
+TRIES = 3  # a machine that does much else stops a process anywhere
 AROUND = (
     events.SessionStarted,
     events.SessionFinished,
@@ -64,13 +64,8 @@ def sessions(target: Venv, tmp_path: Path) -> Iterator[tuple[str, Lines]]:
     yield "list", Lines(lines)
 
 
-@pytest.fixture
-def target(venv: Callable[[], Venv], tmp_path: Path) -> Venv:
-    return Venv(venv().top, tmp_path / "own-cache")
-
-
-def test_all_work_lies_within_the_parts_of_a_session(target: Venv, tmp_path: Path) -> None:
-    for name, lines in sessions(target, tmp_path):
+def test_all_work_lies_within_the_parts_of_a_session(venv: Callable[[], Venv], tmp_path: Path) -> None:
+    for name, lines in sessions(Venv(venv().top, tmp_path / "own-cache"), tmp_path):
         open_spans = 0
         for t, event in lines.events:
             open_spans += isinstance(event, events.SpanStarted)
@@ -79,11 +74,19 @@ def test_all_work_lies_within_the_parts_of_a_session(target: Venv, tmp_path: Pat
             assert open_spans or isinstance(event, AROUND), (name, t, event)
 
 
-def test_next_to_nothing_is_unexplained(target: Venv, tmp_path: Path) -> None:
-    for name, lines in sessions(target, tmp_path):
-        fold = Fold()
-        for t, event in lines.events:
-            fold.feed(t, event)
-        found = attribute(fold.snapshot(fold.now))
-        assert found.unexplained <= max(FLOOR, SHARE * found.wall), (name, found)
-        assert sum(piece.seconds for piece in found.pieces) == pytest.approx(found.wall)
+def test_next_to_nothing_is_unexplained(venv: Callable[[], Venv], tmp_path: Path) -> None:
+    least: dict[str, float] = {}  # of all tries, by how much there is more than there may be
+    for number in range(TRIES):
+        place = tmp_path / str(number)
+        place.mkdir()
+        for name, lines in sessions(Venv(venv().top, place / "own-cache"), place):
+            fold = Fold()
+            for t, event in lines.events:
+                fold.feed(t, event)
+            found = attribute(fold.snapshot(fold.now))
+            assert sum(piece.seconds for piece in found.pieces) == pytest.approx(found.wall)
+            more = found.unexplained - max(FLOOR, SHARE * found.wall)
+            least[name] = min(more, least.get(name, more))
+        if max(least.values()) <= 0:
+            return
+    assert {name: more for name, more in least.items() if more > 0} == {}
