@@ -116,6 +116,22 @@ def test_dependencies_are_resolved_and_only_what_was_named_is_requested(target: 
     assert target.events == [ResolveStarted(["app"]), *STEPS, ResolveFinished(2, 0)]
 
 
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_uv_that_asks_nobody_is_not_made_to_log(
+    target: Target, offline: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs: list[bool] = []
+    popen = subprocess.Popen
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        logs.append("RUST_LOG" in (options.get("env") or {}))
+        return popen(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", noting)
+    assert target.offline("app", offline=offline).wheels
+    assert any(logs) is not offline
+
+
 def test_a_named_wheel_file_is_resolved_with_its_dependencies(target: Target) -> None:
     app = target.links / "app-1.0-py3-none-any.whl"
     wheels = {w.name: w for w in target.offline("lib", str(app)).wheels}

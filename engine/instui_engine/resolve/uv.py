@@ -192,7 +192,8 @@ class Uv:
             variables["UV_CACHE_DIR"] = str(self._scratch / "cache")  # without a home, uv takes the working directory
         meanwhile, self._meanwhile = self._meanwhile, _nothing
         tell, self._tell = self._tell, None
-        log = UvLog(tell) if tell else None
+        # offline it asks nobody, so its log would be empty, but a log costs time also then
+        log = UvLog(tell) if tell and not request.offline else None
         code, output = _finished(whole, variables, descriptors, self._cancelled, meanwhile, log)
         if log:
             output, is_certain = without_log(output)
