@@ -369,6 +369,11 @@ class Terminal:
         for key in keys:
             self.send(KEYS.get(key, key))
 
+    @property
+    def untaken(self) -> int:
+        """How many bytes were typed that the program has not read yet."""
+        return int(struct.unpack("i", fcntl.ioctl(self._terminal, termios.FIONREAD, b"\0" * 4))[0])
+
     def resize(self, columns: int, rows: int) -> None:
         """Give the window another size."""
         while self.read():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.on_screen import DASHBOARD, EVENTS, LOCKS, VIEWS, Begin
+from support.terminal import PATIENCE, POLL, Terminal
 
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
@@ -26,9 +27,9 @@ def test_a_terminal_that_was_not_read_is_shown_the_present_and_not_all_that_it_h
     for _ in range(_SCREENS // 2):
         for key in (LOCKS, DASHBOARD):
             terminal.press(key)
-            time.sleep(0.2)  # as a person does: keys that come at once are one frame anyway
+            _rests(terminal, 5)  # keys that come at once are one frame anyway
     terminal.press(EVENTS, "?")
-    _rests(terminal.process.pid)
+    _rests(terminal, 50)
     terminal.shows("keys and signs")
     terminal.press("escape")
     terminal.hides("keys and signs")
@@ -39,12 +40,20 @@ def test_a_terminal_that_was_not_read_is_shown_the_present_and_not_all_that_it_h
     one.left()
 
 
-def _rests(pid: int) -> None:
-    """Wait until a process has done all that it can."""
-    used, since = -1, time.monotonic()
-    while time.monotonic() - since < 1.0:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        now = int(fields[11]) + int(fields[12])
-        if now > used + 3:
-            used, since = now, time.monotonic()
-        time.sleep(0.05)
+def _rests(terminal: Terminal, looks: int) -> None:
+    """Wait, without reading, until the program has taken all keys, and sleeps at so many looks in a row.
+
+    One that waits for a processor does not sleep, however long it waits.
+    """
+    asleep = 0
+    end = time.monotonic() + PATIENCE
+    while asleep < looks:
+        assert time.monotonic() < end, "the program never rests"
+        time.sleep(POLL)
+        asleep = 0 if terminal.untaken or _works(terminal.process.pid) else asleep + 1
+
+
+def _works(pid: int) -> bool:
+    """Whether a thread of the process runs, or would if it got a processor."""
+    found = [path.read_bytes().rpartition(b")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return any(state in b"RD" for state in found)
