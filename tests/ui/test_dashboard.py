@@ -113,12 +113,24 @@ def test_a_curve_names_its_unit_its_greatest_value_and_its_time() -> None:
     assert "wheels 0-10 s" in lines[1]
     assert "throughput 0-10 s" in lines[1]
     assert lines[1].count("now") == 2
-    assert lines[1].count("      most") == 2
+    assert lines[1].count("   most") == 2
     assert "busy" in lines[2]
     assert "B/s" in lines[2]
     assert "disk" in lines[4]
     assert "50 %" in lines[4]  # 4.5 of the 9 seconds
     assert "f/s" in lines[4]
+
+
+def test_the_numbers_of_a_curve_never_touch_it_nor_each_other() -> None:
+    fold = Fold()
+    fold.feed(0.0, events.StageStarted("a", 5000))
+    fold.feed(0.1, events.StageProgress("a", 4854, 5000))
+    fold.feed(0.26, events.CancelRequested(130))
+    snapshot = fold.snapshot(0.26)
+    for width in (100, 120, 200):
+        lines = [text(line) for line in gauges.gauges(snapshot, Log(), width, 5, UNICODE)]
+        assert {len(line) for line in lines[1:]} <= {width - 1, width - 2}
+        assert lines[4].rstrip().endswith(" 19 416 f/s 19 416 f/s"), lines[4]
 
 
 def test_where_the_stall_of_the_disk_is_unknown_there_is_no_curve_of_it() -> None:

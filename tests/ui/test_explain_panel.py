@@ -95,3 +95,19 @@ def test_the_line_above_the_table_says_what_holds_the_session_up_and_is_not_ther
     assert plain(line).startswith(" ▲ waiting 7 s for .lock, held by pid 31817")
     assert len(plain(line)) <= 60
     assert top_line(snapshot_of(*WAITED), 60, UNICODE) is None
+
+
+def test_at_the_end_the_whole_answer_is_in_sight_and_rows_of_finished_wheels_give_way() -> None:
+    names = [f"w{n}" for n in range(30)]
+    done: list[tuple[float, Event]] = [(8.3, events.CommitFinished(name, 1)) for name in names]
+    journal = [encode(t, event) for t, event in [(0.0, START), *added(*names), *WAITED[:-3], *done, *WAITED[-3:]]]
+
+    async def run(size: tuple[int, int]) -> str:
+        async with shown(Recorded(journal), 60.0, size) as (app, _):
+            return text_of(app)
+
+    for size in ((120, 40), (80, 24)):
+        text = asyncio.run(run(size))
+        assert "installed 31 wheels" in text
+        assert "held by pid 31817" in text, text
+        assert "more line" not in text

@@ -47,3 +47,17 @@ def test_a_clock_that_leaps_for_years_costs_no_more() -> None:
     fold = Fold()
     fold.feed(1e12, events.Caption("later"))
     assert len(fold.snapshot(1e12).samples) <= MOST_SAMPLES
+
+
+def test_the_greatest_rate_so_far_never_falls_however_long_the_session_goes_on() -> None:
+    fold = Fold()
+    fold.feed(0.0, events.FetchStarted("a", 0, 10**9))
+    fold.feed(0.2, events.FetchProgress("a", 10**6, 10**9))
+    fold.feed(0.3, events.FetchProgress("a", 10**6 + 1, 10**9))
+    assert fold.snapshot(0.3).peaks.fetched == 10**6 / SAMPLE_SECONDS
+    for t in range(1, 3 * int(MOST_SAMPLES * SAMPLE_SECONDS)):  # samples are thinned meanwhile
+        fold.feed(t, events.FetchProgress("a", 10**6 + t, 10**9))
+    assert fold.snapshot(4000.0).peaks.fetched == 10**6 / SAMPLE_SECONDS
+    fold.feed(4000.001, events.FetchProgress("a", 2 * 10**6, 10**9))
+    fold.feed(4000.002, events.SessionFinished(0, "", 0, 4000.002))
+    assert fold.snapshot(4001.0).peaks.fetched == 10**6 / SAMPLE_SECONDS  # nor does the last moment invent a rate

@@ -195,7 +195,7 @@ class Fold:
             case events.SpanFinished():
                 record.periods.end_span(event, t)
             case events.LoadSampled():
-                record.periods.loads.append(LoadSample(t, *event))
+                record.periods.load(LoadSample(t, *event))
             case events.WaitStarted():
                 record.periods.begin_wait(event.what, event.wheel, event.path, event.holders, t)
             case events.WaitFinished():

@@ -365,6 +365,17 @@ class Sample(NamedTuple):
     unpacked_bytes: int = 0
 
 
+class Peaks(NamedTuple):
+    """The greatest number of wheels at work and waiting, and the greatest rates, so far. They never fall."""
+
+    running: int = 0
+    waiting: int = 0
+    fetched: float = 0.0  # bytes a second
+    unpacked: float = 0.0  # bytes a second
+    staged: float = 0.0  # files a second
+    stalled: float = 0.0  # share of the time
+
+
 class Finished(NamedTuple):
     """How the session ended, at `t`."""
 
@@ -444,6 +455,7 @@ class Snapshot(NamedTuple):
     wheel_index: Mapping[str, int]
     lock_index: Mapping[str, int]
     stalls: Prefix[Stall]
+    peaks: Peaks = Peaks()
 
     @property
     def removes(self) -> bool:

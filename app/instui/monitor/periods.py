@@ -59,6 +59,7 @@ class Periods:
         self.waits: list[SessionWait] = []
         self.groups = CommitSteps()
         self.loads: list[LoadSample] = []
+        self.most_stalled = 0.0  # the greatest share of the time between two of them
         self.stalls: list[Stall] = []
         self.held_up = Overlap()  # by waits of the session and of its wheels
         self._open: dict[tuple[str, str], int] = {}  # what, wheel -> place in `waits` of those that last
@@ -108,6 +109,14 @@ class Periods:
         """Note that it no longer does."""
         if self.syncs and self.syncs[-1].end is None:
             self.syncs[-1] = self.syncs[-1]._replace(end=t)
+
+    def load(self, sample: LoadSample) -> None:
+        """Note what was used so far."""
+        before = self.loads[-1] if self.loads else LoadSample(0.0, 0.0, 0.0)
+        if sample.t > before.t:
+            share = (sample.stalled - before.stalled) / (sample.t - before.t)
+            self.most_stalled = min(max(self.most_stalled, share), 1.0)
+        self.loads.append(sample)
 
     def pause(self, t: float) -> None:
         """Note that the session is to rest."""

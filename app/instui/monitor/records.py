@@ -195,12 +195,14 @@ class Busy:
 
     def __init__(self) -> None:
         self.members: dict[str, None] = {}
+        self.most = 0  # at once
         self._over = 0.0  # the seconds of those that have ended
         self._began = 0.0  # sum of the beginnings of the others, so that `total` needs no loop
 
     def add(self, wheel: str, t: float) -> None:
         """`wheel` begins at `t`."""
         self.members[wheel] = None
+        self.most = max(self.most, len(self.members))
         self._began += t
 
     def remove(self, wheel: str, began: float, t: float) -> None:

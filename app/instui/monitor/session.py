@@ -14,6 +14,7 @@ from .model import (
     Finished,
     LockState,
     OverwritePair,
+    Peaks,
     Phase,
     Prefix,
     Recovery,
@@ -70,6 +71,7 @@ class SessionRecord:
         self.samples: list[Sample] = []  # on a grid of time, and one at the end
         self._sample_seconds = SAMPLE_SECONDS
         self._next_sample = 0.0
+        self._fastest = (0.0, 0.0, 0.0)  # bytes fetched and unpacked, and files staged, a second
         self._estimator = eta.Estimator()
         # what is counted
         self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
@@ -210,7 +212,19 @@ class SessionRecord:
     def _sample(self, t: float) -> None:
         running, waiting = len(self._running.members), len(self.waiting.members)
         counted = self.fetched_bytes, self.staged_files, self.unpacked_bytes
-        self.samples.append(Sample(t, running, waiting, *counted))
+        before = self.samples[-1] if self.samples else Sample(0.0, 0, 0, 0, 0)
+        sample = Sample(t, running, waiting, *counted)
+        self.samples.append(sample)
+        # the last sample lies off the grid, and a short time after another one nothing is fast
+        seconds = max(t - before.t, min(t, SAMPLE_SECONDS))
+        if seconds > 0:
+            grown = (
+                sample.fetched_bytes - before.fetched_bytes,
+                sample.unpacked_bytes - before.unpacked_bytes,
+                sample.staged_files - before.staged_files,
+            )
+            fetched, unpacked, staged = (max(most, n / seconds) for most, n in zip(self._fastest, grown, strict=True))
+            self._fastest = fetched, unpacked, staged
 
     def _thin_samples(self) -> None:
         """Keep every other sample. Snapshots keep the list that they have."""
@@ -322,6 +336,7 @@ class SessionRecord:
             wheel_index=MappingProxyType(self.wheels.index),
             lock_index=MappingProxyType(self.locks.index),
             stalls=Prefix(self.periods.stalls),
+            peaks=Peaks(self._running.most, self.waiting.most, *self._fastest, self.periods.most_stalled),
         )
 
     def _mark_stalled(self, t: float) -> None:

@@ -1,7 +1,8 @@
 """The curves under the dashboard: what was done and used in equal shares of time.
 
 A curve goes over the whole session, or its last minute while it runs for longer. Its cells are cells of time, however
-often something was sampled, and it has a unit, the present value, and the greatest one, which is a full cell.
+often something was sampled, and it has a unit, the present value, and the greatest one so far, which is a full cell.
+That one is kept by the record of the session: the more time a cell covers, the lower is its mean.
 """
 
 from bisect import bisect_right
@@ -84,30 +85,31 @@ def levels(samples: Sequence[Sample], t: float, times: Sequence[float], value: C
 
 def wheels(snapshot: Snapshot, times: Sequence[float]) -> list[Curve]:
     """How many wheels were being worked on, and how many waited."""
-    kinds: tuple[tuple[str, Callable[[Sample], int], int, str], ...] = (
-        ("busy", lambda sample: sample.running, snapshot.totals.running, "commit"),
-        ("waiting", lambda sample: sample.waiting, snapshot.totals.waiting, "wait"),
+    totals, peaks = snapshot.totals, snapshot.peaks
+    kinds: tuple[tuple[str, Callable[[Sample], int], int, int, str], ...] = (
+        ("busy", lambda sample: sample.running, totals.running, peaks.running, "commit"),
+        ("waiting", lambda sample: sample.waiting, totals.waiting, peaks.waiting, "wait"),
     )
     found = []
-    for name, value, now, style in kinds:
+    for name, value, now, most, style in kinds:
         values = levels(snapshot.samples, snapshot.t, times, value)
-        most = max([float(now), *values])
-        found.append(Curve(name, values, max(most, 1.0), str(now), f"{most:.0f}", style))
+        found.append(Curve(name, values, max(most, 1.0), units.number(now), units.number(most), style))
     return found
 
 
 def throughput(snapshot: Snapshot, times: Sequence[float]) -> list[Curve]:
     """Bytes fetched and unpacked, and files staged, a second."""
-    kinds: tuple[tuple[str, Callable[[Sample], float], Callable[[float], str]], ...] = (
-        ("fetch", lambda sample: sample.fetched_bytes, _bytes),
-        ("unpack", lambda sample: sample.unpacked_bytes, _bytes),
-        ("stage", lambda sample: sample.staged_files, lambda rate: f"{units.number(round(rate))} f/s"),
+    peaks = snapshot.peaks
+    kinds: tuple[tuple[str, Callable[[Sample], float], float, Callable[[float], str]], ...] = (
+        ("fetch", lambda sample: sample.fetched_bytes, peaks.fetched, _bytes),
+        ("unpack", lambda sample: sample.unpacked_bytes, peaks.unpacked, _bytes),
+        ("stage", lambda sample: sample.staged_files, peaks.staged, lambda rate: f"{units.number(round(rate))} f/s"),
     )
     found = []
-    for name, value, text in kinds:
+    for name, value, most, text in kinds:
         values = rates(snapshot.samples, times, value)
-        now, most = _now(snapshot, snapshot.samples, value), max(values, default=0.0)
-        found.append(Curve(name, values, max(most, 1.0), text(now), text(max(most, now)), name))
+        now = _now(snapshot, snapshot.samples, value)
+        found.append(Curve(name, values, max(most, 1.0), text(now), text(most), name))
     return found
 
 
@@ -121,7 +123,7 @@ def disk(snapshot: Snapshot, times: Sequence[float]) -> list[Curve]:
         return []
     shares = [min(share, 1.0) for share in rates(loads, times, lambda load: load.stalled)]
     now = min(_now(snapshot, loads, lambda load: load.stalled), 1.0)
-    return [Curve("disk", shares, 1.0, f"{100 * now:.0f} %", f"{100 * max(now, *shares):.0f} %", "age")]
+    return [Curve("disk", shares, 1.0, f"{100 * now:.0f} %", f"{100 * snapshot.peaks.stalled:.0f} %", "age")]
 
 
 def _bytes(rate: float) -> str:

@@ -19,7 +19,8 @@ from .locks import longest, most_contended
 
 WIDE = 100  # the columns that the curves need
 _WITH_CPU = 160  # and that the parts of the session need if each names its processor time
-_NAME, _NOW, _MOST = 8, 9, 10  # columns before a curve, and of the numbers after it
+_NAME = 8  # columns before a curve
+_COUNTS, _RATES = 7, 11  # columns of each of the two numbers after it: `10 000`, `19 416 f/s`
 _SEARCHED = 300  # events, for the latest news
 
 
@@ -166,16 +167,15 @@ def _losses(snapshot: Snapshot, most: int) -> list[_Loss]:
 def _columns(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """The contended locks, and the curves beside them."""
     first = min(48, (width - 4) * 28 // 100)
-    each = (width - 2 - first - 6) // 2
-    room = each - _NAME - _NOW - _MOST
+    room = (width - 2 - first - 6) // 2 - _NAME - _COUNTS - _RATES  # both have the same time to the same scale
     times = curves.time_grid(snapshot, room)
-    groups = {
-        "wheels": [*curves.wheels(snapshot, times), *curves.disk(snapshot, times)],
-        "throughput": curves.throughput(snapshot, times),
-    }
+    groups = (
+        ("wheels", [*curves.wheels(snapshot, times), *curves.disk(snapshot, times)], _COUNTS),
+        ("throughput", curves.throughput(snapshot, times), _RATES),
+    )
     covers = _covers(snapshot, times)
     blocks = [_contended(snapshot, first, height)]
-    blocks += [_block(f"{title} {covers}", group, each, height, glyphs) for title, group in groups.items()]
+    blocks += [_block(f"{title} {covers}", group, room, digits, height, glyphs) for title, group, digits in groups]
     return [(Piece(" "), *joined(parts, Piece("   "))) for parts in zip(*blocks, strict=True)]
 
 
@@ -184,16 +184,18 @@ def _covers(snapshot: Snapshot, times: Sequence[float]) -> str:
     return f"{times[0]:.0f}-{end}"
 
 
-def _block(title: str, group: Sequence[Curve], width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """Curves under each other, as high as there is room for."""
-    head = Piece(f"{'now':>{_NOW}}{'most':>{_MOST}}", "dim")
-    lines: list[Line] = [(*fit(line((title, "dim")), width - _NOW - _MOST), head)]
+def _block(title: str, group: Sequence[Curve], room: int, digits: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """Curves under each other, as high as there is room for; each of their numbers has `digits` columns."""
+    width = _NAME + room + 2 * digits
+    head = Piece(f"{'now':>{digits}}{'most':>{digits}}", "dim")
+    lines: list[Line] = [(*fit(line((title, "dim")), width - 2 * digits), head)]
     rows = max(1, (height - 1) // max(len(group), 1))
     for one in group:
         drawn = drawing(one.values, rows, one.top, glyphs)
         for row, text in enumerate(drawn):
-            is_base = row == rows - 1
-            name = fit(line((one.name if is_base else "", "dim")), _NAME)
-            numbers = f"{one.now if is_base else '':>{_NOW}}", f"{one.most if is_base else '':>{_MOST}}"
-            lines.append((*name, Piece(text, one.style), Piece(numbers[0], "text"), Piece(numbers[1], "dim")))
+            now, most, name = (one.now, one.most, one.name) if row == rows - 1 else ("", "", "")
+            numbers = [Piece(" " + tail(number, digits - 1).rjust(digits - 1)) for number in (now, most)]
+            lines.append(
+                (*fit(line((name, "dim")), _NAME), Piece(text, one.style), numbers[0], numbers[1]._replace(style="dim"))
+            )
     return [*(fit(one, width) for one in lines[:height]), *[fit((), width)] * (height - len(lines))]

@@ -24,6 +24,7 @@ class DashboardView(Overview):
     scope = "wheels"
     heading = "Dashboard"
     about = "the wheels and what each does now"
+    gives_way = True  # to why it took so long: all its wheels are done
     DEFAULT_CSS = """
     DashboardView #gauges { height: 1; }
     DashboardView.tiny #gauges { display: none; }

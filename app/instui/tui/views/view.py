@@ -46,6 +46,7 @@ class View(HeldScreen[None]):
     opened_by: ClassVar[str] = ""  # its key, if it has no tab and opens without more being said
     place: ClassVar[int] = 0  # of that key in the footer: the higher, the further left; 0: not there
     captioned: ClassVar[bool] = True  # whether it shows the caption
+    gives_way: ClassVar[bool] = False  # whether its rows give way to what the caption says at a good end
     without: ClassVar[frozenset[str]] = frozenset()  # ids of actions of its base classes that make no sense in it
     AUTO_FOCUS = ""  # no widget gets the keys unless it is focused explicitly
     DEFAULT_CSS = """
@@ -183,8 +184,9 @@ class View(HeldScreen[None]):
         height = 3 if tall >= 24 else 2
         if self.application.watched.over:  # it says how it went, so it gets what the rows leave free
             asides = sum(aside.size.height for aside in self.query(".aside"))
-            failed = snapshot.finished is None or snapshot.finished.exit != 0
-            height = max(tall // 3 if failed else height, tall - 8 - asides - len(self.table.keys))
+            well = snapshot.finished is not None and snapshot.finished.exit == 0
+            least = tall // 3 if not well else tall // 2 if self.gives_way and tall >= 24 else height
+            height = max(least, tall - 8 - asides - len(self.table.keys))
         lines = frame.caption(self.application.caption_texts, width, height, self.glyphs)
         caption = self.lines("caption")
         caption.display = bool(lines) and not self.zoomed and self.has_caption(snapshot)
