@@ -29,8 +29,8 @@ WAITED: list[tuple[float, Event]] = [
 SIZES = {"place": 2, "share": 5, "took": 8, "bar": 20, "text": 200}
 
 
-def texts(timed: Sequence[tuple[float, Event]], height: int = 50) -> list[str]:
-    rows = table_rows(explain(snapshot_of(*timed)), UNICODE, height)
+def texts(timed: Sequence[tuple[float, Event]], height: int = 50, room: int = 200) -> list[str]:
+    rows = table_rows(explain(snapshot_of(*timed)), UNICODE, height, room)
     assert len(rows.keys) == len(set(rows.keys))
     return [plain(rows.cells(key, SIZES).get("") or rows.cells(key, SIZES)["text"]) for key in rows.keys]
 
@@ -71,7 +71,7 @@ def test_two_wheels_behind_which_others_stood_are_two_rows() -> None:
 
 def test_the_selected_row_says_in_full_what_helps_and_when_it_was() -> None:
     explanation = explain(snapshot_of(*WAITED))
-    key = table_rows(explanation, UNICODE, 50).keys[0]
+    key = table_rows(explanation, UNICODE, 50, 200).keys[0]
     lines = [plain(line).strip() for line in in_full(explanation, key, 200, 6)]
     assert lines[1].startswith("helps   nothing of ours helps")
     assert lines[2] == "when    from 0.10 s to 7.8 s of the session, on the critical path"
@@ -80,7 +80,8 @@ def test_the_selected_row_says_in_full_what_helps_and_when_it_was() -> None:
 def test_enter_goes_to_the_locks_or_to_the_wheel_or_says_that_there_is_none() -> None:
     assert on_screen("e")[1:] == (ExplainView, "explain")
     assert on_screen("e", "enter")[2] == "locks"
-    place = next(n for n, text in enumerate(texts(WAITED)) if text.startswith("committed"))
+    findings = [text for text in texts(WAITED) if not text.startswith("→")]  # j goes from finding to finding
+    place = next(n for n, text in enumerate(findings) if text.startswith("committed"))
     assert on_screen("e", *["j"] * place, "enter")[1] is DetailView
     assert "nothing to open" in on_screen("e", "G", "enter")[0]
 
@@ -111,3 +112,20 @@ def test_at_the_end_the_whole_answer_is_in_sight_and_rows_of_finished_wheels_giv
         assert "installed 31 wheels" in text
         assert "held by pid 31817" in text, text
         assert "more line" not in text
+
+
+def test_a_long_text_goes_on_in_a_second_row_where_there_is_room() -> None:
+    found = texts(WAITED, room=40)
+    assert not found[0].endswith("…")
+    assert " ".join(found[:2]).split() == texts(WAITED)[0].split() or found[1].endswith("…")
+    assert found[2].startswith("→")
+    assert texts(WAITED, height=5, room=40)[0].endswith("…")
+
+
+def test_what_holds_the_session_up_goes_on_in_a_second_line_and_loses_no_word() -> None:
+    async def run(size: tuple[int, int]) -> str:
+        journal = [encode(0.0, START), *(encode(t, event) for t, event in WAITED)]
+        async with shown(Recorded(journal), 7.1, size) as (app, _):
+            return " ".join(text_of(app).split())
+
+    assert "held by pid 31817 `flock -x .lock` (asleep; started 1.00 s before us)" in asyncio.run(run((80, 24)))

@@ -21,6 +21,7 @@ COLUMNS = (
     Column("text", "what it was", 10, weight=1),
 )
 _FINDING, _HELPS, _REST, _CHANGE, _TITLE = "finding ", "helps ", "rest ", "if ", "\0what if"
+_MORE = "more "  # the second line of a text
 _STYLES = {
     "fetch": "fetch",
     "unpack": "unpack",
@@ -54,9 +55,10 @@ def title(explanation: Explanation, over: bool) -> str:
     return headline(explanation, over=over)
 
 
-def table_rows(explanation: Explanation, glyphs: Glyphs, height: int) -> TableRows:
+def table_rows(explanation: Explanation, glyphs: Glyphs, height: int, room: int) -> TableRows:
     """The rows of the panel; if there are at most `height`, what helps stands below each finding.
 
+    A text that is longer than its `room` goes on in a second row, as long as there are rows left.
     Keys stay with what they are about, as far as that stays.
     """
     found = {_key(row): row for row in rows(explanation)}
@@ -64,21 +66,38 @@ def table_rows(explanation: Explanation, glyphs: Glyphs, height: int) -> TableRo
     remedies = {
         f"{_HELPS}{key}": row.finding.remedy for key, row in found.items() if row.finding and row.finding.remedy
     }
-    if len(found) + len(remedies) + len(changes) + 1 > height:
+    left = height - len(found) - len(changes) - bool(changes)
+    if len(remedies) > left:
         remedies = {}
-    keys = [key for one in found for key in (one, f"{_HELPS}{one}") if key in found or key in remedies]
+    left -= len(remedies)
+    parts: dict[str, list[str]] = {}
+    for key, text in [*((key, row.text) for key, row in found.items()), *remedies.items()]:
+        parts[key] = wrapped(text, room - 2 * (key in remedies), 2 if left > 0 else 1)
+        left -= len(parts[key]) - 1
+    keys = []
+    for key in (key for one in found for key in (one, f"{_HELPS}{one}") if key in parts):
+        keys += [key, f"{_MORE}{key}"][: len(parts[key])]
     keys += [_TITLE, *changes] if changes else []
 
     def cells(key: str, sizes: Mapping[str, int]) -> Mapping[str, Line]:
+        about = key.removeprefix(_MORE)
+        if about in remedies:
+            arrow = " " * 2 if key != about else f"{glyphs.arrow} "
+            return {"text": line((arrow, "commit"), (parts[about][key != about], "dim"))}
         if key in found:
-            return _row(found[key], sizes, glyphs)
-        if key in remedies:
-            return {"text": line((f"{glyphs.arrow} ", "commit"), (tail(remedies[key], sizes["text"] - 2), "dim"))}
+            return _row(found[key], parts[key][0], sizes, glyphs)
+        if about in found:
+            return {"text": line((parts[about][1], _style(found[about].finding)))}
         if key in changes:
             return _change(changes[key], explanation.wall, sizes)
         return {"": line(("what if", "strong"))}
 
     return TableRows(keys, cells)
+
+
+def row_of(key: str) -> str:
+    """The row to select for that one: the finding that it belongs to, or itself; "" for a title."""
+    return "" if key == _TITLE else key.removeprefix(_MORE).removeprefix(_HELPS)
 
 
 def _key(row: Row) -> str:
@@ -91,7 +110,7 @@ def _key(row: Row) -> str:
     return f"{_FINDING}{finding.kind} {finding.critical} {who}"
 
 
-def _row(row: Row, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
+def _row(row: Row, text: str, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
     finding = row.finding
     style = _style(finding)
     beside = finding is not None and not finding.critical
@@ -101,7 +120,7 @@ def _row(row: Row, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Lin
         "share": line(("" if beside else percent(row.share), "text" if row.share >= 0.1 else "dim")),
         "took": line(("beside" if beside else units.seconds(row.seconds), "dim" if beside else "strong")),
         "bar": line((glyphs.full * full, style), (glyphs.idle * (sizes.get("bar", 0) - full), "faint")),
-        "text": line((tail(row.text, sizes["text"]), style if finding is not None else "dim")),
+        "text": line((text, style)),
     }
 
 
@@ -125,7 +144,7 @@ def selected_finding(explanation: Explanation, key: str) -> Finding | None:
 
 
 def _row_of(explanation: Explanation, key: str) -> Row | None:
-    return next((row for row in rows(explanation) if _key(row) == key.removeprefix(_HELPS)), None)
+    return next((row for row in rows(explanation) if _key(row) == key), None)
 
 
 def in_full(explanation: Explanation, key: str, width: int, height: int) -> Sequence[Line]:

@@ -144,6 +144,14 @@ def caption(texts: Sequence[str], width: int, height: int, glyphs: Glyphs) -> li
     ]
 
 
+def finding(found: Line, width: int, most: int) -> list[Line]:
+    """What holds the session up, its last piece a text that goes on below itself, in at most `most` lines."""
+    *sign, text = found
+    indent = width_of(sign)
+    rows = wrapped(text.text, width - indent - 1, most)
+    return [(*sign, text._replace(text=rows[0])), *(line(" " * indent, (row, text.style)) for row in rows[1:])]
+
+
 def ending(texts: Sequence[str], width: int) -> list[Line]:
     """The same texts in full, a paragraph for each."""
     return [line(row) for text in texts for row in (*wrapped(text, width - 2), "")]

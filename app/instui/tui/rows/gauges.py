@@ -77,8 +77,9 @@ def _session(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
         )
         for span in parts[-8:]
     ]
-    spans = [(span.begin, t if span.end is None else span.end, _PART_STYLES.get(span.name, "text")) for span in parts]
-    spans += [(wait.begin, t if wait.end is None else wait.end, "wait") for wait in snapshot.session_waits]
+    spans = [(wait.begin, t if wait.end is None else wait.end, "wait") for wait in snapshot.session_waits]
+    # after the waits: where both fill a cell, the first has it
+    spans += [(span.begin, t if span.end is None else span.end, _PART_STYLES.get(span.name, "text")) for span in parts]
     seconds = f"session {units.seconds(t)}"
     text = (Piece(f" {seconds}   ", "dim"), *joined(named, Piece(f" {glyphs.dot} ", "faint")))
     return [fit(text, width), (Piece(" "), *to_scale(spans, snapshot, room, glyphs))]

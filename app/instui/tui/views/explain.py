@@ -7,6 +7,7 @@ from textual.widget import Widget
 from instui.explain.explanation import Explanation, explain
 from instui.monitor.model import Snapshot
 from instui.tui.rows import explain as explained
+from instui.tui.text.columns import widths
 from instui.tui.text.pieces import tail
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
@@ -46,7 +47,8 @@ class ExplainView(PushedView):
     def show_body(self, snapshot: Snapshot) -> None:
         """Show what is known so far."""
         explanation, table = self._explanation(snapshot), self.table
-        rows = explained.table_rows(explanation, self.glyphs, table.size.height - 1)
+        room = widths(table.columns, table.row_width).get("text", 10)
+        rows = explained.table_rows(explanation, self.glyphs, table.size.height - 1, room)
         if rows.keys and not table.selected:
             table.selected = rows.keys[0]
         table.show_rows(rows)
@@ -56,6 +58,28 @@ class ExplainView(PushedView):
     def title_of(self, snapshot: Snapshot, width: int) -> str:
         """How long it took, and how much of that was work."""
         return tail(explained.title(self._explanation(snapshot), over=snapshot.over), width)
+
+    def select(self, key: str) -> None:
+        """Select a row; what helps, and a second line, belong to their finding."""
+        if row := explained.row_of(key):
+            super().select(row)
+
+    def move(self, rows: int) -> None:
+        """Move the selection from finding to finding, over what helps and second lines."""
+        keys = self.table.keys
+        stops = [key for key in keys if explained.row_of(key) == key]
+        before = self.table.position(self.table.selected) or 0
+        if abs(rows) == 1:
+            after = [key for key in stops if (keys.index(key) - before) * rows > 0]
+            target = after[0 if rows > 0 else -1] if after else self.table.selected
+        else:
+            position = max(0, min(len(keys) - 1, before + rows))
+            target = min(stops, key=lambda key: abs(keys.index(key) - position), default="")
+        if target == self.table.selected:
+            self.notice("this is the last row" if rows > 0 else "this is the first row")
+        self.table.select(target)
+        self.moved()
+        self.refresh_view()
 
     def do_open(self) -> None:
         """Open the wheel that the selected finding is about, or go to the locks."""

@@ -65,7 +65,7 @@ class View(HeldScreen[None]):
         super().__init__()
         self.zoomed = False
         self._notice: Notice | None = None
-        self._caption_height = 0
+        self._caption_height = self._finding_height = 0
 
     @property
     def application(self) -> Application:
@@ -195,10 +195,14 @@ class View(HeldScreen[None]):
             caption.styles.height = self._caption_height = len(lines)
 
     def _show_finding(self, snapshot: Snapshot, width: int) -> None:
-        found = self.application.finding_line(snapshot, width)
+        most = 2 if self.size.height >= 24 else 1
+        found = self.application.finding_line(snapshot, width * most)
+        lines = frame.finding(found, width, most) if found is not None else []
         finding = self.lines("finding")
-        finding.display = found is not None and not self.zoomed
-        finding.show_lines([found] if found is not None else [])
+        finding.display = bool(lines) and not self.zoomed
+        finding.show_lines(lines)
+        if lines and len(lines) != self._finding_height:
+            finding.styles.height = self._finding_height = len(lines)
 
     def _said(self, width: int) -> Line:
         """The notice; nothing if there is none."""
