@@ -11,6 +11,7 @@ from instui.explain.attribution import Piece
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.tui.rows import timeline, timeline_lanes, timeline_panel
+from instui.tui.rows.counters import counters
 from instui.tui.rows.filter import parse
 from instui.tui.rows.keys import ENVIRONMENT, FOLD
 from instui.tui.rows.timeline import Look
@@ -462,3 +463,48 @@ def test_hostile_names_keep_their_columns(name: str, mode: timeline_lanes.Mode) 
             for line in (row, *panel, *moment, *timeline_panel.why(snapshot, width, 5)):
                 assert plain(line).isprintable()
             assert all(width_of(line) <= width for line in (*panel, *moment))
+
+
+def test_workers_are_counted_without_downloads() -> None:
+    fetches = [
+        (0.0, event)
+        for key in "cde"
+        for event in (
+            events.WheelAdded(key, "1.0", f"{key}.whl", 9, False),
+            events.FetchStarted(key, 0, 9),
+        )
+    ]
+    snapshot = shot(*fetches, *TWO)
+    lines = [plain(line) for line in timeline.head(snapshot, activity(snapshot), look_at(snapshot), 120, UNICODE, True)]
+    assert "workers busy (of 2)" in lines[3]
+    assert "50 % busy" in lines[3]
+
+
+def test_a_session_that_waits_for_its_lock_says_that_all_of_its_wheels_wait() -> None:
+    waits = (0.0, events.EnvironmentWaiting(".lock", [UV]))
+    snapshot = shot(*wheel("a", unpack=(0.0, 0.1), stage=(0.1, 0.2)), waits)
+    line = plain(timeline.head(snapshot, activity(snapshot), look_at(snapshot), 120, UNICODE, True)[4])
+    assert "none" not in line
+    assert line.split()[-5:] == ["all", "the", "session,", "for", ".lock"]
+    assert "waiting all" in plain(counters(snapshot, UNICODE, 120))
+    over = shot(waits, (1.0, events.EnvironmentGranted(".lock", 1.0)))
+    assert "waiting 0" in plain(counters(over, UNICODE, 120))
+
+
+def test_locks_that_were_waited_for_are_found_by_that_word() -> None:
+    snapshot = shot(*TWO)
+    found = activity(snapshot)
+    waited = arrange(snapshot, found, LaneQuery("lock", parse("state:wait")))
+    assert waited.keys
+    assert list(waited.keys) == list(arrange(snapshot, found, LaneQuery("lock")).keys)
+
+
+def test_no_more_of_a_lane_is_on_the_critical_path_than_there_is_of_it() -> None:
+    snapshot = shot(*TWO)
+    found = activity(snapshot)
+    found = found._replace(path=dict.fromkeys(found.path, 99.0) | {"a": 99.0})
+    lane = lane_of(snapshot, found, arrange(snapshot, found, LaneQuery()), "a")
+    assert lane is not None
+    title = plain(timeline_panel.of_lane(snapshot, found, "a", lane, look_at(snapshot), 120, 4, UNICODE)[0])
+    assert "on the critical path" in title
+    assert "99" not in title

@@ -9,6 +9,8 @@ from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, joined, line, spread, width_of
 from instui_engine.values import NamedTuple
 
+from .session_waits import whole
+
 
 class Station(NamedTuple):
     """A number of wheels: its field in `Totals`, the word for it, in full and in short, and its style."""
@@ -42,7 +44,7 @@ _RIGHT = 20  # columns for what stands at the right, in short
 
 def counters(snapshot: Snapshot, glyphs: Glyphs, width: int) -> Line:
     """The pipeline. The width of the screen alone says which words there are, so that nothing moves."""
-    forms = list(_forms(_stations(snapshot), snapshot.totals, glyphs))
+    forms = list(_forms(_stations(snapshot), snapshot.totals, glyphs, whole(snapshot) is not None))
     # the first three have all the numbers, so there is room for what stands at the right before anything is left out
     narrow = [form for form in forms[:3] if width_of(form) + _RIGHT <= width]
     text = next((form for form in (*narrow, *forms) if width_of(form) <= width), forms[-1])
@@ -66,31 +68,36 @@ def _stations(snapshot: Snapshot) -> Sequence[Station]:
     return found
 
 
-def _forms(stations: Sequence[Station], totals: Totals, glyphs: Glyphs) -> Iterator[Line]:
+def _forms(stations: Sequence[Station], totals: Totals, glyphs: Glyphs, all_wait: bool) -> Iterator[Line]:
     """The line in all its forms, the widest first."""
-    yield _form(stations, totals, Piece(f" {glyphs.dot} ", "faint"))
-    yield _form(stations, totals, Piece("  "))
+    yield _form(stations, totals, Piece(f" {glyphs.dot} ", "faint"), all_wait)
+    yield _form(stations, totals, Piece("  "), all_wait)
     left = list(stations)
     for field in _LEAVE_OUT:
         left = [station for station in left if station.field != field]
-        yield _form(left, totals, Piece("  "), of=True)
-    yield _form(left, totals, Piece("  "), of=True, short=True)
+        yield _form(left, totals, Piece("  "), all_wait, of=True)
+    yield _form(left, totals, Piece("  "), all_wait, of=True, short=True)
 
 
-def _form(stations: Sequence[Station], totals: Totals, gap: Piece, *, of: bool = False, short: bool = False) -> Line:
-    """One form. `of`: with the number of all, which is then not there on its own."""
+def _form(
+    stations: Sequence[Station], totals: Totals, gap: Piece, all_wait: bool, *, of: bool = False, short: bool = False
+) -> Line:
+    """One form. `of`: with the number of all, which is then not there on its own. `all_wait`: the session waits."""
     digits = len(units.number(max(totals.resolved, totals.removing)))
-    parts = [_counter(station, totals, digits, of, short) for station in stations]
+    parts = [_counter(station, totals, digits, of, short, all_wait) for station in stations]
     return (Piece(" "), *joined(parts, gap))
 
 
-def _counter(station: Station, totals: Totals, digits: int, of: bool, short: bool) -> Line:
+def _counter(station: Station, totals: Totals, digits: int, of: bool, short: bool, all_wait: bool) -> Line:
+    word = station.short if short else station.word
+    if all_wait and station.field == "waiting":  # no wheel does, as the session waits for all of them
+        return line((f"{word} ", "dim"), ("all".rjust(digits), station.style))
     # what comes from the cache is neither fetched nor unpacked
     value = totals.unpacked - totals.cached if station.field == "new" else getattr(totals, station.field)
     quiet = not value or station.style == "text"
     all_ = f"/{units.number(totals.resolved)}" if of and station.field == "committed" else ""
     return line(
-        (f"{station.short if short else station.word} ", "dim"),
+        (f"{word} ", "dim"),
         (f"{units.number(value):>{digits}}", "text" if value and quiet else "dim" if quiet else station.style),
         (all_, "dim"),
     )

@@ -80,6 +80,11 @@ def present_keys(snapshot: Snapshot) -> list[str]:
     return [place.key for place in places(snapshot) if place.present is not None]
 
 
+def whole(snapshot: Snapshot) -> SessionWait | None:
+    """The wait that goes on of the session as a whole, for no wheel of its own."""
+    return next((wait for wait in snapshot.session_waits[::-1] if wait.end is None and not wait.wheel), None)
+
+
 def find(snapshot: Snapshot, key: str) -> Place | None:
     """What the row of that key is about."""
     return next((place for place in places(snapshot) if place.key == key), None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from instui.explain.attribution import WAITS, Attribution, Kind, Piece
 from instui.monitor import units
 from instui.monitor.model import Phase, Snapshot
-from instui.monitor.names import holder_name
+from instui.monitor.names import holder_name, wait_target
 from instui.tui.text import scale
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, fit, joined, line, middle, plain, safe, tail, width_of
@@ -14,6 +14,7 @@ from instui.tui.text.pieces import Piece as Text
 from instui_engine.values import NamedTuple
 
 from .labels import lock_label, short, short_age
+from .session_waits import whole
 from .timeline_activity import Activity
 from .timeline_lanes import LITTLE, MODES, Lane, Lanes, Mode, contended
 from .timeline_track import STYLES, Cell, curve, mark, track, with_cursor
@@ -149,22 +150,26 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
         ),
     ]
     if curves:
-        busy, waiting = found.busy, found.waiting
+        busy, waiting = found.workers, found.waiting
         jobs = snapshot.session.jobs if snapshot.session else 0
         top = max(jobs, busy.most, 1)
         total = busy.seconds(window.begin, window.end)
         drawn = curve(busy, top, "dim", window, snapshot.t, sizes.track, glyphs)
         knows = 0 < busy.most <= jobs or not busy.most  # a wheel may be at work in two phases at once
-        known = f"workers busy (of {jobs})" if knows else f"at work (at most {busy.most})"
+        known = f"workers busy (of {jobs})" if knows else f"workers busy ({busy.most})"
         if len(known) > sizes.label:
-            known = f"busy (of {jobs})" if knows else f"at work ({busy.most})"
+            known = f"busy (of {jobs})" if knows else f"busy ({busy.most})"
         note = line((f"{100 * total / (jobs * _seen(window, found)):.0f} % busy", "dim")) if knows and jobs else ()
         lines.append(_row(line((tail(known, sizes.label), "dim")), drawn, _seconds(total), note, sizes, "dim"))
         total = waiting.seconds(window.begin, window.end)
         drawn = curve(waiting, max(waiting.most, 1), "wait", window, snapshot.t, sizes.track, glyphs)
         note = line((f"{waiting.most} at once, at most", "dim")) if waiting.most else ()
         label = line(("wheels waiting", "dim"))
-        lines.append(_row(label, drawn, _seconds(total) if total else "none", note, sizes, "wait" if total else "dim"))
+        text = _seconds(total) if total else "none"
+        if (wait := whole(snapshot)) is not None:  # then none of its wheels waits, and all of them do
+            what = safe(wait.path) if wait.what == "environment" else wait_target(wait.what)
+            text, note = "all", line((f"the session, for {what}", "wait"))
+        lines.append(_row(label, drawn, text, note, sizes, "dim" if text == "none" else "wait"))
     return [(gutter, *row) for row in lines]
 
 
@@ -293,7 +298,7 @@ def _note(snapshot: Snapshot, found: Activity, key: str, lane: Lane, room: int, 
         counted = units.count(len(lane.pieces), "wheel")
         text = f"{counted}; {safe(longest.wheel)} {units.seconds(longest.seconds)}"
         return line((tail(text, room), "dim"))
-    if (seconds := found.path.get(key, 0.0)) >= _SHORTEST:
+    if (seconds := min(found.path.get(key, 0.0), lane.seconds)) >= _SHORTEST:
         place = "on the critical path" if room >= 30 else "critical"
         return line((f"{units.seconds(seconds)} {place}", "dim"))
     return ()

@@ -66,7 +66,8 @@ class Activity(NamedTuple):
     starts: Sequence[float]  # of the pieces of the attribution
     path: Mapping[str, float]  # seconds on the critical path, by wheel
     work: Sequence[Piece]
-    busy: Load  # workers
+    busy: Load  # downloads and workers
+    workers: Load  # without downloads, which take no worker
     waiting: Load  # wheels, for claims
     waits: Mapping[str, Sequence[Wait]]  # by wheel
     gaps: Sequence[tuple[float, float]]  # nothing was at work, or the session waited
@@ -94,10 +95,11 @@ def activity(snapshot: Snapshot) -> Activity:
         if (wheel := snapshot.wheel(key)) is not None and (now := wheel.waits_for) is not None:
             waits.setdefault(key, []).append(Wait(key, now.path, now.mode, now.holders, now.since, snapshot.t))
     busy = Load((piece.begin, piece.end) for piece in work)
+    workers = Load((piece.begin, piece.end) for piece in work if piece.kind != "fetch")
     waiting = Load((wait.begin, wait.end) for one in waits.values() for wait in one)
     done = sorted(wheel.since for wheel in snapshot.wheels if wheel.phase is Phase.DONE)
     starts = [piece.begin for piece in found.pieces]
-    return Activity(found, starts, path, work, busy, waiting, waits, _gaps(found, busy), done)
+    return Activity(found, starts, path, work, busy, workers, waiting, waits, _gaps(found, busy), done)
 
 
 def _gaps(found: Attribution, busy: Load) -> list[tuple[float, float]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 from typing import Literal, get_args
 
-from instui.explain.attribution import Kind, Piece
+from instui.explain.attribution import WAITS, Kind, Piece
 from instui.monitor.model import Phase, Snapshot, WheelState
 from instui.monitor.names import wait_target
 from instui.tui.text.pieces import safe
@@ -72,7 +72,8 @@ def _fields(lane: Lane) -> Mapping[str, str]:
     return {
         "wheel": " ".join({piece.wheel for piece in lane.pieces}),
         "lock": lane.label,
-        "state": " ".join({piece.kind for piece in lane.pieces}),
+        # a wait for a claim or for the session's lock is one, too, and what commits holds its locks
+        "state": " ".join({f"wait {piece.kind}" if piece.kind in WAITS else piece.kind for piece in lane.pieces}),
     }
 
 

@@ -66,7 +66,8 @@ def of_lane(
     """The bars of a lane, those around the cursor if there is no room for all; the one that is meant is marked."""
     chosen = bar_at(lane.pieces, look.cursor)
     facts = [f"{units.seconds(lane.seconds)} in {units.count(len(lane.pieces), 'bar')}"]
-    if (path := found.path.get(key, 0.0)) >= _TOLD:
+    # what hands a wheel on is on the path, and no work on it
+    if (path := min(found.path.get(key, 0.0), lane.seconds)) >= _TOLD:
         facts.append(f"{glyphs.critical} {units.seconds(path)} of it on the critical path")
     if lane.unknown:
         facts.append("this journal does not say which worker it was")
