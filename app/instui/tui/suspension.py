@@ -44,6 +44,11 @@ class Suspendable(Navigation):
 
     def from_outside(self, call: Callable[[], None]) -> None:
         """Call something in the loop of the application, from a handler of signals or another thread."""
+
+        def as_the_application() -> None:
+            with self._context():  # widgets ask for the active application, which is another one for each thread
+                call()
+
         if self._loop is not None:
             with suppress(RuntimeError):  # it has ended
-                self._loop.call_soon_threadsafe(call)
+                self._loop.call_soon_threadsafe(as_the_application)
