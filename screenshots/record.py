@@ -30,6 +30,7 @@ from support.wheelsmith import build_wheel  # noqa: E402
 
 RATE = 1_500_000  # bytes per second of one download
 SESSION, SECOND = "20261122-101500-4242", "20261122-101458-5120"  # ours, and the other session's
+WALL = 1795342500.0
 TOP = "/home/user/project/.venv"
 CACHE = "/home/user/.cache/instui"
 
@@ -215,14 +216,16 @@ def keep(name: str, recording: Recording, journal: Path, index: str = "\0") -> N
 def _anonymous(rows: list[dict[str, Any]], recording: Recording) -> list[dict[str, Any]]:
     """The rows without anything of this machine."""
     words = ["demo", recording.demo] if recording.demo else [recording.verb, *recording.flags, *recording.wheels]
-    own = rows[0]["session"]
+    own, later = rows[0]["session"], WALL - rows[0]["wall"]
     for row in rows:
         if row["event"] == "session.started":
-            row.update(session=SESSION, pid=4242, wall=1795342500.0, clock=5000.0)
+            row.update(session=SESSION, pid=4242, wall=WALL, clock=5000.0)
             row.update(python=f"{TOP}/bin/python", control="", command=["instui", *words])
         if row["event"].startswith("recovery."):
             row["session"] = SECOND
         for holder in row.get("holders", ()):
+            if holder.get("began"):
+                holder["began"] = round(holder["began"] + later, 2)
             if holder["session"] not in ("", own):
                 holder.update(session=SECOND, pid=5120, command="instui install second")
             elif holder["pid"] and not holder["session"]:

@@ -69,7 +69,7 @@ def test_reads_of_records_grow_with_the_number_of_wheels_and_listings_do_not(
         wheels = overlapping(tmp_path / str(size), size)
         scans.clear()
         target.put(*wheels, jobs=2)
-        assert 1 <= len(scans) <= 5
+        assert 1 <= len(scans) <= 9  # whatever the number of wheels
         assert len(target.lines.of(Overwrite)) == size - 1
         assert trees.complete(target.site, f"dist{size - 1:03}-1.0")
     assert reads[sizes[1]] <= 2 * sizes[1]
