@@ -516,7 +516,7 @@ def test_what_cannot_be_done_now_is_offered_neither_in_the_footer_nor_in_help_no
             await press(pilot, key_of(id))
             assert reason in text_of(app)  # whoever presses it all the same is told
             await press(pilot, key_of("help"))
-            assert f"({reason})" in " ".join(map(table(app).text_of, table(app).keys))
+            assert f"; not now: {reason}" in " ".join(map(table(app).text_of, table(app).keys))
             await press(pilot, "escape", key_of("palette"))
             palette = app.screen
             assert isinstance(palette, CommandPalette)
@@ -595,12 +595,12 @@ def test_help_follows_the_session_while_it_is_open() -> None:
         async with shown(Recorded.of("conflict"), 0.0, controller=Own()) as (app, pilot):
             await press(pilot, key_of("help"))
             rows = table(app)
-            assert "(the session is over)" not in " ".join(map(rows.text_of, rows.keys))
+            assert "not now: the session is over" not in " ".join(map(rows.text_of, rows.keys))
             await press(pilot, "space")
             top = rows.scroll_offset.y
             go_to(app, 60.0)
             await settle(pilot)
-            assert "(the session is over)" in " ".join(map(rows.text_of, rows.keys))
+            assert "not now: the session is over" in " ".join(map(rows.text_of, rows.keys))
             assert rows.scroll_offset.y == top > 0
 
     asyncio.run(run())

@@ -14,12 +14,13 @@ from instui.tui.rows.counters import counters
 from instui.tui.rows.event_text import event_text
 from instui.tui.rows.filter import parse
 from instui.tui.rows.frame import Facts
+from instui.tui.rows.help import help_lines
 from instui.tui.rows.keys import FOLD
 from instui.tui.rows.labels import short, short_age
 from instui.tui.text.columns import Column, widths
 from instui.tui.text.glyphs import ASCII, UNICODE, bar, curve
 from instui.tui.text.pieces import Piece, fit, line, plain, spread, width_of
-from instui.tui.views.registry import FOOTER, tabs
+from instui.tui.views.registry import ACTIONS, FOOTER, tabs
 from instui.tui.views.throttled import Throttled
 from instui.tui.watch import KEPT, Log
 from instui.tui.widgets.theme import STYLES
@@ -319,3 +320,12 @@ def test_a_failed_session_does_not_say_that_there_was_nothing_to_do() -> None:
     assert "nothing was to be" not in failed
     assert "no solution: a was not found" in failed
     assert "nothing was to be installed" in asyncio.run(text(asked, events.SessionFinished(0, "", 0, 1.0)))
+
+
+@pytest.mark.parametrize("width", [46, 76])
+def test_help_cuts_no_word_where_the_screen_is_narrow(width: int) -> None:
+    why_not = "select a wheel first (j, k or a click)"
+    lines = help_lines([(action, why_not) for action in ACTIONS], UNICODE, width)
+    assert max(map(width_of, lines)) <= width + 1  # a space at the end may be cut
+    whole = " ".join(" ".join(plain(line) for line in lines).split())
+    assert all(f"{action.help}; not now: {why_not}" in whole for action in ACTIONS)

@@ -1,11 +1,12 @@
 """The lines of the help screen, made from the registry of actions: all keys, and the meaning of signs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from instui.monitor import units
 from instui.monitor.model import Phase
 from instui.tui.actions import Action
 from instui.tui.text.glyphs import Glyphs
-from instui.tui.text.pieces import Line, line
+from instui.tui.text.pieces import Line, Piece, line, width_of
 from instui.tui.text.styles import PHASE_STYLES
 
 from .recoveries import SIGN
@@ -32,8 +33,11 @@ def _sign(sign: str, style: str, meaning: str) -> Line:
     return line((f"  {sign:<11} ", style), (meaning, "text"))
 
 
-def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs) -> list[Line]:
-    """Every action by group; then the signs. With each action comes why it cannot be done now, "" if it can."""
+def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs, width: int) -> list[Line]:
+    """Every action by group; then the signs, in `width` columns.
+
+    With each action comes why it cannot be done now, "" if it can.
+    """
     lines: list[Line] = []
     for group in dict.fromkeys(action.group for action, _ in actions):
         lines += [line((group, "strong"))]
@@ -42,8 +46,8 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs) -> list[Li
                 lines.append(
                     line(
                         (f"  {action.shown.replace('↵', glyphs.enter):<8}", "dim" if why_not else "key"),
-                        (action.help, "dim" if why_not else "text"),
-                        (f"   ({why_not})" if why_not else "", "dim"),
+                        (f"{action.help};" if why_not else action.help, "dim" if why_not else "text"),
+                        (f" not now: {why_not}" if why_not else "", "dim"),
                     )
                 )
         lines.append(())
@@ -84,4 +88,23 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs) -> list[Li
             ("red after 8 s", "failed"),
         ),
     ]
-    return lines
+    return [row for one in lines for row in _wrapped(one, width)]
+
+
+def _wrapped(whole: Line, width: int) -> Iterator[Line]:
+    """A sign and its meaning; what is too long goes on below, where the meaning began."""
+    if len(whole) < 2 or width_of(whole) <= width:
+        yield whole
+        return
+    sign, *rest = whole
+    indent = width_of((sign,))
+    row, left = [sign], width - indent
+    for piece in rest:
+        for word in piece.text.split():
+            size = units.cells(word) + 1
+            if size > left + 1 and len(row) > 1:
+                yield row
+                row, left = [Piece(" " * indent)], width - indent
+            row.append(Piece(f"{word} ", piece.style))
+            left -= size
+    yield row

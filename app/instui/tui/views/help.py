@@ -8,7 +8,7 @@ from textual.screen import ModalScreen
 
 from instui.tui.actions import Action
 from instui.tui.rows.help import help_lines
-from instui.tui.text.columns import TEXT_COLUMNS, text_rows
+from instui.tui.text.columns import GUTTER, TEXT_COLUMNS, text_rows
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import line
 from instui.tui.widgets.held import HeldScreen
@@ -37,6 +37,7 @@ class Help(ModalScreen[None], HeldScreen[None]):
         super().__init__()
         self._glyphs = glyphs
         self._actions: list[tuple[Action, str]] = []
+        self._width = 0
 
     def compose(self) -> ComposeResult:
         """Lay out a title, the table of lines, and how to close it."""
@@ -56,9 +57,16 @@ class Help(ModalScreen[None], HeldScreen[None]):
         """Show which keys do something now: that changes with the session."""
         application = application_of(self.app)
         actions = [(action, application.refusal(action.id)) for action in application.actions]
-        if self.query(Table) and actions != self._actions:
-            self._actions = actions
-            self.query_one(Table).show_rows(text_rows(help_lines(actions, self._glyphs)))
+        if not self.query(Table):
+            return
+        width = self.app.size.width - 2 - GUTTER  # without the scrollbar and the column before it
+        if (actions, width) != (self._actions, self._width):
+            self._actions, self._width = actions, width
+            self.query_one(Table).show_rows(text_rows(help_lines(actions, self._glyphs, width)))
+
+    def on_resize(self) -> None:
+        """Wrap the lines for the new width."""
+        self.keep_up()
 
     async def action_dismiss(self, result: None = None) -> None:
         """Close, unless an earlier key has done so."""
