@@ -185,7 +185,8 @@ def who_is(holder: Holder | None, snapshot: Snapshot) -> str:
     session = snapshot.session
     if holder.began and session is not None and session.wall:
         before = session.wall - session.ran - holder.began
-        facts.append(f"started {seconds(abs(before))} {'before' if before >= 0 else 'after'} us")
+        when = f"{seconds(abs(before))} {'before' if before >= 0 else 'after'} us" if abs(before) >= 0.02 else "with us"
+        facts.append(f"started {when}")
     remark = f" ({'; '.join(facts)})" if facts else ""
     wheel = f"{printable(holder.wheel)} of " if holder.wheel else ""
     return f"{wheel}{name}{f' `{command}`' if command else ''}{remark}"
