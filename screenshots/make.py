@@ -36,7 +36,7 @@ SHOTS = {
     "overwrites": Shot("busy", 60.0, [OVERWRITES]),
     "events": Shot("busy", 15.0, [EVENTS]),
     "timeline": Shot("slow", 60.0, ["3"], size=(120, 30)),
-    "explain": Shot("slow", 60.0, ["e"], size=(120, 26)),
+    "explain": Shot("slow", 60.0, ["e"], size=(120, 34)),
     "detail": Shot("busy", 15.0, ["j", "enter"]),
     "demo": Shot("demo", 5.0, size=(100, 24)),
     "recovery": Shot("crash", 6.0, size=(120, 24)),

@@ -302,7 +302,9 @@ def test_what_is_sure_to_be_needed_is_loaded_while_uv_decides_and_started_while_
 
     def note(what: str) -> None:
         if not Lines(lines).of(ResolveFinished):
-            asked = [step for step in Lines(lines).of(ResolveProgress) if step.doing.startswith(("deciding", "listing"))]
+            asked = [
+                step for step in Lines(lines).of(ResolveProgress) if step.doing.startswith(("deciding", "listing"))
+            ]
             questions[what].append(len(asked))
 
     monkeypatch.setattr(helper, "start", lambda *_: note("helper"))
