@@ -1,6 +1,7 @@
 """The dashboard: bars to scale, seconds to sort by, curves with unit and scale, and what stands under the table."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -130,6 +131,7 @@ def test_the_numbers_of_a_curve_never_touch_it_nor_each_other() -> None:
     for width in (100, 120, 200):
         lines = [text(line) for line in gauges.gauges(snapshot, Log(), width, 5, UNICODE)]
         assert {len(line) for line in lines[1:]} <= {width - 1, width - 2}
+        assert re.search(r"throughput 0-\d+ s ", lines[1])
         assert lines[4].rstrip().endswith(" 19 416 f/s 19 416 f/s"), lines[4]
 
 

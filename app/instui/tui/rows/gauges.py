@@ -188,8 +188,8 @@ def _covers(snapshot: Snapshot, times: Sequence[float]) -> str:
 def _block(title: str, group: Sequence[Curve], room: int, digits: int, height: int, glyphs: Glyphs) -> list[Line]:
     """Curves under each other, as high as there is room for; each of their numbers has `digits` columns."""
     width = _NAME + room + 2 * digits
-    head = Piece(f"{'now':>{digits}}{'most':>{digits}}", "dim")
-    lines: list[Line] = [(*fit(line((title, "dim")), width - 2 * digits), head)]
+    head = Piece(f" now{'most':>{digits}}", "dim")
+    lines: list[Line] = [(*fit(line((title, "dim")), width - len(head.text)), head)]
     rows = max(1, (height - 1) // max(len(group), 1))
     for one in group:
         drawn = drawing(one.values, rows, one.top, glyphs)
