@@ -108,13 +108,18 @@ def screen_variables(lab: Lab) -> dict[str, str]:
 
 def marked(terminal: Terminal) -> str:
     """The selected row, by its place and first words."""
-    rows = terminal.screen.lines[6:]
+    lines = terminal.screen.lines
+    rows = lines[next((place for place, row in enumerate(lines) if place > 2 and _is_heading(row)), len(lines)) :]
     return next((f"{number} {row[:30]}" for number, row in enumerate(rows) if row.startswith(_MARKER)), "")
 
 
 def heading(terminal: Terminal) -> str:
     """What stands above the rows, which tells one view from another."""
-    return next((row.lstrip() for row in terminal.screen.lines[3:12] if row.lstrip().startswith(_HEADINGS)), "")
+    return next((row.lstrip() for row in terminal.screen.lines[3:] if _is_heading(row)), "")
+
+
+def _is_heading(row: str) -> bool:
+    return row.lstrip().startswith(_HEADINGS)
 
 
 def share(terminal: Terminal, seconds: float) -> float:

@@ -20,7 +20,7 @@ from .scenario import Scenario, Scene
 
 _ENVIRONMENT = ".venv"
 _JOBS = 8  # enough to have something to see on any machine
-_QUICKEST = 0.2  # --slow shortens a scenario's lock timeout to no less than this share
+_QUICKEST = 0.4  # --slow shortens a scenario's lock timeout to no less than this share
 
 
 def perform(

@@ -192,7 +192,7 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     remedy = ""
     if waited > total(found) / 2:
         remedy = "an index that answers: --index-url; --offline takes what is cached"
-    elif case.matters(found, 2.0, 0.2) and len(snapshot.requirements) > 1:
+    elif case.matters(found, 2.0, 0.2):
         remedy = (
             "a lock file needs none of this: `uv pip compile requirements.in -o pylock.toml`, then --pylock pylock.toml"
         )
