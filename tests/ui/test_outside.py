@@ -24,7 +24,7 @@ def at(name: str, t: float) -> Snapshot:
 
 
 def test_the_title_says_how_far_it_is_and_how_many_wait() -> None:
-    assert said(at("busy", 13.5), FACTS) == Said("instui 86 % · 5 wait", "running", 86)
+    assert said(at("busy", 13.5), FACTS) == Said("instui 86 %, 5 wait", "running", 86)
 
 
 def test_progress_never_goes_back_and_the_end_is_its_own() -> None:

@@ -1,6 +1,5 @@
 """How the screen looks: where there is none, colours, characters."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from support.environments import Venv
 from support.on_screen import DASHBOARD, DETAIL, VIEWS, Begin, Install, Open
-from support.terminal import Terminal
 
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
@@ -46,8 +44,8 @@ def _tour(one: Install) -> None:
     terminal.hides("keys and signs")
     terminal.press(":")
     terminal.shows("maximize")
-    terminal.press("down")
-    terminal.until(lambda: _finds(terminal, "mono", "theme mono"), "theme mono")
+    terminal.press("down", *"mono")
+    terminal.shows("theme mono")
     terminal.press("escape")
     terminal.hides("theme mono")
     terminal.press("a", "g", "enter")
@@ -57,15 +55,6 @@ def _tour(one: Install) -> None:
     terminal.press("q")
     assert terminal.finish() == 0
     one.left()
-
-
-def _finds(terminal: Terminal, typed: str, text: str) -> bool:
-    """Type into the palette: on a busy machine it may begin to listen late."""
-    terminal.press("\x15", *typed)  # ctrl+u clears what is there
-    end = time.monotonic() + 5
-    while text not in terminal.screen.text and time.monotonic() < end:
-        terminal.read(0.05)
-    return text in terminal.screen.text
 
 
 def test_no_color_sends_none(install: Begin, wheels: list[Path]) -> None:

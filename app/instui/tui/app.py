@@ -110,12 +110,9 @@ class InstuiApp(Suspendable):
     def holds_back(self) -> bool:
         """Whether nothing may be painted now: a terminal that is slow shall not show the past."""
         before, self._held = self._held, True  # before it is looked at: the other thread may be done at this moment
-        if self._pending:
-            return True
-        self._held = False
-        if before:
-            self.call_later(self._paint)  # what was held already, whatever has become of `_go_on`
-        return False
+        if not self._pending:
+            self._held = before  # what is held already is painted by `_go_on`, which is on its way
+        return self._held
 
     def output_drained(self) -> None:
         """Paint what was held back. Called by the thread that writes."""
@@ -127,12 +124,9 @@ class InstuiApp(Suspendable):
             self._held = False
             self._pace.stir()
             self.pull()
-            self._paint()
-
-    def _paint(self) -> None:
-        with suppress(ScreenStackError):
-            if isinstance(screen := self.screen, HeldScreen):
-                screen.paint()
+            with suppress(ScreenStackError):
+                if isinstance(screen := self.screen, HeldScreen):
+                    screen.paint()
 
     def came_back(self) -> None:
         """Paint a frame on the empty screen."""

@@ -36,7 +36,7 @@ def said(snapshot: Snapshot, facts: Facts) -> Said:
     if snapshot.totals.waiting:
         words.append(f"{units.number(snapshot.totals.waiting)} wait")
     state = "failed" if snapshot.totals.failed else "paused" if snapshot.paused else "running"
-    return Said(f"instui {' · '.join(words)}".strip(), state, percent)
+    return Said(f"instui {', '.join(words)}".strip(), state, percent)
 
 
 def _percent(snapshot: Snapshot) -> int | None:

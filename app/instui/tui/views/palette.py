@@ -6,7 +6,6 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from instui.terminal import TO_ASCII
-from instui.tui.widgets.held import HeldScreen
 from instui.tui.widgets.theme import THEMES
 
 from .application import application_of
@@ -14,7 +13,7 @@ from .application import application_of
 _HIDDEN = {"palette", "interrupt"}
 
 
-class Palette(CommandPalette, HeldScreen[None]):
+class Palette(CommandPalette):
     """The palette of Textual."""
 
 
