@@ -42,7 +42,7 @@ def test_progress_is_told_only_where_it_is_known_to_be_no_notification(environ: 
 def test_the_title_before_is_kept_and_comes_back() -> None:
     window = Window(XTERM)
     assert window.begin() == "\x1b[22;2t"
-    assert window.say(Said("instui 61 %, 3 wait", "running", 61)) == "\x1b]2;instui 61 % · 3 wait\x07"
+    assert window.say(Said("instui 61 %, 3 wait", "running", 61)) == "\x1b]2;instui 61 %, 3 wait\x07"
     assert window.end() == "\x1b]2;\x07\x1b[23;2t"  # empty first, for a terminal that keeps none
 
 
