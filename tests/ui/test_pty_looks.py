@@ -43,7 +43,7 @@ def _tour(one: Install) -> None:
     terminal.press("escape")
     terminal.hides("keys and signs")
     terminal.press(":")
-    terminal.shows("maximize")
+    terminal.shows("find a command")
     terminal.press("down", *"mono")
     terminal.shows("theme mono")
     terminal.press("escape")

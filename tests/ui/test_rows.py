@@ -7,7 +7,6 @@ import pytest
 from rich.cells import cell_len
 
 from instui.explain.summary import summary
-from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.tui.rows import frame, locks, overwrites, wheels
 from instui.tui.rows.counters import counters
@@ -27,6 +26,7 @@ from instui.tui.widgets.theme import STYLES
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event, Holder
+from support.made_up import snapshot_of
 from support.screens import Recorded, press, settle, shown, text_of
 
 PURE = "lib/python3.11/site-packages"
@@ -44,11 +44,7 @@ HOSTILE = [
 
 
 def snapshot(*timed: tuple[float, Event], at: float = 10.0) -> Snapshot:
-    fold = Fold()
-    fold.feed(0.0, SESSION)
-    for t, event in timed:
-        fold.feed(t, event)
-    return fold.snapshot(at)
+    return snapshot_of(SESSION, *timed, at=at)
 
 
 def added(key: str) -> tuple[float, Event]:

@@ -2,10 +2,14 @@
 
 import asyncio
 
+import pytest
+
 from instui.tui.app import InstuiApp
 from instui.tui.views.detail import DetailView
 from instui.tui.views.events import EventsView
 from instui.tui.views.locks import LocksView
+from instui.tui.views.registry import VIEWS
+from instui.tui.views.view import View
 from instui.tui.widgets.table import Table
 from support.screens import EVENTS, Recorded, press, settle, shown, text_of
 
@@ -73,3 +77,15 @@ def test_a_long_event_can_be_read_whole_with_every_field() -> None:
     for field in ("plan.wheel", "exclusive", "shared", "replaces", "renames", "s after the session"):
         assert field in text
     assert "…" not in text.split("\n", 3)[3]
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.scope)
+def test_a_view_that_is_in_front_before_its_widgets_are_there_waits_for_them(view: type[View]) -> None:
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), 13.5) as (app, pilot):
+            await press(pilot, "j")
+            early = view()
+            with app._context():
+                early.on_screen_resume()
+
+    asyncio.run(run())

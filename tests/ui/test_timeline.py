@@ -15,7 +15,7 @@ from instui.tui.rows.counters import counters
 from instui.tui.rows.filter import parse
 from instui.tui.rows.keys import ENVIRONMENT, FOLD
 from instui.tui.rows.timeline import Look
-from instui.tui.rows.timeline_activity import Load, activity
+from instui.tui.rows.timeline_activity import Concurrency, activity
 from instui.tui.rows.timeline_lanes import LaneQuery, Lanes, arrange, contended, lane_of
 from instui.tui.rows.timeline_track import joined, track, with_cursor
 from instui.tui.rows.timeline_window import Window, exact, extent
@@ -23,6 +23,7 @@ from instui.tui.text.glyphs import ASCII, UNICODE
 from instui.tui.text.pieces import plain, width_of
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
+from support.made_up import snapshot_of
 
 PURE = "lib/python3.11/site-packages"
 SESSION = events.SessionStarted(2, "s", 42, 0.0, 0.0, "0", ["instui", "install"], "/v", "py", {"purelib": PURE}, 2)
@@ -31,11 +32,7 @@ WIDE = 118
 
 
 def shot(*timed: tuple[float, Event], at: float = 10.0) -> Snapshot:
-    fold = Fold()
-    fold.feed(0.0, SESSION)
-    for t, event in timed:
-        fold.feed(t, event)
-    return fold.snapshot(at)
+    return snapshot_of(SESSION, *timed, at=at)
 
 
 def wheel(
@@ -205,7 +202,7 @@ def test_a_track_has_its_width_whatever_is_in_it(
 @given(st.lists(st.tuples(instant, instant).map(sorted), max_size=20), instant, instant)
 def test_a_load_is_the_sum_of_what_lies_between_two_times(spans: list[list[float]], a: float, b: float) -> None:
     a, b = min(a, b), max(a, b)
-    load = Load((begin, end) for begin, end in spans)
+    load = Concurrency((begin, end) for begin, end in spans)
     expected = sum(max(0.0, min(end, b) - max(begin, a)) for begin, end in spans)
     assert load.seconds(a, b) == pytest.approx(expected, abs=1e-9)
     assert load.at(a) == sum(begin <= a < end for begin, end in spans)

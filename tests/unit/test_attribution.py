@@ -11,6 +11,7 @@ from instui.monitor.fold import Fold
 from instui.monitor.reader import read
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
+from support.made_up import snapshot_of, span
 
 RECORDINGS = sorted((Path(__file__).parents[2] / "screenshots" / "recordings").glob("*.jsonl"))
 SESSION = events.SessionStarted(2, "s", 42, 0.0, 100.0, "0.1", ["instui"], "/v", "py", {"purelib": "lib"}, 2, "", 0.25)
@@ -18,11 +19,7 @@ ANOTHER = Holder("", "", 77, "flock -x .lock")
 
 
 def attributed(*timed: tuple[float, Event], at: float = 0.0) -> Attribution:
-    fold = Fold()
-    fold.feed(0.0, SESSION)
-    for t, event in timed:
-        fold.feed(t, event)
-    return attribute(fold.snapshot(at))
+    return attribute(snapshot_of(SESSION, *timed, at=at))
 
 
 def kinds(attribution: Attribution) -> list[tuple[str, float, float]]:
@@ -33,10 +30,6 @@ def adds_up(attribution: Attribution) -> bool:
     ends = [attribution.begin, *(piece.end for piece in attribution.pieces)]
     begins = [*(piece.begin for piece in attribution.pieces), attribution.end]
     return ends == begins and all(piece.seconds > 0 for piece in attribution.pieces)
-
-
-def span(name: events.SpanName, begin: float, end: float) -> list[tuple[float, Event]]:
-    return [(begin, events.SpanStarted(name)), (end, events.SpanFinished(name, end - begin, 0.0, 0.0))]
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)

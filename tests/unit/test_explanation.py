@@ -15,6 +15,8 @@ from instui.monitor.model import Snapshot
 from instui.monitor.reader import read
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
+from support import made_up
+from support.made_up import span
 from unit.test_attribution import RECORDINGS, histories
 
 START = events.SessionStarted(
@@ -24,21 +26,11 @@ FLOCK = Holder("", "", 31817, "/usr/bin/flock -x .lock", "asleep", 998.75)
 
 
 def snapshot_of(*timed: tuple[float, Event], start: events.SessionStarted = START, at: float = 0.0) -> Snapshot:
-    fold = Fold()
-    fold.feed(0.0, start)
-    for t, event in timed:
-        fold.feed(t, event)
-    return fold.snapshot(at)
+    return made_up.snapshot_of(start, *timed, at=at)
 
 
 def ended(t: float) -> tuple[float, Event]:
     return t, events.SessionFinished(0, "", 0, t)
-
-
-def span(
-    name: events.SpanName, begin: float, end: float, cpu: float = 0.0, stalled: float = -1.0
-) -> list[tuple[float, Event]]:
-    return [(begin, events.SpanStarted(name)), (end, events.SpanFinished(name, end - begin, cpu, stalled))]
 
 
 def unpack(wheel: str, begin: float, end: float, worker: int = 1) -> list[tuple[float, Event]]:

@@ -1,21 +1,22 @@
 """Where the wall clock of a session went: every instant belongs to exactly one piece, along the critical path.
 
-The walk begins at the end and goes back in time. At each point it takes what ended there, since that is what the next
-step had to wait for: the same wheel's step before, else that of the worker who was busy until then, else the last one
-that ended. What was running there all the time comes next. Where nothing was at work, the instant belongs to the part
-of the session that it lies in; where there is none, nobody knows, and it is `unexplained`.
+The walk starts at the end and goes back in time. At each point it asks what the next step had to wait for, and takes
+what ended there: the previous step of the same wheel, else the step that kept the worker busy, else whatever ended
+last. If nothing ended there, it takes what was running. Where nothing was at work, the time belongs to the part of the
+session around it; where there is no such part, it is `unexplained`.
 
-A wait for a claim of the same session is no piece: the work of the wheel that held it is.
+A wait for a claim that a wheel of the same session holds is not a piece: the work of that wheel is.
 """
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Literal
 
-from instui.monitor.model import Phase, SessionSpan, Snapshot
+from instui.monitor.model import Phase, Snapshot
 from instui.monitor.names import is_foreign
+from instui.monitor.spans import SessionSpan
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
@@ -40,7 +41,7 @@ Kind = Literal[
     "unexplained",
 ]
 WAITS: frozenset[Kind] = frozenset({"environment", "claim", "wait"})
-_KINDS: dict[Phase, Kind] = {
+KIND_OF: Mapping[Phase, Kind] = {
     Phase.FETCH: "fetch",
     Phase.UNPACK: "unpack",
     Phase.STAGE: "stage",
@@ -117,15 +118,15 @@ def attribute(snapshot: Snapshot) -> Attribution:
 def _activities(snapshot: Snapshot) -> list[Piece]:
     """All work and all waits of a session with their times, in any order; they overlap."""
     found = [
-        Piece(_KINDS[span.phase], span.begin, span.end, wheel.key, span.worker)
+        Piece(KIND_OF[span.phase], span.begin, span.end, wheel.key, span.worker)
         for wheel in snapshot.wheels
         for span in wheel.spans
-        if span.phase in _KINDS
+        if span.phase in KIND_OF
     ]
     for key in snapshot.running:
         wheel = snapshot.wheel(key)
-        if wheel is not None and wheel.phase in _KINDS:
-            found.append(Piece(_KINDS[wheel.phase], wheel.since, snapshot.t, key, wheel.worker))
+        if wheel is not None and wheel.phase in KIND_OF:
+            found.append(Piece(KIND_OF[wheel.phase], wheel.since, snapshot.t, key, wheel.worker))
     for past in snapshot.waits:
         found += _claim(snapshot, past.wheel, past.path, past.holders, past.begin, past.end)
     for key in snapshot.waiting:

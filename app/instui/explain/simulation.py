@@ -12,8 +12,9 @@ measured is the noise, and no prediction is better.
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 
-from instui.monitor.model import Phase, SessionSpan, WheelState
+from instui.monitor.model import Phase, WheelState
 from instui.monitor.names import is_foreign
+from instui.monitor.spans import SessionSpan
 from instui_engine.values import NamedTuple
 
 from .findings import Case
@@ -188,7 +189,7 @@ class Simulation:
         return self._what_if("everything cached", saving, unsure)
 
     def _alone(self) -> WhatIf:
-        """No other process holds anything; what it did for this session (fetching, unpacking) is to be done here."""
+        """No other process holds a lock. What it fetched or unpacked for this session would have to be done here."""
         attribution = self._case.attribution
         saving = attribution.seconds("environment", "claim")
         others = [piece for piece in attribution.pieces if piece.kind == "wait"]

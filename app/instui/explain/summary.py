@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from instui.monitor.model import RUNNING, Phase, SessionWait, Snapshot, Wait, WheelState
+from instui.monitor.model import RUNNING, Phase, Snapshot, Wait, WheelState
 from instui.monitor.names import holder_names, listed, path_name, started, wait_target
 from instui.monitor.recoveries import OUTCOMES
+from instui.monitor.spans import SessionWait
 from instui.monitor.units import count, number, seconds
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder

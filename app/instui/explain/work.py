@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
-from instui.monitor.model import RUNNING, Phase, SessionSpan, Span, WheelState
+from instui.monitor.model import RUNNING, Phase, Span, WheelState
+from instui.monitor.spans import SessionSpan
 from instui.monitor.units import count, cut_end, number, seconds, size
 from instui_engine.errors import printable
 

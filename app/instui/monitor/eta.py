@@ -4,9 +4,9 @@ Fetching is counted in bytes, against the rate of the last seconds. Unpacking an
 and for each file as much as `FILE` or `STAGED_FILE` of them, against what a worker did in a second of this session. The
 downloads under way share their rate; the workers unpack wheels as they come in, and stage when all are unpacked.
 
-Each look predicts the end. The predictions are smoothed, and told only while they hold: what is left has to sink about
-as fast as time goes by. The constants were
-found with the journals of some thirty installs, half of them at a third of their speed.
+Each look predicts the end. The predictions are smoothed, and told only when they have agreed for about as long as is
+left. The constants were found with the journals of two dozen installs, some of them also at a third of their speed. Many
+installs get no estimate, as the number of a wheel's files is known only when it is unpacked.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from instui_engine.values import NamedTuple
 from .model import Phase
 from .records import WheelRecord
 
-MOST = 1000  # wheels: to look at more four times a second would cost too much
+MOST = 500  # wheels: to look at more four times a second would cost too much
 PATIENCE = 1.0  # seconds of waiting for others, the disk or the plan, after which nobody can tell
 FILE = 60e3  # to make a file takes as long as to unpack so many bytes
 STAGED_FILE = 13e3  # to link it into the stage; until that was measured
@@ -34,9 +34,8 @@ _MEMORY = 4.0  # seconds; a speed is an average of about so long
 _SHARED = 0.2  # how much a second counts in which downloads take the processors, too
 _WINDOW = 3.0  # seconds of which the rate of the downloads is the average
 _SLOWNESS = 1.5  # seconds in which the smoothed end follows the predictions, at most
-_STEADY = 1.5  # seconds over which it may drift, for a clock that is to be shown
-_AGREED = 0.5  # by at most so many seconds a second, before it is shown
-_LOST = 0.7  # and while it is
+_SHORTEST, _LONGEST = 1.5, 20.0  # seconds for which predictions have to agree, or as many as are left
+_AGREED = 0.3  # of what is left: they agree if they differ by less
 
 
 class Work(NamedTuple):
@@ -91,14 +90,17 @@ class Estimator:
         self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then
         self._unpack, self._stage = Speed(_UNPACKS), Speed(_UNPACKS / STAGED_FILE)
         self._end: float | None = None  # smoothed
-        self._ends: deque[tuple[float, float]] = deque()  # when it was that
-        self._steady = False
+        self._ends: deque[tuple[float, float]] = deque()  # what it was when, of the last seconds
 
     def left(self, t: float) -> float | None:
         """Seconds that are left at `t`; None if that is not known yet, or less than one."""
-        if self._end is None or not self._steady or self._end - t < 1:
+        if self._end is None or self._end - t < 1:
             return None
-        return self._end - t
+        left = self._end - t
+        since = t - min(max(left, _SHORTEST), _LONGEST)
+        ends = [end for then, end in self._ends if then >= since]
+        has_agreed = self._ends[0][0] <= since and max(ends) - min(ends) <= _AGREED * left
+        return left if has_agreed else None
 
     def look(self, t: float, wheels: Iterable[WheelRecord], jobs: int) -> None:
         """Predict the end from how things stand at `t`, later than the last time."""
@@ -136,13 +138,8 @@ class Estimator:
             slowness = min(_SLOWNESS, max(self._end - t, 0.5) / 3)
             self._end += (1 - exp(-(t - self._ends[-1][0]) / slowness)) * (end - self._end)
         self._ends.append((t, self._end))
-        while len(self._ends) > 2 and self._ends[1][0] <= t - _STEADY:
+        while self._ends[0][0] < t - 2 * _LONGEST:
             self._ends.popleft()
-        then, before = self._ends[0]
-        drift = abs(self._end - before) / max(
-            t - then, _STEADY
-        )  # seconds a second: 0 for a clock, 1 if it stands still
-        self._steady = t - then >= _STEADY and drift <= (_LOST if self._steady else _AGREED)
 
 
 def acquired(now: Standing, rate: float, speed: float, jobs: int) -> float:

@@ -13,25 +13,22 @@ from instui_engine.journal.events import Event, SessionStarted
 
 from .model import (
     Acquisition,
-    CommitSteps,
     Conflict,
-    Doing,
     EnvironmentLock,
     Finished,
-    LoadSample,
     Phase,
     Recovery,
     ReplacedFile,
     RestoredFile,
     Satisfied,
     Snapshot,
-    Stall,
     Totals,
     Waiter,
     WaitFor,
 )
 from .records import WheelRecord
 from .session import COMMITTED, FETCHED, STAGED, UNPACKED, SessionRecord
+from .spans import CommitSteps, Doing, LoadSample, Stall
 
 _NAMES_SPANS = 2  # the first schema of the journal with `span.started`
 
@@ -98,8 +95,9 @@ _CommitEvent = (
 class Fold:
     """The fold of a session's events so far. Not thread-safe: one thread feeds it and takes the snapshots."""
 
-    def __init__(self) -> None:
-        self._record = SessionRecord()
+    def __init__(self, *, estimates: bool = False) -> None:
+        """`estimates`: snapshots say how much time is left, which costs as much as all the rest."""
+        self._record = SessionRecord(estimates)
         self._abandoned = False
         self._infers = False  # the parts of the session, which journals of schema 1 do not name
 

@@ -6,8 +6,8 @@ from typing import Literal, get_args
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, SpanFinished, SpanName, WaitKind
 
-from .model import CommitSteps, Doing, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 from .names import same_holder
+from .spans import CommitSteps, Doing, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 
 _HOLDERS = 20  # kept of one wait, the first of which may be long gone
 _ORDER = get_args(SpanName)
@@ -24,7 +24,7 @@ _INFERRED: dict[type[Event], SpanName] = {
 
 
 class Overlap:
-    """For how long at least one of several things went on, however many there were at once."""
+    """The time in which at least one of several things went on."""
 
     def __init__(self) -> None:
         self._going = 0

@@ -7,8 +7,9 @@ from typing import Generic, TypeVar
 
 from instui_engine.journal.events import Holder, SessionStarted
 
-from .model import Acquisition, CommitSteps, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
+from .model import Acquisition, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
 from .names import is_foreign, same_holder
+from .spans import CommitSteps
 
 Record = TypeVar("Record")
 State = TypeVar("State")

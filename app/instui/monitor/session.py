@@ -40,7 +40,8 @@ FETCHED, UNPACKED, STAGED, COMMITTED = 1, 2, 3, 4  # milestones that a wheel pas
 class SessionRecord:
     """Everything known of a session while its events come in. Wheels are found by key, locks by path."""
 
-    def __init__(self) -> None:
+    def __init__(self, estimates: bool = False) -> None:
+        """`estimates`: see `Fold`."""
         self.t = 0.0  # of the latest event
         self.session: SessionStarted | None = None
         self.requirements: tuple[str, ...] = ()
@@ -72,7 +73,7 @@ class SessionRecord:
         self._sample_seconds = SAMPLE_SECONDS
         self._next_sample = 0.0
         self._fastest = (0.0, 0.0, 0.0)  # bytes fetched and unpacked, and files staged, a second
-        self._estimator = eta.Estimator()
+        self._estimator = eta.Estimator() if estimates else None
         # what is counted
         self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
         self.resolved = self.satisfied_count = 0
@@ -206,7 +207,7 @@ class SessionRecord:
                 self._thin_samples()
             self._sample(self._next_sample)
             self._next_sample += self._sample_seconds
-        if len(self.wheels) <= eta.MOST:
+        if self._estimator is not None and len(self.wheels) <= eta.MOST:
             self._estimator.look(t, self.wheels, self.session.jobs if self.session else 1)
 
     def _sample(self, t: float) -> None:
@@ -241,7 +242,7 @@ class SessionRecord:
             return None
         if command[:1] in (["demo"], ["install-many"]) or self.periods.holds_up(t, eta.PATIENCE):
             return None
-        return self._estimator.left(t)
+        return self._estimator.left(t) if self._estimator is not None else None
 
     def end_samples(self, t: float) -> None:
         """Note how busy the session was at its end."""

@@ -387,7 +387,7 @@ def run_app(
     app = InstuiApp(source, controller, ascii=ascii, theme=theme, clock=clock, leaving=leaving, terminal=terminal)
     trace = StringIO()
     if not os.environ.get("INSTUI_DEBUG"):
-        app.error_console = Console(file=trace, width=200)
+        app.error_console = Console(file=trace, width=2000)  # so that the last line is the whole error
     result = app.run(**options)
     if app.return_code:
         raise ScreenError((trace.getvalue().strip().splitlines() or ["see above"])[-1])

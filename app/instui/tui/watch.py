@@ -54,7 +54,7 @@ class Watch:
         self.frozen = False
         self._source = source
         self._clock = clock
-        self._fold = Fold()
+        self._fold = Fold(estimates=True)
         self._lines: deque[str] = deque()
         self._fed = 0
         self._shown: Snapshot = self._fold.snapshot(0.0)

@@ -16,10 +16,7 @@ from instui_engine.journal.events import Holder
 from .phrases import describe
 
 OnWait = Callable[[Sequence[Holder]], None]
-"""Called when the wait is more than a moment, with those who are in the way.
-
-And again when they are others, or in the way at another path.
-"""
+"""Called with those who are in the way, once the wait is more than a moment and whenever they or the path change."""
 _LOOK = 1.0  # seconds between two looks at who is in the way: a look takes milliseconds
 
 

@@ -110,6 +110,6 @@ def _right(snapshot: Snapshot) -> Iterator[Line]:
         yield line(("writing to disk", "fetch"))
         return
     held_up = snapshot.totals.held_up
-    time = (f"{units.age(held_up):>6}", "wait" if held_up >= 0.05 else "dim")
+    time = (f"{units.spent(held_up, not snapshot.over):>6}", "wait" if held_up >= 0.05 else "dim")
     yield line(("held up by locks ", "dim"), time)
     yield line(("lock waits ", "dim"), time)

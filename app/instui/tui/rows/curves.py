@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import TypeVar
 
 from instui.monitor import units
-from instui.monitor.model import LoadSample, Sample, Snapshot
+from instui.monitor.model import Sample, Snapshot
+from instui.monitor.spans import LoadSample
 from instui.tui.text.glyphs import Glyphs
 from instui_engine.values import NamedTuple
 

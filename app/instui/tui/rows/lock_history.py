@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from instui.monitor import units
-from instui.monitor.model import Acquisition, SessionWait, Snapshot, WheelState
+from instui.monitor.model import Acquisition, Snapshot, WheelState
+from instui.monitor.spans import SessionWait
 from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece, fit, line, safe, wrapped
 from instui_engine.journal.events import Holder

@@ -1,7 +1,8 @@
 """Waits for what is no claim: another session unpacks the same wheel, the cache is pruned, a name is taken."""
 
-from instui.monitor.model import SessionWait, Snapshot
+from instui.monitor.model import Snapshot
 from instui.monitor.names import path_name
+from instui.monitor.spans import SessionWait
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, line, safe, tail
 from instui_engine.journal.events import Holder

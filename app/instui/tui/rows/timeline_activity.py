@@ -4,20 +4,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from instui.explain.attribution import WAITS, Attribution, Kind, Piece, attribute
+from instui.explain.attribution import KIND_OF, WAITS, Attribution, Piece, attribute
 from instui.monitor.model import Phase, Snapshot, Wait, WheelState
 from instui_engine.values import NamedTuple
 
-_KINDS: Mapping[Phase, Kind] = {
-    Phase.FETCH: "fetch",
-    Phase.UNPACK: "unpack",
-    Phase.STAGE: "stage",
-    Phase.COMMIT: "commit",
-}
 _SHORTEST_GAP = 0.005  # of the whole time
 
 
-class Load:
+class Concurrency:
     """How many things were going on at each moment."""
 
     def __init__(self, spans: Iterable[tuple[float, float]]) -> None:
@@ -66,9 +60,9 @@ class Activity(NamedTuple):
     starts: Sequence[float]  # of the pieces of the attribution
     path: Mapping[str, float]  # seconds on the critical path, by wheel
     work: Sequence[Piece]
-    busy: Load  # downloads and workers
-    workers: Load  # without downloads, which take no worker
-    waiting: Load  # wheels, for claims
+    busy: Concurrency  # downloads and workers
+    workers: Concurrency  # without downloads, which take no worker
+    waiting: Concurrency  # wheels, for claims
     waits: Mapping[str, Sequence[Wait]]  # by wheel
     gaps: Sequence[tuple[float, float]]  # nothing was at work, or the session waited
     done: Sequence[float]  # when wheels were done
@@ -94,15 +88,15 @@ def activity(snapshot: Snapshot) -> Activity:
     for key in snapshot.waiting:
         if (wheel := snapshot.wheel(key)) is not None and (now := wheel.waits_for) is not None:
             waits.setdefault(key, []).append(Wait(key, now.path, now.mode, now.holders, now.since, snapshot.t))
-    busy = Load((piece.begin, piece.end) for piece in work)
-    workers = Load((piece.begin, piece.end) for piece in work if piece.kind != "fetch")
-    waiting = Load((wait.begin, wait.end) for one in waits.values() for wait in one)
+    busy = Concurrency((piece.begin, piece.end) for piece in work)
+    workers = Concurrency((piece.begin, piece.end) for piece in work if piece.kind != "fetch")
+    waiting = Concurrency((wait.begin, wait.end) for one in waits.values() for wait in one)
     done = sorted(wheel.since for wheel in snapshot.wheels if wheel.phase is Phase.DONE)
     starts = [piece.begin for piece in found.pieces]
     return Activity(found, starts, path, work, busy, workers, waiting, waits, _gaps(found, busy), done)
 
 
-def _gaps(found: Attribution, busy: Load) -> list[tuple[float, float]]:
+def _gaps(found: Attribution, busy: Concurrency) -> list[tuple[float, float]]:
     """The stretches in which nothing was at work, or the session waited; those that touch are one."""
     waits = [(piece.begin, piece.end) for piece in found.pieces if piece.kind in WAITS]
     merged: list[tuple[float, float]] = []
@@ -120,9 +114,9 @@ def work_of(wheel: WheelState, now: float) -> list[Piece]:
     pieces = [
         Piece(kind, span.begin, span.end, wheel.key, span.worker)
         for span in wheel.spans
-        if (kind := _KINDS.get(span.phase)) is not None
+        if (kind := KIND_OF.get(span.phase)) is not None
     ]
-    if (kind := _KINDS.get(wheel.phase)) is not None and now > wheel.since:
+    if (kind := KIND_OF.get(wheel.phase)) is not None and now > wheel.since:
         pieces.append(Piece(kind, wheel.since, now, wheel.key, wheel.worker))
     return pieces
 

@@ -10,7 +10,7 @@ from instui.tui.text.pieces import Line
 from instui.tui.text.pieces import Piece as Text
 from instui_engine.values import NamedTuple
 
-from .timeline_activity import Load
+from .timeline_activity import Concurrency
 from .timeline_window import Window
 
 STYLES: Mapping[Kind, str] = {
@@ -146,7 +146,9 @@ def _paint_cluster(cells: list[Cell], together: Sequence[Bar], glyphs: Glyphs) -
         cells[place] = (digit, cells[place][1])
 
 
-def curve(load: Load, top: float, style: str, window: Window, now: float, width: int, glyphs: Glyphs) -> list[Text]:
+def curve(
+    load: Concurrency, top: float, style: str, window: Window, now: float, width: int, glyphs: Glyphs
+) -> list[Text]:
     """How many went on, as the mean of each column; `top` is a full column. Nothing is drawn after `now`."""
     steps = len(glyphs.curve) - 1
     length = window.seconds / max(width, 1)

@@ -219,8 +219,9 @@ class View(HeldScreen[None]):
 
     def on_screen_resume(self) -> None:
         """Show what happened while another screen was in front."""
-        self.resumed()
-        self.refresh_view()
+        if self.is_mounted:  # the message may come before the widgets
+            self.resumed()
+            self.refresh_view()
 
     def on_resize(self) -> None:
         """Lay everything out for the new size."""

@@ -1,0 +1,79 @@
+"""What a session as a whole does and waits for, in values: parts of its work, waits, pauses, and what it uses."""
+
+from typing import Literal
+
+from instui_engine.journal.events import Holder, SpanName, WaitKind
+from instui_engine.values import NamedTuple
+
+
+class SessionSpan(NamedTuple):
+    """A part of the session's work; `end` is None while it lasts. `cpu` and `stalled`: see `events.SpanFinished`."""
+
+    name: SpanName
+    begin: float
+    end: float | None = None
+    cpu: float = 0.0
+    stalled: float = -1.0
+
+
+class Sync(NamedTuple):
+    """A wait for the disk; `end` is None while it lasts. `what`: see `events.SyncStarted`."""
+
+    what: str
+    begin: float
+    end: float | None = None
+
+
+class Pause(NamedTuple):
+    """The session was asked to pause at `begin`, and to go on at `end`; None while it rests."""
+
+    begin: float
+    end: float | None = None
+
+
+class Doing(NamedTuple):
+    """From `begin` on the resolver did that, see `events.ResolveProgress`."""
+
+    begin: float
+    doing: str
+
+
+class Stall(NamedTuple):
+    """At `t`, `host` had sent nothing of a wheel for `seconds`, see `events.FetchStalled`."""
+
+    t: float
+    wheel: str
+    host: str
+    seconds: float
+
+
+class SessionWait(NamedTuple):
+    """A wait that is not for claims; `end` is None while it lasts.
+
+    `what` is "environment" for the environment's lock, else as in `events.WaitStarted`. `holders` are all that were
+    named, in the order in which they were.
+    """
+
+    what: WaitKind | Literal["environment"]
+    wheel: str
+    path: str
+    holders: tuple[Holder, ...]
+    begin: float
+    end: float | None = None
+
+
+class CommitSteps(NamedTuple):
+    """Seconds of the steps of commits, see `events.LockReleased`."""
+
+    check: float = 0.0
+    record: float = 0.0
+    rename: float = 0.0
+    sync: float = 0.0
+
+
+class LoadSample(NamedTuple):
+    """What the session has used by `t`, see `events.LoadSampled`."""
+
+    t: float
+    cpu: float
+    stalled: float
