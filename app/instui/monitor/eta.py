@@ -5,8 +5,8 @@ and for each file as much as `FILE` or `STAGED_FILE` of them, against what a wor
 downloads under way share their rate; the workers unpack wheels as they come in, and stage when all are unpacked.
 
 Each look predicts the end. The predictions are smoothed, and told only when they have agreed for about as long as is
-left. The constants were found with the journals of two dozen installs, some of them also at a third of their speed. Many
-installs get no estimate, as the number of a wheel's files is known only when it is unpacked.
+left. The constants were found with the journals of two dozen installs, some of them also at a third of their speed.
+Many installs get no estimate, as the number of a wheel's files is known only when it is unpacked.
 """
 
 from collections import deque
