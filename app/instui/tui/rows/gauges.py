@@ -155,7 +155,8 @@ def _losses(snapshot: Snapshot, most: int) -> list[_Loss]:
         found.append(_Loss(lock_label(snapshot, claim.path), claim.contended, wait, bool(claim.waiters)))
     for place in session_waits.every_place(snapshot):
         wait, now = place.longest(snapshot.t), place.present is not None
-        loss = _Loss(session_waits.title(place.waits[-1], snapshot), len(place.waits), wait, now)
+        name = session_waits.title(place.waits[-1], snapshot).partition(" (")[0]  # there is little room here
+        loss = _Loss(name, len(place.waits), wait, now)
         # What all of the session waits for comes first; what it waited for, before claims that cost less.
         after = (n for n, other in enumerate(found) if now or (not other.now and other.longest < wait))
         found.insert(next(after, len(found)), loss)
