@@ -86,7 +86,7 @@ def test_of_any_history_the_seconds_of_all_findings_are_the_wall_clock(timed: li
     explanation = explain(snapshot)
     assert adds_up(explanation, snapshot)
     assert all(finding.begin <= finding.end for finding in explanation.findings)
-    assert report(explanation, snapshot, [], 0.0, 80, alive=False)
+    assert report(explanation, snapshot, [], 0.0, 80)
 
 
 # -- waits

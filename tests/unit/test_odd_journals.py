@@ -20,7 +20,7 @@ from unit.test_explanation import START, ended, in_order, snapshot_of, the, unpa
 def told(snapshot: Snapshot) -> str:
     """Everything that is said of a session."""
     explanation = explain(snapshot)
-    lines = report(explanation, snapshot, [], 2000.0, 80, alive=not snapshot.over)
+    lines = report(explanation, snapshot, [], 2000.0, 80)
     return "\n".join([*lines, *(row.text for row in rows(explanation)), *where_time_went(snapshot, asked=True)])
 
 

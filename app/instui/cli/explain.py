@@ -49,8 +49,7 @@ def show(parsed: argparse.Namespace) -> int:
     if parsed.json:
         print_lines([json.dumps(as_json(explanation))])
         return 0
-    is_running = not snapshot.over
-    print_lines(report(explanation, snapshot, earlier, time.time(), _columns(), alive=is_running))
+    print_lines(report(explanation, snapshot, earlier, time.time(), _columns()))
     return 0
 
 

@@ -57,11 +57,11 @@ def _claim(case: Case, holder: Holder | None, waits: Sequence[Piece], aside: boo
 
 def claims_aside(case: Case, _: Sequence[Piece]) -> Iterator[Cause]:
     """The waits for claims of others during which the session did other work all the time."""
-    path = {(piece.wheel, piece.path) for piece in of(case.attribution.pieces, "claim")}
+    critical = {(piece.wheel, piece.path) for piece in of(case.attribution.pieces, "claim")}
     waits = [
         Piece("claim", wait.begin, wait.end, wait.wheel, 0, wait.path, others)
         for wait in case.snapshot.waits
-        if (wait.wheel, wait.path) not in path
+        if (wait.wheel, wait.path) not in critical
         and (others := tuple(one for one in wait.holders if is_foreign(one, case.snapshot.session)))
     ]
     for holder, some in _by_holder(waits):

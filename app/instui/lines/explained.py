@@ -18,13 +18,13 @@ _RECENT = 3600.0  # seconds for which it is said how long ago a session was, not
 
 
 def report(
-    explanation: Explanation, snapshot: Snapshot, earlier: Sequence[Explanation], now: float, width: int, *, alive: bool
+    explanation: Explanation, snapshot: Snapshot, earlier: Sequence[Explanation], now: float, width: int
 ) -> list[str]:
-    """The lines. `now` is Unix time, `alive` says whether the session runs; 0 for any `width`."""
+    """The lines. `now` is Unix time; `width` 0 means any."""
     return [
-        *wrapped(headline(explanation, over=not alive), width),
+        *wrapped(headline(explanation, over=snapshot.over), width),
         *wrapped(_what(snapshot, now), width),
-        *(f"the session {line}" for line in _ending(snapshot, alive)),
+        *(f"the session {line}" for line in _ending(snapshot)),
         "",
         *_findings(explanation, width),
         *_predictions(explanation, width),
@@ -45,9 +45,9 @@ def _what(snapshot: Snapshot, now: float) -> str:
     return f"{command or 'a session'} ({printable(session.session)}, {ago})"
 
 
-def _ending(snapshot: Snapshot, alive: bool) -> Iterator[str]:
+def _ending(snapshot: Snapshot) -> Iterator[str]:
     finished = snapshot.finished
-    if finished is None and not alive:
+    if finished is None and snapshot.over:
         yield "ended abruptly: its journal has no end"
     elif finished is not None and finished.exit in (130, 143):
         yield f"was stopped: {printable(finished.error)}"
