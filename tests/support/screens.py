@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Controller, ReadOnly, Result
+from instui.tui.showing import Showing
 from instui.tui.views.registry import BY_ID, VIEWS
 
 KEYS_OF_VIEWS = [BY_ID[f"view_{view.scope}"].keys for view in VIEWS]
@@ -101,7 +102,8 @@ async def shown(
     controller: Controller | None = None,
 ) -> AsyncIterator[tuple[InstuiApp, Pilot[Result]]]:
     """The application with the session at `t` on a screen of `size`; it shows a new moment only on request."""
-    app = InstuiApp(source, controller or ReadOnly("LIVE"), ascii=ascii, theme=theme, clock=source.clock, timer=False)
+    showing = Showing(source, controller or ReadOnly("LIVE"), clock=source.clock)
+    app = InstuiApp(showing, ascii=ascii, theme=theme, timer=False)
     async with app.run_test(size=size, notifications=False) as pilot:
         await settle(pilot)
         go_to(app, t)

@@ -1,13 +1,15 @@
 """The line above the table, which says what takes most of the time."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from instui.monitor.model import Snapshot
+from instui.tui.app import InstuiApp
 from instui.tui.finding import TopFinding
 from instui.tui.rows.explain import top_line
-from instui.tui.text.glyphs import UNICODE, Glyphs
+from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, line
 from support.screens import Recorded, go_to, press, settle, shown, text_of
 
@@ -18,11 +20,16 @@ def found(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line | None:
     return line((FOUND, "wait")) if 13.0 <= snapshot.t < 20.0 else None
 
 
+def finds(app: InstuiApp, make: Callable[[Snapshot, int, Glyphs], Line | None]) -> None:
+    assert app.showing is not None
+    app.showing.finding = TopFinding(make)
+
+
 @pytest.mark.parametrize("size", [(50, 15), (80, 24), (120, 40)])
 def test_the_finding_stands_between_the_tabs_and_the_rows(size: tuple[int, int]) -> None:
     async def run() -> None:
         async with shown(Recorded.of("busy"), 5.0, size) as (app, pilot):
-            app._finding = TopFinding(UNICODE, found)
+            finds(app, found)
             assert FOUND not in text_of(app)
             go_to(app, 13.5)
             await settle(pilot)
@@ -49,7 +56,7 @@ def test_it_is_looked_for_at_most_once_a_second_of_the_session() -> None:
 
     async def run() -> None:
         async with shown(Recorded.of("busy"), 10.0) as (app, pilot):
-            app._finding = TopFinding(UNICODE, look)
+            finds(app, look)
             for tenth in range(31):
                 go_to(app, 10.0 + tenth / 10)
             await press(pilot, "j", "k")

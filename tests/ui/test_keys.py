@@ -32,6 +32,12 @@ def table(app: InstuiApp) -> Table:
     return app.screen.query_one(Table)
 
 
+def own(app: InstuiApp) -> Own:
+    assert app.showing is not None
+    assert isinstance(app.showing.controller, Own)
+    return app.showing.controller
+
+
 def key_of(id: str, position: int = 0) -> str:
     return BY_ID[id].keys.split(",")[position]
 
@@ -257,8 +263,7 @@ async def freezes(app: InstuiApp, pilot: Pilot[Result]) -> None:
 async def pauses_the_install(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, key_of("pause"))
     assert "asked the install to pause" in text_of(app)
-    assert isinstance(app.controller, Own)
-    assert app.controller.asked == ["pause"]
+    assert own(app).asked == ["pause"]
 
 
 async def refuses_to_suspend(app: InstuiApp, pilot: Pilot[Result]) -> None:
@@ -275,14 +280,13 @@ async def asks_before_it_quits(app: InstuiApp, pilot: Pilot[Result]) -> None:
 
 
 async def asks_cancels_aborts(app: InstuiApp, pilot: Pilot[Result]) -> None:
-    assert isinstance(app.controller, Own)
     await press(pilot, key_of("interrupt"))
     assert isinstance(app.screen, Ask)
-    assert app.controller.asked == []
+    assert own(app).asked == []
     await press(pilot, key_of("interrupt"))
-    assert app.controller.asked == ["cancel"]
+    assert own(app).asked == ["cancel"]
     await press(pilot, key_of("interrupt"))
-    assert app.controller.asked == ["cancel", "abort"]
+    assert own(app).asked == ["cancel", "abort"]
 
 
 def on_the_timeline(id: str, before: tuple[str, ...], words: str) -> Step:

@@ -5,6 +5,7 @@ import asyncio
 from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly
 from instui.tui.pace import QUIET, SHARE, Pace
+from instui.tui.showing import Showing
 from support.screens import Recorded
 
 
@@ -58,7 +59,7 @@ def test_a_key_is_answered_at_once() -> None:
 def test_a_screen_on_which_nothing_moves_wakes_up_less_often_until_something_does() -> None:
     async def run() -> None:
         source = Recorded.of("busy")
-        app = InstuiApp(source, ReadOnly("LIVE"), clock=source.clock)
+        app = InstuiApp(Showing(source, ReadOnly("LIVE"), clock=source.clock))
         async with app.run_test(size=(80, 24), notifications=False):
             clock = Clock()
             app._pace = Pace(clock, Clock())

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly, Result
+from instui.tui.showing import Showing
 from instui.tui.views.dashboard import DashboardView
 from instui.tui.widgets.table import Table
 from instui.tui.widgets.theme import STYLES
@@ -135,7 +136,7 @@ def test_no_color_counts_unless_it_is_empty(value: str | None, mono: bool, monke
     monkeypatch.delenv("NO_COLOR", raising=False)
     if value is not None:
         monkeypatch.setenv("NO_COLOR", value)
-    app = InstuiApp(Recorded.of("quiet"), ReadOnly())
+    app = InstuiApp(Showing(Recorded.of("quiet"), ReadOnly()))
     assert (app.theme == "mono") is mono
 
 
@@ -237,7 +238,7 @@ def test_a_screen_on_which_nothing_moves_is_not_painted(monkeypatch: pytest.Monk
     painted = painted_frames(source, monkeypatch)
 
     async def run() -> None:
-        app = InstuiApp(source, ReadOnly("LIVE"), clock=source.clock)
+        app = InstuiApp(Showing(source, ReadOnly("LIVE"), clock=source.clock))
         async with app.run_test(notifications=False) as pilot:
             source.t = 5.0
             await polled(source, pilot, 3)
@@ -261,7 +262,7 @@ def test_a_frame_waits_until_the_screen_has_used_no_more_than_its_share(monkeypa
     painted = painted_frames(source, monkeypatch)
 
     async def run() -> None:
-        app = InstuiApp(source, ReadOnly("LIVE"), clock=source.clock)
+        app = InstuiApp(Showing(source, ReadOnly("LIVE"), clock=source.clock))
         async with app.run_test(notifications=False) as pilot:
             await polled(source, pilot, 3)
             monkeypatch.setattr("instui.tui.pace.SHARE", 0.0)

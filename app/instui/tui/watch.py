@@ -112,6 +112,10 @@ class Watch:
         if not self.frozen:
             self._shown = self.latest
 
+    def close(self) -> None:
+        """Give the source up: nothing more is read."""
+        self._source.close()
+
     def _feed(self, lines: Iterable[str]) -> None:
         for t, event in decoded(lines):
             self._fold.feed(t, event)

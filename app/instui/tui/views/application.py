@@ -17,8 +17,11 @@ class Application(Protocol):
     """The part of `instui.tui.app.InstuiApp` that the views use."""
 
     glyphs: Glyphs
-    watched: Watch  # the session on the screen
     wheel: str  # the selected wheel, which stays selected from view to view; "" for none
+
+    @property
+    def watched(self) -> Watch:
+        """What is seen of the session on the screen."""
 
     @property
     def facts(self) -> Facts:

@@ -1,0 +1,210 @@
+"""One session at a time on the screen, or home: how it is opened and closed, and what its keys do."""
+
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import ScreenStackError
+from textual.screen import Screen
+
+from instui.monitor.model import Snapshot
+from instui.monitor.reader import Feed
+
+from .controller import Controller, ReadOnly
+from .rows.frame import Facts
+from .showing import Showing
+from .suspension import Suspendable
+from .text.pieces import Line
+from .views import registry
+from .views.dashboard import DashboardView
+from .views.dialogs import CANCEL, LEAVE, Ask
+from .views.pushed import PushedView
+from .views.view import View
+from .watch import Watch
+
+HOME = "home"  # the mode of what is in front while no session is
+_AT_HOME = frozenset({"palette", "picture", "suspend", "quit", "interrupt"})  # what needs no session
+
+
+class Sessions(Suspendable):
+    """An application that shows the session `showing`. Without one, home is in front, if there is a home."""
+
+    showing: Showing | None  # None: home is in front
+
+    def __init__(self, showing: Showing | None, home: Callable[[], Screen[Any]] | None, **options: Any) -> None:
+        """Begin with a session, or at home. `home` makes the screen that is there until the application ends."""
+        if showing is None:
+            self.DEFAULT_MODE = HOME  # type: ignore[misc] # for Textual it is the same for all applications of a class
+        super().__init__(**options)
+        self.add_mode(HOME, home or Screen)
+        self.showing = showing
+        self._has_home = home is not None
+        # What the views show; they may be there for a moment longer than their session.
+        self._viewed = showing or Showing(Feed(), ReadOnly())
+
+    # -- open and close
+
+    def open(self, showing: Showing) -> None:
+        """Show a session from its beginning: nothing is left of what was selected or filtered in another one."""
+        self._clear_views()
+        self.showing = self._viewed = showing
+        self.switch_mode(DashboardView.scope)
+        self.opened()
+
+    def close(self) -> None:
+        """Leave the session: back home or, if there is no home, end with how the session stands."""
+        if (showing := self.showing) is None:
+            return
+        result = showing.result
+        if not self._has_home:
+            self.exit(result)
+        else:
+            self._clear_views()
+            self.showing = None
+            showing.watch.close()
+        showing.closed(result)
+
+    def opened(self) -> None:
+        """Handle that another session is on the screen."""
+
+    def _clear_views(self) -> None:
+        """Forget all screens of the session: the next one gets new ones."""
+        self.switch_mode(HOME)
+        for view in registry.VIEWS:
+            self.remove_mode(view.scope)
+            self.add_mode(view.scope, view)
+        self.wheel = ""
+
+    # -- the session, as the views see it
+
+    @property
+    def watched(self) -> Watch:
+        """What is seen of the session on the screen."""
+        return self._viewed.watch
+
+    @property
+    def facts(self) -> Facts:
+        """The facts in the header that are not in the snapshot."""
+        return self._viewed.facts(self.glyphs)
+
+    @property
+    def leaves_in(self) -> int | None:
+        """The seconds until the screen leaves by itself; None if it does not."""
+        return self._viewed.departure.seconds_left
+
+    @property
+    def footer_labels(self) -> dict[str, str]:
+        """The labels in the footer that depend on the state of the session."""
+        return self._viewed.footer_labels
+
+    @property
+    def caption_texts(self) -> list[str]:
+        """The texts of the caption."""
+        return self._viewed.caption_texts
+
+    def finding_line(self, snapshot: Snapshot, width: int) -> Line | None:
+        """What takes most of the time now, in one line; None if there is nothing to say."""
+        return self._viewed.finding_line(snapshot, width, self.glyphs)
+
+    @property
+    def _controller(self) -> Controller:
+        return self._viewed.controller
+
+    # -- what its keys do
+
+    def refusal(self, id: str) -> str:
+        """Why an action cannot be done now; "" if it can."""
+        if self.showing is None and id not in _AT_HOME:
+            return "no session is open"
+        return super().refusal(id)
+
+    def no_freeze(self) -> str:
+        """Nothing moves that could be held."""
+        watch = self.watched
+        return "the session is over: nothing moves" if watch.over and not watch.frozen else ""
+
+    def do_freeze(self) -> None:
+        """Freeze the display, or unfreeze it."""
+        watch = self.watched
+        watch.frozen = not watch.frozen
+        if not watch.frozen:
+            watch.read()
+            watch.advance()
+        now = watch.frozen
+        text = "the display is held still; the install goes on" if now else "back to the present"
+        self.say(text, stale=lambda: watch.frozen != now or watch.over)
+        if (view := self.front) is not None:
+            view.refresh_view()
+
+    def no_pause(self) -> str:
+        """It is over, or somebody else's."""
+        if self.watched.over:
+            return "the session is over"
+        return "" if self._controller.can_control else "read-only: this session can be watched but not paused"
+
+    def do_pause(self) -> None:
+        """Ask the install to pause, or to continue."""
+        watch, controller = self.watched, self._controller
+        paused = watch.latest.paused
+        if paused:
+            controller.resume()
+            text = "asked the install to go on"
+        else:
+            controller.pause()
+            text = "asked the install to pause; it does so between two commits"
+        if refusal := controller.refusal():
+            self.say(refusal)
+        else:
+            self.say(text, stale=lambda: watch.over or watch.latest.paused != paused)
+
+    # -- leaving
+
+    def leaves(self) -> bool:
+        """Whether to leave the session now by itself, as it is over."""
+        showing = self.showing
+        if showing is None or not showing.over:
+            return False
+        if showing.controller.ending:
+            return True
+        try:
+            screen = self.screen
+        except ScreenStackError:
+            return False
+        if isinstance(screen, Ask):  # who is asked wanted to leave; there is nothing to ask any more
+            return True
+        in_use = showing.watch.frozen or not isinstance(screen, View) or isinstance(screen, PushedView)
+        return not in_use and showing.departure.is_due(lambda: showing.ending)
+
+    def do_quit(self) -> None:
+        """Leave, without a question if no install of ours is running."""
+        if self.showing is None:
+            self.exit()
+        elif self.showing.asks:
+            self._ask(self.showing, "The install is still running.")
+        else:
+            self.close()
+
+    def do_interrupt(self) -> None:
+        """Ask what to do; the second time, cancel the install; the third time, abort it."""
+        showing = self.showing
+        if isinstance(self.screen, Ask):
+            self.screen.dismiss(CANCEL)
+        elif showing is None or not showing.asks:
+            self.do_quit()
+        elif showing.stops == 0:
+            self._ask(showing, "Stop the install?")
+        else:
+            showing.stops += 1
+            showing.controller.abort()
+            self.say("aborting: what is in hand is undone", stale=lambda: showing.over)
+
+    def _ask(self, showing: Showing, title: str) -> None:
+        def answered(answer: str | None) -> None:
+            if answer == CANCEL:
+                showing.stops += 1
+                showing.controller.cancel()
+                text = "cancelling after the commits in hand; ctrl+c again aborts at once"
+                self.say(text, stale=lambda: showing.over)
+            elif answer == LEAVE:
+                self.close()
+
+        self.push_screen(Ask(title, may_leave=showing.controller.may_be_left), answered)

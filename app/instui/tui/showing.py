@@ -1,0 +1,117 @@
+"""A session on the screen: what is seen of it, what may be done to it, and when its screen leaves."""
+
+import time
+from collections.abc import Callable
+
+from instui.explain.summary import ending, summary
+from instui.monitor.model import Snapshot
+from instui.monitor.reader import Source
+
+from .controller import Controller, Ended, Left, Result
+from .departure import Departure, Ending, Leaving
+from .finding import TopFinding
+from .rows.frame import Facts
+from .text.glyphs import Glyphs
+from .text.pieces import Line
+from .watch import Watch
+
+
+def _nobody_asked(_: Result) -> None:
+    pass
+
+
+class Showing:
+    """A session that the application shows from `InstuiApp.open` until `InstuiApp.close`."""
+
+    def __init__(
+        self,
+        source: Source,
+        controller: Controller,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        leaving: Callable[[Ending], Leaving] = lambda _: "stay",
+        closed: Callable[[Result], None] = _nobody_asked,
+    ) -> None:
+        """`clock` is CLOCK_MONOTONIC, or that of a replay; `leaving` says whether the screen leaves when it is over.
+
+        `closed` is called when the user has left it, or the screen has.
+        """
+        self.watch = Watch(source, clock)
+        self.controller = controller
+        self.departure = Departure(leaving)
+        self.closed = closed
+        self.stops = 0  # how often the user has asked to stop
+        self.finding = TopFinding()
+        self._epilogue: list[str] | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the session has ended, in whatever way."""
+        return self.watch.over
+
+    @property
+    def asks(self) -> bool:
+        """Whether leaving it needs an answer: an install of ours is running."""
+        return self.controller.owns_install and not self.over
+
+    @property
+    def result(self) -> Result:
+        """How it stands, for who leaves now."""
+        snapshot = self.watch.latest
+        if not self.over:
+            return Left(self.controller.alive(), snapshot)
+        return Ended(snapshot.finished.exit if snapshot.finished else self.controller.exit_code(), snapshot)
+
+    @property
+    def ending(self) -> Ending:
+        """The end, as far as it matters to whether the screen leaves."""
+        snapshot = self.watch.latest
+        finished = snapshot.finished
+        return Ending(
+            failed=finished is None or finished.exit != 0,
+            seconds=finished.seconds if finished is not None else snapshot.t,
+            did_nothing=not snapshot.wheels,
+            touched=self.departure.touched,
+        )
+
+    # -- what is said of it
+
+    def facts(self, glyphs: Glyphs) -> Facts:
+        """The facts in the header that are not in the snapshot."""
+        watch = self.watch
+        return Facts(
+            glyphs=glyphs,
+            badge=self.controller.badge,
+            frozen=watch.frozen,
+            lag=watch.lag,
+            died=watch.died,
+            exit_code=self.controller.exit_code(),
+            can_control=self.controller.can_control,
+            catching_up=watch.behind,
+        )
+
+    @property
+    def footer_labels(self) -> dict[str, str]:
+        """The labels in the footer that depend on the state of the session, by action."""
+        return {
+            "freeze": "go on" if self.watch.frozen else "freeze",
+            "pause": "resume install" if self.watch.shown.paused else "pause install",
+            "quit": "quit…" if self.asks else "quit",
+        }
+
+    @property
+    def caption_texts(self) -> list[str]:
+        """The texts of the caption: what there is to watch and, when the session is over, its summary."""
+        shown = self.watch.shown
+        if self.watch.died:
+            error = self.controller.error() or "The session ended without a word: its process is gone."
+            return [error, *(line.strip() for line in summary(shown, names=False))]
+        if shown.finished is None:
+            return [shown.caption] if shown.caption else []
+        if self._epilogue is None:
+            self._epilogue = ending(shown)
+        return ([shown.caption] if shown.caption else []) + self._epilogue
+
+    def finding_line(self, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line | None:
+        """What takes most of the time now, in one line; None if there is nothing to say."""
+        return self.finding.line(snapshot, width, glyphs)
