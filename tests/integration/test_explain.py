@@ -106,7 +106,7 @@ def test_a_journal_and_stdin_are_explained_and_what_is_none_is_refused(tmp_path:
     refused = error_line(run_instui("explain", text), 2)
     assert refused == f"{text} is no journal of a session: it does not begin with session.started"
     assert "No such file" in error_line(run_instui("explain", tmp_path / "none.jsonl"), 2)
-    assert error_line(run_instui("explain", f"{tmp_path}/"), 2).endswith("explains its last session")
+    assert error_line(run_instui("explain", f"{tmp_path}/"), 2).endswith("means its last session")
 
 
 def test_damaged_lines_are_left_out_and_counted(tmp_path: Path, run_instui: Run) -> None:

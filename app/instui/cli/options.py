@@ -255,6 +255,12 @@ def _locks(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(parser: argparse.ArgumentParser) -> None:
+    _which_session(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _which_session(parser: argparse.ArgumentParser) -> None:
+    """Add what names a recorded session: see `journals.find`."""
     parser.add_argument(
         "session",
         nargs="?",
@@ -262,7 +268,6 @@ def _explain(parser: argparse.ArgumentParser) -> None:
         metavar="SESSION | JOURNAL",
         help="the id of a session of the environment, or how it begins; a journal file; -: stdin; default: the newest",
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
     parser.add_argument("--target", type=_named, metavar="DIR")
     parser.add_argument("--prefix", type=_named, metavar="DIR")

@@ -1,0 +1,117 @@
+"""Which recorded session a command means, and what its journal says: for all commands that read one."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
+from instui.monitor.units import count
+from instui_engine.errors import UsageError, printable, reason
+from instui_engine.fs.files import open_regular
+from instui_engine.journal.codec import decode
+from instui_engine.journal.events import SCHEMA, Event
+
+from .output import print_error
+
+if TYPE_CHECKING:
+    from instui_engine.target.environment import Environment
+
+
+def find(parsed: argparse.Namespace) -> Path | None:
+    """The journal that is meant: a file, or that of a session of the environment; None: stdin. Raises InstuiError."""
+    name: str = parsed.session
+    if name == "-":
+        return None
+    if name and Path(name).is_dir():
+        raise UsageError(f"{printable(name)} is a directory; --python {printable(name)} means its last session")
+    if "/" in name or name.endswith(".jsonl") or (name and Path(name).is_file()):
+        return Path(name)
+    from .parsed import environment_from
+
+    environment = environment_from(parsed, writable=False, any_python=True)
+    paths = [path for directory in _directories(environment) for path in directory.glob("*.jsonl")]
+    found = {path.stem: path for path in paths if path.is_file()}
+    where, shown = printable(str(environment.top)), printable(name)
+    if not found:
+        raise UsageError(
+            f"no session is recorded in {where}: a first one that changed nothing leaves no trace, unless --journal "
+            "FILE keeps it; name another environment with --python"
+        )
+    matching = sorted(identity for identity in found if identity.startswith(name))
+    if not matching:
+        raise UsageError(f"no session of {where} is called {shown}; the newest one is {printable(max(found))}")
+    if name and name not in found and len(matching) > 1:
+        raise UsageError(f"{count(len(matching), 'session')} of {where} begin with {shown}; give more of the id")
+    return found[name if name in found else matching[-1]]
+
+
+def _directories(environment: "Environment") -> Iterator[Path]:
+    """Where the journals of an environment are; a bare directory has those of past sessions elsewhere."""
+    if environment.is_bare:
+        from instui_engine.session.bare import journals
+
+        if (kept := journals(environment)) is not None:
+            yield kept
+            with suppress(OSError):
+                kept.rmdir()  # if it was made only because it was asked for
+    yield environment.private / "sessions"
+
+
+def look(path: Path | None, listen: Callable[[float, Event], None] | None = None) -> Snapshot:
+    """The session in a journal, to its end or to this moment. `listen` gets each event. Raises UsageError.
+
+    What of the journal is left out, because it is damaged or of a newer version, is said on stderr.
+    """
+    is_alive = path is not None and _alive(path)  # before it is read: what ends meanwhile has written so
+    fold, damaged = read(path, listen)
+    now = time.monotonic() - fold.session.clock if is_alive and fold.session is not None else 0.0
+    if not is_alive:
+        fold.abandon()
+    if damaged:
+        print_error(f"{count(damaged, 'damaged line')} of the journal {'is' if damaged == 1 else 'are'} left out")
+    if fold.session is not None and fold.session.schema > SCHEMA:
+        version = printable(fold.session.version)
+        print_error(f"this journal is of a newer instui ({version}): what is new in it is left out")
+    return fold.snapshot(now)
+
+
+def _alive(path: Path) -> bool:
+    from instui_engine.session.session import alive
+
+    return alive(path)
+
+
+def read(path: Path | None, listen: Callable[[float, Event], None] | None = None) -> tuple[Fold, int]:
+    """The events of a journal (None: stdin), and how many lines of it are damaged. Raises UsageError."""
+    name = "stdin" if path is None else printable(str(path))
+    try:
+        if path is None:
+            fold, damaged = _folded(sys.stdin.buffer, listen)
+        else:
+            with open(open_regular(path), "rb") as file:
+                fold, damaged = _folded(file, listen)
+    except OSError as error:
+        raise UsageError(f"cannot read the journal {reason(error, path or name)}") from error
+    if fold.session is None:
+        raise UsageError(f"{name} is no journal of a session: it does not begin with session.started")
+    return fold, damaged
+
+
+def _folded(lines: Iterable[bytes], listen: Callable[[float, Event], None] | None) -> tuple[Fold, int]:
+    fold, damaged = Fold(), 0
+    for line in lines:
+        try:
+            event = decode(line)
+        except ValueError:
+            damaged += line.endswith(b"\n")  # the last one may be incomplete, while somebody writes it
+        else:
+            if event is not None:
+                fold.feed(*event)
+                if listen is not None:
+                    listen(*event)
+    return fold, damaged
