@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from instui.overwritten.content import MOST, read_content
+from instui.overwritten.difference import MOST_LINES, DiffLine, FileContent, compare, unified
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Result
-from instui.tui.rows.difference import MOST_LINES, DiffLine, FileContent, compare, laid, unified
+from instui.tui.rows.difference import laid
 from instui.tui.text.pieces import plain, width_of
 from instui.tui.views.detail import DetailView
 from instui.tui.views.diff import DiffView
-from instui.tui.views.file_content import MOST, read_content
 from instui.tui.views.overwrites import OverwritesView
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instui.explain.activity import Concurrency, activity
 from instui.explain.attribution import Piece
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
@@ -15,7 +16,6 @@ from instui.tui.rows.counters import counters
 from instui.tui.rows.filter import parse
 from instui.tui.rows.keys import ENVIRONMENT, FOLD
 from instui.tui.rows.timeline import Look
-from instui.tui.rows.timeline_activity import Concurrency, activity
 from instui.tui.rows.timeline_lanes import LaneQuery, Lanes, arrange, contended, lane_of
 from instui.tui.rows.timeline_track import joined, track, with_cursor
 from instui.tui.rows.timeline_window import Window, exact, extent

@@ -9,12 +9,12 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 
 from instui.monitor.model import Snapshot
+from instui.overwritten.files import OverwrittenFile
 from instui_engine.journal.events import Event
 
 from .actions import Action
 from .controller import Result
 from .rows.frame import Tab
-from .rows.overwrites import OverwrittenFile
 from .text.glyphs import Glyphs
 from .views import registry
 from .views.dashboard import DashboardView

@@ -1,10 +1,11 @@
 """The rows of the Overwrites view: pairs of owners, and under each pair the files."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
+from instui.overwritten.files import OverwrittenFile, overwritten_files
 from instui.tui.text.columns import Column
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, line, middle, safe, tail
@@ -33,25 +34,6 @@ class OverwriteQuery(NamedTuple):
     toggled: Collection[str] = ()  # pairs that the user folded or unfolded
 
 
-class OverwrittenFile(NamedTuple):
-    """A file that was replaced, will be replaced, or is back. `old` and `new` are its owners.
-
-    `t` is -1 for a replacement that the plan predicts. `wheel` writes the file. `kept` is where the old content is, ""
-    for nowhere. `moved` is where the new content is now if it was replaced as well, "" if it is still at `path`.
-    `back`: the file had been replaced earlier and is back, because `wheel`, the distribution of `old`, gave up its own.
-    """
-
-    path: str
-    old: str
-    new: str
-    same: bool
-    t: float
-    wheel: str = ""
-    kept: str = ""
-    moved: str = ""
-    back: bool = False
-
-
 class Groups(NamedTuple):
     """The rows in order, and what they show."""
 
@@ -66,7 +48,7 @@ def arrange(snapshot: Snapshot, query: OverwriteQuery) -> Groups:
     """The pairs, those with the most files first, and the files of the unfolded ones."""
     equal = 0
     pairs: defaultdict[str, list[OverwrittenFile]] = defaultdict(list)
-    for file in _files(snapshot):
+    for file in overwritten_files(snapshot):
         if file.same and not query.everything and not query.filter:
             equal += 1
         elif query.filter.keeps(lambda file=file: _fields(file)):  # type: ignore[misc]
@@ -88,24 +70,6 @@ def arrange(snapshot: Snapshot, query: OverwriteQuery) -> Groups:
     if equal:
         keys.append(FOLD)
     return Groups(keys, files, pairs, closed, equal)
-
-
-def _files(snapshot: Snapshot) -> Iterable[OverwrittenFile]:
-    """The files that were replaced, are back, or will be replaced (conflicts of the plan without an overwrite yet)."""
-    moved: dict[str, str] = {}
-    files = []
-    for row in reversed(snapshot.overwrites):
-        later = moved.get(row.path, "")
-        files.append(OverwrittenFile(row.path, row.old, row.new, row.same, row.t, row.wheel, row.kept, later))
-        moved[row.path] = row.kept or later  # equal content is not kept: it equals the next content that is
-    yield from reversed(files)
-    for back in snapshot.restored:
-        yield OverwrittenFile(back.path, back.wheel, back.owner, False, back.t, back.wheel.partition(" ")[0], back=True)
-    if snapshot.finished is None or snapshot.finished.exit:
-        for conflict in snapshot.conflicts:
-            if conflict.path not in moved:
-                wheel = conflict.last.partition(" ")[0]
-                yield OverwrittenFile(conflict.path, conflict.first, conflict.last, False, -1.0, wheel)
 
 
 def _fields(file: OverwrittenFile) -> dict[str, str]:

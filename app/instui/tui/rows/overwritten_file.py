@@ -4,20 +4,12 @@ from collections.abc import Iterable
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
+from instui.overwritten.difference import Difference, FileContent
+from instui.overwritten.files import OverwrittenFile
 from instui.tui.text.pieces import Line, line, middle, safe
 
-from .difference import Difference, FileContent, laid
+from .difference import laid
 from .labels import lock_label
-from .overwrites import OverwrittenFile
-
-
-def paths(file: OverwrittenFile) -> tuple[str, str]:
-    """The paths of the old and the new content, "" for one that is gone."""
-    if file.back:
-        return "", file.path
-    if file.t < 0:  # planned, or given up
-        return file.path, ""
-    return file.kept, file.moved or file.path
 
 
 def lines_of(snapshot: Snapshot, file: OverwrittenFile, difference: Difference | None, width: int) -> list[Line]:

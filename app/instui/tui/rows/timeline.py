@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from instui.explain.activity import Activity
 from instui.explain.attribution import WAITS, Attribution, Kind, Piece
 from instui.monitor import units
 from instui.monitor.model import Phase, Snapshot
@@ -15,7 +16,6 @@ from instui_engine.values import NamedTuple
 
 from .labels import lock_label, short, short_age
 from .session_waits import whole
-from .timeline_activity import Activity
 from .timeline_lanes import LITTLE, MODES, Lane, Lanes, Mode, contended
 from .timeline_track import STYLES, Cell, curve, mark, track, with_cursor
 from .timeline_track import joined as line_of

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 from typing import Literal, get_args
 
+from instui.explain.activity import Activity, waits_of, work_of
 from instui.explain.attribution import WAITS, Kind, Piece
 from instui.monitor.model import Phase, Snapshot, WheelState
 from instui.monitor.names import wait_target
@@ -14,7 +15,6 @@ from . import bars, wheels
 from .filter import NOTHING, Filter
 from .keys import ENVIRONMENT, FOLD
 from .labels import lock_label
-from .timeline_activity import Activity, waits_of, work_of
 
 Mode = Literal["wheel", "worker", "lock"]
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from instui.explain.activity import Activity
 from instui.explain.attribution import WAITS, Kind, Piece
 from instui.explain.explanation import explain
 from instui.monitor import units
@@ -13,7 +14,6 @@ from instui.tui.text.pieces import Piece as Text
 
 from .labels import lock_label, wheel_label
 from .timeline import Look, layout
-from .timeline_activity import Activity
 from .timeline_lanes import Lane
 from .timeline_track import STYLES
 from .timeline_window import duration, exact

@@ -4,13 +4,13 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from instui.explain.activity import Concurrency
 from instui.explain.attribution import WAITS, Kind, Piece
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line
 from instui.tui.text.pieces import Piece as Text
 from instui_engine.values import NamedTuple
 
-from .timeline_activity import Concurrency
 from .timeline_window import Window
 
 STYLES: Mapping[Kind, str] = {

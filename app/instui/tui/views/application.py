@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from instui.monitor.model import Snapshot
+from instui.overwritten.files import OverwrittenFile
 from instui.tui.actions import Action
 from instui.tui.rows.frame import Facts, Tab
-from instui.tui.rows.overwrites import OverwrittenFile
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line
 from instui.tui.watch import Watch

@@ -6,14 +6,14 @@ from contextlib import suppress
 from textual.message import Message
 
 from instui.monitor.model import Snapshot
-from instui.tui.rows.difference import Difference, FileContent, compare
+from instui.overwritten.content import read_content
+from instui.overwritten.difference import Difference, FileContent, compare
+from instui.overwritten.files import OverwrittenFile, paths
 from instui.tui.rows.labels import lock_label
-from instui.tui.rows.overwrites import OverwrittenFile
-from instui.tui.rows.overwritten_file import lines_of, paths
+from instui.tui.rows.overwritten_file import lines_of
 from instui.tui.text.columns import NO_ROWS, TableRows, text_rows
 from instui.tui.text.pieces import Line, middle, plain, safe
 
-from .file_content import read_content
 from .pushed import PushedView
 
 

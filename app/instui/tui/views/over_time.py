@@ -3,13 +3,13 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from instui.explain.activity import Activity
 from instui.explain.attribution import Piece
 from instui.monitor import units
 from instui.monitor.model import Snapshot
 from instui.tui.rows import timeline, timeline_panel
 from instui.tui.rows.event_text import event_text, is_news, wheel_of
 from instui.tui.rows.timeline import Look
-from instui.tui.rows.timeline_activity import Activity
 from instui.tui.rows.timeline_window import Window, exact, extent
 from instui.tui.text.pieces import safe
 

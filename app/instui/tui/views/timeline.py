@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from textual.events import Click
 from textual.widget import Widget
 
+from instui.explain.activity import Activity, activity
 from instui.explain.attribution import Piece as Bar
 from instui.monitor.model import Snapshot
 from instui.tui.rows import timeline, timeline_panel
 from instui.tui.rows.keys import FOLD
 from instui.tui.rows.timeline import GUTTER, Look, layout
-from instui.tui.rows.timeline_activity import Activity, activity
 from instui.tui.rows.timeline_lanes import MODES, LaneQuery, Lanes, Mode, arrange, lane_of
 from instui.tui.rows.timeline_track import Cell
 from instui.tui.rows.timeline_window import Window

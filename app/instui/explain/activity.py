@@ -4,9 +4,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from instui.explain.attribution import KIND_OF, WAITS, Attribution, Piece, attribute
 from instui.monitor.model import Phase, Snapshot, Wait, WheelState
 from instui_engine.values import NamedTuple
+
+from .attribution import KIND_OF, WAITS, Attribution, Piece, attribute
 
 _SHORTEST_GAP = 0.005  # of the whole time
 

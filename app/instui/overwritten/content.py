@@ -8,8 +8,9 @@ import os
 from collections.abc import Callable
 from hashlib import sha256
 
-from instui.tui.rows.difference import FileContent
 from instui_engine.fs.files import PIECE, open_regular
+
+from .difference import FileContent
 
 MOST = 256 * 1024  # the most bytes of a text that is shown
 
