@@ -40,7 +40,7 @@ def test_every_worker_has_a_number_from_1(
 def test_a_helper_of_the_team_is_not_this_process(
     venv: Callable[[], Venv], wheels: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(team, "_FILES_EACH", 1)
+    monkeypatch.setattr(team, "FILES_EACH", 1)
     monkeypatch.setattr(team.os, "cpu_count", lambda: 3)
     seen: set[int] = set()
 

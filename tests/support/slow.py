@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, Self
-from zipfile import ZIP_STORED
+from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 from instui.explain.attribution import Attribution, attribute
 from instui.monitor.fold import Fold
@@ -103,12 +103,22 @@ class Lab:
         version: str = "1.0",
         below: str = "",
         requires: Sequence[str] = (),
+        packed: bool = False,
     ) -> Path:
-        """A wheel of that many files, each of `size` random bytes, in directories `below` a package, its own for ""."""
+        """A wheel of that many files, each of `size` random bytes, in directories `below` a package, its own for "".
+
+        With `packed`, they are digits instead, and compressed.
+        """
         draw, package = random.Random(f"{name} {version}"), below or escaped(name)
-        content = {f"{package}/d{number % 40}/m{number}.bin": draw.randbytes(size) for number in range(files)}
+        content = {
+            f"{package}/d{number % 40}/m{number}.bin": draw.randbytes(size // 2).hex().encode()
+            if packed
+            else draw.randbytes(size)
+            for number in range(files)
+        }
         path = self.place / "wheels" / f"{escaped(name)}-{version}-py3-none-any.whl"
-        path.write_bytes(zipped(wheel_files(name, version, content, requires=requires), method=ZIP_STORED))
+        method = ZIP_DEFLATED if packed else ZIP_STORED
+        path.write_bytes(zipped(wheel_files(name, version, content, requires=requires), method=method))
         return path
 
     def pylock(self, urls: Mapping[Path, str]) -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from instui.explain import simulation
 from instui.explain.attribution import attribute
 from instui.explain.explanation import Explanation, as_json, explain, headline
 from instui.explain.findings import MICRO, Finding
@@ -15,6 +16,8 @@ from instui.monitor.model import Snapshot
 from instui.monitor.reader import read
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
+from instui_engine.stage import team
+from instui_engine.store import unpackers
 from support import made_up
 from support.made_up import span
 from unit.test_attribution import RECORDINGS, histories
@@ -278,12 +281,14 @@ def test_a_download_says_how_fast_it_was_and_what_stood_still() -> None:
     )
 
 
-def unpacked(*parts: list[tuple[float, Event]], jobs: int = 2, cpus: int = 2, cpu: float = 9.0) -> Explanation:
+def unpacked(
+    *parts: list[tuple[float, Event]], jobs: int = 2, cpus: int = 2, cpu: float = 9.0, size: int = 10_000_000
+) -> Explanation:
     wheels = dict.fromkeys(
         event.wheel for part in parts for _, event in part if isinstance(event, events.UnpackStarted)
     )
     end = max(t for part in parts for t, _ in part)
-    steps = in_order(added(*wheels), span("acquire", 0.0, end, cpu), *parts)
+    steps = in_order(added(*wheels, size=size), span("acquire", 0.0, end, cpu), *parts)
     start = START._replace(jobs=jobs, cpus=cpus)
     return explain(snapshot_of(*steps, ended(end), start=start))
 
@@ -297,9 +302,27 @@ def test_one_worker_is_named_where_there_are_more_processors() -> None:
 
 def test_two_workers_on_two_processors_take_half_as_long_and_four_no_less() -> None:
     explanation = unpacked(unpack("a", 0.0, 3.0), unpack("b", 3.0, 6.0), jobs=1, cpu=6.0)
-    assert predicted(explanation)["jobs 2"] == pytest.approx(3.25)
-    assert predicted(explanation)["jobs 4"] == pytest.approx(3.25)
+    assert predicted(explanation)["jobs 2"] == pytest.approx(3.35)  # with the start of the helper
+    assert predicted(explanation)["jobs 4"] == pytest.approx(3.35)
     assert not any(one.uncertain for one in explanation.what_if)
+
+
+def test_wheels_for_which_no_helper_is_started_take_turns_whatever_the_workers() -> None:
+    parts = [unpack("a", 0.0, 3.0), unpack("b", 3.0, 6.0)]
+    assert predicted(unpacked(*parts, jobs=1, cpu=6.0, size=100_000))["jobs 4"] == pytest.approx(6.25)
+
+
+def test_the_rules_of_the_engine_for_helpers_are_known() -> None:
+    assert (simulation.WORTHWHILE, simulation.EACH) == (unpackers.WORTHWHILE, unpackers.EACH)
+    assert simulation.FILES_EACH == team.FILES_EACH
+
+
+@pytest.mark.parametrize(("size", "cpu", "uncertain"), [(400_000_000, 4.0, True), (40_000_000, 4.0, False)])
+def test_how_workers_share_the_memory_that_bytes_are_copied_through_is_not_told(
+    size: int, cpu: float, uncertain: bool
+) -> None:
+    explanation = unpacked(unpack("a", 0.0, 2.0), unpack("b", 2.0, 4.0), jobs=1, cpu=cpu, size=size)
+    assert [one.uncertain for one in explanation.what_if if one.change == "jobs 2"] == [uncertain]
 
 
 def test_workers_share_processors_and_claims_exclude_each_other() -> None:
@@ -320,7 +343,7 @@ def test_what_processors_did_not_do_is_not_predicted_for_more_workers() -> None:
 def test_one_giant_wheel_is_named() -> None:
     finding = the("giant-wheel", unpacked(unpack("torch", 0.0, 8.0), unpack("a", 0.0, 1.0, 2)))
     assert finding.text == (
-        "torch 1.0 (1.0 MB, 10 files) was unpacked for 8.0 s; more workers do not help, since a wheel has one"
+        "torch 1.0 (10 MB, 10 files) was unpacked for 8.0 s; more workers do not help, since a wheel has one"
     )
     assert finding.wheels == ("torch",)
 
@@ -336,17 +359,22 @@ def test_with_everything_cached_no_file_is_read_before_it_is_unpacked() -> None:
     assert predicted(explain(snapshot_of(*cached, ended(4.0))))["everything cached"] == pytest.approx(4.25)
 
 
-def test_what_uv_will_have_cached_is_uncertain_but_a_lock_file_needs_no_uv() -> None:
-    fetched = in_order(
-        span("resolve", 0.0, 2.0),
-        [(0.0, events.ResolveProgress("deciding")), (2.0, events.WheelAdded("a", "1.0", "a.whl", 100, False))],
-        [(2.0, events.FetchStarted("a", 0, 100)), (4.0, events.FetchFinished("a", 100))],
-        span("acquire", 2.0, 4.0),
-    )
-    listed = [(t, event) for t, event in fetched if not isinstance(event, events.ResolveProgress)]
-    for steps, uncertain in ((fetched, True), (listed, False)):
-        what_if = explain(snapshot_of(*steps, ended(4.0))).what_if
-        assert [one.uncertain for one in what_if if one.change == "everything cached"] == [uncertain]
+def test_with_everything_cached_uv_takes_as_long_as_it_computes_where_that_is_known() -> None:
+    def cached(resolving: float, cpu: float, *, asked: bool = True) -> tuple[float, bool]:
+        steps = in_order(
+            span("resolve", 0.0, resolving, cpu),
+            [(0.0, events.ResolveProgress("deciding"))] if asked else [],
+            [(resolving, events.WheelAdded("a", "1.0", "a.whl", 100, False))],
+            [(resolving, events.FetchStarted("a", 0, 100)), (resolving + 2, events.FetchFinished("a", 100))],
+            span("acquire", resolving, resolving + 2),
+        )
+        what_if = explain(snapshot_of(*steps, ended(resolving + 2))).what_if
+        return next((one.predicted, one.uncertain) for one in what_if if one.change == "everything cached")
+
+    assert cached(4.0, 0.5) == (pytest.approx(0.25 + 0.3), False)  # it waited for the index
+    assert cached(4.0, 0.0)[1]  # an earlier journal
+    assert cached(4.0, 5.0)[1]  # it computed, and who knows for what
+    assert cached(4.0, 0.0, asked=False) == (pytest.approx(4.25), False)  # a lock file needs no uv
 
 
 def test_a_damaged_entry_that_is_unpacked_again_is_told() -> None:

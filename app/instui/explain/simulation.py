@@ -4,9 +4,11 @@ Three periods are scheduled: a wheel is unpacked by one of N workers when it has
 are staged by N workers; and wheels are committed in plan order, each when its claims are free. All else (the start,
 the resolution, the plan, syncs) is as it was. Downloads are as they were, too, as their number does not follow --jobs.
 
-More workers than processors share these. So the measured times of work are first divided by how much of a processor
-each worker had. Before anything is predicted, the present run is scheduled as well; by how much that misses what was
-measured is the noise, and no prediction is better.
+Workers are threads, some with a helper process each, as the engine's rules have it. A helper has to be started, and
+threads of one process take turns: they do together what one of them does. More workers than processors share these. So
+the measured times of work are first divided by how much of a processor each worker had. Before anything is predicted,
+the present run is scheduled as well; by how much that misses what was measured is the noise, and no prediction is
+better. Nor is anything promised where the work is not that of processors, but of memory or of the file system.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,8 +24,17 @@ from .work import union
 
 LEAST_NOISE = 0.03  # of the wall clock, and in seconds: two runs of one command differ by that, too
 _CERTAIN = 0.5  # the share of work that processors did, as far as it is known how more workers divide it
+_UNSURE = 0.35  # of a prediction, by which it may be too high or, as much again, too low
 _LONG = 0.1  # of the wall clock: a period that has to be understood
-_FILES_EACH = 1500  # files of hard links for which the engine starts one more process
+FILES_EACH = 1500  # files of hard links for which the engine starts one more process
+WORTHWHILE, EACH = (
+    4 << 20,
+    64 << 10,
+)  # bytes of wheel files for the same in unpacking, and what each wheel adds to its own
+_HELPER = 0.1  # seconds of a processor to start a helper process that unpacks
+_COPIED, _CREATED = 150e6, 8000  # bytes of wheel files and files in a second of a processor, above which memory or the
+# file system sets the pace
+_WARM = (0.45, 0.75)  # of what uv needs processors for with an empty cache of its own, it needs with a full one
 _CROWD = 300  # wheels that take turns; to schedule more of them again takes too long, so they stay as they were
 JOBS = (2, 4, 8)
 
@@ -58,19 +69,27 @@ class Task(NamedTuple):
         return bool(self.exclusive & other.exclusive or self.exclusive & other.shared or self.shared & other.exclusive)
 
 
+class Team(NamedTuple):
+    """Who is at work: workers, of whom `cpus` do not slow each other down; first, `helpers` of them have to start."""
+
+    workers: int
+    cpus: float = float("inf")
+    helpers: int = 0
+
+
 class Period(NamedTuple):
     """A period of a session in which several workers may be at work; times of tasks begin at its beginning."""
 
     name: str
     seconds: float
     tasks: tuple[Task, ...]
-    cpus: float  # how many of the tasks run at once without slowing each other down
-    workers: Callable[[int], int]  # for a value of --jobs
+    team: Callable[[int], Team]  # for a value of --jobs
     latest: float = 0.0  # it lasts at least until then, whatever the workers do: downloads
 
-    def scheduled(self, workers: int) -> float:
-        """The seconds that it takes with so many workers."""
-        return max(self.latest, schedule(self.tasks, workers, self.cpus))
+    def scheduled(self, team: Team) -> float:
+        """The seconds that it takes with that team."""
+        starts = (Task(0.0, _HELPER, float("-inf")),) * team.helpers
+        return max(self.latest, schedule((*starts, *self.tasks), team.workers, team.cpus))
 
 
 def schedule(tasks: Sequence[Task], workers: int, cpus: float) -> float:
@@ -125,7 +144,7 @@ class Simulation:
         self._case = case
         self.wall = case.attribution.wall
         self._periods = list(_periods(case))
-        self._scheduled: dict[tuple[int, int], float] = {}  # by period and workers
+        self._scheduled: dict[tuple[int, Team], float] = {}  # by the place of a period
         self.noise = sum(abs(taken - self._periods[place].seconds) for place, taken in enumerate(self._all(case.jobs)))
         self._least = max(LEAST_NOISE, LEAST_NOISE * self.wall)
 
@@ -133,7 +152,7 @@ class Simulation:
         """The seconds of all periods with `jobs`."""
         found = []
         for place, period in enumerate(self._periods):
-            key = place, period.workers(max(jobs, 1))
+            key = place, period.team(max(jobs, 1))
             if key not in self._scheduled:
                 self._scheduled[key] = period.scheduled(key[1])
             found.append(self._scheduled[key])
@@ -157,17 +176,22 @@ class Simulation:
         long = [
             period for period in self._periods if period.seconds - period.latest > max(_LONG * self.wall, self._least)
         ]
-        return self._what_if(f"jobs {jobs}", saving, not all(map(self._is_understood, long)))
+        unsure = abs(saving) > self._least and not all(map(self._is_understood, long))
+        return self._what_if(f"jobs {jobs}", saving, unsure)
 
     def _is_understood(self, period: Period) -> bool:
         """Whether it is known what more workers would do: nothing with one task, else if processors did the work."""
-        if len(period.tasks) < 2 or period.workers(max(JOBS)) == period.workers(1):
+        if len(period.tasks) < 2 or period.team(max(JOBS)) == period.team(1):
             return True
-        spans = [span for span in self._case.snapshot.spans if span.name == period.name]
-        worked = union(
-            (s.begin, s.end) for w in self._case.snapshot.wheels for s in w.spans if s.phase in _WORK[period.name]
-        )
-        return sum(span.cpu for span in spans) >= _CERTAIN * worked
+        wheels = self._case.snapshot.wheels
+        cpu = sum(span.cpu for span in self._case.snapshot.spans if span.name == period.name)
+        if period.name == "acquire":
+            made = [wheel for wheel in wheels if not wheel.cached]
+            rates = sum(wheel.size for wheel in made) / _COPIED, sum(wheel.files for wheel in made) / _CREATED
+            if max(rates) > cpu:
+                return False
+        worked = union((s.begin, s.end) for w in wheels for s in w.spans if s.phase in _WORK[period.name])
+        return cpu >= _CERTAIN * worked
 
     def _cached(self) -> WhatIf:
         """Nothing is fetched or unpacked, so nothing of it is synced, and after the last look-up all is here."""
@@ -181,12 +205,20 @@ class Simulation:
                 saving += piece.seconds
             elif made and piece.kind == "acquire":  # files are read and hashed, helpers started, wheels handed on
                 saving += max(piece.end - max(piece.begin, looked_up), 0.0)
-        fetched = any(span.phase is Phase.FETCH for span in spans)
-        resolving = case.attribution.seconds("resolve")
-        # what uv has in its own cache by then, nobody can tell
-        asked = fetched and bool(case.snapshot.doings)
-        unsure = asked and resolving > 0.15 * (self.wall - saving) and resolving > self._least
+        least, most = self._resolution() if any(span.phase is Phase.FETCH for span in spans) else (0.0, 0.0)
+        saving += (least + most) / 2
+        unsure = most - least > max(_UNSURE * (self.wall - saving), self._least)
         return self._what_if("everything cached", saving, unsure)
+
+    def _resolution(self) -> tuple[float, float]:
+        """What uv saves, at least and at most, when it has in its own cache what it asked for."""
+        snapshot = self._case.snapshot
+        if not snapshot.doings:  # it was not asked
+            return 0.0, 0.0
+        took = self._case.attribution.seconds("resolve")
+        cpu = sum(span.cpu for span in snapshot.spans if span.name == "resolve")
+        least, most = (max(took - share * cpu, 0.0) for share in reversed(_WARM))
+        return (least, most) if cpu else (0.0, took)
 
     def _alone(self) -> WhatIf:
         """No other process holds a lock. What it fetched or unpacked for this session would have to be done here."""
@@ -235,15 +267,26 @@ def _unpacking(
     begin = min((one.begin for one in fetches.values()), default=span.begin)
     ready = [fetches[wheel.key].end if wheel.key in fetches else begin for wheel in wheels]
     latest = max((one.end - begin for one in fetches.values()), default=0.0)
-    cpus = float(case.cpus)
-    solo = unshared(_with_gaps(times, ready, max(min(case.jobs, len(times)), 1)), cpus)
+    total = sum((wheel.size or WORTHWHILE) + EACH for wheel in wheels)
+
+    def team(jobs: int) -> Team:
+        workers = min(jobs, len(wheels))
+        helpers = min(workers if fetches else workers - 1, total // WORTHWHILE) if workers > 1 else 0
+        processes = helpers + (workers > helpers)
+        return Team(
+            workers, float(min(case.cpus, processes)), 0 if fetches else helpers
+        )  # who fetches starts them before
+
+    present = team(max(case.jobs, 1))
+    solo = unshared(_with_gaps(times, ready, present), present.cpus)
     tasks = tuple(Task(here - begin, work, -wheel.size) for wheel, here, work in zip(wheels, ready, solo, strict=True))
-    return Period("acquire", max(end for _, end in times) - begin, tasks, cpus, lambda jobs: jobs, latest)
+    return Period("acquire", max(end for _, end in times) - begin, tasks, team, latest)
 
 
-def _with_gaps(times: Sequence[tuple[float, float]], ready: Sequence[float], workers: int) -> list[tuple[float, float]]:
+def _with_gaps(times: Sequence[tuple[float, float]], ready: Sequence[float], team: Team) -> list[tuple[float, float]]:
     """The periods, each from when a worker was free and the wheel ready, as it is read before it is unpacked."""
-    free = [min(ready, default=0.0)] * workers
+    begin, workers = min(ready, default=0.0), team.workers
+    free = [begin + _HELPER] * team.helpers + [begin] * (workers - team.helpers)
     found = dict.fromkeys(range(len(times)), (0.0, 0.0))
     for place in sorted(found, key=lambda place: times[place]):
         begin, end = times[place]
@@ -260,11 +303,11 @@ def _staging(case: Case, wheels: Sequence[WheelState], times: Sequence[tuple[flo
     files = sum(wheel.files for wheel in wheels)
     copies = any(wheel.copied for wheel in wheels)
 
-    def workers(jobs: int) -> int:
-        return jobs if copies else max(1, min(jobs, case.cpus, files // _FILES_EACH))
+    def team(jobs: int) -> Team:
+        return Team(jobs if copies else max(1, min(jobs, case.cpus, files // FILES_EACH)), cpus)
 
     tasks = tuple(Task(0.0, work, -wheel.files) for wheel, work in zip(wheels, unshared(times, cpus), strict=True))
-    return Period("stage", max(end for _, end in times) - begin, tasks, cpus, workers)
+    return Period("stage", max(end for _, end in times) - begin, tasks, team)
 
 
 def _committing(case: Case, wheels: Sequence[WheelState], times: Sequence[tuple[float, float]]) -> Period:
@@ -289,8 +332,8 @@ def _committing(case: Case, wheels: Sequence[WheelState], times: Sequence[tuple[
     # a session that is alone commits its wheels in groups, which one worker does
     took = max(end for _, end in times) - begin
     if sum(task.claims for task in tasks) > _CROWD:
-        return Period("commit", took, (), float("inf"), lambda jobs: 1, latest=took)
-    return Period("commit", took, tasks, float("inf"), lambda jobs: jobs if at_once > 1 else 1)
+        return Period("commit", took, (), lambda jobs: Team(1), latest=took)
+    return Period("commit", took, tasks, lambda jobs: Team(jobs if at_once > 1 else 1))
 
 
 def _at_once(times: Sequence[tuple[float, float]]) -> int:

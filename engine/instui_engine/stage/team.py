@@ -11,7 +11,7 @@ from instui_engine.session.context import Context
 from .linking import Job
 from .queue import FilledQueue, messages
 
-_FILES_EACH = 1500  # a process pays off from about this number of files
+FILES_EACH = 1500  # a process pays off from about this number of files
 _PATIENCE = 50  # milliseconds
 
 
@@ -23,7 +23,7 @@ def team(context: Context, files: int, sign_of_life: int = -1) -> "Iterator[Team
     session counts as alive as long as anything writes into its stage.
     """
     options = context.options
-    members = min(options.jobs, os.cpu_count() or 1, files // _FILES_EACH)
+    members = min(options.jobs, os.cpu_count() or 1, files // FILES_EACH)
     if options.link_mode != "hardlink" or context.slow_motion.factor:
         members = 1
     made = Team(members - 1, sign_of_life)
