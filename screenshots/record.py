@@ -117,6 +117,7 @@ EVERYTHING = [made.name for made in WHEELS]
 SOME = ["scipy", "numpy", "jupyterlab", "notebook", "ipykernel", "requests", "uvicorn", "rich", "PyJWT", "jwt"]
 RECORDINGS = {
     "two-sessions": Recording([], demo="two-sessions"),
+    "same-module": Recording([], demo="same-module"),
     "crash": Recording([], demo="crash"),
     "removal": Recording(
         ["PyJWT", "opencv-python", "requests", "uvicorn"],

@@ -289,6 +289,15 @@ async def asks_cancels_aborts(app: InstuiApp, pilot: Pilot[Result]) -> None:
     assert own(app).asked == ["cancel", "abort"]
 
 
+async def shows_the_map_of_owners(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("view_overwrites"))
+    assert "1 of 3 directories" in text_of(app)
+    await press(pilot, key_of("owners"))
+    assert "1 of 3 directories" not in text_of(app)
+    await press(pilot, key_of("owners"), "j", "j", "j")
+    assert "jwt/   2 of 3 directories" in text_of(app)
+
+
 def on_the_timeline(id: str, before: tuple[str, ...], words: str) -> Step:
     async def step(app: InstuiApp, pilot: Pilot[Result]) -> None:
         await press(pilot, key_of("view_timeline"), *before, key_of(id))
@@ -326,6 +335,7 @@ STEPS: dict[str, Step] = {
     "news_next": goes_to_news,
     "news_previous": goes_back_to_news,
     "all": shows_all,
+    "owners": shows_the_map_of_owners,
     "sort_next": sorts,
     "sort_previous": sorts_backwards_through_the_columns,
     "reverse": reverses,

@@ -44,6 +44,9 @@ MOMENTS = {  # name: recording, moment, keys
     "events": ("busy", 15.0, [EVENTS]),
     "detail": ("busy", 15.0, ["j", "enter"]),
     "caption": ("demo", 5.0, []),
+    "owners": ("same-module", 6.5, []),
+    "owners-at-the-end": ("same-module", 60.0, []),
+    "owners-in-overwrites": ("busy", 19.0, [OVERWRITES, "j", "j"]),
     "two-sessions": ("two-sessions", 2.8, ["j"]),
     "two-sessions-chains": ("two-sessions", 2.8, ["2", "v", "v"]),
     "failed": ("conflict", 60.0, []),
@@ -88,7 +91,7 @@ def screen(name: str, size: Size, theme: str = "dark") -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", MOMENTS)
 def test_the_screen_is_as_it_was(name: str) -> None:
-    sizes = SIZES if name in ("waiting", "locks", "explain", "timeline", "timeline-live") else SIZES[1:2]
+    sizes = SIZES if name in ("waiting", "locks", "explain", "timeline", "timeline-live", "owners") else SIZES[1:2]
     text = "\n\n".join(f"{width}x{height}\n{screens(name)[width, height][0]}" for width, height in sizes) + "\n"
     path = EXPECTED / f"{name}.txt"
     if os.environ.get("INSTUI_UPDATE_SCREENS"):
@@ -112,11 +115,12 @@ def test_a_terminal_that_changes_its_size_shows_what_a_fresh_one_does() -> None:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light", "ansi", "mono"])
-def test_every_theme_shows_the_same_text_and_twice_the_same_bytes(theme: str) -> None:
-    text, picture = screen("waiting", (120, 40), theme)
-    assert text == screen("waiting", (120, 40))[0]
+@pytest.mark.parametrize("name", ["waiting", "owners"])
+def test_every_theme_shows_the_same_text_and_twice_the_same_bytes(name: str, theme: str) -> None:
+    text, picture = screen(name, (120, 40), theme)
+    assert text == screen(name, (120, 40))[0]
     screens.cache_clear()
-    assert _anonymous(picture) == _anonymous(screen("waiting", (120, 40), theme)[1])
+    assert _anonymous(picture) == _anonymous(screen(name, (120, 40), theme)[1])
 
 
 def _anonymous(svg: str) -> str:
@@ -157,7 +161,9 @@ def test_without_colour_the_terminal_keeps_its_own(monkeypatch: pytest.MonkeyPat
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("recording", ["busy", "demo", "conflict", "quiet", "two-sessions", "crash", "removal"])
+@pytest.mark.parametrize(
+    "recording", ["busy", "demo", "conflict", "quiet", "two-sessions", "crash", "removal", "same-module"]
+)
 def test_ascii_screens_hold_nothing_else(recording: str) -> None:
     moments = sorted({t for name, t, _ in MOMENTS.values() if name == recording})
 

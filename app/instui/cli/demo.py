@@ -7,8 +7,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from instui.demo import journal_of, perform
-from instui.demo.scenarios import SCENARIOS
+from instui.demo.performance import SCENARIOS, journal_of, perform
 from instui_engine.commands.command import Outcome
 from instui_engine.errors import UsageError, printable
 from instui_engine.journal.writer import Listener

@@ -7,6 +7,7 @@ from instui_engine.journal.events import SessionFinished
 from .inspect import listed, owners, whole
 from .scenario import Scenario, Scene, Verdict
 from .wheels import build, modules_of, owned, package
+from .without_locks import recording
 
 
 def _readme_clash(directory: Path) -> list[Path]:
@@ -66,9 +67,11 @@ def _etc_result(scene: Scene, _: SessionFinished) -> Verdict:
 def _same_result(scene: Scene, _: SessionFinished) -> Verdict:
     found = owners(scene.site_packages / "shapes")
     mixed = "not mixed" if len(found) == 1 else "MIXED"
+    other = recording("same-module")
+    beside = f" {other.program} left a mix in {other.mixed} of {len(other.runs)} recorded runs." if other else ""
     return Verdict(
         f"shapes/ is {mixed}: all its files are of {', '.join(sorted(found))}. Whole, by its list of hashes: "
-        f"{', '.join(whole(scene.site_packages))}; an installer that locks nothing leaves a mix of three.",
+        f"{', '.join(whole(scene.site_packages))}.{beside}",
         found == {"triangle"},
     )
 

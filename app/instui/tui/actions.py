@@ -47,6 +47,7 @@ KEYS = (
     Action("match_previous", "N", "N", "previous match", "to the previous row that the filter found", "Show"),
     Action("group", "v", "v", "group", "the next grouping: locks by wheel, as wait chains; lanes by worker, by lock",
            "Show", 87),
+    Action("owners", "o", "o", "owners", "whose each contested file is, as a map; or without it", "Show", 58),
     Action("all", "a", "a", "all", "everything, or only what is of interest now", "Show", 60),
     Action("sort_next", "greater_than_sign,full_stop", ">", "sort", "sort by the next column", "Show", 20),
     Action("sort_previous", "less_than_sign,comma", "<", "sort", "sort by the previous column", "Show"),

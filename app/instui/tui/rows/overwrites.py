@@ -13,7 +13,7 @@ from instui_engine.values import NamedTuple
 
 from .filter import NOTHING, Filter
 from .keys import FOLD
-from .labels import lock_label
+from .labels import lock_label, short
 
 FOLDED_FROM = 12  # a pair with more files is folded at first, if there are several pairs
 _SEPARATOR = "\0"
@@ -72,6 +72,12 @@ def arrange(snapshot: Snapshot, query: OverwriteQuery) -> Groups:
     return Groups(keys, files, pairs, closed, equal)
 
 
+def path_of(found: Groups, key: str) -> str:
+    """The path of the file in a row, of a pair that of its first file; "" for none."""
+    file = found.files.get(key) or next(iter(found.pairs.get(key, ())), None)
+    return file.path if file else ""
+
+
 def _fields(file: OverwrittenFile) -> dict[str, str]:
     state = "restored" if file.back else "planned" if file.t < 0 else "same" if file.same else "different"
     return {"lock": file.path.casefold(), "wheel": f"{file.old} {file.new}".casefold(), "state": state}
@@ -90,7 +96,8 @@ def cells(snapshot: Snapshot, found: Groups, key: str, sizes: Mapping[str, int],
         text = f"… {units.count(found.equal, 'file')} replaced by equal content   (a shows all)"
         return {"": line((text, "dim"))}
     if key in found.pairs:
-        return {"": _pair(key, found.pairs[key], glyphs, key in found.closed, snapshot.finished is not None)}
+        room = sum(sizes.values()) + 2 * (len(sizes) - 1)
+        return {"": _pair(key, found.pairs[key], glyphs, key in found.closed, snapshot.finished is not None, room)}
     file = found.files.get(key)
     if file is None:
         return {}
@@ -110,7 +117,7 @@ def cells(snapshot: Snapshot, found: Groups, key: str, sizes: Mapping[str, int],
     }
 
 
-def _pair(key: str, files: list[OverwrittenFile], glyphs: Glyphs, closed: bool, over: bool) -> Line:
+def _pair(key: str, files: list[OverwrittenFile], glyphs: Glyphs, closed: bool, over: bool, width: int) -> Line:
     old, new = key.split(_SEPARATOR)[:2]
     back = sum(file.back for file in files)
     planned, same = sum(file.t < 0 for file in files), sum(file.same for file in files)
@@ -121,11 +128,15 @@ def _pair(key: str, files: list[OverwrittenFile], glyphs: Glyphs, closed: bool, 
         (planned, "that were not done" if over else "to come", "dim"),
     ]
     texts = [(f"   {units.number(count)} {word}", style) for count, word, style in counts if count]
+    names = [safe(name) or "nobody's file" for name in (old, new)]
+    left = width - 5 - sum(units.cells(text) for text, _ in texts)
+    if sum(map(units.cells, names)) > left:  # what is cut off is told by the rows below, or on the map
+        names = [short(name, max(left // 2, 8)) for name in names]
     return line(
         (f"{glyphs.folded if closed else glyphs.branch} ", "dim"),
-        (safe(old) or "nobody's file", "strong"),
+        (names[0], "strong"),
         (f" {glyphs.arrow} ", "dim"),
-        (safe(new) or "nobody's file", "strong"),
+        (names[1], "strong"),
         *texts,
     )
 

@@ -32,6 +32,7 @@ class Glyphs(NamedTuple):
     cursor: str  # at a time, through all lanes
     critical: str  # on the critical path
     behind: str  # before the holder that is waited for
+    mixed: str  # of a cell: files of several owners
     encoding: str = "utf-8"  # of the terminal, which may lack characters that are in names
 
     @property
@@ -95,6 +96,7 @@ UNICODE = Glyphs(
     cursor="┊",
     critical="◆",
     behind="←",
+    mixed="▚",
 )
 ASCII = Glyphs(
     phases=_ASCII_PHASES,
@@ -122,6 +124,7 @@ ASCII = Glyphs(
     cursor=":",
     critical="#",
     behind="<",
+    mixed="%",
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
-from instui.tui.rows import over, recoveries, session_waits, wheels
+from instui.tui.rows import comparison, over, recoveries, session_waits, wheels
 from instui.tui.rows.gauges import gauges, height_of
 from instui.tui.rows.keys import ENVIRONMENT, FOLD, is_session_wait
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
@@ -24,8 +24,9 @@ class DashboardView(Overview):
     scope = "wheels"
     heading = "Dashboard"
     about = "the wheels and what each does now"
-    gives_way = True  # to why it took so long: all its wheels are done
     DEFAULT_CSS = """
+    DashboardView #owners { display: none; margin: 1 0 0 0; }
+    DashboardView.short #owners { margin: 0; }
     DashboardView #gauges { height: 1; }
     DashboardView.tiny #gauges { display: none; }
     """
@@ -33,9 +34,14 @@ class DashboardView(Overview):
     def __init__(self) -> None:
         super().__init__()
         self._keys: Throttled[list[str]] = Throttled()
+        self.gives_way = True  # to why it took so long: all its wheels are done
+        self._compares = True  # a demonstration that has something to compare shows it
+        self._compared: Throttled[comparison.Comparison | None] = Throttled()
+        self._owners_height = 0
 
     def body(self) -> Iterable[Widget]:
-        """The table of wheels, and the gauges."""
+        """Who owns what in a demonstration, the table of wheels, and the gauges."""
+        yield Lines(self.glyphs, id="owners", classes="aside")
         yield Table(wheels.COLUMNS, self.glyphs, id="body")
         yield Lines(self.glyphs, id="gauges", classes="aside")
 
@@ -55,11 +61,42 @@ class DashboardView(Overview):
         scaled = width >= wheels.SCALED
         rows = TableRows(keys, lambda key, sizes: wheels.cells(snapshot, key, sizes, glyphs, scaled))
         table.show_rows(rows, () if keys else self._empty(snapshot))
+        shows_owners = self._show_owners(snapshot)
         panel, lines = height_of(width, height), self.lines("gauges")
+        if shows_owners:
+            panel = min(panel, 1 if height < 30 else 5)
         self.set_class(not panel, "tiny")
         if lines.styles.height is None or lines.styles.height.value != panel:
             lines.styles.height = panel
         lines.show_lines(gauges(snapshot, self.application.watched.log, width, panel, glyphs))
+
+    def _show_owners(self, snapshot: Snapshot) -> bool:
+        """Show whose the contested files are, if this is a demonstration of that."""
+        totals = snapshot.totals
+        basis = (snapshot.session, len(snapshot.conflicts), len(snapshot.overwrites), totals.committed, totals.running)
+        compared = self._compared.get(basis, None, lambda: comparison.comparison(snapshot)) if self._compares else None
+        lines = self.lines("owners")
+        lines.display = compared is not None and not self.zoomed
+        self.gives_way = compared is None
+        if compared is None:
+            return False
+        width, height = self.size
+        tall = comparison.height_of(compared, height)
+        below = int(height >= 30)  # a blank line
+        if tall + below != self._owners_height:
+            lines.styles.height = self._owners_height = tall + below
+        lines.show_lines(comparison.halves(compared, snapshot, width, tall, self.glyphs))
+        return True
+
+    def no_owners(self) -> str:
+        """There is nothing to compare."""
+        shown = self.lines("owners").display or not self._compares
+        return "" if shown else "Overwrites shows whose each contested file is"
+
+    def do_owners(self) -> None:
+        """Show whose the contested files are, or the table alone."""
+        self._compares = not self._compares
+        self.refresh_view()
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
         if self.filter:

@@ -1,19 +1,27 @@
-"""The Overwrites view: whose files were replaced by whom."""
+"""The Overwrites view: whose files were replaced by whom, and a map of whose they are now."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from textual.containers import Container
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
+from instui.monitor.ownership import Contested, Ownership, contested, directory_of, ownership, roots
 from instui.tui.rows import over, overwrites
+from instui.tui.rows import ownership as maps
 from instui.tui.rows.frame import News
 from instui.tui.rows.keys import FOLD
 from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, line
+from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
 from .overview import Overview
 from .throttled import Throttled
+from .view import SHORT
+
+_BESIDE = 100  # columns of a screen from which on the map is beside the table, not below
+_SHARE = 0.42  # of the columns, for the map beside the table
 
 
 class OverwritesView(Overview):
@@ -21,14 +29,25 @@ class OverwritesView(Overview):
 
     scope = "overwrites"
     heading = "Overwrites"
-    about = "files that were replaced, by pair of wheels"
+    about = "files that were replaced, by pair of wheels, and a map of whose they are now"
+    DEFAULT_CSS = """
+    OverwritesView #split { height: 1fr; layout: vertical; }
+    OverwritesView #owners { display: none; }
+    OverwritesView.wide #split { layout: horizontal; }
+    OverwritesView.wide #body { width: 1fr; }
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._maps: bool | None = None  # whether the map is shown; None: where there is room
+        self._contested: Throttled[Sequence[Contested]] = Throttled()
+        self._owned: Throttled[Ownership] = Throttled()
         self._groups: Throttled[overwrites.Groups] = Throttled()
         self._toggled: frozenset[str] = frozenset()  # the pairs that the user folded or unfolded
         self._found = overwrites.Groups([], {}, {}, (), 0)
         self._state = (0, 0, 0, True)  # the basis of the groups shown
+        self._basis: tuple[int, ...] = ()  # of the map
+        self._map_size = (0, 0)
 
     @classmethod
     def news(cls, snapshot: Snapshot) -> News:
@@ -36,8 +55,12 @@ class OverwritesView(Overview):
         return News(snapshot.totals.overwrote, "age")
 
     def body(self) -> Iterable[Widget]:
-        """The table of pairs and files."""
-        yield Table(overwrites.COLUMNS, self.glyphs, id="body")
+        """The table of pairs and files, and beside or below it the map."""
+        yield Container(
+            Table(overwrites.COLUMNS, self.glyphs, id="body"),
+            Lines(self.glyphs, id="owners", classes="aside"),
+            id="split",
+        )
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Fill the table."""
@@ -52,6 +75,43 @@ class OverwritesView(Overview):
             return overwrites.cells(snapshot, found, key, sizes, glyphs)
 
         table.show_rows(TableRows(found.keys, cells), self._empty(snapshot))
+        self._show_map(snapshot)
+
+    def _show_map(self, snapshot: Snapshot) -> None:
+        """Show whose the files are of the directory that is selected, else of that with the most contested files."""
+        width, height = self.size
+        self.set_class(width >= _BESIDE, "wide")
+        lines = self.lines("owners")
+        done = len(snapshot.wheels) - snapshot.totals.committed
+        basis = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts), done, snapshot.over)
+        self._basis = basis = self._basis if basis == self._basis else basis  # Throttled compares it by identity
+        directories = self._contested.get(snapshot.session, basis, lambda: contested(snapshot))
+        wanted = self._maps if self._maps is not None else height >= SHORT
+        lines.display = bool(directories) and wanted and not self.zoomed
+        if not lines.display:
+            return
+        names = [one.directory for one in directories]
+        path = overwrites.path_of(self._found, self.table.selected)
+        selected = directory_of(path, roots(snapshot)) if path else ""
+        place = names.index(selected) if selected in names else 0
+        owned = self._owned.get(names[place], basis, lambda: ownership(snapshot, names[place]))
+        room, tall = width, 5 if height < SHORT else 7
+        if width >= _BESIDE:
+            room, tall = int(width * _SHARE), self.query_one("#split").size.height
+        if (room, tall) != self._map_size:
+            self._map_size = lines.styles.width, lines.styles.height = room, tall
+        text = f"{place + 1} of {len(names)} directories" if len(names) > 1 else ""
+        lines.show_lines(maps.pane(snapshot, owned, text, room, tall, self.glyphs))
+
+    def no_owners(self) -> str:
+        """No file is contested."""
+        shot = self.snapshot
+        return "" if shot.conflicts or shot.overwrites or shot.restored else "no two wheels ship the same file"
+
+    def do_owners(self) -> None:
+        """Show the map, or the table alone."""
+        self._maps = not self.lines("owners").display
+        self.refresh_view()
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
         if self.filter:

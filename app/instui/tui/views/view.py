@@ -46,7 +46,7 @@ class View(HeldScreen[None]):
     opened_by: ClassVar[str] = ""  # its key, if it has no tab and opens without more being said
     place: ClassVar[int] = 0  # of that key in the footer: the higher, the further left; 0: not there
     captioned: ClassVar[bool] = True  # whether it shows the caption
-    gives_way: ClassVar[bool] = False  # whether its rows give way to what the caption says at a good end
+    gives_way: bool = False  # whether its rows give way to what the caption says at a good end
     without: ClassVar[frozenset[str]] = frozenset()  # ids of actions of its base classes that make no sense in it
     AUTO_FOCUS = ""  # no widget gets the keys unless it is focused explicitly
     DEFAULT_CSS = """
@@ -183,7 +183,7 @@ class View(HeldScreen[None]):
         tall = self.size.height
         height = 3 if tall >= 24 else 2
         if self.application.watched.over:  # it says how it went, so it gets what the rows leave free
-            asides = sum(aside.size.height for aside in self.query(".aside"))
+            asides = sum(_height(aside) for aside in self.query(".aside"))
             well = snapshot.finished is not None and snapshot.finished.exit == 0
             least = tall // 3 if not well else tall // 2 if self.gives_way and tall >= 24 else height
             height = max(least, tall - 8 - asides - len(self.table.keys))
@@ -303,3 +303,10 @@ class View(HeldScreen[None]):
         text = self.copied(self.table.selected)
         self.app.copy_to_clipboard(text)
         self.notice(f"copied: {text}")
+
+
+def _height(widget: Widget) -> int:
+    """The lines of a widget, also if it has not been laid out since it got them."""
+    height = widget.styles.height
+    fixed = int(height.value) if height is not None and height.is_cells else widget.size.height
+    return fixed + widget.styles.margin.height if widget.display else 0

@@ -52,6 +52,9 @@ _LIGHT = {
 }
 
 
+OWNERS = ("fetch", "wait", "commit", "stage", "age", "unpack")  # whose colours the owners of files have, in turn
+
+
 def _true_colour(colours: Mapping[str, str]) -> dict[str, Style]:
     styles = {word: Style(color=colours[word]) for word in colours}
     styles["strong"] = Style(color=colours["text"], bold=True)
@@ -61,6 +64,8 @@ def _true_colour(colours: Mapping[str, str]) -> dict[str, Style]:
     styles["selected"] = Style(bgcolor=colours["selected"])
     for word in ("commit", "wait", "failed", "fetch", "age"):
         styles[f"badge-{word}"] = Style(color=colours[word], bold=True)
+    for number, word in enumerate(OWNERS, 1):
+        styles[f"owner-{number}"] = Style(color=colours["background"], bgcolor=colours[word], bold=True)
     return styles
 
 
@@ -69,6 +74,8 @@ def _named(colours: Mapping[str, str]) -> dict[str, Style]:
     styles = {word: Style.parse(text) for word, text in colours.items()}
     for word in ("commit", "wait", "failed", "fetch", "age"):
         styles[f"badge-{word}"] = styles[word] + Style(bold=True)
+    for number, word in enumerate(OWNERS, 1):
+        styles.setdefault(f"owner-{number}", styles[word] + Style(reverse=True))
     return styles
 
 
@@ -107,6 +114,12 @@ _MONO = dict.fromkeys(_ANSI, "default") | {
     "key": "bold",
     "chosen": "reverse bold",
     "selected": "reverse",
+    "owner-1": "default",
+    "owner-2": "reverse",
+    "owner-3": "bold underline",
+    "owner-4": "dim",
+    "owner-5": "reverse bold underline",
+    "owner-6": "reverse dim",
 }
 
 STYLES: Mapping[str, Mapping[str, Style]] = {

@@ -1,0 +1,152 @@
+"""Who owns each contested file: one that more than one distribution ships, and only one can have.
+
+All is taken from a snapshot, so it is right at any moment of a session, and of a recording. The journal names a file
+that only one distribution ships nowhere: such a file is not shown. It names the owner of a file when the commit of a
+wheel is complete, so the files of a wheel change their owner together, when it is about to release its claims. Who has
+owned a file before the session began is known for conflicts with what is installed, and else from the first overwrite.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from heapq import merge
+from string import ascii_letters, ascii_uppercase
+
+from instui_engine.fs.paths import TOP
+from instui_engine.values import NamedTuple
+
+from .model import Phase, ReplacedFile, RestoredFile, Snapshot
+
+ABSENT = -1  # nobody is known to have written the file yet
+SHARED = -2  # its content is equal in several distributions, so all of them have it
+_LETTERS = ascii_uppercase + ascii_letters[:26]
+
+
+class Contested(NamedTuple):
+    """A directory, and how many of the files in it are contested. It is relative to the environment's top."""
+
+    directory: str
+    files: int
+
+
+class Ownership(NamedTuple):
+    """The owners of the contested files of a directory at one moment.
+
+    `cells` has for each file the index of its owner, ABSENT or SHARED. `whole` are the indices of the owners that have
+    each of the files that they ship here.
+    """
+
+    directory: str
+    files: tuple[str, ...]  # relative to the directory
+    owners: tuple[str, ...]  # "name version", "" for nobody
+    cells: tuple[int, ...]
+    whole: tuple[int, ...]
+
+    def count(self, cell: int) -> int:
+        """The number of files with that in their cell."""
+        return self.cells.count(cell)
+
+
+def letter(owner: int) -> str:
+    """The letter of the owner of that index; those after the 52nd share one."""
+    return _LETTERS[owner] if owner < len(_LETTERS) else "?"
+
+
+def contested(snapshot: Snapshot) -> tuple[Contested, ...]:
+    """The directories with contested files, those with the most first."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    tops = roots(snapshot)
+    for path in _paths(snapshot):
+        counts[directory_of(path, tops)] += 1
+    return tuple(Contested(*one) for one in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+
+
+def ownership(snapshot: Snapshot, directory: str) -> Ownership:
+    """Who owns the contested files of `directory`, one of `contested`."""
+    tops = roots(snapshot)
+    rivals: dict[str, list[str]] = {}  # owners of each path: those of the plan in its order, then those of events
+    present: dict[str, tuple[str, ...]] = {}  # its owners now, as far as events have told
+    for conflict in snapshot.conflicts:
+        if directory_of(conflict.path, tops) == directory:
+            _add(rivals.setdefault(conflict.path, []), conflict.first, conflict.last)
+    for event in _events(snapshot):
+        if directory_of(event.path, tops) != directory:
+            continue
+        known = rivals.setdefault(event.path, [])
+        if isinstance(event, RestoredFile):
+            _add(known, event.wheel, event.owner)
+            present[event.path] = (event.owner,)
+        else:
+            _add(known, event.old, event.new)
+            before = present.get(event.path, (event.old,))
+            present[event.path] = (*before, event.new) if event.same else (event.new,)
+    for path, known in rivals.items():
+        if path not in present:
+            present[path] = tuple([owner for owner in known if _has_written(snapshot, owner)][-1:])
+    paths = sorted(rivals)
+    owners = _in_order(snapshot, rivals)
+    index = {owner: number for number, owner in enumerate(owners)}
+    return Ownership(
+        directory,
+        tuple(path.removeprefix(f"{directory}/") for path in paths),
+        owners,
+        tuple(_cell(present[path], index) for path in paths),
+        tuple(index[owner] for owner in owners if _is_whole(owner, rivals, present)),
+    )
+
+
+def directory_of(path: str, tops: Iterable[str]) -> str:
+    """The directory to which a contested file belongs: that in one of `roots`, or the root."""
+    parts = path.split("/")
+    for root in tops:
+        depth = len(root.split("/")) if root else 0
+        if len(parts) > depth and "/".join(parts[:depth]) == root:
+            return "/".join(parts[: depth + 1]) if len(parts) > depth + 1 else root or TOP
+    return "/".join(parts[:-1]) or TOP
+
+
+def roots(snapshot: Snapshot) -> list[str]:
+    """The directories to which wheels install, the deepest first."""
+    found = set(snapshot.session.roots.values()) if snapshot.session else set()
+    return sorted(("" if root == TOP else root for root in found), key=lambda root: -len(root))
+
+
+def _events(snapshot: Snapshot) -> Iterable[ReplacedFile | RestoredFile]:
+    """What changed an owner, in the order of time."""
+    return merge(snapshot.overwrites, snapshot.restored, key=lambda event: event.t)
+
+
+def _paths(snapshot: Snapshot) -> set[str]:
+    found = {conflict.path for conflict in snapshot.conflicts}
+    found.update(file.path for file in snapshot.overwrites)
+    found.update(file.path for file in snapshot.restored)
+    return found
+
+
+def _add(owners: list[str], *names: str) -> None:
+    owners.extend(name for name in names if name not in owners)
+
+
+def _has_written(snapshot: Snapshot, owner: str) -> bool:
+    """Whether the files of `owner` are there: it was installed before, or its commit is complete."""
+    wheel = snapshot.wheel(owner.partition(" ")[0])
+    return wheel is None or wheel.label != owner or wheel.phase is Phase.DONE
+
+
+def _in_order(snapshot: Snapshot, rivals: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """The owners: those that were there before, then the session's wheels in the order of their plan."""
+    found = dict.fromkeys(owner for path in sorted(rivals) for owner in rivals[path])
+
+    def place(owner: str) -> int:
+        wheel = snapshot.wheel(owner.partition(" ")[0])
+        return wheel.order if wheel is not None and wheel.label == owner else -1
+
+    return tuple(sorted(found, key=place))
+
+
+def _cell(owners: tuple[str, ...], index: Mapping[str, int]) -> int:
+    distinct = set(owners)
+    return ABSENT if not distinct else index[owners[0]] if len(distinct) == 1 else SHARED
+
+
+def _is_whole(owner: str, rivals: Mapping[str, list[str]], present: Mapping[str, tuple[str, ...]]) -> bool:
+    return all(owner in present[path] for path, known in rivals.items() if owner in known)
