@@ -145,7 +145,8 @@ def pane(snapshot: Snapshot, owned: Ownership, place: str, width: int, height: i
     many = f"   a cell is {files} files" if files > 1 else ""
     title = line((name_of(snapshot, owned.directory), "strong"), (f"   {place}{many}", "dim"))
     lines: list[Line] = [*above, title, *block(owned.cells, room, rows, glyphs), *below]
-    return [fit((Piece(" "), *pieces), width) for pieces in lines][:height]
+    fitted: list[Line] = [fit((Piece(" "), *pieces), width) for pieces in lines]
+    return fitted[:height]
 
 
 def _listing(owned: Ownership, room: int) -> list[Line]:
