@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         TargetError,
         UnreachableIndexError,
         UsageError,
+        WheelsCancelledError,
     )
     from .resolve.request import Request
     from .session.control import Control
@@ -66,6 +67,7 @@ __all__ = [
     "TargetError",
     "UnreachableIndexError",
     "UsageError",
+    "WheelsCancelledError",
     "__version__",
     "diagnose",
     "discover",

@@ -39,6 +39,17 @@ class InstuiError(Exception):
     exit_code = 1
 
 
+class WheelsCancelledError(InstuiError):
+    """Single wheels were cancelled, which leaves their distributions as they were; all others are done.
+
+    `wheels`: their names.
+    """
+
+    def __init__(self, message: str, *, wheels: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.wheels: Final = wheels
+
+
 class UsageError(InstuiError):
     """The command was called in a way that makes no sense (exit 2)."""
 

@@ -1,11 +1,13 @@
 """The control socket: there is one wherever a session runs, and only its owner (and root) is obeyed."""
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,10 +15,17 @@ import pytest
 
 from conftest import Start
 from instui_engine.errors import InstuiError
-from instui_engine.journal.events import CommitStarted, SessionPaused, SessionStarted
+from instui_engine.journal.events import (
+    CommitStarted,
+    LockWaiting,
+    SessionPaused,
+    SessionStarted,
+    StageStarted,
+    WorkersChanged,
+)
 from instui_engine.session import control as control_module
-from instui_engine.session.control import Control, ControlServer, send
-from support.environments import Venv
+from instui_engine.session.control import Control, ControlServer, ask, send
+from support.environments import Venv, until
 from support.wheelsmith import build_wheel
 
 NOBODY = 65534
@@ -29,8 +38,8 @@ os.setuid(int(sys.argv[2]))
 with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
     connection.connect(sys.argv[1])
     try:
-        connection.sendall(b"pause\\n")
-        print(connection.recv(64).decode())
+        connection.sendall(sys.argv[3].encode() + b"\\n")
+        print(connection.recv(1 << 16).decode())
     except (BrokenPipeError, ConnectionResetError):
         print()
 """
@@ -77,11 +86,89 @@ def test_another_user_who_gets_to_the_socket_is_not_obeyed(server: tuple[Control
     path = Path(listening.path)
     path.parent.chmod(0o755)  # as if the directory had not kept them out
     path.chmod(0o666)
-    for uid, answer, paused in ((NOBODY, "", False), (0, "ok", True)):
-        command = [sys.executable, "-I", "-c", _ASK, str(path), str(uid)]
+    control.wheels.expect(["tool"])
+
+    def ask(uid: int, request: str) -> str:
+        command = [sys.executable, "-I", "-c", _ASK, str(path), str(uid), request]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert (done.returncode, done.stdout.strip(), done.stderr) == (0, answer, "")
-        assert control.paused == paused
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.strip()
+
+    for request in ("state", "workers 3", "cancel tool", "pause"):
+        assert ask(NOBODY, request) == ""
+    assert (control.paused, control.workers, len(control.wheels)) == (False, 0, 0)
+    assert ask(0, "pause") == "ok"
+    assert ask(0, "workers 3").startswith("ok 3 workers")
+    assert json.loads(ask(0, "state"))["paused"]
+    assert control.paused
+
+
+def test_a_request_gets_one_line_and_a_refusal_its_reason(server: tuple[ControlServer, Control]) -> None:
+    listening, control = server
+    assert send(listening.path, "workers 4") == "4 workers: from the next part of the work on"
+    assert control.workers == 4
+    for request, why in (
+        ("workers 0", "a number between 1 and 256"),
+        ("workers many", "a number between"),
+        ("workers 99999999999999999999", "a number between"),
+        ("cancel tool", "not known yet which wheels"),
+        ("cancel " + "x" * 3000, "not known yet"),
+    ):
+        with pytest.raises(InstuiError, match=why):
+            send(listening.path, request)
+    control.wheels.expect(["tool"])
+    with pytest.raises(InstuiError, match="has no wheel"):
+        send(listening.path, "cancel \x1b[31mnothing")
+    assert send(listening.path, "cancel Tool") == "what requires it is installed all the same"
+    for request in ("workers", "workers 1 2", "cancel a b", "state of things", "", "dance"):
+        with pytest.raises(InstuiError, match="did not understand"):
+            send(listening.path, request)
+
+
+def test_a_session_says_where_it_is_and_how_far(tmp_path: Path, venv: Callable[[], Venv], start_instui: Start) -> None:
+    target = venv()
+    wheels = [build_wheel(tmp_path, name, "1.0", {"same.py": name.encode()}) for name in ("one", "two")]
+    began = time.time()
+    session = start_instui(target, "--slow", 30, *wheels)
+    session.wait_for(LockWaiting, "two")
+    (started,) = session.lines.of(SessionStarted)
+    state = json.loads(ask(started.control, "state"))
+    assert (state["session"], state["pid"], state["environment"]) == (
+        started.session,
+        session.process.pid,
+        str(target.top),
+    )
+    assert state["command"] == " ".join(started.command)
+    assert state["journal"] == str(target.journals()[0])
+    assert began - 60 < state["started"] <= time.time()
+    assert (state["part"], state["share"], state["wheels"], state["done"]) == ("commit", 0.0, 2, 0)
+    assert state["waits"] == [[f"{target.site.relative_to(target.top)}/same.py", 1]]
+    assert (state["paused"], state["cancelling"], state["cancelled"]) == (False, False, [])
+    send(started.control, "pause")
+    send(started.control, "cancel two")
+    state = json.loads(ask(started.control, "state"))
+    assert (state["paused"], state["cancelled"], state["wheels"], state["waits"]) == (True, ["two"], 1, [])
+    send(started.control, "resume")
+    assert session.finish()[0] == 1
+
+
+def test_more_and_fewer_workers_take_up_what_there_is(
+    tmp_path: Path, venv: Callable[[], Venv], start_instui: Start
+) -> None:
+    wheels = [build_wheel(tmp_path, f"w{n}", "1.0", {f"w{n}/{m}.py": b"" for m in range(12)}) for n in range(12)]
+    session = start_instui(venv(), "--slow", 4, "--jobs", 1, *wheels)
+    session.wait_for(StageStarted)
+    (started,) = session.lines.of(SessionStarted)
+    assert send(started.control, "workers 3").startswith("3 workers: 3 stage at a time")
+    until(lambda: {one.worker for one in session.lines.of(StageStarted)} == {1, 2, 3}, session.process)
+    session.wait_for(CommitStarted)
+    until(lambda: {one.worker for one in session.lines.of(CommitStarted)} == {1, 2, 3}, session.process)
+    assert send(started.control, "workers 1").startswith("1 worker: so many commit at a time")
+    seen = len(session.lines.of(CommitStarted))
+    assert session.finish() == (0, "")
+    assert [one.worker for one in session.lines.of(CommitStarted)[seen + 3 :]].count(1) > 0
+    assert {one.worker for one in session.lines.of(CommitStarted)[seen + 3 :]} == {1}
+    assert [one.workers for one in session.lines.of(WorkersChanged)] == [3, 1]
 
 
 def test_there_is_one_where_the_directories_have_long_names(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from instui.monitor.model import RUNNING, Phase, Snapshot, Wait, WheelState
+from instui.monitor.model import CANCELLED, RUNNING, Phase, Snapshot, Wait, WheelState
 from instui.monitor.names import holder_names, listed, path_name, started, wait_target
 from instui.monitor.recoveries import OUTCOMES
 from instui.monitor.spans import SessionWait
@@ -188,9 +188,9 @@ def _what_is_installed(snapshot: Snapshot) -> list[str]:
     word = "removed" if snapshot.removes else "installed"
     if done and len(done) < len(wheels) and not snapshot.is_list:  # of a list, each line that failed is named
         lines.append(f"  {word}: {_labels(done)}")
-        for phase in (Phase.STOPPED, Phase.UNBEGUN):
-            if left := [wheel for wheel in wheels if wheel.phase is phase]:
-                lines.append(f"  not {word} ({phase.value}): {_labels(left)}")
+        for state in (CANCELLED, Phase.STOPPED.value, Phase.UNBEGUN.value):
+            if left := [wheel for wheel in wheels if wheel.word == state]:
+                lines.append(f"  not {word} ({state}): {_labels(left)}")
     failed = [wheel for key in snapshot.failed if (wheel := snapshot.wheel(key))]
     listed_here = len(failed) if snapshot.is_list else FAILURES_LISTED
     lines += [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:listed_here]]

@@ -121,6 +121,10 @@ class Messages:
                 return recovery_lines(event, self._fold.session)
             case events.WheelFailed():
                 return [f"failed: {self._label(event.wheel)}: {printable(event.error)}"]
+            case events.WheelCancelled():
+                return [f"cancelled: {self._label(event.wheel)}; it is left as it was before"]
+            case events.WorkersChanged():
+                return [f"{count(event.workers, 'worker')} from now on"] if self._shown else []
             case events.WaitStarted():
                 return self._wait_started(event)
             case events.Warned():

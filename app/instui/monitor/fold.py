@@ -39,6 +39,7 @@ _SessionEvent = (
     | events.SessionPaused
     | events.SessionResumed
     | events.CancelRequested
+    | events.WorkersChanged
     | events.SpanStarted
     | events.SpanFinished
     | events.LoadSampled
@@ -89,6 +90,7 @@ _CommitEvent = (
     | events.DistributionRemoved
     | events.CommitFinished
     | events.WheelFailed
+    | events.WheelCancelled
 )
 
 
@@ -167,6 +169,8 @@ class Fold:
                     record.periods.resume(t)
             case events.CancelRequested():
                 record.cancelling = True
+            case events.WorkersChanged():
+                record.session = record.session._replace(jobs=event.workers) if record.session else None
             case events.ResolveStarted():
                 record.requirements, record.resolving = tuple(event.requirements), True
             case events.ResolveFinished():
@@ -235,6 +239,8 @@ class Fold:
 
     def _prepare(self, t: float, event: _PreparationEvent) -> None:
         record, wheel = self._record, self._record.wheels.change(event.wheel)
+        if event.wheel in record.cancelled:
+            return  # of a worker that has not noticed yet
         match event:
             case events.FetchProgress():
                 record.enter(wheel, Phase.FETCH, t)
@@ -325,6 +331,8 @@ class Fold:
 
     def _commit(self, t: float, event: _CommitEvent) -> None:
         record, wheel = self._record, self._record.wheels.change(event.wheel)
+        if event.wheel in record.cancelled:
+            return
         match event:
             case events.LockRequested():
                 record.release(wheel, t)
@@ -361,6 +369,8 @@ class Fold:
                 record.enter(wheel, Phase.FAILED, t)
                 wheel.error = event.error
                 record.failed[wheel.key] = None
+            case events.WheelCancelled():
+                record.cancel(wheel, t)
             case _:
                 assert_never(event)
 

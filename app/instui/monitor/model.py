@@ -30,7 +30,7 @@ class Phase(Enum):
     COMMIT = "commit"  # holds its claims
     DONE = "done"
     FAILED = "failed"
-    STOPPED = "stopped"  # the session ended before it was installed; its spans say how far it had come
+    STOPPED = "stopped"  # the session ended before it was installed, or it was cancelled; spans say how far it had come
     UNBEGUN = "not begun"  # the session ended before any work was done on it
 
     __hash__ = object.__hash__  # that of Enum is written in Python, and phases are looked up for every event
@@ -39,6 +39,8 @@ class Phase(Enum):
 RUNNING = frozenset({Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT})
 WORK = RUNNING | {Phase.WAIT}  # what takes time; a wheel rests in the other phases
 SETTLED = frozenset({Phase.DONE, Phase.FAILED, Phase.STOPPED, Phase.UNBEGUN})  # nothing more comes
+
+CANCELLED = "cancelled"  # the `error` of a wheel that was stopped because somebody asked to leave it out
 
 REMOVALS: Mapping[Phase, str] = {Phase.READY: "queued", Phase.COMMIT: "remove", Phase.DONE: "removed"}
 
@@ -142,6 +144,8 @@ class WheelState(NamedTuple):
         """The word to show for the phase."""
         if self.phase is Phase.READY and self.cached:
             return "in cache"
+        if self.phase is Phase.STOPPED and self.error:
+            return self.error
         return REMOVALS.get(self.phase, self.phase.value) if self.removal else self.phase.value
 
     @property

@@ -6,6 +6,7 @@ from instui_engine.journal.events import SessionStarted
 
 from . import eta
 from .model import (
+    CANCELLED,
     RUNNING,
     SETTLED,
     WORK,
@@ -58,6 +59,7 @@ class SessionRecord:
         self._running, self.waiting = Busy(), Busy()
         self._busy = {**dict.fromkeys(RUNNING, self._running), Phase.WAIT: self.waiting}
         self.failed: dict[str, None] = {}  # an ordered set
+        self.cancelled: set[str] = set()
         self.waits: list[Wait] = []
         self.overwrites: list[ReplacedFile] = []
         self._pairs: dict[
@@ -146,6 +148,15 @@ class SessionRecord:
         wheel.held = ()
         if wheel.acquisitions and wheel.acquisitions[-1].released is None:
             wheel.acquisitions[-1] = wheel.acquisitions[-1]._replace(released=t)
+
+    def cancel(self, wheel: WheelRecord, t: float) -> None:
+        """Note that nothing more comes of `wheel`, as somebody asked to leave it out."""
+        self.end_wait(wheel, t)
+        self.release(wheel, t)
+        self.enter(wheel, Phase.STOPPED, t)
+        wheel.error = CANCELLED
+        self.cancelled.add(wheel.key)
+        self.unsettled += 1
 
     def settle(self, t: float) -> None:
         """Note that nothing more comes: nothing is held or waited for any longer, and no wheel goes on."""

@@ -17,7 +17,7 @@ from instui_engine.journal.events import SCHEMA, SessionFinished, SessionStarted
 from instui_engine.journal.writer import Captions, Journal, Listener
 from instui_engine.redaction import redacted
 from instui_engine.session.context import Context
-from instui_engine.session.control import Control, ControlServer
+from instui_engine.session.control import Control, ControlServer, Facts
 from instui_engine.session.load import usable_cpus
 from instui_engine.session.options import Options
 from instui_engine.session.session import Session, new_id
@@ -106,6 +106,7 @@ def perform(
         shell.open(recording)
         work = make(context, shell.look(), session)
         work.run()
+        context.control.wheels.check()
     except InstuiError as failure:
         error = failure
     except OSError as failure:
@@ -177,16 +178,19 @@ class _Shell:
                 raise
         journal = self._context.journal
         journal.attach(files)
-        self._context.control.report = journal.emit
+        control, wall = self._context.control, round(time.time() - journal.now(), 6)
+        control.report = self._context.emit
         if not options.dry_run:
-            self._server = ControlServer(self._context.control, self._session.identity)
+            command, top = " ".join(recording.command), str(self._environment.top)
+            facts = Facts(self._session.identity, os.getpid(), top, command, str(self._session.kept), wall)
+            self._server = ControlServer(control, self._session.identity, facts)
         began = recording.program_began
         journal.emit(
             SessionStarted(
                 schema=SCHEMA,
                 session=self._session.identity,
                 pid=os.getpid(),
-                wall=round(time.time() - journal.now(), 6),
+                wall=wall,
                 clock=round(journal.start, 6),
                 version=__version__,
                 command=list(recording.command),

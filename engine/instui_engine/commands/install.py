@@ -3,8 +3,9 @@
 Nothing is written into the environment's scheme directories before everything is known, checked and staged.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from instui_engine.commit.commit import Commit
@@ -96,18 +97,20 @@ class Pipeline(Work):
             wheels = self._resolve(installed)
         if not wheels:
             return
+        self.context.control.wheels.expect(wheel.name for wheel in wheels)
         with self._using_store():
             if self.context.options.dry_run:
                 with self.context.span("plan"):
                     self._foresee(installed, wheels)
                 return
             with self.context.span("acquire"):
-                entries = self._acquire(wheels)
-            with team(
-                self.context, sum(entry.manifest.files for entry in entries), self.session.sign_of_life
-            ) as linkers:
+                ready = self._acquire(wheels)
+            if not ready:
+                return  # all of them were cancelled
+            files = sum(entry.manifest.files for _, entry in ready)
+            with team(self.context, files, self.session.sign_of_life) as linkers:
                 with self.context.span("plan"):
-                    plans, overlaps = self._plan(installed, wheels, entries)
+                    plans, overlaps = self._plan(installed, *zip(*ready, strict=True))
                 self._stage(plans, linkers)
         self.began = True
         with self.context.span("commit"):
@@ -150,7 +153,7 @@ class Pipeline(Work):
     def _prepare(self, number: int) -> None:
         """Start what so many wheels need, while uv lists their files."""
         if self._is_to_fetch and not self.context.options.slow:
-            self._helpers.start(min(self.context.options.jobs, number // _MANY))
+            self._helpers.start(min(self.context.workers, number // _MANY))
 
     @contextmanager
     def _using_store(self) -> Iterator[None]:
@@ -169,8 +172,15 @@ class Pipeline(Work):
             self.context.check()
             raise
 
-    def _acquire(self, wheels: Sequence[LockedWheel]) -> list[Entry]:
-        return acquire(self.context, self._store, wheels, self._index_urls, self._request.offline, self._helpers)
+    def _acquire(self, wheels: Sequence[LockedWheel]) -> list[tuple[LockedWheel, Entry]]:
+        """`wheels`, without those that are cancelled meanwhile, with their entries of the store."""
+        entries = acquire(self.context, self._store, wheels, self._index_urls, self._request.offline, self._helpers)
+        cancelled = self.context.control.wheels
+        return [
+            (wheel, entry)
+            for wheel, entry in zip(wheels, entries, strict=True)
+            if entry is not None and wheel.name not in cancelled
+        ]
 
     def _foresee(self, installed: Installed, wheels: Sequence[LockedWheel]) -> None:
         """Plan as far as that is possible without fetching or unpacking anything."""
@@ -199,7 +209,7 @@ class Pipeline(Work):
 
             raise offline_error(wheel.filename)
 
-    def _rebuild(self, damages: Sequence[Damage]) -> list[Entry]:
+    def _rebuild(self, damages: Sequence[Damage]) -> list[Entry | None]:
         return rebuild(self.context, self._store, damages, self._index_urls, self._request.offline)
 
     def _plan(
@@ -228,6 +238,7 @@ class Pipeline(Work):
             )
             for wheel, entry in zip(wheels, entries, strict=True)
         ]
+        context.control.know_dependents(partial(_dependents, wheels, entries, markers))
         ready = [(wheels[place], entries[place]) for place in plan_order(nodes)]
         plans = plan_wheels(environment, installed, ready, context.failing)
         try:
@@ -302,3 +313,15 @@ class Pipeline(Work):
             with context.flushing(*session.stages()) as begin_flush:
                 stage_wheels(context, self.environment, plans, session.stage, self._rebuild, linkers, begin_flush)
             context.sync("stage", *session.stages())
+
+
+def _dependents(
+    wheels: Sequence[LockedWheel], entries: Sequence[Entry], markers: Mapping[str, str], name: str
+) -> list[str]:
+    """Those of `wheels` that require the one of that name, whatever their extras."""
+
+    def needs(entry: Entry) -> bool:
+        plain = [text for text in entry.manifest.requires_dist if "extra" not in text.partition(";")[2]]
+        return name in edges_from(plain, markers, {name})
+
+    return [wheel.name for wheel, entry in zip(wheels, entries, strict=True) if needs(entry)]

@@ -21,6 +21,7 @@ from instui_engine.errors import (
     InstuiError,
     Interrupted,
     LinesError,
+    WheelsCancelledError,
     printable,
 )
 from instui_engine.fs.rmtree import remove_tree
@@ -121,8 +122,20 @@ class _Many(Pipeline):
                     self._mend([*wheels, *there])
             except Interrupted as error:
                 raise self._say_how_far(error) from None
+        self._failed += self._cancelled()
         if self._failed:
             raise self._summed_up()
+
+    def _cancelled(self) -> list[FailedLine]:
+        """The lines whose wheels were cancelled, and have not failed for another reason."""
+        failed = {failure.name for failure in self._failed}
+        return [
+            FailedLine(
+                *self._lines[name], name, WheelsCancelledError(f"{printable(name)} was cancelled", wheels=(name,))
+            )
+            for name in self.context.control.wheels.names
+            if name in self._lines and name not in failed
+        ]
 
     # -- the lines
 
@@ -154,6 +167,7 @@ class _Many(Pipeline):
         context.emit(ResolveFinished(len(wheels), len(there)))
         for wheel in wheels:  # all rows are there from the beginning; whether it is in the store is said in its chunk
             context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, False))
+        context.control.wheels.expect(wheel.name for wheel in wheels)
         return wheels, there
 
     def _fail(self, failure: FailedLine) -> None:
@@ -256,7 +270,7 @@ class _Many(Pipeline):
         left = list(wheels)
         while left:
             try:
-                return list(zip(left, self._acquire(left), strict=True))
+                return self._acquire(left)
             except (BadWheelError, FetchError) as error:
                 left.remove(self._drop(error, left))
         return []

@@ -84,6 +84,7 @@ class _Removal(Work):
         with self.context.span("plan"):
             plans = plan_removals(self.environment, installed, self._removable(installed, names))
             self._tell(plans)
+            self.context.control.wheels.expect(plan.name for plan in plans)
             place, problem = missing_permission(self.environment, plans)
         if problem and not self.context.options.dry_run:
             raise TargetError(f"{problem}; nothing was changed", path=place)

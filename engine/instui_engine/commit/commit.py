@@ -10,7 +10,6 @@ import resource
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 
 from instui_engine.errors import (
     ENVIRONMENT,
@@ -32,7 +31,7 @@ from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan
 from instui_engine.session.context import Context
 from instui_engine.session.session import Session
-from instui_engine.session.workers import run_workers
+from instui_engine.session.workers import Crew
 from instui_engine.target.environment import Environment
 from instui_engine.target.file_owners import FileOwners
 from instui_engine.target.installed import Installed
@@ -74,9 +73,11 @@ class Commit:
         (environment.top / RECORDS).mkdir(parents=True, exist_ok=True)
         self._lock = EnvironmentLock(environment.lock_path, context)
         self._alone = Alone(session.journal)
+        self._schedule.on_cancelled = self._cancelled
         self._settled = 0  # transactions of dead sessions that this one has settled in between
         self._executor = Executor(context, environment, session, overlaps, installed, self._undisturbed, files)
         self._groups = Groups(context, environment, session, self._lock, self._schedule, self._executor, self)
+        self._crew: Crew | None = None
 
     @property
     def installed(self) -> list[str]:
@@ -89,23 +90,33 @@ class Commit:
             return
         enter_layout(self._context, self._environment, self._files)
         self._schedule.request_all()
-        workers = min(self._context.options.jobs, len(self._plans), _most_workers())
+        control = self._context.control
+        control.resize = self._resize
         try:
             while self._schedule.left and not self._context.stopping():
                 if isinstance(self._files, ClaimFiles):
                     self._groups.run(self._files)
                 if self._schedule.left and not self._context.stopping():
-                    works = [partial(self._work, worker) for worker in range(1, workers + 1)]
-                    run_workers(self._context, works)
+                    self._crew = Crew(self._context, self._work, min(len(self._plans), _most_workers()))
+                    self._crew.run()
             self._context.check()
         except Interrupted as error:
-            if len(self.installed) + len(self._executor.gone) < len(self._plans):
+            if self._left():
                 raise self._say_what_is_left(error) from None
         finally:
+            control.resize = None
             self._lock.close()
             problem = self._sync()
         if problem:
             raise InstuiError(problem)
+
+    def _resize(self, number: int) -> str:
+        """What a change to that number of workers does."""
+        if self._crew is not None:
+            self._crew.fill()
+        if self._groups.whole:
+            return "alone in the environment, it commits one wheel after the other; beside others, so many at a time"
+        return "so many commit at a time, as soon as the others are done with what they have in hand"
 
     def _sync(self) -> str:
         """Sync what is in place; return the error line if that fails, else ""."""
@@ -121,9 +132,13 @@ class Commit:
             )
         return ""
 
+    def _left(self) -> list[str]:
+        """The names of those that are to be committed still; nothing of them was begun, or it was undone."""
+        done = {*self.installed, *self._executor.gone, *self._context.control.wheels.names}
+        return [plan.name for plan in self._plans if plan.name not in done]
+
     def _say_what_is_left(self, error: Interrupted) -> Interrupted:
-        done = set(self.installed)
-        left = [plan.name for plan in self._plans if plan.name not in done | self._executor.gone]
+        done, left = self.installed, self._left()
         word = "installed" if isinstance(self._plans[0], WheelPlan) else "removed"
         return Interrupted(
             f"interrupted: {len(done)} of {len(self._plans)} distributions are {word}, each whole; "
@@ -132,7 +147,7 @@ class Commit:
         )
 
     def _work(self, worker: int) -> None:
-        while (plan := self._next()) is not None:
+        while (plan := self._next(worker)) is not None:
             try:
                 with self._lock.shared():
                     self._commit(plan, worker)
@@ -140,11 +155,22 @@ class Commit:
                 self.replan(plan)
                 continue
             except BaseException as error:
-                self.failed(plan, error)
+                if not isinstance(error, Interrupted) or plan.name not in self._context.control.wheels:
+                    self.failed(plan, error)
+            if plan.name in self._context.control.wheels:
+                self._cancelled(plan)
             self._schedule.over(plan)
 
-    def _next(self) -> Plan | None:
-        return self._schedule.next(self._groups.may_begin, on_pause=self._lock.let_go)
+    def _cancelled(self, plan: Plan) -> None:
+        self._executor.left_out(plan, self._schedule.plans)
+
+    def _next(self, worker: int) -> Plan | None:
+        crew = self._crew
+
+        def look() -> bool:
+            return (crew is not None and crew.is_dismissed(worker)) or self._groups.may_begin()
+
+        return self._schedule.next(look, on_pause=self._lock.let_go)
 
     def _commit(self, plan: Plan, worker: int) -> None:
         context, steps = self._context, Steps()
@@ -158,7 +184,7 @@ class Commit:
             context.emit(LockWaiting(plan.name, path, mode, holders))
 
         while True:
-            held = self._files.acquire(plan.claims, on_wait, context.stopping)
+            held = self._files.acquire(plan.claims, on_wait, lambda: context.gives_up(plan.name))
             try:
                 layout.check(self._environment.private, under_claims=True)
                 check_settled(self._environment, plan.claims, self._session.identity)
@@ -185,7 +211,7 @@ class Commit:
         with self._executor.tree() as tree:
             with steps.measure("check"):
                 prepared = self._executor.ready(plan, tree)
-            if prepared is None:
+            if prepared is None or not self._context.control.wheels.begin(plan.name):
                 return
             with steps.measure("record"):
                 (written,) = self._executor.write([plan], [prepared], tree)

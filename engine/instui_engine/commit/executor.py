@@ -57,8 +57,17 @@ class Executor:
         self._index = OwnerIndex(environment, installed, undisturbed, files)
         self._backups = Backups(environment, undisturbed)
         self._marks: dict[int, int] = {}  # order -> mark in the index, for wheels that were planned again
+        self._again: set[int] = set()  # orders of those to be planned again, as a wheel before them was cancelled
         self.gone: set[str] = set()  # names of those to be removed that somebody else has removed
         self.installed: list[str] = []
+
+    def left_out(self, plan: Plan, plans: Sequence[Plan]) -> None:
+        """Note that a wheel was cancelled: the plans of those after it that meet it somewhere counted on its commit."""
+        exclusive, shared = set(plan.claims.exclusive), set(plan.claims.shared)
+        for other in plans[plan.order + 1 :]:
+            claims = other.claims
+            if not exclusive.isdisjoint((*claims.exclusive, *claims.shared)) or not shared.isdisjoint(claims.exclusive):
+                self._again.add(other.order)
 
     def tree(self) -> AbstractContextManager[DirfdTree]:
         """The environment's directories, open for a commit or a group of them."""
@@ -69,6 +78,10 @@ class Executor:
 
         The caller holds the claims of `plan`. Raises StalePlan, and whatever says that it cannot be done.
         """
+        if plan.order in self._again:
+            self._again.discard(plan.order)
+            self._replaced_owners.pop(plan.order, None)
+            raise StalePlan
         present = self._index.find(plan.name)
         if present is None and isinstance(plan, RemovalPlan):
             self.gone.add(plan.name)

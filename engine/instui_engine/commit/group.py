@@ -39,7 +39,7 @@ _MOST = 128  # wheels in one group
 _PREPARING = 0.1  # seconds after which no more wheels are added to a group
 _AGAIN = 0.2  # seconds from the end of a group to the next one
 
-GroupEnd = Literal["complete", "waiter", "session", "turn", "pause", "stop", "failure"]
+GroupEnd = Literal["complete", "waiter", "session", "turn", "pause", "stop", "cancel", "failure"]
 """See `GroupFinished`."""
 EndNow = Callable[[], GroupEnd | None]
 """Says why no other wheel may begin now, None if one may."""
@@ -196,6 +196,8 @@ class Groups:
         try:
             for member, section in zip(members, written, strict=True):
                 why = end() if done else None
+                if why is None and not self._context.control.wheels.begin(member.plan.name):
+                    why = "cancel"
                 if why is not None:
                     break
                 self._commit_one(member, section, tree, steps if len(members) == 1 else Steps())

@@ -24,8 +24,11 @@ class Schedule:
         self.plans = list(plans)
         self.left = len(plans)  # neither committed nor failed
         self._table = LockTable()
-        self._change = threading.Condition()
+        self._change = threading.Condition()  # guards all that follows
         self._granted: list[int] = []  # heap of plan orders
+        self._waiting: set[int] = set()  # orders of those that are neither granted, taken nor over
+        self._cancelled = 0  # how many cancelled wheels of the session were seen
+        self.on_cancelled: Callable[[Plan], None] = lambda plan: None  # called for each that is withdrawn
         self._asked: dict[int, float] = {}  # order -> monotonic time at which it began to wait
 
     def request_all(self) -> None:
@@ -34,6 +37,7 @@ class Schedule:
             if self._table.request(plan.order, plan.claims):
                 heapq.heappush(self._granted, plan.order)
             else:
+                self._waiting.add(plan.order)
                 self._tell_waiting(plan)
 
     def next(self, look: Callable[[], bool], *, on_pause: Callable[[], None]) -> Plan | None:
@@ -43,6 +47,7 @@ class Schedule:
         """
         with self._change:
             while not self._context.stopping() and self.left:
+                self._withdraw()
                 if self._context.control.paused:
                     on_pause()
                 elif look():
@@ -55,6 +60,7 @@ class Schedule:
     def granted(self, most: int) -> list[Plan]:
         """The first wheels in plan order whose claims are granted, without waiting for any."""
         with self._change:
+            self._withdraw()
             return [self.plans[heapq.heappop(self._granted)] for _ in range(min(most, len(self._granted)))]
 
     def put_back(self, plans: Sequence[Plan]) -> None:
@@ -62,22 +68,49 @@ class Schedule:
         with self._change:
             for plan in plans:
                 heapq.heappush(self._granted, plan.order)
+            self._cancelled = 0  # look again: one of these may have been cancelled while it was taken
             self._change.notify_all()
 
     def over(self, plan: Plan) -> None:
         """A wheel is committed or has failed: the next ones may have its claims."""
         with self._change:
-            self.left -= 1
-            for order in self._table.release(plan.order):
-                heapq.heappush(self._granted, order)
+            self._end(plan)
             self._change.notify_all()
+
+    def _end(self, plan: Plan) -> None:
+        self.left -= 1
+        self._grant(self._table.release(plan.order))
+
+    def _grant(self, orders: Sequence[int]) -> None:
+        for order in orders:
+            heapq.heappush(self._granted, order)
+            self._waiting.discard(order)
+
+    def _withdraw(self) -> None:
+        """Take out the wheels that were cancelled, unless somebody has just taken them, who finds out by himself."""
+        cancelled = self._context.control.wheels
+        if len(cancelled) == self._cancelled:
+            return
+        self._cancelled = len(cancelled)
+        for order in sorted({*self._waiting, *self._granted}):
+            plan = self.plans[order]
+            if plan.name in cancelled:
+                self._waiting.discard(order)
+                if order in self._granted:
+                    self._granted.remove(order)
+                    heapq.heapify(self._granted)
+                self._asked.pop(order, None)
+                self.on_cancelled(plan)
+                self._end(plan)
+        self._change.notify_all()
 
     def replace(self, plan: Plan) -> None:
         """A wheel was planned again: it lets its claims go, and requests the new ones."""
         with self._change:
             self.plans[plan.order] = plan
-            for order in self._table.exchange(plan.order, plan.claims):
-                heapq.heappush(self._granted, order)
+            self._cancelled = 0
+            self._waiting.add(plan.order)
+            self._grant(self._table.exchange(plan.order, plan.claims))
             if not self._table.holds(plan.order):
                 self._tell_waiting(plan)
             self._change.notify_all()

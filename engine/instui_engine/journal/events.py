@@ -79,6 +79,12 @@ class SessionResumed(NamedTuple):
     """The session continues."""
 
 
+class WorkersChanged(NamedTuple):
+    """Somebody asked for another number of workers. A part that is under way may keep the number that it began with."""
+
+    workers: int
+
+
 class CancelRequested(NamedTuple):
     """Somebody asked the session to stop; it will do so between two commits and exit with `exit`."""
 
@@ -398,8 +404,8 @@ class GroupFinished(NamedTuple):
     """Wheels of a group, with one claim and one record, were committed; `left` of them were not.
 
     `why` it ended: "complete", "waiter" (at a claim), "session" (another one appeared), "turn" (of others, at the
-    environment's lock), "pause", "stop" or "failure". Of its `seconds`, `check` and `record` are those of
-    `lock.released`, for all wheels together.
+    environment's lock), "pause", "stop", "cancel" (of one of its wheels) or "failure". Of its `seconds`, `check` and
+    `record` are those of `lock.released`, for all wheels together.
     """
 
     wheels: int
@@ -472,6 +478,12 @@ class WheelFailed(NamedTuple):
     error: str
 
 
+class WheelCancelled(NamedTuple):
+    """Somebody asked to leave this wheel out before its commit began: its distribution stays as it was before."""
+
+    wheel: str
+
+
 class Warned(NamedTuple):
     """Something that the user should know, but that stops nothing. `wheel` may be ""."""
 
@@ -494,6 +506,7 @@ Event = (
     | SessionPaused
     | SessionResumed
     | CancelRequested
+    | WorkersChanged
     | SpanStarted
     | SpanFinished
     | LoadSampled
@@ -538,6 +551,7 @@ Event = (
     | DistributionRemoved
     | CommitFinished
     | WheelFailed
+    | WheelCancelled
     | Warned
     | SessionFinished
 )
@@ -548,6 +562,7 @@ KINDS: dict[str, type[Event]] = {
     "session.paused": SessionPaused,
     "session.resumed": SessionResumed,
     "cancel.requested": CancelRequested,
+    "workers.changed": WorkersChanged,
     "span.started": SpanStarted,
     "span.finished": SpanFinished,
     "load.sampled": LoadSampled,
@@ -592,6 +607,7 @@ KINDS: dict[str, type[Event]] = {
     "distribution.removed": DistributionRemoved,
     "commit.finished": CommitFinished,
     "wheel.failed": WheelFailed,
+    "wheel.cancelled": WheelCancelled,
     "warned": Warned,
     "session.finished": SessionFinished,
 }

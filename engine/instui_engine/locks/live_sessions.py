@@ -28,6 +28,7 @@ from instui_engine.journal.events import (
     SpanFinished,
     SpanName,
     SpanStarted,
+    WheelCancelled,
 )
 from instui_engine.session import life
 from instui_engine.session.session import alive
@@ -42,6 +43,7 @@ ENVIRONMENT = ".lock"  # the path under which journals name the environment's lo
 _NEWS = (
     b'"event":"lock.',
     b'"event":"plan.wheel"',
+    b'"event":"wheel.cancelled"',
     b'"event":"environment.',
     b'"event":"session.started"',
     b'"event":"span.',
@@ -188,7 +190,7 @@ class _Reading:
             case LockGranted(wheel=wheel):
                 held = self._locks(wheel) | ({TOP: "X"} if event.whole else {})
                 self.states[wheel] = LockState(wheel, now, held, None)
-            case LockReleased(wheel=wheel):
+            case LockReleased(wheel=wheel) | WheelCancelled(wheel=wheel):
                 self.states.pop(wheel, None)
             case EnvironmentWaiting():
                 self.states[""] = LockState("", now, {}, (ENVIRONMENT, "IX"))

@@ -48,6 +48,7 @@ class Context:
 
     def emit(self, event: Event) -> None:
         """Write an event to the journal, and now and then one about the load."""
+        self.control.progress.take(event)
         self.journal.emit(event)
         if time.monotonic() >= self._next_sample:
             self._next_sample = time.monotonic() + _SAMPLE
@@ -79,6 +80,15 @@ class Context:
     def stopping(self) -> bool:
         """Whether no new work may begin."""
         return self.failure is not None or self.control.cancelled()
+
+    def gives_up(self, wheel: str) -> bool:
+        """Whether no more work may be done on that wheel: it was cancelled, or the session stops."""
+        return wheel in self.control.wheels or self.stopping()
+
+    @property
+    def workers(self) -> int:
+        """The number of workers, as it is wanted now."""
+        return self.control.workers or self.options.jobs
 
     def rest(self) -> None:
         """Wait while the session is paused."""

@@ -1,27 +1,63 @@
-"""Control of a session from outside: by signals, or by commands over its Unix socket.
+"""Control of a session from outside: by signals, or by requests over its Unix socket.
 
 Cancel and pause act between two commits; abort immediately undoes the distribution in hand. The socket lies in a
 directory that only its owner can enter, the uid of every client is checked as well, and the path of the socket is in
-the journal.
+the journal. A connection takes one request, one line, and gets one line as its answer:
+
+    cancel | abort | pause | resume    ok
+    cancel WHEEL                       ok, perhaps with a remark, or: no, and why not
+    workers N                          ok, and what takes effect, or: no, and why not
+    state                              an object in JSON: `Facts` and `progress.Position`
+
+Any other request is answered by `unknown`, and so are the last three by sessions of older versions.
 """
 
 import os
 import socket
+import stat
 import struct
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
-from instui_engine.errors import InstuiError, Interrupted, reason
-from instui_engine.journal.events import CancelRequested, Event, SessionPaused, SessionResumed
+from instui_engine.errors import InstuiError, Interrupted, printable, reason
+from instui_engine.journal.events import (
+    CancelRequested,
+    Event,
+    SessionPaused,
+    SessionResumed,
+    Warned,
+    WheelCancelled,
+    WorkersChanged,
+)
+from instui_engine.values import NamedTuple
+from instui_engine.wheel.filename import normalized
+
+from .cancelled import CancelledWheels
+from .progress import Progress
 
 Word = Literal["cancel", "abort", "pause", "resume"]
 _WORDS: dict[str, Word] = {word: word for word in get_args(Word)}
+MOST_WORKERS = 256
+_NAMED = 5  # wheels, at most, in a warning
 _TIMEOUT = 2.0  # seconds for one exchange
+_LONGEST_REQUEST, _LONGEST_ANSWER = 4096, 1 << 20  # bytes
 _LONGEST = 103  # bytes of a socket's path: 108 on Linux and 104 on macOS, one of them for the end
 _NEW = ".new"
+
+
+class Facts(NamedTuple):
+    """What is known of a session from its beginning. `started` is Unix time."""
+
+    session: str
+    pid: int
+    environment: str
+    command: str
+    journal: str
+    started: float
 
 
 class Control:
@@ -31,6 +67,11 @@ class Control:
         self.exit_code = 0
         self.paused = False
         self.aborted = False
+        self.workers = 0  # that somebody has asked for; 0: as the options say
+        self.wheels = CancelledWheels()
+        self.progress = Progress()
+        self._dependents: Callable[[str], Sequence[str]] | None = None
+        self.resize: Callable[[int], str] | None = None  # tells a part of the work its new number; returns what it does
         self.report: Callable[[Event], None] = lambda event: None
 
     def cancel(self, exit_code: int) -> None:
@@ -54,6 +95,66 @@ class Control:
                 self.aborted = self.aborted or word == "abort"
                 self.report(CancelRequested(self.exit_code))
 
+    def cancel_wheel(self, name: str) -> str:
+        """Leave a wheel out, if its commit has not begun; return the answer."""
+        name = normalized(name)
+        if self.cancelled():
+            return "no the session is being cancelled"
+        if why := self.wheels.cancel(name):
+            return f"no {why}"
+        self.report(WheelCancelled(name))
+        if self._dependents is None:
+            return "ok what requires it is installed all the same"
+        return " ".join(["ok", *self._warn_of(name, self._dependents)])
+
+    def know_dependents(self, dependents: Callable[[str], Sequence[str]]) -> None:
+        """From now on it is known which wheels require one; warn of those whose wheel is cancelled already."""
+        self._dependents = dependents
+        for name in self.wheels.names:
+            self._warn_of(name, dependents)
+
+    def _warn_of(self, name: str, dependents: Callable[[str], Sequence[str]]) -> list[str]:
+        """Warn of the wheels that require a cancelled one; return the warning, if there is any."""
+        needing = [other for other in dependents(name) if other not in self.wheels]
+        if not needing:
+            return []
+        more = f" and {len(needing) - _NAMED} more" if len(needing) > _NAMED else ""
+        verb = "requires it and is" if len(needing) == 1 else "require it and are"
+        text = f"{', '.join(map(printable, needing[:_NAMED]))}{more} {verb} installed all the same"
+        self.report(Warned(name, f"it was cancelled; {text}"))
+        return [text]
+
+    def change_workers(self, number: int) -> str:
+        """Change the number of workers; return the answer, which says what takes effect."""
+        if not 1 <= number <= MOST_WORKERS:
+            return f"no it must be a number between 1 and {MOST_WORKERS}"
+        self.workers = number
+        self.report(WorkersChanged(number))
+        effect = self.resize(number) if self.resize is not None else "from the next part of the work on"
+        return f"ok {number} {'worker' if number == 1 else 'workers'}: {effect}"
+
+    def answer(self, request: str, facts: Facts) -> str:
+        """Do what a request says, and answer it by one line."""
+        match request.split():
+            case [word] if word in _WORDS:
+                self.obey(_WORDS[word])
+                return "ok"
+            case ["cancel", name]:
+                return self.cancel_wheel(name)
+            case ["workers", number]:
+                return self.change_workers(int(number) if number.isdecimal() and len(number) < 10 else 0)
+            case ["state"]:
+                return self._state(facts)
+            case _:
+                return "unknown"
+
+    def _state(self, facts: Facts) -> str:
+        import json
+
+        position = self.progress.position()._asdict()
+        asked = {"paused": self.paused, "cancelling": self.cancelled(), "cancelled": self.wheels.names}
+        return json.dumps({**facts._asdict(), **position, **asked})
+
     def cancelled(self) -> bool:
         """Whether somebody asked the session to stop."""
         return self.exit_code != 0
@@ -67,9 +168,10 @@ class Control:
 class ControlServer:
     """The server of a session's socket. If none can be made, `path` is "" and only signals control the session."""
 
-    def __init__(self, control: Control, session: str) -> None:
+    def __init__(self, control: Control, session: str, facts: Facts | None = None) -> None:
         self.path = ""
         self._control = control
+        self._facts = facts or Facts(session, os.getpid(), "", "", "", time.time())
         for directory in _runtime_directories():
             path = f"{directory}/{session}.sock"
             if len(os.fsencode(f"{path}{_NEW}")) > _LONGEST:
@@ -103,24 +205,63 @@ class ControlServer:
                 peer.settimeout(_TIMEOUT)
                 if not _is_own(peer):
                     continue
-                word = _WORDS.get(peer.recv(64).decode("ascii", "replace").strip())
-                if word is not None:
-                    self._control.obey(word)
-                peer.sendall(b"ok\n" if word is not None else b"unknown\n")
+                answer = self._control.answer(_line(peer, _LONGEST_REQUEST), self._facts)
+                peer.sendall(f"{answer}\n".encode("ascii", "backslashreplace"))
 
 
-def send(path: str, word: str) -> None:
-    """Send a command to the session whose socket is at `path`. Raises InstuiError if it does not answer."""
+def send(path: str, request: str) -> str:
+    """Send a request to the session whose socket is at `path`; return what it says beyond "ok", as a rule nothing.
+
+    Raises InstuiError if it does not answer, or refuses.
+    """
+    answer = ask(path, request)
+    word, _, rest = answer.partition(" ")
+    if word == "no":
+        raise InstuiError(rest)
+    if word != "ok":
+        raise InstuiError("the session did not understand; it may be of another version of instui")
+    return rest
+
+
+def ask(path: str, request: str, timeout: float = _TIMEOUT) -> str:
+    """The answer of the session whose socket is at `path`, one line. Raises InstuiError if there is none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_TIMEOUT)
+        connection.settimeout(timeout)
         try:
             connection.connect(path)
-            connection.sendall(f"{word}\n".encode("ascii"))
-            answer = connection.recv(64)
-        except OSError as error:
-            raise InstuiError(f"the session does not answer ({reason(error)}); it may have ended") from error
-    if answer != b"ok\n":
-        raise InstuiError("the session did not understand; it may be of another version of instui")
+            connection.sendall(f"{request}\n".encode("ascii"))
+            answer = _line(connection, _LONGEST_ANSWER)
+        except (OSError, UnicodeError) as error:
+            why = reason(error) if isinstance(error, OSError) else "that is no name of a wheel"
+            raise InstuiError(f"the session does not answer ({why}); it may have ended") from error
+    if not answer:
+        raise InstuiError("the session does not answer: it belongs to another user, or it has just ended")
+    return answer
+
+
+class Listening(NamedTuple):
+    """A session of this user that can be asked: its id, and the path of its socket."""
+
+    session: str
+    path: str
+
+
+def listening() -> list[Listening]:
+    """The sessions of this user in all environments, the oldest first. One that was killed may still be among them."""
+    found: dict[str, str] = {}
+    for directory in reversed(_runtime_directories()):
+        with suppress(OSError):
+            if _is_private(directory):
+                found.update((socket.stem, str(socket)) for socket in directory.glob("*.sock"))
+    return [Listening(*one) for one in sorted(found.items())]
+
+
+def _line(connection: socket.socket, longest: int) -> str:
+    """One line, without its end; what comes until then, if the other side closes or the line is too long."""
+    received = b""
+    while b"\n" not in received and len(received) < longest and (data := connection.recv(_LONGEST_REQUEST)):
+        received += data
+    return received.partition(b"\n")[0].decode("ascii", "replace").strip()
 
 
 def _runtime_directories() -> list[Path]:
@@ -138,11 +279,16 @@ def _runtime_directories() -> list[Path]:
 def _make_private(directory: Path) -> None:
     """Make a directory that only we can enter, and clear it of dead sockets. Raises OSError if it is not ours."""
     directory.mkdir(mode=0o700, exist_ok=True)
-    status = directory.lstat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o077 or directory.is_symlink():
+    if not _is_private(directory):
         raise PermissionError(f"{directory} is not private")
     for leftover in directory.glob("*.sock"):
         _remove_if_dead(leftover)
+
+
+def _is_private(directory: Path) -> bool:
+    """Whether a directory is ours, and nobody else can enter it. Raises OSError."""
+    status = directory.lstat()
+    return status.st_uid == os.getuid() and not status.st_mode & 0o077 and stat.S_ISDIR(status.st_mode)
 
 
 def _listen_in(directory: Path, path: str) -> socket.socket:

@@ -46,7 +46,7 @@ class Session:
         self._environment = environment
         self._private = environment.private
         self.journal = journal_path(environment, identity)
-        self._kept = self.journal
+        self.kept = self.journal  # where it stays
         self.unkept = ""
         self.stage = self._private / "stage" / identity
         self.sign_of_life = -1  # once open, the descriptor whose lock shows that the session is alive
@@ -71,15 +71,15 @@ class Session:
         share(self._private)
         self.sign_of_life = descriptor
         descriptors = [descriptor]
-        self._kept = kept_path(self._environment, self.identity)
-        if self._environment.is_bare and self._kept == self.journal:
+        self.kept = kept_path(self._environment, self.identity)
+        if self._environment.is_bare and self.kept == self.journal:
             self.unkept = "the journal of this session is not kept: there is no state directory; set XDG_STATE_HOME"
-        if self._kept != self.journal:
+        if self.kept != self.journal:
             try:
-                descriptors.append(_open(self._kept))
+                descriptors.append(_open(self.kept))
             except OSError as error:
                 self.unkept = f"the journal of this session is not kept: {reason(error)}"
-        _forget_old(self._kept.parent)
+        _forget_old(self.kept.parent)
         return descriptors
 
     def _enter(self) -> int:
@@ -164,8 +164,8 @@ class Session:
             self.stage.parent.rmdir()
         if self.sign_of_life >= 0:
             tidy_volumes(self._environment)
-        if nothing_happened and self._fresh and self._kept != self.journal:
-            bare.forget(self._kept)
+        if nothing_happened and self._fresh and self.kept != self.journal:
+            bare.forget(self.kept)
         if not self._environment.is_bare:
             life.forget(self.journal)
             if nothing_happened and self._fresh:
@@ -173,7 +173,7 @@ class Session:
             elif self.sign_of_life >= 0:
                 bare.leave(self._environment, self.identity, self.sign_of_life, alive)
                 share(self._private)  # with what was made since
-        elif self.sign_of_life >= 0 and not (is_watched and self._kept == self.journal):
+        elif self.sign_of_life >= 0 and not (is_watched and self.kept == self.journal):
             bare.leave(self._environment, self.identity, self.sign_of_life, alive)
             life.forget(self.journal)
             with suppress(OSError):

@@ -32,6 +32,66 @@ def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
     context.check()
 
 
+class Crew:
+    """Worker threads whose number can be changed while they work. They are numbered from 1.
+
+    `work` gets its number and its tasks by its own means. It returns when there are no more tasks, when
+    `context.stopping()`, or when it `is_dismissed`, which it asks before each task.
+    """
+
+    def __init__(self, context: Context, work: Callable[[int], None], most: int) -> None:
+        """There are never more than `most` workers; how many there are otherwise, `context` says."""
+        self._context = context
+        self._work = work
+        self._most = most
+        self._lock = threading.Lock()  # guards all that follows
+        self._at_work: set[int] = set()
+        self._threads: list[threading.Thread] = []
+        self._is_over = False
+
+    @property
+    def wanted(self) -> int:
+        """How many workers there should be."""
+        return max(1, min(self._context.workers, self._most))
+
+    def run(self) -> None:
+        """Let them work, the first one in this thread; then raise the first failure."""
+        try:
+            self.fill()
+            self._guarded(1)
+        except BaseException as error:  # no more threads are available, for example: the running ones must stop
+            self._context.fail(error)
+        with self._lock:
+            self._is_over = True
+        for thread in self._threads:
+            thread.join()
+        self._context.check()
+
+    def fill(self) -> None:
+        """Start the workers that are missing. Raises RuntimeError if the system gives no more threads."""
+        with self._lock:
+            for worker in range(2, self.wanted + 1):
+                if worker not in self._at_work and not self._is_over:
+                    thread = threading.Thread(target=self._guarded, args=(worker,), name="worker")
+                    thread.start()
+                    self._at_work.add(worker)
+                    self._threads.append(thread)
+
+    def is_dismissed(self, worker: int) -> bool:
+        """Whether that worker is one too many, and has to return."""
+        if worker <= self.wanted:
+            return False
+        with self._lock:
+            self._at_work.discard(worker)  # so that another one may have its number
+            return True
+
+    def _guarded(self, worker: int) -> None:
+        try:
+            self._work(worker)
+        except BaseException as error:
+            self._context.fail(error)
+
+
 def run_tasks(context: Context, works: Sequence[Callable[[], None]]) -> None:
     """As `run_workers`, by tasks of an event loop: for work that mostly waits for the network.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from instui_engine.errors import CACHE, InstuiError, printable
 from instui_engine.plan.plan import WheelPlan
 from instui_engine.session.context import Context
-from instui_engine.session.workers import run_workers
+from instui_engine.session.workers import Crew
 from instui_engine.store.acquire import Damage
 from instui_engine.store.entry import UNSEALED, Entry, unsealed
 from instui_engine.target.environment import Environment
@@ -22,8 +22,8 @@ from .wheel import StagedWheel
 _REBUILDS = 2  # how often damaged entries are rebuilt before giving up
 
 
-Rebuild = Callable[[Sequence[Damage]], Sequence[Entry]]
-"""A function that rebuilds entries of the store."""
+Rebuild = Callable[[Sequence[Damage]], Sequence[Entry | None]]
+"""A function that rebuilds entries of the store; None for a wheel that is cancelled meanwhile."""
 
 
 def stage_wheels(
@@ -48,7 +48,8 @@ def stage_wheels(
         if not damaged:
             return
         entries = rebuild([Damage(plan.wheel, plan.entry, path) for plan, path in damaged])
-        staging.run([plan._replace(entry=entry) for (plan, _), entry in zip(damaged, entries, strict=True)])
+        rebuilt = zip(damaged, entries, strict=True)
+        staging.run([plan._replace(entry=entry) for (plan, _), entry in rebuilt if entry is not None])
     damaged = staging.take_damaged()
     if damaged:  # the file system may be one that does not keep a seal
         staging.run([plan._replace(entry=unsealed(plan.entry)) for plan, _ in damaged])
@@ -58,6 +59,11 @@ def stage_wheels(
                 f"the cached files of {printable(plan.owner)} change or vanish again and again ({printable(path)}); "
                 f"nothing was installed; find out what does that, or {CACHE}"
             )
+
+
+def _resize(crew: Crew, number: int) -> str:
+    crew.fill()
+    return f"{crew.wanted} stage at a time, as soon as the others are done with what they have in hand"
 
 
 class _Staging:
@@ -86,24 +92,29 @@ class _Staging:
         # smallest first: workers take from the end, so that none begins a large one when the others are done
         wheels.sort(key=lambda wheel: wheel.files)
         if wheels:
-            workers = range(1, min(context.options.jobs, len(wheels)) + 1)
-            run_workers(context, [partial(self._work, wheels, worker) for worker in workers])
+            crew = Crew(context, lambda worker: self._work(wheels, worker, crew), len(wheels))
+            context.control.resize = partial(_resize, crew)
+            try:
+                crew.run()
+            finally:
+                context.control.resize = None
 
     def take_damaged(self) -> list[tuple[WheelPlan, str]]:
         """The plans that could not be staged since the last call, each with the damaged file of the store."""
         damaged, self._damaged = self._damaged, []
         return damaged
 
-    def _work(self, wheels: list[StagedWheel], worker: int) -> None:
+    def _work(self, wheels: list[StagedWheel], worker: int, crew: Crew) -> None:
         """Stage wheels file by file until `wheels` is empty."""
         context = self._context
-        while not context.stopping():
+        while not context.stopping() and not crew.is_dismissed(worker):
             try:
                 wheel = wheels.pop()
             except IndexError:
                 return
             context.rest()
-            self._make(wheel, worker)
+            if not context.gives_up(wheel.plan.name):
+                self._make(wheel, worker)
 
     def _make(self, wheel: StagedWheel, worker: int) -> None:
         """Stage one wheel, by copies where that is the only way."""

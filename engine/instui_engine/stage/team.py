@@ -23,7 +23,7 @@ def team(context: Context, files: int, sign_of_life: int = -1) -> "Iterator[Team
     session counts as alive as long as anything writes into its stage.
     """
     options = context.options
-    members = min(options.jobs, os.cpu_count() or 1, files // FILES_EACH)
+    members = min(context.workers, os.cpu_count() or 1, files // FILES_EACH)
     if options.link_mode != "hardlink" or context.slow_motion.factor:
         members = 1
     made = Team(members - 1, sign_of_life)

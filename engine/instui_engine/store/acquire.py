@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from instui_engine.errors import CACHE, BadWheelError, FetchError, InstuiError, printable, reason, remedy
+from instui_engine.errors import CACHE, BadWheelError, FetchError, InstuiError, Interrupted, printable, reason, remedy
 from instui_engine.hashes import Demands, sha256_in
 from instui_engine.journal.events import Warned
 from instui_engine.resolve.request import LockedWheel
@@ -43,10 +43,11 @@ def acquire(
     index_urls: Sequence[str],
     offline: bool,
     helpers: Helpers | None = None,
-) -> list[Entry]:
-    """The store's entries for `wheels`, in the same order. Helper processes that were started before are made use of.
+) -> list[Entry | None]:
+    """The store's entries for `wheels`, in the same order; None for one that was cancelled meanwhile.
 
-    Raises BadWheelError, FetchError, InstuiError (disk) or Interrupted; wheels unpacked by then stay in the store.
+    Helper processes that were started before are made use of. Raises BadWheelError, FetchError, InstuiError (disk) or
+    Interrupted; wheels unpacked by then stay in the store.
     """
     entries: list[Entry | None] = []
     tasks: list[Task] = []
@@ -64,11 +65,11 @@ def acquire(
         obtain(context, store, tasks, index_urls, offline, helpers or Helpers())
         for task in tasks:
             entries[task.place] = task.entry
-    found = [entry for entry in entries if entry is not None]
-    for wheel, entry in zip(wheels, found, strict=True):
-        with context.failing(wheel.name):
-            check_contents(wheel, entry, context.options.allow_record)
-    return found
+    for wheel, entry in zip(wheels, entries, strict=True):
+        if entry is not None and wheel.name not in context.control.wheels:
+            with context.failing(wheel.name):
+                check_contents(wheel, entry, context.options.allow_record)
+    return entries
 
 
 def check_contents(wheel: LockedWheel, entry: Entry, allow_record: Sequence[str] = ()) -> None:
@@ -122,8 +123,8 @@ def _find(store: Store, known: Known, digest: str, demands: Demands) -> Entry | 
 
 def rebuild(
     context: Context, store: Store, damages: Sequence[Damage], index_urls: Sequence[str], offline: bool
-) -> list[Entry]:
-    """Rebuild the entries of `damages` from their wheels; return them in the same order.
+) -> list[Entry | None]:
+    """Rebuild the entries of `damages` from their wheels; return them in the same order, None for what was cancelled.
 
     Another session that is linking from an old entry finds its files gone, and rebuilds it, too. An entry whose wheel
     is not available (no file, `offline`) is left as it is. Raises as `acquire`.
@@ -148,13 +149,17 @@ def rebuild(
         from .obtain import obtain
 
         obtain(context, store, missing, index_urls, offline, Helpers())
-    return [task.entry for task in tasks if task.entry is not None]
+    return [task.entry for task in tasks]
 
 
 def _discard(context: Context, store: Store, task: Task, damage: Damage) -> None:
     """Remove a damaged entry, unless another process has rebuilt it already."""
-    with context.failing(task.wheel.name):
-        task.hold(context, store, wait=True)
+    try:
+        with context.failing(task.wheel.name):
+            task.hold(context, store, wait=True)
+    except Interrupted:
+        context.check()
+        return  # the wheel was cancelled
     try:
         task.entry = store.load(task.digest)
         if task.entry is not None and not store.is_whole(task.entry, damage.path):

@@ -5,8 +5,8 @@ helper process that does (`unpackers`). While wheels are unpacked, what was writ
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
@@ -54,13 +54,20 @@ def obtain(
     The `helpers` end with it.
     """
     remote = sum(bool(task.wheel.url) for task in tasks)
-    number = min(context.options.jobs, len(tasks))
+    number = min(context.workers, len(tasks))
     with (
         closing(helpers),
         _client(index_urls, offline) if remote else nullcontext() as client,
     ):
         workers = unpackers(number, helpers.start(_worthwhile(context, tasks, number, remote > 0)))
         _Work(context, store, client, tasks).run(min(CONNECTIONS, remote), workers)
+
+
+def _said(most: int, number: int) -> str:
+    """What a change to that number of workers does here, where there are `most` of them."""
+    if number > most:
+        return f"unpacking goes on with {most}, as it began; the parts that follow have {number}"
+    return f"{number} unpack at a time, as soon as the others are done with what they have in hand"
 
 
 def _client(index_urls: Sequence[str], offline: bool) -> "Client":
@@ -98,6 +105,8 @@ class _Work:
         ended = threading.Event()
         flusher = threading.Thread(target=self._flush, args=(ended,), name="flush")
         flusher.start()
+        control = self._context.control
+        control.resize = partial(_said, len(workers))
         try:
             fetchers = [partial(self._fetch_all, number) for number in range(1, connections + 1)]
             unpackers = [partial(self._unpack_all, worker, number) for number, worker in enumerate(workers, 1)]
@@ -108,6 +117,7 @@ class _Work:
             self._publish(self._tasks)
             self._wait_for_others(workers[0])
         finally:
+            control.resize = None
             ended.set()
             flusher.join()
             self._publish(self._tasks)
@@ -119,7 +129,7 @@ class _Work:
         while (task := self._next_to_fetch()) is not None:
             is_fetched = False
             try:
-                with self._context.failing(task.wheel.name):
+                with self._working_on(task):
                     is_fetched = self._claim(task, wait=False) and self._fetch(task, number)
             finally:
                 with self._changed:
@@ -132,20 +142,47 @@ class _Work:
         """The next wheel to fetch; None if there is no more, or no need for any."""
         with self._changed:
             self._wait_until(lambda: len(self._to_unpack) < AHEAD)
-            return self._to_fetch.pop() if self._to_fetch and not self._context.stopping() else None
+            while self._to_fetch and not self._context.stopping():
+                task = self._to_fetch.pop()
+                if task.wheel.name not in self._context.control.wheels:
+                    return task
+                self._fetching -= 1
+            return None
 
     def _unpack_all(self, worker: Unpacker, number: int) -> None:
-        while (task := self._next_to_unpack()) is not None:
-            with self._context.failing(task.wheel.name):
+        while (task := self._next_to_unpack(number)) is not None:
+            with self._working_on(task):
                 if not task.wheel.path or (self._read(task, worker) and self._claim(task, wait=False)):
                     self._unpack(task, worker, number)
 
-    def _next_to_unpack(self) -> Task | None:
-        """The next wheel to unpack, once there is one; None if none will come."""
+    def _next_to_unpack(self, number: int) -> Task | None:
+        """The next wheel to unpack, once there is one for that worker; None if none will come."""
         with self._changed:
-            self._wait_until(lambda: bool(self._to_unpack) or not self._fetching)
-            self._changed.notify_all()
-            return heappop(self._to_unpack)[2] if self._to_unpack and not self._context.stopping() else None
+            while True:
+                self._wait_until(lambda: self._may_unpack(number) or not (self._fetching or self._to_unpack))
+                self._changed.notify_all()
+                if not self._to_unpack or self._context.stopping():
+                    return None
+                task = heappop(self._to_unpack)[2]
+                if task.wheel.name not in self._context.control.wheels:
+                    return task
+                task.let_go()
+
+    def _may_unpack(self, number: int) -> bool:
+        """Whether there is work for that worker. It rests while fewer are wanted."""
+        return bool(self._to_unpack) and number <= self._context.workers
+
+    @contextmanager
+    def _working_on(self, task: Task) -> Iterator[None]:
+        """Write to the journal if the block fails because of the wheel. It is no failure if that was cancelled."""
+        try:
+            with self._context.failing(task.wheel.name):
+                yield
+        except Interrupted:
+            self._context.check()
+            if task.wheel.name not in self._context.control.wheels:
+                raise
+            task.let_go()
 
     def _wait_until(self, condition: Callable[[], bool]) -> None:
         while not condition() and not self._context.stopping():
@@ -163,8 +200,8 @@ class _Work:
         """Take the entries of wheels that other processes were working on, or make them if those have not."""
         twins = {twin.place for twin in self._twins}
         for task in self._tasks:
-            if task.entry is None and task.place not in twins and not self._context.stopping():
-                with self._context.failing(task.wheel.name):
+            if task.entry is None and task.place not in twins and not self._context.gives_up(task.wheel.name):
+                with self._working_on(task):
                     if task.wheel.path:
                         is_ready = self._read(task, worker) and self._claim(task, wait=True)
                     else:
@@ -174,6 +211,9 @@ class _Work:
                 self._publish([task])
         for twin in self._twins:
             twin.entry = self._by_key[twin.key].entry
+
+    def _stopping(self, task: Task) -> Callable[[], bool]:
+        return partial(self._context.gives_up, task.wheel.name)
 
     # --- the steps of one wheel; each is False if there is nothing more to do, now or at all
 
@@ -188,11 +228,7 @@ class _Work:
     def _read(self, task: Task, worker: Unpacker) -> bool:
         """Hash a local wheel file, which must meet all demands on it; look for it in the store."""
         wheel = task.wheel
-        try:
-            task.read = worker.read(self._local, wheel.path, task.demands, self._context.stopping)
-        except Interrupted:
-            self._context.check()
-            raise
+        task.read = worker.read(self._local, wheel.path, task.demands, self._stopping(task))
         task.digest = task.key = task.read.sha256
         wrong = unmet(task.demands, task.read.hashes)
         if wrong is not None:
@@ -253,10 +289,9 @@ class _Work:
         download = Download(wheel.url, wheel.filename, task.demands, wheel.size, etag)
         target = store.partial(task.key)
         try:
-            fetched = client.fetch(download, target, Events(), context.stopping)
+            fetched = client.fetch(download, target, Events(), self._stopping(task))
         except FetchCancelled:
-            context.check()
-            raise
+            raise Interrupted("interrupted while fetching") from None
         if fetched is None:
             return not self._found(task, before)
         context.emit(FetchFinished(wheel.name, target.stat().st_size))
@@ -284,17 +319,13 @@ class _Work:
             nonlocal seen
             throttle.add(done - seen)
             seen = done
-            context.slow_motion.step(context.stopping)
+            context.slow_motion.step(self._stopping(task))
 
         source = store.partial(task.key) if wheel.url else Path(wheel.path)
         steps, allow_record = Progress(started, advanced), context.options.allow_record
-        try:
-            pending = store.unpack(
-                source, task.digest, wheel.filename, steps, context.stopping, allow_record, worker.unpack
-            )
-        except Interrupted:
-            context.check()
-            raise
+        pending = store.unpack(
+            source, task.digest, wheel.filename, steps, self._stopping(task), allow_record, worker.unpack
+        )
         if task.read is not None:
             # it was unpacked from the file as it is now, but would be stored under the hash that it had before
             try:

@@ -99,7 +99,7 @@ def _wait(context: Context, wheel: LockedWheel, descriptor: int, path: Path) -> 
         context.options.lock_timeout,
         holders=lambda: holders_of(path),
         on_wait=on_wait,
-        cancelled=context.stopping,
+        cancelled=lambda: context.gives_up(wheel.name),
     )
     try:
         with reported_wait(context, "wheel", wheel.name) as announce:

@@ -19,6 +19,7 @@ _SessionEvent = (
     | events.SessionPaused
     | events.SessionResumed
     | events.CancelRequested
+    | events.WorkersChanged
     | events.SpanStarted
     | events.SpanFinished
     | events.LoadSampled
@@ -50,6 +51,7 @@ _WheelEvent = (
     | events.CommitFinished
     | events.DistributionRemoved
     | events.WheelFailed
+    | events.WheelCancelled
 )
 _PlanEvent = events.PlanWheel | events.PlanCollision | events.PlanConflict | events.PlanFinished
 _LockEvent = (
@@ -70,6 +72,7 @@ _GROUP_ENDS = {
     "turn": "others, who have waited for .lock",
     "pause": "a pause",
     "stop": "a request to stop",
+    "cancel": "a wheel that was cancelled",
     "failure": "a failure",
 }
 
@@ -114,7 +117,9 @@ def is_news(event: Event) -> bool:
             return True
         case events.RecoveryStarted() | events.RecoveryFinished():
             return True
-        case events.Warned() | events.FetchStalled() | events.WheelFailed() | events.CancelRequested():
+        case events.Warned() | events.FetchStalled() | events.WheelFailed() | events.WheelCancelled():
+            return True
+        case events.CancelRequested() | events.WorkersChanged():
             return True
         case _:
             return False
@@ -133,6 +138,8 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
             return Piece("", "dim")
         case events.CancelRequested(exit=code):
             return Piece(f"will stop between two commits, with exit code {code}", "failed")
+        case events.WorkersChanged(workers=workers):
+            return Piece(f"{units.count(workers, 'worker')} from now on", "age")
         case events.SpanStarted(name=name):
             return Piece(SPANS[name], "dim")
         case events.SpanFinished(name=name, seconds=seconds):
@@ -192,6 +199,8 @@ def _wheel(event: _WheelEvent) -> Piece:
             return Piece(f"{safe(version)}, {units.count(files, 'file')}", "dim")
         case events.WheelFailed(error=error):
             return Piece(safe(error), "failed")
+        case events.WheelCancelled():
+            return Piece("left as it was before; the others go on", "failed")
         case _:
             assert_never(event)
 

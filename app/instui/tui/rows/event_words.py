@@ -10,6 +10,7 @@ WORDS: Mapping[str, str] = {
     "session.paused": "asked to pause",
     "session.resumed": "goes on",
     "cancel.requested": "asked to stop",
+    "workers.changed": "workers",
     "span.started": "part begins",
     "span.finished": "part is done",
     "load.sampled": "load",
@@ -54,6 +55,7 @@ WORDS: Mapping[str, str] = {
     "distribution.removed": "removed",
     "commit.finished": "installed",
     "wheel.failed": "failed",
+    "wheel.cancelled": "cancelled",
     "warned": "warning",
     "session.finished": "session ends",
 }

@@ -1,0 +1,144 @@
+"""How far a session is, for whoever asks from outside (`control`).
+
+It is told of every event by the thread that emits it, so there is no lock: each note is one operation on a dict or a
+set, which threads cannot tear. What is asked for is computed when it is asked for.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Literal
+
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, SpanName
+from instui_engine.values import NamedTuple
+
+Part = SpanName | Literal["start", "fetch", "unpack", "sync"]
+"""The part of its work in which a session is: a span of the journal or, more exactly, what it does in it."""
+_PATHS = 5  # that are named among those waited for
+
+
+class Position(NamedTuple):
+    """How far a session is. `share` of `part` is done, None where that cannot be said.
+
+    `wheels` is the number of distributions to install or remove, `done` of those that are complete. `waits`: how many
+    wait for which path; ".lock" stands for the environment's own lock.
+    """
+
+    part: Part
+    share: float | None
+    wheels: int
+    done: int
+    waits: tuple[tuple[str, int], ...]
+
+
+class Progress:
+    """The events of a session as far as they say how far it is."""
+
+    def __init__(self) -> None:
+        self._part: Part = "start"
+        self._sizes: dict[str, int] = {}  # wheel -> bytes of its file
+        self._to_fetch: dict[str, None] = {}
+        self._fetched: dict[str, int] = {}  # wheel -> bytes so far
+        self._to_unpack: dict[str, None] = {}
+        self._unpacked: dict[str, int] = {}
+        self._contents: dict[str, int] = {}  # wheel -> bytes when it is unpacked
+        self._planned: dict[str, None] = {}
+        self._staged: dict[str, None] = {}
+        self._done: dict[str, None] = {}
+        self._waits: dict[str, str] = {}  # wheel, or "" for the session -> path
+        self._syncs = False
+        self._takers: dict[type[Any], Callable[[Any], object]] = {
+            events.SpanStarted: self._span,
+            events.SyncStarted: lambda event: self._sync(True),
+            events.SyncFinished: lambda event: self._sync(False),
+            events.WheelAdded: self._added,
+            events.FetchStarted: lambda event: self._fetched.__setitem__(event.wheel, event.done),
+            events.FetchProgress: lambda event: self._fetched.__setitem__(event.wheel, event.done),
+            events.FetchFinished: self._arrived,
+            events.UnpackStarted: lambda event: self._contents.__setitem__(event.wheel, event.size),
+            events.UnpackProgress: lambda event: self._unpacked.__setitem__(event.wheel, event.done),
+            events.UnpackFinished: lambda event: self._unpacked.__setitem__(event.wheel, event.size),
+            events.PlanWheel: lambda event: self._planned.__setitem__(event.wheel, None),
+            events.StageFinished: lambda event: self._staged.__setitem__(event.wheel, None),
+            events.EnvironmentWaiting: lambda event: self._waits.__setitem__("", ".lock"),
+            events.EnvironmentGranted: lambda event: self._waits.pop("", None),
+            events.WaitStarted: lambda event: self._waits.__setitem__(event.wheel, event.path),
+            events.WaitFinished: lambda event: self._waits.pop(event.wheel, None),
+            events.LockWaiting: lambda event: self._waits.__setitem__(event.wheel, event.path),
+            events.LockGranted: lambda event: self._waits.pop(event.wheel, None),
+            events.WheelFailed: self._left_out,
+            events.WheelCancelled: self._left_out,
+            events.CommitFinished: lambda event: self._done.__setitem__(event.wheel, None),
+            events.DistributionRemoved: self._removed,
+        }
+
+    def take(self, event: Event) -> None:
+        """Note what an event says."""
+        if (taker := self._takers.get(type(event))) is not None:
+            taker(event)
+
+    def position(self) -> Position:
+        """How far the session is now."""
+        waits = Counter(list(self._waits.values())).most_common(_PATHS)
+        wheels = {**self._sizes, **self._planned}
+        part, share = self._part_and_share()
+        return Position(part, None if share is None else round(share, 3), len(wheels), len(self._done), tuple(waits))
+
+    def _part_and_share(self) -> tuple[Part, float | None]:
+        part, wheels = self._part, len(self._planned)
+        to_fetch = {name: self._sizes.get(name, 0) for name in list(self._to_fetch)}
+        if self._syncs and part != "acquire":
+            return "sync", None
+        match part:
+            case "acquire":
+                if any(self._fetched.get(name, 0) < size for name, size in to_fetch.items()):
+                    return "fetch", _share(self._fetched, to_fetch)
+                return "unpack", self._unpacked_share()
+            case "stage" if wheels:
+                return part, min(1.0, len(self._staged) / wheels)
+            case "commit" if wheels:
+                return part, min(1.0, len(self._done) / wheels)
+            case _:
+                return part, None
+
+    def _unpacked_share(self) -> float | None:
+        """By the bytes of the wheel files, as the contents of those that are not begun are not known."""
+        done = total = 0.0
+        for name in list(self._to_unpack):
+            size, content = self._sizes.get(name, 0) or 1, self._contents.get(name, 0)
+            total += size
+            done += size * min(1.0, self._unpacked.get(name, 0) / content) if content else 0
+        return done / total if total else None
+
+    def _span(self, event: events.SpanStarted) -> None:
+        self._part = event.name
+        self._syncs = False
+
+    def _sync(self, syncs: bool) -> None:
+        self._syncs = syncs
+
+    def _added(self, event: events.WheelAdded) -> None:
+        self._sizes[event.wheel] = event.size
+        if event.cached:
+            self._to_fetch.pop(event.wheel, None)
+            self._to_unpack.pop(event.wheel, None)
+        else:
+            self._to_unpack[event.wheel] = None
+            if event.fetch:
+                self._to_fetch[event.wheel] = None
+
+    def _arrived(self, event: events.FetchFinished) -> None:
+        self._sizes[event.wheel] = self._fetched[event.wheel] = event.size
+
+    def _left_out(self, event: events.WheelFailed | events.WheelCancelled) -> None:
+        for known in (self._sizes, self._to_fetch, self._to_unpack, self._planned, self._waits):
+            known.pop(event.wheel, None)
+
+    def _removed(self, event: events.DistributionRemoved) -> None:
+        if event.wheel not in self._sizes:  # else it is the old version of a wheel
+            self._done[event.wheel] = None
+
+
+def _share(done: dict[str, int], totals: dict[str, int]) -> float | None:
+    total = sum(totals.values())
+    return min(1.0, sum(min(done.get(name, 0), size) for name, size in totals.items()) / total) if total else None
