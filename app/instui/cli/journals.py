@@ -3,13 +3,12 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
+from instui.monitor.sessions import journal_directories
 from instui.monitor.units import count
 from instui_engine.errors import UsageError, printable, reason
 from instui_engine.fs.files import open_regular
@@ -17,9 +16,6 @@ from instui_engine.journal.codec import decode
 from instui_engine.journal.events import SCHEMA, Event
 
 from .output import print_error
-
-if TYPE_CHECKING:
-    from instui_engine.target.environment import Environment
 
 
 def find(parsed: argparse.Namespace) -> Path | None:
@@ -34,7 +30,7 @@ def find(parsed: argparse.Namespace) -> Path | None:
     from .parsed import environment_from
 
     environment = environment_from(parsed, writable=False, any_python=True)
-    paths = [path for directory in _directories(environment) for path in directory.glob("*.jsonl")]
+    paths = [path for directory in journal_directories(environment) for path in directory.glob("*.jsonl")]
     found = {path.stem: path for path in paths if path.is_file()}
     where, shown = printable(str(environment.top)), printable(name)
     if not found:
@@ -48,18 +44,6 @@ def find(parsed: argparse.Namespace) -> Path | None:
     if name and name not in found and len(matching) > 1:
         raise UsageError(f"{count(len(matching), 'session')} of {where} begin with {shown}; give more of the id")
     return found[name if name in found else matching[-1]]
-
-
-def _directories(environment: "Environment") -> Iterator[Path]:
-    """Where the journals of an environment are; a bare directory has those of past sessions elsewhere."""
-    if environment.is_bare:
-        from instui_engine.session.bare import journals
-
-        if (kept := journals(environment)) is not None:
-            yield kept
-            with suppress(OSError):
-                kept.rmdir()  # if it was made only because it was asked for
-    yield environment.private / "sessions"
 
 
 def look(path: Path | None, listen: Callable[[float, Event], None] | None = None) -> Snapshot:

@@ -75,6 +75,7 @@ def _run(arguments: list[str]) -> int:
         "install-many": _install_many,
         "uninstall": _uninstall,
         "demo": _demo,
+        "sessions": _sessions,
         "locks": _locks,
         "doctor": _doctor,
         "explain": _explain,
@@ -191,6 +192,12 @@ def _demo(parsed: "argparse.Namespace", arguments: list[str]) -> int:
 
 def _locks(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .locks import show
+
+    return show(parsed)
+
+
+def _sessions(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .sessions import show
 
     return show(parsed)
 

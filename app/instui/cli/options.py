@@ -102,6 +102,7 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         ("install-many", "install each line of a list by itself, without dependencies", _install_many),
         ("uninstall", "remove distributions, by what their RECORD lists", _uninstall),
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
+        ("sessions", "what runs in any of your environments, and what is recorded in this one", _sessions),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
         ("explain", "why a session was slow: where every second went, and what would have helped", _explain),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
@@ -244,6 +245,14 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep", default="", metavar="DIR", help="keep the environment there, to look at it")
     _common(parser, slow=1.0)
+
+
+def _sessions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=_named, metavar="DIR")
+    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
 def _locks(parser: argparse.ArgumentParser) -> None:
