@@ -79,6 +79,7 @@ def _run(arguments: list[str]) -> int:
         "locks": _locks,
         "doctor": _doctor,
         "explain": _explain,
+        "trace": _trace,
         "cache": _cache,
     }
     return commands[parsed.command](parsed, arguments)
@@ -210,6 +211,12 @@ def _doctor(parsed: "argparse.Namespace", arguments: list[str]) -> int:
 
 def _explain(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .explain import show
+
+    return show(parsed)
+
+
+def _trace(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .trace import show
 
     return show(parsed)
 

@@ -105,6 +105,7 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         ("sessions", "what runs in any of your environments, and what is recorded in this one", _sessions),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
         ("explain", "why a session was slow: where every second went, and what would have helped", _explain),
+        ("trace", "a session as slices, counters and flows, for Perfetto and chrome://tracing", _trace),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
         ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     )
@@ -266,6 +267,11 @@ def _locks(parser: argparse.ArgumentParser) -> None:
 def _explain(parser: argparse.ArgumentParser) -> None:
     _which_session(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _trace(parser: argparse.ArgumentParser) -> None:
+    _which_session(parser)
+    parser.add_argument("--output", "-o", required=True, metavar="FILE", help="where to write it; -: stdout")
 
 
 def _which_session(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,149 @@
+"""The tracks of locks for which somebody waited: who held them, and flows from the end of a hold to that of a wait."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from instui.explain.attribution import HANDOVER
+from instui.monitor.model import Snapshot
+from instui.monitor.names import holder_name, is_foreign, path_name, same_holder
+from instui_engine.errors import printable
+from instui_engine.journal import events
+from instui_engine.journal.events import Holder
+from instui_engine.values import NamedTuple
+
+from .session_tracks import Timed
+from .tracks import Flow, Group, LockWait, Slice, Track, Value
+
+
+class LockTracks(NamedTuple):
+    """The tracks of locks, and the flows from them."""
+
+    group: Group
+    flows: Sequence[Flow]
+
+
+class _Hold(NamedTuple):
+    """A claim of a wheel, from its grant to its release; `over`: it was released."""
+
+    wheel: str
+    mode: str
+    shown: Slice
+    over: bool
+
+
+def lock_tracks(snapshot: Snapshot, waits: Sequence[LockWait], kept: Sequence[Timed]) -> LockTracks:
+    """The tracks of all locks that are waited for in `waits`."""
+    by_path: dict[str, list[LockWait]] = {}
+    for wait in waits:
+        by_path.setdefault(wait.path, []).append(wait)
+    holds = _holds(snapshot, by_path.keys())
+    lock = snapshot.environment
+    if lock is not None and lock.path in holds:
+        holds[lock.path] += [_Hold("", "IX", shown, False) for shown in environment_holds(kept, snapshot.t)]
+    tracks, flows = [], []
+    for path, waited in by_path.items():
+        own = holds[path]
+        others, from_others = _foreign(snapshot, waited)
+        flows += [*_released(waited, own), *from_others]
+        name = path_name(path, snapshot.session)
+        tracks += [Track(name, apart) for apart in _apart([*(hold.shown for hold in own), *others])]
+    return LockTracks(Group("locks that were waited for", tracks), flows)
+
+
+def environment_holds(kept: Iterable[Timed], now: float) -> Iterator[Slice]:
+    """When the session held the environment's lock; to the present if it still does."""
+    since: float | None = None
+    for t, event in kept:
+        if isinstance(event, events.EnvironmentGranted):
+            since = t
+        elif isinstance(event, events.EnvironmentReleased) and since is not None:
+            yield Slice(since, t, "this session", "lock")
+            since = None
+    if since is not None:
+        yield Slice(since, now, "this session", "lock")
+
+
+def _holds(snapshot: Snapshot, paths: Iterable[str]) -> Mapping[str, list[_Hold]]:
+    """The claims of this session's wheels on these paths."""
+    found: dict[str, list[_Hold]] = {path: [] for path in paths}
+    for wheel in snapshot.wheels:
+        for mode, claimed in (("X", wheel.exclusive), ("IX", wheel.shared)):
+            for path in claimed:
+                if path not in found:
+                    continue
+                for one in wheel.acquisitions:
+                    if one.granted is not None:
+                        end = snapshot.t if one.released is None else one.released
+                        facts = {"mode": mode, "wheel": printable(wheel.key)}
+                        shown = Slice(one.granted, end, printable(wheel.label), "lock", facts)
+                        found[path].append(_Hold(wheel.key, mode, shown, one.released is not None))
+    return found
+
+
+def _released(waits: Iterable[LockWait], holds: Sequence[_Hold]) -> Iterator[Flow]:
+    """From the wheel that released a claim last to each wait for it that this has ended."""
+    for wait in waits:
+        begin, end = wait.shown.begin, wait.shown.end
+        ended = [
+            hold.shown
+            for hold in holds
+            if hold.over and hold.wheel != wait.wheel and "X" in (hold.mode, wait.mode)
+            if wait.granted and hold.shown.begin < end and begin < hold.shown.end <= end + HANDOVER
+        ]
+        if ended:
+            yield Flow(max(ended, key=lambda shown: shown.end), wait.shown)
+
+
+def _foreign(snapshot: Snapshot, waits: Sequence[LockWait]) -> tuple[list[Slice], list[Flow]]:
+    """Other processes that held a lock while it was waited for, and the flows from them."""
+    held: dict[tuple[object, ...], tuple[Holder, list[LockWait]]] = {}
+    for wait in waits:
+        for holder in wait.shown.holders:
+            if is_foreign(holder, snapshot.session):
+                held.setdefault(same_holder(holder._replace(wheel="")), (holder, []))[1].append(wait)
+    slices, flows = [], []
+    for holder, waited in held.values():
+        name = holder_name(holder._replace(wheel="", state=""), snapshot.session, str)
+        for together in _joined(waited):
+            end = max(wait.shown.end for wait in together)
+            hold = Slice(together[0].shown.begin, end, name, "foreign", _facts(holder))
+            slices.append(hold)
+            flows += [Flow(hold, wait.shown) for wait in together if wait.granted]
+    return slices, flows
+
+
+def _joined(waits: Iterable[LockWait]) -> Iterator[list[LockWait]]:
+    """Waits that overlap, together."""
+    together: list[LockWait] = []
+    end = 0.0
+    for wait in sorted(waits, key=lambda wait: wait.shown.begin):
+        if together and wait.shown.begin > end:
+            yield together
+            together = []
+        together.append(wait)
+        end = max(end, wait.shown.end)
+    if together:
+        yield together
+
+
+def _facts(holder: Holder) -> Mapping[str, Value]:
+    """What is known of a holder."""
+    known: dict[str, Value] = {
+        "pid": holder.pid,
+        "command": printable(holder.command),
+        "state": printable(holder.state),
+        "session": printable(holder.session),
+        "wheel": printable(holder.wheel),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _apart(slices: Iterable[Slice]) -> list[list[Slice]]:
+    """The slices in as few lists as they need so that none overlap: readers bind a flow to the innermost slice."""
+    rows: list[list[Slice]] = []
+    for one in sorted(slices, key=lambda one: one.begin):
+        row = next((row for row in rows if row[-1].end <= one.begin), None)
+        if row is None:
+            rows.append([one])
+        else:
+            row.append(one)
+    return rows
