@@ -25,7 +25,7 @@ def show(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
     path = find(parsed)
     snapshot = look(path)
-    earlier = [] if path is None else list(_earlier(path, snapshot))
+    earlier = [] if path is None else list(earlier_sessions(path, snapshot))
     explanation = explain(snapshot, earlier)
     if parsed.json:
         print_lines([json.dumps(as_json(explanation))])
@@ -43,7 +43,7 @@ def _columns() -> int:
     return get_terminal_size().columns
 
 
-def _earlier(path: Path, snapshot: Snapshot) -> Iterator[Explanation]:
+def earlier_sessions(path: Path, snapshot: Snapshot) -> Iterator[Explanation]:
     """The sessions beside that of `path` that were earlier, of the same kind and successful; the newest first."""
     session = snapshot.session
     if session is None or path.stem != session.session:

@@ -1,11 +1,14 @@
 """Which recorded session a command means, and what its journal says: for all commands that read one."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
+from instui.monitor.embedded import is_page, lines_in
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.sessions import journal_directories
@@ -19,13 +22,17 @@ from .output import print_error
 
 
 def find(parsed: argparse.Namespace) -> Path | None:
-    """The journal that is meant: a file, or that of a session of the environment; None: stdin. Raises InstuiError."""
+    """The journal that is meant: a file, or that of a session of the environment; None: stdin. Raises InstuiError.
+
+    Where the environment has recorded none, it is the file of INSTUI_JOURNAL: a first session that failed leaves only
+    that.
+    """
     name: str = parsed.session
     if name == "-":
         return None
     if name and Path(name).is_dir():
         raise UsageError(f"{printable(name)} is a directory; --python {printable(name)} means its last session")
-    if "/" in name or name.endswith(".jsonl") or (name and Path(name).is_file()):
+    if "/" in name or name.endswith((".jsonl", ".html")) or (name and Path(name).is_file()):
         return Path(name)
     from .parsed import environment_from
 
@@ -34,6 +41,8 @@ def find(parsed: argparse.Namespace) -> Path | None:
     found = {path.stem: path for path in paths if path.is_file()}
     where, shown = printable(str(environment.top)), printable(name)
     if not found:
+        if not name and (file := os.environ.get("INSTUI_JOURNAL", "")) and Path(file).is_file():
+            return Path(file)
         raise UsageError(
             f"no session is recorded in {where}: a first one that changed nothing leaves no trace, unless --journal "
             "FILE keeps it; name another environment with --python"
@@ -51,8 +60,15 @@ def look(path: Path | None, listen: Callable[[float, Event], None] | None = None
 
     What of the journal is left out, because it is damaged or of a newer version, is said on stderr.
     """
+    return look_closely(path, listen)[0]
+
+
+def look_closely(
+    path: Path | None, listen: Callable[[float, Event], None] | None = None, keep: bytearray | None = None
+) -> tuple[Snapshot, int]:
+    """The same, and the number of damaged lines. `keep` gets the journal itself."""
     is_alive = path is not None and _alive(path)  # before it is read: what ends meanwhile has written so
-    fold, damaged = read(path, listen)
+    fold, damaged = read(path, listen, keep)
     now = time.monotonic() - fold.session.clock if is_alive and fold.session is not None else 0.0
     if not is_alive:
         fold.abandon()
@@ -61,7 +77,7 @@ def look(path: Path | None, listen: Callable[[float, Event], None] | None = None
     if fold.session is not None and fold.session.schema > SCHEMA:
         version = printable(fold.session.version)
         print_error(f"this journal is of a newer instui ({version}): what is new in it is left out")
-    return fold.snapshot(now)
+    return fold.snapshot(now), damaged
 
 
 def _alive(path: Path) -> bool:
@@ -70,25 +86,43 @@ def _alive(path: Path) -> bool:
     return alive(path)
 
 
-def read(path: Path | None, listen: Callable[[float, Event], None] | None = None) -> tuple[Fold, int]:
+def read(
+    path: Path | None, listen: Callable[[float, Event], None] | None = None, keep: bytearray | None = None
+) -> tuple[Fold, int]:
     """The events of a journal (None: stdin), and how many lines of it are damaged. Raises UsageError."""
     name = "stdin" if path is None else printable(str(path))
     try:
         if path is None:
-            fold, damaged = _folded(sys.stdin.buffer, listen)
+            fold, damaged = _folded(_lines(sys.stdin.buffer), listen, keep)
         else:
             with open(open_regular(path), "rb") as file:
-                fold, damaged = _folded(file, listen)
+                fold, damaged = _folded(_lines(file), listen, keep)
     except OSError as error:
         raise UsageError(f"cannot read the journal {reason(error, path or name)}") from error
+    except ValueError as error:
+        raise UsageError(f"{name} is {error}") from error
     if fold.session is None:
         raise UsageError(f"{name} is no journal of a session: it does not begin with session.started")
     return fold, damaged
 
 
-def _folded(lines: Iterable[bytes], listen: Callable[[float, Event], None] | None) -> tuple[Fold, int]:
+def _lines(file: BinaryIO) -> Iterable[bytes]:
+    """The lines of a journal, or of the one in a report. Raises ValueError for a page without one."""
+    first = file.readline()
+    if is_page(first):
+        yield from lines_in(file.read())
+    else:
+        yield first
+        yield from file
+
+
+def _folded(
+    lines: Iterable[bytes], listen: Callable[[float, Event], None] | None, keep: bytearray | None
+) -> tuple[Fold, int]:
     fold, damaged = Fold(), 0
     for line in lines:
+        if keep is not None:
+            keep += line
         try:
             event = decode(line)
         except ValueError:

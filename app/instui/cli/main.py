@@ -80,6 +80,7 @@ def _run(arguments: list[str]) -> int:
         "doctor": _doctor,
         "explain": _explain,
         "trace": _trace,
+        "report": _report,
         "cache": _cache,
     }
     return commands[parsed.command](parsed, arguments)
@@ -219,6 +220,12 @@ def _trace(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .trace import show
 
     return show(parsed)
+
+
+def _report(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .report import make
+
+    return make(parsed)
 
 
 def _cache(parsed: "argparse.Namespace", arguments: list[str]) -> int:

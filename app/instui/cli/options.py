@@ -106,6 +106,7 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
         ("explain", "why a session was slow: where every second went, and what would have helped", _explain),
         ("trace", "a session as slices, counters and flows, for Perfetto and chrome://tracing", _trace),
+        ("report", "the same and more as one HTML file, for people who were not there", _report),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
         ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     )
@@ -282,6 +283,28 @@ def _which_session(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="SESSION | JOURNAL",
         help="the id of a session of the environment, or how it begins; a journal file; -: stdin; default: the newest",
+    )
+    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=_named, metavar="DIR")
+    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--cache-dir", default="", metavar="DIR")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "session",
+        nargs="?",
+        default="",
+        metavar="SESSION | JOURNAL",
+        help="the id of a session of the environment, or how it begins; a journal file or a report; -: stdin; "
+        "default: the newest",
+    )
+    parser.add_argument(
+        "--output",
+        "-o",
+        type=_named,
+        metavar="FILE",
+        help="replaced if it is there; -: stdout; default: instui-SESSION.html here, which must not be there yet",
     )
     parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
     parser.add_argument("--target", type=_named, metavar="DIR")

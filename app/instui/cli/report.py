@@ -1,0 +1,144 @@
+"""`instui report`: a session as one HTML file. It reads a journal and writes that file, and nothing else."""
+
+import argparse
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from instui.explain.activity import activity
+from instui.explain.explanation import explain
+from instui.monitor.model import Snapshot
+from instui.monitor.units import size
+from instui.overwritten.content import read_content
+from instui.overwritten.difference import FileContent
+from instui.report.notes import Note, note
+from instui.report.page import page
+from instui.report.session import Recorded
+from instui_engine.errors import InstuiError, UsageError, printable, reason
+from instui_engine.fs.files import set_mode, write_all
+from instui_engine.journal.events import Event
+from instui_engine.target.environment import PRIVATE
+from instui_engine.version import __version__
+
+from .explain import earlier_sessions
+from .journals import find, look_closely
+from .output import print_lines
+
+_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")  # in a session's id
+_LONGEST = 100  # characters of one
+
+
+def make(parsed: argparse.Namespace) -> int:
+    """Run the command; return the exit code, which is 0 however the session has ended. Raises InstuiError."""
+    output: str = parsed.output or ""
+    if output and output != "-":
+        _check(Path(output))  # before the work is done
+    recorded = _recorded(find(parsed))
+    data = page(recorded).encode("utf-8")
+    if output == "-":
+        _print(data)
+        return 0
+    target = Path(output or _name(recorded.snapshot))
+    try:
+        (_replace if output else _create)(target, data)
+    except FileExistsError as error:
+        raise UsageError(f"{printable(str(target))} is there already; -o FILE replaces a file") from error
+    except OSError as error:
+        raise InstuiError(f"cannot write the report: {reason(error, target)}") from error
+    print_lines([f"{printable(str(target))}, {size(len(data))}"])
+    return 0
+
+
+def _recorded(path: Path | None) -> Recorded:
+    """The session in a journal, with all that a report tells. Raises UsageError."""
+    journal, notes = bytearray(), list[Note]()
+
+    def listen(t: float, event: Event) -> None:
+        if (found := note(t, event)) is not None:
+            notes.append(found)
+
+    snapshot, damaged = look_closely(path, listen, journal)
+    earlier = [] if path is None else list(earlier_sessions(path, snapshot))
+    return Recorded(
+        snapshot,
+        explain(snapshot, earlier),
+        earlier,
+        activity(snapshot),
+        notes,
+        bytes(journal),
+        damaged,
+        _contents(snapshot),
+        __version__,
+    )
+
+
+def _contents(snapshot: Snapshot) -> Callable[[str], FileContent] | None:
+    """What reads the files of the environment; None if that has not recorded this session.
+
+    A journal may come from anywhere and name any directory, and a report is passed on.
+    """
+    session = snapshot.session
+    if session is None or "/" in session.session:
+        return None
+    journal = Path(session.top) / PRIVATE / "sessions" / f"{session.session}.jsonl"
+    with suppress(OSError, ValueError):
+        if stat.S_ISREG(journal.lstat().st_mode):
+            return partial(read_content, session.top)
+    return None
+
+
+# -- the file
+
+
+def _name(snapshot: Snapshot) -> str:
+    session = snapshot.session.session if snapshot.session else ""
+    return f"instui-{_UNUSUAL.sub('-', session)[:_LONGEST]}.html"
+
+
+def _check(target: Path) -> None:
+    """Raise UsageError if something is there that a report must not replace."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(target.lstat().st_mode):
+            raise UsageError(f"{printable(str(target))} is no regular file, so it is not replaced; -o - means stdout")
+
+
+def _create(target: Path, data: bytes) -> None:
+    """Write a file that is not there yet. Raises OSError, with no rest left."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(descriptor, data)
+    except BaseException:
+        target.unlink()
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Write a file, or put another one in its place, in one go. Raises OSError, with no rest left."""
+    new = target.with_name(f".instui-{os.urandom(8).hex()}")
+    _create(new, data)
+    try:
+        with suppress(FileNotFoundError):
+            set_mode(new, stat.S_IMODE(target.lstat().st_mode))
+        new.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
+
+
+def _print(data: bytes) -> None:
+    """Write the page to stdout. It is no error if the reader has gone away. Raises InstuiError."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        raise InstuiError(f"cannot write to stdout: {reason(error)}") from error

@@ -1,0 +1,115 @@
+"""A report in a browser: it fits phones and paper, keys are enough, it runs its own script only, and loads nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from instui.report.page import page as page_of
+from support.chromium import Page, chromium
+from support.needs import require
+from support.reports import hostile, recorded, recording
+
+pytestmark = pytest.mark.xdist_group("chromium")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    require("chromium")
+    with chromium(tmp_path_factory.mktemp("chromium")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reports of some recordings, and of the journal whose names are hostile."""
+    directory = tmp_path_factory.mktemp("reports")
+    for name in ("busy", "slow", "conflict"):
+        (directory / f"{name}.html").write_text(page_of(recorded(recording(name))))
+    (directory / "hostile.html").write_text(page_of(recorded(hostile())))
+    return directory
+
+
+@pytest.mark.parametrize("name", ["busy", "slow", "conflict", "hostile"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_it_is_as_wide_as_the_window_and_nothing_is_loaded_or_refused(
+    page: Page, reports: Path, name: str, dark: bool
+) -> None:
+    for width in (360, 1600):
+        page.look(width, dark=dark)
+        page.open(reports / f"{name}.html")
+        assert page.value("document.documentElement.scrollWidth") == width
+        assert page.requests() == [(reports / f"{name}.html").as_uri()]
+        assert page.complaints() == []
+    background = "rgb(16, 21, 28)" if dark else "rgb(251, 251, 249)"
+    assert page.value("getComputedStyle(document.documentElement).backgroundColor") == background
+
+
+def test_no_name_runs_or_becomes_an_element(page: Page, reports: Path) -> None:
+    page.look()
+    page.open(reports / "hostile.html")
+    assert page.value("document.title").startswith("instui install </script><script>document.title='ran'")
+    assert page.value("document.querySelectorAll('script').length") == 2
+    assert page.value("document.querySelectorAll('img, iframe, object, embed, link').length") == 0
+    assert page.value("document.querySelector('h1').textContent").startswith("instui install </script>")
+
+
+def test_the_policy_stops_a_script_that_is_not_its_own(page: Page, reports: Path, tmp_path: Path) -> None:
+    """What would happen if a name ever got through."""
+    whole = (reports / "busy.html").read_text()
+    (tmp_path / "x.html").write_text(whole.replace("<main", "<script>document.title='ran'</script><img src=x><main", 1))
+    page.open(tmp_path / "x.html")
+    assert page.value("document.title") != "ran"
+    assert any("Content Security Policy" in one for one in page.complaints())
+
+
+def test_wheels_are_sorted_by_keys_and_readers_hear_how(page: Page, reports: Path) -> None:
+    page.look()
+    page.open(reports / "busy.html")
+    column = "[...document.querySelectorAll('table.sortable tbody tr')].map(row => row.cells[%d].textContent)"
+    heads = "[...document.querySelectorAll('table.sortable thead th')].map(head => head.getAttribute('aria-sort'))"
+    page.value("document.querySelector('table.sortable th:nth-child(3) button').focus()")
+    enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+    page.call("Input.dispatchKeyEvent", type="keyDown", **enter)
+    page.call("Input.dispatchKeyEvent", type="keyUp", **enter)
+    times = [float(one.split()[0]) * (0.001 if "ms" in one else 1) for one in page.value(column % 2)]
+    assert times == sorted(times, reverse=True)
+    assert page.value(heads)[2] == "descending"
+    page.value("document.querySelector('table.sortable th:nth-child(1) button').click()")
+    names = page.value(column % 0)
+    assert names == sorted(names)
+    assert page.value(heads)[:3] == ["ascending", None, None]
+
+
+def test_without_scripts_everything_is_there(page: Page, reports: Path) -> None:
+    page.open(reports / "busy.html", scripts=False)
+    assert page.value("document.querySelectorAll('table.sortable button').length") == 0
+    assert page.value("document.querySelectorAll('table.sortable tbody tr').length") == 24
+
+
+def test_focus_can_be_seen_and_goes_through_the_page(page: Page, reports: Path) -> None:
+    page.look()
+    page.open(reports / "busy.html")
+    tab = {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
+    seen = []
+    for _ in range(12):
+        page.call("Input.dispatchKeyEvent", type="keyDown", **tab)
+        page.call("Input.dispatchKeyEvent", type="keyUp", **tab)
+        seen.append(page.value("document.activeElement.tagName"))
+        assert page.value("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert seen[0] == "A"
+    assert "SUMMARY" in seen
+
+
+def test_it_prints_on_paper_with_what_is_folded(page: Page, reports: Path) -> None:
+    page.look(dark=True)
+    page.open(reports / "busy.html")
+    assert page.printed().startswith(b"%PDF-")
+    opened = "document.querySelectorAll('details:not([open]):not(.diff)').length"
+    assert page.value(opened) > 0  # as it was before
+    page.value("dispatchEvent(new Event('beforeprint'))")
+    assert page.value(opened) == 0
+    page.value("dispatchEvent(new Event('afterprint'))")
+    assert page.value(opened) > 0
+    page.call("Emulation.setEmulatedMedia", media="print", features=[])
+    assert page.value("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
