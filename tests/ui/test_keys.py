@@ -22,6 +22,7 @@ from instui.tui.views.pushed import PushedView
 from instui.tui.views.registry import ACTIONS, BY_ID, ON_TOP, VIEWS, has, where
 from instui.tui.views.view import SHORT, View
 from instui.tui.widgets.table import Table
+from support import trace_events
 from support.screens import EVENTS, KEYS_OF_VIEWS, LOCKS, Own, Recorded, go_to, press, settle, shown, text_of
 
 WAITS = 13.5  # a moment of `busy` at which wheels wait for each other
@@ -248,6 +249,16 @@ async def saves_a_picture(app: InstuiApp, pilot: Pilot[Result]) -> None:
     assert Path("instui-dashboard.svg").read_text() == before
 
 
+async def writes_a_trace(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    for name in ("instui-20261122-101500-4242.json", "instui-20261122-101500-4242-2.json"):
+        await press(pilot, key_of("trace"))
+        while f"saved {name} in" not in text_of(app):
+            await pilot.pause(0.01)
+        read = trace_events.read(Path(name).read_text())
+        assert read.facts["outcome"] == "running"
+        assert max(one.end for one in read.slices) == round(WAITS * 1e6)
+
+
 async def freezes(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, key_of("freeze"))
     before = list(table(app).keys)
@@ -354,6 +365,7 @@ STEPS: dict[str, Step] = {
     "gap_previous": on_the_timeline("gap_previous", (), "gap of "),
     "copy": copies,
     "picture": saves_a_picture,
+    "trace": writes_a_trace,
     "freeze": freezes,
     "pause": pauses_the_install,
     "suspend": refuses_to_suspend,
@@ -386,7 +398,7 @@ async def open_view(app: InstuiApp, pilot: Pilot[Result], view: str) -> None:
     assert isinstance(app.screen, View)
 
 
-LOUD = sorted(BY_ID.keys() - {"interrupt", "quit", "help", "palette", "filter", "picture"})
+LOUD = sorted(BY_ID.keys() - {"interrupt", "quit", "help", "palette", "filter", "picture", "trace"})
 
 
 @pytest.mark.parametrize("view", [*KEYS_OF_VIEWS, "enter"])

@@ -70,6 +70,8 @@ KEYS = (
     Action("gap_previous", "left_curly_bracket", "{", "previous gap", "to the gap before", "Time"),
     Action("copy", "y", "y", "copy", "copy the selected row", "Show", 15),
     Action("picture", "ctrl+s", "ctrl+s", "save picture", "save the screen as an SVG file", "Show"),
+    Action("trace", "T", "T", "export trace", "write the session as trace events, for Perfetto",
+           "Session"),
     Action("freeze", "space", "space", "freeze", "hold the display still; the install goes on", "Session", 75),
     Action("pause", "P", "P", "pause install", "let the install rest between commits, or go on", "Session", 30),
     Action("suspend", "ctrl+z", "ctrl+z", "suspend", "back to the shell; the install goes on, fg brings this back",

@@ -2,11 +2,11 @@
 
 import gc
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from io import StringIO
-from itertools import count
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +24,7 @@ from .departure import Ending, Leaving
 from .driver import Outgoing, driver_for
 from .outside import said
 from .pace import Pace
+from .saving import file_name, save
 from .sessions import Sessions
 from .showing import Showing
 from .text.glyphs import ASCII, UNICODE
@@ -196,19 +197,27 @@ class InstuiApp(Sessions):
     def do_picture(self) -> None:
         """Save the screen as an SVG file."""
         stem = f"instui-{self.front.heading.lower().replace(' ', '-') if self.front is not None else 'screen'}"
-        picture = self.export_screenshot(title="instui")
-        for number in count(1):
-            name = f"{stem}-{number}.svg" if number > 1 else f"{stem}.svg"
-            try:
-                with open(name, "x", encoding="utf-8") as file:  # never over what is there
-                    file.write(picture)
-            except FileExistsError:
-                continue
-            except OSError as error:
-                self.say(f"cannot write {name}: {error.strerror}")
-            else:
-                self.say(f"saved {name} in the present directory")
-            return
+        self.say(save(stem, ".svg", [self.export_screenshot(title="instui")]))
+
+    def do_trace(self) -> None:
+        """Write the session that is shown as trace events, in a thread of its own: it may have thousands of wheels."""
+        snapshot = self.watched.shown
+        happened = [one for one in self.watched.log if one[0] <= snapshot.t]
+
+        def write() -> None:
+            from instui.trace import chrome
+            from instui.trace.trace import trace
+
+            lines = (f"{line}\n" for line in chrome.lines(trace(snapshot, happened), snapshot))
+            name = snapshot.session.session if snapshot.session is not None else "session"
+            said = save(f"instui-{file_name(name)}", ".json", lines)
+            self.from_outside(lambda: self.say(said))
+
+        threading.Thread(target=write, name="trace", daemon=True).start()
+
+    def no_trace(self) -> str:
+        """Why there is no trace yet."""
+        return "" if self.showing is not None and self.watched.shown.session is not None else "nothing has begun yet"
 
 
 _TYPE_CHECKED: type[Application] = InstuiApp  # the type checker proves that it has everything that the views need

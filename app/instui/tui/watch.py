@@ -3,7 +3,7 @@
 import gc
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
@@ -44,6 +44,9 @@ class Log:
 
     def __getitem__(self, number: int) -> tuple[float, Event]:
         return self._entries[number - self.first]
+
+    def __iter__(self) -> Iterator[tuple[float, Event]]:
+        return iter(self._entries)
 
 
 class Watch:
