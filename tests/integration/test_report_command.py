@@ -60,6 +60,15 @@ def test_what_is_no_regular_file_is_left_alone(tmp_path: Path, run_instui: Run) 
     assert everything(tmp_path) == before
 
 
+def test_a_journal_is_not_replaced_by_its_report(tmp_path: Path, run_instui: Run) -> None:
+    journal = tmp_path / "j.jsonl"
+    journal.write_bytes(BUSY.read_bytes())
+    (tmp_path / "same.jsonl").hardlink_to(journal)
+    for name in ("j.jsonl", "same.jsonl"):
+        assert "is the journal itself" in error_line(run_instui("report", journal, "-o", tmp_path / name), 2)
+    assert journal.read_bytes() == BUSY.read_bytes()
+
+
 def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, run_instui: Run) -> None:
     line = error_line(run_instui("report", BUSY, "-o", tmp_path / "none" / "x.html"), 1)
     assert line.startswith("cannot write the report: ")

@@ -79,8 +79,8 @@ def _run(arguments: list[str]) -> int:
         "locks": _locks,
         "doctor": _doctor,
         "explain": _explain,
-        "trace": _trace,
         "report": _report,
+        "trace": _trace,
         "cache": _cache,
     }
     return commands[parsed.command](parsed, arguments)
@@ -216,16 +216,16 @@ def _explain(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     return show(parsed)
 
 
-def _trace(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .trace import show
-
-    return show(parsed)
-
-
 def _report(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .report import make
 
     return make(parsed)
+
+
+def _trace(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .trace import show
+
+    return show(parsed)
 
 
 def _cache(parsed: "argparse.Namespace", arguments: list[str]) -> int:

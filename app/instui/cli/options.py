@@ -105,8 +105,8 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         ("sessions", "what runs in any of your environments, and what is recorded in this one", _sessions),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
         ("explain", "why a session was slow: where every second went, and what would have helped", _explain),
-        ("trace", "a session as slices, counters and flows, for Perfetto and chrome://tracing", _trace),
         ("report", "the same and more as one HTML file, for people who were not there", _report),
+        ("trace", "a session as slices, counters and flows, for Perfetto and chrome://tracing", _trace),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
         ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     )
@@ -270,6 +270,17 @@ def _explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    _which_session(parser)
+    parser.add_argument(
+        "--output",
+        "-o",
+        type=_named,
+        metavar="FILE",
+        help="replaced if it is there; -: stdout; default: instui-SESSION.html here, which must not be there yet",
+    )
+
+
 def _trace(parser: argparse.ArgumentParser) -> None:
     _which_session(parser)
     parser.add_argument("--output", "-o", required=True, metavar="FILE", help="where to write it; -: stdout")
@@ -282,29 +293,8 @@ def _which_session(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="",
         metavar="SESSION | JOURNAL",
-        help="the id of a session of the environment, or how it begins; a journal file; -: stdin; default: the newest",
-    )
-    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=_named, metavar="DIR")
-    parser.add_argument("--prefix", type=_named, metavar="DIR")
-    parser.add_argument("--cache-dir", default="", metavar="DIR")
-
-
-def _report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "session",
-        nargs="?",
-        default="",
-        metavar="SESSION | JOURNAL",
-        help="the id of a session of the environment, or how it begins; a journal file or a report; -: stdin; "
-        "default: the newest",
-    )
-    parser.add_argument(
-        "--output",
-        "-o",
-        type=_named,
-        metavar="FILE",
-        help="replaced if it is there; -: stdout; default: instui-SESSION.html here, which must not be there yet",
+        help="the id of a session of the environment, or how it begins; a journal file, or a report, which has one in "
+        "it; -: stdin; default: the newest",
     )
     parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
     parser.add_argument("--target", type=_named, metavar="DIR")

@@ -36,9 +36,10 @@ _LONGEST = 100  # characters of one
 def make(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code, which is 0 however the session has ended. Raises InstuiError."""
     output: str = parsed.output or ""
+    path = find(parsed)
     if output and output != "-":
-        _check(Path(output))  # before the work is done
-    recorded = _recorded(find(parsed))
+        _check(Path(output), path)  # before the work is done
+    recorded = _recorded(path)
     data = page(recorded).encode("utf-8")
     if output == "-":
         _print(data)
@@ -100,9 +101,11 @@ def _name(snapshot: Snapshot) -> str:
     return f"instui-{_UNUSUAL.sub('-', session)[:_LONGEST]}.html"
 
 
-def _check(target: Path) -> None:
+def _check(target: Path, journal: Path | None) -> None:
     """Raise UsageError if something is there that a report must not replace."""
     with suppress(FileNotFoundError):
+        if journal is not None and target.samefile(journal):
+            raise UsageError(f"{printable(str(target))} is the journal itself; give another file with -o")
         if not stat.S_ISREG(target.lstat().st_mode):
             raise UsageError(f"{printable(str(target))} is no regular file, so it is not replaced; -o - means stdout")
 

@@ -13,7 +13,7 @@ from .names import took
 from .opening import moment
 from .session import Recorded
 from .tables import Cell, Column, folded, left_out, table
-from .timeline import PARTS, piece_told, word_of
+from .timeline import PARTS, waited_for, word_of
 
 _NOTES = 300
 _PIECES = 300
@@ -44,7 +44,7 @@ def _path(recorded: Recorded) -> Iterator[Html]:
             Cell(took(piece.seconds)),
             Cell(word_of(piece)),
             Cell(name(names.label(snapshot, piece.wheel) if piece.wheel else "")),
-            Cell(piece_told(piece, snapshot)),
+            Cell(waited_for(piece, snapshot)),
         ]
         for piece in pieces[:_PIECES]
     ]
@@ -53,7 +53,7 @@ def _path(recorded: Recorded) -> Iterator[Html]:
         Column("lasted", is_number=True),
         Column("what"),
         Column("wheel"),
-        Column("in full"),
+        Column("waited for"),
     ]
     yield table("What held the session up, from its beginning to its end", columns, rows)
     yield left_out(len(pieces) - _PIECES, "more piece")

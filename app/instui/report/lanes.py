@@ -15,7 +15,7 @@ MOST = 60  # lanes of wheels
 FEW = 20  # as many are shown even if little happened in them
 LITTLE = 0.01  # of the whole time: a lane in which less happened is left out
 _BARS = 200  # in one lane
-_SHORTEST = 0.001  # of the whole time: what is shorter joins its neighbour
+_BARS_MOST = 1000  # side by side
 _TICKS = 7
 
 
@@ -94,18 +94,45 @@ def lanes(snapshot: Snapshot, activity: Activity) -> list[Lane]:
 
 
 def merged(pieces: Sequence[Piece], axis: Axis) -> list[Piece]:
-    """Pieces without gaps in as few bars as can be told apart: what is too short joins the one before. Waits do not."""
+    """Pieces without gaps as bars that can be told apart: neighbours that look the same are one bar.
+
+    What is too short for a bar of its own is drawn as what took most of the time around it; a wait always has its own.
+    """
     found: list[Piece] = []
-    least = _SHORTEST * axis.seconds
+    short: list[Piece] = []
+    least = axis.seconds / _BARS_MOST
     for piece in pieces:
-        is_short = piece.seconds < least and piece.kind not in WAITS
-        if found and (is_short or of_kind(found[-1].kind) == of_kind(piece.kind) != "other" or same(found[-1], piece)):
-            found[-1] = found[-1]._replace(end=piece.end)
+        if piece.seconds < least and piece.kind not in WAITS:
+            short.append(piece)
+            if piece.end - short[0].begin >= least:
+                _add(found, _together(short))
+                short = []
         else:
-            found.append(piece)
+            if short:
+                _add(found, _together(short))
+                short = []
+            _add(found, piece)
+    if short:
+        _add(found, _together(short))
     return found
 
 
-def same(one: Piece, other: Piece) -> bool:
-    """Whether two pieces are of one kind."""
-    return one.kind == other.kind
+def _together(pieces: Sequence[Piece]) -> Piece:
+    """Neighbours as one piece of the kind that took the most time."""
+    seconds: dict[str, float] = {}
+    for piece in pieces:
+        style = of_kind(piece.kind)
+        seconds[style] = seconds.get(style, 0.0) + piece.seconds
+    first = next(one for one in pieces if of_kind(one.kind) == max(seconds, key=lambda style: seconds[style]))
+    whole = first._replace(begin=pieces[0].begin, end=pieces[-1].end)
+    return whole if len(pieces) == 1 else whole._replace(wheel="", worker=0)
+
+
+def _add(found: list[Piece], piece: Piece) -> None:
+    last = found[-1] if found else None
+    if last is not None and last.kind == piece.kind and (last.path, last.what) == (piece.path, piece.what):
+        same = last.wheel == piece.wheel
+        worker = last.worker if last.worker == piece.worker else 0
+        found[-1] = last._replace(end=piece.end, wheel=last.wheel if same else "", worker=worker)
+    else:
+        found.append(piece)

@@ -12,6 +12,7 @@ SESSION = "the session"  # as who waits, where no wheel of it does
 _MILLISECONDS = 0.1  # seconds below which times are told in milliseconds
 _COMMAND_CELLS = 160
 _HOLDERS = 3
+_PACKAGES = "site-packages"
 
 
 def label(snapshot: Snapshot, key: str) -> str:
@@ -25,6 +26,12 @@ def lock(snapshot: Snapshot, path: str) -> str:
     state = snapshot.lock(path)
     shown = path_name(path, snapshot.session)
     return f"{shown}/" if state is not None and state.is_directory and not shown.endswith("/") else shown
+
+
+def short_lock(snapshot: Snapshot, path: str) -> str:
+    """The same without the directory that all packages share."""
+    shown = lock(snapshot, path)
+    return shown.removeprefix(f"{_PACKAGES}/") or shown
 
 
 def holder(snapshot: Snapshot, one: Holder) -> str:

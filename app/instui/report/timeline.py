@@ -51,6 +51,7 @@ def timeline(recorded: Recorded) -> Html:
     found, axis = activity.attribution, axis_of(activity)
     shown = lanes(snapshot, activity)
     bars = merged(found.pieces, axis)
+    drawn = [*bars, *(piece for lane in shown for piece in lane.pieces)]
     unexplained = f"{took(found.unexplained)} unexplained" if found.unexplained > 0.02 * found.wall else ""
     rows = [
         _row("", element("svg", _scale(axis), aria_hidden="true"), style="head"),
@@ -64,7 +65,7 @@ def timeline(recorded: Recorded) -> Html:
     return element(
         "figure",
         _patterns(),
-        element("figcaption", _legend({of_kind(one.kind) for one in (*found.pieces, *found.activities)})),
+        element("figcaption", _legend({of_kind(one.kind) for one in drawn})),
         element("ul", rows, class_="lanes"),
         element("p", rest, class_="left-out") if hidden else "",
     )
@@ -187,7 +188,7 @@ def _note(lane: Lane, snapshot: Snapshot) -> str:
         return f"failed: {lane.wheel.error}"
     longest = max((one for one in lane.pieces if one.kind in WAITS), key=lambda one: one.seconds, default=None)
     if longest is not None and longest.seconds >= 0.005:
-        return f"← {names.holders(snapshot, longest.holders)}, {names.lock(snapshot, longest.path)}"
+        return f"← {names.holders(snapshot, longest.holders)}, {names.short_lock(snapshot, longest.path)}"
     return "" if lane.wheel.phase is Phase.DONE else names.state(lane.wheel)
 
 
@@ -243,7 +244,14 @@ def word_of(piece: Piece) -> str:
 def piece_told(piece: Piece, snapshot: Snapshot) -> str:
     """A piece in a sentence."""
     text = f"{word_of(piece)} {took(piece.seconds)}, from {names.at(piece.begin)} to {names.at(piece.end)}"
-    if piece.kind in WAITS:
-        what = names.lock(snapshot, piece.path) if piece.kind == "claim" else wait_target(piece.what)
-        text += f", for {what}, held by {names.holders(snapshot, piece.holders)}"
+    if waited := waited_for(piece, snapshot):
+        text += f", for {waited}"
     return f"{text}, worker {piece.worker}" if piece.worker else text
+
+
+def waited_for(piece: Piece, snapshot: Snapshot) -> str:
+    """What a wait was for, and who had it; "" for work."""
+    if piece.kind not in WAITS:
+        return ""
+    what = names.lock(snapshot, piece.path) if piece.kind == "claim" else wait_target(piece.what)
+    return f"{what}, held by {names.holders(snapshot, piece.holders)}"
