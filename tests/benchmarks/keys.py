@@ -13,6 +13,7 @@ from benchmarks.lab import Lab
 from benchmarks.measure import Failed
 from benchmarks.processes import cpu_seconds
 from benchmarks.results import Findings, Line, Spread, percentile, single
+from instui.tui.views.explain import ExplainView
 from instui.tui.views.registry import BY_ID
 from instui.tui.views.registry import VIEWS as REGISTERED
 from support.terminal import Terminal
@@ -30,11 +31,13 @@ VIEWS: Mapping[str, tuple[str, str]] = {  # by key: the name of the view, and ho
     for view in REGISTERED
     if view.scope in _BEGIN
 }
-EVENTS = BY_ID["view_events"].keys
+EVENTS, TIMELINE = BY_ID["view_events"].keys, BY_ID["view_timeline"].keys
+EXPLAIN = ExplainView.opened_by
+_EXPLAINED = "share "  # how its heading begins
 
 _LATENCY, _BUSY, _IDLE, _MEMORY = 50.0, 20.0, 1.0, 200.0  # ms, percent of a core, the same, MB
 _MARKER = "▌"
-_HEADINGS = tuple(begin for _, begin in VIEWS.values())
+_HEADINGS = (*(begin for _, begin in VIEWS.values()), _EXPLAINED)
 _SETTLED = 0.5  # seconds after which a view is complete
 _TOO_LATE = 60.0  # seconds
 
@@ -54,7 +57,16 @@ def keys(lab: Lab, found: Findings) -> None:
         busy = share(terminal, watch)
         _open(terminal, EVENTS, settle)
         _tell(found, "move among growing events", _moves(terminal, presses, "kkkkkkjjjjjj"))
-        _tell(found, "change of the view while it grows", _changes(terminal, presses))
+        _open(terminal, TIMELINE, settle)
+        _select(terminal, settle)
+        terminal.press("jjjjjjjj")  # away from both ends, as lanes come and go
+        share(terminal, settle)
+        _tell(found, "move in a growing timeline", _moves(terminal, presses, "jk"))
+        _explain(terminal, settle)
+        _tell(found, "move in a growing explanation", _moves(terminal, presses, "jk"))
+        _open(terminal, TIMELINE, settle)
+        _tell(found, "explain and back while it grows", _changes(terminal, presses, f"{EXPLAIN}{TIMELINE}"))
+        _tell(found, "change of the view while it grows", _changes(terminal, presses, VIEWS))
         if writer.poll() is not None:
             raise Failed("the made-up journal was at its end before all keys were pressed")
         path.with_name(f"{path.name}.rush").touch()
@@ -71,6 +83,9 @@ def keys(lab: Lab, found: Findings) -> None:
             share(terminal, settle)
             _select(terminal, settle)
             _tell(found, f"move in {name}", _moves(terminal, presses, "jjjjjjkkkkkk"))
+        _explain(terminal, settle)
+        _tell(found, "move in explain", _moves(terminal, presses, "jk"))
+        _tell(found, "explain and back", _changes(terminal, presses, f"{TIMELINE}{EXPLAIN}"))
         _open(terminal, "1", settle)
         idle = share(terminal, watch)
         peak = _peak(terminal.process.pid)
@@ -89,6 +104,13 @@ def _open(terminal: Terminal, key: str, settle: float) -> None:
     terminal.press(key)
     terminal.until(lambda: heading(terminal).startswith(begin), name)
     share(terminal, settle)
+
+
+def _explain(terminal: Terminal, settle: float) -> None:
+    terminal.press(EXPLAIN)
+    terminal.until(lambda: heading(terminal).startswith(_EXPLAINED), "explain")
+    share(terminal, settle)
+    _select(terminal, settle)
 
 
 def _select(terminal: Terminal, settle: float) -> None:
@@ -135,9 +157,9 @@ def _moves(terminal: Terminal, presses: int, pattern: str) -> list[float]:
     return _pressed(terminal, islice(cycle(pattern), presses), marked)
 
 
-def _changes(terminal: Terminal, presses: int) -> list[float]:
+def _changes(terminal: Terminal, presses: int, pattern: Iterable[str]) -> list[float]:
     """Of the view."""
-    return _pressed(terminal, islice(cycle(VIEWS), presses), heading)
+    return _pressed(terminal, islice(cycle(pattern), presses), heading)
 
 
 def _pressed(terminal: Terminal, pressed: Iterable[str], seen: Callable[[Terminal], str]) -> list[float]:

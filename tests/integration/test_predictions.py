@@ -172,7 +172,7 @@ def test_what_uv_takes_with_a_warm_cache_of_a_real_index_comes_true_or_is_uncert
     asked = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_", "SSL_"))}
     cold, warm = [], []
     for number in range(_ROUNDS):
-        lab.environ = {**lab.environ, **asked, "UV_NO_CONFIG": "", "UV_CACHE_DIR": str(tmp_path / f"uv{number}")}
+        lab.environ = {**lab.environ, **asked, "UV_NO_CONFIG": "0", "UV_CACHE_DIR": str(tmp_path / f"uv{number}")}
         options = ("--cache-dir", lab.place / f"cache-{number}", "flask", "rich")
         cold.append(timed(lab, *options, online=True))
         warm.append(timed(lab, *options, online=True))

@@ -1,6 +1,8 @@
 """With ten thousand wheels a key must not cost more than the rows on the screen."""
 
 import asyncio
+import threading
+import time
 
 import pytest
 
@@ -10,9 +12,12 @@ from instui.tui.rows.event_log import OLDER, EventKeys
 from instui.tui.rows.lock_history import lanes
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
+from instui.tui.views import throttled
+from instui.tui.views.throttled import MANY, Apart
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
-from support.screens import EVENTS, Recorded, go_to, press, settle, shown
+from support.screens import EVENTS, Recorded, go_to, press, settle, shown, text_of
+from support.terminal import PATIENCE
 
 
 @pytest.mark.parametrize("keys", [("1", "a"), ("2", "a"), ("2", "a", "v"), ("2", "a", "v", "v")])
@@ -88,5 +93,62 @@ def test_what_is_read_in_a_full_log_stays_where_it_is_while_the_oldest_events_go
             await settle(pilot)
             assert log.first > int(selected)
             assert table.scroll_offset.y == 0
+
+    asyncio.run(check())
+
+
+def test_what_is_made_of_many_wheels_is_made_by_a_thread_that_no_key_waits_for() -> None:
+    may, told = threading.Event(), threading.Event()
+    made: list[int] = []
+
+    def slow() -> int:
+        made.append(threading.get_ident())
+        assert may.wait(PATIENCE)
+        return len(made)
+
+    apart: Apart[int] = Apart(told.set)
+    assert apart.latest("key", None, slow, MANY) is None
+    assert apart.latest("key", None, slow, MANY) is None
+    may.set()
+    assert told.wait(PATIENCE)
+    assert apart.latest("key", None, slow, MANY) == 1  # once
+    assert made != [threading.get_ident()]
+    told.clear()
+    may.clear()
+    assert apart.latest("other", None, slow, MANY) == 1  # until the other one is there
+    may.set()
+    assert told.wait(PATIENCE)
+    assert apart.latest("other", None, slow, MANY) == 2
+    assert apart.latest("third", object(), lambda: 5, 1) == 5  # of few wheels at once
+
+
+def test_what_fails_in_that_thread_is_not_lost() -> None:
+    told = threading.Event()
+    apart: Apart[float] = Apart(told.set)
+    assert apart.latest("key", object(), lambda: 1 / 0, MANY) is None
+    assert told.wait(PATIENCE)
+    with pytest.raises(ZeroDivisionError):
+        apart.latest("key", object(), lambda: 1.0, MANY)
+
+
+@pytest.mark.parametrize(("key", "words"), [("3", "critical"), ("e", "committed 24 wheels")])
+def test_a_view_of_many_wheels_opens_at_once_and_is_filled_when_it_is_made(
+    key: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttled, "MANY", 1)
+
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 60.0) as (app, pilot):
+            Apart._one_at_a_time.acquire()
+            try:
+                await press(pilot, key)
+                assert {"3": "django", "e": "adding up what 24 wheels did"}[key] in text_of(app)
+                assert words not in text_of(app)
+            finally:
+                Apart._one_at_a_time.release()
+            end = time.monotonic() + PATIENCE
+            while words not in text_of(app):
+                assert time.monotonic() < end
+                await settle(pilot)
 
     asyncio.run(check())

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from instui.monitor.model import Phase, Snapshot, Wait, WheelState
+from instui.monitor.model import Phase, Prefix, Snapshot, Wait, WheelState
 from instui_engine.values import NamedTuple
 
 from .attribution import KIND_OF, WAITS, Attribution, Piece, attribute
@@ -95,6 +95,11 @@ def activity(snapshot: Snapshot) -> Activity:
     done = sorted(wheel.since for wheel in snapshot.wheels if wheel.phase is Phase.DONE)
     starts = [piece.begin for piece in found.pieces]
     return Activity(found, starts, path, work, busy, workers, waiting, waits, _gaps(found, busy), done)
+
+
+def without_wheels(snapshot: Snapshot) -> Snapshot:
+    """The session without its wheels: what it did as a whole, which is known at once."""
+    return snapshot._replace(wheels=(), running=(), waiting=(), waits=Prefix([]))
 
 
 def _gaps(found: Attribution, busy: Concurrency) -> list[tuple[float, float]]:

@@ -27,13 +27,11 @@ _CERTAIN = 0.5  # the share of work that processors did, as far as it is known h
 _UNSURE = 0.35  # of a prediction, by which it may be too high or, as much again, too low
 _LONG = 0.1  # of the wall clock: a period that has to be understood
 FILES_EACH = 1500  # files of hard links for which the engine starts one more process
-WORTHWHILE, EACH = (
-    4 << 20,
-    64 << 10,
-)  # bytes of wheel files for the same in unpacking, and what each wheel adds to its own
+WORTHWHILE = 4 << 20  # bytes of wheel files for which it starts one more to unpack
+EACH = 64 << 10  # bytes that each wheel counts for besides its own
 _HELPER = 0.1  # seconds of a processor to start a helper process that unpacks
-_COPIED, _CREATED = 150e6, 8000  # bytes of wheel files and files in a second of a processor, above which memory or the
-# file system sets the pace
+_COPIED = 150e6  # bytes of wheel files in a second of a processor, above which memory or the disk sets the pace
+_CREATED = 8000  # files in a second of a processor, above which the file system does
 _WARM = (0.45, 0.75)  # of what uv needs processors for with an empty cache of its own, it needs with a full one
 _CROWD = 300  # wheels that take turns; to schedule more of them again takes too long, so they stay as they were
 JOBS = (2, 4, 8)
@@ -176,16 +174,16 @@ class Simulation:
         long = [
             period for period in self._periods if period.seconds - period.latest > max(_LONG * self.wall, self._least)
         ]
-        unsure = abs(saving) > self._least and not all(map(self._is_understood, long))
+        unsure = not all(self._is_understood(period, abs(saving) > self._least) for period in long)
         return self._what_if(f"jobs {jobs}", saving, unsure)
 
-    def _is_understood(self, period: Period) -> bool:
+    def _is_understood(self, period: Period, changes: bool) -> bool:
         """Whether it is known what more workers would do: nothing with one task, else if processors did the work."""
         if len(period.tasks) < 2 or period.team(max(JOBS)) == period.team(1):
             return True
         wheels = self._case.snapshot.wheels
         cpu = sum(span.cpu for span in self._case.snapshot.spans if span.name == period.name)
-        if period.name == "acquire":
+        if period.name == "acquire" and changes:
             made = [wheel for wheel in wheels if not wheel.cached]
             rates = sum(wheel.size for wheel in made) / _COPIED, sum(wheel.files for wheel in made) / _CREATED
             if max(rates) > cpu:

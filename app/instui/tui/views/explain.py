@@ -1,20 +1,24 @@
 """Why the session takes so long: what took the time, what helps, and what would have changed it."""
 
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
 
 from textual.widget import Widget
 
 from instui.explain.explanation import Explanation, explain
 from instui.monitor.model import Snapshot
+from instui.monitor.units import count
 from instui.tui.rows import explain as explained
-from instui.tui.text.columns import widths
-from instui.tui.text.pieces import tail
+from instui.tui.text.columns import NO_ROWS, widths
+from instui.tui.text.pieces import line, tail
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
 from .pushed import PushedView
-from .throttled import Throttled
+from .throttled import Apart
 
+_KEPT: WeakKeyDictionary[object, Apart[Explanation]] = WeakKeyDictionary()
+"""By the session that is watched: the panel is a new one each time it is opened."""
 _LINES = 6  # of the selected row in full
 
 
@@ -32,21 +36,23 @@ class ExplainView(PushedView):
     ExplainView.short #in_full {{ height: 3; margin: 0; }}
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._explained: Throttled[Explanation] = Throttled()
-
     def body(self) -> Iterable[Widget]:
         """The table of findings, and below it the selected one in full."""
         yield Table(explained.COLUMNS, self.glyphs, id="body")
         yield Lines(self.glyphs, id="in_full", classes="aside")
 
-    def _explanation(self, snapshot: Snapshot) -> Explanation:
-        return self._explained.get(snapshot.over, snapshot, lambda: explain(snapshot))
+    def _explanation(self, snapshot: Snapshot) -> Explanation | None:
+        """The latest explanation; None if the first one is still being made."""
+        kept = _KEPT.setdefault(self.application.watched, Apart())
+        kept.tell = self.made
+        return kept.latest(snapshot.over, snapshot, lambda: explain(snapshot), len(snapshot.wheels))
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Show what is known so far."""
         explanation, table = self._explanation(snapshot), self.table
+        if explanation is None:
+            table.show_rows(NO_ROWS, [line((f"adding up what {count(len(snapshot.wheels), 'wheel')} did", "dim"))])
+            return
         room = widths(table.columns, table.row_width).get("text", 10)
         rows = explained.table_rows(explanation, self.glyphs, table.size.height - 1, room)
         if rows.keys and not table.selected:
@@ -57,7 +63,8 @@ class ExplainView(PushedView):
 
     def title_of(self, snapshot: Snapshot, width: int) -> str:
         """How long it took, and how much of that was work."""
-        return tail(explained.title(self._explanation(snapshot), over=snapshot.over), width)
+        explanation = self._explanation(snapshot)
+        return tail(explained.title(explanation, over=snapshot.over), width) if explanation else self.heading
 
     def select(self, key: str) -> None:
         """Select a row; what helps, and a second line, belong to their finding."""
@@ -83,7 +90,8 @@ class ExplainView(PushedView):
 
     def do_open(self) -> None:
         """Open the wheel that the selected finding is about, or go to the locks."""
-        finding = explained.selected_finding(self._explanation(self.snapshot), self.table.selected)
+        explanation = self._explanation(self.snapshot)
+        finding = explained.selected_finding(explanation, self.table.selected) if explanation else None
         if finding is None:
             self.notice("there is nothing to open behind this row")
         elif finding.kind == "environment-lock":

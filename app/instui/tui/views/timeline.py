@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from textual.events import Click
 from textual.widget import Widget
 
-from instui.explain.activity import Activity, activity
+from instui.explain.activity import Activity, activity, without_wheels
 from instui.explain.attribution import Piece as Bar
 from instui.monitor.model import Snapshot
 from instui.tui.rows import timeline, timeline_panel
@@ -21,7 +21,7 @@ from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
 from .over_time import OverTime
-from .throttled import Throttled
+from .throttled import Apart, Throttled
 
 _PAN = 0.25  # of the window
 _CURVES_FROM = 20  # lines of a screen with the curves, too
@@ -47,13 +47,14 @@ class TimelineView(OverTime):
         super().__init__()
         self.mode: Mode = "wheel"
         self._at_end = True  # of the lanes: the newest are shown, until the user scrolls
-        self._activity: Throttled[Activity] = Throttled()
+        self._activity: Apart[Activity] = Apart(self.made)
+        self._bare: Throttled[Activity] = Throttled()
         self._lanes: Throttled[Lanes] = Throttled()
         self._head: Throttled[list[Line]] = Throttled()
         self._drawn: dict[str, list[Cell]] = {}  # the bars of lanes, by key
         self._drawn_for: tuple[Lanes | None, Window | None, int] = (None, None, 0)
         self._moment: Throttled[list[Line]] = Throttled()
-        self._why: Throttled[list[Line]] = Throttled()
+        self._why: Apart[list[Line]] = Apart(self.made)
 
     def body(self) -> Iterable[Widget]:
         """The session above, the lanes, and below what explains the selection."""
@@ -75,9 +76,10 @@ class TimelineView(OverTime):
         return layout(self.lanes.line_width).track
 
     def activity(self, snapshot: Snapshot) -> Activity:
-        """What happened: at most as often as it is cheap."""
+        """What happened: made at most as often as it is cheap; of many wheels, at first only what the session did."""
         basis = snapshot.wheels if snapshot.over else snapshot
-        return self._activity.get(snapshot.over, basis, lambda: activity(snapshot))
+        found = self._activity.latest(snapshot.over, basis, lambda: activity(snapshot), len(snapshot.wheels))
+        return found or self._bare.get(snapshot.over, basis, lambda: activity(without_wheels(snapshot)))
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Fill the head, the lanes and the panel."""
@@ -138,7 +140,10 @@ class TimelineView(OverTime):
                 lambda: timeline_panel.of_moment(snapshot, found, look, width, height, glyphs),
             )
         else:
-            shown = self._why.get((width, height), found, lambda: timeline_panel.why(snapshot, width, height))
+            made = self._why.latest(
+                (width, height), found, lambda: timeline_panel.why(snapshot, width, height), len(snapshot.wheels)
+            )
+            shown = made or []
         self.lines("panel").show_lines([(Piece(glyphs.rule * width, "faint"),), *shown])
 
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
@@ -211,7 +212,19 @@ class View(HeldScreen[None]):
         text = self._notice.text if self._notice is not None else ""
         return fit((Piece(" "), Piece(tail(text, width - 2), "strong")), width) if text else ()
 
-    # -- messages of Textual and of the widgets
+    # -- messages of Textual, of the widgets, and of threads
+
+    class Made(Message):
+        """What is shown has been made in a thread."""
+
+    def made(self) -> None:
+        """Say, in a thread, that there is something new to show."""
+        self.post_message(self.Made())
+
+    def on_view_made(self) -> None:
+        """Show it."""
+        if self.is_current:
+            self.refresh_view()
 
     def on_screen_suspend(self) -> None:
         """Take the notice away: when this screen is in front again, it is an old one."""
