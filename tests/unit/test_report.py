@@ -7,15 +7,18 @@ from itertools import pairwise
 
 import pytest
 
+from instui.explain.attribution import Piece
 from instui.explain.where_time_went import rows
 from instui.monitor.embedded import lines_in
 from instui.overwritten.difference import FileContent
 from instui.report import palette
+from instui.report.chains import Edge, edges, places
 from instui.report.html import element, text
 from instui.report.lanes import MOST as MOST_LANES
-from instui.report.lanes import axis_of, lanes, merged
+from instui.report.lanes import Axis, axis_of, lanes, merged
 from instui.report.locks import MOST as MOST_WAITS
 from instui.report.page import page
+from instui.report.waits import waits
 from instui.report.wheels import MOST as MOST_WHEELS
 from instui_engine.errors import printable
 from instui_engine.journal import events
@@ -144,12 +147,42 @@ def test_lanes_and_findings_stand_on_one_attribution_and_the_session_has_no_gap(
         assert lane.on_path <= lane.seconds
 
 
+def test_what_is_too_short_for_a_bar_is_drawn_as_what_took_most_of_the_time() -> None:
+    pieces = [Piece("fetch", 0.0, 1.0, "a")]
+    for number in range(1000):  # half a second of many short steps, most of it staging
+        begin = 1 + number * 0.0005
+        pieces += [Piece("stage", begin, begin + 0.0004, str(number)), Piece("commit", begin + 0.0004, begin + 0.0005)]
+    pieces += [Piece("claim", 1.5, 1.5002, "b"), Piece("commit", 1.5002, 2.0, "b")]
+    bars = merged(pieces, Axis(0.0, 2.0))
+    assert [(one.kind, one.wheel) for one in bars] == [("fetch", "a"), ("stage", ""), ("claim", "b"), ("commit", "b")]
+    assert [(one.begin, one.end) for one in bars] == [(0.0, 1.0), (1.0, 1.5), (1.5, 1.5002), (1.5002, 2.0)]
+
+
+def test_who_waits_stands_right_of_who_stood_before_it() -> None:
+    snapshot = recorded(recording("two-sessions")).snapshot
+    drawn = edges(snapshot, waits(snapshot))
+    assert drawn[0][:3] == ("square 1.0", "triangle 1.0", "shapes/")
+    assert places(drawn) == {
+        "circle of pid 5120 `instui install second`": (0, 0),
+        "square 1.0": (1, 0),
+        "triangle 1.0": (2, 0),
+        "compass of pid 5120 `instui install second`": (0, 1),
+        "caliper 1.0": (1, 1),
+    }
+
+
+def test_a_circle_of_waits_is_drawn_too() -> None:
+    """No journal of the engine has that, but a journal is only a file."""
+    circle = [Edge("a", "b", "x", 1.0), Edge("b", "c", "x", 1.0), Edge("c", "a", "x", 1.0), Edge("d", "d", "x", 1.0)]
+    assert set(places(circle)) == set("abcd")
+
+
 def test_what_is_on_the_critical_path_is_marked_also_without_colour() -> None:
     report = report_of(recording("slow"))
-    (row,) = [one for one in report.one("figure").all("li") if "scipy" in one.text and one.all("svg")]
+    (row,) = [one for one in report.all("figure")[0].all("li") if "scipy" in one.text and one.all("svg")]
     assert "◆" in row.text
     assert any(one.attributes.get("class") == "critical" for one in row.all("rect"))
-    (other,) = [one for one in report.one("figure").all("li") if "uvicorn" in one.text and one.all("svg")]
+    (other,) = [one for one in report.all("figure")[0].all("li") if "uvicorn" in one.text and one.all("svg")]
     assert "◆" not in other.text
 
 
@@ -179,7 +212,7 @@ def test_ten_thousand_wheels_are_reported_in_bounds_and_what_is_left_out_is_coun
     assert "more wheels, with less work, have no lane" in main.text
     assert "9 700 more events left out" in main.text
     assert "9 950 more pairs of distributions left out" in main.text
-    assert len([one for one in main.one("figure").all("li") if one.all("svg")]) < MOST_LANES + 20
+    assert len([one for one in main.all("figure")[0].all("li") if one.all("svg")]) < MOST_LANES + 20
 
 
 # -- names are hostile

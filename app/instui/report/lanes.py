@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from heapq import nlargest
+from itertools import groupby
 from math import floor, log10
 
 from instui.explain.activity import Activity, waits_of, work_of
@@ -99,22 +100,24 @@ def merged(pieces: Sequence[Piece], axis: Axis) -> list[Piece]:
     What is too short for a bar of its own is drawn as what took most of the time around it; a wait always has its own.
     """
     found: list[Piece] = []
-    short: list[Piece] = []
     least = axis.seconds / _BARS_MOST
-    for piece in pieces:
-        if piece.seconds < least and piece.kind not in WAITS:
-            short.append(piece)
-            if piece.end - short[0].begin >= least:
-                _add(found, _together(short))
-                short = []
-        else:
-            if short:
-                _add(found, _together(short))
-                short = []
-            _add(found, piece)
-    if short:
-        _add(found, _together(short))
+    for is_short, run in groupby(pieces, lambda one: one.seconds < least and one.kind not in WAITS):
+        for bar in map(_together, _groups(list(run), least)) if is_short else run:
+            _add(found, bar)
     return found
+
+
+def _groups(pieces: Sequence[Piece], least: float) -> list[list[Piece]]:
+    """Neighbours in groups that last at least so long; what is left at the end belongs to the last of them."""
+    groups: list[list[Piece]] = [[]]
+    for piece in pieces:
+        if groups[-1] and groups[-1][-1].end - groups[-1][0].begin >= least:
+            groups.append([])
+        groups[-1].append(piece)
+    last = groups[-1]
+    if len(groups) > 1 and last[-1].end - last[0].begin < least:
+        groups[-2:] = [groups[-2] + last]
+    return groups
 
 
 def _together(pieces: Sequence[Piece]) -> Piece:

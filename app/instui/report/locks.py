@@ -4,58 +4,24 @@ from collections.abc import Sequence
 from heapq import nlargest
 
 from instui.monitor.model import Snapshot
-from instui.monitor.names import wait_target
 from instui.monitor.units import count
-from instui_engine.journal.events import Holder
-from instui_engine.values import NamedTuple
 
 from . import names
+from .chains import chains
 from .html import Html, element, joined, name
 from .names import took
 from .session import Recorded
 from .tables import Cell, Column, left_out, table
+from .waits import SHORTEST, WaitedFor, waits
 
 MOST = 200  # rows
-_SHORTEST = 0.005  # seconds of a wait that is told
-
-
-class WaitedFor(NamedTuple):
-    """Who waited for whom, for what, and how long; `end` is None while it lasts."""
-
-    waiter: str
-    what: str
-    mode: str
-    holders: tuple[Holder, ...]
-    begin: float
-    end: float | None
-    seconds: float
-
-
-def waits(snapshot: Snapshot) -> list[WaitedFor]:
-    """All waits that are worth a word, the longest first."""
-    found = []
-    for past in snapshot.waits:
-        found.append(
-            WaitedFor(
-                past.wheel, names.lock(snapshot, past.path), past.mode, past.holders, past.begin, past.end, past.seconds
-            )
-        )
-    for key in snapshot.waiting:
-        wheel = snapshot.wheel(key)
-        if wheel is not None and (now := wheel.waits_for) is not None:
-            what, holders = names.lock(snapshot, now.path), snapshot.blocking(now)
-            found.append(WaitedFor(key, what, now.mode, holders, now.since, None, snapshot.t - now.since))
-    for one in snapshot.session_waits:
-        end = snapshot.t if one.end is None else one.end
-        what = one.path if one.what == "environment" else wait_target(one.what)
-        found.append(WaitedFor(one.wheel, what, "", one.holders[::-1], one.begin, one.end, end - one.begin))
-    return sorted((one for one in found if one.seconds >= _SHORTEST or one.end is None), key=lambda one: -one.seconds)
 
 
 def locks(recorded: Recorded) -> Html:
     """The section."""
     snapshot, found = recorded.snapshot, waits(recorded.snapshot)
-    parts = [_environment(snapshot), _who_waited(snapshot, found), _where(snapshot), _turns(snapshot)]
+    waited = [chains(snapshot, found), _who_waited(snapshot, found)]
+    parts = [_environment(snapshot), *waited, _where(snapshot), _turns(snapshot)]
     if not any(parts):
         parts = [element("p", "Nobody waited, and no two wheels wanted one path.")]
     return element("section", element("h2", "Locks", id="locks"), parts, aria_labelledby="locks")
@@ -100,7 +66,7 @@ def _who_waited(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
 def _where(snapshot: Snapshot) -> Html:
     known = [lock for path in snapshot.contended if (lock := snapshot.lock(path)) is not None]
     lost = {lock.path: lock.waited + sum(snapshot.t - one.since for one in lock.waiters) for lock in known}
-    known = [lock for lock in known if lost[lock.path] >= _SHORTEST]
+    known = [lock for lock in known if lost[lock.path] >= SHORTEST]
     if not known:
         return Html("")
     columns = [

@@ -12,7 +12,7 @@ SESSION = "the session"  # as who waits, where no wheel of it does
 _MILLISECONDS = 0.1  # seconds below which times are told in milliseconds
 _COMMAND_CELLS = 160
 _HOLDERS = 3
-_PACKAGES = "site-packages"
+PACKAGES = "site-packages"
 
 
 def label(snapshot: Snapshot, key: str) -> str:
@@ -31,7 +31,7 @@ def lock(snapshot: Snapshot, path: str) -> str:
 def short_lock(snapshot: Snapshot, path: str) -> str:
     """The same without the directory that all packages share."""
     shown = lock(snapshot, path)
-    return shown.removeprefix(f"{_PACKAGES}/") or shown
+    return shown.removeprefix(f"{PACKAGES}/") or shown
 
 
 def holder(snapshot: Snapshot, one: Holder) -> str:
