@@ -3,6 +3,7 @@
 So does the attribution under it. How long Python takes to start is up to what else the machine has to do, and left out.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -15,6 +16,7 @@ from instui.explain.attribution import Kind, Piece
 from support import slow_installs
 from support.environments import Venv
 from support.slow import Lab, Slow
+from support.slow_disk import slow_disk
 
 pytestmark = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux says who holds a lock")
 
@@ -128,6 +130,23 @@ def test_a_slow_disk_is_named_for_syncs_in_which_nobody_works(slowed: Slowed) ->
     finding = finding_of(slow, "disk")
     assert "slow" in finding["text"]
     assert "--no-fsync" in finding["remedy"]
+
+
+@pytest.mark.needs("root", "mkfs.ext4")
+def test_a_disk_that_writes_slowly_is_named_with_where_else_the_cache_may_be(
+    tmp_path: Path, make_venv: Callable[[Path], Venv], clean_environ: Mapping[str, str]
+) -> None:
+    with slow_disk(tmp_path) as disk:
+        place = disk.place / "lab"
+        place.mkdir()
+        with Lab(place, make_venv, clean_environ) as lab:
+            slow = slow_installs.throttled_disk(lab, disk)
+            finding = finding_of(slow, "disk")
+            assert "unpacking" in finding["text"] or "syncing" in finding["text"]
+            assert "slow" in finding["text"]
+            assert "--cache-dir on a faster disk" in finding["remedy"]
+            assert "--no-fsync" in finding["remedy"]
+    assert not os.path.ismount(disk.place)
 
 
 @pytest.mark.needs("flock")

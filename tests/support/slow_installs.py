@@ -25,6 +25,7 @@ from instui_engine.journal.events import (
 from instui_engine.store.gc_lock import lock_file
 from support.indexes import add_wheel
 from support.slow import Lab, Slow, delayed, flock, moment, until_locked
+from support.slow_disk import SlowDisk
 from support.webserver import WebServer
 
 
@@ -61,6 +62,14 @@ def slow_disk(lab: Lab, each: float = 1.5) -> Slow:
     log = lab.place / "syncs"
     session = lab.run(lab.venv(), *wheels, before=delayed("syncfs", each, log), fsync=True)
     return lab.slow(session, each * log.read_text().count("syncfs("))
+
+
+def throttled_disk(lab: Lab, disk: SlowDisk, seconds: float = 3.0) -> Slow:
+    """A large wheel for a disk that takes so long to write it; the lab is on that disk."""
+    wheel, top = lab.wheel("large", 6, 2_000_000), lab.venv()
+    with disk.throttled(int(wheel.stat().st_size / seconds)):
+        session = lab.run(top, wheel, fsync=True)
+    return lab.slow(session, seconds, ["large"])
 
 
 def foreign_lock(lab: Lab, seconds: float = 2.5) -> Slow:
