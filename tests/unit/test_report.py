@@ -189,8 +189,8 @@ def test_what_is_on_the_critical_path_is_marked_also_without_colour() -> None:
 # -- bounds
 
 
-def test_ten_thousand_wheels_are_reported_in_bounds_and_what_is_left_out_is_counted() -> None:
-    number = 10_000
+def test_thousands_of_wheels_are_reported_in_bounds_and_what_is_left_out_is_counted() -> None:
+    number = 2_000
     names = [f"wheel{one}" for one in range(number)]
     timed = [*session()]
     timed += [(0.1, events.WheelAdded(name, "1.0", "", 1, True)) for name in names]
@@ -201,7 +201,7 @@ def test_ten_thousand_wheels_are_reported_in_bounds_and_what_is_left_out_is_coun
         timed += [(t + 0.01, events.LockGranted(name, 0.01)), (t + 0.02, events.CommitFinished(name, 1))]
         timed += [(t + 0.02, events.Overwrite(name, f"x{place}", names[place - 1], name, False))]
         timed += [(t + 0.02, events.Warned(name, "hm"))]
-    timed += [(12.0, events.SessionFinished(0, "", number, 12.0))]
+    timed += [(4.0, events.SessionFinished(0, "", number, 4.0))]
     made = recorded(of_events(timed))
     whole = page(made)
     main = parsed(whole).one("main")
@@ -210,8 +210,8 @@ def test_ten_thousand_wheels_are_reported_in_bounds_and_what_is_left_out_is_coun
     assert f"{number + 1 - MOST_WHEELS:,} more wheels left out".replace(",", " ") in main.text
     assert f"{number - MOST_WAITS:,} shorter waits left out".replace(",", " ") in main.text
     assert "more wheels, with less work, have no lane" in main.text
-    assert "9 700 more events left out" in main.text
-    assert "9 950 more pairs of distributions left out" in main.text
+    assert "1 700 more events left out" in main.text
+    assert "1 950 more pairs of distributions left out" in main.text
     assert len([one for one in main.all("figure")[0].all("li") if one.all("svg")]) < MOST_LANES + 20
 
 
