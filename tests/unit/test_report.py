@@ -125,6 +125,24 @@ def test_the_difference_of_overwritten_files_is_shown_escaped_and_within_bounds(
     assert "the rest of it is left out" in report.one("main").text
 
 
+@pytest.mark.parametrize(("size", "most"), [(10, 200), (1 << 27, 4)])
+def test_only_so_many_contents_are_read(size: int, most: int) -> None:
+    read = []
+
+    def content(path: str) -> FileContent:
+        read.append(path)
+        return FileContent(size, path, None, "is no text")
+
+    overwrites = [
+        (1.0, events.Overwrite("a", f"{pair}/{place}", f"b{pair} 1", "a 1.0", False, f"old/{pair}/{place}"))
+        for pair in range(10)
+        for place in range(30)
+    ]
+    report = parsed(page(recorded(of_events([*session(), *overwrites]), read=content)))
+    assert len(read) <= most
+    assert "different content, which is not shown as text" in report.one("main").text
+
+
 def test_without_an_environment_files_are_only_named() -> None:
     report = report_of(recording("busy"))
     assert not report.all("pre")

@@ -15,7 +15,8 @@ from .tables import folded, left_out
 
 _PAIRS = 50
 _FILES = 40  # of one pair
-_DIFFS = 60
+_COMPARED = 100  # of all files
+_BYTES = 1 << 28  # of their contents, which have to be read whole to be compared
 _LINES = 2000  # of all differences
 _LINES_EACH = 200
 _CELLS = 240  # of a line
@@ -25,22 +26,23 @@ Reader = Callable[[str], FileContent]
 
 
 class Budget:
-    """How much of contents a report shows; the rest is only named."""
+    """How many contents a report reads and shows; the other files are only named."""
 
     def __init__(self) -> None:
-        self._files, self._lines = _DIFFS, _LINES
-
-    def take(self, lines: int) -> int:
-        """How many of `lines` lines of one more file there is room for."""
-        room = min(lines, _LINES_EACH, self._lines) if self._files else 0
-        self._files -= room > 0
-        self._lines -= room
-        return room
+        self._files, self._bytes, self._lines = _COMPARED, _BYTES, _LINES
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing more is shown."""
-        return self._files <= 0 or self._lines <= 0
+        """Whether nothing more is read."""
+        return min(self._files, self._bytes, self._lines) <= 0
+
+    def take(self, difference: Difference) -> int:
+        """How many lines of one more difference there is room for."""
+        room = min(len(difference.rows), _LINES_EACH, self._lines)
+        self._files -= 1
+        self._bytes -= max(difference.old.size, 0) + max(difference.new.size, 0)
+        self._lines -= room
+        return room
 
 
 def overwrites(recorded: Recorded) -> Html:
@@ -100,7 +102,7 @@ def _file(file: OverwrittenFile, snapshot: Snapshot, read: Reader | None, budget
     if read is None or not (old and new) or budget.is_spent:
         return path
     difference = compare(read(old), read(new))
-    room = budget.take(len(difference.rows))
+    room = budget.take(difference)
     if not room:
         return joined([path, f" {_verdict(difference)}"])
     lines = [_line(row) for row in difference.rows[:room]]
