@@ -34,7 +34,9 @@ FILES = {
 }
 
 
-def unpack(wheel: Path, destination: Path, progress: Callable[[int], None] = lambda size: None) -> list[Extracted]:
+def unpack(
+    wheel: Path, destination: Path, progress: Callable[[int, int], None] = lambda size, files: None
+) -> list[Extracted]:
     """All checks and the extraction, in the order in which an install does them."""
     with open_archive(wheel) as opened:
         members = {member.path: member for member in opened.members}
@@ -409,9 +411,16 @@ def test_large_files_are_streamed_with_progress(method: int, write: Callable[[by
     content, data = large(method)
     wheel = write(data)
     calls: list[int] = []
-    done = unpack(wheel, wheel.parent.parent / "out", calls.append)
+    files: list[int] = []
+
+    def progress(size: int, number: int) -> None:
+        calls.append(size)
+        files.append(number)
+
+    done = unpack(wheel, wheel.parent.parent / "out", progress)
     assert (wheel.parent.parent / "out/good/large.bin").read_bytes() == content
     assert sum(calls) == sum(item.size for item in done)
+    assert sum(files) == len(done)  # a file counts when all of it is there
     assert max(calls) <= 2 * archive.CHUNK
     assert len(calls) <= sum(calls) / (256 << 10) + 2
 
@@ -419,9 +428,10 @@ def test_large_files_are_streamed_with_progress(method: int, write: Callable[[by
 def test_progress_of_many_small_files_is_added_up(tmp_path: Path) -> None:
     wheel = wheelsmith.build_wheel(tmp_path, "good", "1.0", {f"good/{i}.py": b"x\n" for i in range(1000)})
     (tmp_path / "out").mkdir()
-    calls: list[int] = []
-    done = unpack(wheel, tmp_path / "out", calls.append)
-    assert sum(calls) == sum(item.size for item in done)
+    calls: list[tuple[int, int]] = []
+    done = unpack(wheel, tmp_path / "out", lambda size, files: calls.append((size, files)))
+    assert sum(size for size, _ in calls) == sum(item.size for item in done)
+    assert sum(files for _, files in calls) == len(done)
     assert len(calls) <= 1003 // 64 + 1
 
 

@@ -1,12 +1,14 @@
 """The time that is left of an install, estimated from what is left to do and how fast this session did it so far.
 
-Fetching is counted in bytes, against the rate of the last seconds. Unpacking and staging are counted in *work*: bytes,
-and for each file as much as `FILE` or `STAGED_FILE` of them, against what a worker did in a second of this session. The
-downloads under way share their rate; the workers unpack wheels as they come in, and stage when all are unpacked.
+Fetching is counted in bytes, against the rate of the last seconds. Unpacking is counted in *work*: the seconds that a
+worker usually takes for so many files and bytes, times a factor that is measured (`Pace`). A wheel says how many files
+it has as soon as its own file is here. The downloads under way share their rate; the workers unpack wheels as they come
+in. Staging is counted in files. Planning, committing and cleaning up take longer where wheels replace installed ones;
+no speed of theirs is measured.
 
-Each look predicts the end. The predictions are smoothed, and told only when they have agreed for about as long as is
-left. The constants were found with the journals of two dozen installs, some of them also at a third of their speed.
-Many installs get no estimate, as the number of a wheel's files is known only when it is unpacked.
+Each look predicts the end. The end that is told follows the predictions. It is told from when they have agreed for a
+while, and until they differ widely. The constants were found with the journals of 45 installs, on a quiet machine and
+on a busy one; half of them were kept for judging.
 """
 
 from collections import deque
@@ -20,66 +22,96 @@ from .model import Phase
 from .records import WheelRecord
 
 MOST = 500  # wheels: to look at more four times a second would cost too much
-PATIENCE = 1.0  # seconds of waiting for others, the disk or the plan, after which nobody can tell
-FILE = 60e3  # to make a file takes as long as to unpack so many bytes
-STAGED_FILE = 13e3  # to link it into the stage; until that was measured
-COMMIT = 0.15  # seconds, about
+PATIENCE = 1.0  # seconds of waiting for others or the disk, or of planning too long, after which nobody can tell
 
-_UNPACKS = 100e6  # work of a worker in a second, until that was measured
+# Usual seconds of a worker
+_FILE = 150e-6  # to make a file
+_BYTE = 6e-9  # to unpack and write a byte
+_EACH = 25.0  # files that take as long as what there is to do for each wheel, however small
+_LINKED = 0.27  # to link a file into the stage, in the time to make one
+_COPIED = 1.2  # to copy it there, in the time to make one; the bytes are on top of that
+_PLANNED, _CLEANED = 1.5, 2.2  # for each file that is replaced, in the time to link one
+_COMMIT, _COMMITTED, _REPLACED = 0.05, 0.5e-3, 5e-3  # to commit at all, for each wheel, and if it replaces one
+_SYNCED = 0.05  # to sync what was copied, of the time to copy it
+_SLOWER = 1.05  # what is left takes longer than what was done
+
 _CONTENT = 3.3  # bytes of a wheel's files for each of its own
-_PRIOR = 4.0  # seconds of measuring that what is usual counts for
-_DOUBTS = 4.0  # seconds of measuring after which it counts for half of that
-_WARM_UP = 1.0  # seconds of work before there is any estimate
-_MEMORY = 4.0  # seconds; a speed is an average of about so long
-_SHARED = 0.2  # how much a second counts in which downloads take the processors, too
-_WINDOW = 3.0  # seconds of which the rate of the downloads is the average
-_SLOWNESS = 1.5  # seconds in which the smoothed end follows the predictions, at most
-_SHORTEST, _LONGEST = 1.5, 20.0  # seconds for which predictions have to agree, or as many as are left
-_AGREED = 0.3  # of what is left: they agree if they differ by less
+_MEMORY = 6.0  # seconds; the pace is an average of about so long
+_STAGE_MEMORY = 4.0  # seconds, while files are staged
+_DOUBT, _CERTAIN = 2.0, 2.0  # seconds that what is usual counts for, and of measuring until it counts for half of that
+_STAGE_DOUBT = 1.5  # seconds that the usual cost of staging counts for
+_SHARED = 0.5  # how much a second counts in which downloads take the processors, too
+_WINDOW = 2.5  # seconds of which the rate of the downloads is the average
+_UNKNOWN = 0.3  # of the bytes to fetch: most that may be those of wheels of unknown size
+
+_WARM_UP = 0.3  # seconds of work before there is any prediction
+_QUICK, _SLOWNESS, _FOLLOW = 0.5, 0.3, 8.0  # seconds in which the end follows predictions: before it is told, and then
+_STEADY, _SHORTEST, _LONGEST = 0.5, 1.0, 6.0  # predictions have to agree for this share of what is left, in seconds
+_AGREED, _DIFFERENT = 0.35, 0.6  # of what is left: by how much they differ to be told, and no longer to be
+_LEAST = 1.5  # seconds: of less that is left, differences are no sign
+_OVERDUE = 1.0  # seconds that an end may be late
+
+_AFTER_PLAN, _AFTER_STAGE = ("stage", "commit", "clean"), ("commit", "clean")  # parts of the session
 
 
-class Work(NamedTuple):
-    """What is left of a wheel: bytes to fetch, and the work of unpacking it."""
+class Download(NamedTuple):
+    """A wheel to fetch: bytes that are left, and the work of unpacking it."""
 
-    fetch: float
-    unpack: float
+    left: float
+    work: float
+
+
+class How(NamedTuple):
+    """How a session works, and at what it is: the `part` that began at `since`, "" if unknown.
+
+    `jobs` workers have a processor each. `copies`: it stages by copies. `replaces`: all wheels are taken to replace
+    installed ones, as long as there is no plan.
+    """
+
+    jobs: int
+    part: str = ""
+    since: float = 0.0
+    copies: bool = False
+    replaces: bool = False
 
 
 class Standing(NamedTuple):
-    """How things stand: what is left, and what was done in how many seconds of workers."""
+    """How things stand: what is left, and what was done. Work is in usual seconds of a worker."""
 
-    fetching: Sequence[Work]
-    to_fetch: Sequence[Work]
-    unpacking: Sequence[float]
-    to_unpack: Sequence[float]
-    to_stage: float  # files
-    fetched: float
-    unpacked: float
-    unpack_seconds: float
-    staged: float
-    stage_seconds: float
+    fetching: Sequence[Download] = ()
+    to_fetch: Sequence[Download] = ()
+    guessed: float = 0.0  # bytes of `to_fetch` of wheels whose size is unknown
+    unpacking: Sequence[float] = ()
+    starting: int = 0  # of `unpacking`, those that have no file yet
+    to_unpack: Sequence[float] = ()
+    to_stage: float = 0.0  # files
+    average: float = 0.0  # bytes of a file
+    to_commit: int = 0
+    to_replace: int = 0  # of `to_commit`, those that replace installed ones
+    replaced: float = 0.0  # files of all that do
+    fetched: float = 0.0
+    unpacked: float = 0.0
+    staged: float = 0.0
 
 
-class Speed:
-    """What a worker does in a second: what is usual, and more and more what was measured."""
+class Pace:
+    """How much longer the work takes than usual: at first as long as usual, and more and more what was measured."""
 
-    def __init__(self, usual: float) -> None:
-        self.usual = usual
-        self._t = self._done = self._seconds = 0.0  # by the last time
-        self._sum = self._weight = 0.0
+    def __init__(self) -> None:
+        self._all = self._usual = self._seconds = 0.0
 
-    def measure(self, t: float, done: float, seconds: float, weight: float) -> None:
-        """By `t`, so much was done in so many seconds of workers. `weight`: how much the latest of them count."""
-        kept = exp(-(t - self._t) / _MEMORY)
-        self._sum = self._sum * kept + weight * max(done - self._done, 0.0)
-        self._weight = self._weight * kept + weight * max(seconds - self._seconds, 0.0)
-        self._t, self._done, self._seconds = t, done, seconds
+    def measure(self, work: float, seconds: float, elapsed: float, weight: float) -> None:
+        """In `elapsed` seconds that work was done in so many `seconds` of workers, which count by `weight`."""
+        kept = exp(-elapsed / _MEMORY)
+        self._all += seconds
+        self._usual = self._usual * kept + weight * max(work, 0.0)
+        self._seconds = self._seconds * kept + weight * seconds
 
     @property
-    def value(self) -> float:
-        """The speed."""
-        prior = _PRIOR / (1 + self._seconds / _DOUBTS)
-        return (self._sum + self.usual * prior) / (self._weight + prior)
+    def factor(self) -> float:
+        """The seconds that a usual one takes."""
+        doubt = _DOUBT / (1 + self._all / _CERTAIN)
+        return _SLOWER * (self._seconds + doubt) / (self._usual + doubt)
 
 
 class Estimator:
@@ -87,70 +119,108 @@ class Estimator:
 
     def __init__(self) -> None:
         self._begun: float | None = None
-        self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then
-        self._unpack, self._stage = Speed(_UNPACKS), Speed(_UNPACKS / STAGED_FILE)
-        self._end: float | None = None  # smoothed
-        self._ends: deque[tuple[float, float]] = deque()  # what it was when, of the last seconds
+        self._before: tuple[float, Standing] | None = None
+        self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
+        self._pace = Pace()
+        self._staging = self._staged = 0.0  # seconds, and files, while wheels are staged
+        self._end: float | None = None  # as it is told
+        self._ends: deque[tuple[float, float]] = deque()  # time, and the end that was predicted then
+        self._is_told = False
 
     def left(self, t: float) -> float | None:
-        """Seconds that are left at `t`; None if that is not known yet, or less than one."""
-        if self._end is None or self._end - t < 1:
+        """Seconds that are left at `t`; None if that is not known."""
+        if self._end is None or not self._is_told or t - self._end > _OVERDUE:
             return None
-        left = self._end - t
-        since = t - min(max(left, _SHORTEST), _LONGEST)
-        ends = [end for then, end in self._ends if then >= since]
-        has_agreed = self._ends[0][0] <= since and max(ends) - min(ends) <= _AGREED * left
-        return left if has_agreed else None
+        return max(self._end - t, 0.0)
 
-    def look(self, t: float, wheels: Iterable[WheelRecord], jobs: int) -> None:
+    def look(self, t: float, now: Standing, how: How) -> None:
         """Predict the end from how things stand at `t`, later than the last time."""
-        now = standing(t, wheels)
-        if self._begun is None and (now.fetching or now.unpacking or now.stage_seconds):
+        if self._begun is None and (now.unpacking or now.fetching or now.staged):
             self._begun = t
-        self._measure(t, now)
-        seconds = self._predict(now, max(jobs, 1))
-        if seconds is None or self._begun is None or t - self._begun < _WARM_UP:
-            self._ends.clear()
+        if self._before is not None:
+            self._measure(t - self._before[0], t, self._before[1], now, how.jobs)
+        self._before = t, now
+        seconds = self._predict(t, now, how)
+        if seconds is None:
             self._end = None
-        else:
+            self._is_told = False
+        elif self._begun is not None and t - self._begun >= _WARM_UP:
             self._conclude(t, t + seconds)
 
-    def _measure(self, t: float, now: Standing) -> None:
-        self._fetched.append((t, now.fetched))
-        while len(self._fetched) > 2 and self._fetched[1][0] <= t - _WINDOW:
-            self._fetched.popleft()
-        self._unpack.measure(t, now.unpacked, now.unpack_seconds, _SHARED if now.fetching else 1.0)
-        self._stage.measure(t, now.staged, now.stage_seconds, 1.0)
-        self._stage.usual = self._unpack.value / STAGED_FILE
+    def _measure(self, elapsed: float, t: float, before: Standing, now: Standing, jobs: int) -> None:
+        if now.fetching or before.fetching:
+            self._fetched.append((t, now.fetched))
+            while len(self._fetched) > 2 and self._fetched[1][0] <= t - _WINDOW:
+                self._fetched.popleft()
+        # who has just begun with a wheel reads it, and makes its directories: that is no progress yet
+        workers = min(jobs, max(len(one.unpacking) + len(one.to_unpack) for one in (before, now))) - now.starting
+        if workers > 0:
+            weight = _SHARED if now.fetching else 1.0
+            self._pace.measure(now.unpacked - before.unpacked, elapsed * workers, elapsed, weight)
+        elif now.staged and now.to_stage:
+            kept = exp(-elapsed / _STAGE_MEMORY)
+            self._staging = self._staging * kept + elapsed * jobs
+            self._staged = self._staged * kept + max(now.staged - before.staged, 0.0)
 
-    def _predict(self, now: Standing, jobs: int) -> float | None:
+    def _predict(self, t: float, now: Standing, how: How) -> float | None:
         """Seconds to the end; None if there is no telling."""
-        (t0, bytes0), (t1, bytes1) = self._fetched[0], self._fetched[-1]
-        rate = (bytes1 - bytes0) / (t1 - t0) if t1 > t0 else 0.0
-        if (now.fetching or now.to_fetch) and rate <= 0:
+        rate = self._rate()
+        left = sum(one.left for one in (*now.fetching, *now.to_fetch))
+        if (now.fetching or now.to_fetch) and (rate <= 0 or now.guessed > _UNKNOWN * left):
             return None
-        return acquired(now, rate, self._unpack.value, jobs) + now.to_stage / self._stage.value / jobs + COMMIT
+        factor = self._pace.factor
+        link, elapsed = _LINKED * _FILE * factor, t - how.since
+        plan, clean = _PLANNED * link * now.replaced, _CLEANED * link * now.replaced
+        if how.part == "plan" and elapsed > plan + PATIENCE:
+            return None
+        stage = (_COPIED * _FILE + _BYTE * now.average) * factor if how.copies else link
+        stage = (self._staging + _STAGE_DOUBT) / (self._staged + _STAGE_DOUBT / stage) / how.jobs
+        seconds = acquired(now, rate, factor, how.jobs) + stage * now.to_stage
+        seconds += _COMMIT + _COMMITTED * now.to_commit + _REPLACED * now.to_replace
+        if how.part not in _AFTER_PLAN:
+            seconds += max(plan - elapsed, 0.0) if how.part == "plan" else plan
+        if how.copies and how.part not in _AFTER_STAGE:
+            seconds += _SYNCED * stage * (now.staged + now.to_stage)
+        return seconds + (max(clean - elapsed, 0.0) if how.part == "clean" else clean)
+
+    def _rate(self) -> float:
+        """Bytes that are fetched in a second."""
+        if not self._fetched:
+            return 0.0
+        (t0, bytes0), (t1, bytes1) = self._fetched[0], self._fetched[-1]
+        return (bytes1 - bytes0) / (t1 - t0) if t1 > t0 else 0.0
 
     def _conclude(self, t: float, end: float) -> None:
+        """Follow the prediction; decide whether to tell it."""
         if self._end is None:
             self._end = end
+            self._ends.clear()
         else:  # the less is left, the faster it follows
-            slowness = min(_SLOWNESS, max(self._end - t, 0.5) / 3)
+            slowness = min(_SLOWNESS, max(self._end - t, 0.5) / _FOLLOW) if self._is_told else _QUICK
             self._end += (1 - exp(-(t - self._ends[-1][0]) / slowness)) * (end - self._end)
-        self._ends.append((t, self._end))
-        while self._ends[0][0] < t - 2 * _LONGEST:
+        self._ends.append((t, end))
+        left = max(self._end - t, end - t, _LEAST)
+        since = t - min(max(_STEADY * left, _SHORTEST), _LONGEST)
+        while len(self._ends) > 1 and self._ends[1][0] <= since:
             self._ends.popleft()
+        ends = [self._end, *(one for _, one in self._ends)]
+        difference = (max(ends) - min(ends)) / left
+        if difference > _DIFFERENT:
+            self._is_told = False
+        elif difference < _AGREED and self._ends[0][0] <= since:
+            self._is_told = True
 
 
-def acquired(now: Standing, rate: float, speed: float, jobs: int) -> float:
-    """Seconds until all is unpacked: bytes come at `rate`, each of the workers does work at `speed`."""
+def acquired(now: Standing, rate: float, factor: float, jobs: int) -> float:
+    """Seconds until all is unpacked: bytes come at `rate`, a worker takes `factor` seconds for a usual one."""
     jobs = min(jobs, 1 + len(now.unpacking) + len(now.to_unpack) + len(now.fetching) + len(now.to_fetch))
-    workers = [work / speed for work in sorted(now.unpacking, reverse=True)[:jobs]]  # when each of them is free
+    begun = sorted(now.unpacking, reverse=True)
+    workers = [work * factor for work in begun[:jobs]]  # when each of them is free
     workers += [0.0] * (jobs - len(workers))
     heapify(workers)
-    ready = [(0.0, work) for work in sorted(now.to_unpack, reverse=True)]
+    ready = [(0.0, work) for work in (*begun[jobs:], *sorted(now.to_unpack, reverse=True))]
     for t, work in (*ready, *arrivals(now, rate)):
-        heapreplace(workers, max(workers[0], t) + work / speed)
+        heapreplace(workers, max(workers[0], t) + work * factor)
     return max(workers)
 
 
@@ -165,59 +235,77 @@ def arrivals(now: Standing, rate: float) -> list[tuple[float, float]]:
     found = []
     while under_way:
         first = under_way[0]
-        t += (first.fetch - share) * len(under_way) / rate
-        share = first.fetch
-        found.append((t, first.unpack))
+        t += (first.left - share) * len(under_way) / rate
+        share = first.left
+        found.append((t, first.work))
         if queue:
             following = queue.popleft()
-            heapreplace(under_way, following._replace(fetch=share + following.fetch))
+            heapreplace(under_way, following._replace(left=share + following.left))
         else:
             heappop(under_way)
     return found
 
 
-def standing(t: float, wheels: Iterable[WheelRecord]) -> Standing:
-    """How things stand at `t`. What is not known yet of a wheel is guessed from the others, or from its name."""
+def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
+    """How things stand. What is not known yet of a wheel is guessed from the others, or from its name."""
     fetching, to_fetch, unpacking, to_unpack = [], [], [], []
-    to_stage = fetched = unpacked = unpack_seconds = staged = stage_seconds = 0.0
+    starting = to_commit = to_replace = 0
+    guessed = files_of_all = bytes_of_all = replaced = fetched = unpacked = staged = 0.0
     sizes = [known for wheel in wheels if (known := _size(wheel))]
     usual = sum(sizes) / len(sizes) if sizes else 0.0
     for wheel in wheels:
         if wheel.removal or wheel.phase is Phase.FAILED:
             continue
         size = _size(wheel) or usual
-        files = float(wheel.files or _files(wheel.file, size))
-        work = (wheel.content or _CONTENT * size) + FILE * files
-        share = wheel.done / wheel.total if wheel.total else 0.0
-        times = {phase: _seconds(wheel, phase) for phase in _TIMED}
-        if wheel.phase in _TIMED:
-            times[wheel.phase] += t - wheel.since
+        files, content = float(wheel.files or _files(wheel.file, size)), wheel.content or _CONTENT * size
+        work = _work(files + _EACH, content)
+        share = min(wheel.done / wheel.total, 1.0) if wheel.total else 0.0
+        files_of_all += files
+        bytes_of_all += content
+        does_replace = bool(wheel.replaces) or (replaces and wheel.order < 0)
+        replaced += files * does_replace
+        if wheel.phase is not Phase.DONE:
+            to_commit += 1
+            to_replace += does_replace
         has_come = any(span.phase is Phase.FETCH for span in wheel.spans)
         fetched += size if has_come else wheel.done if wheel.phase is Phase.FETCH else 0.0
-        unpack_seconds += times[Phase.UNPACK]
-        stage_seconds += times[Phase.STAGE]
-        to_stage += files
         if wheel.phase is Phase.FETCH:
-            fetching.append(Work(max(size - wheel.done, 0.0), work))
+            fetching.append(Download(max(size - wheel.done, 0.0), work))
         elif wheel.phase is Phase.QUEUED and (has_come or not wheel.fetch):
             to_unpack.append(work)
         elif wheel.phase is Phase.QUEUED:
-            to_fetch.append(Work(size, work))
+            to_fetch.append(Download(size, work))
+            guessed += 0.0 if _size(wheel) else size
         elif wheel.phase is Phase.UNPACK:
-            unpacked += work * share
-            unpacking.append(work * (1 - share))
+            complete = min(wheel.complete + _EACH * share, files + _EACH) if wheel.complete else (files + _EACH) * share
+            done = _work(complete, content * share)
+            unpacked += done
+            unpacking.append(work - done)
+            starting += not wheel.done
         else:
-            unpacked += work if times[Phase.UNPACK] else 0.0
+            unpacked += work if any(span.phase is Phase.UNPACK for span in wheel.spans) else 0.0
             staged += files * {Phase.STAGE: share, Phase.READY: 0.0}.get(wheel.phase, 1.0)
-    done = fetched, unpacked, unpack_seconds, staged, stage_seconds
-    return Standing(fetching, to_fetch, unpacking, to_unpack, max(to_stage - staged, 0.0), *done)
+    left, average = max(files_of_all - staged, 0.0), bytes_of_all / files_of_all if files_of_all else 0.0
+    return Standing(
+        fetching,
+        to_fetch,
+        guessed,
+        unpacking,
+        starting,
+        to_unpack,
+        left,
+        average,
+        to_commit,
+        to_replace,
+        replaced,
+        fetched,
+        unpacked,
+        staged,
+    )
 
 
-_TIMED = (Phase.UNPACK, Phase.STAGE)
-
-
-def _seconds(wheel: WheelRecord, phase: Phase) -> float:
-    return sum((span.end - span.begin for span in wheel.spans if span.phase is phase), 0.0)
+def _work(files: float, size: float) -> float:
+    return _FILE * files + _BYTE * size
 
 
 def _size(wheel: WheelRecord) -> int:

@@ -248,6 +248,7 @@ class Fold:
             case events.UnpackProgress():
                 record.enter(wheel, Phase.UNPACK, t)
                 record.unpacked_bytes += wheel.advance(t, event.done, event.size)
+                wheel.complete = event.files
             case events.StageProgress():
                 record.enter(wheel, Phase.STAGE, t)
                 record.staged_files += wheel.advance(t, event.done, event.files)
@@ -267,6 +268,7 @@ class Fold:
                 record.enter(wheel, Phase.QUEUED, t)
                 record.reach(wheel, FETCHED)
                 wheel.size = event.size
+                wheel.files, wheel.content = event.files or wheel.files, event.unpacked or wheel.content
             case events.UnpackStarted():
                 record.enter(wheel, Phase.UNPACK, t)
                 record.reach(wheel, FETCHED)
@@ -301,6 +303,7 @@ class Fold:
         record.cached += event.cached - wheel.cached
         wheel.version, wheel.file, wheel.size, wheel.cached = event.version, event.file, event.size, event.cached
         wheel.fetch = event.fetch
+        wheel.files, wheel.content = event.files or wheel.files, event.unpacked or wheel.content
         if event.cached and wheel.phase is Phase.QUEUED:
             record.enter(wheel, Phase.READY, t)
             record.reach(wheel, UNPACKED)

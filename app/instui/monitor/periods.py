@@ -70,10 +70,9 @@ class Periods:
         return self.syncs[-1].what if self.syncs and self.syncs[-1].end is None else ""
 
     def holds_up(self, t: float, seconds: float) -> bool:
-        """Whether the session plans, or waits for the disk or for others, for longer than that at `t`."""
+        """Whether the session waits for the disk or for others, for longer than that at `t`."""
         since = [self.waits[place].begin for (_, wheel), place in self._open.items() if not wheel]
         since += [sync.begin for sync in self.syncs[-1:] if sync.end is None]
-        since += [span.begin for span in self.spans[-1:] if span.end is None and span.name == "plan"]
         return any(t - begin > seconds for begin in since)
 
     def begin_span(self, name: SpanName, t: float) -> None:

@@ -37,6 +37,7 @@ class WheelRecord:
     acquisitions: list[Acquisition] = field(default_factory=list)
     files: int = 0
     content: int = 0  # bytes of its files
+    complete: int = 0  # of its files, in UNPACK
     exclusive: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     waits_for: WaitFor | None = None

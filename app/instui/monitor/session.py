@@ -219,7 +219,19 @@ class SessionRecord:
             self._sample(self._next_sample)
             self._next_sample += self._sample_seconds
         if self._estimator is not None and len(self.wheels) <= eta.MOST:
-            self._estimator.look(t, self.wheels, self.session.jobs if self.session else 1)
+            how = self._how()
+            self._estimator.look(t, eta.standing(self.wheels, how.replaces), how)
+
+    def _how(self) -> eta.How:
+        """How the session works, as its command says, and at what it is."""
+        if self.session is None:
+            return eta.How(1)
+        command, jobs = self.session.command, self.session.jobs
+        copies = "--link-mode=copy" in command or ("--link-mode" in command and "copy" in command)
+        replaces = not {"--reinstall", "-U", "--upgrade"}.isdisjoint(command)
+        part = self.periods.spans[-1] if self.periods.spans else None
+        how = eta.How(max(min(jobs, self.session.cpus or jobs), 1), copies=copies, replaces=replaces)
+        return how if part is None else how._replace(part=part.name, since=part.begin)
 
     def _sample(self, t: float) -> None:
         running, waiting = len(self._running.members), len(self.waiting.members)
@@ -251,7 +263,7 @@ class SessionRecord:
         is_slowed = any(one == "--slow" or one.startswith("--slow=") for one in command)
         if self.finished or self.resolving or self.paused or self.cancelling or self.removing or is_slowed:
             return None
-        if command[:1] in (["demo"], ["install-many"]) or self.periods.holds_up(t, eta.PATIENCE):
+        if command[:1] == ["demo"] or self.periods.holds_up(t, eta.PATIENCE):
             return None
         return self._estimator.left(t) if self._estimator is not None else None
 

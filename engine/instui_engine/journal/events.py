@@ -170,7 +170,8 @@ class WheelAdded(NamedTuple):
     """A wheel of this session. `size` is that of the wheel file, 0 if unknown. `cached`: it is in the store.
 
     `fetch`: it will be downloaded. A wheel that is found in the store later, because another session has put it there
-    or the server says that it has not changed, is announced again, as `cached`.
+    or the server says that it has not changed, is announced again, as `cached`. `files` are in it, with `unpacked`
+    bytes in all; 0 if that is not known yet.
     """
 
     wheel: str
@@ -179,6 +180,8 @@ class WheelAdded(NamedTuple):
     size: int
     cached: bool
     fetch: bool = False
+    files: int = 0
+    unpacked: int = 0
 
 
 class FetchStarted(NamedTuple):
@@ -215,10 +218,12 @@ class FetchRetried(NamedTuple):
 
 
 class FetchFinished(NamedTuple):
-    """The wheel file is here and its hash is right."""
+    """The wheel file is here and its hash is right. `files` and `unpacked` as in `wheel.added`: what it says itself."""
 
     wheel: str
     size: int
+    files: int = 0
+    unpacked: int = 0
 
 
 class UnpackStarted(NamedTuple):
@@ -231,11 +236,12 @@ class UnpackStarted(NamedTuple):
 
 
 class UnpackProgress(NamedTuple):
-    """Uncompressed bytes so far."""
+    """Uncompressed bytes so far; `files` are complete."""
 
     wheel: str
     done: int
     size: int
+    files: int = 0
 
 
 class UnpackFinished(NamedTuple):

@@ -56,7 +56,7 @@ def acquire(
         digest = _digest(wheel, known, local)
         entry = _find(store, known, digest, demands_on(wheel))
         entries.append(entry)
-        announce(context, wheel, entry is not None, fetch=entry is None and bool(wheel.url) and not offline)
+        announce(context, wheel, entry, fetch=entry is None and bool(wheel.url) and not offline)
         if entry is None:
             tasks.append(Task(place, wheel, digest, known))
     if tasks:

@@ -4,6 +4,7 @@ What takes longest comes first, in both, since that determines when all is done.
 helper process that does (`unpackers`). While wheels are unpacked, what was written is flushed to the disk.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -27,6 +28,7 @@ from instui_engine.journal.events import (
 )
 from instui_engine.session.context import Context, Throttle
 from instui_engine.session.workers import run_tasks, run_workers
+from instui_engine.wheel.glance import glance
 
 from .entry import Entry
 from .helpers import Helpers
@@ -222,7 +224,7 @@ class _Work:
         if entry is not None:
             task.let_go()
             task.entry = entry
-            announce(self._context, task.wheel, cached=True)
+            announce(self._context, task.wheel, entry)
         return entry is not None
 
     def _read(self, task: Task, worker: Unpacker) -> bool:
@@ -294,7 +296,7 @@ class _Work:
             raise Interrupted("interrupted while fetching") from None
         if fetched is None:
             return not self._found(task, before)
-        context.emit(FetchFinished(wheel.name, target.stat().st_size))
+        context.emit(FetchFinished(wheel.name, target.stat().st_size, *glance(os.fspath(target))))
         task.fetched = fetched
         task.digest = fetched.sha256
         self._known.note(fetched.hashes, fetched.sha256)
@@ -306,19 +308,19 @@ class _Work:
     def _unpack(self, task: Task, worker: Unpacker, number: int) -> None:
         context, store, wheel = self._context, self._store, task.wheel
         context.rest()
-        total = seen = 0
+        total = seen = complete = 0
 
         def started(files: int, size: int) -> None:
             nonlocal total
             total = size
             context.emit(UnpackStarted(wheel.name, files, size, number))
 
-        throttle = Throttle(lambda done: context.emit(UnpackProgress(wheel.name, done, total)))
+        throttle = Throttle(lambda done: context.emit(UnpackProgress(wheel.name, done, total, complete)))
 
-        def advanced(done: int) -> None:
-            nonlocal seen
-            throttle.add(done - seen)
-            seen = done
+        def advanced(done: int, files: int) -> None:
+            nonlocal seen, complete
+            before, seen, complete = seen, done, files
+            throttle.add(done - before)
             context.slow_motion.step(self._stopping(task))
 
         source = store.partial(task.key) if wheel.url else Path(wheel.path)

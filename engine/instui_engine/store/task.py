@@ -58,6 +58,14 @@ def demands_on(wheel: LockedWheel) -> Demands:
     return wheel.demands if not wheel.sha256 or own in wheel.demands else (*wheel.demands, own)
 
 
-def announce(context: Context, wheel: LockedWheel, cached: bool, fetch: bool = False) -> None:
-    """Emit what is known of a wheel before there is work on it, or when the store turns out to have it."""
-    context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, cached, fetch))
+def announce(context: Context, wheel: LockedWheel, entry: Entry | None, fetch: bool = False) -> None:
+    """Emit what is known of a wheel before there is work on it, or when the store turns out to have it as `entry`."""
+    files = unpacked = 0
+    if entry is not None:
+        files, unpacked = entry.manifest.files, entry.manifest.size
+    elif wheel.path:
+        from instui_engine.wheel.glance import glance  # a warm store needs none of it
+
+        files, unpacked = glance(wheel.path)
+    cached = entry is not None
+    context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, cached, fetch, files, unpacked))

@@ -34,10 +34,10 @@ class Job(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """The progress of an unpack: `started(files, bytes)` is called first, then `advanced(bytes so far)`."""
+    """The progress of an unpack: `started(files, bytes)` is called first, then `advanced(bytes, files so far)`."""
 
     started: Callable[[int, int], None]
-    advanced: Callable[[int], None]
+    advanced: Callable[[int, int], None]
 
 
 def unpack(job: Job, progress: Progress, cancelled: Callable[[], bool]) -> Manifest:
@@ -58,12 +58,12 @@ def unpack(job: Job, progress: Progress, cancelled: Callable[[], bool]) -> Manif
 def _unpack(job: Job, progress: Progress, cancelled: Callable[[], bool]) -> Manifest:
     directory = Path(job.directory)
     files = directory / "files"
-    done = 0
+    done = complete = 0
 
-    def advanced(size: int) -> None:
-        nonlocal done
-        done += size
-        progress.advanced(done)
+    def advanced(size: int, number: int) -> None:
+        nonlocal done, complete
+        done, complete = done + size, complete + number
+        progress.advanced(done, complete)
         if cancelled():
             raise Interrupted("interrupted while unpacking")
 

@@ -1,8 +1,8 @@
 """The program of a helper process that unpacks wheels: see `unpackers` for who talks to it, and `helper` for its life.
 
 A request is ("read", cache, path, demands) or ("unpack", *Job). Answers to it are ("started", files, bytes) and
-("advanced", bytes) while it unpacks, and at last ("done", result) or ("failed", class, line, fields) with an error of
-`errors`. Any other error ends the process: then the parent does the work itself, and meets the same error.
+("advanced", bytes, files) while it unpacks, and at last ("done", result) or ("failed", class, line, fields) with an
+error of `errors`. Any other error ends the process: then the parent does the work itself, and meets the same error.
 """
 
 import marshal
@@ -55,11 +55,11 @@ def _read(cache: str, path: str, demands: Any) -> Any:
 def _unpack(job: Job, answer: Any) -> bytes:
     due = time.monotonic() + _INTERVAL
 
-    def advanced(done: int) -> None:
+    def advanced(done: int, files: int) -> None:
         nonlocal due
         if time.monotonic() >= due:
             due = time.monotonic() + _INTERVAL
-            answer("advanced", done)
+            answer("advanced", done, files)
 
     progress = Progress(lambda files, size: answer("started", files, size), advanced)
     return dump(unpack(job, progress, lambda: False))

@@ -104,8 +104,8 @@ class InHelper:
             match self._answer(stopping):
                 case ("started", files, size) if progress:
                     progress.started(files, size)
-                case ("advanced", done) if progress:
-                    progress.advanced(done)
+                case ("advanced", done, files) if progress:
+                    progress.advanced(done, files)
                 case ("done", result):
                     return result
                 case ("failed", name, line, fields):

@@ -41,7 +41,7 @@ def extract(
     archive: Archive,
     destination: Path,
     digests: Digests,
-    progress: Callable[[int], None] = lambda size: None,
+    progress: Callable[[int, int], None] = lambda size, files: None,
     mtime: int | None = None,
 ) -> list[Extracted]:
     """Write all files but `__pycache__` below `destination`, an empty directory that nobody else writes to.
@@ -50,7 +50,7 @@ def extract(
     All get `mtime` (nanoseconds) if it is given.
     A file for which `digests` has no digest is written unchecked (RECORD itself; `record.verify_wheel` says which
     others). Where it has a weak one, that is compared, and the result has a sha256.
-    `progress` gets the bytes written since its last call, every 256 KiB or 64 files.
+    `progress` gets the bytes and files written since its last call, every 256 KiB or 64 files.
     Raises BadWheelError where content, CRC or hash is wrong, and OSError; the caller then removes `destination`.
     """
     members = [member for member in archive.members if not left_out(member.path)]
@@ -96,19 +96,19 @@ class _How(NamedTuple):
 class _Tally:
     """A sum of what was written, so that a thousand small files do not cause a thousand calls."""
 
-    def __init__(self, progress: Callable[[int], None]) -> None:
+    def __init__(self, progress: Callable[[int, int], None]) -> None:
         self._progress = progress
         self._bytes = self._files = 0
 
-    def add(self, size: int) -> None:
+    def add(self, size: int, files: int) -> None:
         self._bytes += size
-        self._files += 1
+        self._files += files
         if self._bytes >= _STEP_BYTES or self._files >= _STEP_FILES:
             self.flush()
 
     def flush(self) -> None:
-        if self._bytes:
-            self._progress(self._bytes)
+        if self._bytes or self._files:
+            self._progress(self._bytes, self._files)
         self._bytes = self._files = 0
 
 
@@ -162,7 +162,7 @@ def _write(archive: Archive, member: Member, algorithm: str, how: _How, tally: _
         _seal(descriptor, how)
     finally:
         os.close(descriptor)
-    tally.add(len(data))
+    tally.add(len(data), 1)
     return _NEW[algorithm](data).digest()
 
 
@@ -174,8 +174,9 @@ def _stream(archive: Archive, member: Member, algorithm: str, how: _How, tally: 
         for piece in archive.chunks(member):
             state.update(piece)
             write_all(descriptor, piece)
-            tally.add(len(piece))
+            tally.add(len(piece), 0)
         _seal(descriptor, how)
+        tally.add(0, 1)
     finally:
         os.close(descriptor)
     return state.digest()

@@ -77,7 +77,7 @@ def header(snapshot: Snapshot, facts: Facts, width: int) -> Line:
     if left is not None and width >= 64:
         right += [
             Piece(" ETA ", "dim"),
-            Piece(f"{units.age(round(left)) if left >= 10 else f'{left:.0f} s':<4}", "text"),
+            Piece(f"{_whole(left):<4}", "text"),
         ]
     right.append(Piece(" "))
     where = PurePosixPath(session.top).name if session else ""
@@ -87,6 +87,13 @@ def header(snapshot: Snapshot, facts: Facts, width: int) -> Line:
     start = [Piece(" instui ", "logo"), Piece(middle(safe(place), max(width // 5, 8)), "strong"), Piece("  ")]
     room = width - width_of(start) - width_of(right) - 1
     return spread([*start, Piece(tail(safe(command), room) if room > 8 else "", "dim")], right, width)
+
+
+def _whole(left: float) -> str:
+    """The seconds that are left, in whole ones; never none, as it is not over."""
+    if left < 1:
+        return "<1 s"
+    return units.age(round(left)) if left >= 10 else f"{left:.0f} s"
 
 
 class News(NamedTuple):
