@@ -21,7 +21,7 @@ BOTTOM = "document.querySelector('#timeline + figure').getBoundingClientRect().b
 
 def main() -> None:
     """The top of a report, down to its timeline."""
-    with tempfile.TemporaryDirectory() as scratch, chromium(Path(scratch) / "profile") as tab:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, chromium(Path(scratch) / "profile") as tab:
         file = Path(scratch) / "report.html"
         file.write_text(page(recorded(recording("slow"))), encoding="utf-8")
         tab.look(WIDTH)

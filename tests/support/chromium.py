@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ class Browser:
             ["bash", "-c", shell, *command, "--remote-debugging-pipe"],
             pass_fds=(to_browser, from_browser),
             env=environ,
+            start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -116,11 +118,16 @@ class Browser:
         return json.loads(message)
 
     def close(self) -> None:
-        """End it."""
+        """End it, with all of its processes."""
+        with suppress(OSError, AssertionError):
+            self.call("Browser.close")
         os.close(self._write)
         os.close(self._read)
-        self.process.kill()
-        self.process.wait()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from instui_engine.values import NamedTuple
 
 from . import names
 from .html import Html, element
+from .lanes import LITTLE
 from .names import took
 from .waits import WaitedFor
 
@@ -67,8 +68,8 @@ def places(drawn: Sequence[Edge]) -> Mapping[str, tuple[int, int]]:
 
 
 def chains(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
-    """The picture; nothing if nobody waited."""
-    drawn = edges(snapshot, found)
+    """The picture; nothing if nobody waited for a notable time."""
+    drawn = edges(snapshot, [wait for wait in found if wait.seconds >= LITTLE * snapshot.t])
     if not drawn:
         return Html("")
     at = places(drawn)
@@ -94,6 +95,7 @@ def chains(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
         "figure",
         element("figcaption", element("h3", title), words),
         element("div", picture, class_="scrolls", role="region", aria_label=title, tabindex=0),
+        aria_label=title,
     )
 
 

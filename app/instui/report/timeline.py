@@ -68,6 +68,7 @@ def timeline(recorded: Recorded) -> Html:
         element("figcaption", _legend({of_kind(one.kind) for one in drawn})),
         element("ul", rows, class_="lanes"),
         element("p", rest, class_="left-out") if hidden else "",
+        aria_label="The timeline as a picture",
     )
 
 
