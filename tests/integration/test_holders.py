@@ -3,9 +3,11 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,6 +116,23 @@ def test_the_wait_for_the_environments_lock_names_a_stopped_foreigner(
         assert f"pid {other.pid} (" in errors
         assert ", stopped" in errors
     assert waiter.lines.of(SessionFinished)[0].installed == 0
+
+
+@needs_proc_locks
+def test_locks_and_doctor_name_a_foreign_holder_and_since_when_it_runs(
+    venv: Callable[[], Venv], run_instui: Run
+) -> None:
+    target = venv()
+    with holding(target.environment.lock_path) as other:
+        began = time.time()
+        table = ok(run_instui("locks", "--python", target.top))
+        diagnosis = json.loads(run_instui("doctor", "--json", "--python", target.top).stdout)
+    assert re.search(rf"pid {other.pid} \(.*, started \d+(\.\d+)? s ago", table), table
+    (held,) = next(finding["holders"] for finding in diagnosis["findings"] if finding["kind"] == "busy")
+    assert held["pid"] == other.pid
+    assert "LOCK_EX" in held["command"]
+    assert held["state"]
+    assert began - PATIENCE < held["began"] <= began + 1
 
 
 @needs_proc_locks

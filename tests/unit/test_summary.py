@@ -5,7 +5,7 @@ import pytest
 from instui.explain.summary import summary
 from instui.monitor.fold import Fold
 from instui_engine.journal import events
-from instui_engine.journal.events import Event
+from instui_engine.journal.events import Event, Holder
 from support.plain_lines import GO_A, GO_B, START, A, B
 
 
@@ -133,3 +133,14 @@ def test_waits_are_told_unless_all_together_are_but_a_moment(waited: float, told
     fold.feed(2.0, events.SessionFinished(0, "", 2, 2.0))
     lines = [line.split(":")[0] for line in summary(fold.snapshot(2.0))]
     assert lines[1:] == ["  waited for the environment's lock", "  waited for locks"] * told
+
+
+def test_a_wait_for_the_environments_lock_in_which_the_session_was_killed_is_told_with_its_holder() -> None:
+    fold = Fold()
+    fold.feed(0.0, START)
+    fold.feed(0.0, events.WheelAdded("a", "1.0", "a.whl", 100, True))
+    fold.feed(1.0, events.EnvironmentWaiting("/v/.lock", [Holder("", "", 77, "uv pip install", "asleep", 0.0)]))
+    lines = summary(fold.snapshot(6.0))
+    assert [line for line in lines if "waited for" in line] == [
+        "  waited for the environment's lock: 5.0 s, held by pid 77 (uv pip install), asleep"
+    ]

@@ -238,7 +238,7 @@ def _session_waits(snapshot: Snapshot) -> list[str]:
     for what, waits in kinds.items():
         took = [(snapshot.t if wait.end is None else wait.end) - wait.begin for wait in waits]
         if what == "environment" and environment:
-            took = [environment.waited]  # as the engine has measured it
+            took = [environment.waited_until(snapshot.t)]  # as the engine has measured it
         longest = max(waits, key=lambda wait: (snapshot.t if wait.end is None else wait.end) - wait.begin)
         if sum(took) >= WAIT_SECONDS:
             wheel = f" ({printable(_label(snapshot, longest.wheel))})" if longest.wheel else ""

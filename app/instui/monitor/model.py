@@ -206,6 +206,10 @@ class EnvironmentLock(NamedTuple):
     waited: float  # sum of the finished waits, in seconds
     held: float
 
+    def waited_until(self, t: float) -> float:
+        """Seconds of all waits, with the present one: a session that is killed while it waits never finishes it."""
+        return self.waited + (max(t - self.since, 0.0) if self.state == "waiting" else 0.0)
+
 
 class ReplacedFile(NamedTuple):
     """A file that was replaced; `old` and `new` are owners ("name version")."""
