@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from instui.monitor.fold import Fold
 from instui.monitor.ownership import ABSENT, SHARED, contested, letter, ownership
-from instui.tui.rows.ownership import MIXED, binned, block, layout, tally
+from instui.tui.rows import ownership as maps
+from instui.tui.rows.ownership import MIXED, binned, block, layout, legend, tally
 from instui.tui.text.glyphs import ASCII, UNICODE
 from instui.tui.text.pieces import plain, width_of
 from instui_engine.journal import events
@@ -153,3 +154,12 @@ def test_a_cell_for_many_files_has_a_letter_only_if_all_are_of_one_owner() -> No
 )
 def test_the_counts_say_whose_package_is_whole(cells: list[int], whole: list[str], width: int, text: str) -> None:
     assert tally(cells, whole, width) == text
+
+
+def test_of_thousands_of_owners_only_those_are_named_for_whom_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    named = maps._named
+    monkeypatch.setattr(maps, "_named", lambda *given: made.append(given) or named(*given))
+    text = plain(legend([f"wheel{number} 1.0" for number in range(3000)], 60))
+    assert text.endswith(" more")
+    assert len(made) < 200

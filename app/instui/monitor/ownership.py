@@ -21,6 +21,10 @@ SHARED = -2  # its content is equal in several distributions, so all of them hav
 _LETTERS = ascii_uppercase + ascii_letters[:26]
 
 
+Rivals = dict[str, dict[str, None]]
+"""The owners of each path, as keys: those of the plan in its order, then those of events. One may have thousands."""
+
+
 class Contested(NamedTuple):
     """A directory, and how many of the files in it are contested. It is relative to the environment's top."""
 
@@ -63,15 +67,15 @@ def contested(snapshot: Snapshot) -> tuple[Contested, ...]:
 def ownership(snapshot: Snapshot, directory: str) -> Ownership:
     """Who owns the contested files of `directory`, one of `contested`."""
     tops = roots(snapshot)
-    rivals: dict[str, list[str]] = {}  # owners of each path: those of the plan in its order, then those of events
+    rivals: Rivals = {}
     present: dict[str, tuple[str, ...]] = {}  # its owners now, as far as events have told
     for conflict in snapshot.conflicts:
         if directory_of(conflict.path, tops) == directory:
-            _add(rivals.setdefault(conflict.path, []), conflict.first, conflict.last)
+            _add(rivals.setdefault(conflict.path, {}), conflict.first, conflict.last)
     for event in _events(snapshot):
         if directory_of(event.path, tops) != directory:
             continue
-        known = rivals.setdefault(event.path, [])
+        known = rivals.setdefault(event.path, {})
         if isinstance(event, RestoredFile):
             _add(known, event.wheel, event.owner)
             present[event.path] = (event.owner,)
@@ -122,8 +126,8 @@ def _paths(snapshot: Snapshot) -> set[str]:
     return found
 
 
-def _add(owners: list[str], *names: str) -> None:
-    owners.extend(name for name in names if name not in owners)
+def _add(owners: dict[str, None], *names: str) -> None:
+    owners.update(dict.fromkeys(names))
 
 
 def _has_written(snapshot: Snapshot, owner: str) -> bool:
@@ -132,7 +136,7 @@ def _has_written(snapshot: Snapshot, owner: str) -> bool:
     return wheel is None or wheel.label != owner or wheel.phase is Phase.DONE
 
 
-def _in_order(snapshot: Snapshot, rivals: Mapping[str, list[str]]) -> tuple[str, ...]:
+def _in_order(snapshot: Snapshot, rivals: Rivals) -> tuple[str, ...]:
     """The owners: those that were there before, then the session's wheels in the order of their plan."""
     found = dict.fromkeys(owner for path in sorted(rivals) for owner in rivals[path])
 
@@ -148,5 +152,5 @@ def _cell(owners: tuple[str, ...], index: Mapping[str, int]) -> int:
     return ABSENT if not distinct else index[owners[0]] if len(distinct) == 1 else SHARED
 
 
-def _is_whole(owner: str, rivals: Mapping[str, list[str]], present: Mapping[str, tuple[str, ...]]) -> bool:
+def _is_whole(owner: str, rivals: Rivals, present: Mapping[str, tuple[str, ...]]) -> bool:
     return all(owner in present[path] for path, known in rivals.items() if owner in known)

@@ -14,6 +14,7 @@ from .labels import lock_label, short
 
 MIXED = -3  # of a cell that stands for files of several owners
 _STYLES = 6  # owners with a style of their own; the next ones begin again, with another letter
+_NARROWEST = 5  # columns of an owner in the legend, at least
 _WIDEST, _GOOD = 6, 3  # columns of a cell: the most, and those that rows are made for
 NOBODY = "nobody's file"
 
@@ -95,7 +96,7 @@ def first_that_fits(width: int, *texts: str) -> str:
 
 def legend(names: Sequence[str], width: int) -> Line:
     """The letters and names of the owners, in one line; those that do not fit are counted."""
-    for most in range(len(names), 0, -1):
+    for most in range(min(len(names), width // _NARROWEST + 1), 0, -1):  # there may be thousands
         room = max((width - 2 * (most - 1)) // most - 4, 6)
         parts = [_named(number, name, room) for number, name in enumerate(names[:most])]
         rest = f"  and {len(names) - most} more" if most < len(names) else ""

@@ -50,7 +50,7 @@ class TimelineView(OverTime):
         self._activity: Apart[Activity] = Apart(self.made)
         self._bare: Throttled[Activity] = Throttled()
         self._lanes: Throttled[Lanes] = Throttled()
-        self._head: Throttled[list[Line]] = Throttled()
+        self._head: Apart[list[Line]] = Apart(self.made)
         self._drawn: dict[str, list[Cell]] = {}  # the bars of lanes, by key
         self._drawn_for: tuple[Lanes | None, Window | None, int] = (None, None, 0)
         self._moment: Throttled[list[Line]] = Throttled()
@@ -89,9 +89,11 @@ class TimelineView(OverTime):
         found, look, glyphs = self.activity(snapshot), self.look(snapshot), self.glyphs
         self.lines("status").show_lines([timeline.status(snapshot, found, self.mode, look, width, glyphs)])
         curves = height >= _CURVES_FROM
-        head = self._head.get(
-            (look, width, curves), found, lambda: timeline.head(snapshot, found, look, width, glyphs, curves)
+        many = len(snapshot.wheels)
+        drawn = self._head.latest(
+            (look, width, curves), found, lambda: timeline.head(snapshot, found, look, width, glyphs, curves), many
         )
+        head = drawn or timeline.head(without_wheels(snapshot), found, look, width, glyphs, curves)
         self.lines("head").show_lines(head)
         lanes = self._arranged(snapshot, found)
         table = self.lanes
