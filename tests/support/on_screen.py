@@ -25,7 +25,9 @@ _HEADINGS = {
     "events": "time  event",
 }
 VIEWS = {BY_ID[f"view_{scope}"].keys: heading for scope, heading in _HEADINGS.items()}
-DASHBOARD, LOCKS, EVENTS = (BY_ID[f"view_{scope}"].keys for scope in ("wheels", "locks", "events"))
+DASHBOARD, LOCKS, TIMELINE, EVENTS = (
+    BY_ID[f"view_{scope}"].keys for scope in ("wheels", "locks", "timeline", "events")
+)
 
 
 class Install:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from support.on_screen import DASHBOARD, EVENTS, LOCKS, VIEWS, Begin
+from instui.tui.views.explain import ExplainView
+from support.on_screen import DASHBOARD, EVENTS, LOCKS, TIMELINE, VIEWS, Begin
 from support.terminal import PATIENCE, POLL, Terminal
 
 pytest_plugins = ("support.screen_fixtures",)
@@ -24,8 +25,8 @@ def test_a_terminal_that_was_not_read_is_shown_the_present_and_not_all_that_it_h
     terminal.press(EVENTS)
     terminal.shows(VIEWS[EVENTS])
     before = len(terminal.output)
-    for _ in range(_SCREENS // 2):
-        for key in (LOCKS, DASHBOARD):
+    for _ in range(_SCREENS // 4):
+        for key in (LOCKS, TIMELINE, ExplainView.opened_by, DASHBOARD):
             terminal.press(key)
             _rests(terminal, 5)  # keys that come at once are one frame anyway
     terminal.press(EVENTS, "?")

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from instui.tui.views.registry import BY_ID
+from support.on_screen import TIMELINE
 from support.terminal import Terminal
 
 pytestmark = pytest.mark.pty
 
 RECORDINGS = Path(__file__).parents[2] / "screenshots" / "recordings"
-TIMELINE = BY_ID["view_timeline"].keys
 _COLUMNS = 117
 _ROWS_ABOVE = 4  # header, counters, tabs, and a notice, which goes away by itself
 
