@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instui.monitor.fold import Fold
-from instui.monitor.ownership import ABSENT, SHARED, contested, letter, ownership
+from instui.monitor.ownership import ABSENT, SHARED, Ownership, letter, ownerships
 from instui.tui.rows import ownership as maps
 from instui.tui.rows.ownership import MIXED, binned, block, layout, legend, tally
 from instui.tui.text.glyphs import ASCII, UNICODE
@@ -47,9 +47,13 @@ def overwrite(path: str, old: str, new: str, same: bool = False) -> Event:
     return events.Overwrite(new, path, f"{old} 1", f"{new} 1", same)
 
 
-def drawn(fold: Fold, directory: str = f"{SITE}/d") -> str:
+def owned(fold: Fold, directory: str = f"{SITE}/d") -> Ownership:
+    return next(one for one in ownerships(fold.snapshot(0.0)) if one.directory == directory)
+
+
+def drawn(fold: Fold) -> str:
     signs = {ABSENT: ".", SHARED: "="}
-    return "".join(signs.get(cell) or letter(cell) for cell in ownership(fold.snapshot(0.0), directory).cells)
+    return "".join(signs.get(cell) or letter(cell) for cell in owned(fold).cells)
 
 
 def test_files_change_their_owner_when_a_wheel_is_complete_and_the_plan_knows_them_before() -> None:
@@ -61,14 +65,14 @@ def test_files_change_their_owner_when_a_wheel_is_complete_and_the_plan_knows_th
     for path in files:
         fold.feed(21.0, overwrite(path, "a", "b"))
     assert drawn(fold) == "BB"
-    found = ownership(fold.snapshot(0.0), f"{SITE}/d")
+    found = owned(fold)
     assert (found.owners, found.files, found.whole) == (("a 1", "b 1"), ("x", "y"), (1,))
 
 
 def test_what_was_installed_before_owns_its_files_from_the_beginning() -> None:
     fold = folded(*planned("b"), *conflict(f"{SITE}/d/x", "old", "b"))
     assert drawn(fold) == "A"
-    assert ownership(fold.snapshot(0.0), f"{SITE}/d").owners == ("old 1", "b 1")
+    assert owned(fold).owners == ("old 1", "b 1")
 
 
 def test_a_wheel_that_failed_owns_nothing() -> None:
@@ -81,7 +85,7 @@ def test_a_wheel_that_failed_owns_nothing() -> None:
 def test_equal_content_is_shared_until_other_content_replaces_it() -> None:
     fold = folded(*planned("a", "b", "c"), overwrite(f"{SITE}/d/x", "a", "b", same=True))
     assert drawn(fold) == "="
-    assert ownership(fold.snapshot(0.0), f"{SITE}/d").whole == (0, 1)
+    assert owned(fold).whole == (0, 1)
     fold.feed(20.0, overwrite(f"{SITE}/d/x", "b", "c"))
     assert drawn(fold) == "C"
 
@@ -95,9 +99,10 @@ def test_a_file_that_is_back_is_of_its_first_owner_again() -> None:
 def test_directories_are_those_in_the_roots_with_the_most_contested_files_first() -> None:
     paths = [f"{SITE}/cv2/a", f"{SITE}/cv2/data/b", f"{SITE}/README.md", "etc/jupyter/x/y", "etc/jupyter/z", "etc/w"]
     fold = folded(*planned("a", "b"), *(event for path in paths for event in conflict(path, "a", "b")))
-    assert contested(fold.snapshot(0.0)) == (("etc", 3), (f"{SITE}/cv2", 2), (SITE, 1))
-    assert ownership(fold.snapshot(0.0), f"{SITE}/cv2").files == ("a", "data/b")
-    assert ownership(fold.snapshot(0.0), SITE).files == ("README.md",)
+    found = [(one.directory, len(one.files)) for one in ownerships(fold.snapshot(0.0))]
+    assert found == [("etc", 3), (f"{SITE}/cv2", 2), (SITE, 1)]
+    assert owned(fold, f"{SITE}/cv2").files == ("a", "data/b")
+    assert owned(fold, SITE).files == ("README.md",)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -107,14 +112,14 @@ def test_while_one_wheel_commits_only_its_files_grow_and_each_file_has_one_owner
     ships = {f"{SITE}/d/f{n}": sorted(choose.sample(keys, choose.randint(2, len(keys)))) for n in range(30)}
     fold = folded(*planned(*keys), *(event for path, owners in ships.items() for event in conflict(path, *owners)))
     present: dict[str, str] = {}
-    last = ownership(fold.snapshot(0.0), f"{SITE}/d")
+    last = owned(fold)
     for t, key in enumerate(keys, 1000):
         for path in [path for path, owners in ships.items() if key in owners]:
             if path in present:
                 fold.feed(t, overwrite(path, present[path], key))
             present[path] = key
         fold.feed(t, events.CommitFinished(key, 1))
-        now = ownership(fold.snapshot(0.0), f"{SITE}/d")
+        now = owned(fold)
         grown = [owner for number, owner in enumerate(now.owners) if now.count(number) > last.count(number)]
         assert grown in ([f"{key} 1"], [])
         assert len(now.cells) == 30

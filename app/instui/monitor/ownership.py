@@ -7,8 +7,9 @@ owned a file before the session began is known for conflicts with what is instal
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import merge
+from itertools import chain
 from string import ascii_letters, ascii_uppercase
 
 from instui_engine.fs.paths import TOP
@@ -23,13 +24,6 @@ _LETTERS = ascii_uppercase + ascii_letters[:26]
 
 Rivals = dict[str, dict[str, None]]
 """The owners of each path, as keys: those of the plan in its order, then those of events. One may have thousands."""
-
-
-class Contested(NamedTuple):
-    """A directory, and how many of the files in it are contested. It is relative to the environment's top."""
-
-    directory: str
-    files: int
 
 
 class Ownership(NamedTuple):
@@ -55,46 +49,50 @@ def letter(owner: int) -> str:
     return _LETTERS[owner] if owner < len(_LETTERS) else "?"
 
 
-def contested(snapshot: Snapshot) -> tuple[Contested, ...]:
-    """The directories with contested files, those with the most first."""
-    counts: defaultdict[str, int] = defaultdict(int)
-    tops = roots(snapshot)
-    for path in _paths(snapshot):
-        counts[directory_of(path, tops)] += 1
-    return tuple(Contested(*one) for one in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
-
-
-def ownership(snapshot: Snapshot, directory: str) -> Ownership:
-    """Who owns the contested files of `directory`, one of `contested`."""
-    tops = roots(snapshot)
+def ownerships(snapshot: Snapshot) -> tuple[Ownership, ...]:
+    """Who owns what in each directory with contested files, those with the most files first."""
     rivals: Rivals = {}
     present: dict[str, tuple[str, ...]] = {}  # its owners now, as far as events have told
-    for conflict in snapshot.conflicts:
-        if directory_of(conflict.path, tops) == directory:
-            _add(rivals.setdefault(conflict.path, {}), conflict.first, conflict.last)
+    for path, first, last in snapshot.conflicts:
+        _add(rivals, path, first, last)
     for event in _events(snapshot):
-        if directory_of(event.path, tops) != directory:
-            continue
-        known = rivals.setdefault(event.path, {})
+        path = event.path
         if isinstance(event, RestoredFile):
-            _add(known, event.wheel, event.owner)
-            present[event.path] = (event.owner,)
+            _add(rivals, path, event.wheel, event.owner)
+            present[path] = (event.owner,)
         else:
-            _add(known, event.old, event.new)
-            before = present.get(event.path, (event.old,))
-            present[event.path] = (*before, event.new) if event.same else (event.new,)
-    for path, known in rivals.items():
+            _add(rivals, path, event.old, event.new)
+            present[path] = (*present.get(path, (event.old,)), event.new) if event.same else (event.new,)
+    written = {owner: _has_written(snapshot, owner) for known in rivals.values() for owner in known}
+    directories: defaultdict[str, list[str]] = defaultdict(list)
+    tops, of_parent = roots(snapshot), {}
+    for path, known in sorted(rivals.items()):
         if path not in present:
-            present[path] = tuple([owner for owner in known if _has_written(snapshot, owner)][-1:])
-    paths = sorted(rivals)
-    owners = _in_order(snapshot, rivals)
+            present[path] = tuple([owner for owner in known if written[owner]][-1:])
+        parent = path.rpartition("/")[0]
+        if parent not in of_parent:
+            of_parent[parent] = directory_of(path, tops)
+        directories[of_parent[parent]].append(path)
+    found = [_ownership(snapshot, directory, paths, rivals, present) for directory, paths in directories.items()]
+    return tuple(sorted(found, key=lambda one: (-len(one.files), one.directory)))
+
+
+def _ownership(
+    snapshot: Snapshot,
+    directory: str,
+    paths: Sequence[str],
+    rivals: Rivals,
+    present: Mapping[str, tuple[str, ...]],
+) -> Ownership:
+    owners = _in_order(snapshot, (rivals[path] for path in paths))
     index = {owner: number for number, owner in enumerate(owners)}
+    lacking = {owner for path in paths for owner in rivals[path] if owner not in present[path]}
     return Ownership(
         directory,
         tuple(path.removeprefix(f"{directory}/") for path in paths),
         owners,
         tuple(_cell(present[path], index) for path in paths),
-        tuple(index[owner] for owner in owners if _is_whole(owner, rivals, present)),
+        tuple(index[owner] for owner in owners if owner not in lacking),
     )
 
 
@@ -116,18 +114,13 @@ def roots(snapshot: Snapshot) -> list[str]:
 
 def _events(snapshot: Snapshot) -> Iterable[ReplacedFile | RestoredFile]:
     """What changed an owner, in the order of time."""
+    if not snapshot.restored:
+        return snapshot.overwrites
     return merge(snapshot.overwrites, snapshot.restored, key=lambda event: event.t)
 
 
-def _paths(snapshot: Snapshot) -> set[str]:
-    found = {conflict.path for conflict in snapshot.conflicts}
-    found.update(file.path for file in snapshot.overwrites)
-    found.update(file.path for file in snapshot.restored)
-    return found
-
-
-def _add(owners: dict[str, None], *names: str) -> None:
-    owners.update(dict.fromkeys(names))
+def _add(rivals: Rivals, path: str, *owners: str) -> None:
+    rivals.setdefault(path, {}).update(dict.fromkeys(owners))
 
 
 def _has_written(snapshot: Snapshot, owner: str) -> bool:
@@ -136,9 +129,9 @@ def _has_written(snapshot: Snapshot, owner: str) -> bool:
     return wheel is None or wheel.label != owner or wheel.phase is Phase.DONE
 
 
-def _in_order(snapshot: Snapshot, rivals: Rivals) -> tuple[str, ...]:
+def _in_order(snapshot: Snapshot, rivals: Iterable[Iterable[str]]) -> tuple[str, ...]:
     """The owners: those that were there before, then the session's wheels in the order of their plan."""
-    found = dict.fromkeys(owner for path in sorted(rivals) for owner in rivals[path])
+    found = dict.fromkeys(chain.from_iterable(rivals))
 
     def place(owner: str) -> int:
         wheel = snapshot.wheel(owner.partition(" ")[0])
@@ -148,9 +141,6 @@ def _in_order(snapshot: Snapshot, rivals: Rivals) -> tuple[str, ...]:
 
 
 def _cell(owners: tuple[str, ...], index: Mapping[str, int]) -> int:
-    distinct = set(owners)
-    return ABSENT if not distinct else index[owners[0]] if len(distinct) == 1 else SHARED
-
-
-def _is_whole(owner: str, rivals: Rivals, present: Mapping[str, tuple[str, ...]]) -> bool:
-    return all(owner in present[path] for path, known in rivals.items() if owner in known)
+    if len(owners) == 1:
+        return index[owners[0]]
+    return ABSENT if not owners else SHARED if len(set(owners)) > 1 else index[owners[0]]

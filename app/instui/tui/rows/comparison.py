@@ -7,7 +7,7 @@ all recorded runs ended.
 from instui.demo.without_locks import Recording, recording
 from instui.monitor import units
 from instui.monitor.model import Snapshot
-from instui.monitor.ownership import ABSENT, Ownership, contested, letter, ownership
+from instui.monitor.ownership import ABSENT, Ownership, letter, ownerships
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, line, safe, tail
 from instui_engine.values import NamedTuple
@@ -38,7 +38,7 @@ def comparison(snapshot: Snapshot) -> Comparison | None:
     found = recording(command[2]) if command[1:2] == ["demo"] and len(command) > 2 else None
     if found is None or not snapshot.conflicts:
         return None
-    own = ownership(snapshot, contested(snapshot)[0].directory)
+    own = ownerships(snapshot)[0]
     if [_name(owner) for owner in own.owners] != list(found.owners):
         return None
     asked = [wheel.acquisitions[0].requested for wheel in snapshot.wheels if wheel.acquisitions]

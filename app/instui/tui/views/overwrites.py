@@ -6,7 +6,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
-from instui.monitor.ownership import Contested, Ownership, contested, directory_of, ownership, roots
+from instui.monitor.ownership import Ownership, directory_of, ownerships, roots
 from instui.tui.rows import over, overwrites
 from instui.tui.rows import ownership as maps
 from instui.tui.rows.frame import News
@@ -40,8 +40,7 @@ class OverwritesView(Overview):
     def __init__(self) -> None:
         super().__init__()
         self._maps: bool | None = None  # whether the map is shown; None: where there is room
-        self._contested: Throttled[Sequence[Contested]] = Throttled()
-        self._owned: Throttled[Ownership] = Throttled()
+        self._owned: Throttled[Sequence[Ownership]] = Throttled()
         self._groups: Throttled[overwrites.Groups] = Throttled()
         self._toggled: frozenset[str] = frozenset()  # the pairs that the user folded or unfolded
         self._found = overwrites.Groups([], {}, {}, (), 0)
@@ -85,23 +84,22 @@ class OverwritesView(Overview):
         done = len(snapshot.wheels) - snapshot.totals.committed
         basis = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts), done, snapshot.over)
         self._basis = basis = self._basis if basis == self._basis else basis  # Throttled compares it by identity
-        directories = self._contested.get(snapshot.session, basis, lambda: contested(snapshot))
+        owned = self._owned.get(snapshot.session, basis, lambda: ownerships(snapshot))
         wanted = self._maps if self._maps is not None else height >= SHORT
-        lines.display = bool(directories) and wanted and not self.zoomed
+        lines.display = bool(owned) and wanted and not self.zoomed
         if not lines.display:
             return
-        names = [one.directory for one in directories]
+        names = [one.directory for one in owned]
         path = overwrites.path_of(self._found, self.table.selected)
         selected = directory_of(path, roots(snapshot)) if path else ""
         place = names.index(selected) if selected in names else 0
-        owned = self._owned.get(names[place], basis, lambda: ownership(snapshot, names[place]))
         room, tall = width, 5 if height < SHORT else 7
         if width >= _BESIDE:
             room, tall = int(width * _SHARE), self.query_one("#split").size.height
         if (room, tall) != self._map_size:
             self._map_size = lines.styles.width, lines.styles.height = room, tall
         text = f"{place + 1} of {len(names)} directories" if len(names) > 1 else ""
-        lines.show_lines(maps.pane(snapshot, owned, text, room, tall, self.glyphs))
+        lines.show_lines(maps.pane(snapshot, owned[place], text, room, tall, self.glyphs))
 
     def no_owners(self) -> str:
         """No file is contested."""
