@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run, Start
-from instui.cli.options import SCENARIOS
+from instui.demo.scenarios import NAMES, after
 from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
@@ -62,10 +62,18 @@ def alone(tmp_path: Path) -> dict[str, str]:
 
 
 def test_every_scenario_is_promised_a_result() -> None:
-    assert set(RESULTS) == set(SCENARIOS)
+    assert set(RESULTS) == set(NAMES)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_all_are_listed_with_what_they_show(run_instui: Run) -> None:
+    rows = ok(run_instui("demo", "--list")).splitlines()
+    assert [row.split()[:2] for row in rows] == [[str(number), name] for number, name in enumerate(NAMES, 1)]
+    listed = [json.loads(row) for row in ok(run_instui("demo", "--list", "--json")).splitlines()]
+    assert [demo["name"] for demo in listed] == list(NAMES)
+    assert all(demo["about"] for demo in listed)
+
+
+@pytest.mark.parametrize("scenario", NAMES)
 def test_a_scenario_says_what_to_watch_and_what_came_of_it(
     scenario: str, alone: dict[str, str], tmp_path: Path, run_instui: Run
 ) -> None:
@@ -75,6 +83,7 @@ def test_a_scenario_says_what_to_watch_and_what_came_of_it(
     assert any(caption.startswith("Watch ") for caption in captions)
     assert RESULTS[scenario] in captions[-1]
     assert re.search(r"^installed \d+( of \d+)? wheels, \d+ files in ", text, re.MULTILINE)
+    assert text.splitlines()[-1].startswith(f"next: instui demo {after(scenario)} ")
     if scenario in WAITS and PROC_LOCKS:
         assert re.search(WAITS[scenario], text, re.MULTILINE), text
     # the directory of control sockets is shared by all sessions of a user, and stays

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
-from instui.cli.options import SCENARIOS, parser
+from instui.cli.options import parser
+from instui.demo.scenarios import NAMES
 from instui_engine import errors
 from support.cli import ok
 
@@ -55,7 +56,7 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
 
 
 def test_the_scenarios_are_all_named() -> None:
-    assert all(f"{name}" in TEXT for name in SCENARIOS)
+    assert all(f"{name}" in TEXT for name in NAMES)
 
 
 def test_the_table_of_events_is_that_of_the_code() -> None:

@@ -12,6 +12,7 @@ from instui.tui.actions import KEYS
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Ended, Left, Result
 from instui.tui.views.dashboard import DashboardView
+from instui.tui.views.demos import Demos
 from instui.tui.views.detail import DetailView
 from instui.tui.views.dialogs import Ask
 from instui.tui.views.ending import EndingView
@@ -309,6 +310,30 @@ async def shows_the_map_of_owners(app: InstuiApp, pilot: Pilot[Result]) -> None:
     assert "jwt/   2 of 3 directories" in text_of(app)
 
 
+async def chooses_the_next_demonstration(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("demo"))
+    assert "this is no demonstration" in text_of(app)
+    assert app.showing is not None
+    app.showing.demo = "same-module"
+    await press(pilot, key_of("demo"))
+    assert "as soon as this demonstration is over" in text_of(app)
+    go_to(app, 60.0)
+    await press(pilot, key_of("demo"))
+    assert isinstance(app.screen, Demos)
+    await press(pilot, "j", "enter")
+    assert isinstance(app.return_value, Ended)
+    assert app.return_value.then == "etc-race"
+
+
+async def plays_the_demonstration_again(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    assert app.showing is not None
+    app.showing.demo = "same-module"
+    go_to(app, 60.0)
+    await press(pilot, key_of("again"))
+    assert isinstance(app.return_value, Ended)
+    assert app.return_value.then == "same-module"
+
+
 def on_the_timeline(id: str, before: tuple[str, ...], words: str) -> Step:
     async def step(app: InstuiApp, pilot: Pilot[Result]) -> None:
         await press(pilot, key_of("view_timeline"), *before, key_of(id))
@@ -347,6 +372,8 @@ STEPS: dict[str, Step] = {
     "news_previous": goes_back_to_news,
     "all": shows_all,
     "owners": shows_the_map_of_owners,
+    "demo": chooses_the_next_demonstration,
+    "again": plays_the_demonstration_again,
     "sort_next": sorts,
     "sort_previous": sorts_backwards_through_the_columns,
     "reverse": reverses,

@@ -163,6 +163,29 @@ def test_the_demo_runs_on_the_screen_and_leaves_nothing_behind(on_terminal: Open
     assert list(there.iterdir()) == []
 
 
+def test_a_demo_stays_at_its_end_and_plays_the_next_one_and_the_same_again(on_terminal: Open, tmp_path: Path) -> None:
+    there = tmp_path / "tmp"
+    there.mkdir()
+    env = {"TMPDIR": str(there), "XDG_RUNTIME_DIR": str(tmp_path)}
+    terminal = on_terminal("demo", "etc-race", "--slow", 0.1, env=env)
+    terminal.shows("FINISHED", "D another demonstration (namespace is next)")
+    assert "leaves in" not in terminal.screen.text
+    terminal.press("D")
+    terminal.shows("Which demonstration?", "4  namespace")
+    terminal.press("enter")
+    terminal.shows("demo namespace", "FINISHED", "D another demonstration (two-sessions is next)")
+    terminal.press("R")
+    terminal.shows("demo namespace", "LIVE")
+    terminal.shows("FINISHED")
+    terminal.press("q")
+    assert terminal.finish() == 0
+    left = terminal.screen.text
+    assert left.count("installed 12 wheels") == 1
+    assert left.count("installed 20 wheels") == 2
+    assert "next: instui demo two-sessions" in left
+    assert list(there.iterdir()) == []
+
+
 def test_a_demo_that_is_left_ends(on_terminal: Open, tmp_path: Path) -> None:
     there = tmp_path / "tmp"
     there.mkdir()

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
@@ -30,12 +30,18 @@ _CHECK = 0.05  # seconds between two looks at whether the screen should open
 
 
 def watch_child(
-    parsed: argparse.Namespace, arguments: Sequence[str], identity: str, journal: Path, may_be_left: bool = True
+    parsed: argparse.Namespace,
+    arguments: Sequence[str],
+    identity: str,
+    journal: Path,
+    may_be_left: bool = True,
+    then: "Callable[[Result], None]" = lambda _: None,
 ) -> int:
     """Run the command line `arguments` as a child and show its session; return the exit code.
 
     The child is started before what shows it is loaded, be it lines or the screen. What is over before the screen opens
-    prints lines. An install that may not run unattended is cancelled when the user leaves.
+    prints lines. An install that may not run unattended is cancelled when the user leaves. `then` is called with what
+    the screen has ended with.
     """
     fresh = not journal.parent.parent.exists()
     with ExitStack() as stack:
@@ -55,6 +61,7 @@ def watch_child(
                 f"the screen failed ({str(error) or repr(error)}; INSTUI_DEBUG=1 shows where); going on with lines"
             )
         if result is not None:
+            then(result)
             return _after(parsed, child, result, fresh)
         code = _as_lines(parsed, child)
         _forget_untouched(fresh, _to_the_end(None, journal), journal)
@@ -81,8 +88,9 @@ def _show(parsed: argparse.Namespace, child: Child, terminal: Terminal) -> "Resu
     from instui.tui.app import run_app
 
     rule = partial(leaving, stay=parsed.stay)
+    look = {"ascii": parsed.ascii, "theme": parsed.theme, "demo": getattr(parsed, "scenario", "")}
     with closing(child.source()) as source:
-        return run_app(source, child, ascii=parsed.ascii, theme=parsed.theme, leaving=rule, terminal=terminal)
+        return run_app(source, child, leaving=rule, terminal=terminal, **look)
 
 
 def _after(parsed: argparse.Namespace, child: Child, result: "Result", fresh: bool) -> int:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from instui.demo.scenarios import NAMES
 from instui_engine.errors import UsageError, printable
 from instui_engine.version import __version__
 
 if TYPE_CHECKING:
     from instui_engine.session.options import LinkMode
 
-SCENARIOS = ("readme-clash", "etc-race", "same-module", "namespace", "two-sessions", "uv-holds", "timeout", "crash")
 UIS = ("tui", "plain", "json", "none")
 THEMES = ("dark", "light", "ansi", "mono")
 LINK_MODES: "tuple[LinkMode, ...]" = ("hardlink", "copy", "clone", "symlink")
@@ -243,8 +243,10 @@ def _permission(group: "argparse._ArgumentGroup") -> None:
 
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "scenario", nargs="?", choices=SCENARIOS, default=SCENARIOS[2], metavar="SCENARIO", help=", ".join(SCENARIOS)
+        "scenario", nargs="?", choices=NAMES, default=NAMES[0], metavar="SCENARIO", help=", ".join(NAMES)
     )
+    parser.add_argument("--list", action="store_true", help="what they show; play none")
+    parser.add_argument("--json", action="store_true", help="with --list: for programs")
     parser.add_argument("--keep", default="", metavar="DIR", help="keep the environment there, to look at it")
     _common(parser, slow=1.0)
 

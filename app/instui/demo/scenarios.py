@@ -11,14 +11,14 @@ class Demo(NamedTuple):
 
 
 DEMOS = (
-    Demo("same-module", "three wheels ship the same forty files: who has them, with locks and without"),
+    Demo("same-module", "three wheels ship the same forty files"),
     Demo("readme-clash", "twelve wheels ship one README.md"),
     Demo("etc-race", "twelve wheels make the same directory at once"),
-    Demo("namespace", "twenty wheels side by side in one namespace, none in the way of another"),
-    Demo("two-sessions", "two installs in one environment wait only where they must"),
-    Demo("uv-holds", "uv holds the environment's lock; the install says so and waits"),
-    Demo("timeout", "a lock whose holder is stopped: the wait ends, and nothing is left half done"),
-    Demo("crash", "an install is killed in the middle of a commit, and the next one settles it"),
+    Demo("namespace", "twenty wheels share a namespace, none in the way"),
+    Demo("two-sessions", "two installs wait only where they must"),
+    Demo("uv-holds", "uv holds the environment's lock: who waits for whom"),
+    Demo("timeout", "a holder that is stopped: the wait has an end"),
+    Demo("crash", "an install is killed half done; the next settles it"),
 )
 NAMES = tuple(demo.name for demo in DEMOS)
 

@@ -74,6 +74,8 @@ KEYS = (
            "Session"),
     Action("freeze", "space", "space", "freeze", "hold the display still; the install goes on", "Session", 75),
     Action("pause", "P", "P", "pause install", "let the install rest between commits, or go on", "Session", 30),
+    Action("demo", "D", "D", "next demo", "after a demonstration: choose the next one", "Session", 99),
+    Action("again", "R", "R", "again", "after a demonstration: play it again", "Session", 98),
     Action("suspend", "ctrl+z", "ctrl+z", "suspend", "back to the shell; the install goes on, fg brings this back",
            "Session"),
     Action("quit", "q", "q", "quit", "leave; asks while an install of yours runs", "Session", 95),

@@ -232,14 +232,16 @@ def run_app(
     clock: Callable[[], float] = time.monotonic,
     leaving: Callable[[Ending], Leaving] = lambda _: "stay",
     terminal: Terminal | None = None,
+    demo: str = "",
     **options: Any,
 ) -> Result:
     """Show the session of `source` until the user leaves, or until `leaving` says so when it is over.
 
     `clock` is CLOCK_MONOTONIC, or that of a replay. `terminal` is painted to; None for the one that Textual finds.
+    `demo` is the demonstration that it is; then the user can choose the next one, which the result names.
     Raises ScreenError if a screen fails, after the terminal has been restored.
     """
-    showing = Showing(source, controller, clock=clock, leaving=leaving)
+    showing = Showing(source, controller, clock=clock, leaving=leaving, demo=demo)
     result = run(InstuiApp(showing, ascii=ascii, theme=theme, terminal=terminal), **options)
     return result if result is not None else showing.result
 

@@ -101,10 +101,14 @@ class Left(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The user left after the session was over. `exit_code` is None if the journal has no end."""
+    """The user left after the session was over. `exit_code` is None if the journal has no end.
+
+    `then` is the demonstration that is to be played now, "" for none.
+    """
 
     exit_code: int | None
     snapshot: Snapshot
+    then: str = ""
 
 
 Result = Left | Ended

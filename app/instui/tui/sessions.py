@@ -6,6 +6,7 @@ from typing import Any
 from textual.app import ScreenStackError
 from textual.screen import Screen
 
+from instui.demo.scenarios import after
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Feed
 
@@ -16,6 +17,7 @@ from .suspension import Suspendable
 from .text.pieces import Line
 from .views import registry
 from .views.dashboard import DashboardView
+from .views.demos import Demos
 from .views.dialogs import CANCEL, LEAVE, Ask
 from .views.pushed import PushedView
 from .views.view import View
@@ -155,6 +157,31 @@ class Sessions(Suspendable):
             self.say(refusal)
         else:
             self.say(text, stale=lambda: watch.over or watch.latest.paused != paused)
+
+    # -- from one demonstration to another
+
+    def no_demo(self) -> str:
+        """It is none, or it still runs."""
+        if self.showing is None or not self.showing.demo:
+            return "this is no demonstration; `instui demo` plays one"
+        return "" if self.showing.over else "as soon as this demonstration is over"
+
+    no_again = no_demo
+
+    def do_demo(self) -> None:
+        """Choose the demonstration to play now."""
+        if self.showing is not None:
+            self.push_screen(Demos(after(self.showing.demo)), self._play)
+
+    def do_again(self) -> None:
+        """Play the same demonstration again."""
+        if self.showing is not None:
+            self._play(self.showing.demo)
+
+    def _play(self, name: str | None) -> None:
+        if self.showing is not None and name:
+            self.showing.then = name
+            self.close()
 
     # -- leaving
 

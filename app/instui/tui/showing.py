@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from instui.demo.scenarios import after
 from instui.explain.summary import ending, summary
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
@@ -31,15 +32,19 @@ class Showing:
         clock: Callable[[], float] = time.monotonic,
         leaving: Callable[[Ending], Leaving] = lambda _: "stay",
         closed: Callable[[Result], None] = _nobody_asked,
+        demo: str = "",
     ) -> None:
         """`clock` is CLOCK_MONOTONIC, or that of a replay; `leaving` says whether the screen leaves when it is over.
 
-        `closed` is called when the user has left it, or the screen has.
+        `closed` is called when the user has left it, or the screen has. `demo` is the demonstration that it is, if
+        whoever shows it plays the one that the user chooses next.
         """
         self.watch = Watch(source, clock)
         self.controller = controller
         self.departure = Departure(leaving)
         self.closed = closed
+        self.demo = demo
+        self.then = ""  # the demonstration that the user has chosen
         self.stops = 0  # how often the user has asked to stop
         self.finding = TopFinding()
         self._epilogue: list[str] | None = None
@@ -60,7 +65,8 @@ class Showing:
         snapshot = self.watch.latest
         if not self.over:
             return Left(self.controller.alive(), snapshot)
-        return Ended(snapshot.finished.exit if snapshot.finished else self.controller.exit_code(), snapshot)
+        exit_code = snapshot.finished.exit if snapshot.finished else self.controller.exit_code()
+        return Ended(exit_code, snapshot, self.then)
 
     @property
     def ending(self) -> Ending:
@@ -110,7 +116,10 @@ class Showing:
             return [shown.caption] if shown.caption else []
         if self._epilogue is None:
             self._epilogue = ending(shown)
-        return ([shown.caption] if shown.caption else []) + self._epilogue
+        texts = [shown.caption] if shown.caption else []
+        if self.demo:
+            texts.append(f"D another demonstration ({after(self.demo)} is next), R this one again, q quit")
+        return texts + self._epilogue
 
     def finding_line(self, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line | None:
         """What takes most of the time now, in one line; None if there is nothing to say."""
