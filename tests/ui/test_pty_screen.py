@@ -168,7 +168,7 @@ def test_a_demo_stays_at_its_end_and_plays_the_next_one_and_the_same_again(on_te
     there.mkdir()
     env = {"TMPDIR": str(there), "XDG_RUNTIME_DIR": str(tmp_path)}
     terminal = on_terminal("demo", "etc-race", "--slow", 0.1, env=env)
-    terminal.shows("FINISHED", "D another demonstration (namespace is next)")
+    terminal.shows("FINISHED", "D next demo")
     assert "leaves in" not in terminal.screen.text
     terminal.press("D")
     terminal.shows("Which demonstration?", "4  namespace")
