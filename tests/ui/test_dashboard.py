@@ -9,10 +9,10 @@ from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.tui.rows import bars, curves, gauges, wheels
 from instui.tui.rows.wheels import WheelQuery
+from instui.tui.tape import Log, Tape
 from instui.tui.text.columns import widths
 from instui.tui.text.glyphs import ASCII, UNICODE
 from instui.tui.text.pieces import Line, plain, width_of
-from instui.tui.watch import Log
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from instui_engine.journal.events import Event
@@ -110,7 +110,7 @@ def test_rates_are_those_of_equal_shares_of_time_however_often_there_was_an_even
 
 def test_a_curve_names_its_unit_its_greatest_value_and_its_time() -> None:
     snapshot = folded(9.0, (9.0, events.LoadSampled(1.0, 4.5)))
-    lines = [text(line) for line in gauges.gauges(snapshot, Log(), 120, 5, UNICODE)]
+    lines = [text(line) for line in gauges.gauges(snapshot, Log(Tape()), 120, 5, UNICODE)]
     assert "wheels 0-10 s" in lines[1]
     assert "throughput 0-10 s" in lines[1]
     assert lines[1].count("now") == 2
@@ -129,7 +129,7 @@ def test_the_numbers_of_a_curve_never_touch_it_nor_each_other() -> None:
     fold.feed(0.26, events.CancelRequested(130))
     snapshot = fold.snapshot(0.26)
     for width in (100, 120, 200):
-        lines = [text(line) for line in gauges.gauges(snapshot, Log(), width, 5, UNICODE)]
+        lines = [text(line) for line in gauges.gauges(snapshot, Log(Tape()), width, 5, UNICODE)]
         assert {len(line) for line in lines[1:]} <= {width - 1, width - 2}
         assert re.search(r"throughput 0-\d+ s ", lines[1])
         assert lines[4].rstrip().endswith(" 19 416 f/s 19 416 f/s"), lines[4]
@@ -162,7 +162,7 @@ def test_gauges_fill_exactly_the_place_that_they_have(size: tuple[int, int]) -> 
     width, height = size
     lines = gauges.height_of(width, height)
     for snapshot in (folded(9.0), Fold().snapshot(0.0), folded(9.0, (9.0, events.SessionFinished(0, "", 0, 9.0)))):
-        made = gauges.gauges(snapshot, Log(), width, lines, UNICODE)
+        made = gauges.gauges(snapshot, Log(Tape()), width, lines, UNICODE)
         assert len(made) == lines
         assert all(width_of(line) <= width for line in made)
 

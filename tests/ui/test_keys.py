@@ -272,6 +272,26 @@ async def freezes(app: InstuiApp, pilot: Pilot[Result]) -> None:
     assert list(table(app).keys) != before
 
 
+def while_held(id: str, before: tuple[str, ...], *words: str) -> Step:
+    async def step(app: InstuiApp, pilot: Pilot[Result]) -> None:
+        assert app.refusal(id)
+        await press(pilot, "space", *before, key_of(id))
+        for word in words:
+            assert word in text_of(app)
+
+    return step
+
+
+async def comes_back_to_the_present(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "space", *[key_of("step_previous")] * 9)
+    go_to(app, 20.0)
+    await settle(pilot)
+    assert "PAUSED 7 s behind" in text_of(app)
+    await press(pilot, key_of("live"))
+    assert "PAUSED" not in text_of(app)
+    assert app.watched.shown.t == 20.0
+
+
 async def pauses_the_install(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, key_of("pause"))
     assert "asked the install to pause" in text_of(app)
@@ -394,6 +414,11 @@ STEPS: dict[str, Step] = {
     "picture": saves_a_picture,
     "trace": writes_a_trace,
     "freeze": freezes,
+    "live": comes_back_to_the_present,
+    "step_next": while_held("step_next", ("comma", "comma", "comma"), "13.45 s  commit begins", "13.45 of 13.5 s", "‖"),
+    "step_previous": while_held("step_previous", (), "13.45 s  ", "13.45 of 13.5 s"),
+    "faster": while_held("faster", (), "plays at 2x", "‖ 2x"),
+    "slower": while_held("slower", (), "plays at 0.5x", "‖ 0.5x"),
     "pause": pauses_the_install,
     "suspend": refuses_to_suspend,
     "quit": asks_before_it_quits,
@@ -551,7 +576,8 @@ def test_where_a_key_works_follows_from_the_views() -> None:
         ("busy", WAITS, [LOCKS, "v", "v"], "sort_next"),  # so are chains
         ("busy", WAITS, [], "blocker"),  # of no wheel
         ("conflict", 60.0, [], "pause"),
-        ("conflict", 60.0, [], "freeze"),
+        ("busy", WAITS, [], "step_next"),  # the display is in the present
+        ("busy", WAITS, [], "live"),
         ("busy", WAITS, [], "group"),  # elsewhere
     ],
 )

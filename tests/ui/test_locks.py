@@ -14,11 +14,11 @@ from instui.tui.rows.keys import ENVIRONMENT, About, closest
 from instui.tui.rows.labels import blocker_of, holder_pieces
 from instui.tui.rows.lock_history import lanes
 from instui.tui.rows.locks import LockQuery
+from instui.tui.tape import Log, Tape
 from instui.tui.text.columns import widths
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import Line, plain
 from instui.tui.views.locks import GROUPINGS
-from instui.tui.watch import Log
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event, Holder
@@ -156,7 +156,7 @@ def test_the_dashboard_names_who_holds_the_environments_lock_at_every_width(size
 @pytest.mark.parametrize(("width", "height"), [(80, 1), (120, 5)])
 def test_a_wait_for_the_environments_lock_that_is_over_is_contention(width: int, height: int) -> None:
     over = snapshot([*UV_HOLDS, (8.0, events.EnvironmentGranted(".lock", 4.0))])
-    text = "\n".join(plain(one) for one in gauges(over, Log(), width, height, UNICODE))
+    text = "\n".join(plain(one) for one in gauges(over, Log(Tape()), width, height, UNICODE))
     assert "no contention" not in text
     assert ".lock" in text
     assert "4.0 s" in text

@@ -75,7 +75,7 @@ def test_an_event_is_found_without_a_search() -> None:
 def test_what_is_read_in_a_full_log_stays_where_it_is_while_the_oldest_events_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("instui.tui.watch.KEPT", 150)
+    monkeypatch.setattr("instui.tui.tape.KEPT", 150)
 
     async def check() -> None:
         async with shown(Recorded.of("busy"), 11.4) as (app, pilot):

@@ -16,12 +16,13 @@ from instui.tui.rows.frame import Facts
 from instui.tui.rows.help import help_lines
 from instui.tui.rows.keys import FOLD
 from instui.tui.rows.labels import short, short_age
+from instui.tui.rows.transport import Stand
+from instui.tui.tape import KEPT, Log, Tape
 from instui.tui.text.columns import Column, widths
 from instui.tui.text.glyphs import ASCII, UNICODE, bar, curve
 from instui.tui.text.pieces import Piece, fit, line, plain, spread, width_of
 from instui.tui.views.registry import ACTIONS, FOOTER, tabs
 from instui.tui.views.throttled import Throttled
-from instui.tui.watch import KEPT, Log
 from instui.tui.widgets.theme import STYLES
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
@@ -174,9 +175,11 @@ def test_header_counters_and_footer_fill_the_line_exactly(width: int) -> None:
     [
         (Facts(UNICODE), "LIVE"),
         (Facts(UNICODE, badge="ATTACHED"), "ATTACHED pid 42 read-only"),
-        (Facts(UNICODE, badge="REPLAY 2.0x"), "REPLAY 2.0x"),
-        (Facts(UNICODE, frozen=True, lag=12.0), "PAUSED 12 s behind"),
-        (Facts(UNICODE, died=True), "DIED"),
+        (Facts(UNICODE, stand=Stand(speed=2.0)), "REPLAY 2.0x"),
+        (Facts(UNICODE, stand=Stand(speed=0.25)), "REPLAY 0.25x"),
+        (Facts(UNICODE, stand=Stand(held=True)), "PAUSED"),
+        (Facts(UNICODE, stand=Stand(held=True, ended=True)), "REPLAY ended"),
+        (Facts(UNICODE, stand=Stand(held=True, recorded=False, lag=12.0)), "PAUSED 12 s behind"),
     ],
 )
 def test_the_badge_says_what_is_on_the_screen(facts: Facts, expected: str) -> None:
@@ -187,6 +190,7 @@ def test_the_badge_says_how_the_session_ended_and_what_was_asked_of_it() -> None
     assert frame.badge(snapshot((1.0, events.SessionPaused())), Facts(UNICODE)).text == "INSTALL PAUSED"
     assert frame.badge(snapshot((1.0, events.CancelRequested(130))), Facts(UNICODE)).text == "CANCELLING"
     assert frame.badge(snapshot((1.0, events.SessionFinished(0, "", 1, 1.0))), Facts(UNICODE)).text == "FINISHED"
+    assert frame.badge(snapshot()._replace(over=True), Facts(UNICODE)).text == "DIED"
     ended = snapshot((1.0, events.SessionFinished(130, "interrupted", 1, 1.0)))
     assert frame.badge(ended, Facts(UNICODE)).text == "FAILED exit 130"
 
@@ -201,9 +205,10 @@ def test_small_things() -> None:
 
 
 def test_the_log_keeps_the_latest_events() -> None:
-    log = Log()
+    tape = Tape()
+    log = Log(tape)
     for number in range(KEPT + 5):
-        log.add(number, events.SessionResumed())
+        tape.add(number, events.SessionResumed())
     assert (log.first, log.total) == (5, KEPT + 5)
     assert log[5][0] == 5
 

@@ -60,6 +60,9 @@ MOMENTS = {  # name: recording, moment, keys
     "resolving": ("busy", 1.0, []),
     "explain": ("two-sessions", 60.0, ["e"]),
     "explain-live": ("busy", 15.0, ["e", "j"]),
+    "held": ("busy", 15.0, ["space", "left_square_bracket", "left_square_bracket"]),
+    "again": ("two-sessions", 60.0, ["space", "right_square_bracket", "right_parenthesis"]),
+    "again-timeline": ("busy", 60.0, ["space", *["right_square_bracket"] * 160, TIMELINE]),
 }
 Size = tuple[int, int]
 

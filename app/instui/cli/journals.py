@@ -6,15 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
 
-from instui.monitor.embedded import is_page, lines_in
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
+from instui.monitor.recording import lines_of, open_recording
 from instui.monitor.sessions import journal_directories
 from instui.monitor.units import count
 from instui_engine.errors import UsageError, printable, reason
-from instui_engine.fs.files import open_regular
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import SCHEMA, Event
 
@@ -92,28 +90,15 @@ def read(
     """The events of a journal (None: stdin), and how many lines of it are damaged. Raises UsageError."""
     name = "stdin" if path is None else printable(str(path))
     try:
-        if path is None:
-            fold, damaged = _folded(_lines(sys.stdin.buffer), listen, keep)
-        else:
-            with open(open_regular(path), "rb") as file:
-                fold, damaged = _folded(_lines(file), listen, keep)
+        lines = lines_of(sys.stdin.buffer) if path is None else open_recording(path)
+        fold, damaged = _folded(lines, listen, keep)
     except OSError as error:
-        raise UsageError(f"cannot read the journal {reason(error, path or name)}") from error
+        raise UsageError(f"cannot read the journal {reason(error, name)}") from error
     except ValueError as error:
         raise UsageError(f"{name} is {error}") from error
     if fold.session is None:
         raise UsageError(f"{name} is no journal of a session: it does not begin with session.started")
     return fold, damaged
-
-
-def _lines(file: BinaryIO) -> Iterable[bytes]:
-    """The lines of a journal, or of the one in a report. Raises ValueError for a page without one."""
-    first = file.readline()
-    if is_page(first):
-        yield from lines_in(file.read())
-    else:
-        yield first
-        yield from file
 
 
 def _folded(

@@ -81,6 +81,7 @@ def _run(arguments: list[str]) -> int:
         "explain": _explain,
         "report": _report,
         "trace": _trace,
+        "replay": _replay,
         "cache": _cache,
     }
     return commands[parsed.command](parsed, arguments)
@@ -226,6 +227,12 @@ def _trace(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .trace import show
 
     return show(parsed)
+
+
+def _replay(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .replay import play
+
+    return play(parsed)
 
 
 def _cache(parsed: "argparse.Namespace", arguments: list[str]) -> int:

@@ -107,6 +107,7 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         ("explain", "why a session was slow: where every second went, and what would have helped", _explain),
         ("report", "the same and more as one HTML file, for people who were not there", _report),
         ("trace", "a session as slices, counters and flows, for Perfetto and chrome://tracing", _trace),
+        ("replay", "watch a recorded session, at any speed, forwards and backwards", _replay),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
         ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     )
@@ -304,6 +305,30 @@ def _which_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
+def _replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "session",
+        nargs="?",
+        default="",
+        metavar="SESSION | JOURNAL | REPORT.html",
+        help="the id of a session of the environment, or how it begins; a journal, or a report; default: the newest",
+    )
+    parser.add_argument("--speed", type=_speed, default="1", metavar="X", help="times as fast; default: %(default)s")
+    _looks(parser)
+    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=_named, metavar="DIR")
+    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--cache-dir", default="", metavar="DIR")
+
+
+def _looks(group: "argparse._ActionsContainer") -> None:
+    """Add the flags that say how a screen looks."""
+    group.add_argument("--theme", help="colours of the tui", **_choice(THEMES))
+    group.add_argument(
+        "--ascii", action="store_true", help="no glyphs beyond ASCII in the tui; default where the locale is not UTF-8"
+    )
+
+
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repair", action="store_true", help="mend what can be mended")
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -343,10 +368,7 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--ui", help="default: tui where somebody watches, plain elsewhere", **_choice(UIS))
     how.add_argument("--stay", action="store_true", help="the tui stays open at the end, until a key closes it")
-    how.add_argument("--theme", help="colours of the tui", **_choice(THEMES))
-    how.add_argument(
-        "--ascii", action="store_true", help="no glyphs beyond ASCII in the tui; default where the locale is not UTF-8"
-    )
+    _looks(how)
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
     how.add_argument("--child-journal", default="", help=argparse.SUPPRESS)
     _work(how)
@@ -421,6 +443,16 @@ def _count(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"must be a number that is not negative, not {text!r}")
     return number
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text.removesuffix("x"))
+    except ValueError:
+        speed = 0.0
+    if not 0.125 <= speed <= 128:
+        raise argparse.ArgumentTypeError(f"must be a number from 0.125 to 128, not {text!r}")
+    return speed
 
 
 def _seconds(text: str) -> float:

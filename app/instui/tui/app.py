@@ -24,8 +24,8 @@ from .departure import Ending, Leaving
 from .driver import Outgoing, driver_for
 from .outside import said
 from .pace import Pace
+from .playing import Playing
 from .saving import file_name, save
-from .sessions import Sessions
 from .showing import Showing
 from .text.glyphs import ASCII, UNICODE
 from .views.application import Application
@@ -40,7 +40,7 @@ class ScreenError(Exception):
     """A screen failed. The text is the last line of the traceback; with INSTUI_DEBUG=1, all of it was printed."""
 
 
-class InstuiApp(Sessions):
+class InstuiApp(Playing):
     """The screens of a session, one at a time; with a home, also what is between them."""
 
     TITLE = "instui"
@@ -178,11 +178,11 @@ class InstuiApp(Sessions):
 
     def _tell_window(self) -> None:
         """Say in the title how far the session is, also if the display is held still."""
-        if self.terminal is not None and self._driver is not None and self.terminal.window.is_due:
-            watched = self.watched
-            snapshot = watched.latest if watched.frozen else watched.shown
-            if news := self.terminal.window.say(said(snapshot, self.facts)):
-                self._driver.write(encodable(news, self.terminal.encoding))
+        terminal, driver = self.terminal, self._driver
+        if terminal is None or driver is None or not terminal.window.is_due:
+            return
+        if news := terminal.window.say(said(self.watched.latest, self.facts)):
+            driver.write(encodable(news, terminal.encoding))
 
     async def on_event(self, event: Event) -> None:
         """Note that somebody is there. A mouse that only moves is nobody."""

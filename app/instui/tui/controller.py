@@ -62,8 +62,9 @@ class ReadOnly:
     may_be_left = True
     ending = False
 
-    def __init__(self, badge: str = "ATTACHED") -> None:
+    def __init__(self, badge: str = "ATTACHED", error: str = "") -> None:
         self.badge = badge
+        self._error = error
 
     def cancel(self) -> None:
         """Do nothing."""
@@ -89,8 +90,8 @@ class ReadOnly:
         """Not known."""
 
     def error(self) -> str:
-        """Not known."""
-        return ""
+        """What there is to say of a session that has no end; "" if nothing is known."""
+        return self._error
 
 
 class Left(NamedTuple):

@@ -22,9 +22,11 @@ _DONE = {
 
 def said(snapshot: Snapshot, facts: Facts) -> Said:
     """The title and the progress of a session."""
-    if snapshot.finished is not None or facts.died:
+    if facts.stand is not None and facts.stand.recorded:
+        return Said("instui replay")
+    if snapshot.over:
         state: State = "none" if snapshot.finished is not None and snapshot.finished.exit == 0 else "failed"
-        return Said(f"instui {badge(snapshot, facts._replace(frozen=False)).text.lower()}", state, 100)
+        return Said(f"instui {badge(snapshot, facts._replace(stand=None)).text.lower()}", state, 100)
     percent = _percent(snapshot)
     words = [] if percent is None else [f"{percent} %"]
     if snapshot.cancelling:

@@ -65,6 +65,9 @@ class Sessions(Suspendable):
             showing.watch.close()
         showing.closed(result)
 
+    def pull(self) -> None:
+        """Read what is new, and show it as soon as it may be shown."""
+
     def opened(self) -> None:
         """Handle that another session is on the screen."""
 
@@ -118,24 +121,6 @@ class Sessions(Suspendable):
         if self.showing is None and id not in _AT_HOME:
             return "no session is open"
         return super().refusal(id)
-
-    def no_freeze(self) -> str:
-        """Nothing moves that could be held."""
-        watch = self.watched
-        return "the session is over: nothing moves" if watch.over and not watch.frozen else ""
-
-    def do_freeze(self) -> None:
-        """Freeze the display, or unfreeze it."""
-        watch = self.watched
-        watch.frozen = not watch.frozen
-        if not watch.frozen:
-            watch.read()
-            watch.advance()
-        now = watch.frozen
-        text = "the display is held still; the install goes on" if now else "back to the present"
-        self.say(text, stale=lambda: watch.frozen != now or watch.over)
-        if (view := self.front) is not None:
-            view.refresh_view()
 
     def no_pause(self) -> str:
         """It is over, or somebody else's."""
@@ -198,7 +183,7 @@ class Sessions(Suspendable):
             return False
         if isinstance(screen, Ask):  # who is asked wanted to leave; there is nothing to ask any more
             return True
-        in_use = showing.watch.frozen or not isinstance(screen, View) or isinstance(screen, PushedView)
+        in_use = showing.watch.transport is not None or not isinstance(screen, View) or isinstance(screen, PushedView)
         return not in_use and showing.departure.is_due(lambda: showing.ending)
 
     def do_quit(self) -> None:

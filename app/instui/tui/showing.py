@@ -7,11 +7,13 @@ from instui.demo.scenarios import after
 from instui.explain.summary import ending, summary
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
+from instui.monitor.units import seconds
 
 from .controller import Controller, Ended, Left, Result
 from .departure import Departure, Ending, Leaving
 from .finding import TopFinding
 from .rows.frame import Facts
+from .rows.transport import Stand
 from .text.glyphs import Glyphs
 from .text.pieces import Line
 from .watch import Watch
@@ -30,16 +32,18 @@ class Showing:
         controller: Controller,
         *,
         clock: Callable[[], float] = time.monotonic,
+        speed: float | None = None,
         leaving: Callable[[Ending], Leaving] = lambda _: "stay",
         closed: Callable[[Result], None] = _nobody_asked,
         demo: str = "",
     ) -> None:
-        """`clock` is CLOCK_MONOTONIC, or that of a replay; `leaving` says whether the screen leaves when it is over.
+        """`clock` is CLOCK_MONOTONIC; `speed` that at which a recording is played, None: it is no recording.
 
+        `leaving` says whether the screen leaves when the session is over.
         `closed` is called when the user has left it, or the screen has. `demo` is the demonstration that it is, if
         whoever shows it plays the one that the user chooses next.
         """
-        self.watch = Watch(source, clock)
+        self.watch = Watch(source, clock, speed)
         self.controller = controller
         self.departure = Departure(leaving)
         self.closed = closed
@@ -88,19 +92,17 @@ class Showing:
         return Facts(
             glyphs=glyphs,
             badge=self.controller.badge,
-            frozen=watch.frozen,
-            lag=watch.lag,
-            died=watch.died,
+            stand=self.stand,
             exit_code=self.controller.exit_code(),
             can_control=self.controller.can_control,
-            catching_up=watch.behind,
+            catching_up=watch.reading,
         )
 
     @property
     def footer_labels(self) -> dict[str, str]:
         """The labels in the footer that depend on the state of the session, by action."""
         return {
-            "freeze": "go on" if self.watch.frozen else "freeze",
+            "freeze": self._freeze_label,
             "pause": "resume install" if self.watch.shown.paused else "pause install",
             "quit": "quit…" if self.asks else "quit",
         }
@@ -109,8 +111,8 @@ class Showing:
     def caption_texts(self) -> list[str]:
         """The texts of the caption: what there is to watch and, when the session is over, its summary."""
         shown = self.watch.shown
-        if self.watch.died:
-            error = self.controller.error() or "The session ended without a word: its process is gone."
+        if shown.over and shown.finished is None:
+            error = self.controller.error() or f"Its journal ends here, at {seconds(shown.t)}: the process was gone."
             return [error, *(line.strip() for line in summary(shown, names=False))]
         if shown.finished is None:
             return [shown.caption] if shown.caption else []
@@ -120,6 +122,35 @@ class Showing:
         if self.demo:
             texts.append(f"D another demonstration ({after(self.demo)} is next), R this one again, q quit")
         return texts + self._epilogue
+
+    @property
+    def stand(self) -> Stand | None:
+        """Where in the session the display stands; None: in the present."""
+        watch, transport = self.watch, self.watch.transport
+        if transport is None:
+            return None
+        return Stand(
+            t=transport.t,
+            begin=watch.tape.begin,
+            end=watch.end,
+            speed=transport.speed,
+            held=transport.held,
+            ended=transport.ended,
+            reading=watch.reading,
+            recorded=watch.recorded,
+            lag=watch.lag,
+        )
+
+    @property
+    def _freeze_label(self) -> str:
+        watch, transport = self.watch, self.watch.transport
+        if transport is None:
+            return "replay" if watch.over else "freeze"
+        if transport.ended:
+            return "again"
+        if not transport.held:
+            return "hold"
+        return "play" if watch.recorded or watch.over or transport.moved else "go on"
 
     def finding_line(self, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line | None:
         """What takes most of the time now, in one line; None if there is nothing to say."""

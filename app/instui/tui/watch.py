@@ -3,79 +3,59 @@
 import gc
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.monitor.reader import Source, decoded
-from instui_engine.journal import events
-from instui_engine.journal.events import Event
+from instui.monitor.reader import Source
+from instui_engine.journal.codec import decode
+
+from .tape import Log, Tape
+from .transport import Transport
 
 BUDGET = 0.02  # seconds that one pull may take, so that keys still work while a long journal is read
-KEPT = 20_000  # events in the log; older ones are in the journal only
 _FREEZE_EVERY = 50_000  # events
-_PROGRESS = (
-    events.FetchProgress,
-    events.UnpackProgress,
-    events.StageProgress,
-    events.CommitProgress,
-    events.LoadSampled,
-    events.SpanStarted,  # its end says how long it took
-    events.Caption,
-)
-
-
-class Log:
-    """The latest events, numbered from the first of the session; what only says that something goes on is left out."""
-
-    def __init__(self) -> None:
-        self._entries: deque[tuple[float, Event]] = deque(maxlen=KEPT)
-        self.total = 0
-
-    @property
-    def first(self) -> int:
-        """The number of the oldest event that is still in the log."""
-        return self.total - len(self._entries)
-
-    def add(self, t: float, event: Event) -> None:
-        """Append an event; the oldest one may be dropped."""
-        self._entries.append((t, event))
-        self.total += 1
-
-    def __getitem__(self, number: int) -> tuple[float, Event]:
-        return self._entries[number - self.first]
-
-    def __iter__(self) -> Iterator[tuple[float, Event]]:
-        return iter(self._entries)
 
 
 class Watch:
-    """A watched session: the fold of `source`. `clock` is CLOCK_MONOTONIC in seconds, or the clock of a replay."""
+    """A watched session: what `source` says of it, at the time that `transport` says.
 
-    def __init__(self, source: Source, clock: Callable[[], float]) -> None:
-        self.log = Log()
-        self.frozen = False
+    Without a transport the display shows the present. It gets one when it is held, and a recording has one always.
+    """
+
+    def __init__(self, source: Source, clock: Callable[[], float], speed: float | None = None) -> None:
+        """`clock` is CLOCK_MONOTONIC in seconds; `speed` is that at which a recording is played, None: no recording."""
+        self.tape = Tape()
+        self.log = Log(self.tape)
+        self.recorded = speed is not None
+        self.transport = Transport(self.tape, clock, speed=speed) if speed is not None else None
+        self.damaged = 0  # lines that could not be read
+        self.jumps = 0  # how often the display went back: what was made of a later time may name what is not there yet
         self._source = source
         self._clock = clock
-        self._fold = Fold(estimates=True)
+        self._present = Fold(estimates=True)  # of all that was read; of a recording, nobody asks for that
         self._lines: deque[str] = deque()
         self._fed = 0
-        self._shown: Snapshot = self._fold.snapshot(0.0)
+        self._shown: Snapshot = self._present.snapshot(0.0)
 
     @property
-    def behind(self) -> bool:
+    def reading(self) -> bool:
         """Whether there are lines that were read but not yet folded."""
         return bool(self._lines)
 
     @property
-    def died(self) -> bool:
-        """Whether the journal ended without the event that ends a session."""
-        return self._source.ended and not self._lines and not self._fold.is_finished
+    def behind(self) -> bool:
+        """Whether what is shown is not yet what it should be."""
+        return self.reading or (self.transport is not None and self.transport.behind)
 
     @property
     def over(self) -> bool:
         """Whether the session has ended, in whatever way."""
-        return self._fold.is_finished or self.died
+        return self._present.is_finished or self._read_all
+
+    @property
+    def _read_all(self) -> bool:
+        return self._source.ended and not self._lines
 
     @property
     def shown(self) -> Snapshot:
@@ -84,16 +64,21 @@ class Watch:
 
     @property
     def latest(self) -> Snapshot:
-        """The session as it is now."""
-        return self._fold.snapshot(self._now())
+        """The session as it is now; a recording, as it is on the screen."""
+        return self._shown if self.recorded else self._present.snapshot(self._now())
+
+    @property
+    def end(self) -> float:
+        """The time of the session now; of a recording, at its end as far as it was read."""
+        return self.tape.end if self.recorded else max(self.tape.end, self.latest.t)
 
     @property
     def lag(self) -> float:
-        """The number of seconds that the screen is behind the session."""
-        return max(0.0, self.latest.t - self._shown.t) if self.frozen else 0.0
+        """The number of seconds that the screen is behind a session that goes on."""
+        return max(0.0, self.latest.t - self._shown.t) if self.transport is not None and not self.over else 0.0
 
     def read(self) -> bool:
-        """Read and fold what is new, for at most BUDGET; the rest waits for the next pull. Return whether any was."""
+        """Read and fold what is new, each for at most BUDGET. Return whether the next picture is another one."""
         if not self._lines:
             self._lines.extend(self._source.poll(0))
         is_new = self.behind
@@ -106,28 +91,67 @@ class Watch:
             # A full garbage collection would visit all of these again: measured 94-152 ms with thousands of wheels.
             gc.freeze()
             self._fed = 0
-        if self.died:
-            self._fold.abandon()
+        if self._read_all:
+            self._present.abandon()
+        if (transport := self.transport) is not None:
+            transport.complete = self._read_all
+            is_new = is_new or transport.moves
+            transport.advance()
+            if not self.recorded and not transport.complete and transport.moves and transport.at_head:
+                self.to_present()
         return is_new
 
     def advance(self) -> None:
-        """Bring what is shown up to date, unless it is frozen."""
-        if not self.frozen:
-            self._shown = self.latest
+        """Bring what is shown up to date."""
+        transport = self.transport
+        shown = self.latest if transport is None else transport.snapshot()
+        if shown is not None:
+            before, self._shown = self.log.total, shown
+            self.log.place = None if transport is None else transport.reached
+            self.jumps += self.log.total < before
+
+    # -- the place that is shown
+
+    def hold(self) -> None:
+        """Hold the display still."""
+        if self.transport is None:
+            self.transport = Transport(self.tape, self._clock, held=True)
+            self.transport.stay(self.latest.t)
+        self.transport.hold()
+
+    def play(self) -> None:
+        """Let the display go on; to the present, if nobody has left that. A session that is over is played again."""
+        transport = self.transport
+        if transport is None and self.over:
+            self.transport = Transport(self.tape, self._clock)
+        elif transport is not None and (self.recorded or self.over or transport.moved):
+            transport.play()
+        else:
+            self.to_present()
+
+    def to_present(self) -> None:
+        """Show the present from now on."""
+        self.transport = None
 
     def close(self) -> None:
         """Give the source up: nothing more is read."""
         self._source.close()
 
     def _feed(self, lines: Iterable[str]) -> None:
-        for t, event in decoded(lines):
-            self._fold.feed(t, event)
-            self._fed += 1
-            if not isinstance(event, _PROGRESS):
-                self.log.add(t, event)
+        for line in lines:
+            try:
+                event = decode(line)
+            except ValueError:
+                self.damaged += 1
+                continue
+            if event is not None:
+                self.tape.add(*event)
+                self._fed += 1
+                if not self.recorded:
+                    self._present.feed(*event)
 
     def _now(self) -> float:
-        session = self._fold.session
+        session = self._present.session
         if session is None or self._source.ended:
-            return self._fold.now
+            return self._present.now
         return self._clock() - session.clock

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from instui.monitor import units
 from instui.monitor.model import SETTLED, Phase, Snapshot, WheelState
 from instui.monitor.names import started, wait_target
+from instui.tui.tape import Log
 from instui.tui.text.glyphs import Glyphs, bar
 from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe, wrapped
 from instui.tui.text.styles import PHASE_STYLES
-from instui.tui.watch import Log
 from instui_engine.journal.events import Holder
 
 from . import event_log, queue, recoveries

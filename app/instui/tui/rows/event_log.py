@@ -5,9 +5,9 @@ from typing import Any, overload
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
+from instui.tui.tape import Log
 from instui.tui.text.columns import Column
 from instui.tui.text.pieces import Line, line, middle, safe, tail
-from instui.tui.watch import Log
 from instui_engine.journal.events import Event, kind_of
 
 from .event_text import event_text, wheel_of
@@ -67,6 +67,8 @@ class MatchingEvents:
         if filter_ != self._filter:
             self._filter, self._next, self._keys = filter_, 0, []
         fresh = [str(number) for number in range(max(self._next, log.first), log.total) if _keeps(filter_, log, number)]
+        if log.total < self._next:  # the display has gone back
+            self._keys = [key for key in self._keys if int(key) < log.total]
         self._next = log.total
         if self._keys and int(self._keys[0]) < log.first:
             self._keys = [key for key in self._keys if int(key) >= log.first]

@@ -102,29 +102,6 @@ def event_text(snapshot: Snapshot, event: Event) -> Piece:
             assert_never(event)
 
 
-def is_news(event: Event) -> bool:
-    """Whether `[` and `]` stop here.
-
-    They stop at waits, at files that were or will be replaced by different content, at recoveries, and at problems. A
-    new event is not news unless this says so.
-    """
-    match event:
-        case events.Overwrite(same=same):
-            return not same
-        case events.SessionFinished(exit=code):
-            return code != 0
-        case events.LockWaiting() | events.EnvironmentWaiting() | events.WaitStarted() | events.PlanConflict():
-            return True
-        case events.RecoveryStarted() | events.RecoveryFinished():
-            return True
-        case events.Warned() | events.FetchStalled() | events.WheelFailed() | events.WheelCancelled():
-            return True
-        case events.CancelRequested() | events.WorkersChanged():
-            return True
-        case _:
-            return False
-
-
 def wheel_of(event: Event) -> str:
     """The wheel that an event is about; "" for none."""
     return str(getattr(event, "wheel", ""))

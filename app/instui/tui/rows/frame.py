@@ -10,6 +10,8 @@ from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe, spread, tail, width_of, wrapped
 from instui_engine.values import NamedTuple
 
+from .transport import Stand, stand_text
+
 
 class Badge(NamedTuple):
     """The state of the screen and the session, in the header."""
@@ -23,9 +25,7 @@ class Facts(NamedTuple):
 
     glyphs: Glyphs
     badge: str = "LIVE"  # what the controller calls the session
-    frozen: bool = False
-    lag: float = 0.0
-    died: bool = False
+    stand: Stand | None = None  # where the display stands; None: in the present
     exit_code: int | None = None
     can_control: bool = False
     catching_up: bool = False
@@ -37,9 +37,8 @@ _ASKED = (130, 143)  # exit codes of a session that was asked to stop
 def badge(snapshot: Snapshot, facts: Facts) -> Badge:
     """The badge for the most important state."""
     finished = snapshot.finished
-    if facts.frozen and finished is None:  # a session that is over does not change anyway
-        behind = f" {units.age(facts.lag)} behind" if facts.lag >= 0.1 else ""
-        return Badge(f"PAUSED{behind}", "badge-age")
+    if facts.stand is not None:
+        return Badge(stand_text(facts.stand), "badge-age" if facts.stand.held else "badge-fetch")
     if finished is not None:
         if finished.exit in _ASKED and snapshot.cancelling:
             return Badge(f"CANCELLED exit {finished.exit}", "badge-age")
@@ -48,7 +47,7 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
             if finished.exit == 0
             else Badge(f"FAILED exit {finished.exit}", "badge-failed")
         )
-    if facts.died:
+    if snapshot.over:
         code = facts.exit_code
         asked = code in _ASKED  # it was asked to end before it could write so into the journal
         return Badge("DIED" if code is None or (code > 128 and not asked) else f"FAILED exit {code}", "badge-failed")
@@ -72,7 +71,7 @@ def header(snapshot: Snapshot, facts: Facts, width: int) -> Line:
     mark = badge(snapshot, facts)
     glyph = facts.glyphs.live
     clock = units.age(snapshot.t) if snapshot.finished is None else units.seconds(snapshot.finished.seconds)
-    left = None if facts.died else snapshot.left
+    left = None if snapshot.over else snapshot.left
     right = [Piece(f"{glyph} {mark.text}", mark.style), Piece(f"  {clock:>6}", "text")]
     if left is not None and width >= 64:
         right += [

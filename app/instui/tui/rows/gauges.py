@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 
 from instui.monitor import units
+from instui.monitor.landmarks import is_news
 from instui.monitor.model import Phase, Snapshot
+from instui.tui.tape import Log
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, safe, tail
-from instui.tui.watch import Log
 from instui_engine.journal.events import Event
 from instui_engine.values import NamedTuple
 
 from . import curves, session_waits
 from .bars import to_scale
 from .curves import Curve, drawing
-from .event_text import event_text, is_news, wheel_of
+from .event_text import event_text, wheel_of
 from .labels import lock_label
 from .locks import longest, most_contended
 

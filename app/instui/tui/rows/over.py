@@ -6,9 +6,9 @@ from instui.tui.text.pieces import Line, line, wrapped
 _WIDTH = 100  # columns of an error; a narrower screen shows it whole above the table, or after `s`
 
 
-def failed(snapshot: Snapshot, over: bool) -> bool:
+def failed(snapshot: Snapshot) -> bool:
     """Whether the session has ended, but not well: with an error, or without a word."""
-    return over and (snapshot.finished is None or snapshot.finished.exit != 0)
+    return snapshot.over and (snapshot.finished is None or snapshot.finished.exit != 0)
 
 
 def why(snapshot: Snapshot, what: str) -> list[Line]:

@@ -33,6 +33,11 @@ class Glyphs(NamedTuple):
     critical: str  # on the critical path
     behind: str  # before the holder that is waited for
     mixed: str  # of a cell: files of several owners
+    playing: str
+    stopped: str
+    left_end: str  # of the track of the transport bar
+    right_end: str
+    failure: str  # at the time of one
     encoding: str = "utf-8"  # of the terminal, which may lack characters that are in names
 
     @property
@@ -97,6 +102,11 @@ UNICODE = Glyphs(
     critical="◆",
     behind="←",
     mixed="▚",
+    playing="▶",
+    stopped="‖",
+    left_end="├",
+    right_end="┤",
+    failure="✗",
 )
 ASCII = Glyphs(
     phases=_ASCII_PHASES,
@@ -125,6 +135,11 @@ ASCII = Glyphs(
     critical="#",
     behind="<",
     mixed="%",
+    playing=">",
+    stopped="=",
+    left_end="[",
+    right_end="]",
+    failure="x",
 )
 
 

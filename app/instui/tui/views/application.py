@@ -7,6 +7,7 @@ from instui.monitor.model import Snapshot
 from instui.overwritten.files import OverwrittenFile
 from instui.tui.actions import Action
 from instui.tui.rows.frame import Facts, Tab
+from instui.tui.rows.transport import Stand
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line
 from instui.tui.watch import Watch
@@ -22,6 +23,17 @@ class Application(Protocol):
     @property
     def watched(self) -> Watch:
         """What is seen of the session on the screen."""
+
+    @property
+    def stand(self) -> Stand | None:
+        """Where in the session the display stands; None: in the present."""
+
+    @property
+    def transport_keys(self) -> Sequence[Action]:
+        """The keys of the transport bar that work in the view in front."""
+
+    def seek(self, t: float) -> None:
+        """Go to a time of the session."""
 
     @property
     def facts(self) -> Facts:

@@ -50,7 +50,8 @@ class DashboardView(Overview):
         table, glyphs = self.table, self.glyphs
         query = wheels.WheelQuery(self.filter, self.everything, table.sort, table.reverse, table.selected)
         environment = snapshot.environment.state if snapshot.environment else ""
-        state = (self.application.watched.over, environment, snapshot.recoveries, session_waits.present_keys(snapshot))
+        waits = session_waits.present_keys(snapshot)
+        state = (snapshot.over, environment, snapshot.recoveries, waits, self.jumps)
         # A selection that has a row already changes nothing, and ten thousand rows take a while.
         news = table.selected if table.position(table.selected) is None else ""
         key = (query._replace(selected=news), state)
@@ -104,7 +105,7 @@ class DashboardView(Overview):
         if snapshot.session is None:
             return [line(("waiting for the session to begin", "dim"))]
         done = "removed" if snapshot.removes else "installed"
-        if over.failed(snapshot, self.application.watched.over):
+        if over.failed(snapshot):
             return over.why(snapshot, f"nothing was {done}")
         if snapshot.finished:
             return [line((f"nothing was to be {done}", "text")), *_satisfied(snapshot)]

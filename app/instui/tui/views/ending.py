@@ -19,7 +19,7 @@ class EndingView(PushedView):
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Show the summary, or that there is none yet."""
-        texts = self.application.caption_texts if self.application.watched.over else ["the session still goes on"]
+        texts = self.application.caption_texts if snapshot.over else ["the session still goes on"]
         lines = ending(texts, self.size.width - 4)
         self.table.show_rows(text_rows(lines))
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
+from instui.monitor.landmarks import is_news
 from instui.monitor.model import Snapshot
 from instui.monitor.units import count
 from instui.tui.rows import event_log
-from instui.tui.rows.event_text import is_news, wheel_of
-from instui.tui.rows.filter import Filter
+from instui.tui.rows.event_text import wheel_of
 from instui.tui.rows.frame import News
 from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, Piece, line, spread
@@ -31,7 +31,6 @@ class EventsView(Overview):
         super().__init__()
         self.following = True
         self._matching = event_log.MatchingEvents()
-        self._filtered_by: Filter | None = None  # the filter that `_shown` was made with
         self._stopped_at = 0  # the number of rows when it stopped following
         self._shown: Sequence[str] = ()  # the keys of the rows
 
@@ -46,12 +45,9 @@ class EventsView(Overview):
         yield Lines(self.glyphs, id="tail", classes="aside")
 
     def show_body(self, snapshot: Snapshot) -> None:
-        """Show new events, unless the display is frozen."""
+        """Show the events up to the time that is shown."""
         log, table = self.application.watched.log, self.table
-        if not self.application.watched.frozen or not self._shown or self.filter != self._filtered_by:
-            self._shown = self._matching.update(log, self.filter)
-            self._filtered_by = self.filter
-        keys = self._shown
+        keys = self._shown = self._matching.update(log, self.filter)
         find = keys.position if isinstance(keys, event_log.EventKeys) else None
         rows = TableRows(keys, lambda key, sizes: event_log.cells(snapshot, log, key, sizes), find)
         top = table.scroll_offset.y

@@ -45,7 +45,7 @@ class ExplainView(PushedView):
         """The latest explanation; None if the first one is still being made."""
         kept = _KEPT.setdefault(self.application.watched, Apart())
         kept.tell = self.made
-        return kept.latest(snapshot.over, snapshot, lambda: explain(snapshot), len(snapshot.wheels))
+        return kept.latest((snapshot.over, self.jumps), snapshot, lambda: explain(snapshot), len(snapshot.wheels))
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Show what is known so far."""

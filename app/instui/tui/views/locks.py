@@ -100,7 +100,13 @@ class LocksView(Overview):
         basis = snapshot.locks if grouping is GROUPINGS[0] else snapshot.wheels
         # Whatever is selected has a row already, so a selection alone arranges nothing anew: with ten thousand wheels
         # that takes half a second.
-        key = (grouping.id, query._replace(about=About()), state, snapshot.finished is None)
+        key = (
+            grouping.id,
+            query._replace(about=About()),
+            state,
+            snapshot.finished is None,
+            self.jumps,
+        )
         found = self._found.get(key, basis, lambda: grouping.arrange(snapshot, query))
         if found.rows is not self._rows:
             self._rows, self._paths = found.rows, {row.path for row in found.rows.values()}
@@ -116,7 +122,7 @@ class LocksView(Overview):
         def make() -> list[Line]:
             return lanes(snapshot, path, width - 2, LANES if self.size.height >= 30 else LANES - 2, glyphs)
 
-        found = self._lanes.get((path, width, len(snapshot.waiting)), snapshot, make)
+        found = self._lanes.get((path, width, len(snapshot.waiting), self.jumps), snapshot, make)
         rule: Line = (Piece(glyphs.rule * width, "rule"),)
         self.lines("lane").show_lines([rule, *((Piece(" "), *lane) for lane in found)])
 
@@ -152,7 +158,7 @@ class LocksView(Overview):
                 line(("esc clears the filter", "dim")),
             ]
         if not snapshot.planned and not snapshot.locks:
-            if over.failed(snapshot, self.application.watched.over):
+            if over.failed(snapshot):
                 return over.why(snapshot, "no path was locked")
             if snapshot.finished:
                 return [line(("no path was locked", "text")), line(("there was nothing to write", "dim"))]

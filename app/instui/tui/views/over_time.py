@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from instui.explain.activity import Activity
 from instui.explain.attribution import Piece
 from instui.monitor import units
+from instui.monitor.landmarks import is_news
 from instui.monitor.model import Snapshot
 from instui.tui.rows import timeline, timeline_panel
-from instui.tui.rows.event_text import event_text, is_news, wheel_of
+from instui.tui.rows.event_text import event_text, wheel_of
 from instui.tui.rows.timeline import Look
 from instui.tui.rows.timeline_window import Window, exact, extent
 from instui.tui.text.pieces import safe

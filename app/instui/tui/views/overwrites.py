@@ -44,7 +44,7 @@ class OverwritesView(Overview):
         self._groups: Throttled[overwrites.Groups] = Throttled()
         self._toggled: frozenset[str] = frozenset()  # the pairs that the user folded or unfolded
         self._found = overwrites.Groups([], {}, {}, (), 0)
-        self._state = (0, 0, 0, True)  # the basis of the groups shown
+        self._state = (0, 0, 0, True, 0)  # the basis of the groups shown
         self._basis: tuple[int, ...] = ()  # of the map
         self._map_size = (0, 0)
 
@@ -66,7 +66,7 @@ class OverwritesView(Overview):
         table, glyphs = self.table, self.glyphs
         query = overwrites.OverwriteQuery(self.filter, self.everything, table.sort, table.reverse, self._toggled)
         counts = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts))
-        state = (*counts, snapshot.finished is None)
+        state = (*counts, snapshot.finished is None, self.jumps)
         self._state = state = self._state if state == self._state else state  # Throttled compares it by identity
         self._found = found = self._groups.get(query, state, lambda: overwrites.arrange(snapshot, query))
 
@@ -82,7 +82,8 @@ class OverwritesView(Overview):
         self.set_class(width >= _BESIDE, "wide")
         lines = self.lines("owners")
         done = len(snapshot.wheels) - snapshot.totals.committed
-        basis = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts), done, snapshot.over)
+        counts = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts), done)
+        basis = (*counts, snapshot.over, self.jumps)
         self._basis = basis = self._basis if basis == self._basis else basis  # Throttled compares it by identity
         owned = self._owned.get(snapshot.session, basis, lambda: ownerships(snapshot))
         wanted = self._maps if self._maps is not None else height >= SHORT
@@ -114,7 +115,7 @@ class OverwritesView(Overview):
     def _empty(self, snapshot: Snapshot) -> Sequence[Line]:
         if self.filter:
             return [line((f"no file matches “{self.filter.text}”", "text")), line(("esc clears the filter", "dim"))]
-        if over.failed(snapshot, self.application.watched.over):
+        if over.failed(snapshot):
             return over.why(snapshot, "nothing was overwritten")
         if snapshot.finished:
             return [line(("nothing was overwritten", "commit")), line(("no two wheels ship the same file", "dim"))]

@@ -78,8 +78,9 @@ class TimelineView(OverTime):
     def activity(self, snapshot: Snapshot) -> Activity:
         """What happened: made at most as often as it is cheap; of many wheels, at first only what the session did."""
         basis = snapshot.wheels if snapshot.over else snapshot
-        found = self._activity.latest(snapshot.over, basis, lambda: activity(snapshot), len(snapshot.wheels))
-        return found or self._bare.get(snapshot.over, basis, lambda: activity(without_wheels(snapshot)))
+        key = (snapshot.over, self.jumps)
+        found = self._activity.latest(key, basis, lambda: activity(snapshot), len(snapshot.wheels))
+        return found or self._bare.get(key, basis, lambda: activity(without_wheels(snapshot)))
 
     def show_body(self, snapshot: Snapshot) -> None:
         """Fill the head, the lanes and the panel."""
@@ -90,9 +91,8 @@ class TimelineView(OverTime):
         self.lines("status").show_lines([timeline.status(snapshot, found, self.mode, look, width, glyphs)])
         curves = height >= _CURVES_FROM
         many = len(snapshot.wheels)
-        drawn = self._head.latest(
-            (look, width, curves), found, lambda: timeline.head(snapshot, found, look, width, glyphs, curves), many
-        )
+        key = (look, width, curves, self.jumps)
+        drawn = self._head.latest(key, found, lambda: timeline.head(snapshot, found, look, width, glyphs, curves), many)
         head = drawn or timeline.head(without_wheels(snapshot), found, look, width, glyphs, curves)
         self.lines("head").show_lines(head)
         lanes = self._arranged(snapshot, found)
@@ -127,7 +127,7 @@ class TimelineView(OverTime):
         # A selection that has a lane already changes nothing, and ten thousand wheels take a while.
         news = selected if self.lanes.position(selected) is None else ""
         query = LaneQuery(self.mode, self.filter, self.everything, news, self.lanes.size.height - 2)
-        return self._lanes.get((query, snapshot.over), found, lambda: arrange(snapshot, found, query))
+        return self._lanes.get((query, snapshot.over, self.jumps), found, lambda: arrange(snapshot, found, query))
 
     def _show_panel(self, snapshot: Snapshot, found: Activity, lanes: Lanes, look: Look) -> None:
         width, glyphs, key = self.size.width, self.glyphs, self.lanes.selected
@@ -137,13 +137,16 @@ class TimelineView(OverTime):
             shown = timeline_panel.of_lane(snapshot, found, key, lane, look, width, height, glyphs)
         elif self.cursor is not None:
             shown = self._moment.get(
-                (look, width, height),
+                (look, width, height, self.jumps),
                 found,
                 lambda: timeline_panel.of_moment(snapshot, found, look, width, height, glyphs),
             )
         else:
             made = self._why.latest(
-                (width, height), found, lambda: timeline_panel.why(snapshot, width, height), len(snapshot.wheels)
+                (width, height, self.jumps),
+                found,
+                lambda: timeline_panel.why(snapshot, width, height),
+                len(snapshot.wheels),
             )
             shown = made or []
         self.lines("panel").show_lines([(Piece(glyphs.rule * width, "faint"),), *shown])

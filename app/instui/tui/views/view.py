@@ -12,11 +12,13 @@ from instui.monitor.model import Snapshot
 from instui.tui.rows import frame
 from instui.tui.rows.counters import counters
 from instui.tui.rows.frame import News
+from instui.tui.rows.transport import bar, layout
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, tail
 from instui.tui.widgets.held import HeldScreen
 from instui.tui.widgets.paint import ActionClicked, Lines
 from instui.tui.widgets.table import Table
+from instui.tui.widgets.transport import TransportBar
 from instui_engine.values import NamedTuple
 
 from .application import Application, application_of
@@ -84,6 +86,11 @@ class View(HeldScreen[None]):
         return self.application.watched.shown
 
     @property
+    def jumps(self) -> int:
+        """How often the display went back: what was made of a later time may name what is not there yet."""
+        return self.application.watched.jumps
+
+    @property
     def table(self) -> Table:
         """The table of the screen, in which the selection moves."""
         return self.query_one(Table)
@@ -142,6 +149,7 @@ class View(HeldScreen[None]):
         yield Lines(self.glyphs, id="finding")
         yield Lines(self.glyphs, id="notice")
         yield from self.body()
+        yield TransportBar(self.glyphs, id="transport")
         yield Lines(self.glyphs, id="footer")
 
     def show(self, snapshot: Snapshot) -> None:
@@ -153,6 +161,7 @@ class View(HeldScreen[None]):
         self.lines("header").show_lines([frame.header(snapshot, facts, width)])
         self._show_top(snapshot, width)
         self._show_finding(snapshot, width)
+        self._show_transport(width)
         self.lines("footer").show_lines([self.footer(width)])
         self.show_body(snapshot)
         self._show_caption(snapshot, width)
@@ -183,7 +192,7 @@ class View(HeldScreen[None]):
     def _show_caption(self, snapshot: Snapshot, width: int) -> None:
         tall = self.size.height
         height = 3 if tall >= 24 else 2
-        if self.application.watched.over:  # it says how it went, so it gets what the rows leave free
+        if snapshot.over:  # it says how it went, so it gets what the rows leave free
             asides = sum(_height(aside) for aside in self.query(".aside"))
             well = snapshot.finished is not None and snapshot.finished.exit == 0
             least = tall // 3 if not well else tall // 2 if self.gives_way and tall >= 24 else height
@@ -204,6 +213,14 @@ class View(HeldScreen[None]):
         finding.show_lines(lines)
         if lines and len(lines) != self._finding_height:
             finding.styles.height = self._finding_height = len(lines)
+
+    def _show_transport(self, width: int) -> None:
+        application = self.application
+        stand, transport = application.stand, self.lines("transport")
+        transport.display = stand is not None
+        if stand is not None:
+            landmarks = application.watched.tape.landmarks
+            transport.show_lines([bar(stand, landmarks, application.transport_keys, width, self.glyphs)])
 
     def _said(self, width: int) -> Line:
         """The notice; nothing if there is none."""
@@ -243,6 +260,14 @@ class View(HeldScreen[None]):
     def on_action_clicked(self, message: ActionClicked) -> None:
         """Do what a click on a tab or on a key of the footer asks for."""
         self.application.perform(message.action)
+
+    def on_transport_bar_sought(self, message: TransportBar.Sought) -> None:
+        """Go to the time that was clicked on."""
+        application = self.application
+        if (stand := application.stand) is not None:
+            parts = layout(stand, application.transport_keys, self.size.width, self.glyphs)
+            if (t := parts.time_at(stand, message.column)) is not None:
+                application.seek(t)
 
     def on_table_row_clicked(self, message: Table.RowClicked) -> None:
         """Select a row; open it if it is selected already."""

@@ -1,0 +1,156 @@
+"""The place in a session at which the display stands, and how it goes on from there: held, or played at a speed.
+
+To go back, the events are folded again from the first one; that is done in slices, so that keys still work.
+"""
+
+import time
+from collections.abc import Callable
+
+from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
+
+from .tape import Tape
+
+BUDGET = 0.02  # seconds that one slice may take
+_AT_ONCE = 50  # events between two looks at the clock
+SLOWEST, FASTEST = 0.125, 128.0
+
+
+class Transport:
+    """A way through a tape. `clock` is in seconds; `speed` is how many of the session go by in one of them."""
+
+    def __init__(self, tape: Tape, clock: Callable[[], float], *, speed: float = 1.0, held: bool = False) -> None:
+        self.complete = False  # whether the tape has its end: no more events come
+        self.moved = False  # whether anybody has gone to another place
+        self._tape = tape
+        self._clock = clock
+        self._speed = speed
+        self._held = held
+        self._t, self._since = tape.begin, clock()  # it stood at that time of the session when the clock said that
+        self._place = 0
+        self._fold = Fold(estimates=True)
+        self._fed = 0
+        self._rewinds = False  # whether the fold was begun anew, and has not come to the place yet
+
+    # -- where it stands
+
+    @property
+    def held(self) -> bool:
+        """Whether it stands still because somebody wants that."""
+        return self._held
+
+    @property
+    def speed(self) -> float:
+        """How fast it plays."""
+        return self._speed
+
+    @property
+    def t(self) -> float:
+        """The time of the session."""
+        if self._held or self.behind:
+            return self._t
+        return max(self._t, min(self._t + (self._clock() - self._since) * self._speed, self._tape.end))
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to the end of the session."""
+        return self.complete and self._place == len(self._tape) and self.t >= self._tape.end
+
+    @property
+    def at_head(self) -> bool:
+        """Whether it stands after all that was read."""
+        return self._place == len(self._tape)
+
+    @property
+    def behind(self) -> bool:
+        """Whether it has not yet come to the place at which it should stand."""
+        return self._fed != self._place
+
+    @property
+    def moves(self) -> bool:
+        """Whether it goes on by itself."""
+        return not self._held and not self.ended
+
+    # -- where it should stand
+
+    def hold(self) -> None:
+        """Stand still."""
+        self._anchor(self.t)
+        self._held = True
+
+    def play(self) -> None:
+        """Go on; from the beginning, if this is the end."""
+        if self.ended:
+            self.seek(self._tape.begin)
+        self._anchor(self._t)
+        self._held = False
+
+    def set_speed(self, speed: float) -> None:
+        """Play faster or slower from here on."""
+        self._anchor(self.t)
+        self._speed = min(max(speed, SLOWEST), FASTEST)
+
+    def seek(self, t: float) -> None:
+        """Go to a time."""
+        t = min(max(t, self._tape.begin), self._tape.end)
+        self._go(self._tape.place(t), t)
+
+    def go(self, place: int) -> None:
+        """Go to a place, and stand still there."""
+        self._held = True
+        self._go(place, self._tape.time(place))
+
+    def go_to_end(self) -> None:
+        """Go to the end of what was read."""
+        self._go(len(self._tape), self._tape.end)
+
+    def stay(self, t: float) -> None:
+        """Stand at the end of what was read, at that time of the session."""
+        self._place, self._rewinds = len(self._tape), True
+        self._anchor(t)
+
+    @property
+    def reached(self) -> int:
+        """The place to which events were folded."""
+        return self._fed
+
+    @property
+    def place(self) -> int:
+        """The place at which it stands, or to which it is on its way."""
+        return self._place
+
+    def _go(self, place: int, t: float) -> None:
+        self.moved = True
+        self._place = place
+        self._anchor(t)
+        if place < self._fed:
+            self._fold, self._fed, self._rewinds = Fold(estimates=True), 0, True
+
+    def _anchor(self, t: float) -> None:
+        self._t, self._since = t, self._clock()
+
+    # -- going there
+
+    def advance(self) -> None:
+        """Go on to where it should stand, for at most BUDGET. Meanwhile its time stands still."""
+        t = self.t
+        if not self._held and not self.behind:
+            self._place = max(self._place, self._tape.place(t))
+        self._anchor(t)
+        deadline = time.perf_counter() + BUDGET
+        while self._fed < self._place:
+            events = self._tape.events[self._fed : min(self._fed + _AT_ONCE, self._place)]
+            for t, event in events:
+                self._fold.feed(t, event)
+            self._fed += len(events)
+            if time.perf_counter() > deadline:
+                break
+        self._rewinds = self._rewinds and self.behind
+        if self.complete and self._fed == len(self._tape):
+            self._fold.abandon()
+
+    def snapshot(self) -> Snapshot | None:
+        """The session at the place; None while it is on its way back."""
+        if self._rewinds:
+            return None
+        return self._fold.snapshot(self._fold.now if self.behind else self.t)
