@@ -2,11 +2,16 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from conftest import Run
+from instui.cli.child import Child
 from support import trace_events
 from support.cli import error_line, ok
+from support.collector import collecting
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 
@@ -32,3 +37,68 @@ def test_the_journal_itself_is_not_overwritten(run_instui: Run, tmp_path: Path) 
     assert journal.read_bytes() == recording.read_bytes()
     assert "cannot write the trace" in error_line(run_instui("trace", journal, "-o", tmp_path / "no" / "x"), 1)
     assert json.loads(ok(run_instui("trace", journal, "-o", "-")))["otherData"]["session"] == "20261122-101500-4242"
+
+
+def test_an_install_is_sent_when_it_is_over_to_where_the_variables_say(
+    venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    wheel = build_wheel(tmp_path, "a", "1.0", files={"a.py": b"1"})
+    with collecting() as collector:
+        given = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_EXPORTER_OTLP_HEADERS": "authorization=token"}
+        ok(run_instui("install", "--python", venv().top, "--no-index", wheel, env=given))
+        assert collector.bodies == []  # the variable alone does not ask for it
+        ok(run_instui("install", "--python", venv().top, "--no-index", wheel, env={**given, "INSTUI_OTLP": "1"}))
+    assert collector.named("instui install").attributes["instui.outcome"] == "done"
+    assert collector.named("a 1.0").attributes["instui.outcome"] == "done"
+    assert collector.metrics["instui.wheels"] == [({"instui.outcome": "done"}, 1)]
+    assert {headers["authorization"] for headers in collector.headers} == {"token"}
+
+
+def test_what_is_sent_has_no_passwords(venv: Callable[[], Venv], run_instui: Run, tmp_path: Path) -> None:
+    with collecting() as collector:
+        url = collector.url.replace("http://", "http://joe:hunter2@")
+        index = "http://jim:hunter2@127.0.0.1:1/simple"
+        run_instui("install", "--python", venv().top, "--index-url", index, "no-such-thing", f"--otlp={url}")
+    assert collector.named("instui install").attributes["instui.outcome"] == "failed"
+    assert all(b"hunter2" not in body for body in collector.bodies)
+
+
+def test_an_install_never_fails_by_a_collector(venv: Callable[[], Venv], run_instui: Run, tmp_path: Path) -> None:
+    wheel = build_wheel(tmp_path, "a", "1.0", files={"a.py": b"1"})
+    with collecting(hangs=True) as collector:
+        for url in ("http://127.0.0.1:1", collector.url):
+            done = run_instui("install", "--python", venv().top, "--no-index", wheel, f"--otlp={url}")
+            assert done.returncode == 0
+            assert done.stderr.startswith("instui: the session was not sent to the collector: ")
+            assert done.stderr.count("\n") == 1
+
+
+def test_what_an_install_says_of_a_collector_is_seen_below_the_screen(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = build_wheel(tmp_path, "a", "1.0", files={"a.py": b"1"})
+    monkeypatch.setattr("instui.cli.child.possible", lambda: False)
+    arguments = ["install", "--python", str(venv().top), "--no-index", str(wheel), "--otlp=http://127.0.0.1:1"]
+    with closing(Child(arguments, "identity", tmp_path / "journal")) as child:
+        assert child.wait() == 0
+        assert child.error() == ""
+        (remark,) = child.remarks()
+        assert remark.startswith("the session was not sent to the collector: ")
+
+
+def test_without_the_extra_an_install_goes_well_and_trace_says_what_to_install(
+    venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "opentelemetry.py").write_text("raise ImportError('missing')")
+    environment, wheel = venv(), build_wheel(tmp_path, "a", "1.0", files={"a.py": b"1"})
+    without = {"PYTHONPATH": str(tmp_path)}
+    done = run_instui("install", "--python", environment.top, "--no-index", wheel, "--otlp", env=without)
+    assert done.returncode == 0
+    assert "pip install 'instui[otlp]'" in done.stderr
+    refused = run_instui("trace", "--python", environment.top, "--otlp", env=without)
+    assert "pip install 'instui[otlp]'" in error_line(refused, 1)
+
+
+def test_a_name_is_not_taken_for_a_collector(run_instui: Run) -> None:
+    assert "must be the URL of a collector, not 'a'" in error_line(run_instui("install", "--otlp", "a"), 2)
+    assert "nothing to do" in error_line(run_instui("trace", "x.jsonl"), 2)

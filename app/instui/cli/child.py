@@ -175,10 +175,17 @@ class Child:
         why = f"was killed ({_signal_name(-code)})" if code < 0 else f"failed ({last or f'exit code {code}'})"
         return f"the process that installs {why}; what is listed as installed is whole; run the same command again"
 
+    def remarks(self) -> list[str]:
+        """What the child has said besides why it failed."""
+        said = [line.removeprefix("instui: ") for line in self._lines() if line.startswith("instui: ")]
+        return [line for line in said if line != self.error()]
+
     def _last_line(self) -> str:
+        return next((line.strip() for line in reversed(self._lines()) if line.strip()), "")
+
+    def _lines(self) -> list[str]:
         descriptor = self._errors.fileno()
-        lines = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace").splitlines()
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace").splitlines()
 
     def _ask(self, request: str) -> None:
         """Send `request` in a thread of its own, as the child may take up to two seconds to answer."""

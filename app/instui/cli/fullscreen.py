@@ -228,6 +228,8 @@ def _as_lines(parsed: argparse.Namespace, child: Child) -> int:
 
 
 def _end(child: Child, code: int) -> int:
+    for remark in child.remarks():
+        print_error(remark)
     error = child.error()
     if error:
         print_error(error)

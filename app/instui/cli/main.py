@@ -161,12 +161,27 @@ def _work(parsed: "argparse.Namespace", arguments: list[str], session: "Callable
     from .watch import watch
 
     options, perform = options_from(parsed), session()
+    told: list[str] = []  # the journal, for a collector
+    tells = parsed.otlp is not None and not parsed.dry_run
 
     def run(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
-        recording = Recording(listeners, recorded(arguments), identity=parsed.child, program_began=began())
-        return perform(environment, options, control, recording)
+        hearing = (*listeners, told.append) if tells else listeners
+        recording = Recording(hearing, recorded(arguments), identity=parsed.child, program_began=began())
+        outcome = perform(environment, options, control, recording)
+        if parsed.child:
+            tell_collector()  # before its error is printed: that is the last line of a child
+        return outcome
 
-    return watch(parsed, run)
+    def tell_collector() -> None:
+        if tells:
+            from .telemetry import tell
+
+            tell(told, parsed.otlp)
+
+    code = watch(parsed, run)
+    if not parsed.child:
+        tell_collector()
+    return code
 
 
 def _in_a_child(parsed: "argparse.Namespace", arguments: list[str], environment: "Environment") -> int:

@@ -158,7 +158,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--no-build", action="store_true", help="accepted, and always so: wheels only")
     _places(parser)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
-    _common(parser)
+    _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
 
 
 def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
@@ -178,7 +178,7 @@ def _install_many(parser: argparse.ArgumentParser) -> None:
     _permission(what)
     _places(parser)
     _content(_target(parser, "where to install it", "into"), "a line with different content for one path fails")
-    _common(parser)
+    _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
 
 
 def _uninstall(parser: argparse.ArgumentParser) -> None:
@@ -195,7 +195,7 @@ def _uninstall(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--yes", "-y", action="store_true", help="accepted, and always so: nothing is asked")
     _target(parser, "where from", "from")
-    _common(parser)
+    _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
 
 
 def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse._ArgumentGroup":
@@ -286,7 +286,8 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 def _trace(parser: argparse.ArgumentParser) -> None:
     _which_session(parser)
-    parser.add_argument("--output", "-o", required=True, metavar="FILE", help="where to write it; -: stdout")
+    parser.add_argument("--output", "-o", default="", metavar="FILE", help="where to write it; -: stdout")
+    _otlp(parser, "send it to a collector of OpenTelemetry")
 
 
 def _which_session(parser: argparse.ArgumentParser) -> None:
@@ -364,7 +365,7 @@ def _cache(parser: argparse.ArgumentParser) -> None:
             )
 
 
-def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
+def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> "argparse._ArgumentGroup":
     how = parser.add_argument_group("how")
     how.add_argument("--ui", help="default: tui where somebody watches, plain elsewhere", **_choice(UIS))
     how.add_argument("--stay", action="store_true", help="the tui stays open at the end, until a key closes it")
@@ -377,6 +378,32 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> None:
     how.add_argument("--journal", default="", metavar="FILE", help="also write the journal there")
     how.add_argument("-q", "--quiet", action="store_true", help="only what went wrong")
     how.add_argument("-v", "--verbose", action="store_true", help="also each wheel, retries and turns")
+    return how
+
+
+def _otlp(how: "argparse.ArgumentParser | argparse._ArgumentGroup", what: str) -> None:
+    """Add the flag that sends a session to a collector. Its value is None, the URL, or "": where the variables say."""
+    how.add_argument(
+        "--otlp",
+        nargs="?",
+        type=_collector,
+        default="off",
+        const="on",
+        metavar="URL",
+        help=f"{what}, at URL or where OTEL_EXPORTER_OTLP_ENDPOINT says; needs instui[otlp]",
+    )
+
+
+def _collector(text: str) -> str | None:
+    word = text.strip().lower()
+    if not word or word in _OFF:
+        return None
+    if word in _ON:
+        return ""
+    if not word.startswith(("http://", "https://")):
+        shown = printable(text)
+        raise argparse.ArgumentTypeError(f"must be the URL of a collector, not {shown!r}; without a URL, put it last")
+    return text
 
 
 def _work(how: "argparse._ArgumentGroup") -> None:

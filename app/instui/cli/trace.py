@@ -1,8 +1,11 @@
-"""`instui trace`: a session for programs that show traces, from its journal. It changes nothing but the file named."""
+"""`instui trace`: a session for programs that show traces, from its journal: in a file, or sent to a collector."""
 
 import argparse
+import socket
+from collections.abc import Sequence
 from pathlib import Path
 
+from instui.monitor.model import Snapshot
 from instui.monitor.units import count
 from instui.trace import chrome
 from instui.trace.session_tracks import KEPT, Timed
@@ -23,15 +26,25 @@ def show(parsed: argparse.Namespace) -> int:
         if isinstance(event, KEPT):
             kept.append((t, event))
 
+    if not parsed.output and parsed.otlp is None:
+        raise UsageError("nothing to do: name a file with -o, or a collector with --otlp")
     snapshot = look(path, listen)
+    if parsed.output:
+        _write(parsed.output, path, snapshot, kept)
+    if parsed.otlp is not None:
+        _send(parsed.otlp, path, snapshot, kept)
+    return 0
+
+
+def _write(output: str, path: Path | None, snapshot: Snapshot, kept: Sequence[Timed]) -> None:
     made = trace(snapshot, kept)
     lines = chrome.lines(made, snapshot)
-    if parsed.output == "-":
+    if output == "-":
         print_lines(lines)
-        return 0
-    target = Path(parsed.output)
+        return
+    target = Path(output)
     if path is not None and target.exists() and target.samefile(path):
-        raise UsageError(f"{printable(parsed.output)} is the journal itself; give another file with -o")
+        raise UsageError(f"{printable(output)} is the journal itself; give another file with -o")
     try:
         with target.open("w", encoding="ascii") as file:
             file.writelines(f"{line}\n" for line in lines)
@@ -39,5 +52,18 @@ def show(parsed: argparse.Namespace) -> int:
         raise InstuiError(f"cannot write the trace {reason(error, target)}") from error
     slices = sum(len(track.slices) for group in made.groups for track in group.tracks)
     what = f"{count(slices, 'slice')}, {count(len(made.flows), 'flow')}"
-    print_lines([f"{printable(parsed.output)}: {what}; ui.perfetto.dev or chrome://tracing shows it"])
-    return 0
+    print_lines([f"{printable(output)}: {what}; ui.perfetto.dev or chrome://tracing shows it"])
+
+
+def _send(endpoint: str, path: Path | None, snapshot: Snapshot, kept: Sequence[Timed]) -> None:
+    from instui.trace.otlp import Message, NotSent
+
+    if not snapshot.over:
+        raise UsageError("the session is still running; it can be sent when it is over")
+    # the journals of an environment are of this machine; others may come from anywhere
+    is_here = path is not None and path.parent.name == "sessions"
+    try:
+        number = Message(snapshot, kept, socket.gethostname() if is_here else "").send(endpoint)
+    except NotSent as error:
+        raise InstuiError(f"the session was not sent to the collector: {error}") from error
+    print_lines([f"{count(number, 'span')} sent"])

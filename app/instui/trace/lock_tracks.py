@@ -105,7 +105,7 @@ def _foreign(snapshot: Snapshot, waits: Sequence[LockWait]) -> tuple[list[Slice]
         name = holder_name(holder._replace(wheel="", state=""), snapshot.session, str)
         for together in _joined(waited):
             end = max(wait.shown.end for wait in together)
-            hold = Slice(together[0].shown.begin, end, name, "foreign", _facts(holder))
+            hold = Slice(together[0].shown.begin, end, name, "foreign", holder_facts(holder))
             slices.append(hold)
             flows += [Flow(hold, wait.shown) for wait in together if wait.granted]
     return slices, flows
@@ -125,7 +125,7 @@ def _joined(waits: Iterable[LockWait]) -> Iterator[list[LockWait]]:
         yield together
 
 
-def _facts(holder: Holder) -> Mapping[str, Value]:
+def holder_facts(holder: Holder) -> Mapping[str, Value]:
     """What is known of a holder."""
     known: dict[str, Value] = {
         "pid": holder.pid,

@@ -1,0 +1,92 @@
+"""Sending a session to a collector, by OTLP over HTTP. OpenTelemetry is the extra `otlp`, and loaded only here.
+
+What is sent is made of the journal, in which passwords are hidden. Where it goes is said by an endpoint that is given,
+or by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS and so on.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping
+
+from instui.monitor.model import Snapshot
+from instui_engine.errors import InstuiError, printable
+
+from .session_tracks import Timed
+from .trace import trace
+
+MISSING = "OpenTelemetry is not installed; install instui[otlp], as with: pip install 'instui[otlp]'"
+_BATCH = 2000  # spans in one request
+
+
+class NotSent(InstuiError):
+    """A session could not be sent; the text says why."""
+
+
+class Message:
+    """What a session tells a collector: made without a connection, then sent."""
+
+    def __init__(
+        self, snapshot: Snapshot, timed: Iterable[Timed], host: str = "", environ: Mapping[str, str] = os.environ
+    ) -> None:
+        """The session must be over. `host` is the name of its machine, if that is known. Raises NotSent."""
+        if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            raise NotSent("OTEL_SDK_DISABLED is set")
+        try:
+            from opentelemetry.sdk.resources import Resource
+
+            from .otel_metrics import metrics
+            from .otel_spans import spans
+        except ImportError as error:
+            raise NotSent(MISSING) from error
+        about = {"service.name": "instui", "service.version": snapshot.session.version if snapshot.session else ""}
+        resource = Resource.create({**about, **({"host.name": host} if host else {})})
+        made = trace(snapshot, timed)
+        with _Complaints():
+            self._spans = spans(made, resource, environ)
+            self._metrics = metrics(snapshot, str(made.facts["outcome"]), resource, environ)
+
+    def send(self, endpoint: str, seconds: float = 5.0) -> int:
+        """Send it to the collector at this URL, or "" for that of the variables; return the number of spans.
+
+        Each request may take so many `seconds`. A collector that takes only spans is no error. Raises NotSent.
+        """
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace.export import SpanExportResult
+
+        base = endpoint.rstrip("/")
+        with _Complaints() as complaints:
+            exporter = OTLPSpanExporter(f"{base}/v1/traces" if base else None, timeout=seconds)
+            for first in range(0, len(self._spans), _BATCH):
+                if exporter.export(self._spans[first : first + _BATCH]) is not SpanExportResult.SUCCESS:
+                    raise NotSent(complaints.why or "the collector did not take it")
+            if self._metrics is not None:
+                OTLPMetricExporter(f"{base}/v1/metrics" if base else None, timeout=seconds).export(self._metrics)
+        return len(self._spans)
+
+
+class _Complaints(logging.Handler):
+    """What OpenTelemetry logs, instead of on the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.why = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # The first one names the cause; a later one only says that it was tried again.
+        text = " ".join(record.getMessage().split())
+        system = re.search(r"\[Errno -?\d+\] ([\w ]+)", text)
+        self.why = self.why or printable(system[1] if system else text)[:200]
+
+    def __enter__(self) -> "_Complaints":
+        logger = logging.getLogger("opentelemetry")
+        self._before = logger.propagate
+        logger.propagate = False
+        logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logger = logging.getLogger("opentelemetry")
+        logger.removeHandler(self)
+        logger.propagate = self._before
