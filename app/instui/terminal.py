@@ -229,6 +229,11 @@ class Terminal:
                 termios.tcsetattr(self.keys, termios.TCSANOW, self._attributes)
 
 
+def is_browser() -> bool:
+    """Whether a browser shows this process's screen: Textual's own driver, which `instui serve` names, speaks to it."""
+    return os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
+
+
 @contextmanager
 def borrowed(find: Callable[[], Terminal] | None = None) -> Iterator[Terminal]:
     """The terminal of this process, for a screen. Raises UsageError if there is none."""

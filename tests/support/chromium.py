@@ -38,11 +38,11 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
-    def open(self, file: Path, *, scripts: bool = True) -> None:
-        """Open a file, and wait until it is loaded."""
+    def open(self, page: Path | str, *, scripts: bool = True) -> None:
+        """Open a file or a URL, and wait until it is loaded."""
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.log.clear()
-        self.call("Page.navigate", url=file.resolve().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         deadline = time.monotonic() + PATIENCE
         while not any(one["method"] == "Page.loadEventFired" for one in self.log):
             assert time.monotonic() < deadline, self.log

@@ -82,6 +82,7 @@ def _run(arguments: list[str]) -> int:
         "report": _report,
         "trace": _trace,
         "replay": _replay,
+        "serve": _serve,
         "cache": _cache,
     }
     return commands[parsed.command](parsed, arguments)
@@ -248,6 +249,12 @@ def _replay(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .replay import play
 
     return play(parsed)
+
+
+def _serve(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .serve import serve
+
+    return serve(parsed)
 
 
 def _cache(parsed: "argparse.Namespace", arguments: list[str]) -> int:

@@ -108,6 +108,7 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         ("report", "the same and more as one HTML file, for people who were not there", _report),
         ("trace", "a session as slices, counters and flows, for Perfetto and chrome://tracing", _trace),
         ("replay", "watch a recorded session, at any speed, forwards and backwards", _replay),
+        ("serve", "the screen of attach or replay in a browser", _serve),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
         ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     )
@@ -330,6 +331,14 @@ def _looks(group: "argparse._ActionsContainer") -> None:
     )
 
 
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", type=_named, default="127.0.0.1", help="where to listen; default: %(default)s")
+    parser.add_argument("--port", type=_port, default="8000", metavar="N", help="default: %(default)s; 0: any")
+    parser.add_argument(
+        "viewed", nargs=argparse.REMAINDER, metavar="attach ... | replay ...", help="the command, with its options"
+    )
+
+
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repair", action="store_true", help="mend what can be mended")
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -470,6 +479,12 @@ def _count(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"must be a number that is not negative, not {text!r}")
     return number
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"must be a number up to 65535, not {text!r}")
+    return int(text)
 
 
 def _speed(text: str) -> float:

@@ -2,11 +2,12 @@
 
 import argparse
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 from instui.monitor.recording import MOST, Recording, begun
 from instui.monitor.units import count, number
-from instui.terminal import borrowed, streams
+from instui.terminal import borrowed, is_browser, streams
 from instui_engine.errors import UsageError
 
 from .journals import find
@@ -22,14 +23,14 @@ def play(parsed: argparse.Namespace) -> int:
         raise UsageError("replay reads the keys, so the journal cannot come from stdin; save it to a file")
     recording = Recording(begun(path))
     there = streams()
-    if not (there.stdin or there.stdout) or os.environ.get("TERM", "dumb") == "dumb":
+    if not is_browser() and (not (there.stdin or there.stdout) or os.environ.get("TERM", "dumb") == "dumb"):
         raise UsageError(_NO_TERMINAL)
     from instui.tui.app import InstuiApp, run
     from instui.tui.controller import ReadOnly
     from instui.tui.showing import Showing
 
     showing = Showing(recording, ReadOnly("REPLAY", _goes_on(path)), speed=parsed.speed)
-    with borrowed() as terminal:
+    with nullcontext() if is_browser() else borrowed() as terminal:
         run(InstuiApp(showing, ascii=parsed.ascii, theme=parsed.theme, terminal=terminal))
     if damaged := showing.watch.damaged:
         print_error(f"{count(damaged, 'line')} of the journal could not be read")
