@@ -12,11 +12,11 @@ from instui.tui.rows.event_log import OLDER, EventKeys
 from instui.tui.rows.lock_history import lanes
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
-from instui.tui.views import throttled
+from instui.tui.views import overwrites, throttled
 from instui.tui.views.throttled import MANY, Apart
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
-from support.screens import EVENTS, Recorded, go_to, press, settle, shown, text_of
+from support.screens import EVENTS, OVERWRITES, Recorded, go_to, press, settle, shown, text_of
 from support.terminal import PATIENCE
 
 
@@ -30,6 +30,31 @@ def test_a_move_of_the_selection_arranges_no_row_anew(keys: tuple[str, ...]) -> 
             await press(pilot, "j")
             assert table.selected != selected
             assert table.keys is rows
+
+    asyncio.run(check())
+
+
+def test_the_map_is_made_anew_when_an_owner_changes_and_not_when_the_selection_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[float] = []
+    make = overwrites.ownerships
+    monkeypatch.setattr(overwrites, "ownerships", lambda snapshot: (made.append(snapshot.t), make(snapshot))[1])
+    monkeypatch.setattr("instui.tui.views.throttled.SHARE", 1000.0)
+
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 15.0, (120, 40)) as (app, pilot):
+            await press(pilot, OVERWRITES)
+            assert "none written yet" not in text_of(app)
+            before = len(made)
+            await press(pilot, "j", "j", "j", "k")
+            assert len(made) == before
+            go_to(app, 15.2)
+            await settle(pilot)
+            assert len(made) == before
+            go_to(app, 19.0)
+            await settle(pilot)
+            assert len(made) > before
 
     asyncio.run(check())
 

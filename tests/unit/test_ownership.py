@@ -165,6 +165,13 @@ def test_of_thousands_of_owners_only_those_are_named_for_whom_there_is_room(monk
     made = []
     named = maps._named
     monkeypatch.setattr(maps, "_named", lambda *given: made.append(given) or named(*given))
-    text = plain(legend([f"wheel{number} 1.0" for number in range(3000)], 60))
+    text = plain(legend([f"wheel{number} 1.0" for number in range(3000)], {2999}, 60))
     assert text.endswith(" more")
     assert len(made) < 200
+
+
+def test_the_legend_names_first_who_owns_a_file_now() -> None:
+    names = [f"wheel{number}" for number in range(12)]
+    text = plain(legend(names, {9}, 40))
+    assert " J  wheel9" in text
+    assert text.endswith("more")

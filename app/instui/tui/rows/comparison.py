@@ -24,7 +24,6 @@ class Comparison(NamedTuple):
 
     other: Recording
     own: Ownership
-    begin: float  # when the first of the wheels asked for its claims; the recording begins then
 
     @property
     def single(self) -> bool:
@@ -41,8 +40,7 @@ def comparison(snapshot: Snapshot) -> Comparison | None:
     own = ownerships(snapshot)[0]
     if [_name(owner) for owner in own.owners] != list(found.owners):
         return None
-    asked = [wheel.acquisitions[0].requested for wheel in snapshot.wheels if wheel.acquisitions]
-    return Comparison(found, own, min(asked, default=snapshot.t))
+    return Comparison(found, own)
 
 
 def height_of(compared: Comparison, height: int) -> int:
@@ -76,7 +74,8 @@ def halves(compared: Comparison, snapshot: Snapshot, width: int, height: int, gl
     lines: list[Line] = [
         (Piece(" "), *fit(a, room), Piece(" " * _GAP), *fit(b, room)) for a, b in zip(left, right, strict=True)
     ]
-    lines.append((Piece(" "), *legend([_name(owner) for owner in own.owners], width - 2)))
+    named = own.cells if compared.single else {*cells, *own.cells}
+    lines.append((Piece(" "), *legend([_name(owner) for owner in own.owners], named, width - 2)))
     return lines if low else [*lines, line((f" {tail(_means(compared), width - 2)}", "dim"))]
 
 
@@ -94,7 +93,9 @@ def _name(owner: str) -> str:
 def _cells(compared: Comparison, snapshot: Snapshot) -> tuple[int, ...]:
     """The left cells: files as they were written or, of a single file, how each of the recorded runs ended."""
     other = compared.other
-    played = 1.0 if snapshot.over else min((snapshot.t - compared.begin) / _PLAYED, 1.0)
+    asked = [wheel.acquisitions[0].requested for wheel in snapshot.wheels if wheel.acquisitions]
+    begin = min(asked, default=snapshot.t)  # the recording begins when the first wheel asks for its claims
+    played = 1.0 if snapshot.over else min((snapshot.t - begin) / _PLAYED, 1.0)
     if not compared.single:
         return other.cells(played * other.seconds)
     known = round(played * len(other.runs))

@@ -1,6 +1,6 @@
 """The ownership map: each contested file of a directory as a cell in the colour and with the letter of its owner."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import ceil
 
 from instui.monitor import units
@@ -94,11 +94,12 @@ def first_that_fits(width: int, *texts: str) -> str:
     return next((text for text in texts if units.cells(text) <= width), texts[-1])
 
 
-def legend(names: Sequence[str], width: int) -> Line:
-    """The letters and names of the owners, in one line; those that do not fit are counted."""
+def legend(names: Sequence[str], cells: Collection[int], width: int) -> Line:
+    """The letters and names of the owners, in one line: those in `cells` first. What does not fit is counted."""
+    order = sorted(range(len(names)), key=lambda number: number not in cells)
     for most in range(min(len(names), width // _NARROWEST + 1), 0, -1):  # there may be thousands
         room = max((width - 2 * (most - 1)) // most - 4, 6)
-        parts = [_named(number, name, room) for number, name in enumerate(names[:most])]
+        parts = [_named(number, names[number], room) for number in sorted(order[:most])]
         rest = f"  and {len(names) - most} more" if most < len(names) else ""
         found = (*joined(parts, Piece("  ")), Piece(rest, "dim"))
         if sum(units.cells(piece.text) for piece in found) <= width:
@@ -139,7 +140,10 @@ def pane(snapshot: Snapshot, owned: Ownership, place: str, width: int, height: i
         below: list[Line] = [(), *texts, *_listing(owned, room)]
     else:
         above = [] if height < 6 else [()]  # between it and the table
-        below = [line((writes or counts, "text")), legend([name or NOBODY for name in owned.owners], room)]
+        below = [
+            line((writes or counts, "text")),
+            legend([name or NOBODY for name in owned.owners], set(owned.cells), room),
+        ]
     rows = max(1, height - len(above) - 1 - len(below))
     rows = min(rows, ceil(len(owned.cells) * _GOOD / max(room, 1)))
     files = layout(len(owned.cells), room, rows).files
