@@ -15,6 +15,7 @@ from textual.app import ScreenStackError
 from textual.events import Event, InputEvent, Key, Mount, MouseMove, MouseUp, Paste
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widgets import Input
 
 from instui.monitor.reader import Source
 from instui.terminal import Terminal, encodable, shows_everything
@@ -190,6 +191,10 @@ class InstuiApp(Playing):
             if self.showing is not None:
                 self.showing.departure.touch(event.key if isinstance(event, Key) else "")
             self._pace.stir()
+        if isinstance(event, Key) and event.is_forwarded and event.is_printable and isinstance(self.focused, Input):
+            # It was on its way when the key before it opened the input: no binding is meant, but what is typed.
+            self.focused.insert_text_at_cursor(event.character or "")
+            return
         await super().on_event(event)
 
     # -- actions

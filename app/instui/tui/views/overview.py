@@ -65,12 +65,14 @@ class Overview(View):
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """Filter while the user types."""
-        self.filter = parse(message.value)
-        self.refresh_view()
+        if message.input.id == "filter":
+            self.filter = parse(message.value)
+            self.refresh_view()
 
-    def on_input_submitted(self) -> None:
+    def on_input_submitted(self, message: Input.Submitted) -> None:
         """Keep the filter, and return the keys to the view."""
-        self._close_filter()
+        if message.input.id == "filter":
+            self._close_filter()
 
     def _set_filter(self, text: str) -> None:
         self.filter = parse(text)
@@ -91,7 +93,7 @@ class Overview(View):
         entry.display = True
         self.lines("footer").display = False
         entry.value = self.filter.text
-        entry.focus()
+        self.set_focus(entry)  # at once: the next key may be on its way
 
     def no_match_next(self) -> str:
         """Nothing is looked for."""
