@@ -2,10 +2,8 @@
 
 import argparse
 import os
-import select
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -19,6 +17,7 @@ from instui_engine.errors import printable
 from .child import Child
 from .output import print_error, print_lines
 from .screen_rules import MOMENT, Showing, leaving
+from .signals import end_with
 from .watch import reads_stdin
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def watch_child(
             then(result)
             return _after(parsed, child, result, fresh)
         code = _as_lines(parsed, child)
-        _forget_untouched(fresh, _to_the_end(None, journal), journal)
+        forget_untouched(fresh, to_the_end(None, journal), journal)
         return code
 
 
@@ -107,10 +106,10 @@ def _after(parsed: argparse.Namespace, child: Child, result: "Result", fresh: bo
             return 0
         child.cancel()
     code = child.wait()
-    snapshot = _to_the_end(result.snapshot, journal)
+    snapshot = to_the_end(result.snapshot, journal)
     if snapshot.session is not None:
-        print_lines([*_warnings(journal), *summary(snapshot, quiet=parsed.quiet)])
-    _forget_untouched(fresh, snapshot, journal)
+        print_lines([*warnings_in(journal), *summary(snapshot, quiet=parsed.quiet)])
+    forget_untouched(fresh, snapshot, journal)
     return code if left and not may_be_left else _end(child, code)
 
 
@@ -150,31 +149,13 @@ class _Signals:
             self._child.terminate(self._heard)
 
     def leave_install_when_hung_up(self, terminal: Terminal) -> None:
-        """From now on the end of the terminal ends this process alone, even if it was started to ignore that (nohup).
-
-        Textual would not notice: its thread for the keys would read the end of its input again and again. If it is only
-        this process that is told to go, its terminal is given back.
-        """
-
-        def go(number: int, frame: object) -> None:
-            terminal.restore()
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-
+        """From now on the end of the terminal ends this process alone, even if it ignored that (nohup)."""
         for number in (signal.SIGHUP, signal.SIGQUIT):
             self._before.setdefault(number, signal.getsignal(number))
-            signal.signal(number, go)
-        poller = select.poll()
-        poller.register(terminal.keys, 0)
-
-        def wait() -> None:
-            if any(flags & select.POLLHUP for _, flags in poller.poll()):
-                os.kill(os.getpid(), signal.SIGHUP)
-
-        threading.Thread(target=wait, name="hang-up", daemon=True).start()
+        end_with(terminal, (signal.SIGHUP, signal.SIGQUIT))
 
 
-def _to_the_end(snapshot: "Snapshot | None", journal: Path) -> "Snapshot":
+def to_the_end(snapshot: "Snapshot | None", journal: Path) -> "Snapshot":
     """`snapshot`, or a later one that has the end of the session."""
     from instui.monitor.fold import Fold
     from instui.monitor.reader import read
@@ -188,7 +169,7 @@ def _to_the_end(snapshot: "Snapshot | None", journal: Path) -> "Snapshot":
     return fold.snapshot(fold.now)
 
 
-def _warnings(journal: Path) -> list[str]:
+def warnings_in(journal: Path) -> list[str]:
     """The warnings of the session: on the screen they are among the events, which may have gone unseen."""
     from instui.monitor.reader import decoded
     from instui.monitor.units import count
@@ -204,7 +185,7 @@ def _warnings(journal: Path) -> list[str]:
     return [*list(found)[:_WARNINGS], *([f"  and {count(more, 'more warning')}"] if more > 0 else [])]
 
 
-def _forget_untouched(fresh: bool, snapshot: "Snapshot", journal: Path) -> None:
+def forget_untouched(fresh: bool, snapshot: "Snapshot", journal: Path) -> None:
     """Remove the journal from an environment that was not touched: the child cannot know when it has been read."""
     if not fresh or snapshot.totals.committed or snapshot.totals.removed:
         return

@@ -1,9 +1,13 @@
-"""Signals (ctrl+c, termination, hang-up) for a command that works in this process."""
+"""Signals (ctrl+c, termination, hang-up) for a command that works in this process, and for a screen."""
 
+import os
+import select
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from instui.terminal import Terminal
 from instui_engine.session.control import Control
 
 _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
@@ -33,3 +37,27 @@ def stopping(control: Control, *, survives_hang_up: bool = False) -> Iterator[No
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_with(terminal: Terminal, numbers: Iterable[int]) -> None:
+    """From now on these signals, and the end of the terminal, end this process, even if it ignored hang-ups (nohup).
+
+    Textual would not notice the end of the terminal: its thread for the keys would read the end of its input again and
+    again. If it is only this process that is told to go, its terminal is given back.
+    """
+
+    def go(number: int, frame: object) -> None:
+        terminal.restore()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    for number in numbers:
+        signal.signal(number, go)
+    poller = select.poll()
+    poller.register(terminal.keys, 0)
+
+    def wait() -> None:
+        if any(flags & select.POLLHUP for _, flags in poller.poll()):
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    threading.Thread(target=wait, name="hang-up", daemon=True).start()
