@@ -450,7 +450,9 @@ async def open_view(app: InstuiApp, pilot: Pilot[Result], view: str) -> None:
     assert isinstance(app.screen, View)
 
 
-LOUD = sorted(BY_ID.keys() - {"interrupt", "quit", "help", "palette", "filter", "picture", "trace"})
+LOUD = sorted(
+    {action.id for action in ACTIONS} - {"interrupt", "quit", "help", "palette", "filter", "picture", "trace"}
+)
 
 
 @pytest.mark.parametrize("view", [*KEYS_OF_VIEWS, "enter"])

@@ -91,7 +91,7 @@ def _place(parsed: argparse.Namespace, stack: ExitStack) -> Path:
     if parsed.child:
         return Path(parsed.keep)  # made by the parent
     if not parsed.keep:
-        return _temporary(stack)
+        return temporary(stack)
     try:
         place = Path(parsed.keep).absolute()
         place.mkdir(parents=True)
@@ -113,7 +113,7 @@ for _ in range(50):
 """
 
 
-def _temporary(stack: ExitStack) -> Path:
+def temporary(stack: ExitStack) -> Path:
     """Make a temporary directory. A process of its own removes it when `stack` ends, or when this process is killed."""
     place = Path(tempfile.mkdtemp(prefix="instui-demo-"))
     quiet = subprocess.DEVNULL

@@ -58,14 +58,14 @@ def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:  # as the parser says it, without loading the parser
         print_lines([f"instui {__version__}"])
         return 0
-    from .options import parser
+    if not arguments or arguments[0].startswith("-"):
+        from .home import is_meant
 
-    parsed, unknown = parser(arguments[0] if arguments else "").parse_known_args(arguments)
-    # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
-    if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
-        parsed.arguments += unknown
-    elif unknown:
-        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
+        if is_meant(arguments):
+            return _home(arguments)
+    from .options import parse
+
+    parsed = parse(arguments)
     if hasattr(parsed, "ui"):
         from .watch import chosen_ui
 
@@ -109,9 +109,6 @@ def _working_directory_error() -> str:
 
 
 def _install(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    if not (parsed.arguments or parsed.requirement_files or parsed.pylock):
-        raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
-
     def session() -> "Work":
         from instui_engine.commands.install import install
 
@@ -134,9 +131,6 @@ def _install_many(parsed: "argparse.Namespace", arguments: list[str]) -> int:
 
 
 def _uninstall(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    if not parsed.arguments and not parsed.requirement_files:
-        raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
-
     def session() -> "Work":
         from instui_engine.commands.uninstall import uninstall
 
@@ -201,6 +195,13 @@ def _in_a_child(parsed: "argparse.Namespace", arguments: list[str], environment:
         journal = f"/dev/fd/{file.fileno()}"
         arguments = [arguments[0], "--child-journal", journal, *arguments[1:]]
         return watch_child(parsed, arguments, identity, Path(journal), may_be_left=False)
+
+
+def _home(arguments: list[str]) -> int:
+    from .home import show
+    from .options import parse_home
+
+    return show(parse_home(arguments))
 
 
 def _demo(parsed: "argparse.Namespace", arguments: list[str]) -> int:

@@ -120,6 +120,32 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
     return top
 
 
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """A command line that begins with a command. Raises UsageError."""
+    parsed, unknown = parser(arguments[0] if arguments else "").parse_known_args(arguments)
+    # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
+    if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
+        parsed.arguments += unknown
+    elif unknown:
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
+    given = vars(parsed)
+    names_any = given.get("arguments") or given.get("requirement_files") or given.get("pylock")
+    if parsed.command == "install" and not names_any:
+        raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
+    if parsed.command == "uninstall" and not names_any:
+        raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
+    return parsed
+
+
+def parse_home(arguments: list[str]) -> argparse.Namespace:
+    """A command line without a command: whose recordings home shows, and how. Raises UsageError."""
+    home = _Parser(prog="instui", description=_WHAT, epilog=_EXITS)
+    _whose(home)
+    _ui(home)
+    _looks(home)
+    return home.parse_args(arguments)
+
+
 def _install(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arguments", nargs="*", metavar="REQ | WHEEL | DIR")
     what = parser.add_argument_group("what to install")
@@ -269,6 +295,14 @@ def _locks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def _whose(parser: argparse.ArgumentParser) -> None:
+    """Add what names an environment that is only looked at."""
+    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=_named, metavar="DIR")
+    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--cache-dir", default="", metavar="DIR")
+
+
 def _explain(parser: argparse.ArgumentParser) -> None:
     _which_session(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -321,6 +355,11 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", type=_named, metavar="DIR")
     parser.add_argument("--prefix", type=_named, metavar="DIR")
     parser.add_argument("--cache-dir", default="", metavar="DIR")
+
+
+def _ui(group: "argparse._ActionsContainer") -> None:
+    """Add the flag that says which user interface there is."""
+    group.add_argument("--ui", help="default: tui where somebody watches, plain elsewhere", **_choice(UIS))
 
 
 def _looks(group: "argparse._ActionsContainer") -> None:
@@ -376,7 +415,7 @@ def _cache(parser: argparse.ArgumentParser) -> None:
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> "argparse._ArgumentGroup":
     how = parser.add_argument_group("how")
-    how.add_argument("--ui", help="default: tui where somebody watches, plain elsewhere", **_choice(UIS))
+    _ui(how)
     how.add_argument("--stay", action="store_true", help="the tui stays open at the end, until a key closes it")
     _looks(how)
     how.add_argument("--child", default="", help=argparse.SUPPRESS)

@@ -6,15 +6,17 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from instui.terminal import Terminal
-from instui_engine.session.control import Control
+if TYPE_CHECKING:
+    from instui.terminal import Terminal
+    from instui_engine.session.control import Control
 
 _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
 
 @contextmanager
-def stopping(control: Control, *, survives_hang_up: bool = False) -> Iterator[None]:
+def stopping(control: "Control", *, survives_hang_up: bool = False) -> Iterator[None]:
     """Let signals stop the work that `control` controls.
 
     The first signal asks it to stop between two commits, the second to undo immediately what is in hand. The third has
@@ -39,7 +41,7 @@ def stopping(control: Control, *, survives_hang_up: bool = False) -> Iterator[No
             signal.signal(number, handler)
 
 
-def end_with(terminal: Terminal, numbers: Iterable[int]) -> None:
+def end_with(terminal: "Terminal", numbers: Iterable[int]) -> None:
     """From now on these signals, and the end of the terminal, end this process, even if it ignored hang-ups (nohup).
 
     Textual would not notice the end of the terminal: its thread for the keys would read the end of its input again and

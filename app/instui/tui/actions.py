@@ -87,6 +87,14 @@ KEYS = (
     Action("quit", "q", "q", "quit", "leave; asks while an install of yours runs", "Session", 95),
     Action("interrupt", "ctrl+c", "ctrl+c", "stop", "ask; again: cancel the install; again: abort it", "Session"),
 )  # fmt: skip
+HOME_KEYS = (  # where they work, they come before those above
+    Action("type", "i", "i", "type a command", "type what to install or uninstall; tab completes it", "Home", 94),
+    Action("why", "e", "e", "why", "why the selected recorded session took so long", "Home", 88),
+    Action("cancel", "K", "K", "cancel", "ask, then cancel the selected running session", "Home", 89),
+    Action("demo", ",".join("12345678"), "1-8", "demo", "show that demonstration", "Home", 50),
+    Action("section", "tab", "tab", "next section", "to what runs, is recorded, or is to be learnt", "Home", 48),
+    Action("section_back", "shift+tab", "shift+tab", "section before", "to the section before", "Home"),
+)  # fmt: skip
 
 
 def markdown(actions: Sequence[tuple[Action, str]]) -> str:
@@ -130,4 +138,5 @@ _WRITTEN = {  # how keys are shown that Textual names by a word
 if __name__ == "__main__":
     from instui.tui.views import registry
 
-    print(markdown([(action, registry.where(action.id)) for action in registry.ACTIONS]))
+    every = (*registry.ACTIONS, *HOME_KEYS)
+    print(markdown([(action, registry.where(action.id)) for action in every]))

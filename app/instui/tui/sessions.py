@@ -1,6 +1,6 @@
 """One session at a time on the screen, or home: how it is opened and closed, and what its keys do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual.app import ScreenStackError
@@ -10,6 +10,7 @@ from instui.demo.scenarios import after
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Feed
 
+from .actions import HOME_KEYS, Action
 from .controller import Controller, ReadOnly
 from .rows.frame import Facts
 from .showing import Showing
@@ -24,7 +25,11 @@ from .views.view import View
 from .watch import Watch
 
 HOME = "home"  # the mode of what is in front while no session is
-_AT_HOME = frozenset({"palette", "picture", "suspend", "quit", "interrupt"})  # what needs no session
+_AT_HOME = frozenset({"help", "palette", "picture", "suspend", "quit", "interrupt"})  # what needs no session
+
+
+def _works_at_home(id: str) -> bool:
+    return id in _AT_HOME or registry.at_home(id)
 
 
 class Sessions(Suspendable):
@@ -118,9 +123,16 @@ class Sessions(Suspendable):
 
     def refusal(self, id: str) -> str:
         """Why an action cannot be done now; "" if it can."""
-        if self.showing is None and id not in _AT_HOME:
+        if self.showing is None and not _works_at_home(id):
             return "no session is open"
         return super().refusal(id)
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """The registry of all actions that there are in a session or, without one, at home."""
+        if self.showing is not None:
+            return super().actions
+        return [*HOME_KEYS, *(action for action in super().actions if _works_at_home(action.id))]
 
     def no_pause(self) -> str:
         """It is over, or somebody else's."""
@@ -200,7 +212,9 @@ class Sessions(Suspendable):
         showing = self.showing
         if isinstance(self.screen, Ask):
             self.screen.dismiss(CANCEL)
-        elif showing is None or not showing.asks:
+        elif showing is None:
+            self.perform("quit")
+        elif not showing.asks:
             self.do_quit()
         elif showing.stops == 0:
             self._ask(showing, "Stop the install?")

@@ -7,7 +7,7 @@ and README's table follow from that, and from the other keys in `actions.py`.
 from collections.abc import Sequence
 
 from instui.monitor.model import Snapshot
-from instui.tui.actions import KEYS, Action
+from instui.tui.actions import HOME_KEYS, KEYS, Action
 from instui.tui.rows.frame import Tab
 
 from .dashboard import DashboardView
@@ -17,6 +17,7 @@ from .ending import EndingView
 from .event import EventView
 from .events import EventsView
 from .explain import ExplainView
+from .home import HomeView
 from .locks import LocksView
 from .overwrites import OverwritesView
 from .pushed import PushedView
@@ -50,8 +51,8 @@ ACTIONS: tuple[Action, ...] = (
     *(_opens(view, view.opened_by) for view in ON_TOP if view.opened_by),
     *KEYS,
 )
-BY_ID = {action.id: action for action in ACTIONS}
-FOOTER = sorted((action for action in ACTIONS if action.footer), key=lambda action: -action.footer)
+BY_ID = {action.id: action for action in (*ACTIONS, *HOME_KEYS)}
+FOOTER = sorted((action for action in BY_ID.values() if action.footer), key=lambda action: -action.footer)
 
 
 def has(target: type, id: str) -> bool:
@@ -61,8 +62,15 @@ def has(target: type, id: str) -> bool:
 
 def where(id: str) -> str:
     """The views that do an action; "everywhere" if it is done in all of them, or by the application."""
+    if BY_ID[id] in HOME_KEYS:
+        return HomeView.heading
     doing = [view.heading for view in (*VIEWS, *ON_TOP) if has(view, id)]
     return ", ".join(doing) if 0 < len(doing) < len(VIEWS) + len(ON_TOP) else "everywhere"
+
+
+def at_home(id: str) -> bool:
+    """Whether home does an action that a view does."""
+    return has(HomeView, id)
 
 
 def tabs(snapshot: Snapshot) -> Sequence[Tab]:
