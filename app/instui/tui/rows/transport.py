@@ -1,6 +1,7 @@
 """The transport bar: where in the session the display stands, what lies around that, and the keys that go elsewhere."""
 
 from collections.abc import Sequence
+from math import ceil
 
 from instui.monitor import units
 from instui.monitor.landmarks import Landmarks
@@ -70,7 +71,8 @@ def layout(stand: Stand, keys: Sequence[Action], width: int, glyphs: Glyphs) -> 
     """What stands beside the track. `keys` are those that work here; they are left out where there is no room."""
     sign = glyphs.stopped if stand.held or stand.ended else glyphs.playing
     left = [Piece(" "), Piece(f"{sign} ", "accent", "freeze"), Piece(f"{speed_text(stand.speed):<4} ", "text")]
-    end = f"{stand.end - stand.begin:.1f}{'…' if stand.reading else ''} s"
+    whole = ceil((stand.end - stand.begin) * 10 - 1e-6) / 10  # never less than where it stands
+    end = f"{whole:.1f}{'…' if stand.reading else ''} s"
     at = f"{stand.t - stand.begin:.2f}"
     right = [Piece(f" {at.rjust(len(end) - 1)}", "strong"), Piece(f" of {end} ", "dim")]
     shown = {action.id: action for action in keys}
