@@ -17,7 +17,7 @@ from instui_engine.errors import InstuiError
 from instui_engine.fs.files import open_regular
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import SessionFinished, SessionStarted
-from instui_engine.session.control import Listening, ask, listening
+from instui_engine.session.control import Listening, ask, listener, listening
 from instui_engine.session.session import alive
 from instui_engine.target.environment import Environment
 from instui_engine.values import NamedTuple
@@ -87,17 +87,18 @@ def running(now: float | None = None) -> list[KnownSession]:
 
 def _asked(socket: Listening, now: float) -> KnownSession | None:
     """What a session says of itself; None if nobody listens there any more."""
-    pid = _pid_in(socket.session)
     try:
         answer = ask(socket.path, "state", _PATIENCE)
-    except InstuiError as error:
-        is_gone = isinstance(error.__cause__, ConnectionRefusedError | FileNotFoundError)
-        return None if is_gone or not _runs(pid) else _silent(socket, pid, "silent")
+    except InstuiError:
+        pid = listener(socket.path)
+        return _silent(socket, pid, "silent") if pid else None
     try:
         said = json.loads(answer)
         return _from_state(socket, said, now)
     except (ValueError, TypeError, KeyError, AttributeError):
-        return _silent(socket, pid, "running")  # one of an earlier version, which does not know the question
+        return _silent(
+            socket, listener(socket.path), "running"
+        )  # one of an earlier version, which does not know the question
 
 
 def _from_state(socket: Listening, said: dict[str, Any], now: float) -> KnownSession:
@@ -133,22 +134,6 @@ def _silent(socket: Listening, pid: int, state: State) -> KnownSession:
     return KnownSession(socket.session, pid, state, "", "", 0.0, 0.0, "", "", -1, control=socket.path)
 
 
-def _pid_in(session: str) -> int:
-    """The pid that the id of a session names; 0 if it is no such id."""
-    fields = session.split("-")
-    return int(fields[2]) if len(fields) == 4 and fields[2].isdecimal() else 0
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return pid > 0
-
-
 # -- those that are recorded
 
 
@@ -171,7 +156,7 @@ def recorded(environment: Environment, most: int = RECORDED) -> list[KnownSessio
     for _, path in sorted(paths.items(), reverse=True):
         if len(found) < most and (one := recording(path)) is not None:
             found.append(one)
-    return found
+    return sorted(found, key=lambda one: -one.started)  # the ids of one second are in no order
 
 
 def recording(path: Path) -> KnownSession | None:
@@ -201,6 +186,15 @@ def recording(path: Path) -> KnownSession | None:
         wheels=finished.installed if finished is not None else -1,
         control=started.control if is_alive else "",
     )
+
+
+def started(path: Path) -> SessionStarted | None:
+    """The first event of a journal; None if it is none, or cannot be read."""
+    with suppress(OSError), open(open_regular(path), "rb", buffering=0) as file:
+        begun = _decoded(_first_line(file))
+        if begun is not None and isinstance(begun[1], SessionStarted):
+            return begun[1]
+    return None
 
 
 def _outcome(finished: SessionFinished | None, is_alive: bool) -> State:

@@ -239,6 +239,15 @@ def ask(path: str, request: str, timeout: float = _TIMEOUT) -> str:
     return answer
 
 
+def listener(path: str) -> int:
+    """The pid of who listens at the socket `path`, even if it does not answer; 0 for nobody, or if that is unknown."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_TIMEOUT)
+        connection.connect(path)
+        return _peer(connection)[0]
+    return 0
+
+
 class Listening(NamedTuple):
     """A session of this user that can be asked: its id, and the path of its socket."""
 
@@ -325,8 +334,13 @@ def _remove_if_dead(path: Path) -> None:
 
 
 def _is_own(peer: socket.socket) -> bool:
+    return _peer(peer)[1] in (os.getuid(), 0, -1)  # where it is not known, the directory's mode has to suffice
+
+
+def _peer(connection: socket.socket) -> tuple[int, int]:
+    """The pid and the uid of the other side; 0 and -1 where the system does not tell."""
     if not hasattr(socket, "SO_PEERCRED"):
-        return True  # the directory's mode has to suffice
+        return 0, -1
     size = struct.calcsize("3i")
-    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    return bool(uid in (os.getuid(), 0))
+    pid, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return int(pid), int(uid)

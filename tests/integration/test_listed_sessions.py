@@ -49,13 +49,14 @@ def test_running_sessions_of_all_environments_come_before_the_recordings_of_this
     wheel = build_wheel(tmp_path, "tool", "1.0", {f"tool/{n}.py": b"" for n in range(20)})
     here.put(wheel)
     here.install(tmp_path / "nothing-1.0-py3-none-any.whl")
+    there.put(build_wheel(tmp_path, "other", "1.0", {"other.py": b""}))  # else what changes nothing leaves no trace
     session = start_instui(there, "--slow", 10, wheel)
     session.wait_for(SessionStarted)
     try:
         live, failed, done = listed(run_instui, here)
         assert (live["pid"], live["state"], live["environment"]) == (session.process.pid, "running", str(there.top))
-        assert Path(live["journal"]).samefile(there.journals()[0])
-        assert live["id"] == there.journals()[0].stem
+        assert Path(live["journal"]).samefile(there.journals()[1])
+        assert live["id"] == there.journals()[1].stem
         assert live["command"].startswith("instui install")
         assert (done["state"], done["wheels"], done["error"]) == ("done", 1, "")
         assert (failed["state"], failed["wheels"], "does not exist" in failed["error"]) == ("failed", 0, True)
@@ -68,7 +69,7 @@ def test_running_sessions_of_all_environments_come_before_the_recordings_of_this
             assert listed(run_instui, here)[0]["state"] == "silent"
         send(control(session), "cancel")
         assert session.finish()[0] == 130
-        assert [one["state"] for one in listed(run_instui, there)] == ["cancelled"]
+        assert [one["state"] for one in listed(run_instui, there)] == ["cancelled", "done"]
     finally:
         session.process.kill()
 
