@@ -82,11 +82,13 @@ WHEELS = [
 class Recording(NamedTuple):
     """One recording: the wheels to install, what is installed before, and flags; or a demonstration.
 
+    `beside`: what another session installs at the same time; both are recorded.
     `verb`: "uninstall" for one that removes the wheels, which have to be installed before.
     """
 
     wheels: Sequence[str]
     before: Sequence[str] = ()
+    beside: Sequence[str] = ()
     flags: Sequence[str] = ()
     after: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
     demo: str = ""
@@ -129,6 +131,11 @@ RECORDINGS = {
     "demo": Recording(["PyJWT", "jwt", "requests"], flags=["--jobs", "3", "--slow", "12"], after=captions),
     "quiet": Recording(["requests", "uvicorn", "rich", "sphinx"], flags=["--jobs", "2", "--slow", "3"]),
     "slow": Recording(SOME, flags=["--jobs", "2", "--slow", "0.3"], locked=11.0),
+    "joined": Recording(
+        ["jupyterlab", "PyJWT", "opencv-python"],
+        beside=["jwt", "opencv-contrib-python", "requests"],
+        flags=["--jobs", "2", "--slow", "3"],
+    ),
     "conflict": Recording(["PyJWT", "jwt"], flags=["--fail-on-conflict"]),
 }
 
@@ -176,6 +183,8 @@ def record(name: str, recording: Recording, wheels: Path, scratch: Path) -> None
         command = [sys.executable, "-m", "instui", "demo", recording.demo, "--ui", "none", "--journal", str(journal)]
         subprocess.run(command, check=True)
         keep(name, recording, journal)
+    elif recording.beside:
+        beside(name, recording, wheels, scratch)
     else:
         with_index(name, recording, wheels, scratch, journal)
 
@@ -203,6 +212,39 @@ def with_index(name: str, recording: Recording, wheels: Path, scratch: Path, jou
         holder.wait()
     server.shutdown()
     keep(name, recording, journal, index)
+
+
+def beside(name: str, recording: Recording, wheels: Path, scratch: Path) -> None:
+    """Run two sessions in one environment, and keep the journals of both, NAME-1 and NAME-2."""
+    environment = scratch / name / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    running = []
+    for number, words in enumerate((recording.wheels, recording.beside), 1):
+        cache = scratch / name / "cache"
+        journal = scratch / f"{name}-{number}.jsonl"
+        where = ["--python", str(environment), "--cache-dir", str(cache), "--ui", "none", "--journal", str(journal)]
+        source = ["--no-index", "--no-deps", "--find-links", str(wheels)]
+        command = [sys.executable, "-m", "instui", "install", *where, *source, *recording.flags, *words]
+        running.append((journal, subprocess.Popen(command), words))
+        time.sleep(0.5)
+    for _, process, _ in running:
+        process.wait()
+    journals = [[json.loads(line) for line in journal.read_text().splitlines()] for journal, _, _ in running]
+    firsts = [rows[0].copy() for rows in journals]
+    known = {first["session"]: one for first, one in zip(firsts, ((SESSION, 4242), (SECOND, 5120)), strict=True)}
+    for number, (rows, (_, _, words)) in enumerate(zip(journals, running, strict=True), 1):
+        began = round(firsts[number - 1]["clock"] - firsts[0]["clock"], 3)
+        session, pid = known[rows[0]["session"]]
+        rows[0].update(session=session, pid=pid, wall=WALL + began, clock=5000.0 + began, control="", ran=0.2)
+        rows[0].update(python=f"{TOP}/bin/python", command=["instui", "install", *recording.flags, *words])
+        for row in rows:
+            for holder in row.get("holders", ()):
+                own = (session, pid) if not holder["session"] else ("", 0)
+                holder["session"], holder["pid"] = known.get(holder["session"], own)
+                holder.update(command="", began=0.0)
+        text = "".join(f"{json.dumps(row, separators=(',', ':'))}\n" for row in rows)
+        text = text.replace(firsts[0]["top"], TOP).replace(str(scratch / name / "cache"), CACHE)
+        (HERE / "recordings" / f"{name}-{number}.jsonl").write_text(text)
 
 
 def keep(name: str, recording: Recording, journal: Path, index: str = "\0") -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from textual.events import Key
 from textual.pilot import Pilot
 
+from instui.monitor.joined import Joined
+from instui.monitor.reader import Tail
+from instui.monitor.sessions import started
 from instui.tui.app import InstuiApp
 from instui.tui.controller import Controller, ReadOnly, Result
 from instui.tui.showing import Showing
@@ -31,7 +34,14 @@ class Recorded:
 
     @classmethod
     def of(cls, name: str) -> "Recorded":
-        """The recording of that name."""
+        """The recording of that name; several sessions of one environment, NAME-1 and so on, as one."""
+        if several := sorted(RECORDINGS.glob(f"{name}-?.jsonl")):
+            began = [event for path in several if (event := started(path))]
+            joined = Joined([Tail(path) for path in several], began)
+            lines = []
+            while not joined.ended:
+                lines += joined.poll()
+            return cls(lines)
         return cls((RECORDINGS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
 
     @property
@@ -62,6 +72,7 @@ class Own(ReadOnly):
 
     owns_install = True
     can_control = True
+    read_only = ""
 
     def __init__(self) -> None:
         super().__init__("LIVE")
@@ -78,6 +89,12 @@ class Own(ReadOnly):
 
     def resume(self) -> None:
         self.asked.append("resume")
+
+    def cancel_wheel(self, wheel: str) -> None:
+        self.asked.append(f"cancel {wheel}")
+
+    def change_workers(self, number: int) -> None:
+        self.asked.append(f"workers {number}")
 
 
 def go_to(app: InstuiApp, t: float) -> None:

@@ -298,6 +298,20 @@ async def pauses_the_install(app: InstuiApp, pilot: Pilot[Result]) -> None:
     assert own(app).asked == ["pause"]
 
 
+async def asks_before_it_cancels_a_wheel(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, "j", key_of("cancel_wheel"))
+    assert "Cancel notebook 7.5.0?" in text_of(app)
+    await press(pilot, "w")
+    assert "asked to leave out notebook 7.5.0" in text_of(app)
+    assert own(app).asked == ["cancel notebook"]
+
+
+async def asks_how_many_workers(app: InstuiApp, pilot: Pilot[Result]) -> None:
+    await press(pilot, key_of("workers"), "6", "enter")
+    assert "asked for 6 workers" in text_of(app)
+    assert own(app).asked == ["workers 6"]
+
+
 async def refuses_to_suspend(app: InstuiApp, pilot: Pilot[Result]) -> None:
     await press(pilot, key_of("suspend"))
     assert "no shell with job control" in text_of(app)
@@ -420,6 +434,8 @@ STEPS: dict[str, Step] = {
     "faster": while_held("faster", (), "plays at 2x", "‖ 2x"),
     "slower": while_held("slower", (), "plays at 0.5x", "‖ 0.5x"),
     "pause": pauses_the_install,
+    "cancel_wheel": asks_before_it_cancels_a_wheel,
+    "workers": asks_how_many_workers,
     "suspend": refuses_to_suspend,
     "quit": asks_before_it_quits,
     "interrupt": asks_cancels_aborts,

@@ -7,6 +7,7 @@ at the difference before committing it.
 import asyncio
 import os
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -14,12 +15,12 @@ import pytest
 from textual.pilot import Pilot
 
 from instui.tui.app import InstuiApp
-from instui.tui.controller import ReadOnly, Result
+from instui.tui.controller import Controller, ReadOnly, Result
 from instui.tui.showing import Showing
 from instui.tui.views.dashboard import DashboardView
 from instui.tui.widgets.table import Table
 from instui.tui.widgets.theme import STYLES
-from support.screens import EVENTS, OVERWRITES, TIMELINE, Recorded, go_to, press, settle, shown, text_of
+from support.screens import EVENTS, OVERWRITES, TIMELINE, Own, Recorded, go_to, press, settle, shown, text_of
 
 EXPECTED = Path(__file__).parent / "screens"
 SIZES = ((50, 15), (80, 24), (120, 40), (200, 50))
@@ -49,6 +50,11 @@ MOMENTS = {  # name: recording, moment, keys
     "owners-in-overwrites": ("busy", 19.0, [OVERWRITES, "j", "j"]),
     "two-sessions": ("two-sessions", 2.8, ["j"]),
     "two-sessions-chains": ("two-sessions", 2.8, ["2", "v", "v"]),
+    "joined": ("joined", 6.6, ["j", "j"]),
+    "joined-locks": ("joined", 6.6, ["2"]),
+    "joined-timeline": ("joined", 60.0, [TIMELINE]),
+    "cancel-wheel": ("busy", 13.5, ["j", "K"]),
+    "workers": ("busy", 13.5, ["W"]),
     "failed": ("conflict", 60.0, []),
     "recovering": ("crash", 5.5, []),
     "recovered": ("crash", 60.0, []),
@@ -64,6 +70,13 @@ MOMENTS = {  # name: recording, moment, keys
     "again": ("two-sessions", 60.0, ["space", "right_square_bracket", "right_parenthesis"]),
     "again-timeline": ("busy", 60.0, ["space", *["right_square_bracket"] * 160, TIMELINE]),
 }
+CONTROLLERS: dict[str, Callable[[str], Controller]] = {
+    **dict.fromkeys(("cancel-wheel", "workers"), lambda _: Own()),
+    **dict.fromkeys(("joined", "joined-locks"), lambda _: ReadOnly("ATTACHED 2 sessions")),
+}
+AT_ALL_SIZES = frozenset(
+    {"waiting", "locks", "explain", "timeline", "timeline-live", "owners", "joined", "cancel-wheel", "workers"}
+)
 Size = tuple[int, int]
 
 
@@ -74,7 +87,8 @@ def screens(name: str, theme: str = "dark", sizes: tuple[Size, ...] = SIZES) -> 
 
     async def run() -> dict[Size, tuple[str, str]]:
         found = {}
-        async with shown(Recorded.of(recording), t, sizes[0], theme=theme) as (app, pilot):
+        controller = CONTROLLERS.get(name, ReadOnly)("LIVE")
+        async with shown(Recorded.of(recording), t, sizes[0], theme=theme, controller=controller) as (app, pilot):
             await press(pilot, *keys)
             app.say("")  # what a key said, which goes away by itself
             for size in sizes:
@@ -94,7 +108,7 @@ def screen(name: str, size: Size, theme: str = "dark") -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", MOMENTS)
 def test_the_screen_is_as_it_was(name: str) -> None:
-    sizes = SIZES if name in ("waiting", "locks", "explain", "timeline", "timeline-live", "owners") else SIZES[1:2]
+    sizes = SIZES if name in AT_ALL_SIZES else SIZES[1:2]
     text = "\n\n".join(f"{width}x{height}\n{screens(name)[width, height][0]}" for width, height in sizes) + "\n"
     path = EXPECTED / f"{name}.txt"
     if os.environ.get("INSTUI_UPDATE_SCREENS"):

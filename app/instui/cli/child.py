@@ -38,6 +38,7 @@ class Child:
     badge = "LIVE"
     owns_install = True
     can_control = True
+    read_only = ""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Child:
         self.may_be_left = may_be_left
         self.ending = False
         self._aborted = False
-        self._refusal = ""
+        self._refusal = self._remark = ""
         self._writes_nothing = PRIVATE_JOURNAL_FLAG in arguments
         self._errors: IO[bytes] = open(unnamed_file(), "r+b", buffering=0)  # noqa: SIM115 - `close` closes it
         command = [arguments[0], FLAG, identity]
@@ -112,6 +113,19 @@ class Child:
     def resume(self) -> None:
         """Let it continue."""
         self._ask("resume")
+
+    def cancel_wheel(self, wheel: str) -> None:
+        """Ask it to leave that wheel out, and to go on with the others."""
+        self._ask(f"cancel {wheel}")
+
+    def change_workers(self, number: int) -> None:
+        """Ask it to go on with that number of workers."""
+        self._ask(f"workers {number}")
+
+    def remark(self) -> str:
+        """What it has said to a request since the last call; "" if it said nothing."""
+        said, self._remark = self._remark, ""
+        return said
 
     def refusal(self) -> str:
         """Why a request since the last call failed, in one line; "" if none did."""
@@ -201,7 +215,7 @@ class Child:
         from instui_engine.session.control import send
 
         try:
-            send(path, request)
+            self._remark = send(path, request) or self._remark
         except InstuiError as error:
             self._ask_without_socket(request, str(error))
 
@@ -211,7 +225,8 @@ class Child:
             with suppress(OSError):
                 self._process.send_signal(signal.SIGINT)
         else:
-            self._refusal = f"cannot {request} the install: {why}"
+            shown = f"{request} the install" if request in ("pause", "resume") else request
+            self._refusal = f"cannot {shown}: {why}"
 
     def _control_path(self) -> str | None:
         """The path of the child's control socket; "" if it could make none, None if it has not said so yet."""

@@ -101,8 +101,13 @@ def _after(parsed: argparse.Namespace, child: Child, result: "Result", fresh: bo
     left = isinstance(result, Left)
     if left and child.alive():
         if may_be_left and not child.ending:
-            goes_on = f"the install goes on without a screen, as pid {child.pid}"
-            print_lines([goes_on, f"  its journal: {printable(str(journal))}"])
+            print_lines(
+                [
+                    f"the install goes on without a screen, as pid {child.pid}; back to it with",
+                    f"  {way_back(journal.stem, may_control=True)}",
+                    f"  its journal: {printable(str(journal))}",
+                ]
+            )
             return 0
         child.cancel()
     code = child.wait()
@@ -153,6 +158,11 @@ class _Signals:
         for number in (signal.SIGHUP, signal.SIGQUIT):
             self._before.setdefault(number, signal.getsignal(number))
         end_with(terminal, (signal.SIGHUP, signal.SIGQUIT))
+
+
+def way_back(which: str, *, may_control: bool) -> str:
+    """The command that shows running sessions again."""
+    return f"instui attach {printable(which)}{' --control' if may_control else ''}"
 
 
 def to_the_end(snapshot: "Snapshot | None", journal: Path) -> "Snapshot":

@@ -18,14 +18,15 @@ from instui.monitor.installers import installers
 from instui.monitor.reader import Tail
 from instui.monitor.recording import Recording
 from instui.monitor.recording import begun as lines_of
-from instui.monitor.sessions import KnownSession
+from instui.monitor.remote import Remote
+from instui.monitor.sessions import KnownSession, lives
 from instui.tui.host import Demonstration, Sight
 from instui_engine.errors import InstuiError, UsageError, printable
 from instui_engine.session.control import send
 from instui_engine.session.session import alive, kept_path, new_id
 
 from .child import Child
-from .fullscreen import forget_untouched
+from .fullscreen import forget_untouched, way_back
 from .options import parse
 from .parsed import environment_from
 from .places import PlaceFinder
@@ -174,7 +175,8 @@ class Hosting:
         one = next((one for one in self._sight.running if one.session == session), None)
         if one is None or not one.journal:
             raise InstuiError("that session does not say where its journal is; it may be stopped, or over")
-        self._follow(Path(one.journal), f"ATTACHED pid {one.pid}")
+        controller = Remote(f"ATTACHED pid {one.pid}", one.control, partial(lives, one), may_control=True)
+        self.app.open(Showing(Tail(Path(one.journal), dead=lambda: not lives(one)), controller))
 
     def replay(self, session: str, *, explained: bool = False) -> None:
         """Show that recording from its beginning or, `explained`, at its end with why it took so long.
@@ -250,7 +252,8 @@ class Hosting:
                 code = child.wait()
                 yield f"{begun.typed}: {printable(child.error()) or f'ended with exit code {code}'}"
             else:
-                yield f"{begun.typed} goes on without a screen, as pid {child.pid}"
+                yield f"{begun.typed} goes on without a screen, as pid {child.pid}; back to it with"
+                yield f"  {way_back(child.journal.stem, may_control=True)}"
                 yield f"  its journal: {child.journal}"
 
     def __enter__(self) -> "Hosting":

@@ -76,6 +76,7 @@ def _run(arguments: list[str]) -> int:
         "uninstall": _uninstall,
         "demo": _demo,
         "sessions": _sessions,
+        "attach": _attach,
         "locks": _locks,
         "doctor": _doctor,
         "explain": _explain,
@@ -212,6 +213,12 @@ def _demo(parsed: "argparse.Namespace", arguments: list[str]) -> int:
 
 def _locks(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .locks import show
+
+    return show(parsed)
+
+
+def _attach(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .attach import show
 
     return show(parsed)
 

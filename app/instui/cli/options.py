@@ -103,6 +103,7 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         ("uninstall", "remove distributions, by what their RECORD lists", _uninstall),
         ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
         ("sessions", "what runs in any of your environments, and what is recorded in this one", _sessions),
+        ("attach", "watch a session that another process runs, from any terminal; leaving ends nothing", _attach),
         ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
         ("explain", "why a session was slow: where every second went, and what would have helped", _explain),
         ("report", "the same and more as one HTML file, for people who were not there", _report),
@@ -279,6 +280,28 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     _common(parser, slow=1.0)
 
 
+def _attach(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "The exit code is that of the session, or 0 if it was left before its end. Where nobody watches, its lines are "
+        f"followed. {_VARIABLES}"
+    )
+    parser.add_argument(
+        "sessions",
+        nargs="*",
+        metavar="PID | SESSION",
+        help="the process, or how the id of the session begins; default: the only one that runs",
+    )
+    parser.add_argument("--all", action="store_true", help="all sessions of the environment, in one picture")
+    parser.add_argument("--control", action="store_true", help="also pause and cancel it; without, it is only watched")
+    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER", help="whose sessions come first")
+    parser.add_argument("--target", type=_named, metavar="DIR")
+    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--cache-dir", default="", metavar="DIR")
+    how = parser.add_argument_group("how")
+    _screen(how)
+    _volume(how)
+
+
 def _sessions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
@@ -415,18 +438,26 @@ def _cache(parser: argparse.ArgumentParser) -> None:
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> "argparse._ArgumentGroup":
     how = parser.add_argument_group("how")
-    _ui(how)
-    how.add_argument("--stay", action="store_true", help="the tui stays open at the end, until a key closes it")
-    _looks(how)
+    _screen(how)
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
     how.add_argument("--child-journal", default="", help=argparse.SUPPRESS)
     _work(how)
     how.add_argument("--slow", type=_seconds, default=str(slow), metavar="FACTOR", help="for watching")
     how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
     how.add_argument("--journal", default="", metavar="FILE", help="also write the journal there")
+    _volume(how)
+    return how
+
+
+def _screen(how: "argparse._ArgumentGroup") -> None:
+    _ui(how)
+    how.add_argument("--stay", action="store_true", help="the tui stays open at the end, until a key closes it")
+    _looks(how)
+
+
+def _volume(how: "argparse._ArgumentGroup") -> None:
     how.add_argument("-q", "--quiet", action="store_true", help="only what went wrong")
     how.add_argument("-v", "--verbose", action="store_true", help="also each wheel, retries and turns")
-    return how
 
 
 def _otlp(how: "argparse.ArgumentParser | argparse._ArgumentGroup", what: str) -> None:

@@ -46,7 +46,7 @@ def watch(parsed: argparse.Namespace, session: "Session") -> int:
 
 def chosen_ui(parsed: argparse.Namespace) -> Showing:
     """The user interface of this invocation. Raises UsageError for a screen without a terminal."""
-    if parsed.child:
+    if getattr(parsed, "child", ""):  # not every command that shows a session can be one
         return "none"
     return opening(
         Invocation(

@@ -157,8 +157,11 @@ class Fold:
         record = self._record
         match event:
             case events.SessionStarted():
-                record.session = event._replace(ran=max(event.ran, 0.0))
-                self._infers = event.schema < _NAMES_SPANS
+                if record.session is None:
+                    record.session = event._replace(ran=max(event.ran, 0.0))
+                    self._infers = event.schema < _NAMES_SPANS
+                else:  # of several that are shown as one
+                    record.sessions.append(event)
             case events.Caption():
                 record.caption = event.text
             case events.SessionPaused() | events.SessionResumed():

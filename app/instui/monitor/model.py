@@ -393,6 +393,7 @@ class Snapshot(NamedTuple):
     lock_index: Mapping[str, int]
     stalls: Prefix[Stall]
     peaks: Peaks = Peaks()
+    sessions: tuple[SessionStarted, ...] = ()  # if several are shown as one, see `instui.monitor.joined`
 
     @property
     def removes(self) -> bool:

@@ -45,6 +45,7 @@ class SessionRecord:
         """`estimates`: see `Fold`."""
         self.t = 0.0  # of the latest event
         self.session: SessionStarted | None = None
+        self.sessions: list[SessionStarted] = []  # if several are shown as one
         self.requirements: tuple[str, ...] = ()
         self.resolving = self.planned = self.paused = self.cancelling = False
         self.caption = ""
@@ -360,6 +361,7 @@ class SessionRecord:
             wheel_index=MappingProxyType(self.wheels.index),
             lock_index=MappingProxyType(self.locks.index),
             stalls=Prefix(self.periods.stalls),
+            sessions=tuple(self.sessions),
             peaks=Peaks(self._running.most, self.waiting.most, *self._fastest, self.periods.most_stalled),
         )
 

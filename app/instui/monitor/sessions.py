@@ -19,7 +19,7 @@ from instui_engine.journal.codec import decode
 from instui_engine.journal.events import SessionFinished, SessionStarted
 from instui_engine.session.control import Listening, ask, listener, listening
 from instui_engine.session.session import alive
-from instui_engine.target.environment import Environment
+from instui_engine.target.environment import PRIVATE, Environment
 from instui_engine.values import NamedTuple
 
 State = Literal[
@@ -132,6 +132,11 @@ def _state(said: dict[str, Any], waits: Sequence[tuple[str, int]]) -> State:
 
 def _silent(socket: Listening, pid: int, state: State) -> KnownSession:
     return KnownSession(socket.session, pid, state, "", "", 0.0, 0.0, "", "", -1, control=socket.path)
+
+
+def lives(session: KnownSession) -> bool:
+    """Whether a session still lives: its sign of life is in the environment, wherever the journal is that it keeps."""
+    return alive(Path(session.environment) / PRIVATE / "sessions" / f"{session.session}.jsonl")
 
 
 # -- those that are recorded

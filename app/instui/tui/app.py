@@ -29,6 +29,7 @@ from .playing import Playing
 from .saving import file_name, save
 from .showing import Showing
 from .text.glyphs import ASCII, UNICODE
+from .text.pieces import safe
 from .views.application import Application
 from .widgets.held import HeldScreen
 from .widgets.theme import DEFAULT, THEMES, without_colour
@@ -162,6 +163,7 @@ class InstuiApp(Playing):
             self._ticks.pause()
         if self.watched.behind and self._timer:
             self.set_timer(0.01, self.pull)
+        self.close_void()
         if self.leaves():
             self.close()
             return
@@ -174,8 +176,8 @@ class InstuiApp(Playing):
                 if isinstance(screen := self.screen, HeldScreen):
                     screen.keep_up()
             self._tell_window()
-        if refusal := showing.controller.refusal():
-            self.say(refusal)
+        if said := showing.controller.refusal() or showing.controller.remark():
+            self.say(safe(said))
 
     def _tell_window(self) -> None:
         """Say in the title how far the session is, also if the display is held still."""

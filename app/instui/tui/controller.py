@@ -21,6 +21,10 @@ class Controller(Protocol):
     def can_control(self) -> bool:
         """Whether the requests below have any effect."""
 
+    @property
+    def read_only(self) -> str:
+        """Why they have none, in one line; "" if they have."""
+
     def cancel(self) -> None:
         """Ask the install to stop between two commits."""
 
@@ -33,8 +37,17 @@ class Controller(Protocol):
     def resume(self) -> None:
         """Let it continue."""
 
+    def cancel_wheel(self, wheel: str) -> None:
+        """Ask the install to leave that wheel out, and to go on with the others."""
+
+    def change_workers(self, number: int) -> None:
+        """Ask the install to go on with that number of workers."""
+
     def refusal(self) -> str:
         """Why a request since the last call failed, in one line; "" if none did."""
+
+    def remark(self) -> str:
+        """What the install has said to a request since the last call, in one line; "" if it said nothing."""
 
     def alive(self) -> bool:
         """Whether the install still runs."""
@@ -59,6 +72,7 @@ class ReadOnly:
 
     owns_install = False
     can_control = False
+    read_only = "read-only: this session can be watched but not controlled"
     may_be_left = True
     ending = False
 
@@ -78,9 +92,17 @@ class ReadOnly:
     def resume(self) -> None:
         """Do nothing."""
 
+    def cancel_wheel(self, wheel: str) -> None:
+        """Do nothing."""
+
+    def change_workers(self, number: int) -> None:
+        """Do nothing."""
+
     def refusal(self) -> str:
         """ "": nothing was requested, so nothing was refused."""
         return ""
+
+    remark = refusal
 
     def alive(self) -> bool:
         """True: it is unknown here; the source says when the session ends."""

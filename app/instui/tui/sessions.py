@@ -1,25 +1,27 @@
 """One session at a time on the screen, or home: how it is opened and closed, and what its keys do."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from textual.app import ScreenStackError
 from textual.screen import Screen
 
 from instui.demo.scenarios import after
-from instui.monitor.model import Snapshot
+from instui.monitor.model import Snapshot, WheelState
 from instui.monitor.reader import Feed
+from instui.monitor.units import count
 
 from .actions import HOME_KEYS, Action
 from .controller import Controller, ReadOnly
 from .rows.frame import Facts
 from .showing import Showing
 from .suspension import Suspendable
-from .text.pieces import Line
+from .text.pieces import Line, safe
 from .views import registry
 from .views.dashboard import DashboardView
 from .views.demos import Demos
-from .views.dialogs import CANCEL, LEAVE, Ask
+from .views.dialogs import CANCEL, LEAVE, WHEEL, Ask, AskWorkers, CancelWheel, is_cancellable
 from .views.pushed import PushedView
 from .views.view import View
 from .watch import Watch
@@ -138,7 +140,52 @@ class Sessions(Suspendable):
         """It is over, or somebody else's."""
         if self.watched.over:
             return "the session is over"
-        return "" if self._controller.can_control else "read-only: this session can be watched but not paused"
+        return self._controller.read_only
+
+    def no_cancel_wheel(self) -> str:
+        """It is over, is being cancelled, or is somebody else's."""
+        return self.no_pause() or ("the install is being cancelled" if self.watched.latest.cancelling else "")
+
+    no_workers = no_cancel_wheel
+
+    def do_cancel_wheel(self) -> None:
+        """Ask whether to cancel the selected wheel, or the whole install."""
+        showing, wheel = self._viewed, self._selected
+
+        def is_void() -> bool:
+            return showing.over or is_cancellable(self._selected) != is_cancellable(wheel)
+
+        def answered(answer: str | None) -> None:
+            if answer == WHEEL and wheel is not None:
+                showing.controller.cancel_wheel(wheel.key)
+                self.say(f"asked to leave out {safe(wheel.label)}", stale=lambda: showing.over)
+            elif answer == CANCEL:
+                self._cancel(showing)
+
+        self.push_screen(CancelWheel(wheel, is_void), answered)
+
+    @property
+    def _selected(self) -> WheelState | None:
+        return self.watched.latest.wheel(self.wheel) if self.wheel else None
+
+    def do_workers(self) -> None:
+        """Ask for another number of workers."""
+        showing = self._viewed
+        session = showing.watch.latest.session
+
+        def answered(number: int | None) -> None:
+            if number:
+                showing.controller.change_workers(number)
+                self.say(f"asked for {count(number, 'worker')}", stale=lambda: showing.over)
+
+        self.push_screen(AskWorkers(session.jobs if session else 1, lambda: showing.over), answered)
+
+    def close_void(self) -> None:
+        """Close the dialog in front if its question has become void."""
+        with suppress(ScreenStackError):
+            if isinstance(screen := self.screen, CancelWheel | AskWorkers) and screen.is_void():
+                screen.dismiss(None)
+                self.say("the question was no longer one: things have moved on")
 
     def do_pause(self) -> None:
         """Ask the install to pause, or to continue."""
@@ -193,8 +240,8 @@ class Sessions(Suspendable):
             screen = self.screen
         except ScreenStackError:
             return False
-        if isinstance(screen, Ask):  # who is asked wanted to leave; there is nothing to ask any more
-            return True
+        if isinstance(screen, Ask) and not isinstance(screen, CancelWheel):
+            return True  # who is asked wanted to leave; there is nothing to ask any more
         in_use = showing.watch.transport is not None or not isinstance(screen, View) or isinstance(screen, PushedView)
         return not in_use and showing.departure.is_due(lambda: showing.ending)
 
@@ -210,7 +257,9 @@ class Sessions(Suspendable):
     def do_interrupt(self) -> None:
         """Ask what to do; the second time, cancel the install; the third time, abort it."""
         showing = self.showing
-        if isinstance(self.screen, Ask):
+        if isinstance(self.screen, CancelWheel | AskWorkers):
+            self.screen.dismiss(None)
+        elif isinstance(self.screen, Ask):
             self.screen.dismiss(CANCEL)
         elif showing is None:
             self.perform("quit")
@@ -226,11 +275,14 @@ class Sessions(Suspendable):
     def _ask(self, showing: Showing, title: str) -> None:
         def answered(answer: str | None) -> None:
             if answer == CANCEL:
-                showing.stops += 1
-                showing.controller.cancel()
-                text = "cancelling after the commits in hand; ctrl+c again aborts at once"
-                self.say(text, stale=lambda: showing.over)
+                self._cancel(showing)
             elif answer == LEAVE:
                 self.close()
 
         self.push_screen(Ask(title, may_leave=showing.controller.may_be_left), answered)
+
+    def _cancel(self, showing: Showing) -> None:
+        showing.stops += 1
+        showing.controller.cancel()
+        more = "; ctrl+c again aborts at once" if showing.asks else ""
+        self.say(f"cancelling after the commits in hand{more}", stale=lambda: showing.over)

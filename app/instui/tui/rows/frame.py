@@ -60,7 +60,7 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
     if facts.badge == "LIVE":
         return Badge("LIVE", "badge-commit")
     if facts.badge.startswith("ATTACHED"):
-        pid = f" pid {snapshot.session.pid}" if snapshot.session and "pid" not in facts.badge else ""
+        pid = f" pid {snapshot.session.pid}" if snapshot.session and facts.badge == "ATTACHED" else ""
         return Badge(f"{safe(facts.badge)}{pid}{'' if facts.can_control else ' read-only'}", "badge-fetch")
     return Badge(safe(facts.badge), "badge-fetch")
 

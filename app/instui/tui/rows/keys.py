@@ -16,6 +16,7 @@ FOLD = "\0fold"  # the row that says how many others are hidden
 _WHEEL = "\0wheel\0"
 _OTHER = "\0other\0"
 _SESSION_WAIT = "\0session wait\0"
+_SESSION = "\0session\0"
 _SEPARATOR = "\0"
 
 
@@ -44,6 +45,16 @@ def other_key(holder: Holder) -> str:
 def session_wait_key(what: str, which: str) -> str:
     """What the session waits for that is no claim: of that kind, a wheel or a path."""
     return f"{_SESSION_WAIT}{what}{_SEPARATOR}{which}"
+
+
+def session_key(number: int) -> str:
+    """The row above the wheels of the session of that number, where several are shown as one."""
+    return f"{_SESSION}{number}"
+
+
+def session_number(key: str) -> int:
+    """The number of the session whose row that is; 0 if it is another row."""
+    return int(key.removeprefix(_SESSION)) if key.startswith(_SESSION) else 0
 
 
 def is_session_wait(key: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from instui.monitor import units
+from instui.monitor.joined import number_of
 from instui.monitor.model import SETTLED, EnvironmentLock, Phase, Snapshot, WheelState
 from instui.monitor.names import is_own
 from instui.tui.text.columns import Column, widths
@@ -17,7 +18,7 @@ from instui_engine.values import NamedTuple
 from . import recoveries, session_waits
 from .bars import SLOTS, phase_bar, scale_end, scaled_bar, seconds_in, to_scale
 from .filter import NOTHING, Fields, Filter
-from .keys import ENVIRONMENT, FOLD, is_session_wait
+from .keys import ENVIRONMENT, FOLD, is_session_wait, session_key, session_number
 from .labels import claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
 from .queue import before
 
@@ -92,6 +93,8 @@ def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
     if query.reverse:
         found.reverse()
     hidden = len(snapshot.wheels) - len(found)
+    if snapshot.sessions and not query.sort:
+        found = _grouped(found)
     found[:0] = recoveries.keys(snapshot, query.filter)
     if snapshot.environment is not None and snapshot.environment.state == "waiting" and not query.filter:
         found.insert(0, ENVIRONMENT)
@@ -100,6 +103,14 @@ def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
     if hidden and not query.filter:
         found.append(FOLD)
     return found
+
+
+def _grouped(found: Sequence[str]) -> list[str]:
+    """The wheels of each session below a row of it."""
+    grouped: list[str] = []
+    for number in sorted(set(map(number_of, found))):
+        grouped += [session_key(number), *(key for key in found if number_of(key) == number)]
+    return grouped
 
 
 def _keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
@@ -138,6 +149,8 @@ def cells(
         return {"": line((folded(snapshot), "dim"))}
     if key == ENVIRONMENT and snapshot.environment is not None:
         return _session(snapshot.environment, snapshot.t, snapshot, sizes, glyphs, scaled)
+    if number := session_number(key):
+        return {"": _one_of_several(snapshot, number)}
     if recoveries.is_recovery(key):
         return recoveries.cells(snapshot, key, sizes)
     if is_session_wait(key):
@@ -158,6 +171,20 @@ def cells(
         "age": line((short_age(age), age_style(age, calm) if going else "dim")) if age >= 0 else (),
         **{column.id: _seconds(wheel, column.id, snapshot.t) for column in _SECONDS_COLUMNS if column.id in sizes},
     }
+
+
+def _one_of_several(snapshot: Snapshot, number: int) -> Line:
+    """The row above the wheels of a session: which process it is, and how far it has come."""
+    session = snapshot.sessions[number - 1] if number <= len(snapshot.sessions) else None
+    wheels = [wheel for wheel in snapshot.wheels if number_of(wheel.key) == number]
+    done = sum(wheel.phase is Phase.DONE for wheel in wheels)
+    command = " ".join(session.command[1:]) if session else ""
+    mark = f"@{number} " if number > 1 else ""
+    return line(
+        (f"{mark}pid {session.pid if session else '?'}", "strong"),
+        (f"  {done} of {len(wheels)}", "text"),
+        (f"  {safe(command)}", "dim"),
+    )
 
 
 def _seconds(wheel: WheelState, id: str, t: float) -> Line:

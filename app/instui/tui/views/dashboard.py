@@ -7,7 +7,7 @@ from textual.widget import Widget
 from instui.monitor.model import Snapshot
 from instui.tui.rows import comparison, over, recoveries, session_waits, wheels
 from instui.tui.rows.gauges import gauges, height_of
-from instui.tui.rows.keys import ENVIRONMENT, FOLD, is_session_wait
+from instui.tui.rows.keys import ENVIRONMENT, FOLD, is_session_wait, session_number
 from instui.tui.rows.labels import blocker_of, waiters_of, wheel_label
 from instui.tui.text.columns import TableRows
 from instui.tui.text.pieces import Line, line, safe
@@ -136,7 +136,8 @@ class DashboardView(Overview):
         if is_session_wait(selected):
             place = session_waits.find(self.snapshot, selected)
             selected = place.waits[-1].wheel if place else ""
-        self.application.wheel = "" if selected in (FOLD, ENVIRONMENT) else selected
+        is_wheel = selected not in (FOLD, ENVIRONMENT) and not session_number(selected)
+        self.application.wheel = selected if is_wheel else ""
 
     def resumed(self) -> None:
         """Mark the row of the wheel that is selected."""
@@ -158,6 +159,8 @@ class DashboardView(Overview):
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
         if key == FOLD:
             self.do_all()
+        elif session_number(key):
+            self.notice("open a wheel of it, or attach to it alone by its pid")
         elif key == ENVIRONMENT or is_session_wait(key):
             self.application.perform("view_locks")
         elif recoveries.is_recovery(key):

@@ -1,5 +1,6 @@
-"""The question before a running install is left or stopped."""
+"""The questions before a running install is left or stopped, or changed."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -7,12 +8,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
+from instui.monitor.model import SETTLED, Phase, WheelState
+from instui.tui.text.pieces import safe
 from instui.tui.widgets.held import HeldScreen
 from instui_engine.values import NamedTuple
 
-STAY, CANCEL, LEAVE = "stay", "cancel", "leave"
+STAY, CANCEL, LEAVE, WHEEL = "stay", "cancel", "leave", "wheel"
 
 
 class Choice(NamedTuple):
@@ -32,6 +35,8 @@ CHOICES = (
 
 class Ask(ModalScreen[str], HeldScreen[str]):
     """The question what to do with a running install. The result is the id of a choice."""
+
+    hint = "esc stays, enter takes the marked one, ctrl+c cancels"
 
     DEFAULT_CSS = """
     Ask { align: center middle; background: $background 60%; }
@@ -62,7 +67,7 @@ class Ask(ModalScreen[str], HeldScreen[str]):
             yield Static(self._title, markup=False, classes="title")
             for choice in self._choices:
                 yield Static(Content(f"{choice.key}  {choice.text}"), id=choice.id, classes="choice")
-            yield Static("esc stays, enter takes the marked one, ctrl+c cancels", markup=False, classes="hint")
+            yield Static(self.hint, markup=False, classes="hint")
 
     def on_mount(self) -> None:
         """Highlight the harmless answer."""
@@ -92,3 +97,65 @@ class Ask(ModalScreen[str], HeldScreen[str]):
     def _close(self, answer: str) -> None:
         if self.is_current:  # a second key may have come before the first one was answered
             self.dismiss(answer)
+
+
+def is_cancellable(wheel: WheelState | None) -> bool:
+    """Whether a wheel can still be cancelled: its commit has not begun."""
+    return wheel is not None and wheel.phase not in SETTLED and wheel.phase is not Phase.COMMIT
+
+
+class CancelWheel(Ask):
+    """The question whether to cancel a wheel, or the whole install. The result is the id of a choice."""
+
+    hint = "esc keeps all going, enter takes the marked one"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("w", "answer('wheel')", show=False)]
+
+    def __init__(self, wheel: WheelState | None, is_void: Callable[[], bool]) -> None:
+        """`wheel` is the selected one; None: there is none. `is_void` says that the question is none any more."""
+        title, choices = "Cancel the whole install?", [Choice(STAY, "s", "keep all going")]
+        if wheel is not None and is_cancellable(wheel):
+            title = f"Cancel {safe(wheel.label)}?"
+            choices.append(Choice(WHEEL, "w", "cancel this wheel alone; the others go on"))
+        elif wheel is not None:
+            why = "is being committed" if wheel.phase is Phase.COMMIT else f"is {wheel.word}"
+            title = f"It is too late to cancel {safe(wheel.label)}, which {why}. {title}"
+        super().__init__(title)
+        self._choices = [*choices, Choice(CANCEL, "c", "cancel the whole install; what is committed stays")]
+        self.is_void = is_void
+
+
+class AskWorkers(ModalScreen[int], HeldScreen[int]):
+    """The question with how many workers to go on. The result is a number, 0 for none."""
+
+    DEFAULT_CSS = """
+    AskWorkers { align: center middle; background: $background 60%; }
+    AskWorkers Vertical { width: 60; max-width: 96%; height: auto; padding: 1 2; background: $panel; }
+    AskWorkers Static { height: auto; width: 100%; padding: 0 1; }
+    AskWorkers .title { text-style: bold; margin-bottom: 1; }
+    AskWorkers Input { background: $selected; margin: 0 1; }
+    AskWorkers .hint { color: $muted; margin-top: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+c", "give_up", show=False, priority=True)]
+
+    def __init__(self, present: int, is_void: Callable[[], bool]) -> None:
+        super().__init__()
+        self._present = present
+        self.is_void = is_void
+
+    def compose(self) -> ComposeResult:
+        """Lay out the question and the number."""
+        with Vertical():
+            yield Static(f"How many workers? Now there are {self._present}.", markup=False, classes="title")
+            yield Input(str(self._present), type="integer", max_length=3, select_on_focus=True, compact=True)
+            yield Static("enter takes it, esc leaves it as it is", markup=False, classes="hint")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the number."""
+        text = event.value.strip()
+        if self.is_current:
+            self.dismiss(int(text) if text.isdecimal() else 0)
+
+    def action_give_up(self) -> None:
+        """Close without an answer."""
+        if self.is_current:
+            self.dismiss(0)

@@ -1,0 +1,259 @@
+"""`instui attach`: watch a session that another process runs, as if it had been started here; leaving ends nothing."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from signal import SIGHUP, SIGQUIT, SIGTERM
+from typing import TYPE_CHECKING
+
+from instui.monitor.fold import Fold
+from instui.monitor.joined import Joined
+from instui.monitor.reader import Source, Tail, decoded
+from instui.monitor.remote import JoinedRemote, Remote
+from instui.monitor.sessions import KnownSession, known, lives, started
+from instui.monitor.units import count, cut_end
+from instui.terminal import borrowed
+from instui_engine.errors import InstuiError, TargetError, UsageError, printable
+from instui_engine.target.environment import Environment
+
+from .fullscreen import to_the_end, warnings_in, way_back
+from .output import print_error, print_lines
+from .screen_rules import SCREENS, leaving
+from .signals import end_with
+
+if TYPE_CHECKING:
+    from instui.monitor.model import Snapshot
+
+_NAMED = 5  # sessions that an error names
+_LOOK = 0.05  # seconds between two looks whether lines are at their end
+
+
+def show(parsed: argparse.Namespace) -> int:
+    """Run the command; return the exit code: that of the session, 0 if it was left. Raises InstuiError."""
+    chosen = choose(parsed.sessions, *_sessions(parsed), everything=parsed.all)
+    for one in chosen:
+        if not one.journal:
+            raise InstuiError(
+                f"session {printable(one.session)} (pid {one.pid}) does not say where its journal is: it is stopped, "
+                "or of an earlier version of instui"
+            )
+    with ExitStack() as stack:
+        source = stack.enter_context(closing(_source(chosen)))
+        if parsed.ui in SCREENS:
+            return _on_the_screen(parsed, chosen, source, stack)
+        return _as_lines(parsed, chosen, source)
+
+
+def _source(chosen: Sequence[KnownSession]) -> Source:
+    """The events of the session, or of several as one."""
+    tails = {one.session: Tail(Path(one.journal), dead=partial(_is_over, one)) for one in chosen}
+    if len(chosen) == 1:
+        return tails[chosen[0].session]
+    began = sorted(filter(None, (started(Path(one.journal)) for one in chosen)), key=lambda one: one.clock)
+    if len(began) < len(chosen):
+        raise InstuiError("one of the sessions has only begun; attach again in a moment")
+    return Joined([tails[one.session] for one in began], began)
+
+
+# -- which session
+
+
+def _sessions(parsed: argparse.Namespace) -> tuple[list[KnownSession], Environment | None]:
+    from .parsed import environment_from
+
+    try:
+        environment = environment_from(parsed, writable=False, any_python=True)
+    except (TargetError, UsageError):
+        if parsed.python or parsed.target or parsed.prefix:
+            raise
+        environment = None
+    return known(environment), environment
+
+
+def choose(
+    names: Sequence[str], sessions: Sequence[KnownSession], environment: Environment | None, *, everything: bool = False
+) -> list[KnownSession]:
+    """The sessions that are meant, all of one environment: by pid, by id or how that begins; or the only one there is.
+
+    `everything`: all of the environment of the one that is meant, or of `environment`. Raises UsageError.
+    """
+    live = [one for one in sessions if one.is_live]
+    here = [one for one in live if environment is not None and one.environment == str(environment.top)]
+    chosen = list(dict.fromkeys(_named(name, sessions) for name in names)) or here or live
+    if not chosen:
+        raise UsageError(_nothing_runs(sessions))
+    places = {one.environment for one in chosen}
+    if len(places) > 1 and (names or everything):
+        raise UsageError(f"{_listed(chosen)}; sessions of one environment only can be one picture")
+    if everything:
+        return sorted(one for one in live if one.environment in places)
+    if len(chosen) > 1 and not names:
+        raise UsageError(
+            f"{_listed(chosen)}; choose one: instui attach {chosen[0].pid}, or take --all of an environment"
+        )
+    return sorted(chosen)
+
+
+def _named(name: str, sessions: Sequence[KnownSession]) -> KnownSession:
+    matching = [one for one in sessions if name in (one.session, str(one.pid))] or [
+        one for one in sessions if one.session.startswith(name)
+    ]
+    live = [one for one in matching if one.is_live]
+    if len(live) == 1:
+        return live[0]
+    if live:
+        raise UsageError(f"{_listed(live)} begin with {printable(name)}; give more of the id")
+    if matching:
+        over = matching[0]
+        raise UsageError(
+            f"session {printable(over.session)} is over ({over.state}); `instui replay {printable(over.session)}` "
+            "plays its recording"
+        )
+    running = [one for one in sessions if one.is_live]
+    more = _listed(running) if running else _nothing_runs(sessions)
+    raise UsageError(f"no session has the pid or the id {printable(name)}; {more}")
+
+
+def _listed(sessions: Sequence[KnownSession]) -> str:
+    named = ", ".join(
+        f"pid {one.pid} ({cut_end(printable(one.command.removeprefix('instui ')), 40) or 'of an earlier version'}"
+        f"{f' in {printable(one.environment)}' if one.environment else ''})"
+        for one in sessions[:_NAMED]
+    )
+    more = f" and {len(sessions) - _NAMED} more" if len(sessions) > _NAMED else ""
+    return f"{count(len(sessions), 'session')} {'runs' if len(sessions) == 1 else 'run'}: {named}{more}"
+
+
+def _nothing_runs(sessions: Sequence[KnownSession]) -> str:
+    newest = max((one.session for one in sessions), default="")
+    return "no session runs" + (
+        f"; `instui replay {printable(newest)}` plays the newest recording" if newest else ", and none is recorded here"
+    )
+
+
+def _is_over(session: KnownSession) -> bool:
+    return not lives(session)
+
+
+# -- on the screen
+
+
+def _on_the_screen(parsed: argparse.Namespace, chosen: Sequence[KnownSession], source: Source, stack: ExitStack) -> int:
+    from instui.tui.app import run_app
+    from instui.tui.controller import Ended
+
+    terminal = stack.enter_context(borrowed())
+    end_with(terminal, (SIGTERM, SIGHUP, SIGQUIT))
+    controller = _controller(chosen, source, may_control=parsed.control)
+    result = run_app(
+        source,
+        controller,
+        ascii=parsed.ascii,
+        theme=parsed.theme,
+        leaving=partial(leaving, stay=parsed.stay),
+        terminal=terminal,
+    )
+    if isinstance(result, Ended):
+        return _over(chosen, result.snapshot, warn=True)
+    if not result.running and len(chosen) == 1:
+        return _over(chosen, to_the_end(result.snapshot, Path(chosen[0].journal)), warn=True)
+    _say_left(chosen, may_control=parsed.control)
+    return 0
+
+
+def _controller(chosen: Sequence[KnownSession], source: Source, *, may_control: bool) -> Remote | JoinedRemote:
+    remotes = {
+        one.session: Remote(f"ATTACHED pid {one.pid}", one.control, partial(lives, one), may_control=may_control)
+        for one in chosen
+    }
+    if isinstance(source, Joined):
+        return JoinedRemote(f"ATTACHED {len(chosen)} sessions", [remotes[session] for session in source.sessions])
+    return remotes[chosen[0].session]
+
+
+def _say_left(chosen: Sequence[KnownSession], *, may_control: bool) -> None:
+    if len(chosen) == 1:
+        goes_on, which = f"the session goes on, as pid {chosen[0].pid}", chosen[0].session
+    else:
+        goes_on, which = f"{len(chosen)} sessions go on", " ".join(str(one.pid) for one in chosen)
+    print_lines(
+        [
+            f"{goes_on}; back to {'it' if len(chosen) == 1 else 'them'} with",
+            f"  {way_back(which, may_control=may_control)}",
+        ]
+    )
+
+
+def _over(chosen: Sequence[KnownSession], snapshot: "Snapshot", *, warn: bool) -> int:
+    """Say what stays on the normal screen of a session that is over; return its exit code."""
+    from instui.explain.summary import summary
+
+    if warn and snapshot.session is not None:
+        told = [line for one in chosen for line in warnings_in(Path(one.journal))]
+        print_lines([*told, *summary(snapshot)])
+    finished = snapshot.finished
+    if finished is None:
+        print_error("the session was killed; what is listed as installed is whole")
+        return 1
+    if finished.error:
+        print_error(finished.error)
+    return finished.exit
+
+
+# -- as lines
+
+
+def _as_lines(parsed: argparse.Namespace, chosen: Sequence[KnownSession], source: Source) -> int:
+    """Follow the session as lines to its end; ctrl+c leaves it."""
+    from instui.lines.json_lines import JsonUI
+    from instui.lines.plain import PlainUI
+
+    seen = Seen(source)
+    sys.stdout.flush()
+    stream = None if parsed.ui == "none" else sys.stdout
+    ui: JsonUI | PlainUI
+    if parsed.ui == "json":
+        ui = JsonUI(seen, stream)
+    else:
+        ui = PlainUI(seen, stream, quiet=parsed.quiet, verbose=parsed.verbose)
+    ui.start()
+    try:
+        while not source.ended:
+            time.sleep(_LOOK)
+    except KeyboardInterrupt:
+        ui.finish()
+        if parsed.ui == "plain":
+            _say_left(chosen, may_control=parsed.control)
+        return 0
+    ui.finish()
+    return _over(chosen, seen.snapshot, warn=False)
+
+
+class Seen:
+    """A source that remembers how the session ended."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._fold = Fold()
+        self.finish, self.close = source.finish, source.close
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more lines will come."""
+        return self._source.ended
+
+    @property
+    def snapshot(self) -> "Snapshot":
+        """The session as it is now."""
+        return self._fold.snapshot(0.0)
+
+    def poll(self, wait: float = 0.0) -> list[str]:
+        """See `Source.poll`."""
+        lines = self._source.poll(wait)
+        for t, event in decoded(line for line in lines if '"session.' in line):
+            self._fold.feed(t, event)
+        return lines

@@ -1,0 +1,221 @@
+"""Several sessions of one environment as one: their journals become one stream of events, which is folded as any other.
+
+Times are moved to one clock, that of the session that began first. A wheel of the second session is called `torch@2`,
+of the third `torch@3`; no wheel has such a name. A holder that belongs to one of the sessions becomes that wheel, so
+both ends of a wait are rows, and a path that two sessions claim is one lock. Of the parts of their work (`span.*`) the
+one counts that is furthest behind; other things that they do as a whole are done as long as one of them does them.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from instui_engine.journal import events
+from instui_engine.journal.codec import encode
+from instui_engine.journal.events import Event, Holder, SessionStarted, SpanName
+
+from .reader import Source, decoded
+from .units import count
+
+_ENDS: dict[type[Any], type[Any]] = {
+    events.SyncFinished: events.SyncStarted,
+    events.SessionResumed: events.SessionPaused,
+    events.EnvironmentGranted: events.EnvironmentWaiting,
+    events.EnvironmentReleased: events.EnvironmentGranted,
+}
+"""What ends what: of several sessions, the first beginning and the last end count."""
+_PARTS = get_args(SpanName)  # in the order of the work
+_ORDERS = 1_000_000  # places in the plan of one session: those of the next one come after them
+_DONE = (events.CommitFinished, events.WheelFailed, events.WheelCancelled)
+
+
+def wheel_name(name: str, number: int) -> str:
+    """How a wheel of the session of that number, from 1, is called; "" stays that."""
+    return f"{name}@{number}" if name and number > 1 else name
+
+
+def number_of(wheel: str) -> int:
+    """The number of the session that a wheel belongs to."""
+    return int(wheel.rpartition("@")[2]) if "@" in wheel else 1
+
+
+def plain_name(wheel: str) -> str:
+    """How a wheel is called in its own session."""
+    return wheel.partition("@")[0]
+
+
+class _Member:
+    """One of the sessions: what is known of it while its events come in."""
+
+    def __init__(self, source: Source, number: int) -> None:
+        self.source = source
+        self.number = number
+        self.shift = 0.0
+        self.events: list[tuple[float, Event]] = []  # that wait for those of the others
+        self.last = 0.0  # time of its latest event
+        self.bound: float | None = None  # there may be more, none of it earlier than this
+        self.left: dict[str, None] = {}  # wheels of which nothing has come yet, by their own names
+        self.has_end = False  # it has come, and may wait in `events`
+        self.is_over = self.is_cancelled = False
+
+
+class Joined:
+    """A source of the sessions' events as one session, in order of time. See `Source`."""
+
+    def __init__(self, sources: Sequence[Source], started: Sequence[SessionStarted]) -> None:
+        """`started` are the first events of `sources`, the session that began first being the first."""
+        self._members = [_Member(source, number) for number, source in enumerate(sources, 1)]
+        self._started = started
+        self._numbers = {one.session: number for number, one in enumerate(started, 1)}
+        for member, one in zip(self._members, started, strict=True):
+            member.shift = one.clock - started[0].clock
+        self._active: Counter[type[Any]] = Counter()
+        self._parts: dict[int, SpanName] = {}  # of each session
+        self._part: SpanName | None = None  # of all
+        self._part_began = self._cpu = 0.0
+        self._loads: dict[int, events.LoadSampled] = {}
+        self._installed = 0
+        self._failures: list[tuple[int, str]] = []
+
+    @property
+    def sessions(self) -> list[str]:
+        """The ids of the sessions, by number."""
+        return list(self._numbers)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more lines will come."""
+        return all(member.source.ended and not member.events for member in self._members)
+
+    def finish(self) -> None:
+        """Declare that the sessions are over."""
+        for member in self._members:
+            member.source.finish()
+
+    def close(self) -> None:
+        """Give all of them up."""
+        for member in self._members:
+            member.source.close()
+            member.events.clear()
+            member.has_end = True
+
+    def poll(self, wait: float = 0.0) -> list[str]:
+        """The lines since the last call, of all sessions in order of time."""
+        for member in self._members:
+            lines = [] if member.source.ended else member.source.poll(wait if member.number == 1 else 0.0)
+            found = [(t + member.shift, event) for t, event in decoded(lines)]
+            member.events += found
+            # what has just given lines may have more; what has not is at the present
+            member.bound = found[-1][0] if found and not member.source.ended else None
+            member.last = found[-1][0] if found else member.last
+            member.has_end |= any(isinstance(event, events.SessionFinished) for _, event in found)
+            if member.source.ended and not member.has_end:
+                member.has_end = True
+                member.events.append((member.last, events.SessionFinished(1, "it was killed", 0, member.last)))
+        until = min((member.bound for member in self._members if member.bound is not None), default=float("inf"))
+        ready = []
+        for member in self._members:
+            number = next((n for n, (t, _) in enumerate(member.events) if t > until), len(member.events))
+            ready += [(t, member, event) for t, event in member.events[:number]]
+            del member.events[:number]
+        ready.sort(key=lambda one: one[0])  # events of one moment stay in the order of the sessions
+        return [encode(t, said) for t, member, event in ready for said in self._say(t, member, event)]
+
+    # -- one event
+
+    def _say(self, t: float, member: _Member, event: Event) -> Iterator[Event]:
+        match event:
+            case SessionStarted():
+                if member.number == 1:
+                    yield self._whole()
+                yield event
+            case events.SessionFinished():
+                yield from self._finished(t, member, event)
+            case events.LoadSampled():
+                self._loads[member.number] = event
+                yield events.LoadSampled(
+                    sum(load.cpu for load in self._loads.values()), max(load.stalled for load in self._loads.values())
+                )
+            case events.CancelRequested():
+                member.is_cancelled = True
+                if all(one.is_cancelled or one.is_over for one in self._members):
+                    yield event
+            case events.SpanStarted():
+                self._parts[member.number] = event.name
+                yield from self._next_part(t)
+            case events.SpanFinished():
+                self._cpu += event.cpu  # until it begins with another one, that is where it is
+            case _ if self._counts(member, event):
+                yield self._renamed(member, event)
+
+    def _next_part(self, t: float) -> Iterator[Event]:
+        """Go over to another part of the work, if the session that is furthest behind does."""
+        part = min(self._parts.values(), key=_PARTS.index, default=None)
+        if part == self._part:
+            return
+        if self._part is not None:
+            yield events.SpanFinished(self._part, round(t - self._part_began, 6), round(self._cpu, 6), -1.0)
+        if part is not None:
+            yield events.SpanStarted(part)
+        self._part, self._part_began, self._cpu = part, t, 0.0
+
+    def _whole(self) -> SessionStarted:
+        first = self._started[0]
+        commands = [" ".join(one.command[1:]) for one in self._started]
+        text = f"{len(commands)} sessions: {'; '.join(commands)}"
+        return first._replace(command=["instui", text], jobs=sum(one.jobs for one in self._started), control="")
+
+    def _finished(self, t: float, member: _Member, event: events.SessionFinished) -> Iterator[Event]:
+        """Each wheel that is left has failed with its session; the last session ends all."""
+        member.is_over = True
+        if event.exit:
+            self._failures.append((event.exit, event.error))
+            for name in member.left:
+                yield events.WheelFailed(wheel_name(name, member.number), f"its session ended (exit {event.exit})")
+        self._installed += event.installed
+        self._parts.pop(member.number, None)
+        yield from self._next_part(t)
+        if all(one.is_over for one in self._members):
+            code, error = self._failures[0] if self._failures else (0, "")
+            more = f" (and {count(len(self._failures) - 1, 'other session')} failed)" if len(self._failures) > 1 else ""
+            yield events.SessionFinished(code, f"{error}{more}", self._installed, t)
+
+    def _counts(self, member: _Member, event: Event) -> bool:
+        """Whether an event of a whole session is one of all: the first beginning, or the last end."""
+        kind = type(event)
+        if isinstance(event, events.EnvironmentGranted):
+            self._active[events.EnvironmentWaiting] = 0
+            self._active[kind] += 1
+            return True
+        if begins := _ENDS.get(kind):
+            self._active[begins] = max(0, self._active[begins] - 1)
+            return self._active[begins] == 0
+        if kind in _ENDS.values():
+            self._active[kind] += 1
+            return self._active[kind] == 1 or kind is events.EnvironmentWaiting
+        name = getattr(event, "wheel", "")
+        if name and isinstance(event, events.WheelAdded | events.PlanWheel):
+            member.left[name] = None
+        elif name and isinstance(event, _DONE):
+            member.left.pop(name, None)
+        return True
+
+    def _renamed(self, member: _Member, event: Event) -> Event:
+        """The event with the names that its wheels have here."""
+        changes: dict[str, Any] = {}
+        if name := getattr(event, "wheel", ""):
+            changes["wheel"] = wheel_name(name, member.number)
+        if holders := getattr(event, "holders", None):
+            changes["holders"] = [self._holder(member, holder) for holder in holders]
+        if isinstance(event, events.PlanWheel):
+            changes["order"] = event.order + (member.number - 1) * _ORDERS
+        if isinstance(event, events.PlanCollision):
+            changes["wheels"] = [wheel_name(name, member.number) for name in event.wheels]
+        return event._replace(**changes) if changes else event
+
+    def _holder(self, member: _Member, holder: Holder) -> Holder:
+        """A wheel of one of the sessions is one of ours; any other holder stays what it is."""
+        number = self._numbers.get(holder.session, 0) if holder.session else member.number
+        if not number or not holder.wheel:
+            return holder
+        return Holder(wheel_name(holder.wheel, number), "", holder.pid)

@@ -1,0 +1,191 @@
+"""Several sessions of one environment as one: one clock, names that are told apart, both ends of a wait."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from instui.monitor.fold import Fold
+from instui.monitor.joined import Joined, number_of, plain_name, wheel_name
+from instui.monitor.model import Phase, Snapshot
+from instui.monitor.reader import decoded
+from instui.monitor.remote import JoinedRemote, Remote
+from instui_engine.journal import events
+from instui_engine.journal.codec import encode
+from instui_engine.journal.events import Event, Holder, SessionStarted
+
+CLAIMS = ["lib/common/"]
+
+
+def started(session: str, pid: int, clock: float, *command: str) -> SessionStarted:
+    return SessionStarted(2, session, pid, 1e9, clock, "0", ["instui", *command], "/env", "3.11", {"purelib": "lib"}, 2)
+
+
+FIRST, SECOND = started("s1", 11, 100.0, "install", "a"), started("s2", 22, 103.0, "install", "a", "b")
+
+
+class Given:
+    """A source that gives what it is told to, a part for each poll."""
+
+    def __init__(self, *parts: Sequence[tuple[float, Event]], ends: bool = True) -> None:
+        self._parts = list(parts)
+        self._ends = ends
+
+    @property
+    def ended(self) -> bool:
+        return self._ends and not self._parts
+
+    def poll(self, wait: float = 0.0) -> list[str]:
+        return [encode(t, event) for t, event in self._parts.pop(0)] if self._parts else []
+
+    def close(self) -> None:
+        self._parts.clear()
+
+    finish = close
+
+
+def wheel(name: str, t: float = 0.1) -> list[tuple[float, Event]]:
+    return [
+        (t, events.WheelAdded(name, "1", f"{name}.whl", 9, True)),
+        (t, events.PlanWheel(name, 0, 1, 1, CLAIMS, ["lib"], "")),
+    ]
+
+
+def said(joined: Joined) -> list[tuple[float, Event]]:
+    found: list[tuple[float, Event]] = []
+    for _ in range(20):
+        found += decoded(joined.poll())
+        if joined.ended:
+            break
+    return found
+
+
+def snapshot(happened: Sequence[tuple[float, Event]], t: float = 0.0) -> Snapshot:
+    fold = Fold()
+    for when, event in happened:
+        fold.feed(when, event)
+    return fold.snapshot(t)
+
+
+def test_names_are_told_apart_and_the_first_session_keeps_its_own() -> None:
+    assert [wheel_name("a", 1), wheel_name("a", 2), wheel_name("", 2)] == ["a", "a@2", ""]
+    assert [number_of("a"), number_of("a@12"), plain_name("a@12"), plain_name("a")] == [1, 12, "a", "a"]
+
+
+def waiting() -> list[tuple[float, Event]]:
+    """`a` of the first session holds what `a` of the second, which began three seconds later, waits for."""
+    first = [
+        (0.0, FIRST),
+        *wheel("a"),
+        (1.0, events.EnvironmentGranted(".lock", 0.0)),
+        (2.0, events.LockGranted("a", 0)),
+    ]
+    second = [
+        (0.0, SECOND),
+        *wheel("a"),
+        (1.0, events.LockWaiting("a", "lib/common", "X", [Holder("a", "s1", 11, "instui"), Holder("", "", 9, "uv")])),
+    ]
+    return said(Joined([Given(first, ends=False), Given(second, ends=False)], [FIRST, SECOND]))
+
+
+def test_both_ends_of_a_wait_are_rows_at_one_lock_on_one_clock() -> None:
+    happened = waiting()
+    assert [t for t, _ in happened] == sorted(t for t, _ in happened)
+    shot = snapshot(happened, 10.0)
+    assert [(one.key, one.phase, one.since) for one in shot.wheels] == [
+        ("a", Phase.COMMIT, 2.0),
+        ("a@2", Phase.WAIT, 4.0),
+    ]
+    lock = shot.lock("lib/common")
+    assert lock is not None
+    assert [hold.wheel for hold in lock.holders] == ["a"]
+    assert [waiter.wheel for waiter in lock.waiters] == ["a@2"]
+    assert [holder.pid for holder in lock.foreign] == [9]  # who is in none of the sessions
+    assert (lock.claims_x, lock.contended) == (2, 1)
+    waits = shot.wheels[1].waits_for
+    assert waits is not None
+    assert [(holder.wheel, holder.session) for holder in shot.blocking(waits)] == [("a", "s1")]
+    assert [one.pid for one in shot.sessions] == [11, 22]
+    assert shot.session is not None
+    assert (shot.session.session, shot.session.jobs) == ("s1", 4)
+    assert shot.session.command[1] == "2 sessions: install a; install a b"
+
+
+def test_the_part_of_the_work_is_that_of_who_is_furthest_behind_and_a_pause_lasts_for_all() -> None:
+    first = [
+        (0.0, FIRST),
+        (1.0, events.SpanStarted("stage")),
+        (5.0, events.SpanFinished("stage", 4.0, 1.0, 0.0)),
+        (5.0, events.SpanStarted("commit")),
+        (8.0, events.SessionPaused()),
+        (9.0, events.SessionResumed()),
+    ]
+    second = [
+        (0.0, SECOND),
+        (0.5, events.SpanStarted("stage")),
+        (4.0, events.SpanFinished("stage", 3.5, 1.5, 0.0)),
+        (4.0, events.SpanStarted("commit")),
+        (5.5, events.SessionPaused()),
+        (7.0, events.SessionResumed()),
+    ]
+    shot = snapshot(said(Joined([Given(first, ends=False), Given(second, ends=False)], [FIRST, SECOND])))
+    assert [(span.name, span.begin, span.end, span.cpu) for span in shot.spans] == [
+        ("stage", 1.0, 7.0, 2.5),
+        ("commit", 7.0, None, 0.0),
+    ]
+    assert [(pause.begin, pause.end) for pause in shot.pauses] == [(8.0, 10.0)]
+
+
+def test_it_is_over_with_the_last_session_and_says_which_failure_came_first() -> None:
+    first = [(0.0, FIRST), *wheel("a"), *wheel("b"), (1.0, events.CommitFinished("b", 1))]
+    second = [(0.0, SECOND), *wheel("a"), (1.0, events.CommitFinished("a", 1))]
+    ends = (events.SessionFinished(4, "waited too long", 1, 3.0), events.SessionFinished(0, "", 1, 4.0))
+    sources = [Given([*first, (3.0, ends[0])]), Given(second, [(4.0, ends[1])])]
+    happened = said(Joined(sources, [FIRST, SECOND]))
+    assert [event for _, event in happened if isinstance(event, events.SessionFinished)] == [
+        events.SessionFinished(4, "waited too long", 2, 7.0)
+    ]
+    assert happened[-1][0] == 7.0
+    shot = snapshot(happened)
+    assert {one.key: one.phase for one in shot.wheels} == {"a": Phase.FAILED, "b": Phase.DONE, "a@2": Phase.DONE}
+    assert "its session ended (exit 4)" in shot.wheels[0].error
+
+
+def test_one_that_is_killed_ends_without_its_wheels_and_the_other_goes_on() -> None:
+    first = [(0.0, FIRST), *wheel("a"), (1.0, events.LockGranted("a", 0.0))]
+    second = [(0.0, SECOND), *wheel("a")]
+    joined = Joined([Given(first), Given(second, ends=False)], [FIRST, SECOND])
+    happened = said(joined)
+    assert not joined.ended
+    shot = snapshot(happened)
+    assert shot.finished is None
+    assert {one.key: one.phase for one in shot.wheels} == {"a": Phase.FAILED, "a@2": Phase.READY}
+
+
+def test_an_event_waits_for_those_of_the_others_that_came_before_it() -> None:
+    """One journal is read in parts, and the parts of the other come later."""
+    late = [(20.0, events.Caption("late"))]
+    first = [[(0.0, FIRST), *late], [(21.0, events.Caption("later"))]]
+    second = [[(0.0, SECOND)], [(1.0, events.Caption("early"))]]
+    happened = said(Joined([Given(*first, ends=False), Given(*second, ends=False)], [FIRST, SECOND]))
+    texts = [event.text for _, event in happened if isinstance(event, events.Caption)]
+    assert texts == ["early", "late", "later"]
+
+
+@pytest.mark.parametrize(("wheel", "asked"), [("a", ["s1 cancel a"]), ("a@2", ["s2 cancel a"])])
+def test_a_request_about_a_wheel_goes_to_its_session_and_others_to_all(wheel: str, asked: list[str]) -> None:
+    heard: list[str] = []
+
+    class Heard(Remote):
+        def _ask(self, request: str) -> None:
+            heard.append(f"{self._socket} {request}")
+
+    remotes = [Heard("", socket, lambda: True, may_control=True) for socket in ("s1", "s2")]
+    remote = JoinedRemote("ATTACHED", remotes)
+    remote.cancel_wheel(wheel)
+    assert heard == asked
+    heard.clear()
+    remote.pause()
+    remote.change_workers(3)
+    assert heard == ["s1 pause", "s2 pause", "s1 workers 3", "s2 workers 3"]
+    assert remote.can_control
+    assert remote.alive()
