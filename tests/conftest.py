@@ -137,6 +137,7 @@ def clean_environ(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict
         "XDG_RUNTIME_DIR": str(home / "run"),
         "XDG_CONFIG_HOME": str(home / "config"),
         "INSTUI_CACHE_DIR": str(cache),
+        "INSTUI_CONFIG": os.devnull,  # not the settings of who runs the tests
         "UV_CACHE_DIR": str(home / "uv"),
         "UV_NO_CONFIG": "1",
         "UV_OFFLINE": "1",

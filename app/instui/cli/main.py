@@ -66,6 +66,10 @@ def _run(arguments: list[str]) -> int:
     from .options import parse
 
     parsed = parse(arguments)
+    if hasattr(parsed, "theme"):
+        from .standing import take_keys
+
+        take_keys()
     if hasattr(parsed, "ui"):
         from .watch import chosen_ui
 
@@ -84,6 +88,9 @@ def _run(arguments: list[str]) -> int:
         "trace": _trace,
         "replay": _replay,
         "serve": _serve,
+        "config": _config,
+        "completion": _completion,
+        "man": _man,
         "cache": _cache,
     }
     return commands[parsed.command](parsed, arguments)
@@ -201,8 +208,11 @@ def _in_a_child(parsed: "argparse.Namespace", arguments: list[str], environment:
 def _home(arguments: list[str]) -> int:
     from .home import show
     from .options import parse_home
+    from .standing import take_keys
 
-    return show(parse_home(arguments))
+    parsed = parse_home(arguments)
+    take_keys()
+    return show(parsed)
 
 
 def _demo(parsed: "argparse.Namespace", arguments: list[str]) -> int:
@@ -263,6 +273,24 @@ def _serve(parsed: "argparse.Namespace", arguments: list[str]) -> int:
     from .serve import serve
 
     return serve(parsed)
+
+
+def _config(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .config import show
+
+    return show(parsed)
+
+
+def _completion(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .completion import show
+
+    return show(parsed)
+
+
+def _man(parsed: "argparse.Namespace", arguments: list[str]) -> int:
+    from .manual import show
+
+    return show()
 
 
 def _cache(parsed: "argparse.Namespace", arguments: list[str]) -> int:

@@ -2,17 +2,21 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from instui.demo.scenarios import NAMES
-from instui_engine.errors import UsageError, printable
+from instui_engine.errors import UsageError
 from instui_engine.version import __version__
+
+from .flag_values import choice, collector, count, named, permitted, port, positive, seconds, speed
+from .standing import Asked, Each, take
 
 if TYPE_CHECKING:
     from instui_engine.session.options import LinkMode
 
+SHELLS = ("bash", "zsh", "fish")
 UIS = ("tui", "plain", "json", "none")
 THEMES = ("dark", "light", "ansi", "mono")
 LINK_MODES: "tuple[LinkMode, ...]" = ("hardlink", "copy", "clone", "symlink")
@@ -23,10 +27,10 @@ _EXITS = (
     "Exit codes: 0 done, 1 failed and nothing half-installed, 2 usage, 3 conflict, 4 lock timeout, 130 interrupted, "
     "143 terminated or hung up."
 )
-_VARIABLES = "A flag that is not given is taken from its variable, if that is set: --jobs from INSTUI_JOBS, and so on."
-
-_ON = frozenset({"1", "true", "yes", "on"})
-_OFF = frozenset({"0", "false", "no", "off"})
+_VARIABLES = (
+    "A flag that is not given is taken from its variable, if that is set: --jobs from INSTUI_JOBS, and so on. "
+    "`instui config` shows what is in force."
+)
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -59,37 +63,8 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse `args` of this very command: only its own variables are looked at."""
-        _take_variables(self)
+        take(self)
         return super().parse_known_args(args, namespace)
-
-
-class _Each(argparse.Action):
-    """Collects the values of a flag that may be given several times; the first one replaces the variable's."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, *_: object) -> None:
-        given = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, [*([] if given is self.default else given), value])
-
-
-def _take_variables(parser: argparse.ArgumentParser) -> None:
-    """Let INSTUI_* stand for the flags that are not given; several values of one are separated by spaces."""
-    for action in parser._actions:
-        flag = next((name for name in action.option_strings if name.startswith("--")), "")
-        variable = f"INSTUI_{flag[2:].upper().replace('-', '_')}"
-        text = os.environ.get(variable) if flag and action.help is not argparse.SUPPRESS else None
-        if not text:
-            continue
-        if isinstance(action, argparse._StoreTrueAction):
-            action.default = _is_on(variable, text)
-        elif action.nargs != 0:
-            action.default = text.split() if isinstance(action, _Each) else text
-
-
-def _is_on(variable: str, text: str) -> bool:
-    word = text.strip().lower()
-    if word not in _ON | _OFF:
-        raise UsageError(f"{variable} must be one of {', '.join(sorted(_ON | _OFF))}, not {printable(text)!r}")
-    return word in _ON
 
 
 def parser(chosen: str = "") -> argparse.ArgumentParser:
@@ -111,6 +86,9 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         ("replay", "watch a recorded session, at any speed, forwards and backwards", _replay),
         ("serve", "the screen of attach or replay in a browser", _serve),
         ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
+        ("config", "the settings that are in force, and where each comes from", _config),
+        ("completion", "a script that completes instui's command lines in a shell", _completion),
+        ("man", "the manual page, for `man -l -` or a file instui.1", _nothing),
         ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
     )
     known = {name for name, _, _ in all_commands}
@@ -119,6 +97,14 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         if name == chosen or chosen not in known:
             fill(added)
     return top
+
+
+def commands(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    """The parsers of the commands, or of the actions of one, by name."""
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return action.choices
+    return {}
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -153,7 +139,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "-r",
         "--requirement",
-        action=_Each,
+        action=Each,
         default=[],
         metavar="FILE",
         dest="requirement_files",
@@ -162,7 +148,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "-c",
         "--constraint",
-        action=_Each,
+        action=Each,
         default=[],
         metavar="FILE",
         dest="constraint_files",
@@ -175,7 +161,7 @@ def _install(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "-P",
         "--upgrade-package",
-        action=_Each,
+        action=Each,
         default=[],
         metavar="NAME",
         dest="upgrade_packages",
@@ -195,14 +181,14 @@ def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
     target.add_argument(
         "--link-mode",
         help="default: as uv is set, else hardlink; a copy where that is not possible",
-        **_choice(LINK_MODES),
+        **choice(LINK_MODES),
     )
 
 
 def _install_many(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("list_file", metavar="LIST", help="a requirement or the path of a wheel on each line; -: stdin")
     what = parser.add_argument_group("what to install")
-    what.add_argument("--limit", type=_count, default="0", metavar="N", help="only the first N lines")
+    what.add_argument("--limit", type=count, default="0", metavar="N", help="only the first N lines")
     _permission(what)
     _places(parser)
     _content(_target(parser, "where to install it", "into"), "a line with different content for one path fails")
@@ -215,7 +201,7 @@ def _uninstall(parser: argparse.ArgumentParser) -> None:
         "-r",
         "--requirement",
         "--requirements",
-        action=_Each,
+        action=Each,
         default=[],
         metavar="FILE",
         dest="requirement_files",
@@ -232,12 +218,12 @@ def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse
     target.add_argument(
         "--python",
         "-p",
-        type=_named,
+        type=named,
         metavar="ENV_OR_INTERPRETER",
         help="default: the active environment, or the nearest .venv",
     )
-    target.add_argument("--target", type=_named, metavar="DIR", help=f"{into} this directory, as with pip")
-    target.add_argument("--prefix", type=_named, metavar="DIR", help=f"{into} lib, bin and so on below this directory")
+    target.add_argument("--target", type=named, metavar="DIR", help=f"{into} this directory, as with pip")
+    target.add_argument("--prefix", type=named, metavar="DIR", help=f"{into} lib, bin and so on below this directory")
     target.add_argument(
         "--break-system-packages", action="store_true", help=f"also {into} a Python that the system manages"
     )
@@ -249,12 +235,12 @@ def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse
 def _places(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where to find it")
     where.add_argument(
-        "--find-links", "-f", action=_Each, default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
+        "--find-links", "-f", action=Each, default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
     )
     where.add_argument("--no-index", action="store_true", help="only --find-links and files")
     where.add_argument("--index-url", "-i", default="", metavar="URL", help="default: as uv is configured")
     where.add_argument(
-        "--extra-index-url", action=_Each, default=[], metavar="URL", dest="extra_index_urls", help="besides"
+        "--extra-index-url", action=Each, default=[], metavar="URL", dest="extra_index_urls", help="besides"
     )
     where.add_argument("--offline", action="store_true", help="only what is in the cache")
 
@@ -262,7 +248,7 @@ def _places(parser: argparse.ArgumentParser) -> None:
 def _permission(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--allow-record",
-        action=_Each,
+        action=Each,
         type=permitted,
         default=[],
         metavar="NAME==VERSION",
@@ -304,25 +290,25 @@ def _attach(parser: argparse.ArgumentParser) -> None:
 
 def _sessions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=_named, metavar="DIR")
-    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=named, metavar="DIR")
+    parser.add_argument("--prefix", type=named, metavar="DIR")
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
 def _locks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=_named, metavar="DIR")
-    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=named, metavar="DIR")
+    parser.add_argument("--prefix", type=named, metavar="DIR")
     parser.add_argument("--cache-dir", default="", metavar="DIR")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def _whose(parser: argparse.ArgumentParser) -> None:
     """Add what names an environment that is only looked at."""
-    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=_named, metavar="DIR")
-    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=named, metavar="DIR")
+    parser.add_argument("--prefix", type=named, metavar="DIR")
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
@@ -336,7 +322,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         "-o",
-        type=_named,
+        type=named,
         metavar="FILE",
         help="replaced if it is there; -: stdout; default: instui-SESSION.html here, which must not be there yet",
     )
@@ -345,7 +331,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
 def _trace(parser: argparse.ArgumentParser) -> None:
     _which_session(parser)
     parser.add_argument("--output", "-o", default="", metavar="FILE", help="where to write it; -: stdout")
-    _otlp(parser, "send it to a collector of OpenTelemetry")
+    _otlp(parser, "send it to a collector of OpenTelemetry", asked=True)
 
 
 def _which_session(parser: argparse.ArgumentParser) -> None:
@@ -358,9 +344,9 @@ def _which_session(parser: argparse.ArgumentParser) -> None:
         help="the id of a session of the environment, or how it begins; a journal file, or a report, which has one in "
         "it; -: stdin; default: the newest",
     )
-    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=_named, metavar="DIR")
-    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=named, metavar="DIR")
+    parser.add_argument("--prefix", type=named, metavar="DIR")
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
@@ -372,30 +358,30 @@ def _replay(parser: argparse.ArgumentParser) -> None:
         metavar="SESSION | JOURNAL | REPORT.html",
         help="the id of a session of the environment, or how it begins; a journal, or a report; default: the newest",
     )
-    parser.add_argument("--speed", type=_speed, default="1", metavar="X", help="times as fast; default: %(default)s")
+    parser.add_argument("--speed", type=speed, default="1", metavar="X", help="times as fast; default: %(default)s")
     _looks(parser)
-    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=_named, metavar="DIR")
-    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=named, metavar="DIR")
+    parser.add_argument("--prefix", type=named, metavar="DIR")
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
 def _ui(group: "argparse._ActionsContainer") -> None:
     """Add the flag that says which user interface there is."""
-    group.add_argument("--ui", help="default: tui where somebody watches, plain elsewhere", **_choice(UIS))
+    group.add_argument("--ui", help="default: tui where somebody watches, plain elsewhere", **choice(UIS))
 
 
 def _looks(group: "argparse._ActionsContainer") -> None:
     """Add the flags that say how a screen looks."""
-    group.add_argument("--theme", help="colours of the tui", **_choice(THEMES))
+    group.add_argument("--theme", help="colours of the tui", **choice(THEMES))
     group.add_argument(
         "--ascii", action="store_true", help="no glyphs beyond ASCII in the tui; default where the locale is not UTF-8"
     )
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", type=_named, default="127.0.0.1", help="where to listen; default: %(default)s")
-    parser.add_argument("--port", type=_port, default="8000", metavar="N", help="default: %(default)s; 0: any")
+    parser.add_argument("--host", type=named, default="127.0.0.1", help="where to listen; default: %(default)s")
+    parser.add_argument("--port", type=port, default="8000", metavar="N", help="default: %(default)s; 0: any")
     parser.add_argument(
         "viewed", nargs=argparse.REMAINDER, metavar="attach ... | replay ...", help="the command, with its options"
     )
@@ -404,9 +390,9 @@ def _serve(parser: argparse.ArgumentParser) -> None:
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repair", action="store_true", help="mend what can be mended")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--python", "-p", type=_named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=_named, metavar="DIR")
-    parser.add_argument("--prefix", type=_named, metavar="DIR")
+    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
+    parser.add_argument("--target", type=named, metavar="DIR")
+    parser.add_argument("--prefix", type=named, metavar="DIR")
     parser.add_argument(
         "--break-system-packages", action="store_true", help="repair also a Python that the system manages"
     )
@@ -416,6 +402,19 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     _work(how)
     how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
     how.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--path", action="store_true", help="only where the file of settings is, or would be")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+
+
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    pass
 
 
 def _cache(parser: argparse.ArgumentParser) -> None:
@@ -429,7 +428,7 @@ def _cache(parser: argparse.ArgumentParser) -> None:
         if name == "prune":
             action.add_argument(
                 "--lock-timeout",
-                type=_seconds,
+                type=seconds,
                 default="300",
                 metavar="SECONDS",
                 help="wait for running installs at most so long; default: %(default)s",
@@ -442,7 +441,7 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> "argparse._Ar
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
     how.add_argument("--child-journal", default="", help=argparse.SUPPRESS)
     _work(how)
-    how.add_argument("--slow", type=_seconds, default=str(slow), metavar="FACTOR", help="for watching")
+    how.add_argument("--slow", type=seconds, default=str(slow), metavar="FACTOR", help="for watching")
     how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
     how.add_argument("--journal", default="", metavar="FILE", help="also write the journal there")
     _volume(how)
@@ -460,29 +459,18 @@ def _volume(how: "argparse._ArgumentGroup") -> None:
     how.add_argument("-v", "--verbose", action="store_true", help="also each wheel, retries and turns")
 
 
-def _otlp(how: "argparse.ArgumentParser | argparse._ArgumentGroup", what: str) -> None:
+def _otlp(how: "argparse.ArgumentParser | argparse._ArgumentGroup", what: str, asked: bool = False) -> None:
     """Add the flag that sends a session to a collector. Its value is None, the URL, or "": where the variables say."""
     how.add_argument(
         "--otlp",
+        action=Asked if asked else "store",
         nargs="?",
-        type=_collector,
+        type=collector,
         default="off",
         const="on",
         metavar="URL",
         help=f"{what}, at URL or where OTEL_EXPORTER_OTLP_ENDPOINT says; needs instui[otlp]",
     )
-
-
-def _collector(text: str) -> str | None:
-    word = text.strip().lower()
-    if not word or word in _OFF:
-        return None
-    if word in _ON:
-        return ""
-    if not word.startswith(("http://", "https://")):
-        shown = printable(text)
-        raise argparse.ArgumentTypeError(f"must be the URL of a collector, not {shown!r}; without a URL, put it last")
-    return text
 
 
 def _work(how: "argparse._ArgumentGroup") -> None:
@@ -491,87 +479,15 @@ def _work(how: "argparse._ArgumentGroup") -> None:
     how.add_argument(
         "--jobs",
         "-j",
-        type=_positive,
+        type=positive,
         default=str(default_jobs()),
         metavar="N",
         help="workers; default: %(default)s",
     )
     how.add_argument(
         "--lock-timeout",
-        type=_seconds,
+        type=seconds,
         default="300",
         metavar="SECONDS",
         help="wait for a lock at most so long; default: %(default)s",
     )
-
-
-def permitted(text: str) -> str:
-    """A value of --allow-record. Raises UsageError if it is none."""
-    from instui_engine.wheel.permission import parse
-
-    parse(text)
-    return text
-
-
-def _choice(names: Sequence[str]) -> dict[str, Any]:
-    """The type of an argument that is one of `names`, or "": argparse would not check a default (a variable)."""
-
-    def one_of(text: str) -> str:
-        if text and text not in names:
-            raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, not {text!r}")
-        return text
-
-    return {"type": one_of, "default": "", "metavar": f"{{{','.join(names)}}}"}
-
-
-def _named(text: str) -> str:
-    """A place that is named: an empty one is an unset variable of a script, and not the default."""
-    if not text:
-        raise argparse.ArgumentTypeError("must not be empty")
-    return text
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= 256:
-        raise argparse.ArgumentTypeError(f"must be a number between 1 and 256, not {text!r}")
-    return number
-
-
-def _count(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must be a number that is not negative, not {text!r}")
-    return number
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"must be a number up to 65535, not {text!r}")
-    return int(text)
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text.removesuffix("x"))
-    except ValueError:
-        speed = 0.0
-    if not 0.125 <= speed <= 128:
-        raise argparse.ArgumentTypeError(f"must be a number from 0.125 to 128, not {text!r}")
-    return speed
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < 1e6:
-        raise argparse.ArgumentTypeError(f"must be a number that is not negative, not {text!r}")
-    return number

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import UsageError
 
-from .options import LINK_MODES, permitted
+from .flag_values import permitted
+from .options import LINK_MODES
 
 if TYPE_CHECKING:
     import argparse

@@ -3,9 +3,11 @@
 `python -m instui.tui.actions` prints the table of all keys for README.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from instui_engine.values import NamedTuple
+
+from .keymap import WRITTEN, choose, given
 
 
 class Action(NamedTuple):
@@ -100,6 +102,30 @@ HOME_KEYS = (  # where they work, they come before those above
 )  # fmt: skip
 
 
+VIEW_KEYS = {
+    "view_wheels": "1",
+    "view_locks": "2",
+    "view_timeline": "3",
+    "view_overwrites": "4",
+    "view_events": "5",
+    "view_explain": "e",
+    "view_ending": "s",
+}
+"""The keys that open views, for who checks keys before the views are loaded; they come from `views/registry.py`."""
+
+
+def take_keys(keys: Mapping[str, Sequence[str]], where: str) -> None:
+    """Give actions other keys, before the views are loaded. Raises UsageError, see `keymap.choose`."""
+    choose(keys, {action.id: action.keys for action in KEYS} | VIEW_KEYS, where)
+
+
+def with_keys(action: Action) -> Action:
+    """An action with the keys that it was given, if it was given any."""
+    if not (keys := given(action.id)):
+        return action
+    return action._replace(keys=",".join(keys), shown=WRITTEN.get(keys[0], keys[0]))
+
+
 def markdown(actions: Sequence[tuple[Action, str]]) -> str:
     """The table of keys in README.md. With each action comes where it works."""
     rows = ["| key | does | where |", "|---|---|---|"]
@@ -111,32 +137,8 @@ def markdown(actions: Sequence[tuple[Action, str]]) -> str:
 
 def _others(action: Action) -> list[str]:
     """The further keys of an action that `shown` does not name."""
-    return [name for key in action.keys.split(",")[1:] if (name := _WRITTEN.get(key, key)) not in action.shown.split()]
+    return [name for key in action.keys.split(",")[1:] if (name := WRITTEN.get(key, key)) not in action.shown.split()]
 
-
-_WRITTEN = {  # how keys are shown that Textual names by a word
-    "question_mark": "?",
-    "colon": ":",
-    "slash": "/",
-    "greater_than_sign": ">",
-    "less_than_sign": "<",
-    "full_stop": ".",
-    "comma": ",",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
-    "left_parenthesis": "(",
-    "right_parenthesis": ")",
-    "plus": "+",
-    "equals_sign": "=",
-    "minus": "-",
-    "left": "←",
-    "right": "→",
-    "down": "↓",
-    "up": "↑",
-    "escape": "esc",
-}
 
 if __name__ == "__main__":
     from instui.tui.views import registry

@@ -7,7 +7,7 @@ and README's table follow from that, and from the other keys in `actions.py`.
 from collections.abc import Sequence
 
 from instui.monitor.model import Snapshot
-from instui.tui.actions import HOME_KEYS, KEYS, Action
+from instui.tui.actions import HOME_KEYS, KEYS, Action, with_keys
 from instui.tui.rows.frame import Tab
 
 from .dashboard import DashboardView
@@ -46,10 +46,15 @@ def _opens(view: type[View], key: str) -> Action:
 
 
 _KEYS = {view.scope: str(number) for number, view in enumerate(VIEWS, 1)}  # of the views under the tabs
-ACTIONS: tuple[Action, ...] = (
-    *(_opens(view, _KEYS[view.scope]) for view in VIEWS),
-    *(_opens(view, view.opened_by) for view in ON_TOP if view.opened_by),
-    *KEYS,
+ACTIONS: tuple[Action, ...] = tuple(
+    map(
+        with_keys,
+        (
+            *(_opens(view, _KEYS[view.scope]) for view in VIEWS),
+            *(_opens(view, view.opened_by) for view in ON_TOP if view.opened_by),
+            *KEYS,
+        ),
+    )
 )
 BY_ID = {action.id: action for action in (*ACTIONS, *HOME_KEYS)}
 FOOTER = sorted((action for action in BY_ID.values() if action.footer), key=lambda action: -action.footer)
@@ -75,4 +80,5 @@ def at_home(id: str) -> bool:
 
 def tabs(snapshot: Snapshot) -> Sequence[Tab]:
     """The tabs of the views, with the number of what happened in each."""
-    return [Tab(_KEYS[view.scope], view.heading, f"view_{view.scope}", view.news(snapshot)) for view in VIEWS]
+    ids = [(view, f"view_{view.scope}") for view in VIEWS]
+    return [Tab(BY_ID[id].shown, view.heading, id, view.news(snapshot)) for view, id in ids]

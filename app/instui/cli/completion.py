@@ -1,0 +1,33 @@
+"""`instui completion`: a script for a shell, made from the parser by shtab."""
+
+import argparse
+from typing import Any
+
+from .options import commands, parser
+from .output import print_lines
+
+
+def show(parsed: argparse.Namespace) -> int:
+    """Run the command; return the exit code."""
+    import shtab
+
+    top = parser()
+    _tell_what_completes(top)
+    print_lines([shtab.complete(top, shell=parsed.shell).rstrip()])
+    return 0
+
+
+def _tell_what_completes(top: argparse.ArgumentParser) -> None:
+    """Say of each argument whether it is a file, a directory or one of some words; the parser checks that itself."""
+    import shtab
+
+    for one in (top, *commands(top).values()):
+        for action in one._actions:
+            argument: Any = action  # shtab looks for an attribute of its own
+            shown = action.metavar if isinstance(action.metavar, str) else ""
+            if shown.startswith("{") and shown.endswith("}"):
+                action.choices = shown[1:-1].split(",")
+            elif "DIR" in shown.split("_") or shown == "ENV_OR_INTERPRETER":
+                argument.complete = shtab.DIRECTORY
+            elif any(word in shown for word in ("FILE", "JOURNAL", "WHEEL", "LIST", "DIR")):
+                argument.complete = shtab.FILE

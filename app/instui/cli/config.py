@@ -1,0 +1,55 @@
+"""`instui config`: the settings that are in force, and where each of them comes from."""
+
+import argparse
+import json
+
+from instui import settings
+from instui_engine.errors import printable
+
+from .options import commands, parser
+from .output import print_lines
+from .standing import standing, take_keys
+
+
+def show(parsed: argparse.Namespace) -> int:
+    """Run the command; return the exit code. Raises UsageError for settings that are wrong."""
+    path = settings.path()
+    if parsed.path:
+        print_lines([printable(str(path))])
+        return 0
+    given = settings.load()
+    take_keys()
+    rows = [*_flags(), *((f"keys.{id}", list(keys), given.path) for id, keys in given.keys.items())]
+    if parsed.json:
+        found = {name: {"value": value, "origin": origin} for name, value, origin in rows}
+        print_lines([json.dumps({"path": str(path), "exists": path.exists(), "settings": found})])
+        return 0
+    cells = [("setting", "value", "from"), *((name, _shown(value), printable(origin)) for name, value, origin in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
+    print_lines(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}" for name, value, origin in cells)
+    if not path.exists():
+        print_lines([f'{printable(str(path))} does not exist; it is a TOML file, with lines as: theme = "light"'])
+    return 0
+
+
+def _flags() -> list[tuple[str, object, str]]:
+    """The settings with their values and origins, as an install has them."""
+    actions = {
+        name: action for action in commands(parser("install"))["install"]._actions for name in action.option_strings
+    }
+    found = []
+    for name in settings.SETTINGS:
+        action = actions[f"--{name}"]
+        value, origin = standing(action)
+        if callable(action.type) and isinstance(value, str) and value:
+            value = action.type(value)
+        found.append((name, value, origin))
+    return found
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return " ".join(map(printable, value))
+    return "-" if value in ("", None) else printable(str(value))

@@ -1,0 +1,70 @@
+"""Other keys for actions, as the user's settings give them."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from instui_engine.errors import UsageError, printable
+
+WRITTEN = {  # how keys are shown that Textual names by a word
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
+    "full_stop": ".",
+    "comma": ",",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "left": "←",
+    "right": "→",
+    "down": "↓",
+    "up": "↑",
+    "escape": "esc",
+}
+_NAMES = {shown: name for name, shown in WRITTEN.items()}
+_KEY = re.compile(  # as Textual names them
+    r"((ctrl|alt|shift)\+)*([a-zA-Z0-9]|f\d\d?|enter|escape|tab|space|backspace|delete|insert|home|end|pageup|pagedown"
+    r"|up|down|left|right)|" + "|".join(WRITTEN)
+)
+_chosen: dict[str, tuple[str, ...]] = {}
+
+
+def choose(keys: Mapping[str, Sequence[str]], default: Mapping[str, str], where: str) -> None:
+    """Give actions other keys than the `default`. To be called before the views are loaded.
+
+    Raises UsageError, which names `where`, for what is no action or no key, and for a key of two actions.
+    """
+    named = {}
+    for id, given in keys.items():
+        if id not in default:
+            raise UsageError(f"{where}: keys.{printable(id)}: no such action; there are {', '.join(sorted(default))}")
+        named[id] = tuple(_named(key, f"{where}: keys.{id}") for key in given)
+    owners: dict[str, str] = {}
+    for id in default:
+        for key in named.get(id, default[id].split(",")):
+            if (owner := owners.setdefault(key, id)) != id:
+                one, other = (id, owner) if id in named else (owner, id)
+                shown = WRITTEN.get(key, key)
+                raise UsageError(f"{where}: keys.{one}: {shown!r} is already the key of {other}; give that another one")
+    _chosen.clear()
+    _chosen.update(named)
+
+
+def _named(key: str, where: str) -> str:
+    """A key by Textual's name of it."""
+    name = _NAMES.get(key, key)
+    if not _KEY.fullmatch(name):
+        raise UsageError(f"{where}: no such key: {printable(repr(key))}; keys are t, T, ctrl+t, f5, space, / and so on")
+    return name
+
+
+def given(id: str) -> tuple[str, ...]:
+    """The keys that an action was given, by Textual's names; () if it has those that it always has."""
+    return _chosen.get(id, ())

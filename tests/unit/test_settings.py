@@ -1,0 +1,155 @@
+"""The user's settings: what a file may say, and what comes before it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from instui import settings
+from instui.cli.options import commands, parser
+from instui.cli.standing import standing
+from instui.tui import actions, keymap
+from instui.tui.views import registry
+from instui_engine.errors import UsageError
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config.toml"
+    monkeypatch.setenv("INSTUI_CONFIG", str(path))
+    for name in settings.SETTINGS:
+        monkeypatch.delenv(f"INSTUI_{name.upper().replace('-', '_')}", raising=False)
+    return path
+
+
+def jobs_of(*arguments: str) -> object:
+    return parser("install").parse_args(["install", *arguments, "a"]).jobs
+
+
+def test_the_command_line_comes_before_the_variable_and_that_before_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("jobs = 3\nstay = true\n")
+    assert jobs_of() == 3
+    assert parser("install").parse_args(["install", "a"]).stay is True
+    monkeypatch.setenv("INSTUI_JOBS", "4")
+    monkeypatch.setenv("INSTUI_STAY", "0")
+    assert jobs_of() == 4
+    assert parser("install").parse_args(["install", "a"]).stay is False
+    assert jobs_of("--jobs", "5") == 5
+
+
+def test_every_setting_is_a_flag_of_install_and_is_taken(file: Path) -> None:
+    given = {
+        "ui": '"plain"', "theme": '"mono"', "stay": "true", "ascii": "true", "quiet": "true", "verbose": "true",
+        "jobs": "7", "lock-timeout": "2.5", "link-mode": '"copy"', "cache-dir": '"/x"', "otlp": '"http://h:1"',
+    }  # fmt: skip
+    assert set(given) == set(settings.SETTINGS)
+    file.write_text("".join(f"{name} = {value}\n" for name, value in given.items()))
+    install = commands(parser("install"))["install"]
+    origins = {
+        action.dest: standing(action).origin
+        for action in install._actions
+        if any(flag.removeprefix("--") in given for flag in action.option_strings)
+    }
+    assert len(origins) == len(given) and set(origins.values()) == {str(file)}
+    parsed = parser("install").parse_args(["install", "a"])
+    assert (parsed.lock_timeout, parsed.otlp, parsed.link_mode) == (2.5, "http://h:1", "copy")
+
+
+def test_what_permits_something_cannot_be_set_for_good() -> None:
+    assert not {"break-system-packages", "allow-record", "fail-on-conflict", "no-fsync"} & set(settings.SETTINGS)
+
+
+def test_trace_sends_nothing_that_it_is_not_asked_to_send(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("otlp = true\n")
+    monkeypatch.setenv("INSTUI_OTLP", "1")
+    assert parser("trace").parse_args(["trace", "-o", "x"]).otlp is None
+    assert parser("install").parse_args(["install", "a"]).otlp == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("them = 'x'", "unknown setting 'them'; there are ui, theme"),
+        ("jobs = 'x'", "jobs must be a number, not 'x'"),
+        ("jobs = true", "jobs must be a number, not True"),
+        ("jobs = 0", "jobs must be a number between 1 and 256, not '0'"),
+        ("theme = 'pink'", "theme must be one of dark, light, ansi, mono, not 'pink'"),
+        ("stay = 1", "stay must be true or false, not 1"),
+        ("otlp = 'x'", "otlp must be the URL of a collector, not 'x'"),
+        ("keys = 1", "keys must be a table"),
+        ("[keys]\ntrace = 3", "keys.trace must be a key"),
+        ("jobs", "not TOML: "),
+        ("'\x1b[31m' = 1", "not TOML: "),
+        ('"\\u001b[31m" = 1', r"unknown setting '\x1b[31m'"),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_file_and_key(file: Path, text: str, error: str) -> None:
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        parser("install").parse_args(["install", "a"])
+    assert str(caught.value).startswith(f"{file}: {error}")
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+
+
+def test_a_file_that_is_named_must_be_there(file: Path) -> None:
+    with pytest.raises(UsageError, match="INSTUI_CONFIG names them"):
+        settings.load()
+
+
+def test_the_file_lies_where_the_system_keeps_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import platformdirs
+
+    monkeypatch.delenv("INSTUI_CONFIG", raising=False)
+    for home in ("", "relative", str(tmp_path)):
+        monkeypatch.setenv("XDG_CONFIG_HOME", home)
+        assert settings.path() == Path(platformdirs.user_config_dir("instui", appauthor=False)) / "config.toml"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert settings.load() == settings.NONE
+
+
+@pytest.fixture
+def _usual_keys() -> object:
+    yield
+    keymap._chosen.clear()
+
+
+DEFAULT = {"up": "k,up", "down": "j,down", "filter": "slash"}
+
+
+@pytest.mark.usefixtures("_usual_keys")
+def test_keys_can_be_exchanged_but_no_key_has_two_actions() -> None:
+    keymap.choose({"up": ["j", "up"], "down": ["k", "down"]}, DEFAULT, "f")
+    assert keymap.given("up") == ("j", "up")
+    with pytest.raises(UsageError, match=r"f: keys.up: 'j' is already the key of down; give that another one"):
+        keymap.choose({"up": ["j"]}, DEFAULT, "f")
+    with pytest.raises(UsageError, match=r"f: keys.up: '/' is already the key of filter"):
+        keymap.choose({"up": ["/"]}, DEFAULT, "f")
+    with pytest.raises(UsageError, match=r"f: keys.left: no such action; there are down, filter, up"):
+        keymap.choose({"left": ["x"]}, DEFAULT, "f")
+    with pytest.raises(UsageError, match=r"f: keys.up: no such key: 'hyper\+x'"):
+        keymap.choose({"up": ["hyper+x"]}, DEFAULT, "f")
+
+
+def test_the_keys_of_views_are_those_of_the_registry() -> None:
+    found = {action.id: action.keys for action in registry.ACTIONS if action.view}
+    assert found == actions.VIEW_KEYS
+
+
+def test_other_keys_reach_bindings_tabs_footer_and_help() -> None:
+    script = """
+from instui.tui.actions import take_keys
+take_keys({"trace": ["ctrl+t", "f5"], "view_locks": ["L"], "filter": ["question_mark"], "help": ["/"]}, "f")
+from instui.tui.views import registry
+from instui.tui.navigation import Navigation
+from instui.monitor.fold import Fold
+bound = {binding.action: binding.key for binding in Navigation.BINDINGS}
+assert bound["do('trace')"] == "ctrl+t,f5" and bound["do('help')"] == "slash", bound
+assert registry.BY_ID["trace"].shown == "ctrl+t" and registry.BY_ID["filter"].shown == "?"
+assert [tab.key for tab in registry.tabs(Fold().snapshot(0.0))][:3] == ["1", "L", "3"]
+assert "/" in [action.shown for action in registry.FOOTER]
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "INSTUI_CONFIG": os.devnull})
