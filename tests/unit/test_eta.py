@@ -10,16 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instui.monitor.eta import Download, Standing, acquired, arrivals
+from instui.monitor.eta import acquired, arrivals
 from instui.monitor.fold import Fold
+from instui.monitor.pace import Pace
 from instui.monitor.reader import decoded
+from instui.monitor.standing import Download, Standing, Work
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, SessionStarted
 
 INSTALLS = Path(__file__).parents[1] / "support" / "installs"
-FULL = ("binaries", "into-directory", "reinstall", "upgrade")
+TOLD = ("copies", "local", "one-job", "reinstall", "slow-index", "upgrade")
+JUDGED = ("directory", "index")  # recorded when the constants had been found
+# one wheel of 0.5 GB, whose files unpack at different speeds; large files that take long, then small ones that do not
+UNTOLD = ("giant", "large-first", "stalling-disk")
 COMMAND = ["instui", "install", "a"]
-NAMES = (*FULL, "jupyter", "slow-index", "one-job", "web")
 
 
 def estimates(name: str, slower: float = 1.0) -> tuple[float, list[tuple[float, float | None]]]:
@@ -38,17 +42,27 @@ def estimates(name: str, slower: float = 1.0) -> tuple[float, list[tuple[float, 
 recorded = cache(estimates)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_from_half_of_the_way_on_it_is_right_within_30_percent(name: str) -> None:
-    end, told = recorded(name)
+def after_half(end: float, told: list[tuple[float, float | None]]) -> tuple[int, float]:
+    """At how many of the hundred moments after half of the way it is told, and how often it is right then."""
     late = [(t, left) for t, left in told if t >= end / 2 and left is not None]
-    # of the hundred moments; what says how many files it has before it is unpacked is told earlier
-    assert len(late) >= (45 if name in FULL else 35)
     good = [abs(left - (end - t)) <= max(0.3 * (end - t), 0.5) for t, left in late]  # whole seconds are shown
-    assert sum(good) >= (0.95 if name in FULL else 0.8) * len(good)
+    return len(late), sum(good) / max(len(good), 1)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", (*TOLD, *JUDGED))
+def test_from_half_of_the_way_on_it_is_right_within_30_percent(name: str) -> None:
+    often, right = after_half(*recorded(name))
+    assert often >= 50
+    assert right >= 0.9
+
+
+@pytest.mark.parametrize("name", UNTOLD)
+def test_it_is_not_told_where_it_would_be_wrong(name: str) -> None:
+    often, _ = after_half(*recorded(name))
+    assert often < 10
+
+
+@pytest.mark.parametrize("name", (*TOLD, *JUDGED, *UNTOLD))
 def test_it_counts_down_and_does_not_jump(name: str) -> None:
     end, told = recorded(name)
     shown = [(t, left) for t, left in told if left is not None]
@@ -57,13 +71,18 @@ def test_it_counts_down_and_does_not_jump(name: str) -> None:
             assert abs(next_left - left) < 0.1 * left + 0.5
 
 
-@pytest.mark.parametrize("name", ["upgrade", "into-directory"])
-def test_it_holds_on_a_machine_of_a_third_of_the_speed(name: str) -> None:
-    end, told = estimates(name, slower=3.0)
-    late = [(t, left) for t, left in told if t >= end / 2 and left is not None]
-    assert len(late) >= 30
-    good = [abs(left - (end - t)) <= 0.35 * (end - t) for t, left in late]
-    assert sum(good) >= 0.8 * len(good)
+@pytest.mark.parametrize("slower", [1.5, 2.0])
+@pytest.mark.parametrize("name", ["slow-index", "upgrade"])
+def test_it_holds_on_a_slower_machine(name: str, slower: float) -> None:
+    often, right = after_half(*estimates(name, slower))
+    assert often >= 50
+    assert right >= 0.9
+
+
+@pytest.mark.parametrize("name", ["local", "one-job"])
+def test_it_is_not_told_while_all_takes_many_times_as_long_as_usual(name: str) -> None:
+    often, _ = after_half(*estimates(name, 4.0))
+    assert often < 10
 
 
 def test_an_end_that_is_late_is_no_longer_told() -> None:
@@ -116,16 +135,28 @@ def test_whatever_happens_what_is_told_is_a_time_to_come(history: list[Event], s
     assert fold.snapshot(end + 1.0).left is None
 
 
+ONE, TWO, THREE, FOUR = (Work(seconds, 0.0) for seconds in (1.0, 2.0, 3.0, 4.0))
+
+
 def test_downloads_share_the_rate_and_the_next_one_begins_when_one_is_done() -> None:
-    now = Standing(fetching=[Download(10, 1), Download(30, 2)], to_fetch=[Download(5, 3)])
-    assert arrivals(now, 10.0) == [(2.0, 1), (3.0, 3), (4.5, 2)]
+    now = Standing(fetching=[Download(10, ONE), Download(30, TWO)], to_fetch=[Download(5, THREE)])
+    assert arrivals(now, 10.0) == [(2.0, ONE), (3.0, THREE), (4.5, TWO)]
 
 
 def test_wheels_are_unpacked_as_they_come_in_by_so_many_workers() -> None:
-    assert acquired(Standing(unpacking=[4.0], to_unpack=[2.0, 3.0]), 1.0, 1.0, 2) == 5.0
-    assert acquired(Standing(unpacking=[4.0], to_unpack=[2.0, 3.0]), 1.0, 1.0, 1) == 9.0
-    late = Standing(fetching=[Download(100.0, 6.0)], unpacking=[4.0])
-    assert acquired(late, 10.0, 0.5, 4) == 13.0  # when it has come, one worker is at it
+    assert acquired(Standing(unpacking=[FOUR], to_unpack=[TWO, THREE]), [], 1.0, 2) == 5.0
+    assert acquired(Standing(unpacking=[FOUR], to_unpack=[TWO, THREE]), [], 1.0, 1) == 9.0
+    assert acquired(Standing(unpacking=[FOUR]), [(10.0, Work(2.0, 4.0))], 0.5, 4) == 13.0  # one worker is at it
+
+
+def test_what_is_left_is_in_doubt_where_it_is_of_another_mixture_than_what_took_long() -> None:
+    pace = Pace(6.0, 2.0, 2.0)
+    pace.measure(Work(), Work(0.1, 1.0), 3.3, 3.3)  # three times as long as usual: large files
+    factor = pace.factor()
+    alike, small = Work(0.1, 1.0), Work(1.0, 0.1)
+    assert pace.doubt(alike, factor) == pytest.approx(0.0)
+    assert pace.doubt(small, factor) > 0.5 * factor * sum(small)
+    assert pace.doubt(small, 1.0) == 0.0  # as usual, the files and the bytes
 
 
 def fetching(command: list[str], *more: tuple[float, Event]) -> float | None:

@@ -32,6 +32,7 @@ from .model import (
 from .names import is_own
 from .periods import Periods
 from .records import Busy, LockRecord, Table, WheelRecord
+from .standing import standing
 
 SAMPLE_SECONDS = 0.25
 MOST_SAMPLES = 4096  # of a longer session every other one is kept
@@ -221,7 +222,7 @@ class SessionRecord:
             self._next_sample += self._sample_seconds
         if self._estimator is not None and len(self.wheels) <= eta.MOST:
             how = self._how()
-            self._estimator.look(t, eta.standing(self.wheels, how.replaces), how)
+            self._estimator.look(t, standing(self.wheels, how.replaces), how)
 
     def _how(self) -> eta.How:
         """How the session works, as its command says, and at what it is."""
