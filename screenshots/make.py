@@ -13,11 +13,14 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
+from support.at_home import MadeUpHost, at_home  # noqa: E402
 from support.screens import EVENTS, OVERWRITES, Recorded, shown  # noqa: E402
+
+HOME = "home"
 
 
 class Shot(NamedTuple):
-    """A moment of a recording, and the keys that are pressed then."""
+    """A moment of a recording, or home with made-up sessions (HOME), and the keys that are pressed then."""
 
     recording: str
     t: float
@@ -27,6 +30,7 @@ class Shot(NamedTuple):
 
 
 SHOTS = {
+    "home": Shot(HOME, 0.0, ["j", "j", "j", "j"], size=(120, 30)),
     "dashboard": Shot("busy", 13.5, ["j", "j"]),
     "fetching": Shot("busy", 5.2),
     "locks": Shot("busy", 13.5, ["2"]),
@@ -48,7 +52,11 @@ SHOTS = {
 
 async def picture(shot: Shot) -> str:
     """The screen at that moment as SVG."""
-    async with shown(Recorded.of(shot.recording), shot.t, shot.size, theme=shot.theme) as (app, pilot):
+    if shot.recording == HOME:
+        place = at_home(MadeUpHost(), shot.size, theme=shot.theme)
+    else:
+        place = shown(Recorded.of(shot.recording), shot.t, shot.size, theme=shot.theme)
+    async with place as (app, pilot):
         for key in shot.keys:
             await pilot.press(key)
             await pilot.pause()

@@ -71,7 +71,7 @@ def test_every_theme_shows_the_same_text() -> None:
 
 
 def text(sight: Sight, key: str, width: int = 118) -> str:
-    sizes = {"section": 8, "command": 34, "environment": 14, "when": 10, "took": 7, "facts": 40}
+    sizes = {"section": 8, "command": 34, "environment": 14, "when": 10, "took": 7, "facts": 60}
     cells = home.table_rows(sight, 30, NOTHING, True, UNICODE).cells(key, sizes)
     return "  ".join(" ".join(plain(cell).split()) for cell in cells.values())
 
@@ -258,7 +258,7 @@ def test_what_is_typed_begins_and_what_is_wrong_with_it_stands_below() -> None:
             assert host.asked == []
             await press(pilot, *"fla", "tab", "enter")
             assert host.asked == [("begin", "install flask")]
-            assert "i types what to install" in text_of(app)  # the keys are those of the list again
+            assert "press i to type what to install" in text_of(app)  # the keys are those of the list again
 
     asyncio.run(run())
 

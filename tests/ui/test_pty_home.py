@@ -17,7 +17,7 @@ from support.terminal import Terminal
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
 
-AT_HOME = "types what to install"
+AT_HOME = "to type what to install"
 
 
 def find(terminal: Terminal, word: str) -> None:

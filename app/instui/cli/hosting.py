@@ -119,7 +119,7 @@ class Hosting:
         if not any(word.startswith("--cache-dir") for word in words):
             places += self._given("cache-dir")
         rest = [os.path.expanduser(word) if word.startswith("~/") else word for word in words[1:]]
-        return [words[0], *places, *rest]
+        return [words[0], *places, *rest] if "--" in rest else [words[0], *rest, *places]
 
     def _given(self, *names: str) -> list[str]:
         """Those flags as they were given to this command, unless a variable did so, which the install has, too."""

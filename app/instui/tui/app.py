@@ -139,11 +139,17 @@ class InstuiApp(Playing):
 
     def _look(self) -> None:
         """Pull while nothing moves. As soon as something does, the quicker timer goes on."""
-        if self._quiet:
+        if self._quiet and self.showing is not None:
             self.pull()
             if not self._pace.quiet and self._ticks is not None:
                 self._quiet = False
                 self._ticks.resume()
+
+    def _rest(self) -> None:
+        """Let the quicker timer rest."""
+        if not self._quiet and self._ticks is not None:
+            self._quiet = True
+            self._ticks.pause()
 
     def opened(self) -> None:
         """Show the session that is on the screen now."""
@@ -156,11 +162,11 @@ class InstuiApp(Playing):
     def pull(self) -> None:
         """Read what is new in the journal and show it."""
         if (showing := self.showing) is None:
+            self._rest()
             return
         self._pace.note(self.watched.read())
-        if not self._quiet and self._ticks is not None and self._pace.quiet and not self.leaves_in:
-            self._quiet = True
-            self._ticks.pause()
+        if self._pace.quiet and not self.leaves_in:
+            self._rest()
         if self.watched.behind and self._timer:
             self.set_timer(0.01, self.pull)
         self.close_void()

@@ -29,6 +29,7 @@ _ROOMY = 20  # rows from which there are some
 _RUNNING, _OTHER, _RECORDED, _LEARN = "running\0", "running\0pid ", "recorded\0", "learn\0"
 _LEAST = 3  # recordings that are shown, however small the screen is
 _NAME = 14  # columns of a demonstration's name
+_APART = Piece("  ")  # between two facts
 _SHORT_WAIT = 0.1  # seconds; nobody waited for less
 
 
@@ -201,8 +202,16 @@ def _running(one: KnownSession, sizes: Mapping[str, int], glyphs: Glyphs) -> Map
         "environment": _place(one.environment, sizes),
         "when": line((f"pid {one.pid}", "dim")),
         "took": line(took(one.wall, True)) if one.started else (),
-        "facts": joined(facts, Piece("  ")),
+        "facts": _fitting(facts, sizes["facts"]),
     }
+
+
+def _fitting(facts: Sequence[Line], width: int) -> Line:
+    """The facts, the most important first, without those for which there is no room as a whole."""
+    shown = list(facts)
+    while len(shown) > 1 and width_of(joined(shown, _APART)) > width:
+        shown.pop()
+    return joined(shown, _APART)
 
 
 def _short(path: str) -> str:
@@ -244,7 +253,7 @@ def _recorded(
         "environment": _place(one.environment, sizes),
         "when": line((ago(now - one.started), "dim")),
         "took": line(took(one.wall, False)),
-        "facts": joined(facts, Piece("  ")) or line(("nothing to do", "dim")),
+        "facts": _fitting(facts, sizes["facts"]) or line(("nothing to do", "dim")),
     }
 
 
@@ -253,10 +262,12 @@ def _demonstration(number: int, one: Demonstration) -> Line:
 
 
 def _invitation(place: Place) -> Line:
-    if place.missing:
+    if place.missing.startswith("no environment found"):
         words = (" makes one here; the demonstrations need none", "dim")
         return line(("no environment: ", "age"), "`uv venv` or `python3 -m venv .venv`", words)
-    return line(("nothing yet: ", "text"), ("i", "key", "install"), (" types an install, which is then here", "dim"))
+    if place.missing:
+        return line((safe(place.missing), "age"))
+    return line("nothing yet: ", ("i", "key", "type"), (" begins an install, which is then listed here", "dim"))
 
 
 def about(sight: Sight, key: str, width: int, most: int) -> list[Line]:

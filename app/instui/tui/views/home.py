@@ -128,7 +128,7 @@ class HomeView(Overview):
         yield Lines(self.glyphs, id="header")
         with Horizontal(id="typing"):
             yield Lines(self.glyphs, id="prompt")
-            yield Input(id="entry", placeholder="i types what to install", compact=True, select_on_focus=False)
+            yield Input(id="entry", placeholder="press i to type what to install", compact=True, select_on_focus=False)
         yield Lines(self.glyphs, id="notice")
         yield from self.body()
         yield Lines(self.glyphs, id="about", classes="aside")

@@ -1,0 +1,112 @@
+"""What home begins, and what it sees of its environment and of other installers."""
+
+import argparse
+import fcntl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from instui.cli.hosting import Hosting
+from instui.cli.options import parse_home
+from instui.cli.places import PlaceFinder
+from instui.monitor.installers import installers
+from instui_engine.errors import InstuiError, UsageError
+from support.environments import Venv
+
+
+def home(*arguments: str) -> argparse.Namespace:
+    return parse_home(list(arguments))
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("install flask", ["install", "flask", "--python=/v"]),
+        ("instui install 'a b'", ["install", "a b", "--python=/v"]),
+        ("uninstall flask", ["uninstall", "flask", "--python=/v"]),
+        ("install --python /w flask", ["install", "--python", "/w", "flask"]),  # another environment is meant
+        ("install --target=/w flask", ["install", "--target=/w", "flask"]),
+    ],
+)
+def test_what_is_typed_goes_into_the_environment_of_home_unless_it_names_another(
+    typed: str, command: list[str]
+) -> None:
+    assert Hosting(home("--python", "/v"))._arguments(typed) == command
+
+
+def test_a_flag_of_a_variable_is_not_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTUI_CACHE_DIR", "/cache")
+    assert Hosting(home())._arguments("install a") == ["install", "a"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("", "begin with install, uninstall or install-many"),
+        ("demo crash", "begin with install"),
+        ("install 'a", "a quotation mark has no partner"),
+        ("install", "nothing to install"),
+        ("uninstall", "nothing to uninstall"),
+        ("install --nonsense a", "unrecognized arguments: --nonsense"),
+        ("install --help", "lists all options"),
+        ("install -r -", "requirements cannot come from stdin"),
+        ("install --python /nowhere/at/all a", "no environment or interpreter at /nowhere"),
+    ],
+)
+def test_what_cannot_be_begun_is_one_line_and_nothing_is_printed(
+    typed: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InstuiError) as error:
+        Hosting(home()).begin(typed)
+    assert problem in str(error.value)
+    assert "\n" not in str(error.value)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_place_is_looked_at_again_only_when_it_has_changed(
+    venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans: list[object] = []
+    target = venv()
+    finder = PlaceFinder(home("--python", str(target.top)))
+    monkeypatch.setattr("instui.cli.places.scan", lambda environment: scans.append(environment) or {})
+    for _ in range(3):
+        assert finder.look().python.startswith("CPython 3.")
+        finder.recorded()
+    assert len(scans) == 1
+    (target.site / "new-1.0.dist-info").mkdir()
+    finder.look()
+    assert len(scans) == 2
+
+
+def test_a_distribution_without_its_record_is_not_whole(venv: Callable[[], Venv]) -> None:
+    target = venv()
+    (target.site / "new-1.0.dist-info").mkdir()
+    assert PlaceFinder(home("--python", str(target.top))).look().incomplete == 1
+
+
+def test_without_an_environment_the_place_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    assert "no environment found" in PlaceFinder(home()).look().missing
+
+
+def test_whoever_holds_the_lock_of_an_environment_is_seen(
+    venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    target = venv()
+    with (target.top / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert str(target.top) not in [one.environment for one in installers(())]  # it is this process
+        own = os.getpid()
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+        assert [one.pid for one in installers(()) if one.environment == str(target.top)] == [own]
+        assert [one for one in installers({own}) if one.environment == str(target.top)] == []
+
+
+def test_no_two_places_for_one_install() -> None:
+    with pytest.raises(UsageError, match="two places"):
+        Hosting(home("--target", "/a", "--prefix", "/b")).begin("install a")
