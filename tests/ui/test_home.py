@@ -263,6 +263,23 @@ def test_what_is_typed_begins_and_what_is_wrong_with_it_stands_below() -> None:
     asyncio.run(run())
 
 
+def test_what_has_begun_is_selected_when_it_appears_and_stays_so_when_it_is_over() -> None:
+    host = MadeUpHost(SIGHT._replace(running=RUNNING[1:]))
+
+    async def run() -> None:
+        async with at_home(host) as (app, pilot):
+            await press(pilot, "tab", "i", *"a", "enter")
+            host.sight = SIGHT
+            home_of(app).look()
+            assert home_of(app).table.selected == "running\0a"
+            ended = over("a", "install torch torchvision", 12, 12.0)
+            host.sight = SIGHT._replace(running=RUNNING[1:], recorded=[ended, *RECORDED])
+            home_of(app).look()
+            assert home_of(app).table.selected == "recorded\0a"
+
+    asyncio.run(run())
+
+
 def test_letters_in_the_list_begin_nothing_and_esc_leaves_the_input() -> None:
     host = MadeUpHost()
 

@@ -71,6 +71,20 @@ def command_line(one: KnownSession) -> str:
     return one.command.removeprefix("instui ") or "does not say what it does"
 
 
+def still_selected(key: str, keys: Sequence[str]) -> str:
+    """The row to select after that of `key`: the same, that of its session when it is over, or the first."""
+    now_over = f"{_RECORDED}{chosen(key).key}"
+    return next((one for one in (key, now_over) if one in keys), keys[0] if keys else "")
+
+
+def newest(sight: Sight, than: Sight) -> str:
+    """The row of a session that runs or is recorded, and was neither in the earlier sight; "" if there is none."""
+    before = {one.session for one in (*than.running, *than.recorded)}
+    live = [f"{_RUNNING}{one.session}" for one in sight.running if one.session not in before]
+    over = [f"{_RECORDED}{one.session}" for one in sight.recorded if one.session not in before]
+    return next(iter([*live[::-1], *over]), "")
+
+
 def section_starts(keys: Sequence[str]) -> list[str]:
     """The first row of each section."""
     return list({_section(key): key for key in reversed(keys) if not is_blank(key)}.values())[::-1]

@@ -67,6 +67,7 @@ class HomeView(Overview):
         self._timer = timer
         self._in_front = threading.Event()
         self._left = threading.Event()
+        self._seen_before: Sight | None = None  # before a command began, whose row is selected when it appears
         self._number = 0  # of the demonstration whose key was pressed
         self._problem = ""  # with what was typed
         self._offered: tuple[str, ...] = ()  # words that complete what is typed
@@ -105,6 +106,9 @@ class HomeView(Overview):
     def found(self, sight: Sight) -> None:
         """Show what there is now. A question about what is over closes."""
         self.sight = sight
+        if self._seen_before is not None and (key := home.newest(sight, self._seen_before)):
+            self._seen_before = None
+            self.table.selected = key
         if self._question is not None and home.running_of(sight, self._question[1]) is None:
             self._question[0].action_answer(STAY)
         self.refresh_view()
@@ -144,8 +148,7 @@ class HomeView(Overview):
         self.lines("prompt").show_lines([line((" > ", "key" if self._types else "dim"))])
         self._show_top(snapshot, width)
         rows = home.table_rows(sight, table.size.height - 1, self.filter, self.everything, self.glyphs)
-        if table.selected not in rows.keys:
-            table.selected = rows.keys[0] if rows.keys else ""
+        table.selected = home.still_selected(table.selected, rows.keys)
         nothing = [line((f"nothing matches “{self.filter.text}”", "text")), line(("esc clears the filter", "dim"))]
         table.show_rows(rows, nothing if self.filter else ())
         about = self.lines("about")
@@ -269,7 +272,7 @@ class HomeView(Overview):
         self.refresh_view()
 
     def _begun(self) -> None:
-        self.table.selected = ""  # the newest one, whichever that is when this screen is back
+        self._seen_before = self.sight
         self._entry.value = ""
         self._stop_typing()
 
