@@ -129,8 +129,15 @@ async def shown(
 
 
 async def settle(pilot: Pilot[Result]) -> None:
-    """Let all that is under way come to rest: a key, what it changes, and the painting of that."""
+    """Let all that is under way come to rest: a key, what it changes, and the painting of that.
+
+    On a loaded machine the display may need several slices of time until it is where a key sent it.
+    """
     for _ in range(4):
+        await pilot.pause(0)
+    app = pilot.app
+    while isinstance(app, InstuiApp) and app.showing is not None and app.watched.behind and app.watched.transport:
+        app.pull()
         await pilot.pause(0)
 
 
