@@ -18,7 +18,7 @@ from math import exp, inf
 from instui_engine.values import NamedTuple
 
 from .pace import Pace
-from .standing import FILE, Download, Standing, Work
+from .standing import FILE, Standing, Work
 
 MOST = 500  # wheels: to look at more four times a second would cost too much
 PATIENCE = 1.0  # seconds of waiting for others or the disk, or of planning too long, after which nobody can tell
@@ -142,10 +142,8 @@ class Estimator:
         self, now: Standing, came: Sequence[tuple[float, Work]], seconds: float, factor: float, jobs: int
     ) -> float:
         """How many of these `seconds` of fetching and unpacking are in doubt."""
-        works = [*now.unpacking, *now.to_unpack, *(work for _, work in came)]
-        left = Work(sum(one.files for one in works), sum(one.content for one in works))
         longest = factor * max(map(sum, now.unpacking), default=0.0)
-        doubt = self._unpacking.doubt(left, factor) / jobs + _INSIDE * max(2 * longest - seconds, 0.0)
+        doubt = self._unpacking.doubt(now.to_acquire, factor) / jobs + _INSIDE * max(2 * longest - seconds, 0.0)
         if came:  # how many files they have is not known yet
             doubt += _GUESSED * min(seconds - came[-1][0], factor * sum(sum(work) for _, work in came))
         return doubt
@@ -202,18 +200,20 @@ def arrivals(now: Standing, rate: float) -> list[tuple[float, Work]]:
 
     The downloads share the rate equally; when one is done, the next begins.
     """
-    under_way, queue = list(now.fetching or now.to_fetch[:1]), deque(now.to_fetch if now.fetching else now.to_fetch[1:])
+    wheels = [*now.fetching, *now.to_fetch]
+    begun = len(now.fetching) or 1
+    under_way = [(one.left, number) for number, one in enumerate(wheels[:begun])]
     heapify(under_way)
     t = share = 0.0  # bytes that each download has got by then; one that begins later is counted as if it had them
     found = []
     while under_way:
-        first = under_way[0]
-        t += (first.left - share) * len(under_way) / rate
-        share = first.left
-        found.append((t, first.work))
-        if queue:
-            following = queue.popleft()
-            heapreplace(under_way, Download(share + following.left, following.work))
+        most, first = under_way[0]
+        t += (most - share) * len(under_way) / rate
+        share = most
+        found.append((t, wheels[first].work))
+        if begun < len(wheels):
+            heapreplace(under_way, (share + wheels[begun].left, begun))
+            begun += 1
         else:
             heappop(under_way)
     return found

@@ -44,6 +44,7 @@ class Standing(NamedTuple):
     unpacking: Sequence[Work] = ()
     starting: int = 0  # of `unpacking`, those that have no file yet
     to_unpack: Sequence[Work] = ()
+    to_acquire: Work = Work()  # of all wheels that are not unpacked yet
     to_stage: Work = Work()
     to_commit: int = 0
     to_replace: int = 0  # of `to_commit`, those that replace installed ones
@@ -58,7 +59,7 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
     fetching, to_fetch, unpacking, to_unpack = [], [], [], []
     starting = to_commit = to_replace = 0
     guessed = replaced = fetched = all_files = all_content = 0.0
-    unpacked_files = unpacked_content = staged_files = staged_content = 0.0
+    unpacked_files = unpacked_content = staged_files = staged_content = files_left = content_left = 0.0
     own = [wheel for wheel in wheels if not wheel.removal and wheel.phase is not _FAILED]
     sizes = [max(wheel.size or (wheel.total if wheel.phase is _FETCH else 0), 0) for wheel in own]
     usual = sum(sizes) / max(len(sizes) - sizes.count(0), 1)
@@ -77,6 +78,8 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
         if phase is _FETCH:
             fetched += wheel.done
             fetching.append(Download(max(size - wheel.done, 0.0), Work(files + _EACH, content)))
+            files_left += files + _EACH
+            content_left += content
             continue
         was_unpacked = has_come = False
         for span in wheel.spans:
@@ -92,17 +95,22 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
         if phase is _READY:
             continue
         share = min(wheel.done / wheel.total, 1.0) if wheel.total else 0.0
-        if phase is _QUEUED and (has_come or not wheel.fetch):
-            to_unpack.append(Work(files + _EACH, content))
-        elif phase is _QUEUED:
-            to_fetch.append(Download(size, Work(files + _EACH, content)))
-            guessed += 0.0 if known else size
+        if phase is _QUEUED:
+            files_left += files + _EACH
+            content_left += content
+            if has_come or not wheel.fetch:
+                to_unpack.append(Work(files + _EACH, content))
+            else:
+                to_fetch.append(Download(size, Work(files + _EACH, content)))
+                guessed += 0.0 if known else size
         elif phase is _UNPACK:
             whole = files + _EACH
             done = min(FILE * wheel.complete + _EACH * share, whole) if wheel.complete else whole * share
             unpacked_files += done
             unpacked_content += content * share
             unpacking.append(Work(whole - done, content * (1 - share)))
+            files_left += whole - done
+            content_left += content * (1 - share)
             starting += not wheel.done
         else:
             share = share if phase is _STAGE else 1.0
@@ -115,6 +123,7 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
         unpacking,
         starting,
         to_unpack,
+        Work(files_left, content_left),
         Work(max(all_files - staged_files, 0.0), max(all_content - staged_content, 0.0)),
         to_commit,
         to_replace,
