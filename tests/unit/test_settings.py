@@ -142,14 +142,14 @@ def test_the_keys_of_views_are_those_of_the_registry() -> None:
 def test_other_keys_reach_bindings_tabs_footer_and_help() -> None:
     script = """
 from instui.tui.actions import take_keys
-take_keys({"trace": ["ctrl+t", "f5"], "view_locks": ["L"], "filter": ["question_mark"], "help": ["/"]}, "f")
+take_keys({"trace": ["ctrl+t", "f5"], "view_locks": ["f7"], "filter": ["question_mark"], "help": ["/"]}, "f")
 from instui.tui.views import registry
 from instui.tui.navigation import Navigation
 from instui.monitor.fold import Fold
 bound = {binding.action: binding.key for binding in Navigation.BINDINGS}
 assert bound["do('trace')"] == "ctrl+t,f5" and bound["do('help')"] == "slash", bound
 assert registry.BY_ID["trace"].shown == "ctrl+t" and registry.BY_ID["filter"].shown == "?"
-assert [tab.key for tab in registry.tabs(Fold().snapshot(0.0))][:3] == ["1", "L", "3"]
+assert [tab.key for tab in registry.tabs(Fold().snapshot(0.0))][:3] == ["1", "f7", "3"]
 assert "/" in [action.shown for action in registry.FOOTER]
 """
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "INSTUI_CONFIG": os.devnull})
