@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
-from instui.cli.options import commands, parser
+from instui.cli.parser import commands, parser
 from support.cli import error_line, ok
 
 

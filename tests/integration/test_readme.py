@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
-from instui.cli.options import parser
+from instui.cli.parser import parser
 from instui.demo.scenarios import NAMES
 from instui_engine import errors
 from support.cli import ok

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from instui.cli.hosting import Hosting
-from instui.cli.options import parse_home
+from instui.cli.parser import parse_home
 from instui.cli.places import PlaceFinder
 from instui.monitor.installers import installers
 from instui_engine.errors import InstuiError, UsageError

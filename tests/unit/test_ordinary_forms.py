@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename as parsed_by_packaging
 from platformdirs import user_cache_dir
 
-from instui.cli.options import parser
+from instui.cli.parser import parser
 from instui_engine.errors import UsageError
 from instui_engine.fs.cache_directory import user_cache
 from instui_engine.plan import compatibility

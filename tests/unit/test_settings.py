@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from instui import settings
-from instui.cli.options import commands, parser
+from instui.cli.parser import commands, parser
 from instui.cli.standing import standing
 from instui.tui import actions, keymap
 from instui.tui.views import registry

@@ -3,8 +3,8 @@
 import argparse
 from typing import Any
 
-from .options import commands, parser
 from .output import print_lines
+from .parser import commands, parser
 
 
 def show(parsed: argparse.Namespace) -> int:

@@ -6,8 +6,8 @@ import json
 from instui import settings
 from instui_engine.errors import printable
 
-from .options import commands, parser
 from .output import print_lines
+from .parser import commands, parser
 from .standing import standing, take_keys
 
 

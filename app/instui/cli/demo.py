@@ -23,7 +23,7 @@ from .screen_rules import SCREENS
 from .watch import watch
 
 
-def play(parsed: argparse.Namespace, arguments: list[str]) -> int:
+def play(parsed: argparse.Namespace) -> int:
     """Play the scenario that the command line names, and then those that the user chooses on the screen.
 
     Return the exit code of the last one: 0 if it went as it should, even if its session was meant to fail. Nothing is

@@ -16,18 +16,18 @@ from instui_engine.session.options import Options
 from instui_engine.target.environment import Environment
 
 from .output import print_error, print_lines
-from .parsed import cache_directory, environment_from, permissions
+from .parsed import cache_directory, environment_from, permissions, recorded
 from .signals import stopping
 
 PATHS = 10  # paths shown for one finding
 NAMES = 5  # distributions shown in the closing line
 
 
-def visit(parsed: argparse.Namespace, command: Sequence[str]) -> int:
+def visit(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code: 0 if nothing is wrong (any more), else 1. Raises InstuiError."""
     control = Control()
     with stopping(control):
-        return _visit(parsed, command, control)
+        return _visit(parsed, recorded(parsed.line), control)
 
 
 def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control) -> int:

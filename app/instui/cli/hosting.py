@@ -27,8 +27,8 @@ from instui_engine.session.session import alive, kept_path, new_id
 
 from .child import Child
 from .fullscreen import forget_untouched, way_back
-from .options import parse
 from .parsed import environment_from
+from .parser import parse
 from .places import PlaceFinder
 from .watch import reads_stdin
 

@@ -1,26 +1,13 @@
-"""The commands: parse, run the engine, show the journal, return an exit code."""
+"""The program: it reads the command line, runs the command, and makes one line of any error."""
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 from instui_engine.version import __version__
 
 from .output import print_error, print_lines
-
-if TYPE_CHECKING:
-    import argparse
-
-    from instui_engine.commands.command import Outcome, Recording
-    from instui_engine.journal.writer import Listener
-    from instui_engine.session.control import Control
-    from instui_engine.session.options import Options
-    from instui_engine.target.environment import Environment
-
-    Work = Callable[[Environment, Options, Control, Recording], Outcome]
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +50,7 @@ def _run(arguments: list[str]) -> int:
 
         if is_meant(arguments):
             return _home(arguments)
-    from .options import parse
+    from .parser import COMMANDS, parse
 
     parsed = parse(arguments)
     if hasattr(parsed, "theme"):
@@ -74,26 +61,7 @@ def _run(arguments: list[str]) -> int:
         from .watch import chosen_ui
 
         parsed.ui = chosen_ui(parsed)
-    commands: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
-        "install": _install,
-        "install-many": _install_many,
-        "uninstall": _uninstall,
-        "demo": _demo,
-        "sessions": _sessions,
-        "attach": _attach,
-        "locks": _locks,
-        "doctor": _doctor,
-        "explain": _explain,
-        "report": _report,
-        "trace": _trace,
-        "replay": _replay,
-        "serve": _serve,
-        "config": _config,
-        "completion": _completion,
-        "man": _man,
-        "cache": _cache,
-    }
-    return commands[parsed.command](parsed, arguments)
+    return COMMANDS[parsed.command].run(parsed)
 
 
 def _whole(arguments: list[str]) -> list[str]:
@@ -116,194 +84,11 @@ def _working_directory_error() -> str:
     return ""
 
 
-def _install(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    def session() -> "Work":
-        from instui_engine.commands.install import install
-
-        from .parsed import request_from
-
-        return partial(install, request_from(parsed))
-
-    return _work(parsed, arguments, session)
-
-
-def _install_many(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    def session() -> "Work":
-        from instui_engine.commands.install_many import install_many
-
-        from .parsed import places_from
-
-        return partial(install_many, parsed.list_file, limit=parsed.limit, request=places_from(parsed))
-
-    return _work(parsed, arguments, session)
-
-
-def _uninstall(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    def session() -> "Work":
-        from instui_engine.commands.uninstall import uninstall
-
-        return partial(uninstall, parsed.arguments, requirement_files=parsed.requirement_files)
-
-    return _work(parsed, arguments, session)
-
-
-def _work(parsed: "argparse.Namespace", arguments: list[str], session: "Callable[[], Work]") -> int:
-    """Run a command that changes an environment, here or, for the full screen, in a child process.
-
-    `session` loads what the command needs, which only the process that does the work has to do.
-    """
-    from .parsed import environment_from, options_from
-    from .screen_rules import SCREENS
-
-    environment = environment_from(parsed, writable=not parsed.dry_run)
-    if parsed.ui in SCREENS:
-        return _in_a_child(parsed, arguments, environment)
-    from instui.program import began
-    from instui_engine.commands.command import Recording
-
-    from .watch import watch
-
-    options, perform = options_from(parsed), session()
-    told: list[str] = []  # the journal, for a collector
-    tells = parsed.otlp is not None and not parsed.dry_run
-
-    def run(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
-        hearing = (*listeners, told.append) if tells else listeners
-        recording = Recording(hearing, recorded(arguments), identity=parsed.child, program_began=began())
-        outcome = perform(environment, options, control, recording)
-        if parsed.child:
-            tell_collector()  # before its error is printed: that is the last line of a child
-        return outcome
-
-    def tell_collector() -> None:
-        if tells:
-            from .telemetry import tell
-
-            tell(told, parsed.otlp)
-
-    code = watch(parsed, run)
-    if not parsed.child:
-        tell_collector()
-    return code
-
-
-def _in_a_child(parsed: "argparse.Namespace", arguments: list[str], environment: "Environment") -> int:
-    """Run the command in a child process, and show it on the full screen."""
-    from instui_engine.session.session import kept_path, new_id
-
-    from .fullscreen import watch_child
-
-    identity = new_id()
-    if not parsed.dry_run:
-        return watch_child(parsed, arguments, identity, kept_path(environment, identity))
-    from pathlib import Path
-    from tempfile import TemporaryFile
-
-    with TemporaryFile() as file:  # nothing is written into the environment, not even a journal
-        journal = f"/dev/fd/{file.fileno()}"
-        arguments = [arguments[0], "--child-journal", journal, *arguments[1:]]
-        return watch_child(parsed, arguments, identity, Path(journal), may_be_left=False)
-
-
 def _home(arguments: list[str]) -> int:
     from .home import show
-    from .options import parse_home
+    from .parser import parse_home
     from .standing import take_keys
 
     parsed = parse_home(arguments)
     take_keys()
     return show(parsed)
-
-
-def _demo(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .demo import play
-
-    return play(parsed, arguments)
-
-
-def _locks(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .locks import show
-
-    return show(parsed)
-
-
-def _attach(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .attach import show
-
-    return show(parsed)
-
-
-def _sessions(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .sessions import show
-
-    return show(parsed)
-
-
-def _doctor(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .doctor import visit
-
-    return visit(parsed, recorded(arguments))
-
-
-def _explain(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .explain import show
-
-    return show(parsed)
-
-
-def _report(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .report import make
-
-    return make(parsed)
-
-
-def _trace(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .trace import show
-
-    return show(parsed)
-
-
-def _replay(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .replay import play
-
-    return play(parsed)
-
-
-def _serve(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .serve import serve
-
-    return serve(parsed)
-
-
-def _config(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .config import show
-
-    return show(parsed)
-
-
-def _completion(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .completion import show
-
-    return show(parsed)
-
-
-def _man(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .manual import show
-
-    return show()
-
-
-def _cache(parsed: "argparse.Namespace", arguments: list[str]) -> int:
-    from .cache import run
-
-    return run(parsed)
-
-
-def recorded(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The command line for the journal: as the user gave it, but without passwords."""
-    from instui_engine.redaction import redacted
-
-    shown = list(arguments)
-    while shown[1:2] in (["--child"], ["--child-journal"]):
-        del shown[1:3]
-    return ("instui", *map(redacted, shown))

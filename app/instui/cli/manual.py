@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from instui.settings import SETTINGS
 
-from .options import commands, parser
 from .output import print_lines
+from .parser import commands, parser
 
 
-def show() -> int:
+def show(_: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     print_lines(page())
     return 0

@@ -1,139 +1,28 @@
-"""The command line: its parser, and the environment variables of flags. `parsed` makes engine values of it."""
+"""The flags of the commands: each function adds those of one, or those that several share."""
 
 import argparse
-import os
-from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from instui.demo.scenarios import NAMES
-from instui_engine.errors import UsageError
-from instui_engine.version import __version__
 
 from .flag_values import choice, collector, count, named, permitted, port, positive, seconds, speed
-from .standing import Asked, Each, take
+from .standing import Asked, Each
 
 if TYPE_CHECKING:
     from instui_engine.session.options import LinkMode
 
+VARIABLES = (
+    "A flag that is not given is taken from its variable, if that is set: --jobs from INSTUI_JOBS, and so on. "
+    "`instui config` shows what is in force."
+)
 SHELLS = ("bash", "zsh", "fish")
 UIS = ("tui", "plain", "json", "none")
 THEMES = ("dark", "light", "ansi", "mono")
 LINK_MODES: "tuple[LinkMode, ...]" = ("hardlink", "copy", "clone", "symlink")
 
 
-_WHAT = "Install wheels side by side under directory locks, and watch it."
-_EXITS = (
-    "Exit codes: 0 done, 1 failed and nothing half-installed, 2 usage, 3 conflict, 4 lock timeout, 130 interrupted, "
-    "143 terminated or hung up."
-)
-_VARIABLES = (
-    "A flag that is not given is taken from its variable, if that is set: --jobs from INSTUI_JOBS, and so on. "
-    "`instui config` shows what is in force."
-)
-
-
-class _Formatter(argparse.HelpFormatter):
-    """A formatter as wide as the terminal. argparse makes one for each flag, and has modules loaded to measure it."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_columns() - 2)
-
-
-@cache
-def _columns() -> int:
-    """The width of the output, as `shutil.get_terminal_size` finds it."""
-    given = os.environ.get("COLUMNS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
-    try:
-        return os.get_terminal_size(1).columns or 80
-    except OSError:
-        return 80
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose usage errors are one line, like all errors of this program."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(formatter_class=_Formatter, allow_abbrev=False, **settings)
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(f"{message}; see `{self.prog} --help`")
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse `args` of this very command: only its own variables are looked at."""
-        take(self)
-        return super().parse_known_args(args, namespace)
-
-
-def parser(chosen: str = "") -> argparse.ArgumentParser:
-    """The parser of the whole command line. If `chosen` is the name of a command, the others have no flags."""
-    top = _Parser(prog="instui", description=_WHAT, epilog=_EXITS)
-    top.add_argument("--version", action="version", version=f"instui {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    all_commands = (
-        ("install", "install requirements, wheel files or directories of wheels", _install),
-        ("install-many", "install each line of a list by itself, without dependencies", _install_many),
-        ("uninstall", "remove distributions, by what their RECORD lists", _uninstall),
-        ("demo", "watch the locks at work on wheels made on the fly, without a network", _demo),
-        ("sessions", "what runs in any of your environments, and what is recorded in this one", _sessions),
-        ("attach", "watch a session that another process runs, from any terminal; leaving ends nothing", _attach),
-        ("locks", "who holds and who waits for the locks of an environment, other programs included", _locks),
-        ("explain", "why a session was slow: where every second went, and what would have helped", _explain),
-        ("report", "the same and more as one HTML file, for people who were not there", _report),
-        ("trace", "a session as slices, counters and flows, for Perfetto and chrome://tracing", _trace),
-        ("replay", "watch a recorded session, at any speed, forwards and backwards", _replay),
-        ("serve", "the screen of attach or replay in a browser", _serve),
-        ("doctor", "find what is incomplete, modified or left over in an environment, and mend it", _doctor),
-        ("config", "the settings that are in force, and where each comes from", _config),
-        ("completion", "a script that completes instui's command lines in a shell", _completion),
-        ("man", "the manual page, for `man -l -` or a file instui.1", _nothing),
-        ("cache", "where unpacked wheels are kept, and removing those that no environment uses any more", _cache),
-    )
-    known = {name for name, _, _ in all_commands}
-    for name, help, fill in all_commands:
-        added = commands.add_parser(name, help=help, description=help, epilog=_VARIABLES)
-        if name == chosen or chosen not in known:
-            fill(added)
-    return top
-
-
-def commands(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
-    """The parsers of the commands, or of the actions of one, by name."""
-    for action in top._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            return action.choices
-    return {}
-
-
-def parse(arguments: list[str]) -> argparse.Namespace:
-    """A command line that begins with a command. Raises UsageError."""
-    parsed, unknown = parser(arguments[0] if arguments else "").parse_known_args(arguments)
-    # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
-    if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
-        parsed.arguments += unknown
-    elif unknown:
-        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
-    given = vars(parsed)
-    names_any = given.get("arguments") or given.get("requirement_files") or given.get("pylock")
-    if parsed.command == "install" and not names_any:
-        raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
-    if parsed.command == "uninstall" and not names_any:
-        raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
-    return parsed
-
-
-def parse_home(arguments: list[str]) -> argparse.Namespace:
-    """A command line without a command: whose recordings home shows, and how. Raises UsageError."""
-    home = _Parser(prog="instui", description=_WHAT, epilog=_EXITS)
-    _whose(home)
-    _ui(home)
-    _looks(home)
-    return home.parse_args(arguments)
-
-
-def _install(parser: argparse.ArgumentParser) -> None:
+def install(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui install`."""
     parser.add_argument("arguments", nargs="*", metavar="REQ | WHEEL | DIR")
     what = parser.add_argument_group("what to install")
     what.add_argument(
@@ -185,7 +74,8 @@ def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
     )
 
 
-def _install_many(parser: argparse.ArgumentParser) -> None:
+def install_many(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui install-many`."""
     parser.add_argument("list_file", metavar="LIST", help="a requirement or the path of a wheel on each line; -: stdin")
     what = parser.add_argument_group("what to install")
     what.add_argument("--limit", type=count, default="0", metavar="N", help="only the first N lines")
@@ -195,7 +85,8 @@ def _install_many(parser: argparse.ArgumentParser) -> None:
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
 
 
-def _uninstall(parser: argparse.ArgumentParser) -> None:
+def uninstall(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui uninstall`."""
     parser.add_argument("arguments", nargs="*", metavar="DIST")
     parser.add_argument(
         "-r",
@@ -256,7 +147,8 @@ def _permission(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def _demo(parser: argparse.ArgumentParser) -> None:
+def demo(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui demo`."""
     parser.add_argument(
         "scenario", nargs="?", choices=NAMES, default=NAMES[0], metavar="SCENARIO", help=", ".join(NAMES)
     )
@@ -266,10 +158,11 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     _common(parser, slow=1.0)
 
 
-def _attach(parser: argparse.ArgumentParser) -> None:
+def attach(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui attach`."""
     parser.epilog = (
         "The exit code is that of the session, or 0 if it was left before its end. Where nobody watches, its lines are "
-        f"followed. {_VARIABLES}"
+        f"followed. {VARIABLES}"
     )
     parser.add_argument(
         "sessions",
@@ -288,7 +181,8 @@ def _attach(parser: argparse.ArgumentParser) -> None:
     _volume(how)
 
 
-def _sessions(parser: argparse.ArgumentParser) -> None:
+def sessions(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui sessions`."""
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
     parser.add_argument("--target", type=named, metavar="DIR")
@@ -296,7 +190,8 @@ def _sessions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
-def _locks(parser: argparse.ArgumentParser) -> None:
+def locks(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui locks`."""
     parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
     parser.add_argument("--target", type=named, metavar="DIR")
     parser.add_argument("--prefix", type=named, metavar="DIR")
@@ -304,7 +199,7 @@ def _locks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def _whose(parser: argparse.ArgumentParser) -> None:
+def whose(parser: argparse.ArgumentParser) -> None:
     """Add what names an environment that is only looked at."""
     parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
     parser.add_argument("--target", type=named, metavar="DIR")
@@ -312,12 +207,14 @@ def _whose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
-def _explain(parser: argparse.ArgumentParser) -> None:
+def explain(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui explain`."""
     _which_session(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def _report(parser: argparse.ArgumentParser) -> None:
+def report(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui report`."""
     _which_session(parser)
     parser.add_argument(
         "--output",
@@ -328,7 +225,8 @@ def _report(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _trace(parser: argparse.ArgumentParser) -> None:
+def trace(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui trace`."""
     _which_session(parser)
     parser.add_argument("--output", "-o", default="", metavar="FILE", help="where to write it; -: stdout")
     _otlp(parser, "send it to a collector of OpenTelemetry", asked=True)
@@ -350,7 +248,8 @@ def _which_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
-def _replay(parser: argparse.ArgumentParser) -> None:
+def replay(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui replay`."""
     parser.add_argument(
         "session",
         nargs="?",
@@ -359,19 +258,19 @@ def _replay(parser: argparse.ArgumentParser) -> None:
         help="the id of a session of the environment, or how it begins; a journal, or a report; default: the newest",
     )
     parser.add_argument("--speed", type=speed, default="1", metavar="X", help="times as fast; default: %(default)s")
-    _looks(parser)
+    looks(parser)
     parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
     parser.add_argument("--target", type=named, metavar="DIR")
     parser.add_argument("--prefix", type=named, metavar="DIR")
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
-def _ui(group: "argparse._ActionsContainer") -> None:
+def ui(group: "argparse._ActionsContainer") -> None:
     """Add the flag that says which user interface there is."""
     group.add_argument("--ui", help="default: tui where somebody watches, plain elsewhere", **choice(UIS))
 
 
-def _looks(group: "argparse._ActionsContainer") -> None:
+def looks(group: "argparse._ActionsContainer") -> None:
     """Add the flags that say how a screen looks."""
     group.add_argument("--theme", help="colours of the tui", **choice(THEMES))
     group.add_argument(
@@ -379,7 +278,8 @@ def _looks(group: "argparse._ActionsContainer") -> None:
     )
 
 
-def _serve(parser: argparse.ArgumentParser) -> None:
+def serve(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui serve`."""
     parser.add_argument("--host", type=named, default="127.0.0.1", help="where to listen; default: %(default)s")
     parser.add_argument("--port", type=port, default="8000", metavar="N", help="default: %(default)s; 0: any")
     parser.add_argument(
@@ -387,7 +287,8 @@ def _serve(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _doctor(parser: argparse.ArgumentParser) -> None:
+def doctor(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui doctor`."""
     parser.add_argument("--repair", action="store_true", help="mend what can be mended")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
@@ -404,26 +305,29 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
 
 
-def _config(parser: argparse.ArgumentParser) -> None:
+def config(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui config`."""
     parser.add_argument("--path", action="store_true", help="only where the file of settings is, or would be")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def _completion(parser: argparse.ArgumentParser) -> None:
+def completion(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui completion`."""
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
 
-def _nothing(parser: argparse.ArgumentParser) -> None:
-    pass
+def nothing(_: argparse.ArgumentParser) -> None:
+    """Add no flags."""
 
 
-def _cache(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="dir|prune", required=True, parser_class=_Parser)
+def cache(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui cache`."""
+    actions = parser.add_subparsers(dest="action", metavar="dir|prune", required=True)
     for name, help in (
         ("dir", "print where it is"),
         ("prune", "remove wheels without a link in any environment, abandoned downloads, and what old versions left"),
     ):
-        action = actions.add_parser(name, help=help, description=help, epilog=_VARIABLES)
+        action = actions.add_parser(name, help=help, description=help, epilog=VARIABLES)
         action.add_argument("--cache-dir", default="", metavar="DIR", help="where it is")
         if name == "prune":
             action.add_argument(
@@ -449,9 +353,9 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> "argparse._Ar
 
 
 def _screen(how: "argparse._ArgumentGroup") -> None:
-    _ui(how)
+    ui(how)
     how.add_argument("--stay", action="store_true", help="the tui stays open at the end, until a key closes it")
-    _looks(how)
+    looks(how)
 
 
 def _volume(how: "argparse._ArgumentGroup") -> None:

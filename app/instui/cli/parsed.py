@@ -1,6 +1,7 @@
 """What the engine gets from a parsed command line: environment, options, request."""
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import UsageError
@@ -106,3 +107,13 @@ def cache_directory(given: str) -> "Path":
     from instui_engine.fs.given import absolute
 
     return Path(absolute(given)) if given else default_cache()
+
+
+def recorded(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The command line for the journal: as the user gave it, but without passwords."""
+    from instui_engine.redaction import redacted
+
+    shown = list(arguments)
+    while shown[1:2] in (["--child"], ["--child-journal"]):
+        del shown[1:3]
+    return ("instui", *map(redacted, shown))

@@ -1,0 +1,161 @@
+"""The command line: its commands, and its parser. `options` has their flags, `parsed` makes engine values of it."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from instui_engine.errors import UsageError
+from instui_engine.values import NamedTuple
+from instui_engine.version import __version__
+
+from . import options
+from .standing import take
+
+_WHAT = "Install wheels side by side under directory locks, and watch it."
+_EXITS = (
+    "Exit codes: 0 done, 1 failed and nothing half-installed, 2 usage, 3 conflict, 4 lock timeout, 130 interrupted, "
+    "143 terminated or hung up."
+)
+
+
+class Command(NamedTuple):
+    """A command: what it is for, what gives a parser its flags, and the function of this room that runs it."""
+
+    help: str
+    options: Callable[[argparse.ArgumentParser], None]
+    function: str
+
+    def run(self, parsed: argparse.Namespace) -> int:
+        """Run it; return the exit code. Only now what it needs is loaded. Raises InstuiError."""
+        module, _, name = self.function.partition(".")
+        function: Callable[[argparse.Namespace], int] = getattr(import_module(f"{__package__}.{module}"), name)
+        return function(parsed)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "install": Command("install requirements, wheel files or directories of wheels", options.install, "work.install"),
+    "install-many": Command(
+        "install each line of a list by itself, without dependencies", options.install_many, "work.install_many"
+    ),
+    "uninstall": Command("remove distributions, by what their RECORD lists", options.uninstall, "work.uninstall"),
+    "demo": Command("watch the locks at work on wheels made on the fly, without a network", options.demo, "demo.play"),
+    "sessions": Command(
+        "what runs in any of your environments, and what is recorded in this one", options.sessions, "sessions.show"
+    ),
+    "attach": Command(
+        "watch a session that another process runs, from any terminal; leaving ends nothing",
+        options.attach,
+        "attach.show",
+    ),
+    "locks": Command(
+        "who holds and who waits for the locks of an environment, other programs included", options.locks, "locks.show"
+    ),
+    "explain": Command(
+        "why a session was slow: where every second went, and what would have helped", options.explain, "explain.show"
+    ),
+    "report": Command(
+        "the same and more as one HTML file, for people who were not there", options.report, "report.make"
+    ),
+    "trace": Command(
+        "a session as slices, counters and flows, for Perfetto and chrome://tracing", options.trace, "trace.show"
+    ),
+    "replay": Command("watch a recorded session, at any speed, forwards and backwards", options.replay, "replay.play"),
+    "serve": Command("the screen of attach or replay in a browser", options.serve, "serve.serve"),
+    "doctor": Command(
+        "find what is incomplete, modified or left over in an environment, and mend it", options.doctor, "doctor.visit"
+    ),
+    "config": Command("the settings that are in force, and where each comes from", options.config, "config.show"),
+    "completion": Command(
+        "a script that completes instui's command lines in a shell", options.completion, "completion.show"
+    ),
+    "man": Command("the manual page, for `man -l -` or a file instui.1", options.nothing, "manual.show"),
+    "cache": Command(
+        "where unpacked wheels are kept, and removing those that no environment uses any more",
+        options.cache,
+        "cache.run",
+    ),
+}
+
+
+class _Formatter(argparse.HelpFormatter):
+    """A formatter as wide as the terminal. argparse makes one for each flag, and has modules loaded to measure it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+@cache
+def _columns() -> int:
+    """The width of the output, as `shutil.get_terminal_size` finds it."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose usage errors are one line, like all errors of this program."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=_Formatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse `args` of this very command: only its own variables are looked at."""
+        take(self)
+        return super().parse_known_args(args, namespace)
+
+
+def parser(chosen: str = "") -> argparse.ArgumentParser:
+    """The parser of the whole command line. If `chosen` is the name of a command, the others have no flags."""
+    top = _Parser(prog="instui", description=_WHAT, epilog=_EXITS)
+    top.add_argument("--version", action="version", version=f"instui {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for name, command in COMMANDS.items():
+        added = commands.add_parser(name, help=command.help, description=command.help, epilog=options.VARIABLES)
+        if name == chosen or chosen not in COMMANDS:
+            command.options(added)
+    return top
+
+
+def commands(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    """The parsers of the commands, or of the actions of one, by name."""
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return action.choices
+    return {}
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """A command line that begins with a command. Raises UsageError."""
+    parsed, unknown = parser(arguments[0] if arguments else "").parse_known_args(arguments)
+    # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
+    if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
+        parsed.arguments += unknown
+    elif unknown:
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
+    given = vars(parsed)
+    names_any = given.get("arguments") or given.get("requirement_files") or given.get("pylock")
+    if parsed.command == "install" and not names_any:
+        raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
+    if parsed.command == "uninstall" and not names_any:
+        raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
+    parsed.line = arguments
+    return parsed
+
+
+def parse_home(arguments: list[str]) -> argparse.Namespace:
+    """A command line without a command: whose recordings home shows, and how. Raises UsageError."""
+    home = _Parser(prog="instui", description=_WHAT, epilog=_EXITS)
+    options.whose(home)
+    options.ui(home)
+    options.looks(home)
+    return home.parse_args(arguments)

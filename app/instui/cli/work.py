@@ -1,0 +1,110 @@
+"""`instui install`, `install-many` and `uninstall`: a session of the engine, here or in a child under the screen."""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from instui_engine.commands.command import Outcome, Recording
+    from instui_engine.journal.writer import Listener
+    from instui_engine.session.control import Control
+    from instui_engine.session.options import Options
+    from instui_engine.target.environment import Environment
+
+    Work = Callable[[Environment, Options, Control, Recording], Outcome]
+
+
+def install(parsed: argparse.Namespace) -> int:
+    """Run the command; return the exit code. Raises InstuiError."""
+
+    def session() -> "Work":
+        from instui_engine.commands.install import install
+
+        from .parsed import request_from
+
+        return partial(install, request_from(parsed))
+
+    return _work(parsed, session)
+
+
+def install_many(parsed: argparse.Namespace) -> int:
+    """Run the command; return the exit code. Raises InstuiError."""
+
+    def session() -> "Work":
+        from instui_engine.commands.install_many import install_many
+
+        from .parsed import places_from
+
+        return partial(install_many, parsed.list_file, limit=parsed.limit, request=places_from(parsed))
+
+    return _work(parsed, session)
+
+
+def uninstall(parsed: argparse.Namespace) -> int:
+    """Run the command; return the exit code. Raises InstuiError."""
+
+    def session() -> "Work":
+        from instui_engine.commands.uninstall import uninstall
+
+        return partial(uninstall, parsed.arguments, requirement_files=parsed.requirement_files)
+
+    return _work(parsed, session)
+
+
+def _work(parsed: argparse.Namespace, session: "Callable[[], Work]") -> int:
+    """Run a command that changes an environment, here or, for the full screen, in a child process.
+
+    `session` loads what the command needs, which only the process that does the work has to do.
+    """
+    from .parsed import environment_from, options_from, recorded
+    from .screen_rules import SCREENS
+
+    environment = environment_from(parsed, writable=not parsed.dry_run)
+    if parsed.ui in SCREENS:
+        return _in_a_child(parsed, environment)
+    from instui.program import began
+    from instui_engine.commands.command import Recording
+
+    from .watch import watch
+
+    options, perform = options_from(parsed), session()
+    told: list[str] = []  # the journal, for a collector
+    tells = parsed.otlp is not None and not parsed.dry_run
+
+    def run(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
+        hearing = (*listeners, told.append) if tells else listeners
+        recording = Recording(hearing, recorded(parsed.line), identity=parsed.child, program_began=began())
+        outcome = perform(environment, options, control, recording)
+        if parsed.child:
+            tell_collector()  # before its error is printed: that is the last line of a child
+        return outcome
+
+    def tell_collector() -> None:
+        if tells:
+            from .telemetry import tell
+
+            tell(told, parsed.otlp)
+
+    code = watch(parsed, run)
+    if not parsed.child:
+        tell_collector()
+    return code
+
+
+def _in_a_child(parsed: argparse.Namespace, environment: "Environment") -> int:
+    """Run the command in a child process, and show it on the full screen."""
+    from instui_engine.session.session import kept_path, new_id
+
+    from .fullscreen import watch_child
+
+    identity = new_id()
+    if not parsed.dry_run:
+        return watch_child(parsed, parsed.line, identity, kept_path(environment, identity))
+    from pathlib import Path
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as file:  # nothing is written into the environment, not even a journal
+        journal = f"/dev/fd/{file.fileno()}"
+        line = [parsed.line[0], "--child-journal", journal, *parsed.line[1:]]
+        return watch_child(parsed, line, identity, Path(journal), may_be_left=False)
