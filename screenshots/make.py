@@ -42,6 +42,7 @@ SHOTS = {
     "timeline": Shot("slow", 60.0, ["3"], size=(120, 30)),
     "explain": Shot("slow", 60.0, ["e"], size=(120, 34)),
     "detail": Shot("busy", 15.0, ["j", "enter"]),
+    "joined": Shot("joined", 6.6, ["j", "j"]),
     "owners": Shot("same-module", 6.5, size=(100, 24)),
     "demo": Shot("demo", 5.0, size=(100, 24)),
     "recovery": Shot("crash", 6.0, size=(120, 24)),

@@ -14,13 +14,9 @@ from .output import print_error, print_lines
 from .screen_rules import Invocation, opening
 from .signals import end_with
 
-_GIVEN = ("--help", "-h", "--version")
-
 
 def is_meant(arguments: Sequence[str]) -> bool:
     """Whether a command line without a command asks for home, and there is a terminal for it."""
-    if arguments and (not arguments[0].startswith("-") or arguments[0] in _GIVEN):
-        return False
     ui = os.environ.get("INSTUI_UI", "")
     for place, argument in enumerate(arguments):
         if argument.startswith("--ui"):

@@ -9,6 +9,8 @@ from instui_engine.version import __version__
 
 from .output import print_error, print_lines
 
+_GIVEN = ("--help", "-h", "--version")
+
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the whole program; return the exit code. Any error is one line on stderr.
@@ -45,7 +47,7 @@ def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:  # as the parser says it, without loading the parser
         print_lines([f"instui {__version__}"])
         return 0
-    if not arguments or arguments[0].startswith("-"):
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _GIVEN):
         from .home import is_meant
 
         if is_meant(arguments):

@@ -96,7 +96,7 @@ HOME_KEYS = (  # where they work, they come before those above
     Action("type", "i", "i", "type a command", "type what to install or uninstall; tab completes it", "Home", 94),
     Action("why", "e", "e", "why", "why the selected recorded session took so long", "Home", 88),
     Action("cancel", "K", "K", "cancel", "ask, then cancel the selected running session", "Home", 89),
-    Action("demo", ",".join("12345678"), "1-8", "demo", "show that demonstration", "Home", 50),
+    Action("learn", ",".join("12345678"), "1-8", "demo", "show that demonstration", "Home", 50),
     Action("section", "tab", "tab", "next section", "to what runs, is recorded, or is to be learnt", "Home", 48),
     Action("section_back", "shift+tab", "shift+tab", "section before", "to the section before", "Home"),
 )  # fmt: skip

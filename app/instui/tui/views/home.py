@@ -49,7 +49,7 @@ class HomeView(Overview):
     about = "what runs, what is recorded, and the demonstrations"
     without = frozenset({"zoom", "sort_next", "sort_previous", "reverse"})
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(action.keys, f"app.do('{action.id}')", show=False) for action in HOME_KEYS if action.id != "demo"),
+        *(Binding(action.keys, f"app.do('{action.id}')", show=False) for action in HOME_KEYS if action.id != "learn"),
         *(Binding(str(number), f"demonstrate({number})", show=False) for number in range(1, _DEMONSTRATIONS + 1)),
     ]
     DEFAULT_CSS = """
@@ -405,11 +405,11 @@ class HomeView(Overview):
             self._question = Ask(f"Stop `{what}`, pid {running.pid}?", may_leave=False), row
             self.app.push_screen(self._question[0], answered)
 
-    def no_demo(self) -> str:
+    def no_learn(self) -> str:
         """There are no demonstrations."""
         return "" if self.sight.demonstrations else "there are no demonstrations here"
 
-    def do_demo(self) -> None:
+    def do_learn(self) -> None:
         """Show the demonstration whose key was pressed."""
         names = [one.name for one in self.sight.demonstrations]
         number, self._number = self._number, 0
@@ -422,7 +422,7 @@ class HomeView(Overview):
     def action_demonstrate(self, number: int) -> None:
         """The key of a demonstration."""
         self._number = number
-        self.application.perform("demo")
+        self.application.perform("learn")
 
     def do_quit(self) -> None:
         """Leave; asks while installs that were begun here run."""

@@ -57,6 +57,7 @@ ACTIONS: tuple[Action, ...] = tuple(
     )
 )
 BY_ID = {action.id: action for action in (*ACTIONS, *HOME_KEYS)}
+assert len(BY_ID) == len(ACTIONS) + len(HOME_KEYS), "two actions have one id"
 FOOTER = sorted((action for action in BY_ID.values() if action.footer), key=lambda action: -action.footer)
 
 
