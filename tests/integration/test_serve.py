@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -21,7 +22,14 @@ pytestmark = pytest.mark.xdist_group("chromium")
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """The URL at which a recording is replayed."""
-    command = [sys.executable, "-m", "instui", "serve", "--port", "0", "replay", str(RECORDINGS / "busy.jsonl")]
+    with served("replay", str(RECORDINGS / "busy.jsonl")) as found:
+        yield found
+
+
+@contextmanager
+def served(*viewed: str) -> Iterator[str]:
+    """The URL at which a command is shown."""
+    command = [sys.executable, "-m", "instui", "serve", "--port", "0", *viewed]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         found = process.stdout.readline().partition(" is at ")[2].partition(";")[0]
@@ -64,6 +72,22 @@ def painted(url: str, keys: str, awaited: str, headers: dict[str, str] | None = 
 def test_the_screen_of_a_replay_is_painted_and_takes_keys(url: str) -> None:
     assert painted(url, "", "REPLAY")
     assert painted(url, "2", "by lock")
+
+
+def test_keys_write_no_file_on_this_machine(url: str) -> None:
+    assert painted(url, "\x13", "no file is written")
+
+
+def test_a_running_session_is_attached(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "instui", "demo", "namespace", "--ui", "none", "--slow", "2"]
+    with subprocess.Popen(command) as session:
+        try:
+            with served("attach", str(session.pid)) as url:
+                deadline = time.monotonic() + 60
+                while not painted(url, "", f"ATTACHED pid {session.pid}"):  # it may not listen yet
+                    assert time.monotonic() < deadline
+        finally:
+            session.terminate()
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://elsewhere.example"}, {"Host": "elsewhere.example"}])

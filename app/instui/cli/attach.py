@@ -16,7 +16,7 @@ from instui.monitor.reader import Source, Tail, decoded
 from instui.monitor.remote import JoinedRemote, Remote
 from instui.monitor.sessions import KnownSession, known, lives, started
 from instui.monitor.units import count, cut_end
-from instui.terminal import borrowed
+from instui.terminal import borrowed, is_browser
 from instui_engine.errors import InstuiError, TargetError, UsageError, printable
 from instui_engine.target.environment import Environment
 
@@ -146,8 +146,9 @@ def _on_the_screen(parsed: argparse.Namespace, chosen: Sequence[KnownSession], s
     from instui.tui.app import run_app
     from instui.tui.controller import Ended
 
-    terminal = stack.enter_context(borrowed())
-    end_with(terminal, (SIGTERM, SIGHUP, SIGQUIT))
+    terminal = None if is_browser() else stack.enter_context(borrowed())
+    if terminal is not None:
+        end_with(terminal, (SIGTERM, SIGHUP, SIGQUIT))
     controller = _controller(chosen, source, may_control=parsed.control)
     result = run_app(
         source,

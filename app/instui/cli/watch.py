@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from instui.terminal import in_background, streams
+from instui.terminal import in_background, is_browser, streams
 
 from .output import print_error
 from .screen_rules import Invocation, Showing, opening
@@ -48,6 +48,8 @@ def chosen_ui(parsed: argparse.Namespace) -> Showing:
     """The user interface of this invocation. Raises UsageError for a screen without a terminal."""
     if getattr(parsed, "child", ""):  # not every command that shows a session can be one
         return "none"
+    if is_browser():
+        return "screen"
     return opening(
         Invocation(
             command=parsed.command,

@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from instui.monitor.reader import Source
-from instui.terminal import Terminal, encodable, shows_everything
+from instui.terminal import Terminal, encodable, is_browser, shows_everything
 
 from .controller import Controller, Result
 from .departure import Ending, Leaving
@@ -207,6 +207,10 @@ class InstuiApp(Playing):
 
     # -- actions
 
+    def no_picture(self) -> str:
+        """Files would not be where the user is."""
+        return "a browser only watches: no file is written" if is_browser() else ""
+
     def do_picture(self) -> None:
         """Save the screen as an SVG file."""
         stem = f"instui-{self.front.heading.lower().replace(' ', '-') if self.front is not None else 'screen'}"
@@ -229,7 +233,9 @@ class InstuiApp(Playing):
         threading.Thread(target=write, name="trace", daemon=True).start()
 
     def no_trace(self) -> str:
-        """Why there is no trace yet."""
+        """Why there is no trace yet, or none at all."""
+        if is_browser():
+            return self.no_picture()
         return "" if self.showing is not None and self.watched.shown.session is not None else "nothing has begun yet"
 
 
