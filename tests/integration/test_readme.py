@@ -21,8 +21,8 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 def commands() -> list[str]:
     """The calls of instui in the indented blocks, without comments and what comes before them."""
     lines = [line for line in TEXT.splitlines() if line.startswith("    ")]
-    found = [re.search(r"(?:^|/|&& )\s*(?:\S*/)?instui ([a-z][^#&>]*)", line.strip()) for line in lines]
-    return [match[1].strip() for match in found if match]
+    found = [re.search(r"(?:^|/|&& )\s*(?:\S*/)?instui ([a-z][^#&]*)", line.strip()) for line in lines]
+    return [match[1].partition(" > ")[0].strip() for match in found if match]
 
 
 def test_there_are_commands_to_check() -> None:

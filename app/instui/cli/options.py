@@ -184,18 +184,12 @@ def attach(parser: argparse.ArgumentParser) -> None:
 def sessions(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui sessions`."""
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=named, metavar="DIR")
-    parser.add_argument("--prefix", type=named, metavar="DIR")
-    parser.add_argument("--cache-dir", default="", metavar="DIR")
+    whose(parser)
 
 
 def locks(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui locks`."""
-    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=named, metavar="DIR")
-    parser.add_argument("--prefix", type=named, metavar="DIR")
-    parser.add_argument("--cache-dir", default="", metavar="DIR")
+    whose(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -242,10 +236,7 @@ def _which_session(parser: argparse.ArgumentParser) -> None:
         help="the id of a session of the environment, or how it begins; a journal file, or a report, which has one in "
         "it; -: stdin; default: the newest",
     )
-    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=named, metavar="DIR")
-    parser.add_argument("--prefix", type=named, metavar="DIR")
-    parser.add_argument("--cache-dir", default="", metavar="DIR")
+    whose(parser)
 
 
 def replay(parser: argparse.ArgumentParser) -> None:
@@ -259,10 +250,7 @@ def replay(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--speed", type=speed, default="1", metavar="X", help="times as fast; default: %(default)s")
     looks(parser)
-    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=named, metavar="DIR")
-    parser.add_argument("--prefix", type=named, metavar="DIR")
-    parser.add_argument("--cache-dir", default="", metavar="DIR")
+    whose(parser)
 
 
 def ui(group: "argparse._ActionsContainer") -> None:
