@@ -151,6 +151,9 @@ def test_contents_are_shown_only_of_an_environment_that_has_recorded_the_session
     text = copied.read_text()
     copied.write_text(text.replace(journal.stem, "20200101-000000-1-abcd"))
     assert differences(copied) == []
+    copied.write_text(text.replace('"kept":', '"kept":"pyvenv.cfg","was":'))
+    assert copied.read_text() != text
+    assert differences(copied) == []  # of that name, but not what the environment has recorded
 
 
 def test_a_session_that_still_runs_is_reported_so_far(tmp_path: Path, run_instui: Run) -> None:

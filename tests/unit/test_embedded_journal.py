@@ -5,6 +5,7 @@ from base64 import b64encode
 
 import pytest
 
+from instui.monitor import embedded
 from instui.monitor.embedded import TYPE, embed, is_page, lines_in
 
 JOURNAL = b"".join(b'{"t":%d,"event":"caption","text":"</script><script>x"}\n' % number for number in range(5000))
@@ -17,6 +18,12 @@ def page_with(element: str) -> bytes:
 @pytest.mark.parametrize("journal", [JOURNAL, b"", b"no newline", b"\xff\x00 not text\n\n{}", JOURNAL[:-7]])
 def test_what_goes_in_comes_out(journal: bytes) -> None:
     assert b"".join(lines_in(page_with(embed(journal)))) == journal
+
+
+def test_no_more_is_unpacked_than_a_journal_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "_MOST", 3 << 20)
+    page = embedded.embed((b"x" * 99 + b"\n") * 100_000).encode()
+    assert (3 << 20) // 100 <= sum(1 for _ in embedded.lines_in(page)) < (4 << 20) // 100 + 1
 
 
 def test_lines_are_whole() -> None:

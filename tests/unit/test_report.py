@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
+from instui.colours import DARK, LIGHT
 from instui.explain.attribution import Piece
 from instui.explain.where_time_went import rows
 from instui.monitor.embedded import lines_in
 from instui.overwritten.difference import FileContent
-from instui.report import palette
 from instui.report.chains import Edge, edges, places
 from instui.report.html import element, text
 from instui.report.lanes import MOST as MOST_LANES
@@ -320,7 +320,7 @@ def _outermost(report: Element) -> list[Element]:
     return [one for one in report.all("svg") if id(one) not in inner]
 
 
-@pytest.mark.parametrize("colours", [palette.LIGHT, palette.DARK, {**palette.LIGHT, "background": "#ffffff"}])
+@pytest.mark.parametrize("colours", [LIGHT, DARK, {**LIGHT, "background": "#ffffff"}])
 def test_everything_stands_out_from_its_background(colours: dict[str, str]) -> None:
     faint = []
     for name, colour in colours.items():
@@ -340,7 +340,7 @@ def test_what_is_faint_is_never_text() -> None:
 def test_colours_mean_the_same_as_on_the_screen() -> None:
     from instui.tui.widgets.theme import STYLES
 
-    for theme, colours in (("dark", palette.DARK), ("light", palette.LIGHT)):
+    for theme, colours in (("dark", DARK), ("light", LIGHT)):
         assert {word: STYLES[theme][word].color.name for word in colours} == dict(colours)  # type: ignore[union-attr]
 
 

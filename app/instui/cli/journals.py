@@ -9,9 +9,9 @@ from pathlib import Path
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.monitor.recording import lines_of, open_recording
+from instui.monitor.recording import MOST, lines_of, open_recording
 from instui.monitor.sessions import journal_directories
-from instui.monitor.units import count
+from instui.monitor.units import count, number
 from instui_engine.errors import UsageError, printable, reason
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import SCHEMA, Event
@@ -105,7 +105,10 @@ def _folded(
     lines: Iterable[bytes], listen: Callable[[float, Event], None] | None, keep: bytearray | None
 ) -> tuple[Fold, int]:
     fold, damaged = Fold(), 0
-    for line in lines:
+    for place, line in enumerate(lines):
+        if place == MOST:
+            print_error(f"the journal has more than {number(MOST)} lines; what comes after them was left out")
+            break
         if keep is not None:
             keep += line
         try:

@@ -20,7 +20,7 @@ from instui.report.notes import Note, note
 from instui.report.page import page
 from instui.report.session import Recorded
 from instui_engine.errors import InstuiError, UsageError, printable, reason
-from instui_engine.fs.files import set_mode, write_all
+from instui_engine.fs.files import open_regular, set_mode, write_all
 from instui_engine.journal.events import Event
 from instui_engine.target.environment import PRIVATE
 from instui_engine.version import __version__
@@ -73,22 +73,22 @@ def _recorded(path: Path | None) -> Recorded:
         notes,
         bytes(journal),
         damaged,
-        _contents(snapshot),
+        _contents(snapshot, bytes(journal)),
         __version__,
     )
 
 
-def _contents(snapshot: Snapshot) -> Callable[[str], FileContent] | None:
-    """What reads the files of the environment; None if that has not recorded this session.
+def _contents(snapshot: Snapshot, read: bytes) -> Callable[[str], FileContent] | None:
+    """What reads the files of the environment; None if that has not recorded this very journal, as far as it was read.
 
-    A journal may come from anywhere and name any directory, and a report is passed on.
+    A journal may come from anywhere and name any directory and any two files in it, and a report is passed on.
     """
     session = snapshot.session
     if session is None or "/" in session.session:
         return None
     journal = Path(session.top) / PRIVATE / "sessions" / f"{session.session}.jsonl"
-    with suppress(OSError, ValueError):
-        if stat.S_ISREG(journal.lstat().st_mode):
+    with suppress(OSError, ValueError), open(open_regular(journal), "rb") as own:
+        if read and own.read(len(read)) == read:
             return partial(read_content, session.top)
     return None
 

@@ -17,6 +17,7 @@ _WIDTH = 120  # characters of base64 in a line of the page
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 1 << 20  # bytes that are decompressed at a time
 _LONGEST = 1 << 24  # bytes of a line; more would be the work of somebody who wants to fill the memory
+_MOST = 1 << 28  # bytes of the journal; the same
 
 
 def is_page(start: bytes) -> bool:
@@ -49,13 +50,14 @@ def _lines(text: bytes) -> Iterator[bytes]:
     if len(encoded) % 4 == 1:
         encoded = encoded[:-1]  # a single letter holds no byte
     data = binascii.a2b_base64(encoded + b"=" * (-len(encoded) % 4))
-    decompressor, rest = zlib.decompressobj(_GZIP), b""
-    while data and len(rest) <= _LONGEST:
+    decompressor, rest, size = zlib.decompressobj(_GZIP), b"", 0
+    while data and len(rest) <= _LONGEST and size < _MOST:
         try:
             piece = decompressor.decompress(data, _PIECE)
         except zlib.error:
             break
         data = decompressor.unconsumed_tail
+        size += len(piece)
         *whole, rest = (rest + piece).split(b"\n")
         yield from (line + b"\n" for line in whole)
     if rest and len(rest) <= _LONGEST:

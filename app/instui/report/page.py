@@ -5,6 +5,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
+from instui import colours
 from instui.monitor.embedded import embed
 
 from . import facts, locks, opening, overwrites, palette, timeline, wheels
@@ -98,8 +99,8 @@ def _footer() -> Html:
 def style() -> str:
     """The style sheet."""
     colours = (
-        f":root{{color-scheme:light;{palette.variables(palette.LIGHT)}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{palette.variables(palette.DARK)}}}}}"
+        f":root{{color-scheme:light;{palette.variables(colours.LIGHT)}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{palette.variables(colours.DARK)}}}}}"
     )
     return f"\n{colours}\n{_resource('page.css')}"
 

@@ -12,45 +12,7 @@ from collections.abc import Mapping
 from rich.style import Style
 from textual.theme import BUILTIN_THEMES, Theme
 
-_DARK = {
-    "background": "#10151c",
-    "panel": "#171e28",
-    "selected": "#1d2a3c",
-    "text": "#d5dde6",
-    "dim": "#8896a9",
-    "faint": "#66768b",
-    "rule": "#2f3b4a",
-    "accent": "#bfd3ea",
-    "fetch": "#58a6ff",
-    "unpack": "#39c5cf",
-    "stage": "#bc8cff",
-    "wait": "#f0883e",
-    "commit": "#7ee0a1",
-    "failed": "#ff7b72",
-    "age": "#e3b341",
-    "plus": "#7ee0a1",
-    "minus": "#f0883e",
-}
-_LIGHT = {
-    "background": "#fbfbf9",
-    "panel": "#eef1f4",
-    "selected": "#dde9f7",
-    "text": "#1f2933",
-    "dim": "#5b6775",
-    "faint": "#78838f",
-    "rule": "#cdd5dd",
-    "accent": "#24466b",
-    "fetch": "#0b5fcc",
-    "unpack": "#006d78",
-    "stage": "#7a3ecf",
-    "wait": "#a34404",
-    "commit": "#146b39",
-    "failed": "#bb232b",
-    "age": "#785700",
-    "plus": "#146b39",
-    "minus": "#a34404",
-}
-
+from instui.colours import DARK, LIGHT
 
 OWNERS = ("fetch", "wait", "commit", "stage", "age", "unpack")  # whose colours the owners of files have, in turn
 
@@ -123,8 +85,8 @@ _MONO = dict.fromkeys(_ANSI, "default") | {
 }
 
 STYLES: Mapping[str, Mapping[str, Style]] = {
-    "dark": _true_colour(_DARK),
-    "light": _true_colour(_LIGHT),
+    "dark": _true_colour(DARK),
+    "light": _true_colour(LIGHT),
     "ansi": _named(_ANSI),
     "mono": _named(_MONO),
 }
@@ -182,7 +144,7 @@ def _terminal(name: str) -> Theme:
     )
 
 
-THEMES = (_theme("dark", _DARK, True), _theme("light", _LIGHT, False), _terminal("ansi"), _terminal("mono"))
+THEMES = (_theme("dark", DARK, True), _theme("light", LIGHT, False), _terminal("ansi"), _terminal("mono"))
 
 
 def without_colour(environ: Mapping[str, str]) -> bool:
