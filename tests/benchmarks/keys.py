@@ -16,6 +16,7 @@ from benchmarks.results import Findings, Line, Spread, percentile, single
 from instui.tui.views.explain import ExplainView
 from instui.tui.views.registry import BY_ID
 from instui.tui.views.registry import VIEWS as REGISTERED
+from support import watched
 from support.terminal import Terminal
 
 SIZE = (120, 40)
@@ -51,7 +52,7 @@ def keys(lab: Lab, found: Findings) -> None:
     writing = [lab.instui.python, str(script), str(path), str(lab.sizes.journal)]
     lab.say(f"{presses} keys on a journal of {lab.sizes.journal:,} wheels that grows")
     writer = subprocess.Popen(writing, env=lab.variables)
-    terminal = Terminal([lab.instui.python, "-m", "instui.tui", str(path)], screen_variables(lab), SIZE)
+    terminal = Terminal([lab.instui.python, watched.__file__, str(path)], screen_variables(lab), SIZE)
     try:
         terminal.until(lambda: heading(terminal), "the table")
         busy = share(terminal, watch)

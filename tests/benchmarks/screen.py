@@ -11,6 +11,7 @@ from benchmarks.keys import SIZE, keys, screen_variables
 from benchmarks.lab import Lab
 from benchmarks.measure import Failed, Sample, make_venv
 from benchmarks.results import Findings
+from support import watched
 from support.terminal import Terminal
 
 _UNDER, _ATTACHED = 1.10, 1.05
@@ -69,7 +70,7 @@ def _install(lab: Lab, place: Path, kind: str, cold: bool) -> Sample:
     onlooker: Onlooker | None = None
     if kind == "attached":
         journal.touch()
-        onlooker = Onlooker([lab.instui.python, "-m", "instui.tui", str(journal)], screen_variables(lab), SIZE)
+        onlooker = Onlooker([lab.instui.python, watched.__file__, str(journal)], screen_variables(lab), SIZE)
         onlooker.shows("Dashboard")
         onlooker.blind = True
     os.sync()

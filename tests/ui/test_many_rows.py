@@ -5,15 +5,18 @@ import threading
 import time
 
 import pytest
+from textual.app import App
 
 from instui.monitor.fold import Fold
-from instui.tui.rows import lock_history
+from instui.monitor.reader import decoded
+from instui.tui.rows import lock_history, timeline_lanes
 from instui.tui.rows.event_log import OLDER, EventKeys
 from instui.tui.rows.lock_history import lanes
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
 from instui.tui.views import overwrites, throttled
 from instui.tui.views.throttled import MANY, Apart
+from instui.tui.watch import Watch
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from support.screens import EVENTS, OVERWRITES, Recorded, go_to, press, settle, shown, text_of
@@ -175,5 +178,55 @@ def test_a_view_of_many_wheels_opens_at_once_and_is_filled_when_it_is_made(
             while words not in text_of(app):
                 assert time.monotonic() < end
                 await settle(pilot)
+
+    asyncio.run(check())
+
+
+def test_what_was_spent_on_a_wheel_is_added_up_again_only_when_the_wheel_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    added: list[str] = []
+    add = timeline_lanes.spent
+    monkeypatch.setattr(timeline_lanes, "spent", lambda wheel, now: (added.append(wheel.key), add(wheel, now))[1])
+    recorded, fold, before = Recorded.of("busy"), Fold(), timeline_lanes.Spent()
+    for t in (13.5, 13.6):
+        recorded.t = t
+        for at, event in decoded(recorded.poll()):
+            fold.feed(at, event)
+        now = fold.snapshot(t)
+        added.clear()
+        assert before.of(now) == {wheel.key: add(wheel, t) for wheel in now.wheels}
+    assert 0 < len(set(added)) < len(now.wheels)
+
+
+@pytest.mark.parametrize("key", ["2", "3", "4", "5"])
+def test_a_view_that_is_shown_for_the_first_or_second_time_parses_no_styles_anew(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[object] = []
+    refresh = App.refresh_css
+    monkeypatch.setattr(App, "refresh_css", lambda app, animate=True: (parsed.append(app), refresh(app, animate))[1])
+
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 13.5) as (_, pilot):
+            before = len(parsed)
+            await press(pilot, key, "1", key, "1")
+            assert len(parsed) == before
+
+    asyncio.run(check())
+
+
+def test_while_a_long_journal_is_read_only_one_pull_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[object] = []
+
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 13.5) as (app, _):
+            with monkeypatch.context() as patched:
+                patched.setattr(app, "set_timer", lambda _delay, call: waiting.append(call))
+                patched.setattr(Watch, "behind", property(lambda _: True))
+                patched.setattr(app, "_timer", True)
+                for _ in range(10):
+                    app.pull()
+            assert len(waiting) == 1
 
     asyncio.run(check())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support import watched
 from support.on_screen import TIMELINE
 from support.terminal import Terminal
 
@@ -22,7 +23,7 @@ def replayed(clean_environ: dict[str, str]) -> Iterator[Callable[[str], Terminal
     terminals: list[Terminal] = []
 
     def show(name: str) -> Terminal:
-        command = [sys.executable, "-m", "instui.tui", str(RECORDINGS / f"{name}.jsonl")]
+        command = [sys.executable, watched.__file__, str(RECORDINGS / f"{name}.jsonl")]
         environ = {**clean_environ, "LANG": "C.UTF-8", "INSTUI_STAY": "1"}
         terminals.append(Terminal(command, environ, (120, 34)))
         terminals[-1].shows("FINISHED", "Dashboard")

@@ -118,9 +118,10 @@ def name_of(snapshot: Snapshot, directory: str) -> str:
 
 def writing(snapshot: Snapshot, owned: Ownership, width: int) -> str:
     """Which of the owners writes now, alone: its files are counted as its own when all are in place."""
-    for number, owner in enumerate(owned.owners):
-        wheel = snapshot.wheel(owner.partition(" ")[0])
-        if wheel is not None and wheel.label == owner and wheel.phase is Phase.COMMIT and not snapshot.over:
+    for key in () if snapshot.over else snapshot.running:
+        wheel = snapshot.wheel(key)
+        if wheel is not None and wheel.phase is Phase.COMMIT and wheel.label in owned.owners:
+            number = owned.owners.index(wheel.label)
             who, done = f"{letter(number)} writes, alone", f"{units.number(wheel.done)} of {units.number(wheel.total)}"
             return first_that_fits(width, f"{who}: {done} renames", f"{who}: {done}", who)
     return ""

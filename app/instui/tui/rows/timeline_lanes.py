@@ -55,10 +55,31 @@ class Lanes(NamedTuple):
     hidden_seconds: float = 0.0
 
 
-def arrange(snapshot: Snapshot, found: Activity, query: LaneQuery) -> Lanes:
-    """The lanes to show. This goes through all wheels: not to be made for every frame."""
+class Spent:
+    """The seconds that were spent on each wheel. Those of a wheel that has not changed are not added up again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[WheelState, float]] = {}
+
+    def of(self, snapshot: Snapshot) -> Mapping[str, float]:
+        """The seconds until now, by wheel."""
+        known, now = self._known, snapshot.t
+        self._known = {
+            wheel.key: before
+            if (before := known.get(wheel.key)) is not None and before[0] is wheel and wheel.phase not in bars.SLOTS
+            else (wheel, spent(wheel, now))
+            for wheel in snapshot.wheels
+        }
+        return {key: seconds for key, (_, seconds) in self._known.items()}
+
+
+def arrange(snapshot: Snapshot, found: Activity, query: LaneQuery, before: Spent | None = None) -> Lanes:
+    """The lanes to show. This goes through all wheels: not to be made for every frame.
+
+    `before` knows what was spent on them until the last time.
+    """
     if query.mode == "wheel":
-        return _by_wheel(snapshot, found, query)
+        return _by_wheel(snapshot, found, query, (before or Spent()).of(snapshot))
     made = _by_worker(found) if query.mode == "worker" else _by_lock(snapshot, found)
     kept = [key for key, lane in made.items() if query.filter.keeps(lambda lane=lane: _fields(lane))]  # type: ignore[misc]
     if query.mode == "lock" and not query.everything and len(kept) > _MOST:
@@ -102,8 +123,7 @@ def spent(wheel: WheelState, now: float) -> float:
 # -- by wheel
 
 
-def _by_wheel(snapshot: Snapshot, found: Activity, query: LaneQuery) -> Lanes:
-    seconds = {wheel.key: spent(wheel, snapshot.t) for wheel in snapshot.wheels}
+def _by_wheel(snapshot: Snapshot, found: Activity, query: LaneQuery, seconds: Mapping[str, float]) -> Lanes:
     if query.filter:
         shown = {w.key for w in snapshot.wheels if query.filter.keeps(lambda w=w: wheels.fields(w))}  # type: ignore[misc]
     elif query.everything or len(seconds) <= max(_FEW, query.room):

@@ -55,7 +55,7 @@ class ExplainView(PushedView):
             return
         room = widths(table.columns, table.row_width).get("text", 10)
         rows = explained.table_rows(explanation, self.glyphs, table.size.height - 1, room)
-        if rows.keys and not table.selected:
+        if rows.keys and table.selected not in rows.keys:  # also after its finding is gone
             table.selected = rows.keys[0]
         table.show_rows(rows)
         box = self.lines("in_full")

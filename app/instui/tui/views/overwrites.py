@@ -17,10 +17,11 @@ from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 
 from .overview import Overview
-from .throttled import Throttled
+from .throttled import Apart
 from .view import SHORT
 
 _BESIDE = 100  # columns of a screen from which on the map is beside the table, not below
+_ARRANGING = (line(("arranging what was overwritten", "dim")),)  # shown until the first rows are made
 _SHARE = 0.42  # of the columns, for the map beside the table
 
 
@@ -40,8 +41,8 @@ class OverwritesView(Overview):
     def __init__(self) -> None:
         super().__init__()
         self._maps: bool | None = None  # whether the map is shown; None: where there is room
-        self._owned: Throttled[Sequence[Ownership]] = Throttled()
-        self._groups: Throttled[overwrites.Groups] = Throttled()
+        self._owned: Apart[Sequence[Ownership]] = Apart(self.made)
+        self._groups: Apart[overwrites.Groups] = Apart(self.made)
         self._toggled: frozenset[str] = frozenset()  # the pairs that the user folded or unfolded
         self._found = overwrites.Groups([], {}, {}, (), 0)
         self._state = (0, 0, 0, True, 0)  # the basis of the groups shown
@@ -68,12 +69,14 @@ class OverwritesView(Overview):
         counts = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts))
         state = (*counts, snapshot.finished is None, self.jumps)
         self._state = state = self._state if state == self._state else state  # Throttled compares it by identity
-        self._found = found = self._groups.get(query, state, lambda: overwrites.arrange(snapshot, query))
+        many = len(snapshot.wheels)
+        arranged = self._groups.latest(query, state, lambda: overwrites.arrange(snapshot, query), many)
+        self._found = found = arranged or self._found
 
         def cells(key: str, sizes: Mapping[str, int]) -> Mapping[str, Line]:
             return overwrites.cells(snapshot, found, key, sizes, glyphs)
 
-        table.show_rows(TableRows(found.keys, cells), self._empty(snapshot))
+        table.show_rows(TableRows(found.keys, cells), self._empty(snapshot) if arranged is not None else _ARRANGING)
         self._show_map(snapshot)
 
     def _show_map(self, snapshot: Snapshot) -> None:
@@ -85,7 +88,8 @@ class OverwritesView(Overview):
         counts = (len(snapshot.overwrites), len(snapshot.restored), len(snapshot.conflicts), done)
         basis = (*counts, snapshot.over, self.jumps)
         self._basis = basis = self._basis if basis == self._basis else basis  # Throttled compares it by identity
-        owned = self._owned.get(snapshot.session, basis, lambda: ownerships(snapshot))
+        many = len(snapshot.wheels)
+        owned = self._owned.latest(snapshot.session, basis, lambda: ownerships(snapshot), many) or ()
         wanted = self._maps if self._maps is not None else height >= SHORT
         lines.display = bool(owned) and wanted and not self.zoomed
         if not lines.display:

@@ -11,7 +11,7 @@ from instui.monitor.model import Snapshot
 from instui.tui.rows import timeline, timeline_panel
 from instui.tui.rows.keys import FOLD
 from instui.tui.rows.timeline import GUTTER, Look, layout
-from instui.tui.rows.timeline_lanes import MODES, LaneQuery, Lanes, Mode, arrange, lane_of
+from instui.tui.rows.timeline_lanes import MODES, LaneQuery, Lanes, Mode, Spent, arrange, lane_of
 from instui.tui.rows.timeline_track import Cell
 from instui.tui.rows.timeline_window import Window
 from instui.tui.text.columns import TableRows
@@ -50,6 +50,7 @@ class TimelineView(OverTime):
         self._activity: Apart[Activity] = Apart(self.made)
         self._bare: Throttled[Activity] = Throttled()
         self._lanes: Throttled[Lanes] = Throttled()
+        self._spent = Spent()
         self._head: Apart[list[Line]] = Apart(self.made)
         self._drawn: dict[str, list[Cell]] = {}  # the bars of lanes, by key
         self._drawn_for: tuple[Lanes | None, Window | None, int] = (None, None, 0)
@@ -127,7 +128,11 @@ class TimelineView(OverTime):
         # A selection that has a lane already changes nothing, and ten thousand wheels take a while.
         news = selected if self.lanes.position(selected) is None else ""
         query = LaneQuery(self.mode, self.filter, self.everything, news, self.lanes.size.height - 2)
-        return self._lanes.get((query, snapshot.over, self.jumps), found, lambda: arrange(snapshot, found, query))
+
+        def make() -> Lanes:
+            return arrange(snapshot, found, query, self._spent)
+
+        return self._lanes.get((query, snapshot.over, self.jumps), found, make)
 
     def _show_panel(self, snapshot: Snapshot, found: Activity, lanes: Lanes, look: Look) -> None:
         width, glyphs, key = self.size.width, self.glyphs, self.lanes.selected
