@@ -5,7 +5,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
-from instui import colours
+from instui.colours import DARK, LIGHT
 from instui.monitor.embedded import embed
 
 from . import facts, locks, opening, overwrites, palette, timeline, wheels
@@ -99,8 +99,8 @@ def _footer() -> Html:
 def style() -> str:
     """The style sheet."""
     colours = (
-        f":root{{color-scheme:light;{palette.variables(colours.LIGHT)}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{palette.variables(colours.DARK)}}}}}"
+        f":root{{color-scheme:light;{palette.variables(LIGHT)}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{palette.variables(DARK)}}}}}"
     )
     return f"\n{colours}\n{_resource('page.css')}"
 
