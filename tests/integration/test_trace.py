@@ -1,6 +1,7 @@
 """`instui trace`: where the file is written, and what is refused."""
 
 import json
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,8 @@ from support.cli import error_line, ok
 from support.collector import collecting
 from support.environments import Venv
 from support.wheelsmith import build_wheel
+
+RECORDING = Path(__file__).parents[2] / "screenshots" / "recordings" / "quiet.jsonl"
 
 
 def test_an_install_is_a_trace(venv: Callable[[], Venv], run_instui: Run, tmp_path: Path) -> None:
@@ -31,12 +34,26 @@ def test_an_install_is_a_trace(venv: Callable[[], Venv], run_instui: Run, tmp_pa
 
 def test_the_journal_itself_is_not_overwritten(run_instui: Run, tmp_path: Path) -> None:
     journal = tmp_path / "x.jsonl"
-    recording = Path(__file__).parents[2] / "screenshots" / "recordings" / "quiet.jsonl"
-    journal.write_bytes(recording.read_bytes())
+    journal.write_bytes(RECORDING.read_bytes())
     assert "is the journal itself" in error_line(run_instui("trace", journal, "-o", journal), 2)
-    assert journal.read_bytes() == recording.read_bytes()
+    assert journal.read_bytes() == RECORDING.read_bytes()
     assert "cannot write the trace" in error_line(run_instui("trace", journal, "-o", tmp_path / "no" / "x"), 1)
     assert json.loads(ok(run_instui("trace", journal, "-o", "-")))["otherData"]["session"] == "20261122-101500-4242"
+
+
+def test_a_trace_is_replaced_in_one_go_and_what_is_no_regular_file_is_left_alone(
+    run_instui: Run, tmp_path: Path
+) -> None:
+    target = tmp_path / "x.json"
+    target.write_text("old")
+    target.chmod(0o640)
+    with target.open() as before:
+        ok(run_instui("trace", RECORDING, "-o", target))
+        assert before.read() == "old"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    (tmp_path / "link.json").symlink_to("x.json")
+    assert "is no regular file" in error_line(run_instui("trace", RECORDING, "-o", tmp_path / "link.json"), 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "x.json"]
 
 
 def test_an_install_is_sent_when_it_is_over_to_where_the_variables_say(
@@ -71,6 +88,7 @@ def test_an_install_never_fails_by_a_collector(venv: Callable[[], Venv], run_ins
             assert done.returncode == 0
             assert done.stderr.startswith("instui: the session was not sent to the collector: ")
             assert done.stderr.count("\n") == 1
+            assert ("Connection refused" if url != collector.url else "answer") in done.stderr
 
 
 def test_what_an_install_says_of_a_collector_is_seen_below_the_screen(

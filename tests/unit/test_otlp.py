@@ -1,9 +1,12 @@
 """Sessions as spans and metrics of OpenTelemetry, as a collector decodes them."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -163,6 +166,31 @@ def test_why_nothing_was_sent_is_one_line() -> None:
         sent(waiting(), Collector("http://127.0.0.1:1"))
     with pytest.raises(NotSent, match="OTEL_SDK_DISABLED"):
         Message(Fold().snapshot(0.0), [], environ={"OTEL_SDK_DISABLED": "true"})
+
+
+def test_a_collector_that_is_busy_or_broken_is_tried_once_and_the_reason_is_said() -> None:
+    with collecting(503) as busy, pytest.raises(NotSent, match="it answered 503"):
+        sent(waiting(), busy)
+    assert len(busy.headers) == 1
+    with socket.create_server(("127.0.0.1", 0)) as broken:
+        taken: list[int] = []
+        Thread(target=break_off, args=(broken, taken), daemon=True).start()
+        with pytest.raises(NotSent, match="Remote end closed"):
+            sent(waiting(), Collector(f"http://127.0.0.1:{broken.getsockname()[1]}"))
+        assert len(taken) == 1
+
+
+def break_off(server: socket.socket, taken: list[int]) -> None:
+    """Take connections and what is sent, and answer nothing."""
+    with suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            taken.append(1)
+            with connection:
+                connection.recv(100_000)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(100_000):
+                    pass
 
 
 def test_opentelemetry_is_not_loaded_before_something_is_sent() -> None:

@@ -1,7 +1,6 @@
 """`instui report`: a session as one HTML file. It reads a journal and writes that file, and nothing else."""
 
 import argparse
-import os
 import re
 import stat
 import sys
@@ -20,11 +19,12 @@ from instui.report.notes import Note, note
 from instui.report.page import page
 from instui.report.session import Recorded
 from instui_engine.errors import InstuiError, UsageError, printable, reason
-from instui_engine.fs.files import open_regular, set_mode, write_all
+from instui_engine.fs.files import open_regular
 from instui_engine.journal.events import Event
 from instui_engine.target.environment import PRIVATE
 from instui_engine.version import __version__
 
+from . import output_file
 from .explain import earlier_sessions
 from .journals import find, look_closely
 from .output import print_lines
@@ -38,7 +38,7 @@ def make(parsed: argparse.Namespace) -> int:
     output: str = parsed.output or ""
     path = find(parsed)
     if output and output != "-":
-        _check(Path(output), path)  # before the work is done
+        output_file.check(Path(output), path)  # before the work is done
     recorded = _recorded(path)
     data = page(recorded).encode("utf-8")
     if output == "-":
@@ -46,7 +46,7 @@ def make(parsed: argparse.Namespace) -> int:
         return 0
     target = Path(output or _name(recorded.snapshot))
     try:
-        (_replace if output else _create)(target, data)
+        (output_file.replace if output else output_file.create)(target, [data])
     except FileExistsError as error:
         raise UsageError(f"{printable(str(target))} is there already; -o FILE replaces a file") from error
     except OSError as error:
@@ -99,41 +99,6 @@ def _contents(snapshot: Snapshot, read: bytes) -> Callable[[str], FileContent] |
 def _name(snapshot: Snapshot) -> str:
     session = snapshot.session.session if snapshot.session else ""
     return f"instui-{_UNUSUAL.sub('-', session)[:_LONGEST]}.html"
-
-
-def _check(target: Path, journal: Path | None) -> None:
-    """Raise UsageError if something is there that a report must not replace."""
-    with suppress(FileNotFoundError):
-        if journal is not None and target.samefile(journal):
-            raise UsageError(f"{printable(str(target))} is the journal itself; give another file with -o")
-        if not stat.S_ISREG(target.lstat().st_mode):
-            raise UsageError(f"{printable(str(target))} is no regular file, so it is not replaced; -o - means stdout")
-
-
-def _create(target: Path, data: bytes) -> None:
-    """Write a file that is not there yet. Raises OSError, with no rest left."""
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        write_all(descriptor, data)
-    except BaseException:
-        target.unlink()
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Write a file, or put another one in its place, in one go. Raises OSError, with no rest left."""
-    new = target.with_name(f".instui-{os.urandom(8).hex()}")
-    _create(new, data)
-    try:
-        with suppress(FileNotFoundError):
-            set_mode(new, stat.S_IMODE(target.lstat().st_mode))
-        new.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            new.unlink()
-        raise
 
 
 def _print(data: bytes) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from .output import print_error
 
 _PATIENCE = 3.0  # seconds that an install waits for a collector, at most
+_REQUEST = 2.5  # seconds of a request, so that there is time to say what it waited for
 
 
 def tell(lines: Iterable[str], endpoint: str) -> None:
@@ -44,7 +45,7 @@ def _tell(lines: Iterable[str], endpoint: str) -> str:
 
     def send() -> None:
         try:
-            message.send(endpoint, _PATIENCE)
+            message.send(endpoint, _REQUEST)
             outcome[0] = ""
         except Exception as error:
             outcome[0] = str(error) if isinstance(error, NotSent) else f"{type(error).__name__}: {error}"

@@ -13,6 +13,7 @@ from instui.trace.trace import trace
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 from instui_engine.journal.events import Event
 
+from . import output_file
 from .journals import find, look
 from .output import print_lines
 
@@ -43,11 +44,9 @@ def _write(output: str, path: Path | None, snapshot: Snapshot, kept: Sequence[Ti
         print_lines(lines)
         return
     target = Path(output)
-    if path is not None and target.exists() and target.samefile(path):
-        raise UsageError(f"{printable(output)} is the journal itself; give another file with -o")
+    output_file.check(target, path)
     try:
-        with target.open("w", encoding="ascii") as file:
-            file.writelines(f"{line}\n" for line in lines)
+        output_file.replace(target, (f"{line}\n".encode("ascii") for line in lines))
     except OSError as error:
         raise InstuiError(f"cannot write the trace {reason(error, target)}") from error
     slices = sum(len(track.slices) for group in made.groups for track in group.tracks)

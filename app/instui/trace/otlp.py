@@ -6,11 +6,10 @@ or by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_
 
 import logging
 import os
-import re
 from collections.abc import Iterable, Mapping
 
 from instui.monitor.model import Snapshot
-from instui_engine.errors import InstuiError, printable
+from instui_engine.errors import InstuiError
 
 from .session_tracks import Timed
 from .trace import trace
@@ -49,20 +48,26 @@ class Message:
     def send(self, endpoint: str, seconds: float = 5.0) -> int:
         """Send it to the collector at this URL, or "" for that of the variables; return the number of spans.
 
-        Each request may take so many `seconds`. A collector that takes only spans is no error. Raises NotSent.
+        Each request may take so many `seconds`, and is tried once. A collector that takes only spans is no error.
+        Raises NotSent.
         """
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import SpanExportResult
 
+        from .otel_session import once
+
         base = endpoint.rstrip("/")
         with _Complaints() as complaints:
-            exporter = OTLPSpanExporter(f"{base}/v1/traces" if base else None, timeout=seconds)
+            session = once(os.environ)
+            exporter = OTLPSpanExporter(f"{base}/v1/traces" if base else None, timeout=seconds, session=session)
             for first in range(0, len(self._spans), _BATCH):
                 if exporter.export(self._spans[first : first + _BATCH]) is not SpanExportResult.SUCCESS:
-                    raise NotSent(complaints.why or "the collector did not take it")
+                    why = session.why if session is not None else ""
+                    raise NotSent(why or complaints.why or "the collector did not take it")
             if self._metrics is not None:
-                OTLPMetricExporter(f"{base}/v1/metrics" if base else None, timeout=seconds).export(self._metrics)
+                url = f"{base}/v1/metrics" if base else None
+                OTLPMetricExporter(url, timeout=seconds, session=once(os.environ)).export(self._metrics)
         return len(self._spans)
 
 
@@ -75,9 +80,9 @@ class _Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         # The first one names the cause; a later one only says that it was tried again.
-        text = " ".join(record.getMessage().split())
-        system = re.search(r"\[Errno -?\d+\] ([\w ]+)", text)
-        self.why = self.why or printable(system[1] if system else text)[:200]
+        from .otel_session import brief
+
+        self.why = self.why or brief(record.getMessage())
 
     def __enter__(self) -> "_Complaints":
         logger = logging.getLogger("opentelemetry")

@@ -1,0 +1,44 @@
+"""The file that a command writes for its user: whole or not at all, and only where no file of another kind is."""
+
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from instui_engine.errors import UsageError, printable
+from instui_engine.fs.files import set_mode
+
+
+def check(target: Path, journal: Path | None) -> None:
+    """Raise UsageError if something is there that must not be replaced, such as the journal that is read."""
+    with suppress(FileNotFoundError):
+        if journal is not None and target.samefile(journal):
+            raise UsageError(f"{printable(str(target))} is the journal itself; give another file with -o")
+        if not stat.S_ISREG(target.lstat().st_mode):
+            raise UsageError(f"{printable(str(target))} is no regular file, so it is not replaced; -o - means stdout")
+
+
+def create(target: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file that is not there yet. Raises OSError, with no rest left."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.writelines(pieces)
+    except BaseException:
+        target.unlink()
+        raise
+
+
+def replace(target: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file, or put another one in its place, in one go. Raises OSError, with no rest left."""
+    new = target.with_name(f".instui-{os.urandom(8).hex()}")
+    create(new, pieces)
+    try:
+        with suppress(FileNotFoundError):
+            set_mode(new, stat.S_IMODE(target.lstat().st_mode))
+        new.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise

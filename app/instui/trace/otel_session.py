@@ -1,0 +1,55 @@
+"""One request to a collector, tried once. OpenTelemetry tries again for as long as it may, and an install waits.
+
+Needs the extra `otlp`; imported only by `otlp.py`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from instui_engine.errors import printable
+
+_BUSY = (429, 502, 503, 504)  # OpenTelemetry would try again
+_PROVIDER = re.compile(r"OTEL_PYTHON_EXPORTER_OTLP_HTTP_(\w+_)?CREDENTIAL_PROVIDER")
+
+
+class _Failed(Exception):
+    """What is no error of a connection, so that it is not tried again."""
+
+
+class Once(requests.Session):
+    """Requests that are not repeated. `why` says what was wrong with the last one."""
+
+    why = ""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send it. Raises an error that OpenTelemetry does not know, and gives up at."""
+        try:
+            response = super().send(request, **options)
+        except requests.ConnectTimeout as error:
+            self.why = "it did not take a connection in time"
+            raise _Failed(self.why) from error
+        except requests.Timeout as error:
+            self.why = "it took the connection, but did not answer in time"
+            raise _Failed(self.why) from error
+        except requests.RequestException as error:
+            self.why = brief(str(error))
+            raise _Failed(self.why) from error
+        if response.status_code in _BUSY:
+            self.why = printable(f"it answered {response.status_code} {response.reason}")
+            raise _Failed(self.why)
+        return response
+
+
+def once(environ: Mapping[str, str]) -> Once | None:
+    """The session to use; None where a variable names another one, which knows a password."""
+    return None if any(_PROVIDER.fullmatch(name) and value for name, value in environ.items()) else Once()
+
+
+def brief(text: str) -> str:
+    """The cause in the text of an error, which may be one within another."""
+    text = " ".join(text.split())
+    system = re.search(r"\[Errno -?\d+\] ([\w ]+)", text)
+    return printable(system[1] if system else text)[:200]
