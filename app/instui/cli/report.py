@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
