@@ -1,5 +1,6 @@
 """The control socket: there is one wherever a session runs, and only its owner (and root) is obeyed."""
 
+import errno
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,6 +125,122 @@ def test_a_request_gets_one_line_and_a_refusal_its_reason(server: tuple[ControlS
     for request in ("workers", "workers 1 2", "cancel a b", "state of things", "", "dance"):
         with pytest.raises(InstuiError, match="did not understand"):
             send(listening.path, request)
+
+
+@pytest.fixture
+def fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is not answered fails the test sooner than the server gives a silent one up."""
+    monkeypatch.setattr(control_module, "_TIMEOUT", 300.0)
+
+
+def silent(server: ControlServer) -> socket.socket:
+    """A client that asks nothing."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(60)
+    connection.connect(server.path)
+    return connection
+
+
+def test_a_request_that_fails_is_refused_and_others_are_answered(server: tuple[ControlServer, Control]) -> None:
+    listening, control = server
+
+    def fail(number: int) -> str:
+        raise RuntimeError("can't start\nnew thread")
+
+    control.resize = fail
+    for _ in range(2):
+        with pytest.raises(InstuiError, match=r"it failed \(RuntimeError: can't start\\nnew thread\)"):
+            send(listening.path, "workers 3")
+    send(listening.path, "cancel")
+    assert control.cancelled()
+
+
+def test_the_part_of_the_work_may_end_while_workers_are_changed() -> None:
+    class Ending(Control):
+        """Its part of the work ends after the first look."""
+
+        def __getattribute__(self, name: str) -> object:
+            found = super().__getattribute__(name)
+            if name == "resize":
+                self.resize = None
+            return found
+
+    control = Ending()
+    vars(control)["resize"] = lambda number: f"{number} at once"
+    assert control.change_workers(3) == "ok 3 workers: 3 at once"
+
+
+@pytest.mark.usefixtures("fails")
+def test_nobody_waits_for_a_slow_client(server: tuple[ControlServer, Control]) -> None:
+    listening, control = server
+    with silent(listening) as slow, silent(listening):
+        assert ask(listening.path, "cancel", 30) == "ok"
+        assert control.cancelled()
+        slow.sendall(b"state\n")  # it has not been given up
+        assert json.loads(slow.recv(1 << 16))["cancelling"]
+
+
+@pytest.mark.usefixtures("fails")
+def test_to_stop_waits_for_no_other_request(server: tuple[ControlServer, Control]) -> None:
+    listening, control = server
+    begun, go_on = threading.Event(), threading.Event()
+
+    def long(number: int) -> str:
+        begun.set()
+        return str(go_on.wait(60))
+
+    control.resize = long
+    with silent(listening) as slow:
+        slow.sendall(b"workers 3\n")
+        assert begun.wait(60)
+        assert ask(listening.path, "abort", 30) == "ok"
+        assert control.aborted
+        go_on.set()
+        assert slow.recv(1 << 16) == b"ok 3 workers: True\n"
+
+
+def test_a_client_that_sends_a_byte_now_and_then_is_given_up(
+    server: tuple[ControlServer, Control], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_module, "_TIMEOUT", 0.5)  # more than between two bytes
+    with silent(server[0]) as slow, pytest.raises(OSError, match=r"pipe|reset"):
+        for _ in range(200):
+            slow.send(b"x")
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("short_of", ["threads", "places"])
+def test_where_there_can_be_no_more_threads_requests_are_answered(
+    short_of: str, server: tuple[ControlServer, Control], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scarce(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    if short_of == "threads":
+        monkeypatch.setattr(threading.Thread, "start", scarce)
+    else:
+        monkeypatch.setattr(server[0], "_threads", threading.Semaphore(0))
+    for word in ("pause", "resume", "cancel"):
+        send(server[0].path, word)
+    assert server[1].cancelled()
+
+
+def test_a_client_that_cannot_be_accepted_is_not_the_last(
+    server: tuple[ControlServer, Control], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failed = socket.socket.accept, threading.Event()
+
+    def accept(listening: socket.socket) -> object:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real(listening)
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    send(server[0].path, "pause")  # it was waited for before
+    assert failed.wait(60)
+    send(server[0].path, "cancel")
+    assert server[1].cancelled()
 
 
 def test_a_session_says_where_it_is_and_how_far(tmp_path: Path, venv: Callable[[], Venv], start_instui: Start) -> None:

@@ -13,7 +13,7 @@ from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
-from instui_engine.session.workers import run_tasks, run_workers
+from instui_engine.session.workers import Crew, run_tasks, run_workers
 
 Run = Callable[[Context, Sequence[Callable[[], None]]], None]
 
@@ -74,3 +74,55 @@ def test_ctrl_c_stops_all_and_is_raised(run: str, ended: int) -> None:
     program = _INTERRUPTED.format(run=run)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == (f"{ended}\n", "")
+
+
+def test_where_the_system_gives_no_more_threads_those_there_are_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = Context(Options(jobs=2), Journal(), Control())
+    told: list[str] = []
+    at_work = threading.Barrier(2)
+    start = threading.Thread.start
+
+    def scarce(thread: threading.Thread) -> None:
+        if context.workers > 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def work(worker: int) -> None:
+        at_work.wait(60)
+        if worker == 1:
+            context.control.workers = 4
+            told.append(crew.fill())
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    crew = Crew(context, work, 8)
+    crew.run()
+    assert told == ["the system gives no more threads, so there are 2"]
+    assert context.failure is None
+
+
+def test_a_worker_stays_if_the_number_goes_up_again_while_it_is_dismissed() -> None:
+    context = Context(Options(jobs=2), Journal(), Control())
+    dismissed: list[bool] = []
+
+    class Overtaken:
+        """A lock that somebody else gets first, who asks for two workers again."""
+
+        def __enter__(self) -> None:
+            context.control.workers = 2
+            crew._lock = real
+            crew.fill()
+            real.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            real.release()
+
+    def work(worker: int) -> None:
+        if worker == 2:
+            context.control.workers = 1
+            crew._lock = Overtaken()  # type: ignore[assignment]
+            dismissed.append(crew.is_dismissed(worker))
+
+    crew = Crew(context, work, 8)
+    real = crew._lock
+    crew.run()
+    assert dismissed == [False]

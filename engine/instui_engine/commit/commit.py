@@ -112,8 +112,8 @@ class Commit:
 
     def _resize(self, number: int) -> str:
         """What a change to that number of workers does."""
-        if self._crew is not None:
-            self._crew.fill()
+        if self._crew is not None and (why := self._crew.fill()):
+            return why
         if self._groups.whole:
             return "alone in the environment, it commits one wheel after the other; beside others, so many at a time"
         return "so many commit at a time, as soon as the others are done with what they have in hand"

@@ -19,7 +19,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -43,7 +43,9 @@ Word = Literal["cancel", "abort", "pause", "resume"]
 _WORDS: dict[str, Word] = {word: word for word in get_args(Word)}
 MOST_WORKERS = 256
 _NAMED = 5  # wheels, at most, in a warning
-_TIMEOUT = 2.0  # seconds for one exchange
+_TIMEOUT = 2.0  # seconds for one exchange, however slowly the other side sends
+_PAUSE = 0.1  # seconds until the next client is accepted when none could be
+_MOST_AT_ONCE = 32  # clients that are served by threads of their own
 _LONGEST_REQUEST, _LONGEST_ANSWER = 4096, 1 << 20  # bytes
 _LONGEST = 103  # bytes of a socket's path: 108 on Linux and 104 on macOS, one of them for the end
 _NEW = ".new"
@@ -130,7 +132,8 @@ class Control:
             return f"no it must be a number between 1 and {MOST_WORKERS}"
         self.workers = number
         self.report(WorkersChanged(number))
-        effect = self.resize(number) if self.resize is not None else "from the next part of the work on"
+        resize = self.resize  # the part of the work that knows it may end at any moment
+        effect = resize(number) if resize is not None else "from the next part of the work on"
         return f"ok {number} {'worker' if number == 1 else 'workers'}: {effect}"
 
     def answer(self, request: str, facts: Facts) -> str:
@@ -171,6 +174,9 @@ class ControlServer:
     def __init__(self, control: Control, session: str, facts: Facts | None = None) -> None:
         self.path = ""
         self._control = control
+        self._is_closed = False
+        self._threads = threading.Semaphore(_MOST_AT_ONCE)
+        self._in_turn = threading.Lock()
         self._facts = facts or Facts(session, os.getpid(), "", "", "", time.time())
         for directory in _runtime_directories():
             path = f"{directory}/{session}.sock"
@@ -187,6 +193,7 @@ class ControlServer:
     def close(self) -> None:
         """Stop listening; remove the socket, and its directory unless other sessions have sockets there."""
         if self.path:
+            self._is_closed = True
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
@@ -200,13 +207,45 @@ class ControlServer:
             try:
                 peer, _ = self._socket.accept()
             except OSError:
-                return
-            with peer, suppress(OSError):
-                peer.settimeout(_TIMEOUT)
-                if not _is_own(peer):
-                    continue
-                answer = self._control.answer(_line(peer, _LONGEST_REQUEST), self._facts)
+                if self._is_closed:
+                    return
+                time.sleep(_PAUSE)  # no more descriptors are available, for example
+                continue
+            if not self._serve_apart(peer):
+                self._exchange(peer)
+
+    def _serve_apart(self, peer: socket.socket) -> bool:
+        """Serve a client in a thread of its own, so that none waits for a slow one; False if there can be no more."""
+
+        def serve() -> None:
+            with suppress(OSError):
+                self._exchange(peer)
+            self._threads.release()
+
+        if not self._threads.acquire(blocking=False):
+            return False
+        try:
+            threading.Thread(target=serve, name="control", daemon=True).start()
+        except RuntimeError:  # no more threads are available
+            self._threads.release()
+            return False
+        return True
+
+    def _exchange(self, peer: socket.socket) -> None:
+        until = time.monotonic() + _TIMEOUT
+        with peer, suppress(OSError):
+            if _is_own(peer):
+                answer = self._answer(_line(peer, _LONGEST_REQUEST, until))
+                peer.settimeout(max(0.0, until - time.monotonic()))
                 peer.sendall(f"{answer}\n".encode("ascii", "backslashreplace"))
+
+    def _answer(self, request: str) -> str:
+        """Requests are obeyed one after the other, except for those to stop, which wait for nothing."""
+        try:
+            with nullcontext() if request in ("cancel", "abort") else self._in_turn:
+                return self._control.answer(request, self._facts)
+        except Exception as error:  # the session and its other clients go on
+            return printable(f"no it failed ({type(error).__name__}: {error})")
 
 
 def send(path: str, request: str) -> str:
@@ -225,12 +264,13 @@ def send(path: str, request: str) -> str:
 
 def ask(path: str, request: str, timeout: float = _TIMEOUT) -> str:
     """The answer of the session whose socket is at `path`, one line. Raises InstuiError if there is none."""
+    until = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         try:
             connection.connect(path)
             connection.sendall(f"{request}\n".encode("ascii"))
-            answer = _line(connection, _LONGEST_ANSWER)
+            answer = _line(connection, _LONGEST_ANSWER, until)
         except (OSError, UnicodeError) as error:
             why = reason(error) if isinstance(error, OSError) else "that is no name of a wheel"
             raise InstuiError(f"the session does not answer ({why}); it may have ended") from error
@@ -265,10 +305,20 @@ def listening() -> list[Listening]:
     return [Listening(*one) for one in sorted(found.items())]
 
 
-def _line(connection: socket.socket, longest: int) -> str:
-    """One line, without its end; what comes until then, if the other side closes or the line is too long."""
+def _line(connection: socket.socket, longest: int, until: float) -> str:
+    """One line, without its end; what comes until then, if the other side closes or the line is too long.
+
+    Raises OSError; TimeoutError if it is not whole at the time `until`.
+    """
     received = b""
-    while b"\n" not in received and len(received) < longest and (data := connection.recv(_LONGEST_REQUEST)):
+    while b"\n" not in received and len(received) < longest:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        connection.settimeout(left)
+        data = connection.recv(_LONGEST_REQUEST)
+        if not data:
+            break
         received += data
     return received.partition(b"\n")[0].decode("ascii", "replace").strip()
 

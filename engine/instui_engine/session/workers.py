@@ -59,7 +59,7 @@ class Crew:
         try:
             self.fill()
             self._guarded(1)
-        except BaseException as error:  # no more threads are available, for example: the running ones must stop
+        except BaseException as error:  # a signal, for example: the running ones must stop
             self._context.fail(error)
         with self._lock:
             self._is_over = True
@@ -67,21 +67,27 @@ class Crew:
             thread.join()
         self._context.check()
 
-    def fill(self) -> None:
-        """Start the workers that are missing. Raises RuntimeError if the system gives no more threads."""
+    def fill(self) -> str:
+        """Start the workers that are missing; return why there are fewer, "" if there are as many as wanted."""
         with self._lock:
             for worker in range(2, self.wanted + 1):
                 if worker not in self._at_work and not self._is_over:
                     thread = threading.Thread(target=self._guarded, args=(worker,), name="worker")
-                    thread.start()
+                    try:
+                        thread.start()
+                    except RuntimeError:
+                        return f"the system gives no more threads, so there are {1 + len(self._at_work)}"
                     self._at_work.add(worker)
                     self._threads.append(thread)
+        return ""
 
     def is_dismissed(self, worker: int) -> bool:
         """Whether that worker is one too many, and has to return."""
         if worker <= self.wanted:
             return False
         with self._lock:
+            if worker <= self.wanted:  # again: `fill` did not miss it
+                return False
             self._at_work.discard(worker)  # so that another one may have its number
             return True
 

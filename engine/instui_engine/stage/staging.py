@@ -62,8 +62,7 @@ def stage_wheels(
 
 
 def _resize(crew: Crew, number: int) -> str:
-    crew.fill()
-    return f"{crew.wanted} stage at a time, as soon as the others are done with what they have in hand"
+    return crew.fill() or f"{crew.wanted} stage at a time, as soon as the others are done with what they have in hand"
 
 
 class _Staging:
