@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -248,6 +249,26 @@ def test_a_name_that_is_none_of_the_session_is_refused(tmp_path: Path, venv: Tar
         "ok third requires it and is installed all the same",
         "no second is cancelled already",
     ]
+
+
+def test_of_many_requirements_only_those_of_that_wheel_are_parsed(monkeypatch: Patch) -> None:
+    """Somebody waits for the answer."""
+    parsed: list[str] = []
+    real = pipeline.edges_from
+
+    def edges(texts: list[str], *rest: Any) -> tuple[str, ...]:
+        parsed.extend(texts)
+        return real(texts, *rest)
+
+    monkeypatch.setattr(pipeline, "edges_from", edges)
+    needed = ["A_b>=1", " a.-b[x] ; python_version > '3'", "a-b; extra == 'x'", "a-bc", "a"]
+    made: Any = [SimpleNamespace(name=f"w{number}") for number in range(1000)]
+    entries: Any = [
+        SimpleNamespace(manifest=SimpleNamespace(requires_dist=[f"other{n}>={number}" for n in range(10)]))
+        for number in range(1000 - len(needed))
+    ] + [SimpleNamespace(manifest=SimpleNamespace(requires_dist=[text])) for text in needed]
+    assert pipeline._dependents(made, entries, {"python_version": "3.11"}, "a-b") == ["w995", "w996"]
+    assert parsed == ["A_b>=1", " a.-b[x] ; python_version > '3'", "a-bc"]
 
 
 def test_a_removal_can_be_cancelled_too(tmp_path: Path, venv: Target, monkeypatch: Patch) -> None:

@@ -3,6 +3,7 @@
 Nothing is written into the environment's scheme directories before everything is known, checked and staged.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
@@ -319,9 +320,12 @@ def _dependents(
     wheels: Sequence[LockedWheel], entries: Sequence[Entry], markers: Mapping[str, str], name: str
 ) -> list[str]:
     """Those of `wheels` that require the one of that name, whatever their extras."""
+    # who asks waits for the answer, so only what begins with the name is looked at any further
+    begins = re.compile(rf"\s*{'[-_.]+'.join(map(re.escape, name.split('-')))}", re.IGNORECASE).match
 
     def needs(entry: Entry) -> bool:
-        plain = [text for text in entry.manifest.requires_dist if "extra" not in text.partition(";")[2]]
+        likely = [text for text in entry.manifest.requires_dist if begins(text)]
+        plain = [text for text in likely if "extra" not in text.partition(";")[2]]
         return name in edges_from(plain, markers, {name})
 
     return [wheel.name for wheel, entry in zip(wheels, entries, strict=True) if needs(entry)]
