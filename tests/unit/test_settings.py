@@ -63,6 +63,16 @@ def test_what_permits_something_cannot_be_set_for_good() -> None:
     assert not {"break-system-packages", "allow-record", "fail-on-conflict", "no-fsync"} & set(settings.SETTINGS)
 
 
+def test_control_of_a_session_is_only_given_by_its_flag(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("stay = true\n")
+    monkeypatch.setenv("INSTUI_CONTROL", "1")
+    assert parser("attach").parse_args(["attach"]).control is False
+    assert parser("attach").parse_args(["attach", "--control"]).control is True
+    file.write_text("control = true\n")
+    with pytest.raises(UsageError, match="unknown setting 'control'"):
+        parser("attach").parse_args(["attach"])
+
+
 def test_trace_sends_nothing_that_it_is_not_asked_to_send(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text("otlp = true\n")
     monkeypatch.setenv("INSTUI_OTLP", "1")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from instui.demo.scenarios import NAMES
 
 from .flag_values import choice, collector, count, named, permitted, port, positive, seconds, speed
-from .standing import Asked, Each
+from .standing import Asked, AskedSwitch, Each
 
 if TYPE_CHECKING:
     from instui_engine.session.options import LinkMode
@@ -171,7 +171,7 @@ def attach(parser: argparse.ArgumentParser) -> None:
         help="the process, or how the id of the session begins; default: the only one that runs",
     )
     parser.add_argument("--all", action="store_true", help="all sessions of the environment, in one picture")
-    parser.add_argument("--control", action="store_true", help="also pause and cancel it; without, it is only watched")
+    parser.add_argument("--control", action=AskedSwitch, help="also pause and cancel it; without, it is only watched")
     parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER", help="whose sessions come first")
     parser.add_argument("--target", type=named, metavar="DIR")
     parser.add_argument("--prefix", type=named, metavar="DIR")

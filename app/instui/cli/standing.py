@@ -25,6 +25,10 @@ class Asked(argparse._StoreAction):
     """A flag that is only ever given on the command line."""
 
 
+class AskedSwitch(argparse._StoreTrueAction):
+    """A switch that is only ever given on the command line: what permits something is always asked for anew."""
+
+
 class Origin(NamedTuple):
     """The value that a flag has if it is not given, and where that comes from: a variable, a file, or "default"."""
 
@@ -41,7 +45,7 @@ def take(parser: argparse.ArgumentParser) -> None:
 def standing(action: argparse.Action) -> Origin:
     """What stands for a flag that is not given; several values of one variable are separated by spaces."""
     flag = next((name for name in action.option_strings if name.startswith("--")), "")
-    if not flag or action.help is argparse.SUPPRESS or isinstance(action, Asked):
+    if not flag or action.help is argparse.SUPPRESS or isinstance(action, Asked | AskedSwitch):
         return Origin(action.default, "default")
     variable = f"INSTUI_{flag[2:].upper().replace('-', '_')}"
     is_switch = isinstance(action, argparse._StoreTrueAction)
