@@ -71,6 +71,14 @@ def test_names_are_told_apart_and_the_first_session_keeps_its_own() -> None:
     assert [number_of("a"), number_of("a@12"), plain_name("a@12"), plain_name("a")] == [1, 12, "a", "a"]
 
 
+def test_no_name_that_a_journal_makes_up_is_taken_for_another_wheel() -> None:
+    wheels = [(name, number) for name in ("a", "a@b", "a@2", "a@1", "a@99", "@") for number in (1, 2, 12)]
+    shown = [wheel_name(*wheel) for wheel in wheels]
+    assert len(set(shown)) == len(wheels)
+    assert [(plain_name(name), number_of(name)) for name in shown] == wheels
+    assert [number_of(name) for name in ("a@", "a@b", "a@\u0663", f"a@{'9' * 5000}")] == [0, 0, 0, 0]
+
+
 def waiting() -> list[tuple[float, Event]]:
     """`a` of the first session holds what `a` of the second, which began three seconds later, waits for."""
     first = [
@@ -184,6 +192,10 @@ def test_a_request_about_a_wheel_goes_to_its_session_and_others_to_all(wheel: st
     remote.cancel_wheel(wheel)
     assert heard == asked
     heard.clear()
+    for unknown in ("a@b", "a@99", "a@0"):
+        remote.cancel_wheel(unknown)
+        assert remote.refusal() == f"cannot cancel {unknown}: it is a wheel of none of these sessions"
+    assert heard == []
     remote.pause()
     remote.change_workers(3)
     assert heard == ["s1 pause", "s2 pause", "s1 workers 3", "s2 workers 3"]

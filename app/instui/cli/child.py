@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from instui.cli.forked import Forked, possible
+from instui.monitor.requests import Requests
 from instui.program import again
 from instui_engine.errors import InstuiError
 from instui_engine.fs.memory import unnamed_file
@@ -32,7 +33,7 @@ NO_SOCKET = "it could make no control socket; give it a short path with XDG_RUNT
 _INTERRUPTED = "KeyboardInterrupt"  # the last line of its traceback
 
 
-class Child:
+class Child(Requests):
     """A running install that this process started; the `Controller` of the screens."""
 
     badge = "LIVE"
@@ -49,11 +50,11 @@ class Child:
         reads_stdin: bool = False,
     ) -> None:
         """`arguments` is the command line, starting with the command; the child's session will write to `journal`."""
+        super().__init__()
         self.journal = journal
         self.may_be_left = may_be_left
         self.ending = False
         self._aborted = False
-        self._refusal = self._remark = ""
         self._writes_nothing = PRIVATE_JOURNAL_FLAG in arguments
         self._errors: IO[bytes] = open(unnamed_file(), "r+b", buffering=0)  # noqa: SIM115 - `close` closes it
         command = [arguments[0], FLAG, identity]
@@ -93,10 +94,6 @@ class Child:
 
         return Tail(self.journal, dead=lambda: not self.alive())
 
-    def cancel(self) -> None:
-        """Ask the install to stop between two commits."""
-        self._ask("cancel")
-
     def abort(self) -> None:
         """Ask it to undo what is in hand, and stop. The second call kills it, as it may hang where it cannot listen."""
         if self._aborted:
@@ -104,33 +101,7 @@ class Child:
                 self._process.kill()
         else:
             self._aborted = True
-            self._ask("abort")
-
-    def pause(self) -> None:
-        """Ask it to pause between two commits."""
-        self._ask("pause")
-
-    def resume(self) -> None:
-        """Let it continue."""
-        self._ask("resume")
-
-    def cancel_wheel(self, wheel: str) -> None:
-        """Ask it to leave that wheel out, and to go on with the others."""
-        self._ask(f"cancel {wheel}")
-
-    def change_workers(self, number: int) -> None:
-        """Ask it to go on with that number of workers."""
-        self._ask(f"workers {number}")
-
-    def remark(self) -> str:
-        """What it has said to a request since the last call; "" if it said nothing."""
-        said, self._remark = self._remark, ""
-        return said
-
-    def refusal(self) -> str:
-        """Why a request since the last call failed, in one line; "" if none did."""
-        why, self._refusal = self._refusal, ""
-        return why
+            super().abort()
 
     def terminate(self, number: int) -> None:
         """Pass on a signal that asked this program to end. The child counts these, as it would on a terminal."""
@@ -225,8 +196,7 @@ class Child:
             with suppress(OSError):
                 self._process.send_signal(signal.SIGINT)
         else:
-            shown = f"{request} the install" if request in ("pause", "resume") else request
-            self._refusal = f"cannot {shown}: {why}"
+            self._refuse(request, why)
 
     def _control_path(self) -> str | None:
         """The path of the child's control socket; "" if it could make none, None if it has not said so yet."""

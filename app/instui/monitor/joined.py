@@ -1,9 +1,10 @@
 """Several sessions of one environment as one: their journals become one stream of events, which is folded as any other.
 
 Times are moved to one clock, that of the session that began first. A wheel of the second session is called `torch@2`,
-of the third `torch@3`; no wheel has such a name. A holder that belongs to one of the sessions becomes that wheel, so
-both ends of a wait are rows, and a path that two sessions claim is one lock. Of the parts of their work (`span.*`) the
-one counts that is furthest behind; other things that they do as a whole are done as long as one of them does them.
+of the third `torch@3`. No wheel has such a name; one that has it in the journal of the first session gets `@1` as well.
+A holder that belongs to one of the sessions becomes that wheel, so both ends of a wait are rows, and a path that two
+sessions claim is one lock. Of the parts of their work (`span.*`) the one counts that is furthest behind; other things
+that they do as a whole are done as long as one of them does them.
 """
 
 from collections import Counter
@@ -30,18 +31,19 @@ _DONE = (events.CommitFinished, events.WheelFailed, events.WheelCancelled)
 
 
 def wheel_name(name: str, number: int) -> str:
-    """How a wheel of the session of that number, from 1, is called; "" stays that."""
-    return f"{name}@{number}" if name and number > 1 else name
+    """How a wheel of the session of that number, from 1, is called: as no other one is. "" stays that."""
+    return f"{name}@{number}" if name and (number > 1 or "@" in name) else name
 
 
 def number_of(wheel: str) -> int:
-    """The number of the session that a wheel belongs to."""
-    return int(wheel.rpartition("@")[2]) if "@" in wheel else 1
+    """The number of the session that a wheel belongs to; 0 if it is called as none of several sessions is."""
+    _, mark, number = wheel.rpartition("@")
+    return int(number if number.isascii() and number.isdecimal() and len(number) < 7 else 0) if mark else 1
 
 
 def plain_name(wheel: str) -> str:
     """How a wheel is called in its own session."""
-    return wheel.partition("@")[0]
+    return wheel.rpartition("@")[0] if "@" in wheel else wheel
 
 
 class _Member:

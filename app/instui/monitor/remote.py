@@ -8,11 +8,12 @@ from instui_engine.errors import InstuiError
 from instui_engine.session.control import send
 
 from .joined import number_of, plain_name
+from .requests import Requests
 
 Send = Callable[[str, str], str]
 
 
-class Remote:
+class Remote(Requests):
     """The controller (`tui.controller.Controller`) of a session that this program has not started."""
 
     owns_install = False
@@ -23,6 +24,7 @@ class Remote:
         self, badge: str, socket: str, alive: Callable[[], bool], *, may_control: bool, send: Send = send
     ) -> None:
         """`socket` is the path of the session's socket, "" if it has none."""
+        super().__init__()
         self.badge = badge
         self.can_control = may_control and bool(socket)
         self.read_only = ""
@@ -35,41 +37,6 @@ class Remote:
         self._send = send
         self._requests: SimpleQueue[str] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._refusal = self._remark = ""
-
-    def cancel(self) -> None:
-        """Ask the install to stop between two commits."""
-        self._ask("cancel")
-
-    def abort(self) -> None:
-        """Ask it to undo what is in hand, and stop."""
-        self._ask("abort")
-
-    def pause(self) -> None:
-        """Ask it to pause between two commits."""
-        self._ask("pause")
-
-    def resume(self) -> None:
-        """Let it continue."""
-        self._ask("resume")
-
-    def cancel_wheel(self, wheel: str) -> None:
-        """Ask it to leave that wheel out."""
-        self._ask(f"cancel {wheel}")
-
-    def change_workers(self, number: int) -> None:
-        """Ask it to go on with that number of workers."""
-        self._ask(f"workers {number}")
-
-    def refusal(self) -> str:
-        """Why a request since the last call failed, in one line; "" if none did."""
-        why, self._refusal = self._refusal, ""
-        return why
-
-    def remark(self) -> str:
-        """What the install has said to a request since the last call; "" if it said nothing."""
-        said, self._remark = self._remark, ""
-        return said
 
     def alive(self) -> bool:
         """Whether the install still runs."""
@@ -98,19 +65,10 @@ class Remote:
             try:
                 self._remark = self._send(self._socket, request) or self._remark
             except InstuiError as error:
-                self._refusal = f"cannot {WORDS.get(request, request)}: {error}"
+                self._refuse(request, str(error))
 
 
-WORDS = {
-    "cancel": "cancel the install",
-    "abort": "abort the install",
-    "pause": "pause the install",
-    "resume": "resume the install",
-}
-"""What a request asks for, in words; others say it themselves."""
-
-
-class JoinedRemote:
+class JoinedRemote(Requests):
     """The controller of several sessions that are shown as one: what is asked of all goes to each of them."""
 
     owns_install = False
@@ -119,43 +77,23 @@ class JoinedRemote:
 
     def __init__(self, badge: str, remotes: Sequence[Remote]) -> None:
         """`remotes` are in the order in which the sessions are numbered."""
+        super().__init__()
         self.badge = badge
         self.can_control = any(remote.can_control for remote in remotes)
         self.read_only = "" if self.can_control else remotes[0].read_only
         self._remotes = remotes
 
-    def cancel(self) -> None:
-        """Ask all to stop between two commits."""
-        for remote in self._remotes:
-            remote.cancel()
-
-    def abort(self) -> None:
-        """Ask all to undo what is in hand, and stop."""
-        for remote in self._remotes:
-            remote.abort()
-
-    def pause(self) -> None:
-        """Ask all to pause between two commits."""
-        for remote in self._remotes:
-            remote.pause()
-
-    def resume(self) -> None:
-        """Let all continue."""
-        for remote in self._remotes:
-            remote.resume()
-
     def cancel_wheel(self, wheel: str) -> None:
         """Ask the session of that wheel to leave it out."""
-        self._remotes[number_of(wheel) - 1].cancel_wheel(plain_name(wheel))
-
-    def change_workers(self, number: int) -> None:
-        """Ask each to go on with that number of workers."""
-        for remote in self._remotes:
-            remote.change_workers(number)
+        number = number_of(wheel)
+        if 1 <= number <= len(self._remotes):
+            self._remotes[number - 1].cancel_wheel(plain_name(wheel))
+        else:
+            self._refuse(f"cancel {wheel}", "it is a wheel of none of these sessions")
 
     def refusal(self) -> str:
         """Why a request since the last call failed; "" if none did."""
-        return "; ".join(filter(None, [remote.refusal() for remote in self._remotes]))
+        return "; ".join(filter(None, [super().refusal(), *(remote.refusal() for remote in self._remotes)]))
 
     def remark(self) -> str:
         """What a session has said to a request since the last call; "" if none said anything."""
@@ -171,3 +109,7 @@ class JoinedRemote:
     def error(self) -> str:
         """Not known."""
         return ""
+
+    def _ask(self, request: str) -> None:
+        for remote in self._remotes:
+            remote._ask(request)
