@@ -9,6 +9,7 @@ import pytest
 
 from conftest import Run
 from instui.cli import main
+from instui.cli.parser import Command
 
 COMMANDS = [["install", "a"], ["uninstall", "a"], ["demo"], ["locks"], ["doctor"], ["cache", "dir"]]
 
@@ -41,7 +42,7 @@ def test_any_error_of_any_command_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.delenv("INSTUI_DEBUG", raising=False)
-    monkeypatch.setattr(main, f"_{arguments[0]}", failing(error))
+    monkeypatch.setattr(Command, "run", failing(error))
     assert main.run(arguments) == code
     out, err = capsys.readouterr()
     assert out == ""
@@ -51,7 +52,7 @@ def test_any_error_of_any_command_is_one_line(
 
 def test_a_defect_shows_where_it_is_when_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTUI_DEBUG", "1")
-    monkeypatch.setattr(main, "_cache", failing(RecursionError()))
+    monkeypatch.setattr(Command, "run", failing(RecursionError()))
     with pytest.raises(RecursionError):
         main.run(["cache", "dir"])
 
