@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-from textual.app import App
 
 from instui.monitor.fold import Fold
 from instui.monitor.reader import decoded
@@ -16,7 +15,6 @@ from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
 from instui.tui.views import overwrites, throttled
 from instui.tui.views.throttled import MANY, Apart
-from instui.tui.watch import Watch
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from support.screens import EVENTS, OVERWRITES, Recorded, go_to, press, settle, shown, text_of
@@ -197,36 +195,3 @@ def test_what_was_spent_on_a_wheel_is_added_up_again_only_when_the_wheel_has_cha
         added.clear()
         assert before.of(now) == {wheel.key: add(wheel, t) for wheel in now.wheels}
     assert 0 < len(set(added)) < len(now.wheels)
-
-
-@pytest.mark.parametrize("key", ["2", "3", "4", "5"])
-def test_a_view_that_is_shown_for_the_first_or_second_time_parses_no_styles_anew(
-    key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parsed: list[object] = []
-    refresh = App.refresh_css
-    monkeypatch.setattr(App, "refresh_css", lambda app, animate=True: (parsed.append(app), refresh(app, animate))[1])
-
-    async def check() -> None:
-        async with shown(Recorded.of("busy"), 13.5) as (_, pilot):
-            before = len(parsed)
-            await press(pilot, key, "1", key, "1")
-            assert len(parsed) == before
-
-    asyncio.run(check())
-
-
-def test_while_a_long_journal_is_read_only_one_pull_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting: list[object] = []
-
-    async def check() -> None:
-        async with shown(Recorded.of("busy"), 13.5) as (app, _):
-            with monkeypatch.context() as patched:
-                patched.setattr(app, "set_timer", lambda _delay, call: waiting.append(call))
-                patched.setattr(Watch, "behind", property(lambda _: True))
-                patched.setattr(app, "_timer", True)
-                for _ in range(10):
-                    app.pull()
-            assert len(waiting) == 1
-
-    asyncio.run(check())

@@ -84,7 +84,6 @@ class InstuiApp(Playing):
         self._pace = Pace()
         self._ticks: Timer | None = None
         self._quiet = False  # whether that timer rests, as nothing moves
-        self._hurries = False  # whether it pulls again as soon as keys were answered
         self._held = False  # whether a frame waits until the terminal has taken those before
 
     def clear_selection(self) -> None:
@@ -168,9 +167,8 @@ class InstuiApp(Playing):
         self._pace.note(self.watched.read())
         if self._pace.quiet and not self.leaves_in:
             self._rest()
-        if self.watched.behind and self._timer and not self._hurries:
-            self._hurries = True
-            self.set_timer(0.01, self._pull_again)
+        if self.watched.behind and self._timer:
+            self.set_timer(0.01, self.pull)
         self.close_void()
         if self.leaves():
             self.close()
@@ -186,11 +184,6 @@ class InstuiApp(Playing):
             self._tell_window()
         if said := showing.controller.refusal() or showing.controller.remark():
             self.say(safe(said))
-
-    def _pull_again(self) -> None:
-        """Go on with what is long. One of these waits at a time: keys come in between."""
-        self._hurries = False
-        self.pull()
 
     def _tell_window(self) -> None:
         """Say in the title how far the session is, also if the display is held still."""

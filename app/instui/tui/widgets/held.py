@@ -17,12 +17,6 @@ class Outlet(Protocol):
 class HeldScreen(Screen[T]):
     """What changes while nothing may be painted is gathered by Textual, and painted once, as it is then."""
 
-    def __init__(self, *given: Any, **options: Any) -> None:
-        super().__init__(*given, **options)
-        # It is mounted with the styles of now. Textual would parse all of them anew when it is shown at first, and when
-        # it is shown again: measured 50-90 ms each time.
-        self._css_update_count = self.app._css_update_count
-
     def _compositor_refresh(self) -> None:
         if self.app.screen is not self or not cast(Outlet, cast(Any, self.app)).holds_back():
             super()._compositor_refresh()
