@@ -56,4 +56,6 @@ class Requests(ABC):
         """Send `request` without waiting for the answer; note what is said to it."""
 
     def _refuse(self, request: str, why: str) -> None:
-        self._refusal = f"cannot {_WORDS.get(request, request)}: {why}"
+        verb, _, what = request.partition(" ")
+        asked = f"change the number of workers to {what}" if verb == "workers" else _WORDS.get(request, request)
+        self._refusal = f"cannot {asked}: {why}"

@@ -117,7 +117,7 @@ def _line(edge: Edge, at: Mapping[str, tuple[int, int]], longest: float) -> Html
     text = f"{took(edge.seconds)}  {cut(printable(edge.what), _PATH_CELLS)}"
     return element(
         "g",
-        element("title", f"{edge.waiter} waited {took(edge.seconds)} for {edge.what}, held by {edge.holder}"),
+        element("title", f"{edge.waiter} waited {took(edge.seconds)} for {edge.what}, held at first by {edge.holder}"),
         element("path", d=f"M{x} {y}C{x + 40} {y} {x + 10} {to_y} {x + 50} {to_y}H{to_x}", stroke_width=f"{thick:.1f}"),
         element("text", text, x=to_x - 4, y=f"{to_y - 5 - thick / 2:.1f}", text_anchor="end"),
     )

@@ -44,7 +44,7 @@ def _who_waited(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
         Column("who waited"),
         Column("for"),
         Column("seconds", is_number=True),
-        Column("held by"),
+        Column("held at first by"),
         Column("from", is_number=True),
         Column("to", is_number=True),
     ]

@@ -255,4 +255,4 @@ def waited_for(piece: Piece, snapshot: Snapshot) -> str:
     if piece.kind not in WAITS:
         return ""
     what = names.lock(snapshot, piece.path) if piece.kind == "claim" else wait_target(piece.what)
-    return f"{what}, held by {names.holders(snapshot, piece.holders)}"
+    return f"{what}, held at first by {names.holders(snapshot, piece.holders)}"

@@ -37,7 +37,7 @@ _REMOVAL = (
     Station("removed", "removed", "gone", "commit"),
     Station("failed", "failed", "fail", "failed"),
 )
-_LEAVE_OUT = ("resolved", "cached", "new", "downloads", "staged")  # in this order, where there is no room
+_LEAVE_OUT = ("resolved", "cached", "downloads", "new", "staged")  # in this order, where there is no room
 
 _RIGHT = 20  # columns for what stands at the right, in short
 
