@@ -23,7 +23,7 @@ from instui_engine.target.environment import Environment
 from .fullscreen import to_the_end, warnings_in, way_back
 from .output import print_error, print_lines
 from .screen_rules import SCREENS, leaving
-from .signals import end_with
+from .signals import end_with, end_with_stdin
 
 if TYPE_CHECKING:
     from instui.monitor.model import Snapshot
@@ -149,6 +149,8 @@ def _on_the_screen(parsed: argparse.Namespace, chosen: Sequence[KnownSession], s
     terminal = None if is_browser() else stack.enter_context(borrowed())
     if terminal is not None:
         end_with(terminal, (SIGTERM, SIGHUP, SIGQUIT))
+    else:
+        end_with_stdin()
     controller = _controller(chosen, source, may_control=parsed.control)
     result = run_app(
         source,

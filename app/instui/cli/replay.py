@@ -12,6 +12,7 @@ from instui_engine.errors import UsageError
 
 from .journals import find
 from .output import print_error
+from .signals import end_with_stdin
 
 _NO_TERMINAL = "replay needs a terminal; `instui explain` says in lines what a session did"
 
@@ -30,6 +31,8 @@ def play(parsed: argparse.Namespace) -> int:
     from instui.tui.showing import Showing
 
     showing = Showing(recording, ReadOnly("REPLAY", _goes_on(path)), speed=parsed.speed)
+    if is_browser():
+        end_with_stdin()
     with nullcontext() if is_browser() else borrowed() as terminal:
         run(InstuiApp(showing, ascii=parsed.ascii, theme=parsed.theme, terminal=terminal))
     if damaged := showing.watch.damaged:

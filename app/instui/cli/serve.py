@@ -5,23 +5,15 @@ textual-serve does it, an extra: for each page it runs that command here, and ca
 
 import argparse
 import ipaddress
-import shlex
 import socket
 import sys
-from typing import TYPE_CHECKING
 
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 
-from .output import print_error, print_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from aiohttp import web
+from .output import print_error
 
 _MISSING = "`instui serve` needs an extra: pip install 'instui[web]'"
 _STEERS = "--control"
-_POLICY = "default-src 'self' 'unsafe-inline' data:; connect-src 'self' ws:"  # the page asks a font of a foreign host
 
 
 def serve(parsed: argparse.Namespace) -> int:
@@ -31,62 +23,28 @@ def serve(parsed: argparse.Namespace) -> int:
     if any(word == _STEERS or word.startswith(f"{_STEERS}=") for word in parsed.viewed):
         raise UsageError("a browser only watches: `instui attach --control` works in a terminal")
     try:
-        from textual_serve.server import Server
+        from .pages import Pages
     except ImportError as error:
         raise UsageError(_MISSING) from error
-    from aiohttp import web
+    import asyncio
 
     host, port = parsed.host, _free(parsed.host, parsed.port)
-
-    class Viewer(Server):
-        """The server, quiet, and deaf to pages of other origins: any page may open a WebSocket to any host."""
-
-        async def _make_app(self) -> "web.Application":
-            app: web.Application = await super()._make_app()
-            app.middlewares.append(_same_origin)
-            return app
-
-        async def on_startup(self, app: "web.Application") -> None:
-            print_lines([f"{' '.join(map(printable, parsed.viewed))} is at {self.public_url}; ctrl+c ends it"])
-
-        def initialize_logging(self) -> None:
-            """Log nothing: what fails is said by the screen that fails."""
-
-    @web.middleware
-    async def _same_origin(
-        request: "web.Request", handler: "Callable[[web.Request], Awaitable[web.StreamResponse]]"
-    ) -> "web.StreamResponse":
-        origin = request.headers.get("Origin")
-        if origin is not None and origin.partition("://")[2] != request.host:
-            raise web.HTTPForbidden(text="this page is of another origin")
-        if is_loopback(host) and not is_loopback(request.host.rpartition(":")[0] or request.host):
-            raise web.HTTPForbidden(text="this host name is not this machine's own")  # a name that was bound anew
-        response = await handler(request)
-        if not response.prepared:
-            response.headers["Content-Security-Policy"] = _POLICY
-        return response
-
     if not is_loopback(host):
         print_error(f"whoever reaches {printable(host)}:{port} can watch, without a password")
-    command = shlex.join([sys.executable, "-P", "-m", "instui", *parsed.viewed])
-    viewer = Viewer(command, host=host, port=port, title="instui", public_url=f"http://{_in_url(host)}:{port}")
-    viewer.serve()
-    return 0
+    command = [sys.executable, "-P", "-m", "instui", *parsed.viewed]
+    pages = Pages(command, " ".join(map(printable, parsed.viewed)), host, port)
+    return asyncio.run(pages.until_told())
 
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches `host`, a name or an address."""
-    name = host.strip("[]")
+    name = host.strip("[]").lower()
     if name == "localhost":
         return True
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _free(host: str, port: int) -> int:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from instui.terminal import Terminal
     from instui_engine.session.control import Control
 
-_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
 
 @contextmanager
@@ -23,13 +23,13 @@ def stopping(control: "Control", *, survives_hang_up: bool = False) -> Iterator[
     its default effect. The kernel sees to that, so it also ends a process that hangs in a system call or a library and
     never checks `control`; the next session settles what was in hand.
     """
-    listened = [number for number in _CODES if not (survives_hang_up and number == signal.SIGHUP)]
+    listened = [number for number in EXIT_CODES if not (survives_hang_up and number == signal.SIGHUP)]
 
     def stop(number: int, frame: object) -> None:
         if control.cancelled():
             for each in listened:
                 signal.signal(each, signal.SIG_DFL)
-        control.cancel(_CODES[signal.Signals(number)])
+        control.cancel(EXIT_CODES[signal.Signals(number)])
 
     before = {number: signal.signal(number, stop) for number in listened}
     if survives_hang_up:
@@ -61,5 +61,17 @@ def end_with(terminal: "Terminal", numbers: Iterable[int]) -> None:
     def wait() -> None:
         if any(flags & select.POLLHUP for _, flags in poller.poll()):
             os.kill(os.getpid(), signal.SIGHUP)
+
+    threading.Thread(target=wait, name="hang-up", daemon=True).start()
+
+
+def end_with_stdin() -> None:
+    """From now on the end of stdin, a pipe, ends this process, which only watches. Its server may have been killed."""
+    poller = select.poll()
+    poller.register(0, 0)
+
+    def wait() -> None:
+        poller.poll()
+        os._exit(1)
 
     threading.Thread(target=wait, name="hang-up", daemon=True).start()
