@@ -184,6 +184,9 @@ def test_a_browser_shows_it_and_asks_no_other_host(url: str, tmp_path: Path) -> 
     [
         (["attach", "--control"], "a browser only watches"),
         (["install", "flask"], "say what to show"),
+        (["replay", "nowhere.jsonl"], "cannot read the journal"),
+        (["replay", "x.jsonl", "--port", "1"], "stand before the command"),
+        (["replay", "--nosuch"], "unrecognized"),
         ([], "say what to show"),
     ],
 )

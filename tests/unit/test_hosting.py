@@ -24,6 +24,9 @@ def home(*arguments: str) -> argparse.Namespace:
     [
         ("install flask", ["install", "flask", "--python=/v"]),
         ("instui install 'a b'", ["install", "a b", "--python=/v"]),
+        ("install install flask", ["install", "flask", "--python=/v"]),  # the line begins with a command already
+        ("install uninstall flask", ["uninstall", "flask", "--python=/v"]),
+        ("install install", ["install", "install", "--python=/v"]),
         ("uninstall flask", ["uninstall", "flask", "--python=/v"]),
         ("install --python /w flask", ["install", "--python", "/w", "flask"]),  # another environment is meant
         ("install --target=/w flask", ["install", "--target=/w", "flask"]),

@@ -10,6 +10,7 @@ import sys
 
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 
+from .journals import find
 from .output import print_error
 
 _MISSING = "`instui serve` needs an extra: pip install 'instui[web]'"
@@ -22,6 +23,13 @@ def serve(parsed: argparse.Namespace) -> int:
         raise UsageError("say what to show: instui serve replay SESSION, or instui serve attach")
     if any(word == _STEERS or word.startswith(f"{_STEERS}=") for word in parsed.viewed):
         raise UsageError("a browser only watches: `instui attach --control` works in a terminal")
+    if any(word.partition("=")[0] in ("--host", "--port") for word in parsed.viewed):
+        raise UsageError(f"--host and --port stand before the command: instui serve --port 8000 {parsed.viewed[0]}")
+    from .parser import parse
+
+    viewed = parse(parsed.viewed)  # what is wrong with it is said here, and not on each page
+    if viewed.command == "replay":
+        find(viewed)
     try:
         from .pages import Pages
     except ImportError as error:
