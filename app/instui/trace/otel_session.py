@@ -15,8 +15,8 @@ _BUSY = (429, 502, 503, 504)  # OpenTelemetry would try again
 _PROVIDER = re.compile(r"OTEL_PYTHON_EXPORTER_OTLP_HTTP_(\w+_)?CREDENTIAL_PROVIDER")
 
 
-class _Failed(Exception):
-    """What is no error of a connection, so that it is not tried again."""
+class Failed(Exception):
+    """What is no error of a connection, so that it is not tried again. Older releases of OpenTelemetry let it pass."""
 
 
 class Once(requests.Session):
@@ -30,16 +30,16 @@ class Once(requests.Session):
             response = super().send(request, **options)
         except requests.ConnectTimeout as error:
             self.why = "it did not take a connection in time"
-            raise _Failed(self.why) from error
+            raise Failed(self.why) from error
         except requests.Timeout as error:
             self.why = "it took the connection, but did not answer in time"
-            raise _Failed(self.why) from error
+            raise Failed(self.why) from error
         except requests.RequestException as error:
             self.why = brief(str(error))
-            raise _Failed(self.why) from error
+            raise Failed(self.why) from error
         if response.status_code in _BUSY:
             self.why = printable(f"it answered {response.status_code} {response.reason}")
-            raise _Failed(self.why)
+            raise Failed(self.why)
         return response
 
 

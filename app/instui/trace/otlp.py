@@ -7,6 +7,7 @@ or by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from instui.monitor.model import Snapshot
 from instui_engine.errors import InstuiError
@@ -55,19 +56,22 @@ class Message:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import SpanExportResult
 
-        from .otel_session import once
+        from .otel_session import Failed, once
 
         base = endpoint.rstrip("/")
         with _Complaints() as complaints:
             session = once(os.environ)
             exporter = OTLPSpanExporter(f"{base}/v1/traces" if base else None, timeout=seconds, session=session)
             for first in range(0, len(self._spans), _BATCH):
-                if exporter.export(self._spans[first : first + _BATCH]) is not SpanExportResult.SUCCESS:
-                    why = session.why if session is not None else ""
-                    raise NotSent(why or complaints.why or "the collector did not take it")
+                with suppress(Failed):
+                    if exporter.export(self._spans[first : first + _BATCH]) is SpanExportResult.SUCCESS:
+                        continue
+                why = session.why if session is not None else ""
+                raise NotSent(why or complaints.why or "the collector did not take it")
             if self._metrics is not None:
                 url = f"{base}/v1/metrics" if base else None
-                OTLPMetricExporter(url, timeout=seconds, session=once(os.environ)).export(self._metrics)
+                with suppress(Failed):
+                    OTLPMetricExporter(url, timeout=seconds, session=once(os.environ)).export(self._metrics)
         return len(self._spans)
 
 
