@@ -188,8 +188,9 @@ def test_a_session_that_is_killed_is_said_to_have_died(
 
 def test_the_installs_own_screen_cancels_a_wheel_over_the_same_socket(install: Begin, wheels: list[Path]) -> None:
     one = install("--slow", 20, *wheels[:3])
-    one.wait_for(StageStarted)
+    one.wait_for(LockWaiting)
     one.opened()
+    one.terminal.shows("in line")  # the first row waits, so its commit does not begin between two keys
     one.terminal.press("j", "K")
     one.terminal.shows("Cancel dist")
     one.terminal.press("w")
