@@ -2,6 +2,7 @@
 
     theme = "light"
     jobs = 4
+    columns = ["bar", "doing", "lock", "total"]
     [keys]
     trace = "ctrl+t"
     down = ["j", "down"]
@@ -50,11 +51,12 @@ _WORDS: Mapping[Kind, str] = {
 
 
 class Settings(NamedTuple):
-    """What a file says: `values` of flags as one would type them, `keys` of actions."""
+    """What a file says: `values` of flags as one would type them, `keys` of actions, `columns` of the dashboard."""
 
     path: str  # for messages
     values: Mapping[str, str]
     keys: Mapping[str, tuple[str, ...]]
+    columns: tuple[str, ...] = ()
 
 
 NONE = Settings("", {}, {})
@@ -99,19 +101,26 @@ def _read(file: Path, content: bytes) -> Settings:
     keys = found.pop("keys", {})
     if not isinstance(keys, dict):
         raise UsageError(f"{shown}: keys must be a table: [keys], and below it a key for each action")
+    columns = _columns(shown, found.pop("columns", []))
     values = {name: _value(shown, name, value) for name, value in found.items()}
-    return Settings(shown, values, {id: _keys(shown, id, value) for id, value in keys.items()})
+    return Settings(shown, values, {id: _keys(shown, id, value) for id, value in keys.items()}, columns)
 
 
 def _value(shown: str, name: str, value: object) -> str:
     kind = SETTINGS.get(name)
     if kind is None:
         raise UsageError(
-            f"{shown}: unknown setting {printable(repr(name))}; there are {', '.join(SETTINGS)} and [keys]"
+            f"{shown}: unknown setting {printable(repr(name))}; there are {', '.join(SETTINGS)}, columns and [keys]"
         )
     if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and "switch" not in kind):
         raise UsageError(f"{shown}: {name} must be {_WORDS[kind]}, not {printable(repr(value))}")
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _columns(shown: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise UsageError(f'{shown}: columns must be a list of names, as ["bar", "doing", "lock", "total"]')
+    return tuple(value)
 
 
 def _keys(shown: str, id: str, value: object) -> tuple[str, ...]:

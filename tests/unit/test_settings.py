@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from instui import settings
 from instui.cli.parser import commands, parser
-from instui.cli.standing import standing
-from instui.tui import actions, keymap
+from instui.cli.standing import standing, take_looks
+from instui.tui import actions, dashboard_columns, keymap
+from instui.tui.rows import wheels
 from instui.tui.views import registry
 from instui_engine.errors import UsageError
 
@@ -163,3 +165,44 @@ assert [tab.key for tab in registry.tabs(Fold().snapshot(0.0))][:3] == ["1", "f7
 assert "/" in [action.shown for action in registry.FOOTER]
 """
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "INSTUI_CONFIG": os.devnull})
+
+
+@pytest.fixture
+def no_columns() -> Iterator[None]:
+    yield
+    dashboard_columns.choose((), "")
+
+
+@pytest.mark.usefixtures("no_columns")
+def test_the_dashboard_has_the_columns_that_the_file_names_as_far_as_there_is_room(file: Path) -> None:
+    file.write_text('columns = ["total", "lock", "bar"]\n')
+    take_looks()
+    chosen = dashboard_columns.chosen()
+
+    def shown(width: int, sort: str = "") -> list[str]:
+        return [column.id for column in wheels.columns(width, width - 2, sort, 1.0, False, chosen)]
+
+    assert shown(200) == shown(120) == ["state", "wheel", "total", "lock", "bar"]
+    assert shown(50) == ["state", "wheel", "total", "bar"]
+    assert shown(120, "fetch") == ["state", "wheel", "fetch", "total", "lock", "bar"]  # what it is sorted by is seen
+    assert shown(120, "lock") == shown(120)
+
+
+@pytest.mark.usefixtures("no_columns")
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('columns = ["lock", "nosuch"]', "columns: there is no 'nosuch'; there are bar, doing, lock"),
+        ('columns = ["lock", "lock"]', "columns: one is named twice"),
+        ('columns = "lock"', "columns must be a list of names"),
+    ],
+)
+def test_columns_that_are_none_are_named(file: Path, text: str, error: str) -> None:
+    file.write_text(text)
+    with pytest.raises(UsageError, match=r"config\.toml: ") as refused:
+        take_looks()
+    assert error in str(refused.value)
+
+
+def test_each_column_that_can_be_chosen_is_one_of_the_dashboard() -> None:
+    assert [column.id for column in wheels.columns(200, 198, "", 1.0, False)][2:] == [*dashboard_columns.NAMES]

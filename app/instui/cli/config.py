@@ -8,7 +8,7 @@ from instui_engine.errors import printable
 
 from .output import print_lines
 from .parser import commands, parser
-from .standing import standing, take_keys
+from .standing import standing, take_looks
 
 
 def show(parsed: argparse.Namespace) -> int:
@@ -18,8 +18,9 @@ def show(parsed: argparse.Namespace) -> int:
         print_lines([printable(str(path))])
         return 0
     given = settings.load()
-    take_keys()
-    rows = [*_flags(), *((f"keys.{id}", list(keys), given.path) for id, keys in given.keys.items())]
+    take_looks()
+    columns = [("columns", list(given.columns), given.path if given.columns else "default")]
+    rows = [*_flags(), *columns, *((f"keys.{id}", list(keys), given.path) for id, keys in given.keys.items())]
     if parsed.json:
         found = {name: {"value": value, "origin": origin} for name, value, origin in rows}
         print_lines([json.dumps({"path": str(path), "exists": path.exists(), "settings": found})])
@@ -51,5 +52,5 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return " ".join(map(printable, value))
+        return " ".join(map(printable, value)) or "-"
     return "-" if value in ("", None) else printable(str(value))

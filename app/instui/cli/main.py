@@ -56,9 +56,9 @@ def _run(arguments: list[str]) -> int:
 
     parsed = parse(arguments)
     if hasattr(parsed, "theme"):
-        from .standing import take_keys
+        from .standing import take_looks
 
-        take_keys()
+        take_looks()
     if hasattr(parsed, "ui"):
         from .watch import chosen_ui
 
@@ -89,8 +89,8 @@ def _working_directory_error() -> str:
 def _home(arguments: list[str]) -> int:
     from .home import show
     from .parser import parse_home
-    from .standing import take_keys
+    from .standing import take_looks
 
     parsed = parse_home(arguments)
-    take_keys()
+    take_looks()
     return show(parsed)

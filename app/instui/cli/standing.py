@@ -79,9 +79,13 @@ def is_on(variable: str, text: str) -> bool:
     return word in ON
 
 
-def take_keys() -> None:
-    """Give the keys of the user's settings to the screens. Raises UsageError."""
+def take_looks() -> None:
+    """Give the keys and columns of the user's settings to the screens. Raises UsageError."""
     settings = load()
+    if settings.columns:
+        from instui.tui.dashboard_columns import choose
+
+        choose(settings.columns, settings.path)
     if settings.keys:
         from instui.tui.actions import take_keys
 

@@ -7,7 +7,7 @@ from instui.monitor import units
 from instui.monitor.joined import number_of
 from instui.monitor.model import SETTLED, EnvironmentLock, Phase, Snapshot, WheelState
 from instui.monitor.names import is_own
-from instui.tui.text.columns import Column, widths
+from instui.tui.text.columns import GUTTER, Column, widths
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, line, middle, plain, safe, tail, width_of
 from instui.tui.text.scale import header
@@ -59,13 +59,39 @@ SORTS: dict[str, Callable[[WheelState, float], tuple[float, str]]] = {
 }
 
 
-def columns(width: int, room: int, sort: str, t: float, finished: bool) -> tuple[Column, ...]:
-    """The columns of a table with `room` columns for its rows on a screen of `width`, at time `t`."""
+def columns(
+    width: int, room: int, sort: str, t: float, finished: bool, chosen: Sequence[str] = ()
+) -> tuple[Column, ...]:
+    """The columns of a table with `room` columns for its rows on a screen of `width`, at time `t`.
+
+    `chosen` are those that the user wants beside state and wheel; of these the last ones go where there is no room.
+    """
     extra = [column for column in _SECONDS_COLUMNS if width >= _ALL_SECONDS or column.id == sort]
+    if chosen:
+        return _chosen(chosen, room, sort, t, finished, width >= SCALED)
     if width < SCALED:  # then the seconds stand in the place of the age
         return (*COLUMNS[:-1], *(extra or COLUMNS[-1:]))
     shown = [column._replace(weight=14, most=1000) if column.id == "bar" else column for column in COLUMNS]
     shown += extra
+    return _with_scale(shown, room, t, finished)
+
+
+def _chosen(chosen: Sequence[str], room: int, sort: str, t: float, finished: bool, scaled: bool) -> tuple[Column, ...]:
+    known = {column.id: column._replace(needs=0) for column in (*COLUMNS[2:], *_SECONDS_COLUMNS)}
+    sorted_by = [sort] if sort in known and sort not in chosen else []
+    shown = list(COLUMNS[:2])
+    for column in (known[name] for name in (*sorted_by, *chosen)):
+        if GUTTER + sum(one.width + 2 for one in (*shown, column)) - 2 <= room:
+            shown.append(column)
+    if not scaled:
+        return tuple(shown)
+    return _with_scale(
+        [one._replace(weight=14, most=1000) if one.id == "bar" else one for one in shown], room, t, finished
+    )
+
+
+def _with_scale(shown: Sequence[Column], room: int, t: float, finished: bool) -> tuple[Column, ...]:
+    """The columns, with the scale of time above the bars."""
     cells = widths(shown, room).get("bar", 0)
     title = plain(header(0.0, scale_end(t, finished), cells))
     return tuple(column._replace(title=title) if column.id == "bar" else column for column in shown)

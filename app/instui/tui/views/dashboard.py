@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from textual.widget import Widget
 
 from instui.monitor.model import Snapshot
+from instui.tui.dashboard_columns import chosen
 from instui.tui.rows import comparison, over, recoveries, session_waits, wheels
 from instui.tui.rows.gauges import gauges, height_of
 from instui.tui.rows.keys import ENVIRONMENT, FOLD, is_session_wait, session_number
@@ -58,7 +59,7 @@ class DashboardView(Overview):
         keys = self._keys.get(key, snapshot.wheels, lambda: wheels.keys(snapshot, query))
         width, height = self.size
         is_over = snapshot.finished is not None
-        table.columns = wheels.columns(width, table.row_width, table.sort, snapshot.t, is_over)
+        table.columns = wheels.columns(width, table.row_width, table.sort, snapshot.t, is_over, chosen())
         scaled = width >= wheels.SCALED
         rows = TableRows(keys, lambda key, sizes: wheels.cells(snapshot, key, sizes, glyphs, scaled))
         table.show_rows(rows, () if keys else self._empty(snapshot))
