@@ -1,5 +1,6 @@
 """The user's settings: what a file may say, and what comes before it."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from instui.tui import actions, dashboard_columns, keymap
 from instui.tui.rows import wheels
 from instui.tui.views import registry
 from instui_engine.errors import UsageError
+from support.screens import Recorded, shown, text_of
 
 
 @pytest.fixture
@@ -202,6 +204,19 @@ def test_columns_that_are_none_are_named(file: Path, text: str, error: str) -> N
     with pytest.raises(UsageError, match=r"config\.toml: ") as refused:
         take_looks()
     assert error in str(refused.value)
+
+
+@pytest.mark.usefixtures("no_columns")
+@pytest.mark.parametrize("name", dashboard_columns.NAMES)
+@pytest.mark.parametrize("recording", ["busy", "crash", "joined"])
+def test_the_dashboard_is_painted_with_any_single_column(name: str, recording: str) -> None:
+    async def run() -> None:
+        for t in (0.5, 13.5):
+            async with shown(Recorded.of(recording), t) as (app, _):
+                assert "wheel" in text_of(app)
+
+    dashboard_columns.choose([name], "")
+    asyncio.run(run())
 
 
 def test_each_column_that_can_be_chosen_is_one_of_the_dashboard() -> None:

@@ -171,6 +171,7 @@ def cells(
     snapshot: Snapshot, key: str, sizes: Mapping[str, int], glyphs: Glyphs, scaled: bool = False
 ) -> Mapping[str, Line]:
     """The cells of one wheel. `scaled`: its bar is drawn to the scale of time."""
+    sizes = {"doing": 0, **sizes}  # somebody may have chosen columns without it
     if key == FOLD:
         return {"": line((folded(snapshot), "dim"))}
     if key == ENVIRONMENT and snapshot.environment is not None:
