@@ -118,9 +118,11 @@ def test_the_file_lies_where_the_system_keeps_settings(monkeypatch: pytest.Monke
     import platformdirs
 
     monkeypatch.delenv("INSTUI_CONFIG", raising=False)
-    for home in ("", "relative", str(tmp_path)):
+    for home in ("", str(tmp_path)):
         monkeypatch.setenv("XDG_CONFIG_HOME", home)
         assert settings.path() == Path(platformdirs.user_config_dir("instui", appauthor=False)) / "config.toml"
+    monkeypatch.setenv("XDG_CONFIG_HOME", "relative")  # does not count, as the specification says
+    assert settings.path() == Path("~/.config/instui/config.toml").expanduser()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert settings.load() == settings.NONE
 
