@@ -255,12 +255,12 @@ def before_commit(monkeypatch: pytest.MonkeyPatch) -> Happening:
         original, mine = commit.Commit._next, []
         numbers = iter(range(1_000_000))
 
-        def late(self: commit.Commit) -> Any:
+        def late(self: commit.Commit, worker: int) -> Any:
             mine[:] = mine or [self]
             if mine == [self] and next(numbers) == number:
                 with ThreadPoolExecutor(1) as pool:
                     pool.submit(happen).result()
-            return original(self)
+            return original(self, worker)
 
         monkeypatch.setattr(commit.Commit, "_next", late)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from conftest import Run
-from instui.cli.main import recorded
+from instui.cli.parsed import recorded
 from instui_engine.commands.uninstall import uninstall
 from instui_engine.commit import transaction
 from instui_engine.fs.dirfd import DirfdTree
