@@ -301,7 +301,7 @@ def test_a_local_file_that_was_replaced_is_not_taken_from_the_store(get: Caches,
 def test_two_sessions_that_unpack_one_wheel_under_different_locks_leave_one_entry(tmp_path: Path, wheel: Path) -> None:
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     store = Store(tmp_path / "cache", None)
-    quiet = Progress(lambda files, size: None, lambda done: None)
+    quiet = Progress(lambda files, size: None, lambda done, files: None)
     first, second = (store.unpack(wheel, digest, wheel.name, quiet, lambda: False) for _ in range(2))
     store.publish([first])
     inode = Path(first.entry.files).stat().st_ino

@@ -41,7 +41,7 @@ from support.indexes import add_wheel
 from support.webserver import WebServer
 from support.wheelsmith import build_wheel
 
-QUIET = Progress(lambda files, size: None, lambda done: None)
+QUIET = Progress(lambda files, size: None, lambda done, files: None)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_helper_gives_the_same_manifest(there: InHelper, tmp_path: Path) -> No
         directory = tmp_path / str(number)
         directory.mkdir()
         seen: list[tuple[int, int]] = []
-        progress = Progress(lambda files, size, seen=seen: seen.append((files, size)), lambda done: None)  # type: ignore[misc]
+        progress = Progress(lambda files, size, seen=seen: seen.append((files, size)), lambda done, files: None)  # type: ignore[misc]
         manifest = unpacker.unpack(Job(str(wheel), wheel.name, str(directory), (), ""), progress, lambda: False)
         assert dump(manifest) == (directory / "manifest").read_bytes()
         assert seen == [(13, manifest.size)]
@@ -167,7 +167,9 @@ def test_a_wheel_whose_helper_is_killed_is_unpacked_again(
         if not there._is_lost:
             os.kill(there._process.pid, signal.SIGKILL)
 
-    progress = Progress(*((kill, lambda done: None) if moment is UnpackStarted else (lambda files, size: None, kill)))
+    progress = Progress(
+        *((kill, lambda done, files: None) if moment is UnpackStarted else (lambda files, size: None, kill))
+    )
     manifest = there.unpack(Job(str(wheel), wheel.name, str(directory), (), ""), progress, lambda: False)
     assert manifest.files == 13
     assert dump(manifest) == (directory / "manifest").read_bytes()

@@ -159,7 +159,7 @@ def unpack(dice: random.Random) -> None:
     data = mutated(dice.choice(SEEDS), dice, dice.choice(SEEDS))
     with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
         cache = Path(place) / "cache"
-        progress = Progress(lambda files, size: None, lambda done: None)
+        progress = Progress(lambda files, size: None, lambda done, files: None)
         try:
             with Open(data) as path:
                 pending = Store(cache, None).unpack(path, "0" * 64, FILE, progress, lambda: False)
