@@ -299,12 +299,12 @@ def test_without_a_name_it_is_the_only_session_and_several_are_listed(
     none = run_instui("attach", "--python", here.top)
     assert none.stderr.startswith("instui: no session runs; `instui replay 2")
     over = here.journals()[0].stem
-    first = begun(start_instui, there, wheels[1:4], slow=10)
+    first = begun(start_instui, there, wheels[1:4], slow=40)
     known = run_instui("attach", over)  # not of this environment
     assert "no session has the pid or the id" in known.stderr
     known = run_instui("attach", over, "--python", here.top)
     assert f"session {over} is over (done); `instui replay {over}`" in known.stderr
-    second = begun(start_instui, there, wheels[4:6], slow=10)
+    second = begun(start_instui, there, wheels[4:6], slow=40)
     several = run_instui("attach", "--python", there.top)
     assert several.returncode == 2
     assert several.stderr.startswith("instui: 2 sessions run: pid ")

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from instui.cli.forked import Forked, possible
-from instui.monitor.requests import Requests
 from instui.program import again
+from instui.requests import Requests
 from instui_engine.errors import InstuiError
 from instui_engine.fs.memory import unnamed_file
 from instui_engine.redaction import redacted

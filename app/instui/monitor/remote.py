@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
+from instui.requests import Requests
 from instui_engine.errors import InstuiError
 from instui_engine.session.control import send
 
 from .joined import number_of, plain_name
-from .requests import Requests
 
 Send = Callable[[str, str], str]
 
