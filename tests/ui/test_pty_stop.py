@@ -207,7 +207,9 @@ def test_an_install_that_is_left_running_goes_on(install: Begin, wheels: list[Pa
     terminal.press("l")
     assert terminal.finish() == 0
     left = "".join(one.left().split())  # the path may be longer than the line
-    assert left == f"theinstallgoesonwithoutascreen,aspid{one.pid}itsjournal:{''.join(str(one.journal).split())}"
+    back = f"backtoitwithinstuiattach{one.journal.stem}--control"
+    journal = "".join(str(one.journal).split())
+    assert left == f"theinstallgoesonwithoutascreen,aspid{one.pid};{back}itsjournal:{journal}"
     assert one.lines.of(SessionFinished) == []
     one.wait_for(SessionFinished)
     whole(one.venv, 10)
