@@ -93,7 +93,7 @@ def test_the_others_are_installed_as_without_it(
     outcome = target.install(*files, control=control)
     assert isinstance(outcome.failure, WheelsCancelledError)
     assert (outcome.exit_code, outcome.failure.wheels) == (1, ("second",))
-    assert outcome.error == "second was cancelled and left as before; all else is done"
+    assert outcome.error == "second was cancelled and left as before; everything else is done"
     assert answers[0].startswith("ok")
     assert not differences(
         {path: what for path, what in tree(without.site).items() if "RECORD" not in path},

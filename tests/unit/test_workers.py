@@ -96,7 +96,7 @@ def test_where_the_system_gives_no_more_threads_those_there_are_go_on(monkeypatc
     monkeypatch.setattr(threading.Thread, "start", scarce)
     crew = Crew(context, work, 8)
     crew.run()
-    assert told == ["the system gives no more threads, so there are 2"]
+    assert told == ["the system allows no more threads, so there are 2"]
     assert context.failure is None
 
 

@@ -88,7 +88,7 @@ def choose(
         raise UsageError(_nothing_runs(sessions))
     places = {one.environment for one in chosen}
     if len(places) > 1 and (names or everything):
-        raise UsageError(f"{_listed(chosen)}; sessions of one environment only can be one picture")
+        raise UsageError(f"{_listed(chosen)}; only sessions of one environment can be shown as one")
     if everything:
         return sorted(one for one in live if one.environment in places)
     if len(chosen) > 1 and not names:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from instui_engine.errors import printable
@@ -37,24 +38,19 @@ def named(text: str) -> str:
 
 def positive(text: str) -> int:
     """A number of workers."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= 256:
-        raise argparse.ArgumentTypeError(f"must be a number between 1 and 256, not {text!r}")
-    return number
+    return _whole(text, 1, 256, "between 1 and 256")
 
 
 def count(text: str) -> int:
     """A number that may be 0."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must be a number that is not negative, not {text!r}")
-    return number
+    return _whole(text, 0, float("inf"), "that is not negative")
+
+
+def _whole(text: str, least: int, most: float, which: str) -> int:
+    with suppress(ValueError):
+        if least <= (number := int(text)) <= most:
+            return number
+    raise argparse.ArgumentTypeError(f"must be a number {which}, not {text!r}")
 
 
 def seconds(text: str) -> float:

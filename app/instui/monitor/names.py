@@ -18,6 +18,16 @@ SPANS: Mapping[SpanName, str] = {
     "commit": "committing: moving the wheels into place",
     "clean": "cleaning up",
 }
+PARTS: Mapping[SpanName, str] = {
+    "open": "open",
+    "resolve": "resolve",
+    "acquire": "fetch, unpack",
+    "plan": "plan",
+    "stage": "stage",
+    "commit": "commit",
+    "clean": "clean up",
+}
+"""The same in a word or two, above a lane."""
 _WAITS: Mapping[str, str] = {
     "environment": "the environment's lock",
     "wheel": "a process that fetches or unpacks the same wheel",

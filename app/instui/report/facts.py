@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from instui.monitor.model import Snapshot
+from instui.monitor.names import PARTS
 from instui.monitor.units import count, seconds, size
 from instui_engine.journal.events import SessionStarted
 
@@ -13,7 +14,7 @@ from .names import took
 from .opening import moment
 from .session import Recorded
 from .tables import Cell, Column, folded, left_out, table
-from .timeline import PARTS, waited_for, word_of
+from .timeline import waited_for, word_of
 
 _NOTES = 300
 _PIECES = 300

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence, Set
 from instui.explain.activity import Concurrency
 from instui.explain.attribution import WAITS, Piece
 from instui.monitor.model import Phase, Snapshot
-from instui.monitor.names import wait_target
+from instui.monitor.names import PARTS, wait_target
 from instui.monitor.units import count
 
 from . import names
@@ -21,15 +21,6 @@ from .session import Recorded
 
 _COLUMNS = 240  # of a curve
 _HEIGHT = 14  # of a bar, in pixels
-PARTS = {
-    "open": "open",
-    "resolve": "resolve",
-    "acquire": "fetch, unpack",
-    "plan": "plan",
-    "stage": "stage",
-    "commit": "commit",
-    "clean": "clean up",
-}
 _WORDS = {"acquire": "finding wheels", "clean": "clean up", "sync": "write to disk"}
 _LEGEND = (
     ("fetch", "fetch"),

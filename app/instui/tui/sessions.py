@@ -185,7 +185,7 @@ class Sessions(Suspendable):
         with suppress(ScreenStackError):
             if isinstance(screen := self.screen, CancelWheel | AskWorkers) and screen.is_void():
                 screen.dismiss(None)
-                self.say("the question was no longer one: things have moved on")
+                self.say("the question no longer applies: things have moved on")
 
     def do_pause(self) -> None:
         """Ask the install to pause, or to continue."""

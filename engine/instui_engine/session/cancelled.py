@@ -64,5 +64,5 @@ class CancelledWheels:
             what = f"{shown} was" if len(names) == 1 else f"{len(names)} wheels were"
             which = "" if len(names) == 1 else f" ({shown})"
             raise WheelsCancelledError(
-                f"{what} cancelled{which} and left as before; all else is done", wheels=tuple(names)
+                f"{what} cancelled{which} and left as before; everything else is done", wheels=tuple(names)
             )

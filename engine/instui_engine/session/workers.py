@@ -76,7 +76,7 @@ class Crew:
                     try:
                         thread.start()
                     except RuntimeError:
-                        return f"the system gives no more threads, so there are {1 + len(self._at_work)}"
+                        return f"the system allows no more threads, so there are {1 + len(self._at_work)}"
                     self._at_work.add(worker)
                     self._threads.append(thread)
         return ""

@@ -7,7 +7,7 @@ from instui.explain.activity import Activity
 from instui.explain.attribution import WAITS, Attribution, Kind, Piece
 from instui.monitor import units
 from instui.monitor.model import Phase, Snapshot
-from instui.monitor.names import holder_name, wait_target
+from instui.monitor.names import PARTS, holder_name, wait_target
 from instui.tui.text import scale
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, fit, joined, line, middle, plain, safe, tail, width_of
@@ -21,15 +21,6 @@ from .timeline_track import STYLES, Cell, curve, mark, track, with_cursor
 from .timeline_track import joined as line_of
 from .timeline_window import Window, duration, exact
 
-NAMES = {
-    "open": "open",
-    "resolve": "resolve",
-    "acquire": "fetch, unpack",
-    "plan": "plan",
-    "stage": "stage",
-    "commit": "commit",
-    "clean": "clean up",
-}
 _TITLES = {"wheel": ("wheel", "waited for"), "worker": ("worker", "did; the longest"), "lock": ("lock", "longest wait")}
 GUTTER = 3  # columns before the name of a lane: the marker of the selection, the sign of the critical path, a space
 _SHORTEST = 0.005  # seconds of a wait that is told
@@ -197,11 +188,11 @@ def axis(look: Look, width: int, glyphs: Glyphs) -> Line:
 
 def names(snapshot: Snapshot, found: Attribution, window: Window, width: int) -> Line:
     """The names of the session's parts where they begin; the longest first, as long as there is room."""
-    parts = [(NAMES[span.name], span.begin, snapshot.t if span.end is None else span.end) for span in snapshot.spans]
+    parts = [(PARTS[span.name], span.begin, snapshot.t if span.end is None else span.end) for span in snapshot.spans]
     first = snapshot.spans[0].begin if snapshot.spans else 0.0
     parts = [("start", found.begin, first), *(part for part in parts if part[2] > part[1])]
     if not (snapshot.totals.downloads or _is_fetching(snapshot)):
-        parts = [("unpack" if name == NAMES["acquire"] else name, begin, end) for name, begin, end in parts]
+        parts = [("unpack" if name == PARTS["acquire"] else name, begin, end) for name, begin, end in parts]
     text = [" "] * width
     for name, begin, end in sorted(parts, key=lambda part: part[1] - part[2]):
         if end <= window.begin or begin >= window.end or (end - begin) * width < window.seconds * 0.5:

@@ -304,7 +304,7 @@ class HomeView(Overview):
                 self._entry.value = completed.text
                 self._entry.cursor_position = len(completed.text)
             elif not completed.found:
-                self.notice("nothing is known that begins so")
+                self.notice("nothing known begins like that")
             return
         self._go_to_section(1)
 
