@@ -66,6 +66,22 @@ def snapshot(happened: Sequence[tuple[float, Event]], t: float = 0.0) -> Snapsho
     return fold.snapshot(t)
 
 
+def test_paths_at_which_the_plans_of_two_sessions_meet_are_collisions_and_shared_ones_are_none() -> None:
+    planned = events.PlanFinished(1, 1, 0, 0)
+    own = [(0.1, events.PlanWheel("c", 1, 1, 1, ["lib/own/"], ["lib"], ""))]
+    joined = Joined(
+        [
+            Given([(0.0, FIRST), *wheel("a"), *own, (0.2, planned)], ends=False),
+            Given([(0.0, SECOND), *wheel("b"), (0.2, planned)], ends=False),
+        ],
+        [FIRST, SECOND],
+    )
+    shown = snapshot(said(joined), 5.0)
+    assert list(shown.collisions) == ["lib/common"]
+    found = shown.lock("lib/common")
+    assert found is not None and found.collision == ("a", "b@2")
+
+
 def test_names_are_told_apart_and_the_first_session_keeps_its_own() -> None:
     assert [wheel_name("a", 1), wheel_name("a", 2), wheel_name("", 2)] == ["a", "a@2", ""]
     assert [number_of("a"), number_of("a@12"), plain_name("a@12"), plain_name("a")] == [1, 12, "a", "a"]

@@ -4,7 +4,8 @@ Times are moved to one clock, that of the session that began first. A wheel of t
 of the third `torch@3`. No wheel has such a name; one that has it in the journal of the first session gets `@1` as well.
 A holder that belongs to one of the sessions becomes that wheel, so both ends of a wait are rows, and a path that two
 sessions claim is one lock. Of the parts of their work (`span.*`) the one counts that is furthest behind; other things
-that they do as a whole are done as long as one of them does them.
+that they do as a whole are done as long as one of them does them. Where their plans meet, no session knows it: these
+collisions are found here.
 """
 
 from collections import Counter
@@ -76,6 +77,7 @@ class Joined:
         self._part: SpanName | None = None  # of all
         self._part_began = self._cpu = 0.0
         self._loads: dict[int, events.LoadSampled] = {}
+        self._claims: dict[str, dict[str, bool]] = {}  # path -> wheels that claim it, and whether exclusively
         self._installed = 0
         self._failures: list[tuple[int, str]] = []
 
@@ -147,8 +149,26 @@ class Joined:
                 yield from self._next_part(t)
             case events.SpanFinished():
                 self._cpu += event.cpu  # until it begins with another one, that is where it is
+            case events.PlanFinished():
+                yield from self._meetings(member)
+                yield event
             case _ if self._counts(member, event):
+                if isinstance(event, events.PlanWheel):
+                    self._claim(wheel_name(event.wheel, member.number), event)
                 yield self._renamed(member, event)
+
+    def _claim(self, wheel: str, plan: events.PlanWheel) -> None:
+        for path in plan.shared:
+            self._claims.setdefault(path, {})[wheel] = False
+        for path in plan.exclusive:
+            self._claims.setdefault(path.rstrip("/"), {})[wheel] = True
+
+    def _meetings(self, member: _Member) -> Iterator[Event]:
+        """The paths at which wheels of a session that has planned will take turns with those of others."""
+        for path, claims in self._claims.items():
+            numbers = set(map(number_of, claims))
+            if len(numbers) > 1 and member.number in numbers and any(claims.values()):
+                yield events.PlanCollision(path, list(claims))
 
     def _next_part(self, t: float) -> Iterator[Event]:
         """Go over to another part of the work, if the session that is furthest behind does."""
