@@ -11,6 +11,9 @@ from instui.cli.hosting import Hosting
 from instui.cli.parser import parse_home
 from instui.cli.places import PlaceFinder
 from instui.monitor.installers import installers
+from instui.monitor.sessions import KnownSession
+from instui.tui.host import Sight
+from instui.tui.showing import Showing
 from instui_engine.errors import InstuiError, UsageError
 from support.environments import Venv
 
@@ -113,3 +116,18 @@ def test_whoever_holds_the_lock_of_an_environment_is_seen(
 def test_no_two_places_for_one_install() -> None:
     with pytest.raises(UsageError, match="two places"):
         Hosting(home("--target", "/a", "--prefix", "/b")).begin("install a")
+
+
+def test_a_session_of_another_process_is_only_watched_as_attach_does_it() -> None:
+    opened: list[Showing] = []
+
+    class App:
+        open = opened.append
+
+    hosting = Hosting(home())
+    hosting.app = App()  # type: ignore[assignment]
+    other = KnownSession("s", 1, "running", "/v", "instui install a", 0.0, 1.0, "", "/v/s.jsonl", 1, control="/s.sock")
+    hosting._sight = Sight(running=[other])
+    hosting.watch("s")
+    assert not opened[0].controller.can_control
+    assert "--control" in opened[0].controller.read_only

@@ -21,12 +21,13 @@ from instui.monitor.recording import begun as lines_of
 from instui.monitor.remote import Remote
 from instui.monitor.sessions import KnownSession, lives
 from instui.tui.host import Demonstration, Sight
+from instui.tui.rows.completion import COMMANDS
 from instui_engine.errors import InstuiError, UsageError, printable
 from instui_engine.session.control import send
 from instui_engine.session.session import alive, kept_path, new_id
 
 from .child import Child
-from .fullscreen import forget_untouched, way_back
+from .fullscreen import forget_untouched, to_the_end, way_back
 from .parsed import environment_from
 from .parser import parse
 from .places import PlaceFinder
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from instui.tui.app import InstuiApp
     from instui.tui.controller import Result
 
-COMMANDS = ("install", "uninstall", "install-many")
 _PLACES = ("--python", "-p", "--target", "--prefix")
 
 
@@ -147,8 +147,6 @@ class Hosting:
         self._begun[identity] = _Begun(child, typed, stack.pop_all(), demo)
 
     def _forget_untouched(self, journal: Path) -> None:
-        from .fullscreen import to_the_end
-
         forget_untouched(True, to_the_end(None, journal), journal)
 
     def demonstrate(self, name: str) -> None:
@@ -177,7 +175,7 @@ class Hosting:
         one = next((one for one in self._sight.running if one.session == session), None)
         if one is None or not one.journal:
             raise InstuiError("that session does not say where its journal is; it may be stopped, or over")
-        controller = Remote(f"ATTACHED pid {one.pid}", one.control, partial(lives, one), may_control=True)
+        controller = Remote(f"ATTACHED pid {one.pid}", one.control, partial(lives, one), may_control=False)
         self.app.open(Showing(Tail(Path(one.journal), dead=lambda: not lives(one)), controller))
 
     def replay(self, session: str, *, explained: bool = False) -> None:

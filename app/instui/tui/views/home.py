@@ -1,13 +1,11 @@
 """Home: what runs, what is recorded, what there is to learn, and an input that installs."""
 
-import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -16,19 +14,17 @@ from instui.monitor.model import Snapshot
 from instui.tui.actions import HOME_KEYS
 from instui.tui.host import Host, Sight
 from instui.tui.rows import home
-from instui.tui.rows.completion import complete, last_word
 from instui.tui.rows.keys import FOLD
 from instui.tui.text.pieces import Line, Piece, fit, line, tail
 from instui.tui.widgets.paint import Lines
 from instui.tui.widgets.table import Table
 from instui_engine.errors import InstuiError, printable
 
+from .command_line import CommandLine
 from .dialogs import CANCEL, LEAVE, STAY, Ask
 from .overview import Overview
 
 LOOK_SECONDS = 1.0
-_USUAL = "install "
-_ELSEWHERE = 40  # paths that are offered for completion
 _TALL = 24  # lines from which there is room for more about the selected row
 _ABOUT = 3  # lines
 _DEMONSTRATIONS = 8  # that have a key
@@ -53,10 +49,7 @@ class HomeView(Overview):
         *(Binding(str(number), f"demonstrate({number})", show=False) for number in range(1, _DEMONSTRATIONS + 1)),
     ]
     DEFAULT_CSS = """
-    HomeView #typing { height: 1; background: $selected; }
-    HomeView #prompt { width: 3; background: $selected; }
     HomeView #about { height: 3; margin: 1 0 0 0; }
-    HomeView #entry { width: 1fr; height: 1; border: none; padding: 0; background: $selected; }
     """
 
     def __init__(self, host: Host, *, timer: bool = True) -> None:
@@ -69,10 +62,7 @@ class HomeView(Overview):
         self._left = threading.Event()
         self._seen_before: Sight | None = None  # before a command began, whose row is selected when it appears
         self._number = 0  # of the demonstration whose key was pressed
-        self._problem = ""  # with what was typed
-        self._offered: tuple[str, ...] = ()  # words that complete what is typed
         self._question: tuple[Ask, str] | None = None  # that is open, and the row that it is about
-        self._recalled = -1  # which of the earlier commands was taken
 
     # -- looking around
 
@@ -130,9 +120,7 @@ class HomeView(Overview):
     def compose(self) -> ComposeResult:
         """Lay out the header, the input with what it says, the table, the filter and the keys."""
         yield Lines(self.glyphs, id="header")
-        with Horizontal(id="typing"):
-            yield Lines(self.glyphs, id="prompt")
-            yield Input(id="entry", placeholder="press i to type what to install", compact=True, select_on_focus=False)
+        yield CommandLine(self, self.glyphs, self.refresh_view)
         yield Lines(self.glyphs, id="notice")
         yield from self.body()
         yield Lines(self.glyphs, id="about", classes="aside")
@@ -145,7 +133,7 @@ class HomeView(Overview):
             return
         width, sight, table = self.size.width, self.sight, self.table
         self.lines("header").show_lines([home.header(sight, width, self.glyphs)])
-        self.lines("prompt").show_lines([line((" > ", "key" if self._types else "dim"))])
+        self._line.show()
         self._show_top(snapshot, width)
         rows = home.table_rows(sight, table.size.height - 1, self.filter, self.everything, self.glyphs)
         table.selected = home.still_selected(table.selected, rows.keys)
@@ -158,19 +146,7 @@ class HomeView(Overview):
 
     def _show_top(self, snapshot: Snapshot, width: int) -> None:
         """Show the line below the input: what is wrong with it, what completes it, or a notice."""
-        self.lines("notice").show_lines([self._said(width) or self._hint(width)])
-
-    def _hint(self, width: int) -> Line:
-        if self._problem:
-            return line((f" {tail(printable(self._problem), width - 2)}", "failed"))
-        if self._types and self._offered:
-            words = "  ".join(printable(word.rstrip("/").rpartition("/")[2] or word) for word in self._offered)
-            return line((" tab ", "key"), (tail(words, width - 6), "dim"))
-        if self._types:
-            keys = {self.glyphs.enter: "begins", "tab": "completes", "↑": "earlier commands", "esc": "back to the list"}
-            parts = (part for key, what in keys.items() for part in ((f"{key} ", "key"), (f"{what}  ", "dim")))
-            return line(" ", *parts)
-        return ()
+        self.lines("notice").show_lines([self._said(width) or self._line.hint(width)])
 
     def footer(self, width: int) -> Line:
         """The keys that do something for the selected row; while something is typed, those are in the line above."""
@@ -210,45 +186,33 @@ class HomeView(Overview):
     # -- the input
 
     @property
-    def _entry(self) -> Input:
-        return self.query_one("#entry", Input)
+    def _line(self) -> CommandLine:
+        return self.query_one(CommandLine)
 
     @property
     def _types(self) -> bool:
-        return self.is_mounted and self._entry.has_focus
+        return self.is_mounted and self._line.has_keys
+
+    def words(self, typed: str) -> Iterable[str]:
+        """Names that may follow in a command: what is installed, or what was named in earlier ones."""
+        if typed.lstrip().startswith("uninstall"):
+            return self.sight.place.installed
+        return [word for command in self.earlier() for word in command.split()[1:]]
+
+    def earlier(self) -> Sequence[str]:
+        """The commands of the recordings, the latest first."""
+        return list(dict.fromkeys(map(home.command_line, self.sight.recorded)))
 
     def do_type(self) -> None:
         """Give the keys to the input."""
-        entry = self._entry
-        if not entry.value:
-            entry.value = _USUAL
-        self.set_focus(entry)  # at once: the next key may be on its way
-        entry.cursor_position = len(entry.value)
-        self._recalled = -1
-        self.call_after_refresh(self.refresh_view)
-
-    def _stop_typing(self) -> None:
-        self._problem = ""
-        if self._entry.value == _USUAL:
-            self._entry.value = ""
-        self.set_focus(None)
-        self.call_after_refresh(self.refresh_view)
-
-    def on_input_changed(self, message: Input.Changed) -> None:
-        """Offer what completes the line."""
-        if message.input.id != "entry":
-            return
-        self._problem = ""
-        typed = message.value
-        self._offered = tuple(complete(typed, self._words(typed)).found)[:_ELSEWHERE] if last_word(typed) else ()
-        self.refresh_view()
+        self._line.take_keys()
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Begin what was typed; finding out where it goes, and starting a process, take a moment."""
         if message.input.id != "entry":
             return
         typed = message.value.strip()
-        self._problem = ""
+        self._line.problem = ""
         if self._timer:
             threading.Thread(target=self._begin, args=(typed,), name="begin", daemon=True).start()
             self.notice("it begins")
@@ -267,51 +231,27 @@ class HomeView(Overview):
             tell(self._begun)
 
     def _refused(self, problem: str) -> None:
-        self._problem = problem
+        self._line.problem = problem
         self.notice("")
         self.refresh_view()
 
     def _begun(self) -> None:
         self._seen_before = self.sight
-        self._entry.value = ""
-        self._stop_typing()
-
-    def _words(self, typed: str) -> Iterable[str]:
-        """The words that may follow: paths for a path, else names."""
-        word = last_word(typed)
-        if "/" in word:
-            return _paths(word)
-        if typed.lstrip().startswith("uninstall"):
-            return self.sight.place.installed
-        return [word for one in self.sight.recorded for word in home.command_line(one).split()[1:]]
-
-    def _recall(self, step: int) -> None:
-        """Put an earlier command into the line."""
-        earlier = list(dict.fromkeys(map(home.command_line, self.sight.recorded)))
-        self._recalled = max(-1, min(len(earlier) - 1, self._recalled + step))
-        entry = self._entry
-        entry.value = earlier[self._recalled] if self._recalled >= 0 else _USUAL
-        entry.cursor_position = len(entry.value)
+        self._line.leave(empty=True)
 
     # -- actions
 
     def do_section(self) -> None:
         """Complete the line or, in the list, go to the next section."""
-        if self._types:
-            typed = self._entry.value
-            completed = complete(typed, self._words(typed))
-            if completed.text != typed:
-                self._entry.value = completed.text
-                self._entry.cursor_position = len(completed.text)
-            elif not completed.found:
-                self.notice("nothing known begins like that")
-            return
-        self._go_to_section(1)
+        if not self._types:
+            self._go_to_section(1)
+        elif not self._line.complete():
+            self.notice("nothing known begins like that")
 
     def do_section_back(self) -> None:
         """Go to the section before."""
         if self._types:
-            self._stop_typing()
+            self._line.leave()
         else:
             self._go_to_section(-1)
 
@@ -328,14 +268,14 @@ class HomeView(Overview):
     def do_up(self) -> None:
         """Select the row above; in the input, take the command before."""
         if self._types:
-            self._recall(1)
+            self._line.recall(1)
         else:
             super().do_up()
 
     def do_down(self) -> None:
         """Select the next row; in the input, take the command after."""
         if self._types:
-            self._recall(-1)
+            self._line.recall(-1)
         else:
             super().do_down()
 
@@ -347,7 +287,7 @@ class HomeView(Overview):
     def do_back(self) -> None:
         """Return the keys to the list; else clear the filter."""
         if self._types:
-            self._stop_typing()
+            self._line.leave()
         else:
             super().do_back()
 
@@ -448,14 +388,3 @@ class HomeView(Overview):
 
 def _now(call: Callable[[], None]) -> None:
     call()
-
-
-def _paths(word: str) -> list[str]:
-    """The files and directories whose path begins so."""
-    directory = word.rpartition("/")[0] + "/"
-    try:
-        with os.scandir(os.path.expanduser(directory)) as entries:
-            found = [f"{directory}{entry.name}{'/' if entry.is_dir() else ''}" for entry in entries]
-    except OSError:
-        return []
-    return sorted(found)
