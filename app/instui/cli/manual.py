@@ -42,7 +42,8 @@ def page() -> Iterator[str]:
     yield ".SH FILES"
     yield from (".TP", ".I ~/.config/instui/config.toml")
     yield from _wrapped(
-        f"Settings, in TOML: {', '.join(SETTINGS)}, and a table [keys] with other keys for the actions of the screens. "
+        f"Settings, in TOML: {', '.join(SETTINGS)}, the columns of the dashboard, and a table [keys] with other keys for "
+        "the actions of the screens. "
         "`instui config` shows what is in force."
     )
     yield ".SH EXIT STATUS"

@@ -95,10 +95,8 @@ def _asked(socket: Listening, now: float) -> KnownSession | None:
     try:
         said = json.loads(answer)
         return _from_state(socket, said, now)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return _silent(
-            socket, listener(socket.path), "running"
-        )  # one of an earlier version, which does not know the question
+    except (ValueError, TypeError, KeyError, AttributeError):  # it is of an earlier version, which has no such request
+        return _silent(socket, listener(socket.path), "running")
 
 
 def _from_state(socket: Listening, said: dict[str, Any], now: float) -> KnownSession:
