@@ -42,9 +42,8 @@ def page() -> Iterator[str]:
     yield ".SH FILES"
     yield from (".TP", ".I ~/.config/instui/config.toml")
     yield from _wrapped(
-        f"Settings, in TOML: {', '.join(SETTINGS)}, the columns of the dashboard, and a table [keys] with other keys for "
-        "the actions of the screens. "
-        "`instui config` shows what is in force."
+        f"Settings, in TOML: {', '.join(SETTINGS)}, the columns of the dashboard, and a table [keys] with other keys "
+        "for the actions of the screens. `instui config` shows what is in force."
     )
     yield ".SH EXIT STATUS"
     yield from _wrapped((top.epilog or "").removeprefix("Exit codes: "))
