@@ -107,12 +107,12 @@ def is_cancellable(wheel: WheelState | None) -> bool:
 class CancelWheel(Ask):
     """The question whether to cancel a wheel, or the whole install. The result is the id of a choice."""
 
-    hint = "esc keeps all going, enter takes the marked one"
+    hint = "esc keeps everything going, enter takes the marked one"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("w", "answer('wheel')", show=False)]
 
     def __init__(self, wheel: WheelState | None, is_void: Callable[[], bool]) -> None:
-        """`wheel` is the selected one; None: there is none. `is_void` says that the question is none any more."""
-        title, choices = "Cancel the whole install?", [Choice(STAY, "s", "keep all going")]
+        """`wheel` is the selected one; None: there is none. `is_void` says whether the question no longer applies."""
+        title, choices = "Cancel the whole install?", [Choice(STAY, "s", "keep everything going")]
         if wheel is not None and is_cancellable(wheel):
             title = f"Cancel {safe(wheel.label)}?"
             choices.append(Choice(WHEEL, "w", "cancel this wheel alone; the others go on"))
@@ -145,7 +145,7 @@ class AskWorkers(ModalScreen[int], HeldScreen[int]):
     def compose(self) -> ComposeResult:
         """Lay out the question and the number."""
         with Vertical():
-            yield Static(f"How many workers? Now there are {self._present}.", markup=False, classes="title")
+            yield Static(f"How many workers? There are {self._present} now.", markup=False, classes="title")
             yield Input(str(self._present), type="integer", max_length=3, select_on_focus=True, compact=True)
             yield Static("enter takes it, esc leaves it as it is", markup=False, classes="hint")
 
