@@ -98,7 +98,7 @@ def test_a_number_of_workers_is_asked_for(typed: str, asked: list[str]) -> None:
 
     async def body(app: InstuiApp, pilot: Pilot[Result]) -> None:
         await press(pilot, "W")
-        assert "Now there are 6" in text_of(app)
+        assert "There are 6 now" in text_of(app)
         await press(pilot, "delete", "backspace", *typed, "enter")
         assert isinstance(app.screen, DashboardView)
         assert own.asked == asked

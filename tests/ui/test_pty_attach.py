@@ -108,7 +108,7 @@ def test_control_pauses_changes_the_workers_and_cancels_a_wheel(
     session.wait_for(SessionPaused)
     terminal.shows("INSTALL PAUSED")
     terminal.press("W")
-    terminal.shows("How many workers? Now there are 1.")
+    terminal.shows("How many workers? There are 1 now.")
     terminal.press("3", "enter")
     session.wait_for(WorkersChanged)
     terminal.shows("at work  nobody")
