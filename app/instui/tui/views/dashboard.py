@@ -18,6 +18,8 @@ from instui.tui.widgets.table import Table
 from .overview import Overview
 from .throttled import Throttled
 
+_MARGIN = 2  # rows that are left for waits of the session and for the environment's lock
+
 
 class DashboardView(Overview):
     """The dashboard: what every wheel is doing now."""
@@ -35,6 +37,7 @@ class DashboardView(Overview):
     def __init__(self) -> None:
         super().__init__()
         self._keys: Throttled[list[str]] = Throttled()
+        self._asked = False  # whether the user has said which rows are to be shown
         self.gives_way = True  # to why it took so long: all its wheels are done
         self._compares = True  # a demonstration that has something to compare shows it
         self._compared: Throttled[comparison.Comparison | None] = Throttled()
@@ -49,6 +52,8 @@ class DashboardView(Overview):
     def show_body(self, snapshot: Snapshot) -> None:
         """Fill the table and the gauges."""
         table, glyphs = self.table, self.glyphs
+        if not self._asked:  # no row is folded away while there is room for it
+            self.everything = len(snapshot.wheels) < table.size.height - _MARGIN
         query = wheels.WheelQuery(self.filter, self.everything, table.sort, table.reverse, table.selected)
         environment = snapshot.environment.state if snapshot.environment else ""
         waits = session_waits.present_keys(snapshot)
@@ -155,6 +160,11 @@ class DashboardView(Overview):
         """There are no rows."""
         return "" if self.table.keys else "no wheel yet"
 
+    def do_all(self) -> None:
+        """Show all wheels, or only those that are at work, wait or have failed."""
+        self._asked = True
+        super().do_all()
+
     def do_open(self) -> None:
         """Open the detail of the wheel, or show what is hidden."""
         key = self.table.selected or (self.table.keys[0] if self.table.keys else "")
@@ -200,7 +210,7 @@ class DashboardView(Overview):
             self.notice(why)
             return
         if key not in self.table.keys:
-            self.everything = True
+            self._asked = self.everything = True
         self.table.selected = key
         self.refresh_view()
         self.table.select(key)

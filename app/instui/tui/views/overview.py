@@ -39,7 +39,7 @@ class Overview(View):
 
     def footer_labels(self) -> dict[str, str]:
         """The label of the key for everything: what it does now."""
-        return {"all": "active only" if self.everything else "all"}
+        return {"all": "active" if self.everything else "all"}
 
     # -- the line of the filter
 
