@@ -191,5 +191,7 @@ def test_a_browser_shows_it_and_asks_no_other_host(url: str, tmp_path: Path) -> 
     ],
 )
 def test_what_would_change_something_is_not_served(viewed: list[str], error: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "instui", "serve", *viewed], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "instui", "serve", *viewed], capture_output=True, text=True, timeout=30
+    )
     assert (done.returncode, error in done.stderr) == (2, True)

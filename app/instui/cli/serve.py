@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import sys
 
+from instui.monitor.recording import begun
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 
 from .journals import find
@@ -28,8 +29,8 @@ def serve(parsed: argparse.Namespace) -> int:
     from .parser import parse
 
     viewed = parse(parsed.viewed)  # what is wrong with it is said here, and not on each page
-    if viewed.command == "replay":
-        find(viewed)
+    if viewed.command == "replay" and (path := find(viewed)) is not None:
+        begun(path)
     try:
         from .pages import Pages
     except ImportError as error:
