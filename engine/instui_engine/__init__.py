@@ -16,6 +16,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .commands.command import Outcome, Recording
+    from .commands.following import Following, follow
     from .commands.install import install
     from .commands.install_many import install_many
     from .commands.uninstall import uninstall
@@ -52,6 +53,7 @@ __all__ = [
     "Environment",
     "FetchError",
     "Finding",
+    "Following",
     "InstuiError",
     "Interrupted",
     "LinesError",
@@ -71,6 +73,7 @@ __all__ = [
     "__version__",
     "diagnose",
     "discover",
+    "follow",
     "install",
     "install_many",
     "repair",
@@ -83,6 +86,7 @@ _MODULES = {
     "Diagnosis": "doctor.diagnosis",
     "Environment": "target.environment",
     "Finding": "doctor.diagnosis",
+    "Following": "commands.following",
     "Options": "session.options",
     "Outcome": "commands.command",
     "Recording": "commands.command",
@@ -90,6 +94,7 @@ _MODULES = {
     "Request": "resolve.request",
     "diagnose": "doctor.diagnosis",
     "discover": "target.environment",
+    "follow": "commands.following",
     "install": "commands.install",
     "install_many": "commands.install_many",
     "repair": "doctor.repair",

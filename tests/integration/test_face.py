@@ -63,6 +63,16 @@ def test_the_program_of_the_readme_installs_and_tells_errors_apart(
     assert re.fullmatch(r"UsageError: .* does not exist\n", done.stderr)
 
 
+def test_the_following_program_of_the_readme_prints_each_wheel(
+    venv: Callable[[], Venv], tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    program = "".join(line[4:] or "\n" for line in section("following", "end of following").splitlines(keepends=True))
+    wheels = [build_wheel(tmp_path, name, "1.0", {f"{name}.py": b""}) for name in ("one", "two")]
+    done = run(program, venv().top, *wheels, environ=clean_environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "one is complete\ntwo is complete\nexit code 0\n"
+
+
 def test_the_rooms_of_the_readme_are_the_layers_of_the_contract() -> None:
     rooms = re.findall(r"^\| `(\w+)` \|", section("rooms", "end of rooms"), re.MULTILINE)
     contracts = tomllib.loads((ROOT.parents[1] / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
