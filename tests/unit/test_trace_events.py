@@ -185,3 +185,10 @@ def test_nothing_is_written_that_the_session_does_not_have() -> None:
 def test_names_cannot_deceive_who_reads_the_trace() -> None:
     read = written([(0.0, START), *commit("a\x1b[31m\u202eb", 1.0, 2.0)])
     assert any(one.name == r"a\x1b[31m\u202eb" for one in read.slices)
+
+
+def test_a_session_of_a_program_that_names_no_command_is_a_trace_as_well() -> None:
+    nameless = START._replace(command=[], session="", wall=0.0)
+    read = written([(0.0, nameless), (1.0, events.SessionFinished(0, "", 0, 1.0))])
+    assert "command" not in read.facts
+    assert read.facts["outcome"] == "done"

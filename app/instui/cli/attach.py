@@ -129,7 +129,7 @@ def _listed(sessions: Sequence[KnownSession]) -> str:
 
 
 def _nothing_runs(sessions: Sequence[KnownSession]) -> str:
-    newest = max((one.session for one in sessions), default="")
+    newest = sessions[0].session if sessions else ""  # none of them runs, so the newest comes first
     return "no session runs" + (
         f"; `instui replay {printable(newest)}` plays the newest recording" if newest else ", and none is recorded here"
     )

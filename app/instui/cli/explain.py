@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from instui.explain.explanation import Explanation, as_json, explain
 from instui.lines.explained import report
 from instui.monitor.model import Snapshot
+from instui.monitor.newest import in_order
 from instui_engine.errors import UsageError
 
 from .journals import find, look, read
@@ -49,9 +51,10 @@ def earlier_sessions(path: Path, snapshot: Snapshot) -> Iterator[Explanation]:
     if session is None or path.stem != session.session:
         return  # a file that was put somewhere
     left, found = _EARLIER_BYTES, 0
-    for other in sorted(path.parent.glob("*.jsonl"), reverse=True):
+    before = takewhile(lambda other: other != path, in_order({path, *path.parent.glob("*.jsonl")}))
+    for other in reversed(list(before)):
         with suppress(OSError, UsageError):
-            if other.stem >= path.stem or other.stat().st_size > left:
+            if other.stat().st_size > left:
                 continue
             fold, _ = read(other)
             left -= other.stat().st_size

@@ -4,13 +4,14 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
+from instui.monitor.newest import in_order, newest
 from instui.monitor.recording import MOST, lines_of, open_recording
-from instui.monitor.sessions import journal_directories
+from instui.monitor.sessions import KnownSession, journal_directories
 from instui.monitor.units import count, number
 from instui_engine.errors import UsageError, printable, reason
 from instui_engine.journal.codec import decode
@@ -22,8 +23,8 @@ from .output import print_error
 def find(parsed: argparse.Namespace) -> Path | None:
     """The journal that is meant: a file, or that of a session of the environment; None: stdin. Raises InstuiError.
 
-    Where the environment has recorded none, it is the file of INSTUI_JOURNAL: a first session that failed leaves only
-    that.
+    Without a name it is the newest session that did something; stderr says so if another one came after it. Where the
+    environment has recorded none, it is the file of INSTUI_JOURNAL: a first session that failed leaves only that.
     """
     name: str = parsed.session
     if name == "-":
@@ -36,7 +37,7 @@ def find(parsed: argparse.Namespace) -> Path | None:
 
     environment = environment_from(parsed, writable=False, any_python=True)
     paths = [path for directory in journal_directories(environment) for path in directory.glob("*.jsonl")]
-    found = {path.stem: path for path in paths if path.is_file()}
+    found = {path.stem: path for path in in_order(path for path in paths if path.is_file())}
     where, shown = printable(str(environment.top)), printable(name)
     if not found:
         if not name and (file := os.environ.get("INSTUI_JOURNAL", "")) and Path(file).is_file():
@@ -45,12 +46,28 @@ def find(parsed: argparse.Namespace) -> Path | None:
             f"no session is recorded in {where}: a first one that changed nothing leaves no trace, unless --journal "
             "FILE keeps it; name another environment with --python"
         )
-    matching = sorted(identity for identity in found if identity.startswith(name))
+    if not name:
+        return _newest(found.values())
+    matching = [identity for identity in found if identity.startswith(name)]
     if not matching:
-        raise UsageError(f"no session of {where} is called {shown}; the newest one is {printable(max(found))}")
-    if name and name not in found and len(matching) > 1:
+        raise UsageError(f"no session of {where} is called {shown}; the newest one is {printable(list(found)[-1])}")
+    if name not in found and len(matching) > 1:
         raise UsageError(f"{count(len(matching), 'session')} of {where} begin with {shown}; give more of the id")
     return found[name if name in found else matching[-1]]
+
+
+def _newest(journals: Collection[Path]) -> Path:
+    found = newest(journals)
+    assert found is not None
+    if found.passed is not None:
+        print_error(_passed(found.passed))
+    return found.journal
+
+
+def _passed(one: KnownSession) -> str:
+    """What is said of the newest session if an earlier one is taken."""
+    did = f"failed at once: {one.error}" if one.error else "had nothing to do"
+    return f"not the newest session, but the newest that did something; after it {one.session} {did}"
 
 
 def look(path: Path | None, listen: Callable[[float, Event], None] | None = None) -> Snapshot:

@@ -47,7 +47,8 @@ class KnownSession(NamedTuple):
 
     `wheels` counts the distributions: those that a running session has to do (`done` of them are complete), those that
     a recorded one has done, -1 if that is unknown. `doing` says where it is, in words, as "unpack 61 %". `control` is
-    the path of its socket; "" if it cannot be asked. What is unknown is "" or 0.
+    the path of its socket; "" if it cannot be asked. `exit` is the code it ended with, -1 if it has not ended or was
+    killed. What is unknown is "" or 0.
     """
 
     session: str
@@ -64,6 +65,7 @@ class KnownSession(NamedTuple):
     doing: str = ""
     waits: tuple[tuple[str, int], ...] = ()  # path -> how many wheels wait for it
     control: str = ""
+    exit: int = -1
 
     @property
     def is_live(self) -> bool:
@@ -155,11 +157,9 @@ def journal_directories(environment: Environment) -> Iterator[Path]:
 def recorded(environment: Environment, most: int = RECORDED) -> list[KnownSession]:
     """The newest recordings of an environment, the newest first; also of sessions that still run."""
     paths = {path.stem: path for directory in journal_directories(environment) for path in directory.glob("*.jsonl")}
-    found: list[KnownSession] = []
-    for _, path in sorted(paths.items(), reverse=True):
-        if len(found) < most and (one := recording(path)) is not None:
-            found.append(one)
-    return sorted(found, key=lambda one: -one.started)  # the ids of one second are in no order
+    found = [one for one in map(recording, paths.values()) if one is not None]
+    # the ids of one second are in no order
+    return sorted(found, key=lambda one: (one.started, one.session), reverse=True)[:most]
 
 
 def recording(path: Path) -> KnownSession | None:
@@ -188,6 +188,7 @@ def recording(path: Path) -> KnownSession | None:
         journal=str(path),
         wheels=finished.installed if finished is not None else -1,
         control=started.control if is_alive else "",
+        exit=finished.exit if finished is not None else -1,
     )
 
 

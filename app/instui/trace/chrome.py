@@ -49,8 +49,8 @@ class _Writer:
         self._written: dict[int, _Event] = {}  # by identity of the slice
         self._threads = _FIRST_THREAD  # the number of the next one
         for pid, group in enumerate(trace.groups, 1):
-            name = f"{group.name}: {trace.facts['command']}" if group is trace.session and trace.facts else group.name
-            self._name("process", pid, 0, name, pid)
+            command = trace.facts.get("command") if group is trace.session else None
+            self._name("process", pid, 0, f"{group.name}: {command}" if command else group.name, pid)
             for track in group.tracks:
                 self._track(pid, track)
         for counter in trace.counters:

@@ -46,7 +46,7 @@ def context_of(session: str) -> SpanContext:
 
 def spans(trace: Trace, resource: Resource, environ: Mapping[str, str]) -> Sequence[ReadableSpan]:
     """All spans of a session. TRACEPARENT in `environ` names the span that it is a part of, as W3C describes it."""
-    session = str(trace.facts["session"])
+    session = str(trace.facts.get("session", ""))
     memory, ids = InMemorySpanExporter(), _Ids(session)
     provider = TracerProvider(resource=resource, id_generator=ids, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))
@@ -83,8 +83,8 @@ class _Writer:
         self._tracer = tracer
         self._ids = ids
         self._trace = trace
-        self._session = str(trace.facts["session"])
-        self._began = float(trace.facts["began"])
+        self._session = str(trace.facts.get("session", ""))
+        self._began = float(trace.facts.get("began", 0.0))
         self._let_go = {
             id(flow.wait): str(flow.hold.facts["wheel"]) for flow in trace.flows if flow.hold.kind == "lock"
         }
@@ -93,7 +93,7 @@ class _Writer:
     def write(self, parent: Context) -> None:
         """Make the span of the session, and within it all others."""
         trace = self._trace
-        name = " ".join(str(trace.facts["command"]).split()[:2])
+        name = " ".join(str(trace.facts.get("command", "instui")).split()[:2])  # a program names no command
         happened = [one for track in trace.session.tracks for one in track.instants]
         facts = {**trace.facts, "error": "killed"} if trace.facts["outcome"] == "killed" else trace.facts
         # who expects the session in a trace of its own finds what `_forward` leaves there
