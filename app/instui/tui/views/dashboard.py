@@ -160,6 +160,11 @@ class DashboardView(Overview):
         """There are no rows."""
         return "" if self.table.keys else "no wheel yet"
 
+    def no_all(self) -> str:
+        """Every wheel has a row anyway."""
+        shown = self.snapshot.finished is not None or not self.snapshot.wheels
+        return "all wheels are shown" if shown and not self.filter else ""
+
     def do_all(self) -> None:
         """Show all wheels, or only those that are at work, wait or have failed."""
         self._asked = True
