@@ -207,5 +207,5 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 def test_a_session_of_a_program_that_names_no_command_is_sent_as_well() -> None:
     with collecting() as collector:
-        sent([(0.0, START._replace(command=[], session="", wall=0.0)), *waiting()[1:]], collector)
+        sent([(0.0, START._replace(command=[], session="")), *waiting()[1:]], collector)
         assert "instui" in [one.name for one in collector.spans]
