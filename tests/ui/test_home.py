@@ -1,6 +1,7 @@
 """Home: what its rows say, what its keys do, and the input."""
 
 import asyncio
+import itertools
 import os
 from pathlib import Path
 
@@ -326,16 +327,28 @@ def test_leaving_asks_what_becomes_of_installs_that_were_begun_here(key: str, ho
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("keys", "found"), [("/flask", "filter: flask"), ("iflask", "> install flask")])
-def test_what_is_typed_faster_than_an_input_opens_is_typed_into_it(keys: str, found: str) -> None:
+@pytest.mark.parametrize("between", [(0, 0), (0, 4), (2, 6), (4, 0)])
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ([*"/flask", "enter"], "filter: flask"),
+        ([*"/nump", "ctrl+u", *"flask", "enter"], "filter: flask"),
+        (list("iflask"), "> install flask"),
+        (["i", *"numpy", "ctrl+u", *"uninstall x"], "> uninstall x"),
+    ],
+)
+def test_what_is_typed_faster_than_an_input_opens_is_typed_into_it(
+    keys: list[str], found: str, between: tuple[int, int]
+) -> None:
+    """`between`: so many turns of the loop lie between two keys, in turn."""
     host = MadeUpHost()
 
     async def run() -> None:
         async with at_home(host) as (app, pilot):
-            for key in keys:
-                app.post_message(Key("slash" if key == "/" else key, key))
-            if keys[0] == "/":
-                app.post_message(Key("enter", None))
+            for key, turns in zip(keys, itertools.cycle(between), strict=False):
+                app.post_message(Key("slash" if key == "/" else key, key if len(key) == 1 else None))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
             await settle(pilot)
             await settle(pilot)
             assert found in text_of(app)

@@ -84,6 +84,7 @@ class InstuiApp(Playing):
         self._pace = Pace()
         self._ticks: Timer | None = None
         self._quiet = False  # whether that timer rests, as nothing moves
+        self._on_the_way: list[tuple[Key, Screen[Any]]] = []  # keys for a screen that is not made yet
         self._held = False  # whether a frame waits until the terminal has taken those before
 
     def clear_selection(self) -> None:
@@ -199,11 +200,34 @@ class InstuiApp(Playing):
             if self.showing is not None:
                 self.showing.departure.touch(event.key if isinstance(event, Key) else "")
             self._pace.stir()
-        if isinstance(event, Key) and event.is_forwarded and event.is_printable and isinstance(self.focused, Input):
-            # It was on its way when the key before it opened the input: no binding is meant, but what is typed.
-            self.focused.insert_text_at_cursor(event.character or "")
+        if isinstance(event, Key) and await self._done_at_once(event):
             return
         await super().on_event(event)
+
+    async def _done_at_once(self, key: Key) -> bool:
+        """Whether a key was done here, without a way through the queues of a screen and its input.
+
+        On that way it would be overtaken by the next one. So what is typed behind the key that opens an input arrives
+        in it, whole and in its order.
+        """
+        entry, screen = self.focused, self.screen
+        if key.is_forwarded:
+            self._on_the_way = [one for one in self._on_the_way if one[0] is not key]
+            if is_typed := key.is_printable and isinstance(entry, Input):  # which that key had opened on a new screen
+                _type(entry, key)
+            return is_typed
+        self._on_the_way = [one for one in self._on_the_way if one[1] is screen]
+        if not screen.is_mounted or self._on_the_way:
+            self._on_the_way.append((key, screen))  # the screen will have it when it is made
+            return False
+        if entry is not None and not isinstance(entry, Input):
+            return False
+        if await self._check_bindings(key.key, priority=True):
+            return True
+        if key.is_printable and entry is not None:
+            _type(entry, key)
+            return True
+        return await self._check_bindings(key.key)
 
     # -- actions
 
@@ -237,6 +261,10 @@ class InstuiApp(Playing):
         if is_browser():
             return self.no_picture()
         return "" if self.showing is not None and self.watched.shown.session is not None else "nothing has begun yet"
+
+
+def _type(entry: Input, key: Key) -> None:
+    entry.replace(key.character or "", *entry.selection)
 
 
 _TYPE_CHECKED: type[Application] = InstuiApp  # the type checker proves that it has everything that the views need

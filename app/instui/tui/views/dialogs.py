@@ -146,8 +146,12 @@ class AskWorkers(ModalScreen[int], HeldScreen[int]):
         """Lay out the question and the number."""
         with Vertical():
             yield Static(f"How many workers? There are {self._present} now.", markup=False, classes="title")
-            yield Input(str(self._present), type="integer", max_length=3, select_on_focus=True, compact=True)
+            yield Input(str(self._present), type="integer", max_length=3, select_on_focus=False, compact=True)
             yield Static("enter takes it, esc leaves it as it is", markup=False, classes="hint")
+
+    def on_mount(self) -> None:
+        """Let the first key replace the number, also one that is on its way."""
+        self.query_one(Input).select_all()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the number."""

@@ -124,7 +124,7 @@ class HomeView(Overview):
         yield Lines(self.glyphs, id="notice")
         yield from self.body()
         yield Lines(self.glyphs, id="about", classes="aside")
-        yield Input(id="filter", placeholder="words  !not", compact=True)
+        yield Input(id="filter", placeholder="words  !not", compact=True, select_on_focus=False)
         yield Lines(self.glyphs, id="footer")
 
     def show(self, snapshot: Snapshot) -> None:

@@ -47,7 +47,8 @@ class Overview(View):
         """Lay out the frame, with the line of the filter above the footer."""
         *above, footer = super().compose()
         yield from above
-        yield Input(id="filter", placeholder="words  !not  wheel:jwt  lock:cv2  state:wait", compact=True)
+        hint = "words  !not  wheel:jwt  lock:cv2  state:wait"
+        yield Input(id="filter", placeholder=hint, compact=True, select_on_focus=False)
         yield footer
 
     def footer(self, width: int) -> Line:
@@ -93,6 +94,7 @@ class Overview(View):
         entry.display = True
         self.lines("footer").display = False
         entry.value = self.filter.text
+        entry.select_all()  # the first key replaces it; not when it gets the focus, as that key may be there before
         self.set_focus(entry)  # at once: the next key may be on its way
 
     def no_match_next(self) -> str:
