@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .commands.following import Following, follow
     from .commands.install import install
     from .commands.install_many import install_many
+    from .commands.sync import sync
     from .commands.uninstall import uninstall
     from .doctor.diagnosis import Diagnosis, Finding, diagnose
     from .doctor.repair import RepairResult, repair
@@ -77,6 +78,7 @@ __all__ = [
     "install",
     "install_many",
     "repair",
+    "sync",
     "uninstall",
 ]
 
@@ -98,6 +100,7 @@ _MODULES = {
     "install": "commands.install",
     "install_many": "commands.install_many",
     "repair": "doctor.repair",
+    "sync": "commands.sync",
     "uninstall": "commands.uninstall",
 }
 

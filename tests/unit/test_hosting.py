@@ -30,6 +30,8 @@ def home(*arguments: str) -> argparse.Namespace:
         ("install install flask", ["install", "flask", "--python=/v"]),  # the line begins with a command already
         ("install uninstall flask", ["uninstall", "flask", "--python=/v"]),
         ("install install", ["install", "install", "--python=/v"]),
+        ("install sync flask", ["install", "sync", "flask", "--python=/v"]),  # it must not remove anything
+        ("sync r.txt", ["sync", "r.txt", "--python=/v"]),
         ("uninstall flask", ["uninstall", "flask", "--python=/v"]),
         ("install --python /w flask", ["install", "--python", "/w", "flask"]),  # another environment is meant
         ("install --target=/w flask", ["install", "--target=/w", "flask"]),
@@ -49,7 +51,7 @@ def test_a_flag_of_a_variable_is_not_said_again(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("typed", "problem"),
     [
-        ("", "begin with install, uninstall or install-many"),
+        ("", "begin with install, uninstall, sync or install-many"),
         ("demo crash", "begin with install"),
         ("install 'a", "a quotation mark has no partner"),
         ("install", "nothing to install"),

@@ -17,6 +17,7 @@ def closing(*happened: Event, exit_code: int = 0) -> list[str]:
     return summary(fold.snapshot(2.0))
 
 
+GOES = events.PlanWheel("d", 0, 3, 3, [], [], "4")  # never announced as a wheel: a removal
 BACK = events.Restored("a", "lib/x", "c 3")
 
 
@@ -55,6 +56,25 @@ BACK = events.Restored("a", "lib/x", "c 3")
             ["installed 2 wheels, 2 files in 2.0 s", "  installed again: 1 · replaced: 1 old version"],
         ),
         ([events.DistributionRemoved("a", "1", 3)], 0, ["removed 1 distribution, 3 files in 2.0 s"]),
+        (
+            [A, GOES, events.DistributionRemoved("d", "4", 3), events.CommitFinished("a", 1)],
+            0,
+            ["installed 1 wheel, 1 file, and removed 1 distribution, 3 files in 2.0 s"],
+        ),
+        (
+            [A, GOES, events.PlanWheel("a", 1, 1, 1, [], [], "")],
+            0,
+            [
+                "would install 1 wheel, 1 file, and remove 1 distribution, 3 files (planned in 2.0 s); changed none",
+                "  d 4 (removed, 3 files)",
+                "  a 1",
+            ],
+        ),
+        (
+            [A, GOES, events.DistributionRemoved("d", "4", 3)],
+            130,
+            ["removed 1 distribution, 3 files in 2.0 s", "  removed: d 4", "  not installed (not begun): a 1"],
+        ),
         (
             [GO_A, GO_B],
             0,

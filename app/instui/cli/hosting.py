@@ -108,7 +108,8 @@ class Hosting:
         except ValueError as error:
             raise UsageError(f"{str(error).lower()}: a quotation mark has no partner") from error
         words = words[1:] if words[:1] == ["instui"] else words
-        if set(words[:2]) <= {*COMMANDS} and len(words) > 2:  # one was typed into a line that has one
+        # one was typed into a line that has one; but `install sync x` is about a distribution of that name
+        if set(words[:2]) <= {*COMMANDS} - {"sync"} and len(words) > 2:
             words = words[1:]
         if not words or words[0] not in COMMANDS:
             raise UsageError(f"begin with {', '.join(COMMANDS[:-1])} or {COMMANDS[-1]}")

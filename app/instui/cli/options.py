@@ -85,6 +85,30 @@ def install_many(parser: argparse.ArgumentParser) -> None:
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
 
 
+def sync(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `instui sync`."""
+    parser.add_argument("requirement_files", nargs="+", metavar="FILE", help="requirements, a pylock.toml or a uv.lock")
+    what = parser.add_argument_group("what to install")
+    what.add_argument(
+        "-c",
+        "--constraint",
+        action=Each,
+        default=[],
+        metavar="FILE",
+        dest="constraint_files",
+        help="bounds for versions, as for pip",
+    )
+    what.add_argument("--reinstall", action="store_true", help="also what is installed already")
+    what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
+    what.add_argument(
+        "--allow-empty-requirements", action="store_true", help="if nothing is listed, everything is removed"
+    )
+    _permission(what)
+    _places(parser)
+    _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
+    _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
+
+
 def uninstall(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui uninstall`."""
     parser.add_argument("arguments", nargs="*", metavar="DIST")

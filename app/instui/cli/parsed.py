@@ -36,6 +36,20 @@ def request_from(parsed: "argparse.Namespace") -> "Request":
     )
 
 
+def request_of_sync(parsed: "argparse.Namespace") -> "Request":
+    """The request in the command line of `instui sync`."""
+    from instui_engine.resolve.request import Request
+
+    return Request(
+        requirement_files=tuple(parsed.requirement_files),
+        constraint_files=tuple(parsed.constraint_files),
+        **_places_in(parsed),
+        reinstall=parsed.reinstall,
+        require_hashes=parsed.require_hashes,
+        allow_empty=parsed.allow_empty_requirements,
+    )
+
+
 def places_from(parsed: "argparse.Namespace") -> "Request":
     """Where to look for wheels, as a request that names none."""
     from instui_engine.resolve.request import Request

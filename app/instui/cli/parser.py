@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Command] = {
     "install-many": Command(
         "install each line of a list by itself, without dependencies", options.install_many, "work.install_many"
     ),
+    "sync": Command("install exactly what files list, and remove everything else", options.sync, "work.sync"),
     "uninstall": Command("remove distributions, by what their RECORD lists", options.uninstall, "work.uninstall"),
     "demo": Command("watch the locks at work on wheels made on the fly, without a network", options.demo, "demo.play"),
     "sessions": Command(

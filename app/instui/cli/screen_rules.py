@@ -22,7 +22,8 @@ SCREENS: frozenset[Showing] = frozenset({"screen", "screen when it begins", "scr
 MOMENT = 0.4  # seconds after which a command takes long: most that have little to do are over by then
 VERY_SHORT = 1.0  # seconds; of a session as short as this there was nothing to watch
 _OFF = frozenset({"", "0", "false", "no", "off"})
-_LATE = frozenset({"install", "install-many", "uninstall"})  # what fails or ends at once needs no screen
+# what fails or ends at once needs no screen
+_LATE = frozenset({"install", "install-many", "sync", "uninstall"})
 
 
 class Invocation(NamedTuple):

@@ -41,6 +41,19 @@ def install_many(parsed: argparse.Namespace) -> int:
     return _work(parsed, session)
 
 
+def sync(parsed: argparse.Namespace) -> int:
+    """Run the command; return the exit code. Raises InstuiError."""
+
+    def session() -> "Work":
+        from instui_engine.commands.sync import sync
+
+        from .parsed import request_of_sync
+
+        return partial(sync, request_of_sync(parsed))
+
+    return _work(parsed, session)
+
+
 def uninstall(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
 

@@ -56,9 +56,8 @@ def ending(snapshot: Snapshot) -> list[str]:
     lines = [printable(finished.error) or f"failed with exit code {finished.exit}"]
     body = [line.strip() for line in summary(snapshot, names=False)]
     if not _head(snapshot, well=False):
-        word = "removed" if snapshot.removes else "installed"
         left = [line.strip() for line in (*_what_is_installed(snapshot), *_waits(snapshot))]
-        body = [f"nothing was {word}, after {seconds(finished.seconds)}", *left, *body]
+        body = [f"nothing was {snapshot.done}, after {seconds(finished.seconds)}", *left, *body]
     said = [line for line in body if not _is_said(line, lines[0])]
     return [*lines, *said[:1], *sorted(said[1:], key=lambda line: not line.startswith(_IMPORTANT))]
 
@@ -71,26 +70,35 @@ def _is_said(line: str, error: str) -> bool:
 def _head(snapshot: Snapshot, well: bool) -> list[str]:
     totals, finished = snapshot.totals, snapshot.finished
     took = seconds(finished.seconds if finished else snapshot.t)
-    wheels = [wheel for wheel in snapshot.wheels if wheel.version]
     if snapshot.removes:
         return _removed(snapshot, well, took)
+    wheels = [wheel for wheel in snapshot.wheels if wheel.version and not wheel.removal]
+    every = count(totals.removing, "distribution")
     installed = sum(wheel.phase is Phase.DONE for wheel in wheels)
     if finished is None:
         of = f"{number(installed)} of {count(len(wheels), 'wheel')}"
-        return [f"the session ended abruptly after {took}: {of} installed"]
+        removed = f", {number(totals.removed)} of {every} removed" if totals.removing else ""
+        return [f"the session ended abruptly after {took}: {of} installed{removed}"]
     if well and not wheels:
         return [_nothing_to_do(snapshot)]
     if snapshot.planned_only:
         known = [wheel for wheel in wheels if wheel.cached]
         files = f", {count(_files(known), 'file')}" if len(known) == len(wheels) else ""
-        return [f"would install {count(len(wheels), 'wheel')}{files} (planned in {took}); installed none"]
+        goes = sum(wheel.files for wheel in snapshot.wheels if wheel.removal)
+        removed = f", and remove {every}, {count(goes, 'file')}" if totals.removing else ""
+        none = "changed" if totals.removing else "installed"
+        return [f"would install {count(len(wheels), 'wheel')}{files}{removed} (planned in {took}); {none} none"]
     if not installed and snapshot.is_list:
         there = f", {number(totals.satisfied)} are there" if totals.satisfied else ""
         return [f"installed nothing{there}, in {took}"]
-    if not installed:
-        return []
-    of = "" if installed == len(wheels) else f"{number(installed)} of "
-    return [f"installed {of}{count(len(wheels), 'wheel')}, {count(totals.files, 'file')} in {took}"]
+    parts = []
+    if installed:
+        of = "" if installed == len(wheels) else f"{number(installed)} of "
+        parts.append(f"installed {of}{count(len(wheels), 'wheel')}, {count(totals.files, 'file')}")
+    if totals.removed:
+        of = "" if totals.removed == totals.removing else f"{number(totals.removed)} of "
+        parts.append(f"removed {of}{every}, {count(totals.removed_files, 'file')}")
+    return [f"{', and '.join(parts)} in {took}"] if parts else []
 
 
 def _removed(snapshot: Snapshot, well: bool, took: str) -> list[str]:
@@ -114,8 +122,10 @@ def _foreseen(snapshot: Snapshot, names: bool, turns: bool) -> list[str]:
     """What a dry run has found out: each distribution, and who would meet whom."""
     if snapshot.removes:
         return [f"  {printable(w.label)}, {count(w.files, 'file')}" for w in snapshot.wheels if names and w.version]
-    wheels = sorted((wheel for wheel in snapshot.wheels if wheel.version), key=lambda wheel: wheel.order)
-    lines = [f"  {printable(wheel.label)}{_replaces(wheel)}" for wheel in wheels if names]
+    planned = sorted((wheel for wheel in snapshot.wheels if wheel.version), key=lambda wheel: wheel.order)
+    wheels = [wheel for wheel in planned if not wheel.removal]
+    lines = [f"  {printable(w.label)} (removed, {count(w.files, 'file')})" for w in planned if names and w.removal]
+    lines += [f"  {printable(wheel.label)}{_replaces(wheel)}" for wheel in wheels if names]
     if snapshot.satisfied or snapshot.totals.satisfied:
         lines.append(f"  already installed: {_satisfied(snapshot)}")
     shared = [lock for lock in snapshot.locks if turns and lock.collision]
@@ -183,14 +193,16 @@ def _files(wheels: Iterable[WheelState]) -> int:
 
 def _what_is_installed(snapshot: Snapshot) -> list[str]:
     wheels = [wheel for wheel in snapshot.wheels if wheel.version]
-    done = [wheel for wheel in wheels if wheel.phase is Phase.DONE]
+    done = sum(wheel.phase is Phase.DONE for wheel in wheels)
     lines = []
-    word = "removed" if snapshot.removes else "installed"
-    if done and len(done) < len(wheels) and not snapshot.is_list:  # of a list, each line that failed is named
-        lines.append(f"  {word}: {_labels(done)}")
-        for state in (CANCELLED, Phase.STOPPED.value, Phase.UNBEGUN.value):
-            if left := [wheel for wheel in wheels if wheel.word == state]:
-                lines.append(f"  not {word} ({state}): {_labels(left)}")
+    if done and done < len(wheels) and not snapshot.is_list:  # of a list, each line that failed is named
+        for word in ("removed", "installed"):
+            of_kind = [wheel for wheel in wheels if wheel.removal == (word == "removed")]
+            if whole := [wheel for wheel in of_kind if wheel.phase is Phase.DONE]:
+                lines.append(f"  {word}: {_labels(whole)}")
+            for state in (CANCELLED, Phase.STOPPED.value, Phase.UNBEGUN.value):
+                if left := [wheel for wheel in of_kind if wheel.word == state]:
+                    lines.append(f"  not {word} ({state}): {_labels(left)}")
     failed = [wheel for key in snapshot.failed if (wheel := snapshot.wheel(key))]
     listed_here = len(failed) if snapshot.is_list else FAILURES_LISTED
     lines += [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:listed_here]]

@@ -290,18 +290,23 @@ def committing(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     found = of(pieces, "commit")
     snapshot = case.snapshot
     done = [wheel for wheel in snapshot.wheels if any(s.phase is Phase.COMMIT for s in _spans(wheel, case))]
-    files, old = sum(wheel.files for wheel in done), sum(bool(wheel.replaces) for wheel in done)
+    gone = [wheel for wheel in done if wheel.removal]
     lasts = case.lasts(found)
+    removing = f"{'is removing' if lasts else 'removed'} {count(len(gone), 'distribution')}"
     if snapshot.removes:
-        verb = "is removing" if lasts else "removed"
-        yield from _plainly("remove", found, f"{verb} {count(len(done), 'distribution')}, {count(files, 'file')}")
-    elif old > len(done) / 2:
+        files = sum(wheel.files for wheel in done)
+        yield from _plainly("remove", found, f"{removing}, {count(files, 'file')}")
+        return
+    done = [wheel for wheel in done if not wheel.removal]
+    files, old = sum(wheel.files for wheel in done), sum(bool(wheel.replaces) for wheel in done)
+    also = f", and {removing}" if gone else ""
+    if old > len(done) / 2:
         verb = "is replacing" if lasts else "replaced"
-        text = f"{verb} {count(old, 'old version')} by {count(len(done), 'wheel')}, {count(files, 'file')}"
+        text = f"{verb} {count(old, 'old version')} by {count(len(done), 'wheel')}, {count(files, 'file')}{also}"
         yield from _plainly("replace", found, text)
     else:
         verb = "is committing" if lasts else "committed"
-        yield from _plainly("commit", found, f"{verb} {count(len(done), 'wheel')}, {count(files, 'file')}")
+        yield from _plainly("commit", found, f"{verb} {count(len(done), 'wheel')}, {count(files, 'file')}{also}")
 
 
 def syncing(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:

@@ -131,7 +131,9 @@ def _counters(snapshot: Snapshot, width: int) -> str:
     counts = [("resolved", totals.resolved), ("cached", totals.cached)]
     counts += [("fetched", totals.downloads), ("unpacked", totals.unpacked - totals.cached)]
     counts += [("staged", totals.staged), ("waiting", totals.waiting), ("committed", totals.committed)]
-    if totals.removing:
+    if totals.removing and not snapshot.removes:
+        counts.append(("removed", totals.removed))
+    elif totals.removing:
         counts = [("removing", totals.removing), ("waiting", totals.waiting), ("removed", totals.removed)]
     counts.append(("failed", totals.failed))
     parts = [f"{word} {number(value)}" for word, value in counts]

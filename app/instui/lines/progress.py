@@ -95,10 +95,11 @@ class Progress:
                 return f"unpacked {number(totals.unpacked - totals.cached)} of {count(new, 'wheel')}"
             case Phase.STAGE:
                 return f"staged {number(totals.staged)} of {count(totals.resolved, 'wheel')}"
-            case _ if totals.removing:
-                return f"removed {number(totals.removed)} of {count(totals.removing, 'distribution')}"
             case _:
-                return f"installed {number(totals.committed)} of {count(totals.resolved, 'wheel')}"
+                installed = f"installed {number(totals.committed)} of {count(totals.resolved, 'wheel')}"
+                removed = f"removed {number(totals.removed)} of {count(totals.removing, 'distribution')}"
+                parts = [removed] if totals.removing else []
+                return ", ".join(parts if snapshot.removes else [installed, *parts])
 
     def _rate(self, t: float) -> str:
         """How fast bytes came since the last such line."""

@@ -397,9 +397,14 @@ class Snapshot(NamedTuple):
 
     @property
     def removes(self) -> bool:
-        """Whether the session uninstalls."""
+        """Whether the session uninstalls, and does nothing else."""
         command = self.session.command[1:2] if self.session else []
-        return command == ["uninstall"] or bool(self.totals.removing)
+        return command == ["uninstall"] or 0 < self.totals.removing == len(self.wheels)
+
+    @property
+    def done(self) -> str:
+        """What the session does to its distributions, as a word: "installed", "removed" or, if both, "changed"."""
+        return "removed" if self.removes else "changed" if self.totals.removing else "installed"
 
     @property
     def is_list(self) -> bool:

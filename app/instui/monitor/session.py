@@ -280,7 +280,7 @@ class SessionRecord:
     def totals(self, t: float) -> Totals:
         """The counters at time `t`."""
         return Totals(
-            resolved=max(self.resolved, len(self.wheels)),
+            resolved=max(self.resolved, len(self.wheels) - self.removing or len(self.wheels)),
             satisfied=max(self.satisfied_count, len(self.satisfied)),
             fetched=self._passed[FETCHED],
             unpacked=self._passed[UNPACKED],

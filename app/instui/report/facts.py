@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from instui.monitor.model import Snapshot
 from instui.monitor.names import PARTS
 from instui.monitor.units import count, seconds, size
+from instui.monitor.units import number as digits
 from instui_engine.journal.events import SessionStarted
 
 from . import names
@@ -111,7 +112,8 @@ def _facts(session: SessionStarted, recorded: Recorded) -> Iterator[tuple[str, C
     if session.ran:
         yield "before the journal", f"the program had run for {took(session.ran)}"
     yield "wheels", "; ".join(_wheels(snapshot)) or "none"
-    yield "files", count(totals.files or totals.removed_files, "file")
+    removed = f", {digits(totals.removed_files)} removed" if totals.files and totals.removed_files else ""
+    yield "files", f"{count(totals.files or totals.removed_files, 'file')}{removed}"
     yield "recorded by", f"instui {session.version}, schema {session.schema}"
     lines = recorded.journal.count(b"\n")
     damaged = f", {recorded.damaged} of them damaged and left out" if recorded.damaged else ""

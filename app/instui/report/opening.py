@@ -79,13 +79,10 @@ def moment(wall: float) -> Html:
 def _lines(snapshot: Snapshot) -> list[str]:
     """How it ended in full; why it took so long is told below."""
     if not snapshot.over:
-        done = snapshot.totals.removed if snapshot.removes else snapshot.totals.committed
-        word = "removed" if snapshot.removes else "installed"
+        done = snapshot.totals.committed + snapshot.totals.removed
         of = max(len(snapshot.wheels), snapshot.totals.resolved)
-        return [
-            f"after {age(snapshot.t)}, {number(done)} of {count(of, 'wheel')} {word}: this page tells of what was "
-            "known when it was made"
-        ]
+        so_far = f"{number(done)} of {count(of, 'wheel')} {snapshot.done}"
+        return [f"after {age(snapshot.t)}, {so_far}: this page tells of what was known when it was made"]
     told = {line.strip() for line in where_time_went(snapshot)}
     return [line for line in ending(snapshot) if line not in told]
 

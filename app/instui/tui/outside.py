@@ -48,7 +48,7 @@ def _percent(snapshot: Snapshot) -> int | None:
         return 100 * totals.removed // totals.removing if totals.removing else None
     if not wheels or snapshot.resolving:
         return None
-    settled = totals.committed + totals.failed
+    settled = totals.committed + totals.removed + totals.failed
     if len(wheels) > _COUNTED:
         return min(99, 100 * settled // len(wheels))
     return min(99, int(100 * sum(_DONE.get(wheel.phase, 1.0) for wheel in wheels) / len(wheels)))

@@ -5,7 +5,7 @@ Nothing is written into the environment's scheme directories before everything i
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -26,9 +26,12 @@ from instui_engine.plan.compatibility import check_compatibility
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.dependents import broken_dependents
 from instui_engine.plan.order import Node, edges_from, plan_order
+from instui_engine.plan.outlook import Outlook
 from instui_engine.plan.permissions import missing_permission
-from instui_engine.plan.plan import WheelPlan, volumes_of
+from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan, volumes_of
 from instui_engine.plan.planner import plan_wheels
+from instui_engine.plan.removable import check_link, check_record
+from instui_engine.plan.removal import plan_removals
 from instui_engine.resolve.request import LockedWheel, Meanwhile, Request
 from instui_engine.resolve.resolver import resolve
 from instui_engine.session.context import Context
@@ -79,6 +82,7 @@ class Pipeline(Work):
         sync = (lambda path: context.sync("store", path)) if context.options.fsync else None
         self._store = Store(context.options.cache, sync)
         self._index_urls: tuple[str, ...] = ()  # they may carry credentials, so they stay in memory
+        self._extraneous: tuple[str, ...] = ()  # names of what is to be removed, before anything is installed
         self._helpers = Helpers()
         self._commit: Commit | None = None
 
@@ -96,22 +100,24 @@ class Pipeline(Work):
         with self.context.span("resolve"):
             installed = scan(self.environment)
             wheels = self._resolve(installed)
-        if not wheels:
+        if not wheels and not self._extraneous:
             return
-        self.context.control.wheels.expect(wheel.name for wheel in wheels)
-        with self._using_store():
+        self.context.control.wheels.expect((*self._extraneous, *(wheel.name for wheel in wheels)))
+        with self._using_store() if wheels else nullcontext():
             if self.context.options.dry_run:
                 with self.context.span("plan"):
                     self._foresee(installed, wheels)
                 return
-            with self.context.span("acquire"):
-                ready = self._acquire(wheels)
-            if not ready:
+            with self.context.span("acquire") if wheels else nullcontext():
+                ready = self._acquire(wheels) if wheels else []
+            if not ready and not self._extraneous:
                 return  # all of them were cancelled
             files = sum(entry.manifest.files for _, entry in ready)
             with team(self.context, files, self.session.sign_of_life) as linkers:
                 with self.context.span("plan"):
-                    plans, overlaps = self._plan(installed, *zip(*ready, strict=True))
+                    plans, overlaps = self._plan(
+                        installed, [wheel for wheel, _ in ready], [entry for _, entry in ready]
+                    )
                 self._stage(plans, linkers)
         self.began = True
         with self.context.span("commit"):
@@ -128,6 +134,7 @@ class Pipeline(Work):
             context.check()
             raise
         self._index_urls = resolution.index_urls
+        self._extraneous = resolution.extraneous
         versions = resolution.satisfied | {wheel.name: wheel.version for wheel in resolution.wheels}
         for permission in unused(context.options.allow_record, versions):
             context.emit(Warned("", f"{FLAG} {printable(permission)} is for no wheel of this run"))
@@ -219,9 +226,14 @@ class Pipeline(Work):
         wheels: Sequence[LockedWheel],
         entries: Sequence[Entry],
         unknown: Sequence[LockedWheel] = (),
-    ) -> tuple[tuple[WheelPlan, ...], Overlaps]:
-        """Plan `wheels`, and emit the plan. Of the `unknown` wheels only the versions that they replace are known."""
+    ) -> tuple[tuple[Plan, ...], Overlaps]:
+        """Plan removals and `wheels`, and emit that. Of `unknown` wheels only the versions that they replace are known.
+
+        What goes, goes first: it neither conflicts with what comes nor is it kept as overwritten.
+        """
         context, environment = self.context, self.environment
+        outlook = Outlook(environment)
+        removals = self._plan_removals(installed, outlook)
         for wheel, entry in zip(wheels, entries, strict=True):
             with context.failing(wheel.name):
                 warning = check_compatibility(wheel, entry.manifest, environment.interpreter)
@@ -241,7 +253,8 @@ class Pipeline(Work):
         ]
         context.control.know_dependents(partial(_dependents, wheels, entries, markers))
         ready = [(wheels[place], entries[place]) for place in plan_order(nodes)]
-        plans = plan_wheels(environment, installed, ready, context.failing)
+        planned = plan_wheels(environment, installed, ready, context.failing, outlook, len(removals))
+        plans: tuple[Plan, ...] = (*removals, *planned)
         try:
             overlaps = conflicts.find(environment, installed, plans)
         except ClashError as error:
@@ -250,7 +263,7 @@ class Pipeline(Work):
                 context.wheel_failed(involved[-1], error)
             raise
         versions = {wheel.name: wheel.version for wheel in (*wheels, *unknown)}
-        for text in broken_dependents(environment, installed, versions):
+        for text in broken_dependents(environment, installed, versions, self._extraneous):
             context.emit(Warned("", text))
         self._tell(installed, plans, overlaps, unknown)
         if overlaps.conflicts and context.options.fail_on_conflict:
@@ -270,10 +283,18 @@ class Pipeline(Work):
         self._check_permission(plans, "nothing was changed")
         return plans, overlaps
 
+    def _plan_removals(self, installed: Installed, outlook: Outlook) -> Sequence[RemovalPlan]:
+        """The plans for what goes. Raises TargetError if that is not possible."""
+        for name in self._extraneous:
+            with self.context.failing(name):
+                check_link(self.environment, installed, name)
+                check_record(self.environment, installed[name])
+        return plan_removals(self.environment, installed, self._extraneous, outlook)
+
     def _tell(
         self,
         installed: Installed,
-        plans: Sequence[WheelPlan],
+        plans: Sequence[Plan],
         overlaps: Overlaps,
         unknown: Sequence[LockedWheel],
         before: int = 0,
@@ -281,7 +302,8 @@ class Pipeline(Work):
         """Emit a plan with all that is known of it; `before` is the number of wheels that were planned before these."""
         emit = self.context.emit
         for plan in plans:
-            for text in (*plan.entry.manifest.warnings, *plan.warnings):
+            about = plan.entry.manifest.warnings if isinstance(plan, WheelPlan) else ()
+            for text in (*about, *plan.warnings):
                 emit(Warned(plan.name, text))
             emit(plan.event()._replace(order=before + plan.order))
         for order, wheel in enumerate(unknown, before + len(plans)):
@@ -291,10 +313,10 @@ class Pipeline(Work):
             emit(PlanCollision(collision.path, list(collision.wheels)))
         for conflict in overlaps.conflicts:
             emit(PlanConflict(conflict.path, conflict.first, conflict.last))
-        files = sum(plan.files for plan in plans)
+        files = sum(plan.files if isinstance(plan, WheelPlan) else plan.old_files for plan in plans)
         emit(PlanFinished(len(plans) + len(unknown), files, len(overlaps.collisions), len(overlaps.conflicts)))
 
-    def _check_permission(self, plans: Sequence[WheelPlan], then: str) -> None:
+    def _check_permission(self, plans: Sequence[Plan], then: str) -> None:
         """Raise TargetError, which ends with `then`, if a permission is missing; a dry run only warns."""
         place, problem = missing_permission(self.environment, plans)
         if problem and not self.context.options.dry_run:
@@ -303,16 +325,23 @@ class Pipeline(Work):
             warning = f"{problem}; without that, the install fails before it changes anything"
             self.context.emit(Warned("", warning))
 
-    def _stage(self, plans: Sequence[WheelPlan], linkers: Team) -> None:
+    def _stage(self, plans: Sequence[Plan], linkers: Team) -> None:
         context, session = self.context, self.session
+        wheels = [plan for plan in plans if isinstance(plan, WheelPlan)]
         with context.span("stage"):
-            session.make_stage(volumes_of(self.environment.volumes, plans))
+            make = partial(session.make_stage, volumes_of(self.environment.volumes, plans))
+            if not wheels:
+                session.with_room(make)  # a full disk is why people remove things
+                if len(session.stages()) > 1:  # recovery tells a volume by its stage, which comes before the record
+                    context.sync("stage", *session.stages())
+                return
+            make()
             if context.options.link_mode == "symlink":
                 with suppress(OSError):  # nobody prunes a cache that cannot be written to
-                    for plan in plans:
+                    for plan in wheels:
                         self._store.note_symlinks(plan.entry)
             with context.flushing(*session.stages()) as begin_flush:
-                stage_wheels(context, self.environment, plans, session.stage, self._rebuild, linkers, begin_flush)
+                stage_wheels(context, self.environment, wheels, session.stage, self._rebuild, linkers, begin_flush)
             context.sync("stage", *session.stages())
 
 

@@ -18,7 +18,8 @@ from instui_engine.locks.reported import reported_wait
 from instui_engine.plan.conflicts import Overlaps
 from instui_engine.plan.permissions import missing_permission
 from instui_engine.plan.plan import RemovalPlan, volumes_of
-from instui_engine.plan.removal import check_link, check_manager, plan_removals
+from instui_engine.plan.removable import check_link, check_record
+from instui_engine.plan.removal import plan_removals
 from instui_engine.redaction import redacted
 from instui_engine.resolve.locations import shortened
 from instui_engine.resolve.origin import origin_of
@@ -28,7 +29,7 @@ from instui_engine.session.options import Options
 from instui_engine.session.session import Session
 from instui_engine.target import listing
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Distribution, Installed, find, scan
+from instui_engine.target.installed import Installed, find, scan
 from instui_engine.wheel.filename import NAME, normalized
 
 from .command import Outcome, Recording, Work, perform
@@ -178,22 +179,9 @@ class _Removal(Work):
             if name not in installed:
                 self.context.emit(Warned("", f"{name} is not installed"))
                 continue
-            self._check(installed[name])
+            check_record(self.environment, installed[name])
             found.append(name)
         return found
-
-    def _check(self, distribution: Distribution) -> None:
-        """Refuse a distribution that cannot be removed by its RECORD."""
-        info = self.environment.top / distribution.info
-        if distribution.is_legacy or (info / "RECORD").is_file():
-            return  # the plan refuses a legacy one if its files are not known
-        check_manager(self.environment, distribution)
-        raise TargetError(
-            f"{printable(distribution.owner)} has no RECORD ({printable(str(info))}), so its files are not known; "
-            f"install it again over what is there, with `instui install --reinstall --no-deps "
-            f"{printable(distribution.name)}=={printable(distribution.version)}`, then uninstall it",
-            path=str(info),
-        )
 
     def _make_stage(self, plans: Sequence[RemovalPlan]) -> None:
         self.session.make_stage(volumes_of(self.environment.volumes, plans))

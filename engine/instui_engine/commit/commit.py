@@ -125,12 +125,17 @@ class Commit:
         try:
             self._context.sync("environment", self._environment.top, *self._session.stages())
         except OSError as error:
-            word = "installed" if isinstance(self._plans[0], WheelPlan) else "removed"
             return (
-                f"{len(self.installed)} of {len(self._plans)} distributions are {word}, but the system cannot say that "
-                f"this is on the disk ({reason(error)}); check the disk, then `instui doctor`"
+                f"{len(self.installed)} of {len(self._plans)} distributions are {self._done_to}, but the system cannot "
+                f"say that this is on the disk ({reason(error)}); check the disk, then `instui doctor`"
             )
         return ""
+
+    @property
+    def _done_to(self) -> str:
+        """What is done to the distributions, in words."""
+        words = ("removed" if isinstance(plan, RemovalPlan) else "installed" for plan in self._plans)
+        return " or ".join(dict.fromkeys(words))
 
     def _left(self) -> list[str]:
         """The names of those that are to be committed still; nothing of them was begun, or it was undone."""
@@ -138,8 +143,7 @@ class Commit:
         return [plan.name for plan in self._plans if plan.name not in done]
 
     def _say_what_is_left(self, error: Interrupted) -> Interrupted:
-        done, left = self.installed, self._left()
-        word = "installed" if isinstance(self._plans[0], WheelPlan) else "removed"
+        done, left, word = self.installed, self._left(), self._done_to
         return Interrupted(
             f"interrupted: {len(done)} of {len(self._plans)} distributions are {word}, each whole; "
             f"not {word}: {_some(left)}; run the same command again to go on",

@@ -19,7 +19,7 @@ from instui_engine.wheel.manifest import Manifest
 from instui_engine.wheel.record import parse
 
 from .items import StagedItem
-from .plan import WheelPlan
+from .plan import Plan, RemovalPlan, WheelPlan
 
 
 class Collision(NamedTuple):
@@ -49,10 +49,15 @@ class Overlaps(NamedTuple):
     replaced_owners: Mapping[int, Mapping[str, str]]
 
 
-def find(environment: Environment, installed: Installed, plans: Sequence[WheelPlan]) -> Overlaps:
-    """Compare `plans` with each other and with the environment. Raises ClashError, naming both owners."""
+def find(environment: Environment, installed: Installed, plans: Sequence[Plan]) -> Overlaps:
+    """Compare `plans` with each other and with the environment. Raises ClashError, naming both owners.
+
+    Removals come before all wheels.
+    """
     search = _Search(environment, installed)
-    search.gone = {path: plan.order for plan in plans for path in (*plan.stale, *(one.path for one in plan.whole))}
+    key = environment.key
+    search.gone = {key(path): plan.order for plan in plans for path in (*plan.stale, *(one.path for one in plan.whole))}
+    search.leaving = frozenset(plan.name for plan in plans if isinstance(plan, RemovalPlan))
     collisions = _collisions(plans)
     nested = ""
     for collision, members in collisions:
@@ -60,7 +65,8 @@ def find(environment: Environment, installed: Installed, plans: Sequence[WheelPl
             nested = collision.path
             search.compare(collision.path, members)
     for plan in plans:
-        search.look(plan)
+        if isinstance(plan, WheelPlan):
+            search.look(plan)
     return Overlaps(
         tuple(collision for collision, _ in collisions if not collision.path.startswith("@")),
         tuple(sorted(search.conflicts, key=lambda conflict: (conflict.path, conflict.first))),
@@ -68,9 +74,9 @@ def find(environment: Environment, installed: Installed, plans: Sequence[WheelPl
     )
 
 
-def _collisions(plans: Sequence[WheelPlan]) -> list[tuple[Collision, list[WheelPlan]]]:
+def _collisions(plans: Sequence[Plan]) -> list[tuple[Collision, list[Plan]]]:
     """Paths with several claimants, at least one of them exclusive; a directory comes before what is below it."""
-    claimants: dict[str, list[WheelPlan]] = {}
+    claimants: dict[str, list[Plan]] = {}
     for plan in plans:
         for path in plan.claims.exclusive:
             claimants.setdefault(path, []).append(plan)
@@ -95,15 +101,18 @@ class _Search:
         self._installed = installed
         self._digests: dict[int, Mapping[str, str]] = {}
         self.conflicts: list[Conflict] = []
-        self.gone: Mapping[str, int] = {}  # path -> order of the wheel whose old version gives up what is there
+        self.gone: Mapping[str, int] = {}  # key of a path -> order of the plan whose old version gives up what is there
+        self.leaving: frozenset[str] = frozenset()  # names of those that are removed before all wheels
         self.replaced_owners: dict[int, dict[str, str]] = {}
 
-    def compare(self, top: str, members: Iterable[WheelPlan]) -> None:
+    def compare(self, top: str, members: Iterable[Plan]) -> None:
         """Compare, file by file, what several wheels put at or below `top`."""
         key = self._environment.key
         files: dict[str, tuple[WheelPlan, StagedItem, str]] = {}
         directories: dict[str, WheelPlan] = {}
         for plan in members:
+            if isinstance(plan, RemovalPlan):
+                continue
             for item in plan.items:
                 place = key(item.path)
                 if place != top and not place.startswith(f"{top}/"):
@@ -156,12 +165,13 @@ class _Search:
     def _look_at_file(self, plan: WheelPlan, item: StagedItem, path: str, source: str, mode: int | None) -> None:
         if mode is None or path in self.replaced_owners.get(plan.order, {}):
             return  # an earlier wheel of this session will have replaced it by then
-        if self.gone and any(self.gone.get(place, plan.order) < plan.order for place in (path, *above(path))):
+        if self._goes_before(plan, self._environment.key(path)):
             return  # or removed it
         if stat.S_ISDIR(mode):
             self._clash_with_installed(plan, path, f"{path}/")
             return
-        owners = self._installed.owners().get(self._environment.key(path), [])
+        listed = self._installed.owners().get(self._environment.key(path), [])
+        owners = [name for name in listed if name not in self.leaving] if self.leaving else listed
         others = [name for name in owners if name != plan.name]
         if owners and not others:
             return  # of our own old version
@@ -173,6 +183,10 @@ class _Search:
         self.replaced_owners.setdefault(plan.order, {})[path] = owner
         if not same:
             self.conflicts.append(Conflict(path, owner, plan.owner))
+
+    def _goes_before(self, plan: WheelPlan, path: str) -> bool:
+        """Whether an earlier plan removes what is at `path`, a key."""
+        return bool(self.gone) and any(self.gone.get(place, plan.order) < plan.order for place in (path, *above(path)))
 
     def _check_parents(self, plan: WheelPlan, path: str) -> None:
         for parent in above(path):
@@ -188,7 +202,11 @@ class _Search:
         owners = self._installed.owners()
         key = self._environment.key
         stale = set(map(key, plan.stale))
-        left = [item for item in map(key, listed) if item not in stale and not _is_taken(plan, item)]
+        left = [
+            item
+            for item in map(key, listed)
+            if item not in stale and not _is_taken(plan, item) and not self._goes_before(plan, item)
+        ]
         if listed and not left:
             return
         names = {name for item in left for name in owners.get(item, [""])}

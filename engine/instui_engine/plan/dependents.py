@@ -4,7 +4,7 @@ Nothing stops such an install, but the user should know about it. METADATA is re
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from instui_engine.errors import printable
 from instui_engine.target.environment import Environment
@@ -15,11 +15,13 @@ _NAME = r"[A-Za-z0-9._-]+"
 _REQUIRES = r"(?im)^Requires-Dist:[ \t]*(.+?)[ \t\r]*$"
 
 
-def broken_dependents(environment: Environment, installed: Installed, versions: Mapping[str, str]) -> list[str]:
+def broken_dependents(
+    environment: Environment, installed: Installed, versions: Mapping[str, str], leaving: Collection[str] = ()
+) -> list[str]:
     """A line for each requirement of an installed distribution that holds now, and will not hold afterwards.
 
-    `versions` are those that will be installed, by normalized name. What is itself replaced is not asked. Extras are
-    not followed, since nobody knows which of them were installed.
+    `versions` are those that will be installed, by normalized name. What is itself replaced, or `leaving`, is not
+    asked. Extras are not followed, since nobody knows which of them were installed.
     """
     changed = {
         name: (installed[name].version, version)
@@ -31,7 +33,7 @@ def broken_dependents(environment: Environment, installed: Installed, versions: 
     return [
         f"{printable(dependent.owner)} requires {printable(requirement)}, and {printable(name)} "
         f"{printable(changed[name][1])} replaces {printable(name)} {printable(changed[name][0])}"
-        for key in sorted(set(installed).difference(versions))
+        for key in sorted(set(installed).difference(versions, leaving))
         for dependent in [installed[key]]
         for name, requirement in _broken(environment, dependent, changed)
     ]

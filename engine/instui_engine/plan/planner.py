@@ -22,7 +22,8 @@ from .conflicts import digests
 from .items import StagedItem
 from .outlook import Outlook
 from .plan import WheelPlan
-from .removal import NOTHING, check_link, check_mounts, emptied_by, is_vital, removal_of
+from .removable import check_link
+from .removal import NOTHING, check_mounts, emptied_by, is_vital, removal_of
 
 _ORDER = {"purelib": 0, "platlib": 0, "data": 1, "headers": 2, "scripts": 3}
 
@@ -75,16 +76,20 @@ def plan_wheels(
     installed: Installed,
     ready: Sequence[tuple[LockedWheel, Entry]],
     failing: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
+    outlook: Outlook | None = None,
+    first: int = 0,
 ) -> tuple[WheelPlan, ...]:
     """The plans of all wheels of a session; `ready` is in plan order. Each is made within `failing` of its name.
+
+    The `outlook` has the plans before them, which are so many that the `first` wheel has that place.
 
     An earlier wheel may install what another wheel's old version gives up, so that the file stays. It is not left to a
     later wheel, as nobody would own it until then.
     """
-    outlook = Outlook(environment)
+    outlook = outlook or Outlook(environment)
     replaces = any(entry.manifest.name in installed for _, entry in ready)
     plans = []
-    for order, (wheel, entry) in enumerate(ready):
+    for order, (wheel, entry) in enumerate(ready, first):
         with failing(wheel.name):
             plans.append(plan := plan_wheel(environment, installed, wheel, entry, order, outlook))
         if replaces:

@@ -13,19 +13,25 @@ from instui_engine.fs.paths import above, is_within, join, name_of, parent_of
 from instui_engine.locks.claims import derive
 from instui_engine.target.bytecode import Bytecode, all_below, is_cache
 from instui_engine.target.environment import PRIVATE, Environment
-from instui_engine.target.installed import Distribution, Installed, Listed, manager_of
+from instui_engine.target.installed import Distribution, Installed, Listed
 from instui_engine.values import NamedTuple
 from instui_engine.wheel.entry_points import is_vital_command
 
 from .items import StagedItem
 from .outlook import Outlook
 from .plan import Plan, RemovalPlan, Whole
+from .removable import check_manager
 from .whole import whole_directories
 
 
-def plan_removals(environment: Environment, installed: Installed, names: Sequence[str]) -> tuple[RemovalPlan, ...]:
-    """The plans for removing `names` (normalized, all installed), in the same order. Raises TargetError."""
-    outlook = Outlook(environment)
+def plan_removals(
+    environment: Environment, installed: Installed, names: Sequence[str], outlook: Outlook | None = None
+) -> tuple[RemovalPlan, ...]:
+    """The plans for removing `names` (normalized, all installed), in the same order. Raises TargetError.
+
+    An `outlook` gets them, for the plans of a session that come after them.
+    """
+    outlook = outlook or Outlook(environment)
     plans: list[RemovalPlan] = []
     for order, name in enumerate(names):
         plan = plan_removal(environment, installed, installed[name], order, outlook)
@@ -281,17 +287,6 @@ def _spared(
     return found
 
 
-def check_manager(environment: Environment, old: Distribution) -> None:
-    """Raise TargetError for a distribution of an installer that keeps no RECORD: its files would all stay."""
-    manager = manager_of(environment, old)
-    if manager:
-        raise TargetError(
-            f"{printable(old.owner)} was installed by {printable(manager)[:100]}, which keeps no RECORD of its files "
-            f"({printable(old.info)}): change it with {printable(manager)[:100]}, or install into another environment",
-            path=old.info,
-        )
-
-
 def _warnings(environment: Environment, old: Distribution, listed: Listed) -> tuple[str, ...]:
     """What the user should know about files that stay."""
     if not listed.paths:
@@ -304,21 +299,6 @@ def _warnings(environment: Environment, old: Distribution, listed: Listed) -> tu
     more = f" and {len(outside) - 3} more" if len(outside) > 3 else ""
     shown = ", ".join(map(printable, outside[:3]))
     return (f"{printable(old.owner)} lists files outside of the environment, which stay: {shown}{more}",)
-
-
-def check_link(environment: Environment, installed: Installed, name: str) -> None:
-    """Raise TargetError for a development install of setuptools (`setup.py develop`), or an egg of easy_install."""
-    link = installed.links.get(name)
-    if link is not None:
-        place, shown = str(environment.top / link), printable(name)
-        is_egg = link.endswith(".egg")
-        what = "an egg of easy_install" if is_egg else "a development install of setuptools"
-        how = f"`pip uninstall {shown}`" if is_egg else f"`uv pip uninstall {shown}` or `pip uninstall {shown}`"
-        raise TargetError(
-            f"{shown} is {what} ({printable(place)}), which would stay in the way; remove it with {how}, then run "
-            "again",
-            path=place,
-        )
 
 
 def empties_more(environment: Environment, plan: Plan) -> bool:

@@ -28,6 +28,11 @@ def is_lock_file(path: str) -> bool:
     return _NAMED.fullmatch(name_of(path)) is not None
 
 
+def is_uv_lock(path: str) -> bool:
+    """Whether a file has the name of uv's own lock file."""
+    return name_of(path) == "uv.lock" and "://" not in path
+
+
 def load_parser() -> None:
     """Import what reads lock files, which takes some 20 ms."""
     import tomllib  # noqa: F401

@@ -10,7 +10,8 @@ class Request(NamedTuple):
     """A request for an install. `arguments`: requirement specifiers, wheel files, directories of wheels, in order.
 
     With `keep_requested`, a distribution that is already installed keeps its mark as requested (the REQUESTED file), or
-    the absence of it.
+    the absence of it. With `exact`, nothing else is to be installed afterwards, and no dependency is added; unless
+    `allow_empty`, that must be something.
     """
 
     arguments: tuple[str, ...] = ()
@@ -28,6 +29,8 @@ class Request(NamedTuple):
     upgrade_packages: tuple[str, ...] = ()
     require_hashes: bool = False
     keep_requested: bool = False
+    exact: bool = False
+    allow_empty: bool = False
 
 
 class LockedWheel(NamedTuple):
@@ -65,9 +68,11 @@ class Meanwhile(NamedTuple):
 class Resolution(NamedTuple):
     """The wheels to install, and what is already there (name -> version).
 
-    `index_urls` are the URLs of the request that may carry credentials for the downloads.
+    `index_urls` are the URLs of the request that may carry credentials for the downloads. `extraneous` are the names of
+    what is to be removed.
     """
 
     wheels: tuple[LockedWheel, ...]
     satisfied: dict[str, str]
     index_urls: tuple[str, ...] = ()
+    extraneous: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ from instui_engine.target.interpreter import Interpreter
 
 from .inputs import Arguments, WheelFile, read_arguments, wheel_requirement
 from .locations import path_in, redacted, shortened, split_fragment
-from .lock_file import is_lock_file, load_parser, parsed_filename, select, size_of
+from .lock_file import is_lock_file, is_uv_lock, load_parser, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Meanwhile, Request, Resolution
 from .requirements import Requirement, Requirements
@@ -63,9 +63,15 @@ def resolve(
     settings = settings_here()
     lock_file = _lock_file(request)
     if lock_file:
-        wheels = _from_lock_file(lock_file, request, settings, environment.interpreter, cancelled)
+        wheels, trees = _from_lock_file(lock_file, request, settings, environment.interpreter, cancelled)
         finished = _finish(wheels, {}, request, settings, environment, installed, emit)
-        return finished._replace(index_urls=given_urls(request))
+        for name in trees:
+            if name not in installed and name not in installed.links:
+                emit(Warned("", f"{name} is a source tree of the project, and is not installed"))
+        listed = {*trees, *(wheel.name for wheel in wheels)}
+        return _with_extraneous(
+            finished._replace(index_urls=given_urls(request)), listed, request, environment, installed
+        )
     arguments = read_arguments(request.arguments, environment.interpreter)
     lines = _lines(request, arguments.positions, cancelled)
     if not arguments.positions and not request.requirement_files:
@@ -81,9 +87,11 @@ def resolve(
     if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
         wheels = [_local(wheel) for wheel in arguments.wheels]
         return _finish(wheels, {}, request, settings, environment, installed, emit)._replace(index_urls=urls)
+    if request.exact and not wanted.requirements:  # uv would say no more
+        return _with_extraneous(Resolution((), {}), (), request, environment, installed)
     emit(ResolveStarted([short(requirement) for requirement in _named(wanted).values()]))
     try:
-        wheels, satisfied = _from_uv(
+        wheels, satisfied, removed = _from_uv(
             arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile
         )
     except NoSolutionError as error:
@@ -93,7 +101,27 @@ def resolve(
         hint = f"for the wheels in the directory of that name, give ./{printable(directory)}"
         raise NoSolutionError(f"{error}; {hint}") from error
     finished = _finish(wheels, satisfied, request, settings, environment, installed, emit, decided=True)
-    return finished._replace(index_urls=urls)
+    listed = {*satisfied, *(wheel.name for wheel in wheels)}
+    finished = finished._replace(index_urls=urls)
+    return _with_extraneous(finished, listed, request, environment, installed, removed)
+
+
+def _with_extraneous(
+    resolution: Resolution,
+    listed: Collection[str],
+    request: Request,
+    environment: Environment,
+    installed: Installed,
+    decided: Collection[str] | None = None,
+) -> Resolution:
+    """The same with what is to go, if only `listed` is to stay. Raises UsageError and TargetError."""
+    if not request.exact:
+        return resolution
+    from .exact import check_not_empty, extraneous
+
+    found = extraneous(environment, installed, listed, decided)
+    check_not_empty(listed, found, allow_empty=request.allow_empty)
+    return resolution._replace(extraneous=found)
 
 
 def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:
@@ -234,7 +262,7 @@ def _was_requested(name: str, environment: Environment, installed: Installed) ->
 
 def _lock_file(request: Request) -> str:
     """The lock file that the request is about, given by --pylock or, as uv reads it, by -r; "" for none."""
-    files = [file for file in request.requirement_files if is_lock_file(file)]
+    files = [file for file in request.requirement_files if is_lock_file(file) or (request.exact and is_uv_lock(file))]
     if not request.pylock and not files:
         return ""
     others = len(request.requirement_files) - (0 if request.pylock else 1)
@@ -251,14 +279,21 @@ def _lock_file(request: Request) -> str:
 
 def _from_lock_file(
     file: str, request: Request, settings: UvSettings, interpreter: Interpreter, cancelled: Cancelled
-) -> list[LockedWheel]:
+) -> tuple[list[LockedWheel], tuple[str, ...]]:
+    """The wheels, and the names of source trees that the file has, too."""
     from .streams import read_input
 
+    trees: tuple[str, ...] = ()
     shown = shortened(file)
     try:
         is_remote = file.startswith(("http://", "https://"))
-        data, directory = (_read_url(file, request, cancelled), "") if is_remote else read_input(file, cancelled)
-        text = data.decode()
+        if request.exact and is_uv_lock(file):
+            from .uv_project import exported
+
+            text, directory, trees = exported(file, interpreter.executable, cancelled)
+        else:
+            data, directory = (_read_url(file, request, cancelled), "") if is_remote else read_input(file, cancelled)
+            text = data.decode()
     except OSError as error:
         raise UsageError(f"cannot read the lock file {shown}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -269,7 +304,7 @@ def _from_lock_file(
     if request.require_hashes or settings.require_hashes:
         for wheel in wheels:
             _check_strong(wheel, wheel.demands)
-    return wheels
+    return wheels, trees
 
 
 def _check_strong(wheel: LockedWheel, demands: Demands) -> None:
@@ -294,8 +329,10 @@ def _from_uv(
     emit: Emit,
     cancelled: Cancelled,
     meanwhile: Meanwhile,
-) -> tuple[list[LockedWheel], dict[str, str]]:
-    """The wheels that uv would install, and the named distributions (name -> version) that it leaves as they are."""
+) -> tuple[list[LockedWheel], dict[str, str], tuple[str, ...]]:
+    """The wheels that uv would install, the named distributions (name -> version) that it leaves as they are, and the
+    names of those that it would remove.
+    """
     from .uv import Uv  # only who asks uv pays for its import
 
     working_directory()  # uv would fail without one, less clearly
@@ -344,9 +381,9 @@ def _from_uv(
         has_place = entry is not None and (wheel.name in files_named or request.no_deps)
         position = entry.position if entry and has_place else -1
         locked[place] = wheel._replace(requested=entry is not None, position=position)
-    planned = {pin.name for pin in decision.pins}
+    planned = {pin.name for pin in decision.pins} | set(decision.removed)
     left = {name: installed[name].version for name in named if name not in planned and name in installed}
-    return locked, left
+    return locked, left, decision.removed
 
 
 def demands_in(requirements: Iterable[Requirement], markers: Mapping[str, str]) -> dict[str, Demands]:

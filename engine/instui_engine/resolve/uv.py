@@ -45,7 +45,7 @@ _PATIENCE = 5.0  # seconds that uv has to end after SIGTERM
 _FEW = 3  # wheels without a hash after which the others are asked for one by one
 
 _PLANNED = re.compile(r" ([-+~]) ([A-Za-z0-9._-]+)(?:==(\S+)| @ (\S+))(?: \(from (.*)\))?")
-_COUNT = re.compile(r"Would install (\d+) packages?")
+_COUNT = re.compile(r"Would (?:(install|uninstall) (\d+) packages?|make no changes)")
 _UNHASHED = re.compile(r"Failed to download `(https?://[^`]+)` to compute missing hashes")
 
 
@@ -58,10 +58,11 @@ class Pin(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What `uv pip install` would install, and what it warns of, one line each."""
+    """What uv would install, what it warns of, one line each, and the names of what `uv pip sync` would remove."""
 
     pins: tuple[Pin, ...]
     warnings: tuple[str, ...]
+    removed: tuple[str, ...] = ()
 
 
 class Files(NamedTuple):
@@ -113,7 +114,8 @@ class Uv:
         # --target alone prevails over such a setting; but uv locks that directory, so it may be no link
         linked = not leads_elsewhere(self._settings)
         view = make_view(self._environment, installed, self._scratch / "view", linked and not hidden)
-        command = ["install", "--dry-run", f"--prefix={view.prefix}" if linked else f"--target={view.site_packages}"]
+        command = ["sync" if request.exact else "install", "--dry-run"]
+        command += [f"--prefix={view.prefix}" if linked else f"--target={view.site_packages}"]
         command += ["--reinstall"] if request.reinstall else []
         command += [f"--reinstall-package={name}" for name in sorted(moved) if name in installed]
         command += ["--upgrade"] if request.upgrade else []
@@ -122,7 +124,7 @@ class Uv:
         command += ["--no-deps"] if request.no_deps else []
         command += ["--offline"] if request.offline else []
         with memory_file(requirements_text(wanted)) as named, memory_file(constraints_text(wanted)) as limits:
-            command += [f"--requirements=/dev/fd/{named}"]
+            command += [f"/dev/fd/{named}" if request.exact else f"--requirements=/dev/fd/{named}"]
             command += [f"--constraints=/dev/fd/{limits}"] if wanted.constraints else []
             code, output = self._run(command, (named, limits))
         output = output.replace(f"Requirements file `/dev/fd/{named}` does", "The requirements do")
@@ -204,6 +206,13 @@ class Uv:
         return code, output
 
 
+def run_uv(command: Sequence[str], cancelled: Callable[[], bool]) -> tuple[int, str]:
+    """Run uv with `command`, in the user's surroundings; return its exit code and its errors. Raises Interrupted."""
+    variables = dict(os.environ)
+    variables.pop("RUST_LOG", None)
+    return _finished([_binary(), *command], variables, (), cancelled, _nothing)
+
+
 def quiet_python(executable: str, scratch: Path) -> str:
     """A script in `scratch` that starts the interpreter, and lets nothing pass but its answer to uv.
 
@@ -221,23 +230,26 @@ def quiet_python(executable: str, scratch: Path) -> str:
 
 
 def _decision(output: str) -> Decision:
-    """The plan in the output of `uv pip install --dry-run`. Raises ResolutionError if it is not understood.
+    """The plan in the output of `uv pip install --dry-run`, or `sync`. Raises ResolutionError if it is not understood.
 
     Warnings may have several lines, and an index writes into them (why a file was yanked). So the plan must be the only
-    one: right behind the only line with its length, and without any line like its own elsewhere.
+    one: right behind the only lines with its length, and without any line like its own elsewhere.
     """
     lines = output.split("\n")
-    heads = [place for place, line in enumerate(lines) if _COUNT.fullmatch(line) or line == "Would make no changes"]
+    counts = {place: found for place, line in enumerate(lines) if (found := _COUNT.fullmatch(line))}
     plan = [
         (place, found.groups(default="")) for place, line in enumerate(lines) if (found := _PLANNED.fullmatch(line))
     ]
     pins = tuple(Pin(normalized(name), version, url or at) for _, (sign, name, version, url, at) in plan if sign != "-")
-    start = heads[0] + 1 if heads else 0
-    counted = _COUNT.fullmatch(lines[start - 1])
-    is_whole = [place for place, _ in plan] == list(range(start, start + len(plan)))
-    if len(heads) != 1 or not is_whole or len(pins) != int(counted[1] if counted else 0):
+    removed = {normalized(name) for _, (sign, name, *_) in plan if sign == "-"}
+    said = {found[1]: int(found[2] or 0) for found in counts.values()}
+    first = min(counts, default=0)
+    is_whole = [*counts, *(place for place, _ in plan)] == list(range(first, first + len(counts) + len(plan)))
+    gone = sum(sign != "+" for _, (sign, *_) in plan)
+    is_whole = is_whole and 0 < len(said) == len(counts) and said.get("install", 0) == len(pins)
+    if not is_whole or said.get("uninstall", 0) != gone:
         raise ResolutionError(f"uv's answer is not understood, so nothing is installed: {one_line(output)}")
-    return Decision(pins, warnings_in(output))
+    return Decision(pins, warnings_in(output), tuple(sorted(removed.difference(pin.name for pin in pins))))
 
 
 def _pin_of(url: str, pins: Container[str]) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from support.wheelsmith import build_wheel
 
-KINDS = ("fresh", "upgrade", "reinstall", "uninstall")
-GROUPED = ("fresh-group", "upgrade-group", "uninstall-group")
+KINDS = ("fresh", "upgrade", "reinstall", "uninstall", "sync")
+GROUPED = ("fresh-group", "upgrade-group", "uninstall-group", "sync-group")
 _FLAGS = ("--no-deps", "--ui", "plain")
 Files = Mapping[str, bytes]
 Instui = Callable[..., None]
@@ -135,9 +135,38 @@ def small(kind: str, directory: Path) -> Scenario:
         version: [build_wheel(directory, name, version, **make(version)) for name, make in makers.items()]  # type: ignore[arg-type]
         for version in ("1.0", "2.0")
     }
+    if kind.startswith("sync"):
+        return _sync(kind, directory, wheels)
     old, new = dict.fromkeys(makers, "1.0"), dict.fromkeys(makers, "2.0")
     made = scenario(kind.removesuffix("-group"), wheels["1.0"], wheels["2.0"], old, new, removed, _OWN)
     return replace(made, kind=kind)
+
+
+def _sync(kind: str, directory: Path, wheels: Mapping[str, Sequence[Path]]) -> Scenario:
+    """The first of three wheels is upgraded, the second stays or comes, the last goes; another one comes.
+
+    Of `_MAKERS` the one that goes has overwritten a file of the one that stays.
+    """
+    first, second, last = wheels["1.0"]
+    comes = second if kind in GROUPED else build_wheel(directory, "delta", "1.0", **_delta("1.0"))  # type: ignore[arg-type]
+    start = (first, last) if kind in GROUPED else (first, second, last)
+    listed = directory / f"{kind}.txt"
+    listed.write_text("".join(f"{wheel}\n" for wheel in dict.fromkeys((wheels["2.0"][0], second, comes))))
+    before, after = (
+        {path.name.split("-")[0]: path.name.split("-")[1] for path in paths}
+        for paths in (start, (wheels["2.0"][0], second, comes))
+    )
+    return Scenario(
+        kind,
+        (("install", *_FLAGS, *map(str, start)),),
+        ("sync", "--no-index", "--ui", "plain", str(listed)),
+        (*wheels["1.0"], *wheels["2.0"], comes),
+        before,
+        after,
+        True,
+        _OWN,
+        ("install", *_FLAGS, str(last)),
+    )
 
 
 def scenario(

@@ -5,7 +5,7 @@ from os.path import commonprefix
 
 from instui_engine.values import NamedTuple
 
-COMMANDS = ("install", "uninstall", "install-many")
+COMMANDS = ("install", "uninstall", "sync", "install-many")
 
 
 class Completion(NamedTuple):

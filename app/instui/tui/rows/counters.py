@@ -31,10 +31,11 @@ _INSTALL = (
     Station("committed", "committed", "com", "commit"),
     Station("failed", "failed", "fail", "failed"),
 )
+_REMOVED = Station("removed", "removed", "gone", "commit")
 _REMOVAL = (
     Station("removing", "removing", "rem", "text"),
     Station("waiting", "waiting", "wait", "wait"),
-    Station("removed", "removed", "gone", "commit"),
+    _REMOVED,
     Station("failed", "failed", "fail", "failed"),
 )
 _LEAVE_OUT = ("resolved", "cached", "downloads", "new", "staged")  # in this order, where there is no room
@@ -57,13 +58,15 @@ def _stations(snapshot: Snapshot) -> Sequence[Station]:
     """The stations. Beside a session that failed, no "failed 0" stands, but what it left undone."""
     removes, totals = snapshot.removes, snapshot.totals
     found: Sequence[Station] = _REMOVAL if removes else _INSTALL
+    if totals.removing and not removes:
+        found = [*_INSTALL[:-1], _REMOVED, _INSTALL[-1]]
     if snapshot.finished is not None:  # nothing waits any longer
         found = [station for station in found if station.field != "waiting"]
     failed = totals.unsettled or (snapshot.finished is not None and snapshot.finished.exit != 0)
     if failed and not totals.failed:
         found = found[:-1]
     if totals.unsettled:
-        word = "not removed" if removes else "not installed"
+        word = f"not {snapshot.done}"
         found = [*found, Station("unsettled", word, "not", "age")]
     return found
 

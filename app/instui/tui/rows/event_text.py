@@ -141,8 +141,8 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
         case events.Warned(text=text):
             return Piece(safe(text), "age")
         case events.SessionFinished(exit=code, error=error, installed=installed, seconds=seconds):
-            noun, done = ("distribution", "removed") if snapshot.removes else ("wheel", "installed")
-            text = f"exit {code}, {units.count(installed, noun)} {done} in {units.seconds(seconds)}"
+            noun = "distribution" if snapshot.totals.removing else "wheel"
+            text = f"exit {code}, {units.count(installed, noun)} {snapshot.done} in {units.seconds(seconds)}"
             return Piece(f"{text}: {safe(error)}" if error else text, "failed" if code else "commit")
         case _:
             assert_never(event)

@@ -268,7 +268,9 @@ def folded(snapshot: Snapshot) -> str:
     """The row that says how many wheels are not shown, and why."""
     shown = len(snapshot.failed) + len(snapshot.waiting) + len(snapshot.running)
     done = snapshot.totals.committed + snapshot.totals.removed
-    staged = max(0, snapshot.totals.staged - done - len(snapshot.waiting) - _at(Phase.COMMIT, snapshot))
+    staged = max(
+        0, snapshot.totals.staged - snapshot.totals.committed - len(snapshot.waiting) - _at(Phase.COMMIT, snapshot)
+    )
     unpacked = max(0, snapshot.totals.unpacked - snapshot.totals.staged - _at(Phase.STAGE, snapshot))
     fetched = max(0, snapshot.totals.fetched - snapshot.totals.unpacked - _at(Phase.UNPACK, snapshot))
     parts = [(done, "removed" if snapshot.removes else "done"), (staged, "staged")]

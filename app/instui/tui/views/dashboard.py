@@ -110,11 +110,10 @@ class DashboardView(Overview):
             return [line((f"no wheel matches “{self.filter.text}”", "text")), line(("esc clears the filter", "dim"))]
         if snapshot.session is None:
             return [line(("waiting for the session to begin", "dim"))]
-        done = "removed" if snapshot.removes else "installed"
         if over.failed(snapshot):
-            return over.why(snapshot, f"nothing was {done}")
+            return over.why(snapshot, f"nothing was {snapshot.done}")
         if snapshot.finished:
-            return [line((f"nothing was to be {done}", "text")), *_satisfied(snapshot)]
+            return [line((f"nothing was to be {snapshot.done}", "text")), *_satisfied(snapshot)]
         if snapshot.removes:
             return [line(("looking for what is to be removed", "dim"))]
         if not snapshot.resolving and not snapshot.wheels and not snapshot.requirements:

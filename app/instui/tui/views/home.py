@@ -151,7 +151,7 @@ class HomeView(Overview):
     def footer(self, width: int) -> Line:
         """The keys that do something for the selected row; while something is typed, those are in the line above."""
         if self._types:
-            return fit((Piece(" "), Piece("a command of instui: install, uninstall, install-many", "dim")), width)
+            return fit((Piece(" "), Piece("commands: install, uninstall, sync, install-many", "dim")), width)
         return super().footer(width)
 
     def footer_labels(self) -> dict[str, str]:
