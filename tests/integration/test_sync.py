@@ -131,7 +131,9 @@ def test_a_dry_run_says_what_comes_and_what_goes_and_writes_nothing(
     assert plan == {"old": "1", "alpha": "1"}
     done = [event["wheel"] for event in events if event["event"] in ("distribution.removed", "commit.finished")]
     assert done == ["old", "alpha", "alpha"]
-    assert "removed old 1" in ok(run_instui("replay", "--ui", "plain", "--speed", "128", "--python", target.top))
+    page = tmp_path / "report.html"
+    ok(run_instui("report", "-o", page, "--python", target.top))
+    assert "1 installed; 1 removed" in page.read_text()
 
 
 def test_a_distribution_that_another_session_upgrades_meanwhile_goes_all_the_same(
