@@ -31,6 +31,7 @@ SETTINGS: Mapping[str, Kind] = {
     "jobs": "number",
     "lock-timeout": "number",
     "link-mode": "text",
+    "compile-bytecode": "switch",
     "cache-dir": "text",
     "otlp": "switch or text",
 }

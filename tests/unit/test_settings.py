@@ -49,6 +49,7 @@ def test_every_setting_is_a_flag_of_install_and_is_taken(file: Path) -> None:
     given = {
         "ui": '"plain"', "theme": '"mono"', "stay": "true", "ascii": "true", "quiet": "true", "verbose": "true",
         "jobs": "7", "lock-timeout": "2.5", "link-mode": '"copy"', "cache-dir": '"/x"', "otlp": '"http://h:1"',
+        "compile-bytecode": "true",
     }  # fmt: skip
     assert set(given) == set(settings.SETTINGS)
     file.write_text("".join(f"{name} = {value}\n" for name, value in given.items()))
@@ -61,6 +62,7 @@ def test_every_setting_is_a_flag_of_install_and_is_taken(file: Path) -> None:
     assert len(origins) == len(given) and set(origins.values()) == {str(file)}
     parsed = parser("install").parse_args(["install", "a"])
     assert (parsed.lock_timeout, parsed.otlp, parsed.link_mode) == (2.5, "http://h:1", "copy")
+    assert parsed.compile_bytecode is True
 
 
 def test_what_permits_something_cannot_be_set_for_good() -> None:

@@ -72,6 +72,19 @@ def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
         help="default: as uv is set, else hardlink; a copy where that is not possible",
         **choice(LINK_MODES),
     )
+    target.add_argument(
+        "--compile-bytecode",
+        action="store_true",
+        default=None,
+        help="also Python's byte code of all modules, so that their first import is fast; default: as uv is set",
+    )
+    target.add_argument(
+        "--no-compile-bytecode",
+        action="store_false",
+        default=None,
+        dest="compile_bytecode",
+        help="without, whatever uv is set to",
+    )
 
 
 def install_many(parser: argparse.ArgumentParser) -> None:

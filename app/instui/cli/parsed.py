@@ -77,6 +77,7 @@ def options_from(parsed: "argparse.Namespace") -> "Options":
         lock_timeout=parsed.lock_timeout,
         fail_on_conflict=getattr(parsed, "fail_on_conflict", False),
         link_mode=getattr(parsed, "link_mode", None) or _link_mode_of_uv(),
+        compile_bytecode=_compiles(parsed),
         fsync=not parsed.no_fsync,
         slow=parsed.slow,
         dry_run=parsed.dry_run,
@@ -95,6 +96,23 @@ def _link_mode_of_uv() -> "LinkMode":
 
     mode = os.environ.get("UV_LINK_MODE") or settings_here().options.get("link-mode")
     return next((known for known in LINK_MODES if known == mode), "hardlink")
+
+
+def _compiles(parsed: "argparse.Namespace") -> bool:
+    """Whether byte code is wanted: by the command line, else as uv decides it."""
+    if not hasattr(parsed, "compile_bytecode"):
+        return False
+    if parsed.compile_bytecode is not None:
+        return bool(parsed.compile_bytecode)
+    from instui_engine.fetch.uv_settings import is_on, settings_here
+
+    variable = os.environ.get("UV_COMPILE_BYTECODE")
+    if variable is not None and variable.strip():
+        return is_on(variable)
+    options = settings_here().options
+    pip = options.get("pip")
+    here = pip.get("compile-bytecode") if isinstance(pip, dict) else None
+    return (options.get("compile-bytecode") if here is None else here) is True
 
 
 def environment_from(parsed: "argparse.Namespace", *, writable: bool, any_python: bool = False) -> "Environment":

@@ -29,6 +29,7 @@ Kind = Literal[
     "acquire",  # finding wheels in the store, and what lies between fetching and unpacking
     "fetch",
     "unpack",
+    "compile",
     "plan",
     "stage",
     "commit",

@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     work.fetching,
     work.unpacking,
     work.acquiring,
+    work.compiling,
     work.planning,
     work.staging,
     work.committing,

@@ -175,6 +175,8 @@ class Simulation:
             period for period in self._periods if period.seconds - period.latest > max(_LONG * self.wall, self._least)
         ]
         unsure = not all(self._is_understood(period, abs(saving) > self._least) for period in long)
+        if self._case.attribution.seconds("compile") > max(_LONG * self.wall, self._least):
+            unsure = True  # more of it could be done at once, but nobody knows how much
         return self._what_if(f"jobs {jobs}", saving, unsure)
 
     def _is_understood(self, period: Period, changes: bool) -> bool:
@@ -197,7 +199,7 @@ class Simulation:
         spans = [span for wheel in case.snapshot.wheels for span in wheel.spans]
         made = any(span.phase in (Phase.FETCH, Phase.UNPACK) for span in spans)
         looked_up = max((wheel.spans[0].begin for wheel in case.snapshot.wheels if wheel.spans), default=self.wall)
-        saving = case.attribution.seconds("fetch", "unpack")
+        saving = case.attribution.seconds("fetch", "unpack", "compile")
         for piece in case.attribution.pieces:
             if piece.kind == "sync" and piece.what == "store":
                 saving += piece.seconds

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from instui.monitor.model import Phase, Snapshot, WheelState
 from instui.monitor.names import is_own, path_name
-from instui.monitor.units import age, count, cut_end, size
+from instui.monitor.units import age, count, cut_end, number, size
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
@@ -135,6 +135,10 @@ def _planning(snapshot: Snapshot) -> Iterator[SlowNow]:
     if span.name == "plan":
         wheels = count(len(snapshot.wheels), "wheel")
         yield SlowNow("plan", span.begin, f"planning {wheels} for {age(snapshot.t - span.begin)}")
+    elif span.name == "compile":
+        counted = snapshot.compiling
+        done = f"{number(counted.done)} of {count(counted.files, 'module')}"
+        yield SlowNow("compile", span.begin, f"compiling byte code for {age(snapshot.t - span.begin)}: {done}")
     elif span.name == "clean":
         yield SlowNow("clean", span.begin, f"cleaning up for {age(snapshot.t - span.begin)}")
 

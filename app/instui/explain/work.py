@@ -263,6 +263,16 @@ def _more_workers(case: Case, pieces: Sequence[Piece]) -> str:
     return f"--jobs {case.cpus}, as this machine has so many processors" if more else ""
 
 
+def compiling(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
+    """Byte code."""
+    found, counted = of(pieces, "compile"), case.snapshot.compiling
+    made = counted.done if case.lasts(found) else counted.files
+    cached = f"; that of {number(counted.cached)} was in the cache" if counted.cached else ""
+    text = f"{'is compiling' if case.lasts(found) else 'compiled'} {count(made, 'module')} to byte code{cached}"
+    remedy = "without --compile-bytecode Python does it when a module is first imported"
+    yield from _plainly("compile", found, text, remedy if case.matters(found, 1.0, 0.2) else "")
+
+
 def planning(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     """Planning."""
     wheels = sum(wheel.order >= 0 for wheel in case.snapshot.wheels) or len(case.snapshot.wheels)

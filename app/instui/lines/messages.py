@@ -81,6 +81,12 @@ class Messages:
                 return self._prepare.unpack_started(t, event)
             case events.UnpackFinished():
                 return [*self._prepare.unpack_finished(t, event), *self._complete(t)]
+            case events.CompileStarted():
+                return self._prepare.compile_started(t)
+            case events.CompileFailed():
+                return self._prepare.compile_failed(event)
+            case events.CompileFinished():
+                return self._prepare.compile_finished(t, event)
             case events.PlanCollision():
                 wheels = ", ".join(map(self._label, event.wheels))
                 turns = f"{wheels} take turns at {path_name(event.path, self._fold.session)}"
@@ -140,6 +146,7 @@ class Messages:
                 | events.CancelRequested()
                 | events.RequirementSatisfied()
                 | events.UnpackProgress()
+                | events.CompileProgress()
                 | events.PlanWheel()
                 | events.StageProgress()
                 | events.SyncFinished()

@@ -126,6 +126,8 @@ def _counters(snapshot: Snapshot, width: int) -> str:
         return cut_end(f"{'resolving' if snapshot.resolving else 'starting'} · {took}", width)
     if snapshot.syncing:
         took = f"{took} · writing the {snapshot.syncing} to disk"
+    if snapshot.is_compiling:
+        took = f"{took} · compiling, {number(snapshot.compiling.done)} of {number(snapshot.compiling.files)} modules"
     totals = snapshot.totals
     # what comes from the cache is neither fetched nor unpacked
     counts = [("resolved", totals.resolved), ("cached", totals.cached)]

@@ -30,6 +30,7 @@ class Preparation:
         self._asked: float | None = None  # when the resolution began
         self._told: float | None = None  # when a line said what uv does
         self._unpacking: dict[str, float] = {}  # wheel -> begin
+        self._compiling = 0.0  # when that began
         self._latest: list[float] = []  # times of the latest lines about single wheels
         self._untold = 0  # retries and silences without a line
 
@@ -123,6 +124,28 @@ class Preparation:
         )
         slow = self._shown and took >= SLOW_SECONDS and self._fold.totals.resolved > 1
         return self._single(t, line) if slow or self._verbose else []
+
+    def compile_started(self, t: float) -> list[str]:
+        """Byte code is being made."""
+        self._compiling = t
+        return []
+
+    def compile_failed(self, event: events.CompileFailed) -> list[str]:
+        """A module has no byte code."""
+        line = f"not compiled: {printable(event.path)} of {self._label(event.wheel)}: {printable(event.error)}"
+        return [line] if self._verbose else []
+
+    def compile_finished(self, t: float, event: events.CompileFinished) -> list[str]:
+        """All byte code is there."""
+        if not self._shown or not (event.files or event.cached):
+            return []
+        self.progress.said(t)
+        if not event.files:
+            return [f"the byte code of {count(event.cached, 'module')} is in the cache"]
+        cached = f" (that of {number(event.cached)} is in the cache)" if event.cached else ""
+        how = " (-v says why)" if not self._verbose else ""
+        failed = f"; {number(event.failed)} could not be{how}" if event.failed else ""
+        return [f"compiled {count(event.files, 'module')}{cached} in {seconds(t - self._compiling)}{failed}"]
 
     def rest(self) -> list[str]:
         """The line about what was not told."""

@@ -80,6 +80,9 @@ class Progress:
             slow = not lines or any(snapshot.t - wheel.since >= SLOW_SECONDS for wheel in at_it)
             if at_it and slow:
                 lines.append(f"{self._so_far(phase, snapshot)}; under way: {self._names(at_it)}")
+        if not lines and snapshot.is_compiling:
+            counted = snapshot.compiling
+            lines = [f"compiled {number(counted.done)} of {count(counted.files, 'module')}"]
         if not lines and _is_planning(snapshot):
             lines = [f"planning {count(len(snapshot.wheels), 'wheel')}"]
         return lines

@@ -49,6 +49,10 @@ _SessionEvent = (
     | events.ResolveProgress
     | events.ResolveFinished
     | events.RequirementSatisfied
+    | events.CompileStarted
+    | events.CompileProgress
+    | events.CompileFailed
+    | events.CompileFinished
     | events.PlanCollision
     | events.PlanConflict
     | events.PlanFinished
@@ -182,6 +186,14 @@ class Fold:
                 record.satisfied_count += event.satisfied
             case events.RequirementSatisfied():
                 record.satisfied.append(Satisfied(event.name, event.version))
+            case events.CompileStarted():
+                record.compiling = record.compiling.begun(event.files, event.cached)
+            case events.CompileProgress():
+                record.compiling = record.compiling.reached(event.done, event.failed)
+            case events.CompileFinished():
+                record.compiling = record.compiling.reached(event.files, event.failed)
+            case events.CompileFailed():
+                pass  # counted by the others
             case events.PlanCollision():
                 lock = record.locks.change(event.path)
                 if not lock.collision:

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar, overload
 from instui_engine.journal.events import Holder, SessionStarted
 from instui_engine.values import NamedTuple
 
-from .spans import CommitSteps, Doing, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
+from .spans import CommitSteps, Compiling, Doing, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 
 T = TypeVar("T")
 
@@ -393,6 +393,7 @@ class Snapshot(NamedTuple):
     lock_index: Mapping[str, int]
     stalls: Prefix[Stall]
     peaks: Peaks = Peaks()
+    compiling: Compiling = Compiling()
     sessions: tuple[SessionStarted, ...] = ()  # if several are shown as one, see `instui.monitor.joined`
 
     @property
@@ -410,6 +411,11 @@ class Snapshot(NamedTuple):
     def is_list(self) -> bool:
         """Whether the session installs a list whose lines fail alone."""
         return self.session is not None and self.session.command[1:2] == ["install-many"]
+
+    @property
+    def is_compiling(self) -> bool:
+        """Whether byte code is being made now."""
+        return bool(self.spans) and self.spans[-1].name == "compile" and self.spans[-1].end is None
 
     @property
     def planned_only(self) -> bool:

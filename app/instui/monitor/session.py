@@ -32,6 +32,7 @@ from .model import (
 from .names import is_own
 from .periods import Periods
 from .records import Busy, LockRecord, Table, WheelRecord
+from .spans import Compiling
 from .standing import standing
 
 SAMPLE_SECONDS = 0.25
@@ -73,6 +74,7 @@ class SessionRecord:
         self._recovery_states: tuple[Recovery, ...] | None = ()  # None: to be made anew
         self.conflicts: list[Conflict] = []
         self.satisfied: list[Satisfied] = []
+        self.compiling = Compiling()
         self.samples: list[Sample] = []  # on a grid of time, and one at the end
         self._sample_seconds = SAMPLE_SECONDS
         self._next_sample = 0.0
@@ -265,6 +267,8 @@ class SessionRecord:
         is_slowed = any(one == "--slow" or one.startswith("--slow=") for one in command)
         if self.finished or self.resolving or self.paused or self.cancelling or self.removing or is_slowed:
             return None
+        if self.periods.spans and self.periods.spans[-1].name == "compile":
+            return None  # nobody knows how hard modules are to compile
         if command[:1] == ["demo"] or self.periods.holds_up(t, eta.PATIENCE):
             return None
         return self._estimator.left(t) if self._estimator is not None else None
@@ -362,6 +366,7 @@ class SessionRecord:
             wheel_index=MappingProxyType(self.wheels.index),
             lock_index=MappingProxyType(self.locks.index),
             stalls=Prefix(self.periods.stalls),
+            compiling=self.compiling,
             sessions=tuple(self.sessions),
             peaks=Peaks(self._running.most, self.waiting.most, *self._fastest, self.periods.most_stalled),
         )

@@ -16,6 +16,29 @@ class SessionSpan(NamedTuple):
     stalled: float = -1.0
 
 
+class Compiling(NamedTuple):
+    """Modules whose byte code is to be made, and was; those that are no program; and those whose is in the store.
+
+    Chunks of a list are added up: `before` has the first three of those that are over.
+    """
+
+    files: int = 0
+    done: int = 0
+    failed: int = 0
+    cached: int = 0
+    before: tuple[int, int, int] = (0, 0, 0)
+
+    def begun(self, files: int, cached: int) -> "Compiling":
+        """Another chunk begins, with so many modules."""
+        before = self.files, self.done, self.failed
+        return Compiling(self.files + files, self.done, self.failed, self.cached + cached, before)
+
+    def reached(self, done: int, failed: int) -> "Compiling":
+        """So many modules of the present chunk are done."""
+        _, done_before, failed_before = self.before
+        return self._replace(done=done_before + done, failed=failed_before + failed)
+
+
 class Sync(NamedTuple):
     """A wait for the disk; `end` is None while it lasts. `what`: see `events.SyncStarted`."""
 

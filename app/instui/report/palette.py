@@ -10,6 +10,7 @@ from instui.explain.attribution import WAITS, Kind
 
 _OF_KIND: Mapping[Kind, str] = {
     "resolve": "accent",
+    "compile": "unpack",
     "plan": "accent",
     "fetch": "fetch",
     "unpack": "unpack",

@@ -24,7 +24,7 @@ _HEIGHT = 14  # of a bar, in pixels
 _WORDS = {"acquire": "finding wheels", "clean": "clean up", "sync": "write to disk"}
 _LEGEND = (
     ("fetch", "fetch"),
-    ("unpack", "unpack"),
+    ("unpack", "unpack, compile"),
     ("stage", "stage"),
     ("wait", "wait"),
     ("commit", "commit"),

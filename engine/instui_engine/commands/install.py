@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from instui_engine.commit.commit import Commit
 from instui_engine.errors import ClashError, ConflictError, Interrupted, TargetError, printable
@@ -51,6 +52,9 @@ from instui_engine.wheel.permission import FLAG, unused
 
 from .command import Outcome, Recording, Work, perform
 
+if TYPE_CHECKING:
+    from instui_engine.bytecode.compile import Compilation
+
 _MANY = 8  # wheels, of whatever size, that are surely worth a helper process
 
 
@@ -85,6 +89,7 @@ class Pipeline(Work):
         self._extraneous: tuple[str, ...] = ()  # names of what is to be removed, before anything is installed
         self._helpers = Helpers()
         self._commit: Commit | None = None
+        self._compilation: Compilation | None = None
 
     @property
     def done(self) -> list[str]:
@@ -94,7 +99,11 @@ class Pipeline(Work):
     def run(self) -> None:
         """Install all, or nothing before the first commit."""
         with closing(self._helpers):
-            self._run()
+            try:
+                self._run()
+            finally:
+                if self._compilation is not None:
+                    self._compilation.close()
 
     def _run(self) -> None:
         with self.context.span("resolve"):
@@ -110,6 +119,7 @@ class Pipeline(Work):
                 return
             with self.context.span("acquire") if wheels else nullcontext():
                 ready = self._acquire(wheels) if wheels else []
+            ready = self._compiled(ready)
             if not ready and not self._extraneous:
                 return  # all of them were cancelled
             files = sum(entry.manifest.files for _, entry in ready)
@@ -217,7 +227,30 @@ class Pipeline(Work):
 
             raise offline_error(wheel.filename)
 
+    def _compiled(self, ready: list[tuple[LockedWheel, Entry]]) -> list[tuple[LockedWheel, Entry]]:
+        """`ready`, with byte code if that is wanted, without wheels that are cancelled meanwhile."""
+        if not self.context.options.compile_bytecode or not ready:
+            return ready
+        with self.context.span("compile"):
+            from instui_engine.bytecode.compile import Compilation
+
+            if self._compilation is None:
+                python, store = self.environment.interpreter, self._store
+                self._compilation = Compilation(self.context, store, python, self._scratch, self._rebuild_plain)
+            return self._compilation.run(ready)
+
+    def _scratch(self) -> Path:
+        self.session.make_stage()
+        place = self.session.stage / "bytecode"
+        place.mkdir(exist_ok=True)
+        return place
+
     def _rebuild(self, damages: Sequence[Damage]) -> list[Entry | None]:
+        if self._compilation is not None:
+            return self._compilation.rebuild(damages)
+        return self._rebuild_plain(damages)
+
+    def _rebuild_plain(self, damages: Sequence[Damage]) -> list[Entry | None]:
         return rebuild(self.context, self._store, damages, self._index_urls, self._request.offline)
 
     def _plan(

@@ -216,6 +216,7 @@ class _Many(Pipeline):
         with self._using_store():
             with self.context.span("acquire"):
                 ready = self._ready(wheels)
+            ready = self._compiled(ready)
             with self.context.span("plan"):
                 plans, overlaps = self._plan_lines(installed, ready)
             while plans:
@@ -231,6 +232,7 @@ class _Many(Pipeline):
                     failed = {failure.name for failure in self._failed}
                     with self.context.span("acquire"):
                         ready = self._ready([wheel for wheel, _ in ready if wheel.name not in failed])
+                    ready = self._compiled(ready)
                     with self.context.span("plan"):
                         plans, overlaps = self._plan_lines(installed, ready)
         if plans:

@@ -12,7 +12,7 @@ from instui_engine.fs.dirfd import DirfdTree, Fingerprint, fingerprint_of
 from instui_engine.fs.paths import is_within, join, name_of, parent_of
 from instui_engine.journal.events import Overwrite, Restored
 from instui_engine.plan.items import StagedItem
-from instui_engine.plan.plan import Plan, Whole
+from instui_engine.plan.plan import Plan, WheelPlan, Whole
 from instui_engine.session.session import stage_of
 from instui_engine.target.bytecode import Bytecode, is_generated
 from instui_engine.target.environment import Environment
@@ -92,6 +92,7 @@ class _Preparation:
         self._key = environment.key
         self._gone = set(map(self._key, (*plan.stale, *plan.emptied)))
         self._made: set[str] = set()
+        self._brought = _bytecode_in(plan, environment)
         self._bytecode = Bytecode(environment)
         self._backups = backups
         self._count = 0  # number of saved entries that are not backups
@@ -265,7 +266,7 @@ class _Preparation:
             return  # the same inode: the file is in place already, and a rename would do nothing
         # Python compares only the size and the mtime in seconds, so it might run byte code of the old file
         for compiled in self._bytecode.of(old):
-            if self._key(compiled) not in self._gone:
+            if self._key(compiled) not in self._gone and self._key(compiled) not in self._brought:
                 yield Step("retire", compiled, saved=self._save(compiled))
         if old == path:
             yield self._replacement(path, staged, saved)
@@ -276,6 +277,8 @@ class _Preparation:
     def _saved_copy(self, path: str, old: str, staged: str) -> str:
         """Where the replaced file is saved. Other content of another owner becomes a backup, and is reported."""
         plan = self._plan
+        if is_generated(path):
+            return self._save(path)  # Python makes it anew: nobody needs the old one back but an undo
         if path not in self._replaced_owners and self._had(path):
             return self._save(path)  # a file of its own old version, which nobody else lists
         same = self._tree.same_content(old, staged)
@@ -380,6 +383,13 @@ class _Preparation:
             path=path,
             owners=(self._plan.owner,),
         )
+
+
+def _bytecode_in(plan: Plan, environment: Environment) -> frozenset[str]:
+    """The keys of the byte code that comes with the wheel."""
+    if not isinstance(plan, WheelPlan) or not plan.entry.compiled:
+        return frozenset()
+    return frozenset(environment.key(path) for item in plan.items for path, _ in item.files() if is_generated(path))
 
 
 def _directories(item: StagedItem) -> Iterator[str]:

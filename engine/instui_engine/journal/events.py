@@ -15,11 +15,12 @@ from instui_engine.values import NamedTuple
 
 SCHEMA = 2
 
-SpanName = Literal["open", "resolve", "acquire", "plan", "stage", "commit", "clean"]
+SpanName = Literal["open", "resolve", "acquire", "compile", "plan", "stage", "commit", "clean"]
 """A part of a session's work. They follow each other; a long list is acquired, planned, staged and committed in chunks.
 
 "open": what dead sessions have left is settled. "resolve": which wheels are wanted. "acquire": they are found in the
-store, or fetched and unpacked. "plan", "stage" and "commit" as in the events of wheels. "clean": the stage is removed.
+store, or fetched and unpacked. "compile": their byte code is made, if that is wanted. "plan", "stage" and "commit" as
+in the events of wheels. "clean": the stage is removed.
 """
 WaitKind = Literal["wheel", "cache", "name", "recovery", "older"]
 """What a wait is for that is neither for claims nor for `.lock`: see `WaitStarted`."""
@@ -92,7 +93,7 @@ class CancelRequested(NamedTuple):
 
 
 class SpanStarted(NamedTuple):
-    """The session begins with a part of its work: open, resolve, acquire, plan, stage, commit, or clean."""
+    """The session begins with a part of its work: open, resolve, acquire, compile, plan, stage, commit, or clean."""
 
     name: SpanName
 
@@ -250,6 +251,39 @@ class UnpackFinished(NamedTuple):
     wheel: str
     files: int
     size: int
+
+
+class CompileStarted(NamedTuple):
+    """Byte code is to be made of `files` modules in `wheels`, by `workers`; the store has that of `cached` others."""
+
+    files: int
+    wheels: int
+    cached: int
+    workers: int
+
+
+class CompileProgress(NamedTuple):
+    """Modules so far; `failed` of them are no program for this Python, so they have no byte code."""
+
+    done: int
+    files: int
+    failed: int
+
+
+class CompileFailed(NamedTuple):
+    """The module at `path` in the wheel has no byte code, which stops nothing: Python says why when it is imported."""
+
+    wheel: str
+    path: str
+    error: str
+
+
+class CompileFinished(NamedTuple):
+    """All byte code is there. The numbers are those of `compile.started` and `compile.progress`."""
+
+    files: int
+    failed: int
+    cached: int
 
 
 class PlanWheel(NamedTuple):
@@ -531,6 +565,10 @@ Event = (
     | UnpackStarted
     | UnpackProgress
     | UnpackFinished
+    | CompileStarted
+    | CompileProgress
+    | CompileFailed
+    | CompileFinished
     | PlanWheel
     | PlanCollision
     | PlanConflict
@@ -587,6 +625,10 @@ KINDS: dict[str, type[Event]] = {
     "unpack.started": UnpackStarted,
     "unpack.progress": UnpackProgress,
     "unpack.finished": UnpackFinished,
+    "compile.started": CompileStarted,
+    "compile.progress": CompileProgress,
+    "compile.failed": CompileFailed,
+    "compile.finished": CompileFinished,
     "plan.wheel": PlanWheel,
     "plan.collision": PlanCollision,
     "plan.conflict": PlanConflict,

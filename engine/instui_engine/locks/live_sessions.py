@@ -52,6 +52,7 @@ _DOING: dict[SpanName, str] = {
     "open": "looks at the environment",
     "resolve": "resolves",
     "acquire": "fetches and unpacks",
+    "compile": "compiles byte code",
     "plan": "plans",
     "stage": "stages",
     "commit": "commits",

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from instui_engine.errors import ClashError, printable
 from instui_engine.fs.files import same_file
 from instui_engine.fs.paths import above, is_within, parent_of
+from instui_engine.target.bytecode import is_generated
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.values import NamedTuple
@@ -122,6 +123,8 @@ class _Search:
                         raise _clash(directory, files[directory][0].owner, plan.owner)
                     directories.setdefault(directory, plan)
                 for path, source in item.files():
+                    if plan.entry.compiled and is_generated(path):
+                        continue
                     if key(path) in directories:
                         raise _clash(path, plan.owner, directories[key(path)].owner)
                     before = files.get(key(path))
@@ -170,6 +173,8 @@ class _Search:
         if stat.S_ISDIR(mode):
             self._clash_with_installed(plan, path, f"{path}/")
             return
+        if plan.entry.compiled and is_generated(path):
+            return  # it goes with its module, about which something is said
         listed = self._installed.owners().get(self._environment.key(path), [])
         owners = [name for name in listed if name not in self.leaving] if self.leaving else listed
         others = [name for name in owners if name != plan.name]

@@ -10,10 +10,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 from instui_engine.errors import BadWheelError, TargetError, printable
-from instui_engine.fs.paths import ancestors, join
+from instui_engine.fs.paths import ancestors, join, parent_of
 from instui_engine.locks.claims import derive
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.store.entry import Entry
+from instui_engine.target.bytecode import is_cache
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.wheel.manifest import Manifest, directories
@@ -143,9 +144,17 @@ def _command(script: str) -> str:
 
 
 def _expand(environment: Environment, item: StagedItem) -> Iterator[StagedItem]:
-    """The item itself or, if its directory is or contains a scheme root, its content one by one."""
-    if environment.key(item.path) not in environment.neutral:
-        yield item
+    """The item itself or, if its directory is or contains a scheme root, its content one by one.
+
+    So is a `__pycache__` in such a directory: all wheels with single modules have their byte code in it.
+    """
+    place = environment.key(item.path)
+    if place not in environment.neutral:
+        if not is_cache(place) or parent_of(place) not in environment.neutral:
+            yield item
+        else:
+            for path, source in item.files():
+                yield StagedItem("file", path, source)
         return
     groups: dict[str, list[str]] = {}
     for directory, names in item.directories:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from instui_engine.fetch.uv_settings import UvSettings, is_on
+from instui_engine.fetch.uv_settings import UvSettings
 
 from .inputs import normalized
 
@@ -79,8 +79,6 @@ def locating_config(settings: UvSettings) -> str:
 def not_honoured(settings: UvSettings, environ: Mapping[str, str]) -> Iterator[str]:
     """One line for each setting of uv that has no effect here."""
     pip = _pip(settings)
-    if is_on(environ.get("UV_COMPILE_BYTECODE")) or pip.get("compile-bytecode") is True:
-        yield "uv is set to compile bytecode; instui does not: Python compiles each module when it is first imported"
     if environ.get("UV_NO_BINARY", "").strip().lower() not in ("", "0", "false", "no", "off"):
         yield "UV_NO_BINARY is set; instui installs wheels only"
     for key in _ELSEWHERE:

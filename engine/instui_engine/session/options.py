@@ -22,7 +22,7 @@ class Options:
     `fail_on_conflict`: different content for one path is an error before the first write. `fsync`: wait for the disk,
     so that a power cut tears nothing. `slow`: see `SlowMotion`. `dry_run`: plan, and write nothing. `journal_file`: the
     journal is written there as well; "" for nowhere. `allow_record`: wheels, as NAME==VERSION, whose RECORD may have
-    flaws.
+    flaws. `compile_bytecode`: modules are installed with their byte code.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Options:
         dry_run: bool = False,
         journal_file: str = "",
         allow_record: tuple[str, ...] = (),
+        compile_bytecode: bool = False,
     ) -> None:
         self.cache: Final = default_cache() if cache is None else cache
         self.jobs: Final = jobs or default_jobs()
@@ -48,6 +49,7 @@ class Options:
         self.dry_run: Final = dry_run
         self.journal_file: Final = journal_file
         self.allow_record: Final = allow_record
+        self.compile_bytecode: Final = compile_bytecode
 
     def for_a_trial(self) -> "Options":
         """The same options for a dry run that nobody records."""

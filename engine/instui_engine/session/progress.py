@@ -43,6 +43,7 @@ class Progress:
         self._unpacked: dict[str, int] = {}
         self._contents: dict[str, int] = {}  # wheel -> bytes when it is unpacked
         self._planned: dict[str, None] = {}
+        self._compiled = 0.0  # the share of the modules that are to be compiled
         self._staged: dict[str, None] = {}
         self._done: dict[str, None] = {}
         self._waits: dict[str, str] = {}  # wheel, or "" for the session -> path
@@ -58,6 +59,8 @@ class Progress:
             events.UnpackStarted: lambda event: self._contents.__setitem__(event.wheel, event.size),
             events.UnpackProgress: lambda event: self._unpacked.__setitem__(event.wheel, event.done),
             events.UnpackFinished: lambda event: self._unpacked.__setitem__(event.wheel, event.size),
+            events.CompileStarted: lambda event: self._compile(0, event.files),
+            events.CompileProgress: lambda event: self._compile(event.done, event.files),
             events.PlanWheel: lambda event: self._planned.__setitem__(event.wheel, None),
             events.StageFinished: lambda event: self._staged.__setitem__(event.wheel, None),
             events.EnvironmentWaiting: lambda event: self._waits.__setitem__("", ".lock"),
@@ -94,6 +97,8 @@ class Progress:
                 if any(self._fetched.get(name, 0) < size for name, size in to_fetch.items()):
                     return "fetch", _share(self._fetched, to_fetch)
                 return "unpack", self._unpacked_share()
+            case "compile":
+                return part, self._compiled
             case "stage" if wheels:
                 return part, min(1.0, len(self._staged) / wheels)
             case "commit" if wheels:
@@ -113,6 +118,9 @@ class Progress:
     def _span(self, event: events.SpanStarted) -> None:
         self._part = event.name
         self._syncs = False
+
+    def _compile(self, done: int, files: int) -> None:
+        self._compiled = min(1.0, done / files) if files else 1.0
 
     def _sync(self, syncs: bool) -> None:
         self._syncs = syncs

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from instui_engine.fs.files import PIECE, digest_of, encoded, open_regular, set_mode, write_all
+from instui_engine.fs.files import PIECE, digest_of, encoded, open_regular, set_mode, set_times, write_all
 from instui_engine.session.options import LinkMode
 from instui_engine.store.entry import is_sealed
 from instui_engine.wheel.record import Row
@@ -66,6 +66,11 @@ def copy_hashed(source: str, target: str, row: Row) -> None:
             raise Changed(source)
     finally:
         os.close(descriptor)
+
+
+def copy_unsealed(source: str, target: str) -> None:
+    """Copy a file whatever its mtime. Raises OSError, and Changed if it is gone."""
+    _copy(source, target, None)
 
 
 def read_hashed(source: str, row: Row) -> bytes:
@@ -129,6 +134,7 @@ def _copy(source: str, target: str, sealed: int | None) -> None:
     with _opened(source, sealed) as old, _created(target, old) as new:
         while piece := old.read(PIECE):
             write_all(new.fileno(), piece)
+        _keep_time(new, sealed)
 
 
 def _clone(source: str, target: str, sealed: int) -> None:
@@ -137,6 +143,13 @@ def _clone(source: str, target: str, sealed: int) -> None:
 
     with _opened(source, sealed) as old, _created(target, old) as new:
         fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+        _keep_time(new, sealed)
+
+
+def _keep_time(new: BinaryIO, sealed: int | None) -> None:
+    """Give a copy the mtime of its source, as a link has: byte code that comes with it names that."""
+    if sealed is not None:
+        set_times(new.fileno(), sealed, sealed)
 
 
 @contextmanager

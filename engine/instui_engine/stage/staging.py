@@ -11,9 +11,10 @@ from instui_engine.session.context import Context
 from instui_engine.session.workers import Crew
 from instui_engine.store.acquire import Damage
 from instui_engine.store.entry import UNSEALED, Entry, unsealed
+from instui_engine.target.bytecode import is_generated
 from instui_engine.target.environment import Environment
 
-from .linker import Linker, copy_hashed
+from .linker import Linker, copy_hashed, copy_unsealed
 from .linking import Changed, run_job
 from .team import Team
 from .together import Together
@@ -133,7 +134,11 @@ class _Staging:
 
         def link(source: str, target: str) -> None:
             if sealed == UNSEALED:
-                copy_hashed(source, target, rows[source[len(entry.files) + 1 :]])
+                path = source[len(entry.files) + 1 :]
+                if entry.compiled and is_generated(path):
+                    copy_unsealed(source, target)  # nobody has its hash; Python checks that it is that of its source
+                else:
+                    copy_hashed(source, target, rows[path])
             else:
                 self._linker(source, target, sealed)
             context.slow_motion.step(context.stopping)

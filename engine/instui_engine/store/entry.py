@@ -11,11 +11,15 @@ UNSEALED = -1
 
 
 class Entry(NamedTuple):
-    """An unpacked wheel. `files` is the directory with its files, as in the archive."""
+    """An unpacked wheel. `files` is the directory with its files, as in the archive.
+
+    `compiled`: byte code lies beside its modules, and its manifest lists that, too (room `bytecode`).
+    """
 
     sha256: str
     files: str
     manifest: Manifest
+    compiled: bool = False
 
 
 def is_sealed(status: os.stat_result, sealed: int) -> bool:

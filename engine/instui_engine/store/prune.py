@@ -1,7 +1,7 @@
 """Pruning of the cache: entries that no environment uses, and what killed processes and other versions left.
 
-An entry is in use if one of its files has a second name: environments hold hard links. Symbolic links leave no such
-trace, so an entry that was ever installed with `--link-mode symlink` is kept. Copies do not need their entry.
+An entry is in use if one of its files has a name outside of it: environments hold hard links. Symbolic links leave no
+such trace, so an entry that was ever installed with `--link-mode symlink` is kept. Copies do not need their entry.
 
 While sessions use the store, nothing is removed (see `gc_lock`). What goes is first renamed, within milliseconds, and
 deleted when sessions may use the store again. So a kill at any point leaves no visible half of an entry.
@@ -10,7 +10,7 @@ deleted when sessions may use the store again. So a kill at any point leaves no 
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,11 +105,21 @@ def _listed(directory: Path) -> list[Path]:
 def _in_use(entry: Path) -> bool:
     if entry.with_name(entry.name + SYMLINKED).exists():
         return True
-    return any(status.st_nlink > 1 for status in _files(entry))
+    if not (entry / "bytecode").exists():
+        return any(status.st_nlink > 1 for status in _files(entry))
+    return any(status.st_nlink > names for status, names in _by_inode(entry))
 
 
 def _size(directory: Path) -> int:
-    return sum(status.st_size for status in _files(directory) if status.st_nlink == 1)
+    return sum(status.st_size for status, names in _by_inode(directory) if status.st_nlink == names)
+
+
+def _by_inode(place: Path) -> Iterable[tuple[os.stat_result, int]]:
+    """The status of each regular file at and below `place`, and how many names it has there."""
+    found: dict[int, tuple[os.stat_result, int]] = {}
+    for status in _files(place):
+        found[status.st_ino] = status, found.get(status.st_ino, (status, 0))[1] + 1
+    return found.values()
 
 
 def _files(place: Path) -> Iterator[os.stat_result]:

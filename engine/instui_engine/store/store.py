@@ -2,6 +2,7 @@
 
     <cache>/store-<format>/<aa>/<sha256>/manifest     what plan and stage need (module `manifest`)
     <cache>/store-<format>/<aa>/<sha256>/files/...    the unpacked wheel, from which environments are linked
+    <cache>/store-<format>/<aa>/<sha256>/bytecode/... the same once more, with byte code (room `bytecode`)
     <cache>/store-<format>/<aa>/<sha256>.<random>.gone  an entry that was taken away, being removed
     <cache>/store-<format>/<aa>/<sha256>.symlinked    environments may have symbolic links to the entry
     <cache>/store-<format>/new/<random>/              being unpacked, invisible
@@ -28,7 +29,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from instui_engine.errors import CACHE, InstuiError, reason, remedy
 from instui_engine.fs.durability import boot, sync_filesystem
@@ -63,8 +64,8 @@ class Store:
     def __init__(self, cache: Path, sync: Callable[[Path], None] | None = sync_filesystem) -> None:
         """`sync` is called with a path in the store before entries appear; if it is None, they are not synced."""
         self.cache = cache
-        self._unsynced = boot() if sync is None else ""
-        self._sync = sync or (sync_filesystem if not self._unsynced else None)
+        self.unsynced: Final = boot() if sync is None else ""  # what the manifests of new entries say
+        self._sync = sync or (sync_filesystem if not self.unsynced else None)
         self._root = cache / f"store-{FORMAT}"
         self._is_swept = False
 
@@ -145,9 +146,9 @@ class Store:
         """
         from . import unpack as unpacking  # a warm store needs no reader of archives
 
-        directory = self._new_directory()
+        directory = self.new_directory()
         try:
-            job = unpacking.Job(str(wheel), filename, str(directory), tuple(allow_record), self._unsynced)
+            job = unpacking.Job(str(wheel), filename, str(directory), tuple(allow_record), self.unsynced)
             manifest = (unpack or unpacking.unpack)(job, progress, cancelled)
         except BaseException:
             remove_tree(directory)
@@ -212,7 +213,19 @@ class Store:
             except OSError as error:
                 raise _not_writable(error, self._root) from error
 
-    def _new_directory(self) -> Path:
+    def sync(self) -> None:
+        """Wait until what was written into the store is on its disk, if entries are synced. Raises InstuiError."""
+        if self._sync is not None:
+            try:
+                self._sync(self._root)
+            except OSError as error:
+                raise _not_writable(error, self._root) from error
+
+    def new_directory(self) -> Path:
+        """A directory for what is not visible yet. If this session leaves it, a later one removes it.
+
+        Raises InstuiError.
+        """
         from tempfile import mkdtemp
 
         place = self._root / "new"

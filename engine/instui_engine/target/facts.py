@@ -3,6 +3,7 @@
 So it imports only the standard library, and its syntax is that of Python 3.6: an old interpreter shall say what it is.
 """
 
+import importlib.util
 import json
 import os
 import platform
@@ -29,6 +30,8 @@ def collect() -> "dict[str, object]":
         "nodot": sysconfig.get_config_var("py_version_nodot") or "".join(map(str, sys.version_info[:2])),
         "ext_suffix": sysconfig.get_config_var("EXT_SUFFIX") or "",
         "debug": _is_debug(),
+        "cache_tag": sys.implementation.cache_tag or "",
+        "magic": importlib.util.MAGIC_NUMBER.hex(),
         "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
         "platform": sysconfig.get_platform(),
         "is_32_bit": is_32_bit,

@@ -18,14 +18,19 @@ from instui_engine.fs.given import absolute
 from instui_engine.values import NamedTuple
 
 OLDEST = (3, 8)  # of the Pythons that can be targets
-FORMAT = 3  # version of the cached answer, with which its file name begins
+FORMAT = 4  # version of the cached answer, with which its file name begins
 DIRECTORY = "interpreters"  # directory of the answers, below the cache
 
 _PATHS = frozenset({"purelib", "platlib", "scripts", "data", "include", "stdlib"})  # the paths that are used
+_TEXTS = ("version", "executable", "prefix", "cache_tag", "magic")
 
 
 class Interpreter(NamedTuple):
-    """The target Python. `paths` are absolute, by sysconfig's names; `tags` are in order of preference."""
+    """The target Python. `paths` are absolute, by sysconfig's names; `tags` are in order of preference.
+
+    `cache_tag` is part of the names of its byte code, "" if it makes none. `magic` stands for the version of that, in
+    hex.
+    """
 
     executable: str
     prefix: str
@@ -35,6 +40,8 @@ class Interpreter(NamedTuple):
     markers: Mapping[str, str]
     tags: tuple[str, ...]
     externally_managed: bool
+    cache_tag: str = ""
+    magic: str = ""
 
 
 def probe(python: Path, cache: Path) -> Interpreter:
@@ -79,6 +86,8 @@ def probe(python: Path, cache: Path) -> Interpreter:
         markers=answer["markers"],  # type: ignore[arg-type]
         tags=tuple(answer["tags"]),  # type: ignore[arg-type]
         externally_managed=not is_venv and os.path.isfile(stdlib / "EXTERNALLY-MANAGED"),
+        cache_tag=str(answer["cache_tag"]),
+        magic=str(answer["magic"]),
     )
 
 
@@ -139,7 +148,7 @@ def _ask(executable: Path) -> dict[str, object]:
             oldest = ".".join(map(str, OLDEST))
             problem = f"{shown} is Python {printable(str(facts['version']))}; instui needs {oldest} or newer there"
             raise TargetError(problem, path=str(executable))
-        answer = {key: facts[key] for key in ("version", "executable", "prefix", "paths", "markers")}
+        answer = {key: facts[key] for key in ("paths", "markers", *_TEXTS)}
         answer["tags"] = supported_tags(facts)
     except (LookupError, TypeError, ValueError, AttributeError):
         answer = {}
@@ -152,7 +161,7 @@ def _is_answer(answer: object) -> bool:
     """Whether it has the form of what `_ask` returns."""
     if not isinstance(answer, dict) or not isinstance(answer.get("tags"), list):
         return False
-    texts = [answer.get(key) for key in ("version", "executable", "prefix")]
+    texts = [answer.get(key) for key in _TEXTS]
     for key in ("paths", "markers"):
         table = answer.get(key)
         if not isinstance(table, dict):

@@ -59,7 +59,7 @@ class Manifest(NamedTuple):
     trees: tuple[Tree, ...]  # the root scheme first, without `.dist-info`
     info: Directories  # the wheel's own files in `.dist-info`
     record: str
-    data_rows: tuple[tuple[str, str, str, int], ...]  # scheme, path in it, "algorithm=digest", size
+    data_rows: tuple[tuple[str, str, str, int | None], ...]  # scheme, path in it, "algorithm=digest", size
     shebangs: tuple[str, ...]  # scripts that begin with `#!python`
     files: int
     size: int

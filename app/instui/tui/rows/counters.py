@@ -106,8 +106,18 @@ def _counter(station: Station, totals: Totals, digits: int, of: bool, short: boo
     )
 
 
+def compiled(snapshot: Snapshot) -> str:
+    """How many modules are compiled, of how many."""
+    counted = snapshot.compiling
+    return f"{units.number(counted.done)} of {units.number(counted.files)}"
+
+
 def _right(snapshot: Snapshot) -> Iterator[Line]:
     """What stands at the right, in long and in short."""
+    if snapshot.is_compiling:
+        yield line(("compiling modules ", "dim"), (compiled(snapshot), "unpack"))
+        yield line((f"compiling {compiled(snapshot)}", "unpack"))
+        return
     if snapshot.syncing:
         yield line((f"writing {on_disk(snapshot.syncing)} to disk", "fetch"))
         yield line(("writing to disk", "fetch"))

@@ -27,6 +27,10 @@ _SessionEvent = (
     | events.ResolveProgress
     | events.ResolveFinished
     | events.RequirementSatisfied
+    | events.CompileStarted
+    | events.CompileProgress
+    | events.CompileFailed
+    | events.CompileFinished
     | events.SyncStarted
     | events.SyncFinished
     | events.GroupFinished
@@ -131,6 +135,16 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
             return Piece(f"{units.count(wheels, 'wheel')}, {satisfied} installed already", "dim")
         case events.RequirementSatisfied(name=name, version=version):
             return Piece(f"{safe(name)} {safe(version)}", "dim")
+        case events.CompileStarted(files=files, cached=cached, workers=workers):
+            by = f" by {units.count(workers, 'process', 'processes')}" if workers else ""
+            return Piece(f"{units.count(files, 'module')}{by}{_in_the_cache(cached)}", "unpack")
+        case events.CompileFailed(path=path, error=error):
+            return Piece(f"{safe(path)} has no byte code: {safe(error)}", "age")
+        case events.CompileFinished(files=files, failed=failed, cached=cached):
+            without = f", {units.number(failed)} without success" if failed else ""
+            return Piece(f"{units.count(files, 'module')}{without}{_in_the_cache(cached)}", "unpack")
+        case events.CompileProgress():
+            return Piece("", "dim")  # not in the log
         case events.SyncStarted(what=what):
             return Piece(on_disk(what), "dim")
         case events.SyncFinished(what=what, seconds=seconds):
@@ -146,6 +160,10 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
             return Piece(f"{text}: {safe(error)}" if error else text, "failed" if code else "commit")
         case _:
             assert_never(event)
+
+
+def _in_the_cache(modules: int) -> str:
+    return f", {units.number(modules)} more in the cache" if modules else ""
 
 
 def _wheel(event: _WheelEvent) -> Piece:

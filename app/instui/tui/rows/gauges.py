@@ -13,6 +13,7 @@ from instui_engine.values import NamedTuple
 
 from . import curves, session_waits
 from .bars import to_scale
+from .counters import compiled
 from .curves import Curve, drawing
 from .event_text import event_text, wheel_of
 from .labels import lock_label
@@ -87,7 +88,7 @@ def _session(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 _PARTS = {"acquire": "fetch + unpack"}
-_PART_STYLES = {"acquire": "unpack", "stage": "stage", "commit": "commit"}
+_PART_STYLES = {"acquire": "unpack", "compile": "unpack", "stage": "stage", "commit": "commit"}
 
 
 def _news(snapshot: Snapshot, log: Log, width: int, height: int) -> list[Line]:
@@ -136,6 +137,8 @@ def _at_work(snapshot: Snapshot) -> Line:
         for phase in (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT)
         if phase in phases
     ]
+    if snapshot.is_compiling:
+        parts = [line(("compile", "dim"), (f" {compiled(snapshot)}", "text"))]
     return (Piece("at work  ", "dim"), *joined(parts or [line(("nobody", "dim"))], Piece("  ")))
 
 

@@ -27,6 +27,7 @@ _WORDS: dict[Kind, str] = {
     "acquire": "finding wheels in the cache",
     "fetch": "fetching",
     "unpack": "unpacking",
+    "compile": "compiling byte code",
     "plan": "planning",
     "stage": "staging",
     "commit": "committing",

@@ -20,6 +20,7 @@ STYLES: Mapping[Kind, str] = {
     "acquire": "text",
     "fetch": "fetch",
     "unpack": "unpack",
+    "compile": "unpack",
     "plan": "accent",
     "stage": "stage",
     "commit": "commit",
