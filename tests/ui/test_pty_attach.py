@@ -246,6 +246,30 @@ def test_sessions_of_one_environment_are_one_picture_with_both_ends_of_a_wait(
     assert {wheel, *(name.removesuffix("-1.0") for name in distributions(target.site))} == {"dist01", "dist02"}
 
 
+def test_sessions_that_begin_later_come_into_the_picture_of_all(
+    on_terminal: Open, venv: Target, start_instui: Start, wheels: list[Path]
+) -> None:
+    target = venv()
+    target.put(wheels[3])  # a recording comes in never
+    first = start_instui(target, "--slow", 100, "--jobs", 1, wheels[0])
+    first.wait_for(CommitStarted)
+    terminal = on_terminal("attach", "--all", "--python", target.top, "--control", "--stay")
+    terminal.shows("ATTACHED 1 session", "dist00 1.0")
+    second = start_instui(target, "--slow", 3, "--jobs", 1, wheels[1])
+    second.wait_for(LockWaiting)
+    terminal.shows("ATTACHED 2 sessions", "dist01@2 1.0", f"@2 pid {second.process.pid}", "2 sessions: install")
+    terminal.press("P")
+    for session in (first, second):
+        session.wait_for(SessionPaused)
+    for session in (first, second):
+        (started,) = session.lines.of(SessionStarted)
+        send(started.control, "abort")
+    terminal.shows("CANCELLED exit 130")
+    terminal.press("q")
+    assert terminal.finish() == 130
+    assert (first.finish()[0], second.finish()[0]) == (130, 130)
+
+
 # -- without a terminal
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from instui.monitor.fold import Fold
-from instui.monitor.joined import Joined, number_of, plain_name, wheel_name
+from instui.monitor.joined import Joined, Newcomers, number_of, plain_name, wheel_name
 from instui.monitor.model import Phase, Snapshot
 from instui.monitor.reader import decoded
 from instui.monitor.remote import JoinedRemote, Remote
@@ -20,6 +20,7 @@ def started(session: str, pid: int, clock: float, *command: str) -> SessionStart
     return SessionStarted(2, session, pid, 1e9, clock, "0", ["instui", *command], "/env", "3.11", {"purelib": "lib"}, 2)
 
 
+DONE = events.SessionFinished(0, "", 2, 2.0)
 FIRST, SECOND = started("s1", 11, 100.0, "install", "a"), started("s2", 22, 103.0, "install", "a", "b")
 
 
@@ -195,6 +196,44 @@ def test_an_event_waits_for_those_of_the_others_that_came_before_it() -> None:
     assert texts == ["early", "late", "later"]
 
 
+def later(*sources: Given, started: Sequence[SessionStarted]) -> Newcomers:
+    """Sessions that begin when the first ones are over."""
+    left = [list(zip(sources, started, strict=True)), []]
+    return lambda: left.pop(0) if left else []
+
+
+def test_one_that_begins_before_the_last_one_ends_comes_in_and_all_are_over_with_it() -> None:
+    first = Given([(0.0, FIRST), *wheel("a"), (3.5, events.SessionFinished(0, "", 1, 3.5))])
+    second = Given([(0.0, SECOND), *wheel("a"), (1.0, events.WorkersChanged(5))], [(2.0, DONE)])
+    joined = Joined([first], [FIRST], later(second, started=[SECOND]))
+    happened = said(joined)
+    assert joined.ended
+    assert joined.sessions == ["s1", "s2"]
+    assert [(t, event) for t, event in happened if isinstance(event, events.SessionFinished)] == [
+        (5.0, events.SessionFinished(0, "", 3, 5.0))
+    ]
+    shot = snapshot(happened)
+    assert [one.pid for one in shot.sessions] == [11, 22]
+    assert [one.key for one in shot.wheels] == ["a", "a@2"]
+    assert shot.session is not None
+    assert shot.session.command[1] == "2 sessions: install a; install a b"
+    assert shot.session.jobs == 7  # two of the first, and five now of the second
+
+
+def test_one_alone_is_shown_as_any_session_and_those_that_are_given_up_are_not_asked_for_more() -> None:
+    joined = Joined([Given([(0.0, FIRST), *wheel("a")], ends=False)], [FIRST], list)
+    shot = snapshot(said(joined))
+    assert shot.sessions == ()
+    assert shot.session == FIRST
+
+    def never() -> list[tuple[Given, SessionStarted]]:
+        raise AssertionError
+
+    over = Joined([Given([(0.0, FIRST)])], [FIRST], never)
+    over.finish()
+    assert isinstance(said(over)[-1][1], events.SessionFinished)
+
+
 @pytest.mark.parametrize(("wheel", "asked"), [("a", ["s1 cancel a"]), ("a@2", ["s2 cancel a"])])
 def test_a_request_about_a_wheel_goes_to_its_session_and_others_to_all(wheel: str, asked: list[str]) -> None:
     heard: list[str] = []
@@ -204,7 +243,7 @@ def test_a_request_about_a_wheel_goes_to_its_session_and_others_to_all(wheel: st
             heard.append(f"{self._socket} {request}")
 
     remotes = [Heard("", socket, lambda: True, may_control=True) for socket in ("s1", "s2")]
-    remote = JoinedRemote("ATTACHED", remotes)
+    remote = JoinedRemote(remotes)
     remote.cancel_wheel(wheel)
     assert heard == asked
     heard.clear()

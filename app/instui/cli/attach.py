@@ -11,15 +11,14 @@ from signal import SIGHUP, SIGQUIT, SIGTERM
 from typing import TYPE_CHECKING
 
 from instui.monitor.fold import Fold
-from instui.monitor.joined import Joined
-from instui.monitor.reader import Source, Tail, decoded
-from instui.monitor.remote import JoinedRemote, Remote
-from instui.monitor.sessions import KnownSession, known, lives, started
+from instui.monitor.reader import Source, decoded
+from instui.monitor.sessions import KnownSession, known
 from instui.monitor.units import count, cut_end
 from instui.terminal import borrowed, is_browser
-from instui_engine.errors import InstuiError, TargetError, UsageError, printable
+from instui_engine.errors import TargetError, UsageError, printable
 from instui_engine.target.environment import Environment
 
+from .attached import Attached
 from .fullscreen import to_the_end, warnings_in, way_back
 from .output import print_error, print_lines
 from .screen_rules import SCREENS, leaving
@@ -35,28 +34,12 @@ _LOOK = 0.05  # seconds between two looks whether lines are at their end
 def show(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code: that of the session, 0 if it was left. Raises InstuiError."""
     chosen = choose(parsed.sessions, *_sessions(parsed), everything=parsed.all)
-    for one in chosen:
-        if not one.journal:
-            raise InstuiError(
-                f"session {printable(one.session)} (pid {one.pid}) does not say where its journal is: it is stopped, "
-                "or of an earlier version of instui"
-            )
+    attached = Attached(chosen, may_control=parsed.control, everything=parsed.all)
     with ExitStack() as stack:
-        source = stack.enter_context(closing(_source(chosen)))
+        stack.enter_context(closing(attached.source))
         if parsed.ui in SCREENS:
-            return _on_the_screen(parsed, chosen, source, stack)
-        return _as_lines(parsed, chosen, source)
-
-
-def _source(chosen: Sequence[KnownSession]) -> Source:
-    """The events of the session, or of several as one."""
-    tails = {one.session: Tail(Path(one.journal), dead=partial(_is_over, one)) for one in chosen}
-    if len(chosen) == 1:
-        return tails[chosen[0].session]
-    began = sorted(filter(None, (started(Path(one.journal)) for one in chosen)), key=lambda one: one.clock)
-    if len(began) < len(chosen):
-        raise InstuiError("one of the sessions has only begun; attach again in a moment")
-    return Joined([tails[one.session] for one in began], began)
+            return _on_the_screen(parsed, attached, stack)
+        return _as_lines(parsed, attached)
 
 
 # -- which session
@@ -135,14 +118,10 @@ def _nothing_runs(sessions: Sequence[KnownSession]) -> str:
     )
 
 
-def _is_over(session: KnownSession) -> bool:
-    return not lives(session)
-
-
 # -- on the screen
 
 
-def _on_the_screen(parsed: argparse.Namespace, chosen: Sequence[KnownSession], source: Source, stack: ExitStack) -> int:
+def _on_the_screen(parsed: argparse.Namespace, attached: Attached, stack: ExitStack) -> int:
     from instui.tui.app import run_app
     from instui.tui.controller import Ended
 
@@ -151,52 +130,37 @@ def _on_the_screen(parsed: argparse.Namespace, chosen: Sequence[KnownSession], s
         end_with(terminal, (SIGTERM, SIGHUP, SIGQUIT))
     else:
         end_with_stdin()
-    controller = _controller(chosen, source, may_control=parsed.control)
     result = run_app(
-        source,
-        controller,
+        attached.source,
+        attached.controller,
         ascii=parsed.ascii,
         theme=parsed.theme,
         leaving=partial(leaving, stay=parsed.stay),
         terminal=terminal,
     )
     if isinstance(result, Ended):
-        return _over(chosen, result.snapshot, warn=True)
-    if not result.running and len(chosen) == 1:
-        return _over(chosen, to_the_end(result.snapshot, Path(chosen[0].journal)), warn=True)
-    _say_left(chosen, may_control=parsed.control)
+        return _over(attached, result.snapshot, warn=True)
+    if not result.running and attached.one is not None:
+        return _over(attached, to_the_end(result.snapshot, Path(attached.one.journal)), warn=True)
+    _say_left(attached, parsed)
     return 0
 
 
-def _controller(chosen: Sequence[KnownSession], source: Source, *, may_control: bool) -> Remote | JoinedRemote:
-    remotes = {
-        one.session: Remote(f"ATTACHED pid {one.pid}", one.control, partial(lives, one), may_control=may_control)
-        for one in chosen
-    }
-    if isinstance(source, Joined):
-        return JoinedRemote(f"ATTACHED {len(chosen)} sessions", [remotes[session] for session in source.sessions])
-    return remotes[chosen[0].session]
-
-
-def _say_left(chosen: Sequence[KnownSession], *, may_control: bool) -> None:
-    if len(chosen) == 1:
-        goes_on, which = f"the session goes on, as pid {chosen[0].pid}", chosen[0].session
+def _say_left(attached: Attached, parsed: argparse.Namespace) -> None:
+    left = attached.live or attached.sessions
+    if len(left) == 1:
+        goes_on, which = f"the session goes on, as pid {left[0].pid}; back to it with", left[0].session
     else:
-        goes_on, which = f"{len(chosen)} sessions go on", " ".join(str(one.pid) for one in chosen)
-    print_lines(
-        [
-            f"{goes_on}; back to {'it' if len(chosen) == 1 else 'them'} with",
-            f"  {way_back(which, may_control=may_control)}",
-        ]
-    )
+        goes_on, which = f"{len(left)} sessions go on; back to them with", " ".join(str(one.pid) for one in left)
+    print_lines([goes_on, f"  {way_back(which, may_control=parsed.control)}"])
 
 
-def _over(chosen: Sequence[KnownSession], snapshot: "Snapshot", *, warn: bool) -> int:
+def _over(attached: Attached, snapshot: "Snapshot", *, warn: bool) -> int:
     """Say what stays on the normal screen of a session that is over; return its exit code."""
     from instui.explain.summary import summary
 
     if warn and snapshot.session is not None:
-        told = [line for one in chosen for line in warnings_in(Path(one.journal))]
+        told = [line for one in attached.sessions for line in warnings_in(Path(one.journal))]
         print_lines([*told, *summary(snapshot)])
     finished = snapshot.finished
     if finished is None:
@@ -210,11 +174,12 @@ def _over(chosen: Sequence[KnownSession], snapshot: "Snapshot", *, warn: bool) -
 # -- as lines
 
 
-def _as_lines(parsed: argparse.Namespace, chosen: Sequence[KnownSession], source: Source) -> int:
+def _as_lines(parsed: argparse.Namespace, attached: Attached) -> int:
     """Follow the session as lines to its end; ctrl+c leaves it."""
     from instui.lines.json_lines import JsonUI
     from instui.lines.plain import PlainUI
 
+    source = attached.source
     seen = Seen(source)
     sys.stdout.flush()
     stream = None if parsed.ui == "none" else sys.stdout
@@ -230,10 +195,10 @@ def _as_lines(parsed: argparse.Namespace, chosen: Sequence[KnownSession], source
     except KeyboardInterrupt:
         ui.finish()
         if parsed.ui == "plain":
-            _say_left(chosen, may_control=parsed.control)
+            _say_left(attached, parsed)
         return 0
     ui.finish()
-    return _over(chosen, seen.snapshot, warn=False)
+    return _over(attached, seen.snapshot, warn=False)
 
 
 class Seen:

@@ -11,6 +11,7 @@ from instui_engine.fs.paths import TOP
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, SessionStarted
 
+from .joined import together
 from .model import (
     Acquisition,
     Conflict,
@@ -166,6 +167,9 @@ class Fold:
                     self._infers = event.schema < _NAMES_SPANS
                 else:  # of several that are shown as one
                     record.sessions.append(event)
+                    if len(record.sessions) > 1:
+                        jobs = record.session.jobs + event.jobs
+                        record.session = together(record.sessions)._replace(jobs=jobs, ran=record.session.ran)
             case events.Caption():
                 record.caption = event.text
             case events.SessionPaused() | events.SessionResumed():

@@ -6,10 +6,13 @@ A holder that belongs to one of the sessions becomes that wheel, so both ends of
 sessions claim is one lock. Of the parts of their work (`span.*`) the one counts that is furthest behind; other things
 that they do as a whole are done as long as one of them does them. Where their plans meet, no session knows it: these
 collisions are found here.
+
+Sessions that begin later may come in, as long as one of those that are here is not over.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 from instui_engine.journal import events
@@ -28,7 +31,19 @@ _ENDS: dict[type[Any], type[Any]] = {
 """What ends what: of several sessions, the first beginning and the last end count."""
 _PARTS = get_args(SpanName)  # in the order of the work
 _ORDERS = 1_000_000  # places in the plan of one session: those of the next one come after them
+_LOOK = 0.5  # seconds between two looks for sessions that have begun
 _DONE = (events.CommitFinished, events.WheelFailed, events.WheelCancelled)
+
+
+Newcomers = Callable[[], Sequence[tuple[Source, SessionStarted]]]
+"""The sources and first events of sessions that have begun since the last call, in the order in which they began."""
+
+
+def together(sessions: Sequence[SessionStarted]) -> SessionStarted:
+    """What stands for all of these sessions: the first one, with the commands of all."""
+    commands = [" ".join(one.command[1:]) for one in sessions]
+    text = f"{len(commands)} sessions: {'; '.join(commands)}"
+    return sessions[0]._replace(command=["instui", text], control="")
 
 
 def wheel_name(name: str, number: int) -> str:
@@ -50,10 +65,11 @@ def plain_name(wheel: str) -> str:
 class _Member:
     """One of the sessions: what is known of it while its events come in."""
 
-    def __init__(self, source: Source, number: int) -> None:
+    def __init__(self, source: Source, started: SessionStarted, number: int, shift: float) -> None:
         self.source = source
         self.number = number
-        self.shift = 0.0
+        self.shift = shift  # seconds from the clock of all to its own
+        self.jobs = started.jobs
         self.events: list[tuple[float, Event]] = []  # that wait for those of the others
         self.last = 0.0  # time of its latest event
         self.bound: float | None = None  # there may be more, none of it earlier than this
@@ -65,13 +81,20 @@ class _Member:
 class Joined:
     """A source of the sessions' events as one session, in order of time. See `Source`."""
 
-    def __init__(self, sources: Sequence[Source], started: Sequence[SessionStarted]) -> None:
-        """`started` are the first events of `sources`, the session that began first being the first."""
-        self._members = [_Member(source, number) for number, source in enumerate(sources, 1)]
-        self._started = started
-        self._numbers = {one.session: number for number, one in enumerate(started, 1)}
-        for member, one in zip(self._members, started, strict=True):
-            member.shift = one.clock - started[0].clock
+    def __init__(
+        self, sources: Sequence[Source], started: Sequence[SessionStarted], newcomers: Newcomers | None = None
+    ) -> None:
+        """`started` are the first events of `sources`, the session that began first being the first.
+
+        `newcomers` is asked twice a second, and once more before all are over; None: there are none.
+        """
+        self._members: list[_Member] = []
+        self._started: list[SessionStarted] = []
+        self._numbers: dict[str, int] = {}
+        self._newcomers = newcomers
+        self._looked = time.monotonic()
+        for one in zip(sources, started, strict=True):
+            self._join(*one)
         self._active: Counter[type[Any]] = Counter()
         self._parts: dict[int, SpanName] = {}  # of each session
         self._part: SpanName | None = None  # of all
@@ -91,13 +114,29 @@ class Joined:
         """Whether no more lines will come."""
         return all(member.source.ended and not member.events for member in self._members)
 
+    def _join(self, source: Source, started: SessionStarted) -> None:
+        number = len(self._members) + 1
+        self._started.append(started)
+        self._numbers[started.session] = number
+        self._members.append(_Member(source, started, number, started.clock - self._started[0].clock))
+
+    def _look(self) -> None:
+        """Let those in that have begun."""
+        now = time.monotonic()
+        if self._newcomers is not None and (now - self._looked >= _LOOK or all(one.has_end for one in self._members)):
+            self._looked = now
+            for one in self._newcomers():
+                self._join(*one)
+
     def finish(self) -> None:
         """Declare that the sessions are over."""
+        self._newcomers = None
         for member in self._members:
             member.source.finish()
 
     def close(self) -> None:
         """Give all of them up."""
+        self._newcomers = None
         for member in self._members:
             member.source.close()
             member.events.clear()
@@ -116,6 +155,7 @@ class Joined:
             if member.source.ended and not member.has_end:
                 member.has_end = True
                 member.events.append((member.last, events.SessionFinished(1, "it was killed", 0, member.last)))
+        self._look()
         until = min((member.bound for member in self._members if member.bound is not None), default=float("inf"))
         ready = []
         for member in self._members:
@@ -130,8 +170,8 @@ class Joined:
     def _say(self, t: float, member: _Member, event: Event) -> Iterator[Event]:
         match event:
             case SessionStarted():
-                if member.number == 1:
-                    yield self._whole()
+                if member.number == 2:
+                    yield self._started[0]  # as one of several
                 yield event
             case events.SessionFinished():
                 yield from self._finished(t, member, event)
@@ -140,6 +180,9 @@ class Joined:
                 yield events.LoadSampled(
                     sum(load.cpu for load in self._loads.values()), max(load.stalled for load in self._loads.values())
                 )
+            case events.WorkersChanged():
+                member.jobs = event.workers
+                yield event._replace(workers=sum(one.jobs for one in self._members))
             case events.CancelRequested():
                 member.is_cancelled = True
                 if all(one.is_cancelled or one.is_over for one in self._members):
@@ -180,12 +223,6 @@ class Joined:
         if part is not None:
             yield events.SpanStarted(part)
         self._part, self._part_began, self._cpu = part, t, 0.0
-
-    def _whole(self) -> SessionStarted:
-        first = self._started[0]
-        commands = [" ".join(one.command[1:]) for one in self._started]
-        text = f"{len(commands)} sessions: {'; '.join(commands)}"
-        return first._replace(command=["instui", text], jobs=sum(one.jobs for one in self._started), control="")
 
     def _finished(self, t: float, member: _Member, event: events.SessionFinished) -> Iterator[Event]:
         """Each wheel that is left has failed with its session; the last session ends all."""

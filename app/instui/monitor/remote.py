@@ -9,6 +9,7 @@ from instui_engine.errors import InstuiError
 from instui_engine.session.control import send
 
 from .joined import number_of, plain_name
+from .units import count
 
 Send = Callable[[str, str], str]
 
@@ -75,13 +76,25 @@ class JoinedRemote(Requests):
     may_be_left = True
     ending = False
 
-    def __init__(self, badge: str, remotes: Sequence[Remote]) -> None:
-        """`remotes` are in the order in which the sessions are numbered."""
+    def __init__(self, remotes: Sequence[Remote]) -> None:
+        """`remotes` are in the order in which the sessions are numbered; there may be more later."""
         super().__init__()
-        self.badge = badge
-        self.can_control = any(remote.can_control for remote in remotes)
-        self.read_only = "" if self.can_control else remotes[0].read_only
         self._remotes = remotes
+
+    @property
+    def badge(self) -> str:
+        """How the sessions are called."""
+        return f"ATTACHED {count(len(self._remotes), 'session')}"
+
+    @property
+    def can_control(self) -> bool:
+        """Whether anything can be asked of any of them."""
+        return any(remote.can_control for remote in self._remotes)
+
+    @property
+    def read_only(self) -> str:
+        """Why not."""
+        return "" if self.can_control else self._remotes[0].read_only
 
     def cancel_wheel(self, wheel: str) -> None:
         """Ask the session of that wheel to leave it out."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from instui.monitor import units
 from instui.monitor.landmarks import is_news
 from instui.monitor.model import Phase, Snapshot
+from instui.monitor.spans import SessionSpan
 from instui.tui.tape import Log
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, safe, tail
@@ -73,18 +74,29 @@ def _session(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     parts = [span for span in snapshot.spans if span.name not in ("open", "clean")]
     named = [
         line(
-            (f"{_PARTS.get(span.name, span.name)} ", _PART_STYLES.get(span.name, "text")),
-            (units.seconds((t if span.end is None else span.end) - span.begin), "text"),
-            (f" ({units.seconds(span.cpu)} cpu)" if width >= _WITH_CPU and span.cpu >= 0.05 else "", "dim"),
+            (f"{_PARTS.get(name, name)} ", _PART_STYLES.get(name, "text")),
+            (units.seconds(taken), "text"),
+            (f" ({units.seconds(cpu)} cpu)" if width >= _WITH_CPU and cpu >= 0.05 else "", "dim"),
         )
-        for span in parts[-8:]
+        for name, taken, cpu in _taken(parts, t)
     ]
     spans = [(wait.begin, t if wait.end is None else wait.end, "wait") for wait in snapshot.session_waits]
     # after the waits: where both fill a cell, the first has it
     spans += [(span.begin, t if span.end is None else span.end, _PART_STYLES.get(span.name, "text")) for span in parts]
-    seconds = f"session {units.seconds(t)}"
+    several = len(snapshot.sessions)
+    seconds = f"{f'{several} sessions' if several else 'session'} {units.seconds(t)}"
     text = (Piece(f" {seconds}   ", "dim"), *joined(named, Piece(f" {glyphs.dot} ", "faint")))
     return [fit(text, width), (Piece(" "), *to_scale(spans, snapshot, room, glyphs))]
+
+
+def _taken(parts: Sequence[SessionSpan], t: float) -> list[tuple[str, float, float]]:
+    """The parts with their seconds, and those of processors; what was done several times, by a session or by several
+    that are shown as one, is summed up."""
+    taken: dict[str, tuple[float, float]] = {}
+    for span in parts:
+        seconds, cpu = taken.get(span.name, (0.0, 0.0))
+        taken[span.name] = seconds + (t if span.end is None else span.end) - span.begin, cpu + span.cpu
+    return [(name, *both) for name, both in taken.items()]
 
 
 _PARTS = {"acquire": "fetch + unpack"}
