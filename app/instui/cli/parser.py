@@ -11,7 +11,7 @@ from instui_engine.errors import UsageError
 from instui_engine.values import NamedTuple
 from instui_engine.version import __version__
 
-from . import options
+from . import options, package_options
 from .standing import take
 
 _WHAT = "Install wheels side by side under directory locks, and watch it."
@@ -42,6 +42,13 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "sync": Command("install exactly what files list, and remove everything else", options.sync, "work.sync"),
     "uninstall": Command("remove distributions, by what their RECORD lists", options.uninstall, "work.uninstall"),
+    "list": Command("what is installed, and what of it is incomplete", package_options.listing, "packages.show_list"),
+    "freeze": Command("what is installed, as a requirement file", package_options.freeze, "packages.freeze"),
+    "show": Command("one distribution, and whose files are where it has its own", package_options.show, "show.run"),
+    "check": Command(
+        "whether all that is installed is whole, and has what it requires", package_options.check, "check.run"
+    ),
+    "tree": Command("what requires what", package_options.tree, "packages.tree"),
     "demo": Command("watch the locks at work on wheels made on the fly, without a network", options.demo, "demo.play"),
     "sessions": Command(
         "what runs in any of your environments, and what is recorded in this one", options.sessions, "sessions.show"

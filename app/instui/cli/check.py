@@ -1,0 +1,71 @@
+"""`instui check`: uv's check of dependencies, and what is not whole of the distributions themselves."""
+
+import argparse
+import re
+from collections.abc import Sequence
+
+from instui.monitor.units import count
+from instui_engine.doctor.diagnosis import Finding, diagnose
+from instui_engine.errors import UsageError, printable
+from instui_engine.session.control import Control
+from instui_engine.session.options import Options
+
+from .distributions import Packages
+from .output import print_error, print_lines
+from .parsed import cache_directory
+from .signals import stopping
+from .uv_pip import ask, complaint
+
+_OURS = frozenset({"incomplete", "modified", "mixed", "clobbered", "duplicate", "ghost"})
+_FOUND = re.compile(r"Found \d+ incompatibilit(y|ies)")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Run the command; return the exit code: 0 if all is well, else 1. Raises InstuiError."""
+    packages = Packages(parsed)
+    control = Control()
+    with stopping(control):
+        options = Options(cache=cache_directory(parsed.cache_dir))
+        found = diagnose(packages.environment, options, control)
+    ours = [finding for finding in found.findings if finding.kind in _OURS]
+    dependencies: Sequence[str] = ()
+    failed = ""
+    try:
+        answer = ask("check", parsed, packages.environment, ())
+    except UsageError:
+        if not parsed.json:
+            raise
+    else:
+        # what uv says of a distribution that is not whole is said better below
+        broken = {finding.distribution.partition(" ")[0] for finding in ours}
+        lines = [line for line in answer.errors if not _FOUND.fullmatch(line) and line.startswith("The package ")]
+        dependencies = [line for line in lines if _subject(line) not in broken or " requires " in line]
+        failed = complaint(answer) if answer.code > 1 else ""
+    if parsed.json:
+        tables = [_table("dependency", _subject(line), (), line) for line in dependencies]
+        tables += [_table(one.kind, one.distribution, one.paths, one.text) for one in ours]
+        packages.answer(distributions=len(packages.installed), problems=tables, error=failed)
+    else:
+        _print(packages, dependencies, ours)
+    if failed:
+        print_error(f"uv: {failed}")
+    return 1 if dependencies or ours or failed else 0
+
+
+def _table(kind: str, distribution: str, paths: Sequence[str], text: str) -> dict[str, object]:
+    return {"kind": kind, "distribution": distribution, "paths": list(paths), "text": text}
+
+
+def _subject(line: str) -> str:
+    named = re.match(r"The package `([^`]+)`", line)
+    return named[1] if named else ""
+
+
+def _print(packages: Packages, dependencies: Sequence[str], ours: Sequence[Finding]) -> None:
+    lines = [*dependencies, *(f"{printable(one.distribution)} is {one.kind}: {printable(one.text)}" for one in ours)]
+    number = len(packages.installed)
+    if not lines:
+        print_lines([f"{count(number, 'distribution')}: all whole, and what they require is there"])
+        return
+    hint = "; `instui doctor` says more, and `instui doctor --repair` mends what it can" if ours else ""
+    print_lines([*lines, f"{count(len(lines), 'problem')} in {count(number, 'distribution')}{hint}"])

@@ -1,0 +1,61 @@
+"""uv's answers about what is installed: `uv pip list`, `freeze`, `show`, `check` and `tree`.
+
+uv only reads, and takes no lock. What it prints comes from metadata that anybody may have written, so it is made
+printable before it reaches a terminal.
+"""
+
+import argparse
+import os
+import subprocess
+from collections.abc import Sequence
+
+from instui_engine.errors import InstuiError, UsageError, printable, reason
+from instui_engine.target.environment import Environment
+from instui_engine.values import NamedTuple
+
+_LESS = ("check", "tree")  # commands that know no --target and no --prefix
+_NOISE = ("Using ", "Checked ")  # how lines begin that say which environment it is, and how long that took
+
+
+class Answer(NamedTuple):
+    """What uv has printed, as printable lines, and its exit code."""
+
+    lines: list[str]
+    errors: list[str]
+    code: int
+
+
+def ask(
+    command: str,
+    parsed: argparse.Namespace,
+    environment: Environment,
+    words: Sequence[str],
+    names: Sequence[str] = (),
+) -> Answer:
+    """uv's answer to `uv pip COMMAND` for that environment; `names` are arguments. Raises InstuiError."""
+    from uv import find_uv_bin
+
+    place = [f"--{name}={given}" for name in ("target", "prefix") if (given := getattr(parsed, name))]
+    if place and command in _LESS:
+        raise UsageError(f"uv pip {command} knows no {place[0].partition('=')[0]}; `instui {command} --json` does")
+    line = ["pip", command, "--no-progress", "--color=never", f"--python={environment.executable}", *place]
+    try:
+        done = subprocess.run(
+            [os.fsdecode(find_uv_bin()), *line, *words, *(["--", *names] if names else [])],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    except OSError as error:
+        raise InstuiError(f"cannot run uv: {reason(error)}") from error
+    lines, errors = (_lines(data) for data in (done.stdout, done.stderr))
+    return Answer(lines, [line for line in errors if line.strip() and not line.startswith(_NOISE)], done.returncode)
+
+
+def _lines(data: bytes) -> list[str]:
+    return [printable(line).rstrip() for line in data.decode("utf-8", "surrogateescape").split("\n")][:-1]
+
+
+def complaint(answer: Answer) -> str:
+    """Its errors as one line."""
+    return "; ".join(line.strip().removeprefix("error: ").removeprefix("warning: ") for line in answer.errors)
