@@ -63,7 +63,7 @@ def test_bash_completes_commands_flags_and_their_values(run_instui: Run, tmp_pat
             "COMP_LINE=; _shtab_instui; echo ${COMPREPLY[@]}",
         )  # fmt: skip
 
-    assert complete("instui", "tr") == ["trace"]
+    assert complete("instui", "tra") == ["trace"]
     assert complete("instui", "install", "--lock-") == ["--lock-timeout"]
     assert complete("instui", "install", "--theme", "") == ["dark", "light", "ansi", "mono"]
     assert complete("instui", "install", "--chi") == []  # hidden
