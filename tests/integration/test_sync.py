@@ -170,6 +170,43 @@ def test_it_does_not_remove_itself(venv: Callable[[], Venv], tmp_path: Path, mon
     assert exact.extraneous(target.environment, there, ("instui",)) == ()
 
 
+def test_a_file_that_what_goes_shares_with_an_old_version_goes_with_both(
+    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    """Neither leaves it to the other one."""
+    goes = build_wheel(tmp_path, "goes", "1", {"shared/a.py": b"same", "goes.py": b""})
+    stays = {v: build_wheel(tmp_path, "stays", v, {"shared/a.py" if v == "1" else "stays.py": b"same"}) for v in "12"}
+    target = venv()
+    target.put(goes, stays["1"])
+    ok(_sync(run_instui, target, _listing(tmp_path, stays["2"])))
+    assert installed(target.site) == {"stays": "2"}
+    assert trees.unlisted(target.site) == []
+
+
+def test_what_goes_is_no_dependent_that_is_warned_of(venv: Callable[[], Venv], tmp_path: Path, run_instui: Run) -> None:
+    goes = build_wheel(tmp_path, "goes", "1", {"goes.py": b""}, requires=["alpha<2"])
+    alpha = {version: build_wheel(tmp_path, "alpha", version, {"alpha.py": b""}) for version in "12"}
+    target = venv()
+    target.put(goes, alpha["1"])
+    file = _listing(tmp_path, alpha["2"], goes)
+    assert "goes 1 requires alpha<2" in ok(_sync(run_instui, target, file, "--dry-run"))
+    assert "warning" not in ok(_sync(run_instui, target, _listing(tmp_path, alpha["2"])))
+
+
+def test_what_cannot_be_removed_stops_all_before_anything_is_changed(
+    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    torn = build_wheel(tmp_path, "torn", "1", {"torn.py": b""})
+    new = build_wheel(tmp_path, "new", "1", {"new.py": b""})
+    target = venv()
+    target.put(torn)
+    (target.site / "torn-1.dist-info" / "RECORD").unlink()
+    before = trees.tree(target.top)
+    said = error_line(_sync(run_instui, target, _listing(tmp_path, new)), 1)
+    assert "torn 1 has no RECORD" in said
+    assert trees.differences(trees.tree(target.top), before) == []
+
+
 def test_what_is_half_installed_goes_as_well(venv: Callable[[], Venv], tmp_path: Path, run_instui: Run) -> None:
     """uv does not see it, since uv would fail on it."""
     torn = build_wheel(tmp_path, "torn", "1", {"torn.py": b""})

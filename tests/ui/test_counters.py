@@ -72,3 +72,27 @@ def test_every_event_has_a_word() -> None:
 def test_wheels_that_are_not_shown_are_called_by_what_was_done_to_them() -> None:
     shot = snapshot(events.FetchStarted("w1", 0, 9), events.FetchFinished("w1", 9), cached=1)
     assert folded(shot) == "… 1 unpacked, 1 fetched, 1 queued   (a shows all)"
+
+
+GOES = events.PlanWheel("old", 0, 3, 3, [], [], "1")  # never announced as a wheel: a removal
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("wheels", [3, 1234])
+def test_a_session_that_installs_and_removes_counts_both_at_every_width(width: int, wheels: int) -> None:
+    gone = events.DistributionRemoved("old", "1", 3)
+    shot = snapshot(GOES, gone, events.WheelFailed("w0", "torn"), wheels=wheels)
+    assert (shot.removes, shot.done, shot.totals.resolved) == (False, "changed", wheels)
+    word = "gone" if "gone" in text(shot, width) else "removed"
+    is_smallest = (wheels, width) == (1234, 50)
+    assert is_smallest or text(shot, width).partition(word)[2].split()[0] == "1"
+    assert "1" in text(shot, width).rpartition("fail")[2]
+    only = snapshot(GOES, gone, wheels=0)
+    assert (only.removes, only.done, only.totals.resolved) == (True, "removed", 1)
+    assert "removing 1" in text(only, 120)
+
+
+def test_of_what_is_folded_removals_are_done_and_take_nothing_from_what_is_staged() -> None:
+    staged = events.StageFinished("w0", False)
+    shot = snapshot(GOES, staged, events.DistributionRemoved("old", "1", 3))
+    assert folded(shot).startswith("… 1 done, 1 staged, 2 queued ")

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from instui_engine.errors import BadWheelError, TargetError
+from instui_engine.errors import BadWheelError, ClashError, TargetError
 from instui_engine.fs.paths import is_within
 from instui_engine.locks.names import file_name
 from instui_engine.plan import planner
+from instui_engine.plan.conflicts import find
+from instui_engine.plan.outlook import Outlook
 from instui_engine.plan.plan import WheelPlan, Whole, removed_files
 from instui_engine.plan.planner import plan_wheels
+from instui_engine.plan.removal import plan_removals
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import scan
 from instui_engine.target.volumes import Volumes
@@ -226,3 +229,20 @@ def test_a_mount_or_a_link_in_a_directory_keeps_it(environment: Environment, tmp
     volumes = Volumes(environment.volumes.top, frozenset({f"{SITE}/x/deep"}))
     mounted = environment._replace(volumes=volumes)
     assert whole_of(mounted) == ["ns/y"]
+
+
+def test_what_goes_before_a_wheel_owns_nothing_when_that_is_planned(environment: Environment) -> None:
+    site = environment.top / SITE
+    install_old_record(site, "y", "1.0", ["shared/a.py", "thing/b.py"])
+    install_old_record(site, "x", "0.9", ["shared/a.py"])
+    installed = scan(environment)
+    outlook = Outlook(environment)
+    removals = plan_removals(environment, installed, ["y"], outlook)
+    assert removals[0].shared_files == {f"{SITE}/shared/a.py"}  # x still has it when y goes
+    wheels = plan_wheels(environment, installed, [entry("x", ["thing"])], outlook=outlook, first=1)
+    assert wheels[0].order == 1
+    assert tuple(removed_files(wheels[0])) == (f"{SITE}/shared/a.py",)
+    overlaps = find(environment, installed, [*removals, *wheels])
+    assert overlaps.conflicts == ()
+    with pytest.raises(ClashError):
+        find(environment, installed, wheels)

@@ -10,6 +10,7 @@ from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
+from instui_engine.target.bytecode import is_generated
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed
 from instui_engine.target.listing import ListedFile, Listing, read
@@ -39,7 +40,7 @@ class Neighbours(NamedTuple):
 def neighbours(environment: Environment, installed: Installed, distribution: Distribution) -> Neighbours:
     """Compare the files of `distribution` with what is there, and with what others list at the same paths."""
     listing = read(environment, distribution)
-    rows = {row.path: row for row in listing.files if not row.path.endswith(".pyc")}
+    rows = {row.path: row for row in listing.files if not is_generated(row.path)}
     others: dict[str, dict[str, ListedFile]] = {}  # path -> owner -> what that one lists there
     for owner, theirs in _listed_there(environment, installed, distribution, rows):
         for row in theirs.files:

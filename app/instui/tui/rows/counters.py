@@ -80,6 +80,9 @@ def _forms(stations: Sequence[Station], totals: Totals, glyphs: Glyphs, all_wait
         left = [station for station in left if station.field != field]
         yield _form(left, totals, Piece("  "), all_wait, of=True)
     yield _form(left, totals, Piece("  "), all_wait, of=True, short=True)
+    if _REMOVED in left and stations[0] is _INSTALL[0]:  # of a sync with many wheels, on the smallest screen
+        left.remove(_REMOVED)
+        yield _form(left, totals, Piece("  "), all_wait, of=True, short=True)
 
 
 def _form(
