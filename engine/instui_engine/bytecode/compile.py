@@ -5,26 +5,25 @@ knows all files, and a failure leaves the environment as it was. A module that i
 installed without byte code, as by pip and uv: Python says what is wrong with it if anybody imports it.
 """
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from instui_engine.errors import ENVIRONMENT, InstuiError, printable, reason, remedy
+from instui_engine.fs.paths import parent_of
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.journal.events import CompileFailed, CompileFinished, CompileProgress, CompileStarted, Warned
+from instui_engine.journal.events import Warned
 from instui_engine.resolve.request import LockedWheel
-from instui_engine.session.context import Context, Throttle
+from instui_engine.session.context import Context
 from instui_engine.store.acquire import Damage
-from instui_engine.store.entry import UNSEALED, Entry
+from instui_engine.store.entry import Entry
 from instui_engine.store.store import Store
 from instui_engine.target.bytecode import is_generated
 from instui_engine.target.interpreter import Interpreter
 
 from .kind import kind_for, patience
-from .task import Task
-from .trees import DamagedError, NewTree, discard, find, publish
+from .round import Round
+from .trees import discard
 
-_EACH = 4  # files from which on another process pays off: it takes as long to start as to compile some
 _REBUILDS = 3  # how often damaged entries are rebuilt before giving up
 
 Ready = Sequence[tuple[LockedWheel, Entry]]
@@ -103,120 +102,22 @@ class Compilation:
         for directory in self._private:
             remove_tree(directory)
 
-    # -- one round
-
     def _round(self, ready: Ready, compiled: dict[str, Entry]) -> list[Damage]:
-        """Put what can be compiled into `compiled`; return what is damaged."""
-        begun: list[tuple[LockedWheel, NewTree]] = []
-        damages: list[Damage] = []
-        cached = 0
-        finished = False
+        """Put what can be compiled into `compiled`; return what is damaged. Raises InstuiError."""
+        one = Round(self._context, self._store, self._kind, self._interpreter, self._scratch)
         try:
-            for wheel, entry in ready:
-                if (found := find(self._store, entry, self._kind)) is not None:
-                    compiled[wheel.name] = found
-                    cached += found.manifest.files - entry.manifest.files
-                    continue
-                try:
-                    begun.append((wheel, self._begin(entry)))
-                except DamagedError as error:
-                    damages.append(Damage(wheel, entry, error.path))
-            self._compile(begun, cached)
-            self._take(begun, compiled)
-            finished = True
+            one.run(ready, self._patience)
         except OSError as error:
             raise InstuiError(
                 f"cannot compile byte code ({reason(error)}); nothing was installed; {remedy(error, ENVIRONMENT)}"
             ) from error
         finally:
-            for _, tree in () if finished else begun:
-                remove_tree(tree.directory)
-        return damages
-
-    def _begin(self, entry: Entry) -> NewTree:
-        """Raises OSError and DamagedError."""
-        is_private = False
-        try:
-            directory = self._store.new_directory()
-        except InstuiError:  # the cache may only be read
-            from tempfile import mkdtemp
-
-            directory = Path(mkdtemp(dir=self._scratch()))
-            is_private = True
-        try:
-            return NewTree(entry, self._kind, directory, is_private)
-        except BaseException:
-            remove_tree(directory)
-            raise
-
-    def _compile(self, begun: Sequence[tuple[LockedWheel, NewTree]], cached: int) -> None:
-        context = self._context
-        files = sum(len(tree.sources) + len(tree.refused_at_once) for _, tree in begun)
-        number = max(1, min(context.workers, os.cpu_count() or 1, files // _EACH)) if files else 0
-        failed = 0
-        context.emit(CompileStarted(files, len(begun), cached, number))
-
-        def progress(done: int) -> None:
-            context.emit(CompileProgress(done, files, failed))
-
-        throttle = Throttle(progress)
-        trees = {wheel.name: tree for wheel, tree in begun}
-
-        def done(task: Task, what: str, why: str) -> None:
-            nonlocal failed
-            if what == "failed":
-                raise InstuiError(
-                    f"cannot write the byte code of {printable(task.name)} ({printable(why)}); nothing was installed; "
-                    "free some space, or give --no-compile-bytecode"
-                )
-            if what == "refused":
-                failed += 1
-                trees[task.wheel].refuse(task.name)
-                context.emit(CompileFailed(task.wheel, task.name, why))
-            throttle.add(1)
-
-        def rest() -> None:
-            context.rest()
-            context.check()
-
-        for wheel, tree in begun:
-            for source in tree.refused_at_once:
-                failed += 1
-                context.emit(CompileFailed(wheel.name, source.path, "there is no room for the name of its byte code"))
-        if number:
-            from .workers import Workers
-
-            workers = Workers(self._interpreter.executable, number, self._patience)
-            try:
-                workers.run(self._tasks(begun), done, rest)
-            finally:
-                workers.close()
-        context.emit(CompileFinished(files, failed, cached))
-
-    def _tasks(self, begun: Sequence[tuple[LockedWheel, NewTree]]) -> Iterator[Task]:
-        for wheel, tree in begun:
-            sealed = tree.entry.manifest.sealed
-            # without a seal, nobody knows which mtime a copy of the source will have
-            mode = "CHECKED_HASH" if sealed == UNSEALED and self._kind.mode == "TIMESTAMP" else self._kind.mode
-            for source, target in tree.sources:
-                if self._context.gives_up(wheel.name):
-                    break
-                yield Task(wheel.name, f"{tree.files}/{source}", f"{tree.files}/{target}", source, sealed, mode)
-
-    def _take(self, begun: Sequence[tuple[LockedWheel, NewTree]], compiled: dict[str, Entry]) -> None:
-        """Finish what is compiled, and make it visible in the store."""
-        whole: list[tuple[LockedWheel, NewTree]] = []
-        for wheel, tree in begun:
-            if wheel.name in self._context.control.wheels:
-                remove_tree(tree.directory)
+            self._private += one.private
+        private = set(map(str, one.private))
+        for name, entry in one.compiled.items():
+            # links to what is private would lead nowhere once this session is over
+            if self._context.options.link_mode == "symlink" and parent_of(entry.files) in private:
+                self._context.emit(Warned(name, "the cache cannot be written to, so there is no byte code"))
             else:
-                whole.append((wheel, tree))
-        made = [(tree, tree.finish(self._store.unsynced)) for _, tree in whole]
-        published = publish(self._store, made)
-        for (wheel, tree), entry in zip(whole, published, strict=True):
-            if entry.files == tree.files:
-                self._private.append(tree.directory)
-                if self._context.options.link_mode == "symlink":  # it would lead nowhere once this session is over
-                    self._context.emit(Warned(wheel.name, "the cache cannot be written to, so there is no byte code"))
-                    continue
-            compiled[wheel.name] = entry
+                compiled[name] = entry
+        return one.damages

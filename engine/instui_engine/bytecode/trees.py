@@ -72,7 +72,7 @@ def _compiled(path: str, kind: Kind) -> str:
     return join(join(parent_of(path), CACHE), f"{name_of(path).removesuffix('.py')}.{kind.tag}.pyc")
 
 
-def find(store: Store, entry: Entry, kind: Kind) -> Entry | None:
+def find(entry: Entry, kind: Kind) -> Entry | None:
     """The compiled tree of that kind in the store; None if there is none."""
     directory = _place(entry, kind)
     try:
@@ -103,10 +103,10 @@ class NewTree:
         self._refused: set[str] = set()
         rows = entry.manifest.all_files()
         found = sources_of(entry.manifest, kind)
-        possible = [one for one in found if _is_possible(one, rows)]
-        self.refused_at_once = [one for one in found if not _is_possible(one, rows)]
-        self.sources: Sequence[Source] = possible
-        _make_directories(self.files, (*rows, *(one.compiled for one in possible)))
+        self.sources = [one for one in found if _is_possible(one, rows)]
+        self.impossible = [one for one in found if not _is_possible(one, rows)]
+        self.left = len(self.sources)  # of them that are not compiled yet
+        _make_directories(self.files, (*rows, *(one.compiled for one in self.sources)))
         sealed = entry.manifest.sealed
         for path in rows:
             _link(f"{entry.files}/{path}", f"{self.files}/{path}", sealed)

@@ -18,7 +18,7 @@ from instui_engine.errors import InstuiError, printable
 
 from .task import Task
 
-_AHEAD = 2  # requests that a process has: one in hand, and the next
+_AHEAD = 8  # requests that a process has: one in hand, and the next ones, for while this process is busy itself
 _TICK = 100  # milliseconds between two looks at whether to stop
 _START = 60.0  # seconds until the first answer at least, as the first includes the start of the process
 _SWITCHES = ("-I", "-S", "-B", "-X", "utf8", "-W", "ignore")
