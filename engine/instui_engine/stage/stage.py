@@ -17,7 +17,7 @@ from instui_engine.plan.plan import SAME_INFO, WheelPlan
 from instui_engine.session.session import stage_of
 from instui_engine.store.entry import UNSEALED
 from instui_engine.target.environment import Environment
-from instui_engine.wheel.launchers import head
+from instui_engine.wheel.launchers import head, relative_head
 from instui_engine.wheel.record import Row, render
 
 from .linker import read_hashed, read_sealed
@@ -97,13 +97,25 @@ def generate(environment: Environment, plan: WheelPlan, stage: str, twins: dict[
 
 def _generated(environment: Environment, item: StagedItem, plan: WheelPlan) -> bytes:
     if item.entry_point is not None:
-        return head(environment.executable) + item.entry_point.body
+        return _head(environment, item) + item.entry_point.body
     manifest, source = plan.entry.manifest, f"{plan.entry.files}/{item.source}"
     if manifest.sealed == UNSEALED:
         script = read_hashed(source, manifest.data_files()[item.source])
     else:
         script = read_sealed(source, manifest.sealed)
-    return head(environment.executable) + script.partition(b"\n")[2]
+    return _head(environment, item) + script.partition(b"\n")[2]
+
+
+def _head(environment: Environment, item: StagedItem) -> bytes:
+    """The first lines of a script: they name the interpreter, by its place or by the way to it from the script."""
+    executable = environment.executable
+    if not environment.interpreter.is_relocatable:
+        return head(executable)
+    place = os.path.realpath(environment.top / os.path.dirname(item.path))
+    python = os.path.join(os.path.realpath(os.path.dirname(executable)), name_of(executable))
+    way = os.path.relpath(python, place)
+    # in a Python script these lines are a string, too, in which a backslash begins an escape
+    return head(executable) if "\\" in way else relative_head(way)
 
 
 def _link(source: str, target: str) -> bool:

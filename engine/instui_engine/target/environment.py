@@ -100,11 +100,9 @@ def discover(
     if not (target or prefix):
         check_own(found, interpreter)
     if interpreter.externally_managed and not (break_system_packages or target or prefix):
-        raise TargetError(
-            f"the Python at {printable(interpreter.prefix)} is managed by the system; make an environment with "
-            "`python3 -m venv .venv`, or give --break-system-packages",
-            path=interpreter.prefix,
-        )
+        from .managed import refusal
+
+        raise refusal(interpreter.prefix, interpreter.paths["stdlib"])
     version = ".".join(interpreter.version.split(".")[:2])
     if target:
         base, place = _place(target)
@@ -112,9 +110,9 @@ def discover(
         paths |= {"scripts": f"{place}/bin", "headers": f"{place}/include"}
     elif prefix:
         base, place = _place(prefix)
-        lib = f"{place}/lib/python{version}/site-packages"
+        purelib, platlib = (f"{place}/{path}" for path in interpreter.libraries)
         headers = f"{place}/include/{'site/' if interpreter.is_venv else ''}python{version}"
-        paths = {"purelib": lib, "platlib": lib, "scripts": f"{place}/bin", "data": place, "headers": headers}
+        paths = {"purelib": purelib, "platlib": platlib, "scripts": f"{place}/bin", "data": place, "headers": headers}
     else:
         base = interpreter.prefix
         paths = {key: interpreter.paths[key] for key in ("purelib", "platlib", "scripts", "data")}

@@ -25,6 +25,7 @@ def collect() -> "dict[str, object]":
         "executable": sys.executable,
         "prefix": sys.prefix,
         "paths": sysconfig.get_paths(),
+        "libraries": _libraries(),
         "markers": _markers(),
         "implementation": sys.implementation.name,
         "nodot": sysconfig.get_config_var("py_version_nodot") or "".join(map(str, sys.version_info[:2])),
@@ -43,6 +44,17 @@ def collect() -> "dict[str, object]":
         "elf_machine": machine,
         "elf_flags": flags,
     }
+
+
+def _libraries() -> "list[str]":
+    """Where a virtual environment has pure and other packages, relative to its top; so does a `--prefix`.
+
+    The name between `lib` and `site-packages` has the implementation and, since 3.13, the letter of free threading.
+    """
+    scheme = "venv" if "venv" in sysconfig.get_scheme_names() else "posix_prefix"
+    bases = dict.fromkeys(("base", "platbase", "installed_base", "installed_platbase"), "")
+    paths = sysconfig.get_paths(scheme, bases)
+    return [paths[name].strip("/") for name in ("purelib", "platlib")]
 
 
 def _markers() -> "dict[str, str]":

@@ -18,7 +18,7 @@ from instui_engine.fs.given import absolute
 from instui_engine.values import NamedTuple
 
 OLDEST = (3, 8)  # of the Pythons that can be targets
-FORMAT = 4  # version of the cached answer, with which its file name begins
+FORMAT = 5  # version of the cached answer, with which its file name begins
 DIRECTORY = "interpreters"  # directory of the answers, below the cache
 
 _PATHS = frozenset({"purelib", "platlib", "scripts", "data", "include", "stdlib"})  # the paths that are used
@@ -42,6 +42,8 @@ class Interpreter(NamedTuple):
     externally_managed: bool
     cache_tag: str = ""
     magic: str = ""
+    libraries: tuple[str, ...] = ()  # purelib and platlib of a `--prefix`, relative to it
+    is_relocatable: bool = False  # whether its environment may be moved, so that no script may name its place
 
 
 def probe(python: Path, cache: Path) -> Interpreter:
@@ -51,7 +53,8 @@ def probe(python: Path, cache: Path) -> Interpreter:
     """
     executable = Path(absolute(str(python)))
     home = executable.parent.parent
-    is_venv = _has_configuration(home)
+    configuration = _configuration(home)
+    is_venv = configuration is not None
     real = os.path.realpath(executable)
     try:
         status = os.stat(real)
@@ -88,24 +91,32 @@ def probe(python: Path, cache: Path) -> Interpreter:
         externally_managed=not is_venv and os.path.isfile(stdlib / "EXTERNALLY-MANAGED"),
         cache_tag=str(answer["cache_tag"]),
         magic=str(answer["magic"]),
+        libraries=tuple(answer["libraries"]),  # type: ignore[arg-type]
+        is_relocatable=is_venv and _says_relocatable(configuration or ""),
     )
 
 
-def _has_configuration(home: Path) -> bool:
-    """Whether there is a `pyvenv.cfg`, which makes a virtual environment of a directory. It must be readable."""
+def _configuration(home: Path) -> str | None:
+    """The text of `pyvenv.cfg`, which makes a virtual environment of a directory. It must be readable."""
     configuration = home / "pyvenv.cfg"
     try:
         with open(configuration, encoding="utf-8") as file:
-            file.read()
+            return file.read()
     except FileNotFoundError:
-        return False
+        return None
     except UnicodeDecodeError:
         problem = f"{printable(str(configuration))} is not text; recreate the environment"
         raise TargetError(problem, path=str(home)) from None
     except OSError as error:
         problem = f"{printable(str(home))} is not a usable environment: {reason(error)}"
         raise TargetError(problem, path=str(home)) from error
-    return True
+
+
+def _says_relocatable(configuration: str) -> bool:
+    """Whether `uv venv --relocatable` has written it. Of keys that are there twice, the last one counts."""
+    pairs = (line.partition("=") for line in configuration.splitlines())
+    values = [value.strip().lower() for key, _, value in pairs if key.strip().lower() == "relocatable"]
+    return values[-1:] == ["true"]
 
 
 def _system() -> str:
@@ -148,7 +159,7 @@ def _ask(executable: Path) -> dict[str, object]:
             oldest = ".".join(map(str, OLDEST))
             problem = f"{shown} is Python {printable(str(facts['version']))}; instui needs {oldest} or newer there"
             raise TargetError(problem, path=str(executable))
-        answer = {key: facts[key] for key in ("paths", "markers", *_TEXTS)}
+        answer = {key: facts[key] for key in ("paths", "libraries", "markers", *_TEXTS)}
         answer["tags"] = supported_tags(facts)
     except (LookupError, TypeError, ValueError, AttributeError):
         answer = {}
@@ -159,7 +170,7 @@ def _ask(executable: Path) -> dict[str, object]:
 
 def _is_answer(answer: object) -> bool:
     """Whether it has the form of what `_ask` returns."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("tags"), list):
+    if not isinstance(answer, dict) or not all(isinstance(answer.get(key), list) for key in ("tags", "libraries")):
         return False
     texts = [answer.get(key) for key in _TEXTS]
     for key in ("paths", "markers"):
@@ -167,7 +178,9 @@ def _is_answer(answer: object) -> bool:
         if not isinstance(table, dict):
             return False
         texts += table.values()
-    return answer["paths"].keys() >= _PATHS and all(isinstance(text, str) for text in (*texts, *answer["tags"]))
+    texts += [*answer["tags"], *answer["libraries"]]
+    is_whole = answer["paths"].keys() >= _PATHS and len(answer["libraries"]) == 2
+    return is_whole and all(isinstance(text, str) for text in texts)
 
 
 def _cache_file(cache: Path, key: str) -> Path:

@@ -4,6 +4,7 @@ All but the first line of a launcher is the same in every environment, so it is 
 in its manifest: loading that library takes longer than most other steps of a warm install.
 """
 
+import os
 import re
 from functools import cache
 from typing import Literal
@@ -19,6 +20,16 @@ def head(executable: str) -> bytes:
     if re.fullmatch(_PLAIN, executable):
         return f"#!{executable}\n".encode()
     return _script(executable, EntryPoint("console", "x", "x", "x")).partition(b"\n# -*-")[0] + b"\n"
+
+
+def relative_head(executable: str) -> bytes:
+    """The first lines of a script that the program at `executable`, relative to the script's directory, runs.
+
+    By way of the shell, as uv has it: only the shell knows where the script lies by now.
+    """
+    quoted = executable.replace("'", "'\"'\"'")
+    here = '"$(dirname -- "$(realpath -- "$0")")"'
+    return os.fsencode(f"""#!/bin/sh\n'''exec' {here}/'{quoted}' "$0" "$@"\n' '''\n""")
 
 
 def body(point: EntryPoint) -> bytes:
