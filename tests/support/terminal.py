@@ -86,6 +86,10 @@ class Grid:
                 else:
                     self.x = self.columns - width
             row = self.cells[self.y]
+            if not row[self.x].text and self.x:  # the second half of a wide character: the first one goes as well
+                row[self.x - 1] = Cell(" ", row[self.x - 1].style)
+            if (after := self.x + width) < self.columns and not row[after].text:
+                row[after] = Cell(" ", row[after].style)
             row[self.x] = Cell(character, style)
             if width == 2:
                 row[self.x + 1] = Cell("", style)
@@ -234,8 +238,8 @@ class Screen:
             self.unknown.append(whole)
         elif final == "m":
             self.styles.add(numbers)
-            self._style = "" if numbers in ("", "0") else f"{self._style};{numbers}".removeprefix("0;").lstrip(";")
-            self._style = self._style.rpartition(";0;")[2]
+            reset, _, rest = numbers.partition(";")
+            self._style = rest if reset in ("", "0") else f"{self._style};{numbers}".lstrip(";")
         elif final in "Hf":
             grid.go((given[1] if len(given) > 1 else 1) - 1, first - 1)
         elif final in "ABCD":

@@ -11,8 +11,9 @@ from typing import Any
 
 from rich.console import Console
 from textual import constants
+from textual._compositor import CompositorUpdate
 from textual.app import ScreenStackError
-from textual.events import Event, InputEvent, Key, Mount, MouseMove, MouseUp, Paste
+from textual.events import Event, InputEvent, Key, Mount, MouseMove, MouseUp, Paste, Resize
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
@@ -32,6 +33,7 @@ from .text.glyphs import ASCII, UNICODE
 from .text.pieces import safe
 from .views.application import Application
 from .widgets.held import HeldScreen
+from .widgets.painted import Painted
 from .widgets.theme import DEFAULT, THEMES, without_colour
 
 PULL_SECONDS = 0.1
@@ -86,6 +88,7 @@ class InstuiApp(Playing):
         self._quiet = False  # whether that timer rests, as nothing moves
         self._on_the_way: list[tuple[Key, Screen[Any]]] = []  # keys for a screen that is not made yet
         self._held = False  # whether a frame waits until the terminal has taken those before
+        self._painted = Painted()
 
     def clear_selection(self) -> None:
         """Clear the selected text. An input calls this while it is mounted, maybe before its screen is on the stack."""
@@ -121,9 +124,16 @@ class InstuiApp(Playing):
                 if isinstance(screen := self.screen, HeldScreen):
                     screen.paint()
 
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Send what a frame changes on the terminal."""
+        if isinstance(renderable, CompositorUpdate):
+            renderable = self._painted.of(screen, renderable, *self.size)
+        super()._display(screen, renderable)
+
     def came_back(self) -> None:
         """Paint a frame on the empty screen."""
         self._held = False
+        self._painted.forget()
         self._pace.stir()
         self.pull()
 
@@ -200,6 +210,8 @@ class InstuiApp(Playing):
             if self.showing is not None:
                 self.showing.departure.touch(event.key if isinstance(event, Key) else "")
             self._pace.stir()
+        if isinstance(event, Resize):
+            self._painted.forget()
         if isinstance(event, Key) and await self._done_at_once(event):
             return
         await super().on_event(event)
