@@ -134,6 +134,9 @@ class Navigation(App[Result], inherit_bindings=False):
 
     # -- to a view
 
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Do not wait, as Textual does, so that a view that opens has some time: it is painted when it is filled."""
+
     def show_view(self, scope: str) -> None:
         """Go to a view under the tabs, or open one on top that needs no more than that."""
         if scope in self.MODES:

@@ -143,6 +143,7 @@ class HomeView(Overview):
         about.display = self.size.height >= _TALL
         about.show_lines(home.about(sight, table.selected, width, _ABOUT))
         self.lines("footer").show_lines([self.footer(width)])
+        self.filled()
 
     def _show_top(self, snapshot: Snapshot, width: int) -> None:
         """Show the line below the input: what is wrong with it, what completes it, or a notice."""

@@ -66,6 +66,7 @@ class View(HeldScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.veiled = True
         self.zoomed = False
         self._notice: Notice | None = None
         self._caption_height = self._finding_height = 0
@@ -165,6 +166,7 @@ class View(HeldScreen[None]):
         self.lines("footer").show_lines([self.footer(width)])
         self.show_body(snapshot)
         self._show_caption(snapshot, width)
+        self.filled()
 
     def refresh_view(self) -> None:
         """Show immediately what a key has changed."""
@@ -244,8 +246,9 @@ class View(HeldScreen[None]):
             self.refresh_view()
 
     def on_screen_suspend(self) -> None:
-        """Take the notice away: when this screen is in front again, it is an old one."""
+        """Take the notice away: when this screen is in front again, it is an old one. So is all else until then."""
         self._notice = None
+        self.veiled = True
 
     def on_screen_resume(self) -> None:
         """Show what happened while another screen was in front."""

@@ -1,8 +1,9 @@
-"""A screen that does not paint while the terminal has not taken what was painted before."""
+"""A screen that is painted when it is filled, and not while the terminal has not taken what was painted before."""
 
 from typing import Any, Protocol, TypeVar, cast
 
 from textual.screen import Screen
+from textual.widget import Widget
 
 T = TypeVar("T")
 
@@ -17,9 +18,27 @@ class Outlet(Protocol):
 class HeldScreen(Screen[T]):
     """What changes while nothing may be painted is gathered by Textual, and painted once, as it is then."""
 
+    veiled = False  # whether it is not painted, as it would show what was there before, or nothing yet
+
     def _compositor_refresh(self) -> None:
-        if self.app.screen is not self or not cast(Outlet, cast(Any, self.app)).holds_back():
+        if self.app.screen is not self or not (self.veiled or cast(Outlet, cast(Any, self.app)).holds_back()):
             super()._compositor_refresh()
+
+    def filled(self) -> None:
+        """Take the veil away: what is shown now was put into the widgets."""
+        if self.veiled and any(child.size for child in self.children):  # else nothing has been laid out yet
+            for widget in self.walk_children(Widget):
+                widget._check_refresh()  # else they would tell what has changed when they have nothing else to do
+            self.call_later(self._unveil)  # after what they have told
+
+    def _unveil(self) -> None:
+        if self.veiled and self.is_attached:
+            if self._layout_required:
+                self._refresh_layout()
+                self._layout_required = False
+            self.veiled = False
+            self._repaint_required = True
+            self._on_timer_update()
 
     def keep_up(self) -> None:
         """Show what has changed in the session, if this is no view but shows something of it all the same."""
