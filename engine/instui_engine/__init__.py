@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .doctor.repair import RepairResult, repair
     from .errors import (
         BadWheelError,
+        BuildError,
         ClashError,
         ConflictError,
         FetchError,
@@ -41,12 +42,15 @@ if TYPE_CHECKING:
         WheelsCancelledError,
     )
     from .resolve.request import Request
+    from .resolve.source import Building
     from .session.control import Control
     from .session.options import Options
     from .target.environment import Environment, discover
 
 __all__ = [
     "BadWheelError",
+    "BuildError",
+    "Building",
     "ClashError",
     "ConflictError",
     "Control",
@@ -84,6 +88,7 @@ __all__ = [
 
 # no public name may be that of a submodule: importing the submodule would replace it
 _MODULES = {
+    "Building": "resolve.source",
     "Control": "session.control",
     "Diagnosis": "doctor.diagnosis",
     "Environment": "target.environment",

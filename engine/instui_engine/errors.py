@@ -91,6 +91,18 @@ class UnreachableIndexError(ResolutionError):
         self.url: Final = url
 
 
+class BuildError(InstuiError):
+    """A wheel could not be built from its source; nothing was written into the environment.
+
+    `wheel` is the distribution's name. `log` is the path of the file with the whole output.
+    """
+
+    def __init__(self, message: str, *, wheel: str = "", log: str = "") -> None:
+        super().__init__(message)
+        self.wheel: Final = wheel
+        self.log: Final = log
+
+
 class FetchError(InstuiError):
     """A wheel could not be downloaded, or is not the one in the lock file. `wheel` is its file name."""
 

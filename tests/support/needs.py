@@ -24,6 +24,7 @@ TOOLS = {
     "mkfs.ext4": Tool("to make a disk whose power can be cut", ("mkfs.ext4",), "e2fsprogs"),
     "mkfs.btrfs": Tool("to make a file system with device numbers of its own", ("mkfs.btrfs",), "btrfs-progs"),
     "flock": Tool("to hold a lock as a program of others does", ("flock",), "util-linux"),
+    "git": Tool("to make a repository", ("git",), "git"),
     "script": Tool("to run a program on a terminal where nobody types", ("script",), "bsdutils"),
     "chromium": Tool("to look at a report", ("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "openssl": Tool("to make a certificate", ("openssl",), "openssl"),

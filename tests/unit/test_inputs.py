@@ -63,15 +63,14 @@ def test_urls_of_wheels_are_requirements(tmp_path: Path) -> None:
         ("./absent", "./absent does not exist"),
         ("absent-1.0-py3-none-any.whl", "does not exist"),
         ("absent-1.0.tar.gz", "does not exist"),
-        ("here-1.0.tar.gz", "is a source archive"),
         ("./notes.md", "neither a wheel"),
         ("./notes.txt", "give it as -r ./notes.txt"),
-        ("./tree", "uv build --wheel"),
+        ("./tree#sha256=" + "0" * 64, "has no hash"),
         ("./empty", "no wheels in the directory"),
-        ("git+https://host/x.git", "version control"),
-        ("x @ git+https://u:pw@host/x.git", "version control"),
-        ("x @ https://host/x-1.tar.gz", "source archive"),
-        ("https://host/x", "uv build --wheel"),
+        ("svn+https://u:pw@host/x", "only git"),
+        ("git+https://host", "not the URL of a git repository"),
+        ("x @ git+https://u:pw@host/x.git#sha256=" + "0" * 64, "has no hash"),
+        ("https://host/x", "not the URL of a wheel or a source archive"),
         ("foo bar", "foo bar is not a requirement"),
         ("idna=>3", "not a requirement"),
         ("a\nb", "more than one line"),
@@ -239,7 +238,7 @@ def test_of_two_builds_with_the_same_tags_the_higher_build_number_is_taken(tmp_p
 
 def test_a_long_url_in_an_error_shows_no_part_of_its_password() -> None:
     with pytest.raises(UsageError) as caught:
-        read_arguments([f"https://user:{'secret' * 60}@host/a-1.tar.gz"], TARGET)
+        read_arguments([f"https://user:{'secret' * 60}@host/a-1.rar"], TARGET)
     assert "secret" not in str(caught.value)
 
 

@@ -173,7 +173,7 @@ def test_hashes_behind_a_name_are_one_demand_and_behind_a_place_each_is_one(read
         (f"alpha -hash=sha256:{A}", "not a requirement"),
         (f"--hash=sha256:{A}", "--hash is not understood"),
         (f"alpha#sha256={A}", "not a requirement"),
-        (f"./{WHEEL}[x]#sha256={A}", "no wheel"),
+        (f"./{WHEEL}[x]#sha256={A}", "does not exist"),
         (f"./{WHEEL}#SHA256={A}", "is not a hash"),
         (f"alpha @ ./{WHEEL}# ; os_name == 'x'", "is not a hash"),
         (f"alpha @ ./{WHEEL}#egg=alpha# ; os_name == 'x'", "is not a hash"),
@@ -426,9 +426,9 @@ def test_what_uv_ignores_with_a_warning_becomes_a_note(read: Read) -> None:
         *(
             "-e .",
             "--editable=./x",
-            "git+https://h/x",
+            "hg+https://h/x",
             "./tree",
-            "x @ https://h/x-1.zip",
+            "x @ https://h/x-1.rar",
             "x-1.tar.gz",
             "n.txt",
             "./n.txt",
@@ -449,10 +449,33 @@ def test_what_is_not_understood_is_an_error_with_its_line(line: str, read: Read)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("line", ["-e .", "--editable=./x", "git+https://h/x", "./tree", "x @ https://h/x-1.zip"])
-def test_sources_are_refused_with_the_way_to_build_them(line: str, read: Read) -> None:
-    with pytest.raises(UsageError, match="uv build --wheel"):
+@pytest.mark.parametrize("line", ["-e .", "--editable=./x", f"-e ./{WHEEL}", "-e git+https://h/x", "./tree"])
+def test_what_is_no_project_is_refused(line: str, read: Read) -> None:
+    with pytest.raises(UsageError, match=r"does not exist|neither pyproject|only a source tree"):
         read(line)
+
+
+def test_sources_keep_what_uv_needs_of_them(read: Read) -> None:
+    lines = {
+        "git+https://h/x.git@v1#subdirectory=a&egg=x": "git+https://h/x.git@v1#subdirectory=a",
+        "x[b,a] @ git+ssh://git@h/x ; python_version > '3'": 'x[a,b] @ git+ssh://git@h/x ; python_version > "3"',
+        f"x @ https://h/x-1.zip#sha256={A}": "x @ https://h/x-1.zip",
+        "https://h/x-1.tar.gz": "https://h/x-1.tar.gz",
+    }
+    for line, text in lines.items():
+        (found,) = read(line).requirements
+        assert (found.text, found.is_source, found.editable) == (text, True, False)
+
+
+def test_trees_in_a_file(tmp_path: Path, read: Read) -> None:
+    tree = tmp_path / "files" / "a tree"
+    tree.mkdir(parents=True)
+    (tree / "setup.py").touch()
+    found = read("-e './a tree[x]'\nb @ file:a%20tree\n").requirements
+    assert [(one.name, one.text, one.editable) for one in found] == [
+        ("", f"{tree.as_uri()}[x]", True),
+        ("b", f"b @ {tree.as_uri()}", False),
+    ]
 
 
 def test_a_line_that_names_a_requirement_file_gets_the_hint(tmp_path: Path, read: Read) -> None:
@@ -473,7 +496,7 @@ def test_a_constraint_has_a_name(read: Read) -> None:
     "line",
     [
         f"alpha @ https://user:secret@host/{WHEEL} --no-index",
-        "https://user:secret@host/x-1.tar.gz",
+        "https://user:secret@host/x-1.rar",
         "-i https://user:secret@ho st/",
         "-i https://user:secret@host/ --no-index",
         "-e git+https://user:secret@host/x",

@@ -23,7 +23,7 @@ LINK_MODES: "tuple[LinkMode, ...]" = ("hardlink", "copy", "clone", "symlink")
 
 def install(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui install`."""
-    parser.add_argument("arguments", nargs="*", metavar="REQ | WHEEL | DIR")
+    parser.add_argument("arguments", nargs="*", metavar="REQ | WHEEL | DIR | SOURCE")
     what = parser.add_argument_group("what to install")
     what.add_argument(
         "-r",
@@ -58,8 +58,8 @@ def install(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
     _permission(what)
-    what.add_argument("--no-build", action="store_true", help="accepted, and always so: wheels only")
     _places(parser)
+    _building(parser, editable=True)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
 
@@ -118,6 +118,7 @@ def sync(parser: argparse.ArgumentParser) -> None:
     )
     _permission(what)
     _places(parser)
+    _building(parser)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
 
@@ -171,6 +172,49 @@ def _places(parser: argparse.ArgumentParser) -> None:
         "--extra-index-url", action=Each, default=[], metavar="URL", dest="extra_index_urls", help="besides"
     )
     where.add_argument("--offline", action="store_true", help="only what is in the cache")
+
+
+def _building(parser: argparse.ArgumentParser, *, editable: bool = False) -> None:
+    """Add the flags that say what is built from source, and how; with `editable`, also -e. They are uv's."""
+    build = parser.add_argument_group("what is built, and how")
+
+    def each(*names: str, dest: str, metavar: str, help: str) -> None:
+        build.add_argument(*names, action=Each, default=[], dest=dest, metavar=metavar, help=help)
+
+    if editable:
+        each("-e", "--editable", dest="editables", metavar="DIR", help="a source tree whose files stay where they are")
+    build.add_argument("--no-build", action="store_true", help="build nothing: only wheels")
+    each("--no-build-package", dest="no_build_packages", metavar="NAME", help="do not build this one")
+    each("--no-binary", dest="no_binary", metavar="NAME", help="build this one, also where there is a wheel; :all:")
+    each("--only-binary", dest="only_binary", metavar="NAME", help="no source of this one, only wheels; :all:")
+    build.add_argument(
+        "--no-build-isolation", action="store_true", help="build with what is installed in the environment"
+    )
+    each(
+        "--no-build-isolation-package", dest="no_build_isolation_packages", metavar="NAME", help="the same for this one"
+    )
+    each(
+        "-C",
+        "--config-settings",
+        "--config-setting",
+        dest="config_settings",
+        metavar="KEY=VALUE",
+        help="a setting for the build backends",
+    )
+    each(
+        "--config-settings-package",
+        dest="config_settings_packages",
+        metavar="NAME:KEY=VALUE",
+        help="for the backend of this one",
+    )
+    each(
+        "-b",
+        "--build-constraints",
+        "--build-constraint",
+        dest="build_constraints",
+        metavar="FILE",
+        help="bounds for what builds need",
+    )
 
 
 def _permission(group: "argparse._ArgumentGroup") -> None:

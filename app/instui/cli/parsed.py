@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instui_engine.resolve.request import Request
+    from instui_engine.resolve.source import Building
     from instui_engine.session.options import LinkMode, Options
     from instui_engine.target.environment import Environment
 
@@ -33,6 +34,24 @@ def request_from(parsed: "argparse.Namespace") -> "Request":
         upgrade=parsed.upgrade,
         upgrade_packages=tuple(parsed.upgrade_packages),
         require_hashes=parsed.require_hashes,
+        building=_building_in(parsed),
+    )
+
+
+def _building_in(parsed: "argparse.Namespace") -> "Building":
+    """What may be built, and how."""
+    from instui_engine.resolve.source import Building
+
+    return Building(
+        editables=tuple(getattr(parsed, "editables", ())),
+        no_build=parsed.no_build,
+        no_binary=tuple(parsed.no_binary),
+        only_binary=(*parsed.only_binary, *parsed.no_build_packages),
+        no_isolation=parsed.no_build_isolation,
+        no_isolation_packages=tuple(parsed.no_build_isolation_packages),
+        config_settings=tuple(parsed.config_settings),
+        config_settings_packages=tuple(parsed.config_settings_packages),
+        constraint_files=tuple(parsed.build_constraints),
     )
 
 
@@ -47,6 +66,7 @@ def request_of_sync(parsed: "argparse.Namespace") -> "Request":
         reinstall=parsed.reinstall,
         require_hashes=parsed.require_hashes,
         allow_empty=parsed.allow_empty_requirements,
+        building=_building_in(parsed),
     )
 
 

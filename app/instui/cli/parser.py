@@ -151,9 +151,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     elif unknown:
         raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
     given = vars(parsed)
-    names_any = given.get("arguments") or given.get("requirement_files") or given.get("pylock")
+    names_any = (
+        given.get("arguments") or given.get("editables") or given.get("requirement_files") or given.get("pylock")
+    )
     if parsed.command == "install" and not names_any:
-        raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
+        raise UsageError("nothing to install: name a requirement, a wheel, a directory or a source, or give -r FILE")
     if parsed.command == "uninstall" and not names_any:
         raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
     parsed.line = arguments

@@ -28,6 +28,7 @@ Kind = Literal[
     "resolve",
     "acquire",  # finding wheels in the store, and what lies between fetching and unpacking
     "fetch",
+    "build",
     "unpack",
     "compile",
     "plan",
@@ -44,6 +45,7 @@ Kind = Literal[
 WAITS: frozenset[Kind] = frozenset({"environment", "claim", "wait"})
 KIND_OF: Mapping[Phase, Kind] = {
     Phase.FETCH: "fetch",
+    Phase.BUILD: "build",
     Phase.UNPACK: "unpack",
     Phase.STAGE: "stage",
     Phase.COMMIT: "commit",

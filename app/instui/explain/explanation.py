@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     work.opening,
     work.resolving,
     work.fetching,
+    work.building,
     work.unpacking,
     work.acquiring,
     work.compiling,

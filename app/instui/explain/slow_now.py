@@ -121,6 +121,8 @@ def _alone(snapshot: Snapshot) -> Iterator[SlowNow]:
     if len(busy) == 1 and snapshot.t - busy[0].since >= _WORKS:
         wheel = busy[0]
         done = f" ({size(wheel.done)} of {size(wheel.total)})" if wheel.phase in _BYTES and wheel.total else ""
+        if wheel.phase is Phase.BUILD and wheel.build is not None and wheel.build.line:
+            done = f": {cut_end(printable(wheel.build.line), _DOING_CELLS)}"
         text = f"{_label(snapshot, wheel.key)} alone is at work: {wheel.word} for {age(snapshot.t - wheel.since)}{done}"
         yield SlowNow(wheel.phase.value, wheel.since, text, (wheel.key,))
 

@@ -72,7 +72,7 @@ def _head(snapshot: Snapshot, well: bool) -> list[str]:
     took = seconds(finished.seconds if finished else snapshot.t)
     if snapshot.removes:
         return _removed(snapshot, well, took)
-    wheels = [wheel for wheel in snapshot.wheels if wheel.version and not wheel.removal]
+    wheels = [wheel for wheel in snapshot.wheels if (wheel.version or wheel.build) and not wheel.removal]
     every = count(totals.removing, "distribution")
     installed = sum(wheel.phase is Phase.DONE for wheel in wheels)
     if finished is None:
@@ -122,10 +122,11 @@ def _foreseen(snapshot: Snapshot, names: bool, turns: bool) -> list[str]:
     """What a dry run has found out: each distribution, and who would meet whom."""
     if snapshot.removes:
         return [f"  {printable(w.label)}, {count(w.files, 'file')}" for w in snapshot.wheels if names and w.version]
-    planned = sorted((wheel for wheel in snapshot.wheels if wheel.version), key=lambda wheel: wheel.order)
+    known = (wheel for wheel in snapshot.wheels if wheel.version or wheel.build)
+    planned = sorted(known, key=lambda wheel: wheel.order)
     wheels = [wheel for wheel in planned if not wheel.removal]
     lines = [f"  {printable(w.label)} (removed, {count(w.files, 'file')})" for w in planned if names and w.removal]
-    lines += [f"  {printable(wheel.label)}{_replaces(wheel)}" for wheel in wheels if names]
+    lines += [f"  {printable(wheel.label)}{_built(wheel)}{_replaces(wheel)}" for wheel in wheels if names]
     if snapshot.satisfied or snapshot.totals.satisfied:
         lines.append(f"  already installed: {_satisfied(snapshot)}")
     shared = [lock for lock in snapshot.locks if turns and lock.collision]
@@ -134,15 +135,19 @@ def _foreseen(snapshot: Snapshot, names: bool, turns: bool) -> list[str]:
         lines.append(f"  {wheels_here} would take turns at {path_name(lock.path, snapshot.session)}")
     if len(shared) > COLLISIONS_LISTED:
         lines.append(f"  turns would be taken at {number(len(shared) - COLLISIONS_LISTED)} more paths")
-    unknown = sum(not wheel.cached for wheel in wheels)
+    unknown = sum(not wheel.cached and not wheel.build for wheel in wheels)
     if unknown:
         are, their = ("is", "its") if unknown == 1 else ("are", "their")
         lines.append(f"  {count(unknown, 'wheel')} {are} not in the cache: {their} files are not known")
     return lines
 
 
+def _built(wheel: WheelState) -> str:
+    return f", to be built from {printable(wheel.build.source)}" if wheel.build else ""
+
+
 def _replaces(wheel: WheelState) -> str:
-    if wheel.replaces == wheel.version:
+    if wheel.replaces and wheel.replaces == wheel.version:
         return " (again)"
     return f" (replaces {printable(wheel.replaces)})" if wheel.replaces else ""
 
@@ -192,7 +197,7 @@ def _files(wheels: Iterable[WheelState]) -> int:
 
 
 def _what_is_installed(snapshot: Snapshot) -> list[str]:
-    wheels = [wheel for wheel in snapshot.wheels if wheel.version]
+    wheels = [wheel for wheel in snapshot.wheels if wheel.version or wheel.build]
     done = sum(wheel.phase is Phase.DONE for wheel in wheels)
     lines = []
     if done and done < len(wheels) and not snapshot.is_list:  # of a list, each line that failed is named

@@ -243,6 +243,32 @@ def _troubles(case: Case, wheels: Sequence[WheelState]) -> str:
     return "".join(f"; {part}" for part in parts[:3])
 
 
+def building(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
+    """Builds of wheels from their sources."""
+    found = of(pieces, "build")
+    if not found:
+        return
+    built = [
+        (wheel, span.end - span.begin)
+        for wheel in case.snapshot.wheels
+        for span in _spans(wheel, case)
+        if span.phase is Phase.BUILD
+    ]
+    if not built:
+        yield from _plainly("build", found, "looked for what was built before")
+        return
+    verb = "is building" if case.lasts(found) else "built"
+    wheels = [wheel.key for wheel, _ in sorted(built, key=lambda one: -one[1])]
+    sources = "its source" if len(wheels) == 1 else "their sources"
+    text = f"{verb} {_named(case, wheels)} from {sources} for {seconds(total(found))}"
+    remedy = ""
+    if case.matters(found, 1.0, 0.1):
+        remedy = (
+            "wheels need no build: take them from an index that has them, or make them once with `uv build --wheel`"
+        )
+    yield Cause("build", found, text, remedy, None, wheels_of(found))
+
+
 def unpacking(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     """Unpacking."""
     found = of(pieces, "unpack")

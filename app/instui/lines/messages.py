@@ -77,6 +77,12 @@ class Messages:
                 return self._prepare.fetch_retried(t, event)
             case events.FetchFinished():
                 return [*self._prepare.fetch_finished(t, event), *self._complete(t)]
+            case events.BuildStarted():
+                return self._prepare.build_started(t, event)
+            case events.BuildProgress():
+                return self._prepare.build_progress(event)
+            case events.BuildFinished():
+                return self._prepare.build_finished(t, event)
             case events.UnpackStarted():
                 return self._prepare.unpack_started(t, event)
             case events.UnpackFinished():

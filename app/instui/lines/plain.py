@@ -21,6 +21,7 @@ ROWS = 6
 FAILED_ROWS = 2  # failures have their own lines above; they must not displace what still runs
 _COLOURS = {
     Phase.FETCH: "34",
+    Phase.BUILD: "1",
     Phase.UNPACK: "36",
     Phase.STAGE: "35",
     Phase.WAIT: "33",
@@ -172,6 +173,8 @@ def _detail(wheel: WheelState, snapshot: Snapshot, width: int) -> str:
         rate = f", {size(wheel.rate)}/s" if wheel.rate >= 1 else ""
         of = f" of {size(wheel.total)}" if wheel.total else ""
         return cut_end(f"{size(wheel.done)}{of}{rate}", width)
+    if wheel.phase is Phase.BUILD:
+        return cut_end(printable(wheel.build.line) if wheel.build else "", width)
     unit = "files" if wheel.phase is Phase.STAGE else "renames"
     return cut_end(f"{number(wheel.done)} of {number(wheel.total)} {unit}" if wheel.total else "", width)
 

@@ -31,6 +31,7 @@ class Preparation:
         self._told: float | None = None  # when a line said what uv does
         self._unpacking: dict[str, float] = {}  # wheel -> begin
         self._compiling = 0.0  # when that began
+        self._building: dict[str, float] = {}  # wheel -> begin
         self._latest: list[float] = []  # times of the latest lines about single wheels
         self._untold = 0  # retries and silences without a line
 
@@ -108,6 +109,26 @@ class Preparation:
         detail = self.downloads.detail(t, event.wheel, every=self._verbose)
         line = f"fetched {self._label(event.wheel)}, {detail}"
         return self._single(t, line) if detail and (self._shown or self._verbose) else []
+
+    def build_started(self, t: float, event: events.BuildStarted) -> list[str]:
+        """A wheel is being built."""
+        self._building[event.wheel] = t
+        self.progress.said(t)
+        if not (self._shown or self._verbose):
+            return []
+        output = f"; its output is in {printable(event.log)}" if event.log and self._verbose else ""
+        how = "building" if not event.editable else "building as editable"
+        return [f"{how} {self._label(event.wheel)} from {printable(event.source)}{output}"]
+
+    def build_progress(self, event: events.BuildProgress) -> list[str]:
+        """A build has printed something."""
+        return [f"{printable(event.wheel)}: {printable(event.line)}"] if self._verbose else []
+
+    def build_finished(self, t: float, event: events.BuildFinished) -> list[str]:
+        """A wheel is built."""
+        self.progress.said(t)
+        took = seconds(t - self._building.pop(event.wheel, t))
+        return [f"built {printable(event.file)} in {took}"] if self._shown or self._verbose else []
 
     def unpack_started(self, t: float, event: events.UnpackStarted) -> list[str]:
         """A wheel is being unpacked."""

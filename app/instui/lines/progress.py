@@ -5,12 +5,13 @@ There is no clock here: snapshots of a moment go in, lines come out.
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Phase, Snapshot, WheelState
-from instui.monitor.units import age, count, number, size
+from instui.monitor.units import age, count, cut_end, number, size
 from instui_engine.errors import printable
 
 from .downloads import NAMED, SLOW_SECONDS, Downloads, so_far
 
 RESOLVING = 1.0  # seconds of resolution after which there is a line
+_LINE_CELLS = 60  # of the output of a build
 SHORTEST, LONGEST = 5.0, 60.0  # seconds between two lines
 
 
@@ -74,7 +75,7 @@ class Progress:
     def _measured_work(self, snapshot: Snapshot) -> list[str]:
         busy = [wheel for key in snapshot.running if (wheel := snapshot.wheel(key))]
         lines: list[str] = []
-        for phase in (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT):
+        for phase in (Phase.FETCH, Phase.BUILD, Phase.UNPACK, Phase.STAGE, Phase.COMMIT):
             at_it = [wheel for wheel in busy if wheel.phase is phase]
             # while something is fetched, only what is slow to unpack is worth a line
             slow = not lines or any(snapshot.t - wheel.since >= SLOW_SECONDS for wheel in at_it)
@@ -94,6 +95,9 @@ class Progress:
                 downloads = self._downloads
                 of = f"{number(downloads.finished)} of {count(downloads.wheels, 'wheel')}"
                 return f"fetched {of}, {downloads.all_here()}{self._rate(snapshot.t)}"
+            case Phase.BUILD:
+                built = sum(any(span.phase is phase for span in wheel.spans) for wheel in snapshot.wheels)
+                return f"built {count(built, 'wheel')}"
             case Phase.UNPACK:
                 return f"unpacked {number(totals.unpacked - totals.cached)} of {count(new, 'wheel')}"
             case Phase.STAGE:
@@ -123,6 +127,8 @@ class Progress:
         match wheel.phase:
             case Phase.FETCH:
                 return f" ({self._downloads.here(wheel.key)})"
+            case Phase.BUILD if wheel.build is not None and wheel.build.line:
+                return f" ({cut_end(printable(wheel.build.line), _LINE_CELLS)})"
             case Phase.UNPACK if wheel.total:
                 return f" ({so_far(wheel.done, wheel.total)})"
             case Phase.STAGE | Phase.COMMIT if wheel.total:

@@ -14,6 +14,7 @@ from instui_engine.journal.events import Event, SessionStarted
 from .joined import together
 from .model import (
     Acquisition,
+    Build,
     Conflict,
     EnvironmentLock,
     Finished,
@@ -77,6 +78,9 @@ _PreparationEvent = (
     | events.FetchStalled
     | events.FetchRetried
     | events.FetchFinished
+    | events.BuildStarted
+    | events.BuildProgress
+    | events.BuildFinished
     | events.UnpackStarted
     | events.UnpackFinished
     | events.PlanWheel
@@ -288,6 +292,17 @@ class Fold:
                 record.reach(wheel, FETCHED)
                 wheel.size = event.size
                 wheel.files, wheel.content = event.files or wheel.files, event.unpacked or wheel.content
+            case events.BuildStarted():
+                record.enter(wheel, Phase.BUILD, t)
+                wheel.worker = event.worker
+                wheel.build = Build(event.source, event.log, "", event.editable)
+            case events.BuildProgress():
+                record.enter(wheel, Phase.BUILD, t)
+                wheel.build = (wheel.build or Build("", "", "", False))._replace(line=event.line)
+            case events.BuildFinished():
+                record.enter(wheel, Phase.QUEUED, t)
+                record.reach(wheel, FETCHED)
+                wheel.file, wheel.size = event.file, event.size
             case events.UnpackStarted():
                 record.enter(wheel, Phase.UNPACK, t)
                 record.reach(wheel, FETCHED)
@@ -322,6 +337,8 @@ class Fold:
         record.cached += event.cached - wheel.cached
         wheel.version, wheel.file, wheel.size, wheel.cached = event.version, event.file, event.size, event.cached
         wheel.fetch = event.fetch
+        if event.source and wheel.build is None:
+            wheel.build = Build(event.source, "", "", False)
         wheel.files, wheel.content = event.files or wheel.files, event.unpacked or wheel.content
         if event.cached and wheel.phase is Phase.QUEUED:
             record.enter(wheel, Phase.READY, t)

@@ -22,6 +22,7 @@ class Phase(Enum):
 
     QUEUED = "queued"  # waits for its download, or to be unpacked
     FETCH = "fetch"
+    BUILD = "build"  # from its source
     UNPACK = "unpack"
     READY = "unpacked"  # it is in the cache
     STAGE = "stage"
@@ -36,7 +37,7 @@ class Phase(Enum):
     __hash__ = object.__hash__  # that of Enum is written in Python, and phases are looked up for every event
 
 
-RUNNING = frozenset({Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT})
+RUNNING = frozenset({Phase.FETCH, Phase.BUILD, Phase.UNPACK, Phase.STAGE, Phase.COMMIT})
 WORK = RUNNING | {Phase.WAIT}  # what takes time; a wheel rests in the other phases
 SETTLED = frozenset({Phase.DONE, Phase.FAILED, Phase.STOPPED, Phase.UNBEGUN})  # nothing more comes
 
@@ -102,8 +103,23 @@ class WaitFor(NamedTuple):
     since: float
 
 
+class Build(NamedTuple):
+    """The build of a wheel: what it is built from, the file with its output, and the last line of that so far.
+
+    Without a `log`, nothing has been built (yet): it was kept from before, or the session only planned.
+    """
+
+    source: str
+    log: str
+    line: str
+    editable: bool
+
+
 class WheelState(NamedTuple):
-    """A wheel. `done` of `total` are bytes in FETCH and UNPACK, files in STAGE, and renames in COMMIT."""
+    """A wheel. `done` of `total` are bytes in FETCH and UNPACK, files in STAGE, and renames in COMMIT.
+
+    `build`: None for a wheel that has no source to be built from.
+    """
 
     key: str
     version: str
@@ -133,6 +149,7 @@ class WheelState(NamedTuple):
     error: str
     removal: bool  # it is to be uninstalled; `version` is the installed one
     copied: bool = False  # its files were copied from the store, not linked
+    build: Build | None = None
 
     @property
     def label(self) -> str:
@@ -423,7 +440,7 @@ class Snapshot(NamedTuple):
         is_dry = self.is_list and self.session is not None and "--dry-run" in self.session.command
         well = self.finished is not None and (self.finished.exit == 0 or is_dry)
         done = self.totals.committed or self.totals.removed
-        return well and not done and any(wheel.version for wheel in self.wheels)
+        return well and not done and any(wheel.version or wheel.build for wheel in self.wheels)
 
     def wheel(self, key: str) -> WheelState | None:
         """The wheel of that name; None if this snapshot has none."""

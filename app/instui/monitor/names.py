@@ -12,6 +12,7 @@ _COMMAND_CELLS = 60
 SPANS: Mapping[SpanName, str] = {
     "open": "looking at the environment",
     "resolve": "finding out which wheels to install",
+    "build": "building what is only there as a source",
     "acquire": "getting the wheels: from the cache, or fetched and unpacked",
     "compile": "compiling byte code, which the store keeps",
     "plan": "planning what each wheel will write, and which paths it claims",
@@ -22,6 +23,7 @@ SPANS: Mapping[SpanName, str] = {
 PARTS: Mapping[SpanName, str] = {
     "open": "open",
     "resolve": "resolve",
+    "build": "build",
     "acquire": "fetch, unpack",
     "compile": "compile",
     "plan": "plan",

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from instui_engine.journal.events import Holder, SessionStarted
 
-from .model import Acquisition, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
+from .model import Acquisition, Build, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
 from .names import is_foreign, same_holder
 from .spans import CommitSteps
 
@@ -56,6 +56,7 @@ class WheelRecord:
     worker: int = 0
     steps: CommitSteps = field(default_factory=CommitSteps)
     copied: bool = False
+    build: Build | None = None
 
     def advance(self, t: float, done: int, total: int) -> int:
         """Note progress in a phase; return the amount. The rate is an average with a time constant of one second."""
@@ -99,6 +100,7 @@ class WheelRecord:
             error=self.error,
             removal=self.removal,
             copied=self.copied,
+            build=self.build,
         )
 
 

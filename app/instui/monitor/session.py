@@ -267,8 +267,8 @@ class SessionRecord:
         is_slowed = any(one == "--slow" or one.startswith("--slow=") for one in command)
         if self.finished or self.resolving or self.paused or self.cancelling or self.removing or is_slowed:
             return None
-        if self.periods.spans and self.periods.spans[-1].name == "compile":
-            return None  # nobody knows how hard modules are to compile
+        if self.periods.spans and self.periods.spans[-1].name in ("build", "compile"):
+            return None  # nobody knows how long a build takes, or how hard modules are to compile
         if command[:1] == ["demo"] or self.periods.holds_up(t, eta.PATIENCE):
             return None
         return self._estimator.left(t) if self._estimator is not None else None

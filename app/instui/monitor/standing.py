@@ -18,7 +18,7 @@ _CONTENT = 3.3  # bytes of a wheel's files for each of its own
 
 # not looked up for each wheel
 _QUEUED, _FETCH, _UNPACK, _READY = Phase.QUEUED, Phase.FETCH, Phase.UNPACK, Phase.READY
-_STAGE, _DONE, _FAILED = Phase.STAGE, Phase.DONE, Phase.FAILED
+_STAGE, _DONE, _FAILED, _BUILD = Phase.STAGE, Phase.DONE, Phase.FAILED, Phase.BUILD
 
 
 class Work(NamedTuple):
@@ -95,7 +95,7 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
         if phase is _READY:
             continue
         share = min(wheel.done / wheel.total, 1.0) if wheel.total else 0.0
-        if phase is _QUEUED:
+        if phase is _QUEUED or phase is _BUILD:
             files_left += files + _EACH
             content_left += content
             if has_come or not wheel.fetch:

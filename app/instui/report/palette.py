@@ -13,6 +13,7 @@ _OF_KIND: Mapping[Kind, str] = {
     "compile": "unpack",
     "plan": "accent",
     "fetch": "fetch",
+    "build": "accent",
     "unpack": "unpack",
     "stage": "stage",
     "commit": "commit",

@@ -28,7 +28,7 @@ _LEGEND = (
     ("stage", "stage"),
     ("wait", "wait"),
     ("commit", "commit"),
-    ("accent", "resolve, plan"),
+    ("accent", "resolve, build, plan"),
     ("age", "write to disk"),
     ("other", "other work"),
     ("pause", "pause"),

@@ -14,12 +14,12 @@ from .session import Recorded
 from .tables import Cell, Column, Row, left_out, table
 
 MOST = 500  # rows
-_KINDS = ("fetch", "unpack", "stage", "claim", "commit")
+_KINDS = ("fetch", "build", "unpack", "stage", "claim", "commit")
 _STYLES = {Phase.DONE: "commit", Phase.FAILED: "failed", Phase.STOPPED: "failed", Phase.UNBEGUN: "dim"}
 _COLUMNS = (
     Column("wheel"),
     Column("state"),
-    *(Column(word, is_number=True) for word in ("fetch", "unpack", "stage", "wait", "commit", "in all")),
+    *(Column(word, is_number=True) for word in ("fetch", "build", "unpack", "stage", "wait", "commit", "in all")),
     *(Column(word, is_number=True) for word in ("from", "to", "files", "size")),
 )
 

@@ -51,7 +51,7 @@ def worker_tracks(snapshot: Snapshot) -> Group:
             if span.phase in RUNNING:
                 slices = work.setdefault((span.phase, span.worker), [])
                 slices.append(Slice(span.begin, span.end, printable(wheel.label), span.phase.value))
-    order = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT)
+    order = (Phase.FETCH, Phase.BUILD, Phase.UNPACK, Phase.STAGE, Phase.COMMIT)
     tracks = [
         Track(f"{phase.value} {worker}" if worker else f"{phase.value}, by unknown workers", work[phase, worker])
         for phase, worker in sorted(work, key=lambda one: (order.index(one[0]), one[1]))
@@ -87,6 +87,9 @@ def _facts(wheel: WheelState) -> Mapping[str, Value]:
         "error": printable(wheel.error),
         "was_in_cache": wheel.cached,
         "copied": wheel.copied,
+        "built_from": printable(wheel.build.source) if wheel.build else "",
+        "build_log": printable(wheel.build.log) if wheel.build else "",
+        "editable": wheel.build is not None and wheel.build.editable,
     }
     return {name: value for name, value in facts.items() if value}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from instui_engine.errors import UsageError, printable
 
-NAMES = ("bar", "doing", "lock", "age", "fetch", "unpack", "stage", "wait", "commit", "total")
+NAMES = ("bar", "doing", "lock", "age", "fetch", "build", "unpack", "stage", "wait", "commit", "total")
 _chosen: list[str] = []
 
 

@@ -11,6 +11,7 @@ _COUNTED = 2000  # wheels that are looked at one by one
 _DONE = {
     Phase.QUEUED: 0.0,
     Phase.FETCH: 0.1,
+    Phase.BUILD: 0.2,
     Phase.UNPACK: 0.3,
     Phase.READY: 0.5,
     Phase.STAGE: 0.5,

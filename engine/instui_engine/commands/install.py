@@ -1,4 +1,4 @@
-"""An install from beginning to end, as a pipeline: resolve, acquire (fetch, unpack), plan, stage, commit.
+"""An install from beginning to end, as a pipeline: resolve, build, acquire (fetch, unpack), plan, stage, commit.
 
 Nothing is written into the environment's scheme directories before everything is known, checked and staged.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instui_engine.commit.commit import Commit
-from instui_engine.errors import ClashError, ConflictError, Interrupted, TargetError, printable
+from instui_engine.errors import BuildError, ClashError, ConflictError, Interrupted, TargetError, printable
 from instui_engine.journal.events import (
     Holder,
     PlanCollision,
@@ -33,8 +33,9 @@ from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan, volumes_of
 from instui_engine.plan.planner import plan_wheels
 from instui_engine.plan.removable import check_link, check_record
 from instui_engine.plan.removal import plan_removals
-from instui_engine.resolve.request import LockedWheel, Meanwhile, Request
+from instui_engine.resolve.request import LockedWheel, Meanwhile, Request, Resolution
 from instui_engine.resolve.resolver import resolve
+from instui_engine.resolve.source import shown
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
@@ -87,6 +88,7 @@ class Pipeline(Work):
         self._store = Store(context.options.cache, sync)
         self._index_urls: tuple[str, ...] = ()  # they may carry credentials, so they stay in memory
         self._extraneous: tuple[str, ...] = ()  # names of what is to be removed, before anything is installed
+        self._resolution = Resolution((), {})
         self._helpers = Helpers()
         self._commit: Commit | None = None
         self._compilation: Compilation | None = None
@@ -117,6 +119,9 @@ class Pipeline(Work):
                 with self.context.span("plan"):
                     self._foresee(installed, wheels)
                 return
+            if any(wheel.source for wheel in wheels):
+                with self.context.span("build"):
+                    wheels = self._build(wheels)
             with self.context.span("acquire") if wheels else nullcontext():
                 ready = self._acquire(wheels) if wheels else []
             ready = self._compiled(ready)
@@ -145,6 +150,7 @@ class Pipeline(Work):
             raise
         self._index_urls = resolution.index_urls
         self._extraneous = resolution.extraneous
+        self._resolution = resolution
         versions = resolution.satisfied | {wheel.name: wheel.version for wheel in resolution.wheels}
         for permission in unused(context.options.allow_record, versions):
             context.emit(Warned("", f"{FLAG} {printable(permission)} is for no wheel of this run"))
@@ -190,6 +196,25 @@ class Pipeline(Work):
             self.context.check()
             raise
 
+    def _build(self, wheels: Sequence[LockedWheel]) -> Sequence[LockedWheel]:
+        """`wheels`, of which those with a source are built now, without those that are cancelled meanwhile."""
+        from instui_engine.build.build import build_wheels
+
+        for wheel in wheels:  # all rows are there from the beginning
+            self.context.emit(_unknown(wheel))
+        try:
+            return build_wheels(
+                self.context,
+                self._resolution,
+                wheels,
+                self.environment.interpreter,
+                self.session.kept,
+                self._request.reinstall,
+            )
+        except BuildError:
+            self.session.keep()  # for the logs, whose paths are in the error
+            raise
+
     def _acquire(self, wheels: Sequence[LockedWheel]) -> list[tuple[LockedWheel, Entry]]:
         """`wheels`, without those that are cancelled meanwhile, with their entries of the store."""
         entries = acquire(self.context, self._store, wheels, self._index_urls, self._request.offline, self._helpers)
@@ -205,7 +230,7 @@ class Pipeline(Work):
         ready: list[tuple[LockedWheel, Entry]] = []
         unknown: list[LockedWheel] = []
         for wheel, entry in zip(wheels, look_up(self._store, wheels), strict=True):
-            self.context.emit(WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, entry is not None))
+            self.context.emit(_unknown(wheel)._replace(cached=entry is not None))
             with self.context.failing(wheel.name):
                 self._check(wheel, entry)
             if entry is None:
@@ -218,11 +243,11 @@ class Pipeline(Work):
         """Raise what acquiring the wheel would raise, as far as that can be known without doing so."""
         if entry is not None:
             check_contents(wheel, entry, self.context.options.allow_record)
-        elif wheel.path:
+        elif wheel.path and wheel.source is None:
             from instui_engine.store.examine import examine_file
 
             examine_file(Path(wheel.path), wheel.filename, self.context.options.allow_record)
-        elif self._request.offline:
+        elif self._request.offline and wheel.source is None:
             from instui_engine.fetch.download import offline_error
 
             raise offline_error(wheel.filename)
@@ -335,8 +360,7 @@ class Pipeline(Work):
         """Emit a plan with all that is known of it; `before` is the number of wheels that were planned before these."""
         emit = self.context.emit
         for plan in plans:
-            about = plan.entry.manifest.warnings if isinstance(plan, WheelPlan) else ()
-            for text in (*about, *plan.warnings):
+            for text in (*_about(plan), *plan.warnings):
                 emit(Warned(plan.name, text))
             emit(plan.event()._replace(order=before + plan.order))
         for order, wheel in enumerate(unknown, before + len(plans)):
@@ -376,6 +400,18 @@ class Pipeline(Work):
             with context.flushing(*session.stages()) as begin_flush:
                 stage_wheels(context, self.environment, wheels, session.stage, self._rebuild, linkers, begin_flush)
             context.sync("stage", *session.stages())
+
+
+def _about(plan: Plan) -> tuple[str, ...]:
+    """What is worth a warning in the wheel itself. An editable one has a .pth file: that is what was asked for."""
+    is_asked_for = isinstance(plan, RemovalPlan) or (plan.wheel.source is not None and plan.wheel.source.editable)
+    return () if is_asked_for else plan.entry.manifest.warnings  # type: ignore[union-attr]
+
+
+def _unknown(wheel: LockedWheel) -> WheelAdded:
+    """A wheel of which it is not known yet whether the store has it."""
+    source = shown(wheel.source) if wheel.source else ""
+    return WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, False, source=source)
 
 
 def _dependents(

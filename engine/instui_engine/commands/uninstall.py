@@ -116,7 +116,11 @@ class _Removal(Work):
 
             cancelled = self.context.control.cancelled
             found = read_requirement_files(self._files, cancelled=cancelled, read_url=self._read)
-            yield from (requirement.name for requirement in found.requirements)
+            for requirement in found.requirements:
+                if not requirement.name:
+                    place = printable(redacted(requirement.url))
+                    raise UsageError(f"{requirement.where}: {place} has no name to uninstall by; write NAME @ URL")
+                yield requirement.name
 
     def _read(self, url: str) -> bytes:
         """The content of a requirement file on a server."""

@@ -15,12 +15,12 @@ from instui_engine.values import NamedTuple
 
 SCHEMA = 2
 
-SpanName = Literal["open", "resolve", "acquire", "compile", "plan", "stage", "commit", "clean"]
+SpanName = Literal["open", "resolve", "build", "acquire", "compile", "plan", "stage", "commit", "clean"]
 """A part of a session's work. They follow each other; a long list is acquired, planned, staged and committed in chunks.
 
-"open": what dead sessions have left is settled. "resolve": which wheels are wanted. "acquire": they are found in the
-store, or fetched and unpacked. "compile": their byte code is made, if that is wanted. "plan", "stage" and "commit" as
-in the events of wheels. "clean": the stage is removed.
+"open": what dead sessions have left is settled. "resolve": which wheels are wanted. "build": sources are made wheels.
+"acquire": wheels are found in the store, or fetched and unpacked. "compile": their byte code is made, if wanted.
+"plan", "stage" and "commit" as in the events of wheels. "clean": the stage is removed.
 """
 WaitKind = Literal["wheel", "cache", "name", "recovery", "older"]
 """What a wait is for that is neither for claims nor for `.lock`: see `WaitStarted`."""
@@ -172,7 +172,8 @@ class WheelAdded(NamedTuple):
 
     `fetch`: it will be downloaded. A wheel that is found in the store later, because another session has put it there
     or the server says that it has not changed, is announced again, as `cached`. `files` are in it, with `unpacked`
-    bytes in all; 0 if that is not known yet.
+    bytes in all; 0 if that is not known yet. `source`: what it has to be built from first; then `file` is the name of
+    that, and `version` may be "".
     """
 
     wheel: str
@@ -183,6 +184,7 @@ class WheelAdded(NamedTuple):
     fetch: bool = False
     files: int = 0
     unpacked: int = 0
+    source: str = ""
 
 
 class FetchStarted(NamedTuple):
@@ -225,6 +227,35 @@ class FetchFinished(NamedTuple):
     size: int
     files: int = 0
     unpacked: int = 0
+
+
+class BuildStarted(NamedTuple):
+    """The wheel is being built from `source`: a directory, an archive, or a repository. `worker` does it, from 1.
+
+    `log` is the absolute path of the file with all that the build prints, "" if there is none. `editable`: the wheel
+    will lead to the source tree.
+    """
+
+    wheel: str
+    source: str
+    log: str
+    editable: bool
+    worker: int = 0
+
+
+class BuildProgress(NamedTuple):
+    """The last line that the build has printed; at most a few such events a second for each wheel."""
+
+    wheel: str
+    line: str
+
+
+class BuildFinished(NamedTuple):
+    """The wheel is built: `file` is the name of the wheel file, which has `size` bytes."""
+
+    wheel: str
+    file: str
+    size: int
 
 
 class UnpackStarted(NamedTuple):
@@ -562,6 +593,9 @@ Event = (
     | FetchStalled
     | FetchRetried
     | FetchFinished
+    | BuildStarted
+    | BuildProgress
+    | BuildFinished
     | UnpackStarted
     | UnpackProgress
     | UnpackFinished
@@ -622,6 +656,9 @@ KINDS: dict[str, type[Event]] = {
     "fetch.stalled": FetchStalled,
     "fetch.retried": FetchRetried,
     "fetch.finished": FetchFinished,
+    "build.started": BuildStarted,
+    "build.progress": BuildProgress,
+    "build.finished": BuildFinished,
     "unpack.started": UnpackStarted,
     "unpack.progress": UnpackProgress,
     "unpack.finished": UnpackFinished,

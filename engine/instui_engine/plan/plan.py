@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from instui_engine.fs.casefold import fold
 from instui_engine.journal.events import PlanWheel
 from instui_engine.locks.claims import Claims
-from instui_engine.resolve.origin import direct_url
+from instui_engine.resolve.origin import direct_url, source_url
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.store.entry import Entry
 from instui_engine.target.installed import Distribution
@@ -74,7 +74,8 @@ class WheelPlan(NamedTuple):
         """The files in `.dist-info` that are written for each environment, except RECORD: name -> content."""
         own = {name: SAME_INFO[name] for name in self._own_names if name in SAME_INFO}
         if self.wheel.origin:
-            own[_DIRECT_URL] = direct_url(self.wheel.origin, self.entry.sha256)
+            source, origin = self.wheel.source, self.wheel.origin
+            own[_DIRECT_URL] = source_url(source, origin) if source else direct_url(origin, self.entry.sha256)
         return own
 
     @property

@@ -1,4 +1,4 @@
-"""The meaning of the user's arguments: wheel files, directories of wheels, requirements.
+"""The meaning of the user's arguments: wheel files, directories of wheels, sources, requirements.
 
 Nothing is looked up in an index here, and no dependency is followed. An install of local wheels loads neither uv nor a
 parser of requirements.
@@ -19,11 +19,12 @@ from instui_engine.wheel.filename import normalized as normalized
 from instui_engine.wheel.filename import parse_wheel_filename
 
 from .locations import (
-    BUILD,
     SOURCES,
     Location,
     expanded,
     file_url,
+    is_source_name,
+    is_tree,
     path_in,
     split_extras,
     split_fragment,
@@ -31,7 +32,13 @@ from .locations import (
 )
 from .locations import redacted as redacted
 from .locations import shortened as shortened
-from .requirement_text import direct_requirement, is_direct, read_requirement
+from .requirement_text import (
+    direct_requirement,
+    editable_requirement,
+    is_direct,
+    read_requirement,
+    source_requirement,
+)
 from .requirements import Requirement
 
 if TYPE_CHECKING:
@@ -77,11 +84,12 @@ def target_name(interpreter: Interpreter) -> str:
     )
 
 
-def read_arguments(arguments: Sequence[str], interpreter: Interpreter) -> Arguments:
-    """Sort the arguments into wheel files and requirements.
+def read_arguments(arguments: Sequence[str], interpreter: Interpreter, editables: Sequence[str] = ()) -> Arguments:
+    """Sort the arguments into wheel files and requirements; `editables` follow them.
 
     As in pip and uv, a bare argument is the name of a distribution even if a directory has that name: a directory is
-    written with a slash (`wheels/`) or a dot (`.`). A path with a marker is a requirement.
+    written with a slash (`wheels/`) or a dot (`.`). One with a project in it is a source tree, whatever else is there.
+    A path with a marker is a requirement, and so is a source.
 
     Raises UsageError for what can never be installed and for two versions of one distribution, and BadWheelError for a
     wheel that does not fit the target.
@@ -98,10 +106,17 @@ def read_arguments(arguments: Sequence[str], interpreter: Interpreter) -> Argume
             requirements.append(read_requirement(argument, ("",), position=position))
             position += 1
             continue
+        if (source := _source(place, position)) is not None:
+            requirements.append(source)
+            position += 1
+            continue
         tags = tags or {tag: rank for rank, tag in enumerate(interpreter.tags)}
         for build in _builds(place, position, tags):
             builds.setdefault(build.file.name, []).append(build)
             position += 1
+    for argument in editables:
+        requirements.append(editable_requirement(argument, ("",), position=position))
+        position += 1
     wheels = [_choose(candidates, interpreter) for candidates in builds.values()]
     return Arguments(tuple(wheels), tuple(requirements), position)
 
@@ -159,6 +174,18 @@ def _is_archive(path: str) -> bool:
     return path.partition("#")[0].lower().endswith((".whl", *SOURCES))
 
 
+def _source(given: _Place, position: int) -> Requirement | None:
+    """The requirement of what lies at a path, if that is a source."""
+    path = absolute(given.path)
+    is_directory = os.path.isdir(path)
+    if not (is_tree(path) if is_directory else is_source_name(path) and os.path.isfile(path)):
+        return None
+    if is_directory and given.demands:
+        raise UsageError(f"{printable(given.path)} is a source tree, which has no hash")
+    location = Location(file_url(path, printable(path)), path, given.extras, given.demands, is_source=True)
+    return source_requirement("", location, position=position)
+
+
 def _builds(given: _Place, position: int, tags: dict[str, int]) -> Iterator[_Build]:
     """The wheel at a path, or those directly in it, sorted by name."""
     path = given.path
@@ -183,18 +210,16 @@ def _builds(given: _Place, position: int, tags: dict[str, int]) -> Iterator[_Bui
     except OSError as error:
         raise UsageError(f"cannot read {reason(error)}") from error
     if not files:
-        if any(os.path.exists(f"{place}/{name}") for name in ("pyproject.toml", "setup.py")):
-            raise UsageError(f"{printable(path)} is a source tree: {BUILD}")
-        raise UsageError(f"there are no wheels in the directory {printable(path)}")
+        raise UsageError(
+            f"there are no wheels in the directory {printable(path)}, and no project (pyproject.toml or setup.py)"
+        )
     for offset, (name, size) in enumerate(files):
         yield _build(f"{place}/{name}", size, position + offset, tags, named=False)
 
 
 def _check_kind(path: str, status: os.stat_result) -> None:
-    if path.lower().endswith(SOURCES):
-        raise UsageError(f"{printable(path)} is a source archive: {BUILD}")
     if not path.endswith(".whl"):
-        raise UsageError(f"{printable(path)} is neither a wheel (*.whl) nor a directory of wheels")
+        raise UsageError(f"{printable(path)} is neither a wheel (*.whl), a source archive nor a directory")
     if not stat.S_ISREG(status.st_mode):
         raise UsageError(f"{printable(path)} is not a regular file")
 

@@ -75,4 +75,7 @@ def _read(text: str, directories: tuple[str, ...]) -> Requirement:
     if text.startswith("-"):
         raise UsageError(f"{shortened(text)} is an option; give it to the command")
     text, hashes = split_hashes(text, "")
-    return read_requirement(text, directories, hashes)
+    requirement = read_requirement(text, directories, hashes)
+    if requirement.is_source:
+        raise UsageError(f"{shortened(text)} has to be built, which a list cannot ask for; give it to `instui install`")
+    return requirement

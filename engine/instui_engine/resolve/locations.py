@@ -18,8 +18,9 @@ from instui_engine.redaction import redacted as redacted
 from instui_engine.values import NamedTuple
 from instui_engine.wheel.filename import NAME, parse_wheel_filename
 
-BUILD = "instui installs wheels; build one with `uv build --wheel` and give that"
 SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
+"""How the names of source archives end that are recognized as such without a slash before them."""
+_ARCHIVES = (*SOURCES, ".tar", ".tar.lz", ".tar.lzma", ".tar.zst", ".tbz", ".tlz", ".txz")
 
 _SHOWN = 200  # characters of a requirement or a path that are worth a line
 _VARIABLE = r"\$\{([A-Z0-9_]+)\}"
@@ -31,12 +32,16 @@ _RAW = "!#$%&'()*+,-./:;=?@[]_~"  # what a URL may have unencoded, letters and d
 
 
 class Location(NamedTuple):
-    """A wheel at a known place. `url` is absolute and has no fragment; `path` is absolute, "" for http and https."""
+    """A wheel or a source at a known place. `url` is absolute; `path` is absolute, "" for http, https and git.
+
+    Only the `url` of a source has a fragment, if its project lies in a subdirectory.
+    """
 
     url: str
     path: str
     extras: tuple[str, ...] = ()
     demands: Demands = ()
+    is_source: bool = False
 
     @property
     def filename(self) -> str:
@@ -91,17 +96,17 @@ def is_location(text: str) -> bool:
 
 
 def read_location(text: str, directories: Sequence[str], where: str = "") -> Location:
-    """The wheel at the path or URL `text`, which has neither extras nor marker.
+    """The wheel or source at the path or URL `text`, which has neither extras nor marker.
 
     A relative path counts from the first of `directories` in which it exists; without directories it is refused. Errors
-    begin with `where`. Raises UsageError for what is not a wheel, and for a hash that is not one.
+    begin with `where`. Raises UsageError for what is neither, and for a hash that is not one.
     """
     place = expanded(text)
     shown = f"{where}{shortened(text)}"
     if re.search(_CONTROL, place):
         raise UsageError(f"{shown} contains a control character")
     if re.match(_VCS, place):
-        raise UsageError(f"{shown} is a version control URL: {BUILD}")
+        return _repository(place, shown)
     scheme = re.match(_SCHEME, place)
     if scheme is None:
         place, demands = split_fragment(place, shown)
@@ -116,8 +121,52 @@ def read_location(text: str, directories: Sequence[str], where: str = "") -> Loc
         found = Location("", path, demands=split_fragment(place, shown)[1])  # a colon in the name of a directory
     else:
         raise UsageError(f"{shown}: only http, https and file can be read; a path begins with a slash or a dot")
-    _refuse_source(found, shown)
-    return found._replace(url=found.url or file_url(found.path, shown))
+    return sorted_out(found._replace(url=found.url or file_url(found.path, shown)), place, shown)
+
+
+def _repository(place: str, shown: str) -> Location:
+    """A git repository. Its URL may carry a user name, a password and a revision."""
+    bare, _, fragment = place.partition("#")
+    if not bare.startswith("git+"):
+        raise UsageError(f"{shown}: of version control systems only git is supported, as in uv")
+    if not re.match(r"git\+(https?|ssh|file|git)://[^/\s]*/[^\s\\]+$", bare):
+        raise UsageError(f"{shown} is not the URL of a git repository; write git+https://host/path, git+file:///path")
+    if split_fragment(place, shown)[1]:
+        raise UsageError(f"{shown}: a repository has no hash; write the commit behind an @")
+    return Location(f"{quote(bare, safe=_RAW)}{_fragment(fragment)}", "", is_source=True)
+
+
+def _fragment(fragment: str) -> str:
+    """What has to stay of a fragment: where in a source the project lies."""
+    found = [piece for piece in fragment.split("&") if piece.startswith("subdirectory=")]
+    return f"#{quote(found[0], safe=_RAW)}" if found and found[0] != "subdirectory=" else ""
+
+
+def is_tree(path: str) -> bool:
+    """Whether the directory at `path` is a source tree."""
+    return any(os.path.exists(f"{path}/{name}") for name in ("pyproject.toml", "setup.py"))
+
+
+def is_source_name(path: str) -> bool:
+    """Whether a path is named like a source archive."""
+    return path.lower().endswith(_ARCHIVES)
+
+
+def sorted_out(location: Location, place: str, shown: str) -> Location:
+    """`location`, which is a wheel or a source. Raises UsageError if it is neither."""
+    path = location.path or unquote(urlsplit(location.url).path)
+    if path.endswith(".whl"):
+        return location
+    if location.path and not os.path.lexists(path):
+        raise UsageError(f"{shown} does not exist")
+    if not is_source_name(path) and not (location.path and is_tree(path)):
+        if location.path and os.path.isdir(path):
+            raise UsageError(f"{shown} is a directory without a project: it has neither pyproject.toml nor setup.py")
+        what = "neither a wheel nor a source" if location.path else "not the URL of a wheel or a source archive"
+        raise UsageError(f"{shown} is {what}; wheels are named *.whl, source archives *.tar.gz or *.zip")
+    if location.demands and location.path and os.path.isdir(path):
+        raise UsageError(f"{shown} is a source tree, which has no hash")
+    return location._replace(url=f"{location.url}{_fragment(place.partition('#')[2])}", is_source=True)
 
 
 def wheel_name(filename: str, where: str = "") -> str:
@@ -196,15 +245,6 @@ def split_fragment(place: str, shown: str) -> tuple[str, Demands]:
             what = HIDDEN if "@" in piece else printable(piece[:80])  # the `#` may stand in a password
             raise UsageError(f"{shown}: #{what} is not a hash: {error}") from error
     return place, tuple(dict.fromkeys(demands))
-
-
-def _refuse_source(location: Location, shown: str) -> None:
-    path = location.path or urlsplit(location.url).path
-    if path.lower().endswith(SOURCES):
-        raise UsageError(f"{shown} is a source archive: {BUILD}")
-    if not path.endswith(".whl"):
-        what = "a directory or no wheel" if location.path else "not the URL of a wheel"
-        raise UsageError(f"{shown} is {what}: {BUILD}")
 
 
 def shortened(text: str) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from instui_engine.errors import InstuiError, ResolutionError, UsageError, printable
+from instui_engine.errors import ResolutionError, UsageError, printable
 from instui_engine.fs.given import absolute
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, demands_of, sha256_in
@@ -13,12 +13,13 @@ from instui_engine.target.interpreter import Interpreter
 from instui_engine.wheel.filename import parse_wheel_filename
 
 from .inputs import one_line, redacted, target_name
-from .locations import path_in
+from .locations import is_source_name, path_in
 from .origin import origin_of
 from .request import LockedWheel
+from .source import Source
 
 if TYPE_CHECKING:
-    from packaging.pylock import Package, PackageArchive, PackageWheel
+    from packaging.pylock import Package, PackageArchive, PackageSdist, PackageWheel
 
 _NAMED = re.compile(r"pylock(\.[^.]+)?\.toml")
 
@@ -43,14 +44,21 @@ def load_parser() -> None:
 def select(
     text: str, shown: str, directory: str, interpreter: Interpreter, demands: Mapping[str, Demands]
 ) -> Iterator[LockedWheel]:
-    """The wheels of a lock file that fit the target. Relative paths in it start from `directory`.
+    """The wheels of a lock file that fit the target, or their sources. Relative paths in it start from `directory`.
 
     `demands` by name are those of requirement files; a wheel that cannot meet them is not chosen. Of several builds of
     one version the highest is taken. Raises UsageError for a file that is not valid, ResolutionError if none fits.
     """
     import tomllib
 
-    from packaging.pylock import PackageArchive, PackageWheel, Pylock, PylockSelectError, PylockValidationError
+    from packaging.pylock import (
+        PackageArchive,
+        PackageSdist,
+        PackageWheel,
+        Pylock,
+        PylockSelectError,
+        PylockValidationError,
+    )
     from packaging.tags import Tag
 
     try:
@@ -67,8 +75,13 @@ def select(
                 yield _locked(package, source, source.filename, directory, more)
             elif isinstance(source, PackageArchive) and _archive_name(source).endswith(".whl"):
                 yield _locked(package, source, _archive_name(source), directory, more)
+            elif isinstance(source, PackageArchive | PackageSdist):
+                yield _sdist(package, source, directory, more)
             else:
-                raise _no_wheel(package, interpreter)
+                raise UsageError(
+                    f"{printable(package.name)} is locked to a source tree or a repository, which is not supported in "
+                    "a lock file; name it as an argument"
+                )
     except PylockSelectError as error:
         if "No wheel found" in str(error):
             name = re.search(r"package '([^']*)'", str(error))
@@ -131,19 +144,7 @@ def _build_tag(wheel: dict[str, Any]) -> tuple[int, str]:
     return (int(found[1]), found[2]) if found else (-1, "")
 
 
-def _no_wheel(package: "Package", interpreter: Interpreter) -> InstuiError:
-    name = printable(f"{package.name} {package.version or ''}".strip())
-    if package.wheels or package.sdist is not None:
-        return ResolutionError(
-            f"no wheel of {name} fits this environment ({target_name(interpreter)}), there is only its source; "
-            "instui installs wheels: build one with `uv build --wheel`"
-        )
-    return UsageError(
-        f"{name} is locked to a source tree or archive; instui installs wheels: build one with `uv build --wheel`"
-    )
-
-
-def _archive_name(archive: "PackageArchive") -> str:
+def _archive_name(archive: "PackageArchive | PackageSdist") -> str:
     from urllib.parse import unquote, urlsplit
 
     return name_of(unquote(urlsplit(archive.url or "").path or (archive.path or "")))
@@ -152,17 +153,42 @@ def _archive_name(archive: "PackageArchive") -> str:
 def _locked(
     package: "Package", source: "PackageWheel | PackageArchive", filename: str, directory: str, more: Demands
 ) -> LockedWheel:
-    from urllib.parse import urlsplit
-
     from packaging.version import Version
 
     name, version = parsed_filename(filename, "the lock file names a wheel with the invalid name")
+    file = _file(source, filename, directory, more)
+    if name != package.name or (package.version is not None and Version(version) != package.version):
+        raise ResolutionError(f"{printable(filename)} is locked as {package.name} {package.version or ''}".strip())
+    is_archive = not hasattr(source, "filename")
+    return file._replace(name=name, version=version, origin=origin_of(file.url, file.path) if is_archive else "")
+
+
+def _sdist(package: "Package", source: "PackageSdist | PackageArchive", directory: str, more: Demands) -> LockedWheel:
+    """What has to be built, as no wheel fits the target."""
+    is_direct = not hasattr(source, "filename")
+    filename = _archive_name(source) if is_direct else source.filename  # type: ignore[union-attr]
+    if not is_source_name(filename):
+        raise ResolutionError(f"{printable(package.name)}: {printable(filename)} is neither a wheel nor an archive")
+    file = _file(source, filename, directory, more)
+    subdirectory = getattr(source, "subdirectory", None) or ""
+    return file._replace(
+        name=package.name,
+        version=str(package.version or ""),
+        origin=origin_of(file.url, file.path) if is_direct else "",
+        source=Source("archive", file.url, file.path, subdirectory=subdirectory, is_direct=is_direct),
+    )
+
+
+def _file(
+    source: "PackageWheel | PackageArchive | PackageSdist", filename: str, directory: str, more: Demands
+) -> LockedWheel:
+    """Where a file is, and its hashes. Raises ResolutionError for one that cannot be had, or is another one."""
+    from urllib.parse import urlsplit
+
     try:
         demands = (*demands_of(source.hashes), *more)
     except ValueError as error:
         raise ResolutionError(f"{printable(filename)} is locked with a hash that is none: {error}") from error
-    if name != package.name or (package.version is not None and Version(version) != package.version):
-        raise ResolutionError(f"{printable(filename)} is locked as {package.name} {package.version or ''}".strip())
     url, path = source.url or "", source.path or ""
     scheme = urlsplit(url).scheme
     if not path and scheme == "file":
@@ -172,21 +198,18 @@ def _locked(
             f"{printable(filename)}: cannot fetch {printable(redacted(url))}: only http, https and file"
         )
     path = absolute(os.path.join(directory, path)) if path else ""
-    url = "" if path else url
     size = size_of(path) if path else 0
     if size and source.size and size != source.size:
         raise ResolutionError(f"{printable(filename)} has {size} bytes, but is locked with {source.size}")
-    is_archive = not hasattr(source, "filename")
     return LockedWheel(
-        name=name,
-        version=version,
+        name="",
+        version="",
         filename=filename,
-        url=url,
+        url="" if path else url,
         path=path,
         sha256=sha256_in(demands),
         demands=demands,
         size=source.size or size,
-        origin=origin_of(url, path) if is_archive else "",
     )
 
 

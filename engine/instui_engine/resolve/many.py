@@ -44,6 +44,7 @@ from .resolver import (
     short,
     wheels_in,
 )
+from .source import Building
 from .uv_config import not_honoured
 
 _FEW = 64  # lines that are asked for again as one when one of them has failed; of more, each half
@@ -109,7 +110,7 @@ class _Asking:
         emit: Emit,
         cancelled: Cancelled,
     ) -> None:
-        self._request = request._replace(no_deps=True)
+        self._request = request._replace(no_deps=True, building=Building(no_build=True))
         self._environment = environment
         self._settings = settings
         self._scratch = scratch

@@ -43,8 +43,10 @@ def _options(requirements: Requirements) -> Iterator[str]:
 def _line(requirement: Requirement, hashes: Mapping[str, set[str]]) -> str:
     text, known = requirement.text, set().union(*requirement.demands)
     if requirement.url:
-        text = text.replace(requirement.url, _encoded(requirement.url), 1)
+        place, mark, fragment = requirement.url.partition("#")
+        text = text.replace(requirement.url, f"{_encoded(place)}{mark}{fragment}", 1)
         known = hashes[requirement.url]
+    text = f"-e {text}" if requirement.editable else text
     return " ".join([text, *(f"--hash={value}" for value in sorted(known))])
 
 

@@ -15,6 +15,8 @@ from instui_engine.hashes import Demands, Digests, sha256_in, unmet
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution
 
+from .source import Source
+
 _PLAIN = "!$&'()*+,-./:;=@[]_|~"  # of a path in a URL, as uv writes it; letters and digits aside
 
 
@@ -34,6 +36,42 @@ def direct_url(origin: str, sha256: str) -> bytes:
     """The content of direct_url.json for a wheel."""
     info = {"hash": f"sha256={sha256}", "hashes": {"sha256": sha256}}
     return json.dumps({"archive_info": info, "url": origin}, sort_keys=True).encode()
+
+
+def source_url(source: Source, origin: str) -> bytes:
+    """The content of direct_url.json for what was built from `source`, at `origin`."""
+    content: dict[str, Any] = {"url": origin}
+    match source.kind:
+        case "tree":
+            content["dir_info"] = {"editable": True} if source.editable else {}
+        case "git":
+            revision = {"requested_revision": source.revision} if source.revision else {}
+            content["vcs_info"] = {"vcs": "git", "commit_id": source.commit, **revision}
+        case "archive":
+            info = {"hash": f"sha256={source.sha256}", "hashes": {"sha256": source.sha256}}
+            content["archive_info"] = info if source.sha256 else {}
+    if source.subdirectory:
+        content["subdirectory"] = source.subdirectory
+    return json.dumps(content, sort_keys=True).encode()
+
+
+def recorded_url(environment: Environment, distribution: Distribution) -> tuple[str, str]:
+    """URL and subdirectory from which a distribution was installed; "" where that is not recorded."""
+    try:
+        found = json.loads(read_regular(environment.top / distribution.info / "direct_url.json"))
+        return str(found["url"]), str(found.get("subdirectory") or "")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return "", ""
+
+
+def is_commit_of(environment: Environment, distribution: Distribution, origin: str, source: Source) -> bool:
+    """Whether the distribution was built from that commit, of the repository at `origin`."""
+    try:
+        found = json.loads(read_regular(environment.top / distribution.info / "direct_url.json"))
+        is_same = _bare(found["url"]) == origin and str(found.get("subdirectory") or "") == source.subdirectory
+        return is_same and found["vcs_info"]["commit_id"] == source.commit
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
 
 
 def recorded_sha256(archive: Mapping[str, Any]) -> str:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from instui_engine.hashes import Demands
 from instui_engine.values import NamedTuple
 
+from .source import Building, BuildSettings, Source
+
 
 class Request(NamedTuple):
-    """A request for an install. `arguments`: requirement specifiers, wheel files, directories of wheels, in order.
+    """A request for an install. `arguments`: requirement specifiers, wheels, directories of wheels, sources, in order.
 
     With `keep_requested`, a distribution that is already installed keeps its mark as requested (the REQUESTED file), or
     the absence of it. With `exact`, nothing else is to be installed afterwards, and no dependency is added; unless
@@ -31,15 +33,19 @@ class Request(NamedTuple):
     keep_requested: bool = False
     exact: bool = False
     allow_empty: bool = False
+    building: Building = Building()
 
 
 class LockedWheel(NamedTuple):
-    """One wheel that is to be installed and may still have to be fetched.
+    """One wheel that is to be installed and may still have to be fetched, or built.
 
     Exactly one of `url` (http, https) and `path` (a local file) is set. The file must meet `demands`; `sha256` is the
     one that they leave it, in hex, or "". `requested`: the user named it (the REQUESTED file). `position` is its place
     among the wheels that were named one by one, -1 for one that was resolved. `origin` is the URL for direct_url.json,
     "" for a wheel from an index.
+
+    With a `source`, it is built from that. Before, `filename`, `url`, `path` and `demands` are those of the source, and
+    `version` may be "", as only the build says which one it is; after it, they are those of the wheel.
     """
 
     name: str  # normalized
@@ -53,6 +59,7 @@ class LockedWheel(NamedTuple):
     requested: bool = False
     position: int = -1
     origin: str = ""
+    source: Source | None = None
 
 
 class Meanwhile(NamedTuple):
@@ -69,10 +76,11 @@ class Resolution(NamedTuple):
     """The wheels to install, and what is already there (name -> version).
 
     `index_urls` are the URLs of the request that may carry credentials for the downloads. `extraneous` are the names of
-    what is to be removed.
+    what is to be removed. `builds` says how those are built that have a source.
     """
 
     wheels: tuple[LockedWheel, ...]
     satisfied: dict[str, str]
     index_urls: tuple[str, ...] = ()
     extraneous: tuple[str, ...] = ()
+    builds: BuildSettings = BuildSettings()

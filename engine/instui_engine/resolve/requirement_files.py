@@ -18,9 +18,9 @@ from instui_engine.fs.paths import name_of
 from instui_engine.values import NamedTuple
 from instui_engine.wheel.filename import NAME
 
-from .locations import BUILD, expanded, file_url, has_variable, path_in, redacted, shortened, web_url
+from .locations import expanded, file_url, has_variable, path_in, redacted, shortened, web_url
 from .requirement_lines import decoded, logical_lines, option_value, split_option
-from .requirement_text import is_unnamed, read_requirement, split_hashes
+from .requirement_text import editable_requirement, is_unnamed, read_requirement, split_hashes
 from .requirements import Requirement, Requirements
 from .script import is_script, script_requirements
 from .streams import LONGEST, Input, descriptor_of, read_input
@@ -32,7 +32,7 @@ _LONG = {"-r": "--requirement", "-c": "--constraint", "-i": "--index-url", "-f":
 _SWITCHES = ("--no-index", "--require-hashes")
 _VALUED = (
     *("--requirement", "--constraint", "--index-url", "--extra-index-url", "--find-links"),
-    *("--no-binary", "--only-binary"),
+    *("--no-binary", "--only-binary", "--editable"),
 )
 # options of pip that uv ignores with a warning, and so do we
 _IGNORED_SWITCHES = ("--pre", "--prefer-binary")
@@ -252,6 +252,10 @@ class _Reader:
                 content.extra_index_urls.append(_place(option, value, source, where))
             case "--find-links":
                 content.find_links.append(_place(option, value, source, where))
+            case "--editable":
+                if source.kind == "constraint":
+                    raise UsageError(f"{where}: {shortened(value)}: a constraint cannot be editable")
+                content.entries.append(editable_requirement(value, source.directories, where))
             case "--no-binary" | "--only-binary":
                 if not _CHOICE.fullmatch(value):
                     raise UsageError(f"{where}: {option} takes one name, :all: or :none:; repeat it for more names")
@@ -280,8 +284,6 @@ def _may_be_script(file: _File, text: str) -> bool:
 
 
 def _check_known(option: str, text: str, where: str) -> None:
-    if option == "--editable":
-        raise UsageError(f"{where}: {shortened(text)} is an editable source tree: {BUILD}")
     if option not in _VALUED and option not in _IGNORED_VALUED:
         given = re.split(r"[\s=]", text)[0]
         raise UsageError(

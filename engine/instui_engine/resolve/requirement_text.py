@@ -1,5 +1,6 @@
 """One requirement as a user writes it (PEP 508, or the path or URL of a wheel), read into data."""
 
+import os
 import re
 from collections.abc import Sequence
 
@@ -9,8 +10,10 @@ from instui_engine.wheel.filename import NAME, VERSION, normalized
 
 from .locations import (
     Location,
+    expanded,
     has_variable,
     is_location,
+    path_in,
     read_location,
     shortened,
     split_extras,
@@ -85,7 +88,7 @@ def _hash(value: str, prefix: str) -> str:
 
 
 def _direct(text: str, directories: Sequence[str], options: tuple[str, ...], where: str, position: int) -> Requirement:
-    """A wheel at a path or URL. Every hash is a demand of its own: there is only one file that can meet them."""
+    """A wheel or source at a path or URL. Every hash is a demand of its own: only one file can meet them."""
     prefix = f"{where}: " if where else ""
     place, marker = split_marker(text)
     if "\n" in place:
@@ -102,6 +105,12 @@ def _direct(text: str, directories: Sequence[str], options: tuple[str, ...], whe
     else:
         place, extras = split_extras(place, prefix)
     location = read_location(place, directories, prefix)
+    if location.is_source:
+        if options and (place.startswith("git+") or (location.path and os.path.isdir(location.path))):
+            raise UsageError(f"{prefix}{shortened(text)}: only a file can have a hash")
+        demands = (*location.demands, *(frozenset({value}) for value in options))
+        located = location._replace(extras=extras, demands=demands)
+        return source_requirement(name, located, _marker(marker, text, prefix), where, position)
     found = wheel_name(location.filename, prefix)
     if name and found != name:
         raise UsageError(f"{prefix}{shortened(text)} asks for {name}, but names a wheel of {printable(found)}")
@@ -117,6 +126,35 @@ def direct_requirement(
     extras = f"[{','.join(sorted(set(location.extras)))}]" if location.extras else ""
     text = f"{name}{extras} @ {location.url}" + (f" ; {marker}" if marker else "")
     return Requirement(text, name, location.url, tuple(dict.fromkeys(location.demands)), where, position)
+
+
+def source_requirement(
+    name: str, location: Location, marker: str = "", where: str = "", position: int = -1, editable: bool = False
+) -> Requirement:
+    """The requirement of the source at `location`; `name` may be "", as its metadata says it."""
+    extras = f"[{','.join(sorted(set(location.extras)))}]" if location.extras else ""
+    text = f"{name}{extras} @ {location.url}" if name else f"{location.url}{extras}"
+    text += f" ; {marker}" if marker else ""
+    demands = tuple(dict.fromkeys(location.demands))
+    return Requirement(text, name, location.url, demands, where, position, is_source=True, editable=editable)
+
+
+def editable_requirement(
+    text: str, directories: Sequence[str] = (), where: str = "", position: int = -1
+) -> Requirement:
+    """What `-e` names: a source tree of this machine, as for uv. Raises UsageError for anything else."""
+    prefix = f"{where}: " if where else ""
+    place = expanded(text)
+    if not is_direct(place) and "://" not in place and not place.startswith((".", "/", "file:")):
+        text = f"./{text}"  # unlike a requirement, it always has a place
+    found = read_requirement(text, directories, where=where, position=position)
+    if not found.is_source or not found.url.startswith("file:") or not _is_directory(found):
+        raise UsageError(f"{prefix}-e {shortened(text)}: only a source tree of this machine can be editable")
+    return found._replace(editable=True)
+
+
+def _is_directory(source: Requirement) -> bool:
+    return os.path.isdir(path_in(source.url.partition("#")[0], shortened(source.text)))
 
 
 def _marker(marker: str | None, text: str, prefix: str) -> str:

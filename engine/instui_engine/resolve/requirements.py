@@ -15,6 +15,9 @@ class Requirement(NamedTuple):
     for a path, without the hash that its fragment may have had, "" if the distribution is looked up in an index. It may
     carry a user name and a password. `where` says in which line of which file it was written, "" for an argument.
     `position` is its place among all that was asked for one by one, -1 for a constraint.
+
+    What is no wheel is a *source*, and has to be built. Its `name` is "" if only its metadata says it: then `text` is
+    `URL[extras] ; marker`. `url` keeps its `#subdirectory=`. `editable`: what lies in its tree is what is installed.
     """
 
     text: str
@@ -23,6 +26,8 @@ class Requirement(NamedTuple):
     demands: Demands = ()
     where: str = ""
     position: int = -1
+    is_source: bool = False
+    editable: bool = False
 
 
 class Requirements(NamedTuple):

@@ -1,4 +1,4 @@
-"""Resolution: from what the user asks for to locked wheels, in one of three ways.
+"""Resolution: from what the user asks for to locked wheels, or to the sources of wheels, in one of three ways.
 
 Wheel files without dependencies are taken as they are. From a lock file (PEP 751), the wheels that fit the target are
 chosen. Everything else is decided by uv, as `uv pip install` would decide it.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import NoSolutionError, ResolutionError, UsageError, printable
-from instui_engine.fetch.uv_settings import UvSettings, settings_here
+from instui_engine.fetch.uv_settings import UvSettings, is_on, settings_here
 from instui_engine.fs.given import resolved, working_directory
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, is_strong, sha256_in
@@ -30,7 +30,7 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 
-from .inputs import Arguments, WheelFile, read_arguments, wheel_requirement
+from .inputs import Arguments, WheelFile, normalized, read_arguments, wheel_requirement
 from .locations import path_in, redacted, shortened, split_fragment
 from .lock_file import is_lock_file, is_uv_lock, load_parser, parsed_filename, select, size_of
 from .origin import came_from, origin_of
@@ -69,13 +69,14 @@ def resolve(
             if name not in installed and name not in installed.links:
                 emit(Warned("", f"{name} is a source tree of the project, and is not installed"))
         listed = {*trees, *(wheel.name for wheel in wheels)}
+        finished = _with_builds(finished, request, Requirements(), settings, environment)
         return _with_extraneous(
             finished._replace(index_urls=given_urls(request)), listed, request, environment, installed
         )
-    arguments = read_arguments(request.arguments, environment.interpreter)
+    arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)
     lines = _lines(request, arguments.positions, cancelled)
     if not arguments.positions and not request.requirement_files:
-        raise UsageError("nothing to install: name a requirement, a wheel or a directory of wheels, or give -r FILE")
+        raise UsageError("nothing to install: name a requirement, a wheel, a directory or a source, or give -r FILE")
     for note in lines.notes:
         emit(Warned("", note))
     wanted = lines._replace(requirements=(*_in_order(arguments), *lines.requirements))
@@ -89,7 +90,8 @@ def resolve(
         return _finish(wheels, {}, request, settings, environment, installed, emit)._replace(index_urls=urls)
     if request.exact and not wanted.requirements:  # uv would say no more
         return _with_extraneous(Resolution((), {}), (), request, environment, installed)
-    emit(ResolveStarted([short(requirement) for requirement in _named(wanted).values()]))
+    sources = (requirement for requirement in wanted.requirements if not requirement.name)
+    emit(ResolveStarted([short(requirement) for requirement in (*_named(wanted).values(), *sources)]))
     try:
         wheels, satisfied, removed = _from_uv(
             arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile
@@ -102,7 +104,7 @@ def resolve(
         raise NoSolutionError(f"{error}; {hint}") from error
     finished = _finish(wheels, satisfied, request, settings, environment, installed, emit, decided=True)
     listed = {*satisfied, *(wheel.name for wheel in wheels)}
-    finished = finished._replace(index_urls=urls)
+    finished = _with_builds(finished._replace(index_urls=urls), request, wanted, settings, environment)
     return _with_extraneous(finished, listed, request, environment, installed, removed)
 
 
@@ -122,6 +124,37 @@ def _with_extraneous(
     found = extraneous(environment, installed, listed, decided)
     check_not_empty(listed, found, allow_empty=request.allow_empty)
     return resolution._replace(extraneous=found)
+
+
+def _with_builds(
+    resolution: Resolution, request: Request, wanted: Requirements, settings: UvSettings, environment: Environment
+) -> Resolution:
+    """`resolution` with the way in which its sources are built, if it has any."""
+    sources = [(wheel, wheel.source) for wheel in resolution.wheels if wheel.source]
+    if not sources:
+        return resolution
+    for wheel, source in sources:
+        if refused := _refused(request, wheel.name, source.editable):
+            raise ResolutionError(
+                f"{printable(wheel.name)} would have to be built from a source, which {refused} forbids"
+            )
+    from .build_settings import build_settings
+
+    return resolution._replace(builds=build_settings(request, wanted, settings, environment.executable))
+
+
+def _refused(request: Request, name: str, editable: bool) -> str:
+    """What forbids to build that distribution; "" if it may be built. As for uv, an editable one always may."""
+    building = request.building
+    if editable:
+        return ""
+    if building.no_build:
+        return "--no-build"
+    if name in map(normalized, building.only_binary):
+        return f"--only-binary {name}"
+    if ":all:" in building.only_binary:
+        return "--only-binary :all:"
+    return "UV_NO_BUILD" if is_on(os.environ.get("UV_NO_BUILD")) else ""
 
 
 def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:
@@ -170,7 +203,8 @@ def _named(wanted: Requirements) -> dict[str, Requirement]:
     """What the user named, by name; of several requirements on one distribution the first."""
     named: dict[str, Requirement] = {}
     for requirement in wanted.requirements:
-        named.setdefault(requirement.name, requirement)
+        if requirement.name:
+            named.setdefault(requirement.name, requirement)
     return named
 
 
@@ -178,7 +212,7 @@ def short(requirement: Requirement) -> str:
     """A requirement for the journal."""
     text = requirement.text
     if requirement.url.startswith("file:"):
-        text = name_of(unquote(urlsplit(requirement.url).path))
+        text = name_of(unquote(urlsplit(requirement.url).path).rstrip("/")) or "/"
     text = redacted(text)
     return printable(text if len(text) <= 100 else text[:97] + "...")
 
@@ -231,7 +265,14 @@ def _finish(
 
 
 def is_installed(wheel: LockedWheel, environment: Environment, installed: Installed) -> bool:
-    """Whether that wheel is there already: its version, and for one that was named by its place, from that place."""
+    """Whether that wheel is there already: its version, and for one that was named by its place, from that place.
+
+    Of a source it is not known what would be built, so only the place and its content count.
+    """
+    if wheel.source is not None:
+        from .sources import is_built_from
+
+        return is_built_from(wheel, wheel.source, environment, installed)
     distribution = installed.get(wheel.name)
     if distribution is None or not is_version(distribution.version, wheel.version):
         return False
@@ -266,7 +307,7 @@ def _lock_file(request: Request) -> str:
     if not request.pylock and not files:
         return ""
     others = len(request.requirement_files) - (0 if request.pylock else 1)
-    if request.arguments or others or request.constraint_files:
+    if request.arguments or request.building.editables or others or request.constraint_files:
         raise UsageError(
             f"{printable(request.pylock or files[0])} says all that is to be installed; give no requirements, wheels "
             "or constraints with a lock file"
@@ -333,15 +374,19 @@ def _from_uv(
     """The wheels that uv would install, the named distributions (name -> version) that it leaves as they are, and the
     names of those that it would remove.
     """
+    from .sources import installed_names, is_source, locked_source, name_sources
     from .uv import Uv  # only who asks uv pays for its import
 
     working_directory()  # uv would fail without one, less clearly
     named = _named(wanted)
     demands = demands_in(wanted.requirements + wanted.constraints, environment.interpreter.markers)
     placed = [entry for entry in (*wanted.constraints, *wanted.requirements) if entry.url]
-    direct = {entry.name: entry for entry in placed if applies(entry, environment.interpreter.markers)}
-    wheels = [direct_wheel(entry, demands) for entry in direct.values()]
+    placed = [entry for entry in placed if applies(entry, environment.interpreter.markers)]
+    direct = {entry.name: entry for entry in placed if entry.name}
+    wheels = [direct_wheel(entry, demands) for entry in direct.values() if not entry.is_source]
     moved = {wheel.name for wheel in wheels if not is_installed(wheel, environment, installed)}
+    if sources := [entry for entry in placed if entry.is_source]:
+        moved |= _moved(sources, demands, environment, installed)
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:
@@ -364,8 +409,16 @@ def _from_uv(
             uv.meanwhile(lambda: meanwhile.listing(len(versions)))
         files = uv.locate(versions)
     locked = wheels_in(files, directory, environment.interpreter, demands)
+    unnamed = [source for source in sources if not source.name]
+    found = name_sources(decision.pins, sources) if unnamed else {}
+    direct |= found
+    named = {**found, **named}
+    for name, source in found.items():
+        demands[name] = (*demands.get(name, ()), *source.demands)
     for pin in decision.pins:
-        if pin.url:
+        if pin.url and is_source(pin.url):
+            locked.append(locked_source(pin.name, pin.version, pin.url, direct.get(pin.name), demands))
+        elif pin.url:
             # the metadata that asks for a URL may have a hash in it
             url, more = split_fragment(pin.url, printable(redacted(pin.url)))
             wanted_here = direct.get(pin.name) or Requirement("", pin.name, url)
@@ -383,7 +436,28 @@ def _from_uv(
         locked[place] = wheel._replace(requested=entry is not None, position=position)
     planned = {pin.name for pin in decision.pins} | set(decision.removed)
     left = {name: installed[name].version for name in named if name not in planned and name in installed}
+    if unnamed:
+        left |= installed_names((source for source in unnamed if source not in found.values()), environment, installed)
     return locked, left, decision.removed
+
+
+def _moved(
+    sources: Sequence[Requirement], demands: Mapping[str, Demands], environment: Environment, installed: Installed
+) -> set[str]:
+    """The names of archives that have changed since what is installed was built from them.
+
+    uv looks itself what has become of a tree, and of a repository.
+    """
+    from .sources import likely_name, locked_source
+
+    moved = set()
+    for entry in sources:
+        name = likely_name(entry)
+        if name in installed and not entry.url.startswith("git+"):
+            wheel = locked_source(name, "", entry.url, entry, {name: (*demands.get(name, ()), *entry.demands)})
+            if wheel.source and wheel.source.kind == "archive" and not is_installed(wheel, environment, installed):
+                moved.add(name)
+    return moved
 
 
 def demands_in(requirements: Iterable[Requirement], markers: Mapping[str, str]) -> dict[str, Demands]:
@@ -455,7 +529,7 @@ def check_decided(locked: Sequence[LockedWheel], pins: Sequence["Pin"]) -> None:
     for name, version in decided.items():
         if name not in found:
             raise ResolutionError(f"uv decided on {name} {version} and then named no file of it; run the command again")
-        if version and not is_version(found[name], version):
+        if version and found[name] and not is_version(found[name], version):
             raise ResolutionError(f"uv decided on {name} {version} and then named a file of {found[name]}; run again")
     for name in found.keys() - decided.keys():
         raise ResolutionError(f"uv named a file of {name}, which it had not decided to install; run the command again")

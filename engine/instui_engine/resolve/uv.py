@@ -27,6 +27,7 @@ from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.values import NamedTuple
 
+from .build_settings import pip_flags
 from .inputs import normalized, one_line
 from .normal_form import constraints_text, requirements_text
 from .request import Request
@@ -185,11 +186,11 @@ class Uv:
 
     def _run_once(self, command: Sequence[str], descriptors: Sequence[int]) -> tuple[int, str]:
         request = self._request
-        whole = [_binary(), "pip", *command[:1], "--no-build", "--color=never", "--no-progress"]
+        whole = [uv_binary(), "pip", *command[:1], *pip_flags(request.building, command[0]), "--color=never", "--no-progress"]
         whole += [f"--python={self._python}"]
         whole += ["--no-index"] if request.no_index else []
         whole += command[1:]
-        variables = _variables(request)
+        variables = uv_variables(request)
         if not (variables.get("UV_CACHE_DIR") or self._settings.options.get("cache-dir") or user_cache("uv")):
             variables["UV_CACHE_DIR"] = str(self._scratch / "cache")  # without a home, uv takes the working directory
         meanwhile, self._meanwhile = self._meanwhile, _nothing
@@ -210,7 +211,7 @@ def run_uv(command: Sequence[str], cancelled: Callable[[], bool]) -> tuple[int, 
     """Run uv with `command`, in the user's surroundings; return its exit code and its errors. Raises Interrupted."""
     variables = dict(os.environ)
     variables.pop("RUST_LOG", None)
-    return _finished([_binary(), *command], variables, (), cancelled, _nothing)
+    return _finished([uv_binary(), *command], variables, (), cancelled, _nothing)
 
 
 def quiet_python(executable: str, scratch: Path) -> str:
@@ -258,7 +259,7 @@ def _pin_of(url: str, pins: Container[str]) -> str:
     return name if name in pins and "****" not in url else ""
 
 
-def _variables(request: Request) -> dict[str, str]:
+def uv_variables(request: Request) -> dict[str, str]:
     """The environment of uv: the user's, with the indexes of the command line, which may contain passwords."""
     variables = dict(os.environ)
     variables.pop("RUST_LOG", None)  # what it logs would lie between the lines of its answer
@@ -277,7 +278,8 @@ def _nothing() -> None:
     pass
 
 
-def _binary() -> str:
+def uv_binary() -> str:
+    """The path of uv. Raises ResolutionError if it is not installed."""
     from uv import find_uv_bin
 
     try:

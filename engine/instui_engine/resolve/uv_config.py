@@ -43,6 +43,18 @@ _FINDING = frozenset(
         "torch-backend",
     }
 )
+# the keys that say how something is built
+_BUILDING = frozenset(
+    {
+        "build-constraint-dependencies",
+        "config-settings",
+        "config-settings-package",
+        "extra-build-dependencies",
+        "extra-build-variables",
+        "no-build-isolation",
+        "no-build-isolation-package",
+    }
+)
 
 
 def is_decisive(settings: UvSettings, environ: Mapping[str, str]) -> bool:
@@ -76,11 +88,18 @@ def locating_config(settings: UvSettings) -> str:
     return "".join(f"{key} = {_toml(value)}\n" for key, value in kept.items())
 
 
+def build_config(settings: UvSettings) -> str:
+    """The text of a uv.toml for `uv build`, where the user's has settings that only `uv pip` reads; else ""."""
+    if not any(key in _BUILDING or key in _FINDING for key in _pip(settings)):
+        return ""
+    kept = {key: value for key, value in settings.options.items() if key in _FINDING or key in _BUILDING}
+    kept |= {key: value for key, value in _pip(settings).items() if key in _FINDING or key in _BUILDING}
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in kept.items())
+
+
 def not_honoured(settings: UvSettings, environ: Mapping[str, str]) -> Iterator[str]:
     """One line for each setting of uv that has no effect here."""
     pip = _pip(settings)
-    if environ.get("UV_NO_BINARY", "").strip().lower() not in ("", "0", "false", "no", "off"):
-        yield "UV_NO_BINARY is set; instui installs wheels only"
     for key in _ELSEWHERE:
         if pip.get(key):
             yield f"the setting {key} of uv has no effect here; give --{key}"

@@ -78,7 +78,7 @@ def _advice(hint: str) -> str:
     if "index lookups were disabled" in hint:
         return " (--no-index: only what --find-links leads to can be had)"
     if "building from source is disabled" in hint:
-        return " (instui installs wheels: build one with `uv build --wheel`)"
+        return " (building is off: see --no-build and --only-binary)"
     refused = re.search(r"\(?(40[13] (?:Unauthorized|Forbidden))", hint)
     if refused:
         index = _URL.search(hint)

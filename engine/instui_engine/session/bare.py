@@ -38,6 +38,8 @@ from instui_engine.fs.flock import is_at, try_lock
 from instui_engine.target.environment import Environment
 from instui_engine.target.network import soft_reason
 
+from .logs import forget_logs
+
 _OURS = "lock-made-here"  # there if `.lock` was made for a session
 _LAYOUT = "layout"  # and `layout.<pid>`, which a session that was killed may leave; see `locks.layout`
 _PAUSE, _PATIENCE = 0.002, 30.0  # seconds; a removal takes milliseconds
@@ -65,7 +67,8 @@ def journals(environment: Environment) -> Path | None:
 
 
 def forget(journal: Path) -> None:
-    """Remove a journal from the user's state directory, and that directory if nothing else is in it."""
+    """Remove a journal with its logs from the user's state directory, and that directory if nothing else is in it."""
+    forget_logs(journal)
     with suppress(OSError):
         journal.unlink()
         for directory in journal.parents[:5]:  # <home>/.local/state/instui/targets/<hash>

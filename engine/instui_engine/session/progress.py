@@ -39,6 +39,8 @@ class Progress:
         self._sizes: dict[str, int] = {}  # wheel -> bytes of its file
         self._to_fetch: dict[str, None] = {}
         self._fetched: dict[str, int] = {}  # wheel -> bytes so far
+        self._to_build: dict[str, None] = {}
+        self._built: dict[str, None] = {}
         self._to_unpack: dict[str, None] = {}
         self._unpacked: dict[str, int] = {}
         self._contents: dict[str, int] = {}  # wheel -> bytes when it is unpacked
@@ -56,6 +58,8 @@ class Progress:
             events.FetchStarted: lambda event: self._fetched.__setitem__(event.wheel, event.done),
             events.FetchProgress: lambda event: self._fetched.__setitem__(event.wheel, event.done),
             events.FetchFinished: self._arrived,
+            events.BuildStarted: lambda event: self._to_build.__setitem__(event.wheel, None),
+            events.BuildFinished: lambda event: self._built.__setitem__(event.wheel, None),
             events.UnpackStarted: lambda event: self._contents.__setitem__(event.wheel, event.size),
             events.UnpackProgress: lambda event: self._unpacked.__setitem__(event.wheel, event.done),
             events.UnpackFinished: lambda event: self._unpacked.__setitem__(event.wheel, event.size),
@@ -93,6 +97,8 @@ class Progress:
         if self._syncs and part != "acquire":
             return "sync", None
         match part:
+            case "build":
+                return part, len(self._built) / len(self._to_build) if self._to_build else None
             case "acquire":
                 if any(self._fetched.get(name, 0) < size for name, size in to_fetch.items()):
                     return "fetch", _share(self._fetched, to_fetch)

@@ -28,6 +28,7 @@ from instui_engine.target.network import BACKEND, soft_reason
 from instui_engine.target.private import share
 
 from . import bare, life
+from .logs import forget_logs
 
 T = TypeVar("T")
 JOURNALS_KEPT = 50
@@ -52,6 +53,7 @@ class Session:
         self.sign_of_life = -1  # once open, the descriptor whose lock shows that the session is alive
         self._fresh = False
         self.has_stage = False
+        self._is_kept = False
         self._missing: list[Path] = []  # the top and the directories above it that were not there, innermost first
 
     def open(self) -> list[int]:
@@ -142,6 +144,7 @@ class Session:
                 with suppress(OSError):
                     path.unlink()
                     life.forget(path)
+                    forget_logs(path)
                     return True
         return False
 
@@ -154,12 +157,17 @@ class Session:
         """Remove what is left in the stage; `together`: see `rmtree`."""
         remove_content(self.stages(), [self.sign_of_life] if self.sign_of_life >= 0 else [], together=together)
 
+    def keep(self) -> None:
+        """Keep the journal and what lies beside it, even if the environment is not changed."""
+        self._is_kept = True
+
     def close(self, nothing_happened: bool, is_watched: bool = False) -> None:
         """Remove what is empty and, if the environment was not touched and had no `.instui` before, that as well.
 
         `is_watched`: somebody reads the journal where `kept_path` says. In a bare directory nothing stays that nobody
         needs.
         """
+        nothing_happened = nothing_happened and not self._is_kept
         with suppress(OSError):
             self.stage.parent.rmdir()
         if self.sign_of_life >= 0:
@@ -202,6 +210,7 @@ def _forget_old(directory: Path) -> None:
     for path in journals[:-JOURNALS_KEPT]:
         if not alive(path):
             life.forget(path)
+            forget_logs(path)
             with suppress(OSError):
                 path.unlink()
 
@@ -226,7 +235,8 @@ def kept_path(environment: Environment, identity: str) -> Path:
 
 
 def forget(journal: Path) -> None:
-    """Remove a journal, and any directories of the engine that are then empty."""
+    """Remove a journal with its logs, and any directories of the engine that are then empty."""
+    forget_logs(journal)
     with suppress(OSError):
         journal.unlink()
     for directory in (journal.parent, journal.parent.parent):

@@ -1,7 +1,8 @@
 """Pruning of the cache: entries that no environment uses, and what killed processes and other versions left.
 
 An entry is in use if one of its files has a name outside of it: environments hold hard links. Symbolic links leave no
-such trace, so an entry that was ever installed with `--link-mode symlink` is kept. Copies do not need their entry.
+such trace, so an entry that was ever installed with `--link-mode symlink` is kept. Copies do not need their entry. A
+wheel that was built is kept as long as its entry is.
 
 While sessions use the store, nothing is removed (see `gc_lock`). What goes is first renamed, within milliseconds, and
 deleted when sessions may use the store again. So a kill at any point leaves no visible half of an entry.
@@ -10,7 +11,7 @@ deleted when sessions may use the store again. So a kill at any point leaves no 
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,15 +23,16 @@ from instui_engine.target import interpreter
 from instui_engine.values import NamedTuple
 from instui_engine.wheel.manifest import FORMAT
 
-from . import known, local
+from . import built, known, local
 from .gc_lock import excluding
 from .store import GONE, SYMLINKED, hide
 
 if TYPE_CHECKING:
     from instui_engine.locks.wait import OnWait
 
+_NOTES = (local.DIRECTORY, known.DIRECTORY)
 _DIGEST = re.compile("[0-9a-f]{64}")
-_VERSIONED = re.compile("(store|local|known)-[0-9]+")
+_VERSIONED = re.compile("(store|local|known|built)-[0-9]+")
 
 
 class Freed(NamedTuple):
@@ -51,12 +53,15 @@ def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "
         return Freed(0, 0, 0)
     entries = list(_entries(cache))
     unused = [entry for entry in entries if not _in_use(entry)]
+    used = {entry.name for entry in entries}.difference(entry.name for entry in unused)
     taken: list[Path] = []
     removed = 0
     try:
         with excluding(cache, timeout, cancelled, on_wait):
             for path in list(_leftovers(cache)):
                 taken.append(path if path.name.endswith(GONE) else hide(path))
+            for path in list(_built(cache, used)):
+                taken.append(hide(path))
             for entry in unused:
                 if not _in_use(entry):
                     taken.append(hide(entry))
@@ -80,18 +85,28 @@ def _leftovers(cache: Path) -> Iterator[Path]:
     """What is useless while no session uses the store: unpacks, downloads, other formats, unfinished removals."""
     store = cache / f"store-{FORMAT}"
     for path in _listed(cache):
-        other = _VERSIONED.fullmatch(path.name) and path.name not in (store.name, local.DIRECTORY, known.DIRECTORY)
+        other = _VERSIONED.fullmatch(path.name) and path.name not in (store.name, *_NOTES, built.DIRECTORY)
         if other or path.name.endswith(GONE) or path.name == "downloads":
             yield path
     answers = f"{interpreter.FORMAT}-"
     yield from (path for path in _listed(cache / interpreter.DIRECTORY) if not path.name.startswith(answers))
-    for notes in (local.DIRECTORY, known.DIRECTORY):
+    for notes in _NOTES:
         yield from (path for path in _listed(cache / notes) if path.name.startswith(NEW))
     for path in _listed(store):
         if path.name == "new" or path.name.endswith(GONE):
             yield path
         elif len(path.name) == 2:
             yield from (below for below in _listed(path) if below.name.endswith(GONE))
+
+
+def _built(cache: Path, used: Collection[str]) -> Iterator[Path]:
+    """What was built, without those wheels that environments have, as their entries in `used` show."""
+    for home in _listed(cache / built.DIRECTORY):
+        kept = built.kept_wheel(home)
+        if kept is None or kept[1] not in used:
+            yield home
+        else:
+            yield from (path for path in _listed(home) if path.is_dir() and path != Path(kept[0]).parent)
 
 
 def _listed(directory: Path) -> list[Path]:

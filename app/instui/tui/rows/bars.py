@@ -10,9 +10,13 @@ from instui.tui.text.pieces import Line, Piece
 from instui.tui.text.scale import Span, horizon, lane
 from instui.tui.text.styles import PHASE_STYLES
 
+WORKING = (Phase.FETCH, Phase.BUILD, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
+"""The phases that take time."""
 SLOTS = (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.WAIT, Phase.COMMIT)
 _SLOT_WEIGHTS = (6, 7, 6, 5, 7)  # the width of the headings above them
-_PASSED = {Phase.READY: 2, Phase.STAGED: 3, Phase.DONE: 5} | {phase: i for i, phase in enumerate(SLOTS)}
+_PASSED = {Phase.READY: 2, Phase.STAGED: 3, Phase.DONE: 5, Phase.BUILD: 0} | {
+    phase: i for i, phase in enumerate(SLOTS)
+}  # a build is in the place of a download
 
 
 def scale_end(t: float, finished: bool) -> float:
@@ -22,7 +26,7 @@ def scale_end(t: float, finished: bool) -> float:
 
 def seconds_in(wheel: WheelState, phase: Phase | None, t: float) -> float:
     """Seconds that the wheel was in that phase, by `t`; without a phase, in all except the queues."""
-    phases = SLOTS if phase is None else (phase,)
+    phases = WORKING if phase is None else (phase,)
     present = t - wheel.since if wheel.phase in phases else 0.0
     return sum(span.end - span.begin for span in wheel.spans if span.phase in phases) + present
 
@@ -30,9 +34,9 @@ def seconds_in(wheel: WheelState, phase: Phase | None, t: float) -> float:
 def scaled_bar(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     """The phases of a wheel where they lie in time; what is still to come is left blank."""
     t = snapshot.t
-    spans = [(span.begin, span.end, PHASE_STYLES[span.phase]) for span in wheel.spans if span.phase in SLOTS]
-    if wheel.phase in (*SLOTS, Phase.FAILED):
-        spans.append((wheel.since, t if wheel.phase in SLOTS else wheel.since, PHASE_STYLES[wheel.phase]))
+    spans = [(span.begin, span.end, PHASE_STYLES[span.phase]) for span in wheel.spans if span.phase in WORKING]
+    if wheel.phase in (*WORKING, Phase.FAILED):
+        spans.append((wheel.since, t if wheel.phase in WORKING else wheel.since, PHASE_STYLES[wheel.phase]))
     return to_scale(spans, snapshot, width, glyphs)
 
 
@@ -50,9 +54,12 @@ def phase_bar(wheel: WheelState, _: Snapshot, width: int, glyphs: Glyphs) -> Lin
     ends = [round(sum_ * width / sum(_SLOT_WEIGHTS)) for sum_ in accumulate(_SLOT_WEIGHTS)]
     been = {span.phase for span in wheel.spans}
     passed = _passed(wheel, been)
+    is_built = Phase.BUILD in been or wheel.phase is Phase.BUILD
     pieces, begin = [], 0
     for slot, (phase, end) in enumerate(zip(SLOTS, ends, strict=True)):
         size, begin = end - begin, end
+        if slot == 0 and is_built:
+            phase = Phase.BUILD
         style = PHASE_STYLES[phase]
         if slot < passed:
             if phase in been or (phase is Phase.COMMIT and wheel.phase is Phase.DONE):
@@ -72,7 +79,7 @@ def phase_bar(wheel: WheelState, _: Snapshot, width: int, glyphs: Glyphs) -> Lin
 def _passed(wheel: WheelState, been: set[Phase]) -> int:
     """How many slots the wheel has passed."""
     if wheel.phase is Phase.QUEUED:
-        return int(Phase.FETCH in been)
+        return int(Phase.FETCH in been or Phase.BUILD in been)
     if wheel.phase is Phase.UNBEGUN:
         return _PASSED[Phase.READY] if wheel.cached else 0
     if wheel.phase in (Phase.FAILED, Phase.STOPPED):

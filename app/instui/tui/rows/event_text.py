@@ -44,6 +44,9 @@ _WheelEvent = (
     | events.FetchStalled
     | events.FetchRetried
     | events.FetchFinished
+    | events.BuildStarted
+    | events.BuildProgress
+    | events.BuildFinished
     | events.UnpackStarted
     | events.UnpackProgress
     | events.UnpackFinished
@@ -178,6 +181,13 @@ def _wheel(event: _WheelEvent) -> Piece:
             return Piece(f"attempt {attempt}: {safe(reason)}", "fetch")
         case events.FetchFinished(size=size):
             return Piece(units.size(size), "fetch")
+        case events.BuildStarted(source=source, log=log, editable=editable):
+            output = f", output in {safe(log)}" if log else ""
+            return Piece(f"{'editable, ' if editable else ''}from {safe(source)}{output}", "accent")
+        case events.BuildProgress(line=said):
+            return Piece(safe(said), "dim")
+        case events.BuildFinished(file=file, size=size):
+            return Piece(f"{safe(file)}, {units.size(size)}", "accent")
         case events.UnpackStarted(files=files, size=size) | events.UnpackFinished(files=files, size=size):
             return Piece(f"{units.count(files, 'file')}, {units.size(size)}", "unpack")
         case events.StageStarted(files=files):

@@ -24,6 +24,7 @@ _FINDING, _HELPS, _REST, _CHANGE, _TITLE = "finding ", "helps ", "rest ", "if ",
 _MORE = "more "  # the second line of a text
 _STYLES = {
     "fetch": "fetch",
+    "build": "accent",
     "unpack": "unpack",
     "giant-wheel": "unpack",
     "unpacked-again": "unpack",

@@ -100,7 +100,7 @@ def _taken(parts: Sequence[SessionSpan], t: float) -> list[tuple[str, float, flo
 
 
 _PARTS = {"acquire": "fetch + unpack"}
-_PART_STYLES = {"acquire": "unpack", "compile": "unpack", "stage": "stage", "commit": "commit"}
+_PART_STYLES = {"build": "accent", "acquire": "unpack", "compile": "unpack", "stage": "stage", "commit": "commit"}
 
 
 def _news(snapshot: Snapshot, log: Log, width: int, height: int) -> list[Line]:
@@ -146,7 +146,7 @@ def _at_work(snapshot: Snapshot) -> Line:
     phases = [wheel.phase for key in snapshot.running if (wheel := snapshot.wheel(key))]
     parts = [
         line((f"{phases.count(phase)} ", "text"), (phase.value, "dim"))
-        for phase in (Phase.FETCH, Phase.UNPACK, Phase.STAGE, Phase.COMMIT)
+        for phase in (Phase.FETCH, Phase.BUILD, Phase.UNPACK, Phase.STAGE, Phase.COMMIT)
         if phase in phases
     ]
     if snapshot.is_compiling:

@@ -16,6 +16,7 @@ _LEGEND = tuple(
     for phase, meaning in (
         (Phase.QUEUED, "waits for a download, or for its turn to be unpacked"),
         (Phase.FETCH, "is being downloaded"),
+        (Phase.BUILD, "is being built from its source"),
         (Phase.UNPACK, "is being checked and unpacked into the cache"),
         (Phase.READY, "is in the cache, and waits until all are"),
         (Phase.STAGE, "its files are being linked, where nobody sees them yet"),

@@ -20,7 +20,7 @@ Mode = Literal["wheel", "worker", "lock"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 LITTLE = 0.01  # of the whole time: a lane in which less happened is folded
 _FEW, _MOST = 12, 60  # lanes that are shown at least (if there are as many), and at most
-_WORK: tuple[Kind, ...] = ("fetch", "unpack", "stage", "commit")
+_WORK: tuple[Kind, ...] = ("fetch", "build", "unpack", "stage", "commit")
 
 
 class Lane(NamedTuple):
@@ -66,7 +66,7 @@ class Spent:
         known, now = self._known, snapshot.t
         self._known = {
             wheel.key: before
-            if (before := known.get(wheel.key)) is not None and before[0] is wheel and wheel.phase not in bars.SLOTS
+            if (before := known.get(wheel.key)) is not None and before[0] is wheel and wheel.phase not in bars.WORKING
             else (wheel, spent(wheel, now))
             for wheel in snapshot.wheels
         }
@@ -116,8 +116,8 @@ def _of_wheel(wheel: WheelState, snapshot: Snapshot, found: Activity) -> Lane:
 
 def spent(wheel: WheelState, now: float) -> float:
     """The seconds of work on a wheel, and of its waits."""
-    going = now - wheel.since if wheel.phase in bars.SLOTS else 0.0
-    return going + sum(span.end - span.begin for span in wheel.spans if span.phase in bars.SLOTS)
+    going = now - wheel.since if wheel.phase in bars.WORKING else 0.0
+    return going + sum(span.end - span.begin for span in wheel.spans if span.phase in bars.WORKING)
 
 
 # -- by wheel
@@ -155,7 +155,7 @@ def _begin(snapshot: Snapshot, key: str) -> float:
     wheel = snapshot.wheel(key)
     if wheel is None:
         return 0.0
-    return next((span.begin for span in wheel.spans if span.phase in bars.SLOTS), wheel.since)
+    return next((span.begin for span in wheel.spans if span.phase in bars.WORKING), wheel.since)
 
 
 # -- by worker

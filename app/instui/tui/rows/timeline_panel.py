@@ -26,6 +26,7 @@ _WORDS: dict[Kind, str] = {
     "resolve": "deciding which wheels to install",
     "acquire": "finding wheels in the cache",
     "fetch": "fetching",
+    "build": "building",
     "unpack": "unpacking",
     "compile": "compiling byte code",
     "plan": "planning",

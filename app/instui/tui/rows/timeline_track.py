@@ -19,6 +19,7 @@ STYLES: Mapping[Kind, str] = {
     "resolve": "accent",
     "acquire": "text",
     "fetch": "fetch",
+    "build": "accent",
     "unpack": "unpack",
     "compile": "unpack",
     "plan": "accent",

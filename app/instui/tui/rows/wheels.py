@@ -16,7 +16,7 @@ from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
 from . import recoveries, session_waits
-from .bars import SLOTS, phase_bar, scale_end, scaled_bar, seconds_in, to_scale
+from .bars import WORKING, phase_bar, scale_end, scaled_bar, seconds_in, to_scale
 from .filter import NOTHING, Fields, Filter
 from .keys import ENVIRONMENT, FOLD, is_session_wait, session_key, session_number
 from .labels import claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
@@ -26,6 +26,7 @@ BAR_TITLE = "fetch unpack stage wait commit"
 
 SCALED = 120  # columns of a screen from which on bars are drawn to scale
 _ALL_SECONDS = 140  # and from which on the seconds of all phases are shown, else only those that the rows are sorted by
+_RARE = Phase.BUILD.value  # most sessions build nothing
 _SECONDS = 8  # columns for seconds: a title, and the arrow of the sorted one
 
 COLUMNS = (
@@ -37,7 +38,7 @@ COLUMNS = (
     Column("age", "age", 6, right=True),
 )
 _SECONDS_COLUMNS = (
-    *(Column(phase.value, phase.value, _SECONDS, right=True, style=PHASE_STYLES[phase]) for phase in SLOTS),
+    *(Column(phase.value, phase.value, _SECONDS, right=True, style=PHASE_STYLES[phase]) for phase in WORKING),
     Column("total", "total", _SECONDS, right=True),
 )
 _ORDER: dict[Phase, float] = {phase: float(i) for i, phase in enumerate(reversed(list(Phase)))}
@@ -54,7 +55,7 @@ SORTS: dict[str, Callable[[WheelState, float], tuple[float, str]]] = {
     "doing": lambda wheel, _: (_ORDER[wheel.phase], wheel.key),
     "lock": lambda wheel, _: (-wheel.waited, wheel.key),
     "age": lambda wheel, t: (-_age(wheel, t), wheel.key),
-    **{phase.value: partial(_by_seconds, phase) for phase in SLOTS},
+    **{phase.value: partial(_by_seconds, phase) for phase in WORKING},
     "total": partial(_by_seconds, None),
 }
 
@@ -66,7 +67,7 @@ def columns(
 
     `chosen` are those that the user wants beside state and wheel; of these the last ones go where there is no room.
     """
-    extra = [column for column in _SECONDS_COLUMNS if width >= _ALL_SECONDS or column.id == sort]
+    extra = [one for one in _SECONDS_COLUMNS if (width >= _ALL_SECONDS and one.id != _RARE) or one.id == sort]
     if chosen:
         return _chosen(chosen, room, sort, t, finished, width >= SCALED)
     if width < SCALED:  # then the seconds stand in the place of the age
@@ -187,7 +188,7 @@ def cells(
         return {}
     style = PHASE_STYLES[wheel.phase]
     age = _age(wheel, snapshot.t)
-    going = wheel.phase in SLOTS
+    going = wheel.phase in WORKING
     calm = "text" if going else "dim"
     return {
         "state": line((glyphs.phases[wheel.phase], style)),
@@ -300,8 +301,10 @@ def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], styl
         return [word, Piece(f" {wheel.reached}" if len(wheel.reached) + 8 <= room else "", "dim")]
     if phase is Phase.QUEUED and any(span.phase is Phase.FETCH for span in wheel.spans):
         return [Piece("fetched", style)]
-    if phase not in SLOTS:
+    if phase not in WORKING:
         return [word]
+    if phase is Phase.BUILD and "lock" not in sizes and wheel.build is not None:
+        return [word, Piece(tail(safe(wheel.build.line), room - 7), "dim")]
     percent = f"{100 * wheel.done // wheel.total:>3} %" if wheel.total else ""
     if phase in (Phase.FETCH, Phase.UNPACK):
         rate = f"{units.size(wheel.rate)}/s" if wheel.rate >= 1 else ""
@@ -326,6 +329,8 @@ def _lock(wheel: WheelState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> t
     """The lock that the wheel waits for, and its holder; or what it holds, why it failed, or what it overwrote."""
     if wheel.phase is Phase.FAILED:
         return line((tail(safe(wheel.error), room), "failed"))
+    if wheel.phase is Phase.BUILD and wheel.build is not None:
+        return line((tail(safe(wheel.build.line or wheel.build.source), room), "dim"))
     if wheel.waits_for is not None:
         lock = lock_label(snapshot, wheel.waits_for.path)
         waiting, _, holders = before(snapshot, wheel.key)
@@ -368,8 +373,8 @@ def _arrow(lock: str, holders: Sequence[Holder], room: int, snapshot: Snapshot, 
 def _age(wheel: WheelState, t: float) -> float:
     """Seconds in the present phase; for a finished wheel, in all phases except the queues; -1 for none."""
     if wheel.phase in SETTLED:
-        return sum(span.end - span.begin for span in wheel.spans if span.phase in SLOTS)
-    return t - wheel.since if wheel.phase in SLOTS else -1.0
+        return sum(span.end - span.begin for span in wheel.spans if span.phase in WORKING)
+    return t - wheel.since if wheel.phase in WORKING else -1.0
 
 
 def describe(snapshot: Snapshot, key: str) -> str:

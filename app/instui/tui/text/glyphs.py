@@ -49,6 +49,7 @@ class Glyphs(NamedTuple):
 _UNICODE_PHASES = {
     Phase.QUEUED: "·",
     Phase.FETCH: "↓",
+    Phase.BUILD: "◈",
     Phase.UNPACK: "◇",
     Phase.READY: "·",
     Phase.STAGE: "▹",
@@ -63,6 +64,7 @@ _UNICODE_PHASES = {
 _ASCII_PHASES = {
     Phase.QUEUED: ".",
     Phase.FETCH: "v",
+    Phase.BUILD: "%",
     Phase.UNPACK: "o",
     Phase.READY: ".",
     Phase.STAGE: ">",

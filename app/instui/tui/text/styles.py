@@ -7,6 +7,7 @@ from instui.monitor.model import Phase
 PHASE_STYLES: Mapping[Phase, str] = {
     Phase.QUEUED: "dim",
     Phase.FETCH: "fetch",
+    Phase.BUILD: "accent",
     Phase.UNPACK: "unpack",
     Phase.READY: "dim",
     Phase.STAGE: "stage",

@@ -1,0 +1,82 @@
+"""How uv is told what may be built, and how: for its resolution, and for the builds themselves."""
+
+import os
+from collections.abc import Mapping
+
+from instui_engine.fetch.uv_settings import UvSettings
+from instui_engine.fs.given import absolute
+
+from .request import Request
+from .requirements import Requirements
+from .source import Building, BuildSettings
+from .uv_config import build_config
+
+
+def pip_flags(building: Building, command: str) -> list[str]:
+    """The flags of that command of `uv pip` for what is asked for."""
+    if command == "sync":  # it has no such flag, and builds only what nothing but the build itself knows
+        building = building._replace(no_isolation_packages=())
+    return [
+        *(["--no-build"] if building.no_build else []),
+        *(f"--no-binary={name}" for name in building.no_binary),
+        *(f"--only-binary={name}" for name in building.only_binary),
+        *_flags(building),
+    ]
+
+
+def build_flags(building: Building, name: str) -> list[str]:
+    """The flags of `uv build` for the distribution of that name. The other flags are about what it needs."""
+    plain = (":all:", ":none:")
+    own = [text.partition(":")[2] for text in building.config_settings_packages if _owner(text) == name]
+    alone = name in building.no_isolation_packages and not building.no_isolation
+    return [
+        *(["--no-build-isolation"] if alone else []),
+        *(["--no-binary"] if ":all:" in building.no_binary else []),
+        *(f"--no-binary-package={other}" for other in building.no_binary if other not in plain),
+        *(f"--no-build-package={other}" for other in building.only_binary if other not in plain),
+        *_flags(building),
+        *(f"--config-setting={text}" for text in own),
+    ]
+
+
+def _flags(building: Building) -> list[str]:
+    """What `uv pip` and `uv build` call by the same names."""
+    return [
+        *(["--no-build-isolation"] if building.no_isolation else []),
+        *(f"--no-build-isolation-package={name}" for name in building.no_isolation_packages),
+        *(f"--config-setting={text}" for text in building.config_settings),
+        *(f"--config-settings-package={text}" for text in building.config_settings_packages),
+        *(f"--build-constraints={place(file)}" for file in building.constraint_files),
+    ]
+
+
+def _owner(text: str) -> str:
+    from instui_engine.wheel.filename import normalized
+
+    return normalized(text.partition(":")[0])
+
+
+def place(file: str) -> str:
+    """A file as uv may be given it, wherever it runs."""
+    return file if "://" in file else absolute(file)
+
+
+def build_settings(request: Request, wanted: Requirements, settings: UvSettings, python: str) -> BuildSettings:
+    """How what `request` asks for is built: with the same indexes, variables and settings as it was resolved."""
+    from .uv import uv_variables
+
+    extra = (*request.extra_index_urls, *wanted.extra_index_urls)
+    everywhere = request._replace(
+        index_url=request.index_url or wanted.index_url,
+        extra_index_urls=extra,
+        find_links=(*request.find_links, *wanted.find_links),
+    )
+    variables: Mapping[str, str] = {**uv_variables(everywhere)}
+    return BuildSettings(
+        python=python,
+        offline=request.offline or settings.offline,
+        no_index=request.no_index or wanted.no_index,
+        building=request.building,
+        variables=variables,
+        config=build_config(settings) if not os.environ.get("UV_NO_CONFIG") else "",
+    )

@@ -1,0 +1,28 @@
+"""Log files of a session: the whole output of each build, in a file beside the journal, which they go with."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+_LONGEST = 100  # characters of a name
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def log_path(journal: Path, wheel: str) -> Path:
+    """Where the output of the build of a wheel is kept; `wheel` is its normalized name."""
+    return journal.with_name(f"{journal.stem}.{wheel[:_LONGEST]}.log")
+
+
+def open_log(journal: Path, wheel: str) -> tuple[int, str]:
+    """A new log: its descriptor and its path; -1 and "" where there can be none."""
+    path = log_path(journal, wheel)
+    with suppress(OSError):
+        return os.open(path, _FLAGS, 0o666), os.fspath(path)
+    return -1, ""
+
+
+def forget_logs(journal: Path) -> None:
+    """Remove the logs of the session that has written `journal`."""
+    with suppress(OSError):
+        for path in journal.parent.glob(f"{journal.stem}.*.log"):
+            path.unlink()

@@ -1,0 +1,427 @@
+"""Installs of what has to be built: source trees, source archives, repositories, and editable installs."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Run, Start
+from instui_engine.commands.command import Outcome, Recording
+from instui_engine.commands.install import install
+from instui_engine.errors import BuildError
+from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStarted, WheelAdded, WheelFailed
+from instui_engine.resolve.request import Request
+from instui_engine.resolve.source import Building
+from instui_engine.session.control import Control
+from instui_engine.session.options import Options
+from support.cli import error_line, everything, installed, ok
+from support.environments import Lines, Venv, until
+from support.projects import make_repository, make_sdist, make_tree
+from support.wheelsmith import build_wheel
+
+
+@pytest.fixture
+def target(venv: Callable[[], Venv]) -> Venv:
+    return venv()
+
+
+class Builds:
+    """Installs without an index, within this process."""
+
+    def __init__(self, target: Venv) -> None:
+        self.target = target
+        self.lines = Lines([])
+
+    def install(self, *arguments: object, control: Control | None = None, **more: Any) -> Outcome:
+        lines: list[str] = []
+        request = Request(arguments=tuple(map(str, arguments)), no_index=True, **more)
+        options = Options(cache=self.target.cache, jobs=2, fsync=False)
+        outcome = install(request, self.target.environment, options, control, Recording((lines.append,)))
+        self.lines = Lines(lines)
+        return outcome
+
+    def put(self, *arguments: object, **more: Any) -> None:
+        """Install, which must succeed."""
+        outcome = self.install(*arguments, **more)
+        assert (outcome.exit_code, outcome.error) == (0, "")
+
+
+@pytest.fixture
+def builds(target: Venv) -> Builds:
+    return Builds(target)
+
+
+def origin(target: Venv, name: str) -> Any:
+    (path,) = target.site.glob(f"{name}-*.dist-info/direct_url.json")
+    return json.loads(path.read_text())
+
+
+def imported(target: Venv, name: str) -> str:
+    command = [str(target.top / "bin" / "python"), "-c", f"import {name}; print({name}.value)"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_tree_is_built_and_installed(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "some dir", "one")
+    builds.put(tree)
+    assert imported(target, "one") == "1.0"
+    assert origin(target, "one") == {"url": tree.as_uri(), "dir_info": {}}
+    assert list(target.site.glob("one-*.dist-info/REQUESTED"))
+    assert [event.file for event in builds.lines.of(BuildFinished)] == ["one-1.0-py3-none-any.whl"]
+
+
+def test_the_working_directory_is_a_tree_with_extras(run_instui: Run, target: Venv, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree", "one", more=["extra"])
+    build_wheel(tmp_path, "extra", "2.0", {"extra.py": b""})
+    command = ("install", "--no-fsync", "--python", target.top, "--no-index", "--find-links", tmp_path)
+    ok(run_instui(*command, ".[more]", cwd=tree))
+    assert installed(target.site) == {"one": "1.0", "extra": "2.0"}
+
+
+def test_an_archive_is_built_with_its_hash(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "tree", "one"), "one")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    for argument in (str(archive), f"one @ {archive.as_uri()}#sha256={digest}"):
+        builds.put(argument)
+        assert origin(target, "one") == {
+            "url": archive.as_uri(),
+            "archive_info": {"hash": f"sha256={digest}", "hashes": {"sha256": digest}},
+        }
+    assert not builds.lines.of(WheelAdded)  # the second time nothing has changed
+
+
+def test_an_archive_with_another_hash_is_refused(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "tree", "one"), "one")
+    outcome = builds.install(f"{archive.as_uri()}#sha256={'0' * 64}")
+    assert outcome.exit_code == 1
+    assert not installed(target.site)
+    assert not builds.lines.of(BuildStarted)
+
+
+def test_an_archive_that_has_changed_is_built_again(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "tree", "one"), "one")
+    builds.put(archive)
+    (tmp_path / "tree" / "src" / "one.py").write_text("value = 'changed'\n")
+    make_sdist(tmp_path, tmp_path / "tree", "one")
+    builds.put(archive)
+    assert imported(target, "one") == "changed"
+
+
+@pytest.mark.needs("git")
+def test_a_repository_is_built_at_its_commit(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    commit = make_repository(make_tree(tmp_path / "tree", "one"))
+    url = (tmp_path / "tree").as_uri()
+    builds.put(f"git+{url}@main")
+    assert imported(target, "one") == "1.0"
+    recorded = {"url": url, "vcs_info": {"vcs": "git", "commit_id": commit, "requested_revision": "main"}}
+    assert origin(target, "one") == recorded
+    builds.put(f"git+{url}@main")
+    assert not builds.lines.of(WheelAdded)
+
+
+@pytest.mark.needs("git")
+def test_a_project_below_the_top_of_a_repository(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    make_tree(tmp_path / "all" / "below", "one")
+    commit = make_repository(tmp_path / "all")
+    url = (tmp_path / "all").as_uri()
+    builds.put(f"one @ git+{url}#subdirectory=below")
+    assert origin(target, "one") == {
+        "url": url,
+        "subdirectory": "below",
+        "vcs_info": {"vcs": "git", "commit_id": commit},
+    }
+
+
+def test_a_distribution_that_is_only_there_as_a_source(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    links = tmp_path / "links"
+    links.mkdir()
+    make_sdist(links, make_tree(tmp_path / "tree", "lib"), "lib")
+    build_wheel(links, "app", "1.0", {"app.py": b""}, requires=["lib"])
+    builds.put("app", find_links=(str(links),))
+    assert installed(target.site) == {"app": "1.0", "lib": "1.0"}
+    assert not list(target.site.glob("lib-*.dist-info/direct_url.json"))
+    assert not list(target.site.glob("lib-*.dist-info/REQUESTED"))
+
+
+def test_requirement_files_name_sources(run_instui: Run, target: Venv, tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        make_tree(tmp_path / "src" / name, name)
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "src" / "four", "four"), "four")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    lines = f"-e ./src/one\n./src/two\nthree @ ./src/three\n./four-1.0.tar.gz --hash=sha256:{digest}\n"
+    (tmp_path / "all.txt").write_text(lines)
+    ok(run_instui("install", "--no-fsync", "--python", target.top, "--no-index", "-r", "all.txt", cwd=tmp_path))
+    assert installed(target.site) == dict.fromkeys(("one", "two", "three", "four"), "1.0")
+    assert origin(target, "one")["dir_info"] == {"editable": True}
+
+
+# --- editable
+
+
+def test_editable_installs_lead_to_their_trees(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    trees = [make_tree(tmp_path / name, name) for name in ("one", "two")]
+    builds.put(building=Building(editables=tuple(map(str, trees))))
+    for tree in trees:
+        (tree / "src" / f"{tree.name}.py").write_text("value = 'edited'\n")
+        assert imported(target, tree.name) == "edited"
+        assert origin(target, tree.name) == {"url": tree.as_uri(), "dir_info": {"editable": True}}
+    builds.put(trees[0])
+    (trees[0] / "src" / "one.py").write_text("value = 'later'\n")
+    assert imported(target, "one") == "edited"
+    assert not list(target.site.glob("*one*.pth"))
+    target.remove("one", "two")
+    assert not installed(target.site)
+    assert not list(target.site.glob("*.pth"))
+
+
+def test_a_backend_without_editable_wheels(builds: Builds, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "one", "one")
+    backend = tree / "backend" / "tiny.py"
+    backend.write_text(backend.read_text().replace("def build_editable", "def build_nothing"))
+    outcome = builds.install(building=Building(editables=(str(tree),)))
+    assert "cannot make editable wheels" in outcome.error
+
+
+def test_only_a_tree_can_be_editable(run_instui: Run, target: Venv, tmp_path: Path) -> None:
+    wheel = build_wheel(tmp_path, "one", "1.0", {})
+    done = run_instui("install", "--python", target.top, "-e", wheel)
+    assert "only a source tree" in error_line(done, 2)
+
+
+# --- what fails
+
+
+def test_a_failed_build_is_one_line_and_a_log(run_instui: Run, target: Venv, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "one", "one", during="print('first line')\nraise RuntimeError('it \\x1b[31mbroke')\n")
+    before = everything(target.top)
+    done = run_instui("install", "--no-fsync", "--python", target.top, "--no-index", tree, "--ui", "none")
+    line = error_line(done, 1)
+    problem, _, log = line.partition("; the whole output is in ")
+    assert problem == "one could not be built: RuntimeError: it broke"
+    assert "first line\n" in Path(log).read_text()
+    assert "\x1b" not in line
+    after = everything(target.top)
+    assert {path for path in after.keys() - before.keys() if not path.startswith(".instui")} <= {".lock"}
+    assert Path(log).with_name(f"{Path(log).name.partition('.')[0]}.jsonl").exists()
+
+
+def test_the_output_of_a_build_cannot_control_a_terminal(builds: Builds, tmp_path: Path) -> None:
+    said = "print('\\x1b]0;title\\x07\\x1b[2J\\u202eevil [b]x[/b]', flush=True)\n"
+    builds.put(make_tree(tmp_path / "one", "one", during=f"{said}import time\ntime.sleep(0.5)\n"))
+    lines = [event.line for event in builds.lines.of(BuildProgress)]
+    assert any(line.endswith("evil [b]x[/b]") for line in lines)
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_failure_is_told_before_anything_is_written(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    good = build_wheel(tmp_path, "good", "1.0", {"good.py": b""})
+    outcome = builds.install(good, make_tree(tmp_path / "bad", "bad", during="raise SystemExit('no')\n"))
+    assert isinstance(outcome.failure, BuildError)
+    assert outcome.failure.wheel == "bad"
+    assert Path(outcome.failure.log).read_text()
+    assert [event.wheel for event in builds.lines.of(WheelFailed)] == ["bad"]
+    assert not installed(target.site)
+
+
+def test_logs_go_with_their_journals(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    from instui_engine.session.session import JOURNALS_KEPT
+
+    builds.put(make_tree(tmp_path / "one", "one"))
+    (log,) = (target.top / ".instui" / "sessions").glob("*.one.log")
+    wheel = build_wheel(tmp_path, "two", "1.0", {})
+    for number in range(JOURNALS_KEPT):
+        (log.parent / f"30000101-000000-{number}.jsonl").touch()
+    target.put(wheel)
+    assert not log.exists()
+
+
+@pytest.mark.parametrize(
+    ("building", "why"),
+    [
+        (Building(no_build=True), "--no-build"),
+        (Building(only_binary=("One",)), "--only-binary one"),
+        (Building(only_binary=(":all:",)), "--only-binary :all:"),
+    ],
+)
+def test_nothing_is_built_against_the_users_will(
+    builds: Builds, target: Venv, tmp_path: Path, building: Building, why: str
+) -> None:
+    tree = make_tree(tmp_path / "one", "one")
+    outcome = builds.install(tree, building=building)
+    assert outcome.exit_code == 1
+    assert why in outcome.error
+    assert not installed(target.site)
+    builds.put(building=building._replace(editables=(str(tree),)))  # as uv allows it
+
+
+def test_a_list_cannot_name_sources(run_instui: Run, target: Venv, tmp_path: Path) -> None:
+    make_tree(tmp_path / "one", "one")
+    (tmp_path / "list.txt").write_text("./one\n")
+    done = run_instui("install-many", "list.txt", "--no-index", "--python", target.top, "--ui", "none", cwd=tmp_path)
+    assert "has to be built" in error_line(done, 1)
+
+
+def test_a_dry_run_builds_nothing(run_instui: Run, target: Venv, tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    tree = make_tree(tmp_path / "one", "one", counter=counter)
+    output = ok(run_instui("install", "--dry-run", "--no-index", "--python", target.top, tree))
+    assert f"  one, to be built from {tree}\n" in output
+    assert not counter.exists()
+
+
+# --- what was built before
+
+
+@pytest.mark.needs("git")
+def test_what_was_built_before_is_used_again(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    make_repository(make_tree(tmp_path / "tree", "one", counter=counter))
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "other", "two", counter=counter), "two")
+    sources = (f"git+{(tmp_path / 'tree').as_uri()}", str(archive))
+    builds.put(*sources)
+    assert counter.read_text() == ".."
+    target.remove("one", "two")
+    builds.put(*sources)
+    assert counter.read_text() == ".."
+    assert installed(target.site) == {"one": "1.0", "two": "1.0"}
+    target.remove("one", "two")
+    builds.put(*sources, building=Building(config_settings=("key=value",)))
+    assert counter.read_text() == "...."
+    assert json.loads((target.site / "one_settings.json").read_text()) == {"key": "value"}
+    builds.put(*sources, reinstall=True)
+    assert counter.read_text() == "......"
+
+
+def test_settings_for_one_distribution(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    trees = [make_tree(tmp_path / name, name) for name in ("one", "two")]
+    builds.put(*trees, building=Building(config_settings_packages=("one:key=value",)))
+    assert json.loads((target.site / "one_settings.json").read_text()) == {"key": "value"}
+    assert not (target.site / "two_settings.json").exists()
+
+
+def test_a_tree_is_always_built_anew(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "one", "one")
+    for value in ("first", "second"):
+        (tree / "src" / "one.py").write_text(f"value = {value!r}\n")
+        builds.put(tree)
+        assert imported(target, "one") == value
+
+
+def test_prune_knows_what_was_built(run_instui: Run, builds: Builds, target: Venv, tmp_path: Path) -> None:
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "other", "pruned"), "pruned")
+    builds.put(archive)
+    prune = ("cache", "prune", "--cache-dir", target.cache)
+    ok(run_instui(*prune))
+    assert list(target.cache.glob("built-*/*/*/pruned-1.0-py3-none-any.whl"))
+    target.remove("pruned")
+    ok(run_instui(*prune))
+    assert not list(target.cache.glob("built-*/*/*/pruned-*"))
+
+
+# --- several at once, and their end
+
+_MEET = """
+import pathlib, time
+here = pathlib.Path({here!r})
+(here / {own!r}).touch()
+while not (here / {other!r}).exists():
+    time.sleep(0.01)
+"""
+
+
+def test_builds_run_at_once(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    meets = {own: _MEET.format(here=str(tmp_path), own=own, other=other) for own, other in (("1", "2"), ("2", "1"))}
+    trees = [make_tree(tmp_path / f"tree{own}", f"tree{own}", during=during) for own, during in meets.items()]
+    builds.put(*trees)
+    assert installed(target.site) == {"tree1": "1.0", "tree2": "1.0"}
+    assert {event.worker for event in builds.lines.of(BuildStarted)} == {1, 2}
+
+
+_ENDLESS = """
+import os, pathlib, subprocess, sys, time
+nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], **nowhere)
+place = pathlib.Path({pids!r})
+place.with_suffix(".new").write_text(f"{{os.getpid()}} {{child.pid}}")
+place.with_suffix(".new").rename(place)
+time.sleep(1000)
+"""
+
+
+def endless(tmp_path: Path, name: str = "one") -> tuple[Path, Path]:
+    """A tree whose build never ends, and the file that gets the pids of two processes of it."""
+    pids = tmp_path / f"{name}.pids"
+    return make_tree(tmp_path / name, name, during=_ENDLESS.format(pids=str(pids))), pids
+
+
+def lives(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] != "Z"
+
+
+def nobody_lives(pids: Path) -> bool:
+    return not any(map(lives, map(int, pids.read_text().split())))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_session_ends_its_builds(
+    start_instui: Start, target: Venv, tmp_path: Path, number: signal.Signals
+) -> None:
+    tree, pids = endless(tmp_path)
+    session = start_instui(target, "--no-index", "--cache-dir", target.cache, tree)
+    until(pids.exists, session.process)
+    session.process.send_signal(number)
+    assert session.finish()[0] == 128 + number
+    assert nobody_lives(pids)
+    assert not installed(target.site)
+    assert not list(target.cache.glob("built-*/new/*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_killed_session_leaves_no_build_behind(start_instui: Start, target: Venv, tmp_path: Path) -> None:
+    tree, pids = endless(tmp_path)
+    session = start_instui(target, "--no-index", tree)
+    until(pids.exists, session.process)
+    session.process.kill()
+    session.finish()
+    until(lambda: nobody_lives(pids))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_one_build_can_be_cancelled(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    import threading
+
+    tree, pids = endless(tmp_path)
+    other = make_tree(tmp_path / "two", "two")
+    control = Control()
+
+    def cancel() -> None:
+        until(pids.exists)
+        control.cancel_wheel("one")
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    outcome = builds.install(tree, other, control=control)
+    thread.join()
+    assert outcome.installed == ("two",)
+    assert "one was cancelled" in outcome.error
+    assert nobody_lives(pids)
+    assert installed(target.site) == {"two": "1.0"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_nothing_that_a_build_has_started_outlives_it(builds: Builds, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    during = _ENDLESS.format(pids=str(pids)).rpartition("time.sleep")[0]
+    builds.put(make_tree(tmp_path / "one", "one", during=during))
+    assert nobody_lives(pids)
