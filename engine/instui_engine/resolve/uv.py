@@ -186,7 +186,8 @@ class Uv:
 
     def _run_once(self, command: Sequence[str], descriptors: Sequence[int]) -> tuple[int, str]:
         request = self._request
-        whole = [uv_binary(), "pip", *command[:1], *pip_flags(request.building, command[0]), "--color=never", "--no-progress"]
+        flags = pip_flags(request.building, command[0])
+        whole = [uv_binary(), "pip", *command[:1], *flags, "--color=never", "--no-progress"]
         whole += [f"--python={self._python}"]
         whole += ["--no-index"] if request.no_index else []
         whole += command[1:]
