@@ -1,0 +1,1 @@
+"""Builds: from sources to wheel files, which then go the way of all wheels."""

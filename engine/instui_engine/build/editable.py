@@ -1,0 +1,85 @@
+"""Editable wheels (PEP 660) by `uv build`, which knows only the ordinary kind.
+
+It is given a project made for this one build. Its backend is a module below that passes all calls on to the backend of
+the real project, and `build_wheel` to `build_editable`. So isolation, build dependencies, indexes and settings are those
+of every other build, by uv's own rules.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from instui_engine.errors import UsageError, printable
+from instui_engine.fs.files import read_regular
+
+_LEGACY = {"requires": ["setuptools >= 40.8.0"], "build-backend": "setuptools.build_meta:__legacy__"}
+"""What a project means that names no backend (PEP 517)."""
+_BACKEND = '''"""Passes the hooks of an ordinary wheel on to those of an editable one."""
+
+import os
+import sys
+
+_ROOT, _BACKEND, _PATHS = {root!r}, {backend!r}, {paths!r}
+_here = os.path.dirname(os.path.abspath(__file__))
+os.chdir(_ROOT)
+sys.path[:] = [*_PATHS, *(path for path in sys.path if path and os.path.abspath(path) != _here)]
+_name, _, _object = _BACKEND.partition(":")
+_backend = __import__(_name, fromlist=["_"])
+for _part in filter(None, _object.split(".")):
+    _backend = getattr(_backend, _part)
+
+
+def get_requires_for_build_wheel(config_settings=None):
+    hook = getattr(_backend, "get_requires_for_build_editable", None)
+    return hook(config_settings) if hook else []
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    hook = getattr(_backend, "build_editable", None)
+    if hook is None:
+        sys.exit(f"the build backend {{_BACKEND}} cannot make editable wheels (PEP 660)")
+    return hook(wheel_directory, config_settings, None)
+'''
+
+
+def make_project(root: str, directory: Path) -> None:
+    """Make the project in `directory`, which is empty, that builds the editable wheel of the project at `root`.
+
+    Raises UsageError if that has no valid pyproject.toml, and OSError.
+    """
+    system = _build_system(root)
+    backend = system.get("build-backend") or _LEGACY["build-backend"]
+    below = system.get("backend-path") or []
+    paths = [os.path.normpath(os.path.join(root, str(path))) for path in below if isinstance(path, str)]
+    (directory / "backend").mkdir()
+    (directory / "backend" / "instui_editable_backend.py").write_text(
+        _BACKEND.format(root=root, backend=str(backend), paths=paths), encoding="utf-8", errors="surrogateescape"
+    )
+    requires = ", ".join(_toml(text) for text in system.get("requires", []) if isinstance(text, str))
+    (directory / "pyproject.toml").write_text(
+        f'[build-system]\nrequires = [{requires}]\nbuild-backend = "instui_editable_backend"\n'
+        'backend-path = ["backend"]\n',
+        encoding="utf-8",
+    )
+
+
+def _build_system(root: str) -> Mapping[str, Any]:
+    import tomllib
+
+    place = os.path.join(root, "pyproject.toml")
+    try:
+        content = tomllib.loads(read_regular(Path(place)).decode())
+    except FileNotFoundError:
+        return _LEGACY
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {printable(place)}: {printable(' '.join(str(error).split()))}") from error
+    system = content.get("build-system")
+    return system if isinstance(system, dict) else _LEGACY
+
+
+def _toml(text: str) -> str:
+    import json
+
+    return re.sub("\x7f", r"\\u007f", json.dumps(text))

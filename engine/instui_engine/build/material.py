@@ -1,0 +1,114 @@
+"""What is built: archives are fetched and verified, commits are checked out, trees are where they are."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from instui_engine.errors import BadWheelError, BuildError, Interrupted, printable
+from instui_engine.hashes import unmet
+from instui_engine.journal.events import FetchFinished, FetchProgress, FetchRetried, FetchStalled, FetchStarted
+from instui_engine.redaction import redacted
+from instui_engine.resolve.request import LockedWheel
+from instui_engine.resolve.source import Source
+from instui_engine.session.context import Context
+from instui_engine.store.local import LocalDigests
+
+from .running import Output, run
+
+if TYPE_CHECKING:
+    from instui_engine.fetch.download import Client
+
+
+def fetch_archive(
+    context: Context, wheel: LockedWheel, client: "Client", directory: Path, number: int
+) -> tuple[str, str]:
+    """Download the archive of a source into `directory`; return its path and its sha256. Raises FetchError."""
+    from instui_engine.fetch.download import Download, FetchCancelled
+
+    class Events:
+        def started(self, done: int, size: int) -> None:
+            context.emit(FetchStarted(wheel.name, done, size, number))
+
+        def progress(self, done: int, size: int) -> None:
+            context.emit(FetchProgress(wheel.name, done, size))
+
+        def stalled(self, host: str, seconds: float) -> None:
+            context.emit(FetchStalled(wheel.name, host, seconds))
+
+        def retried(self, attempt: int, reason: str) -> None:
+            context.emit(FetchRetried(wheel.name, attempt, reason))
+
+    target = directory / wheel.filename
+    download = Download(wheel.url, wheel.filename, wheel.demands, wheel.size)
+    try:
+        fetched = client.fetch(download, target, Events(), lambda: context.gives_up(wheel.name))
+    except FetchCancelled:
+        raise Interrupted("interrupted while fetching") from None
+    assert fetched is not None
+    context.emit(FetchFinished(wheel.name, target.stat().st_size))
+    return str(target), fetched.sha256
+
+
+def read_archive(wheel: LockedWheel, local: LocalDigests) -> str:
+    """The sha256 of a local archive. Raises BadWheelError if it is not the one that is demanded, or cannot be read."""
+    digest = local.read(wheel.path, wheel.demands)
+    wrong = unmet(wheel.demands, digest.hashes)
+    if wrong is not None:
+        algorithm, _, expected = min(wrong).partition(":")
+        came = next(value for value in digest.hashes if value.startswith(f"{algorithm}:"))
+        raise BadWheelError(
+            f"{printable(wheel.filename)} is not the file that is demanded: its {algorithm} is "
+            f"{came.partition(':')[2]}, not {expected}",
+            wheel=wheel.filename,
+        )
+    return digest.sha256
+
+
+def check_out(
+    wheel: LockedWheel,
+    source: Source,
+    directory: Path,
+    variables: Mapping[str, str],
+    output: Output,
+    cancelled: Callable[[], bool],
+) -> str:
+    """Make a clone of the repository in `directory`, at the commit of `source`; return where it is.
+
+    It has all branches and tags, as projects take their version from them. Submodules belong to it.
+    """
+    place = directory / "source"
+    place.mkdir()
+    # the URL may have a password, so it goes by the environment; git never asks for one
+    quiet = {
+        **variables,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "remote.origin.url",
+        "GIT_CONFIG_VALUE_0": source.url,
+    }
+    if not variables.get("UV_GIT_LFS"):
+        quiet["GIT_LFS_SKIP_SMUDGE"] = "1"
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        quiet.pop(name, None)  # set within a hook of git
+    everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+
+    def git(*arguments: str) -> bool:
+        return run(["git", *arguments], quiet, output, cancelled, directory=os.fspath(place)) == 0
+
+    fetched = git("init", "--quiet") and git("fetch", "--quiet", "--force", "origin", *everything)
+    if fetched and not git("cat-file", "-e", f"{source.commit}^{{commit}}"):
+        fetched = git("fetch", "--quiet", "origin", source.commit)  # of a pull request, for example
+    done = (
+        fetched
+        and git("checkout", "--quiet", "--detach", source.commit)
+        and git("submodule", "--quiet", "update", "--init", "--recursive")
+    )
+    if not done:
+        said = output.lines[-1] if output.lines else "git failed without a word"
+        raise BuildError(
+            f"{printable(wheel.name)}: cannot get commit {source.commit[:12]} of "
+            f"{printable(redacted(source.url))}: {said}",
+            wheel=wheel.name,
+        )
+    return os.fspath(place)
