@@ -127,9 +127,7 @@ class _Builds:
         finally:
             discard(directory)
 
-    def _material(
-        self, wheel: LockedWheel, source: Source, directory: Path, worker: int
-    ) -> tuple[LockedWheel, Source]:
+    def _material(self, wheel: LockedWheel, source: Source, directory: Path, worker: int) -> tuple[LockedWheel, Source]:
         """The wheel and its source, whose archive is here and has its sha256."""
         if source.kind != "archive":
             return wheel, source

@@ -4,8 +4,8 @@
     <cache>/built-<format>/<key>/note                its sha256 and its path below the key: the one that counts
     <cache>/built-<format>/new/<random>/             a build that is under way
 
-The key covers the source (the hash of an archive; repository, commit and subdirectory; the path of a tree), the settings
-of the build, and the interpreter with its tags. A tree is always built anew, as in uv.
+The key covers the source (the hash of an archive; repository, commit and subdirectory; the path of a tree), the
+settings of the build, and the interpreter with its tags. A tree is always built anew, as in uv.
 """
 
 import json

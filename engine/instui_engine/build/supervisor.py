@@ -17,7 +17,7 @@ def _main(parent: int, command: list[str]) -> int:
     if not child:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         try:
-            os.execvp(command[0], command)  # noqa: S606 - that is what it is for
+            os.execvp(command[0], command)
         except OSError as error:
             os.write(2, f"error: cannot run {command[0]}: {error.strerror}\n".encode(errors="replace"))
         os._exit(127)
