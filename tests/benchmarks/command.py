@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--disk", choices=[*get_args(Name), "both"], default="both", help="default: %(default)s")
     words.add_argument("--against", default="", metavar="REV", help="compare with this revision instead of uv and pip")
     words.add_argument("--json", type=Path, metavar="FILE", help="write everything there, all samples included")
-    words.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, as README has it")
+    words.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, as tests/README.md has it")
     words.add_argument("--counts", type=_counts, metavar="N,N", help="wheels of P7; default: 100,300,1000")
     words.add_argument("--large", action="store_true", help="P7 also with 3,000 and 10,000 wheels")
     words.add_argument("--synthetic", action="store_true", help="made-up wheels instead of real ones: needs no index")

@@ -38,7 +38,7 @@ class Report:
         return "\n".join([*parts, *self._remarks()])
 
     def markdown(self) -> str:
-        """For README."""
+        """For tests/README.md."""
         parts = ["; ".join(f"{name} {value}" for name, value in self.facts.items())]
         for name, description in self.disks.items():
             rows = [_HEADER, tuple("---" for _ in _HEADER), *self._rows(name)]

@@ -156,5 +156,5 @@ def test_no_line_of_a_journal_keeps_anybody_from_naming_a_holder(lines: list[byt
 
 
 def test_the_readme_has_the_table_of_the_events() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "engine" / "README.md").read_text()
     assert events.markdown() in readme

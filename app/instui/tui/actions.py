@@ -1,6 +1,6 @@
 """The keys: what each does. Those that open a view are not here; they come from the view (`views/registry.py`).
 
-`python -m instui.tui.actions` prints the table of all keys for README.md.
+`python -m instui.tui.actions` prints the table of all keys for app/README.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ class Action(NamedTuple):
     keys: str  # Textual's names, separated by commas
     shown: str  # how the first key is shown
     label: str  # in the footer and the palette
-    help: str  # on the help screen, and in README.md
+    help: str  # on the help screen, and in app/README.md
     group: str  # its heading on the help screen
     footer: int = 0  # the higher, the further left in the footer; 0: not there
     view: str = ""  # the scope of the view that it opens
@@ -127,7 +127,7 @@ def with_keys(action: Action) -> Action:
 
 
 def markdown(actions: Sequence[tuple[Action, str]]) -> str:
-    """The table of keys in README.md. With each action comes where it works."""
+    """The table of keys in app/README.md. With each action comes where it works."""
     rows = ["| key | does | where |", "|---|---|---|"]
     for action, where in actions:
         keys = " ".join(f"`{key}`" for key in (action.shown, *_others(action)))

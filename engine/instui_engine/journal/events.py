@@ -720,7 +720,7 @@ def _type_name(hint: Any) -> str:
 
 
 def markdown() -> str:
-    """`table` as in README.md."""
+    """`table` as in engine/README.md."""
     lines = ["| event | fields | meaning |", "|---|---|---|"]
     for kind, fields, meaning in table():
         names = ", ".join(f"`{field}`" for field in fields.split(", ") if field)
