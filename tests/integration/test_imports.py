@@ -219,6 +219,19 @@ def test_who_holds_locks_is_found_by_what_reads_locks(observe: Callable[..., Loa
     assert report.of([*needless, *rooms]) == []
 
 
+def test_what_is_installed_is_listed_by_what_reads_metadata(
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    target = venv()
+    target.put(make(tmp_path))
+    observe("instui", "list", "--json", "--python", target.top)  # asks the interpreter, if nobody has yet
+    report = observe("instui", "list", "--json", "--python", target.top)
+    assert report.started == []
+    rooms = [f"instui_engine.{room}" for room in ("commands", "commit", "stage", "plan", "store", "resolve", "locks")]
+    assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY, *NEEDLESS, *rooms]) == []
+    assert len(observe("instui", "list", "--python", target.top).started) == 1  # uv
+
+
 def test_a_part_that_is_missing_is_told_in_one_line(venv: Callable[[], Venv]) -> None:
     missing = "import sys; sys.modules['instui_engine.locks.holders'] = None; from instui.__main__ import main; main()"
     command = [sys.executable, "-c", missing, "locks", "--python", str(venv().top)]

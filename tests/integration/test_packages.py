@@ -1,5 +1,6 @@
 """`instui list`, `freeze`, `show`, `check` and `tree`: what uv says, and what only instui knows."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -210,6 +211,17 @@ def test_it_writes_nothing_and_needs_no_permission_to(
     assert {path: kind for path, kind in everything(target.top).items() if "file" in kind} == {
         path: kind for path, kind in before.items() if "file" in kind
     }
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "alpha"], ["check"]], ids=" ".join)
+def test_it_waits_for_nobody(
+    words: list[str], venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run
+) -> None:
+    target = venv()
+    target.put(wheels["alpha"])
+    with (target.top / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "alpha" in ok(run_instui(*words, "--python", target.top)) or words == ["check"]
 
 
 @pytest.mark.parametrize("words", [["list"], ["freeze"], ["show", "alpha"], ["check"], ["tree"]], ids=" ".join)

@@ -90,10 +90,11 @@ def test_a_file_that_goes_with_two_distributions_is_no_conflict(
     stays = {v: build_wheel(tmp_path, "stays", v, {"shared/a.py": b"same" if v == "1" else b"new"}) for v in "12"}
     target = venv()
     target.put(goes, stays["1"])
+    (target.site / "shared" / "mine.txt").write_text("so that the directory does not go as a whole")
     said = ok(_sync(run_instui, target, _listing(tmp_path, stays["2"]), "--fail-on-conflict"))
     assert "conflict" not in said
     assert trees.wrong_rows(target.site, "stays-2") == []
-    assert trees.unlisted(target.site) == []
+    assert trees.unlisted(target.site) == ["shared/mine.txt"]
 
 
 @pytest.mark.parametrize(
@@ -173,12 +174,14 @@ def test_it_does_not_remove_itself(venv: Callable[[], Venv], tmp_path: Path, mon
 def test_a_file_that_what_goes_shares_with_an_old_version_goes_with_both(
     venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
 ) -> None:
-    """Neither leaves it to the other one."""
+    """Neither leaves it to the other one, and that is planned so from the beginning."""
     goes = build_wheel(tmp_path, "goes", "1", {"shared/a.py": b"same", "goes.py": b""})
     stays = {v: build_wheel(tmp_path, "stays", v, {"shared/a.py" if v == "1" else "stays.py": b"same"}) for v in "12"}
     target = venv()
     target.put(goes, stays["1"])
-    ok(_sync(run_instui, target, _listing(tmp_path, stays["2"])))
+    lines = ok(_sync(run_instui, target, _listing(tmp_path, stays["2"]), "--ui", "json")).splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["wheel"] for event in events if event["event"] == "plan.wheel"] == ["goes", "stays"]
     assert installed(target.site) == {"stays": "2"}
     assert trees.unlisted(target.site) == []
 

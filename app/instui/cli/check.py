@@ -40,7 +40,7 @@ def run(parsed: argparse.Namespace) -> int:
         broken = {finding.distribution.partition(" ")[0] for finding in ours}
         lines = [line for line in answer.errors if not _FOUND.fullmatch(line) and line.startswith("The package ")]
         dependencies = [line for line in lines if _subject(line) not in broken or " requires " in line]
-        failed = complaint(answer) if answer.code > 1 else ""
+        failed = complaint(answer) if answer.code > 1 or (answer.code and not lines) else ""
     if parsed.json:
         tables = [_table("dependency", _subject(line), (), line) for line in dependencies]
         tables += [_table(one.kind, one.distribution, one.paths, one.text) for one in ours]
