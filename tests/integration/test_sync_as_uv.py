@@ -157,7 +157,7 @@ def test_the_lock_of_a_project_is_what_uv_locked(
     target.put(build_wheel(tmp_path, "goes", "1", {"goes.py": b""}))
     command = ("sync", *PLAIN, "--no-index", "--python", target.top, project / "uv.lock")
     said = ok(run_instui(*command))
-    assert "warning: own is a source tree of the project, and is not installed" in said
+    assert f"own is a source tree of the project, and is not installed: `instui install --no-deps -e {project}`" in said
     assert installed(target.site) == {"alpha": "2", "beta": "1", "gamma": "1"}
     target.put(build_wheel(tmp_path, "own", "1", {"own.py": b""}))
     assert "source tree" not in ok(run_instui(*command))

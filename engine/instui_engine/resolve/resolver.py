@@ -65,9 +65,10 @@ def resolve(
     if lock_file:
         wheels, trees = _from_lock_file(lock_file, request, settings, environment.interpreter, cancelled)
         finished = _finish(wheels, {}, request, settings, environment, installed, emit)
-        for name in trees:
-            if name not in installed and name not in installed.links:
-                emit(Warned("", f"{name} is a source tree of the project, and is not installed"))
+        for name, tree in trees.items():
+            if tree and name not in installed and name not in installed.links:
+                how = f"`instui install --no-deps -e {printable(tree)}` does that"
+                emit(Warned("", f"{name} is a source tree of the project, and is not installed: {how}"))
         listed = {*trees, *(wheel.name for wheel in wheels)}
         finished = _with_builds(finished, request, Requirements(), settings, environment)
         return _with_extraneous(
@@ -320,11 +321,11 @@ def _lock_file(request: Request) -> str:
 
 def _from_lock_file(
     file: str, request: Request, settings: UvSettings, interpreter: Interpreter, cancelled: Cancelled
-) -> tuple[list[LockedWheel], tuple[str, ...]]:
-    """The wheels, and the names of source trees that the file has, too."""
+) -> tuple[list[LockedWheel], Mapping[str, str]]:
+    """The wheels, and the source trees that the file has, too: name -> directory."""
     from .streams import read_input
 
-    trees: tuple[str, ...] = ()
+    trees: Mapping[str, str] = {}
     shown = shortened(file)
     try:
         is_remote = file.startswith(("http://", "https://"))

@@ -1,7 +1,7 @@
 """The lock file of uv for a project (`uv.lock`), read by uv itself: `uv export --frozen` makes a pylock.toml of it."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,18 +14,19 @@ from .inputs import normalized, one_line
 from .locations import shortened
 from .uv import run_uv
 
-_LOCAL = ("editable", "virtual", "directory")  # kinds of sources that are source trees
+_TREES = ("editable", "directory", "virtual")  # kinds of sources that are source trees
 
 
 class Project(NamedTuple):
     """What a project has locked: the `text` of a pylock.toml, whose relative paths start from `directory`.
 
-    `trees` are the names of source trees, the project itself above all, which are not in it.
+    `trees` are the source trees, the project itself above all, which are not in it: name -> its directory, "" for one
+    that is never installed.
     """
 
     text: str
     directory: str
-    trees: tuple[str, ...]
+    trees: Mapping[str, str]
 
 
 def exported(path: str, python: str, cancelled: Callable[[], bool]) -> Project:
@@ -34,7 +35,7 @@ def exported(path: str, python: str, cancelled: Callable[[], bool]) -> Project:
     Raises UsageError if uv cannot read it, and Interrupted.
     """
     place = absolute(path)
-    trees = tuple(sorted(_trees(place, shortened(path))))
+    trees = dict(sorted(_trees(place, shortened(path))))
     with TemporaryDirectory(prefix="instui-export-") as scratch:
         directory = os.path.realpath(scratch)
         lock = Path(directory, "pylock.toml")
@@ -47,7 +48,7 @@ def exported(path: str, python: str, cancelled: Callable[[], bool]) -> Project:
         return Project(lock.read_text(encoding="utf-8"), directory, trees)
 
 
-def _trees(place: str, shown: str) -> Iterator[str]:
+def _trees(place: str, shown: str) -> Iterator[tuple[str, str]]:
     import tomllib
 
     try:
@@ -57,6 +58,10 @@ def _trees(place: str, shown: str) -> Iterator[str]:
     except ValueError as error:
         raise UsageError(f"{shown} is not a valid lock file: {one_line(str(error))}") from error
     for package in packages if isinstance(packages, list) else ():
-        source = package.get("source") if isinstance(package, dict) else None
-        if isinstance(source, dict) and not source.keys().isdisjoint(_LOCAL) and isinstance(package.get("name"), str):
-            yield normalized(package["name"])
+        name, source = (package.get(key) if isinstance(package, dict) else None for key in ("name", "source"))
+        if not isinstance(name, str) or not isinstance(source, dict):
+            continue
+        for kind in _TREES:
+            if kind in source:
+                where = os.path.join(os.path.dirname(place), str(source[kind]))
+                yield normalized(name), "" if kind == "virtual" else os.path.normpath(where)
