@@ -57,6 +57,16 @@ def test_killed_with_an_empty_cache_it_is_whole_and_goes_on(some: Callable[..., 
     unbroken(bench().sweep("fresh", Setting(cold=True)).sweep(KILL, some(5), thorough=False))
 
 
+@each_kind(*KINDS)
+def test_killed_with_byte_code_it_is_whole_and_goes_on(kind: str, some: Callable[..., Choice], sweeping: bool) -> None:
+    unbroken(bench().sweep(kind, Setting(compiles=True)).sweep(KILL, some(6, 9), thorough=sweeping))
+
+
+@each_kind("fresh", "upgrade")
+def test_killed_while_the_cache_gets_byte_code_it_is_whole_and_goes_on(kind: str, some: Callable[..., Choice]) -> None:
+    unbroken(bench().sweep(kind, Setting(cold=True, compiles=True)).sweep(KILL, some(4, 9), thorough=False))
+
+
 @each_kind("fresh", "upgrade", "uninstall")
 def test_killed_with_volumes_inside_it_is_whole_and_goes_on(kind: str, some: Callable[..., Choice]) -> None:
     """Site-packages, `bin` and `share` are file systems of their own: no rename leads there from the top's stage."""

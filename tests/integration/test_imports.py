@@ -118,6 +118,21 @@ def test_a_warm_install_of_a_wheel_file_is_lean(
     assert report.started == []
     assert report.of(["instui_engine.locks.wait", "instui_engine.locks.holders"]) == []  # nothing was waited for
     assert report.of(["instui_engine.target.asking", "instui_engine.target.tags"]) == []  # the answer is cached
+    assert report.of(["instui_engine.bytecode"]) == []  # nobody asked for it
+
+
+def test_a_warm_install_with_byte_code_is_as_lean(
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    wheel = make(tmp_path)
+    venv().put(wheel, compile_bytecode=True)
+    target = venv()
+    words = ("--ui", "none", "--no-deps", "--compile-bytecode", "--python", target.top, wheel)
+    report = observe("instui", "install", *words)
+    assert list(target.site.glob("__pycache__/tool.*.pyc"))
+    assert report.of([*USER_INTERFACES, *NETWORK, *HEAVY, *NEEDLESS, "instui.tui"]) == []
+    assert report.started == []
+    assert report.of(["instui_engine.bytecode.workers", "subprocess"]) == []
     assert "instui_engine.resolve.resolver" in report.modules  # the harness sees what there is to see
 
 

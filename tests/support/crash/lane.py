@@ -24,7 +24,7 @@ class Setting:
 
     `cold`: with an empty cache, whose changes are points too. `epilogue`: each point ends with that of the scenario.
     `path`: directories that Python looks into before the engine's. `volumes`: site-packages, `bin` and `share` are each
-    a file system of its own.
+    a file system of its own. `compiles`: byte code is installed, too.
     """
 
     jobs: int = 1
@@ -33,17 +33,18 @@ class Setting:
     epilogue: bool = False
     path: tuple[Path, ...] = ()
     volumes: bool = False
+    compiles: bool = False
 
     def __str__(self) -> str:
         said = (f"{self.jobs} jobs", "fsync" * self.fsync, "cold" * self.cold, "epilogue" * self.epilogue)
-        said = (*said, "volumes" * self.volumes)
+        said = (*said, "volumes" * self.volumes, "byte code" * self.compiles)
         return ", ".join(filter(None, said))
 
     def arguments(self, command: Sequence[str], top: Path) -> list[str]:
         """A command of the scenario as the system takes it."""
         flags = ["--python", str(top), "--lock-timeout", "30"]
         if command[0] == "install":
-            flags += ["--jobs", str(self.jobs)]
+            flags += ["--jobs", str(self.jobs), *["--compile-bytecode"] * self.compiles]
         if not self.fsync:
             flags.append("--no-fsync")
         return [sys.executable, "-m", "instui", command[0], *flags, *command[1:]]
