@@ -180,9 +180,13 @@ def test_a_target_is_looked_at_as_well(
     before = everything(place)
     assert "alpha" in ok(run_instui("list", "--target", place, *python))
     assert "Name: alpha" in ok(run_instui("show", "alpha", "--target", place, *python))
-    assert json.loads(ok(run_instui("check", "--json", "--target", place, *python)))["problems"] == []
+    assert "all whole" in ok(run_instui("check", "--target", place, *python))
     assert "knows no --target" in error_line(run_instui("tree", "--target", place, *python), 2)
     assert everything(place) == before
+    ok(run_instui("install", "--no-fsync", "--ui", "none", "--no-deps", "--target", place, *python, wheels["gamma"]))
+    done = run_instui("check", "--target", place, *python)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("The package `gamma` requires `beta<9`, but it's not installed\n")
 
 
 @pytest.mark.parametrize("words", [["list"], ["freeze"], ["show", "alpha"], ["check"], ["tree"]], ids=" ".join)

@@ -2,11 +2,12 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from instui.monitor.units import count
 from instui_engine.doctor.diagnosis import Finding, diagnose
-from instui_engine.errors import UsageError, printable
+from instui_engine.errors import printable
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
 
@@ -28,14 +29,11 @@ def run(parsed: argparse.Namespace) -> int:
         options = Options(cache=cache_directory(parsed.cache_dir))
         found = diagnose(packages.environment, options, control)
     ours = [finding for finding in found.findings if finding.kind in _OURS]
-    dependencies: Sequence[str] = ()
     failed = ""
-    try:
-        answer = ask("check", parsed, packages.environment, ())
-    except UsageError:
-        if not parsed.json:
-            raise
+    if parsed.target or parsed.prefix:  # which uv cannot check
+        dependencies = list(_unmet(packages))
     else:
+        answer = ask("check", parsed, packages.environment, ())
         # what uv says of a distribution that is not whole is said better below
         broken = {finding.distribution.partition(" ")[0] for finding in ours}
         lines = [line for line in answer.errors if not _FOUND.fullmatch(line) and line.startswith("The package ")]
@@ -50,6 +48,20 @@ def run(parsed: argparse.Namespace) -> int:
     if failed:
         print_error(f"uv: {failed}")
     return 1 if dependencies or ours or failed else 0
+
+
+def _unmet(packages: Packages) -> Iterator[str]:
+    """What is required and not there, in uv's words."""
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import InvalidVersion
+
+    for name, distribution in packages.installed.items():
+        for other, bounds in packages.requirements(distribution):
+            there = packages.installed.get(other)
+            but = "it's not installed" if there is None else f"`{printable(there.version)}` is installed"
+            with suppress(InvalidVersion):
+                if there is None or not SpecifierSet(bounds).contains(there.version, prereleases=True):
+                    yield f"The package `{name}` requires `{other}{bounds}`, but {but}"
 
 
 def _table(kind: str, distribution: str, paths: Sequence[str], text: str) -> dict[str, object]:

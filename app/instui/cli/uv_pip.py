@@ -13,7 +13,7 @@ from instui_engine.errors import InstuiError, UsageError, printable, reason
 from instui_engine.target.environment import Environment
 from instui_engine.values import NamedTuple
 
-_LESS = ("check", "tree")  # commands that know no --target and no --prefix
+_LESS = "tree"  # the command here that knows no --target and no --prefix, besides check
 _NOISE = ("Using ", "Checked ")  # how lines begin that say which environment it is, and how long that took
 
 
@@ -36,7 +36,7 @@ def ask(
     from uv import find_uv_bin
 
     place = [f"--{name}={given}" for name in ("target", "prefix") if (given := getattr(parsed, name))]
-    if place and command in _LESS:
+    if place and command == _LESS:
         raise UsageError(f"uv pip {command} knows no {place[0].partition('=')[0]}; `instui {command} --json` does")
     line = ["pip", command, "--no-progress", "--color=never", f"--python={environment.executable}", *place]
     try:
