@@ -12,8 +12,10 @@ import pytest
 
 from conftest import Run
 from instui_engine.bytecode import workers
+from instui_engine.commit import transaction
 from instui_engine.doctor.diagnosis import diagnose
 from instui_engine.errors import InstuiError
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import (
     CommitFinished,
     CompileFailed,
@@ -176,6 +178,26 @@ def test_an_upgrade_brings_its_own_byte_code_or_none(
             assert set(used(target, "single", "many.inner.deep")) <= compiled_in(target.site)
             assert len(used(target, "single", "many.inner.deep")) == 3
         assert not diagnose(target.environment).findings
+
+
+def test_an_upgrade_that_is_undone_gives_the_old_byte_code_back(
+    venv: Callable[[], Venv], tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = build_wheel(tmp_path, "tool", "2.0", {**FILES, "single.py": b"NEW = 1\n", "many/__init__.py": b"NEW = 1\n"})
+    target = venv()
+    target.put(wheel, compile_bytecode=True)
+    (target.site / "many" / "mine.txt").write_text("mine")  # so that it is replaced file by file
+    take = transaction.take
+
+    def fail_at_last(tree: DirfdTree, step: transaction.Step) -> None:
+        if step.action == "place" and step.path.endswith(".dist-info"):
+            raise OSError(5, "broken")
+        take(tree, step)
+
+    monkeypatch.setattr(transaction, "take", fail_at_last)
+    assert target.install(newer, compile_bytecode=True).exit_code == 1
+    assert compiled_in(target.site) == set(recorded(target.site, "tool-1.0.dist-info")) == COMPILED
+    assert set(used(target, "single", "many.inner.deep", "space.inside.mod")) == COMPILED
 
 
 def test_wheels_with_a_file_in_common_have_the_byte_code_of_the_winner(

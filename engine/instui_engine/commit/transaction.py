@@ -9,7 +9,7 @@ distribution that is listed and torn.
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
 from typing import Literal
 
@@ -18,7 +18,7 @@ from instui_engine.fs.dirfd import DirfdTree, Fingerprint
 from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.locks.claims import Claims
 from instui_engine.session.session import stage_of
-from instui_engine.target.bytecode import module_of
+from instui_engine.target.bytecode import is_generated, module_of
 from instui_engine.target.environment import PRIVATE
 from instui_engine.values import NamedTuple
 
@@ -173,6 +173,7 @@ def undo(
     the first step that cannot be undone.
     """
     changed = []
+    back = frozenset(step.path for step in transaction.steps if step.action == "replace" and is_generated(step.path))
     for step in reversed(transaction.steps):
         if skips(step):
             continue
@@ -186,7 +187,7 @@ def undo(
         elif step.action == "place":
             if tree.fingerprint(step.staged) is not None:
                 continue
-            _drop_compiled(tree, step.path)
+            _drop_compiled(tree, step.path, back)
             if there is None or there != step.new:
                 changed.append(step.path)
             elif step.new.is_directory and put_back is not None:
@@ -194,12 +195,12 @@ def undo(
             else:
                 tree.rename(step.path, step.staged)
         elif tree.fingerprint(step.saved) is not None:
-            changed += _bring_back(tree, step, there, restores(step))
+            changed += _bring_back(tree, step, there, restores(step), back)
     return changed
 
 
-def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: bool) -> list[str]:
-    """Undo a "replace" or "retire" whose old file was saved."""
+def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: bool, back: Set[str]) -> list[str]:
+    """Undo a "replace" or "retire" whose old file was saved. `back`: see `_drop_compiled`."""
     saved = tree.fingerprint(step.saved)
     if step.action == "retire":
         if not wanted:
@@ -219,7 +220,7 @@ def _bring_back(tree: DirfdTree, step: Step, there: Fingerprint | None, wanted: 
             tree.rename(step.saved, step.path)
         else:
             tree.rename(step.path, step.staged)
-        _drop_compiled(tree, step.path)
+        _drop_compiled(tree, step.path, back)
         return []
     if there == saved or there == step.old:  # it was saved, but not yet replaced
         tree.remove(step.saved)
@@ -243,13 +244,13 @@ def _merge_back(tree: DirfdTree, saved: str, path: str) -> list[str]:
     return changed
 
 
-def _drop_compiled(tree: DirfdTree, path: str) -> None:
-    """Remove the byte code of a file that was at `path` until the undo."""
+def _drop_compiled(tree: DirfdTree, path: str, back: Set[str]) -> None:
+    """Remove the byte code of a file that was at `path` until the undo, but not that which is `back` already."""
     if not path.endswith(".py"):
         return
     cache, module = join(parent_of(path), "__pycache__"), name_of(path).removesuffix(".py")
     for compiled in tree.names(cache):
-        if module_of(compiled) == module:
+        if module_of(compiled) == module and f"{cache}/{compiled}" not in back:
             tree.remove(f"{cache}/{compiled}")
 
 

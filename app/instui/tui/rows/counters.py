@@ -120,6 +120,8 @@ def _right(snapshot: Snapshot) -> Iterator[Line]:
     if snapshot.is_compiling:
         yield line(("compiling modules ", "dim"), (compiled(snapshot), "unpack"))
         yield line((f"compiling {compiled(snapshot)}", "unpack"))
+        share = 100 * snapshot.compiling.done // max(snapshot.compiling.files, 1)
+        yield line((f"compiling {share} %", "unpack"))
         return
     if snapshot.syncing:
         yield line((f"writing {on_disk(snapshot.syncing)} to disk", "fetch"))
