@@ -1,4 +1,4 @@
-"""Which frames a key leads to: a view is painted as soon as it is filled, once, and not before."""
+"""What a key leads to: a view is painted as soon as it is filled, once, and what exists is not made anew."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,11 +7,21 @@ from typing import Any
 
 import pytest
 from textual._compositor import LayoutUpdate
+from textual.css.stylesheet import Stylesheet
+from textual.screen import Screen
 
 from instui.tui.app import InstuiApp
+from instui.tui.controller import ReadOnly
+from instui.tui.showing import Showing
+from instui.tui.views.detail import DetailView
+from instui.tui.views.explain import ExplainView
+from instui.tui.views.locks import LocksView
 from instui.tui.views.registry import VIEWS
 from support.on_screen import VIEWS as BEGINNINGS
-from support.screens import KEYS_OF_VIEWS, Recorded, press, shown
+from support.screens import KEYS_OF_VIEWS, LOCKS, TIMELINE, Recorded, go_to, press, settle, shown, text_of
+
+EXPLAIN = ExplainView.opened_by
+_TWO = ("busy", "slow")
 
 
 @contextmanager
@@ -33,16 +43,88 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str]]]:
 def test_a_view_is_painted_once_as_soon_as_it_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check() -> None:
         async with shown(Recorded.of("busy"), 60.0) as (app, pilot):
-            for _ in range(2):  # a view that is made, and one that is there
+            for exists in (False, True):
                 for key, view in [*zip(KEYS_OF_VIEWS, VIEWS, strict=True)][::-1]:
                     with frames(monkeypatch) as painted:
                         app.simulate_key(key)
                         while not any(name == view.__name__ for name, _ in painted):
                             await asyncio.sleep(0)
                             assert not app._batch_count  # nothing waits for a time
-                        await press(pilot)
+                        await settle(pilot)
                     first, *later = [text for name, text in painted if name == view.__name__]
                     assert all(word in first for word in (" instui ", "FINISHED", BEGINNINGS[key], "quit"))
-                    assert not any(later)
+                    assert not exists or not any(later)
+
+    asyncio.run(check())
+
+
+def test_the_explanation_that_was_open_is_shown_again_as_if_it_were_new() -> None:
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 60.0) as (app, pilot):
+            await press(pilot, TIMELINE, EXPLAIN)
+            view, before = app.screen, text_of(app)
+            assert isinstance(view, ExplainView)
+            await press(pilot, "j", "j", "z", LOCKS, EXPLAIN)
+            assert app.screen is view
+            assert text_of(app) == before
+            await press(pilot, "escape")
+            assert isinstance(app.screen, LocksView)
+            await press(pilot, EXPLAIN, "enter")
+            assert isinstance(app.screen, DetailView)
+            await press(pilot, EXPLAIN)  # it is below already
+            assert isinstance(app.screen, ExplainView)
+            assert app.screen is not view
+            await press(pilot, "escape", "escape")
+            assert app.screen is view
+
+    asyncio.run(check())
+
+
+def test_another_session_has_an_explanation_of_its_own() -> None:
+    async def check() -> None:
+        first, second = (Showing(source, ReadOnly("LIVE"), clock=source.clock) for source in map(Recorded.of, _TWO))
+        app = InstuiApp(first, home=lambda: Screen(), timer=False)
+        async with app.run_test(size=(120, 40), notifications=False) as pilot:
+            go_to(app, 60.0)
+            await press(pilot, EXPLAIN)
+            views = [app.screen]
+            for closed in ([], ["escape"]):  # while it is open, and when it is not
+                await press(pilot, *closed)
+                app.close()
+                await settle(pilot)
+                assert not any(view.is_attached for view in views)
+                app.open(second)
+                go_to(app, 60.0)
+                await press(pilot, EXPLAIN)
+                assert isinstance(app.screen, ExplainView)
+                assert app.screen not in views
+                views.append(app.screen)
+
+    asyncio.run(check())
+
+
+def test_styles_are_parsed_for_another_theme_and_applied_to_a_view_that_has_them_only_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+    reparse, update = Stylesheet.reparse, InstuiApp.update_styles
+    monkeypatch.setattr(Stylesheet, "reparse", lambda self: (done.append("parsed"), reparse(self)))
+    monkeypatch.setattr(
+        InstuiApp, "update_styles", lambda *given, **more: (done.append("applied"), update(*given, **more))
+    )
+
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 60.0) as (app, pilot):
+            done.clear()
+            await press(pilot, *KEYS_OF_VIEWS, EXPLAIN)
+            assert "parsed" not in done
+            await press(pilot, *KEYS_OF_VIEWS, EXPLAIN)
+            done.clear()
+            await press(pilot, *KEYS_OF_VIEWS, EXPLAIN)
+            assert done == []
+            app.theme = "light"
+            await press(pilot, *KEYS_OF_VIEWS)
+            assert done.count("parsed") == 1
+            assert "applied" in done
 
     asyncio.run(check())

@@ -34,6 +34,7 @@ from .text.pieces import safe
 from .views.application import Application
 from .widgets.held import HeldScreen
 from .widgets.painted import Painted
+from .widgets.stylesheet import Styles
 from .widgets.theme import DEFAULT, THEMES, without_colour
 
 PULL_SECONDS = 0.1
@@ -71,6 +72,7 @@ class InstuiApp(Playing):
         # Textual needs this before it reads NO_COLOR: it would turn the terminal's own colours into black on black.
         colour = True if without_colour(os.environ) else None
         super().__init__(showing, home, driver_class=driver, ansi_color=colour)
+        self.stylesheet = Styles(variables=self.get_css_variables())
         for known in THEMES:
             self.register_theme(known)
         names = {known.name for known in THEMES}

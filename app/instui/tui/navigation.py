@@ -46,6 +46,10 @@ class Navigation(App[Result], inherit_bindings=False):
     glyphs: Glyphs
     wheel = ""  # the selected wheel, whichever view it was selected in
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._kept: dict[str, PushedView] = {}  # views that were open on top, to be shown again, by scope
+
     @property
     def front(self) -> View | None:
         """The view in front, be it under a dialog. None while the application starts or ends: it has no screen then."""
@@ -144,7 +148,30 @@ class Navigation(App[Result], inherit_bindings=False):
         elif self.front is not None and self.front.scope == scope:
             self.say("you are here already")
         else:
-            self.push_screen(next(view for view in registry.ON_TOP if view.scope == scope)())
+            self.push_screen(self._on_top(scope))
+
+    def _on_top(self, scope: str) -> PushedView:
+        """A view to open on top: the one that was open before, unless it is below another one."""
+        kept = self._kept.get(scope)
+        if kept is not None and kept.is_mounted and not self._is_open(kept):
+            kept.as_new()
+            return kept
+        view = next(view for view in registry.ON_TOP if view.scope == scope)()
+        if kept is None:
+            self._kept[scope] = view
+            self.install_screen(view, f"{scope} on top")  # so that it stays when it is closed
+        return view
+
+    def _is_open(self, screen: Screen[Any]) -> bool:
+        return any(screen in stack for stack in self._screen_stacks.values())
+
+    def forget_kept(self) -> None:
+        """Remove the views that were kept: the next ones are new."""
+        for view in self._kept.values():
+            self.uninstall_screen(view)
+            if view.is_attached:
+                view.remove()
+        self._kept.clear()
 
     def open_wheel(self, key: str) -> None:
         """Show the detail of a wheel on top of the present view."""

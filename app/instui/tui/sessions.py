@@ -84,6 +84,7 @@ class Sessions(Suspendable):
         for view in registry.VIEWS:
             self.remove_mode(view.scope)
             self.add_mode(view.scope, view)
+        self.forget_kept()
         self.wheel = ""
 
     # -- the session, as the views see it

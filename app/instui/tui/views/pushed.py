@@ -29,6 +29,13 @@ class PushedView(View):
         back = (Piece("esc", "key", "back"), Piece(" back to the list", "dim", "back"))
         return fit((Piece(" "), Piece(title, "chosen"), Piece("  "), *back), width)
 
+    def as_new(self) -> None:
+        """Forget what was selected or zoomed when it was open before."""
+        self.zoomed = False
+        self.set_class(False, "zoomed")
+        self.table.scroll_to(y=0, animate=False, force=True, immediate=True)
+        self.table.select(self.table.keys[0] if self.table.keys else "")
+
     def do_back(self) -> None:
         """End the zoom, or go back to where the user came from."""
         if self.zoomed:

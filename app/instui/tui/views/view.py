@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.events import ScreenResume
 from textual.message import Message
 from textual.widget import Widget
 
@@ -70,6 +71,7 @@ class View(HeldScreen[None]):
         self.zoomed = False
         self._notice: Notice | None = None
         self._caption_height = self._finding_height = 0
+        self._styles = -1  # the number of the styles that it has
 
     @property
     def application(self) -> Application:
@@ -250,8 +252,10 @@ class View(HeldScreen[None]):
         self._notice = None
         self.veiled = True
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
         """Show what happened while another screen was in front."""
+        styles = self.app._css_update_count
+        event.refresh_styles, self._styles = styles != self._styles, styles  # else they are applied to all widgets anew
         if self.is_mounted:  # the message may come before the widgets
             self.resumed()
             self.refresh_view()
