@@ -127,7 +127,7 @@ def _changed(before: _Row, strips: list[tuple[int, Strip]], colours: ColorSystem
             x = end
     used = set(row.texts)
     row.known = None not in used
-    row.simple = all(text is None or _is_simple(text) for text in used)
+    row.simple = all(text is None or _is_narrow(text) for text in used)
     if not row.simple:
         _blank_halves(row.texts)
     return row
@@ -184,11 +184,14 @@ def _stretches(before: _Row, row: _Row) -> list[tuple[int, int]]:
     return found
 
 
-@lru_cache(2000)
 def _is_simple(text: str) -> bool:
     """Whether each character has one cell."""
-    alike = text.isascii() or (cell_len(text) == len(text) and all(cell_len(character) == 1 for character in text))
-    return alike and text != ""
+    return text.isascii() or all(map(_is_narrow, text))
+
+
+@lru_cache(2000)
+def _is_narrow(character: str) -> bool:
+    return cell_len(character) == 1
 
 
 def _cells(text: str) -> list[str]:
