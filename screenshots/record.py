@@ -21,11 +21,13 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
+from support.projects import make_tree  # noqa: E402
 from support.wheelsmith import build_wheel  # noqa: E402
 
 RATE = 1_500_000  # bytes per second of one download
@@ -94,6 +96,7 @@ class Recording(NamedTuple):
     demo: str = ""
     verb: str = "install"
     locked: float = 0.0  # seconds for which another program holds the environment's lock, from the beginning
+    builds: Mapping[str, float] = MappingProxyType({})  # projects that are built in place of wheels, seconds of each
 
 
 def captions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -135,6 +138,9 @@ RECORDINGS = {
         ["jupyterlab", "PyJWT", "opencv-python"],
         beside=["jwt", "opencv-contrib-python", "requests"],
         flags=["--jobs", "2", "--slow", "3"],
+    ),
+    "building": Recording(
+        [], builds={"parser": 7.0, "bindings": 4.0, "plugin": 2.5}, flags=["--jobs", "2", "-e", "parser"]
     ),
     "conflict": Recording(["PyJWT", "jwt"], flags=["--fail-on-conflict"]),
 }
@@ -183,6 +189,8 @@ def record(name: str, recording: Recording, wheels: Path, scratch: Path) -> None
         command = [sys.executable, "-m", "instui", "demo", recording.demo, "--ui", "none", "--journal", str(journal)]
         subprocess.run(command, check=True)
         keep(name, recording, journal)
+    elif recording.builds:
+        building(name, recording, scratch, journal)
     elif recording.beside:
         beside(name, recording, wheels, scratch)
     else:
@@ -212,6 +220,25 @@ def with_index(name: str, recording: Recording, wheels: Path, scratch: Path, jou
         holder.wait()
     server.shutdown()
     keep(name, recording, journal, index)
+
+
+def building(name: str, recording: Recording, scratch: Path, journal: Path) -> None:
+    """Run an install of source trees, each of which prints a line now and then while it is built."""
+    environment, sources = scratch / name / ".venv", scratch / name / "src"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    for project, seconds in recording.builds.items():
+        steps = round(seconds * 2)
+        during = f"import time\nfor step in range(1, {steps + 1}):\n    time.sleep(0.5)\n"
+        said = f"    print(f'[{{step}}/{steps}] cc -O2 -c src/{project}/part{{step}}.c', flush=True)\n"
+        make_tree(sources / project, project, during=f"{during}{said}")
+    command = [sys.executable, "-m", "instui", "install", "--python", environment, "--ui", "none", "--no-index"]
+    command += ["--cache-dir", scratch / name / "cache", "--journal", journal, *recording.flags]
+    trees = [f"./{project}" for project in recording.builds if project not in recording.flags]
+    subprocess.run([*map(str, command), *trees], cwd=sources, check=True)
+    own = json.loads(journal.read_text().partition("\n")[0])["session"]
+    text = journal.read_text().replace(str(sources), "/home/user/src").replace(f"/{own}.", f"/{SESSION}.")
+    journal.write_text(text)
+    keep(name, recording._replace(wheels=trees), journal)
 
 
 def beside(name: str, recording: Recording, wheels: Path, scratch: Path) -> None:

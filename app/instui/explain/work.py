@@ -262,7 +262,8 @@ def building(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     sources = "its source" if len(wheels) == 1 else "their sources"
     text = f"{verb} {_named(case, wheels)} from {sources} for {seconds(total(found))}"
     remedy = ""
-    if case.matters(found, 1.0, 0.1):
+    is_remote = any(wheel.build is not None and "://" in wheel.build.source for wheel, _ in built)
+    if is_remote and case.matters(found, 1.0, 0.1):
         remedy = (
             "wheels need no build: take them from an index that has them, or make them once with `uv build --wheel`"
         )

@@ -1,8 +1,8 @@
 """Editable wheels (PEP 660) by `uv build`, which knows only the ordinary kind.
 
-It is given a project made for this one build. Its backend is a module below that passes all calls on to the backend of
-the real project, and `build_wheel` to `build_editable`. So isolation, build dependencies, indexes and settings are
-those of every other build, by uv's own rules.
+It is given a project made for this one build. Its backend is the module below, which passes `build_wheel` on to
+`build_editable` of the real project's backend. So isolation, build dependencies, indexes and settings are those of
+every other build, by uv's own rules.
 """
 
 import os

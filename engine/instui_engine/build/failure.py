@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from instui_engine.resolve.uv_errors import explain
+from instui_engine.resolve.inputs import one_line
 
 _BACKEND = re.compile(r"returned an error|Call to `|failed \(exit|failed with exit")
 _UV = re.compile(r"error: ")
 _DULL = re.compile(r"[\^~=*\-_ ]*|Building (wheel|source distribution).*|During handling of .*|The above exception .*")
+_LONGEST = 500  # characters of what uv says
 
 
 def reason_in(lines: Sequence[str]) -> str:
@@ -18,7 +19,12 @@ def reason_in(lines: Sequence[str]) -> str:
     starts = [place for place, line in enumerate(lines) if _UV.match(line)]
     start = starts[-1] if starts else len(lines)
     own = [line for line in lines[:start] if not _DULL.fullmatch(line)]
-    told = "\n".join(lines[start:])
-    if own and (not told or _BACKEND.search(told)):
+    if own and (not starts or _BACKEND.search(" ".join(lines[start:]))):
         return own[-1]
-    return str(explain(told)).removeprefix("uv: ") if told else "it failed without a word"
+    said = ""
+    for line in lines[start:]:
+        if line.startswith("hint: "):
+            break
+        is_cause = line.startswith("cause: ")
+        said += f"{': ' if is_cause else ' '}{line.removeprefix('cause: ')}" if said else line.removeprefix("error: ")
+    return one_line(said, _LONGEST) or "it failed without a word"

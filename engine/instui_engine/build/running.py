@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _POLL = 0.1  # seconds between two checks of `cancelled`
 _PATIENCE = 3.0  # seconds that a build has to end after SIGTERM
 _LONGEST = 200  # characters of a line
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[@-_])")
 _TAIL = 1 << 16  # bytes of the output that are looked at for the reason of a failure
 _SUPERVISOR = os.path.join(os.path.dirname(__file__), "supervisor.py")
 

@@ -39,6 +39,14 @@ def build_flags(building: Building, name: str) -> list[str]:
     ]
 
 
+def building_of(request: Request, wanted: Requirements) -> Building:
+    """What may be built, also by what requirement files say."""
+    building = request.building
+    return building._replace(
+        no_binary=(*building.no_binary, *wanted.no_binary), only_binary=(*building.only_binary, *wanted.only_binary)
+    )
+
+
 def _flags(building: Building) -> list[str]:
     """What `uv pip` and `uv build` call by the same names."""
     return [
@@ -76,7 +84,7 @@ def build_settings(request: Request, wanted: Requirements, settings: UvSettings,
         python=python,
         offline=request.offline or settings.offline,
         no_index=request.no_index or wanted.no_index,
-        building=request.building,
+        building=building_of(request, wanted),
         variables=variables,
         config=build_config(settings) if not os.environ.get("UV_NO_CONFIG") else "",
     )

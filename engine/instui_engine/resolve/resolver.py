@@ -36,6 +36,7 @@ from .lock_file import is_lock_file, is_uv_lock, load_parser, parsed_filename, s
 from .origin import came_from, origin_of
 from .request import LockedWheel, Meanwhile, Request, Resolution
 from .requirements import Requirement, Requirements
+from .source import Building
 from .uv_config import is_decisive, is_reinstalled, not_honoured
 
 if TYPE_CHECKING:
@@ -134,19 +135,19 @@ def _with_builds(
     sources = [(wheel, wheel.source) for wheel in resolution.wheels if wheel.source]
     if not sources:
         return resolution
+    from .build_settings import build_settings, building_of
+
+    building = building_of(request, wanted)
     for wheel, source in sources:
-        if refused := _refused(request, wheel.name, source.editable):
+        if refused := _refused(building, wheel.name, source.editable):
             raise ResolutionError(
                 f"{printable(wheel.name)} would have to be built from a source, which {refused} forbids"
             )
-    from .build_settings import build_settings
-
     return resolution._replace(builds=build_settings(request, wanted, settings, environment.executable))
 
 
-def _refused(request: Request, name: str, editable: bool) -> str:
+def _refused(building: Building, name: str, editable: bool) -> str:
     """What forbids to build that distribution; "" if it may be built. As for uv, an editable one always may."""
-    building = request.building
     if editable:
         return ""
     if building.no_build:

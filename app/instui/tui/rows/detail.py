@@ -7,7 +7,7 @@ from instui.monitor.model import SETTLED, Phase, Snapshot, WheelState
 from instui.monitor.names import started, wait_target
 from instui.tui.tape import Log
 from instui.tui.text.glyphs import Glyphs, bar
-from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe, wrapped
+from instui.tui.text.pieces import Line, Piece, fit, line, middle, safe, tail, wrapped
 from instui.tui.text.styles import PHASE_STYLES
 from instui_engine.journal.events import Holder
 
@@ -18,14 +18,17 @@ from .labels import holder_label, lock_label
 _EVENTS = 40
 
 
-def detail(snapshot: Snapshot, key: str, width: int, glyphs: Glyphs, log: Log | None = None) -> list[Line]:
-    """Everything known about a wheel."""
+def detail(
+    snapshot: Snapshot, key: str, width: int, glyphs: Glyphs, log: Log | None = None, output: Sequence[str] = ()
+) -> list[Line]:
+    """Everything known about a wheel. `output`: the last lines of its build."""
     wheel = snapshot.wheel(key)
     if wheel is None:
         return _unknown(snapshot, key, width, log)
     lines: list[Line] = [*_facts(wheel, snapshot, width, glyphs)]
     for title, part in (
         ("phases", _phases(wheel, snapshot, width, glyphs)),
+        ("build", _build(wheel, width, output)),
         ("locks", _claims(wheel, snapshot, width)),
         ("waits", _waits(wheel, snapshot, width)),
         ("recovery", recoveries.detail(snapshot, key, width)),
@@ -125,6 +128,20 @@ def _phases(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) -
                 (f"  {units.seconds(stop - start):>10}", "text"),
             )
         )
+    return lines
+
+
+def _build(wheel: WheelState, width: int, output: Sequence[str]) -> list[Line]:
+    """What it is built from, and the end of what that has printed."""
+    build = wheel.build
+    if build is None:
+        return []
+    how = "editable, from " if build.editable else "from "
+    lines: list[Line] = [line(("  ", "dim"), (how, "dim"), (middle(safe(build.source), width - 2 - len(how)), "text"))]
+    if build.log:
+        lines.append(line(("  output in ", "dim"), (middle(safe(build.log), width - 12), "text")))
+    said = output or ([build.line] if build.line else [])
+    lines += [line(("  ", "dim"), (tail(safe(one), width - 2), "text")) for one in said]
     return lines
 
 

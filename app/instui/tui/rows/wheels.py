@@ -299,6 +299,8 @@ def _doing(wheel: WheelState, snapshot: Snapshot, sizes: Mapping[str, int], styl
         return [word, Piece(tail(_place(wheel, snapshot) if room >= 18 else "", room - 7), "dim")]
     if phase is Phase.STOPPED:
         return [word, Piece(f" {wheel.reached}" if len(wheel.reached) + 8 <= room else "", "dim")]
+    if phase is Phase.QUEUED and any(span.phase is Phase.BUILD for span in wheel.spans):
+        return [Piece("built", style)]
     if phase is Phase.QUEUED and any(span.phase is Phase.FETCH for span in wheel.spans):
         return [Piece("fetched", style)]
     if phase not in WORKING:
