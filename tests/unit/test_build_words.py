@@ -30,9 +30,9 @@ UV = "error: Failed to build `/x`"
         (["Building wheel...", "x.c:1: no such file", "^~~~", UV, BACKEND], "x.c:1: no such file"),
         (
             ["Building wheel...", UV, "cause: No solution found", "cause: Because a", "needs b", "hint: c"],
-            "Failed to build `/x`: No solution found: Because a needs b",
+            "No solution found: Because a needs b",
         ),
-        (["Building wheel...", UV, BACKEND], "Failed to build `/x`: The build backend returned an error"),
+        (["Building wheel...", UV, BACKEND], "The build backend returned an error"),
         (["fatal: bad object"], "fatal: bad object"),
         ([], "it failed without a word"),
     ],
@@ -42,7 +42,7 @@ def test_the_reason_of_a_failure(lines: list[str], reason: str) -> None:
 
 
 def test_a_line_of_output_controls_nothing_and_has_no_password() -> None:
-    assert readable("\x1b[1;31m red \x1b]8;;http://x\x07link\x1b]8;;\x1b\\\x1b(B\t.\r") == "red link    ."
+    assert readable("\x1b[1;31m red \x1b]8;;http://x\x07link\x1b]8;;\x1b\\\x1b(B\t.\r") == "red link   ."
     assert readable("\u202eevil\x00") == "\\u202eevil\\x00"
     assert "secret" not in readable("get https://user:secret@host/simple")
     assert len(readable("x" * 1000)) == 200

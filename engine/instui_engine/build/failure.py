@@ -25,6 +25,9 @@ def reason_in(lines: Sequence[str]) -> str:
     for line in lines[start:]:
         if line.startswith("hint: "):
             break
-        is_cause = line.startswith("cause: ")
-        said += f"{': ' if is_cause else ' '}{line.removeprefix('cause: ')}" if said else line.removeprefix("error: ")
+        if line.startswith("error: Failed to build `"):
+            continue  # that is said already, and the path may be one of ours
+        between = ": " if line.startswith("cause: ") else " "
+        text = line.removeprefix("error: ").removeprefix("cause: ")
+        said += f"{between}{text}" if said else text
     return one_line(said, _LONGEST) or "it failed without a word"
