@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instui_engine.errors import InstuiError
-from instui_engine.resolve.normal_form import constraints_text, requirements_text
+from instui_engine.resolve.normal_form import limits_text, requirements_text
 from instui_engine.resolve.requirement_files import read_requirement_files
 from instui_engine.resolve.requirements import Requirements
 from support.requirement_writer import BAD
@@ -159,7 +159,7 @@ class Playground:
             return None
         text, limits = path.with_suffix(".own.txt"), path.with_suffix(".limits.txt")
         text.write_text(requirements_text(ours))
-        limits.write_text(constraints_text(ours))
+        limits.write_text(limits_text(ours, ours.constraints))
         return self._read(text, limits)
 
     def _read(self, path: Path, limits: Path | None) -> Reading:

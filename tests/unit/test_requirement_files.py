@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from instui_engine.errors import InstuiError, UsageError
-from instui_engine.resolve.normal_form import constraints_text, requirements_text
+from instui_engine.resolve.normal_form import limits_text, requirements_text
 from instui_engine.resolve.requirement_files import read_requirement_files
 from instui_engine.resolve.requirements import Requirement, Requirements
 
@@ -289,7 +289,7 @@ def test_hashes_of_one_place_are_all_on_each_of_its_lines_for_uv(read: Read) -> 
     found = read("\n".join(lines), c_txt=f"{there}\nalpha @ {here} --hash=sha256:{B}")
     line = f"alpha @ file://{here} --hash=sha256:{A} --hash=sha256:{B}\n"
     assert requirements_text(found) == f"{line}{line}alpha --hash=sha256:{A}\nalpha\n"
-    assert constraints_text(found) == f"{there}\n{line}"
+    assert limits_text(found, found.constraints) == f"{there}\n{line}"
 
 
 def test_there_is_one_index(read: Read) -> None:
@@ -575,4 +575,4 @@ def test_the_text_for_uv_has_one_form_and_nothing_in_it_to_expand_or_unquote(tmp
         f"b>=1 --hash=sha256:{A} --hash=sha256:{B}\n"
         f"alpha @ https://u:it%27s@h/$%7BX%7D/%C3%A9/{WHEEL}?a%3B\n"
     )
-    assert constraints_text(found) == f"a<2 --hash=sha256:{A}\n"
+    assert limits_text(found, found.constraints) == f"a<2 --hash=sha256:{A}\n"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from instui.tui.app import InstuiApp
     from instui.tui.controller import Result
 
-_PLACES = ("--python", "-p", "--target", "--prefix")
+_PLACES = ("--python", "-p", "--target", "-t", "--prefix")
 
 
 class _Begun:
@@ -89,6 +89,8 @@ class Hosting:
         """Begin the command that was typed, and show it. Raises InstuiError, and nothing has begun."""
         arguments = self._arguments(typed)
         parsed = parse(arguments)
+        if getattr(parsed, "directory", None):
+            raise UsageError("--directory: start instui in that directory")
         if reads_stdin(parsed):
             raise UsageError("the screen reads the keys, so requirements cannot come from stdin")
         environment = environment_from(parsed, writable=not parsed.dry_run)

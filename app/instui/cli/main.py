@@ -55,6 +55,10 @@ def _run(arguments: list[str]) -> int:
     from .parser import COMMANDS, parse
 
     parsed = parse(arguments)
+    if hasattr(parsed, "directory"):
+        from .uv_variables import take_up
+
+        take_up(parsed)
     if hasattr(parsed, "theme"):
         from .standing import take_looks
 

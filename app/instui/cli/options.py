@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from instui.demo.scenarios import NAMES
 
+from . import uv_flags
 from .flag_values import choice, collector, count, named, permitted, port, positive, seconds, speed
 from .standing import Asked, AskedSwitch, Each
 
@@ -23,20 +24,23 @@ LINK_MODES: "tuple[LinkMode, ...]" = ("hardlink", "copy", "clone", "symlink")
 
 def install(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui install`."""
+    parser.usage = "%(prog)s [OPTION ...] [REQ | WHEEL | DIR | SOURCE ...]"
     parser.add_argument("arguments", nargs="*", metavar="REQ | WHEEL | DIR | SOURCE")
     what = parser.add_argument_group("what to install")
     what.add_argument(
         "-r",
         "--requirement",
+        "--requirements",
         action=Each,
         default=[],
         metavar="FILE",
         dest="requirement_files",
-        help="requirements, as for pip",
+        help="requirements, as for pip; a pyproject.toml; a lock file",
     )
     what.add_argument(
         "-c",
         "--constraint",
+        "--constraints",
         action=Each,
         default=[],
         metavar="FILE",
@@ -44,8 +48,12 @@ def install(parser: argparse.ArgumentParser) -> None:
         help="bounds for versions, as for pip",
     )
     what.add_argument("--pylock", default="", metavar="FILE", help="a PEP 751 lock file")
+    uv_flags.project(what)
+    uv_flags.limits(what)
     what.add_argument("--no-deps", action="store_true", help="without dependencies")
-    what.add_argument("--reinstall", action="store_true", help="also what is installed already")
+    what.add_argument("--reinstall", "--force-reinstall", action="store_true", help="also what is installed already")
+    uv_flags.again(what)
+    uv_flags.opposites(parser)
     what.add_argument("-U", "--upgrade", action="store_true", help="the newest versions, also of what is installed")
     what.add_argument(
         "-P",
@@ -58,10 +66,12 @@ def install(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
     _permission(what)
-    _places(parser)
+    uv_flags.indexes(_places(parser))
+    uv_flags.versions(parser)
     _building(parser, editable=True)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
+    uv_flags.settings(parser)
 
 
 def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
@@ -74,12 +84,14 @@ def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
     )
     target.add_argument(
         "--compile-bytecode",
+        "--compile",
         action="store_true",
         default=None,
         help="also Python's byte code of all modules, so that their first import is fast; default: as uv is set",
     )
     target.add_argument(
         "--no-compile-bytecode",
+        "--no-compile",
         action="store_false",
         default=None,
         dest="compile_bytecode",
@@ -89,13 +101,16 @@ def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
 
 def install_many(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui install-many`."""
+    parser.usage = "%(prog)s [OPTION ...] LIST"
     parser.add_argument("list_file", metavar="LIST", help="a requirement or the path of a wheel on each line; -: stdin")
     what = parser.add_argument_group("what to install")
     what.add_argument("--limit", type=count, default="0", metavar="N", help="only the first N lines")
     _permission(what)
-    _places(parser)
+    uv_flags.indexes(_places(parser))
+    uv_flags.versions(parser)
     _content(_target(parser, "where to install it", "into"), "a line with different content for one path fails")
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
+    uv_flags.settings(parser)
 
 
 def sync(parser: argparse.ArgumentParser) -> None:
@@ -105,22 +120,25 @@ def sync(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "-c",
         "--constraint",
+        "--constraints",
         action=Each,
         default=[],
         metavar="FILE",
         dest="constraint_files",
         help="bounds for versions, as for pip",
     )
-    what.add_argument("--reinstall", action="store_true", help="also what is installed already")
+    what.add_argument("--reinstall", "--force-reinstall", action="store_true", help="also what is installed already")
+    uv_flags.again(what)
     what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
     what.add_argument(
         "--allow-empty-requirements", action="store_true", help="if nothing is listed, everything is removed"
     )
     _permission(what)
-    _places(parser)
+    uv_flags.indexes(_places(parser))
     _building(parser)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
+    uv_flags.settings(parser)
 
 
 def uninstall(parser: argparse.ArgumentParser) -> None:
@@ -139,6 +157,7 @@ def uninstall(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", "-y", action="store_true", help="accepted, and always so: nothing is asked")
     _target(parser, "where from", "from")
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
+    uv_flags.settings(parser)
 
 
 def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse._ArgumentGroup":
@@ -151,17 +170,15 @@ def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse
         metavar="ENV_OR_INTERPRETER",
         help="default: the active environment, or the nearest .venv",
     )
-    target.add_argument("--target", type=named, metavar="DIR", help=f"{into} this directory, as with pip")
+    target.add_argument("--target", "-t", type=named, metavar="DIR", help=f"{into} this directory, as with pip")
     target.add_argument("--prefix", type=named, metavar="DIR", help=f"{into} lib, bin and so on below this directory")
-    target.add_argument(
-        "--break-system-packages", action="store_true", help=f"also {into} a Python that the system manages"
-    )
+    uv_flags.system(target, into)
     target.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
     target.add_argument("--dry-run", action="store_true", help="plan, and write nothing")
     return target
 
 
-def _places(parser: argparse.ArgumentParser) -> None:
+def _places(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     where = parser.add_argument_group("where to find it")
     where.add_argument(
         "--find-links", "-f", action=Each, default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
@@ -172,6 +189,7 @@ def _places(parser: argparse.ArgumentParser) -> None:
         "--extra-index-url", action=Each, default=[], metavar="URL", dest="extra_index_urls", help="besides"
     )
     where.add_argument("--offline", action="store_true", help="only what is in the cache")
+    return where
 
 
 def _building(parser: argparse.ArgumentParser, *, editable: bool = False) -> None:
@@ -416,6 +434,7 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> "argparse._Ar
     _work(how)
     how.add_argument("--slow", type=seconds, default=str(slow), metavar="FACTOR", help="for watching")
     how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
+    uv_flags.no_cache(how)
     how.add_argument("--journal", default="", metavar="FILE", help="also write the journal there")
     _volume(how)
     return how

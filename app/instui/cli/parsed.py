@@ -4,16 +4,18 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from instui_engine.errors import UsageError
+from instui_engine.errors import UsageError, printable
 
 from .flag_values import permitted
 from .options import LINK_MODES
+from .uv_variables import is_on
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
     from instui_engine.resolve.request import Request
+    from instui_engine.resolve.resolving import Resolving
     from instui_engine.resolve.source import Building
     from instui_engine.session.options import LinkMode, Options
     from instui_engine.target.environment import Environment
@@ -35,6 +37,7 @@ def request_from(parsed: "argparse.Namespace") -> "Request":
         upgrade_packages=tuple(parsed.upgrade_packages),
         require_hashes=parsed.require_hashes,
         building=_building_in(parsed),
+        resolving=resolving_from(parsed),
     )
 
 
@@ -65,6 +68,7 @@ def request_of_sync(parsed: "argparse.Namespace") -> "Request":
         **_places_in(parsed),
         reinstall=parsed.reinstall,
         require_hashes=parsed.require_hashes,
+        resolving=resolving_from(parsed),
         allow_empty=parsed.allow_empty_requirements,
         building=_building_in(parsed),
     )
@@ -74,7 +78,19 @@ def places_from(parsed: "argparse.Namespace") -> "Request":
     """Where to look for wheels, as a request that names none."""
     from instui_engine.resolve.request import Request
 
-    return Request(**_places_in(parsed))
+    return Request(**_places_in(parsed), resolving=resolving_from(parsed))
+
+
+def resolving_from(parsed: "argparse.Namespace") -> "Resolving":
+    """What uv is told: the flags of this command that have the names of its options."""
+    from instui_engine.resolve.resolving import Resolving
+
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in vars(parsed).items()
+        if value and name in Resolving._fields
+    }
+    return Resolving(**given)
 
 
 def _places_in(parsed: "argparse.Namespace") -> dict[str, Any]:
@@ -141,14 +157,25 @@ def environment_from(parsed: "argparse.Namespace", *, writable: bool, any_python
 
     if parsed.target and parsed.prefix:
         raise UsageError("--target and --prefix are two places for one install: give one of them")
-    return discover(
+    given = vars(parsed)
+    wanted = "" if parsed.python or given.get("system") else os.environ.get("UV_PYTHON", "")
+    is_place = "/" in wanted or os.path.exists(wanted)
+    environment = discover(
         cache_directory(parsed.cache_dir),
-        python=parsed.python or "",
+        python=parsed.python or (wanted if is_place else ""),
         target=parsed.target or "",
         prefix=parsed.prefix or "",
-        break_system_packages=any_python or parsed.break_system_packages,
+        break_system_packages=any_python or is_on(given.get("break_system_packages"), "UV_BREAK_SYSTEM_PACKAGES"),
         writable=writable,
+        system=is_on(given.get("system"), "UV_SYSTEM_PYTHON"),
     )
+    version = environment.interpreter.version
+    if wanted[:1].isdigit() and not is_place and not f"{version}.".startswith(f"{wanted}."):
+        raise UsageError(
+            f"UV_PYTHON is {printable(wanted)}, and the environment at {printable(str(environment.top))} has Python "
+            f"{version}; name one with --python"
+        )
+    return environment
 
 
 def cache_directory(given: str) -> "Path":

@@ -149,11 +149,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
         parsed.arguments += unknown
     elif unknown:
+        from .uv_options import refusal
+
+        if reason := refusal(unknown):
+            raise UsageError(reason)
         raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
     given = vars(parsed)
-    names_any = (
-        given.get("arguments") or given.get("editables") or given.get("requirement_files") or given.get("pylock")
-    )
+    names_any = any(given.get(name) for name in ("arguments", "editables", "requirement_files", "pylock", "group"))
     if parsed.command == "install" and not names_any:
         raise UsageError("nothing to install: name a requirement, a wheel, a directory or a source, or give -r FILE")
     if parsed.command == "uninstall" and not names_any:

@@ -34,6 +34,7 @@ class Invocation(NamedTuple):
     environ: Mapping[str, str]
     ui: str = ""  # --ui or INSTUI_UI, "" if neither is given
     quiet: bool = False
+    no_progress: bool = False
     dry_run: bool = False
     stay: bool = False
     reads_stdin: bool = False  # requirements come from there, so keys do not
@@ -53,7 +54,7 @@ def opening(asked: Invocation) -> Showing:
         return "screen when it begins" if asked.command in _LATE else "screen"
     if not all(asked.streams) or asked.environ.get("TERM", "dumb") == "dumb" or is_ci(asked.environ):
         return "plain"
-    if asked.quiet or asked.dry_run or asked.reads_stdin or asked.in_background:
+    if asked.quiet or asked.no_progress or asked.dry_run or asked.reads_stdin or asked.in_background:
         return "plain"
     if asked.command not in _LATE:
         return "screen"

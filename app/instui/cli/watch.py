@@ -11,6 +11,7 @@ from instui.terminal import in_background, is_browser, streams
 
 from .output import print_error
 from .screen_rules import Invocation, Showing, opening
+from .uv_variables import is_on
 
 if TYPE_CHECKING:
     from instui_engine.commands.command import Outcome
@@ -57,6 +58,7 @@ def chosen_ui(parsed: argparse.Namespace) -> Showing:
             environ=os.environ,
             ui=parsed.ui,
             quiet=parsed.quiet,
+            no_progress=no_progress(),
             dry_run=getattr(parsed, "dry_run", False),
             stay=parsed.stay,
             reads_stdin=reads_stdin(parsed),
@@ -65,11 +67,17 @@ def chosen_ui(parsed: argparse.Namespace) -> Showing:
     )
 
 
+def no_progress() -> bool:
+    """Whether nobody wants to see how far it is: --no-progress, which sets uv's variable for it."""
+    return is_on(None, "UV_NO_PROGRESS")
+
+
 def reads_stdin(parsed: argparse.Namespace) -> bool:
     """Whether requirements come from the standard input, so that keys cannot."""
     given = vars(parsed)
-    files = [*given.get("requirement_files", ()), *given.get("constraint_files", ()), given.get("pylock", "")]
-    files.append(given.get("list_file", ""))
+    files = [given.get("pylock", ""), given.get("list_file", "")]
+    for name in ("requirement_files", "constraint_files", "overrides", "excludes"):
+        files += given.get(name, ())
     if not any(files):
         return False
     from instui_engine.resolve import streams
@@ -98,7 +106,8 @@ def _user_interface(parsed: argparse.Namespace) -> "Iterator[tuple[Listener, ...
     else:
         from instui.lines.plain import PlainUI
 
-        ui = PlainUI(feed, sys.stdout, quiet=parsed.quiet, verbose=parsed.verbose)
+        told = {"quiet": parsed.quiet, "verbose": parsed.verbose, "progress": not no_progress()}
+        ui = PlainUI(feed, sys.stdout, **told)
     ui.start()
     try:
         yield (feed.put,)

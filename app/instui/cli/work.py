@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,15 +71,25 @@ def _work(parsed: argparse.Namespace, session: "Callable[[], Work]") -> int:
 
     `session` loads what the command needs, which only the process that does the work has to do.
     """
-    from .parsed import environment_from, options_from, recorded
+    from .parsed import environment_from
     from .screen_rules import SCREENS
+    from .uv_variables import is_on, private_cache
 
-    environment = environment_from(parsed, writable=not parsed.dry_run)
-    if parsed.ui in SCREENS:
-        return _in_a_child(parsed, environment)
+    with ExitStack() as stack:
+        if is_on(parsed.no_cache, "UV_NO_CACHE"):
+            stack.enter_context(private_cache(parsed))
+        environment = environment_from(parsed, writable=not parsed.dry_run)
+        if parsed.ui not in SCREENS:
+            return _here(parsed, session, environment)
+    return _in_a_child(parsed, environment)
+
+
+def _here(parsed: argparse.Namespace, session: "Callable[[], Work]", environment: "Environment") -> int:
+    """Run the command in this process."""
     from instui.program import began
     from instui_engine.commands.command import Recording
 
+    from .parsed import options_from, recorded
     from .watch import watch
 
     options, perform = options_from(parsed), session()

@@ -30,13 +30,16 @@ class Messages:
 
     `live`: a block on the terminal shows progress and present waits, so only what is over gets a line. `quiet`: only
     warnings, conflicts, recoveries and failures. `verbose`: also every wheel, removal and predicted collision, and what
-    uv does.
+    uv does. `progress`: now and then a line says how far it is.
     """
 
-    def __init__(self, fold: Fold, *, live: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, fold: Fold, *, live: bool = False, quiet: bool = False, verbose: bool = False, progress: bool = True
+    ) -> None:
         self._fold = fold
         self._quiet = quiet
         self._verbose = verbose and not quiet
+        self._tells_progress = progress
         self._shown = not live and not quiet
         self._milestones = Milestones(fold, self._shown)
         self._prepare = Preparation(fold, self._milestones, shown=self._shown, verbose=self._verbose, quiet=quiet)
@@ -174,7 +177,8 @@ class Messages:
         """The lines that are due because time has passed: waits, and how far the session is."""
         if not self._shown:
             return []
-        return [*self._waiting(snapshot), *self._progress.due(snapshot), *self._slowness.due(snapshot)]
+        progress = self._progress.due(snapshot) if self._tells_progress else []
+        return [*self._waiting(snapshot), *progress, *self._slowness.due(snapshot)]
 
     def _waiting(self, snapshot: Snapshot) -> list[str]:
         """A line for each wait that has reached another step since the last call."""

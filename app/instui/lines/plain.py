@@ -35,7 +35,8 @@ class PlainUI:
 
     On a terminal that can move its cursor it shows a block of progress, redrawn about ten times a second, with
     everything that is over above it; elsewhere, plain lines. `clock` is CLOCK_MONOTONIC in seconds; the session's first
-    event gives its time of start. `columns` returns the present size of the terminal.
+    event gives its time of start. Without `progress` no line says how far it is. `columns` returns the present size of
+    the terminal.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class PlainUI:
         *,
         quiet: bool = False,
         verbose: bool = False,
+        progress: bool = True,
         clock: Callable[[], float] = time.monotonic,
         environ: Mapping[str, str] = os.environ,
         columns: Callable[[], os.terminal_size] = shutil.get_terminal_size,
@@ -53,10 +55,10 @@ class PlainUI:
         self._columns = columns
         self._quiet = quiet
         self._verbose = verbose
-        self._live = not quiet and is_live(stream, environ)
+        self._live = progress and not quiet and is_live(stream, environ)
         self._colour = self._live and not environ.get("NO_COLOR")
         self._fold = Fold()
-        self._messages = Messages(self._fold, live=self._live, quiet=quiet, verbose=verbose)
+        self._messages = Messages(self._fold, live=self._live, quiet=quiet, verbose=verbose, progress=progress)
         self._drawn: list[str] = []
         self._thread = OutputThread(source, Output(stream), self.frame)
 

@@ -12,14 +12,15 @@ from instui_engine.hashes import Demands, demands_of, sha256_in
 from instui_engine.target.interpreter import Interpreter
 from instui_engine.wheel.filename import parse_wheel_filename
 
-from .inputs import one_line, redacted, target_name
+from .inputs import normalized, one_line, redacted, target_name
 from .locations import is_source_name, path_in
 from .origin import origin_of
 from .request import LockedWheel
+from .resolving import Resolving
 from .source import Source
 
 if TYPE_CHECKING:
-    from packaging.pylock import Package, PackageArchive, PackageSdist, PackageWheel
+    from packaging.pylock import Package, PackageArchive, PackageSdist, PackageWheel, Pylock
 
 _NAMED = re.compile(r"pylock(\.[^.]+)?\.toml")
 
@@ -42,12 +43,18 @@ def load_parser() -> None:
 
 
 def select(
-    text: str, shown: str, directory: str, interpreter: Interpreter, demands: Mapping[str, Demands]
+    text: str,
+    shown: str,
+    directory: str,
+    interpreter: Interpreter,
+    demands: Mapping[str, Demands],
+    resolving: Resolving = Resolving(),  # noqa: B008 - it never changes
 ) -> Iterator[LockedWheel]:
     """The wheels of a lock file that fit the target, or their sources. Relative paths in it start from `directory`.
 
     `demands` by name are those of requirement files; a wheel that cannot meet them is not chosen. Of several builds of
-    one version the highest is taken. Raises UsageError for a file that is not valid, ResolutionError if none fits.
+    one version the highest is taken. Of `resolving` only the extras and groups count. Raises UsageError for a file that
+    is not valid, ResolutionError if none fits.
     """
     import tomllib
 
@@ -69,7 +76,8 @@ def select(
         raise UsageError(f"{shown} is not a valid lock file: {one_line(str(error))}") from error
     tags = [Tag(*tag.split("-", 2)) for tag in interpreter.tags]
     try:
-        for package, source in lock.select(environment=interpreter.markers, tags=tags):  # type: ignore[arg-type]
+        markers: Any = interpreter.markers
+        for package, source in lock.select(environment=markers, tags=tags, **_chosen_parts(lock, resolving, shown)):
             more = demands.get(package.name, ())
             if isinstance(source, PackageWheel):
                 yield _locked(package, source, source.filename, directory, more)
@@ -92,6 +100,23 @@ def select(
         raise ResolutionError(f"{shown} does not fit this environment: {one_line(str(error))}") from error
     except ValueError as error:
         raise UsageError(f"{shown} is not a valid lock file: {one_line(str(error))}") from error
+
+
+def _chosen_parts(lock: "Pylock", resolving: Resolving, shown: str) -> dict[str, Any]:
+    """The extras and groups that are asked for, as `Pylock.select` takes them. Raises UsageError for unknown ones."""
+    extras = [str(name) for name in lock.extras or ()] if resolving.all_extras else list(resolving.extra)
+    for kind, asked, known in (
+        ("extra", extras, lock.extras),
+        ("dependency group", resolving.group, lock.dependency_groups),
+    ):
+        for name in asked:
+            if normalized(name) not in map(normalized, known or ()):
+                raise UsageError(f"{shown} has no {kind} {printable(repr(name))}")
+    chosen: dict[str, Any] = {"extras": [normalized(name) for name in extras]} if extras else {}
+    if resolving.group:
+        default = lock.default_groups or ()
+        chosen["dependency_groups"] = [*default, *map(normalized, resolving.group)]
+    return chosen
 
 
 def _prepare(content: dict[str, Any], demands: Mapping[str, Demands]) -> None:

@@ -18,10 +18,10 @@ def requirements_text(requirements: Requirements) -> str:
     return _joined([*_options(requirements), *(_line(entry, hashes) for entry in requirements.requirements)])
 
 
-def constraints_text(requirements: Requirements) -> str:
-    """The constraints, as a requirement file."""
+def limits_text(requirements: Requirements, limits: Iterable[Requirement]) -> str:
+    """The constraints, overrides or excludes of `requirements`, as a requirement file."""
     hashes = _hashes(requirements)
-    return _joined(_line(entry, hashes) for entry in requirements.constraints)
+    return _joined(_line(entry, hashes) for entry in limits)
 
 
 def _options(requirements: Requirements) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _hashes(requirements: Requirements) -> dict[str, set[str]]:
     uv demands all hashes of a line with a URL, and any of a line with a name.
     """
     found: dict[str, set[str]] = {}
-    for entry in (*requirements.requirements, *requirements.constraints):
+    for entry in (*requirements.requirements, *requirements.constraints, *requirements.overrides):
         found.setdefault(entry.url, set()).update(*entry.demands)
     return found
 

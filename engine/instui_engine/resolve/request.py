@@ -5,6 +5,7 @@ from collections.abc import Callable
 from instui_engine.hashes import Demands
 from instui_engine.values import NamedTuple
 
+from .resolving import Resolving
 from .source import Building, BuildSettings, Source
 
 
@@ -13,7 +14,7 @@ class Request(NamedTuple):
 
     With `keep_requested`, a distribution that is already installed keeps its mark as requested (the REQUESTED file), or
     the absence of it. With `exact`, nothing else is to be installed afterwards, and no dependency is added; unless
-    `allow_empty`, that must be something.
+    `allow_empty`, that must be something. `resolving` is what uv is told besides.
     """
 
     arguments: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ class Request(NamedTuple):
     exact: bool = False
     allow_empty: bool = False
     building: Building = Building()
+    resolving: Resolving = Resolving()
 
 
 class LockedWheel(NamedTuple):

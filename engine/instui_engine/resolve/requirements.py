@@ -4,8 +4,16 @@ Command line arguments and requirement files are read into this form, and everyt
 that is made from it, and the hashes in it are what is compared.
 """
 
+from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands
 from instui_engine.values import NamedTuple
+
+_PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
+
+
+def is_project(file: str) -> bool:
+    """Whether a file says what a project needs, which uv reads itself."""
+    return name_of(file) in _PROJECT and "://" not in file
 
 
 class Requirement(NamedTuple):
@@ -33,6 +41,8 @@ class Requirement(NamedTuple):
 class Requirements(NamedTuple):
     """What requirement files ask for. URLs may carry credentials; paths are absolute.
 
+    `overrides` take the place of what anything else requires of a distribution; `excludes` are left out wherever they
+    are required. `projects` are files from which uv itself reads what a project needs (pyproject.toml, setup.py).
     `no_binary` and `only_binary` are names of distributions, `:all:` or `:none:`, in the order given. `notes` are lines
     for the user about options that have no effect here.
     """
@@ -47,3 +57,6 @@ class Requirements(NamedTuple):
     no_binary: tuple[str, ...] = ()
     only_binary: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    overrides: tuple[Requirement, ...] = ()
+    excludes: tuple[Requirement, ...] = ()
+    projects: tuple[str, ...] = ()

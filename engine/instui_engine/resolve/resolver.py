@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import NoSolutionError, ResolutionError, UsageError, printable
 from instui_engine.fetch.uv_settings import UvSettings, is_on, settings_here
-from instui_engine.fs.given import resolved, working_directory
+from instui_engine.fs.given import absolute, resolved, working_directory
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, is_strong, sha256_in
 from instui_engine.journal.events import (
@@ -35,9 +35,10 @@ from .locations import path_in, redacted, shortened, split_fragment
 from .lock_file import is_lock_file, is_uv_lock, load_parser, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Meanwhile, Request, Resolution
-from .requirements import Requirement, Requirements
+from .requirements import Requirement, Requirements, is_project
+from .resolving import Resolving
 from .source import Building
-from .uv_config import is_decisive, is_reinstalled, not_honoured
+from .uv_config import DECISIVE_FILES, is_decisive, is_reinstalled, not_honoured
 
 if TYPE_CHECKING:
     from .uv import Files, Pin
@@ -77,8 +78,10 @@ def resolve(
         )
     arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)
     lines = _lines(request, arguments.positions, cancelled)
-    if not arguments.positions and not request.requirement_files:
+    if not arguments.positions and not request.requirement_files and not request.resolving.group:
         raise UsageError("nothing to install: name a requirement, a wheel, a directory or a source, or give -r FILE")
+    if (request.resolving.extra or request.resolving.all_extras) and not lines.projects:
+        raise UsageError("extras are those of a project or a lock file: give -r pyproject.toml, or write NAME[EXTRA]")
     for note in lines.notes:
         emit(Warned("", note))
     wanted = lines._replace(requirements=(*_in_order(arguments), *lines.requirements))
@@ -160,14 +163,22 @@ def _refused(building: Building, name: str, editable: bool) -> str:
 
 
 def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:
-    if not request.requirement_files and not request.constraint_files:
+    overrides, excludes = request.resolving.overrides, request.resolving.excludes
+    if not (request.requirement_files or request.constraint_files or overrides or excludes):
         return Requirements()
     from .requirement_files import read_requirement_files
 
     def read_url(url: str) -> bytes:
         return _read_url(url, request, cancelled)
 
-    return read_requirement_files(request.requirement_files, request.constraint_files, position, cancelled, read_url)
+    projects = [file for file in request.requirement_files if is_project(file)]
+    files = [file for file in request.requirement_files if file not in projects]
+    lines = read_requirement_files(files, request.constraint_files, position, cancelled, read_url)
+    return lines._replace(
+        projects=tuple(map(absolute, projects)),
+        overrides=read_requirement_files((), overrides, 0, cancelled, read_url).constraints,
+        excludes=read_requirement_files((), excludes, 0, cancelled, read_url).constraints,
+    )
 
 
 def _read_url(url: str, request: Request, cancelled: Cancelled) -> bytes:
@@ -180,7 +191,9 @@ def _read_url(url: str, request: Request, cancelled: Cancelled) -> bytes:
 
 def given_urls(request: Request) -> tuple[str, ...]:
     """The URLs of the command line that may carry credentials."""
-    return tuple(url for url in (request.index_url, *request.extra_index_urls, *request.find_links) if "://" in url)
+    resolving = request.resolving
+    urls = (resolving.default_index, *resolving.indexes, request.index_url, *request.extra_index_urls)
+    return tuple(url for url in (*urls, *request.find_links) if "://" in url)
 
 
 def _urls(request: Request, wanted: Requirements) -> tuple[str, ...]:
@@ -192,7 +205,8 @@ def _urls(request: Request, wanted: Requirements) -> tuple[str, ...]:
 
 def _is_plain(arguments: Arguments, lines: Requirements, request: Request) -> bool:
     """Whether the request is about wheel files alone, and uv would have nothing to decide."""
-    return request.no_deps and not request.require_hashes and not arguments.requirements and lines == Requirements()
+    asks = request.require_hashes or arguments.requirements or request.resolving != Resolving()
+    return request.no_deps and not asks and lines == Requirements()
 
 
 def _in_order(arguments: Arguments) -> list[Requirement]:
@@ -249,9 +263,11 @@ def _finish(
     What uv has `decided` to take from an index stays: it may have the version that is there, for another platform.
     """
     met = dict(satisfied)
+    reinstalled = set(map(normalized, request.resolving.reinstall_package))
     wanted: list[LockedWheel] = []
     for wheel in wheels:
-        again = request.reinstall or is_reinstalled(settings, wheel.name) or (decided and not wheel.origin)
+        again = request.reinstall or wheel.name in reinstalled or is_reinstalled(settings, wheel.name)
+        again = again or (decided and not wheel.origin)
         if not again and is_installed(wheel, environment, installed):
             met[wheel.name] = installed[wheel.name].version
         else:
@@ -309,12 +325,14 @@ def _lock_file(request: Request) -> str:
     if not request.pylock and not files:
         return ""
     others = len(request.requirement_files) - (0 if request.pylock else 1)
-    if request.arguments or request.building.editables or others or request.constraint_files:
+    resolving = request.resolving
+    limits = request.constraint_files or resolving.overrides or resolving.excludes
+    if request.arguments or request.building.editables or others or limits:
         raise UsageError(
             f"{printable(request.pylock or files[0])} says all that is to be installed; give no requirements, wheels "
             "or constraints with a lock file"
         )
-    for name in ("UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE"):
+    for name in DECISIVE_FILES:
         if os.environ.get(name):
             raise UsageError(f"{name} is set, but a lock file says all that is to be installed; unset it")
     return request.pylock or files[0]
@@ -341,7 +359,7 @@ def _from_lock_file(
         raise UsageError(f"cannot read the lock file {shown}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown} is not a lock file: it is not UTF-8 text") from error
-    wheels = list(select(text, shown, resolved(directory), interpreter, {}))
+    wheels = list(select(text, shown, resolved(directory), interpreter, {}, request.resolving))
     if is_remote and any(wheel.path for wheel in wheels):
         raise UsageError(f"{shown} names files of this machine, which a lock file on a server cannot know")
     if request.require_hashes or settings.require_hashes:
@@ -381,9 +399,9 @@ def _from_uv(
 
     working_directory()  # uv would fail without one, less clearly
     named = _named(wanted)
-    demands = demands_in(wanted.requirements + wanted.constraints, environment.interpreter.markers)
-    placed = [entry for entry in (*wanted.constraints, *wanted.requirements) if entry.url]
-    placed = [entry for entry in placed if applies(entry, environment.interpreter.markers)]
+    entries = (*wanted.constraints, *wanted.requirements, *wanted.overrides)
+    demands = demands_in(entries, environment.interpreter.markers)
+    placed = [entry for entry in entries if entry.url and applies(entry, environment.interpreter.markers)]
     direct = {entry.name: entry for entry in placed if entry.name}
     wheels = [direct_wheel(entry, demands) for entry in direct.values() if not entry.is_source]
     moved = {wheel.name for wheel in wheels if not is_installed(wheel, environment, installed)}

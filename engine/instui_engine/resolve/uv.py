@@ -12,8 +12,8 @@ import fcntl
 import os
 import re
 import select
-from collections.abc import Callable, Collection, Container, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +29,11 @@ from instui_engine.values import NamedTuple
 
 from .build_settings import pip_flags
 from .inputs import normalized, one_line
-from .normal_form import constraints_text, requirements_text
+from .normal_form import limits_text, requirements_text
 from .request import Request
 from .requirements import Requirement, Requirements
-from .uv_config import leads_elsewhere, locating_config
+from .resolving import words
+from .uv_config import DECISIVE_FILES, leads_elsewhere, locating_config
 from .uv_errors import explain, warnings_in
 from .uv_log import FILTER, UvLog, processor_seconds, without_log
 from .view import make_view
@@ -124,13 +125,18 @@ class Uv:
         command += ["--require-hashes"] if request.require_hashes else []
         command += ["--no-deps"] if request.no_deps else []
         command += ["--offline"] if request.offline else []
-        with memory_file(requirements_text(wanted)) as named, memory_file(constraints_text(wanted)) as limits:
-            command += [f"/dev/fd/{named}" if request.exact else f"--requirements=/dev/fd/{named}"]
-            command += [f"--constraints=/dev/fd/{limits}"] if wanted.constraints else []
-            code, output = self._run(command, (named, limits))
-        output = output.replace(f"Requirements file `/dev/fd/{named}` does", "The requirements do")
-        for descriptor, meant in ((named, "the requirements"), (limits, "the constraints")):
-            output = output.replace(f"/dev/fd/{descriptor}", meant)
+        command += words(request.resolving, "decide")
+        command += [f"--requirements={project}" for project in wanted.projects]
+        with ExitStack() as open_files:
+            files = {}
+            for kind, text in _texts(wanted, bool(request.resolving.group)):
+                files[kind] = open_files.enter_context(memory_file(text))
+                is_source = kind == "requirements" and request.exact  # `uv pip sync` has them as its arguments
+                command += [f"/dev/fd/{files[kind]}" if is_source else f"--{kind}=/dev/fd/{files[kind]}"]
+            code, output = self._run(command, tuple(files.values()))
+        for kind, descriptor in files.items():
+            output = output.replace(f"Requirements file `/dev/fd/{descriptor}` does", f"The {kind} do")
+            output = output.replace(f"/dev/fd/{descriptor}", f"the {kind}")
         meant = str(self._environment.top / self._environment.site_packages[0])
         output = re.sub(rf"{re.escape(str(view.prefix))}/lib/[^/]+/site-packages", lambda _: meant, output)
         if code:
@@ -170,28 +176,36 @@ class Uv:
         lock.unlink(missing_ok=True)
         command = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header", "--quiet", "--no-deps"]
         command += ["--offline"] if offline else []
+        command += words(self._request.resolving, "locate")
         config = locating_config(self._settings)
         with memory_file(requirements_text(asked)) as pinned, memory_file(config) as settings:
             command += [f"--config-file=/dev/fd/{settings}"] if config else []
-            code, output = self._run([*command, f"/dev/fd/{pinned}"], (pinned, settings))
+            code, output = self._run([*command, f"/dev/fd/{pinned}"], (pinned, settings), without=DECISIVE_FILES)
         return code, output if code else lock.read_text(encoding="utf-8")
 
-    def _run(self, command: Sequence[str], descriptors: Sequence[int]) -> tuple[int, str]:
-        """Run `uv pip` with `command`; return its exit code and what it printed. Raises Interrupted."""
-        code, output = self._run_once(command, descriptors)
+    def _run(
+        self, command: Sequence[str], descriptors: Sequence[int], without: Collection[str] = ()
+    ) -> tuple[int, str]:
+        """Run `uv pip` with `command`; return its exit code and what it printed. Raises Interrupted.
+
+        `without`: the variables that do not concern it.
+        """
+        code, output = self._run_once(command, descriptors, without)
         if code and "Failed to inspect Python interpreter" in output and self._python == self._environment.executable:
             self._python = quiet_python(self._environment.executable, self._scratch)
-            return self._run_once(command, descriptors)
+            return self._run_once(command, descriptors, without)
         return code, output
 
-    def _run_once(self, command: Sequence[str], descriptors: Sequence[int]) -> tuple[int, str]:
+    def _run_once(
+        self, command: Sequence[str], descriptors: Sequence[int], without: Collection[str]
+    ) -> tuple[int, str]:
         request = self._request
         flags = pip_flags(request.building, command[0])
         whole = [uv_binary(), "pip", *command[:1], *flags, "--color=never", "--no-progress"]
         whole += [f"--python={self._python}"]
         whole += ["--no-index"] if request.no_index else []
         whole += command[1:]
-        variables = uv_variables(request)
+        variables = {name: value for name, value in uv_variables(request).items() if name not in without}
         if not (variables.get("UV_CACHE_DIR") or self._settings.options.get("cache-dir") or user_cache("uv")):
             variables["UV_CACHE_DIR"] = str(self._scratch / "cache")  # without a home, uv takes the working directory
         meanwhile, self._meanwhile = self._meanwhile, _nothing
@@ -229,6 +243,15 @@ def quiet_python(executable: str, scratch: Path) -> str:
     )
     script.chmod(0o700)
     return str(script)
+
+
+def _texts(wanted: Requirements, has_group: bool) -> Iterator[tuple[str, str]]:
+    """The options of uv that name a file, each with its text. A file without a line would only be warned of."""
+    text = requirements_text(wanted)
+    if text or not (wanted.projects or has_group):
+        yield "requirements", text
+    limits = {"constraints": wanted.constraints, "overrides": wanted.overrides, "excludes": wanted.excludes}
+    yield from ((kind, limits_text(wanted, entries)) for kind, entries in limits.items() if entries)
 
 
 def _decision(output: str) -> Decision:
@@ -269,6 +292,11 @@ def uv_variables(request: Request) -> dict[str, str]:
         variables["UV_INDEX_URL"] = request.index_url
     if request.extra_index_urls:
         variables["UV_EXTRA_INDEX_URL"] = " ".join(url.replace(" ", "%20") for url in request.extra_index_urls)
+    resolving = request.resolving
+    if resolving.default_index:
+        variables["UV_DEFAULT_INDEX"] = resolving.default_index
+    if resolving.indexes:
+        variables["UV_INDEX"] = " ".join(url.replace(" ", "%20") for url in resolving.indexes)
     if request.find_links:
         places = (place if "://" in place else Path(absolute(place)).as_uri() for place in request.find_links)
         variables["UV_FIND_LINKS"] = ",".join(place.replace(",", "%2C") for place in places)

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from instui_engine.fetch.uv_settings import UvSettings
+from instui_engine.fetch.uv_settings import UvSettings, is_on
 
 from .inputs import normalized
 
 # settings that decide what is installed, so that even wheel files without dependencies are put to uv
 _DECISIVE = ("constraint-dependencies", "override-dependencies", "exclude-dependencies")
-_DECISIVE_VARIABLES = ("UV_REQUIRE_HASHES", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE")
+DECISIVE_FILES = ("UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE")
+_DECISIVE_VARIABLES = ("UV_REQUIRE_HASHES", *DECISIVE_FILES)
 
 # settings that `uv pip compile` would answer with too few files, or with those for another Python than the target's
 _MISLEADING = ("no-emit-package", "unsafe-package", "python-version")
@@ -100,6 +101,8 @@ def build_config(settings: UvSettings) -> str:
 def not_honoured(settings: UvSettings, environ: Mapping[str, str]) -> Iterator[str]:
     """One line for each setting of uv that has no effect here."""
     pip = _pip(settings)
+    if is_on(environ.get("UV_NO_VERIFY_HASHES")) or pip.get("verify-hashes") is False:
+        yield "uv is set to verify no hashes; instui compares every hash that is written somewhere"
     for key in _ELSEWHERE:
         if pip.get(key):
             yield f"the setting {key} of uv has no effect here; give --{key}"

@@ -5,11 +5,16 @@ uv breaks its errors into many lines, in an old and a new style; `explain` turns
 
 import re
 
-from instui_engine.errors import NoSolutionError, ResolutionError, UnreachableIndexError
+from instui_engine.errors import InstuiError, NoSolutionError, ResolutionError, UnreachableIndexError, UsageError
 
 from .inputs import one_line
 
 _UNREACHABLE = re.compile(r"error sending request|client error \(Connect\)|dns error|Request failed after|timed out")
+_REFUSED = re.compile(  # what the user has given as the value of a flag
+    r"invalid value |the argument |Requesting extras |Requested extra |The dependency group "
+    r"|Failed to read dependency groups|Project directory |failed to open file |Failed to read certificate file "
+    r"|File not found: "
+)
 _STATUS = re.compile(r"HTTP status (?:client|server) error \(([^)]*)\)")
 _URL = re.compile(r"https?://[^\s`)]+")
 _LONGEST = 2000  # characters of a derivation: without its end it explains nothing
@@ -18,11 +23,13 @@ _CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsati
 _NOISE = ("Using ", "Resolved ", "Usage: ", "For more information")  # of any run, and of uv's own command line
 
 
-def explain(output: str) -> ResolutionError:
+def explain(output: str) -> InstuiError:
     """The one-line error for what uv printed when it failed."""
     statements, hints = _statements(output)
     whole = " ".join(statements)
     hint = " ".join(hints)
+    if _REFUSED.match(whole):
+        return UsageError(one_line(f"uv: {whole}", _LONGEST))
     if "No solution found" in whole:
         text = whole.partition("dependencies")[2].lstrip(": ").removeprefix("cause: ")
         # behind "no solution:" one reason needs no conclusion; the last of several would be a fragment without one

@@ -22,14 +22,17 @@ class Found(NamedTuple):
     environment: Path | None = None
 
 
-def find_python(python: str, anywhere: bool) -> Found:
+def find_python(python: str, anywhere: bool, system: bool = False) -> Found:
     """The interpreter of `python` (an environment or an interpreter), else of the active or nearest environment.
 
-    With `anywhere`, the one that a shell would start will do if there is none. Raises TargetError if there is none, and
+    With `anywhere`, the one that a shell would start will do if there is none. With `system` no environment counts, and
+    the first one on PATH that is in none is taken. Raises TargetError if there is none, and
     for an environment that has no interpreter any more.
     """
     if python:
         return _named(python)
+    if system:
+        return _of_the_system()
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         active = os.environ.get(variable)
         if active:
@@ -92,6 +95,16 @@ def _named(python: str) -> Found:
     if not is_directory:
         return Found(path)
     return _in(path, shown, "is it an environment?")
+
+
+def _of_the_system() -> Found:
+    """The first interpreter on PATH that is in no virtual environment, as `uv pip install --system` finds it."""
+    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        for name in ("python3", "python"):
+            path = Path(directory or ".", name)
+            if os.access(path, os.X_OK) and path.is_file() and not (path.parent.parent / "pyvenv.cfg").is_file():
+                return Found(path)
+    raise TargetError("there is no Python on PATH outside of virtual environments; name one with --python")
 
 
 def _on_path(python: str) -> str | None:

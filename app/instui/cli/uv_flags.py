@@ -1,0 +1,137 @@
+"""The flags of `uv pip install` that are uv's to understand: how it resolves, where it looks, which settings it reads.
+
+Their names, short forms and meanings are uv's. A wrong value is refused in uv's own words, when it is asked.
+"""
+
+import argparse
+from typing import Any
+
+from .flag_values import choice, named
+from .standing import Each
+
+PROVIDERS = ("disabled", "subprocess")
+COLOURS = ("auto", "always", "never")
+
+
+def project(group: "argparse._ArgumentGroup") -> None:
+    """Add the flags that say which parts of a project or lock file are wanted."""
+    _each(group, "--group", metavar="[PATH:]NAME", help="a dependency group of pyproject.toml, or of a lock file")
+    _each(group, "--extra", help="an extra of the project or lock file that -r names")
+    group.add_argument("--all-extras", action="store_true", help="all of its extras")
+    _no(group, "--no-all-extras", "all_extras")
+
+
+def limits(group: "argparse._ArgumentGroup") -> None:
+    """Add the flags with files that bear on what is decided, beside constraints."""
+    _each(group, "--overrides", "--override", metavar="FILE", help="versions, whatever anything else requires")
+    _each(group, "--excludes", "--exclude", metavar="FILE", help="what is left out wherever it is required")
+
+
+def again(group: "argparse._ArgumentGroup") -> None:
+    """Add the flags that install or look up again what is there."""
+    _each(group, "--reinstall-package", metavar="NAME", help="also this one, if it is installed already")
+
+
+def indexes(group: "argparse._ArgumentGroup") -> None:
+    """Add the flags that name indexes as uv's newer versions do."""
+    _each(group, "--index", dest="indexes", metavar="[NAME=]URL", help="before the default one")
+    group.add_argument("--default-index", default="", metavar="URL", help="in the place of the default one")
+    group.add_argument("--index-strategy", default="", metavar="STRATEGY", help="which of several indexes count")
+
+
+def versions(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say which versions uv decides on."""
+    group = parser.add_argument_group("which versions, as uv decides")
+    group.add_argument("--pre", action="store_true", help="also pre-releases, as --prerelease allow")
+    group.add_argument("--prerelease", default="", metavar="MODE", help="allow, disallow, if-necessary or explicit")
+    _each(group, "--prerelease-package", metavar="NAME=MODE", help="the same for one")
+    group.add_argument("--resolution", default="", metavar="MODE", help="highest, lowest or lowest-direct")
+    group.add_argument("--exclude-newer", default="", metavar="DATE", help="only what was uploaded before")
+    _each(group, "--exclude-newer-package", metavar="NAME=DATE", help="the same for one")
+    group.add_argument("--torch-backend", default="", metavar="BACKEND", help="of PyTorch: cpu, cu126, auto ...")
+    group.add_argument("--fork-strategy", default="", metavar="STRATEGY", help=argparse.SUPPRESS)
+    group.add_argument("--no-sources", action="store_true", help="without the table tool.uv.sources of a project")
+    _each(group, "--no-sources-package", metavar="NAME", help="the same for one")
+    group.add_argument("--refresh", action="store_true", help="ask the indexes again, whatever uv's cache has")
+    _no(group, "--no-refresh", "refresh")
+    _each(group, "--refresh-package", metavar="NAME", help="the same for one")
+
+
+def system(group: "argparse._ArgumentGroup", into: str) -> None:
+    """Add the flags for the Python of the system. None stands for neither: then uv's variables count."""
+    group.add_argument("--system", action="store_true", default=None, help=f"{into} the first Python on PATH")
+    _no(group, "--no-system", "system")
+    group.add_argument(
+        "--break-system-packages",
+        action="store_true",
+        default=None,
+        help=f"also {into} a Python that the system manages",
+    )
+    _no(group, "--no-break-system-packages", "break_system_packages")
+
+
+def no_cache(group: "argparse._ArgumentGroup") -> None:
+    """Add the flag for a run that reads and leaves no cache."""
+    group.add_argument(
+        "-n",
+        "--no-cache",
+        "--no-cache-dir",
+        action="store_true",
+        default=None,
+        help="neither this nor uv's: all goes at the end",
+    )
+
+
+def settings(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how uv is set: they stand for its variables, which all parts of this program read."""
+    group = parser.add_argument_group("servers and settings, as for uv")
+    _each(
+        group,
+        "--allow-insecure-host",
+        "--trusted-host",
+        metavar="HOST",
+        help="trust it, whatever its certificate",
+    )
+    group.add_argument("--keyring-provider", help="subprocess: ask the command keyring", **choice(PROVIDERS))
+    group.add_argument("--cert", type=named, metavar="FILE", help="certificates of authorities, in PEM form")
+    group.add_argument(
+        "--system-certs", "--native-tls", action="store_true", default=None, help="uv, too, trusts those of the system"
+    )
+    _no(group, "--no-system-certs", "system_certs", "--no-native-tls")
+    group.add_argument("--config-file", type=named, metavar="FILE", help="a uv.toml, in the place of all others")
+    group.add_argument("--no-config", "--isolated", action="store_true", help="no uv.toml and no pyproject.toml")
+    group.add_argument("--project", type=named, metavar="DIR", help="whose settings of uv count")
+    group.add_argument("--directory", type=named, metavar="DIR", help="go there first")
+    group.add_argument("--color", help="never: as with NO_COLOR", **choice(COLOURS))
+    group.add_argument("--no-color", action="store_const", const="never", dest="color", help=argparse.SUPPRESS)
+    group.add_argument("--no-progress", action="store_true", help="no lines about how far it is")
+
+
+def opposites(parser: argparse.ArgumentParser) -> None:
+    """Add the switches that uv has without a word in its help. They take another one back, or say what is so anyway."""
+    for name, dest in (
+        ("--deps", "no_deps"),
+        ("--no-require-hashes", "require_hashes"),
+        ("--no-reinstall", "reinstall"),
+        ("--no-upgrade", "upgrade"),
+        ("--no-offline", "offline"),
+    ):
+        _no(parser, name, dest)
+    for name in ("--verify-hashes", "--inexact", "--no-strict", "--disable-pip-version-check", "--no-python-downloads"):
+        aliases = ("--no-exact",) if name == "--inexact" else ()
+        parser.add_argument(name, *aliases, action="store_true", dest="is_so_anyway", help=argparse.SUPPRESS)
+
+
+def _each(
+    group: "argparse._ArgumentGroup", *names: str, metavar: str = "NAME", help: str, dest: str | None = None
+) -> None:
+    """Add a flag that may be given several times."""
+    further: dict[str, Any] = {} if dest is None else {"dest": dest}
+    group.add_argument(*names, action=Each, default=[], metavar=metavar, help=help, **further)
+
+
+def _no(group: "argparse._ActionsContainer", name: str, dest: str, *aliases: str) -> None:
+    """Add the opposite of a switch, which uv has without a word in its help. The last of the two counts."""
+    group.add_argument(
+        name, *aliases, action="store_false", dest=dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
