@@ -17,6 +17,7 @@ from instui.cli.uv_variables import take_up
 from instui_engine.errors import InstuiError, UsageError
 from instui_engine.resolve.resolver import resolve
 from instui_engine.target.installed import scan
+from instui_engine.target.platforms import retargeted
 from support.cli import error_line, installed, ok
 from support.environments import Venv
 from support.wheelsmith import build_wheel
@@ -131,6 +132,7 @@ WRONG = (
     *("--exclude-newer=x", "--exclude-newer-package=alpha", "--torch-backend=x", "--keyring-provider=x"),
     *("--extra=x", "--all-extras", "--group=x", "--directory=nope", "--project=nope", "--config-file=nope"),
     *("--cert=nope", "--overrides=nope", "--excludes=nope", "-rnope/pyproject.toml", "--color=x"),
+    *("--python-version=3.x", "--python-platform=amiga"),
     *("--no-sources-package=!", "--refresh-package=!", "--reinstall-package=!", "--upgrade-package=!"),
 )
 
@@ -151,8 +153,10 @@ class Bench:
         """What the command line would install, as the program itself decides it, without a process of its own."""
         parsed = parse(["install", "--python", str(self.venv.top), *words.split(" ")])
         take_up(parsed)
-        environment = environment_from(parsed, writable=True)
-        resolution = resolve(request_from(parsed), environment, scan(environment), lambda event: None)
+        request, environment = request_from(parsed), environment_from(parsed, writable=True)
+        asked = request.resolving
+        environment = retargeted(environment, asked.python_version, asked.python_platform)
+        resolution = resolve(request, environment, scan(environment), lambda event: None)
         return {wheel.name: wheel.version for wheel in resolution.wheels}
 
 
@@ -237,3 +241,75 @@ def test_without_a_cache_none_is_read_and_none_is_left(given: str, run_instui: R
         wheel = Path(bench.filled["index"], "files", "fast-1-py3-none-any.whl")
         refused = ["install", *words, "--link-mode", "symlink", "--python", bench.venv.top, wheel]
         assert "--no-cache" in error_line(run_instui(*refused, env=env), 2)
+
+
+PLATFORMS = (
+    *("windows", "linux", "macos", "x86_64-pc-windows-msvc", "aarch64-pc-windows-msvc", "i686-pc-windows-msvc"),
+    *("x86_64-apple-darwin", "aarch64-apple-darwin", "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"),
+    *("x86_64-unknown-linux-musl", "x86_64-manylinux2014", "x86_64-manylinux_2_17", "x86_64-manylinux_2_34"),
+    "aarch64-manylinux_2_39",
+)
+MADE_FOR = (
+    *("win_amd64", "win_arm64", "win32", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64", "manylinux_2_34_x86_64"),
+    *("manylinux2014_x86_64", "manylinux_2_35_x86_64", "manylinux_2_17_aarch64", "manylinux_2_28_aarch64"),
+    *("musllinux_1_1_x86_64", "musllinux_1_2_x86_64", "musllinux_1_3_x86_64", "macosx_10_9_x86_64"),
+    *("macosx_13_0_x86_64", "macosx_14_0_x86_64", "macosx_11_0_arm64", "macosx_13_0_arm64", "macosx_14_0_arm64"),
+)
+
+
+@pytest.fixture(scope="module")
+def built_for(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One version for all platforms, and something else to say about each by a marker."""
+    links = tmp_path_factory.mktemp("links")
+    for python in ("cp39-cp39", "cp310-abi3", "cp312-cp312", "cp313-cp313t"):
+        for platform in MADE_FOR:
+            build_wheel(links, "plat", "1", {"plat.py": b""}, tag=f"{python}-{platform}")
+    for name in ("os_name", "sys_platform", "platform_machine", "platform_system", "python_full_version"):
+        build_wheel(links, name, "1", {f"{name}.py": b""})
+    return links
+
+
+@pytest.mark.parametrize("version", ["", "3.9", "3.12", "3.13.1"])
+def test_another_platform_gets_the_wheel_that_uv_would_take(version: str, built_for: Path, bench: Bench) -> None:
+    words = f"--no-index --find-links {built_for} --target {bench.here}/t"
+    words += f" --python-version {version}" if version else ""
+    for platform in ("", *PLATFORMS):
+        asked = f"{words} --python-platform {platform}" if platform else words
+        taken = bench.uv(f"-v --dry-run {asked} plat")
+        found = re.search(r"Selecting: plat==1 \[compatible\] \((\S+)\)", taken.stderr)
+        parsed = parse(["install", "--python", str(bench.venv.top), *asked.split(" "), "plat"])
+        request, environment = request_from(parsed), environment_from(parsed, writable=True)
+        target = retargeted(environment, version, platform)
+        if taken.returncode:
+            with pytest.raises(InstuiError):
+                resolve(request, target, scan(target), lambda event: None)
+        else:
+            assert found
+            (wheel,) = resolve(request, target, scan(target), lambda event: None).wheels
+            assert wheel.filename == found[1], (platform, version)
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        *("os_name == 'nt'", "sys_platform == 'win32'", "platform_machine == 'AMD64'", "platform_system == 'Windows'"),
+        *("python_full_version == '3.12.0'", "python_version == '3.12'", "implementation_version == '3.12.0'"),
+        "platform_release == ''",
+    ],
+)
+def test_markers_are_those_of_the_other_platform(marker: str, bench: Bench) -> None:
+    (bench.here / "r.txt").write_text(f"fast ; {marker}\nalpha\n")
+    words = f"--python-platform windows --python-version 3.12 --target {bench.here}/t -r r.txt"
+    assert " + fast==1" in bench.uv(f"--dry-run {words}").stderr
+    assert bench.ours(words) == {"alpha": "2", "fast": "1"}
+    (bench.here / "r.txt").write_text(f"{bench.filled['local']}/gamma-5-py3-none-any.whl ; {marker}\n")
+    assert bench.ours(words) == {"gamma": "5"}
+
+
+def test_a_directory_for_another_platform(built_for: Path, bench: Bench, run_instui: Run) -> None:
+    words = ["--no-index", "--find-links", built_for, "--target", bench.here / "t", "--python-platform", "windows"]
+    ok(run_instui("install", "--no-fsync", "--python", bench.venv.top, *words, "plat"))
+    assert "win_amd64" in (bench.here / "t" / "plat-1.dist-info" / "WHEEL").read_text()
+    wheel = next(built_for.glob("plat-1-cp310*-win_amd64.whl"))
+    ok(run_instui("install", "--no-fsync", "--no-deps", "--reinstall", "--python", bench.venv.top, *words, wheel))
+    assert "does not fit" in error_line(run_instui("install", "--no-deps", "--python", bench.venv.top, wheel), 1)

@@ -48,6 +48,8 @@ def versions(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--resolution", default="", metavar="MODE", help="highest, lowest or lowest-direct")
     group.add_argument("--exclude-newer", default="", metavar="DATE", help="only what was uploaded before")
     _each(group, "--exclude-newer-package", metavar="NAME=DATE", help="the same for one")
+    group.add_argument("--python-version", default="", metavar="VERSION", help="as for that Python, for --target")
+    group.add_argument("--python-platform", default="", metavar="NAME", help="as for linux, macos, windows ...")
     group.add_argument("--torch-backend", default="", metavar="BACKEND", help="of PyTorch: cpu, cu126, auto ...")
     group.add_argument("--fork-strategy", default="", metavar="STRATEGY", help=argparse.SUPPRESS)
     group.add_argument("--no-sources", action="store_true", help="without the table tool.uv.sources of a project")

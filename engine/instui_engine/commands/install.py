@@ -35,6 +35,7 @@ from instui_engine.plan.removable import check_link, check_record
 from instui_engine.plan.removal import plan_removals
 from instui_engine.resolve.request import LockedWheel, Meanwhile, Request, Resolution
 from instui_engine.resolve.resolver import resolve
+from instui_engine.resolve.resolving import Resolving
 from instui_engine.resolve.source import shown
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
@@ -82,7 +83,7 @@ class Pipeline(Work):
     """The steps of an install."""
 
     def __init__(self, context: Context, environment: Environment, session: Session, request: Request) -> None:
-        super().__init__(context, environment, session)
+        super().__init__(context, _target(environment, request.resolving), session)
         self._request = request
         sync = (lambda path: context.sync("store", path)) if context.options.fsync else None
         self._store = Store(context.options.cache, sync)
@@ -412,6 +413,15 @@ def _unknown(wheel: LockedWheel) -> WheelAdded:
     """A wheel of which it is not known yet whether the store has it."""
     source = shown(wheel.source) if wheel.source else ""
     return WheelAdded(wheel.name, wheel.version, wheel.filename, wheel.size, False, source=source)
+
+
+def _target(environment: Environment, resolving: Resolving) -> Environment:
+    """The environment, with the tags and markers of another Python or platform if the request is for that."""
+    if not resolving.python_version and not resolving.python_platform:
+        return environment
+    from instui_engine.target.platforms import retargeted
+
+    return retargeted(environment, resolving.python_version, resolving.python_platform)
 
 
 def _dependents(
