@@ -32,6 +32,19 @@ def test_config_says_what_is_in_force_and_where_it_comes_from(run_instui: Run, t
     assert ok(run_instui("config", "--path", env=given)) == f"{file}\n"
 
 
+def test_config_shows_every_flag_that_a_variable_gives(run_instui: Run) -> None:
+    given = {
+        "INSTUI_PRE": "1",
+        "INSTUI_INDEX": "https://me:pw@a.example/simple b=https://b.example",
+        "INSTUI_PYTHON": "",
+    }
+    found = json.loads(ok(run_instui("config", "--json", env=given)))["settings"]
+    assert found["pre"] == {"value": True, "origin": "INSTUI_PRE"}
+    index = ["https://****@a.example/simple", "b=https://b.example"]
+    assert found["index"] == {"value": index, "origin": "INSTUI_INDEX"}
+    assert not {"prerelease", "python", "override", "overrides"} & found.keys()
+
+
 def test_settings_that_are_wrong_stop_a_command_before_it_begins(run_instui: Run, tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[keys]\ntrace = "q"\n')

@@ -32,6 +32,7 @@ def asked(command: str = "install", **given: Any) -> Invocation:
         (asked("demo", ui="tui"), "screen"),
         # nobody watches, or wants to
         (asked(quiet=True), "plain"),
+        (asked(no_progress=True), "plain"),
         (asked(dry_run=True), "plain"),
         (asked(reads_stdin=True), "plain"),
         (asked(in_background=True), "plain"),

@@ -5,6 +5,7 @@ import json
 
 from instui import settings
 from instui_engine.errors import printable
+from instui_engine.redaction import redacted
 
 from .output import print_lines
 from .parser import commands, parser
@@ -34,18 +35,30 @@ def show(parsed: argparse.Namespace) -> int:
 
 
 def _flags() -> list[tuple[str, object, str]]:
-    """The settings with their values and origins, as an install has them."""
-    actions = {
-        name: action for action in commands(parser("install"))["install"]._actions for name in action.option_strings
-    }
+    """The settings with their values and origins, as an install has them, and all other flags that a variable gives."""
+    named: dict[str, argparse.Action] = {}
+    for action in commands(parser("install"))["install"]._actions:
+        name = next((name[2:] for name in action.option_strings if name.startswith("--")), "")
+        named[name] = action
+    further = [
+        name
+        for name, action in named.items()
+        if name not in settings.SETTINGS and standing(action).origin.startswith("INSTUI_")
+    ]
     found = []
-    for name in settings.SETTINGS:
-        action = actions[f"--{name}"]
+    for name in (*settings.SETTINGS, *further):
+        action = named[name]
         value, origin = standing(action)
         if callable(action.type) and isinstance(value, str) and value:
             value = action.type(value)
-        found.append((name, value, origin))
+        found.append((name, _without_passwords(value), origin))
     return found
+
+
+def _without_passwords(value: object) -> object:
+    if isinstance(value, list):
+        return [redacted(str(each)) for each in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 def _shown(value: object) -> str:
