@@ -40,7 +40,7 @@ def test_config_shows_every_flag_that_a_variable_gives(run_instui: Run) -> None:
     }
     found = json.loads(ok(run_instui("config", "--json", env=given)))["settings"]
     assert found["pre"] == {"value": True, "origin": "INSTUI_PRE"}
-    index = ["https://****@a.example/simple", "b=https://b.example"]
+    index = ["https://a.example/simple", "b=https://b.example"]
     assert found["index"] == {"value": index, "origin": "INSTUI_INDEX"}
     assert not {"prerelease", "python", "override", "overrides"} & found.keys()
 

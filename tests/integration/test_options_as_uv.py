@@ -99,6 +99,10 @@ CASES = {
     "no upgrade after all": Case("-U --no-upgrade alpha", ("alpha==1",)),
     "with dependencies after all": Case("--no-deps --deps beta"),
     "without hashes after all": Case("--require-hashes --no-require-hashes alpha"),
+    "exact": Case("--exact beta==1", ("fast", "needy", "alpha==1")),
+    "exact, and all is there": Case("--exact fast", ("fast", "alpha")),
+    "exact, upgraded": Case("--exact -U alpha", ("alpha==1", "beta==1")),
+    "inexact after all": Case("--exact --inexact fast", ("alpha",)),
     "nothing else goes": Case("--inexact --no-strict --disable-pip-version-check fast", ("alpha==1",)),
     "refresh": Case("--refresh beta", env={"UV_OFFLINE": "0"}),
     "refresh of one": Case("--refresh-package alpha beta", env={"UV_OFFLINE": "0"}),
@@ -157,7 +161,8 @@ class Bench:
         asked = request.resolving
         environment = retargeted(environment, asked.python_version, asked.python_platform)
         resolution = resolve(request, environment, scan(environment), lambda event: None)
-        return {wheel.name: wheel.version for wheel in resolution.wheels}
+        gone = dict.fromkeys(resolution.extraneous, "")
+        return {wheel.name: wheel.version for wheel in resolution.wheels} | gone
 
 
 @pytest.fixture
@@ -203,7 +208,9 @@ def test_an_option_decides_as_in_uv_pip_install(name: str, bench: Bench) -> None
         assert "\n" not in str(caught.value)
     else:
         plan = re.findall(r"^ [+~] (\S+?)(?:==(\S+)| @ \S+/\w+-(\w+)-py3-none-any.whl)", expected.stderr, re.MULTILINE)
-        assert bench.ours(words) == {name: version or other for name, version, other in plan}
+        added = {name: version or other for name, version, other in plan}
+        gone = dict.fromkeys(set(re.findall(r"^ - (\S+?)==", expected.stderr, re.MULTILINE)) - added.keys(), "")
+        assert bench.ours(words) == added | gone
 
 
 @pytest.mark.parametrize("word", WRONG)
@@ -313,3 +320,31 @@ def test_a_directory_for_another_platform(built_for: Path, bench: Bench, run_ins
     wheel = next(built_for.glob("plat-1-cp310*-win_amd64.whl"))
     ok(run_instui("install", "--no-fsync", "--no-deps", "--reinstall", "--python", bench.venv.top, *words, wheel))
     assert "does not fit" in error_line(run_instui("install", "--no-deps", "--python", bench.venv.top, wheel), 1)
+
+
+def test_exact_removes_and_strict_looks(bench: Bench, run_instui: Run) -> None:
+    words = ["install", "--no-fsync", "--python", bench.venv.top]
+    ok(run_instui(*words, "fast", "needy", env=bench.env))
+    ok(run_instui(*words, "--exact", "beta", env=bench.env))
+    assert installed(bench.venv.site) == {"alpha": "2", "beta": "2"}
+    done = run_instui(*words, "--strict", "--no-deps", "needy", env=bench.env)
+    assert done.returncode == 0
+    assert "warning: The package `needy` requires `gamma`" in done.stderr
+
+
+def test_check_answers_and_changes_nothing(bench: Bench, run_instui: Run) -> None:
+    words = ["install", "--no-fsync", "--python", bench.venv.top]
+    ok(run_instui(*words, "beta==1", env=bench.env))
+    for asked, code in (
+        ("beta", 0),
+        ("beta alpha", 0),
+        ("beta==2", 1),
+        ("fast", 1),
+        ("--exact alpha", 1),
+        ("absent", 1),
+    ):
+        assert bench.uv(f"--check {asked}").returncode == code, asked
+        done = run_instui(*words, "--check", *asked.split(" "), env=bench.env)
+        assert done.returncode == code, (asked, done.stderr)
+    assert installed(bench.venv.site) == {"alpha": "2", "beta": "1"}
+    assert "exclude each other" in error_line(run_instui(*words, "--check", "--dry-run", "x", env=bench.env), 2)

@@ -84,7 +84,7 @@ def test_values_are_taken_where_uv_takes_them() -> None:
 
 
 def test_what_is_refused_says_why_in_one_line(run_instui: Run) -> None:
-    assert "--exact is an option of uv" in error_line(run_instui("install", "--exact", "x"), 2)
+    assert "--user is an option of uv" in error_line(run_instui("install", "--user", "x"), 2)
     for option in OPTIONS:
         for name in names(option) if option.how == "refused" else ():
             for words in ([name, "y"], ["y", name], [f"{name}=y"], *([[f"{name}y"]] if len(name) == 2 else [])):
@@ -112,4 +112,4 @@ def test_a_variable_without_effect_is_named(run_instui: Run, venv: Callable[[], 
         if option.unheard:
             done = run_instui("install", "--python", venv().top, wheel, env={option.variable: "1"})
             what = option.variable.removeprefix("UV_").removeprefix("NO_").split("_")[0].lower()
-            assert f"warning: uv is set to {what}" in done.stdout, option.variable
+            assert re.search(f"warning: uv is set to .*{what}", done.stdout), option.variable

@@ -324,10 +324,10 @@ def test_a_terminal_has_its_block_and_quiet_nothing() -> None:
 
 def test_without_progress_there_is_no_block_and_no_line_about_how_far_it_is() -> None:
     parts = [resolved(wheel("a", 200), wheel("b", 20)), [(0.0, events.FetchStarted("a", 0, 200 * MB))]]
-    assert any("a 1" in line for line in said(*parts, until=60.0))
+    assert any("a 1" in line for line in said(*parts, until=60.0) if not line.startswith("0.0 "))
     for stream in (io.StringIO(), Terminal()):
         lines = said(*parts, until=60.0, stage=Stage(stream, progress=False))
-        assert [line for line in lines if "\x1b" in line or "a 1" in line] == []
+        assert [line for line in lines if "\x1b" in line or ("a 1" in line and not line.startswith("0.0 "))] == []
 
 
 def test_verbose_names_every_wheel() -> None:

@@ -53,6 +53,7 @@ def install(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--no-deps", action="store_true", help="without dependencies")
     what.add_argument("--reinstall", "--force-reinstall", action="store_true", help="also what is installed already")
     uv_flags.again(what)
+    uv_flags.after(what)
     uv_flags.opposites(parser)
     what.add_argument("-U", "--upgrade", action="store_true", help="the newest versions, also of what is installed")
     what.add_argument(

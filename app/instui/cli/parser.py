@@ -160,6 +160,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         raise UsageError("nothing to install: name a requirement, a wheel, a directory or a source, or give -r FILE")
     if parsed.command == "uninstall" and not names_any:
         raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
+    if given.get("check"):
+        if parsed.dry_run:
+            raise UsageError("--check and --dry-run exclude each other: one answers, the other says what would be done")
+        parsed.dry_run = True
     parsed.line = arguments
     return parsed
 

@@ -32,6 +32,15 @@ def again(group: "argparse._ArgumentGroup") -> None:
     _each(group, "--reinstall-package", metavar="NAME", help="also this one, if it is installed already")
 
 
+def after(group: "argparse._ArgumentGroup") -> None:
+    """Add the flags about what else is in the environment."""
+    group.add_argument("--exact", action="store_true", help="and remove what nothing of it needs")
+    _no(group, "--inexact", "exact", "--no-exact")
+    group.add_argument("--strict", action="store_true", help="and look whether all that is required is there")
+    _no(group, "--no-strict", "strict")
+    group.add_argument("--check", action="store_true", help="only say whether all that is there; if not, exit 1")
+
+
 def indexes(group: "argparse._ArgumentGroup") -> None:
     """Add the flags that name indexes as uv's newer versions do."""
     _each(group, "--index", dest="indexes", metavar="[NAME=]URL", help="before the default one")
@@ -117,11 +126,15 @@ def opposites(parser: argparse.ArgumentParser) -> None:
         ("--no-reinstall", "reinstall"),
         ("--no-upgrade", "upgrade"),
         ("--no-offline", "offline"),
+        ("--build", "no_build"),
+        ("--build-isolation", "no_build_isolation"),
     ):
         _no(parser, name, dest)
-    for name in ("--verify-hashes", "--inexact", "--no-strict", "--disable-pip-version-check", "--no-python-downloads"):
-        aliases = ("--no-exact",) if name == "--inexact" else ()
-        parser.add_argument(name, *aliases, action="store_true", dest="is_so_anyway", help=argparse.SUPPRESS)
+    for name in (
+        *("--verify-hashes", "--disable-pip-version-check", "--no-python-downloads"),
+        "--no-require-build-hashes",
+    ):
+        parser.add_argument(name, action="store_true", dest="is_so_anyway", help=argparse.SUPPRESS)
 
 
 def _each(

@@ -9,7 +9,7 @@ from typing import Literal
 from instui_engine.values import NamedTuple
 
 How = Literal["here", "uv", "refused"]
-_BUILD = "instui installs wheels: build one with `uv build --wheel`"
+_EDITABLE = "what -e names is editable; name it without -e"
 _PYTHON = "instui takes the Python of the environment; name one with --python"
 _DOWNLOADS = "instui downloads no Python; `uv python install` does"
 _PREVIEW = "what uv only tries out is not passed on"
@@ -105,11 +105,11 @@ OPTIONS: tuple[UvOption, ...] = (
     UvOption("compile-bytecode", "here", other=("--compile",), variable="UV_COMPILE_BYTECODE"),
     UvOption("no-compile-bytecode", "here", other=("--no-compile",)),
     UvOption("dry-run", "here"),
-    UvOption("check", "refused", "give --dry-run, which says what would be installed"),
+    UvOption("check", "here"),
     UvOption("output-format", "refused", "give --ui json, which prints the events of the journal"),
-    UvOption("exact", "refused", "an install only adds and replaces; `instui sync` removes what is not listed"),
+    UvOption("exact", "here"),
     UvOption("inexact", "here", other=("--no-exact",)),
-    UvOption("strict", "refused", "an install warns of what it breaks in any case; `uv pip check` looks at the rest"),
+    UvOption("strict", "here"),
     UvOption("no-strict", "here"),
     UvOption("no-installer-metadata", "refused", "the file INSTALLER says who has installed a distribution"),
     UvOption("disable-pip-version-check", "here"),
@@ -137,24 +137,22 @@ OPTIONS: tuple[UvOption, ...] = (
     UvOption("no-preview", "refused", _PREVIEW),
     UvOption("preview-features", "refused", _PREVIEW),
     UvOption("show-settings", "refused", "`instui config` shows those of instui, and `uv pip install` those of uv"),
-    # what is about building
-    UvOption("editable", "refused", _BUILD, other=("-e",)),
-    UvOption("no-editable", "refused", _BUILD, variable="UV_NO_EDITABLE"),
-    UvOption("no-editable-package", "refused", _BUILD),
-    UvOption(
-        "build-constraints", "refused", _BUILD, other=("-b", "--build-constraint"), variable="UV_BUILD_CONSTRAINT"
-    ),
-    UvOption("require-build-hashes", "refused", _BUILD),
-    UvOption("no-require-build-hashes", "refused", _BUILD),
-    UvOption("no-build", "here"),
-    UvOption("build", "refused", _BUILD),
-    UvOption("no-binary", "refused", _BUILD),
-    UvOption("only-binary", "refused", "instui installs wheels only, so leave it out"),
-    UvOption("config-setting", "refused", _BUILD, other=("-C", "--config-settings")),
-    UvOption("config-settings-package", "refused", _BUILD),
-    UvOption("no-build-isolation", "refused", _BUILD, variable="UV_NO_BUILD_ISOLATION"),
-    UvOption("build-isolation", "refused", _BUILD),
-    UvOption("no-build-isolation-package", "refused", _BUILD),
+    # what is built
+    UvOption("editable", "here", other=("-e",)),
+    UvOption("no-editable", "refused", _EDITABLE, variable="UV_NO_EDITABLE", unheard="what -e names is editable"),
+    UvOption("no-editable-package", "refused", _EDITABLE),
+    UvOption("build-constraints", "uv", other=("-b", "--build-constraint"), variable="UV_BUILD_CONSTRAINT"),
+    UvOption("require-build-hashes", "refused", "hashes of what a build needs are not compared"),
+    UvOption("no-require-build-hashes", "here"),
+    UvOption("no-build", "uv"),
+    UvOption("build", "uv"),
+    UvOption("no-binary", "uv"),
+    UvOption("only-binary", "uv"),
+    UvOption("config-setting", "uv", other=("-C", "--config-settings")),
+    UvOption("config-settings-package", "uv"),
+    UvOption("no-build-isolation", "uv", variable="UV_NO_BUILD_ISOLATION"),
+    UvOption("build-isolation", "uv"),
+    UvOption("no-build-isolation-package", "uv"),
     UvOption("help", "here", other=("-h",)),
 )
 

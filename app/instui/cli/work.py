@@ -95,9 +95,10 @@ def _here(parsed: argparse.Namespace, session: "Callable[[], Work]", environment
     options, perform = options_from(parsed), session()
     told: list[str] = []  # the journal, for a collector
     tells = parsed.otlp is not None and not parsed.dry_run
+    checks = getattr(parsed, "check", False)
 
     def run(control: "Control", listeners: "tuple[Listener, ...]") -> "Outcome":
-        hearing = (*listeners, told.append) if tells else listeners
+        hearing = (*listeners, told.append) if tells or checks else listeners
         recording = Recording(hearing, recorded(parsed.line), identity=parsed.child, program_began=began())
         outcome = perform(environment, options, control, recording)
         if parsed.child:
@@ -111,9 +112,36 @@ def _here(parsed: argparse.Namespace, session: "Callable[[], Work]", environment
             tell(told, parsed.otlp)
 
     code = watch(parsed, run)
+    if code == 0 and getattr(parsed, "strict", False) and not parsed.dry_run:
+        _warn_of_dependencies(parsed, environment)
+    if code == 0 and checks and _has_plan(told):
+        from .output import print_error
+
+        print_error("the environment does not meet the requirements; without --check, that is installed")
+        code = 1
     if not parsed.child:
         tell_collector()
     return code
+
+
+def _has_plan(journal: "list[str]") -> bool:
+    """Whether a dry run has found anything to do."""
+    from instui_engine.journal.codec import decode
+    from instui_engine.journal.events import PlanFinished
+
+    return any(isinstance(found[1], PlanFinished) for line in journal if (found := decode(line)))
+
+
+def _warn_of_dependencies(parsed: argparse.Namespace, environment: "Environment") -> None:
+    """Print what uv's check of dependencies finds, for --strict. As in uv, that is no failure."""
+    if parsed.target or parsed.prefix:
+        return  # which uv's check does not know
+    from .output import print_error
+    from .uv_pip import ask
+
+    for line in ask("check", parsed, environment, ()).errors:
+        if line.startswith("The package "):
+            print_error(f"warning: {line}")
 
 
 def _in_a_child(parsed: argparse.Namespace, environment: "Environment") -> int:

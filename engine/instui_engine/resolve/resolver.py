@@ -122,12 +122,13 @@ def _with_extraneous(
     decided: Collection[str] | None = None,
 ) -> Resolution:
     """The same with what is to go, if only `listed` is to stay. Raises UsageError and TargetError."""
-    if not request.exact:
+    if not request.exact and not request.resolving.exact:
         return resolution
     from .exact import check_not_empty, extraneous
 
     found = extraneous(environment, installed, listed, decided)
-    check_not_empty(listed, found, allow_empty=request.allow_empty)
+    if request.exact:
+        check_not_empty(listed, found, allow_empty=request.allow_empty)
     return resolution._replace(extraneous=found)
 
 

@@ -16,7 +16,7 @@ class Resolving(NamedTuple):
     """Options of `uv pip install`. Each field has the name of one, and its value is what uv takes; empty: not given.
 
     `overrides` and `excludes` are requirement files. `indexes` (--index) and `default_index` are URLs, or uv's
-    `name=URL`.
+    `name=URL`. With `exact`, what is not required any more goes, dependencies stay: `Request.exact` is for lists.
     """
 
     indexes: tuple[str, ...] = ()
@@ -42,10 +42,11 @@ class Resolving(NamedTuple):
     refresh: bool = False
     refresh_package: tuple[str, ...] = ()
     reinstall_package: tuple[str, ...] = ()
+    exact: bool = False
 
 
 _READ_HERE = frozenset({"indexes", "default_index", "overrides", "excludes"})
-_DECIDING = frozenset({"extra", "all_extras", "group", "refresh", "refresh_package", "reinstall_package"})
+_DECIDING = frozenset({"extra", "all_extras", "group", "refresh", "refresh_package", "reinstall_package", "exact"})
 
 
 def words(resolving: Resolving, question: Question) -> Iterator[str]:

@@ -103,6 +103,8 @@ def not_honoured(settings: UvSettings, environ: Mapping[str, str]) -> Iterator[s
     pip = _pip(settings)
     if is_on(environ.get("UV_NO_VERIFY_HASHES")) or pip.get("verify-hashes") is False:
         yield "uv is set to verify no hashes; instui compares every hash that is written somewhere"
+    if is_on(environ.get("UV_NO_EDITABLE")):
+        yield "uv is set to install nothing editable; what -e names is editable all the same"
     for key in _ELSEWHERE:
         if pip.get(key):
             yield f"the setting {key} of uv has no effect here; give --{key}"
