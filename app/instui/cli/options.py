@@ -67,9 +67,9 @@ def install(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
     _permission(what)
-    uv_flags.indexes(_places(parser))
+    uv_flags.places(parser)
     uv_flags.versions(parser)
-    _building(parser, editable=True)
+    uv_flags.building(parser, editable=True)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
     uv_flags.settings(parser)
@@ -107,7 +107,7 @@ def install_many(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to install")
     what.add_argument("--limit", type=count, default="0", metavar="N", help="only the first N lines")
     _permission(what)
-    uv_flags.indexes(_places(parser))
+    uv_flags.places(parser)
     uv_flags.versions(parser)
     _content(_target(parser, "where to install it", "into"), "a line with different content for one path fails")
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
@@ -135,8 +135,8 @@ def sync(parser: argparse.ArgumentParser) -> None:
         "--allow-empty-requirements", action="store_true", help="if nothing is listed, everything is removed"
     )
     _permission(what)
-    uv_flags.indexes(_places(parser))
-    _building(parser)
+    uv_flags.places(parser)
+    uv_flags.building(parser)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
     _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
     uv_flags.settings(parser)
@@ -177,63 +177,6 @@ def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse
     target.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
     target.add_argument("--dry-run", action="store_true", help="plan, and write nothing")
     return target
-
-
-def _places(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
-    where = parser.add_argument_group("where to find it")
-    where.add_argument(
-        "--find-links", "-f", action=Each, default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
-    )
-    where.add_argument("--no-index", action="store_true", help="only --find-links and files")
-    where.add_argument("--index-url", "-i", default="", metavar="URL", help="default: as uv is configured")
-    where.add_argument(
-        "--extra-index-url", action=Each, default=[], metavar="URL", dest="extra_index_urls", help="besides"
-    )
-    where.add_argument("--offline", action="store_true", help="only what is in the cache")
-    return where
-
-
-def _building(parser: argparse.ArgumentParser, *, editable: bool = False) -> None:
-    """Add the flags that say what is built from source, and how; with `editable`, also -e. They are uv's."""
-    build = parser.add_argument_group("what is built, and how")
-
-    def each(*names: str, dest: str, metavar: str, help: str) -> None:
-        build.add_argument(*names, action=Each, default=[], dest=dest, metavar=metavar, help=help)
-
-    if editable:
-        each("-e", "--editable", dest="editables", metavar="DIR", help="a source tree whose files stay where they are")
-    build.add_argument("--no-build", action="store_true", help="build nothing: only wheels")
-    each("--no-build-package", dest="no_build_packages", metavar="NAME", help="do not build this one")
-    each("--no-binary", dest="no_binary", metavar="NAME", help="build this one, also where there is a wheel; :all:")
-    each("--only-binary", dest="only_binary", metavar="NAME", help="no source of this one, only wheels; :all:")
-    build.add_argument(
-        "--no-build-isolation", action="store_true", help="build with what is installed in the environment"
-    )
-    each(
-        "--no-build-isolation-package", dest="no_build_isolation_packages", metavar="NAME", help="the same for this one"
-    )
-    each(
-        "-C",
-        "--config-settings",
-        "--config-setting",
-        dest="config_settings",
-        metavar="KEY=VALUE",
-        help="a setting for the build backends",
-    )
-    each(
-        "--config-settings-package",
-        dest="config_settings_packages",
-        metavar="NAME:KEY=VALUE",
-        help="for the backend of this one",
-    )
-    each(
-        "-b",
-        "--build-constraints",
-        "--build-constraint",
-        dest="build_constraints",
-        metavar="FILE",
-        help="bounds for what builds need",
-    )
 
 
 def _permission(group: "argparse._ArgumentGroup") -> None:
@@ -385,7 +328,7 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--break-system-packages", action="store_true", help="repair also a Python that the system manages"
     )
-    _places(parser)
+    uv_flags.files(parser)
     how = parser.add_argument_group("how")
     _permission(how)
     _work(how)

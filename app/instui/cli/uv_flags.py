@@ -41,11 +41,70 @@ def after(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--check", action="store_true", help="only say whether all that is there; if not, exit 1")
 
 
-def indexes(group: "argparse._ArgumentGroup") -> None:
-    """Add the flags that name indexes as uv's newer versions do."""
+def places(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say where wheels are found, those for several indexes included."""
+    group = files(parser)
     _each(group, "--index", dest="indexes", metavar="[NAME=]URL", help="before the default one")
     group.add_argument("--default-index", default="", metavar="URL", help="in the place of the default one")
     group.add_argument("--index-strategy", default="", metavar="STRATEGY", help="which of several indexes count")
+
+
+def files(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    """Add the flags that say where wheels are found, as pip has them."""
+    where = parser.add_argument_group("where to find it")
+    where.add_argument(
+        "--find-links", "-f", action=Each, default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
+    )
+    where.add_argument("--no-index", action="store_true", help="only --find-links and files")
+    where.add_argument("--index-url", "-i", default="", metavar="URL", help="default: as uv is configured")
+    where.add_argument(
+        "--extra-index-url", action=Each, default=[], metavar="URL", dest="extra_index_urls", help="besides"
+    )
+    where.add_argument("--offline", action="store_true", help="only what is in the cache")
+    return where
+
+
+def building(parser: argparse.ArgumentParser, *, editable: bool = False) -> None:
+    """Add the flags that say what is built from source, and how; with `editable`, also -e. They are uv's."""
+    build = parser.add_argument_group("what is built, and how")
+
+    def each(*names: str, dest: str, metavar: str, help: str) -> None:
+        build.add_argument(*names, action=Each, default=[], dest=dest, metavar=metavar, help=help)
+
+    if editable:
+        each("-e", "--editable", dest="editables", metavar="DIR", help="a source tree whose files stay where they are")
+    build.add_argument("--no-build", action="store_true", help="build nothing: only wheels")
+    each("--no-build-package", dest="no_build_packages", metavar="NAME", help="do not build this one")
+    each("--no-binary", dest="no_binary", metavar="NAME", help="build this one, also where there is a wheel; :all:")
+    each("--only-binary", dest="only_binary", metavar="NAME", help="no source of this one, only wheels; :all:")
+    build.add_argument(
+        "--no-build-isolation", action="store_true", help="build with what is installed in the environment"
+    )
+    each(
+        "--no-build-isolation-package", dest="no_build_isolation_packages", metavar="NAME", help="the same for this one"
+    )
+    each(
+        "-C",
+        "--config-settings",
+        "--config-setting",
+        dest="config_settings",
+        metavar="KEY=VALUE",
+        help="a setting for the build backends",
+    )
+    each(
+        "--config-settings-package",
+        dest="config_settings_packages",
+        metavar="NAME:KEY=VALUE",
+        help="for the backend of this one",
+    )
+    each(
+        "-b",
+        "--build-constraints",
+        "--build-constraint",
+        dest="build_constraints",
+        metavar="FILE",
+        help="bounds for what builds need",
+    )
 
 
 def versions(parser: argparse.ArgumentParser) -> None:

@@ -297,6 +297,13 @@ def uv_variables(request: Request) -> dict[str, str]:
         variables["UV_DEFAULT_INDEX"] = resolving.default_index
     if resolving.indexes:
         variables["UV_INDEX"] = " ".join(url.replace(" ", "%20") for url in resolving.indexes)
+    for name, value in (  # also for what a build needs
+        ("UV_INDEX_STRATEGY", resolving.index_strategy),
+        ("UV_EXCLUDE_NEWER", resolving.exclude_newer),
+        ("UV_NO_SOURCES", "1" if resolving.no_sources else ""),
+    ):
+        if value:
+            variables[name] = value
     if request.find_links:
         places = (place if "://" in place else Path(absolute(place)).as_uri() for place in request.find_links)
         variables["UV_FIND_LINKS"] = ",".join(place.replace(",", "%2C") for place in places)
