@@ -17,6 +17,7 @@ from instui_engine.store.entry import Entry
 from instui_engine.target.bytecode import is_cache
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
+from instui_engine.wheel.entry_points import EntryPoint
 from instui_engine.wheel.manifest import Manifest, directories
 
 from .conflicts import digests
@@ -102,12 +103,12 @@ def _items(environment: Environment, manifest: Manifest) -> tuple[StagedItem, ..
     resolve = _Links(environment)
     shebangs = frozenset(manifest.shebangs)
     items: list[StagedItem] = []
+    points = _entry_points(environment, manifest)
     launchers = [
-        StagedItem("launcher", join(environment.roots["scripts"], point.name), "", (), point)
-        for point in manifest.entry_points
+        StagedItem("launcher", join(environment.roots["scripts"], point.name), "", (), point) for point in points
     ]
     taken = {item.path for item in launchers}
-    commands = {point.name for point in manifest.entry_points}
+    commands = {point.name for point in points}
     for tree in sorted(manifest.trees, key=lambda tree: _ORDER[tree.scheme]):
         root = environment.roots[tree.scheme]
         if tree.scheme == "headers":
@@ -131,6 +132,19 @@ def _items(environment: Environment, manifest: Manifest) -> tuple[StagedItem, ..
         items = list(_distinct(environment, manifest, items))
     # .pth files are executed at every start of Python, so they come last
     return tuple(sorted(items, key=lambda item: item.kind == "file" and item.path.endswith(".pth")))
+
+
+def _entry_points(environment: Environment, manifest: Manifest) -> tuple[EntryPoint, ...]:
+    """The commands of a wheel. That of pip has `pip3.12` of the target's version, as in pip and uv.
+
+    Some of its wheels name it after the builder's version, others have only `pip3`.
+    """
+    if manifest.name != "pip":
+        return manifest.entry_points
+    version = ".".join(environment.interpreter.version.split(".")[:2])
+    points = [point for point in manifest.entry_points if not point.name.startswith("pip3.")]
+    versioned = [point._replace(name=f"pip{version}") for point in points if point.name == "pip3"]
+    return (*points, *versioned)
 
 
 def _kind(is_scripts: bool, path: str, shebangs: Collection[str]) -> Literal["file", "script"]:
