@@ -84,12 +84,13 @@ def _opens(showing: Showing, child: Child, signals: "_Signals", stay: bool) -> b
 
 
 def _show(parsed: argparse.Namespace, child: Child, terminal: Terminal) -> "Result":
+    from instui.monitor.history import History
     from instui.tui.app import run_app
 
     rule = partial(leaving, stay=parsed.stay)
     look = {"ascii": parsed.ascii, "theme": parsed.theme, "demo": getattr(parsed, "scenario", "")}
     with closing(child.source()) as source:
-        return run_app(source, child, leaving=rule, terminal=terminal, **look)
+        return run_app(source, child, leaving=rule, terminal=terminal, history=History(), **look)
 
 
 def _after(parsed: argparse.Namespace, child: Child, result: "Result", fresh: bool) -> int:

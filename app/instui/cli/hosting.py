@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from instui.demo.scenarios import DEMOS
 from instui.monitor import sessions
+from instui.monitor.history import History
 from instui.monitor.installers import installers
 from instui.monitor.reader import Tail
 from instui.monitor.recording import Recording
@@ -173,7 +174,8 @@ class Hosting:
 
         if (begun := self._begun.get(session)) is not None:
             left = partial(self._left, session)
-            self.app.open(Showing(begun.child.source(), begun.child, closed=left, demo=begun.demo))
+            showing = Showing(begun.child.source(), begun.child, closed=left, demo=begun.demo, history=History())
+            self.app.open(showing)
             return
         one = next((one for one in self._sight.running if one.session == session), None)
         if one is None or not one.journal:

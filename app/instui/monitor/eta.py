@@ -3,7 +3,8 @@
 Fetching is counted in bytes, against the rate of the last seconds. Unpacking and staging are counted in `Work`, times
 factors that are measured (`Pace`). A wheel says how many files it has as soon as its own file is here. The downloads
 under way share their rate; the workers unpack wheels as they come in. Planning, committing and cleaning up take longer
-where wheels replace installed ones; no speed of theirs is measured.
+where wheels replace installed ones; no speed of theirs is measured. What all that usually takes, the last sessions on
+this machine have shown (`Rates`).
 
 Each look predicts the end. The end that is told follows the predictions. It is told from when they have agreed for a
 while, as long as little of what is left is in doubt, and until they differ widely. The constants were found with
@@ -11,43 +12,57 @@ recorded installs on a quiet machine and on a busy one.
 """
 
 from collections import deque
-from collections.abc import Sequence
-from heapq import heapify, heappop, heapreplace
+from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush, heapreplace
 from math import exp, inf
 
 from instui_engine.values import NamedTuple
 
 from .pace import Pace
-from .standing import FILE, Standing, Work
+from .rates import COMPARED, USUAL, Measured, Rates, Took, measured
+from .standing import Standing, Work
 
 MOST = 500  # wheels: to look at more four times a second would cost too much
 PATIENCE = 1.0  # seconds of waiting for others or the disk, or of planning too long, after which nobody can tell
 
-_LINKED = 0.27  # to link a file into the stage, in the time to make one
-_COPIED = 1.2  # to copy it there, in the time to make one; the bytes are on top of that
-_PLANNED, _CLEANED = 1.5, 2.2  # for each file that is replaced, in the time to link one
-_COMMIT, _COMMITTED, _REPLACED = 0.05, 0.5e-3, 5e-3  # to commit at all, for each wheel, and if it replaces one
+_COMMIT, _COMMITTED = 0.05, 0.5e-3  # to commit at all, and for each wheel
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 _SLOWER = 1.05  # what is left takes longer than what was done
 
 # seconds of memory, seconds that what is usual counts for, and seconds of measuring until it counts for half of that
-_UNPACKING, _STAGING = (6.0, 2.0, 2.0), (4.0, 0.5, inf)
-_SHARED = 0.5  # how much a second counts in which downloads take the processors, too
+_STAGING = (4.0, 0.5, inf)
 _WINDOW = 2.5  # seconds of which the rate of the downloads is the average
 _UNKNOWN = 0.3  # of the bytes to fetch: most that may be those of wheels of unknown size
 
 _WARM_UP = 0.3  # seconds of work before there is any prediction
 _QUICK, _SLOWNESS, _FOLLOW = 0.25, 0.3, 8.0  # seconds in which the end follows predictions: before it is told, and then
-_STEADY, _SHORTEST, _LONGEST = 0.5, 1.0, 6.0  # predictions have to agree for this share of what is left, in seconds
-_AGREED, _DIFFERENT = 0.35, 0.45  # of what is left: by how much they differ to be told, and no longer to be
+_STEADY, _LONGEST = 0.5, 6.0  # predictions have to agree for this share of what is left, at most for so long
+_DIFFERENT = 0.45  # of what is left: by how much they differ to be told no longer
 _GUESSED = 0.8  # of the time to unpack what is still to come: nobody knows its files yet
 _INSIDE = 0.35  # of the time that one wheel takes longer than all others: its files may be hard or easy to unpack
 _STRANGE = 4.0  # times as slow as usual: something else takes the machine, and nobody knows until when
 _DOUBTFUL = 0.25  # of what is left: the most that may be in doubt
+_SPREAD = 1.2  # of the spread of earlier sessions: how far this one may be from them
 _LEAST = 1.25  # seconds: of less that is left, differences are no sign
 _OVERDUE = 1.0  # seconds that an end may be late
 
 _AFTER_PLAN, _AFTER_STAGE = ("stage", "commit", "clean"), ("commit", "clean")  # parts of the session
+
+
+class _Manner(NamedTuple):
+    """How much is made of what this session shows: `unpacking` as `_STAGING`, and `shared`, which is how much a second
+    counts in which downloads take the processors, too. To be told, predictions have to agree for `shortest` seconds,
+    and differ at most by the share `agreed` of what is left.
+    """
+
+    unpacking: tuple[float, float, float]
+    shared: float
+    shortest: float
+    agreed: float
+
+
+_UNKNOWN_MACHINE = _Manner((6.0, 2.0, 2.0), 0.5, 1.0, 0.35)
+_KNOWN_MACHINE = _Manner((12.0, 6.0, 20.0), 0.2, 0.5, 0.25)  # what disturbs it for a moment is soon over
 
 
 class How(NamedTuple):
@@ -67,11 +82,15 @@ class How(NamedTuple):
 class Estimator:
     """Looks at the wheels from time to time, and says how long it will take."""
 
-    def __init__(self) -> None:
+    def __init__(self, rates: Rates = USUAL) -> None:
+        """`rates`: what is known of the machine."""
+        self.rates = rates
+        self._manner = _KNOWN_MACHINE if rates.known else _UNKNOWN_MACHINE
+        self._late = [0.0, 0.0]  # in the later half of unpacking: the seconds of COMPARED, and those that it took
         self._begun: float | None = None
         self._before: tuple[float, Standing] | None = None
         self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
-        self._unpacking, self._staging = Pace(*_UNPACKING, _SLOWER), Pace(*_STAGING)
+        self._unpacking, self._staging = Pace(*self._manner.unpacking, _SLOWER), Pace(*_STAGING)
         self._end: float | None = None  # as it is told
         self._ends: deque[tuple[float, float]] = deque()  # time, and the end that was predicted then
         self._is_told = False
@@ -105,11 +124,46 @@ class Estimator:
         # who has just begun with a wheel reads it, and makes its directories: that is no progress yet
         workers = min(how.jobs, max(len(one.unpacking) + len(one.to_unpack) for one in (before, now))) - now.starting
         if workers > 0:
-            weight = _SHARED if now.fetching else 1.0
-            self._unpacking.measure(before.unpacked, now.unpacked, elapsed * workers, elapsed, weight)
+            weight = self._manner.shared if now.fetching else 1.0
+            others, rate = workers + now.starting - 1, self._rate() if now.fetching or before.fetching else 0.0
+            seconds = elapsed * workers
+            alone = seconds / (1 + self.rates.crowd * others + self.rates.fetch * rate)
+            self._unpacking.measure(before.unpacked, now.unpacked, alone, elapsed, weight)
+            # of the first half nothing is kept: while wheels come in and helpers start, it goes more slowly
+            if not rate and sum(now.unpacked) >= sum(now.to_acquire):
+                done = self._compared(now.unpacked, COMPARED) - self._compared(before.unpacked, COMPARED)
+                self._late[0] += max(done, 0.0)
+                self._late[1] += seconds / (1 + COMPARED.crowd * others)
         elif now.staged.files and now.to_stage.files:
-            done = staging(before.staged, how), staging(now.staged, how)
-            self._staging.measure(*done, elapsed * how.jobs, elapsed)
+            staged = [self._staging_of(one.staged, how, self.rates) for one in (before, now)]
+            self._staging.measure(staged[0], staged[1], elapsed * how.jobs, elapsed)
+
+    def measured(self, now: Standing, how: How, took: Mapping[str, float]) -> Measured:
+        """What the session has shown of the machine, when it is over; `took`: the seconds of its parts."""
+        plan, stage, commit, clean = (took.get(name, 0.0) for name in ("plan", "stage", "commit", "clean"))
+        staged = sum(self._staging_of(now.staged, how, COMPARED))
+        return measured(
+            Took(
+                unpacked=self._late[0],
+                unpacking=self._late[1],
+                staged=staged,
+                staging=stage * how.jobs,
+                copies=how.copies,
+                replaced=now.replaced,
+                plan=plan,
+                clean=clean,
+                commit=commit - _COMMIT - _COMMITTED * now.wheels,
+            )
+        )
+
+    def _compared(self, work: Work, rates: Rates) -> float:
+        """The seconds of that work of unpacking at other rates."""
+        return work.files * rates.file / self.rates.file + work.content * rates.byte / self.rates.byte
+
+    def _staging_of(self, work: Work, how: How, rates: Rates) -> Work:
+        """The work of bringing so many files into the stage, at these rates."""
+        files, content = work.files / self.rates.file, work.content / self.rates.byte
+        return Work(rates.copy * files, rates.copy_byte * content) if how.copies else Work(rates.link * files, 0.0)
 
     def _predict(self, t: float, now: Standing, how: How) -> tuple[float, float] | None:
         """Seconds to the end, and how many of them are in doubt; None if there is no telling."""
@@ -119,23 +173,23 @@ class Estimator:
             return None
         factor, elapsed = self._unpacking.factor(), t - how.since
         stage = self._staging.factor(factor)
-        link = _LINKED * FILE * factor
-        plan, clean = _PLANNED * link * now.replaced, _CLEANED * link * now.replaced
+        plan, clean = self.rates.plan * factor * now.replaced, self.rates.clean * factor * now.replaced
         if how.part == "plan" and elapsed > plan + PATIENCE:
             return None
         came = arrivals(now, rate)
-        seconds = acquired(now, came, factor, how.jobs)
+        seconds = acquired(now, came, factor, how.jobs, self.rates.crowd, self.rates.fetch * rate)
         if seconds and factor > _STRANGE:
             return None
         doubt = self._doubt(now, came, seconds, factor, how.jobs)
-        to_stage = staging(now.to_stage, how)
+        doubt += _SPREAD * self.rates.spread * min(seconds, factor * sum(now.to_acquire))  # not of waits for downloads
+        to_stage = self._staging_of(now.to_stage, how, self.rates)
         staged = stage * sum(to_stage) / how.jobs
         doubt += self._staging.doubt(to_stage, stage) / how.jobs
-        seconds += staged + _COMMIT + _COMMITTED * now.to_commit + _REPLACED * now.to_replace
+        seconds += staged + _COMMIT + _COMMITTED * now.to_commit + self.rates.replace * now.to_replace
         if how.part not in _AFTER_PLAN:
             seconds += max(plan - elapsed, 0.0) if how.part == "plan" else plan
         if how.copies and how.part not in _AFTER_STAGE:
-            seconds += _SYNCED * (staged + stage * sum(staging(now.staged, how)) / how.jobs)
+            seconds += _SYNCED * (staged + stage * sum(self._staging_of(now.staged, how, self.rates)) / how.jobs)
         return seconds + (max(clean - elapsed, 0.0) if how.part == "clean" else clean), doubt
 
     def _doubt(
@@ -165,34 +219,46 @@ class Estimator:
             self._end += (1 - exp(-(t - self._ends[-1][0]) / slowness)) * (end - self._end)
         self._ends.append((t, end))
         left = max(self._end - t, end - t, _LEAST)
-        since = t - min(max(_STEADY * left, _SHORTEST), _LONGEST)
+        since = t - min(max(_STEADY * left, self._manner.shortest), _LONGEST)
         while len(self._ends) > 1 and self._ends[1][0] <= since:
             self._ends.popleft()
         ends = [self._end, *(one for _, one in self._ends)]
         difference = (max(ends) - min(ends)) / left
         if difference > _DIFFERENT or doubt > _DOUBTFUL * left:
             self._is_told = False
-        elif difference < _AGREED and self._ends[0][0] <= since:
+        elif difference < self._manner.agreed and self._ends[0][0] <= since:
             self._is_told = True
 
 
-def staging(work: Work, how: How) -> Work:
-    """The work of bringing so many files into the stage."""
-    return Work(_COPIED * work.files, work.content) if how.copies else Work(_LINKED * work.files, 0.0)
+def acquired(
+    now: Standing, came: Sequence[tuple[float, Work]], factor: float, jobs: int, crowd: float = 0.0, fetch: float = 0.0
+) -> float:
+    """Seconds until all is unpacked: wheels come in like that, a worker takes `factor` seconds for a usual one.
 
-
-def acquired(now: Standing, came: Sequence[tuple[float, Work]], factor: float, jobs: int) -> float:
-    """Seconds until all is unpacked: wheels come in like that, a worker takes `factor` seconds for a usual one."""
-    jobs = min(jobs, 1 + len(now.unpacking) + len(now.to_unpack) + len(came))
-    begun = sorted((factor * sum(one) for one in now.unpacking), reverse=True)
-    to_unpack = sorted((factor * sum(one) for one in now.to_unpack), reverse=True)
-    workers = begun[:jobs] + [0.0] * (jobs - len(begun))  # when each of them is free
-    heapify(workers)
-    for seconds in (*begun[jobs:], *to_unpack):
-        heapreplace(workers, workers[0] + seconds)
-    for t, one in came:
-        heapreplace(workers, max(workers[0], t) + factor * sum(one))
-    return max(workers)
+    Each takes longer by `crowd` for each other worker, and by `fetch` while wheels are fetched.
+    """
+    jobs = max(min(jobs, 1 + len(now.unpacking) + len(now.to_unpack) + len(came)), 1)
+    begun = sorted((sum(one) for one in now.unpacking), reverse=True)
+    waiting = deque([*begun[jobs:], *sorted((sum(one) for one in now.to_unpack), reverse=True)])
+    busy = begun[:jobs]
+    heapify(busy)  # how much will have been done, by each worker that was always busy, when each of them is free
+    t = done = 0.0
+    coming, fetched = deque(came), came[-1][0] if came else 0.0
+    while busy or waiting or coming:
+        while coming and coming[0][0] <= t:
+            waiting.append(sum(coming.popleft()[1]))
+        while waiting and len(busy) < jobs:
+            heappush(busy, done + waiting.popleft())
+        if not busy:
+            t = coming[0][0]
+            continue
+        each = factor * (1 + crowd * (len(busy) - 1) + (fetch if t < fetched else 0.0))  # seconds
+        until = t + (busy[0] - done) * each
+        if coming and until > coming[0][0]:
+            done, t = done + (coming[0][0] - t) / each, coming[0][0]
+        else:
+            t, done = until, heappop(busy)
+    return t
 
 
 def arrivals(now: Standing, rate: float) -> list[tuple[float, Work]]:

@@ -28,6 +28,7 @@ from .model import (
     Waiter,
     WaitFor,
 )
+from .rates import USUAL, Measured, Rates
 from .records import WheelRecord
 from .session import COMMITTED, FETCHED, STAGED, UNPACKED, SessionRecord
 from .spans import CommitSteps, Doing, LoadSample, Stall
@@ -106,9 +107,12 @@ _CommitEvent = (
 class Fold:
     """The fold of a session's events so far. Not thread-safe: one thread feeds it and takes the snapshots."""
 
-    def __init__(self, *, estimates: bool = False) -> None:
-        """`estimates`: snapshots say how much time is left, which costs as much as all the rest."""
-        self._record = SessionRecord(estimates)
+    def __init__(self, *, estimates: bool = False, rates: Rates = USUAL) -> None:
+        """`estimates`: snapshots say how much time is left, which costs as much as all the rest.
+
+        `rates`: what is known of the machine.
+        """
+        self._record = SessionRecord(estimates, rates)
         self._abandoned = False
         self._infers = False  # the parts of the session, which journals of schema 1 do not name
 
@@ -131,6 +135,10 @@ class Fold:
     def totals(self) -> Totals:
         """The counters at the time of the latest event."""
         return self._record.totals(self._record.t)
+
+    def measured(self) -> Measured | None:
+        """What the session, which is over, has shown of this machine; None if nothing. Only one that estimates can."""
+        return self._record.measured()
 
     def label(self, key: str) -> str:
         """Name and version of a wheel; only the name if the wheel is unknown."""

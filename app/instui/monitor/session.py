@@ -31,6 +31,7 @@ from .model import (
 )
 from .names import is_own
 from .periods import Periods
+from .rates import USUAL, Measured, Rates
 from .records import Busy, LockRecord, Table, WheelRecord
 from .spans import Compiling
 from .standing import standing
@@ -43,8 +44,8 @@ FETCHED, UNPACKED, STAGED, COMMITTED = 1, 2, 3, 4  # milestones that a wheel pas
 class SessionRecord:
     """Everything known of a session while its events come in. Wheels are found by key, locks by path."""
 
-    def __init__(self, estimates: bool = False) -> None:
-        """`estimates`: see `Fold`."""
+    def __init__(self, estimates: bool = False, rates: Rates = USUAL) -> None:
+        """`estimates` and `rates`: see `Fold`."""
         self.t = 0.0  # of the latest event
         self.session: SessionStarted | None = None
         self.sessions: list[SessionStarted] = []  # if several are shown as one
@@ -79,7 +80,7 @@ class SessionRecord:
         self._sample_seconds = SAMPLE_SECONDS
         self._next_sample = 0.0
         self._fastest = (0.0, 0.0, 0.0)  # bytes fetched and unpacked, and files staged, a second
-        self._estimator = eta.Estimator() if estimates else None
+        self._estimator = eta.Estimator(rates) if estimates else None
         # what is counted
         self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
         self.resolved = self.satisfied_count = 0
@@ -224,7 +225,7 @@ class SessionRecord:
             self._next_sample += self._sample_seconds
         if self._estimator is not None and len(self.wheels) <= eta.MOST:
             how = self._how()
-            self._estimator.look(t, standing(self.wheels, how.replaces), how)
+            self._estimator.look(t, standing(self.wheels, how.replaces, self._estimator.rates), how)
 
     def _how(self) -> eta.How:
         """How the session works, as its command says, and at what it is."""
@@ -236,6 +237,23 @@ class SessionRecord:
         part = self.periods.spans[-1] if self.periods.spans else None
         how = eta.How(max(min(jobs, self.session.cpus or jobs), 1), copies=copies, replaces=replaces)
         return how if part is None else how._replace(part=part.name, since=part.begin)
+
+    def measured(self) -> Measured | None:
+        """What an install that went well has shown of this machine; None if it did not, or was held up on purpose."""
+        estimator, well = self._estimator, self.finished is not None and self.finished.exit == 0
+        if estimator is None or not well or self._is_slowed or self.periods.pauses or len(self.wheels) > eta.MOST:
+            return None
+        how, took = self._how(), dict[str, float]()
+        for span in self.periods.spans:
+            if span.end is not None:
+                took[span.name] = took.get(span.name, 0.0) + span.end - span.begin
+        return estimator.measured(standing(self.wheels, how.replaces, estimator.rates), how, took)
+
+    @property
+    def _is_slowed(self) -> bool:
+        """Whether it is a demonstration, or in slow motion."""
+        command = self.session.command[1:] if self.session else []
+        return command[:1] == ["demo"] or any(one == "--slow" or one.startswith("--slow=") for one in command)
 
     def _sample(self, t: float) -> None:
         running, waiting = len(self._running.members), len(self.waiting.members)
@@ -263,13 +281,11 @@ class SessionRecord:
 
     def _left(self, t: float) -> float | None:
         """Seconds that are left at `t`, as far as that can be said."""
-        command = self.session.command[1:] if self.session else []
-        is_slowed = any(one == "--slow" or one.startswith("--slow=") for one in command)
-        if self.finished or self.resolving or self.paused or self.cancelling or self.removing or is_slowed:
+        if self.finished or self.resolving or self.paused or self.cancelling or self.removing or self._is_slowed:
             return None
         if self.periods.spans and self.periods.spans[-1].name in ("build", "compile"):
             return None  # nobody knows how long a build takes, or how hard modules are to compile
-        if command[:1] == ["demo"] or self.periods.holds_up(t, eta.PATIENCE):
+        if self.periods.holds_up(t, eta.PATIENCE):
             return None
         return self._estimator.left(t) if self._estimator is not None else None
 

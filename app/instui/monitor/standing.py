@@ -1,7 +1,8 @@
 """How an install stands: the work that is left and the work that was done, as the records of its wheels tell it.
 
-Work is counted in usual seconds of a worker, apart for files and for their bytes: on one machine it is the files that
-take long, on another one the bytes. What is not known yet of a wheel is guessed from the others, or from its name.
+Work is counted in usual seconds of a worker (`Rates`), apart for files and for their bytes: on one machine it is the
+files that take long, on another one the bytes. What is not known yet of a wheel is guessed from the others, or from its
+name.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from instui_engine.values import NamedTuple
 
 from .model import Phase
+from .rates import USUAL, Rates
 from .records import WheelRecord
 
-FILE = 150e-6  # usual seconds to make a file
-BYTE = 6e-9  # usual seconds to unpack and write a byte
-_EACH = 25 * FILE  # what there is to do for each wheel, however small
+_EACH = 25  # files that take as long as what there is to do for each wheel, however small
 _CONTENT = 3.3  # bytes of a wheel's files for each of its own
 
 # not looked up for each wheel
@@ -46,19 +46,21 @@ class Standing(NamedTuple):
     to_unpack: Sequence[Work] = ()
     to_acquire: Work = Work()  # of all wheels that are not unpacked yet
     to_stage: Work = Work()
+    wheels: int = 0
     to_commit: int = 0
-    to_replace: int = 0  # of `to_commit`, those that replace installed ones
+    to_replace: float = 0.0  # files of those of `to_commit` that replace installed ones
     replaced: float = 0.0  # files of all that do
     fetched: float = 0.0
     unpacked: Work = Work()
     staged: Work = Work()
 
 
-def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
+def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates = USUAL) -> Standing:
     """How things stand; `replaces`: all wheels are taken to replace installed ones, as long as there is no plan."""
+    each_file, each_byte, each_wheel = rates.file, rates.byte, _EACH * rates.file
     fetching, to_fetch, unpacking, to_unpack = [], [], [], []
-    starting = to_commit = to_replace = 0
-    guessed = replaced = fetched = all_files = all_content = 0.0
+    starting = to_commit = 0
+    guessed = to_replace = replaced = fetched = all_files = all_content = 0.0
     unpacked_files = unpacked_content = staged_files = staged_content = files_left = content_left = 0.0
     own = [wheel for wheel in wheels if not wheel.removal and wheel.phase is not _FAILED]
     sizes = [max(wheel.size or (wheel.total if wheel.phase is _FETCH else 0), 0) for wheel in own]
@@ -67,18 +69,18 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
         phase, size, number = wheel.phase, known or usual, wheel.files or 0.0
         if not number:
             number = _files(wheel.file, size)
-        files, content = FILE * number, BYTE * (wheel.content or _CONTENT * size)
+        files, content = each_file * number, each_byte * (wheel.content or _CONTENT * size)
         all_files += files
         all_content += content
         if wheel.replaces or (replaces and wheel.order < 0):
             replaced += number
-            to_replace += phase is not _DONE
+            to_replace += number if phase is not _DONE else 0.0
         if phase is not _DONE:
             to_commit += 1
         if phase is _FETCH:
             fetched += wheel.done
-            fetching.append(Download(max(size - wheel.done, 0.0), Work(files + _EACH, content)))
-            files_left += files + _EACH
+            fetching.append(Download(max(size - wheel.done, 0.0), Work(files + each_wheel, content)))
+            files_left += files + each_wheel
             content_left += content
             continue
         was_unpacked = has_come = False
@@ -90,22 +92,22 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
         if has_come:
             fetched += size
         if was_unpacked and phase is not _UNPACK:
-            unpacked_files += files + _EACH
+            unpacked_files += files + each_wheel
             unpacked_content += content
         if phase is _READY:
             continue
         share = min(wheel.done / wheel.total, 1.0) if wheel.total else 0.0
         if phase is _QUEUED or phase is _BUILD:
-            files_left += files + _EACH
+            files_left += files + each_wheel
             content_left += content
             if has_come or not wheel.fetch:
-                to_unpack.append(Work(files + _EACH, content))
+                to_unpack.append(Work(files + each_wheel, content))
             else:
-                to_fetch.append(Download(size, Work(files + _EACH, content)))
+                to_fetch.append(Download(size, Work(files + each_wheel, content)))
                 guessed += 0.0 if known else size
         elif phase is _UNPACK:
-            whole = files + _EACH
-            done = min(FILE * wheel.complete + _EACH * share, whole) if wheel.complete else whole * share
+            whole = files + each_wheel
+            done = min(each_file * wheel.complete + each_wheel * share, whole) if wheel.complete else whole * share
             unpacked_files += done
             unpacked_content += content * share
             unpacking.append(Work(whole - done, content * (1 - share)))
@@ -125,6 +127,7 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
         to_unpack,
         Work(files_left, content_left),
         Work(max(all_files - staged_files, 0.0), max(all_content - staged_content, 0.0)),
+        len(own),
         to_commit,
         to_replace,
         replaced,

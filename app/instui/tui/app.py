@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
 
+from instui.monitor.history import History
 from instui.monitor.reader import Source
 from instui.terminal import Terminal, encodable, is_browser, shows_everything
 
@@ -298,15 +299,17 @@ def run_app(
     leaving: Callable[[Ending], Leaving] = lambda _: "stay",
     terminal: Terminal | None = None,
     demo: str = "",
+    history: History | None = None,
     **options: Any,
 ) -> Result:
     """Show the session of `source` until the user leaves, or until `leaving` says so when it is over.
 
     `clock` is CLOCK_MONOTONIC, or that of a replay. `terminal` is painted to; None for the one that Textual finds.
     `demo` is the demonstration that it is; then the user can choose the next one, which the result names.
+    `history`: see `Watch`.
     Raises ScreenError if a screen fails, after the terminal has been restored.
     """
-    showing = Showing(source, controller, clock=clock, leaving=leaving, demo=demo)
+    showing = Showing(source, controller, clock=clock, leaving=leaving, demo=demo, history=history)
     result = run(InstuiApp(showing, ascii=ascii, theme=theme, terminal=terminal), **options)
     return result if result is not None else showing.result
 

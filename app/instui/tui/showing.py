@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from instui.demo.scenarios import after
 from instui.explain.summary import ending, summary
+from instui.monitor.history import History
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import Source
 from instui.monitor.units import seconds
@@ -36,14 +37,15 @@ class Showing:
         leaving: Callable[[Ending], Leaving] = lambda _: "stay",
         closed: Callable[[Result], None] = _nobody_asked,
         demo: str = "",
+        history: History | None = None,
     ) -> None:
         """`clock` is CLOCK_MONOTONIC; `speed` that at which a recording is played, None: it is no recording.
 
         `leaving` says whether the screen leaves when the session is over.
         `closed` is called when the user has left it, or the screen has. `demo` is the demonstration that it is, if
-        whoever shows it plays the one that the user chooses next.
+        whoever shows it plays the one that the user chooses next. `history`: see `Watch`.
         """
-        self.watch = Watch(source, clock, speed)
+        self.watch = Watch(source, clock, speed, history)
         self.controller = controller
         self.departure = Departure(leaving)
         self.closed = closed

@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from instui.monitor.fold import Fold
+from instui.monitor.history import History
 from instui.monitor.model import Snapshot
+from instui.monitor.rates import USUAL
 from instui.monitor.reader import Source
 from instui_engine.journal.codec import decode
 
@@ -23,8 +25,13 @@ class Watch:
     Without a transport the display shows the present. It gets one when it is held, and a recording has one always.
     """
 
-    def __init__(self, source: Source, clock: Callable[[], float], speed: float | None = None) -> None:
-        """`clock` is CLOCK_MONOTONIC in seconds; `speed` is that at which a recording is played, None: no recording."""
+    def __init__(
+        self, source: Source, clock: Callable[[], float], speed: float | None = None, history: History | None = None
+    ) -> None:
+        """`clock` is CLOCK_MONOTONIC in seconds; `speed` is that at which a recording is played, None: no recording.
+
+        `history`: of what sessions have shown of this machine. It is made use of, and gets what this one has shown.
+        """
         self.tape = Tape()
         self.log = Log(self.tape)
         self.recorded = speed is not None
@@ -33,7 +40,9 @@ class Watch:
         self.jumps = 0  # how often the display went back: what was made of a later time may name what is not there yet
         self._source = source
         self._clock = clock
-        self._present = Fold(estimates=True)  # of all that was read; of a recording, nobody asks for that
+        self._history = history
+        rates = USUAL if history is None else history.rates()
+        self._present = Fold(estimates=True, rates=rates)  # of all that was read; of a recording, nobody asks for that
         self._lines: deque[str] = deque()
         self._fed = 0
         self._shown: Snapshot = self._present.snapshot(0.0)
@@ -93,6 +102,10 @@ class Watch:
             self._fed = 0
         if self._read_all:
             self._present.abandon()
+        if self._history is not None and self._present.is_finished:
+            if (measured := self._present.measured()) is not None:
+                self._history.add(measured)
+            self._history = None
         if (transport := self.transport) is not None:
             transport.complete = self._read_all
             is_new = is_new or transport.moves
