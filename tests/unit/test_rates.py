@@ -63,6 +63,12 @@ def test_on_a_machine_that_is_known_the_end_is_told_and_right(name: str) -> None
     assert often < 50 or right < 0.9
 
 
+def test_where_sessions_differ_widely_the_end_is_told_later() -> None:
+    known = by_others("local", 0.5)
+    assert after_half("local", 0.5, known)[0] > 90
+    assert after_half("local", 0.5, known._replace(spread=1.0))[0] < 50
+
+
 def test_a_machine_of_which_little_is_known_is_taken_for_usual() -> None:
     assert rates([]) == USUAL
     assert rates([Measured(unpack=3.0)] * 2 + [Measured(link=3.0)] * 9) == USUAL
