@@ -161,6 +161,31 @@ def test_requirement_files_name_sources(run_instui: Run, target: Venv, tmp_path:
     assert origin(target, "one")["dir_info"] == {"editable": True}
 
 
+@pytest.mark.needs("git")
+def test_lock_files_name_sources(run_instui: Run, target: Venv, tmp_path: Path) -> None:
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "one", "one"), "one")
+    make_tree(tmp_path / "two", "two")
+    commit = make_repository(make_tree(tmp_path / "three", "three"))
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    lock = f"""
+lock-version = "1.0"
+created-by = "hand"
+packages = [
+  {{name = "one", version = "1.0", sdist = {{path = "{archive.name}", hashes = {{sha256 = "{digest}"}}}}}},
+  {{name = "two", directory = {{path = "two", editable = true}}}},
+  {{name = "three", vcs = {{type = "git", url = "{(tmp_path / "three").as_uri()}", commit-id = "{commit}"}}}},
+]
+"""
+    (tmp_path / "pylock.toml").write_text(lock)
+    command = ("install", "--no-fsync", "--python", target.top, "-r", "pylock.toml")
+    ok(run_instui(*command, cwd=tmp_path))
+    assert installed(target.site) == dict.fromkeys(("one", "two", "three"), "1.0")
+    assert origin(target, "two")["dir_info"] == {"editable": True}
+    assert origin(target, "three")["vcs_info"]["commit_id"] == commit
+    (tmp_path / "pylock.toml").write_text(lock.replace(commit, "--upload-pack=evil"))
+    assert "not locked to a commit" in error_line(run_instui(*command, "--ui", "none", cwd=tmp_path), 2)
+
+
 # --- editable
 
 
@@ -417,6 +442,18 @@ def test_one_build_can_be_cancelled(builds: Builds, target: Venv, tmp_path: Path
     assert "one was cancelled" in outcome.error
     assert nobody_lives(pids)
     assert installed(target.site) == {"two": "1.0"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_build_for_its_metadata_ends_with_the_session(start_instui: Start, target: Venv, tmp_path: Path) -> None:
+    tree, pids = endless(tmp_path)
+    text = (tree / "pyproject.toml").read_text()
+    (tree / "pyproject.toml").write_text(text.replace('version = "1.0"', 'dynamic = ["version"]'))
+    session = start_instui(target, "--no-index", tree)
+    until(pids.exists, session.process)
+    session.process.send_signal(signal.SIGINT)
+    assert session.finish()[0] == 130
+    assert nobody_lives(pids)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

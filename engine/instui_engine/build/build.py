@@ -18,6 +18,7 @@ from instui_engine.errors import BuildError, Interrupted, printable
 from instui_engine.fs.cache_directory import user_cache
 from instui_engine.fs.memory import memory_file
 from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStarted
+from instui_engine.redaction import redacted
 from instui_engine.resolve.build_settings import build_flags
 from instui_engine.resolve.request import LockedWheel, Resolution
 from instui_engine.resolve.source import Source, shown
@@ -185,6 +186,12 @@ class _Builds:
         place = source.path or wheel.path
         if source.kind == "git":
             cancelled = partial(self._context.gives_up, wheel.name)
+            if self._settings.offline and not source.url.startswith("file:"):
+                raise BuildError(
+                    f"{printable(wheel.name)}: commit {source.commit[:12]} of {printable(redacted(source.url))} was "
+                    "not built before; run once without --offline and UV_OFFLINE",
+                    wheel=wheel.name,
+                )
             place = check_out(wheel, source, directory, self._settings.variables, output, cancelled)
         if source.kind != "archive":
             place = os.path.normpath(os.path.join(place, source.subdirectory))

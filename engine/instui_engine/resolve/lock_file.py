@@ -13,15 +13,24 @@ from instui_engine.target.interpreter import Interpreter
 from instui_engine.wheel.filename import parse_wheel_filename
 
 from .inputs import normalized, one_line, redacted, target_name
-from .locations import is_source_name, path_in
+from .locations import file_url, is_source_name, is_tree, path_in
 from .origin import origin_of
 from .request import LockedWheel
 from .resolving import Resolving
 from .source import Source
 
 if TYPE_CHECKING:
-    from packaging.pylock import Package, PackageArchive, PackageSdist, PackageWheel, Pylock
+    from packaging.pylock import (
+        Package,
+        PackageArchive,
+        PackageDirectory,
+        PackageSdist,
+        PackageVcs,
+        PackageWheel,
+        Pylock,
+    )
 
+_REPOSITORY = re.compile(r"git\+(https?|ssh|file|git)://[^\s\\]+@([0-9a-f]{40}|[0-9a-f]{64})")
 _NAMED = re.compile(r"pylock(\.[^.]+)?\.toml")
 
 
@@ -86,10 +95,7 @@ def select(
             elif isinstance(source, PackageArchive | PackageSdist):
                 yield _sdist(package, source, directory, more)
             else:
-                raise UsageError(
-                    f"{printable(package.name)} is locked to a source tree or a repository, which is not supported in "
-                    "a lock file; name it as an argument"
-                )
+                yield _project(package, source, directory)
     except PylockSelectError as error:
         if "No wheel found" in str(error):
             name = re.search(r"package '([^']*)'", str(error))
@@ -137,11 +143,20 @@ def _prepare(content: dict[str, Any], demands: Mapping[str, Demands]) -> None:
                     continue
                 entries = sources if key == "wheels" else [sources]
                 left = [entry for entry in entries if _can_meet(entry.get("hashes", {}), demand)]
+                if not left and key == "wheels" and _may_be_built(package, demand):
+                    del package[key]
+                    continue
                 if not left:
                     version = f"{package['name']} {package.get('version', '')}".strip()
                     raise ResolutionError(f"no wheel of {printable(version)} has a hash that the requirements allow")
                 if key == "wheels":
                     package[key] = left
+
+
+def _may_be_built(package: Mapping[str, Any], demand: frozenset[str]) -> bool:
+    """Whether the source of a package can meet a demand that none of its wheels meets."""
+    sdist = package.get("sdist")
+    return isinstance(sdist, dict) and _can_meet(sdist.get("hashes", {}), demand)
 
 
 def _can_meet(hashes: Mapping[str, str], demand: frozenset[str]) -> bool:
@@ -202,6 +217,30 @@ def _sdist(package: "Package", source: "PackageSdist | PackageArchive", director
         origin=origin_of(file.url, file.path) if is_direct else "",
         source=Source("archive", file.url, file.path, subdirectory=subdirectory, is_direct=is_direct),
     )
+
+
+def _project(package: "Package", project: "PackageVcs | PackageDirectory", directory: str) -> LockedWheel:
+    """A source tree, or a commit of a repository. Raises UsageError for what is none."""
+    from packaging.pylock import PackageVcs
+
+    from .sources import locked_source
+
+    name, below = printable(package.name), project.subdirectory or ""
+    place = absolute(os.path.join(directory, project.path)) if project.path else ""
+    url = file_url(place, name) if place else ""
+    revision, editable = "", False
+    if isinstance(project, PackageVcs):
+        url, revision = f"git+{project.url or url}@{project.commit_id}", project.requested_revision or ""
+        if project.type != "git" or not _REPOSITORY.fullmatch(url):
+            raise UsageError(f"{name} is not locked to a commit of a git repository: {printable(redacted(url))}")
+    else:
+        editable = bool(project.editable)
+        if not is_tree(os.path.join(place, below)):
+            raise UsageError(f"{name} is locked to {printable(place)}, where no source tree is")
+    fragment = f"#subdirectory={below}" if below else ""
+    wheel = locked_source(package.name, str(package.version or ""), f"{url}{fragment}", None, {})
+    assert wheel.source is not None
+    return wheel._replace(source=wheel.source._replace(editable=editable, revision=revision))
 
 
 def _file(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import NoSolutionError, ResolutionError, UsageError, printable
-from instui_engine.fetch.uv_settings import UvSettings, is_on, settings_here
+from instui_engine.fetch.uv_settings import UvSettings, settings_here
 from instui_engine.fs.given import absolute, resolved, working_directory
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, is_strong, sha256_in
@@ -38,7 +38,7 @@ from .request import LockedWheel, Meanwhile, Request, Resolution
 from .requirements import Requirement, Requirements, is_project
 from .resolving import Resolving
 from .source import Building
-from .uv_config import DECISIVE_FILES, is_decisive, is_reinstalled, not_honoured
+from .uv_config import DECISIVE_FILES, forbids_build, is_decisive, is_reinstalled, not_honoured
 
 if TYPE_CHECKING:
     from .uv import Files, Pin
@@ -143,14 +143,14 @@ def _with_builds(
 
     building = building_of(request, wanted)
     for wheel, source in sources:
-        if refused := _refused(building, wheel.name, source.editable):
+        if refused := _refused(building, settings, wheel.name, source.editable):
             raise ResolutionError(
                 f"{printable(wheel.name)} would have to be built from a source, which {refused} forbids"
             )
     return resolution._replace(builds=build_settings(request, wanted, settings, environment.executable))
 
 
-def _refused(building: Building, name: str, editable: bool) -> str:
+def _refused(building: Building, settings: UvSettings, name: str, editable: bool) -> str:
     """What forbids to build that distribution; "" if it may be built. As for uv, an editable one always may."""
     if editable:
         return ""
@@ -160,7 +160,7 @@ def _refused(building: Building, name: str, editable: bool) -> str:
         return f"--only-binary {name}"
     if ":all:" in building.only_binary:
         return "--only-binary :all:"
-    return "UV_NO_BUILD" if is_on(os.environ.get("UV_NO_BUILD")) else ""
+    return forbids_build(settings, os.environ, name)
 
 
 def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirements:

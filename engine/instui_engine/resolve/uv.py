@@ -12,6 +12,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -344,6 +345,7 @@ def _finished(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            process_group=0,  # it ends with the builds that it has started
         )
     except OSError as error:
         raise ResolutionError(f"cannot run uv: {error.strerror}") from error
@@ -385,11 +387,16 @@ def _errors(
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End uv, and whatever it runs: to know the metadata of a source, it may have to build it."""
     import subprocess
 
-    process.terminate()
-    try:
+    _signal(process, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
         process.communicate(timeout=_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+    _signal(process, signal.SIGKILL)
+    process.communicate()
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

@@ -98,6 +98,21 @@ def build_config(settings: UvSettings) -> str:
     return "".join(f"{key} = {_toml(value)}\n" for key, value in kept.items())
 
 
+def forbids_build(settings: UvSettings, environ: Mapping[str, str], name: str) -> str:
+    """The setting of uv that forbids to build that distribution; "" if none does."""
+    if is_on(environ.get("UV_NO_BUILD")):
+        return "UV_NO_BUILD"
+    for table in (_pip(settings), settings.options):
+        if table.get("no-build") is True:
+            return "uv's setting no-build"
+        for key in ("no-build-package", "only-binary"):
+            packages = table.get(key)
+            named = packages if isinstance(packages, list) else ()
+            if ":all:" in named or name in map(normalized, map(str, named)):
+                return f"uv's setting {key}"
+    return ""
+
+
 def not_honoured(settings: UvSettings, environ: Mapping[str, str]) -> Iterator[str]:
     """One line for each setting of uv that has no effect here."""
     pip = _pip(settings)
