@@ -18,6 +18,7 @@ from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFin
 from instui_engine.resolve import resolver
 from instui_engine.resolve.request import Meanwhile, Request, Resolution
 from instui_engine.resolve.resolver import resolve
+from instui_engine.resolve.source import Building, Source
 from instui_engine.resolve.uv import Decision, Uv
 from instui_engine.resolve.uv_errors import explain
 from instui_engine.target.environment import Environment, discover
@@ -374,12 +375,12 @@ def refusals() -> list[tuple[str, str]]:
     bracket = wheel_entry("url = 'https://[x/a-1.0-py3-none-any.whl'", good)
     return [
         (f"version = '1.0'\nwheels = [{wheel_entry(plain, short)}]", "a hash that is none: sha256 needs 64"),
-        (f"version = '1.0'\nsdist = {source}", "no wheel of a 1.0 fits .* only its source"),
+        (f"version = '1.0'\nsdist = {source.replace('tar.gz', 'exe')}", "Invalid sdist filename"),
         (f"version = '1.0'\nwheels = [{alien}]", "no wheel of a in .* fits this environment"),
         (f"version = '2.0'\nwheels = [{wheel_entry(plain, good)}]", "not a valid lock file: Version in"),
-        (f"archive = {source}", "source tree or archive"),
-        ("directory = {path = 'tree'}", "source tree or archive"),
-        ("vcs = {type = 'git', url = 'https://host/x', commit-id = '1'}", "source tree or archive"),
+        ("directory = {path = 'tree'}", "no source tree is"),
+        ("vcs = {type = 'git', url = 'https://host/x', commit-id = '1'}", "not locked to a commit"),
+        (f"vcs = {{type = 'hg', url = 'https://host/x', commit-id = '{'1' * 40}'}}", "not locked to a commit"),
         ("requires-python = '>=4'\ndirectory = {path = '.'}", "does not fit this environment"),
         (f"version = '1.0'\nwheels = [{bracket}]", "Invalid IPv6 URL"),
         (f"archive = {bracket}", "Invalid IPv6 URL"),
@@ -393,6 +394,17 @@ def test_a_lock_file_without_a_usable_wheel_is_refused(package: str, message: st
     with pytest.raises((ResolutionError, UsageError), match=message) as caught:
         target.resolve(pylock=lock("pylock.toml", f"name = 'a'\n{package}"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_source_in_a_lock_file_is_built_unless_that_is_forbidden(target: Target) -> None:
+    source = wheel_entry("url = 'https://host/a-1.0.tar.gz'", {"sha256": NO_HASH})
+    for package in (f"version = '1.0'\nsdist = {source}", f"archive = {source}"):
+        file = lock("pylock.toml", f"name = 'a'\n{package}")
+        (wheel,) = target.resolve(pylock=file).wheels
+        assert (wheel.name, wheel.url, wheel.sha256) == ("a", "https://host/a-1.0.tar.gz", NO_HASH)
+        assert wheel.source == Source("archive", url=wheel.url, is_direct=package.startswith("archive"))
+        with pytest.raises(ResolutionError, match="a would have to be built from a source, which --no-build forbids"):
+            target.resolve(pylock=file, building=Building(no_build=True))
 
 
 def test_a_lock_file_stands_alone(target: Target) -> None:
@@ -432,7 +444,7 @@ def test_what_comes_after_uv_is_prepared_while_uv_works(
     wait = f'for n in $(seq 200); do [ -e {tmp_path}/$place ] && exec {uv.find_uv_bin()} "$@"; sleep .05; done'
     binary.write_text(f"#!/bin/sh\nplace=parser; [ $2 = compile ] && place=versions\n{wait}\nexit 9\n")
     binary.chmod(0o755)
-    monkeypatch.setattr("instui_engine.resolve.uv._binary", lambda: str(binary))
+    monkeypatch.setattr("instui_engine.resolve.uv.uv_binary", lambda: str(binary))
     monkeypatch.setattr(resolver, "load_parser", places[0].touch)
     request = Request(arguments=("app",), no_index=True, find_links=(str(target.links),))
     numbers = []
@@ -495,10 +507,10 @@ def test_an_index_gives_urls_with_hashes_and_sizes(target: Target) -> None:
     ("word", "message"),
     [
         ("no-such-thing-xyz-42", "no solution: because no-such-thing-xyz-42 was not found in the package registry"),
-        ("docopt==0.6.2", r"docopt==0.6.2 has no usable wheels .*uv build --wheel"),
+        ("docopt==0.6.2", r"docopt==0.6.2 has no usable wheels .*building is off"),
         ("pywin32", "matching platform tag|matching Python ABI tag"),
     ],
 )
 def test_an_index_without_a_fitting_wheel_is_explained(word: str, message: str, target: Target) -> None:
     with pytest.raises(ResolutionError, match=message):
-        target.resolve(word)
+        target.resolve(word, building=Building(no_build=True))

@@ -71,11 +71,13 @@ def test_what_is_installed_already_is_said(install: Begin, wheels: list[Path], v
 
 
 def test_warnings_stay_below_the_screen(install: Begin, wheels: list[Path]) -> None:
-    one = install(wheels[0], env={"UV_NO_BINARY": "1"})
+    one = install(
+        wheels[0], env={"UV_DEFAULT_INDEX": "https://host/simple", "INSTUI_INDEX_URL": "https://other/simple"}
+    )
     one.terminal.shows("FINISHED")
     one.terminal.press("q")
     assert one.terminal.finish() == 0
-    assert one.left().startswith("warning: UV_NO_BINARY is set; instui installs wheels only\ninstalled 1 wheel, ")
+    assert one.left().startswith("warning: UV_DEFAULT_INDEX is set, and prevails over --index-url, as in uv\n")
 
 
 @pytest.mark.parametrize("size", [(50, 15), (80, 24), (200, 50)])
