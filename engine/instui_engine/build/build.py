@@ -72,6 +72,7 @@ class _Builds:
         self._anew = anew
         cache = context.options.cache
         self._kept, self._known, self._local = Kept(cache), Known(cache), LocalDigests(cache)
+        self._uv = uv_binary()  # once, and before there are threads: sysconfig, which it asks, is made for one
         self._client: Client | None = None
         self._left: list[LockedWheel] = []
         self._built: dict[str, LockedWheel] = {}
@@ -211,7 +212,7 @@ class _Builds:
         variables = {"PYTHONUNBUFFERED": "1", **settings.variables}  # so that its output comes while it works
         if not (variables.get("UV_CACHE_DIR") or user_cache("uv")):
             variables["UV_CACHE_DIR"] = os.fspath(built.parent / "cache")
-        command = [uv_binary(), "build", "--wheel", "--no-create-gitignore", "--color=never", "--no-progress"]
+        command = [self._uv, "build", "--wheel", "--no-create-gitignore", "--color=never", "--no-progress"]
         command += [f"--python={settings.python}", f"--out-dir={built}"]
         command += ["--offline"] if settings.offline else []
         command += ["--no-index"] if settings.no_index else []

@@ -122,6 +122,8 @@ def _follow(process: "subprocess.Popen[bytes]", output: Output, cancelled: Calla
                 break
             output.feed(data)
         elif _has_ended(process):
+            while poll.poll(0) and (data := os.read(descriptor, 1 << 16)):  # it came since
+                output.feed(data)
             break
         output.tick()
         if cancelled():
