@@ -217,7 +217,7 @@ class _Builds:
         command += ["--offline"] if settings.offline else []
         command += ["--no-index"] if settings.no_index else []
         command += ["--refresh"] if self._anew else []
-        command += build_flags(settings.building, wheel.name)
+        command += [*settings.flags, *build_flags(settings.building, wheel.name)]
         with memory_file(settings.config) as config:
             command += [f"--config-file=/dev/fd/{config}"] if settings.config else []
             cancelled = partial(self._context.gives_up, wheel.name)

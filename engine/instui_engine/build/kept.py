@@ -109,7 +109,7 @@ def key_of(wheel: LockedWheel, source: Source, settings: BuildSettings, interpre
     own = [text for text in building.config_settings_packages if text.partition(":")[0] == wheel.name]
     known = [
         *(source.kind, identity, source.subdirectory, source.editable),
-        *(building.config_settings, own, bounds, settings.config),
+        *(building.config_settings, own, bounds, settings.config, settings.flags),
         *(interpreter.version, interpreter.tags),
     ]
     return sha256(json.dumps(known).encode("utf-8", "surrogatepass")).hexdigest()

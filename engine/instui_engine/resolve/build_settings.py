@@ -8,6 +8,7 @@ from instui_engine.fs.given import absolute
 
 from .request import Request
 from .requirements import Requirements
+from .resolving import Resolving, words
 from .source import Building, BuildSettings
 from .uv_config import build_config
 
@@ -80,6 +81,13 @@ def build_settings(request: Request, wanted: Requirements, settings: UvSettings,
         find_links=(*request.find_links, *wanted.find_links),
     )
     variables: Mapping[str, str] = {**uv_variables(everywhere)}
+    told = request.resolving
+    shared = Resolving(  # what bears on what builds need, too
+        exclude_newer=told.exclude_newer,
+        exclude_newer_package=told.exclude_newer_package,
+        no_sources=told.no_sources,
+        no_sources_package=told.no_sources_package,
+    )
     return BuildSettings(
         python=python,
         offline=request.offline or settings.offline,
@@ -87,4 +95,5 @@ def build_settings(request: Request, wanted: Requirements, settings: UvSettings,
         building=building_of(request, wanted),
         variables=variables,
         config=build_config(settings) if not os.environ.get("UV_NO_CONFIG") else "",
+        flags=tuple(words(shared, "locate")),
     )

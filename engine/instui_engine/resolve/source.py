@@ -62,7 +62,7 @@ class BuildSettings(NamedTuple):
     """How builds are to be run: with which Python, by which of uv's settings.
 
     `variables` is the whole environment of a build, with indexes that may contain passwords. `config` is the text of a
-    uv.toml for uv, "" for the user's own.
+    uv.toml for uv, "" for the user's own. `flags` are further ones of `uv build`.
     """
 
     python: str = ""
@@ -71,3 +71,4 @@ class BuildSettings(NamedTuple):
     building: Building = Building()
     variables: Mapping[str, str] = MappingProxyType({})
     config: str = ""
+    flags: tuple[str, ...] = ()
