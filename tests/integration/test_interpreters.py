@@ -141,6 +141,32 @@ def test_the_commands_of_a_relocatable_environment_run_where_it_was_moved_to(
     assert "all whole" in ok(run_instui("doctor", "--python", moved))
 
 
+@pytest.mark.parametrize("name", ['it\'s "quoted" $HOME `x`', "back\\slash \\N", "ünï"])
+def test_beside_a_relocatable_environment_commands_find_it_too(
+    name: str, wheel: Path, tmp_path: Path, run_instui: Run
+) -> None:
+    """The way leads out of the target then, through whatever names there are."""
+    top = tmp_path / name / "environment"
+    relocatable(top, next(iter(cpythons().values())))
+    there = tmp_path / "there"
+    ok(run_instui("install", "--no-deps", "--python", top, "--target", there, wheel))
+    for command in COMMANDS:
+        done = subprocess.run(
+            [there / "bin" / command], capture_output=True, env={"PYTHONPATH": str(there)}, check=False
+        )
+        assert (done.returncode, done.stderr) == (7, b"")
+        assert os.path.normpath(os.fsdecode(done.stdout.strip())) == f"{top}/bin/python"
+
+
+def test_an_active_installation_is_found_as_conda_names_it(wheel: Path, tmp_path: Path, run_instui: Run) -> None:
+    top = tmp_path / "conda"
+    version, python = next(iter(cpythons().items()))
+    installation(top, python)
+    ok(run_instui("install", "--no-deps", wheel, env={"CONDA_PREFIX": str(top)}, cwd=tmp_path))
+    assert (top / "lib" / f"python{version}" / "site-packages" / "single.py").exists()
+    assert run(top / "bin" / "tool").returncode == 7
+
+
 def test_what_is_not_said_to_be_relocatable_names_its_interpreter(wheel: Path, tmp_path: Path, run_instui: Run) -> None:
     top = tmp_path / "environment"
     relocatable(top, next(iter(cpythons().values())))

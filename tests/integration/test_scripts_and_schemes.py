@@ -20,6 +20,7 @@ PLACES = {
     "plain": "environment",
     "spaced": "with a space/and ünïcode/environment",
     "long": "/".join(["a-directory-with-a-name-that-is-long"] * 5),
+    "escaped": "with a back\\slash \\N/and 'quotes'/environment",
     "quoted": 'it\'s a "quoted" $HOME/environment',
 }
 MAIN = b"import sys\ndef main():\n    print(sys.executable, *sys.argv[1:])\n    return 7\nclass Tool:\n    run = main\n"

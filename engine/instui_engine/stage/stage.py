@@ -113,9 +113,7 @@ def _head(environment: Environment, item: StagedItem) -> bytes:
         return head(executable)
     place = os.path.realpath(environment.top / os.path.dirname(item.path))
     python = os.path.join(os.path.realpath(os.path.dirname(executable)), name_of(executable))
-    way = os.path.relpath(python, place)
-    # in a Python script these lines are a string, too, in which a backslash begins an escape
-    return head(executable) if "\\" in way else relative_head(way)
+    return relative_head(os.path.relpath(python, place))
 
 
 def _link(source: str, target: str) -> bool:

@@ -19,6 +19,8 @@ def head(executable: str) -> bytes:
     """The first line of a script that `executable` runs; several, by way of the shell, for a long or spaced path."""
     if re.fullmatch(_PLAIN, executable):
         return f"#!{executable}\n".encode()
+    if "\\" in executable:  # the library would leave it as the beginning of an escape
+        return _by_shell(f"'{_quoted(executable)}'")
     return _script(executable, EntryPoint("console", "x", "x", "x")).partition(b"\n# -*-")[0] + b"\n"
 
 
@@ -27,9 +29,18 @@ def relative_head(executable: str) -> bytes:
 
     By way of the shell, as uv has it: only the shell knows where the script lies by now.
     """
-    quoted = executable.replace("'", "'\"'\"'")
-    here = '"$(dirname -- "$(realpath -- "$0")")"'
-    return os.fsencode(f"""#!/bin/sh\n'''exec' {here}/'{quoted}' "$0" "$@"\n' '''\n""")
+    here = '"$(dirname -- "$(realpath -- "$0")")"/'
+    return _by_shell(f"{here}'{_quoted(executable)}'")
+
+
+def _by_shell(program: str) -> bytes:
+    """The lines that start `program`, in words of the shell. For Python they are one string."""
+    return os.fsencode(f"#!/bin/sh\n'''exec' {program} \"$0\" \"$@\"\n' '''\n")
+
+
+def _quoted(path: str) -> str:
+    """A path within single quotes of the shell, of which Python understands each backslash as one, too."""
+    return path.replace("'", "'\"'\"'").replace("\\", "'\"\\\\\"'")
 
 
 def body(point: EntryPoint) -> bytes:
