@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from instui_engine.journal.events import (
 )
 from instui_engine.session.control import send
 from support.environments import Session, Venv, until
-from support.on_screen import Begin, Open, lives
+from support.on_screen import Begin, Open, lives, locked
 from support.terminal import Terminal
 from support.trees import distributions
 
@@ -314,37 +315,52 @@ def test_lines_can_be_left(
 
 
 def test_without_a_name_it_is_the_only_session_and_several_are_listed(
+    venv: Target, start_instui: Start, run_instui: Run, clean_environ: dict[str, str], wheels: list[Path]
+) -> None:
+    here, there = venv(), venv()
+    here.put(wheels[0])
+    over = here.journals()[0].stem
+    with locked(there):  # so that neither ends before all is asked
+        first = begun(start_instui, there, wheels[1:4], slow=1)
+        known = run_instui("attach", over)  # not of this environment
+        assert "no session has the pid or the id" in known.stderr
+        known = run_instui("attach", over, "--python", here.top)
+        assert f"session {over} is over (done); `instui replay {over}`" in known.stderr
+        second = begun(start_instui, there, wheels[4:6], slow=1)
+        several = run_instui("attach", "--python", there.top)
+        assert several.returncode == 2
+        assert several.stderr.startswith("instui: 2 sessions run: pid ")
+        assert str(first.process.pid) in several.stderr
+        assert str(second.process.pid) in several.stderr
+        assert several.stderr.count("\n") == 1
+        unknown = run_instui("attach", "1").stderr  # other users of this machine may run more
+        assert re.search(r"no session has the pid or the id 1; [2-9]\d* sessions run", unknown)
+        (started,) = first.lines.of(SessionStarted)
+        command = [sys.executable, "-m", "instui", "attach", started.session]
+        by_id = subprocess.Popen(command, env=clean_environ, stdout=subprocess.PIPE, text=True)
+        assert by_id.stdout is not None
+        assert by_id.stdout.readline()
+    out, _ = by_id.communicate(timeout=60)
+    assert by_id.returncode == 0
+    assert "installed 3 wheels" in out
+    until(lambda: not lives(first.process.pid, started.session))
+    assert session_ends(first, second)
+
+
+def test_an_environment_that_is_named_is_meant_even_if_another_has_the_only_session(
     venv: Target, start_instui: Start, run_instui: Run, wheels: list[Path]
 ) -> None:
     here, there = venv(), venv()
-    none = run_instui("attach", "--python", here.top)
-    assert (none.returncode, none.stderr) == (2, "instui: no session runs, and none is recorded here\n")
-    here.put(wheels[0])
-    none = run_instui("attach", "--python", here.top)
-    assert none.stderr.startswith("instui: no session runs; `instui replay 2")
-    over = here.journals()[0].stem
-    first = begun(start_instui, there, wheels[1:4], slow=40)
-    known = run_instui("attach", over)  # not of this environment
-    assert "no session has the pid or the id" in known.stderr
-    known = run_instui("attach", over, "--python", here.top)
-    assert f"session {over} is over (done); `instui replay {over}`" in known.stderr
-    second = begun(start_instui, there, wheels[4:6], slow=40)
-    several = run_instui("attach", "--python", there.top)
-    assert several.returncode == 2
-    assert several.stderr.startswith("instui: 2 sessions run: pid ")
-    assert str(first.process.pid) in several.stderr
-    assert str(second.process.pid) in several.stderr
-    assert several.stderr.count("\n") == 1
-    unknown = run_instui("attach", "1")
-    assert "no session has the pid or the id 1; 2 sessions run" in unknown.stderr
-    (started,) = first.lines.of(SessionStarted)
-    by_id = run_instui("attach", started.session)
-    assert by_id.returncode == 0
-    until(lambda: not lives(first.process.pid, started.session))
-    assert "installed 3 wheels" in by_id.stdout
-    assert session_ends(first, second)
-    by_none = run_instui("attach", "--python", here.top)
-    assert "no session runs" in by_none.stderr
+    with locked(there):
+        begun(start_instui, there, wheels[1:2])
+        none = run_instui("attach", "--python", here.top)
+        assert (none.returncode, none.stderr) == (2, "instui: no session runs there, and none is recorded there\n")
+        none = run_instui("attach", "--all", "--python", here.top)
+        assert none.stderr.startswith("instui: no session runs there, ")
+        here.put(wheels[0])
+        none = run_instui("attach", "--python", here.top)
+        over = here.journals()[0].stem
+        assert none.stderr.startswith(f"instui: no session runs there; `instui replay {over}")
 
 
 def session_ends(*sessions: Session) -> bool:

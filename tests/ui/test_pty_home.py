@@ -11,7 +11,7 @@ import pytest
 from instui_engine.journal.events import SessionFinished, SessionStarted
 from support.environments import Venv, read_journal
 from support.environments import until as eventually
-from support.on_screen import DASHBOARD, VIEWS, Install, Open, lives, whole
+from support.on_screen import DASHBOARD, VIEWS, Install, Open, lives, locked, whole
 from support.terminal import Terminal
 
 pytest_plugins = ("support.screen_fixtures",)
@@ -80,18 +80,19 @@ def test_an_install_of_another_process_appears_is_watched_and_is_cancelled(
     target, other = venv(), venv()
     terminal = on_terminal("--python", target.top)
     terminal.shows(AT_HOME)
-    install = on_terminal("install", "--no-deps", "--ui", "plain", "--slow", 40, "--python", other.top, large)
-    install.shows("resolved")
-    terminal.shows("install --no-deps", f"pid {install.process.pid}")
-    find(terminal, "large")
-    terminal.press("enter")
-    terminal.shows("ATTACHED", VIEWS[DASHBOARD])
-    terminal.press("q")  # without a question
-    terminal.shows(AT_HOME)
-    terminal.press("K")
-    terminal.shows("Stop `install", f"pid {install.process.pid}")
-    terminal.press("c")
-    assert install.finish() == 130
+    with locked(other):  # so that it cannot end before it is cancelled
+        install = on_terminal("install", "--no-deps", "--ui", "plain", "--python", other.top, large)
+        install.shows("resolved")
+        terminal.shows("install --no-deps", f"pid {install.process.pid}")
+        find(terminal, "large")
+        terminal.press("enter")
+        terminal.shows("ATTACHED", VIEWS[DASHBOARD])
+        terminal.press("q")  # without a question
+        terminal.shows(AT_HOME)
+        terminal.press("K")
+        terminal.shows("Stop `install", f"pid {install.process.pid}")
+        terminal.press("c")
+        assert install.finish() == 130
     terminal.shows("nothing matches")
     terminal.press("escape")
     terminal.shows("same-module")
@@ -105,29 +106,30 @@ def test_an_install_that_is_left_goes_on_and_is_said_to_when_home_is_left(
     target = venv()
     terminal = on_terminal("--python", target.top)
     terminal.shows(AT_HOME)
-    begin(terminal, f"--no-deps --slow 40 {large}")
-    terminal.shows("LIVE", VIEWS[DASHBOARD])
-    terminal.press("q")
-    terminal.shows("leave it running")
-    terminal.press("l")
-    terminal.shows(AT_HOME, "1 running")
-    find(terminal, "large")
-    terminal.press("enter")
-    terminal.shows("LIVE", VIEWS[DASHBOARD])  # ours again, not only attached
-    terminal.press("q", "l")
-    terminal.shows(AT_HOME)
-    terminal.press("q")
-    terminal.shows("1 install is still running.")
-    terminal.press("l")
-    assert terminal.finish() == 0
-    said = Install(terminal, target).left()
-    found = re.search(r"goes on without a screen, as pid (\d+)", said)
-    assert found, said
-    journal = target.journals()[0]
-    assert read_journal(journal).of(SessionStarted)[0].pid == int(found[1])
-    assert lives(int(found[1]), journal.stem)
-    os.kill(int(found[1]), signal.SIGTERM)
-    eventually(lambda: read_journal(journal).of(SessionFinished))
+    with locked(target):  # so that it cannot end before it is left twice
+        begin(terminal, f"--no-deps {large}")
+        terminal.shows("LIVE", VIEWS[DASHBOARD])
+        terminal.press("q")
+        terminal.shows("leave it running")
+        terminal.press("l")
+        terminal.shows(AT_HOME, "1 running")
+        find(terminal, "large")
+        terminal.press("enter")
+        terminal.shows("LIVE", VIEWS[DASHBOARD])  # ours again, not only attached
+        terminal.press("q", "l")
+        terminal.shows(AT_HOME)
+        terminal.press("q")
+        terminal.shows("1 install is still running.")
+        terminal.press("l")
+        assert terminal.finish() == 0
+        said = Install(terminal, target).left()
+        found = re.search(r"goes on without a screen, as pid (\d+)", said)
+        assert found, said
+        journal = target.journals()[0]
+        assert read_journal(journal).of(SessionStarted)[0].pid == int(found[1])
+        assert lives(int(found[1]), journal.stem)
+        os.kill(int(found[1]), signal.SIGTERM)
+        eventually(lambda: read_journal(journal).of(SessionFinished))
 
 
 def test_a_signal_ends_home_and_gives_the_terminal_back(on_terminal: Open, venv: Callable[[], Venv]) -> None:

@@ -33,7 +33,8 @@ _LOOK = 0.05  # seconds between two looks whether lines are at their end
 
 def show(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code: that of the session, 0 if it was left. Raises InstuiError."""
-    chosen = choose(parsed.sessions, *_sessions(parsed), everything=parsed.all)
+    sessions, environment = _sessions(parsed)
+    chosen = choose(parsed.sessions, sessions, environment, everything=parsed.all, only_there=_names_one(parsed))
     attached = Attached(chosen, may_control=parsed.control, everything=parsed.all)
     with ExitStack() as stack:
         stack.enter_context(closing(attached.source))
@@ -51,22 +52,33 @@ def _sessions(parsed: argparse.Namespace) -> tuple[list[KnownSession], Environme
     try:
         environment = environment_from(parsed, writable=False, any_python=True)
     except (TargetError, UsageError):
-        if parsed.python or parsed.target or parsed.prefix:
+        if _names_one(parsed):
             raise
         environment = None
     return known(environment), environment
 
 
+def _names_one(parsed: argparse.Namespace) -> bool:
+    return bool(parsed.python or parsed.target or parsed.prefix)
+
+
 def choose(
-    names: Sequence[str], sessions: Sequence[KnownSession], environment: Environment | None, *, everything: bool = False
+    names: Sequence[str],
+    sessions: Sequence[KnownSession],
+    environment: Environment | None,
+    *,
+    everything: bool = False,
+    only_there: bool = False,
 ) -> list[KnownSession]:
     """The sessions that are meant, all of one environment: by pid, by id or how that begins; or the only one there is.
 
-    `everything`: all of the environment of the one that is meant, or of `environment`. Raises UsageError.
+    `everything`: all of the environment of the one that is meant, or of `environment`. `only_there`: without a name it
+    is one of `environment`, and not one of another if none runs there. Raises UsageError.
     """
     live = [one for one in sessions if one.is_live]
     here = [one for one in live if environment is not None and one.environment == str(environment.top)]
-    chosen = list(dict.fromkeys(_named(name, sessions) for name in names)) or here or live
+    unnamed = here if only_there else here or live
+    chosen = list(dict.fromkeys(_named(name, sessions) for name in names)) or unnamed
     if not chosen:
         raise UsageError(_nothing_runs(sessions))
     places = {one.environment for one in chosen}
@@ -112,9 +124,13 @@ def _listed(sessions: Sequence[KnownSession]) -> str:
 
 
 def _nothing_runs(sessions: Sequence[KnownSession]) -> str:
-    newest = sessions[0].session if sessions else ""  # none of them runs, so the newest comes first
-    return "no session runs" + (
-        f"; `instui replay {printable(newest)}` plays the newest recording" if newest else ", and none is recorded here"
+    """`sessions`: what runs elsewhere, then the recordings of the environment, the newest first."""
+    newest = next((one.session for one in sessions if not one.is_live), "")
+    runs, place = ("runs there", "there") if any(one.is_live for one in sessions) else ("runs", "here")
+    return f"no session {runs}" + (
+        f"; `instui replay {printable(newest)}` plays the newest recording"
+        if newest
+        else f", and none is recorded {place}"
     )
 
 

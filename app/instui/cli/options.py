@@ -215,7 +215,7 @@ def attach(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="all sessions of the environment, in one picture")
     parser.add_argument("--control", action=AskedSwitch, help="also pause and cancel it; without, it is only watched")
-    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER", help="whose sessions come first")
+    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER", help="whose sessions are meant")
     parser.add_argument("--target", type=named, metavar="DIR")
     parser.add_argument("--prefix", type=named, metavar="DIR")
     parser.add_argument("--cache-dir", default="", metavar="DIR")
