@@ -12,6 +12,7 @@ from instui.explain.attribution import Piece
 from instui.explain.where_time_went import rows
 from instui.monitor.embedded import lines_in
 from instui.overwritten.difference import FileContent
+from instui.report import names
 from instui.report.chains import Edge, edges, places
 from instui.report.html import element, text
 from instui.report.lanes import MOST as MOST_LANES
@@ -187,6 +188,30 @@ def test_who_waits_stands_right_of_who_stood_before_it() -> None:
         "compass of pid 5120 `instui install second`": (0, 1),
         "caliper 1.0": (1, 1),
     }
+
+
+def test_all_who_had_a_lock_during_a_wait_are_named_in_their_order() -> None:
+    report = report_of(recording("same-module"))
+    assert "triangle 1.0 waited 4.5 s for circle 1.0, then square 1.0" in report.text
+    assert "then square 1.0" in [one.text for one in report.all("text")]
+    (table,) = [one for one in report.all("table") if "Who waited for whom" in one.one("caption").text]
+    assert "circle 1.0, then square 1.0" in [cell.text for cell in table.all("td")]
+
+
+def test_of_a_wait_that_lasts_it_is_said_who_has_the_lock_now() -> None:
+    lines = recording("same-module").splitlines(keepends=True)
+    granted = [place for place, line in enumerate(lines) if b'"lock.granted"' in line]
+    found = recorded(b"".join(lines[: granted[-1]]), over=False)
+    (wait,) = [one for one in waits(found.snapshot) if one.end is None]
+    assert names.in_turn(found.snapshot, wait.holders, lasts=True) == "circle 1.0, then now square 1.0"
+
+
+def test_of_many_who_had_a_lock_the_first_and_a_number_are_named() -> None:
+    snapshot = recorded(recording("same-module")).snapshot
+    every = [Holder(command=f"c{number}", pid=number) for number in range(1, 8)]
+    assert names.in_turn(snapshot, every, lasts=False).endswith("`c3`, 4 more")
+    assert names.in_turn(snapshot, every, lasts=True).endswith("`c3`, 3 more, now pid 7 `c7`")
+    assert names.in_turn(snapshot, (), lasts=False) == "unknown"
 
 
 def test_a_circle_of_waits_is_drawn_too() -> None:

@@ -25,12 +25,17 @@ _THICKEST = 8.0  # pixels, of the longest wait
 
 
 class Edge(NamedTuple):
-    """One stood before the other, for so many seconds of waits; `what` is the lock of the longest of them."""
+    """One stood before the other, for so many seconds of waits.
+
+    `what` is the lock of the longest of them, `held` who had that, in order, and `later` those after `holder`.
+    """
 
     holder: str
     waiter: str
     what: str
     seconds: float
+    held: str = ""
+    later: str = ""
 
 
 def edges(snapshot: Snapshot, found: Sequence[WaitedFor]) -> list[Edge]:
@@ -41,7 +46,13 @@ def edges(snapshot: Snapshot, found: Sequence[WaitedFor]) -> list[Edge]:
         pair = holder, names.label(snapshot, wait.waiter)
         before = sums.get(pair)
         seconds = wait.seconds + (before.seconds if before else 0.0)
-        sums[pair] = Edge(*pair, before.what if before else wait.what.removeprefix(f"{names.PACKAGES}/"), seconds)
+        if before is not None:
+            sums[pair] = before._replace(seconds=seconds)
+            continue
+        lasts, rest = wait.end is None, wait.holders[1:]
+        held = names.in_turn(snapshot, wait.holders, lasts=lasts)
+        later = names.in_turn(snapshot, rest, lasts=lasts) if rest else ""
+        sums[pair] = Edge(*pair, wait.what.removeprefix(f"{names.PACKAGES}/"), seconds, held, later)
     return list(sums.values())
 
 
@@ -76,7 +87,7 @@ def chains(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
     longest = max(edge.seconds for edge in drawn)
     width = _ACROSS * max(column for column, _ in at.values()) + _BOX + 2
     height = _DOWN * (max(row for _, row in at.values()) + 1)
-    told = "; ".join(f"{edge.waiter} waited {took(edge.seconds)} for {edge.holder}" for edge in drawn)
+    told = "; ".join(f"{edge.waiter} waited {took(edge.seconds)} for {edge.held or edge.holder}" for edge in drawn)
     title = "Who stood before whom"
     picture = element(
         "svg",
@@ -90,7 +101,7 @@ def chains(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
         height=height,
         viewBox=f"0 0 {width} {height}",
     )
-    words = "at the left who held a lock, right of them who waited for it; the thicker, the longer"
+    words = "at the left who held a lock when the wait began, below the line who had it then; the thicker, the longer"
     return element(
         "figure",
         element("figcaption", element("h3", title), words),
@@ -117,7 +128,10 @@ def _line(edge: Edge, at: Mapping[str, tuple[int, int]], longest: float) -> Html
     text = f"{took(edge.seconds)}  {cut(printable(edge.what), _PATH_CELLS)}"
     return element(
         "g",
-        element("title", f"{edge.waiter} waited {took(edge.seconds)} for {edge.what}, held at first by {edge.holder}"),
+        element("title", f"{edge.waiter} waited {took(edge.seconds)} for {edge.what}, held by {edge.held}"),
         element("path", d=f"M{x} {y}C{x + 40} {y} {x + 10} {to_y} {x + 50} {to_y}H{to_x}", stroke_width=f"{thick:.1f}"),
         element("text", text, x=to_x - 4, y=f"{to_y - 5 - thick / 2:.1f}", text_anchor="end"),
+        element("text", cut_end(f"then {printable(edge.later)}", _CELLS), x=to_x - 4, y=to_y + 16, text_anchor="end")
+        if edge.later
+        else "",
     )

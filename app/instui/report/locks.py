@@ -12,9 +12,7 @@ from .html import Html, element, joined, name
 from .names import took
 from .session import Recorded
 from .tables import Cell, Column, left_out, table
-from .waits import SHORTEST, WaitedFor, waits
-
-MOST = 200  # rows
+from .waits import MOST, SHORTEST, WaitedFor, waits
 
 
 def locks(recorded: Recorded) -> Html:
@@ -44,7 +42,7 @@ def _who_waited(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
         Column("who waited"),
         Column("for"),
         Column("seconds", is_number=True),
-        Column("held at first by"),
+        Column("held by, in this order"),
         Column("from", is_number=True),
         Column("to", is_number=True),
     ]
@@ -53,7 +51,7 @@ def _who_waited(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
             Cell(name(names.label(snapshot, one.waiter))),
             Cell(element("code", name(f"{one.what}{f' ({one.mode})' if one.mode else ''}"))),
             Cell(took(one.seconds), "wait"),
-            Cell(name(names.holders(snapshot, one.holders))),
+            Cell(name(names.in_turn(snapshot, one.holders, lasts=one.end is None))),
             Cell(names.at(one.begin)),
             Cell("still waits" if one.end is None else names.at(one.end)),
         ]

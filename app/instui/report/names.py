@@ -46,6 +46,17 @@ def holders(snapshot: Snapshot, every: Sequence[Holder]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "") if shown else "unknown"
 
 
+def in_turn(snapshot: Snapshot, every: Sequence[Holder], *, lasts: bool) -> str:
+    """Who had a lock, in that order: `a, then b, c and 2 more`; the last one `now`, if the wait for it lasts."""
+    if not every:
+        return "unknown"
+    shown = [holder(snapshot, one) for one in every]
+    last = [f"now {shown.pop()}"] if lasts and len(shown) > 1 else []
+    more = len(shown) - _HOLDERS
+    later = [*shown[1:_HOLDERS], *([f"{more} more"] if more > 0 else []), *last]
+    return f"{shown[0]}, then {', '.join(later)}" if later else shown[0]
+
+
 def state(wheel: WheelState) -> str:
     """The state of a wheel in words."""
     return f"{wheel.word} {wheel.reached}".rstrip() if wheel.phase is Phase.STOPPED else wheel.word
