@@ -83,7 +83,7 @@ def test_a_recording_says_how_it_ended_when_how_long_and_what_it_did() -> None:
     assert "✗ install wheels/bad" in rows["g"]
     assert "rotten: RECORD says 3 bytes, has 7" in rows["g"]
     assert "✓ uninstall numpy  project/.venv  2 h ago" in rows["f"]
-    assert "‖ install -U jupyterlab  project/.venv  1 d ago  2 min  cancelled 12 wheels" in rows["e"]
+    assert "‖ install -U jupyterlab  project/.venv  1 d ago  2m11s  cancelled 12 wheels" in rows["e"]
     assert "† install --reinstall pandas" in rows["d"]
     assert "killed" in rows["d"]
     assert "nothing to do" in rows["c"]

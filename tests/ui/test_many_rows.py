@@ -86,7 +86,7 @@ def test_the_history_of_a_lock_that_every_wheel_took_is_made_of_what_is_shown(mo
     made = []
     monkeypatch.setattr(lock_history, "_lane", lambda *given: made.append(given) or lane(*given))
     texts = [plain(line) for line in lanes(fold.snapshot(100.0), "lib", 100, 6, UNICODE)]
-    assert texts[0] == "lib/   over 1 min 40 s   the last 5 of 100"
+    assert texts[0] == "lib/   over 1m40s   the last 5 of 100"
     assert [text.split()[0] for text in texts[1:]] == ["w95", "w96", "w97", "w98", "w99"]
     assert len(made) == 5
 

@@ -15,7 +15,7 @@ from instui.tui.rows.filter import parse
 from instui.tui.rows.frame import Facts
 from instui.tui.rows.help import help_lines
 from instui.tui.rows.keys import FOLD
-from instui.tui.rows.labels import short, short_age
+from instui.tui.rows.labels import short
 from instui.tui.rows.transport import Stand
 from instui.tui.tape import KEPT, Log, Tape
 from instui.tui.text.columns import Column, widths
@@ -196,7 +196,6 @@ def test_the_badge_says_how_the_session_ended_and_what_was_asked_of_it() -> None
 
 
 def test_small_things() -> None:
-    assert [short_age(t) for t in (0.34, 9.97, 59.6, 125, 3720)] == ["0.3 s", "10 s", "1m00s", "2m05s", "1h02m"]
     assert [bar(share, 10) for share in (0, 0.001, 0.5, 0.999, 1)] == [0, 1, 5, 9, 10]
     assert curve([0, 1, 8], 5, 8, UNICODE) == "   ▁█"
     assert curve([0, 1, 8], 3, 8, ASCII).isascii()

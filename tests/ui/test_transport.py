@@ -220,6 +220,24 @@ def test_the_bar_fits_and_a_click_on_it_means_the_time_that_is_seen_there() -> N
             assert parts.time_at(stand, parts.start + parts.cells) is None
 
 
+def test_keys_go_before_anything_that_says_where_the_display_stands() -> None:
+    long = Stand(34567.25, 0.0, 99999.9, 0.125, held=True, reading=True, recorded=False)
+    stands = ((long, "held"), (Stand(1.0, 0.0, 12.2, 2.0), "plays"), (Stand(5.0, 0.0, 5.0, ended=True), "ended"))
+    for width in (80, 60, 50):
+        for stand, word in stands:
+            text = plain(bar(stand, Landmarks(), KEYS, width, UNICODE))
+            assert f"{stand.speed:g}x" in text
+            assert f"{stand.t:.2f} of {stand.end:.1f}" in text
+            assert text.rstrip().endswith(" s") or width == 80
+            assert UNICODE.live in text
+            assert word in text or (width == 50 and stand is long)
+    keys = plain(bar(Stand(1.0, 0.0, 12.2), Landmarks(), KEYS, 120, UNICODE))
+    assert all(name in keys for name in ("step", "news", "speed", "live"))
+    parts = layout(long, KEYS, 35, UNICODE)
+    assert parts.cells == 0 and parts.time_at(long, parts.start) is None
+    assert "34567.25 of 99999.9" in plain(bar(long, Landmarks(), KEYS, 38, UNICODE))
+
+
 def test_the_bar_shows_waits_overwritten_files_and_failures() -> None:
     landmarks = Landmarks()
     landmarks.add(2.0, events.LockWaiting("a", "x", "X", []))
@@ -227,7 +245,7 @@ def test_the_bar_shows_waits_overwritten_files_and_failures() -> None:
     landmarks.add(7.0, events.Overwrite("b", "x", "a", "b", False))
     landmarks.add(8.0, events.Overwrite("b", "y", "a", "b", True))  # the same content: nothing is lost
     landmarks.add(9.0, events.WheelFailed("c", "broken"))
-    text = plain(bar(Stand(0.0, 0.0, 10.0), landmarks, [], 37, UNICODE))
+    text = plain(bar(Stand(0.0, 0.0, 10.0), landmarks, [], 43, UNICODE))
     track = text[text.index("├") + 1 : text.index("┤")]
     assert [sign for sign in track if sign not in "─"] == ["●", *"░" * track.count("░"), "▲", "✗"]
     assert 0.2 <= track.count("░") / len(track) <= 0.5

@@ -16,7 +16,7 @@ def size(count: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration that is over: `0.31 s`, `9.8 s`, `42.0 s`, `2 min 05 s`, `1 h 02 min`."""
+    """A duration that is over: `0.31 s`, `9.8 s`, `42.0 s`, `2m05s`, `1h02m`: at most six columns up to 99 hours."""
     if value < 1.995:
         return f"{max(value, 0.0):.2f} s"
     if value < 59.95:
@@ -25,7 +25,7 @@ def seconds(value: float) -> str:
 
 
 def age(value: float) -> str:
-    """A duration that is still growing, in whole seconds as soon as it has some: `0.3 s`, `2 s`, `2 min 05 s`.
+    """A duration that is still growing, in whole seconds as soon as it has some: `0.3 s`, `2 s`, `2m05s`.
 
     What changes more often than once a second cannot be read, and costs a slow terminal more than it says.
     """
@@ -41,8 +41,8 @@ def spent(value: float, growing: bool) -> str:
 
 def _long(value: int) -> str:
     if value < 3600:
-        return f"{value // 60} min {value % 60:02} s"
-    return f"{value // 3600} h {value % 3600 // 60:02} min"
+        return f"{value // 60}m{value % 60:02}s"
+    return f"{value // 3600}h{value % 3600 // 60:02}m"
 
 
 def number(value: int) -> str:

@@ -134,13 +134,6 @@ def ago(seconds: float) -> str:
     return "just now"
 
 
-def took(seconds: float, growing: bool) -> str:
-    """A duration in at most seven columns."""
-    if seconds < 59.5:
-        return units.spent(seconds, growing)
-    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
-
-
 def table_rows(sight: Sight, rows: int, filter: Filter, everything: bool, glyphs: Glyphs) -> TableRows:
     """All rows, in a table with room for so many `rows`. Without `everything`, old recordings are folded."""
     running = {f"{_RUNNING}{one.session}": one for one in sight.running if _keeps(filter, one)}
@@ -215,7 +208,7 @@ def _running(one: KnownSession, sizes: Mapping[str, int], glyphs: Glyphs) -> Map
         "command": _command(glyphs.live, "commit", command_line(one), sizes["command"]),
         "environment": _place(one.environment, sizes),
         "when": line((f"pid {one.pid}", "dim")),
-        "took": line(took(one.wall, True)) if one.started else (),
+        "took": line(units.spent(one.wall, True)) if one.started else (),
         "facts": _fitting(facts, sizes["facts"]),
     }
 
@@ -238,7 +231,7 @@ def _other(one: Installer, now: float, sizes: Mapping[str, int], glyphs: Glyphs)
         "command": _command(glyphs.live, "wait", short_command(one.command), sizes["command"]),
         "environment": _place(one.environment, sizes),
         "when": line((f"pid {one.pid}", "dim")),
-        "took": line(took(one.seconds(now), True)) if one.began else (),
+        "took": line(units.spent(one.seconds(now), True)) if one.began else (),
         "facts": line((f"holds .lock{state}", "wait"), ("  not ours", "dim")),
     }
 
@@ -266,7 +259,7 @@ def _recorded(
         "command": _command(plain if glyphs.is_ascii else sign, style, command_line(one), sizes["command"]),
         "environment": _place(one.environment, sizes),
         "when": line((ago(now - one.started), "dim")),
-        "took": line(took(one.wall, False)),
+        "took": line(units.spent(one.wall, False)),
         "facts": _fitting(facts, sizes["facts"]) or line(("nothing to do", "dim")),
     }
 

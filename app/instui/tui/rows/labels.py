@@ -106,14 +106,6 @@ def own_holder(snapshot: Snapshot, lock: LockState) -> str:
     return lock.holders[0].wheel if lock.holders else ""
 
 
-def short_age(value: float) -> str:
-    """A growing duration, in at most six columns: `0.3 s`, `42 s`, `2m05s`, `1h02m`."""
-    whole = round(value)
-    if whole < 60:
-        return units.age(value)
-    return f"{whole // 60}m{whole % 60:02}s" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02}m"
-
-
 def blockers(snapshot: Snapshot, waiter: str, path: str, named: tuple[Holder, ...]) -> tuple[Holder, ...]:
     """Who keeps `waiter` from `path` now: the wheels of this session that hold it, else the named holders."""
     lock = snapshot.lock(path)

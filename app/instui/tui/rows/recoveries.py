@@ -9,7 +9,7 @@ from instui.monitor.recoveries import OUTCOMES
 from instui.tui.text.pieces import Line, line, safe, tail
 
 from .filter import Fields, Filter
-from .labels import short, short_age
+from .labels import short
 
 SIGN = "↺"
 _KEY = "\0recovery\0"
@@ -60,7 +60,7 @@ def cells(snapshot: Snapshot, key: str, sizes: Mapping[str, int]) -> Mapping[str
         "lock": line((tail(_left(row).removeprefix(", ") or "of killed session", sizes.get("lock", 0)), "dim")),
     }
     if row.outcome == "running":
-        found["age"] = line((short_age(snapshot.t - row.t), "text"))
+        found["age"] = line((units.age(snapshot.t - row.t), "text"))
     return found
 
 

@@ -14,7 +14,7 @@ from instui.tui.text.pieces import Line, fit, joined, line, middle, plain, safe,
 from instui.tui.text.pieces import Piece as Text
 from instui_engine.values import NamedTuple
 
-from .labels import lock_label, short, short_age
+from .labels import lock_label, short
 from .session_waits import whole
 from .timeline_lanes import LITTLE, MODES, Lane, Lanes, Mode, contended
 from .timeline_track import STYLES, Cell, curve, mark, track, with_cursor
@@ -50,11 +50,6 @@ def layout(width: int) -> Layout:
     seconds = 8 if width >= 60 else 7
     note = min(52, max(20, width * 22 // 100)) if width >= 100 else 0
     return Layout(label, max(width - GUTTER - label - 1 - 1 - seconds - (note and note + 2), 1), seconds, note)
-
-
-def _seconds(value: float) -> str:
-    """A duration in the column of seconds."""
-    return units.seconds(value) if value < 59.95 else short_age(value)
 
 
 def _row(label: Line, drawn: Line, seconds: str, note: Line, sizes: Layout, style: str = "text") -> Line:
@@ -135,7 +130,7 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
         _row(
             line(("the session", "text")),
             session(found.attribution.pieces, window, sizes.track, glyphs, look.cursor),
-            _seconds(wall),
+            units.seconds(wall),
             _unexplained(found.attribution),
             sizes,
         ),
@@ -151,12 +146,12 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
         if len(known) > sizes.label:
             known = f"busy (of {jobs})" if knows else f"busy ({busy.most})"
         note = line((f"{100 * total / (jobs * _seen(window, found)):.0f} % busy", "dim")) if knows and jobs else ()
-        lines.append(_row(line((tail(known, sizes.label), "dim")), drawn, _seconds(total), note, sizes, "dim"))
+        lines.append(_row(line((tail(known, sizes.label), "dim")), drawn, units.seconds(total), note, sizes, "dim"))
         total = waiting.seconds(window.begin, window.end)
         drawn = curve(waiting, max(waiting.most, 1), "wait", window, snapshot.t, sizes.track, glyphs)
         note = line((f"{waiting.most} at once, at most", "dim")) if waiting.most else ()
         label = line(("wheels waiting", "dim"))
-        text = _seconds(total) if total else "none"
+        text = units.seconds(total) if total else "none"
         if (wait := whole(snapshot)) is not None:  # then none of its wheels waits, and all of them do
             what = safe(wait.path) if wait.what == "environment" else wait_target(wait.what)
             text, note = "all", line((f"the session, for {what}", "wait"))
@@ -257,7 +252,7 @@ def row(
     name = short(lane.label, sizes.label) if wheel is not None else middle(lane.label, sizes.label)
     bars = with_cursor(cells, look.cursor, look.window, glyphs)
     note = _note(snapshot, found, key, lane, sizes.note, glyphs) if sizes.note else ()
-    return _row(line((name, style)), bars, _seconds(lane.seconds), note, sizes)
+    return _row(line((name, style)), bars, units.seconds(lane.seconds), note, sizes)
 
 
 def is_critical(found: Activity, key: str) -> bool:

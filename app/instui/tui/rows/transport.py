@@ -11,8 +11,9 @@ from instui.tui.text.pieces import Line, Piece, fit, width_of
 from instui.tui.text.scale import cell_at
 from instui_engine.values import NamedTuple
 
-_LEAST = 12  # columns of the track
+_LEAST = 12  # columns that the track keeps when the state stands beside it as a word
 _HINTED = 24  # columns that the track keeps when keys stand beside it
+_SHORTEST = 4  # columns from which on there is a track
 _PAIRS = (  # of keys that do the same in two directions, and what they are called together
     (("step_previous", "step_next"), "step"),
     (("gap_previous", "gap_next"), "gap"),
@@ -52,7 +53,7 @@ def stand_text(stand: Stand) -> str:
 
 
 class Bar(NamedTuple):
-    """The parts of the bar, laid out for a width: the track has its first cell at column `start`."""
+    """The parts of the bar, laid out for a width: the track, if it has cells, has its first one at column `start`."""
 
     left: Line
     right: Line
@@ -68,28 +69,38 @@ class Bar(NamedTuple):
 
 
 def layout(stand: Stand, keys: Sequence[Action], width: int, glyphs: Glyphs) -> Bar:
-    """What stands beside the track. `keys` are those that work here; they are left out where there is no room."""
+    """What stands beside the track. `keys` are those that work here.
+
+    Where there is little room, keys go first, then the state in words, which also has a sign, and then the track.
+    """
     sign = glyphs.stopped if stand.held or stand.ended else glyphs.playing
+    word = "ended" if stand.ended else "held" if stand.held else "plays"
     left = [Piece(" "), Piece(f"{sign} ", "accent", "freeze"), Piece(f"{speed_text(stand.speed):<4} ", "text")]
     whole = ceil((stand.end - stand.begin) * 10 - 1e-6) / 10  # never less than where it stands
     end = f"{whole:.1f}{'…' if stand.reading else ''} s"
     at = f"{stand.t - stand.begin:.2f}"
     right = [Piece(f" {at.rjust(len(end) - 1)}", "strong"), Piece(f" of {end} ", "dim")]
+    told = Piece(f"{word:<5} ", "text", "freeze")
+    if width - width_of((*left, told, *right)) - 2 >= _LEAST:
+        left.insert(2, told)
     shown = {action.id: action for action in keys}
-    for ids, word in _PAIRS:
+    for ids, name in _PAIRS:
         pair = [shown[id] for id in ids if id in shown]
         if not pair:
             continue
-        hint = [Piece(" "), *(Piece(f"{one.shown} ", "key", one.id) for one in pair), Piece(f"{word} ", "dim")]
+        hint = [Piece(" "), *(Piece(f"{one.shown} ", "key", one.id) for one in pair), Piece(f"{name} ", "dim")]
         if width - width_of((*left, *right, *hint)) - 2 >= _HINTED:
             right += hint
     start = width_of(left) + 1
-    return Bar(left, right, start, max(width - start - 1 - width_of(right), _LEAST))
+    cells = width - start - 1 - width_of(right)
+    return Bar(left, right, start, cells if cells >= _SHORTEST else 0)
 
 
 def bar(stand: Stand, landmarks: Landmarks, keys: Sequence[Action], width: int, glyphs: Glyphs) -> Line:
     """The line below any screen."""
     parts = layout(stand, keys, width, glyphs)
+    if not parts.cells:
+        return fit((*parts.left, *parts.right), width)
     begin, end = Piece(glyphs.left_end, "dim"), Piece(glyphs.right_end, "dim")
     return fit((*parts.left, begin, *_track(stand, landmarks, parts.cells, glyphs), end, *parts.right), width)
 

@@ -19,7 +19,7 @@ from . import recoveries, session_waits
 from .bars import WORKING, phase_bar, scale_end, scaled_bar, seconds_in, to_scale
 from .filter import NOTHING, Fields, Filter
 from .keys import ENVIRONMENT, FOLD, is_session_wait, session_key, session_number
-from .labels import claim_label, holder_pieces, lock_label, process_label, short, short_age, wheel_label
+from .labels import claim_label, holder_pieces, lock_label, process_label, short, wheel_label
 from .queue import before
 
 BAR_TITLE = "fetch unpack stage wait commit"
@@ -196,7 +196,7 @@ def cells(
         "bar": (scaled_bar if scaled else phase_bar)(wheel, snapshot, sizes.get("bar", 0), glyphs),
         "doing": line(*_doing(wheel, snapshot, sizes, style)),
         "lock": _lock(wheel, snapshot, sizes.get("lock", 0), glyphs),
-        "age": line((short_age(age), age_style(age, calm) if going else "dim")) if age >= 0 else (),
+        "age": line((units.age(age), age_style(age, calm) if going else "dim")) if age >= 0 else (),
         **{column.id: _seconds(wheel, column.id, snapshot.t) for column in _SECONDS_COLUMNS if column.id in sizes},
     }
 
@@ -243,7 +243,7 @@ def _session(
         "bar": to_scale([(lock.since, t, "wait")], snapshot, room, glyphs) if scaled else waits,
         "doing": doing,
         "lock": _arrow(lock.path, (holder,), sizes.get("lock", 0), snapshot, glyphs),
-        "age": line((short_age(t - lock.since), age_style(t - lock.since))),
+        "age": line((units.age(t - lock.since), age_style(t - lock.since))),
     }
 
 
@@ -261,7 +261,7 @@ def _waits(key: str, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyph
         "bar": to_scale([(wait.begin, snapshot.t, "wait")], snapshot, room, glyphs) if scaled else hatched,
         "doing": session_waits.doing(wait, sizes["doing"]),
         "lock": _arrow(session_waits.title(wait, snapshot), wait.holders[::-1], sizes.get("lock", 0), snapshot, glyphs),
-        "age": line((short_age(age), age_style(age))),
+        "age": line((units.age(age), age_style(age))),
     }
 
 
