@@ -186,7 +186,8 @@ def test_an_upgrade_that_is_undone_gives_the_old_byte_code_back(
     newer = build_wheel(tmp_path, "tool", "2.0", {**FILES, "single.py": b"NEW = 1\n", "many/__init__.py": b"NEW = 1\n"})
     target = venv()
     target.put(wheel, compile_bytecode=True)
-    (target.site / "many" / "mine.txt").write_text("mine")  # so that it is replaced file by file
+    for directory in ("many", "many/__pycache__"):
+        (target.site / directory / "mine.txt").write_text("mine")  # so that it is replaced file by file
     take = transaction.take
 
     def fail_at_last(tree: DirfdTree, step: transaction.Step) -> None:
