@@ -261,6 +261,9 @@ def test_what_is_no_python_is_not_taken_for_one(tmp_path: Path, run_instui: Run)
 LONG = "x" * 300
 CHOSEN = [
     (("--python", LONG), "File name too long"),
+    (("--python", "3.99"), "there is no python3.99 on PATH; name another Python"),
+    (("--python", "pypy3.99"), "there is no pypy3.99 on PATH; name another Python"),
+    (("--python", "gone/bin/python"), "no interpreter at gone/bin/python; make an environment with `python3 -m venv "),
     (("--python", "~nosuchuser"), "no environment or interpreter at ~nosuchuser"),
     (("--target", LONG), "File name too long"),
     (("--target", f"new/{LONG}"), "File name too long"),

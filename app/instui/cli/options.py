@@ -227,6 +227,13 @@ def attach(parser: argparse.ArgumentParser) -> None:
 def sessions(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui sessions`."""
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--ids",
+        nargs="?",
+        const="all",
+        help="their ids alone, quickly, as the completion of shells needs them",
+        **choice(("all", "running", "recorded")),
+    )
     whose(parser)
 
 

@@ -20,6 +20,10 @@ _RECENT = 86400.0  # seconds for which it is said how long ago it was, not when
 
 def show(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
+    if parsed.ids:
+        from . import session_ids
+
+        return session_ids.show(parsed)
     names_one = parsed.python or parsed.target or parsed.prefix
     try:
         environment = environment_from(parsed, writable=False, any_python=True)

@@ -88,8 +88,7 @@ def _named(python: str) -> Found:
         if os.path.islink(path):
             problem = f"{shown} is a symbolic link to {printable(os.path.realpath(path))}, which is gone"
             raise TargetError(f"{problem}; name another Python", path=python) from None
-        problem = f"no environment or interpreter at {shown}; make one with `python3 -m venv {shown}`"
-        raise TargetError(problem, path=python) from None
+        raise TargetError(_nothing_there(python, path), path=python) from None
     except OSError as error:
         raise TargetError(f"no environment or interpreter can be reached at {reason(error)}", path=python) from error
     if not is_directory:
@@ -105,6 +104,18 @@ def _of_the_system() -> Found:
             if os.access(path, os.X_OK) and path.is_file() and not (path.parent.parent / "pyvenv.cfg").is_file():
                 return Found(path)
     raise TargetError("there is no Python on PATH outside of virtual environments; name one with --python")
+
+
+def _nothing_there(python: str, path: Path) -> str:
+    """What is wrong with a version, the name of an interpreter, or a path at which there is nothing."""
+    shown = printable(python)
+    if "/" not in python and (python[:1].isdigit() or python.startswith(("python", "pypy"))):
+        name = f"python{shown}" if python[:1].isdigit() else shown
+        return f"there is no {name} on PATH; name another Python, or the directory of an environment"
+    if path.parent.name == "bin":
+        home = printable(str(path.parent.parent))
+        return f"no interpreter at {shown}; make an environment with `python3 -m venv {home}`"
+    return f"no environment or interpreter at {shown}; make one with `python3 -m venv {shown}`"
 
 
 def _on_path(python: str) -> str | None:
