@@ -19,6 +19,7 @@ _CONTENT = 3.3  # bytes of a wheel's files for each of its own
 # not looked up for each wheel
 _QUEUED, _FETCH, _UNPACK, _READY = Phase.QUEUED, Phase.FETCH, Phase.UNPACK, Phase.READY
 _STAGE, _DONE, _FAILED, _BUILD = Phase.STAGE, Phase.DONE, Phase.FAILED, Phase.BUILD
+_BEFORE_STAGE = frozenset((_QUEUED, _BUILD, _FETCH, _UNPACK, _READY))
 
 
 class Work(NamedTuple):
@@ -57,32 +58,71 @@ class Standing(NamedTuple):
 
 def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates = USUAL) -> Standing:
     """How things stand; `replaces`: all wheels are taken to replace installed ones, as long as there is no plan."""
-    each_file, each_byte, each_wheel = rates.file, rates.byte, _EACH * rates.file
-    fetching, to_fetch, unpacking, to_unpack = [], [], [], []
-    starting = to_commit = 0
-    guessed = to_replace = replaced = fetched = all_files = all_content = 0.0
-    unpacked_files = unpacked_content = staged_files = staged_content = files_left = content_left = 0.0
     own = [wheel for wheel in wheels if not wheel.removal and wheel.phase is not _FAILED]
     sizes = [max(wheel.size or (wheel.total if wheel.phase is _FETCH else 0), 0) for wheel in own]
     usual = sum(sizes) / max(len(sizes) - sizes.count(0), 1)
+    sums = _Sums(rates)
     for wheel, known in zip(own, sizes, strict=True):
-        phase, size, number = wheel.phase, known or usual, wheel.files or 0.0
-        if not number:
-            number = _files(wheel.file, size)
-        files, content = each_file * number, each_byte * (wheel.content or _CONTENT * size)
-        all_files += files
-        all_content += content
-        if wheel.replaces or (replaces and wheel.order < 0):
-            replaced += number
-            to_replace += number if phase is not _DONE else 0.0
-        if phase is not _DONE:
-            to_commit += 1
+        phase, size = wheel.phase, known or usual
+        number = wheel.files or _files(wheel.file, size)
+        files, content = rates.file * number, rates.byte * (wheel.content or _CONTENT * size)
+        sums.commit(wheel, number, replaces)
+        sums.stage(wheel, files, content)
         if phase is _FETCH:
-            fetched += wheel.done
-            fetching.append(Download(max(size - wheel.done, 0.0), Work(files + each_wheel, content)))
-            files_left += files + each_wheel
-            content_left += content
+            sums.fetch(wheel, size, files, content)
             continue
+        has_come = sums.passed(wheel, size, files, content)
+        if phase is _QUEUED or phase is _BUILD:
+            sums.wait(wheel, has_come, size, files, content, guessed=not known)
+        elif phase is _UNPACK:
+            sums.unpack(wheel, files, content)
+    return sums.standing(len(own))
+
+
+class _Sums:
+    """What the wheels so far add up to; each method is one question about a wheel.
+
+    `files` and `content` are always the work of all its files, and of all their bytes.
+    """
+
+    def __init__(self, rates: Rates) -> None:
+        self._file, self._each = rates.file, _EACH * rates.file
+        self._fetching: list[Download] = []
+        self._to_fetch: list[Download] = []
+        self._unpacking: list[Work] = []
+        self._to_unpack: list[Work] = []
+        self._starting = self._to_commit = 0
+        self._guessed = self._to_replace = self._replaced = self._fetched = 0.0
+        self._all_files = self._all_content = self._staged_files = self._staged_content = 0.0
+        self._unpacked_files = self._unpacked_content = self._files_left = self._content_left = 0.0
+
+    def commit(self, wheel: WheelRecord, number: float, replaces: bool) -> None:
+        """Whether it is still to be committed, and whether it replaces an installed one, with `number` files."""
+        is_left = wheel.phase is not _DONE
+        self._to_commit += is_left
+        if wheel.replaces or (replaces and wheel.order < 0):
+            self._replaced += number
+            self._to_replace += number if is_left else 0.0
+
+    def stage(self, wheel: WheelRecord, files: float, content: float) -> None:
+        """How much of it is staged."""
+        self._all_files += files
+        self._all_content += content
+        if wheel.phase not in _BEFORE_STAGE:
+            share = _share(wheel) if wheel.phase is _STAGE else 1.0
+            self._staged_files += files * share
+            self._staged_content += content * share
+
+    def fetch(self, wheel: WheelRecord, size: float, files: float, content: float) -> None:
+        """What is left of its download, which goes on, and comes after that."""
+        work = Work(files + self._each, content)
+        self._fetched += wheel.done
+        self._fetching.append(Download(max(size - wheel.done, 0.0), work))
+        self._files_left += work.files
+        self._content_left += content
+
+    def passed(self, wheel: WheelRecord, size: float, files: float, content: float) -> bool:
+        """Whether it was fetched; what it has behind it is added."""
         was_unpacked = has_come = False
         for span in wheel.spans:
             if span.phase is _UNPACK:
@@ -90,51 +130,62 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates
             elif span.phase is _FETCH:
                 has_come = True
         if has_come:
-            fetched += size
-        if was_unpacked and phase is not _UNPACK:
-            unpacked_files += files + each_wheel
-            unpacked_content += content
-        if phase is _READY:
-            continue
-        share = min(wheel.done / wheel.total, 1.0) if wheel.total else 0.0
-        if phase is _QUEUED or phase is _BUILD:
-            files_left += files + each_wheel
-            content_left += content
-            if has_come or not wheel.fetch:
-                to_unpack.append(Work(files + each_wheel, content))
-            else:
-                to_fetch.append(Download(size, Work(files + each_wheel, content)))
-                guessed += 0.0 if known else size
-        elif phase is _UNPACK:
-            whole = files + each_wheel
-            done = min(each_file * wheel.complete + each_wheel * share, whole) if wheel.complete else whole * share
-            unpacked_files += done
-            unpacked_content += content * share
-            unpacking.append(Work(whole - done, content * (1 - share)))
-            files_left += whole - done
-            content_left += content * (1 - share)
-            starting += not wheel.done
+            self._fetched += size
+        if was_unpacked and wheel.phase is not _UNPACK:
+            self._unpacked_files += files + self._each
+            self._unpacked_content += content
+        return has_come
+
+    def wait(
+        self, wheel: WheelRecord, has_come: bool, size: float, files: float, content: float, *, guessed: bool
+    ) -> None:
+        """Whether it is to be fetched first or, if it is here, to be unpacked; nobody is at work on it."""
+        work = Work(files + self._each, content)
+        self._files_left += work.files
+        self._content_left += content
+        if has_come or not wheel.fetch:
+            self._to_unpack.append(work)
         else:
-            share = share if phase is _STAGE else 1.0
-            staged_files += files * share
-            staged_content += content * share
-    return Standing(
-        fetching,
-        to_fetch,
-        guessed,
-        unpacking,
-        starting,
-        to_unpack,
-        Work(files_left, content_left),
-        Work(max(all_files - staged_files, 0.0), max(all_content - staged_content, 0.0)),
-        len(own),
-        to_commit,
-        to_replace,
-        replaced,
-        fetched,
-        Work(unpacked_files, unpacked_content),
-        Work(staged_files, staged_content),
-    )
+            self._to_fetch.append(Download(size, work))
+            self._guessed += size if guessed else 0.0
+
+    def unpack(self, wheel: WheelRecord, files: float, content: float) -> None:
+        """How much of it is unpacked; that goes on."""
+        share, whole = _share(wheel), files + self._each
+        done = min(self._file * wheel.complete + self._each * share, whole) if wheel.complete else whole * share
+        self._unpacked_files += done
+        self._unpacked_content += content * share
+        self._unpacking.append(Work(whole - done, content * (1 - share)))
+        self._files_left += whole - done
+        self._content_left += content * (1 - share)
+        self._starting += not wheel.done
+
+    def standing(self, wheels: int) -> Standing:
+        """All of it, of so many wheels."""
+        to_stage = Work(
+            max(self._all_files - self._staged_files, 0.0), max(self._all_content - self._staged_content, 0.0)
+        )
+        return Standing(
+            self._fetching,
+            self._to_fetch,
+            self._guessed,
+            self._unpacking,
+            self._starting,
+            self._to_unpack,
+            Work(self._files_left, self._content_left),
+            to_stage,
+            wheels,
+            self._to_commit,
+            self._to_replace,
+            self._replaced,
+            self._fetched,
+            Work(self._unpacked_files, self._unpacked_content),
+            Work(self._staged_files, self._staged_content),
+        )
+
+
+def _share(wheel: WheelRecord) -> float:
+    return min(wheel.done / wheel.total, 1.0) if wheel.total else 0.0
 
 
 def _files(name: str, size: float) -> float:
