@@ -10,7 +10,7 @@ import pytest
 
 import instui_engine as engine
 from instui_engine.commands.command import Work
-from instui_engine.journal.events import CommitFinished, SessionFinished, SessionStarted, StageStarted
+from instui_engine.journal.events import CommitFinished, Event, SessionFinished, SessionStarted, StageStarted
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 
@@ -102,6 +102,22 @@ def test_a_task_that_is_cancelled_cancels_its_session_and_waits_for_it(follow: F
 
     assert anyio.run(main).exit_code == 130
     assert engine.diagnose(engine.discover(python=str(target.top))).is_clean
+
+
+def test_a_wait_that_is_given_up_takes_no_event_away(follow: Follow) -> None:
+    async def main() -> list[tuple[float, Event]]:
+        events: list[tuple[float, Event]] = []
+        async with follow(slow=1) as session:
+            while not events or not isinstance(events[-1][1], SessionFinished):
+                with anyio.move_on_after(0.02):
+                    async for one in session:
+                        events.append(one)
+        return events
+
+    events = anyio.run(main)
+    assert isinstance(events[0][1], SessionStarted)
+    assert [t for t, _ in events] == sorted(t for t, _ in events)
+    assert sum(isinstance(event, CommitFinished) for _, event in events) == 3
 
 
 def test_what_the_thread_raises_is_raised_for_the_outcome(follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:

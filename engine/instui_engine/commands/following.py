@@ -5,8 +5,8 @@ outlives the program's interest in it.
 """
 
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -29,16 +29,19 @@ class Followed(Protocol):
 class Following:
     """A session and its events, each with its time in seconds since the session began.
 
-    Iterate once, with `for` inside `with`, or with `async for` inside `async with` (asyncio and trio, by anyio). The
-    iteration ends with the session; events that nobody takes are kept. To leave the block before that cancels the
-    session: what it has in hand is done or undone first. `control` works from any thread.
+    Iterate with `for` inside `with`, or with `async for` inside `async with` (asyncio and trio, by anyio). The
+    iteration ends with the session. An event that nobody has taken is kept, so one may stop and go on with another
+    loop. To leave the block before the end cancels the session: what it has in hand is done or undone first. `control`
+    works from any thread.
     """
 
     def __init__(self, work: Followed, control: Control, recording: Recording) -> None:
         self.control = control
         self._work = work
         self._recording = recording._replace(listeners=(*recording.listeners, self._hear))
-        self._lines: SimpleQueue[str | None] = SimpleQueue()  # None: there are no more
+        self._lines: deque[str] = deque()
+        self._changed = threading.Condition()  # a line has come, or the end
+        self._ended = False
         self._outcome: Outcome | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
@@ -58,20 +61,25 @@ class Following:
         except BaseException as error:
             self._error = error  # for whoever asks for the outcome
         finally:
-            self._lines.put(None)
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
 
     def _hear(self, line: str) -> None:
-        self._lines.put(line)
+        with self._changed:
+            self._lines.append(line)
+            self._changed.notify_all()
 
-    def _take(self) -> list[str | None]:
-        """Wait for a line; return it and all others that are there."""
-        lines = [self._lines.get()]
-        while lines[-1] is not None:
-            try:
-                lines.append(self._lines.get_nowait())
-            except Empty:
-                break
-        return lines
+    def _wait(self) -> None:
+        """Wait until a line can be taken, or there are no more. Nothing is taken, so a wait may be left alone."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._lines or self._ended)
+
+    def _take(self) -> Iterator[tuple[float, Event]]:
+        """The events that are there."""
+        while self._lines:
+            if (event := decode(self._lines.popleft())) is not None:
+                yield event
 
     # --- without async
 
@@ -84,13 +92,10 @@ class Following:
         self._thread.join()
 
     def __iter__(self) -> Iterator[tuple[float, Event]]:
-        while True:
-            for line in self._take():
-                if line is None:
-                    self._thread.join()
-                    return
-                if (event := decode(line)) is not None:
-                    yield event
+        while not (self._ended and not self._lines):
+            self._wait()
+            yield from self._take()
+        self._thread.join()
 
     # --- with async
 
@@ -109,13 +114,11 @@ class Following:
     async def __aiter__(self) -> AsyncIterator[tuple[float, Event]]:
         from anyio import to_thread
 
-        while True:
+        while not (self._ended and not self._lines):
             # left alone when the task is cancelled: the session's next event, or its end, ends the thread
-            for line in await to_thread.run_sync(self._take, abandon_on_cancel=True):
-                if line is None:
-                    return
-                if (event := decode(line)) is not None:
-                    yield event
+            await to_thread.run_sync(self._wait, abandon_on_cancel=True)
+            for event in self._take():
+                yield event
 
     def _cancel(self) -> None:
         if self._outcome is None and self._error is None:
