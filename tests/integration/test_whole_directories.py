@@ -284,7 +284,7 @@ def test_files_of_others_in_a_directory_that_comes_back_are_not_replaced(tmp_pat
     with DirfdTree(tmp_path) as tree:
         old = tree.fingerprint("saved")
         step = Step("retire", "pkg", saved="saved", old=old)
-        changed = transaction._bring_back(tree, step, tree.fingerprint("pkg"), True)
+        changed = transaction._bring_back(tree, step, tree.fingerprint("pkg"), True, frozenset())
     assert changed == ["pkg/a.py"]
     assert (tmp_path / "pkg" / "a.py").read_text() == "of the user"
     assert (tmp_path / "pkg" / "deep" / "c.py").read_text() == "ours"
