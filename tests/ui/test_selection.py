@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from textual.events import ScreenResume
 
 from instui.tui.app import InstuiApp
 from instui.tui.views.detail import DetailView
@@ -86,6 +87,6 @@ def test_a_view_that_is_in_front_before_its_widgets_are_there_waits_for_them(vie
             await press(pilot, "j")
             early = view()
             with app._context():
-                early.on_screen_resume()
+                early.on_screen_resume(ScreenResume())
 
     asyncio.run(run())
