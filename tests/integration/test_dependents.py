@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from instui_engine.journal.events import Warned
-from instui_engine.plan import dependents
+from instui_engine.target import requires as reading
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 
@@ -28,6 +28,8 @@ def warnings(target: Venv) -> list[str]:
         ("alpha-more<2", ""),
         ("alpha @ https://example.invalid/alpha-1-py3-none-any.whl", ""),
         ("alpha<<2", ""),
+        ("alpha<2; os_name ~= 'posix'", ""),  # compared as it cannot be
+        ("alpha<2; 'x' in extras", ""),
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -57,6 +59,6 @@ def test_nobody_is_asked_unless_a_version_changes(
     target = venv()
     wheel = build_wheel(tmp_path, "alpha", "1", {"alpha.py": b""})
     target.put(wheel, build_wheel(tmp_path, "beta", "1", {"beta.py": b""}, requires=["alpha<2"]))
-    monkeypatch.setattr(dependents, "read_metadata", None)  # a call would fail
+    monkeypatch.setattr(reading, "read_metadata", None)  # a call would fail
     target.put(wheel, reinstall=True)
     target.put(build_wheel(tmp_path, "new", "1", {"new.py": b""}))

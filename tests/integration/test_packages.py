@@ -171,6 +171,24 @@ def test_tree_and_freeze_for_programs(venv: Callable[[], Venv], wheels: dict[str
     assert [line.partition(" @ ")[0] for line in found["requirements"]] == ["beta", "gamma"]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    ["alpha; os_name ~= 'posix'", "alpha; 'x' in extras", "alpha; 'x' in dependency_groups", "alpha; extras == 'x'"],
+)
+def test_a_strange_marker_of_one_distribution_hides_no_other(
+    odd: str, venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run, tmp_path: Path
+) -> None:
+    target = venv()
+    target.put(wheels["gamma"], build_wheel(tmp_path, "strange", "1", {}, requires=[odd, "gamma"]))
+    found = json.loads(ok(run_instui("tree", "--json", "--python", target.top)))["distributions"]
+    assert {one["name"]: [other["name"] for other in one["requires"]] for one in found} == {
+        "gamma": ["beta"],
+        "strange": ["gamma"],
+    }
+    found = json.loads(ok(run_instui("show", "--json", "gamma", "--python", target.top)))["distributions"]
+    assert [one["required_by"] for one in found] == [["strange"]]
+
+
 def test_a_target_is_looked_at_as_well(
     venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run, tmp_path: Path
 ) -> None:

@@ -11,14 +11,13 @@ from instui_engine.fs.files import read_regular
 from instui_engine.fs.paths import parent_of
 from instui_engine.redaction import redacted
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Distribution, Installed, read_metadata, scan
+from instui_engine.target.installed import Distribution, Installed, scan
 from instui_engine.target.listing import read
+from instui_engine.target.requires import requires
 from instui_engine.wheel.filename import NAME, normalized
 
 from .output import print_lines
 from .parsed import environment_from
-
-_REQUIRES = r"(?im)^Requires-Dist:[ \t]*(.+?)[ \t\r]*$"
 
 
 class Packages:
@@ -56,17 +55,8 @@ class Packages:
 
     def requirements(self, distribution: Distribution) -> Iterator[tuple[str, str]]:
         """What it requires in this environment: normalized name and bounds, without those of its extras."""
-        from packaging.requirements import InvalidRequirement, Requirement
-
-        header = read_metadata(self.environment, distribution).replace("\r\n", "\n").partition("\n\n")[0]
-        markers = {**self.environment.interpreter.markers, "extra": ""}
-        for text in re.findall(_REQUIRES, header):
-            try:
-                found = Requirement(text)
-            except InvalidRequirement:
-                continue
-            if found.marker is None or found.marker.evaluate(markers):
-                yield normalized(found.name), str(found.specifier)
+        for name, requirement in requires(self.environment, distribution):
+            yield name, str(requirement.specifier)
 
     def answer(self, **tables: object) -> None:
         """Print one object of JSON, which names the environment."""

@@ -3,16 +3,12 @@
 Nothing stops such an install, but the user should know about it. METADATA is read only if a version changes.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 
 from instui_engine.errors import printable
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Distribution, Installed, read_metadata
-from instui_engine.wheel.filename import normalized
-
-_NAME = r"[A-Za-z0-9._-]+"
-_REQUIRES = r"(?im)^Requires-Dist:[ \t]*(.+?)[ \t\r]*$"
+from instui_engine.target.installed import Distribution, Installed
+from instui_engine.target.requires import requires
 
 
 def broken_dependents(
@@ -43,23 +39,13 @@ def _broken(
     environment: Environment, dependent: Distribution, changed: Mapping[str, tuple[str, str]]
 ) -> Iterator[tuple[str, str]]:
     """The requirements of `dependent` that only the old one of two versions meets: name and `name[extras]specifier`."""
-    header = read_metadata(environment, dependent).replace("\r\n", "\n").partition("\n\n")[0]
-    for text in re.findall(_REQUIRES, header):
-        word = re.match(_NAME, text)
-        name = normalized(word[0]) if word else ""
-        if name not in changed:
-            continue
-        from packaging.requirements import InvalidRequirement, Requirement
+    for name, requirement in requires(environment, dependent, only=changed):
         from packaging.version import InvalidVersion
 
         try:
-            requirement = Requirement(text)
             met = [requirement.specifier.contains(version, prereleases=True) for version in changed[name]]
-            applies = requirement.marker is None or requirement.marker.evaluate(
-                {**environment.interpreter.markers, "extra": ""}
-            )
-        except (InvalidRequirement, InvalidVersion):
+        except InvalidVersion:
             continue
-        if applies and met == [True, False]:
+        if met == [True, False]:
             extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
             yield name, f"{requirement.name}{extras}{requirement.specifier}"
