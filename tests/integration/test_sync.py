@@ -171,6 +171,31 @@ def test_it_does_not_remove_itself(venv: Callable[[], Venv], tmp_path: Path, mon
     assert exact.extraneous(target.environment, there, ("instui",)) == ()
 
 
+def test_it_does_not_remove_what_it_runs_with(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync follows no dependencies, so a file with nothing but this program lists none of them."""
+    target = venv()
+    requires = {
+        "instui": ["screen>=1", "uv", "web; extra == 'web'"],
+        "screen": ["marks[links]"],
+        "marks": ["links-of-marks; extra == 'links'", "instui"],
+    }
+    names = ("instui", "screen", "marks", "links-of-marks", "uv", "web", "other")
+    target.put(*(build_wheel(tmp_path, name, "1", {}, requires=requires.get(name, ())) for name in names))
+    there = scan(target.environment)
+    needed = {"instui", "links-of-marks", "marks", "screen", "uv"}
+    monkeypatch.setattr(exact, "keeps_seeds", lambda _: False)
+    assert exact.extraneous(target.environment, there, ("instui",)) == tuple(sorted({*names} - {"instui"}))
+    monkeypatch.syspath_prepend(str(target.site))
+    with pytest.raises(TargetError, match=r"requires what is not listed \(links-of-marks, marks, screen, uv\)"):
+        exact.extraneous(target.environment, there, ("instui",))
+    for name in needed - {"instui"}:
+        with pytest.raises(TargetError, match=rf"not listed \({name}\)"):
+            exact.extraneous(target.environment, there, needed - {name})
+    assert exact.extraneous(target.environment, there, needed) == ("other", "web")
+
+
 def test_a_file_that_what_goes_shares_with_an_old_version_goes_with_both(
     venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
 ) -> None:

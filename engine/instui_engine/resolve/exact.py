@@ -5,10 +5,12 @@ import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from instui_engine.errors import TargetError, UsageError
+from instui_engine.errors import TargetError, UsageError, printable
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
+from instui_engine.target.requires import closure
 
+_OWN = "instui"  # the distribution with this program
 SEEDS = frozenset({"pip", "setuptools", "wheel", "uv"})
 """What stays although nobody lists it, except in an environment that uv has made without it."""
 
@@ -19,20 +21,34 @@ def extraneous(
     """The names of what is to go if only `listed` is to be there, sorted.
 
     `decided` is what uv would remove. What it was not shown, since it is half-installed, goes by the same rule. Raises
-    TargetError if this program itself would go.
+    TargetError if this program itself would go, or something that it requires.
     """
     stays = {*listed, *(SEEDS if keeps_seeds(environment) else ())}
     names = {*installed, *installed.links}
     if decided is not None:
         names = {*names.intersection(decided), *(name for name in installed if not installed.is_whole(name))}
     found = tuple(sorted(name for name in names if name not in stays))
-    if "instui" in found and _is_ours(environment):
-        raise TargetError(
-            "this instui is installed in the environment and is not listed, so it would remove itself; list it, or "
-            "install it elsewhere, with `uv tool install` or `pipx install`",
-            path=str(environment.top),
-        )
+    if found and _is_ours(environment):
+        _check_not_ours(environment, installed, found)
     return found
+
+
+def _check_not_ours(environment: Environment, installed: Installed, found: Collection[str]) -> None:
+    """Raise TargetError if this program, or what it cannot run without, is `found`."""
+    needed = closure(environment, installed, _OWN)
+    going = sorted(needed.intersection(found))
+    if not going:
+        return
+    if _OWN in going:
+        problem = "is not listed, so it would remove itself; list it with all that it requires"
+    else:
+        names = printable(", ".join(going))
+        problem = f"requires what is not listed ({names}), so it would remove that under itself; list these as well"
+    raise TargetError(
+        f"this instui is installed in the environment and {problem}, or install it elsewhere, with `uv tool install` "
+        "or `pipx install`",
+        path=str(environment.top),
+    )
 
 
 def check_not_empty(listed: Collection[str], found: Collection[str], *, allow_empty: bool) -> None:
