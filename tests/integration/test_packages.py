@@ -189,6 +189,27 @@ def test_a_strange_marker_of_one_distribution_hides_no_other(
     assert [one["required_by"] for one in found] == [["strange"]]
 
 
+@pytest.mark.parametrize("name", ["METADATA", "direct_url.json"])
+def test_nothing_waits_for_a_pipe_among_the_metadata(
+    name: str, venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run
+) -> None:
+    target = venv()
+    target.put(wheels["alpha"], wheels["gamma"])
+    path = target.site / "alpha-1.dist-info" / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    python = ("--python", target.top)
+    for words in (["tree"], ["show", "alpha"], *([["list"], ["freeze"]] if name == "direct_url.json" else [])):
+        assert f"{path} is not a regular file" in error_line(run_instui(*words, *python, timeout=60), 1)
+    found = json.loads(ok(run_instui("tree", "--json", *python)))["distributions"]
+    assert [one["name"] for one in found] == ["alpha", "gamma"]
+    assert json.loads(ok(run_instui("show", "alpha", "--json", *python)))["missing"] == []
+    assert "alpha" in run_instui("list", *(["--json"] if name == "direct_url.json" else []), *python).stdout
+    done = run_instui("check", *python)
+    assert (done.returncode, done.stderr) == (1, f"instui: {path} is not a regular file; remove it\n")
+    assert "`gamma` requires `beta<9`" in done.stdout
+
+
 def test_a_target_is_looked_at_as_well(
     venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run, tmp_path: Path
 ) -> None:

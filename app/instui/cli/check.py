@@ -15,7 +15,7 @@ from .distributions import Packages
 from .output import print_error, print_lines
 from .parsed import cache_directory
 from .signals import stopping
-from .uv_pip import ask, complaint
+from .uv_pip import ask, complaint, irregular
 
 _OURS = frozenset({"incomplete", "modified", "mixed", "clobbered", "duplicate", "ghost"})
 _FOUND = re.compile(r"Found \d+ incompatibilit(y|ies)")
@@ -30,8 +30,10 @@ def run(parsed: argparse.Namespace) -> int:
         found = diagnose(packages.environment, options, control)
     ours = [finding for finding in found.findings if finding.kind in _OURS]
     failed = ""
-    if parsed.target or parsed.prefix:  # which uv cannot check
+    odd = irregular("check", packages.environment)
+    if parsed.target or parsed.prefix or odd:  # which uv cannot check
         dependencies = list(_unmet(packages))
+        failed = odd and f"{odd}; remove it"
     else:
         answer = ask("check", parsed, packages.environment, ())
         # what uv says of a distribution that is not whole is said better below
@@ -46,7 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         _print(packages, dependencies, ours)
     if failed:
-        print_error(f"uv: {failed}")
+        print_error(failed if odd else f"uv: {failed}")
     return 1 if dependencies or ours or failed else 0
 
 

@@ -6,15 +6,21 @@ printable before it reaches a terminal.
 
 import argparse
 import os
+import stat
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 from instui_engine.target.environment import Environment
+from instui_engine.target.installed import scan
 from instui_engine.values import NamedTuple
 
 _LESS = "tree"  # the command here that knows no --target and no --prefix, besides check
 _NOISE = ("Using ", "Checked ")  # how lines begin that say which environment it is, and how long that took
+_LISTING = ("list", "freeze")  # the commands for which uv reads only _LISTED of each distribution, if it is there
+_LISTED = ("direct_url.json",)
+_READ = (*_LISTED, "METADATA", "PKG-INFO", "WHEEL", "RECORD", "INSTALLER", "uv_cache.json")
 
 
 class Answer(NamedTuple):
@@ -32,12 +38,17 @@ def ask(
     words: Sequence[str],
     names: Sequence[str] = (),
 ) -> Answer:
-    """uv's answer to `uv pip COMMAND` for that environment; `names` are arguments. Raises InstuiError."""
+    """uv's answer to `uv pip COMMAND` for that environment; `names` are arguments. Raises InstuiError.
+
+    uv is not asked where it would wait for a file of metadata for ever.
+    """
     from uv import find_uv_bin
 
     place = [f"--{name}={given}" for name in ("target", "prefix") if (given := getattr(parsed, name))]
     if place and command == _LESS:
         raise UsageError(f"uv pip {command} knows no {place[0].partition('=')[0]}; `instui {command} --json` does")
+    if odd := irregular(command, environment):
+        raise InstuiError(f"{odd}, and uv would wait for it; remove it")
     line = ["pip", command, "--no-progress", "--color=never", f"--python={environment.executable}", *place]
     try:
         done = subprocess.run(
@@ -50,6 +61,19 @@ def ask(
         raise InstuiError(f"cannot run uv: {reason(error)}") from error
     lines, errors = (_lines(data) for data in (done.stdout, done.stderr))
     return Answer(lines, [line for line in errors if line.strip() and not line.startswith(_NOISE)], done.returncode)
+
+
+def irregular(command: str, environment: Environment) -> str:
+    """What is wrong with a file that uv reads for that command: a FIFO, a device or a socket; "" if all are fit."""
+    installed = scan(environment)
+    for distribution in [*installed.values(), *(other for name in installed for other in installed.duplicates(name))]:
+        for name in _LISTED if command in _LISTING else _READ:
+            path = f"{environment.top}/{distribution.info}/{name}"
+            with suppress(OSError):
+                mode = os.stat(path).st_mode
+                if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                    return f"{printable(path)} is not a regular file"
+    return ""
 
 
 def _lines(data: bytes) -> list[str]:

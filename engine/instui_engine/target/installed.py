@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from types import MappingProxyType
 
 from instui_engine.fs.files import read_regular
@@ -306,9 +305,8 @@ class RecordedPaths:
 def read_metadata(environment: Environment, distribution: Distribution) -> str:
     """The text of its METADATA (or PKG-INFO); "" if it has none."""
     for name in ("METADATA", "PKG-INFO"):
-        path: Path = environment.top / distribution.info / name
         try:
-            return path.read_text(encoding="utf-8", errors="replace")
+            return read_regular(f"{environment.top}/{distribution.info}/{name}").decode("utf-8", "replace")
         except OSError:
             continue
     return ""
