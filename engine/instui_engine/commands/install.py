@@ -118,7 +118,7 @@ class Pipeline(Work):
         with self._using_store() if wheels else nullcontext():
             if self.context.options.dry_run:
                 with self.context.span("plan"):
-                    self._foresee(installed, wheels)
+                    self._foresee(self._latest(installed), wheels)
                 return
             if any(wheel.source for wheel in wheels):
                 with self.context.span("build"):
@@ -131,6 +131,9 @@ class Pipeline(Work):
             files = sum(entry.manifest.files for _, entry in ready)
             with team(self.context, files, self.session.sign_of_life) as linkers:
                 with self.context.span("plan"):
+                    installed = self._latest(installed)
+                    if not ready and not self._extraneous:
+                        return
                     plans, overlaps = self._plan(
                         installed, [wheel for wheel, _ in ready], [entry for _, entry in ready]
                     )
@@ -139,6 +142,21 @@ class Pipeline(Work):
         with self.context.span("commit"):
             commit = self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
             commit.run()
+
+    def _latest(self, installed: Installed) -> Installed:
+        """What is installed now, of which `installed` was found before the resolution.
+
+        Fetching and building can take minutes. What others have done meanwhile has to be in the plan: whose file a
+        wheel replaces, which version goes, and who depends on it.
+        """
+        if installed.is_current():
+            return installed
+        installed = scan(self.environment)
+        gone = [name for name in self._extraneous if name not in installed and name not in installed.links]
+        for name in gone:
+            self.context.emit(Warned(name, "was removed by somebody else just now"))
+        self._extraneous = tuple(name for name in self._extraneous if name not in gone)
+        return installed
 
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self.context

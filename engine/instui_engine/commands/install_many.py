@@ -211,13 +211,12 @@ class _Many(Pipeline):
 
     def _install_chunk(self, wheels: Sequence[LockedWheel]) -> None:
         """Install `wheels` as far as they do not fail."""
-        installed = scan(self.environment)
-        installed.take_owners(OwnersByKey(self._files, lambda: all_of(installed)))
         with self._using_store():
             with self.context.span("acquire"):
                 ready = self._ready(wheels)
             ready = self._compiled(ready)
             with self.context.span("plan"):
+                installed = self._listed()
                 plans, overlaps = self._plan_lines(installed, ready)
             while plans:
                 try:
@@ -234,6 +233,7 @@ class _Many(Pipeline):
                         ready = self._ready([wheel for wheel, _ in ready if wheel.name not in failed])
                     ready = self._compiled(ready)
                     with self.context.span("plan"):
+                        installed = self._listed()
                         plans, overlaps = self._plan_lines(installed, ready)
         if plans:
             self.began = True
@@ -247,6 +247,12 @@ class _Many(Pipeline):
             with self.context.span("clean"):
                 self._clear_stage()
             self._planned += len(plans)
+
+    def _listed(self) -> Installed:
+        """What is installed now, with the owners of files as far as they are known from earlier chunks."""
+        installed = scan(self.environment)
+        installed.take_owners(OwnersByKey(self._files, lambda: all_of(installed)))
+        return installed
 
     def _clear_stage(self) -> None:
         """Make room for the orders of the next chunk, which begin at 0 again."""

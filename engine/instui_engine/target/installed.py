@@ -6,6 +6,7 @@ Finding the distributions takes one directory listing. Their METADATA and RECORD
 import errno
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
@@ -23,6 +24,8 @@ _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO
 # Installers that list every file. Others (those of Linux distributions) deliberately write no RECORD, so that no tool
 # touches what they manage.
 LISTING_INSTALLERS = frozenset({"", "instui", "uv", "pip", "poetry", "pdm", "hatch", "pipenv", "flit", "installer"})
+# Nanoseconds within which a directory may be changed twice without a new mtime: file systems use the kernel's tick.
+_TICK = 50_000_000
 
 
 class Distribution(NamedTuple):
@@ -56,9 +59,14 @@ class Installed(Mapping[str, Distribution]):
         environment: Environment,
         distributions: Mapping[str, list[Distribution]],
         links: Mapping[str, str] = MappingProxyType({}),
+        mtimes: Sequence[int] = (),
     ) -> None:
-        """`links`: name -> `.egg-link` of setuptools' development installs, or `.egg` of easy_install."""
+        """`links`: name -> `.egg-link` of setuptools' development installs, or `.egg` of easy_install.
+
+        `mtimes` are those of the directories that were listed, from before that; none if they say nothing.
+        """
         self._environment = environment
+        self._mtimes = mtimes
         self.links = links
         self._distributions = {name: found[0] for name, found in distributions.items()}
         self._duplicates = {name: found[1:] for name, found in distributions.items() if found[1:]}
@@ -73,6 +81,10 @@ class Installed(Mapping[str, Distribution]):
 
     def __len__(self) -> int:
         return len(self._distributions)
+
+    def is_current(self) -> bool:
+        """Whether the environment is sure to list the same now."""
+        return bool(self._mtimes) and self._mtimes == listed_at(self._environment)
 
     def duplicates(self, name: str) -> list[Distribution]:
         """The distributions of that name besides `self[name]`: an installer that was killed left two versions."""
@@ -122,6 +134,7 @@ def scan(environment: Environment) -> Installed:
     """The distributions that the environment lists now. Of two versions of one distribution, the first counts."""
     found: dict[str, list[Distribution]] = {}
     links: dict[str, str] = {}
+    now, mtimes = time.time_ns(), listed_at(environment)
     for root in environment.site_packages:
         try:
             names = sorted(os.listdir(environment.top / root))
@@ -134,7 +147,20 @@ def scan(environment: Environment) -> Installed:
                     found.setdefault(distribution.name, []).append(distribution)
             elif name.endswith((".egg-link", ".egg")):
                 links[normalized(name.rpartition(".")[0].partition("-")[0])] = f"{root}/{name}" if root else name
-    return Installed(environment, found, links)
+    is_telling = all(now - mtime > _TICK for mtime in mtimes)
+    return Installed(environment, found, links, mtimes if is_telling else ())
+
+
+def listed_at(environment: Environment) -> tuple[int, ...]:
+    """The mtimes of the directories that a listing reads, which change with what they list; 0 for an absent one."""
+    return tuple(_mtime(f"{environment.top}/{root}") for root in environment.site_packages)
+
+
+def _mtime(directory: str) -> int:
+    try:
+        return os.stat(directory).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def find(environment: Environment, name: str) -> Distribution | None:

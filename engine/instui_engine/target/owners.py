@@ -5,7 +5,6 @@ both are done once and kept up to date: by the session's own commits, and by ano
 have changed the environment. Then only the RECORDs of distributions with a new fingerprint are read.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from instui_engine.fs.paths import parent_of
 
 from .environment import Environment
 from .file_owners import FileOwners
-from .installed import Distribution, Installed, is_there, read_distribution, scan
+from .installed import Distribution, Installed, is_there, listed_at, read_distribution, scan
 from .installed import find as find_listed
 
 _AGAIN = 0.1  # seconds for which a program that takes no lock may go unnoticed
@@ -115,7 +114,7 @@ class OwnerIndex:
             if found is not None:
                 self._own[name] = found
                 self._add(found)
-            self._mtimes = self._listed_at()
+            self._mtimes = listed_at(self._environment)
             self._has_committed = True
 
     # -- the owners of files
@@ -156,7 +155,7 @@ class OwnerIndex:
         if self._is_current():
             return
         begun = time.monotonic()
-        token, mtimes = self._undisturbed(), self._listed_at()
+        token, mtimes = self._undisturbed(), listed_at(self._environment)
         found = {distribution.info: distribution for distribution in all_of(scan(self._environment))}
         for info in [info for info, old in self._infos.items() if found.get(info) != old]:
             self._drop(info)
@@ -175,12 +174,9 @@ class OwnerIndex:
         session itself changes these, too. So after commits the environment is listed again now and then.
         """
         token = self._undisturbed()
-        if token is None or token != self._token or self._listed_at() != self._mtimes:
+        if token is None or token != self._token or listed_at(self._environment) != self._mtimes:
             return False
         return not self._has_committed or time.monotonic() < self._next
-
-    def _listed_at(self) -> tuple[int, ...]:
-        return tuple(_mtime(f"{self._environment.top}/{root}") for root in self._environment.site_packages)
 
     def _first(self, name: str) -> Distribution | None:
         """The one of several that counts, as in `installed.scan`."""
@@ -204,10 +200,3 @@ class OwnerIndex:
 def all_of(installed: Installed) -> Iterator[Distribution]:
     """Every distribution that is listed, duplicates included."""
     return chain(installed.values(), chain.from_iterable(map(installed.duplicates, installed)))
-
-
-def _mtime(directory: str) -> int:
-    try:
-        return os.stat(directory).st_mtime_ns
-    except OSError:
-        return 0
