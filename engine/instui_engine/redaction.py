@@ -9,51 +9,78 @@ import re
 HIDDEN = "****"
 
 _START = re.compile(r"//|:(?!/)")  # what may stand before a user name or a password
-_USER = re.compile(r"[^\s/=(\[{<'\"`]*:$")
+_BEFORE_USER = re.compile(r"[\s/=(\[{<'\"`]")
 _AUTHORITY = re.compile(r"[^/?#\s]*")
-_WORD = re.compile(r"(?:(?!://)\S)*")
+_END = re.compile(r"\s|://")  # of a word
 _QUERY = re.compile(r"\?[^\s#'\"`)\]]+")
 
 
 def redacted(text: str) -> str:
-    """`text` without the user names and passwords of its URLs, and without what stands behind a `?` in them."""
+    """`text` without the user names and passwords of its URLs, and without what stands behind a `?` in them.
+
+    The time it takes is linear in the length of `text`, whatever that is.
+    """
+    words = _Words(text)
     pieces = []
     place = 0
     while found := _START.search(text, place):
-        pieces.append(text[place : found.end()])
+        before = text[place : found.end()]
         place = found.end()
         is_url = found[0] == "//"
-        secret, is_clear = _secret(text, place, is_url)
-        if secret and not is_url:
+        end, is_clear = _end_of_secret(words, place, is_url)
+        if end > place and not is_url:
             is_clear = False
-            pieces[-1] = _USER.sub("", pieces[-1])
-        pieces.append("" if is_clear else f"{HIDDEN}@")
-        place += len(secret)
+            before = before[: max((mark.end() for mark in _BEFORE_USER.finditer(before)), default=0)]
+        pieces += [before, "" if is_clear else f"{HIDDEN}@"]
+        place = end
         if is_url:
-            rest = _at(_WORD, text, place)
-            pieces.append(_QUERY.sub(f"?{HIDDEN}", rest, count=1))
-            place += len(rest)
+            end = words.end(place)
+            pieces.append(_QUERY.sub(f"?{HIDDEN}", text[place:end], count=1))
+            place = end
     return "".join([*pieces, text[place:]])
 
 
-def _secret(text: str, place: int, is_url: bool) -> tuple[str, bool]:
-    """The user name and password at `place`, up to an `@`, or ""; and whether it is clear that it is just these."""
-    word = _at(_WORD, text, place)
-    authority = _at(_AUTHORITY, word, 0)
-    last = word.rfind("@") + 1
+class _Words:
+    """Where the words of a text end. Each is searched once, however many colons it has."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.last = text.rfind("@")
+        self._start = self._end = self._at = -1
+
+    def end(self, place: int) -> int:
+        """Where the word ends in which `place` is."""
+        if not self._start <= place <= self._end:
+            found = _END.search(self.text, place)
+            self._start, self._end = place, found.start() if found else len(self.text)
+            self._at = self.text.rfind("@", place, self._end)
+        return self._end
+
+    def behind_at(self, place: int) -> int:
+        """The place behind the last `@` of the rest of the word; `place` if there is none."""
+        self.end(place)
+        return max(place, self._at + 1)
+
+
+def _end_of_secret(words: _Words, place: int, is_url: bool) -> tuple[int, bool]:
+    """Where the user name and password at `place` end, behind an `@`; and whether it is clear that it is just these."""
+    text = words.text
+    end = words.behind_at(place)
+    authority = _at(_AUTHORITY, text, place, words.end(place)) if is_url else ""
     if "@" in authority or not is_url:
-        return word[:last], word.count("@") < 2
+        return end, text.count("@", place, end) < 2
     if not _has_port(authority):  # it may be the beginning of a password, which may go on behind a space
-        end = place + last if last else text.find("@", place) + 1
-        end += _at(_WORD, text, end).rfind("@") + 1 if end else place
-        return text[place:end], end == place
+        if end == place <= words.last:
+            end = words.behind_at(text.index("@", place) + 1)
+        return end, end == place
     # as in https://user/name:password@host, or https://user:#password@host, which is read as https://user/
-    secret = word[:last] if re.search("[:#]", word[len(authority) : last]) else ""
-    return secret, not secret
+    if not re.search("[:#]", text[place + len(authority) : end]):
+        end = place
+    return end, end == place
 
 
-def _at(pattern: "re.Pattern[str]", text: str, place: int) -> str:
-    found = pattern.match(text, place)
+def _at(pattern: "re.Pattern[str]", text: str, place: int, end: int) -> str:
+    found = pattern.match(text, place, end)
     return found[0] if found else ""
 
 

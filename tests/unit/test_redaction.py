@@ -1,6 +1,7 @@
 """The promises of `instui_engine.redaction`: no text shows a password, and what is no secret stays readable."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -65,3 +66,11 @@ def test_no_password_can_be_made_to_show(password: str, form: str) -> None:
     assert "SECRET" not in shown
     if re.search(r"[@:/?]", password) is None:
         assert shown.endswith("host.example/simple/")
+
+
+@pytest.mark.parametrize("piece", ["a:", "//a:b ", ":@ ", "a://", "@:"])
+def test_a_long_text_takes_no_longer_than_its_length(piece: str) -> None:
+    before = time.process_time()
+    redacted(piece * 60_000)
+    redacted(f"{'a' * 60_000} b:c@")
+    assert time.process_time() - before < 5  # minutes, where each colon reads all the rest

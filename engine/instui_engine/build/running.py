@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _POLL = 0.1  # seconds between two checks of `cancelled`
 _PATIENCE = 3.0  # seconds that a build has to end after SIGTERM
 _LONGEST = 200  # characters of a line
+_ENOUGH = 2000  # characters of a line that are looked at
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[@-_])")
 _TAIL = 1 << 16  # bytes of the output that are looked at for the reason of a failure
 _SUPERVISOR = os.path.join(os.path.dirname(__file__), "supervisor.py")
@@ -51,10 +52,10 @@ class Output:
                 self._log = -1
         self._tail += data
         del self._tail[:-_TAIL]
-        *lines, self._rest = re.split(rb"[\r\n]+", self._rest[-_TAIL:] + data)
-        shown = [text for line in lines if (text := readable(line.decode("utf-8", "replace")))]
-        if shown:
-            self._last = shown[-1]
+        *lines, rest = re.split(rb"[\r\n]+", self._rest + data)
+        self._rest = rest[:_TAIL]  # its beginning is what is shown
+        shown = (readable(line.decode("utf-8", "replace")) for line in reversed(lines))
+        self._last = next(filter(None, shown), self._last)
         self.tick()
 
     def tick(self) -> None:
@@ -68,12 +69,17 @@ class Output:
     def lines(self) -> list[str]:
         """The last lines that say anything."""
         texts = re.split(r"[\r\n]+", bytes(self._tail).decode("utf-8", "replace"))
+        if len(self._tail) == _TAIL:
+            del texts[0]  # its beginning is not there, and what is may be half a password
         return [text for text in map(readable, texts) if text]
 
 
 def readable(line: str) -> str:
     """A line of output for the journal: without escapes, passwords and anything that could control a terminal."""
-    plain = printable(redacted(_ESCAPES.sub("", line).expandtabs(4).strip()))
+    plain = _ESCAPES.sub("", line).expandtabs(4).strip()
+    if len(plain) > _ENOUGH:
+        plain = f"{plain[:_ENOUGH]}@"  # with it, half a password is taken for one
+    plain = printable(redacted(plain))
     return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 3]}..."
 
 
