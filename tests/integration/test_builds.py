@@ -186,6 +186,21 @@ packages = [
     assert "not locked to a commit" in error_line(run_instui(*command, "--ui", "none", cwd=tmp_path), 2)
 
 
+def test_a_locked_archive_has_to_be_of_its_version(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "one", "one", "2.0"), "one", "2.0")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    lock = tmp_path / "pylock.toml"
+    for version in ("1.0", "2"):
+        lock.write_text(
+            'lock-version = "1.0"\ncreated-by = "hand"\n[[packages]]\nname = "one"\n'
+            f'version = "{version}"\narchive = {{path = "{archive.name}", hashes = {{sha256 = "{digest}"}}}}\n'
+        )
+        outcome = builds.install(pylock=str(lock))
+        wrong = version == "1.0"
+        assert ("one 1.0 could not be built: the build made one-2.0-py3-none-any.whl" in outcome.error) == wrong
+        assert installed(target.site) == ({} if wrong else {"one": "2.0"})
+
+
 # --- editable
 
 

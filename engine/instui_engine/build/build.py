@@ -21,6 +21,7 @@ from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStar
 from instui_engine.redaction import redacted
 from instui_engine.resolve.build_settings import build_flags
 from instui_engine.resolve.request import LockedWheel, Resolution
+from instui_engine.resolve.resolver import is_version
 from instui_engine.resolve.source import Source, shown
 from instui_engine.resolve.uv import uv_binary
 from instui_engine.session.context import Context
@@ -238,6 +239,12 @@ def _finished(wheel: LockedWheel, source: Source, built: KeptWheel) -> LockedWhe
     if name != wheel.name:
         raise BuildError(
             f"{printable(wheel.name)} could not be built: the build made {printable(filename)}", wheel=wheel.name
+        )
+    if source.kind == "archive" and wheel.version and not is_version(version, wheel.version):
+        raise BuildError(
+            f"{printable(wheel.name)} {printable(wheel.version)} could not be built: the build made "
+            f"{printable(filename)}",
+            wheel=wheel.name,
         )
     return wheel._replace(
         version=version,
