@@ -83,7 +83,6 @@ def test_an_install_of_another_process_appears_is_watched_and_is_cancelled(
     terminal.shows(AT_HOME)
     with locked(other):  # so that it cannot end before it is cancelled
         install = on_terminal("install", "--no-deps", "--ui", "plain", "--python", other.top, large)
-        install.shows("resolved")
         terminal.shows("install --no-deps", f"pid {install.process.pid}")
         find(terminal, "large")
         terminal.press("enter")
