@@ -76,7 +76,15 @@ class RecordError(BadWheelError):
 
 
 class ResolutionError(InstuiError):
-    """No set of wheels satisfies the requirements, or the index could not be asked."""
+    """No set of wheels satisfies the requirements, or the index could not be asked.
+
+    `output` is all that was printed, if a build or git failed meanwhile; `log` is the path of the file with it.
+    """
+
+    def __init__(self, message: str, *, output: str = "", log: str = "") -> None:
+        super().__init__(message)
+        self.output: Final = output
+        self.log: Final = log
 
 
 class NoSolutionError(ResolutionError):

@@ -251,6 +251,30 @@ def test_a_failed_build_is_one_line_and_a_log(run_instui: Run, target: Venv, tmp
     assert Path(log).with_name(f"{Path(log).name.partition('.')[0]}.jsonl").exists()
 
 
+def test_a_build_that_fails_while_uv_decides_is_one_line_and_a_log(
+    run_instui: Run, target: Venv, tmp_path: Path
+) -> None:
+    tree = make_tree(tmp_path / "one", "one")
+    (tree / "pyproject.toml").write_text(
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    )
+    (tree / "backend.py").write_text("import absent_module\n")
+    done = run_instui("install", "--no-fsync", "--python", target.top, "--no-index", tree, "--ui", "none")
+    problem, _, log = error_line(done, 1).partition("; the whole output is in ")
+    assert problem == "one could not be built: ModuleNotFoundError: No module named 'absent_module'"
+    assert "Traceback" in Path(log).read_text()
+    assert Path(log).with_name(f"{Path(log).name.partition('.')[0]}.jsonl").exists()
+
+
+def test_a_failed_build_is_told_once(run_instui: Run, target: Venv, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "one", "one", during="raise RuntimeError('it broke')\n")
+    for quiet in ([], ["-q"]):
+        done = run_instui("install", "--no-fsync", "--python", target.top, "--no-index", tree, *quiet)
+        assert "it broke" in error_line(done, 1)
+        assert "it broke" not in done.stdout
+        assert not (quiet and done.stdout)
+
+
 def test_the_output_of_a_build_cannot_control_a_terminal(builds: Builds, tmp_path: Path) -> None:
     said = "print('\\x1b]0;title\\x07\\x1b[2J\\u202eevil [b]x[/b]', flush=True)\n"
     builds.put(make_tree(tmp_path / "one", "one", during=f"{said}import time\ntime.sleep(0.5)\n"))

@@ -473,6 +473,44 @@ def test_the_older_style_of_explanation_is_understood() -> None:
     assert str(explain("")) == "uv: uv failed without a word"
 
 
+BACKEND = (
+    "error: The build backend returned an error\n  cause: Call to `setuptools.build_meta` failed (exit status: 1)\n\n"
+    "         [stdout]\n         running\n\n         [stderr]\n         Traceback (most recent call last):\n"
+    "           File \"<string>\", line 1\n         ModuleNotFoundError: No module named 'absent'\n"
+)
+GIT = (
+    "error: Failed to download and build `x @ git+file:///r@nosuchtag`\n  cause: Git operation failed\n"
+    "  cause: process didn't exit successfully: `git fetch` (exit status: 128)\n         --- stderr\n"
+    "         fatal: couldn't find remote ref refs/tags/nosuchtag\n         and the repository exists.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "sources", "line"),
+    [
+        (BACKEND, ["b"], "b could not be built: ModuleNotFoundError: No module named 'absent'"),
+        (BACKEND, ["b", "c"], "one of b, c could not be built: ModuleNotFoundError: No module named 'absent'"),
+        (
+            f"{BACKEND}\nhint: This error is of\n`d`\n".replace(
+                "error: The", "error: Failed to build `d==1`\n cause: The"
+            ),
+            ["b"],
+            "d==1 could not be built: ModuleNotFoundError: No module named 'absent' (hint: This error is of `d`)",
+        ),
+        (
+            GIT,
+            [],
+            "x @ git+file:///r@nosuchtag could not be fetched: fatal: couldn't find remote ref refs/tags/nosuchtag",
+        ),
+    ],
+)
+def test_a_program_that_fails_while_uv_decides_is_quoted(said: str, sources: list[str], line: str) -> None:
+    error = explain(f"Using Python 3.11.7\n{said}", sources)
+    assert isinstance(error, ResolutionError)
+    assert str(error) == line
+    assert error.output == said
+
+
 # --- with an index
 
 

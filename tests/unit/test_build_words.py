@@ -34,6 +34,57 @@ UV = "error: Failed to build `/x`"
         ),
         (["Building wheel...", UV, BACKEND], "The build backend returned an error"),
         (["fatal: bad object"], "fatal: bad object"),
+        (
+            [
+                "Building wheel...",
+                "x.c:1:10: fatal error: x.h: No such file or directory",
+                "compilation terminated.",
+                "error: command '/usr/bin/gcc' failed with exit code 1",
+                UV,
+                BACKEND,
+                "hint: install",
+                "x for `/ours`",
+            ],
+            "x.c:1:10: fatal error: x.h: No such file or directory (hint: install x)",
+        ),
+        (
+            [
+                "configure.c:1: fatal error: probe",
+                "RuntimeError: it broke",
+                UV,
+                BACKEND,
+                "hint: Build failures usually indicate",
+            ],
+            "RuntimeError: it broke",
+        ),
+        (
+            [
+                "error[E0425]: cannot find value `x`",
+                "error: could not compile `a` (lib)",
+                "subprocess.CalledProcessError: Command '['cargo']' returned non-zero exit status 101.",
+                UV,
+                BACKEND,
+            ],
+            "error[E0425]: cannot find value `x`",
+        ),
+        (
+            [
+                "a.cpp:3:1: error: 'x' was not declared",
+                "a.cpp:4:1: error: more",
+                "distutils.compilers.C.errors.CompileError: command 'g++' failed with exit code 1",
+                UV,
+                BACKEND,
+            ],
+            "a.cpp:3:1: error: 'x' was not declared",
+        ),
+        (
+            [
+                "fatal: 'x' does not appear to be a git repository",
+                "fatal: Could not read from remote repository.",
+                "and the repository exists.",
+            ],
+            "fatal: 'x' does not appear to be a git repository",
+        ),
         ([], "it failed without a word"),
     ],
 )

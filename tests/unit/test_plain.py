@@ -228,6 +228,19 @@ def test_hostile_names_are_harmless_and_cut_by_columns() -> None:
     assert "包包…包包" in units.cut(wide, 10) and units.cells(units.cut(wide, 10)) <= 10
 
 
+def test_a_failure_that_ends_the_session_is_told_by_the_command_alone() -> None:
+    begun = (START, events.WheelAdded("a", "1", "f", 1, False), events.WheelAdded("b", "1", "g", 1, False))
+    failures = (events.WheelFailed("a", "no route"), events.WheelFailed("b", "disk full"))
+    stage = Stage(io.StringIO())
+    assert "no route" not in (text := stage.at(1.0, *begun, *failures)) and "disk full" not in text
+    assert stage.at(2.0, events.SessionFinished(1, "no route", 0, 2.0), ended=True) == "failed: b 1: disk full\n"
+    listed = START._replace(command=["instui", "install-many", "list.txt"])
+    assert "failed: a 1: no route\n" in Stage(io.StringIO()).at(1.0, listed, *begun[1:], *failures)
+    killed = Stage(io.StringIO())
+    killed.at(1.0, *begun)
+    assert "failed: a 1: no route\n" in killed.at(2.0, *failures, ended=True)
+
+
 def test_the_block_keeps_to_six_rows_and_to_the_height() -> None:
     fold = Fold()
     fold.feed(0.0, START)

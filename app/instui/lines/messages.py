@@ -50,6 +50,7 @@ class Messages:
         self._conflicts: dict[tuple[str, str], int] = {}
         self._waits: dict[str, events.LockWaiting] = {}
         self._environment: list[Holder] = []
+        self._failures: list[tuple[str, str]] = []  # line and error of those that may be the session's own
         self._told: dict[tuple[str, str], list[int]] = {}  # wait (what, wheel) -> pids of the holders in its line
         self._steps: dict[tuple[str, str, float], int] = {}  # wait (wheel, path, since) -> number of steps reported
 
@@ -135,7 +136,7 @@ class Messages:
             case events.RecoveryFinished():
                 return recovery_lines(event, self._fold.session)
             case events.WheelFailed():
-                return [f"failed: {self._label(event.wheel)}: {printable(event.error)}"]
+                return self._failed(event)
             case events.WheelCancelled():
                 return [f"cancelled: {self._label(event.wheel)}; it is left as it was before"]
             case events.WorkersChanged():
@@ -166,9 +167,10 @@ class Messages:
                 | events.GroupFinished()
                 | events.Overwrite()
                 | events.Restored()
-                | events.SessionFinished()
             ):
                 pass
+            case events.SessionFinished():
+                return self._other_failures(event.error)
             case _:
                 assert_never(event)
         return []
@@ -215,7 +217,22 @@ class Messages:
         """The lines held back until the end of a session."""
         downloads = self._prepare.downloads.wheels
         milestones = self._milestones.take(True, True, True, downloads)
-        return [*self._prepare.rest(), *milestones, *self._more_conflicts()]
+        return [*self._prepare.rest(), *self._other_failures(""), *milestones, *self._more_conflicts()]
+
+    def _failed(self, event: events.WheelFailed) -> list[str]:
+        """A line for a failure. That of a list is no error of the session; any other may be, and then has its line."""
+        line = f"failed: {self._label(event.wheel)}: {printable(event.error)}"
+        session = self._fold.session
+        if session and session.command[1:2] == ["install-many"]:
+            return [line]
+        self._failures.append((line, event.error))
+        return []
+
+    def _other_failures(self, error: str) -> list[str]:
+        """The failures that were held back, without that of the session, which the command prints as its error."""
+        left = [line for line, text in self._failures if text not in error]
+        self._failures.clear()
+        return [] if self._quiet and error else left
 
     # -- names
 

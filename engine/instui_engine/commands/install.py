@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instui_engine.commit.commit import Commit
-from instui_engine.errors import BuildError, ClashError, ConflictError, Interrupted, TargetError, printable
+from instui_engine.errors import (
+    BuildError,
+    ClashError,
+    ConflictError,
+    Interrupted,
+    ResolutionError,
+    TargetError,
+    printable,
+)
 from instui_engine.journal.events import (
     Holder,
     PlanCollision,
@@ -33,12 +41,14 @@ from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan, volumes_of
 from instui_engine.plan.planner import plan_wheels
 from instui_engine.plan.removable import check_link, check_record
 from instui_engine.plan.removal import plan_removals
+from instui_engine.redaction import redacted
 from instui_engine.resolve.request import LockedWheel, Meanwhile, Request, Resolution
 from instui_engine.resolve.resolver import resolve
 from instui_engine.resolve.resolving import Resolving
 from instui_engine.resolve.source import shown
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
+from instui_engine.session.logs import keep_log
 from instui_engine.session.options import Options
 from instui_engine.session.session import Session
 from instui_engine.stage.staging import stage_wheels
@@ -167,6 +177,10 @@ class Pipeline(Work):
         except Interrupted:
             context.check()
             raise
+        except ResolutionError as error:
+            if not error.output or context.options.dry_run:
+                raise
+            raise self._with_log(error) from error
         self._index_urls = resolution.index_urls
         self._extraneous = resolution.extraneous
         self._resolution = resolution
@@ -174,6 +188,14 @@ class Pipeline(Work):
         for permission in unused(context.options.allow_record, versions):
             context.emit(Warned("", f"{FLAG} {printable(permission)} is for no wheel of this run"))
         return resolution.wheels
+
+    def _with_log(self, error: ResolutionError) -> ResolutionError:
+        """The same error, with a log of what was printed: a build that has failed leaves one, also here."""
+        path = keep_log(self.session.kept, "resolution", redacted(error.output))
+        if not path:
+            return error
+        self.session.keep()  # for the log
+        return ResolutionError(f"{error}; the whole output is in {printable(path)}", output=error.output, log=path)
 
     @property
     def _is_to_fetch(self) -> bool:

@@ -141,7 +141,7 @@ class Uv:
         meant = str(self._environment.top / self._environment.site_packages[0])
         output = re.sub(rf"{re.escape(str(view.prefix))}/lib/[^/]+/site-packages", lambda _: meant, output)
         if code:
-            raise explain(output)
+            raise explain(output, [_called(entry) for entry in wanted.requirements if entry.is_source])
         return _decision(output)
 
     def locate(self, pins: Sequence[Pin]) -> Files:
@@ -253,6 +253,12 @@ def _texts(wanted: Requirements, has_group: bool) -> Iterator[tuple[str, str]]:
         yield "requirements", text
     limits = {"constraints": wanted.constraints, "overrides": wanted.overrides, "excludes": wanted.excludes}
     yield from ((kind, limits_text(wanted, entries)) for kind, entries in limits.items() if entries)
+
+
+def _called(source: Requirement) -> str:
+    """What a source is called in an error."""
+    text = source.name or (name_of(source.url.rstrip("/")) if source.url.startswith("file:") else source.text)
+    return one_line(text)
 
 
 def _decision(output: str) -> Decision:

@@ -4,10 +4,12 @@ uv breaks its errors into many lines, in an old and a new style; `explain` turns
 """
 
 import re
+from collections.abc import Sequence
 
 from instui_engine.errors import InstuiError, NoSolutionError, ResolutionError, UnreachableIndexError, UsageError
 
 from .inputs import one_line
+from .telling import advice, telling
 
 _UNREACHABLE = re.compile(r"error sending request|client error \(Connect\)|dns error|Request failed after|timed out")
 _REFUSED = re.compile(  # what the user has given as the value of a flag
@@ -18,13 +20,18 @@ _REFUSED = re.compile(  # what the user has given as the value of a flag
 _STATUS = re.compile(r"HTTP status (?:client|server) error \(([^)]*)\)")
 _URL = re.compile(r"https?://[^\s`)]+")
 _LONGEST = 2000  # characters of a derivation: without its end it explains nothing
+_SAID = re.compile(r"^\s*(?:\[(?:stdout|stderr)\]|--- (?:stdout|stderr))\s*$", re.MULTILINE)  # a program's own words
+_BUILT = re.compile(r"Failed to (?:download and )?build:? `([^`]+)`")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsatisfiable\.?")
 _NOISE = ("Using ", "Resolved ", "Usage: ", "For more information")  # of any run, and of uv's own command line
 
 
-def explain(output: str) -> InstuiError:
-    """The one-line error for what uv printed when it failed."""
+def explain(output: str, sources: Sequence[str] = ()) -> InstuiError:
+    """The one-line error for what uv printed when it failed. `sources`: what may have been built meanwhile."""
+    output = _ESCAPES.sub("", output)
+    if failed := _failed_program(output, sources):
+        return failed
     statements, hints = _statements(output)
     whole = " ".join(statements)
     hint = " ".join(hints)
@@ -50,6 +57,25 @@ def explain(output: str) -> InstuiError:
         )
     causes = [statement.removeprefix("cause: ") for statement in statements] or ["uv failed without a word"]
     return ResolutionError(one_line(f"uv: {': '.join(causes)}"))
+
+
+def _failed_program(output: str, sources: Sequence[str]) -> ResolutionError | None:
+    """The error if a build or git has failed, which uv had to run to know what a source asks for."""
+    began = next(re.finditer(r"^(?:error:|\s*×)", output, re.MULTILINE), None)  # noqa: RUF001
+    error = output[began.start() :] if began else output
+    parts = _SAID.split(error)
+    if len(parts) == 1:
+        return None
+    said, _, hint = parts[-1].partition("\nhint: ")  # errors come after what was printed in peace
+    lines = [line for raw in said.splitlines() if (line := raw.strip(" │"))]
+    named = _BUILT.search(parts[0])
+    if named:
+        what = named[1].partition(" @ file:")[0]
+    else:
+        what = sources[0] if len(sources) == 1 else f"one of {', '.join(sources)}" if sources else "a source"
+    problem = "could not be fetched" if "Git operation failed" in parts[0] else "could not be built"
+    why = one_line(telling(lines) or "it failed without a word")
+    return ResolutionError(f"{one_line(what)} {problem}: {why}{advice(hint)}", output=error)
 
 
 def warnings_in(output: str) -> tuple[str, ...]:

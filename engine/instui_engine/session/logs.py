@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from instui_engine.fs.files import write_all
+
 _LONGEST = 100  # characters of a name
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -19,6 +21,20 @@ def open_log(journal: Path, wheel: str) -> tuple[int, str]:
     with suppress(OSError):
         return os.open(path, _FLAGS, 0o666), os.fspath(path)
     return -1, ""
+
+
+def keep_log(journal: Path, what: str, text: str) -> str:
+    """A log with `text`: its path; "" if it cannot be written."""
+    log, path = open_log(journal, what)
+    if log < 0:
+        return ""
+    try:
+        write_all(log, text.encode("utf-8", "replace"))
+    except OSError:  # a full disk: a part of it still says something
+        return path
+    finally:
+        os.close(log)
+    return path
 
 
 def forget_logs(journal: Path) -> None:
