@@ -18,6 +18,7 @@ from instui_engine.target.installed import Distribution
 from .source import Source
 
 _PLAIN = "!$&'()*+,-./:;=@[]_|~"  # of a path in a URL, as uv writes it; letters and digits aside
+_SSH = ("ssh", "git+ssh")
 
 
 def origin_of(url: str, path: str) -> str:
@@ -26,9 +27,14 @@ def origin_of(url: str, path: str) -> str:
 
 
 def _bare(url: str) -> str:
-    """`url` without credentials and fragment. What stands behind a `?` is needed to get the file again."""
+    """`url` without credentials and fragment. What stands behind a `?` is needed to get the file again.
+
+    So is the user `git` of ssh, which is no secret (PEP 610): without it, ssh takes the name of whoever runs it.
+    """
     scheme, mark, rest = url.partition("#")[0].partition("://")
     authority = rest.partition("/")[0].partition("?")[0]
+    if scheme.lower() in _SSH and authority.rpartition("@")[0] == "git":
+        return f"{scheme}{mark}{rest}"
     return f"{scheme}{mark}{rest[authority.rfind('@') + 1 :]}"
 
 
