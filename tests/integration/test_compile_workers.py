@@ -2,14 +2,18 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conftest import Start
+from instui_engine.bytecode import workers as compiling
 from instui_engine.bytecode.round import Round
 from instui_engine.bytecode.task import Task
+from instui_engine.bytecode.workers import Workers
+from instui_engine.errors import InstuiError
 from instui_engine.journal.events import CompileFinished, CompileStarted, WheelCancelled
 from instui_engine.session.control import Control
 from support.environments import Venv, until
@@ -105,6 +109,57 @@ def test_a_wheel_that_is_cancelled_meanwhile_is_left_out(
     assert not (target.site / "second").exists()
     assert [event.wheel for event in target.lines.of(WheelCancelled)] == ["second"]
     assert list(target.cache.glob("store-*/new/*")) == []
+
+
+def deaf(place: Path) -> str:
+    """A program in the place of Python that reads nothing, and leaves a file if it comes to its end."""
+    program = place / "deaf"
+    program.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(20)\nopen({str(place / 'ended')!r}, 'w')\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def tasks_of(source: Path, place: Path, number: int) -> list[Task]:
+    """Tasks whose requests are so long that those for one process do not fit into its pipe."""
+    long = f"{source.parent}{'/.' * 1500}/{source.name}"
+    return [Task("a", long, str(place / f"{n}.pyc"), "/x" * 4000, -1, "TIMESTAMP") for n in range(number)]
+
+
+class Stopped(Exception):
+    """What a caller raises that wants to stop."""
+
+
+@pytest.mark.parametrize("patience", [0.2, None])
+def test_one_that_reads_nothing_can_be_given_up(
+    patience: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiling, "_START", 0.2)
+    workers = Workers(deaf(tmp_path), 1, patience)
+
+    def rest() -> None:
+        if patience is None:
+            raise Stopped("as asked")
+
+    try:
+        with pytest.raises(Stopped if patience is None else InstuiError, match=r"as asked|was not compiled within"):
+            workers.run(iter(tasks_of(tmp_path / "a.py", tmp_path, 20)), lambda *_: None, rest)
+    finally:
+        workers.close()
+    assert not (tmp_path / "ended").exists()
+
+
+def test_requests_that_do_not_fit_into_a_pipe_are_all_answered(tmp_path: Path) -> None:
+    source = tmp_path / "a.py"
+    source.write_text("a = 1\n")
+    answers: list[str] = []
+    workers = Workers(sys.executable, 2, 60.0)
+    try:
+        tasks = tasks_of(source, tmp_path, 50)
+        workers.run(iter(tasks), lambda task, what, why: answers.append(f"{what} {why}"), lambda: None)
+    finally:
+        workers.close()
+    assert answers == ["done "] * 50
+    assert all(Path(task.target).exists() for task in tasks)
 
 
 def test_two_sessions_compile_the_same_wheel(venv: Callable[[], Venv], start_instui: Start, tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ class Workers:
                     done(task, what, why)
                 self._feed(worker, tasks)
             for descriptor, worker in self._workers.items():
+                worker.send()
                 if descriptor not in ready and worker.tasks:
                     self._check_time(worker)
 
@@ -110,13 +111,25 @@ class _Worker:
         self.since = time.monotonic()  # when it could begin with the first of them
         self.has_answered = False
         self._rest = b""
+        self._unsent = b""  # of requests, for which its pipe had no room
+        os.set_blocking(self._requests, False)
 
     def give(self, task: Task) -> None:
         if not self.tasks:
             self.since = time.monotonic()
         self.tasks.append(task)
-        with suppress(BrokenPipeError):  # it has died, which is found when its answer is read
-            os.write(self._requests, json.dumps(task[1:]).encode() + b"\n")
+        self._unsent += json.dumps(task[1:]).encode() + b"\n"
+        self.send()
+
+    def send(self) -> None:
+        """Send what there is room for: one that reads nothing must not stop this process, which looks at the time."""
+        if not self._unsent:
+            return
+        with suppress(BlockingIOError):
+            try:
+                self._unsent = self._unsent[os.write(self._requests, self._unsent) :]
+            except BrokenPipeError:  # it has died, which is found when its answer is read
+                self._unsent = b""
 
     def read(self) -> list[tuple[Task, str, str]]:
         """The tasks that it has done, with its answers. Raises InstuiError if it has died."""
