@@ -189,9 +189,9 @@ def test_a_strange_marker_of_one_distribution_hides_no_other(
     assert [one["required_by"] for one in found] == [["strange"]]
 
 
-@pytest.mark.parametrize("name", ["METADATA", "direct_url.json"])
+@pytest.mark.parametrize("name", ["METADATA", "direct_url.json", "PKG-INFO"])
 def test_nothing_waits_for_a_pipe_among_the_metadata(
-    name: str, venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run
+    name: str, venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run, tmp_path: Path
 ) -> None:
     target = venv()
     target.put(wheels["alpha"], wheels["gamma"])
@@ -208,6 +208,12 @@ def test_nothing_waits_for_a_pipe_among_the_metadata(
     done = run_instui("check", *python)
     assert (done.returncode, done.stderr) == (1, f"instui: {path} is not a regular file; remove it\n")
     assert "`gamma` requires `beta<9`" in done.stdout
+    strict = ("install", "--strict", "--no-deps", "--no-index", "--no-fsync", "--ui", "none", *python)
+    done = run_instui(*strict, build_wheel(tmp_path, "beta", "2", {"beta.py": b""}))
+    assert done.returncode == 0
+    assert f"warning: {path} is not a regular file, so dependencies are not checked" in done.stderr
+    done = run_instui("check", *python)
+    assert done.returncode == 1 and "all whole" not in done.stdout
 
 
 def test_a_target_is_looked_at_as_well(

@@ -45,7 +45,7 @@ def run(parsed: argparse.Namespace) -> int:
         tables = [_table("dependency", _subject(line), (), line) for line in dependencies]
         tables += [_table(one.kind, one.distribution, one.paths, one.text) for one in ours]
         packages.answer(distributions=len(packages.installed), problems=tables, error=failed)
-    else:
+    elif dependencies or ours or not failed:
         _print(packages, dependencies, ours)
     if failed:
         print_error(failed if odd else f"uv: {failed}")

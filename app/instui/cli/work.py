@@ -137,8 +137,11 @@ def _warn_of_dependencies(parsed: argparse.Namespace, environment: "Environment"
     if parsed.target or parsed.prefix:
         return  # which uv's check does not know
     from .output import print_error
-    from .uv_pip import ask
+    from .uv_pip import ask, irregular
 
+    if odd := irregular("check", environment):
+        print_error(f"warning: {odd}, so dependencies are not checked; remove it")
+        return
     for line in ask("check", parsed, environment, ()).errors:
         if line.startswith("The package "):
             print_error(f"warning: {line}")
