@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from uv import find_uv_bin
 
 from conftest import Run, Start
 from instui_engine.commands.command import Outcome, Recording
@@ -375,6 +376,30 @@ def test_a_tree_is_always_built_anew(builds: Builds, target: Venv, tmp_path: Pat
         (tree / "src" / "one.py").write_text(f"value = {value!r}\n")
         builds.put(tree)
         assert imported(target, "one") == value
+
+
+@pytest.mark.parametrize("way", ["path", "named", "editable", "elsewhere", "file"])
+def test_a_tree_that_uv_has_installed_is_built_again_when_uv_would(
+    way: str, builds: Builds, target: Venv, tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    tree, other = (make_tree(tmp_path / place, "one") for place in ("tree", "other"))
+    listing = tmp_path / "r.txt"
+    listing.write_text(f"{tree}\n")
+    more = {"building": Building(editables=(str(tree),))} if way == "editable" else {}
+    words = {"named": [f"one @ {tree.as_uri()}"], "editable": ["-e", str(tree)], "file": ["-r", str(listing)]}
+    given = words.get(way, [str(tree)])
+    command = [find_uv_bin(), "pip", "install", "--no-index", "--python", str(target.top)]
+    before = [str(other)] if way == "elsewhere" else given
+    subprocess.run([*command, *before], env=clean_environ, capture_output=True, check=True)
+    asked = subprocess.run([*command, "--dry-run", *given], env=clean_environ, capture_output=True, text=True)
+    (tree / "src" / "one.py").write_text("value = 'edited'\n")
+    if way == "file":
+        builds.put(requirement_files=(str(listing),))
+    else:
+        builds.put(*(() if more else given), **more)
+    again = bool(builds.lines.of(BuildFinished))
+    assert again == ("Would make no changes" not in asked.stderr) == (way != "file")
+    assert imported(target, "one") == ("edited" if again else "1.0")
 
 
 def test_prune_knows_what_was_built(run_instui: Run, builds: Builds, target: Venv, tmp_path: Path) -> None:

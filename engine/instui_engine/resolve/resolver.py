@@ -395,7 +395,7 @@ def _from_uv(
     """The wheels that uv would install, the named distributions (name -> version) that it leaves as they are, and the
     names of those that it would remove.
     """
-    from .sources import installed_names, is_source, locked_source, name_sources
+    from .sources import argued_trees, installed_names, is_source, locked_source, name_sources
     from .uv import Uv  # only who asks uv pays for its import
 
     working_directory()  # uv would fail without one, less clearly
@@ -407,7 +407,7 @@ def _from_uv(
     wheels = [direct_wheel(entry, demands) for entry in direct.values() if not entry.is_source]
     moved = {wheel.name for wheel in wheels if not is_installed(wheel, environment, installed)}
     if sources := [entry for entry in placed if entry.is_source]:
-        moved |= _moved(sources, demands, environment, installed)
+        moved |= _moved(sources, demands, environment, installed) | argued_trees(sources, environment, installed)
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="instui-resolve-") as scratch:

@@ -63,6 +63,16 @@ def installed_names(entries: Iterable[Requirement], environment: Environment, in
     return found
 
 
+def argued_trees(entries: Iterable[Requirement], environment: Environment, installed: Installed) -> set[str]:
+    """The names of what is installed from trees that are arguments.
+
+    uv installs such a tree again in any case; of one in a file it looks itself whether it has changed.
+    """
+    argued = [entry for entry in entries if not entry.where and os.path.isdir(place_of(entry.url)[2])]
+    unnamed = installed_names((entry for entry in argued if not entry.name), environment, installed)
+    return {entry.name for entry in argued if entry.name in installed} | set(unnamed)
+
+
 def likely_name(entry: Requirement) -> str:
     """The name of a source, as far as it or the name of its archive says it; else ""."""
     from instui_engine.wheel.filename import normalized
