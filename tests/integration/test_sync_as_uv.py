@@ -47,6 +47,7 @@ LOCKED = 'lock-version = "1.0"\ncreated-by = "a test"\n[[packages]]\nname = "alp
     'wheels = [{{name = "alpha-2-py3-none-any.whl", path = "{index}/alpha-2-py3-none-any.whl", '
     'hashes = {{sha256 = "{digest}"}}}}]\n'
 )
+PROJECT = '[project]\nname = "project"\nversion = "1"\ndependencies = ["beta", "alpha<2"]\n'
 CASES = {
     "another version, and one goes": Case("alpha==2\n"),
     "the newest, whatever is there": Case("alpha\n"),
@@ -61,6 +62,8 @@ CASES = {
     "a constraint": Case("alpha\n", files={"c.txt": "alpha<2\n"}, arguments="r.txt -c c.txt"),
     "again": Case("alpha==1\n", arguments="r.txt --reinstall"),
     "two files": Case("alpha==1\n", files={"more.txt": "gamma\n"}, arguments="r.txt more.txt"),
+    "a project": Case("", files={"pyproject.toml": PROJECT}, arguments="pyproject.toml"),
+    "a project and a file": Case("gamma\n", files={"pyproject.toml": PROJECT}, arguments="pyproject.toml r.txt"),
     "two versions": Case("alpha==1\nalpha==2\n", fails=True),
     "no such version": Case("alpha==7\n", fails=True),
     "hashes": Case("alpha==2 --hash=sha256:{digest}\n", arguments="r.txt --require-hashes"),

@@ -65,6 +65,10 @@ def test_urls_of_wheels_are_requirements(tmp_path: Path) -> None:
         ("absent-1.0.tar.gz", "does not exist"),
         ("./notes.md", "neither a wheel"),
         ("./notes.txt", "give it as -r ./notes.txt"),
+        ("pyproject.toml", "give it as -r pyproject.toml"),
+        ("./setup.py", "give it as -r ./setup.py"),
+        ("pylock.dev.toml", "give it as -r pylock.dev.toml"),
+        ("uv.lock", "`instui sync uv.lock`"),
         ("./tree#sha256=" + "0" * 64, "has no hash"),
         ("./empty", "no wheels in the directory"),
         ("svn+https://u:pw@host/x", "only git"),
@@ -88,7 +92,8 @@ def test_what_cannot_be_installed_is_refused_in_one_line(
     word: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     touch(tmp_path / "tree" / "pyproject.toml")
-    touch(tmp_path / "notes.md")
+    for name in ("notes.md", "pyproject.toml", "setup.py", "pylock.dev.toml", "uv.lock"):
+        touch(tmp_path / name)
     touch(tmp_path / "here-1.0.tar.gz")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -97,6 +102,16 @@ def test_what_cannot_be_installed_is_refused_in_one_line(
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "pw" not in str(caught.value)
+
+
+def test_a_file_of_a_project_that_is_not_there_is_the_name_of_a_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert [entry.name for entry in read_arguments(["setup.py", "uv.lock"], TARGET).requirements] == [
+        "setup-py",
+        "uv-lock",
+    ]
 
 
 def test_a_malformed_wheel_name_is_a_bad_wheel(tmp_path: Path) -> None:

@@ -345,6 +345,10 @@ def test_a_url_is_refused_without_a_client_and_its_password_is_not_shown(read: R
 def test_a_missing_file_is_named_with_the_line_that_names_it(read: Read) -> None:
     with pytest.raises(UsageError, match=r"requirement file nope.txt does not exist"):
         read_requirement_files(["nope.txt"])
+    with pytest.raises(UsageError, match=r"constraint file nope.txt does not exist"):
+        read_requirement_files([], ["nope.txt"])
+    with pytest.raises(UsageError, match=r"uv.lock is the lock file of a project; `instui sync uv.lock`"):
+        read_requirement_files(["uv.lock"])
     with pytest.raises(UsageError, match=r"nope.txt \(named in ../files/r.txt, line 2\) does not exist"):
         read("\n-rnope.txt")
     with pytest.raises(UsageError, match="is not a path"):

@@ -39,7 +39,7 @@ from .requirement_text import (
     read_requirement,
     source_requirement,
 )
-from .requirements import Requirement
+from .requirements import Requirement, is_lock_file, is_project, is_uv_lock
 
 if TYPE_CHECKING:
     from packaging.utils import BuildTag
@@ -152,6 +152,7 @@ def _local(argument: str) -> _Place | None:
         raise UsageError(
             f"{shortened(argument)} looks like a file of requirements; give it as -r {shortened(argument)}"
         )
+    _check_no_listing(argument)
     is_url = argument.startswith("file:")
     if is_direct(argument) or ("://" in argument and not is_url):
         return None
@@ -168,6 +169,19 @@ def _local(argument: str) -> _Place | None:
     plain, demands = split_fragment(plain, shortened(argument))
     path = path_in(plain, shortened(argument)) if is_url else os.path.expanduser(plain)
     return _Place(path, extras, demands)
+
+
+def _check_no_listing(argument: str) -> None:
+    """Raise UsageError for a file that says what a project needs, or a lock file, if it is there.
+
+    Its name is that of a distribution, too, which a stranger may have put into an index.
+    """
+    is_listing = is_project(argument) or is_lock_file(argument) or is_uv_lock(argument)
+    if is_listing and os.path.isfile(absolute(os.path.expanduser(argument))):
+        shown = shortened(argument)
+        if is_uv_lock(argument):
+            raise UsageError(f"{shown} is the lock file of a project; `instui sync {shown}` installs what it lists")
+        raise UsageError(f"{shown} looks like a file of requirements; give it as -r {shown}")
 
 
 def _is_archive(path: str) -> bool:

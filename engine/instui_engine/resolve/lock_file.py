@@ -31,17 +31,6 @@ if TYPE_CHECKING:
     )
 
 _REPOSITORY = re.compile(r"git\+(https?|ssh|file|git)://[^\s\\]+@([0-9a-f]{40}|[0-9a-f]{64})")
-_NAMED = re.compile(r"pylock(\.[^.]+)?\.toml")
-
-
-def is_lock_file(path: str) -> bool:
-    """Whether a file has the name of a lock file: `pylock.toml` or `pylock.NAME.toml`."""
-    return _NAMED.fullmatch(name_of(path)) is not None
-
-
-def is_uv_lock(path: str) -> bool:
-    """Whether a file has the name of uv's own lock file."""
-    return name_of(path) == "uv.lock" and "://" not in path
 
 
 def load_parser() -> None:

@@ -21,7 +21,7 @@ from instui_engine.wheel.filename import NAME
 from .locations import expanded, file_url, has_variable, path_in, redacted, shortened, web_url
 from .requirement_lines import decoded, logical_lines, option_value, split_option
 from .requirement_text import editable_requirement, is_unnamed, read_requirement, split_hashes
-from .requirements import Requirement, Requirements
+from .requirements import Requirement, Requirements, is_uv_lock
 from .script import is_script, script_requirements
 from .streams import LONGEST, Input, descriptor_of, read_input
 
@@ -52,14 +52,16 @@ def read_requirement_files(
     position: int = 0,
     cancelled: Callable[[], bool] = lambda: False,
     read_url: Callable[[str], bytes] = refuse,
+    limits: str = "constraint",
 ) -> Requirements:
     """What requirement files ask for, nested files included. Requirements are counted from `position` on.
 
     Each file is read once: it may be a stream. `read_url` gets a URL, which may carry a password, and returns what is
-    there. Raises UsageError, which names the file and the line; Interrupted when `cancelled()`; and what `read_url`
-    raises.
+    there. `limits` is what messages call the constraint files.
+
+    Raises UsageError, which names the file and the line; Interrupted when `cancelled()`; and what `read_url` raises.
     """
-    reader = _Reader(cancelled, read_url)
+    reader = _Reader(cancelled, read_url, limits)
     content = _Content()
     for file in files:
         content.include(reader.read(_given(file), "requirement"), shortened(file))
@@ -143,8 +145,9 @@ class _Content:
 class _Reader:
     """A reader of requirement files that reads each file once."""
 
-    def __init__(self, cancelled: Callable[[], bool], read_url: Callable[[str], bytes]) -> None:
+    def __init__(self, cancelled: Callable[[], bool], read_url: Callable[[str], bytes], limits: str) -> None:
         self._cancelled = cancelled
+        self._called = {"requirement": "requirement", "constraint": limits}
         self._read_url = read_url
         self._texts: dict[str, tuple[str, bool]] = {}
         self._seen: set[tuple[str, Kind]] = set()
@@ -160,7 +163,7 @@ class _Reader:
             raise UsageError(f"{named_in}: more than {_DEEPEST} requirement files name each other in a row")
         self._depth += 1
         shown = printable(redacted(file.shown))
-        text, is_stream = self._text(file, shown, f" (named in {named_in})" if named_in else "")
+        text, is_stream = self._text(file, kind, shown, f" (named in {named_in})" if named_in else "")
         base = file.place if file.is_remote else "" if is_stream else os.path.dirname(file.place)
         source = _Source(shown, base, file.is_remote, kind)
         if kind == "requirement" and not named_in and _may_be_script(file, text):
@@ -173,21 +176,25 @@ class _Reader:
         self._depth -= 1
         return content
 
-    def _text(self, file: _File, shown: str, named: str) -> tuple[str, bool]:
+    def _text(self, file: _File, kind: Kind, shown: str, named: str) -> tuple[str, bool]:
         """The text of a file, read now if it was not read before, and whether it is a stream."""
         name = _name(file)
         if name.endswith(".toml") or name in ("setup.py", "setup.cfg", "environment.yml"):
             hint = "; a lock file stands alone: give it to install by -r or --pylock" if "lock" in name else ""
             raise UsageError(f"{shown}{named} is not supported as a requirement file, only a text file is{hint}")
+        if is_uv_lock(name):
+            raise UsageError(
+                f"{shown}{named} is the lock file of a project; `instui sync {shown}` installs what it lists"
+            )
         is_path = not file.is_remote and descriptor_of(file.place) is None
         identity = os.path.realpath(file.place) if is_path else file.place
         if identity not in self._texts:
             try:
                 found = Input(self._read_url(file.place), file.place) if file.is_remote else self._read_file(file.place)
             except FileNotFoundError as error:
-                raise UsageError(f"requirement file {shown}{named} does not exist") from error
+                raise UsageError(f"{self._called[kind]} file {shown}{named} does not exist") from error
             except OSError as error:
-                raise UsageError(f"cannot read requirement file {shown}{named}: {error.strerror}") from error
+                raise UsageError(f"cannot read {self._called[kind]} file {shown}{named}: {error.strerror}") from error
             if len(found.data) > LONGEST:
                 raise UsageError(f"{shown} has more than {LONGEST >> 20} MiB; that is no list of requirements")
             self._texts[identity] = decoded(found.data, shown), not found.directory

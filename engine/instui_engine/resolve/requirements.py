@@ -4,16 +4,29 @@ Command line arguments and requirement files are read into this form, and everyt
 that is made from it, and the hashes in it are what is compared.
 """
 
+import re
+
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands
 from instui_engine.values import NamedTuple
 
 _PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
+_LOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 
 
 def is_project(file: str) -> bool:
     """Whether a file says what a project needs, which uv reads itself."""
     return name_of(file) in _PROJECT and "://" not in file
+
+
+def is_lock_file(path: str) -> bool:
+    """Whether a file has the name of a lock file: `pylock.toml` or `pylock.NAME.toml`."""
+    return _LOCK.fullmatch(name_of(path)) is not None
+
+
+def is_uv_lock(path: str) -> bool:
+    """Whether a file has the name of uv's own lock file."""
+    return name_of(path) == "uv.lock" and "://" not in path
 
 
 class Requirement(NamedTuple):

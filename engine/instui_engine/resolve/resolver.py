@@ -32,10 +32,10 @@ from instui_engine.target.interpreter import Interpreter
 
 from .inputs import Arguments, WheelFile, normalized, read_arguments, wheel_requirement
 from .locations import path_in, redacted, shortened, split_fragment
-from .lock_file import is_lock_file, is_uv_lock, load_parser, parsed_filename, select, size_of
+from .lock_file import load_parser, parsed_filename, select, size_of
 from .origin import came_from, origin_of
 from .request import LockedWheel, Meanwhile, Request, Resolution
-from .requirements import Requirement, Requirements, is_project
+from .requirements import Requirement, Requirements, is_lock_file, is_project, is_uv_lock
 from .resolving import Resolving
 from .source import Building
 from .uv_config import DECISIVE_FILES, forbids_build, is_decisive, is_reinstalled, not_honoured
@@ -93,7 +93,7 @@ def resolve(
     if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
         wheels = [_local(wheel) for wheel in arguments.wheels]
         return _finish(wheels, {}, request, settings, environment, installed, emit)._replace(index_urls=urls)
-    if request.exact and not wanted.requirements:  # uv would say no more
+    if request.exact and not wanted.requirements and not wanted.projects:  # uv would say no more
         return _with_extraneous(Resolution((), {}), (), request, environment, installed)
     sources = (requirement for requirement in wanted.requirements if not requirement.name)
     emit(ResolveStarted([short(requirement) for requirement in (*_named(wanted).values(), *sources)]))
@@ -177,8 +177,8 @@ def _lines(request: Request, position: int, cancelled: Cancelled) -> Requirement
     lines = read_requirement_files(files, request.constraint_files, position, cancelled, read_url)
     return lines._replace(
         projects=tuple(map(absolute, projects)),
-        overrides=read_requirement_files((), overrides, 0, cancelled, read_url).constraints,
-        excludes=read_requirement_files((), excludes, 0, cancelled, read_url).constraints,
+        overrides=read_requirement_files((), overrides, 0, cancelled, read_url, "override").constraints,
+        excludes=read_requirement_files((), excludes, 0, cancelled, read_url, "exclude").constraints,
     )
 
 

@@ -127,12 +127,13 @@ class Uv:
         command += ["--no-deps"] if request.no_deps else []
         command += ["--offline"] if request.offline else []
         command += words(request.resolving, "decide")
-        command += [f"--requirements={project}" for project in wanted.projects]
+        # `uv pip sync` has files as its arguments
+        command += [project if request.exact else f"--requirements={project}" for project in wanted.projects]
         with ExitStack() as open_files:
             files = {}
             for kind, text in _texts(wanted, bool(request.resolving.group)):
                 files[kind] = open_files.enter_context(memory_file(text))
-                is_source = kind == "requirements" and request.exact  # `uv pip sync` has them as its arguments
+                is_source = kind == "requirements" and request.exact
                 command += [f"/dev/fd/{files[kind]}" if is_source else f"--{kind}=/dev/fd/{files[kind]}"]
             code, output = self._run(command, tuple(files.values()))
         for kind, descriptor in files.items():
