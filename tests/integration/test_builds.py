@@ -53,6 +53,13 @@ class Builds:
         assert (outcome.exit_code, outcome.error) == (0, "")
 
 
+_LOCK = """lock-version = "1.0"
+created-by = "hand"
+[[packages]]
+name = "one"
+"""
+
+
 @pytest.fixture
 def builds(target: Venv) -> Builds:
     return Builds(target)
@@ -192,14 +199,65 @@ def test_a_locked_archive_has_to_be_of_its_version(builds: Builds, target: Venv,
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     lock = tmp_path / "pylock.toml"
     for version in ("1.0", "2"):
-        lock.write_text(
-            'lock-version = "1.0"\ncreated-by = "hand"\n[[packages]]\nname = "one"\n'
-            f'version = "{version}"\narchive = {{path = "{archive.name}", hashes = {{sha256 = "{digest}"}}}}\n'
-        )
+        locked = f'archive = {{path = "{archive.name}", hashes = {{sha256 = "{digest}"}}}}'
+        lock.write_text(f'{_LOCK}version = "{version}"\n{locked}\n')
         outcome = builds.install(pylock=str(lock))
         wrong = version == "1.0"
         assert ("one 1.0 could not be built: the build made one-2.0-py3-none-any.whl" in outcome.error) == wrong
         assert installed(target.site) == ({} if wrong else {"one": "2.0"})
+
+
+@pytest.mark.parametrize("below", ["../other", "/other", "in/../../other"])
+def test_a_subdirectory_does_not_lead_out_of_its_source(builds: Builds, tmp_path: Path, below: str) -> None:
+    make_sdist(tmp_path, make_tree(tmp_path / "tree", "one"), "one")
+    make_tree(tmp_path / "other", "one")
+    lock = tmp_path / "pylock.toml"
+    for source in (
+        f'archive = {{path = "one-1.0.tar.gz", hashes = {{sha256 = "{"0" * 64}"}}, subdirectory = "{below}"}}',
+        f'directory = {{path = "tree", subdirectory = "{below}"}}',
+    ):
+        lock.write_text(f"{_LOCK}{source}\n")
+        assert "is not below its source" in builds.install(pylock=str(lock)).error
+
+
+@pytest.mark.needs("git")
+def test_a_link_in_a_repository_is_no_way_out_of_it(builds: Builds, tmp_path: Path) -> None:
+    make_tree(tmp_path / "other", "one")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "below").symlink_to(tmp_path / "other")
+    commit = make_repository(tmp_path / "tree")
+    url = (tmp_path / "tree").as_uri()
+    vcs = f'vcs = {{type = "git", url = "{url}", commit-id = "{commit}", subdirectory = "below"}}'
+    (tmp_path / "pylock.toml").write_text(f"{_LOCK}{vcs}\n")
+    assert "below leads out of its source" in builds.install(pylock=str(tmp_path / "pylock.toml")).error
+
+
+@pytest.mark.needs("git")
+def test_git_has_the_settings_of_the_user(
+    builds: Builds, target: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = make_repository(make_tree(tmp_path / "tree", "one"))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{tmp_path.as_uri()}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://nowhere.invalid/")
+    vcs = f'vcs = {{type = "git", url = "https://nowhere.invalid/tree", commit-id = "{commit}"}}'
+    (tmp_path / "pylock.toml").write_text(f"{_LOCK}{vcs}\n")
+    builds.put(pylock=str(tmp_path / "pylock.toml"))
+    assert installed(target.site) == {"one": "1.0"}
+
+
+def test_what_builds_need_has_no_hashes(
+    builds: Builds, target: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_wheel(tmp_path, "need", "1.0", {"need.py": b""})
+    tree = make_tree(tmp_path / "tree", "one", during="import need\n")
+    text = (tree / "pyproject.toml").read_text()
+    (tree / "pyproject.toml").write_text(text.replace("requires = []", 'requires = ["need"]', 1))
+    archive = make_sdist(tmp_path, tree, "one")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    monkeypatch.setenv("UV_REQUIRE_HASHES", "1")
+    builds.put(f"one @ {archive.as_uri()}#sha256={digest}", find_links=(str(tmp_path),))
+    assert installed(target.site) == {"one": "1.0"}
 
 
 # --- editable

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from instui_engine.errors import BuildError, Interrupted, printable
 from instui_engine.fs.cache_directory import user_cache
 from instui_engine.fs.memory import memory_file
+from instui_engine.fs.paths import is_within
 from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStarted
 from instui_engine.redaction import redacted
 from instui_engine.resolve.build_settings import build_flags
@@ -195,12 +196,15 @@ class _Builds:
                     wheel=wheel.name,
                 )
             place = check_out(wheel, source, directory, self._settings.variables, output, cancelled)
-        if source.kind != "archive":
-            place = os.path.normpath(os.path.join(place, source.subdirectory))
-        elif source.subdirectory:
+        if source.kind == "archive" and source.subdirectory:
             from .unpacked import unpack_sdist
 
-            place = os.path.join(unpack_sdist(wheel, place, directory), source.subdirectory)
+            place = unpack_sdist(wheel, place, directory)
+        if source.subdirectory:
+            top, place = place, os.path.normpath(os.path.join(place, source.subdirectory))
+            if source.kind != "tree" and not is_within(os.path.realpath(place), os.path.realpath(top)):
+                problem = f"{printable(wheel.name)}: {printable(source.subdirectory)} leads out of its source"
+                raise BuildError(problem, wheel=wheel.name)
         if not source.editable:
             return place
         project = directory / "editable"

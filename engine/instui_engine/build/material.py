@@ -80,12 +80,14 @@ def check_out(
     place = directory / "source"
     place.mkdir()
     # the URL may have a password, so it goes by the environment; git never asks for one
+    count = variables.get("GIT_CONFIG_COUNT", "")
+    own = int(count) if count.isdecimal() else 0  # settings of the user, which stay
     quiet = {
         **variables,
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "remote.origin.url",
-        "GIT_CONFIG_VALUE_0": source.url,
+        "GIT_CONFIG_COUNT": f"{own + 1}",
+        f"GIT_CONFIG_KEY_{own}": "remote.origin.url",
+        f"GIT_CONFIG_VALUE_{own}": source.url,
     }
     if not variables.get("UV_GIT_LFS"):
         quiet["GIT_LFS_SKIP_SMUDGE"] = "1"

@@ -1,7 +1,6 @@
 """How uv is told what may be built, and how: for its resolution, and for the builds themselves."""
 
 import os
-from collections.abc import Mapping
 
 from instui_engine.fetch.uv_settings import UvSettings
 from instui_engine.fs.given import absolute
@@ -80,7 +79,8 @@ def build_settings(request: Request, wanted: Requirements, settings: UvSettings,
         extra_index_urls=extra,
         find_links=(*request.find_links, *wanted.find_links),
     )
-    variables: Mapping[str, str] = {**uv_variables(everywhere)}
+    variables = uv_variables(everywhere)
+    variables.pop("UV_REQUIRE_HASHES", None)  # what a build needs, nobody can give hashes
     told = request.resolving
     shared = Resolving(  # what bears on what builds need, too
         exclude_newer=told.exclude_newer,

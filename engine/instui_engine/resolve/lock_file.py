@@ -194,12 +194,14 @@ def _locked(
 
 def _sdist(package: "Package", source: "PackageSdist | PackageArchive", directory: str, more: Demands) -> LockedWheel:
     """What has to be built, as no wheel fits the target."""
+    from .sources import below
+
     is_direct = not hasattr(source, "filename")
     filename = _archive_name(source) if is_direct else source.filename  # type: ignore[union-attr]
     if not is_source_name(filename):
         raise ResolutionError(f"{printable(package.name)}: {printable(filename)} is neither a wheel nor an archive")
     file = _file(source, filename, directory, more)
-    subdirectory = getattr(source, "subdirectory", None) or ""
+    subdirectory = below(getattr(source, "subdirectory", None) or "", package.name)
     return file._replace(
         name=package.name,
         version=str(package.version or ""),
@@ -212,9 +214,9 @@ def _project(package: "Package", project: "PackageVcs | PackageDirectory", direc
     """A source tree, or a commit of a repository. Raises UsageError for what is none."""
     from packaging.pylock import PackageVcs
 
-    from .sources import locked_source
+    from .sources import below, locked_source
 
-    name, below = printable(package.name), project.subdirectory or ""
+    name, subdirectory = printable(package.name), below(project.subdirectory or "", package.name)
     place = absolute(os.path.join(directory, project.path)) if project.path else ""
     url = file_url(place, name) if place else ""
     revision, editable = "", False
@@ -224,9 +226,9 @@ def _project(package: "Package", project: "PackageVcs | PackageDirectory", direc
             raise UsageError(f"{name} is not locked to a commit of a git repository: {printable(redacted(url))}")
     else:
         editable = bool(project.editable)
-        if not is_tree(os.path.join(place, below)):
+        if not is_tree(os.path.join(place, subdirectory)):
             raise UsageError(f"{name} is locked to {printable(place)}, where no source tree is")
-    fragment = f"#subdirectory={below}" if below else ""
+    fragment = f"#subdirectory={subdirectory}" if subdirectory else ""
     wheel = locked_source(package.name, str(package.version or ""), f"{url}{fragment}", None, {})
     assert wheel.source is not None
     return wheel._replace(source=wheel.source._replace(editable=editable, revision=revision))

@@ -113,7 +113,7 @@ def _parsed(name: str, url: str, wish: Requirement | None) -> Source:
     bare, _, fragment = url.partition("#")
     given = wish.url.partition("#")[0] if wish is not None and wish.url else ""
     editable = wish is not None and wish.editable
-    subdirectory = _subdirectory(fragment)
+    subdirectory = below(_subdirectory(fragment), name)
     if url.startswith(_GIT):
         found = _COMMIT.fullmatch(bare.removeprefix(_GIT))
         if not found:
@@ -151,6 +151,15 @@ def _without_revision(path: str) -> tuple[str, str]:
 
 def _subdirectory(fragment: str) -> str:
     return parse_qs(fragment).get("subdirectory", [""])[0].strip("/")
+
+
+def below(subdirectory: str, name: str) -> str:
+    """The subdirectory of the source of `name`, "" for its top. Raises ResolutionError if it leads out of it."""
+    if subdirectory.startswith("/") or ".." in subdirectory.split("/"):
+        raise ResolutionError(
+            f"{printable(name)}: the subdirectory {printable(repr(subdirectory))} is not below its source"
+        )
+    return subdirectory
 
 
 def _check_password(name: str, url: str) -> None:
