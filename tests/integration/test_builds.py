@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 from uv import find_uv_bin
 
 from conftest import Run, Start
+from instui_engine.build import kept
 from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
 from instui_engine.errors import BuildError
@@ -419,6 +422,75 @@ def test_what_was_built_before_is_used_again(builds: Builds, target: Venv, tmp_p
     assert json.loads((target.site / "one_settings.json").read_text()) == {"key": "value"}
     builds.put(*sources, reinstall=True)
     assert counter.read_text() == "......"
+
+
+def test_a_damaged_wheel_is_built_again(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "tree", "damaged"), "damaged")
+    builds.put(archive)
+    target.remove("damaged")
+    (path,) = target.cache.glob("built-*/*/*/damaged-1.0-py3-none-any.whl")
+    path.write_bytes(path.read_bytes()[:-100])
+    for store in target.cache.glob("store-*"):
+        shutil.rmtree(store)
+    builds.put(archive)
+    assert imported(target, "damaged") == "1.0"
+
+
+def test_a_wheel_is_on_the_disk_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(kept, "sync_file", synced.append)
+    for sync in (False, True):
+        wheel = build_wheel(tmp_path, "one", "1.0", {})
+        kept.Kept(tmp_path / "cache", sync).keep("key", wheel)
+        assert len(synced) == sync
+
+
+def test_builds_of_killed_sessions_go(tmp_path: Path) -> None:
+    new = tmp_path / "built-1" / "new"
+    for name in ("old", "recent"):
+        (new / name).mkdir(parents=True)
+    os.utime(new / "old", (0, 0))
+    mine = kept.Kept(tmp_path).new_directory()
+    assert {path.name for path in new.iterdir()} == {"recent", mine.name}
+
+
+def test_uv_settings_of_builds_count(
+    builds: Builds, target: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = tmp_path / "counter"
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "tree", "one", counter=counter), "one")
+    monkeypatch.chdir(tmp_path)
+    for value in ("one", "two", "two"):
+        (tmp_path / "uv.toml").write_text(f'config-settings = {{key = "{value}"}}\n')
+        builds.put(archive)
+        assert json.loads((target.site / "one_settings.json").read_text()) == {"key": value}
+        target.remove("one")
+    assert counter.read_text() == ".."
+    monkeypatch.setenv("UV_BUILD_CONSTRAINT", "bounds.txt")
+    for text in ("need<3\n", "need<2\n"):
+        (tmp_path / "bounds.txt").write_text(text)
+        builds.put(archive)
+        target.remove("one")
+    assert counter.read_text() == "...."
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["no-build-isolation = true", 'no-build-isolation-package = ["One"]', "[pip]\nno-build-isolation = true", ""],
+)
+def test_what_is_built_with_the_environment_is_built_anew(
+    builds: Builds, target: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    counter = tmp_path / "counter"
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "tree", "one", counter=counter), "one")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "uv.toml").write_text(f"{setting}\n")
+    if not setting:
+        monkeypatch.setenv("UV_NO_BUILD_ISOLATION", "1")
+    for _ in range(2):
+        builds.put(archive)
+        target.remove("one")
+    assert counter.read_text() == ".."
 
 
 def test_settings_for_one_distribution(builds: Builds, target: Venv, tmp_path: Path) -> None:

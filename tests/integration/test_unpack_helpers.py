@@ -263,8 +263,8 @@ def test_the_store_is_listed_once_for_all_wheels(
     fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = []
-    real = store._sweep
-    monkeypatch.setattr(store, "_sweep", lambda place: (listed.append(place), real(place)))
+    real = store.sweep
+    monkeypatch.setattr(store, "sweep", lambda place: (listed.append(place), real(place)))
     fresh().put(*make_wheels(tmp_path / "in", 5))
     assert len(listed) == 1
 

@@ -73,7 +73,7 @@ class _Builds:
         self._journal = journal
         self._anew = anew
         cache = context.options.cache
-        self._kept, self._known, self._local = Kept(cache), Known(cache), LocalDigests(cache)
+        self._kept, self._known, self._local = Kept(cache, context.options.fsync), Known(cache), LocalDigests(cache)
         self._uv = uv_binary()  # once, and before there are threads: sysconfig, which it asks, is made for one
         self._client: Client | None = None
         self._left: list[LockedWheel] = []

@@ -17,11 +17,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from instui_engine.errors import CACHE, InstuiError, reason, remedy
+from instui_engine.fs.durability import sync_file
 from instui_engine.fs.files import PIECE, open_regular, write_note
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.resolve.source import BuildSettings, Source
 from instui_engine.store.built import DIRECTORY, NEW, NOTE, kept_wheel
+from instui_engine.store.store import sweep
 from instui_engine.target.interpreter import Interpreter
 from instui_engine.values import NamedTuple
 
@@ -38,13 +40,25 @@ class KeptWheel(NamedTuple):
 class Kept:
     """The kept wheels below a cache directory. Thread-safe; shared by any number of processes."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, sync: bool = True) -> None:
+        """`sync`: a wheel is on the disk before it counts."""
         self._root = cache / DIRECTORY
+        self._sync = sync
+        self._is_swept = False
+        self._found: dict[str, KeptWheel] = {}
 
     def find(self, key: str) -> KeptWheel | None:
-        """The wheel that was built for `key`, if it is kept."""
-        found = kept_wheel(self._root / key)
-        return KeptWheel(*found) if found else None
+        """The wheel that was built for `key`, if it is kept, and is still what was built. It is read once."""
+        if key not in self._found:
+            found = kept_wheel(self._root / key)
+            if found is None:
+                return None
+            with suppress(OSError):
+                if sha256_of(found[0]) != found[1]:
+                    (self._root / key / NOTE).unlink(missing_ok=True)  # damaged
+                    return None
+            self._found[key] = KeptWheel(*found)
+        return self._found[key]
 
     def new_directory(self) -> Path:
         """A new private directory for a build, on the file system of what is kept. Raises InstuiError."""
@@ -53,6 +67,9 @@ class Kept:
         place = self._root / NEW
         try:
             place.mkdir(parents=True, exist_ok=True)
+            if not self._is_swept:  # once for all builds of a session
+                self._is_swept = True
+                sweep(place)
             return Path(mkdtemp(dir=place))
         except OSError as error:
             raise InstuiError(f"the cache is not writable ({reason(error, place)}); {remedy(error, CACHE)}") from error
@@ -62,7 +79,7 @@ class Kept:
         home = self._root / key
         name = os.urandom(4).hex()
         try:
-            digest = sha256_of(str(wheel))
+            digest = sha256_of(str(wheel), self._sync)
             (home / name).mkdir(parents=True)
             wheel.rename(home / name / wheel.name)
             write_note(home / NOTE, f"{digest} {name}/{wheel.name}")
@@ -80,10 +97,12 @@ def _tidy(home: Path, name: str) -> None:
                 remove_tree(entry.path)
 
 
-def sha256_of(path: str) -> str:
-    """The sha256 of a file, in hex. Raises OSError."""
+def sha256_of(path: str, sync: bool = False) -> str:
+    """The sha256 of a file, in hex; with `sync`, the file is on its disk. Raises OSError."""
     digest = sha256()
     with open(open_regular(path), "rb") as file:
+        if sync:
+            sync_file(file.fileno())
         while data := file.read(PIECE):
             digest.update(data)
     return digest.hexdigest()
@@ -109,7 +128,7 @@ def key_of(wheel: LockedWheel, source: Source, settings: BuildSettings, interpre
     own = [text for text in building.config_settings_packages if text.partition(":")[0] == wheel.name]
     known = [
         *(source.kind, identity, source.subdirectory, source.editable),
-        *(building.config_settings, own, bounds, settings.config, settings.flags),
+        *(building.config_settings, own, bounds, settings.decisive, settings.flags),
         *(interpreter.version, interpreter.tags),
     ]
     return sha256(json.dumps(known).encode("utf-8", "surrogatepass")).hexdigest()

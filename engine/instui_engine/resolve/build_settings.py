@@ -9,7 +9,7 @@ from .request import Request
 from .requirements import Requirements
 from .resolving import Resolving, words
 from .source import Building, BuildSettings
-from .uv_config import build_config
+from .uv_config import build_config, decisive_for_builds, not_isolated
 
 
 def pip_flags(building: Building, command: str) -> list[str]:
@@ -88,12 +88,18 @@ def build_settings(request: Request, wanted: Requirements, settings: UvSettings,
         no_sources=told.no_sources,
         no_sources_package=told.no_sources_package,
     )
+    building = building_of(request, wanted)
+    alone, alone_too = not_isolated(settings, os.environ)
     return BuildSettings(
         python=python,
         offline=request.offline or settings.offline,
         no_index=request.no_index or wanted.no_index,
-        building=building_of(request, wanted),
+        building=building._replace(
+            no_isolation=building.no_isolation or alone,
+            no_isolation_packages=(*building.no_isolation_packages, *alone_too),
+        ),
         variables=variables,
         config=build_config(settings) if not os.environ.get("UV_NO_CONFIG") else "",
         flags=tuple(words(shared, "locate")),
+        decisive=decisive_for_builds(settings, os.environ),
     )

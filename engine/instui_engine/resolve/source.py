@@ -62,7 +62,8 @@ class BuildSettings(NamedTuple):
     """How builds are to be run: with which Python, by which of uv's settings.
 
     `variables` is the whole environment of a build, with indexes that may contain passwords. `config` is the text of a
-    uv.toml for uv, "" for the user's own. `flags` are further ones of `uv build`.
+    uv.toml for uv, "" for the user's own. `flags` are further ones of `uv build`. `decisive` is a text that differs
+    where uv's settings and variables make another wheel.
     """
 
     python: str = ""
@@ -72,3 +73,4 @@ class BuildSettings(NamedTuple):
     variables: Mapping[str, str] = MappingProxyType({})
     config: str = ""
     flags: tuple[str, ...] = ()
+    decisive: str = ""

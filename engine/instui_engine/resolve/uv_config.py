@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from instui_engine.fetch.uv_settings import UvSettings, is_on
+from instui_engine.fs.files import read_regular
 
 from .inputs import normalized
 
@@ -96,6 +97,32 @@ def build_config(settings: UvSettings) -> str:
     kept = {key: value for key, value in settings.options.items() if key in _FINDING or key in _BUILDING}
     kept |= {key: value for key, value in _pip(settings).items() if key in _FINDING or key in _BUILDING}
     return "".join(f"{key} = {_toml(value)}\n" for key, value in kept.items())
+
+
+def decisive_for_builds(settings: UvSettings, environ: Mapping[str, str]) -> str:
+    """A text that differs where uv's settings and variables make another wheel of the same source."""
+    tables = (_pip(settings), settings.options)
+    kept = {key: [table.get(key) for table in tables] for key in sorted(_BUILDING)}
+    bounds = []
+    for file in environ.get("UV_BUILD_CONSTRAINT", "").split():
+        try:
+            bounds.append(read_regular(file).decode("utf-8", "replace"))
+        except OSError:
+            bounds.append(file)
+    return json.dumps((kept, bounds), default=str)
+
+
+def not_isolated(settings: UvSettings, environ: Mapping[str, str]) -> tuple[bool, tuple[str, ...]]:
+    """Whether uv is set to build everything with what the environment has, and the names of what else it is."""
+    tables = (_pip(settings), settings.options)
+    key = "no-build-isolation"
+    everything = next((table[key] for table in tables if key in table), False)
+    if text := environ.get("UV_NO_BUILD_ISOLATION"):
+        everything = is_on(text)
+    lists = (table.get("no-build-isolation-package") for table in tables)
+    return everything is True, tuple(
+        normalized(str(name)) for found in lists if isinstance(found, list) for name in found
+    )
 
 
 def forbids_build(settings: UvSettings, environ: Mapping[str, str], name: str) -> str:

@@ -42,7 +42,7 @@ from .entry import Entry, is_sealed
 if TYPE_CHECKING:
     from .unpack import Job, Progress
 
-_ABANDONED = 24 * 3600  # seconds after which an unfinished unpack is removed
+_ABANDONED = 24 * 3600  # seconds after which an unfinished unpack, or build, is removed
 GONE = ".gone"
 SYMLINKED = ".symlinked"
 
@@ -233,7 +233,7 @@ class Store:
             if not self._is_swept:  # once for all wheels of a session
                 self._is_swept = True
                 place.mkdir(parents=True, exist_ok=True)
-                _sweep(place)
+                sweep(place)
             with suppress(FileNotFoundError):
                 return Path(mkdtemp(dir=place))
             place.mkdir(parents=True, exist_ok=True)  # another process removed it meanwhile
@@ -250,8 +250,8 @@ class Store:
         return directory
 
 
-def _sweep(place: Path) -> None:
-    """Remove what killed sessions have left half-unpacked. Raises OSError."""
+def sweep(place: Path) -> None:
+    """Remove what killed sessions have left half-unpacked, or half-built, in `place`. Raises OSError."""
     with os.scandir(place) as found:
         for entry in found:
             with suppress(FileNotFoundError):  # another session was faster
