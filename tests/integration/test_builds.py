@@ -27,6 +27,7 @@ from instui_engine.session.options import Options
 from support.cli import error_line, everything, installed, ok
 from support.environments import Lines, Venv, until
 from support.projects import make_repository, make_sdist, make_tree
+from support.webserver import Page, WebServer
 from support.wheelsmith import build_wheel
 
 
@@ -113,6 +114,14 @@ def test_an_archive_with_another_hash_is_refused(builds: Builds, target: Venv, t
     assert outcome.exit_code == 1
     assert not installed(target.site)
     assert not builds.lines.of(BuildStarted)
+
+
+def test_the_source_of_a_download_is_its_url(builds: Builds, tmp_path: Path) -> None:
+    archive = make_sdist(tmp_path, make_tree(tmp_path / "tree", "one"), "one")
+    with WebServer() as server:
+        url = server.add(f"/{archive.name}", Page(archive.read_bytes()))
+        builds.put(f"one @ {url}")
+    assert [event.source for event in builds.lines.of(BuildStarted)] == [url]
 
 
 def test_an_archive_that_has_changed_is_built_again(builds: Builds, target: Venv, tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
 """The promises of `Output`: what a build prints is told line by line, without what it must not show."""
 
+import os
+from pathlib import Path
+
 import pytest
 
-from instui_engine.build import running
+from instui_engine.build import log, running
 from instui_engine.build.running import Output, readable
+from instui_engine.session.logs import open_log
 
 
 def test_half_a_password_is_not_shown() -> None:
@@ -33,3 +37,18 @@ def test_a_reason_has_no_half_line() -> None:
     assert output.lines == ["last"]
     output.feed(b"x" * (1 << 16))
     assert not output.lines
+
+
+def test_of_a_long_log_the_beginning_and_the_end_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_HEAD", 100)
+    monkeypatch.setattr(log, "_TAIL", 100)
+    written = b"".join(b"%09d\n" % number for number in range(10_000))
+    descriptor, path = open_log(tmp_path / "session.jsonl", "one")
+    output = Output(descriptor, lambda line: None, 0)
+    for place in range(0, len(written), 7):
+        output.feed(written[place : place + 7])
+        assert os.fstat(descriptor).st_size < 500
+    os.close(descriptor)
+    kept = Path(path).read_bytes()
+    assert kept.startswith(written[:100] + b"\n[... a part of the output is left out here ...]\n0")
+    assert kept.endswith(written[-100:])

@@ -160,7 +160,7 @@ class _Builds:
         context, name = self._context, wheel.name
         context.rest()
         log, path = open_log(self._journal, name)
-        context.emit(BuildStarted(name, shown(source), path, source.editable, worker))
+        context.emit(BuildStarted(name, shown(wheel.source or source), path, source.editable, worker))
         output = Output(log, lambda line: context.emit(BuildProgress(name, line)), _INTERVAL)
         try:
             place = self._place(wheel, source, directory, output)

@@ -79,7 +79,8 @@ def check_out(
     """
     place = directory / "source"
     place.mkdir()
-    # the URL may have a password, so it goes by the environment; git never asks for one
+    # The URL may have a password, so it is not in our command lines: only in those of git's own helpers for https, as
+    # of every git. It never asks for one.
     count = variables.get("GIT_CONFIG_COUNT", "")
     own = int(count) if count.isdecimal() else 0  # settings of the user, which stay
     quiet = {

@@ -15,8 +15,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from instui_engine.errors import InstuiError, Interrupted, printable
-from instui_engine.fs.files import write_all
 from instui_engine.redaction import redacted
+
+from .log import Log
 
 if TYPE_CHECKING:
     import subprocess
@@ -31,11 +32,11 @@ _SUPERVISOR = os.path.join(os.path.dirname(__file__), "supervisor.py")
 
 
 class Output:
-    """The output of the commands of one build. `log` is the descriptor of the file that gets all of it, -1 for none."""
+    """The output of the commands of one build. `log` is the descriptor of the file that gets it, -1 for none."""
 
     def __init__(self, log: int, tell: Callable[[str], None], interval: float) -> None:
         """`tell` gets the last line, if there is a new one, once in `interval` seconds at most."""
-        self._log = log
+        self._log = Log(log)
         self._tell = tell
         self._interval = interval
         self._next = 0.0
@@ -45,11 +46,7 @@ class Output:
 
     def feed(self, data: bytes) -> None:
         """Take in what a command has just printed."""
-        if self._log >= 0:
-            try:
-                write_all(self._log, data)
-            except OSError:  # a full disk: the build may succeed all the same
-                self._log = -1
+        self._log.write(data)
         self._tail += data
         del self._tail[:-_TAIL]
         *lines, rest = re.split(rb"[\r\n]+", self._rest + data)

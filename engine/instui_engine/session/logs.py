@@ -1,4 +1,4 @@
-"""Log files of a session: the whole output of each build, in a file beside the journal, which they go with."""
+"""Log files of a session: the output of each build, in a file beside the journal, which they go with."""
 
 import os
 from contextlib import suppress
@@ -7,7 +7,7 @@ from pathlib import Path
 from instui_engine.fs.files import write_all
 
 _LONGEST = 100  # characters of a name
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def log_path(journal: Path, wheel: str) -> Path:
