@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from instui_engine.journal.events import Warned
+from instui_engine.plan.dependents import broken_dependents
 from instui_engine.target import requires as reading
+from instui_engine.target.installed import scan
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 
@@ -51,6 +53,15 @@ def test_what_is_replaced_in_the_same_session_is_not_asked(venv: Callable[[], Ve
     target.put(alpha[0], beta[0])
     target.put(alpha[1], beta[1])
     assert warnings(target) == []
+
+
+def test_a_source_whose_version_is_not_known_breaks_nothing(venv: Callable[[], Venv], tmp_path: Path) -> None:
+    target = venv()
+    alpha = build_wheel(tmp_path, "alpha", "1", {"alpha.py": b""})
+    target.put(alpha, build_wheel(tmp_path, "beta", "1", {"beta.py": b""}, requires=["alpha>=1"]))
+    installed = scan(target.environment)
+    assert broken_dependents(target.environment, installed, {"alpha": ""}) == []
+    assert broken_dependents(target.environment, installed, {"alpha": "0"}) != []
 
 
 def test_nobody_is_asked_unless_a_version_changes(

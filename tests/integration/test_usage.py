@@ -100,3 +100,21 @@ def test_the_table_of_locks_fits_the_terminal_and_names_modes_as_the_screen_does
     assert max(map(cells, table(rows, 100.0))) > 200
     assert [line.split()[1] for line in lines[1:3]] == ["SH", "X"]
     assert ".lock" in lines[1] and "10 s" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["instal", "x"], "instal is not a command (did you mean install?); see"),
+        (["frobnicate"], "frobnicate is not a command; see"),
+        (["install", "--pythn", "3.12", "x"], "(did you mean --python?)"),
+        (["install", "--upgrde", "x"], "unrecognized arguments: --upgrde (did you mean --upgrade?)"),
+        (["install", "--nonsense", "x"], "unrecognized arguments: --nonsense; see"),
+    ],
+)
+def test_what_was_probably_meant_is_asked(words: list[str], message: str, run_instui: Run, tmp_path: Path) -> None:
+    assert message in error_line(run_instui(*words, cwd=tmp_path), 2)
+
+
+def test_the_version_is_asked_as_of_uv_and_pip(run_instui: Run) -> None:
+    assert run_instui("-V").stdout == run_instui("--version").stdout != ""

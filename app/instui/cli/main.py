@@ -9,7 +9,7 @@ from instui_engine.version import __version__
 
 from .output import print_error, print_lines
 
-_GIVEN = ("--help", "-h", "--version")
+_GIVEN = ("--help", "-h", "--version", "-V")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def _run(arguments: list[str]) -> int:
         raise UsageError("instui needs flock and POSIX renames and does not run on Windows; use WSL")
     if any("\0" in argument for argument in arguments):
         raise UsageError("an argument has a NUL character in it, which no name and no path can have")
-    if arguments == ["--version"]:  # as the parser says it, without loading the parser
+    if arguments in (["--version"], ["-V"]):  # as the parser says it, without loading the parser
         print_lines([f"instui {__version__}"])
         return 0
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _GIVEN):

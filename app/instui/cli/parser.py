@@ -2,12 +2,12 @@
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from instui_engine.errors import UsageError
+from instui_engine.errors import UsageError, printable
 from instui_engine.values import NamedTuple
 from instui_engine.version import __version__
 
@@ -125,7 +125,7 @@ class _Parser(argparse.ArgumentParser):
 def parser(chosen: str = "") -> argparse.ArgumentParser:
     """The parser of the whole command line. If `chosen` is the name of a command, the others have no flags."""
     top = _Parser(prog="instui", description=_WHAT, epilog=_EXITS)
-    top.add_argument("--version", action="version", version=f"instui {__version__}")
+    top.add_argument("-V", "--version", action="version", version=f"instui {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name, command in COMMANDS.items():
         added = commands.add_parser(name, help=command.help, description=command.help, epilog=options.VARIABLES)
@@ -144,7 +144,11 @@ def commands(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentPars
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """A command line that begins with a command. Raises UsageError."""
-    parsed, unknown = parser(arguments[0] if arguments else "").parse_known_args(arguments)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        problem = f"{printable(arguments[0])} is not a command"
+        raise UsageError(f"{problem}{_meant(arguments[0], COMMANDS)}; see `instui --help`")
+    top = parser(arguments[0] if arguments else "")
+    parsed, unknown = top.parse_known_args(arguments)
     # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
     if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
         parsed.arguments += unknown
@@ -153,7 +157,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
         if reason := refusal(unknown):
             raise UsageError(reason)
-        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `instui {parsed.command} --help`")
+        flag = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
+        meant = _meant(flag, commands(top)[parsed.command]._option_string_actions) if flag else ""
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}{meant}; see `instui {parsed.command} --help`")
     given = vars(parsed)
     names_any = any(given.get(name) for name in ("arguments", "editables", "requirement_files", "pylock", "group"))
     if parsed.command == "install" and not names_any:
@@ -166,6 +172,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         parsed.dry_run = True
     parsed.line = arguments
     return parsed
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    """The question whether another word was meant, if one of `known` is like it; else ""."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, known, 1, cutoff=0.75)
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 def parse_home(arguments: list[str]) -> argparse.Namespace:

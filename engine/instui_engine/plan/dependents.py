@@ -16,13 +16,13 @@ def broken_dependents(
 ) -> list[str]:
     """A line for each requirement of an installed distribution that holds now, and will not hold afterwards.
 
-    `versions` are those that will be installed, by normalized name. What is itself replaced, or `leaving`, is not
-    asked. Extras are not followed, since nobody knows which of them were installed.
+    `versions` are those that will be installed, by normalized name, "" for one that only its build will tell. What is
+    itself replaced, or `leaving`, is not asked. Extras are not followed: nobody knows which of them were installed.
     """
     changed = {
         name: (installed[name].version, version)
         for name, version in versions.items()
-        if name in installed and installed[name].version != version
+        if version and name in installed and installed[name].version != version
     }
     if not changed:
         return []
