@@ -136,3 +136,19 @@ def test_a_python_that_cannot_be_run_is_told(tmp_path: Path) -> None:
     (tmp_path / "env" / "bin" / "python").mkdir(parents=True)
     with pytest.raises(TargetError, match="without bin/python"):
         of(tmp_path / "env")
+
+
+def test_a_shim_that_starts_no_python_is_passed_over(
+    make_venv: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = make_venv(tmp_path / "env").top
+    (top / "bin" / "python3.98").symlink_to("python")
+    shim = tmp_path / "shims" / "python3.98"
+    shim.parent.mkdir()
+    shim.write_text("#!/bin/sh\necho 'python3.98: command not found' >&2\necho '  another one' >&2\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}:{top}/bin:/usr/bin:/bin")
+    assert of("3.98").top == top
+    monkeypatch.setenv("PATH", f"{shim.parent}:/usr/bin:/bin")
+    with pytest.raises(TargetError, match=rf"no python3\.98 on PATH but {shim}, which starts no Python; name another"):
+        of("3.98")

@@ -5,6 +5,7 @@ An environment that is broken is told and not passed over, since the next one th
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from instui_engine.errors import TargetError, printable, reason
@@ -111,7 +112,9 @@ def _nothing_there(python: str, path: Path) -> str:
     shown = printable(python)
     if "/" not in python and (python[:1].isdigit() or python.startswith(("python", "pypy"))):
         name = f"python{shown}" if python[:1].isdigit() else shown
-        return f"there is no {name} on PATH; name another Python, or the directory of an environment"
+        shims = [printable(path) for path in _all_on_path(name)]
+        why = f" but {shims[0]}, which starts no Python" if shims else ""
+        return f"there is no {name} on PATH{why}; name another Python, or the directory of an environment"
     if path.parent.name == "bin":
         home = printable(str(path.parent.parent))
         return f"no interpreter at {shown}; make an environment with `python3 -m venv {home}`"
@@ -122,9 +125,31 @@ def _on_path(python: str) -> str | None:
     """The interpreter of that name or version that a shell would start."""
     if "/" in python:
         return None
+    name = f"python{python}" if python[:1].isdigit() else python
+    return next(filter(_starts_python, _all_on_path(name)), None)
+
+
+def _all_on_path(name: str) -> Iterator[str]:
+    """The programs of that name, in the order of PATH."""
     from shutil import which
 
-    return which(f"python{python}" if python[:1].isdigit() else python)
+    return filter(None, (which(name, path=directory or os.curdir) for directory in os.get_exec_path()))
+
+
+def _starts_python(path: str) -> bool:
+    """Whether a program starts a Python. Only scripts are tried: the shim of a version manager may have none."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(2) != b"#!":
+                return True
+    except OSError:
+        return True
+    from .asking import ask
+
+    try:
+        return bool(ask(Path(path)))
+    except TargetError:
+        return False
 
 
 def _in(directory: Path, what: str, advice: str) -> Found:
