@@ -291,6 +291,16 @@ def test_editable_installs_lead_to_their_trees(builds: Builds, target: Venv, tmp
     assert not list(target.site.glob("*.pth"))
 
 
+def test_what_an_editable_build_needs_comes_from_its_sources(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    make_tree(tmp_path / "need", "need", "3.0")
+    tree = make_tree(tmp_path / "one", "one", during="import need\nassert need.value == '3.0'\n")
+    text = (tree / "pyproject.toml").read_text().replace("requires = []", 'requires = ["need"]', 1)
+    sources = 'need = { path = "../need" }\nother = { workspace = true }\n'
+    (tree / "pyproject.toml").write_text(f"{text}\n[tool.uv.sources]\n{sources}")
+    builds.put(building=Building(editables=(str(tree),)))
+    assert installed(target.site) == {"one": "1.0"}
+
+
 def test_a_backend_without_editable_wheels(builds: Builds, tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "one", "one")
     backend = tree / "backend" / "tiny.py"

@@ -1,6 +1,7 @@
 """What is read of builds: the reason of a failure, lines of output, and where sources are."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,28 @@ def test_a_project_without_a_backend_is_built_as_setuptools_does(tmp_path: Path)
     make_project(str(root), made)
     assert 'requires = ["setuptools >= 40.8.0"]' in (made / "pyproject.toml").read_text()
     assert "setuptools.build_meta:__legacy__" in (made / "backend" / "instui_editable_backend.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ('[tool]\nuv = "odd"', None),
+        ('[tool.uv]\nsources = "odd"', None),
+        ('[tool.uv.sources]\na = 1\nb = { workspace = true }\nc = [{ index = "i", extra = "e" }]', None),
+        ('[tool.uv]\nindex = 1\nsources.a = { path = "../a", editable = true }', {"path": "", "editable": True}),
+        ('[tool.uv]\nindex = [1]\nsources.a = { url = "https://h/a\U0001f600" }', {"url": "https://h/a\U0001f600"}),
+    ],
+)
+def test_sources_of_a_project(text: str, sources: dict[str, object] | None, tmp_path: Path) -> None:
+    root, made = tmp_path / "root", tmp_path / "made"
+    root.mkdir()
+    made.mkdir()
+    (root / "pyproject.toml").write_text(text)
+    make_project(str(root), made)
+    uv = tomllib.loads((made / "pyproject.toml").read_text()).get("tool", {}).get("uv", {})
+    if sources is not None and "path" in sources:
+        sources = {**sources, "path": str(tmp_path / "a")}
+    assert uv == ({"index": [], "sources": {"a": [sources]}} if sources else {})
 
 
 def test_a_project_that_cannot_be_read(tmp_path: Path) -> None:

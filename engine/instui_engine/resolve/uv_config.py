@@ -8,6 +8,7 @@ from instui_engine.fetch.uv_settings import UvSettings, is_on
 from instui_engine.fs.files import read_regular
 
 from .inputs import normalized
+from .toml_text import toml
 
 # settings that decide what is installed, so that even wheel files without dependencies are put to uv
 _DECISIVE = ("constraint-dependencies", "override-dependencies", "exclude-dependencies")
@@ -87,7 +88,7 @@ def locating_config(settings: UvSettings) -> str:
         return ""
     kept = {key: value for key, value in settings.options.items() if key in _FINDING}
     kept["pip"] = {key: value for key, value in _pip(settings).items() if key in _FINDING}
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in kept.items())
+    return "".join(f"{key} = {toml(value)}\n" for key, value in kept.items())
 
 
 def build_config(settings: UvSettings) -> str:
@@ -96,7 +97,7 @@ def build_config(settings: UvSettings) -> str:
         return ""
     kept = {key: value for key, value in settings.options.items() if key in _FINDING or key in _BUILDING}
     kept |= {key: value for key, value in _pip(settings).items() if key in _FINDING or key in _BUILDING}
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in kept.items())
+    return "".join(f"{key} = {toml(value)}\n" for key, value in kept.items())
 
 
 def decisive_for_builds(settings: UvSettings, environ: Mapping[str, str]) -> str:
@@ -155,16 +156,3 @@ def not_honoured(settings: UvSettings, environ: Mapping[str, str]) -> Iterator[s
 def _pip(settings: UvSettings) -> Mapping[str, Any]:
     table = settings.options.get("pip")
     return table if isinstance(table, dict) else {}
-
-
-def _toml(value: object) -> str:
-    """A value in TOML, on one line."""
-    match value:
-        case dict():
-            return f"{{{', '.join(f'{json.dumps(str(key))} = {_toml(item)}' for key, item in value.items())}}}"
-        case list():
-            return f"[{', '.join(map(_toml, value))}]"
-        case bool() | str():
-            return json.dumps(value)  # the escapes of JSON are those of TOML
-        case _:
-            return str(value)  # numbers, dates and times
