@@ -1,5 +1,6 @@
 """Installs of what has to be built: source trees, source archives, repositories, and editable installs."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -299,6 +300,24 @@ def test_what_an_editable_build_needs_comes_from_its_sources(builds: Builds, tar
     (tree / "pyproject.toml").write_text(f"{text}\n[tool.uv.sources]\n{sources}")
     builds.put(building=Building(editables=(str(tree),)))
     assert installed(target.site) == {"one": "1.0"}
+
+
+def test_one_build_at_a_time_is_in_a_tree(target: Venv, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "one", "one")
+    lock = os.open(tree, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    seen: list[str] = []
+
+    def let_go(line: str) -> None:
+        if "waits for another build in" in line:
+            seen.append(line)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+    request = Request(building=Building(editables=(str(tree),)), no_index=True)
+    options = Options(cache=target.cache, fsync=False)
+    outcome = install(request, target.environment, options, None, Recording((let_go,)))
+    os.close(lock)
+    assert (outcome.exit_code, outcome.error, len(seen)) == (0, "", 1)
 
 
 def test_a_backend_without_editable_wheels(builds: Builds, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ is built, and nothing for what is kept.
 
 import os
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ from .failure import reason_in
 from .kept import Kept, KeptWheel, discard, key_of, may_be_kept
 from .material import check_out, fetch_archive, read_archive
 from .running import Output, run
+from .tree_lock import alone_in
 
 if TYPE_CHECKING:
     from instui_engine.fetch.download import Client
@@ -163,10 +164,11 @@ class _Builds:
         context.emit(BuildStarted(name, shown(wheel.source or source), path, source.editable, worker))
         output = Output(log, lambda line: context.emit(BuildProgress(name, line)), _INTERVAL)
         try:
-            place = self._place(wheel, source, directory, output)
             built = directory / "built"
             built.mkdir()
-            code = self._run(wheel, place, built, output)
+            with self._alone(wheel, source):
+                place = self._place(wheel, source, directory, output)
+                code = self._run(wheel, place, built, output)
             found = sorted(built.glob("*.whl"))
             if code or len(found) != 1:
                 said = reason_in(output.lines) if code else f"it made {len(found)} wheels instead of one"
@@ -183,6 +185,13 @@ class _Builds:
         kept = self._kept.keep(key, found[0])
         context.emit(BuildFinished(name, filename, size))
         return kept
+
+    def _alone(self, wheel: LockedWheel, source: Source) -> AbstractContextManager[None]:
+        if source.kind != "tree":
+            return nullcontext()
+        waiting = BuildProgress(wheel.name, f"waits for another build in {printable(source.path)}")
+        cancelled = partial(self._context.gives_up, wheel.name)
+        return alone_in(source.path, cancelled, lambda: self._context.emit(waiting))
 
     def _place(self, wheel: LockedWheel, source: Source, directory: Path, output: Output) -> str:
         """What `uv build` is given: a directory or an archive."""
