@@ -688,6 +688,17 @@ def test_a_build_for_its_metadata_ends_with_the_session(start_instui: Start, tar
     assert nobody_lives(pids)
 
 
+def test_a_build_for_its_metadata_has_no_terminal(builds: Builds, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    tree = make_tree(tmp_path / "one", "one")
+    text = (tree / "pyproject.toml").read_text()
+    (tree / "pyproject.toml").write_text(text.replace('version = "1.0"', 'dynamic = ["version"]'))
+    with (tree / "backend" / "tiny.py").open("a") as file:
+        file.write(f"\nwith open({str(seen)!r}, 'a') as file:\n    print(os.getsid(0), file=file)\n")
+    builds.put(tree)
+    assert str(os.getsid(0)) not in seen.read_text().split()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_nothing_that_a_build_has_started_outlives_it(builds: Builds, tmp_path: Path) -> None:
     pids = tmp_path / "pids"

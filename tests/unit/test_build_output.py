@@ -1,12 +1,13 @@
 """The promises of `Output`: what a build prints is told line by line, without what it must not show."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from instui_engine.build import log, running
-from instui_engine.build.running import Output, readable
+from instui_engine.build.running import Output, readable, run
 from instui_engine.session.logs import open_log
 
 
@@ -52,3 +53,14 @@ def test_of_a_long_log_the_beginning_and_the_end_are_kept(tmp_path: Path, monkey
     kept = Path(path).read_bytes()
     assert kept.startswith(written[:100] + b"\n[... a part of the output is left out here ...]\n0")
     assert kept.endswith(written[-100:])
+
+
+def test_a_build_has_no_terminal_to_ask_at(tmp_path: Path) -> None:
+    descriptor, path = open_log(tmp_path / "session.jsonl", "one")
+    code = "import os; print(os.getsid(0)); open('/dev/tty')"
+    command = [sys.executable, "-c", code]
+    assert run(command, os.environ, Output(descriptor, lambda line: None, 0), lambda: False) == 1
+    os.close(descriptor)
+    session, *rest = Path(path).read_text().splitlines()
+    assert int(session) != os.getsid(0)
+    assert rest[-1].startswith("OSError: ")

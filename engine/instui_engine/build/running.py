@@ -1,4 +1,4 @@
-"""One command of a build: run in a process group of its own, its output told line by line and kept in a file.
+"""One command of a build: run in a session of its own, its output told line by line and kept in a file.
 
 Nothing of it outlives the call: when the command ends, is cancelled or takes too long to be cancelled, the whole group
 ends. If this process is killed, the supervisor does that.
@@ -101,7 +101,7 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            process_group=0,
+            start_new_session=True,  # with no terminal: what asks there fails at once, and does not stop for ever
         )
     except OSError as error:
         raise InstuiError(f"cannot start a build: {error.strerror}") from error

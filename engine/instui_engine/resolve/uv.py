@@ -352,7 +352,7 @@ def _finished(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            process_group=0,  # it ends with the builds that it has started
+            start_new_session=True,  # it ends with what it has started, which has no terminal to ask at
         )
     except OSError as error:
         raise ResolutionError(f"cannot run uv: {error.strerror}") from error
