@@ -57,7 +57,7 @@ def build_wheels(
     """`wheels`, of which those with a source are local wheel files now; without what was cancelled meanwhile.
 
     The logs lie beside `journal`. `anew`: nothing that was built before is used. Raises the first failure: BuildError,
-    FetchError, BadWheelError or Interrupted. Nothing of a build goes on after the call.
+    FetchError, BadWheelError or Interrupted. No process group of a build goes on after the call.
     """
     with closing(_Builds(context, resolution, interpreter, journal, anew)) as builds:
         return builds.run(wheels)

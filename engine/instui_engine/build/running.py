@@ -1,7 +1,7 @@
 """One command of a build: run in a session of its own, its output told line by line and kept in a file.
 
-Nothing of it outlives the call: when the command ends, is cancelled or takes too long to be cancelled, the whole group
-ends. If this process is killed, the supervisor does that.
+When the command ends, is cancelled or takes too long to be cancelled, its whole process group ends. If this process is
+killed, the supervisor does that. What a build has put into a group or a session of its own (setsid) may go on.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A program that runs one command, and ends it with everything it has started when its own parent is gone.
+"""A program that runs one command, and ends it with its process group when its own parent is gone.
 
 It is run by path, isolated and without `site`, so it imports nothing of this package. It leads the process group in
 which the command runs; whoever has started it ends that group. Its arguments: the pid of its parent, and the command.
