@@ -10,16 +10,23 @@ from pathlib import Path
 import pytest
 
 from conftest import Start
+from instui_engine.journal.codec import decode
 from instui_engine.journal.events import (
     CommitFinished,
     CommitStarted,
     EnvironmentGranted,
     EnvironmentReleased,
     EnvironmentWaiting,
+    Holder,
     LockGranted,
 )
+from instui_engine.journal.writer import Journal
 from instui_engine.locks import environment as environmentlock
+from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.holders import holders_of
+from instui_engine.session.context import Context
+from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from support import trees
 from support.environments import PATIENCE, Session, Venv, until
 from support.wheelsmith import build_wheel
@@ -231,3 +238,14 @@ def test_a_symbolic_link_in_its_place_is_named_and_not_followed(
     assert f"{target.environment.lock_path}: a symbolic link is in the place of a lock file" in outcome.error
     assert "remove it" in outcome.error
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_who_has_been_granted_the_lock_while_one_looked_is_not_in_its_own_way(tmp_path: Path) -> None:
+    lines: list[str] = []
+    context = Context(Options(cache=tmp_path / "cache"), Journal([lines.append]), Control(), "a")
+    lock = EnvironmentLock(tmp_path / ".lock", context)
+    lock._tell([Holder(pid=os.getpid())])
+    assert lines == []
+    lock._tell([Holder(pid=os.getpid()), Holder(pid=1, command="uv")])
+    (told,) = [event for line in lines if (found := decode(line)) for event in found[1:]]
+    assert told == EnvironmentWaiting(".lock", [Holder(pid=1, command="uv")])

@@ -86,7 +86,9 @@ def test_the_result_is_what_uv_makes_of_the_same_request(install: Install, venv:
     ours, theirs = venv(), venv()
     install(ours, "flask", "numpy")
     versions = [f"{name}=={version}" for name, version in installed(ours.site).items()]
-    uv("pip", "install", "--no-deps", "--python", theirs.top / "bin" / "python", *versions, env={"UV_NO_CONFIG": "0"})
+    python = ("--python", theirs.top / "bin" / "python")
+    # without --no-build uv also takes what somebody has built on this machine
+    uv("pip", "install", "--no-build", "--refresh", "--no-deps", *python, *versions, env={"UV_NO_CONFIG": "0"})
     assert installed(ours.site) == installed(theirs.site)
     assert _files(ours.site) == _files(theirs.site)
     commands = [sorted(path.name for path in (target.top / "bin").iterdir()) for target in (ours, theirs)]

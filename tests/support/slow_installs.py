@@ -122,7 +122,7 @@ def giant_wheel(lab: Lab) -> Slow:
 
 def one_worker(lab: Lab) -> Slow:
     """One worker has all the work on several large wheels."""
-    wheels = [lab.wheel(f"large-{number}", 1500, 400) for number in range(5)]
+    wheels = [lab.wheel(f"large-{number}", 1500, 20_000) for number in range(5)]
     names = [f"large-{number}" for number in range(5)]
     return lab.slow(lab.run(lab.venv(), "--jobs", 1, *wheels), 0.0, names)
 

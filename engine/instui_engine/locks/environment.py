@@ -16,7 +16,7 @@ longer than some seconds. A session that was stopped while it held the lock dela
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition
@@ -161,7 +161,7 @@ class EnvironmentLock:
             self._path,
             self._context.options.lock_timeout,
             holders=self._holders,
-            on_wait=lambda holders: self._context.emit(EnvironmentWaiting(self._path.name, list(holders))),
+            on_wait=self._tell,
             cancelled=self._context.stopping,
         )
         turnstile = open_lock(self._turnstile)
@@ -179,6 +179,11 @@ class EnvironmentLock:
             raise
         finally:
             os.close(turnstile)
+
+    def _tell(self, holders: Sequence[Holder]) -> None:
+        """Say who is in the way. It may be nobody any more: then the lock was granted while one looked."""
+        if others := [holder for holder in holders if holder.pid != os.getpid()]:
+            self._context.emit(EnvironmentWaiting(self._path.name, others))
 
     def _make_room(self, wait: "LockWait") -> None:
         """Let every process that waits for the lock have it. The caller holds the turnstile."""
