@@ -117,7 +117,7 @@ def two_sessions(lab: Lab) -> Slow:
 def giant_wheel(lab: Lab) -> Slow:
     """One wheel has a hundred times more files than all the others have together."""
     small = [lab.wheel(f"small-{number}", 4) for number in range(8)]
-    return lab.slow(lab.run(lab.venv(), "--jobs", 2, *small, lab.wheel("giant", 8000, 6_000)), 0.0, ["giant"])
+    return lab.slow(lab.run(lab.venv(), "--jobs", 2, *small, lab.wheel("giant", 12_000, 8_000)), 0.0, ["giant"])
 
 
 def one_worker(lab: Lab) -> Slow:

@@ -47,8 +47,8 @@ class Shell:
     def is_asking(self) -> None:
         """Wait until the terminal is the shell's again."""
         screen = self.terminal.screen
-        self.terminal.until(lambda: not screen.full and self.prompts > 1, "the shell")
-        assert screen.modes == {7, 25}
+        own = {7, 25}  # modes are set one after the other, so the last may still be on its way
+        self.terminal.until(lambda: not screen.full and self.prompts > 1 and screen.modes == own, "the shell")
         assert screen.keyboards == 0
         assert screen.unknown == []
 
