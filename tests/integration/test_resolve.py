@@ -15,7 +15,7 @@ import uv
 
 from instui_engine.errors import Interrupted, ResolutionError, UsageError
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveProgress, ResolveStarted
-from instui_engine.resolve import resolver
+from instui_engine.resolve import decision
 from instui_engine.resolve.request import Meanwhile, Request, Resolution
 from instui_engine.resolve.resolver import resolve
 from instui_engine.resolve.source import Building, Source
@@ -445,7 +445,7 @@ def test_what_comes_after_uv_is_prepared_while_uv_works(
     binary.write_text(f"#!/bin/sh\nplace=parser; [ $2 = compile ] && place=versions\n{wait}\nexit 9\n")
     binary.chmod(0o755)
     monkeypatch.setattr("instui_engine.resolve.uv.uv_binary", lambda: str(binary))
-    monkeypatch.setattr(resolver, "load_parser", places[0].touch)
+    monkeypatch.setattr(decision, "load_parser", places[0].touch)
     request = Request(arguments=("app",), no_index=True, find_links=(str(target.links),))
     numbers = []
 

@@ -22,7 +22,7 @@ from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStar
 from instui_engine.redaction import redacted
 from instui_engine.resolve.build_settings import build_flags
 from instui_engine.resolve.request import LockedWheel, Resolution
-from instui_engine.resolve.resolver import is_version
+from instui_engine.resolve.satisfied import is_version
 from instui_engine.resolve.source import Source, shown
 from instui_engine.resolve.uv import uv_binary
 from instui_engine.session.context import Context

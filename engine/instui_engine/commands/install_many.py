@@ -42,7 +42,8 @@ from instui_engine.redaction import redacted
 from instui_engine.resolve.lines import FailedLine, read_list
 from instui_engine.resolve.many import resolve_lines
 from instui_engine.resolve.request import LockedWheel, Request
-from instui_engine.resolve.resolver import is_installed, short
+from instui_engine.resolve.requirements import short
+from instui_engine.resolve.satisfied import is_installed
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options

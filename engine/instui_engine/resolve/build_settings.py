@@ -2,14 +2,16 @@
 
 import os
 
+from instui_engine.errors import ResolutionError, printable
 from instui_engine.fetch.uv_settings import UvSettings
 from instui_engine.fs.given import absolute
+from instui_engine.wheel.filename import normalized
 
-from .request import Request
+from .request import Request, Resolution
 from .requirements import Requirements
 from .resolving import Resolving, words
 from .source import Building, BuildSettings
-from .uv_config import build_config, decisive_for_builds, not_isolated
+from .uv_config import build_config, decisive_for_builds, forbids_build, not_isolated
 
 
 def pip_flags(building: Building, command: str) -> list[str]:
@@ -45,6 +47,32 @@ def building_of(request: Request, wanted: Requirements) -> Building:
     return building._replace(
         no_binary=(*building.no_binary, *wanted.no_binary), only_binary=(*building.only_binary, *wanted.only_binary)
     )
+
+
+def with_builds(
+    resolution: Resolution, request: Request, wanted: Requirements, settings: UvSettings, executable: str
+) -> Resolution:
+    """`resolution` with the way in which its sources are built. Raises ResolutionError if one must not be."""
+    building = building_of(request, wanted)
+    for wheel in resolution.wheels:
+        if wheel.source and (refused := _refused(building, settings, wheel.name, wheel.source.editable)):
+            raise ResolutionError(
+                f"{printable(wheel.name)} would have to be built from a source, which {refused} forbids"
+            )
+    return resolution._replace(builds=build_settings(request, wanted, settings, executable))
+
+
+def _refused(building: Building, settings: UvSettings, name: str, editable: bool) -> str:
+    """What forbids to build that distribution; "" if it may be built. As for uv, an editable one always may."""
+    if editable:
+        return ""
+    if building.no_build:
+        return "--no-build"
+    if name in map(normalized, building.only_binary):
+        return f"--only-binary {name}"
+    if ":all:" in building.only_binary:
+        return "--only-binary :all:"
+    return forbids_build(settings, os.environ, name)
 
 
 def _flags(building: Building) -> list[str]:

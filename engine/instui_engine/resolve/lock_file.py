@@ -6,18 +6,21 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import ResolutionError, UsageError, printable
-from instui_engine.fs.given import absolute
+from instui_engine.fetch.uv_settings import UvSettings
+from instui_engine.fs.given import absolute, resolved
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands, demands_of, sha256_in
 from instui_engine.target.interpreter import Interpreter
 from instui_engine.wheel.filename import parse_wheel_filename
 
 from .inputs import normalized, one_line, redacted, target_name
-from .locations import file_url, is_source_name, is_tree, path_in
+from .locations import file_url, is_source_name, is_tree, path_in, shortened
 from .origin import origin_of
-from .request import LockedWheel
+from .request import Cancelled, LockedWheel, Request
+from .requirements import is_uv_lock
 from .resolving import Resolving
 from .source import Source
+from .strength import check_strong
 
 if TYPE_CHECKING:
     from packaging.pylock import (
@@ -31,6 +34,37 @@ if TYPE_CHECKING:
     )
 
 _REPOSITORY = re.compile(r"git\+(https?|ssh|file|git)://[^\s\\]+@([0-9a-f]{40}|[0-9a-f]{64})")
+
+
+def from_lock_file(
+    file: str, request: Request, settings: UvSettings, interpreter: Interpreter, cancelled: Cancelled
+) -> tuple[list[LockedWheel], Mapping[str, str]]:
+    """The wheels, and the source trees that the file has, too: name -> directory."""
+    from .remote import read_url
+    from .streams import read_input
+
+    trees: Mapping[str, str] = {}
+    shown = shortened(file)
+    try:
+        is_remote = file.startswith(("http://", "https://"))
+        if request.exact and is_uv_lock(file):
+            from .uv_project import exported
+
+            text, directory, trees = exported(file, interpreter.executable, cancelled)
+        else:
+            data, directory = (read_url(file, request, cancelled), "") if is_remote else read_input(file, cancelled)
+            text = data.decode()
+    except OSError as error:
+        raise UsageError(f"cannot read the lock file {shown}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{shown} is not a lock file: it is not UTF-8 text") from error
+    wheels = list(select(text, shown, resolved(directory), interpreter, {}, request.resolving))
+    if is_remote and any(wheel.path for wheel in wheels):
+        raise UsageError(f"{shown} names files of this machine, which a lock file on a server cannot know")
+    if request.require_hashes or settings.require_hashes:
+        for wheel in wheels:
+            check_strong(wheel, wheel.demands)
+    return wheels, trees
 
 
 def load_parser() -> None:

@@ -28,23 +28,13 @@ from instui_engine.target.installed import Installed
 from instui_engine.values import NamedTuple
 from instui_engine.wheel.filename import normalized
 
+from .decision import applies, check_decided, demands_in, direct_wheel, wheels_in
 from .lines import FailedLine, Line
 from .locations import redacted
-from .request import LockedWheel, Request
-from .requirements import Requirement, Requirements
-from .resolver import (
-    Cancelled,
-    Emit,
-    applies,
-    check_decided,
-    demands_in,
-    direct_wheel,
-    given_urls,
-    note_weak,
-    short,
-    wheels_in,
-)
+from .request import Cancelled, Emit, LockedWheel, Request, given_urls
+from .requirements import Requirement, Requirements, short
 from .source import Building
+from .strength import note_weak
 from .uv_config import not_honoured
 
 _FEW = 64  # lines that are asked for again as one when one of them has failed; of more, each half

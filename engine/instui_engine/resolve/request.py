@@ -3,10 +3,14 @@
 from collections.abc import Callable
 
 from instui_engine.hashes import Demands
+from instui_engine.journal.events import Event
 from instui_engine.values import NamedTuple
 
 from .resolving import Resolving
 from .source import Building, BuildSettings, Source
+
+Emit = Callable[[Event], None]
+Cancelled = Callable[[], bool]
 
 
 class Request(NamedTuple):
@@ -36,6 +40,13 @@ class Request(NamedTuple):
     allow_empty: bool = False
     building: Building = Building()
     resolving: Resolving = Resolving()
+
+
+def given_urls(request: Request) -> tuple[str, ...]:
+    """The URLs of the command line that may carry credentials."""
+    resolving = request.resolving
+    urls = (resolving.default_index, *resolving.indexes, request.index_url, *request.extra_index_urls)
+    return tuple(url for url in (*urls, *request.find_links) if "://" in url)
 
 
 class LockedWheel(NamedTuple):

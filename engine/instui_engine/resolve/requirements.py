@@ -5,9 +5,12 @@ that is made from it, and the hashes in it are what is compared.
 """
 
 import re
+from urllib.parse import unquote, urlsplit
 
+from instui_engine.errors import printable
 from instui_engine.fs.paths import name_of
 from instui_engine.hashes import Demands
+from instui_engine.redaction import redacted
 from instui_engine.values import NamedTuple
 
 _PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
@@ -73,3 +76,21 @@ class Requirements(NamedTuple):
     overrides: tuple[Requirement, ...] = ()
     excludes: tuple[Requirement, ...] = ()
     projects: tuple[str, ...] = ()
+
+
+def named_in(wanted: Requirements) -> dict[str, Requirement]:
+    """What the user named, by name; of several requirements on one distribution the first."""
+    named: dict[str, Requirement] = {}
+    for requirement in wanted.requirements:
+        if requirement.name:
+            named.setdefault(requirement.name, requirement)
+    return named
+
+
+def short(requirement: Requirement) -> str:
+    """A requirement for the journal."""
+    text = requirement.text
+    if requirement.url.startswith("file:"):
+        text = name_of(unquote(urlsplit(requirement.url).path).rstrip("/")) or "/"
+    text = redacted(text)
+    return printable(text if len(text) <= 100 else text[:97] + "...")
