@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instui_engine.errors import BadWheelError, BuildError, Interrupted, printable
-from instui_engine.hashes import unmet
-from instui_engine.journal.events import FetchFinished, FetchProgress, FetchRetried, FetchStalled, FetchStarted
+from instui_engine.errors import BuildError, printable
+from instui_engine.journal.events import FetchFinished
 from instui_engine.redaction import redacted
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.resolve.source import Source
 from instui_engine.session.context import Context
-from instui_engine.store.local import LocalDigests
+from instui_engine.store.local import LocalDigests, check_demands
 
 from .running import Output, run
 
@@ -24,27 +23,12 @@ def fetch_archive(
     context: Context, wheel: LockedWheel, client: "Client", directory: Path, number: int
 ) -> tuple[str, str]:
     """Download the archive of a source into `directory`; return its path and its sha256. Raises FetchError."""
-    from instui_engine.fetch.download import Download, FetchCancelled
-
-    class Events:
-        def started(self, done: int, size: int) -> None:
-            context.emit(FetchStarted(wheel.name, done, size, number))
-
-        def progress(self, done: int, size: int) -> None:
-            context.emit(FetchProgress(wheel.name, done, size))
-
-        def stalled(self, host: str, seconds: float) -> None:
-            context.emit(FetchStalled(wheel.name, host, seconds))
-
-        def retried(self, attempt: int, reason: str) -> None:
-            context.emit(FetchRetried(wheel.name, attempt, reason))
+    from instui_engine.fetch.download import Download
+    from instui_engine.store.fetching import fetch
 
     target = directory / wheel.filename
     download = Download(wheel.url, wheel.filename, wheel.demands, wheel.size)
-    try:
-        fetched = client.fetch(download, target, Events(), lambda: context.gives_up(wheel.name))
-    except FetchCancelled:
-        raise Interrupted("interrupted while fetching") from None
+    fetched = fetch(context, client, wheel.name, download, target, number, lambda: context.gives_up(wheel.name))
     assert fetched is not None
     context.emit(FetchFinished(wheel.name, target.stat().st_size))
     return str(target), fetched.sha256
@@ -53,15 +37,7 @@ def fetch_archive(
 def read_archive(wheel: LockedWheel, local: LocalDigests) -> str:
     """The sha256 of a local archive. Raises BadWheelError if it is not the one that is demanded, or cannot be read."""
     digest = local.read(wheel.path, wheel.demands)
-    wrong = unmet(wheel.demands, digest.hashes)
-    if wrong is not None:
-        algorithm, _, expected = min(wrong).partition(":")
-        came = next(value for value in digest.hashes if value.startswith(f"{algorithm}:"))
-        raise BadWheelError(
-            f"{printable(wheel.filename)} is not the file that is demanded: its {algorithm} is "
-            f"{came.partition(':')[2]}, not {expected}",
-            wheel=wheel.filename,
-        )
+    check_demands(wheel.filename, wheel.demands, digest)
     return digest.sha256
 
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from instui_engine.errors import BadWheelError, printable, reason
 from instui_engine.fs.files import open_regular, write_note
-from instui_engine.hashes import Demands, Digests
+from instui_engine.hashes import Demands, Digests, unmet
 from instui_engine.values import NamedTuple
 
 FORMAT = 2
@@ -80,6 +80,19 @@ class LocalDigests:
 
     def _note(self, wheel: str) -> Path:
         return self._directory / sha256(os.fsencode(wheel)).hexdigest()[:40]
+
+
+def check_demands(filename: str, demands: Demands, digest: Digest) -> None:
+    """Raise BadWheelError if a file does not meet `demands`; `digest` has the hashes that they are about."""
+    wrong = unmet(demands, digest.hashes)
+    if wrong is not None:
+        algorithm, _, expected = min(wrong).partition(":")
+        came = next(value for value in digest.hashes if value.startswith(f"{algorithm}:"))
+        raise BadWheelError(
+            f"{printable(filename)} is not the file that is demanded: its {algorithm} is {came.partition(':')[2]}, "
+            f"not {expected}",
+            wheel=filename,
+        )
 
 
 def _digests(file: BinaryIO, demands: Demands) -> Digests:

@@ -13,15 +13,10 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instui_engine.errors import BadWheelError, Interrupted, printable
+from instui_engine.errors import Interrupted
 from instui_engine.fs.rmtree import remove_tree
-from instui_engine.hashes import unmet
 from instui_engine.journal.events import (
     FetchFinished,
-    FetchProgress,
-    FetchRetried,
-    FetchStalled,
-    FetchStarted,
     UnpackFinished,
     UnpackProgress,
     UnpackStarted,
@@ -33,7 +28,7 @@ from instui_engine.wheel.glance import glance
 from .entry import Entry
 from .helpers import Helpers
 from .known import Known
-from .local import LocalDigests
+from .local import LocalDigests, check_demands
 from .store import Store
 from .task import Task, announce
 from .unpack import Progress
@@ -232,15 +227,7 @@ class _Work:
         wheel = task.wheel
         task.read = worker.read(self._local, wheel.path, task.demands, self._stopping(task))
         task.digest = task.key = task.read.sha256
-        wrong = unmet(task.demands, task.read.hashes)
-        if wrong is not None:
-            algorithm, _, expected = min(wrong).partition(":")
-            came = next(value for value in task.read.hashes if value.startswith(f"{algorithm}:"))
-            raise BadWheelError(
-                f"{printable(wheel.filename)} is not the file that is demanded: its {algorithm} is "
-                f"{came.partition(':')[2]}, not {expected}",
-                wheel=wheel.filename,
-            )
+        check_demands(wheel.filename, task.demands, task.read)
         self._known.note(task.read.hashes, task.digest)
         return not self._found(task, self._store.load(task.digest))  # under another path
 
@@ -265,7 +252,9 @@ class _Work:
 
     def _fetch(self, task: Task, number: int) -> bool:
         """Fetch a wheel, or find that the store has what came, or what would come again. `number`: the connection's."""
-        from instui_engine.fetch.download import Download, FetchCancelled
+        from instui_engine.fetch.download import Download
+
+        from .fetching import fetch
 
         context, store, wheel, client = self._context, self._store, task.wheel, self._client
         assert client is not None
@@ -275,25 +264,9 @@ class _Work:
             return False
         context.rest()
 
-        class Events:
-            def started(self, done: int, size: int) -> None:
-                context.emit(FetchStarted(wheel.name, done, size, number))
-
-            def progress(self, done: int, size: int) -> None:
-                context.emit(FetchProgress(wheel.name, done, size))
-
-            def stalled(self, host: str, seconds: float) -> None:
-                context.emit(FetchStalled(wheel.name, host, seconds))
-
-            def retried(self, attempt: int, reason: str) -> None:
-                context.emit(FetchRetried(wheel.name, attempt, reason))
-
         download = Download(wheel.url, wheel.filename, task.demands, wheel.size, etag)
         target = store.partial(task.key)
-        try:
-            fetched = client.fetch(download, target, Events(), self._stopping(task))
-        except FetchCancelled:
-            raise Interrupted("interrupted while fetching") from None
+        fetched = fetch(context, client, wheel.name, download, target, number, self._stopping(task))
         if fetched is None:
             return not self._found(task, before)
         context.emit(FetchFinished(wheel.name, target.stat().st_size, *glance(os.fspath(target))))
