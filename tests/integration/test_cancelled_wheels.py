@@ -10,6 +10,7 @@ import pytest
 
 from conftest import Start
 from instui_engine.commands import install as pipeline
+from instui_engine.commands import planning
 from instui_engine.commands.install_many import install_many
 from instui_engine.commands.uninstall import uninstall
 from instui_engine.commit.executor import Executor
@@ -70,7 +71,7 @@ def before(patch: Patch, owner: Any, name: str, happens: Callable[[], None]) -> 
 
 STEPS = {
     "while others are acquired": (pipeline, "acquire"),
-    "before the plan": (pipeline, "plan_wheels"),
+    "before the plan": (planning, "plan_wheels"),
     "before the stage": (pipeline, "stage_wheels"),
     "while others are staged": (staging.StagedWheel, "finish"),
     "after the stage": (pipeline, "Commit"),
@@ -254,20 +255,23 @@ def test_a_name_that_is_none_of_the_session_is_refused(tmp_path: Path, venv: Tar
 def test_of_many_requirements_only_those_of_that_wheel_are_parsed(monkeypatch: Patch) -> None:
     """Somebody waits for the answer."""
     parsed: list[str] = []
-    real = pipeline.edges_from
+    real = planning.edges_from
 
     def edges(texts: list[str], *rest: Any) -> tuple[str, ...]:
         parsed.extend(texts)
         return real(texts, *rest)
 
-    monkeypatch.setattr(pipeline, "edges_from", edges)
+    monkeypatch.setattr(planning, "edges_from", edges)
     needed = ["A_b>=1", " a.-b[x] ; python_version > '3'", "a-b; extra == 'x'", "a-bc", "a"]
     made: Any = [SimpleNamespace(name=f"w{number}") for number in range(1000)]
     entries: Any = [
         SimpleNamespace(manifest=SimpleNamespace(requires_dist=[f"other{n}>={number}" for n in range(10)]))
         for number in range(1000 - len(needed))
     ] + [SimpleNamespace(manifest=SimpleNamespace(requires_dist=[text])) for text in needed]
-    assert pipeline._dependents(made, entries, {"python_version": "3.11"}, "a-b") == ["w995", "w996"]
+    assert planning._dependents(list(zip(made, entries, strict=True)), {"python_version": "3.11"}, "a-b") == [
+        "w995",
+        "w996",
+    ]
     assert parsed == ["A_b>=1", " a.-b[x] ; python_version > '3'", "a-bc"]
 
 

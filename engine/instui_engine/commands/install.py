@@ -3,8 +3,7 @@
 Nothing is written into the environment's scheme directories before everything is known, checked and staged.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -13,34 +12,17 @@ from typing import TYPE_CHECKING
 from instui_engine.commit.commit import Commit
 from instui_engine.errors import (
     BuildError,
-    ClashError,
-    ConflictError,
     Interrupted,
     ResolutionError,
-    TargetError,
     printable,
 )
 from instui_engine.journal.events import (
     Holder,
-    PlanCollision,
-    PlanConflict,
-    PlanFinished,
-    PlanWheel,
     Warned,
     WheelAdded,
 )
 from instui_engine.locks.reported import reported_wait
-from instui_engine.plan import conflicts
-from instui_engine.plan.compatibility import check_compatibility
-from instui_engine.plan.conflicts import Overlaps
-from instui_engine.plan.dependents import broken_dependents
-from instui_engine.plan.order import Node, edges_from, plan_order
-from instui_engine.plan.outlook import Outlook
-from instui_engine.plan.permissions import missing_permission
-from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan, volumes_of
-from instui_engine.plan.planner import plan_wheels
-from instui_engine.plan.removable import check_link, check_record
-from instui_engine.plan.removal import plan_removals
+from instui_engine.plan.plan import Plan, WheelPlan, volumes_of
 from instui_engine.redaction import redacted
 from instui_engine.resolve.request import LockedWheel, Meanwhile, Request, Resolution
 from instui_engine.resolve.resolver import resolve
@@ -63,6 +45,7 @@ from instui_engine.target.installed import Installed, scan
 from instui_engine.wheel.permission import FLAG, unused
 
 from .command import Outcome, Recording, Work, perform
+from .planning import plan
 
 if TYPE_CHECKING:
     from instui_engine.bytecode.compile import Compilation
@@ -144,9 +127,7 @@ class Pipeline(Work):
                     installed = self._latest(installed)
                     if not ready and not self._extraneous:
                         return
-                    plans, overlaps = self._plan(
-                        installed, [wheel for wheel, _ in ready], [entry for _, entry in ready]
-                    )
+                    plans, overlaps = plan(self.context, self.environment, installed, self._extraneous, ready)
                 self._stage(plans, linkers)
         self.began = True
         with self.context.span("commit"):
@@ -278,7 +259,7 @@ class Pipeline(Work):
                 unknown.append(wheel)
             else:
                 ready.append((wheel, entry))
-        self._plan(installed, [wheel for wheel, _ in ready], [entry for _, entry in ready], unknown)
+        plan(self.context, self.environment, installed, self._extraneous, ready, unknown)
 
     def _check(self, wheel: LockedWheel, entry: Entry | None) -> None:
         """Raise what acquiring the wheel would raise, as far as that can be known without doing so."""
@@ -319,110 +300,6 @@ class Pipeline(Work):
     def _rebuild_plain(self, damages: Sequence[Damage]) -> list[Entry | None]:
         return rebuild(self.context, self._store, damages, self._index_urls, self._request.offline)
 
-    def _plan(
-        self,
-        installed: Installed,
-        wheels: Sequence[LockedWheel],
-        entries: Sequence[Entry],
-        unknown: Sequence[LockedWheel] = (),
-    ) -> tuple[tuple[Plan, ...], Overlaps]:
-        """Plan removals and `wheels`, and emit that. Of `unknown` wheels only the versions that they replace are known.
-
-        What goes, goes first: it neither conflicts with what comes nor is it kept as overwritten.
-        """
-        context, environment = self.context, self.environment
-        outlook = Outlook(environment)
-        removals = self._plan_removals(installed, outlook)
-        for wheel, entry in zip(wheels, entries, strict=True):
-            with context.failing(wheel.name):
-                warning = check_compatibility(wheel, entry.manifest, environment.interpreter)
-            if warning:
-                context.emit(Warned(wheel.name, warning))
-        markers = environment.interpreter.markers
-        names = {wheel.name for wheel in wheels}
-        resolved = {wheel.name for wheel in wheels if wheel.position < 0}
-        nodes = [
-            Node(
-                wheel.name,
-                wheel.position,
-                # between two wheels that were named the given order counts, so what markers say does not matter there
-                edges_from(entry.manifest.requires_dist, markers, names if wheel.position < 0 else resolved),
-            )
-            for wheel, entry in zip(wheels, entries, strict=True)
-        ]
-        context.control.know_dependents(partial(_dependents, wheels, entries, markers))
-        ready = [(wheels[place], entries[place]) for place in plan_order(nodes)]
-        planned = plan_wheels(environment, installed, ready, context.failing, outlook, len(removals))
-        plans: tuple[Plan, ...] = (*removals, *planned)
-        try:
-            overlaps = conflicts.find(environment, installed, plans)
-        except ClashError as error:
-            involved = [plan.name for plan in plans if plan.owner in error.owners]
-            if involved and context.tells_failures:
-                context.wheel_failed(involved[-1], error)
-            raise
-        versions = {wheel.name: wheel.version for wheel in (*wheels, *unknown)}
-        for text in broken_dependents(environment, installed, versions, self._extraneous):
-            context.emit(Warned("", text))
-        self._tell(installed, plans, overlaps, unknown)
-        if overlaps.conflicts and context.options.fail_on_conflict:
-            first = overlaps.conflicts[0]
-            more = f" (and {len(overlaps.conflicts) - 1} more)" if len(overlaps.conflicts) > 1 else ""
-            problem = ConflictError(
-                f"{printable(first.path)} of {printable(first.first or 'no distribution')} would be replaced by "
-                f"{printable(first.last)}{more}; nothing was written, because of --fail-on-conflict",
-                path=first.path,
-                first=first.first,
-                last=first.last,
-            )
-            name = next((plan.name for plan in plans if plan.owner == first.last), "")
-            if name and context.tells_failures:
-                context.wheel_failed(name, problem)
-            raise problem
-        self._check_permission(plans, "nothing was changed")
-        return plans, overlaps
-
-    def _plan_removals(self, installed: Installed, outlook: Outlook) -> Sequence[RemovalPlan]:
-        """The plans for what goes. Raises TargetError if that is not possible."""
-        for name in self._extraneous:
-            with self.context.failing(name):
-                check_link(self.environment, installed, name)
-                check_record(self.environment, installed[name])
-        return plan_removals(self.environment, installed, self._extraneous, outlook)
-
-    def _tell(
-        self,
-        installed: Installed,
-        plans: Sequence[Plan],
-        overlaps: Overlaps,
-        unknown: Sequence[LockedWheel],
-        before: int = 0,
-    ) -> None:
-        """Emit a plan with all that is known of it; `before` is the number of wheels that were planned before these."""
-        emit = self.context.emit
-        for plan in plans:
-            for text in (*_about(plan), *plan.warnings):
-                emit(Warned(plan.name, text))
-            emit(plan.event()._replace(order=before + plan.order))
-        for order, wheel in enumerate(unknown, before + len(plans)):
-            old = installed.get(wheel.name)
-            emit(PlanWheel(wheel.name, order, 0, 0, [], [], old.version if old else ""))
-        for collision in overlaps.collisions:
-            emit(PlanCollision(collision.path, list(collision.wheels)))
-        for conflict in overlaps.conflicts:
-            emit(PlanConflict(conflict.path, conflict.first, conflict.last))
-        files = sum(plan.files if isinstance(plan, WheelPlan) else plan.old_files for plan in plans)
-        emit(PlanFinished(len(plans) + len(unknown), files, len(overlaps.collisions), len(overlaps.conflicts)))
-
-    def _check_permission(self, plans: Sequence[Plan], then: str) -> None:
-        """Raise TargetError, which ends with `then`, if a permission is missing; a dry run only warns."""
-        place, problem = missing_permission(self.environment, plans)
-        if problem and not self.context.options.dry_run:
-            raise TargetError(f"{problem}; {then}", path=place)
-        if problem:
-            warning = f"{problem}; without that, the install fails before it changes anything"
-            self.context.emit(Warned("", warning))
-
     def _stage(self, plans: Sequence[Plan], linkers: Team) -> None:
         context, session = self.context, self.session
         wheels = [plan for plan in plans if isinstance(plan, WheelPlan)]
@@ -443,12 +320,6 @@ class Pipeline(Work):
             context.sync("stage", *session.stages())
 
 
-def _about(plan: Plan) -> tuple[str, ...]:
-    """What is worth a warning in the wheel itself. An editable one has a .pth file: that is what was asked for."""
-    is_asked_for = isinstance(plan, RemovalPlan) or (plan.wheel.source is not None and plan.wheel.source.editable)
-    return () if is_asked_for else plan.entry.manifest.warnings  # type: ignore[union-attr]
-
-
 def _unknown(wheel: LockedWheel) -> WheelAdded:
     """A wheel of which it is not known yet whether the store has it."""
     source = shown(wheel.source) if wheel.source else ""
@@ -462,18 +333,3 @@ def _target(environment: Environment, resolving: Resolving) -> Environment:
     from instui_engine.target.platforms import retargeted
 
     return retargeted(environment, resolving.python_version, resolving.python_platform)
-
-
-def _dependents(
-    wheels: Sequence[LockedWheel], entries: Sequence[Entry], markers: Mapping[str, str], name: str
-) -> list[str]:
-    """Those of `wheels` that require the one of that name, whatever their extras."""
-    # who asks waits for the answer, so only what begins with the name is looked at any further
-    begins = re.compile(rf"\s*{'[-_.]+'.join(map(re.escape, name.split('-')))}", re.IGNORECASE).match
-
-    def needs(entry: Entry) -> bool:
-        likely = [text for text in entry.manifest.requires_dist if begins(text)]
-        plain = [text for text in likely if "extra" not in text.partition(";")[2]]
-        return name in edges_from(plain, markers, {name})
-
-    return [wheel.name for wheel, entry in zip(wheels, entries, strict=True) if needs(entry)]

@@ -59,6 +59,7 @@ from instui_engine.target.owners import all_of
 
 from .command import Outcome, Recording, Work, perform
 from .install import Pipeline
+from .planning import check_permission, tell
 from .winners import wrongly_overwritten
 
 CHUNK = 500
@@ -322,8 +323,8 @@ class _Many(Pipeline):
         """The plans of those that do not fail, in the order of the list; emitted with all that is known of them."""
         fitting = [(wheel, entry) for wheel, entry in ready if self._fits(wheel, entry)]
         plans, overlaps = self._agreeing(installed, fitting)
-        self._tell(installed, plans, overlaps, unknown, before=self._planned)
-        self._check_permission(plans, "run again to go on")
+        tell(self.context, installed, plans, overlaps, unknown, before=self._planned)
+        check_permission(self.context, self.environment, plans, "run again to go on")
         return plans, overlaps
 
     def _fits(self, wheel: LockedWheel, entry: Entry) -> bool:
