@@ -27,32 +27,13 @@ def install(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [OPTION ...] [REQ | WHEEL | DIR | SOURCE ...]"
     parser.add_argument("arguments", nargs="*", metavar="REQ | WHEEL | DIR | SOURCE")
     what = parser.add_argument_group("what to install")
-    what.add_argument(
-        "-r",
-        "--requirement",
-        "--requirements",
-        action=Each,
-        default=[],
-        metavar="FILE",
-        dest="requirement_files",
-        help="requirements, as for pip; a pyproject.toml; a lock file",
-    )
-    what.add_argument(
-        "-c",
-        "--constraint",
-        "--constraints",
-        action=Each,
-        default=[],
-        metavar="FILE",
-        dest="constraint_files",
-        help="bounds for versions, as for pip",
-    )
+    _requirements(what, "requirements, as for pip; a pyproject.toml; a lock file")
+    _constraints(what)
     what.add_argument("--pylock", default="", metavar="FILE", help="a PEP 751 lock file")
     uv_flags.project(what)
     uv_flags.limits(what)
     what.add_argument("--no-deps", action="store_true", help="without dependencies")
-    what.add_argument("--reinstall", "--force-reinstall", action="store_true", help="also what is installed already")
-    uv_flags.again(what)
+    _again(what)
     uv_flags.after(what)
     uv_flags.opposites(parser)
     what.add_argument("-U", "--upgrade", action="store_true", help="the newest versions, also of what is installed")
@@ -65,14 +46,13 @@ def install(parser: argparse.ArgumentParser) -> None:
         dest="upgrade_packages",
         help="the newest version of this one",
     )
-    what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
+    _hashes(what)
     _permission(what)
     uv_flags.places(parser)
     uv_flags.versions(parser)
     uv_flags.building(parser, editable=True)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
-    _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
-    uv_flags.settings(parser)
+    _session(parser)
 
 
 def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
@@ -110,27 +90,16 @@ def install_many(parser: argparse.ArgumentParser) -> None:
     uv_flags.places(parser)
     uv_flags.versions(parser)
     _content(_target(parser, "where to install it", "into"), "a line with different content for one path fails")
-    _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
-    uv_flags.settings(parser)
+    _session(parser)
 
 
 def sync(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui sync`."""
     parser.add_argument("requirement_files", nargs="+", metavar="FILE", help="requirements, a pylock.toml or a uv.lock")
     what = parser.add_argument_group("what to install")
-    what.add_argument(
-        "-c",
-        "--constraint",
-        "--constraints",
-        action=Each,
-        default=[],
-        metavar="FILE",
-        dest="constraint_files",
-        help="bounds for versions, as for pip",
-    )
-    what.add_argument("--reinstall", "--force-reinstall", action="store_true", help="also what is installed already")
-    uv_flags.again(what)
-    what.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
+    _constraints(what)
+    _again(what)
+    _hashes(what)
     what.add_argument(
         "--allow-empty-requirements", action="store_true", help="if nothing is listed, everything is removed"
     )
@@ -138,27 +107,16 @@ def sync(parser: argparse.ArgumentParser) -> None:
     uv_flags.places(parser)
     uv_flags.building(parser)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
-    _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
-    uv_flags.settings(parser)
+    _session(parser)
 
 
 def uninstall(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui uninstall`."""
     parser.add_argument("arguments", nargs="*", metavar="DIST")
-    parser.add_argument(
-        "-r",
-        "--requirement",
-        "--requirements",
-        action=Each,
-        default=[],
-        metavar="FILE",
-        dest="requirement_files",
-        help="what requirement files name, whatever the versions",
-    )
+    _requirements(parser, "what requirement files name, whatever the versions")
     parser.add_argument("--yes", "-y", action="store_true", help="accepted, and always so: nothing is asked")
     _target(parser, "where from", "from")
-    _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
-    uv_flags.settings(parser)
+    _session(parser)
 
 
 def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse._ArgumentGroup":
@@ -177,6 +135,41 @@ def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse
     target.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
     target.add_argument("--dry-run", action="store_true", help="plan, and write nothing")
     return target
+
+
+def _requirements(group: "argparse._ActionsContainer", what: str) -> None:
+    group.add_argument(
+        "-r",
+        "--requirement",
+        "--requirements",
+        action=Each,
+        default=[],
+        metavar="FILE",
+        dest="requirement_files",
+        help=what,
+    )
+
+
+def _constraints(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "-c",
+        "--constraint",
+        "--constraints",
+        action=Each,
+        default=[],
+        metavar="FILE",
+        dest="constraint_files",
+        help="bounds for versions, as for pip",
+    )
+
+
+def _again(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--reinstall", "--force-reinstall", action="store_true", help="also what is installed already")
+    uv_flags.again(group)
+
+
+def _hashes(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--require-hashes", action="store_true", help="refuse requirements without a hash")
 
 
 def _permission(group: "argparse._ArgumentGroup") -> None:
@@ -245,10 +238,14 @@ def locks(parser: argparse.ArgumentParser) -> None:
 
 def whose(parser: argparse.ArgumentParser) -> None:
     """Add what names an environment that is only looked at."""
+    _place(parser)
+    parser.add_argument("--cache-dir", default="", metavar="DIR")
+
+
+def _place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
     parser.add_argument("--target", type=named, metavar="DIR")
     parser.add_argument("--prefix", type=named, metavar="DIR")
-    parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
 def explain(parser: argparse.ArgumentParser) -> None:
@@ -329,9 +326,7 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui doctor`."""
     parser.add_argument("--repair", action="store_true", help="mend what can be mended")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=named, metavar="DIR")
-    parser.add_argument("--prefix", type=named, metavar="DIR")
+    _place(parser)
     parser.add_argument(
         "--break-system-packages", action="store_true", help="repair also a Python that the system manages"
     )
@@ -375,6 +370,12 @@ def cache(parser: argparse.ArgumentParser) -> None:
                 metavar="SECONDS",
                 help="wait for running installs at most so long; default: %(default)s",
             )
+
+
+def _session(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of all commands that change an environment."""
+    _otlp(_common(parser), "at the end, send the session to a collector of OpenTelemetry")
+    uv_flags.settings(parser)
 
 
 def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> "argparse._ArgumentGroup":
