@@ -1,7 +1,6 @@
 """With ten thousand wheels a key must not cost more than the rows on the screen."""
 
 import asyncio
-import sys
 import threading
 import time
 
@@ -9,12 +8,9 @@ import pytest
 
 from instui.monitor.fold import Fold
 from instui.monitor.reader import decoded
-from instui.tui.app import InstuiApp
-from instui.tui.controller import ReadOnly
 from instui.tui.rows import lock_history, timeline_lanes
 from instui.tui.rows.event_log import OLDER, EventKeys
 from instui.tui.rows.lock_history import lanes
-from instui.tui.showing import Showing
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
 from instui.tui.views import overwrites, throttled
@@ -199,18 +195,3 @@ def test_what_was_spent_on_a_wheel_is_added_up_again_only_when_the_wheel_has_cha
         added.clear()
         assert before.of(now) == {wheel.key: add(wheel, t) for wheel in now.wheels}
     assert 0 < len(set(added)) < len(now.wheels)
-
-
-def test_a_thread_that_computes_gives_way_to_the_one_that_paints_within_a_millisecond() -> None:
-    async def check() -> None:
-        source = Recorded.of("busy")
-        app = InstuiApp(Showing(source, ReadOnly("LIVE"), clock=source.clock))
-        async with app.run_test(size=(80, 24), notifications=False) as pilot:
-            await settle(pilot)
-            assert sys.getswitchinterval() <= 0.001
-
-    before = sys.getswitchinterval()
-    try:
-        asyncio.run(check())
-    finally:
-        sys.setswitchinterval(before)

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -40,7 +39,6 @@ from .widgets.stylesheet import Styles
 from .widgets.theme import DEFAULT, THEMES, without_colour
 
 PULL_SECONDS = 0.1
-SWITCH_SECONDS = 0.000_5  # after which a thread that computes lets the one that paints go on
 QUIET_SECONDS = 0.5  # between two looks at a session in which nothing moves
 
 
@@ -151,9 +149,7 @@ class InstuiApp(Playing):
             self.set_interval(QUIET_SECONDS, self._look)
             # A full garbage collection stops the screen for a moment (see `watch.py`): make them fewer, and smaller.
             gc.freeze()
-            gc.set_threshold(5_000, 8, 200)
-            # A thread that makes something of all wheels lets a key wait so long for the interpreter, several times.
-            sys.setswitchinterval(SWITCH_SECONDS)
+            gc.set_threshold(20_000, 20, 100)
 
     def _look(self) -> None:
         """Pull while nothing moves. As soon as something does, the quicker timer goes on."""
