@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from rich.cells import cell_len
-from rich.color import ColorSystem
+from rich.color import Color, ColorSystem
 from rich.console import COLOR_SYSTEMS, Console
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
@@ -42,7 +42,6 @@ class _Row:
         self.texts: list[str | None] = [None] * width
         self.looks: list[_Look] = [_PLAIN] * width
         self.simple = True  # whether each character has one cell: about others, terminals do not agree
-        self.known = False  # whether all cells are
 
 
 class Painted:
@@ -76,7 +75,7 @@ class Painted:
                 before = self._rows[y]
                 row = self._rows[y] = _changed(before, strips, colours)
                 look = _send(sent, y, before, row, look)
-        if look is not _PLAIN:
+        if look != _PLAIN:
             sent.append(_transition(look, _PLAIN))
         return "".join(sent)
 
@@ -125,9 +124,7 @@ def _changed(before: _Row, strips: list[tuple[int, Strip]], colours: ColorSystem
             row.texts[x:end] = cells[: end - x]
             row.looks[x:end] = [look] * (end - x)
             x = end
-    used = set(row.texts)
-    row.known = None not in used
-    row.simple = all(text is None or _is_narrow(text) for text in used)
+    row.simple = all(text is None or _is_narrow(text) for text in set(row.texts))
     if not row.simple:
         _blank_halves(row.texts)
     return row
@@ -174,7 +171,7 @@ def _stretches(before: _Row, row: _Row) -> list[tuple[int, int]]:
         changed: Iterable[bool] = map(operator.or_, texts, looks)
     else:
         changed = (text is not None for text in row.texts)
-    near = _NEAR if row.known else 0
+    near = 0 if None in row.texts else _NEAR  # a cell that nobody knows cannot be painted
     for place, has_changed in enumerate(changed):
         if has_changed:
             if found and place - found[-1][1] <= near:
@@ -209,28 +206,19 @@ def _cells(text: str) -> list[str]:
 
 @lru_cache(4000)
 def _look(style: Style, colours: ColorSystem) -> _Look:
-    sent = (style.update_link(None) if style.link else style).render(" ", color_system=colours)
-    return _parsed(sent[2 : sent.index("m")] if sent.startswith("\x1b[") else "")
+    bare = style.without_color.update_link(None).render(" ", color_system=colours)
+    attributes = bare.partition(" ")[0][2:-1]  # what it sends before a text, without `ESC [` and `m`
+    return _known(attributes, _codes(style.color, colours), _codes(style.bgcolor, colours, foreground=False))
+
+
+def _codes(colour: Color | None, colours: ColorSystem, *, foreground: bool = True) -> str:
+    return "" if colour is None else ";".join(colour.downgrade(colours).get_ansi_codes(foreground))
 
 
 @lru_cache(1000)
-def _parsed(parameters: str) -> _Look:
-    attributes, foreground, background = [], "", ""
-    rest = parameters.split(";") if parameters else []
-    while rest:
-        first = rest.pop(0)
-        if first in ("38", "48"):
-            length = 4 if rest[0] == "2" else 2
-            colour = ";".join([first, *rest[:length]])
-            rest = rest[length:]
-            foreground, background = (colour, background) if first == "38" else (foreground, colour)
-        elif len(first) > 1 and (first[:-1] in ("3", "9")):
-            foreground = first
-        elif len(first) > 1 and (first[:-1] in ("4", "10")):
-            background = first
-        else:
-            attributes.append(first)
-    return _Look(frozenset(attributes), foreground, background)
+def _known(attributes: str, foreground: str, background: str) -> _Look:
+    """The look, one object for all styles that look like that: cells are compared by it."""
+    return _Look(frozenset(filter(None, attributes.split(";"))), foreground, background)
 
 
 @lru_cache(4000)
