@@ -86,7 +86,7 @@ class Estimator:
         """`rates`: what is known of the machine."""
         self.rates = rates
         self._manner = _KNOWN_MACHINE if rates.known else _UNKNOWN_MACHINE
-        self._late = [0.0, 0.0]  # in the later half of unpacking: the seconds of COMPARED, and those that it took
+        self._late_work = self._late_seconds = 0.0  # of the later half of unpacking: in COMPARED, and as it was
         self._begun: float | None = None
         self._before: tuple[float, Standing] | None = None
         self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
@@ -132,8 +132,8 @@ class Estimator:
             # of the first half nothing is kept: while wheels come in and helpers start, it goes more slowly
             if not rate and sum(now.unpacked) >= sum(now.to_acquire):
                 done = self._compared(now.unpacked, COMPARED) - self._compared(before.unpacked, COMPARED)
-                self._late[0] += max(done, 0.0)
-                self._late[1] += seconds / (1 + COMPARED.crowd * others)
+                self._late_work += max(done, 0.0)
+                self._late_seconds += seconds / (1 + COMPARED.crowd * others)
         elif now.staged.files and now.to_stage.files:
             staged = [self._staging_of(one.staged, how, self.rates) for one in (before, now)]
             self._staging.measure(staged[0], staged[1], elapsed * how.jobs, elapsed)
@@ -144,8 +144,8 @@ class Estimator:
         staged = sum(self._staging_of(now.staged, how, COMPARED))
         return measured(
             Took(
-                unpacked=self._late[0],
-                unpacking=self._late[1],
+                unpacked=self._late_work,
+                unpacking=self._late_seconds,
                 staged=staged,
                 staging=stage * how.jobs,
                 copies=how.copies,
