@@ -86,6 +86,10 @@ UV = "error: Failed to build `/x`"
             ],
             "fatal: 'x' does not appear to be a git repository",
         ),
+        (
+            ["Building wheel...", "RuntimeError: gcc failed with exit status 1", "checking for gcc", UV, BACKEND],
+            "RuntimeError: gcc failed with exit status 1",
+        ),
         ([], "it failed without a word"),
     ],
 )

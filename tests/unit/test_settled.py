@@ -100,6 +100,15 @@ def test_the_screen_says_first_what_went_wrong_and_says_it_once() -> None:
     ]
 
 
+def test_the_screen_says_once_what_could_not_be_built() -> None:
+    fold = halfway()
+    fold.feed(6.0, events.WheelFailed("a", "a could not be built: no compiler"))
+    fold.feed(6.0, events.SessionFinished(1, "a could not be built: no compiler", 0, 6.0))
+    assert [line for line in ending(fold.snapshot(6.0)) if "no compiler" in line] == [
+        "a could not be built: no compiler"
+    ]
+
+
 def test_the_end_names_who_held_the_session_up_though_that_is_over() -> None:
     fold = Fold()
     fold.feed(0.0, START._replace(wall=1000.0, ran=0.5))

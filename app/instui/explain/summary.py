@@ -64,7 +64,7 @@ def ending(snapshot: Snapshot) -> list[str]:
 
 def _is_said(line: str, error: str) -> bool:
     """Whether a line about a failed wheel repeats the error of the session."""
-    return line.startswith("failed: ") and line.removeprefix("failed: ") in (error, error.removeprefix("failed: "))
+    return line.startswith("failed: ") and line.endswith(error.removeprefix("failed: "))
 
 
 def _head(snapshot: Snapshot, well: bool) -> list[str]:

@@ -24,7 +24,8 @@ def telling(lines: Sequence[str]) -> str:
     """The line that says what is wrong; "" if there is none.
 
     It is the last one, as in a traceback. But if that is the word of a wrapper, or no error at all, an error of the
-    program below comes first: its last fatal error, else its first error, else its last exception.
+    program below comes first: its last fatal error, else its first error, else its last exception; and
+    the last word of a wrapper before what is no error at all, which may only have been buffered.
     """
     if not lines:
         return ""
@@ -38,6 +39,7 @@ def telling(lines: Sequence[str]) -> str:
         return next((line for line in fatal if line.startswith("fatal: ")), fatal[-1])
     found = [line for line in own if _ERROR.match(line)][:1]
     found = found or [line for line in own if _EXCEPTION.match(line)][-1:]
+    found = found or [line for line in lines if _EXCEPTION.match(line) or _WRAPPER.match(line)][-1:]
     return found[0] if found else last
 
 
