@@ -284,7 +284,8 @@ def about(sight: Sight, key: str, width: int, most: int) -> list[Line]:
         texts = [(f"instui {command_line(one)}", "strong"), (one.error, "failed")]
         texts.append((f"{one.environment or 'environment unknown'} · session {one.session}", "dim"))
     elif (other := other_of(sight, key)) is not None:
-        texts = [(other.command, "strong"), ("instui waits for it when it commits; it can be watched nowhere", "text")]
+        waits = "an install there waits for it before it commits; it cannot be watched from here"
+        texts = [(other.command, "strong"), (waits, "text")]
         texts.append((other.environment, "dim"))
     elif key == INVITATION and sight.place.missing:
         texts = [(sight.place.missing, "text")]
