@@ -16,6 +16,7 @@ from instui_engine.commit import transaction
 from instui_engine.doctor.diagnosis import diagnose
 from instui_engine.errors import InstuiError
 from instui_engine.fs.dirfd import DirfdTree
+from instui_engine.fs.durability import boot
 from instui_engine.journal.events import (
     CommitFinished,
     CompileFailed,
@@ -27,6 +28,7 @@ from instui_engine.journal.events import (
 )
 from instui_engine.store.prune import prune
 from instui_engine.store.store import Store
+from instui_engine.wheel import manifest as manifests
 from support.cli import other_interpreters, uv
 from support.environments import Venv
 from support.trees import rows
@@ -284,6 +286,27 @@ def test_damaged_files_are_made_again(venv: Callable[[], Venv], wheel: Path, tmp
         second.put(wheel, compile_bytecode=True)
         assert (second.site / "single.py").read_bytes() == FILES["single.py"]
         assert set(used(second, "single", "many.inner.deep", "space.inside.mod")) == COMPILED
+
+
+@pytest.mark.skipif(not boot(), reason="the system does not name its boot")
+def test_what_a_power_cut_may_have_torn_is_compiled_again(
+    venv: Callable[[], Venv], wheel: Path, tmp_path: Path
+) -> None:
+    first, second, third = venv(), venv(), venv()
+    first.cache = second.cache = third.cache = tmp_path / "own"
+    first.put(wheel, compile_bytecode=True)
+    (place,) = first.cache.glob("store-*/??/*/bytecode/*/manifest")
+    manifest = manifests.load(place.read_bytes())
+    assert manifest.unsynced == boot()
+    place.write_bytes(manifests.dump(manifest._replace(unsynced="another boot")))
+    torn = place.parent / "files" / f"__pycache__/single.{TAG}.pyc"
+    status = torn.stat()
+    os.truncate(torn, 0)
+    os.utime(torn, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for target, files in ((second, 4), (third, 0)):
+        target.put(wheel, compile_bytecode=True)
+        assert target.lines.of(CompileStarted)[0].files == files
+        assert set(used(target, "single", "many.inner.deep", "space.inside.mod")) == COMPILED
 
 
 def test_prune_removes_it_with_its_wheel_only(venv: Callable[[], Venv], wheel: Path, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from instui_engine.errors import InstuiError
+from instui_engine.errors import CACHE as ANOTHER
+from instui_engine.errors import InstuiError, reason, remedy
 from instui_engine.fs.durability import boot
 from instui_engine.fs.files import set_times
 from instui_engine.fs.paths import directories_of, join, name_of, parent_of
@@ -74,13 +75,17 @@ def _compiled(path: str, kind: Kind) -> str:
 
 def find(entry: Entry, kind: Kind) -> Entry | None:
     """The compiled tree of that kind in the store; None if there is none."""
-    directory = _place(entry, kind)
+    return _loaded(_place(entry, kind), entry.sha256)
+
+
+def _loaded(place: str, sha256: str) -> Entry | None:
+    """The compiled tree at `place`; None if there is none. An unsynced one of another boot counts as missing."""
     try:
-        manifest = load(Path(directory, "manifest").read_bytes())
+        manifest = load(Path(place, "manifest").read_bytes())
     except (OSError, ValueError, TypeError, EOFError):
         return None
     is_of_now = not manifest.unsynced or manifest.unsynced == boot()
-    return Entry(entry.sha256, f"{directory}/files", manifest, True) if is_of_now else None
+    return Entry(sha256, f"{place}/files", manifest, True) if is_of_now else None
 
 
 def _place(entry: Entry, kind: Kind) -> str:
@@ -198,22 +203,15 @@ def publish(store: Store, made: Sequence[tuple[NewTree, Entry]]) -> list[Entry]:
             try:
                 tree.directory.rename(final)
             except OSError:  # another session was faster, or killed long ago
-                if (other := _loaded(final)) is None:
+                if (other := _loaded(tree.place, entry.sha256)) is None:
                     remove_tree(hide(final))
                     tree.directory.rename(final)
                 else:
                     remove_tree(tree.directory)
-                    entry = other._replace(sha256=entry.sha256)
+                    entry = other
             entry = entry._replace(files=f"{final}/files")
         found.append(entry)
     return found
-
-
-def _loaded(place: Path) -> Entry | None:
-    try:
-        return Entry("", f"{place}/files", load((place / "manifest").read_bytes()), True)
-    except (OSError, ValueError, TypeError, EOFError):
-        return None
 
 
 def discard(entry: Entry) -> None:
@@ -223,7 +221,4 @@ def discard(entry: Entry) -> None:
     except FileNotFoundError:
         return  # another session has done so
     except OSError as error:
-        from instui_engine.errors import CACHE as OTHER
-        from instui_engine.errors import reason, remedy
-
-        raise InstuiError(f"cannot repair the cache ({reason(error)}); {remedy(error, OTHER)}") from error
+        raise InstuiError(f"cannot repair the cache ({reason(error)}); {remedy(error, ANOTHER)}") from error
