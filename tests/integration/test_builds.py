@@ -1,5 +1,6 @@
 """Installs of what has to be built: source trees, source archives, repositories, and editable installs."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -19,7 +20,7 @@ from conftest import Run, Start
 from instui_engine.build import kept
 from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
-from instui_engine.errors import BuildError
+from instui_engine.errors import BuildError, LockTimeoutError
 from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStarted, WheelAdded, WheelFailed
 from instui_engine.resolve.request import Request
 from instui_engine.resolve.source import Building
@@ -27,6 +28,7 @@ from instui_engine.session.control import Control
 from instui_engine.session.options import Options
 from support.cli import error_line, everything, installed, ok
 from support.environments import Lines, Venv, until
+from support.locking import holding
 from support.projects import make_repository, make_sdist, make_tree
 from support.webserver import Page, WebServer
 from support.wheelsmith import build_wheel
@@ -302,22 +304,42 @@ def test_what_an_editable_build_needs_comes_from_its_sources(builds: Builds, tar
     assert installed(target.site) == {"one": "1.0"}
 
 
-def test_one_build_at_a_time_is_in_a_tree(target: Venv, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ends", ["own", "foreign", "timeout", "cancelled"])
+def test_one_build_at_a_time_is_in_a_tree(ends: str, target: Venv, tmp_path: Path) -> None:
+    """Who is in the way is named, and waited for no longer than for other locks, unless it is a build of our own."""
     tree = make_tree(tmp_path / "one", "one")
-    lock = os.open(tree, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
     seen: list[str] = []
+    control = Control()
 
-    def let_go(line: str) -> None:
-        if "waits for another build in" in line:
+    def react(line: str) -> None:
+        if "waits for the build in" in line:
             seen.append(line)
-            fcntl.flock(lock, fcntl.LOCK_UN)
+            if ends == "cancelled":
+                control.cancel(130)
+            elif ends != "timeout":
+                let_go()
 
-    request = Request(building=Building(editables=(str(tree),)), no_index=True)
-    options = Options(cache=target.cache, fsync=False)
-    outcome = install(request, target.environment, options, None, Recording((let_go,)))
-    os.close(lock)
-    assert (outcome.exit_code, outcome.error, len(seen)) == (0, "", 1)
+    with contextlib.ExitStack() as stack:
+        if ends == "own":
+            lock = os.open(tree, os.O_RDONLY)
+            stack.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            pid, let_go = os.getpid(), lambda: fcntl.flock(lock, fcntl.LOCK_UN)
+        else:
+            process = stack.enter_context(holding(tree))
+            pid, let_go = process.pid, process.kill
+        request = Request(building=Building(editables=(str(tree),)), no_index=True)
+        timeout = {"own": 0.0, "timeout": 0.1}.get(ends, 300.0)
+        options = Options(cache=target.cache, fsync=False, lock_timeout=timeout)
+        outcome = install(request, target.environment, options, control, Recording((react,)))
+    assert outcome.exit_code == {"timeout": 4, "cancelled": 130}.get(ends, 0)
+    assert len(seen) == 1
+    assert f"of pid {pid} " in seen[0]
+    if ends == "timeout":
+        assert isinstance(outcome.failure, LockTimeoutError)
+        assert outcome.failure.path == str(tree)
+        assert [holder.pid for holder in outcome.failure.holders] == [pid]
+    assert installed(target.site) == ({"one": "1.0"} if outcome.exit_code == 0 else {})
 
 
 def test_a_backend_without_editable_wheels(builds: Builds, tmp_path: Path) -> None:

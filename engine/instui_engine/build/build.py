@@ -18,7 +18,7 @@ from instui_engine.errors import BuildError, Interrupted, printable
 from instui_engine.fs.cache_directory import user_cache
 from instui_engine.fs.memory import memory_file
 from instui_engine.fs.paths import is_within
-from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStarted
+from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStarted, Holder
 from instui_engine.redaction import redacted
 from instui_engine.resolve.build_settings import build_flags
 from instui_engine.resolve.request import LockedWheel, Resolution
@@ -189,9 +189,14 @@ class _Builds:
     def _alone(self, wheel: LockedWheel, source: Source) -> AbstractContextManager[None]:
         if source.kind != "tree":
             return nullcontext()
-        waiting = BuildProgress(wheel.name, f"waits for another build in {printable(source.path)}")
-        cancelled = partial(self._context.gives_up, wheel.name)
-        return alone_in(source.path, cancelled, lambda: self._context.emit(waiting))
+        context, place = self._context, printable(source.path)
+
+        def waiting(holders: Sequence[Holder]) -> None:
+            from instui_engine.locks.phrases import describe
+
+            context.emit(BuildProgress(wheel.name, f"waits for the build in {place} of {describe(holders)}"))
+
+        return alone_in(source.path, context.options.lock_timeout, partial(context.gives_up, wheel.name), waiting)
 
     def _place(self, wheel: LockedWheel, source: Source, directory: Path, output: Output) -> str:
         """What `uv build` is given: a directory or an archive."""
