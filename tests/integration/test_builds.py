@@ -1,6 +1,7 @@
 """Installs of what has to be built: source trees, source archives, repositories, and editable installs."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -494,6 +495,21 @@ def test_a_damaged_wheel_is_built_again(builds: Builds, target: Venv, tmp_path: 
         shutil.rmtree(store)
     builds.put(archive)
     assert imported(target, "damaged") == "1.0"
+
+
+@pytest.mark.parametrize("damage", ["other", "unreadable", "the note cannot go"])
+def test_a_kept_wheel_counts_only_as_it_was_built(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(kept.Kept(tmp_path / "cache").keep("key", build_wheel(tmp_path, "one", "1.0", {})).path)
+    assert kept.Kept(tmp_path / "cache").find("key") is not None
+    if damage != "unreadable":
+        path.write_bytes(b"")
+
+    def fails(*words: object, **more: object) -> str:
+        raise OSError(errno.EIO, "it does not work")
+
+    if damage != "other":
+        monkeypatch.setattr(*((kept, "sha256_of") if damage == "unreadable" else (Path, "unlink")), fails)
+    assert kept.Kept(tmp_path / "cache").find("key") is None
 
 
 def test_a_wheel_is_on_the_disk_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,17 @@ def test_the_beginning_of_a_line_is_shown_however_long_it_is() -> None:
     output.feed(b"y" * 70_000)
     output.feed(b"\n")
     assert told == [f"https://host/ {'x' * 183}..."]
+
+
+def test_a_line_without_an_end_takes_no_memory() -> None:
+    output = Output(-1, lambda line: None, 0)
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            output.feed(b"x" * (1 << 16))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20  # 6 MiB, if all of it is kept
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_reason_has_no_half_line() -> None:

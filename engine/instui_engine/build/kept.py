@@ -53,10 +53,10 @@ class Kept:
             found = kept_wheel(self._root / key)
             if found is None:
                 return None
-            with suppress(OSError):
-                if sha256_of(found[0]) != found[1]:
-                    (self._root / key / NOTE).unlink(missing_ok=True)  # damaged
-                    return None
+            if not _is_whole(*found):
+                with suppress(OSError):
+                    (self._root / key / NOTE).unlink()
+                return None
             self._found[key] = KeptWheel(*found)
         return self._found[key]
 
@@ -87,6 +87,13 @@ class Kept:
             raise InstuiError(f"the cache is not writable ({reason(error, home)}); {remedy(error, CACHE)}") from error
         _tidy(home, name)
         return KeptWheel(str(home / name / wheel.name), digest)
+
+
+def _is_whole(path: str, sha256: str) -> bool:
+    try:
+        return sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def _tidy(home: Path, name: str) -> None:
