@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-_INTERVAL = 0.1  # seconds between two looks whether the parent is there
+_INTERVAL = 0.1  # seconds between two checks that the parent is there
 
 
 def _main(parent: int, command: list[str]) -> int:

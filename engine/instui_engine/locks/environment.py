@@ -181,7 +181,7 @@ class EnvironmentLock:
             os.close(turnstile)
 
     def _tell(self, holders: Sequence[Holder]) -> None:
-        """Say who is in the way. It may be nobody any more: then the lock was granted while one looked."""
+        """Say who is in the way. There may be nobody any more, if the lock was granted meanwhile."""
         if others := [holder for holder in holders if holder.pid != os.getpid()]:
             self._context.emit(EnvironmentWaiting(self._path.name, others))
 

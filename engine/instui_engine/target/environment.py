@@ -92,9 +92,8 @@ def discover(
     `target` and `prefix` choose other directories for the same interpreter, as in uv; with them, the one that a shell
     would start will do if there is no environment. `system` passes over environments, and takes the first Python on
     PATH that is in none. The facts about an interpreter are noted in `cache` (default: this system's place for caches).
-    Raises TargetError if there is no environment, if
-    the system manages the interpreter, or, with `writable`, if its directories are not writable; UsageError for text
-    that cannot be a path.
+    Raises TargetError if there is no environment, if the system manages the interpreter, or, with `writable`, if its
+    directories are not writable; UsageError for text that cannot be a path.
     """
     _check_encoding()
     found = find_python(python, anywhere=bool(target or prefix), system=system)

@@ -27,8 +27,8 @@ def find_python(python: str, anywhere: bool, system: bool = False) -> Found:
     """The interpreter of `python` (an environment or an interpreter), else of the active or nearest environment.
 
     With `anywhere`, the one that a shell would start will do if there is none. With `system` no environment counts, and
-    the first one on PATH that is in none is taken. Raises TargetError if there is none, and
-    for an environment that has no interpreter any more.
+    the first one on PATH that is in none is taken. Raises TargetError if there is none, and for an environment that has
+    no interpreter any more.
     """
     if python:
         return _named(python)
