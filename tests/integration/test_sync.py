@@ -123,7 +123,7 @@ def test_a_dry_run_says_what_comes_and_what_goes_and_writes_nothing(
     file = _listing(tmp_path, alpha["2"])
     said = ok(_sync(run_instui, target, file, "--dry-run")).splitlines()
     assert any(line.startswith("would install 1 wheel, and remove 1 distribution, 7 files (pl") for line in said), said
-    assert "  old 1 (removed, 7 files)" in said
+    assert "  old 1 (to be removed, 7 files)" in said
     assert "  alpha 2 (replaces 1)" in said
     assert everything(target.top) == before
     lines = ok(_sync(run_instui, target, file, "--ui", "json")).splitlines()

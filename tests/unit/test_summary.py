@@ -65,8 +65,8 @@ BACK = events.Restored("a", "lib/x", "c 3")
             [A, GOES, events.PlanWheel("a", 1, 1, 1, [], [], "")],
             0,
             [
-                "would install 1 wheel, 1 file, and remove 1 distribution, 3 files (planned in 2.0 s); changed none",
-                "  d 4 (removed, 3 files)",
+                "would install 1 wheel, 1 file, and remove 1 distribution, 3 files (planned in 2.0 s); changed nothing",
+                "  d 4 (to be removed, 3 files)",
                 "  a 1",
             ],
         ),

@@ -30,7 +30,7 @@ def show(parsed: argparse.Namespace) -> int:
     widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
     print_lines(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}" for name, value, origin in cells)
     if not path.exists():
-        print_lines([f'{printable(str(path))} does not exist; it is a TOML file, with lines as: theme = "light"'])
+        print_lines([f'{printable(str(path))} does not exist; it is a TOML file with lines such as theme = "light"'])
     return 0
 
 

@@ -32,7 +32,7 @@ def install(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--pylock", default="", metavar="FILE", help="a PEP 751 lock file")
     uv_flags.project(what)
     uv_flags.limits(what)
-    what.add_argument("--no-deps", action="store_true", help="without dependencies")
+    what.add_argument("--no-deps", action="store_true", help="install no dependencies")
     _again(what)
     uv_flags.after(what)
     uv_flags.opposites(parser)
@@ -76,7 +76,7 @@ def _content(target: "argparse._ArgumentGroup", on_conflict: str) -> None:
         action="store_false",
         default=None,
         dest="compile_bytecode",
-        help="without, whatever uv is set to",
+        help="no byte code, whatever uv is set to",
     )
 
 
@@ -132,7 +132,7 @@ def _target(parser: argparse.ArgumentParser, title: str, into: str) -> "argparse
     target.add_argument("--target", "-t", type=named, metavar="DIR", help=f"{into} this directory, as with pip")
     target.add_argument("--prefix", type=named, metavar="DIR", help=f"{into} lib, bin and so on below this directory")
     uv_flags.system(target, into)
-    target.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
+    target.add_argument("--no-fsync", action="store_true", help="do not wait for the disk, for throw-away environments")
     target.add_argument("--dry-run", action="store_true", help="plan, and write nothing")
     return target
 
@@ -335,7 +335,7 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     _permission(how)
     _work(how)
     how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
-    how.add_argument("--no-fsync", action="store_true", help="for throw-away environments")
+    how.add_argument("--no-fsync", action="store_true", help="do not wait for the disk, for throw-away environments")
 
 
 def config(parser: argparse.ArgumentParser) -> None:
@@ -368,7 +368,7 @@ def cache(parser: argparse.ArgumentParser) -> None:
                 type=seconds,
                 default="300",
                 metavar="SECONDS",
-                help="wait for running installs at most so long; default: %(default)s",
+                help="how long to wait for running installs at most; default: %(default)s",
             )
 
 
@@ -384,7 +384,7 @@ def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> "argparse._Ar
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
     how.add_argument("--child-journal", default="", help=argparse.SUPPRESS)
     _work(how)
-    how.add_argument("--slow", type=seconds, default=str(slow), metavar="FACTOR", help="for watching")
+    how.add_argument("--slow", type=seconds, default=str(slow), metavar="FACTOR", help="slow down, to watch")
     how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
     uv_flags.no_cache(how)
     how.add_argument("--journal", default="", metavar="FILE", help="also write the journal there")
@@ -433,5 +433,5 @@ def _work(how: "argparse._ArgumentGroup") -> None:
         type=seconds,
         default="300",
         metavar="SECONDS",
-        help="wait for a lock at most so long; default: %(default)s",
+        help="how long to wait for a lock at most; default: %(default)s",
     )

@@ -34,31 +34,33 @@ def again(group: "argparse._ArgumentGroup") -> None:
 
 def after(group: "argparse._ArgumentGroup") -> None:
     """Add the flags about what else is in the environment."""
-    group.add_argument("--exact", action="store_true", help="and remove what nothing of it needs")
+    group.add_argument("--exact", action="store_true", help="also remove what none of it needs")
     _no(group, "--inexact", "exact", "--no-exact")
-    group.add_argument("--strict", action="store_true", help="and look whether all that is required is there")
+    group.add_argument("--strict", action="store_true", help="afterwards, check that everything required is installed")
     _no(group, "--no-strict", "strict")
-    group.add_argument("--check", action="store_true", help="only say whether all that is there; if not, exit 1")
+    group.add_argument("--check", action="store_true", help="only check whether it is all installed; exit 1 if not")
 
 
 def places(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where wheels are found, those for several indexes included."""
     group = files(parser)
-    _each(group, "--index", dest="indexes", metavar="[NAME=]URL", help="before the default one")
-    group.add_argument("--default-index", default="", metavar="URL", help="in the place of the default one")
-    group.add_argument("--index-strategy", default="", metavar="STRATEGY", help="which of several indexes count")
+    _each(group, "--index", dest="indexes", metavar="[NAME=]URL", help="searched before the default one")
+    group.add_argument("--default-index", default="", metavar="URL", help="instead of the default one")
+    group.add_argument(
+        "--index-strategy", default="", metavar="STRATEGY", help="which of several indexes a package is taken from"
+    )
 
 
 def files(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     """Add the flags that say where wheels are found, as pip has them."""
     where = parser.add_argument_group("where to find it")
     where.add_argument(
-        "--find-links", "-f", action=Each, default=[], metavar="DIR_OR_URL", help="look for wheels there, too"
+        "--find-links", "-f", action=Each, default=[], metavar="DIR_OR_URL", help="also look for wheels there"
     )
     where.add_argument("--no-index", action="store_true", help="only --find-links and files")
     where.add_argument("--index-url", "-i", default="", metavar="URL", help="default: as uv is configured")
     where.add_argument(
-        "--extra-index-url", action=Each, default=[], metavar="URL", dest="extra_index_urls", help="besides"
+        "--extra-index-url", action=Each, default=[], metavar="URL", dest="extra_index_urls", help="in addition to it"
     )
     where.add_argument("--offline", action="store_true", help="only what is in the cache")
     return where
@@ -76,7 +78,7 @@ def building(parser: argparse.ArgumentParser, *, editable: bool = False) -> None
     build.add_argument("--no-build", action="store_true", help="build nothing: only wheels")
     each("--no-build-package", dest="no_build_packages", metavar="NAME", help="do not build this one")
     each("--no-binary", dest="no_binary", metavar="NAME", help="build this one, also where there is a wheel; :all:")
-    each("--only-binary", dest="only_binary", metavar="NAME", help="no source of this one, only wheels; :all:")
+    each("--only-binary", dest="only_binary", metavar="NAME", help="only wheels of this one, no source; :all:")
     build.add_argument(
         "--no-build-isolation", action="store_true", help="build with what is installed in the environment"
     )
@@ -103,7 +105,7 @@ def building(parser: argparse.ArgumentParser, *, editable: bool = False) -> None
         "--build-constraint",
         dest="build_constraints",
         metavar="FILE",
-        help="bounds for what builds need",
+        help="bounds for the versions of what builds need",
     )
 
 
@@ -116,11 +118,11 @@ def versions(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--resolution", default="", metavar="MODE", help="highest, lowest or lowest-direct")
     group.add_argument("--exclude-newer", default="", metavar="DATE", help="only what was uploaded before")
     _each(group, "--exclude-newer-package", metavar="NAME=DATE", help="the same for one")
-    group.add_argument("--python-version", default="", metavar="VERSION", help="as for that Python, for --target")
-    group.add_argument("--python-platform", default="", metavar="NAME", help="as for linux, macos, windows ...")
-    group.add_argument("--torch-backend", default="", metavar="BACKEND", help="of PyTorch: cpu, cu126, auto ...")
+    group.add_argument("--python-version", default="", metavar="VERSION", help="resolve for that Python, for --target")
+    group.add_argument("--python-platform", default="", metavar="NAME", help="resolve for linux, macos, windows ...")
+    group.add_argument("--torch-backend", default="", metavar="BACKEND", help="for PyTorch: cpu, cu126, auto ...")
     group.add_argument("--fork-strategy", default="", metavar="STRATEGY", help=argparse.SUPPRESS)
-    group.add_argument("--no-sources", action="store_true", help="without the table tool.uv.sources of a project")
+    group.add_argument("--no-sources", action="store_true", help="ignore the table tool.uv.sources of a project")
     _each(group, "--no-sources-package", metavar="NAME", help="the same for one")
     group.add_argument("--refresh", action="store_true", help="ask the indexes again, whatever uv's cache has")
     _no(group, "--no-refresh", "refresh")
@@ -148,7 +150,7 @@ def no_cache(group: "argparse._ArgumentGroup") -> None:
         "--no-cache-dir",
         action="store_true",
         default=None,
-        help="neither this nor uv's: all goes at the end",
+        help="use neither this cache nor uv's; what is cached goes at the end",
     )
 
 
@@ -160,17 +162,21 @@ def settings(parser: argparse.ArgumentParser) -> None:
         "--allow-insecure-host",
         "--trusted-host",
         metavar="HOST",
-        help="trust it, whatever its certificate",
+        help="trust this host, whatever its certificate",
     )
     group.add_argument("--keyring-provider", help="subprocess: ask the command keyring", **choice(PROVIDERS))
     group.add_argument("--cert", type=named, metavar="FILE", help="certificates of authorities, in PEM form")
     group.add_argument(
-        "--system-certs", "--native-tls", action="store_true", default=None, help="uv, too, trusts those of the system"
+        "--system-certs",
+        "--native-tls",
+        action="store_true",
+        default=None,
+        help="uv trusts the authorities of the system, too",
     )
     _no(group, "--no-system-certs", "system_certs", "--no-native-tls")
-    group.add_argument("--config-file", type=named, metavar="FILE", help="a uv.toml, in the place of all others")
-    group.add_argument("--no-config", "--isolated", action="store_true", help="no uv.toml and no pyproject.toml")
-    group.add_argument("--project", type=named, metavar="DIR", help="whose settings of uv count")
+    group.add_argument("--config-file", type=named, metavar="FILE", help="a uv.toml, instead of all others")
+    group.add_argument("--no-config", "--isolated", action="store_true", help="read no uv.toml and no pyproject.toml")
+    group.add_argument("--project", type=named, metavar="DIR", help="the project whose settings for uv count")
     group.add_argument("--directory", type=named, metavar="DIR", help="go there first")
     group.add_argument("--color", help="never: as with NO_COLOR", **choice(COLOURS))
     group.add_argument("--no-color", action="store_const", const="never", dest="color", help=argparse.SUPPRESS)

@@ -86,8 +86,8 @@ def _head(snapshot: Snapshot, well: bool) -> list[str]:
         files = f", {count(_files(known), 'file')}" if len(known) == len(wheels) else ""
         goes = sum(wheel.files for wheel in snapshot.wheels if wheel.removal)
         removed = f", and remove {every}, {count(goes, 'file')}" if totals.removing else ""
-        none = "changed" if totals.removing else "installed"
-        return [f"would install {count(len(wheels), 'wheel')}{files}{removed} (planned in {took}); {none} none"]
+        none = "changed nothing" if totals.removing else "installed none"
+        return [f"would install {count(len(wheels), 'wheel')}{files}{removed} (planned in {took}); {none}"]
     if not installed and snapshot.is_list:
         there = f", {number(totals.satisfied)} are there" if totals.satisfied else ""
         return [f"installed nothing{there}, in {took}"]
@@ -125,7 +125,9 @@ def _foreseen(snapshot: Snapshot, names: bool, turns: bool) -> list[str]:
     known = (wheel for wheel in snapshot.wheels if wheel.version or wheel.build)
     planned = sorted(known, key=lambda wheel: wheel.order)
     wheels = [wheel for wheel in planned if not wheel.removal]
-    lines = [f"  {printable(w.label)} (removed, {count(w.files, 'file')})" for w in planned if names and w.removal]
+    lines = [
+        f"  {printable(w.label)} (to be removed, {count(w.files, 'file')})" for w in planned if names and w.removal
+    ]
     lines += [f"  {printable(wheel.label)}{_built(wheel)}{_replaces(wheel)}" for wheel in wheels if names]
     if snapshot.satisfied or snapshot.totals.satisfied:
         lines.append(f"  already installed: {_satisfied(snapshot)}")

@@ -101,7 +101,9 @@ def chains(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
         height=height,
         viewBox=f"0 0 {width} {height}",
     )
-    words = "at the left who held a lock when the wait began, below the line who had it then; the thicker, the longer"
+    words = (
+        "left: who held the lock when the wait began; below a line: who held it later; thicker lines are longer waits"
+    )
     return element(
         "figure",
         element("figcaption", element("h3", title), words),
