@@ -466,3 +466,9 @@ def test_the_json_is_that_of_the_documentation() -> None:
 
 def test_nothing_is_predicted_before_the_end() -> None:
     assert explain(snapshot_of(*added("a"), at=5.0)).what_if == ()
+
+
+def test_a_distribution_that_was_removed_is_no_old_version() -> None:
+    goes = [(0.5, events.PlanWheel("d", 0, 3, 3, [], [], "4")), (1.0, events.DistributionRemoved("d", "4", 3))]
+    explanation = explain(snapshot_of(*goes, *span("clean", 1.0, 4.0), ended(4.0)))
+    assert the("clean", explanation).text == "removed the files of 1 distribution"

@@ -362,8 +362,10 @@ def syncing(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
 def cleaning(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     """The removal of the stage, and of what was replaced."""
     totals = case.snapshot.totals
-    old = totals.replaced + totals.reinstalled + totals.removed
-    text = f"removed the files of {count(old, 'old version')}" if old else "cleaned up"
+    old = totals.replaced + totals.reinstalled
+    gone = [count(old, "old version")] if old else []
+    gone += [count(totals.removed, "distribution")] if totals.removed else []
+    text = f"removed the files of {' and '.join(gone)}" if gone else "cleaned up"
     yield from _plainly("clean", of(pieces, "clean"), text)
 
 
