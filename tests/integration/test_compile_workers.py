@@ -17,6 +17,7 @@ from instui_engine.errors import InstuiError
 from instui_engine.journal.events import CompileFinished, CompileStarted, WheelCancelled
 from instui_engine.session.control import Control
 from support.environments import Venv, until
+from support.processes import is_alive
 from support.wheelsmith import build_wheel
 
 
@@ -39,13 +40,6 @@ def workers_of(pid: int) -> list[int]:
     return found
 
 
-def is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_they_end_with_their_session_and_nothing_was_changed(
     venv: Callable[[], Venv], start_instui: Start, tmp_path: Path, number: int, code: int
@@ -57,7 +51,7 @@ def test_they_end_with_their_session_and_nothing_was_changed(
     workers = until(lambda: workers_of(session.process.pid), session.process)
     session.process.send_signal(number)
     assert session.finish()[0] == code
-    until(lambda: not any(map(is_there, workers)))
+    until(lambda: not any(map(is_alive, workers)))
     assert sorted(target.site.rglob("*")) == before
     assert target.stages() == []
     if number != signal.SIGKILL:

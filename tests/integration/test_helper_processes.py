@@ -13,6 +13,7 @@ import pytest
 from instui_engine import helper
 from instui_engine.helper import Helper
 from support.environments import until
+from support.processes import is_alive
 
 # a parent that holds a lock, starts a helper, says its pid and waits; with "fork", a fork of it outlives it
 _PARENT = """
@@ -95,17 +96,10 @@ def test_a_helper_ends_with_its_parent_and_keeps_no_lock(tmp_path: Path, with_fo
             descriptor = os.open(lock, os.O_RDWR)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.close(descriptor)
-            until(lambda: not _is_alive(pid))
+            until(lambda: not is_alive(pid))
         finally:
             if fork:
                 os.kill(fork, signal.SIGKILL)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_helper_that_cannot_be_started_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from support import trees
 from support.cli import error_line, installed, ok, uv
 from support.environments import Venv, until
 from support.killing import KILLED, run_killed
+from support.processes import state
 from support.wheelsmith import build_wheel
 
 
@@ -159,8 +160,7 @@ def test_who_waits_for_a_claim_of_a_killed_session_settles_what_that_left_first(
     command = [sys.executable, "-c", KILLED, "install", "--no-deps", "--no-fsync", "--ui", "none"]
     holder = subprocess.Popen([*command, "--python", str(target.top), str(versions["2.0"])], env=env)
     try:
-        stat = Path(f"/proc/{holder.pid}/stat")
-        until(lambda: stat.read_text().rpartition(")")[2].split()[0] in "Tt")
+        until(lambda: state(holder.pid) in "Tt")
         waiter = start_instui(target, rival)
         until(
             lambda: '"lock.waiting"' in waiter.journal.read_text() if waiter.journal.exists() else False, waiter.process

@@ -35,6 +35,7 @@ from instui_engine.wheel import manifest as manifests
 from support import trees
 from support.cli import error_line
 from support.environments import Venv, until
+from support.processes import is_alive, state
 from support.webserver import Page, WebServer
 from support.wheelsmith import build_wheel
 
@@ -427,15 +428,8 @@ def _helper_of(parent: int) -> int:
                         return int(child)
                 except OSError:
                     continue
-        if not Path(f"/proc/{parent}/task").exists() or "Z" in _state(parent):
+        if not is_alive(parent):
             return 0
-
-
-def _state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"
 
 
 def _stop(pid: int) -> bool:
@@ -444,4 +438,4 @@ def _stop(pid: int) -> bool:
         os.kill(pid, signal.SIGSTOP)
     except ProcessLookupError:
         return False
-    return bool(until(lambda: _state(pid) in "TtZ") and _state(pid) != "Z")
+    return bool(until(lambda: state(pid) in "TtZ") and is_alive(pid))

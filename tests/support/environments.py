@@ -32,6 +32,7 @@ from instui_engine.wheel.entry_points import EntryPoint
 from instui_engine.wheel.manifest import Manifest, build
 from instui_engine.wheel.metadata import WheelMetadata
 from instui_engine.wheel.record import Row
+from support.processes import state
 from support.targets import linux_interpreter
 
 E = TypeVar("E")
@@ -160,9 +161,8 @@ class Session:
     def stopped(self) -> Iterator[None]:
         """The process does not run (SIGSTOP) but keeps its locks."""
         self.process.send_signal(signal.SIGSTOP)
-        stat = Path(f"/proc/{self.process.pid}/stat")
-        if stat.exists():
-            until(lambda: stat.read_text().rpartition(")")[2].split()[0] in "Tt")
+        if Path("/proc/self/stat").exists():
+            until(lambda: state(self.process.pid) in "Tt")
         try:
             yield
         finally:

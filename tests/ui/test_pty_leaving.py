@@ -22,6 +22,7 @@ from support import trees
 from support.environments import Venv
 from support.environments import until as eventually
 from support.on_screen import DASHBOARD, EVENTS, LOCKS, VIEWS, Begin, Install, Open, lives, locked
+from support.processes import is_alive
 
 pytest_plugins = ("support.screen_fixtures",)
 pytestmark = pytest.mark.pty
@@ -123,7 +124,7 @@ def test_the_install_does_not_wait_for_the_screen_to_be_loaded(
     """It is over before Textual is there, and so there is no screen."""
     one = install(*wheels[:2], env={**guest(0.0, _LATE_TEXTUAL), "INSTUI_UI": ""})
     one.wait_for(SessionFinished)
-    eventually(lambda: not Path(f"/proc/{one.pid}").exists() or b"Z" in _state(one.pid))
+    eventually(lambda: not is_alive(one.pid))
     (tmp_path / "go").touch()
     assert one.terminal.finish() == 0
     assert one.terminal.screen.alternations == 0
@@ -191,13 +192,6 @@ def test_what_was_typed_before_the_screen_was_there_is_no_key(
         time.sleep(VERY_SHORT)  # after less than that the screen would leave at once
     one.terminal.shows("FINISHED", COUNTDOWN)
     assert one.terminal.finish() == 0
-
-
-def _state(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
-    except OSError:
-        return b"Z"
 
 
 @pytest.mark.parametrize("variable, flag", [("CI", ""), ("", "--quiet")])

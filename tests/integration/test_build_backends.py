@@ -1,18 +1,18 @@
 """Builds with the backends that most projects use, which come from an index."""
 
-import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import Run
+from support.builds import imported, origin
 from support.cli import error_line, installed, ok
 from support.environments import Venv
 
+pytest_plugins = ("support.build_fixtures",)
 pytestmark = pytest.mark.network
 
 PROJECTS = {
@@ -42,22 +42,12 @@ def run(run_instui: Run, cache: Path) -> Run:
     return online
 
 
-@pytest.fixture
-def target(venv: Callable[[], Venv]) -> Venv:
-    return venv()
-
-
 def make(directory: Path, kind: str) -> Path:
     (directory / "one").mkdir(parents=True)
     (directory / "one" / "__init__.py").write_text("value = 'as built'\n\n\ndef main():\n    print(value)\n")
     for name, text in PROJECTS[kind].items():
         (directory / name).write_text(text)
     return directory
-
-
-def value(target: Venv) -> str:
-    command = [str(target.top / "bin" / "python"), "-c", "import one; print(one.value)"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize("kind", PROJECTS)
@@ -67,9 +57,8 @@ def test_editable_with_common_backends(kind: str, run: Run, target: Venv, tmp_pa
     before = {path.name for path in target.site.iterdir()}
     ok(run(*command, "-e", tree))
     (tree / "one" / "__init__.py").write_text("value = 'edited'\n")
-    assert value(target) == "edited"
-    (record,) = target.site.glob("one-*.dist-info/direct_url.json")
-    assert json.loads(record.read_text()) == {"url": tree.as_uri(), "dir_info": {"editable": True}}
+    assert imported(target, "one") == "edited"
+    assert origin(target, "one") == {"url": tree.as_uri(), "dir_info": {"editable": True}}
     ok(run("uninstall", "--no-fsync", "--python", target.top, "one"))
     assert {path.name for path in target.site.iterdir() if path.name != "__pycache__"} == before
 
