@@ -102,7 +102,7 @@ class UnreachableIndexError(ResolutionError):
 class BuildError(InstuiError):
     """A wheel could not be built from its source; nothing was written into the environment.
 
-    `wheel` is the distribution's name. `log` is the path of the file with the whole output.
+    `wheel` is the distribution's name. `log` is the path of the file with its output.
     """
 
     def __init__(self, message: str, *, wheel: str = "", log: str = "") -> None:

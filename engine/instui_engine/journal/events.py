@@ -232,7 +232,7 @@ class FetchFinished(NamedTuple):
 class BuildStarted(NamedTuple):
     """The wheel is being built from `source`: a directory, an archive, or a repository. `worker` does it, from 1.
 
-    `log` is the absolute path of the file with all that the build prints, "" if there is none. `editable`: the wheel
+    `log` is the absolute path of the file with what the build prints, "" if there is none. `editable`: the wheel
     will lead to the source tree.
     """
 
