@@ -3,6 +3,7 @@
 import json
 import os
 import py_compile
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from instui_engine.journal.events import (
     PlanConflict,
     SpanStarted,
 )
+from instui_engine.store import unpack
 from instui_engine.store.prune import prune
 from instui_engine.store.store import Store
 from instui_engine.wheel import manifest as manifests
@@ -102,6 +104,38 @@ def test_python_takes_the_byte_code_for_current_and_names_the_files_of_the_envir
         command = [target.top / "bin" / "python", "-c", "import single; single.fail()"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert f'File "{target.site}/single.py", line 2, in fail' in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["copy", "clone"])
+def test_a_copy_has_the_time_that_its_byte_code_names(
+    mode: str, venv: Callable[[], Venv], wheel: Path, tmp_path: Path
+) -> None:
+    first, second = venv(), venv()
+    first.cache = second.cache = tmp_path / "own"
+    first.put(wheel, compile_bytecode=True)
+    # as if the store were older than this second, which is all that Python compares
+    for path in first.cache.glob("store-*/??/*/**/*"):
+        if path.name == "manifest":
+            manifest = manifests.load(path.read_bytes())
+            path.write_bytes(manifests.dump(manifest._replace(sealed=10**18)))
+        elif path.is_file():
+            os.utime(path, ns=(10**18, 10**18))
+    shutil.rmtree(next(first.cache.glob("store-*/??/*/bytecode")))
+    second.put(wheel, compile_bytecode=True, link_mode=mode)
+    assert (second.site / "single.py").stat().st_mtime_ns == 10**18
+    assert set(used(second, "single", "many.inner.deep", "space.inside.mod")) == COMPILED
+
+
+def test_where_files_have_no_seal_byte_code_has_the_hash_of_its_source(
+    venv: Callable[[], Venv], wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpack, "set_times", lambda *words: False)
+    target = venv()
+    target.cache = tmp_path / "own"
+    target.put(wheel, compile_bytecode=True)
+    assert compiled_in(target.site) == COMPILED
+    assert (target.site / f"__pycache__/single.{TAG}.pyc").read_bytes()[4:8] == b"\3\0\0\0"
+    assert set(used(target, "single", "many.inner.deep", "space.inside.mod")) == COMPILED
 
 
 def test_the_store_keeps_it_and_compiles_once_for_each_kind(
