@@ -23,7 +23,7 @@ def test_a_failed_build_is_one_line_and_a_log(run_instui: Run, target: Venv, tmp
     before = everything(target.top)
     done = run_instui("install", "--no-fsync", "--python", target.top, "--no-index", tree, "--ui", "none")
     line = error_line(done, 1)
-    problem, _, log = line.partition("; the whole output is in ")
+    problem, _, log = line.partition("; its output is in ")
     assert problem == "one could not be built: RuntimeError: it broke"
     assert "first line\n" in Path(log).read_text()
     assert "\x1b" not in line
@@ -41,7 +41,7 @@ def test_a_build_that_fails_while_uv_decides_is_one_line_and_a_log(
     )
     (tree / "backend.py").write_text("import absent_module\n")
     done = run_instui("install", "--no-fsync", "--python", target.top, "--no-index", tree, "--ui", "none")
-    problem, _, log = error_line(done, 1).partition("; the whole output is in ")
+    problem, _, log = error_line(done, 1).partition("; its output is in ")
     assert problem == "one could not be built: ModuleNotFoundError: No module named 'absent_module'"
     assert "Traceback" in Path(log).read_text()
     assert Path(log).with_name(f"{Path(log).name.partition('.')[0]}.jsonl").exists()

@@ -94,7 +94,7 @@ def test_after_a_typo_explain_report_and_trace_are_about_the_install_before_it(
     (work,) = target.journals()
     target.install("si x")
     typo = next(path for path in target.journals() if path != work)
-    about = f"after it {typo.stem} failed at once: si x is not a requirement"
+    about = f"after it, {typo.stem} failed at once: si x is not a requirement"
     for command in (
         ("explain", "--json"),
         ("report", "-o", tmp_path / "r.html"),
@@ -102,7 +102,7 @@ def test_after_a_typo_explain_report_and_trace_are_about_the_install_before_it(
     ):
         done = run_instui(*command, "--python", target.top)
         assert done.returncode == 0
-        assert done.stderr.startswith("instui: not the newest session, but the newest that did something; ")
+        assert done.stderr.startswith("instui: this is the newest session that did something; ")
         assert about in done.stderr and done.stderr.count("\n") == 1
         if command[0] == "explain":
             assert json.loads(done.stdout)["session"] == work.stem

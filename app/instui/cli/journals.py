@@ -67,7 +67,7 @@ def _newest(journals: Collection[Path]) -> Path:
 def _passed(one: KnownSession) -> str:
     """What is said of the newest session if an earlier one is taken."""
     did = f"failed at once: {one.error}" if one.error else "had nothing to do"
-    return f"not the newest session, but the newest that did something; after it {one.session} {did}"
+    return f"this is the newest session that did something; after it, {one.session} {did}"
 
 
 def look(path: Path | None, listen: Callable[[float, Event], None] | None = None) -> Snapshot:

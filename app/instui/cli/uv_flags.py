@@ -23,13 +23,13 @@ def project(group: "argparse._ArgumentGroup") -> None:
 
 def limits(group: "argparse._ArgumentGroup") -> None:
     """Add the flags with files that bear on what is decided, beside constraints."""
-    _each(group, "--overrides", "--override", metavar="FILE", help="versions, whatever anything else requires")
-    _each(group, "--excludes", "--exclude", metavar="FILE", help="what is left out wherever it is required")
+    _each(group, "--overrides", "--override", metavar="FILE", help="versions that replace what anything else requires")
+    _each(group, "--excludes", "--exclude", metavar="FILE", help="what is left out even where it is required")
 
 
 def again(group: "argparse._ArgumentGroup") -> None:
     """Add the flags that install or look up again what is there."""
-    _each(group, "--reinstall-package", metavar="NAME", help="also this one, if it is installed already")
+    _each(group, "--reinstall-package", metavar="NAME", help="install this one again if it is installed")
 
 
 def after(group: "argparse._ArgumentGroup") -> None:
@@ -74,11 +74,11 @@ def building(parser: argparse.ArgumentParser, *, editable: bool = False) -> None
         build.add_argument(*names, action=Each, default=[], dest=dest, metavar=metavar, help=help)
 
     if editable:
-        each("-e", "--editable", dest="editables", metavar="DIR", help="a source tree whose files stay where they are")
+        each("-e", "--editable", dest="editables", metavar="DIR", help="a source tree that is used where it lies")
     build.add_argument("--no-build", action="store_true", help="build nothing: only wheels")
     each("--no-build-package", dest="no_build_packages", metavar="NAME", help="do not build this one")
-    each("--no-binary", dest="no_binary", metavar="NAME", help="build this one, also where there is a wheel; :all:")
-    each("--only-binary", dest="only_binary", metavar="NAME", help="only wheels of this one, no source; :all:")
+    each("--no-binary", dest="no_binary", metavar="NAME", help="build this one even if there is a wheel; :all: for all")
+    each("--only-binary", dest="only_binary", metavar="NAME", help="only wheels of this one; :all: for all")
     build.add_argument(
         "--no-build-isolation", action="store_true", help="build with what is installed in the environment"
     )
@@ -177,10 +177,10 @@ def settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--config-file", type=named, metavar="FILE", help="a uv.toml, instead of all others")
     group.add_argument("--no-config", "--isolated", action="store_true", help="read no uv.toml and no pyproject.toml")
     group.add_argument("--project", type=named, metavar="DIR", help="the project whose settings for uv count")
-    group.add_argument("--directory", type=named, metavar="DIR", help="go there first")
-    group.add_argument("--color", help="never: as with NO_COLOR", **choice(COLOURS))
+    group.add_argument("--directory", type=named, metavar="DIR", help="change to this directory first")
+    group.add_argument("--color", help="never: like NO_COLOR", **choice(COLOURS))
     group.add_argument("--no-color", action="store_const", const="never", dest="color", help=argparse.SUPPRESS)
-    group.add_argument("--no-progress", action="store_true", help="no lines about how far it is")
+    group.add_argument("--no-progress", action="store_true", help="no lines about progress")
 
 
 def opposites(parser: argparse.ArgumentParser) -> None:

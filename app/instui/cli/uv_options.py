@@ -12,7 +12,7 @@ How = Literal["here", "uv", "refused"]
 _EDITABLE = "what -e names is editable; name it without -e"
 _PYTHON = "instui takes the Python of the environment; name one with --python"
 _DOWNLOADS = "instui downloads no Python; `uv python install` does"
-_PREVIEW = "what uv only tries out is not passed on"
+_PREVIEW = "previews of uv are not passed on"
 
 
 class UvOption(NamedTuple):
@@ -58,7 +58,7 @@ OPTIONS: tuple[UvOption, ...] = (
     UvOption("upgrade", "here", other=("-U",)),
     UvOption("no-upgrade", "here"),
     UvOption("upgrade-package", "here", other=("-P",)),
-    UvOption("upgrade-group", "refused", "uv does not support it in `uv pip` either; give --upgrade-package"),
+    UvOption("upgrade-group", "refused", "`uv pip` does not support it either; give --upgrade-package"),
     # which versions
     UvOption("pre", "uv"),
     UvOption("prerelease", "uv", variable="UV_PRERELEASE"),

@@ -172,7 +172,7 @@ class _Builds:
             found = sorted(built.glob("*.whl"))
             if code or len(found) != 1:
                 said = reason_in(output.lines) if code else f"it made {len(found)} wheels instead of one"
-                where = f"; the whole output is in {printable(path)}" if path else ""
+                where = f"; its output is in {printable(path)}" if path else ""
                 raise BuildError(f"{printable(name)} could not be built: {said}{where}", wheel=name, log=path)
         except (BuildError, Interrupted):
             raise

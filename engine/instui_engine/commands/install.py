@@ -176,7 +176,7 @@ class Pipeline(Work):
         if not path:
             return error
         self.session.keep()  # for the log
-        return ResolutionError(f"{error}; the whole output is in {printable(path)}", output=error.output, log=path)
+        return ResolutionError(f"{error}; its output is in {printable(path)}", output=error.output, log=path)
 
     @property
     def _is_to_fetch(self) -> bool:
