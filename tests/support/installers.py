@@ -9,14 +9,15 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from support.trees import entries, rows
 
 INSTALLERS = ("instui", "pip", "uv")
 # What each installer writes about itself. RECORD is compared by its rows.
-_OWN = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "RECORD")
+_OWN = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD")
 _HEAD = re.compile(rb"""#!/bin/sh\n'''exec' '?(.*?)'? "\$0" "\$@"\n' '''\n|#!(.*)\n""")
 _LONGEST = 1000  # bytes of a launcher
 _CALL = re.compile(rb"^from ([\w.]+) import (\w+)\n.*sys\.exit\(([\w.]+)\(\)\)", re.MULTILINE | re.DOTALL)
@@ -24,15 +25,23 @@ _CALL = re.compile(rb"^from ([\w.]+) import (\w+)\n.*sys\.exit\(([\w.]+)\(\)\)",
 
 def install(installer: str, python: Path, wheels: Sequence[object], *arguments: object, **env: str) -> None:
     """Install wheel files by one of INSTALLERS, without dependencies, index and byte code."""
-    environ = {**os.environ, "UV_NO_CONFIG": "1", "PIP_CONFIG_FILE": os.devnull, "INSTUI_CONFIG": os.devnull, **env}
-    done = subprocess.run(
-        [*_command(installer, python), *map(str, [*arguments, *wheels])],
-        capture_output=True,
-        text=True,
-        env=environ,
-        timeout=300,
-        check=False,
-    )
+    offline = ["--offline"] if installer == "uv" else []
+    own = {"UV_NO_CONFIG": "1", "PIP_CONFIG_FILE": os.devnull}
+    _run(installer, python, [*offline, "--no-index", *arguments, *wheels], {**own, **env})
+
+
+def build(installer: str, python: Path, listed: Path, cache: Path) -> None:
+    """Install the sources that a requirement file lists, without dependencies: by uv or instui, with caches of its own.
+
+    They and what their builds need come from the index that is configured here.
+    """
+    _run(installer, python, ["-r", listed], {"UV_CACHE_DIR": str(cache), "INSTUI_CACHE_DIR": str(cache / "instui")})
+
+
+def _run(installer: str, python: Path, arguments: Sequence[object], env: Mapping[str, str]) -> None:
+    command = [*_command(installer, python), "--no-deps", *map(str, arguments)]
+    environ = {**os.environ, "INSTUI_CONFIG": os.devnull, **env}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=300, check=False)
     if done.returncode:
         raise RuntimeError(f"{installer}: {done.stderr or done.stdout}")
 
@@ -40,14 +49,14 @@ def install(installer: str, python: Path, wheels: Sequence[object], *arguments: 
 def _command(installer: str, python: Path) -> list[str]:
     if installer == "pip":
         command = [sys.executable, "-m", "pip", "--python", str(python), "--no-input", "install"]
-        return [*command, "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps", "--no-index"]
+        return [*command, "--quiet", "--disable-pip-version-check", "--no-compile"]
     if installer == "uv":
         from uv import find_uv_bin
 
-        command = [os.fsdecode(find_uv_bin()), "pip", "install", "--quiet", "--offline"]
+        command = [os.fsdecode(find_uv_bin()), "pip", "install", "--quiet"]
     else:
         command = [sys.executable, "-m", "instui", "install", "--quiet", "--ui", "plain", "--no-fsync"]
-    return [*command, "--no-deps", "--no-index", "--python", str(python)]
+    return [*command, "--python", str(python)]
 
 
 def result(top: Path) -> dict[str, str]:
@@ -107,16 +116,23 @@ def unlike(results: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 def compare(wheels: Sequence[object], place: Path) -> list[str]:
     """Install the wheels together by each installer into fresh environments below `place`: what differs."""
-    results = {}
-    for installer in INSTALLERS:
-        top = place / installer / "environment"  # its name stands in its scripts
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", top], check=True)
-        try:
-            install(installer, top / "bin" / "python", wheels)
-            results[installer] = result(top)
-        except RuntimeError as error:
-            results[installer] = {"refused": str(error).strip()}
-    return unlike(results)
+    return unlike(
+        {
+            installer: installed(place / installer, partial(install, installer, wheels=wheels))
+            for installer in INSTALLERS
+        }
+    )
+
+
+def installed(place: Path, into: Callable[[Path], None]) -> dict[str, str]:
+    """The result of an install into a fresh environment below `place`, whose Python it is called with."""
+    top = place / "environment"  # its name stands in its scripts
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", top], check=True)
+    try:
+        into(top / "bin" / "python")
+    except RuntimeError as error:
+        return {"refused": str(error).strip()}
+    return result(top)
 
 
 if __name__ == "__main__":
