@@ -16,7 +16,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from conftest import Run
-from support.cli import fingerprints, installed
+from support.cli import fingerprints, installed, run_uv
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 
@@ -194,11 +194,12 @@ def test_the_set_and_the_versions_are_those_of_uv_pip_install(
     if "index-url" in "".join(case.files.values()):
         del env["UV_INDEX_URL"]
     options: dict[str, Any] = {"cwd": tmp_path}
+    before = {**clean_environ, "UV_INDEX_URL": f"file://{places['index']}/simple"}
     for top in (theirs, ours):
         for words in case.before:
-            _uv(top, _fill(words, filled), {**clean_environ, "UV_INDEX_URL": f"file://{places['index']}/simple"})
+            _uv(top, _fill(words, filled), before).check_returncode()
     arguments = _fill(case.arguments, filled)
-    expected = _uv(theirs, arguments, {**clean_environ, **env}, cwd=tmp_path, check=False)
+    expected = _uv(theirs, arguments, {**clean_environ, **env}, cwd=tmp_path)
     done = run_instui("install", "--no-fsync", "--python", ours.top, *arguments.split(" "), env=env, **options)
     assert (expected.returncode != 0) == case.fails, expected.stderr
     assert (done.returncode != 0) == case.fails, (done.stderr, expected.stderr)
@@ -262,12 +263,9 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def _uv(
-    target: Venv, words: str, env: Mapping[str, str], check: bool = True, **options: Any
+    target: Venv, words: str, env: Mapping[str, str], cwd: Path | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    from uv import find_uv_bin
-
-    command = [find_uv_bin(), "pip", "install", "--python", str(target.top), "--no-build", *words.split(" ")]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=check, **options)
+    return run_uv("pip", "install", "--python", target.top, "--no-build", *words.split(" "), env=env, cwd=cwd)
 
 
 Install = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -281,7 +279,7 @@ def both(
     env = {"UV_INDEX_URL": f"file://{places['index']}/simple"}
 
     def theirs(target: Venv, words: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        return _uv(target, words, {**clean_environ, **env, **more}, check=False, cwd=tmp_path)
+        return _uv(target, words, {**clean_environ, **env, **more}, cwd=tmp_path)
 
     def ours(target: Venv, words: str, **more: str) -> "subprocess.CompletedProcess[str]":
         command = ("install", "--no-fsync", "--python", target.top, *words.split(" "))

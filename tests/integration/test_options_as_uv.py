@@ -151,7 +151,7 @@ class Bench:
     env: Mapping[str, str]
 
     def uv(self, words: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        return _uv(self.venv, words, {**self.env, **more}, check=False, cwd=self.here)
+        return _uv(self.venv, words, {**self.env, **more}, cwd=self.here)
 
     def ours(self, words: str) -> dict[str, str]:
         """What the command line would install, as the program itself decides it, without a process of its own."""

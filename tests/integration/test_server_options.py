@@ -175,9 +175,8 @@ def test_the_first_python_outside_of_environments(
     path = f"{active.top}/bin:{python.parent}:/usr/bin:/bin"
     words = ["install", "--no-fsync", "--no-deps", "--ui", "plain", wheel]
     env = {"PATH": path, "VIRTUAL_ENV": str(active.top)}
-    assert str(python) in error_line(run_instui(*words, "--system", env=env), 1)
-    assert str(python) in error_line(run_instui(*words, env={**env, "UV_SYSTEM_PYTHON": "1"}), 1)
-    assert str(python) in error_line(run_instui(*words, env={**env, "INSTUI_SYSTEM": "1"}), 1)
+    for flags, variables in ((["--system"], {}), ([], {"UV_SYSTEM_PYTHON": "1"}), ([], {"INSTUI_SYSTEM": "1"})):
+        assert str(python) in error_line(run_instui(*words, *flags, env={**env, **variables}), 1)
     assert installed(active.site) == {}
     ok(run_instui(*words, "--no-system", env={**env, "UV_SYSTEM_PYTHON": "1"}))
     ok(run_instui("uninstall", "alpha", env=env))
@@ -204,25 +203,11 @@ def test_directories_count_from_where_the_command_is(
     target = venv()
     here = tmp_path / "a" / "b"
     here.mkdir(parents=True)
-    relative = f"../../{wheel.name}"
+    install = ["install", "--no-deps", "--reinstall", "--python", target.top, f"../../{wheel.name}"]
     for words in (["--directory", "a/b"], ["--directory=a/b"]):
         for more in ([], ["--dry-run"]):
-            done = run_instui(
-                "install", "--no-deps", "--reinstall", "--python", target.top, relative, *words, *more, cwd=tmp_path
-            )
-            assert done.returncode == 0, done.stderr
-    ok(
-        run_instui(
-            "install",
-            "--no-deps",
-            "--reinstall",
-            "--python",
-            target.top,
-            relative,
-            cwd=tmp_path,
-            env={"INSTUI_DIRECTORY": "a/b"},
-        )
-    )
+            ok(run_instui(*install, *words, *more, cwd=tmp_path))
+    ok(run_instui(*install, cwd=tmp_path, env={"INSTUI_DIRECTORY": "a/b"}))
     assert installed(target.site) == {"alpha": "1"}
 
 

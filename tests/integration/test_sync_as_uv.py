@@ -1,18 +1,15 @@
 """The same files to `uv pip sync` and to `instui sync`, in two equal environments: the same must be there after."""
 
 import hashlib
-import os
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from uv import find_uv_bin
 
 from conftest import Run
 from support import trees
-from support.cli import error_line, fingerprints, installed, ok
+from support.cli import error_line, fingerprints, installed, ok, run_uv
 from support.environments import Venv
 from support.wheelsmith import build_wheel
 
@@ -96,12 +93,6 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def _uv(*words: str, env: Mapping[str, str], cwd: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [os.fsdecode(find_uv_bin()), *words], capture_output=True, text=True, timeout=60, check=False, cwd=cwd, env=env
-    )
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_left_is_what_uv_leaves(
     name: str,
@@ -121,14 +112,12 @@ def test_what_is_left_is_what_uv_leaves(
         with (target.top / "pyvenv.cfg").open("a") as settings:
             settings.write(case.made)
         if case.before:
-            python = ("--python", str(target.top))
-            done = _uv(
-                "pip", "install", "--no-deps", *python, *places, *case.before.split(), env=clean_environ, cwd=tmp_path
-            )
+            words = ("--no-deps", "--python", target.top, *places, *case.before.split())
+            done = run_uv("pip", "install", *words, env=clean_environ, cwd=tmp_path)
             assert done.returncode == 0, done.stderr
     before = trees.tree(ours.top)
     words = case.arguments.split()
-    expected = _uv("pip", "sync", "--python", str(theirs.top), *places, *words, env=clean_environ, cwd=tmp_path)
+    expected = run_uv("pip", "sync", "--python", theirs.top, *places, *words, env=clean_environ, cwd=tmp_path)
     done = run_instui("sync", *PLAIN, "--python", ours.top, *places, *words, cwd=tmp_path)
     # what uv ends with "nothing is listed", and code 0, is an error here
     assert (expected.returncode != 0 or "No requirements found" in expected.stderr) == case.fails, expected.stderr
@@ -154,7 +143,7 @@ def test_the_lock_of_a_project_is_what_uv_locked(
     )
     places = ("--no-index", "--find-links", str(index))
     env = {name: value for name, value in clean_environ.items() if name != "UV_OFFLINE"}
-    locked = _uv("lock", *places, env=env, cwd=project)
+    locked = run_uv("lock", *places, env=env, cwd=project)
     assert locked.returncode == 0, locked.stderr
     target = venv()
     target.put(build_wheel(tmp_path, "goes", "1", {"goes.py": b""}))

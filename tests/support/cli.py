@@ -105,13 +105,17 @@ def verify(top: Path, site: Path, expected: Mapping[str, str], but: Iterable[str
 
 def uv(*arguments: object, env: Mapping[str, str] | None = None) -> str:
     """Run uv, which must succeed; what it printed."""
+    done = run_uv(*arguments, env={**os.environ, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", **(env or {})})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_uv(*arguments: object, env: Mapping[str, str], cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run uv to its end, whatever that is, with these variables and no others."""
     from uv import find_uv_bin
 
     command = [os.fsdecode(find_uv_bin()), *map(str, arguments)]
-    environ = {**os.environ, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", **(env or {})}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environ, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, cwd=cwd, check=False)
 
 
 def as_anybody() -> list[str] | None:

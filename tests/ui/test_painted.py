@@ -44,9 +44,8 @@ def look(style: str) -> tuple[frozenset[str], str, str]:
     numbers = iter(style.split(";") if style else [])
     for number in numbers:
         if number in ("38", "48"):
-            colours[number[0]] = ";".join(
-                [number, *(next(numbers) for _ in range(4 if next(numbers) == "2" else 2) if _)]
-            )
+            values = 3 if next(numbers) == "2" else 1
+            colours[number[0]] = ";".join([number, *(next(numbers) for _ in range(values))])
         elif len(number) == 2:
             colours[number[0]] = number
         else:
