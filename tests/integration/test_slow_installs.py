@@ -67,10 +67,9 @@ def longest(took: Mapping[Kind, float]) -> Kind:
 
 
 def disturbed(slow: Slow) -> bool:
-    """Whether a gap says that the process did not get to run, or the longest finding that others had the processors."""
+    """Whether a gap says that the process did not get to run, or the longest finding is a disk nobody made slow."""
     first = max(slow.explained()["findings"], key=lambda one: float(one["seconds"]))
-    is_busy = "other programs had them" in first["text"] and not slow.seconds
-    return is_busy or slow.attribution.unexplained > unexplained_at_most(slow)
+    return (first["kind"] == "disk" and not slow.seconds) or slow.attribution.unexplained > unexplained_at_most(slow)
 
 
 def pieces_of(slow: Slow, kind: Kind) -> list[Piece]:

@@ -184,22 +184,29 @@ import os, time
 rename = os.rename
 def slow(*arguments, **options):
     os.rename = rename
-    time.sleep({seconds})
+    while not os.path.exists({go!r}):
+        time.sleep(0.01)
     rename(*arguments, **options)
 os.rename = slow
 """
 
 
 def pruned_cache(lab: Lab, seconds: float = 2.5) -> Slow:
-    """`instui cache prune` holds the cache: the first thing that it takes away takes `seconds`."""
-    top = lab.venv()
+    """`instui cache prune` holds the cache until another session has waited `seconds` for it."""
+    top, go = lab.venv(), lab.place / "go"
     lab.run(top, lab.wheel("unused"))
     shutil.rmtree(top)  # nothing links to the entry any longer
-    (lab.place / "sitecustomize.py").write_text(_SLOW_RENAME.format(seconds=seconds))
+    (lab.place / "sitecustomize.py").write_text(_SLOW_RENAME.format(go=str(go)))
     path = os.pathsep.join(filter(None, (str(lab.place), lab.environ.get("PYTHONPATH"))))
     prune = [*lab.program, "cache", "prune", "--cache-dir", str(lab.cache)]
     with subprocess.Popen(prune, env={**lab.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL) as pruning:
-        until_locked(lock_file(lab.cache))
-        until = time.monotonic() + seconds
-        session = lab.run(lab.venv(), lab.wheel("one"))
+        try:
+            until_locked(lock_file(lab.cache))
+            session = lab.start(lab.venv(), lab.wheel("one"))
+            session.wait_for(WaitStarted)
+            time.sleep(seconds)
+        finally:
+            until = time.monotonic()
+            go.touch()
+        lab.succeeds(session)
     return lab.slow(session, until - moment(session, WaitStarted), holder=pruning.pid)
