@@ -138,3 +138,87 @@ def test_nothing_that_a_build_has_started_outlives_it(builds: Builds, tmp_path: 
     during = _ENDLESS.format(pids=str(pids)).rpartition("time.sleep")[0]
     builds.put(make_tree(tmp_path / "one", "one", during=during))
     assert nobody_lives(pids)
+
+
+# A daemon, as the double fork makes one: in a session of its own, and its parent has ended. Its pid goes into a file.
+_DAEMON = """
+import subprocess, sys
+sleep = [sys.executable, "-c", "import time; time.sleep(1000)"]
+nowhere = "stdin=-3, stdout=-3, stderr=-3"
+code = f"import subprocess; print(subprocess.Popen({{sleep}}, {{nowhere}}).pid)"
+made = subprocess.run([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE, text=True)
+daemon = pathlib.Path({daemon!r})
+daemon.with_suffix(".new").write_text(made.stdout)
+daemon.with_suffix(".new").rename(daemon)
+"""
+
+
+def with_a_daemon(tmp_path: Path, then: str, name: str = "one") -> tuple[Path, Path]:
+    """A tree whose build starts a daemon before the rest, and the file that gets its pid."""
+    daemon = tmp_path / f"{name}.daemon"
+    during = f"import pathlib, time\n{_DAEMON.format(daemon=str(daemon))}\n{then}\n"
+    return make_tree(tmp_path / name, name, during=during), daemon
+
+
+@of_linux
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_daemon_ends_with_a_build_that_does_not_end_by_itself(
+    start_instui: Start, target: Venv, tmp_path: Path, number: signal.Signals
+) -> None:
+    tree, daemon = with_a_daemon(tmp_path, "time.sleep(1000)")
+    session = start_instui(target, "--no-index", tree)
+    until(daemon.exists, session.process)
+    session.process.send_signal(number)
+    session.finish()
+    if number == signal.SIGINT:
+        assert nobody_lives(daemon)
+    until(lambda: nobody_lives(daemon))
+
+
+@of_linux
+def test_a_daemon_ends_with_a_build_that_is_cancelled(builds: Builds, tmp_path: Path) -> None:
+    """Also if the build does not mind SIGTERM, and a daemon of another build lives."""
+    tree, daemon = with_a_daemon(tmp_path, "import signal; signal.signal(15, signal.SIG_IGN); time.sleep(1000)")
+    other, others = with_a_daemon(tmp_path, "", "two")
+    control = Control()
+
+    def cancel() -> None:
+        until(lambda: daemon.exists() and others.exists())
+        control.cancel_wheel("one")
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    outcome = builds.install(tree, other, control=control)
+    thread.join()
+    assert outcome.installed == ("two",)
+    assert nobody_lives(daemon)
+    assert not nobody_lives(others)
+    os.kill(int(others.read_text()), signal.SIGKILL)
+
+
+@of_linux
+@pytest.mark.parametrize("then", ["", "raise SystemExit(1)"])
+def test_a_daemon_outlives_a_build_that_ends_by_itself(builds: Builds, tmp_path: Path, then: str) -> None:
+    """It may be a compiler cache, which serves others, too."""
+    tree, daemon = with_a_daemon(tmp_path, then)
+    assert builds.install(tree).exit_code == (1 if then else 0)
+    assert not nobody_lives(daemon)
+    os.kill(int(daemon.read_text()), signal.SIGKILL)
+
+
+_GROUP = """
+import os, pathlib, subprocess, sys
+place = pathlib.Path({pids!r})
+nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+sleep = [sys.executable, "-c", "import time; time.sleep(1000)"]
+child = subprocess.Popen(sleep, preexec_fn=lambda: os.setpgid(0, 0), **nowhere)
+place.write_text(str(child.pid))
+"""
+
+
+@of_linux
+def test_a_group_of_its_own_is_no_daemon(builds: Builds, tmp_path: Path) -> None:
+    """Ninja gives each job one."""
+    pids = tmp_path / "pids"
+    builds.put(make_tree(tmp_path / "one", "one", during=_GROUP.format(pids=str(pids))))
+    assert nobody_lives(pids)

@@ -41,6 +41,8 @@ def test_what_was_built_before_is_used_again(builds: Builds, target: Venv, tmp_p
     assert json.loads((target.site / "one_settings.json").read_text()) == {"key": "value"}
     builds.put(*sources, reinstall=True)
     assert counter.read_text() == "......"
+    builds.put(str(archive), reinstall=True, offline=True)  # uv refuses --refresh beside --offline
+    assert counter.read_text() == "......."
 
 
 def test_an_archive_that_has_changed_is_built_again(builds: Builds, target: Venv, tmp_path: Path) -> None:

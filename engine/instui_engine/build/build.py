@@ -57,7 +57,7 @@ def build_wheels(
     """`wheels`, of which those with a source are local wheel files now; without what was cancelled meanwhile.
 
     The logs lie beside `journal`. `anew`: nothing that was built before is used. Raises the first failure: BuildError,
-    FetchError, BadWheelError or Interrupted. No process group of a build goes on after the call.
+    FetchError, BadWheelError or Interrupted. No build goes on after the call.
     """
     with closing(_Builds(context, resolution, interpreter, journal, anew)) as builds:
         return builds.run(wheels)
@@ -235,7 +235,7 @@ class _Builds:
         command += [f"--python={settings.python}", f"--out-dir={built}"]
         command += ["--offline"] if settings.offline else []
         command += ["--no-index"] if settings.no_index else []
-        command += ["--refresh"] if self._anew else []
+        command += ["--refresh"] if self._anew and not settings.offline else []  # uv takes only one of them
         command += [*settings.flags, *build_flags(settings.building, wheel.name)]
         with memory_file(settings.config) as config:
             command += [f"--config-file=/dev/fd/{config}"] if settings.config else []

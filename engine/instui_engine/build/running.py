@@ -1,7 +1,7 @@
 """One command of a build: run in a session of its own, its output told line by line and kept in a file.
 
-When the command ends, is cancelled or takes too long to be cancelled, its whole process group ends. If this process is
-killed, the supervisor does that. What a build has put into a group or a session of its own (setsid) may go on.
+Nothing of it goes on when it is cancelled, or when this process is killed: `supervisor` sees to that. If it ends by
+itself, its session ends with it, and only what has made a session of its own (setsid), a daemon, goes on.
 """
 
 import os
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import subprocess
 
 _POLL = 0.1  # seconds between two checks of `cancelled`
-_PATIENCE = 3.0  # seconds that a build has to end after SIGTERM
+_PATIENCE = 20.0  # seconds that the supervisor has to end a build, to which it gives some of them
 _LONGEST = 200  # characters of a line
 _ENOUGH = 2000  # characters of a line that are looked at
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[@-_])")
@@ -108,7 +108,7 @@ def run(
     try:
         _follow(process, output, cancelled)
     finally:
-        _end_group(process)
+        _end(process)
     return process.returncode
 
 
@@ -138,15 +138,15 @@ def _follow(process: "subprocess.Popen[bytes]", output: Output, cancelled: Calla
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Whether the leader has ended; it is not reaped, so its group keeps its number."""
+    """Whether the supervisor has ended; it is not reaped, so its group keeps its number."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
-def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    """End whatever is left of the group, at first politely, and reap its leader."""
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Let the supervisor end whatever goes on, and reap it. What is left of its group then, if anything, is killed."""
     with suppress(ProcessLookupError, PermissionError):
         if not _has_ended(process):
-            os.killpg(process.pid, signal.SIGTERM)
+            process.terminate()
             until = time.monotonic() + _PATIENCE
             while not _has_ended(process) and time.monotonic() < until:
                 time.sleep(0.01)
