@@ -174,7 +174,7 @@ def test_a_high_screen_shows_the_parts_of_the_session_and_its_news() -> None:
             lines = text_of(app).splitlines()
             rule = next(number for number, line in enumerate(lines) if line.startswith("────"))
             assert rule <= 28  # the rest was empty
-            assert "resolve 1.58 s · fetch + unpack 8.0 s · plan 0.01 s · stage 3.5 s" in lines[rule + 1]
+            assert "resolve 1.58 s · fetch, unpack 8.0 s · plan 0.01 s · stage 3.5 s" in lines[rule + 1]
             assert any("held by jupyterlab" in line for line in lines[rule:])
             assert sum(not line.strip() for line in lines[rule:]) <= 4
 

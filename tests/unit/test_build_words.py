@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,23 @@ import pytest
 from instui.monitor.build_log import last_lines, log_of
 from instui.monitor.fold import Fold
 from instui.monitor.model import Phase
+from instui.tui.rows.detail import detail
+from instui.tui.text.glyphs import UNICODE
 from instui_engine.build.editable import make_project
 from instui_engine.build.failure import reason_in
 from instui_engine.build.running import Output, readable
 from instui_engine.errors import UsageError
-from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStarted, SessionStarted, WheelAdded
+from instui_engine.journal.events import (
+    BuildFinished,
+    BuildProgress,
+    BuildStarted,
+    Event,
+    SessionFinished,
+    SessionStarted,
+    WheelAdded,
+    WheelCancelled,
+    WheelFailed,
+)
 from instui_engine.resolve.sources import place_of
 
 STARTED = SessionStarted(2, "20260101-000000-1-ab", 1, 0.0, 0.0, "1", ["instui", "install"], "/env", "3.11", {}, 2)
@@ -177,6 +190,47 @@ def test_a_build_is_a_phase_of_its_wheel() -> None:
     assert (wheel.phase, wheel.file, wheel.size) == (Phase.QUEUED, "one-1.0-py3-none-any.whl", 1000)
     assert wheel.build == ("/src/one", "", "cc x.c", True)
     assert [(span.phase, span.worker) for span in wheel.spans if span.phase is Phase.BUILD] == [(Phase.BUILD, 2)]
+
+
+@pytest.mark.parametrize(
+    ("then", "file"),
+    [
+        ([], "none yet: it is being built"),
+        ([BuildFinished("one", "one-1.0-py3-none-any.whl", 1000)], "one-1.0-py3-none-any.whl"),
+        ([WheelFailed("one", "no compiler")], "none: its build failed"),
+        ([WheelCancelled("one")], "none: its build was stopped"),
+        ([SessionFinished(130, "interrupted", 0, 1.0)], "none: its build was stopped"),
+    ],
+)
+def test_the_detail_of_a_wheel_does_not_take_its_source_for_its_file(then: Sequence[Event], file: str) -> None:
+    fold = folded("")
+    for event in then:
+        fold.feed(1.0, event)
+    assert f"file       {file}" in shown_detail(fold, "one")
+
+
+@pytest.mark.parametrize(
+    ("then", "file"),
+    [
+        ([], "none yet: it is built first"),
+        ([WheelFailed("one", "not found")], "none: its build was not begun"),
+        ([SessionFinished(0, "", 0, 1.0)], "none: a dry run builds nothing"),
+        ([SessionFinished(1, "two could not be built", 0, 1.0)], "none: its build was not begun"),
+    ],
+)
+def test_the_detail_of_a_wheel_says_why_it_was_not_built(then: Sequence[Event], file: str) -> None:
+    fold = Fold()
+    fold.feed(0.0, STARTED)
+    fold.feed(0.1, WheelAdded("one", "", "one.tar.gz", 9, False, fetch=True, source="one.tar.gz"))
+    for event in then:
+        fold.feed(1.0, event)
+    lines = shown_detail(fold, "one")
+    assert f"file       {file}" in lines
+    assert not any(line.startswith("content") for line in lines)
+
+
+def shown_detail(fold: Fold, key: str) -> list[str]:
+    return ["".join(piece.text for piece in line) for line in detail(fold.snapshot(1.0), key, 80, UNICODE)]
 
 
 def test_only_a_file_with_the_name_of_a_log_is_read(tmp_path: Path) -> None:

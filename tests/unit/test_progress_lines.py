@@ -125,6 +125,14 @@ def test_nothing_is_said_to_be_fetched_that_comes_from_the_cache() -> None:
     assert lines == ["0.0 resolved 3 wheels", "1.5 unpacked 1 wheel, 1.0 MB in 0.50 s"]
 
 
+def test_a_slow_build_says_how_many_are_built_and_a_failed_one_is_none() -> None:
+    sources: Script = [(0.0, events.WheelAdded(name, "", name, 0, False, source=f"/src/{name}")) for name in "abc"]
+    builds: Script = [(0.0, events.BuildStarted(name, f"/src/{name}", "", False)) for name in "abc"]
+    ends: Script = [(1.0, events.BuildFinished("a", "a-1-py3-none-any.whl", 9)), (1.0, events.WheelFailed("b", "no"))]
+    lines = said(resolved(), sources, builds, ends, [(2.0, events.BuildProgress("c", "cc c.c"))], until=7.0)
+    assert lines[-1].endswith("built 1 of 3 wheels; under way: c (cc c.c)")
+
+
 def test_a_slow_download_says_how_far_it_is_how_fast_and_what_is_under_way() -> None:
     wheels = resolved(wheel("big", 200), wheel("small", 2), wheel("mid", 50))
     lines = said(

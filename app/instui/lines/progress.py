@@ -96,8 +96,9 @@ class Progress:
                 of = f"{number(downloads.finished)} of {count(downloads.wheels, 'wheel')}"
                 return f"fetched {of}, {downloads.all_here()}{self._rate(snapshot.t)}"
             case Phase.BUILD:
-                built = sum(any(span.phase is phase for span in wheel.spans) for wheel in snapshot.wheels)
-                return f"built {count(built, 'wheel')}"
+                sources = [wheel for wheel in snapshot.wheels if wheel.build is not None]
+                built = sum(not wheel.is_unbuilt for wheel in sources)
+                return f"built {number(built)} of {count(len(sources), 'wheel')}"
             case Phase.UNPACK:
                 return f"unpacked {number(totals.unpacked - totals.cached)} of {count(new, 'wheel')}"
             case Phase.STAGE:

@@ -157,6 +157,11 @@ class WheelState(NamedTuple):
         return f"{self.key} {self.version}".rstrip()
 
     @property
+    def is_unbuilt(self) -> bool:
+        """Whether there is no wheel file of it, and maybe never was: `file` is the name of its source."""
+        return self.build is not None and not self.file.endswith(".whl")
+
+    @property
     def word(self) -> str:
         """The word to show for the phase."""
         if self.phase is Phase.READY and self.cached:

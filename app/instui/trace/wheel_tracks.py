@@ -74,7 +74,7 @@ def _facts(wheel: WheelState) -> Mapping[str, Value]:
     facts: dict[str, Value] = {
         "wheel": printable(wheel.key),
         "version": printable(wheel.version),
-        "file": printable(wheel.file),
+        "file": "" if wheel.is_unbuilt else printable(wheel.file),
         "outcome": wheel.word,
         "bytes": wheel.size,
         "files": wheel.files,

@@ -1,13 +1,13 @@
 """What the window says of the session: the title of the terminal, and its progress."""
 
 from instui.monitor import units
-from instui.monitor.model import Phase, Snapshot
+from instui.monitor.model import SETTLED, Phase, Snapshot, WheelState
 from instui.window import Said, State
 
 from .rows.frame import Facts, badge
 
 _COUNTED = 2000  # wheels that are looked at one by one
-# how much of a wheel is done in a phase; 1 in those after its end
+# how much of a wheel is done in a phase
 _DONE = {
     Phase.QUEUED: 0.0,
     Phase.FETCH: 0.1,
@@ -52,4 +52,11 @@ def _percent(snapshot: Snapshot) -> int | None:
     settled = totals.committed + totals.removed + totals.failed
     if len(wheels) > _COUNTED:
         return min(99, 100 * settled // len(wheels))
-    return min(99, int(100 * sum(_DONE.get(wheel.phase, 1.0) for wheel in wheels) / len(wheels)))
+    return min(99, int(100 * sum(map(_done, wheels)) / len(wheels)))
+
+
+def _done(wheel: WheelState) -> float:
+    """How much of a wheel is done. It may be queued again, after its download or build: then no less than before."""
+    if wheel.phase in SETTLED:
+        return 1.0
+    return max(_DONE.get(phase, 0.0) for phase in (wheel.phase, *(span.phase for span in wheel.spans)))

@@ -73,7 +73,7 @@ def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
     if wheel.removal:
         yield line(("removes    ", "dim"), (f"{units.count(wheel.files, 'file')}{order}", "text"))
     else:
-        yield from _archive(wheel, order, width)
+        yield from _archive(wheel, snapshot, order, width)
     blocked = f", made others wait {units.seconds(wheel.blocked)}" if wheel.blocked >= 0.005 else ""
     if wheel.waited >= 0.005 or blocked:
         yield line(("waits      ", "dim"), (f"waited {units.seconds(wheel.waited)}{blocked}", "wait"))
@@ -81,14 +81,30 @@ def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
         yield line(("retries    ", "dim"), (str(wheel.retries), "age"))
 
 
-def _archive(wheel: WheelState, order: str, width: int) -> Iterable[Line]:
-    yield line(("file       ", "dim"), (middle(safe(wheel.file), width - 11), "text"))
-    size = units.size(wheel.size) if wheel.size else "size unknown"
-    store = ", was in the cache" if wheel.cached else ""
-    yield line(("content    ", "dim"), (f"{size}, {units.count(wheel.files, 'file')}{store}{order}", "text"))
+def _archive(wheel: WheelState, snapshot: Snapshot, order: str, width: int) -> Iterable[Line]:
+    if wheel.is_unbuilt:
+        yield line(("file       ", "dim"), (_why_unbuilt(wheel, snapshot), "text"))
+    else:
+        yield line(("file       ", "dim"), (middle(safe(wheel.file), width - 11), "text"))
+        size = units.size(wheel.size) if wheel.size else "size unknown"
+        store = ", was in the cache" if wheel.cached else ""
+        yield line(("content    ", "dim"), (f"{size}, {units.count(wheel.files, 'file')}{store}{order}", "text"))
     if wheel.replaces:
         again = " once more: the same version" if wheel.replaces == wheel.version else ""
         yield line(("replaces   ", "dim"), (f"{safe(wheel.replaces)}{again}", "text"))
+
+
+def _why_unbuilt(wheel: WheelState, snapshot: Snapshot) -> str:
+    """Why there is no wheel file of it."""
+    if wheel.phase is Phase.BUILD:
+        return "none yet: it is being built"
+    if snapshot.planned_only:
+        return "none: a dry run builds nothing"
+    if wheel.phase not in SETTLED:
+        return "none yet: it is built first"
+    if not any(span.phase is Phase.BUILD for span in wheel.spans):
+        return "none: its build was not begun"
+    return "none: its build failed" if wheel.phase is Phase.FAILED else "none: its build was stopped"
 
 
 def _restored(wheel: WheelState, snapshot: Snapshot, width: int) -> list[Line]:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from instui.monitor import units
 from instui.monitor.landmarks import is_news
 from instui.monitor.model import Phase, Snapshot
+from instui.monitor.names import PARTS
 from instui.monitor.spans import SessionSpan
 from instui.tui.tape import Log
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, safe, tail
-from instui_engine.journal.events import Event
+from instui_engine.journal.events import Event, SpanName
 from instui_engine.values import NamedTuple
 
 from . import curves, session_waits
@@ -74,7 +75,7 @@ def _session(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     parts = [span for span in snapshot.spans if span.name not in ("open", "clean")]
     named = [
         line(
-            (f"{_PARTS.get(name, name)} ", _PART_STYLES.get(name, "text")),
+            (f"{PARTS[name]} ", _PART_STYLES.get(name, "text")),
             (units.seconds(taken), "text"),
             (f" ({units.seconds(cpu)} cpu)" if width >= _WITH_CPU and cpu >= 0.05 else "", "dim"),
         )
@@ -89,17 +90,16 @@ def _session(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     return [fit(text, width), (Piece(" "), *to_scale(spans, snapshot, room, glyphs))]
 
 
-def _taken(parts: Sequence[SessionSpan], t: float) -> list[tuple[str, float, float]]:
+def _taken(parts: Sequence[SessionSpan], t: float) -> list[tuple[SpanName, float, float]]:
     """The parts with their seconds, and those of processors; what was done several times, by a session or by several
     that are shown as one, is summed up."""
-    taken: dict[str, tuple[float, float]] = {}
+    taken: dict[SpanName, tuple[float, float]] = {}
     for span in parts:
         seconds, cpu = taken.get(span.name, (0.0, 0.0))
         taken[span.name] = seconds + (t if span.end is None else span.end) - span.begin, cpu + span.cpu
     return [(name, *both) for name, both in taken.items()]
 
 
-_PARTS = {"acquire": "fetch + unpack"}
 _PART_STYLES = {"build": "accent", "acquire": "unpack", "compile": "unpack", "stage": "stage", "commit": "commit"}
 
 
