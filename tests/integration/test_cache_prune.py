@@ -15,7 +15,7 @@ from conftest import Run, Start
 from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, WaitFinished, WaitStarted, Warned
 from instui_engine.locks.proc_locks import read_locks
 from instui_engine.store import local
-from instui_engine.store.gc_lock import excluding, lock_file
+from instui_engine.store.gc_lock import excluding, lock_file, using
 from instui_engine.store.prune import Freed, prune
 from instui_engine.target import interpreter
 from instui_engine.wheel.manifest import FORMAT
@@ -69,6 +69,39 @@ def test_what_no_environment_links_to_is_removed(
     again = Venv(venv().top, own)
     again.put(wheel, other)
     assert [event.wheel for event in again.lines.of(UnpackFinished)] == ["other"]
+
+
+def test_a_dry_run_names_what_would_go_with_sizes_and_removes_nothing(
+    tmp_path: Path, wheel: Path, own: Path, venv: Callable[[], Venv], run_instui: Run
+) -> None:
+    kept, gone = Venv(venv().top, own), Venv(venv().top, own)
+    kept.put(wheel)
+    small, large = (build_wheel(tmp_path, name, "1.0", {f"{name}.py": b"y" * n}) for name, n in (("b", 1), ("a", 9000)))
+    gone.put(small, large)
+    shutil.rmtree(gone.top)
+    (own / "downloads").mkdir()
+    (own / "downloads" / "x.part").write_bytes(b"12345")
+    damaged = own / f"store-{FORMAT}" / "ab" / ("ab" * 32)
+    damaged.mkdir(parents=True, exist_ok=True)
+    (damaged / "manifest").write_bytes(b"junk")
+    before = trees.digest(own)
+    words = ("cache", "prune", "--cache-dir", own)
+    *lines, summary = ok(run_instui(*words, "--dry-run")).splitlines()
+    assert trees.digest(own) == before
+    assert [line[10:] for line in lines] == ["a 1.0", "b 1.0", "downloads", "a damaged wheel, abababababab"]
+    assert lines[0].lstrip().startswith("9.")
+    assert lines[2:] == ["     5 B  downloads", "     4 B  a damaged wheel, abababababab"]
+    done = ok(run_instui(*words))
+    assert summary.replace("would be removed", "removed") == done.strip()
+    assert ok(run_instui(*words, "--dry-run")) == "0 unused wheels would be removed, 0 B freed; 1 wheel in use\n"
+
+
+def test_a_dry_run_waits_for_nobody_but_names_who_may_still_link(wheel: Path, own: Path, run_instui: Run) -> None:
+    with using(own, 1, lambda: False, lambda text: None):
+        done = run_instui("cache", "prune", "--dry-run", "--cache-dir", own, "--lock-timeout", "0")
+    assert done.returncode == 0
+    assert done.stdout.startswith("0 unused wheels would be removed")
+    assert f"pid {os.getpid()}" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_one_link_to_one_file_keeps_a_wheel(wheel: Path, own: Path, venv: Callable[[], Venv], tmp_path: Path) -> None:

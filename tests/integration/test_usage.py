@@ -110,6 +110,12 @@ def test_the_table_of_locks_fits_the_terminal_and_names_modes_as_the_screen_does
         (["install", "--pythn", "3.12", "x"], "(did you mean --python?)"),
         (["install", "--upgrde", "x"], "unrecognized arguments: --upgrde (did you mean --upgrade?)"),
         (["install", "--nonsense", "x"], "unrecognized arguments: --nonsense; see"),
+        (["--nonsense"], "unrecognized arguments: --nonsense; see `instui --help`"),
+        (["--pyton", "x"], "unrecognized arguments: --pyton x (did you mean --python?)"),
+        (["-x", "foo"], "unrecognized arguments: -x foo; see `instui --help`"),
+        (["--stay", "install", "x"], "the flags of a command come after it: instui install ...; see"),
+        (["--ascii"], "name a command: home opens only on a terminal"),
+        ([], "name a command: home opens only on a terminal"),
     ],
 )
 def test_what_was_probably_meant_is_asked(words: list[str], message: str, run_instui: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from instui.monitor.units import count, size
 from instui_engine.errors import printable
@@ -19,9 +20,29 @@ def run(parsed: argparse.Namespace) -> int:
         return 0
     from instui_engine.store.prune import prune
 
+    if parsed.dry_run:
+        return _foretell(cache)
     freed = prune(cache, parsed.lock_timeout, lambda: False, _on_wait)
     removed = count(freed.entries, "unused wheel")
     print_lines([f"{removed} removed, {size(freed.size)} freed; {count(freed.kept, 'wheel')} in use"])
+    return 0
+
+
+def _foretell(cache: Path) -> int:
+    """Say what would go, the largest first."""
+    from instui_engine.locks.holders import holders_of
+    from instui_engine.locks.phrases import describe
+    from instui_engine.store.gc_lock import lock_file
+    from instui_engine.store.prune import foresee
+
+    doomed, kept = foresee(cache)
+    doomed.sort(key=lambda one: (-one.size, one.what))
+    lines = [f"{size(one.size):>8}  {printable(one.what)}" for one in doomed if one.size]
+    unused = count(sum(one.is_entry for one in doomed), "unused wheel")
+    freed = size(sum(one.size for one in doomed))
+    print_lines([*lines, f"{unused} would be removed, {freed} freed; {count(kept, 'wheel')} in use"])
+    if holders := holders_of(lock_file(cache)):
+        print_error(f"of that, running installs may still use some, and prune waits for them: {describe(holders)}")
     return 0
 
 

@@ -9,8 +9,6 @@ from instui_engine.version import __version__
 
 from .output import print_error, print_lines
 
-_GIVEN = ("--help", "-h", "--version", "-V")
-
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the whole program; return the exit code. Any error is one line on stderr.
@@ -47,13 +45,13 @@ def _run(arguments: list[str]) -> int:
     if arguments in (["--version"], ["-V"]):  # as the parser says it, without loading the parser
         print_lines([f"instui {__version__}"])
         return 0
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _GIVEN):
+    from .parser import COMMANDS, is_without_command, parse
+
+    if is_without_command(arguments):
         from .home import is_meant
 
         if is_meant(arguments):
             return _home(arguments)
-    from .parser import COMMANDS, parse
-
     parsed = parse(arguments)
     if hasattr(parsed, "directory"):
         from .uv_variables import take_up

@@ -22,9 +22,12 @@ def page() -> Iterator[str]:
     known = commands(top)
     yield '.TH INSTUI 1 "" "" "User Commands"'
     yield ".SH NAME"
-    yield rf"instui \- {_escaped(_name(top.description or ''))}"
+    what, _, description = (top.description or "").partition(". ")
+    yield rf"instui \- {_escaped(_name(what))}"
     yield ".SH SYNOPSIS"
     yield from (".B instui", ".I COMMAND", ".RI [ ARGUMENT ...]")
+    yield ".SH DESCRIPTION"
+    yield from _wrapped(description)
     yield ".SH COMMANDS"
     for name, command in known.items():
         yield from (".TP", rf".B {_escaped(name)}", *_wrapped(command.description or ""))

@@ -25,7 +25,12 @@ LINK_MODES: "tuple[LinkMode, ...]" = ("hardlink", "copy", "clone", "symlink")
 def install(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui install`."""
     parser.usage = "%(prog)s [OPTION ...] [REQ | WHEEL | DIR | SOURCE ...]"
-    parser.add_argument("arguments", nargs="*", metavar="REQ | WHEEL | DIR | SOURCE")
+    parser.add_argument(
+        "arguments",
+        nargs="*",
+        metavar="REQ | WHEEL | DIR | SOURCE",
+        help="requirements, wheel files, directories of wheels; source trees, archives and repositories",
+    )
     what = parser.add_argument_group("what to install")
     _requirements(what, "requirements, as for pip; a pyproject.toml; a lock file")
     _constraints(what)
@@ -95,6 +100,7 @@ def install_many(parser: argparse.ArgumentParser) -> None:
 
 def sync(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui sync`."""
+    parser.usage = "%(prog)s [OPTION ...] FILE [FILE ...]"
     parser.add_argument("requirement_files", nargs="+", metavar="FILE", help="requirements, a pylock.toml or a uv.lock")
     what = parser.add_argument_group("what to install")
     _constraints(what)
@@ -112,7 +118,8 @@ def sync(parser: argparse.ArgumentParser) -> None:
 
 def uninstall(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui uninstall`."""
-    parser.add_argument("arguments", nargs="*", metavar="DIST")
+    parser.usage = "%(prog)s [OPTION ...] [DIST ...]"
+    parser.add_argument("arguments", nargs="*", metavar="DIST", help="names of distributions")
     _requirements(parser, "what requirement files name, whatever the versions")
     parser.add_argument("--yes", "-y", action="store_true", help="accepted, and always so: nothing is asked")
     _target(parser, "where from", "from")
@@ -208,10 +215,7 @@ def attach(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="all sessions of the environment, in one picture")
     parser.add_argument("--control", action=AskedSwitch, help="also pause and cancel it; without, it is only watched")
-    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER", help="whose sessions are meant")
-    parser.add_argument("--target", type=named, metavar="DIR")
-    parser.add_argument("--prefix", type=named, metavar="DIR")
-    parser.add_argument("--cache-dir", default="", metavar="DIR")
+    whose(parser, "whose sessions are meant")
     how = parser.add_argument_group("how")
     _screen(how)
     _volume(how)
@@ -236,16 +240,17 @@ def locks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def whose(parser: argparse.ArgumentParser) -> None:
-    """Add what names an environment that is only looked at."""
-    _place(parser)
+def whose(parser: argparse.ArgumentParser, what: str = "") -> None:
+    """Add what names an environment that is only looked at; `what` is it, if not simply that."""
+    _place(parser, what)
     parser.add_argument("--cache-dir", default="", metavar="DIR")
 
 
-def _place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER")
-    parser.add_argument("--target", type=named, metavar="DIR")
-    parser.add_argument("--prefix", type=named, metavar="DIR")
+def _place(parser: argparse.ArgumentParser, what: str = "") -> None:
+    what = what or "the environment; default: the active one, or the nearest .venv"
+    parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER", help=what)
+    parser.add_argument("--target", type=named, metavar="DIR", help="a directory of distributions, as with pip")
+    parser.add_argument("--prefix", type=named, metavar="DIR", help="what has lib, bin and so on below it")
 
 
 def explain(parser: argparse.ArgumentParser) -> None:
@@ -363,6 +368,7 @@ def cache(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=help, description=help, epilog=VARIABLES)
         action.add_argument("--cache-dir", default="", metavar="DIR", help="where it is")
         if name == "prune":
+            action.add_argument("--dry-run", action="store_true", help="name what would be removed, and remove nothing")
             action.add_argument(
                 "--lock-timeout",
                 type=seconds,

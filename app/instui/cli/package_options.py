@@ -26,7 +26,7 @@ def freeze(parser: argparse.ArgumentParser) -> None:
 
 def show(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui show`."""
-    parser.add_argument("arguments", nargs="+", metavar="DIST")
+    parser.add_argument("arguments", nargs="+", metavar="DIST", help="names of distributions")
     parser.add_argument("-f", "--files", action="store_true", help="also its files")
     _shared(parser)
 

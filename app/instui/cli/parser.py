@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -15,10 +15,14 @@ from . import options, package_options
 from .standing import take
 
 _WHAT = "Install wheels side by side under directory locks, and watch it."
+_HOME = "Without a command, home opens: what runs, what was recorded, and a line that installs."
 _EXITS = (
     "Exit codes: 0 done, 1 failed and nothing half-installed, 2 usage, 3 conflict, 4 lock timeout, 130 interrupted, "
     "143 terminated or hung up."
 )
+
+_SEE = "see `instui --help`"
+_ALONE = ("--help", "-h", "--version", "-V")  # flags of the program, not of home
 
 
 class Command(NamedTuple):
@@ -64,9 +68,7 @@ COMMANDS: Mapping[str, Command] = {
     "explain": Command(
         "why a session was slow: where every second went, and what would have helped", options.explain, "explain.show"
     ),
-    "report": Command(
-        "the same and more as one HTML file, for people who were not there", options.report, "report.make"
-    ),
+    "report": Command("a session as one HTML file, for people who were not there", options.report, "report.make"),
     "trace": Command(
         "a session as slices, counters and flows, for Perfetto and chrome://tracing", options.trace, "trace.show"
     ),
@@ -124,9 +126,11 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(chosen: str = "") -> argparse.ArgumentParser:
     """The parser of the whole command line. If `chosen` is the name of a command, the others have no flags."""
-    top = _Parser(prog="instui", description=_WHAT, epilog=_EXITS)
+    top = _Parser(prog="instui", usage="%(prog)s [COMMAND ...]", description=f"{_WHAT} {_HOME}", epilog=_EXITS)
     top.add_argument("-V", "--version", action="version", version=f"instui {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = top.add_subparsers(
+        prog="instui", title="commands", dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
     for name, command in COMMANDS.items():
         added = commands.add_parser(name, help=command.help, description=command.help, epilog=options.VARIABLES)
         if name == chosen or chosen not in COMMANDS:
@@ -142,12 +146,20 @@ def commands(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentPars
     return {}
 
 
+def is_without_command(arguments: Sequence[str]) -> bool:
+    """Whether a command line means home, which has flags only."""
+    return not arguments or (arguments[0].startswith("-") and arguments[0] not in _ALONE)
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     """A command line that begins with a command. Raises UsageError."""
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+    if is_without_command(arguments):
+        parse_home(arguments)  # what is wrong with its flags is said first
+        raise UsageError(f"name a command: home opens only on a terminal, and not where CI is set; {_SEE}")
+    if not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         problem = f"{printable(arguments[0])} is not a command"
-        raise UsageError(f"{problem}{_meant(arguments[0], COMMANDS)}; see `instui --help`")
-    top = parser(arguments[0] if arguments else "")
+        raise UsageError(f"{problem}{_meant(arguments[0], COMMANDS)}; {_SEE}")
+    top = parser(arguments[0])
     parsed, unknown = top.parse_known_args(arguments)
     # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
     if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
@@ -157,9 +169,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
         if reason := refusal(unknown):
             raise UsageError(reason)
-        flag = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
-        meant = _meant(flag, commands(top)[parsed.command]._option_string_actions) if flag else ""
-        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}{meant}; see `instui {parsed.command} --help`")
+        raise _unrecognized(unknown, commands(top)[parsed.command])
     given = vars(parsed)
     names_any = any(given.get(name) for name in ("arguments", "editables", "requirement_files", "pylock", "group"))
     if parsed.command == "install" and not names_any:
@@ -172,6 +182,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         parsed.dry_run = True
     parsed.line = arguments
     return parsed
+
+
+def _unrecognized(words: list[str], command: argparse.ArgumentParser) -> UsageError:
+    flag = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
+    meant = _meant(flag, command._option_string_actions) if flag else ""
+    return UsageError(f"unrecognized arguments: {printable(' '.join(words))}{meant}; see `{command.prog} --help`")
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
@@ -188,4 +204,10 @@ def parse_home(arguments: list[str]) -> argparse.Namespace:
     options.whose(home)
     options.ui(home)
     options.looks(home)
-    return home.parse_args(arguments)
+    parsed = argparse.Namespace()
+    _, unknown = home.parse_known_args(arguments, parsed)
+    if command := next((word for word in unknown if word in COMMANDS), ""):
+        raise UsageError(f"the flags of a command come after it: instui {command} ...; see `instui {command} --help`")
+    if unknown:
+        raise _unrecognized(unknown, home)
+    return parsed

@@ -21,7 +21,7 @@ from instui_engine.fs.files import NEW
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.target import interpreter
 from instui_engine.values import NamedTuple
-from instui_engine.wheel.manifest import FORMAT
+from instui_engine.wheel.manifest import FORMAT, load
 
 from . import built, known, local
 from .gc_lock import excluding
@@ -41,6 +41,28 @@ class Freed(NamedTuple):
     entries: int
     size: int
     kept: int  # entries that are in use
+
+
+class Doomed(NamedTuple):
+    """What would be removed: an entry by name and version, anything else by its path in the cache; and its bytes."""
+
+    what: str
+    size: int
+    is_entry: bool
+
+
+def foresee(cache: Path) -> tuple[list[Doomed], int]:
+    """What `prune` would remove, and the number of entries that are in use. Nothing is locked or written.
+
+    What a session that runs now has not linked yet is among it: `prune` waits for that.
+    """
+    entries = list(_entries(cache))
+    unused = [entry for entry in entries if not _in_use(entry)]
+    used = {entry.name for entry in entries}.difference(entry.name for entry in unused)
+    found = [Doomed(_label(entry), _size(entry), True) for entry in unused]
+    for path in (*_leftovers(cache), *_built(cache, used)):
+        found.append(Doomed(str(path.relative_to(cache)), _size(path), False))
+    return found, len(used)
 
 
 def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "OnWait") -> Freed:
@@ -107,6 +129,15 @@ def _built(cache: Path, used: Collection[str]) -> Iterator[Path]:
             yield home
         else:
             yield from (path for path in _listed(home) if path.is_dir() and path != Path(kept[0]).parent)
+
+
+def _label(entry: Path) -> str:
+    """Name and version of the wheel of an entry; what is known of a damaged one."""
+    try:
+        manifest = load((entry / "manifest").read_bytes())
+    except (OSError, ValueError, TypeError, EOFError):
+        return f"a damaged wheel, {entry.name[:12]}"
+    return f"{manifest.name} {manifest.version}"
 
 
 def _listed(directory: Path) -> list[Path]:
