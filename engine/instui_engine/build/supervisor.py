@@ -6,7 +6,7 @@ group of its own. Its arguments: the pid of its parent, and the command. What it
 - SIGTERM, or its parent is gone: everything, daemons included, as nobody waits for their work any more. After SIGTERM
   the command first has some seconds to end by itself.
 - The command has ended by itself, well or not: what is left in this session. What has made a session of its own is a
-  daemon, such as a compiler cache or a build server. It lives, as after a build by pip or uv: others may use it already.
+  daemon, such as a compiler cache or a build server. It lives, as after a build by pip or uv: others may use it by now.
 
 On Linux it is the parent of every descendant that has lost its own one (a subreaper). So it only ever kills its own
 children, and their children become its own by that: the pid of a child cannot be another process's before the child is
