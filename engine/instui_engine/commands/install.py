@@ -3,7 +3,7 @@
 Nothing is written into the environment's scheme directories before everything is known, checked and staged.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from instui_engine.journal.events import (
     WheelAdded,
 )
 from instui_engine.locks.reported import reported_wait
+from instui_engine.plan.newcomers import newcomers, replaced, satisfies
 from instui_engine.plan.plan import Plan, WheelPlan, volumes_of
 from instui_engine.redaction import redacted
 from instui_engine.resolve.request import LockedWheel, Meanwhile, Request, Resolution
@@ -41,15 +42,16 @@ from instui_engine.store.gc_lock import lock_file, using
 from instui_engine.store.helpers import Helpers
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Installed, scan
+from instui_engine.target.installed import Distribution, Installed, scan
 from instui_engine.wheel.permission import FLAG, unused
 
 from .command import Outcome, Recording, Work, perform
-from .planning import plan
+from .planning import Unpacked, plan
 
 if TYPE_CHECKING:
     from instui_engine.bytecode.compile import Compilation
 
+_ROUNDS = 3  # how often uv is asked, at most, because others have installed something meanwhile
 _MANY = 8  # wheels, of whatever size, that are surely worth a helper process
 
 
@@ -113,14 +115,9 @@ class Pipeline(Work):
                 with self.context.span("plan"):
                     self._foresee(self._latest(installed), wheels)
                 return
-            if any(wheel.source for wheel in wheels):
-                with self.context.span("build"):
-                    wheels = self._build(wheels)
-            with self.context.span("acquire") if wheels else nullcontext():
-                ready = self._acquire(wheels) if wheels else []
-            ready = self._compiled(ready)
+            installed, ready = self._decided_again(installed, self._made(wheels))
             if not ready and not self._extraneous:
-                return  # all of them were cancelled
+                return  # all of them were cancelled, or others have installed what satisfies
             files = sum(entry.manifest.files for _, entry in ready)
             with team(self.context, files, self.session.sign_of_life) as linkers:
                 with self.context.span("plan"):
@@ -133,6 +130,48 @@ class Pipeline(Work):
         with self.context.span("commit"):
             commit = self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
             commit.run()
+
+    def _made(self, wheels: Sequence[LockedWheel]) -> list[Unpacked]:
+        """`wheels`, built, fetched and unpacked, without those that are cancelled meanwhile."""
+        if any(wheel.source for wheel in wheels):
+            with self.context.span("build"):
+                wheels = self._build(wheels)
+        with self.context.span("acquire") if wheels else nullcontext():
+            ready = self._acquire(wheels) if wheels else []
+        return self._compiled(ready)
+
+    def _decided_again(self, installed: Installed, ready: list[Unpacked]) -> tuple[Installed, list[Unpacked]]:
+        """What is installed now, and what of `ready` is still to be, with what is needed instead of the rest.
+
+        Others may have installed other versions since `installed` was listed. Had this session begun after that, it
+        would have left them alone if they satisfy. So uv is asked again: the result is to be that of one session after
+        the other. It is done a few times at most, as others may come each time.
+        """
+        emit, again, going = self.context.emit, self._resolution.again, dict[str, Distribution]()
+        for _ in range(_ROUNDS):
+            latest = self._latest(installed)
+            found = newcomers(installed, latest, (wheel for wheel, _ in ready))
+            installed = latest
+            going |= found
+            if again is None or not any(wheel.name in found and not wheel.origin for wheel, _ in ready):
+                break
+            with self.context.span("resolve"):
+                self._resolution = self._asked(partial(again, latest))
+            self._extraneous = self._resolution.extraneous
+            wheels = [wheel for wheel in self._resolution.wheels if wheel.name not in self.context.control.wheels]
+            dropped = [wheel for wheel, _ in ready if not any(_is_same(wheel, other) for other in wheels)]
+            missing = [wheel for wheel in wheels if not any(_is_same(other, wheel) for other, _ in ready)]
+            ready = [pair for pair in ready if pair[0] not in dropped]
+            coming = {wheel.name for wheel in missing}
+            for wheel in dropped:
+                if wheel.name in going and wheel.name not in coming:
+                    emit(Warned(wheel.name, satisfies(going.pop(wheel.name), wheel.version)))
+            self.context.control.wheels.expect(coming)
+            ready += self._made(missing)
+        for wheel, _ in ready:
+            if wheel.name in going:
+                emit(Warned(wheel.name, replaced(going[wheel.name], wheel.version)))
+        return installed, ready
 
     def _latest(self, installed: Installed) -> Installed:
         """What is installed now, of which `installed` was found before the resolution.
@@ -151,17 +190,9 @@ class Pipeline(Work):
 
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self.context
-        try:
-            meanwhile = Meanwhile(self._load, self._prepare)
-            cancelled = context.control.cancelled
-            resolution = resolve(self._request, self.environment, installed, context.emit, cancelled, meanwhile)
-        except Interrupted:
-            context.check()
-            raise
-        except ResolutionError as error:
-            if not error.output or context.options.dry_run:
-                raise
-            raise self._with_log(error) from error
+        meanwhile = Meanwhile(self._load, self._prepare)
+        ask = partial(resolve, self._request, self.environment, installed, context.emit, context.control.cancelled)
+        resolution = self._asked(lambda: ask(meanwhile))
         self._index_urls = resolution.index_urls
         self._extraneous = resolution.extraneous
         self._resolution = resolution
@@ -169,6 +200,17 @@ class Pipeline(Work):
         for permission in unused(context.options.allow_record, versions):
             context.emit(Warned("", f"{FLAG} {printable(permission)} is for no wheel of this run"))
         return resolution.wheels
+
+    def _asked(self, ask: Callable[[], Resolution]) -> Resolution:
+        try:
+            return ask()
+        except Interrupted:
+            self.context.check()
+            raise
+        except ResolutionError as error:
+            if not error.output or self.context.options.dry_run:
+                raise
+            raise self._with_log(error) from error
 
     def _with_log(self, error: ResolutionError) -> ResolutionError:
         """The same error, with a log of what was printed: a build that has failed leaves one, also here."""
@@ -318,6 +360,13 @@ class Pipeline(Work):
             with context.flushing(*session.stages()) as begin_flush:
                 stage_wheels(context, self.environment, wheels, session.stage, self._rebuild, linkers, begin_flush)
             context.sync("stage", *session.stages())
+
+
+def _is_same(wheel: LockedWheel, other: LockedWheel) -> bool:
+    """Whether `wheel`, which may have been built since, is what `other` is about."""
+    if wheel.source is None or other.source is None:
+        return (wheel.name, wheel.version, wheel.filename) == (other.name, other.version, other.filename)
+    return (wheel.name, wheel.origin) == (other.name, other.origin)
 
 
 def _unknown(wheel: LockedWheel) -> WheelAdded:

@@ -16,6 +16,7 @@ from instui_engine.journal.events import (
     Warned,
 )
 from instui_engine.plan.conflicts import Overlaps, find
+from instui_engine.plan.newcomers import is_newcomer, replaced
 from instui_engine.plan.plan import Plan, RemovalPlan, WheelPlan, removed_files
 from instui_engine.plan.planner import plan_wheel
 from instui_engine.plan.removal import empties_more, plan_removal
@@ -171,6 +172,8 @@ class Executor:
             **self._replaced_owners.get(plan.order, {}),
         }
         self._context.emit(plan.event())
+        if isinstance(plan, WheelPlan) and plan.replaces and is_newcomer(old.replaces, plan.replaces, plan.wheel):
+            self._context.emit(Warned(plan.name, replaced(plan.replaces, plan.version)))
         self._marks[plan.order] = mark
         return plan
 

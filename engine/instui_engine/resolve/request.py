@@ -1,6 +1,7 @@
 """Requests and resolutions as data: what the user asks for, not yet interpreted, and the wheels chosen for it."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from instui_engine.hashes import Demands
 from instui_engine.journal.events import Event
@@ -8,6 +9,9 @@ from instui_engine.values import NamedTuple
 
 from .resolving import Resolving
 from .source import Building, BuildSettings, Source
+
+if TYPE_CHECKING:
+    from instui_engine.target.installed import Installed
 
 Emit = Callable[[Event], None]
 Cancelled = Callable[[], bool]
@@ -89,7 +93,8 @@ class Resolution(NamedTuple):
     """The wheels to install, and what is already there (name -> version).
 
     `index_urls` are the URLs of the request that may carry credentials for the downloads. `extraneous` are the names of
-    what is to be removed. `builds` says how those are built that have a source.
+    what is to be removed. `builds` says how those are built that have a source. `again` answers the same request for
+    another listing of the environment; None if the answer would be the same.
     """
 
     wheels: tuple[LockedWheel, ...]
@@ -97,3 +102,4 @@ class Resolution(NamedTuple):
     index_urls: tuple[str, ...] = ()
     extraneous: tuple[str, ...] = ()
     builds: BuildSettings = BuildSettings()
+    again: "Callable[[Installed], Resolution] | None" = None

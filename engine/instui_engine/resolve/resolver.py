@@ -9,12 +9,13 @@ already installed; ResolveFinished always.
 
 import os
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 
 from instui_engine.errors import NoSolutionError, UsageError, printable
 from instui_engine.fetch.uv_settings import UvSettings, settings_here
 from instui_engine.fs.given import absolute
 from instui_engine.hashes import sha256_in
-from instui_engine.journal.events import RequirementSatisfied, ResolveFinished, ResolveStarted, Warned
+from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted, Warned
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 
@@ -62,8 +63,19 @@ def resolve(
     elif request.exact and not wanted.requirements and not wanted.projects:  # uv would say no more
         resolution = _with_extraneous(Resolution((), {}), (), request, environment, installed)
     else:
-        resolution = _decided(arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile)
+        decide = partial(_decided, arguments, wanted, request, settings, environment)
+        resolution = decide(installed, emit, cancelled, meanwhile)
+        if not request.exact:
+
+            def again(now: Installed) -> Resolution:
+                return decide(now, _untold, cancelled, Meanwhile())._replace(index_urls=_urls(request, wanted))
+
+            resolution = resolution._replace(again=again)
     return resolution._replace(index_urls=_urls(request, wanted))
+
+
+def _untold(event: Event) -> None:
+    """The second answer is not told: the first one was, and it would be counted twice."""
 
 
 def _locked(
