@@ -24,7 +24,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reports of some recordings, and of the journal whose names are hostile."""
     directory = tmp_path_factory.mktemp("reports")
-    for name in ("busy", "slow", "conflict"):
+    for name in ("busy", "slow", "conflict", "two-sessions"):
         (directory / f"{name}.html").write_text(page_of(recorded(recording(name))))
     (directory / "hostile.html").write_text(page_of(recorded(hostile())))
     return directory
@@ -43,6 +43,27 @@ def test_it_is_as_wide_as_the_window_and_nothing_is_loaded_or_refused(
         assert page.complaints() == []
     background = "rgb(16, 21, 28)" if dark else "rgb(251, 251, 249)"
     assert page.value("getComputedStyle(document.documentElement).backgroundColor") == background
+
+
+def test_a_chain_of_three_fits_an_ordinary_window_and_no_line_goes_through_words(page: Page, reports: Path) -> None:
+    page.look(1100)
+    page.open(reports / "two-sessions.html")
+    scrolls = "document.querySelector('.chains').parentElement"
+    assert page.value(f"{scrolls}.scrollWidth <= {scrolls}.clientWidth")
+    page.open(reports / "busy.html")  # where one who held it later is named below a line, at which another one branches
+    order = page.value("[...document.querySelectorAll('.chains path, .chains .beside')].map(one => one.tagName)")
+    assert {"path", "text"} == set(order)
+    assert order == sorted(order)  # words are painted last, upon a margin of their own
+    assert page.value("getComputedStyle(document.querySelector('.beside')).paintOrder") == "stroke"
+
+
+def test_the_name_of_a_part_is_whole_or_not_there(page: Page, reports: Path) -> None:
+    page.look(1100)
+    page.open(reports / "slow.html")
+    parts = "[...document.querySelectorAll('.axis svg svg text')]"
+    assert page.value(f"{parts}.map(text => text.textContent)") == ["resolve", "fetch, unpack", "commit"]
+    fits = "text.getBBox().x + text.getBBox().width <= text.parentElement.width.baseVal.value"
+    assert page.value(f"{parts}.every(text => {fits})")
 
 
 def test_no_name_runs_or_becomes_an_element(page: Page, reports: Path) -> None:

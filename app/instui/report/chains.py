@@ -3,7 +3,7 @@
 The table of waits says the same in words, and more of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import nlargest
 
 from instui.monitor.model import Snapshot
@@ -19,6 +19,7 @@ from .waits import WaitedFor
 
 MOST = 40  # waits
 _BOX, _ACROSS, _DOWN = 260, 480, 52  # pixels: the width of a box, and from one box to the next
+_FIT = 3  # columns that fit into an ordinary window, if they are drawn a little smaller; more are scrolled
 _HEIGHT = 24
 _CELLS, _PATH_CELLS = 34, 22
 _THICKEST = 8.0  # pixels, of the longest wait
@@ -85,7 +86,8 @@ def chains(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
         return Html("")
     at = places(drawn)
     longest = max(edge.seconds for edge in drawn)
-    width = _ACROSS * max(column for column, _ in at.values()) + _BOX + 2
+    columns = 1 + max(column for column, _ in at.values())
+    width = _ACROSS * (columns - 1) + _BOX + 2
     height = _DOWN * (max(row for _, row in at.values()) + 1)
     told = "; ".join(f"{edge.waiter} waited {took(edge.seconds)} for {edge.held or edge.holder}" for edge in drawn)
     title = "Who stood before whom"
@@ -94,19 +96,20 @@ def chains(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
         element("title", title),
         element("desc", told),
         [_line(edge, at, longest) for edge in drawn],
+        [words for edge in drawn for words in _words(edge, at, longest)],  # above all lines, one of which may pass here
         [_box(name, place) for name, place in at.items()],
-        class_="chains",
+        class_="chains fits" if columns <= _FIT else "chains",
         role="img",
         width=width,
         height=height,
         viewBox=f"0 0 {width} {height}",
     )
-    words = (
+    caption = (
         "left: who held the lock when the wait began; below a line: who held it later; thicker lines are longer waits"
     )
     return element(
         "figure",
-        element("figcaption", element("h3", title), words),
+        element("figcaption", element("h3", title), caption),
         element("div", picture, class_="scrolls", role="region", aria_label=title, tabindex=0),
         aria_label=title,
     )
@@ -124,16 +127,26 @@ def _box(name: str, place: tuple[int, int]) -> Html:
 
 def _line(edge: Edge, at: Mapping[str, tuple[int, int]], longest: float) -> Html:
     (column, row), (to_column, to_row) = at[edge.holder], at[edge.waiter]
-    x, y = column * _ACROSS + _BOX + 1, row * _DOWN + 14 + _HEIGHT // 2
-    to_x, to_y = to_column * _ACROSS + 1, to_row * _DOWN + 14 + _HEIGHT // 2
-    thick = max(1.0, _THICKEST * edge.seconds / longest)
+    x, y = column * _ACROSS + _BOX + 1, _middle(row)
+    to_x, to_y = to_column * _ACROSS + 1, _middle(to_row)
+    way = f"M{x} {y}C{x + 40} {y} {x + 10} {to_y} {x + 50} {to_y}H{to_x}"
+    title = f"{edge.waiter} waited {took(edge.seconds)} for {edge.what}, held by {edge.held}"
+    return element("path", element("title", title), d=way, stroke_width=f"{_thick(edge, longest):.1f}")
+
+
+def _words(edge: Edge, at: Mapping[str, tuple[int, int]], longest: float) -> Iterator[Html]:
+    """What stands above and below a line, at its end."""
+    column, row = at[edge.waiter]
+    x, y = column * _ACROSS - 3, _middle(row)
     text = f"{took(edge.seconds)}  {cut(printable(edge.what), _PATH_CELLS)}"
-    return element(
-        "g",
-        element("title", f"{edge.waiter} waited {took(edge.seconds)} for {edge.what}, held by {edge.held}"),
-        element("path", d=f"M{x} {y}C{x + 40} {y} {x + 10} {to_y} {x + 50} {to_y}H{to_x}", stroke_width=f"{thick:.1f}"),
-        element("text", text, x=to_x - 4, y=f"{to_y - 5 - thick / 2:.1f}", text_anchor="end"),
-        element("text", cut_end(f"then {printable(edge.later)}", _CELLS), x=to_x - 4, y=to_y + 16, text_anchor="end")
-        if edge.later
-        else "",
-    )
+    yield element("text", text, x=x, y=f"{y - 5 - _thick(edge, longest) / 2:.1f}", class_="beside")
+    if edge.later:
+        yield element("text", cut_end(f"then {printable(edge.later)}", _CELLS), x=x, y=y + 16, class_="beside")
+
+
+def _middle(row: int) -> int:
+    return row * _DOWN + 14 + _HEIGHT // 2
+
+
+def _thick(edge: Edge, longest: float) -> float:
+    return max(1.0, _THICKEST * edge.seconds / longest)
