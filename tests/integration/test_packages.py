@@ -158,6 +158,20 @@ def test_check_adds_what_is_not_whole_to_what_is_required(
     assert said == "1 distribution: all whole, and what they require is there\n"
 
 
+def test_check_says_of_which_metadata_uv_can_make_nothing_also_if_other_files_have_an_error(
+    venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run
+) -> None:
+    target = venv()
+    target.put(wheels["alpha"])
+    metadata = target.site / "alpha-1.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text() + "Requires-Dist: x\x1b[31m\n")
+    done = run_instui("check", "--python", target.top)
+    assert (done.returncode, done.stderr) == (1, "")
+    uvs, ours, _ = done.stdout.splitlines()
+    assert uvs.startswith("The package `alpha` is broken or incomplete (unable to read `METADATA`)")
+    assert ours.startswith("alpha 1 is modified: ")
+
+
 def test_tree_and_freeze_for_programs(venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run) -> None:
     target = venv()
     target.put(wheels["beta"], wheels["gamma"])

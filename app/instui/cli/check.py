@@ -18,6 +18,7 @@ from .signals import stopping
 from .uv_pip import ask, complaint, irregular
 
 _OURS = frozenset({"incomplete", "modified", "mixed", "clobbered", "duplicate", "ghost"})
+_BROKEN = frozenset({"incomplete", "duplicate", "ghost"})  # of these, what is wrong with the .dist-info
 _FOUND = re.compile(r"Found \d+ incompatibilit(y|ies)")
 
 
@@ -37,7 +38,7 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         answer = ask("check", parsed, packages.environment, ())
         # what uv says of a distribution that is not whole is said better below
-        broken = {finding.distribution.partition(" ")[0] for finding in ours}
+        broken = {finding.distribution.partition(" ")[0] for finding in ours if finding.kind in _BROKEN}
         lines = [line for line in answer.errors if not _FOUND.fullmatch(line) and line.startswith("The package ")]
         dependencies = [line for line in lines if _subject(line) not in broken or " requires " in line]
         failed = complaint(answer) if answer.code > 1 or (answer.code and not lines) else ""
