@@ -8,7 +8,7 @@ import pytest
 from instui.report.page import page as page_of
 from support.chromium import Page, chromium
 from support.needs import require
-from support.reports import hostile, recorded, recording
+from support.reports import hostile, of_events, recorded, recording, session
 
 pytestmark = pytest.mark.xdist_group("chromium")
 
@@ -64,6 +64,15 @@ def test_the_name_of_a_part_is_whole_or_not_there(page: Page, reports: Path) -> 
     assert page.value(f"{parts}.map(text => text.textContent)") == ["resolve", "fetch, unpack", "commit"]
     fits = "text.getBBox().x + text.getBBox().width <= text.parentElement.width.baseVal.value"
     assert page.value(f"{parts}.every(text => {fits})")
+
+
+def test_a_name_of_two_hundred_letters_leaves_room_for_the_other_columns(page: Page, tmp_path: Path) -> None:
+    whole = page_of(recorded(of_events(session(wheel="a" * 200))))
+    (tmp_path / "long.html").write_text(whole)
+    page.look(1100)
+    page.open(tmp_path / "long.html")
+    scrolls = "document.querySelector('#wheels').parentElement.querySelector('.scrolls')"
+    assert page.value(f"{scrolls}.scrollWidth <= {scrolls}.clientWidth")
 
 
 def test_no_name_runs_or_becomes_an_element(page: Page, reports: Path) -> None:
