@@ -139,7 +139,7 @@ def test_the_lock_of_a_project_is_what_uv_locked(
     project.mkdir()
     (project / "pyproject.toml").write_text(
         '[project]\nname = "own"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["beta"]\n'
-        '[dependency-groups]\ndev = ["gamma"]\n[tool.uv]\npackage = true\n'
+        '[dependency-groups]\ndev = ["gamma"]\n[tool.uv]\npackage = false\n'
     )
     places = ("--no-index", "--find-links", str(index))
     env = {name: value for name, value in clean_environ.items() if name != "UV_OFFLINE"}
@@ -148,11 +148,10 @@ def test_the_lock_of_a_project_is_what_uv_locked(
     target = venv()
     target.put(build_wheel(tmp_path, "goes", "1", {"goes.py": b""}))
     command = ("sync", *PLAIN, "--no-index", "--python", target.top, project / "uv.lock")
-    said = ok(run_instui(*command))
-    assert f"own is a source tree of the project, and is not installed: `instui install --no-deps -e {project}`" in said
+    ok(run_instui(*command))
     assert installed(target.site) == {"alpha": "2", "beta": "1", "gamma": "1"}
-    target.put(build_wheel(tmp_path, "own", "1", {"own.py": b""}))
-    assert "source tree" not in ok(run_instui(*command))
-    assert "own" in installed(target.site)
+    ok(run_instui(*command, "--no-dev"))
+    assert installed(target.site) == {"alpha": "2", "beta": "1"}
+    assert "uv.lock" in error_line(run_instui(*command[:-1], project / "pyproject.toml", "--no-dev"), 2)
     (project / "uv.lock").write_text("version = 1\n[[package]]\n")
     assert "uv.lock" in error_line(run_instui(*command), 2)

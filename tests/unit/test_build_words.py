@@ -136,7 +136,7 @@ def test_a_project_without_a_backend_is_built_as_setuptools_does(tmp_path: Path)
     root, made = tmp_path / "root", tmp_path / "made"
     root.mkdir()
     made.mkdir()
-    make_project(str(root), made)
+    make_project(str(root), made, "legacy")
     assert 'requires = ["setuptools >= 40.8.0"]' in (made / "pyproject.toml").read_text()
     assert "setuptools.build_meta:__legacy__" in (made / "backend" / "instui_editable_backend.py").read_text()
 
@@ -146,7 +146,8 @@ def test_a_project_without_a_backend_is_built_as_setuptools_does(tmp_path: Path)
     [
         ('[tool]\nuv = "odd"', None),
         ('[tool.uv]\nsources = "odd"', None),
-        ('[tool.uv.sources]\na = 1\nb = { workspace = true }\nc = [{ index = "i", extra = "e" }]', None),
+        ('[tool.uv.sources]\na = 1\nc = [{ index = "i", extra = "e" }]', None),
+        ("[tool.uv.sources]\na = { workspace = true }", {"workspace": True}),
         ('[tool.uv]\nindex = 1\nsources.a = { path = "../a", editable = true }', {"path": "", "editable": True}),
         ('[tool.uv]\nindex = [1]\nsources.a = { url = "https://h/a\U0001f600" }', {"url": "https://h/a\U0001f600"}),
     ],
@@ -155,9 +156,11 @@ def test_sources_of_a_project(text: str, sources: dict[str, object] | None, tmp_
     root, made = tmp_path / "root", tmp_path / "made"
     root.mkdir()
     made.mkdir()
-    (root / "pyproject.toml").write_text(text)
-    make_project(str(root), made)
-    uv = tomllib.loads((made / "pyproject.toml").read_text()).get("tool", {}).get("uv", {})
+    (root / "pyproject.toml").write_text(f'[project]\nname = "real"\n{text}')
+    make_project(str(root), made, "real")
+    content = tomllib.loads((made / "pyproject.toml").read_text())
+    assert content["project"]["name"] == "real"
+    uv = content.get("tool", {}).get("uv", {})
     if sources is not None and "path" in sources:
         sources = {**sources, "path": str(tmp_path / "a")}
     assert uv == ({"index": [], "sources": {"a": [sources]}} if sources else {})
@@ -166,7 +169,7 @@ def test_sources_of_a_project(text: str, sources: dict[str, object] | None, tmp_
 def test_a_project_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("words")
     with pytest.raises(UsageError, match="cannot read"):
-        make_project(str(tmp_path), tmp_path)
+        make_project(str(tmp_path), tmp_path, "p")
 
 
 def folded(log: str) -> Fold:

@@ -1,7 +1,7 @@
 """The flags of the commands: each function adds those of one, or those that several share."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from instui.demo.scenarios import NAMES
 
@@ -103,17 +103,30 @@ def sync(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [OPTION ...] FILE [FILE ...]"
     parser.add_argument("requirement_files", nargs="+", metavar="FILE", help="requirements, a pylock.toml or a uv.lock")
     what = parser.add_argument_group("what to install")
+    uv_flags.project(what)
+    uv_flags.sources(what)
     _constraints(what)
     _again(what)
     _hashes(what)
     what.add_argument(
         "--allow-empty-requirements", action="store_true", help="if nothing is listed, everything is removed"
     )
+    for part, meaning in (
+        ("project", "of a uv.lock, not the project itself"),
+        ("workspace", "of a uv.lock, no member of the workspace"),
+        ("local", "of a uv.lock, no source tree"),
+    ):
+        what.add_argument(f"--no-install-{part}", **_left_out(part), help=meaning)
+    what.add_argument("--no-dev", **_left_out("dev"), help="of a uv.lock, not its group dev")
     _permission(what)
     uv_flags.places(parser)
     uv_flags.building(parser)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")
     _session(parser)
+
+
+def _left_out(part: str) -> dict[str, Any]:
+    return {"action": "append_const", "const": part, "dest": "leaving_out", "default": []}
 
 
 def uninstall(parser: argparse.ArgumentParser) -> None:

@@ -70,6 +70,7 @@ def request_of_sync(parsed: "argparse.Namespace") -> "Request":
         require_hashes=parsed.require_hashes,
         resolving=resolving_from(parsed),
         allow_empty=parsed.allow_empty_requirements,
+        leaving_out=tuple(dict.fromkeys(parsed.leaving_out)),
         building=_building_in(parsed),
     )
 

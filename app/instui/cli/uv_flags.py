@@ -21,6 +21,12 @@ def project(group: "argparse._ArgumentGroup") -> None:
     _no(group, "--no-all-extras", "all_extras")
 
 
+def sources(group: "argparse._ArgumentGroup") -> None:
+    """Add the flags that leave the sources of projects out."""
+    group.add_argument("--no-sources", action="store_true", help="ignore the table tool.uv.sources of a project")
+    _each(group, "--no-sources-package", metavar="NAME", help="the same for one")
+
+
 def limits(group: "argparse._ArgumentGroup") -> None:
     """Add the flags with files that bear on what is decided, beside constraints."""
     _each(group, "--overrides", "--override", metavar="FILE", help="versions that replace what anything else requires")
@@ -122,8 +128,7 @@ def versions(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--python-platform", default="", metavar="NAME", help="resolve for linux, macos, windows ...")
     group.add_argument("--torch-backend", default="", metavar="BACKEND", help="for PyTorch: cpu, cu126, auto ...")
     group.add_argument("--fork-strategy", default="", metavar="STRATEGY", help=argparse.SUPPRESS)
-    group.add_argument("--no-sources", action="store_true", help="ignore the table tool.uv.sources of a project")
-    _each(group, "--no-sources-package", metavar="NAME", help="the same for one")
+    sources(group)
     group.add_argument("--refresh", action="store_true", help="ask the indexes again, whatever uv's cache has")
     _no(group, "--no-refresh", "refresh")
     _each(group, "--refresh-package", metavar="NAME", help="the same for one")

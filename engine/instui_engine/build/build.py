@@ -161,7 +161,7 @@ class _Builds:
         context, name = self._context, wheel.name
         context.rest()
         log, path = open_log(self._journal, name)
-        context.emit(BuildStarted(name, shown(wheel.source or source), path, source.editable, worker))
+        context.emit(BuildStarted(name, shown(wheel.source or source), path, bool(source.editable), worker))
         output = Output(log, lambda line: context.emit(BuildProgress(name, line)), _INTERVAL)
         try:
             built = directory / "built"
@@ -223,14 +223,19 @@ class _Builds:
             return place
         project = directory / "editable"
         project.mkdir()
-        make_project(place, project)
+        make_project(place, project, wheel.name, (self._uv,), self._variables(directory))
         return os.fspath(project)
+
+    def _variables(self, directory: Path) -> dict[str, str]:
+        variables = dict(self._settings.variables)
+        if not (variables.get("UV_CACHE_DIR") or user_cache("uv")):
+            variables["UV_CACHE_DIR"] = os.fspath(directory / "cache")
+        return variables
 
     def _run(self, wheel: LockedWheel, place: str, built: Path, output: Output) -> int:
         settings = self._settings
-        variables = {"PYTHONUNBUFFERED": "1", **settings.variables}  # so that its output comes while it works
-        if not (variables.get("UV_CACHE_DIR") or user_cache("uv")):
-            variables["UV_CACHE_DIR"] = os.fspath(built.parent / "cache")
+        variables = {"PYTHONUNBUFFERED": "1", **self._variables(built.parent)}  # its output comes while it works
+        variables |= settings.own_variables.get(wheel.name, {})
         command = [self._uv, "build", "--wheel", "--no-create-gitignore", "--color=never", "--no-progress"]
         command += [f"--python={settings.python}", f"--out-dir={built}"]
         command += ["--offline"] if settings.offline else []

@@ -134,7 +134,7 @@ def key_of(wheel: LockedWheel, source: Source, settings: BuildSettings, interpre
             bounds.append(sha256_of(file))
     own = [text for text in building.config_settings_packages if text.partition(":")[0] == wheel.name]
     known = [
-        *(source.kind, identity, source.subdirectory, source.editable),
+        *(source.kind, identity, source.subdirectory, bool(source.editable)),
         *(building.config_settings, own, bounds, settings.decisive, settings.flags),
         *(interpreter.version, interpreter.tags),
     ]

@@ -139,7 +139,7 @@ def check_permission(context: Context, environment: Environment, plans: Sequence
 
 def _about(plan: Plan) -> tuple[str, ...]:
     """What is worth a warning in the wheel itself. An editable one has a .pth file: that is what was asked for."""
-    is_asked_for = isinstance(plan, RemovalPlan) or (plan.wheel.source is not None and plan.wheel.source.editable)
+    is_asked_for = isinstance(plan, RemovalPlan) or (plan.wheel.source is not None and bool(plan.wheel.source.editable))
     return () if is_asked_for else plan.entry.manifest.warnings  # type: ignore[union-attr]
 
 

@@ -11,7 +11,7 @@ from .request import Request, Resolution
 from .requirements import Requirements
 from .resolving import Resolving, words
 from .source import Building, BuildSettings
-from .uv_config import build_config, decisive_for_builds, forbids_build, not_isolated
+from .uv_config import build_config, decisive_for_builds, extra_variables, forbids_build, not_isolated
 
 
 def pip_flags(building: Building, command: str) -> list[str]:
@@ -62,7 +62,7 @@ def with_builds(
     return resolution._replace(builds=build_settings(request, wanted, settings, executable))
 
 
-def _refused(building: Building, settings: UvSettings, name: str, editable: bool) -> str:
+def _refused(building: Building, settings: UvSettings, name: str, editable: bool | None) -> str:
     """What forbids to build that distribution; "" if it may be built. As for uv, an editable one always may."""
     if editable:
         return ""
@@ -127,6 +127,7 @@ def build_settings(request: Request, wanted: Requirements, settings: UvSettings,
             no_isolation_packages=(*building.no_isolation_packages, *alone_too),
         ),
         variables=variables,
+        own_variables=extra_variables(settings),
         config=build_config(settings) if not os.environ.get("UV_NO_CONFIG") else "",
         flags=tuple(words(shared, "locate")),
         decisive=decisive_for_builds(settings, os.environ),

@@ -14,6 +14,7 @@ from instui_engine.journal.events import ResolveProgress, Warned
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
+from instui_engine.values import NamedTuple
 
 from .inputs import Arguments
 from .locations import path_in, redacted, split_fragment
@@ -24,7 +25,20 @@ from .requirements import Requirement, Requirements, named_in
 from .satisfied import is_installed, is_version
 from .sources import argued_trees, installed_names, is_source, likely_name, locked_source, name_sources
 from .strength import check_strong, note_weak
+from .tracing import Told, may_have_sources, trace
 from .uv import Files, Pin, Uv
+
+
+class Decided(NamedTuple):
+    """What uv would install, and the named distributions (name -> version) that it leaves as they are.
+
+    `removed` are the names of those that it would remove. `is_of_something`: not everything is to go.
+    """
+
+    wheels: list[LockedWheel]
+    satisfied: dict[str, str]
+    removed: tuple[str, ...]
+    is_of_something: bool
 
 
 def from_uv(
@@ -37,11 +51,8 @@ def from_uv(
     emit: Emit,
     cancelled: Cancelled,
     meanwhile: Meanwhile,
-) -> tuple[list[LockedWheel], dict[str, str], tuple[str, ...]]:
-    """The wheels that uv would install, the named distributions (name -> version) that it leaves as they are, and the
-    names of those that it would remove.
-    """
-
+) -> Decided:
+    """What uv decides. Raises ResolutionError, UsageError or Interrupted."""
     working_directory()  # uv would fail without one, less clearly
     named = named_in(wanted)
     entries = (*wanted.constraints, *wanted.requirements, *wanted.overrides)
@@ -72,17 +83,22 @@ def from_uv(
         if versions:
             emit(ResolveProgress("listing the files and hashes of these versions"))
             uv.meanwhile(lambda: meanwhile.listing(len(versions)))
-        files = uv.locate(versions)
+        told: Mapping[str, Told] = {}
+        if may_have_sources(decision.pins, wanted, request.resolving.group):
+            files, told = trace(uv, decision.pins, environment, installed, request.offline)
+        else:
+            files = uv.locate(versions)
     locked = wheels_in(files, directory, environment.interpreter, demands)
     unnamed = [source for source in sources if not source.name]
     found = name_sources(decision.pins, sources) if unnamed else {}
     direct |= found
-    named = {**found, **named}
+    named = {**{name: source for name, source in found.items() if source.position >= 0}, **named}
     for name, source in found.items():
         demands[name] = (*demands.get(name, ()), *source.demands)
     for pin in decision.pins:
         if pin.url and is_source(pin.url):
-            locked.append(locked_source(pin.name, pin.version, pin.url, direct.get(pin.name), demands))
+            wheel = locked_source(pin.name, pin.version, pin.url, direct.get(pin.name), demands)
+            locked.append(_as_told(wheel, told.get(pin.name)))
         elif pin.url:
             # the metadata that asks for a URL may have a hash in it
             url, more = split_fragment(pin.url, printable(redacted(pin.url)))
@@ -102,8 +118,18 @@ def from_uv(
     planned = {pin.name for pin in decision.pins} | set(decision.removed)
     left = {name: installed[name].version for name in named if name not in planned and name in installed}
     if unnamed:
-        left |= installed_names((source for source in unnamed if source not in found.values()), environment, installed)
-    return locked, left, decision.removed
+        asked = (source for source in unnamed if source.position >= 0 and source not in found.values())
+        left |= installed_names(asked, environment, installed)
+    return Decided(locked, left, decision.removed, decision.is_of_something)
+
+
+def _as_told(wheel: LockedWheel, told: Told | None) -> LockedWheel:
+    """The wheel of a source with what the whole request says of it; a branch that the user has named stays."""
+    source = wheel.source
+    if source is None or told is None:
+        return wheel
+    source = source._replace(editable=told.editable, revision=source.revision or told.revision)
+    return wheel._replace(source=source)
 
 
 def _moved(
@@ -136,9 +162,11 @@ def applies(entry: Requirement, markers: Mapping[str, str]) -> bool:
     """Whether its marker holds in the target."""
     if ";" not in entry.text:
         return True
+    from packaging.markers import Marker
     from packaging.requirements import Requirement as Parsed
 
-    marker = Parsed(entry.text).marker
+    # what has no name is a URL, in which a blank is written otherwise
+    marker = Parsed(entry.text).marker if entry.name else Marker(entry.text.partition(" ; ")[2])
     return marker is None or marker.evaluate({**markers, "extra": ""})
 
 
@@ -174,6 +202,8 @@ def wheels_in(
 ) -> list[LockedWheel]:
     """The wheels in uv's answer, whose relative paths start from `directory`."""
     locked = [wheel for text in files.locks for wheel in select(text, "uv's answer", directory, interpreter, demands)]
+    if files.names:
+        locked += select(files.traced, "uv's answer", directory, interpreter, demands, names=files.names)
     return locked + [_unhashed(url, demands) for url in files.unhashed.values()]
 
 

@@ -222,11 +222,12 @@ def _host(parts: SplitResult) -> str:
 
 
 def _existing(path: str, directories: Sequence[str], shown: str) -> str:
-    """`path` in the first directory that has it, else in the first of all."""
+    """`path` in the first directory that has it, and not just a directory without a project; else in the first."""
     if not os.path.isabs(path) and not directories:
         raise UsageError(f"{shown} is relative, and there is no directory that it could count from")
     places = [absolute(os.path.join(absolute(directory), path)) for directory in directories or ("/",)]
-    return next((place for place in places if os.path.exists(place)), places[0])
+    there = [place for place in places if os.path.exists(place)]
+    return next((place for place in there if not os.path.isdir(place) or is_tree(place)), (there or places)[0])
 
 
 def split_fragment(place: str, shown: str) -> tuple[str, Demands]:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import ResolutionError, UsageError, printable
@@ -38,19 +38,20 @@ _REPOSITORY = re.compile(r"git\+(https?|ssh|file|git)://[^\s\\]+@([0-9a-f]{40}|[
 
 def from_lock_file(
     file: str, request: Request, settings: UvSettings, interpreter: Interpreter, cancelled: Cancelled
-) -> tuple[list[LockedWheel], Mapping[str, str]]:
-    """The wheels, and the source trees that the file has, too: name -> directory."""
+) -> list[LockedWheel]:
+    """The wheels of a lock file, or their sources."""
     from .remote import read_url
     from .streams import read_input
 
-    trees: Mapping[str, str] = {}
+    resolving = request.resolving
     shown = shortened(file)
     try:
         is_remote = file.startswith(("http://", "https://"))
         if request.exact and is_uv_lock(file):
             from .uv_project import exported
 
-            text, directory, trees = exported(file, interpreter.executable, cancelled)
+            text, directory = exported(file, interpreter.executable, request.leaving_out, resolving, cancelled)
+            resolving = Resolving()  # uv has answered for those parts alone
         else:
             data, directory = (read_url(file, request, cancelled), "") if is_remote else read_input(file, cancelled)
             text = data.decode()
@@ -58,13 +59,13 @@ def from_lock_file(
         raise UsageError(f"cannot read the lock file {shown}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown} is not a lock file: it is not UTF-8 text") from error
-    wheels = list(select(text, shown, resolved(directory), interpreter, {}, request.resolving))
+    wheels = list(select(text, shown, resolved(directory), interpreter, {}, resolving))
     if is_remote and any(wheel.path for wheel in wheels):
         raise UsageError(f"{shown} names files of this machine, which a lock file on a server cannot know")
     if request.require_hashes or settings.require_hashes:
         for wheel in wheels:
             check_strong(wheel, wheel.demands)
-    return wheels, trees
+    return wheels
 
 
 def load_parser() -> None:
@@ -81,8 +82,11 @@ def select(
     interpreter: Interpreter,
     demands: Mapping[str, Demands],
     resolving: Resolving = Resolving(),  # noqa: B008 - it never changes
+    names: Collection[str] | None = None,
 ) -> Iterator[LockedWheel]:
     """The wheels of a lock file that fit the target, or their sources. Relative paths in it start from `directory`.
+
+    `names`: those that are meant; None for all of them.
 
     `demands` by name are those of requirement files; a wheel that cannot meet them is not chosen. Of several builds of
     one version the highest is taken. Of `resolving` only the extras and groups count. Raises UsageError for a file that
@@ -102,6 +106,8 @@ def select(
 
     try:
         content = tomllib.loads(text)
+        if names is not None:
+            content["packages"] = [package for package in content["packages"] if package["name"] in names]
         _prepare(content, demands)
         lock = Pylock.from_dict(content)
     except (PylockValidationError, ValueError) as error:  # of TOML, or of a URL that is none
@@ -253,13 +259,13 @@ def _project(package: "Package", project: "PackageVcs | PackageDirectory", direc
     name, subdirectory = printable(package.name), below(project.subdirectory or "", package.name)
     place = absolute(os.path.join(directory, project.path)) if project.path else ""
     url = file_url(place, name) if place else ""
-    revision, editable = "", False
+    revision, editable = "", None
     if isinstance(project, PackageVcs):
         url, revision = f"git+{project.url or url}@{project.commit_id}", project.requested_revision or ""
         if project.type != "git" or not _REPOSITORY.fullmatch(url):
             raise UsageError(f"{name} is not locked to a commit of a git repository: {printable(redacted(url))}")
     else:
-        editable = bool(project.editable)
+        editable = project.editable
         if not is_tree(os.path.join(place, subdirectory)):
             raise UsageError(f"{name} is locked to {printable(place)}, where no source tree is")
     fragment = f"#subdirectory={subdirectory}" if subdirectory else ""

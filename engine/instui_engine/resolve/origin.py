@@ -49,7 +49,7 @@ def source_url(source: Source, origin: str) -> bytes:
     content: dict[str, Any] = {"url": origin}
     match source.kind:
         case "tree":
-            content["dir_info"] = {"editable": True} if source.editable else {}
+            content["dir_info"] = {} if source.editable is None else {"editable": source.editable}
         case "git":
             revision = {"requested_revision": source.revision} if source.revision else {}
             content["vcs_info"] = {"vcs": "git", "commit_id": source.commit, **revision}

@@ -22,7 +22,8 @@ class Request(NamedTuple):
 
     With `keep_requested`, a distribution that is already installed keeps its mark as requested (the REQUESTED file), or
     the absence of it. With `exact`, nothing else is to be installed afterwards, and no dependency is added; unless
-    `allow_empty`, that must be something. `resolving` is what uv is told besides.
+    `allow_empty`, that must be something. Of a uv.lock, `leaving_out` is not installed: "project" (itself), "workspace"
+    (its members), "local" (all source trees), "dev" (that group). `resolving` is what uv is told besides.
     """
 
     arguments: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class Request(NamedTuple):
     keep_requested: bool = False
     exact: bool = False
     allow_empty: bool = False
+    leaving_out: tuple[str, ...] = ()
     building: Building = Building()
     resolving: Resolving = Resolving()
 

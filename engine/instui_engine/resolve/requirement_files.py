@@ -20,7 +20,7 @@ from instui_engine.wheel.filename import NAME
 
 from .locations import expanded, file_url, has_variable, path_in, redacted, shortened, web_url
 from .requirement_lines import decoded, logical_lines, option_value, split_option
-from .requirement_text import editable_requirement, is_unnamed, read_requirement, split_hashes
+from .requirement_text import editable_requirement, is_direct, is_unnamed, read_requirement, split_hashes
 from .requirements import Requirement, Requirements, is_uv_lock
 from .script import is_script, script_requirements
 from .streams import LONGEST, Input, descriptor_of, read_input
@@ -212,11 +212,16 @@ class _Reader:
                 f"{where}: {shortened(text)} is not a requirement: it begins with neither a name nor a place"
             )
         text, hashes = split_hashes(text, where)
-        if source.kind == "constraint" and is_unnamed(text):
-            raise UsageError(f"{where}: {shortened(text)}: a constraint needs a name: write NAME @ URL")
+        if is_unnamed(text):
+            self._check_may_have_no_name(text, source, where)
         if text.endswith((".txt", ".in")):
             _refuse_file(text, source.directories, where)
         content.entries.append(read_requirement(text, source.directories, hashes, where))
+
+    def _check_may_have_no_name(self, text: str, source: _Source, where: str) -> None:
+        """Raise UsageError for a limit without a name; as for uv, an override needs none."""
+        if source.kind == "constraint" and self._called["constraint"] != "override":
+            raise UsageError(f"{where}: {shortened(text)}: a constraint needs a name: write NAME @ URL")
 
     def _read_options(self, text: str, source: _Source, where: str, content: _Content) -> None:
         """Read a line of options: switches, and at its end perhaps one option with a value."""
@@ -234,6 +239,9 @@ class _Reader:
             else:
                 _check_known(option, text, where)
                 value = option_value(rest, given.startswith("--"))
+                if option == "--editable" and (marked := re.fullmatch(r"(.*?\S)\s+;(.*)", rest, re.DOTALL)):
+                    value = option_value(marked[1], given.startswith("--"))  # its marker has quotes of its own
+                    value = f"{value} ;{marked[2]}" if value else None
                 # uv ends these with the line, and takes the next one for a requirement
                 is_cut = "\n" in rest and option in ("--find-links", *_IGNORED_VALUED)
                 if value is None or is_cut:
@@ -260,8 +268,8 @@ class _Reader:
             case "--find-links":
                 content.find_links.append(_place(option, value, source, where))
             case "--editable":
-                if source.kind == "constraint":
-                    raise UsageError(f"{where}: {shortened(value)}: a constraint cannot be editable")
+                if not is_direct(value):
+                    self._check_may_have_no_name(value, source, where)
                 content.entries.append(editable_requirement(value, source.directories, where))
             case "--no-binary" | "--only-binary":
                 if not _CHOICE.fullmatch(value):

@@ -10,6 +10,7 @@ already installed; ResolveFinished always.
 import os
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from instui_engine.errors import NoSolutionError, UsageError, printable
 from instui_engine.fetch.uv_settings import UvSettings, settings_here
@@ -26,6 +27,9 @@ from .requirements import Requirement, Requirements, is_lock_file, is_project, i
 from .resolving import Resolving
 from .satisfied import is_installed, was_requested
 from .uv_config import DECISIVE_FILES, is_decisive, is_reinstalled, not_honoured
+
+if TYPE_CHECKING:
+    from .decision import Decided
 
 
 def resolve(
@@ -44,6 +48,8 @@ def resolve(
     `cancelled()` is true.
     """
     settings = settings_here()
+    if request.leaving_out and not any(map(is_uv_lock, request.requirement_files)):
+        raise UsageError("what is left out is a part of a uv.lock; name one")
     if lock_file := _lock_file(request):
         return _locked(lock_file, request, settings, environment, installed, emit, cancelled)
     arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)
@@ -60,7 +66,7 @@ def resolve(
     if _is_plain(arguments, lines, request) and not is_decisive(settings, os.environ):
         wheels = [_local(wheel) for wheel in arguments.wheels]
         resolution = _finish(wheels, {}, request, settings, environment, installed, emit)
-    elif request.exact and not wanted.requirements and not wanted.projects:  # uv would say no more
+    elif request.exact and not (wanted.requirements or wanted.projects or request.resolving.group):  # there is nothing
         resolution = _with_extraneous(Resolution((), {}), (), request, environment, installed)
     else:
         decide = partial(_decided, arguments, wanted, request, settings, environment)
@@ -90,14 +96,10 @@ def _locked(
     """What a lock file says."""
     from .lock_file import from_lock_file
 
-    wheels, trees = from_lock_file(lock_file, request, settings, environment.interpreter, cancelled)
+    wheels = from_lock_file(lock_file, request, settings, environment.interpreter, cancelled)
     resolution = _finish(wheels, {}, request, settings, environment, installed, emit)
-    for name, tree in trees.items():
-        if tree and name not in installed and name not in installed.links:
-            how = f"`instui install --no-deps -e {printable(tree)}` does that"
-            emit(Warned("", f"{name} is a source tree of the project, and is not installed: {how}"))
     resolution = _with_builds(resolution, request, Requirements(), settings, environment)
-    listed = {*trees, *(wheel.name for wheel in wheels)}
+    listed = {wheel.name for wheel in wheels}
     resolution = _with_extraneous(resolution, listed, request, environment, installed)
     return resolution._replace(index_urls=given_urls(request))
 
@@ -119,19 +121,18 @@ def _decided(
     sources = (requirement for requirement in wanted.requirements if not requirement.name)
     emit(ResolveStarted([short(requirement) for requirement in (*named_in(wanted).values(), *sources)]))
     try:
-        wheels, satisfied, removed = from_uv(
-            arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile
-        )
+        decided = from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile)
     except NoSolutionError as error:
         directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")
         if not directory:
             raise
         hint = f"for the wheels in the directory of that name, give ./{printable(directory)}"
         raise NoSolutionError(f"{error}; {hint}") from error
+    wheels, satisfied = decided.wheels, decided.satisfied
     resolution = _finish(wheels, satisfied, request, settings, environment, installed, emit, decided=True)
     resolution = _with_builds(resolution, request, wanted, settings, environment)
     listed = {*satisfied, *(wheel.name for wheel in wheels)}
-    return _with_extraneous(resolution, listed, request, environment, installed, removed)
+    return _with_extraneous(resolution, listed, request, environment, installed, decided)
 
 
 def _with_builds(
@@ -151,15 +152,18 @@ def _with_extraneous(
     request: Request,
     environment: Environment,
     installed: Installed,
-    decided: Collection[str] | None = None,
+    decided: "Decided | None" = None,
 ) -> Resolution:
-    """The same with what is to go, if only `listed` is to stay. Raises UsageError and TargetError."""
+    """The same with what is to go, if only `listed` is to stay. Raises UsageError and TargetError.
+
+    What uv has `decided`, if it was asked, counts.
+    """
     if not request.exact and not request.resolving.exact:
         return resolution
     from .exact import check_not_empty, extraneous
 
-    found = extraneous(environment, installed, listed, decided)
-    if request.exact:
+    found = extraneous(environment, installed, listed, decided.removed if decided else None)
+    if request.exact and not (decided and decided.is_of_something):
         check_not_empty(listed, found, allow_empty=request.allow_empty)
     return resolution._replace(extraneous=found)
 

@@ -1,15 +1,15 @@
 """How uv is to resolve a request: its own options, as data, and as the words of its command lines.
 
-Both questions get the same words, so that the files are those of the versions. What only says which versions may stay,
-or what is asked for, has a meaning for the first question alone.
+All questions get the same words, so that the files are those of the versions. What only says which versions may stay
+has a meaning for the first question alone, and what is asked for none where versions are asked for one by one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from instui_engine.values import NamedTuple
 
-Question = Literal["decide", "locate"]
+Question = Literal["decide", "locate", "trace"]
 
 
 class Resolving(NamedTuple):
@@ -46,7 +46,13 @@ class Resolving(NamedTuple):
 
 
 _READ_HERE = frozenset({"indexes", "default_index", "overrides", "excludes"})
-_DECIDING = frozenset({"extra", "all_extras", "group", "refresh", "refresh_package", "reinstall_package", "exact"})
+_STAYING = frozenset({"refresh", "refresh_package", "reinstall_package", "exact"})
+_ASKED = frozenset({"extra", "all_extras", "group"})
+_WITHOUT: Mapping[Question, frozenset[str]] = {
+    "decide": _READ_HERE,
+    "locate": _READ_HERE | _STAYING | _ASKED,
+    "trace": _READ_HERE | _STAYING,
+}
 
 
 def words(resolving: Resolving, question: Question) -> Iterator[str]:
@@ -57,7 +63,7 @@ def words(resolving: Resolving, question: Question) -> Iterator[str]:
     if resolving == Resolving():
         return
     for name in Resolving._fields:
-        if name in _READ_HERE or (question == "locate" and name in _DECIDING):
+        if name in _WITHOUT[question]:
             continue
         value = getattr(resolving, name)
         flag = f"--{name.replace('_', '-')}"

@@ -34,13 +34,14 @@ class Source(NamedTuple):
     Exactly one of `url` and `path` is set, without fragment. `url` of a repository has neither `git+` nor a revision;
     `commit` is the full hash on which uv has decided, for `revision`, which may be "". `subdirectory` is the one with
     the project, "" for the top. `sha256` is that of an archive, "" until it was read. `is_direct`: the user, or the
-    metadata of a distribution, named this very place.
+    metadata of a distribution, named this very place. `editable` is None where nobody has said whether a tree is, which
+    makes it no more editable than False does, but is recorded in another way.
     """
 
     kind: SourceKind
     url: str = ""
     path: str = ""
-    editable: bool = False
+    editable: bool | None = None
     subdirectory: str = ""
     commit: str = ""
     revision: str = ""
@@ -61,7 +62,8 @@ def shown(source: Source) -> str:
 class BuildSettings(NamedTuple):
     """How builds are to be run: with which Python, by which of uv's settings.
 
-    `variables` is the whole environment of a build, with indexes that may contain passwords. `config` is the text of a
+    `variables` is the whole environment of a build, with indexes that may contain passwords; `own_variables` are those
+    that uv is set to add for distributions, by their names. `config` is the text of a
     uv.toml for uv, "" for the user's own. `flags` are further ones of `uv build`. `decisive` is a text that differs
     where uv's settings and variables make another wheel.
     """
@@ -71,6 +73,7 @@ class BuildSettings(NamedTuple):
     no_index: bool = False
     building: Building = Building()
     variables: Mapping[str, str] = MappingProxyType({})
+    own_variables: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     config: str = ""
     flags: tuple[str, ...] = ()
     decisive: str = ""

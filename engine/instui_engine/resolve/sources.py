@@ -112,7 +112,7 @@ def locked_source(
 def _parsed(name: str, url: str, wish: Requirement | None) -> Source:
     bare, _, fragment = url.partition("#")
     given = wish.url.partition("#")[0] if wish is not None and wish.url else ""
-    editable = wish is not None and wish.editable
+    editable = True if wish is not None and wish.editable else None
     subdirectory = below(_subdirectory(fragment), name)
     if url.startswith(_GIT):
         found = _COMMIT.fullmatch(bare.removeprefix(_GIT))

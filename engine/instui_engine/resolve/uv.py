@@ -13,7 +13,7 @@ import os
 import re
 import select
 import signal
-from collections.abc import Callable, Collection, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +49,7 @@ _FEW = 3  # wheels without a hash after which the others are asked for one by on
 
 _PLANNED = re.compile(r" ([-+~]) ([A-Za-z0-9._-]+)(?:==(\S+)| @ (\S+))(?: \(from (.*)\))?")
 _COUNT = re.compile(r"Would (?:(install|uninstall) (\d+) packages?|make no changes)")
+_FOUND = re.compile(r"^(?:Resolved|Checked|Audited) [1-9]", re.MULTILINE)
 _UNHASHED = re.compile(r"Failed to download `(https?://[^`]+)` to compute missing hashes")
 
 
@@ -61,18 +62,27 @@ class Pin(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What uv would install, what it warns of, one line each, and the names of what `uv pip sync` would remove."""
+    """What uv would install, what it warns of, one line each, and the names of what `uv pip sync` would remove.
+
+    `is_of_something`: there is something that is to be installed, or that is to stay.
+    """
 
     pins: tuple[Pin, ...]
     warnings: tuple[str, ...]
     removed: tuple[str, ...] = ()
+    is_of_something: bool = True
 
 
 class Files(NamedTuple):
-    """The files of pins: `locks` are pylock.toml texts. `unhashed`: name -> URL of wheels whose index gives no hash."""
+    """The files of pins: `locks` are pylock.toml texts. `unhashed`: name -> URL of wheels whose index gives no hash.
+
+    `traced` is one more such text, in which only `names` are meant.
+    """
 
     locks: tuple[str, ...]
     unhashed: dict[str, str]
+    traced: str = ""
+    names: Collection[str] = ()
 
 
 class Uv:
@@ -154,11 +164,9 @@ class Uv:
             # what is asked for together is asked again for each wheel without a hash, so many are asked for singly
             batch = list(left.values()) if len(unhashed) < _FEW else list(left.values())[:1]
             code, text = self._compile(batch, offline=True)
-            found = _UNHASHED.search(text) if code else None
-            name = _pin_of(found[1], left) if found else ""
-            if found and name:
-                unhashed[name] = found[1]
-                del left[name]
+            if code and (found := unhashed_in(text, left)):
+                unhashed[found[0]] = found[1]
+                del left[found[0]]
                 continue
             if code and not self._request.offline:
                 code, text = self._compile(batch, offline=False)  # uv keeps no cache, or not for this long
@@ -169,20 +177,60 @@ class Uv:
                 del left[pin.name]
         return Files(tuple(locks), unhashed)
 
+    def compile_all(self, versions: Sequence[Pin], left_out: Collection[str], offline: bool) -> tuple[int, str]:
+        """uv's exit code, and its lock file for the whole request, or what it printed if it failed.
+
+        It gets the request as it is, without hashes, but `versions` are what was decided, and `left_out` are not there.
+        """
+        request, wanted = self._request, self._wanted
+        unhashed = (entry._replace(demands=()) for entry in wanted.requirements)
+        excluded = (Requirement(name, name) for name in sorted(left_out))
+        asked = wanted._replace(
+            requirements=tuple(unhashed),
+            constraints=(*wanted.constraints, *_pinned(versions)),
+            excludes=(*wanted.excludes, *excluded),
+            require_hashes=False,
+        )
+        command = ["--no-deps"] if request.no_deps or request.exact else []
+        command += words(request.resolving, "trace")
+        if not wanted.excludes:  # the variable has no effect beside ours
+            command += [f"--excludes={file}" for file in os.environ.get("UV_EXCLUDE", "").split()]
+        with ExitStack() as open_files:
+            files = []
+            sources = list(wanted.projects)
+            for kind, text in _texts(asked, bool(request.resolving.group)):
+                files.append(open_files.enter_context(memory_file(text)))
+                place = f"/dev/fd/{files[-1]}"
+                if kind == "requirements":
+                    sources.append(place)
+                else:
+                    command.append(f"--{kind}={place}")
+            config = locating_config(self._settings, whole=True)
+            return self._compiled([*command, *sources], files, config, offline)
+
     def _compile(self, pins: Sequence[Pin], offline: bool) -> tuple[int, str]:
         """uv's exit code, and the lock file that it has written, or what it printed if it failed."""
-        # === since a version matches those with a local part, too: 2 is also 2+cpu
-        requirements = tuple(Requirement(f"{pin.name}==={pin.version}", pin.name) for pin in pins)
-        asked = self._wanted._replace(requirements=requirements, constraints=(), require_hashes=False)
+        asked = self._wanted._replace(requirements=tuple(_pinned(pins)), constraints=(), require_hashes=False)
+        command = ["--no-deps", *words(self._request.resolving, "locate")]
+        with memory_file(requirements_text(asked)) as pinned:
+            command.append(f"/dev/fd/{pinned}")
+            return self._compiled(command, (pinned,), locating_config(self._settings), offline, DECISIVE_FILES)
+
+    def _compiled(
+        self,
+        command: Sequence[str],
+        descriptors: Sequence[int],
+        config: str,
+        offline: bool,
+        without: Collection[str] = (),
+    ) -> tuple[int, str]:
         lock = self._scratch / "pylock.toml"
         lock.unlink(missing_ok=True)
-        command = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header", "--quiet", "--no-deps"]
-        command += ["--offline"] if offline else []
-        command += words(self._request.resolving, "locate")
-        config = locating_config(self._settings)
-        with memory_file(requirements_text(asked)) as pinned, memory_file(config) as settings:
-            command += [f"--config-file=/dev/fd/{settings}"] if config else []
-            code, output = self._run([*command, f"/dev/fd/{pinned}"], (pinned, settings), without=DECISIVE_FILES)
+        whole = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header", "--quiet"]
+        whole += ["--offline"] if offline else []
+        with memory_file(config) as settings:
+            whole += [f"--config-file=/dev/fd/{settings}"] if config else []
+            code, output = self._run([*whole, *command], (*descriptors, settings), without)
         return code, output if code else lock.read_text(encoding="utf-8")
 
     def _run(
@@ -256,6 +304,11 @@ def _texts(wanted: Requirements, has_group: bool) -> Iterator[tuple[str, str]]:
     yield from ((kind, limits_text(wanted, entries)) for kind, entries in limits.items() if entries)
 
 
+def _pinned(pins: Iterable[Pin]) -> Iterator[Requirement]:
+    """=== since a version matches those with a local part, too: 2 is also 2+cpu."""
+    return (Requirement(f"{pin.name}==={pin.version}", pin.name) for pin in pins)
+
+
 def _called(source: Requirement) -> str:
     """What a source is called in an error."""
     text = source.name or (name_of(source.url.rstrip("/")) if source.url.startswith("file:") else source.text)
@@ -282,13 +335,15 @@ def _decision(output: str) -> Decision:
     is_whole = is_whole and 0 < len(said) == len(counts) and said.get("install", 0) == len(pins)
     if not is_whole or said.get("uninstall", 0) != gone:
         raise ResolutionError(f"uv's answer is not understood, so nothing is installed: {one_line(output)}")
-    return Decision(pins, warnings_in(output), tuple(sorted(removed.difference(pin.name for pin in pins))))
+    goes = tuple(sorted(removed.difference(pin.name for pin in pins)))
+    return Decision(pins, warnings_in(output), goes, bool(pins) or _FOUND.search(output) is not None)
 
 
-def _pin_of(url: str, pins: Container[str]) -> str:
-    """The name, among `pins`, of the wheel at `url`; "" if it is none of them, or uv has left out a password."""
-    name = normalized(name_of(url).partition("-")[0])
-    return name if name in pins and "****" not in url else ""
+def unhashed_in(output: str, pins: Container[str]) -> tuple[str, str] | None:
+    """Name, among `pins`, and URL of the wheel without a hash over which uv has failed, unless it hides a password."""
+    found = _UNHASHED.search(output)
+    name = normalized(name_of(found[1]).partition("-")[0]) if found else ""
+    return (name, found[1]) if found and name in pins and "****" not in found[1] else None
 
 
 def uv_variables(request: Request) -> dict[str, str]:

@@ -82,11 +82,15 @@ def leads_elsewhere(settings: UvSettings) -> bool:
     return any(_pip(settings).get(key) for key in _ELSEWHERE)
 
 
-def locating_config(settings: UvSettings) -> str:
-    """The text of a uv.toml to ask for files with, where the user's own would mislead it; "" if it does not."""
+def locating_config(settings: UvSettings, *, whole: bool = False) -> str:
+    """The text of a uv.toml to ask for files with, where the user's own would mislead it; "" if it does not.
+
+    `whole`: with what bears on a whole request, too.
+    """
     if not any(_pip(settings).get(key) for key in _MISLEADING):
         return ""
-    kept = {key: value for key, value in settings.options.items() if key in _FINDING}
+    keys = {*_FINDING, *(_DECISIVE if whole else ())}
+    kept = {key: value for key, value in settings.options.items() if key in keys}
     kept["pip"] = {key: value for key, value in _pip(settings).items() if key in _FINDING}
     return "".join(f"{key} = {toml(value)}\n" for key, value in kept.items())
 
@@ -111,6 +115,19 @@ def decisive_for_builds(settings: UvSettings, environ: Mapping[str, str]) -> str
         except OSError:
             bounds.append(file)
     return json.dumps((kept, bounds), default=str)
+
+
+def extra_variables(settings: UvSettings) -> dict[str, dict[str, str]]:
+    """The variables for the builds of distributions, by their names: `uv build` does not heed that setting."""
+    found: dict[str, dict[str, str]] = {}
+    for options in (settings.options, _pip(settings)):
+        named = options.get("extra-build-variables")
+        for name, variables in (named if isinstance(named, dict) else {}).items():
+            if isinstance(variables, dict):
+                found[normalized(str(name))] = {
+                    key: value for key, value in variables.items() if isinstance(value, str)
+                }
+    return found
 
 
 def not_isolated(settings: UvSettings, environ: Mapping[str, str]) -> tuple[bool, tuple[str, ...]]:
