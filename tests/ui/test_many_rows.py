@@ -6,18 +6,20 @@ import time
 
 import pytest
 
+from instui.explain.activity import Activity
 from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
 from instui.monitor.reader import decoded
 from instui.tui.rows import lock_history, timeline_lanes
 from instui.tui.rows.event_log import OLDER, EventKeys
 from instui.tui.rows.lock_history import lanes
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
-from instui.tui.views import overwrites, throttled
+from instui.tui.views import overwrites, throttled, timeline
 from instui.tui.views.throttled import MANY, Apart
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
-from support.screens import EVENTS, OVERWRITES, Recorded, go_to, press, settle, shown, text_of
+from support.screens import EVENTS, OVERWRITES, TIMELINE, Recorded, go_to, press, settle, shown, text_of
 from support.terminal import PATIENCE
 
 
@@ -178,6 +180,32 @@ def test_a_view_of_many_wheels_opens_at_once_and_is_filled_when_it_is_made(
                 await settle(pilot)
 
     asyncio.run(check())
+
+
+def test_what_a_view_of_many_wheels_has_made_apart_does_not_delay_its_first_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(throttled, "MANY", 1)
+    veiled: list[bool] = []
+    make = timeline.activity
+
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 60.0) as (app, pilot):
+
+            def activity(snapshot: Snapshot) -> Activity:
+                if snapshot.wheels:
+                    veiled.append(app.screen.veiled)
+                return make(snapshot)
+
+            monkeypatch.setattr(timeline, "activity", activity)
+            await press(pilot, TIMELINE)
+            end = time.monotonic() + PATIENCE
+            while "critical" not in text_of(app):
+                assert time.monotonic() < end
+                await settle(pilot)
+
+    asyncio.run(check())
+    assert veiled and not any(veiled)
 
 
 def test_what_was_spent_on_a_wheel_is_added_up_again_only_when_the_wheel_has_changed(

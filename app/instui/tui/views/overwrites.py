@@ -41,8 +41,8 @@ class OverwritesView(Overview):
     def __init__(self) -> None:
         super().__init__()
         self._maps: bool | None = None  # whether the map is shown; None: where there is room
-        self._owned: Apart[Sequence[Ownership]] = Apart(self.made)
-        self._groups: Apart[overwrites.Groups] = Apart(self.made)
+        self._owned: Apart[Sequence[Ownership]] = Apart(self.made, self.once_painted)
+        self._groups: Apart[overwrites.Groups] = Apart(self.made, self.once_painted)
         self._toggled: frozenset[str] = frozenset()  # the pairs that the user folded or unfolded
         self._found = overwrites.Groups([], {}, {}, (), 0)
         self._state = (0, 0, 0, True, 0)  # the basis of the groups shown

@@ -48,14 +48,20 @@ class Throttled(Generic[T]):
 class Apart(Throttled[T]):
     """As `Throttled`, but of many wheels the value is made in a thread, and the one before is shown until it is there.
 
-    `tell` is called, in that thread, when there is another value to show.
+    `tell` is called, in that thread, when there is another value to show. `when` is given what starts the thread, and
+    calls it when it is time: the thread takes half of the time from whoever paints meanwhile.
     """
 
     _one_at_a_time = threading.Lock()  # of all: each thread that computes takes its share from the one that paints
 
-    def __init__(self, tell: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        tell: Callable[[], object] | None = None,
+        when: Callable[[Callable[[], None]], None] = lambda start: start(),
+    ) -> None:
         super().__init__()
         self.tell = tell
+        self._when = when
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
 
@@ -68,7 +74,7 @@ class Apart(Throttled[T]):
         if self._thread is None and (self._value is None or self._is_due(key, basis)):
             arguments = (key, basis, make)
             self._thread = threading.Thread(target=self._work, args=arguments, name="apart", daemon=True)
-            self._thread.start()
+            self._when(self._thread.start)
         return self._value
 
     def _work(self, key: object, basis: object, make: Callable[[], T]) -> None:

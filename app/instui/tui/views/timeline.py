@@ -47,15 +47,15 @@ class TimelineView(OverTime):
         super().__init__()
         self.mode: Mode = "wheel"
         self._at_end = True  # of the lanes: the newest are shown, until the user scrolls
-        self._activity: Apart[Activity] = Apart(self.made)
+        self._activity: Apart[Activity] = Apart(self.made, self.once_painted)
         self._bare: Throttled[Activity] = Throttled()
         self._lanes: Throttled[Lanes] = Throttled()
         self._spent = Spent()
-        self._head: Apart[list[Line]] = Apart(self.made)
+        self._head: Apart[list[Line]] = Apart(self.made, self.once_painted)
         self._drawn: dict[str, list[Cell]] = {}  # the bars of lanes, by key
         self._drawn_for: tuple[Lanes | None, Window | None, int] = (None, None, 0)
         self._moment: Throttled[list[Line]] = Throttled()
-        self._why: Apart[list[Line]] = Apart(self.made)
+        self._why: Apart[list[Line]] = Apart(self.made, self.once_painted)
 
     def body(self) -> Iterable[Widget]:
         """The session above, the lanes, and below what explains the selection."""

@@ -1,5 +1,6 @@
 """A screen that is painted when it is filled, and not while the terminal has not taken what was painted before."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 from textual.screen import Screen
@@ -19,6 +20,14 @@ class HeldScreen(Screen[T]):
     """What changes while nothing may be painted is gathered by Textual, and painted once, as it is then."""
 
     veiled = False  # whether it is not painted, as it would show what was there before, or nothing yet
+    _put_off: tuple[Callable[[], None], ...] = ()  # until the veil is taken away
+
+    def once_painted(self, do: Callable[[], None]) -> None:
+        """Do what takes long: now, or when the user sees something else than the veil."""
+        if self.veiled:
+            self._put_off = *self._put_off, do
+        else:
+            do()
 
     def _compositor_refresh(self) -> None:
         if self.app.screen is not self or not (self.veiled or cast(Outlet, cast(Any, self.app)).holds_back()):
@@ -39,6 +48,9 @@ class HeldScreen(Screen[T]):
             self.veiled = False
             self._repaint_required = True
             self._on_timer_update()
+            put_off, self._put_off = self._put_off, ()
+            for do in put_off:
+                do()
 
     def keep_up(self) -> None:
         """Show what has changed in the session, if this is no view but shows something of it all the same."""
