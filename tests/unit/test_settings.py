@@ -65,6 +65,14 @@ def test_every_setting_is_a_flag_of_install_and_is_taken(file: Path) -> None:
     assert parsed.compile_bytecode is True
 
 
+def test_the_file_is_read_once_for_all_flags_of_a_command(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("jobs = 3\n")
+    reads = []
+    monkeypatch.setattr("instui.cli.standing.load", lambda: reads.append(file) or settings.load())
+    assert jobs_of() == 3
+    assert reads == [file]
+
+
 def test_what_permits_something_cannot_be_set_for_good() -> None:
     assert not {"break-system-packages", "allow-record", "fail-on-conflict", "no-fsync"} & set(settings.SETTINGS)
 

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-from instui.settings import SETTINGS, load
+from instui.settings import SETTINGS, Settings, load
 from instui_engine.errors import UsageError, printable
 from instui_engine.values import NamedTuple
 
@@ -38,11 +40,12 @@ class Origin(NamedTuple):
 
 def take(parser: argparse.ArgumentParser) -> None:
     """Let INSTUI_* and the user's settings stand for the flags that are not given."""
+    settings = cache(load)  # the file is read once, and only if there is a flag that it may give
     for action in parser._actions:
-        action.default = standing(action).value
+        action.default = standing(action, settings).value
 
 
-def standing(action: argparse.Action) -> Origin:
+def standing(action: argparse.Action, settings: Callable[[], Settings] = load) -> Origin:
     """What stands for a flag that is not given; several values of one variable are separated by spaces."""
     flag = next((name for name in action.option_strings if name.startswith("--")), "")
     if not flag or action.help is argparse.SUPPRESS or isinstance(action, Asked | AskedSwitch):
@@ -55,11 +58,11 @@ def standing(action: argparse.Action) -> Origin:
         if action.nargs != 0:
             return Origin(text.split() if isinstance(action, Each) else text, variable)
     if flag[2:] in SETTINGS:
-        settings = load()
-        given = settings.values.get(flag[2:])
+        file = settings()
+        given = file.values.get(flag[2:])
         if given is not None:
-            _check(action, f"{settings.path}: {flag[2:]}", given)
-            return Origin(given == "true" if is_switch else given, settings.path)
+            _check(action, f"{file.path}: {flag[2:]}", given)
+            return Origin(given == "true" if is_switch else given, file.path)
     return Origin(action.default, "default")
 
 
