@@ -192,6 +192,18 @@ def test_a_resolution_starts_uv_and_the_harness_sees_it(
     assert report.of([*USER_INTERFACES, "urllib3", "http.client"]) == []
 
 
+def test_a_requirement_file_is_with_uv_before_what_reads_its_answer_is_loaded(
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    build_wheel(tmp_path, "pkg", "1.0", {"pkg.py": b""})
+    (tmp_path / "requirements.txt").write_text("pkg==1.0\n")
+    places = ("--offline", "--no-index", "--find-links", tmp_path, "--python", venv().top)
+    report = observe("instui", "install", "--ui", "none", *places, "-r", tmp_path / "requirements.txt")
+    needed_later = ("dataclasses", "inspect", "packaging", "tomllib", "logging")
+    assert not report.before & set(needed_later)
+    assert report.of(needed_later)
+
+
 def test_the_engine_never_loads_the_app(observe: Callable[..., Loaded]) -> None:
     import instui_engine
 

@@ -8,7 +8,6 @@ them; where only the working directory has such a file, from there, as for uv.
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
@@ -105,19 +104,19 @@ class _Source(NamedTuple):
         return () if self.is_remote else (self.base, "")
 
 
-@dataclass(slots=True)
 class _Content:
     """What a file asks for, with the files that it names. Whoever reads it decides what `entries` are."""
 
-    entries: list[Requirement] = field(default_factory=list)
-    constraints: list[Requirement] = field(default_factory=list)
-    index_url: str = ""
-    extra_index_urls: list[str] = field(default_factory=list)
-    find_links: list[str] = field(default_factory=list)
-    switches: set[str] = field(default_factory=set)
-    no_binary: list[str] = field(default_factory=list)
-    only_binary: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    def __init__(self) -> None:  # as a dataclass it would take longer to define than a hundred lines to read
+        self.entries: list[Requirement] = []
+        self.constraints: list[Requirement] = []
+        self.index_url = ""
+        self.extra_index_urls: list[str] = []
+        self.find_links: list[str] = []
+        self.switches: set[str] = set()
+        self.no_binary: list[str] = []
+        self.only_binary: list[str] = []
+        self.notes: list[str] = []
 
     def include(self, other: "_Content", where: str) -> None:
         """Add all of a file that is named by `-r`, or by the user. Raises UsageError for another index."""

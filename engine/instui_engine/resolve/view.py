@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from packaging.version import Version
-
 from instui_engine.fs.paths import name_of
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
@@ -57,9 +55,15 @@ def _site_packages(environment: Environment, prefix: Path) -> Iterator[Path]:
 def _is_shown(installed: Installed, name: str) -> bool:
     """Whether it is whole and has a version by PEP 440: beside one with another version uv refuses to work at all."""
     version = installed[name].version
+    return installed.is_whole(name) and (_PLAIN.fullmatch(version) is not None or _is_version(version))
+
+
+def _is_version(text: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
     try:
-        return installed.is_whole(name) and (_PLAIN.fullmatch(version) is not None or bool(Version(version)))
-    except ValueError:
+        return bool(Version(text))
+    except InvalidVersion:
         return False
 
 
