@@ -133,6 +133,25 @@ def test_a_uv_that_asks_nobody_is_not_made_to_log(
     assert any(logs) is not offline
 
 
+@pytest.mark.parametrize("isolated", [True, False])
+def test_uv_need_not_run_the_interpreter_of_a_new_environment(
+    target: Target, isolated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It knows that from which the environment was made; only builds may need what is in the environment."""
+    told: list[str] = []
+    popen = subprocess.Popen
+
+    def noting(command: Any, *arguments: Any, **options: Any) -> Any:
+        told.extend(word for word in command if word.startswith("--python="))
+        return popen(command, *arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", noting)
+    assert target.offline("app", building=Building(no_isolation=not isolated)).wheels
+    executable = Path(target.environment.executable)
+    assert executable.resolve() != executable
+    assert told == [f"--python={executable.resolve() if isolated else executable}"] * 2
+
+
 def test_a_named_wheel_file_is_resolved_with_its_dependencies(target: Target) -> None:
     app = target.links / "app-1.0-py3-none-any.whl"
     wheels = {w.name: w for w in target.offline("lib", str(app)).wheels}

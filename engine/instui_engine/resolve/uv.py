@@ -34,7 +34,7 @@ from .normal_form import limits_text, requirements_text
 from .request import Request
 from .requirements import Requirement, Requirements
 from .resolving import words
-from .uv_config import DECISIVE_FILES, leads_elsewhere, locating_config
+from .uv_config import DECISIVE_FILES, leads_elsewhere, locating_config, not_isolated
 from .uv_errors import explain, warnings_in
 from .uv_log import FILTER, UvLog, processor_seconds, without_log
 from .view import make_view
@@ -103,7 +103,8 @@ class Uv:
         self._scratch = scratch
         self._settings = settings
         self._cancelled = cancelled
-        self._python = environment.executable
+        self._python = _interpreter(request, environment, settings)
+        self._is_quiet = False  # whether that is a script of `quiet_python`
         self._meanwhile = _nothing
         self._tell: Callable[[str], None] | None = None
 
@@ -241,7 +242,8 @@ class Uv:
         `without`: the variables that do not concern it.
         """
         code, output = self._run_once(command, descriptors, without)
-        if code and "Failed to inspect Python interpreter" in output and self._python == self._environment.executable:
+        if code and "Failed to inspect Python interpreter" in output and not self._is_quiet:
+            self._is_quiet = True
             self._python = quiet_python(self._environment.executable, self._scratch)
             return self._run_once(command, descriptors, without)
         return code, output
@@ -277,6 +279,20 @@ def run_uv(command: Sequence[str], cancelled: Callable[[], bool]) -> tuple[int, 
     variables = dict(os.environ)
     variables.pop("RUST_LOG", None)
     return _finished([uv_binary(), *command], variables, (), cancelled, _nothing)
+
+
+def _interpreter(request: Request, environment: Environment, settings: UvSettings) -> str:
+    """The interpreter for which uv decides: instead of a virtual environment's, the one from which that was made.
+
+    The answer is the same. But uv runs an interpreter when it first sees its path, which takes longer than all that it
+    does for pinned versions, and a new environment has a new path. Only builds without isolation use what is in it.
+    """
+    building = request.building
+    everything, names = not_isolated(settings, os.environ)
+    uses_it = building.no_isolation or building.no_isolation_packages or everything or names
+    if uses_it or not environment.interpreter.is_venv:
+        return environment.executable
+    return os.path.realpath(environment.executable)
 
 
 def quiet_python(executable: str, scratch: Path) -> str:
