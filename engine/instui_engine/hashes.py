@@ -8,9 +8,12 @@ md5 is no proof that a file is the right one. It is compared all the same, but n
 content with it.
 """
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import hashlib
 
 Demand = frozenset[str]
 Demands = tuple[Demand, ...]
@@ -90,4 +93,6 @@ class Digests:
 
 
 def _new(name: str) -> "hashlib._Hash | hashlib.blake2b":
+    import hashlib
+
     return hashlib.blake2b(digest_size=32) if name == "blake2b" else hashlib.new(name, usedforsecurity=False)

@@ -14,11 +14,11 @@ So if a distribution lists a path and has no entry there, other content has neve
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from hashlib import sha256
 from typing import Protocol
 
 from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.locks.names import file_name
+from instui_engine.sha256 import sha256
 from instui_engine.target.environment import PRIVATE, Environment
 
 BACKUPS = f"{PRIVATE}/kept"

@@ -6,12 +6,9 @@ one by chance only make somebody wait: two wheels of different sessions with fou
 
 import os
 import re
-from typing import TYPE_CHECKING
 
 from instui_engine.fs.paths import TOP
-
-if TYPE_CHECKING:
-    import hashlib
+from instui_engine.sha256 import sha256
 
 TURNSTILE = "%environment"  # the turnstile before the environment's lock, see `environment`
 TOP_FILE = "%top"  # every wheel locks it, so it is no bucket; it has had this name in all layouts
@@ -24,7 +21,7 @@ def bucket_of(path: str) -> int:
     """The number of the lock file for a claimed path, -1 for the top. Lock files are taken in this order."""
     if path == TOP:
         return -1
-    return int.from_bytes(_sha256(path).digest()[:4], "big") % BUCKETS
+    return int.from_bytes(sha256(_encoded(path)).digest()[:4], "big") % BUCKETS
 
 
 def lock_name(path: str) -> str:
@@ -43,13 +40,7 @@ def file_name(path: str) -> str:
     name = path.replace("%", "%25").replace("/", "%2F")
     if len(_encoded(name)) <= 200:
         return name
-    return f"%sha256-{_sha256(path).hexdigest()}"
-
-
-def _sha256(path: str) -> "hashlib._Hash":
-    import hashlib
-
-    return hashlib.sha256(_encoded(path))
+    return f"%sha256-{sha256(_encoded(path)).hexdigest()}"
 
 
 def _encoded(path: str) -> bytes:

@@ -6,7 +6,6 @@ an entry has no seal, or none that its file system keeps, its files are copied a
 """
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -77,6 +76,8 @@ def read_hashed(source: str, row: Row) -> bytes:
     """The content of a file that must have the hash of `row`. Raises as `copy_hashed`."""
     with _opened(source, None) as file:
         content = file.read()
+    import hashlib
+
     if encoded(hashlib.new(row.algorithm, content).digest()) != row.digest:
         raise Changed(source)
     return content

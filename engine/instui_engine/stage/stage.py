@@ -8,13 +8,13 @@ another volume is staged there. Files are hard links into the store if the file 
 import os
 from collections.abc import Iterator
 from functools import lru_cache
-from hashlib import sha256
 
 from instui_engine.fs.files import encoded, write_all
 from instui_engine.fs.paths import name_of, relative
 from instui_engine.plan.items import StagedItem
 from instui_engine.plan.plan import SAME_INFO, WheelPlan
 from instui_engine.session.session import stage_of
+from instui_engine.sha256 import sha256
 from instui_engine.store.entry import UNSEALED
 from instui_engine.target.environment import Environment
 from instui_engine.wheel.launchers import head, relative_head

@@ -10,12 +10,12 @@ server may be asked, or for who has just waited for the session that wrote it.
 
 from collections.abc import Iterable
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from instui_engine.fs.files import write_note
 from instui_engine.hashes import Demands, is_strong, unmet
+from instui_engine.sha256 import sha256
 from instui_engine.values import NamedTuple
 
 FORMAT = 1

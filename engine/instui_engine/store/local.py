@@ -10,13 +10,13 @@ import errno
 import os
 import time
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 from instui_engine.errors import BadWheelError, printable, reason
 from instui_engine.fs.files import open_regular, write_note
 from instui_engine.hashes import Demands, Digests, unmet
+from instui_engine.sha256 import sha256
 from instui_engine.values import NamedTuple
 
 FORMAT = 2
