@@ -16,8 +16,6 @@ from typing import Any, TextIO
 from instui_engine.errors import UsageError
 from instui_engine.values import NamedTuple
 
-from .window import Window
-
 # What texts contain beyond ASCII besides names, and what stands for it where it cannot be shown.
 _PLAIN = {"…": "~", "·": "-", "»": ">", "→": ">", "↵": "ret", "↓": "down", "↑": "up", "“": '"', "”": '"', "↺": "%"}
 TO_ASCII = {ord(a): b for a, b in _PLAIN.items()}
@@ -154,6 +152,8 @@ class Terminal:
     """
 
     def __init__(self, output: int, keys: int) -> None:
+        from .window import Window  # only a screen has anything to say there
+
         self.output = output
         self.keys = keys
         self.encoding = codeset()

@@ -118,7 +118,7 @@ def test_a_warm_install_of_a_wheel_file_is_lean(
     assert report.started == []
     assert report.of(["instui_engine.locks.wait", "instui_engine.locks.holders"]) == []  # nothing was waited for
     assert report.of(["instui_engine.target.asking", "instui_engine.target.tags"]) == []  # the answer is cached
-    assert report.of(["instui_engine.bytecode"]) == []  # nobody asked for it
+    assert report.of(["instui_engine.bytecode", "instui.window", "instui.demo"]) == []  # nobody asked for it
 
 
 def test_a_warm_install_with_byte_code_is_as_lean(
@@ -238,7 +238,8 @@ def test_who_holds_locks_is_found_by_what_reads_locks(observe: Callable[..., Loa
     observe("instui", "locks", "--python", target.top)  # asks the interpreter, if nobody has yet
     report = observe("instui", "locks", "--python", target.top)
     assert report.started == []
-    needless = [*USER_INTERFACES, *NETWORK, *HEAVY, *NEEDLESS, "socket"]
+    needless = [*USER_INTERFACES, *NETWORK, *HEAVY, *NEEDLESS, "socket", "instui.window", "instui.demo"]
+    needless += ["instui_engine.journal.events", "instui_engine.locks.reading", "instui_engine.session.session"]
     rooms = [
         f"instui_engine.{room}"
         for room in ("commands", "commit", "stage", "plan", "store", "resolve", "wheel", "fetch")

@@ -10,8 +10,7 @@ from instui.monitor.names import holder_name, path_name
 from instui.monitor.units import age, cells, count, cut
 from instui_engine.errors import printable
 from instui_engine.locks.holders import Claimant, LockRow, rows
-from instui_engine.locks.live_sessions import ENVIRONMENT
-from instui_engine.locks.names import TURNSTILE
+from instui_engine.locks.names import ENVIRONMENT, TURNSTILE
 from instui_engine.target.private import unreadable
 
 from .output import print_error, print_lines

@@ -3,8 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from instui.demo.scenarios import NAMES
-
 from . import uv_flags
 from .flag_values import choice, collector, count, named, permitted, port, positive, seconds, speed
 from .standing import Asked, AskedSwitch, Each
@@ -205,6 +203,8 @@ def _permission(group: "argparse._ArgumentGroup") -> None:
 
 def demo(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui demo`."""
+    from instui.demo.scenarios import NAMES
+
     parser.add_argument(
         "scenario", nargs="?", choices=NAMES, default=NAMES[0], metavar="SCENARIO", help=", ".join(NAMES)
     )

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection
 from contextlib import suppress
 
-from instui_engine.locks.live_sessions import ENVIRONMENT
+from instui_engine.locks.names import ENVIRONMENT
 from instui_engine.locks.proc_locks import command_of, life_of, read_locks
 from instui_engine.values import NamedTuple
 

@@ -1,15 +1,18 @@
 """Names of wheels, paths and holders for texts, all of them safe to print on a terminal."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from instui_engine.errors import printable
-from instui_engine.journal.events import Holder, SessionStarted, SpanName
 
 from .units import age, cut_end
 
+if TYPE_CHECKING:
+    from instui_engine.journal.events import Holder, SessionStarted, SpanName
+
 _COMMAND_CELLS = 60
 
-SPANS: Mapping[SpanName, str] = {
+SPANS: Mapping["SpanName", str] = {
     "open": "looking at the environment",
     "resolve": "finding out which wheels to install",
     "build": "building what is only there as a source",
@@ -20,7 +23,7 @@ SPANS: Mapping[SpanName, str] = {
     "commit": "committing: moving the wheels into place",
     "clean": "cleaning up",
 }
-PARTS: Mapping[SpanName, str] = {
+PARTS: Mapping["SpanName", str] = {
     "open": "open",
     "resolve": "resolve",
     "build": "build",
@@ -53,7 +56,7 @@ def on_disk(what: str) -> str:
     return _DISK.get(what, printable(what))
 
 
-def path_name(path: str, session: SessionStarted | None) -> str:
+def path_name(path: str, session: "SessionStarted | None") -> str:
     """A path or lock of the journal in short: without what precedes `site-packages`; `@jwt` is `the name jwt`."""
     if path.startswith("@"):
         return f"the name {printable(path[1:])}"
@@ -68,25 +71,25 @@ def path_name(path: str, session: SessionStarted | None) -> str:
     return printable(path)
 
 
-def is_foreign(holder: Holder, session: SessionStarted | None) -> bool:
+def is_foreign(holder: "Holder", session: "SessionStarted | None") -> bool:
     """Whether `holder` is another process or session. This one may be named without a wheel, between two of them."""
     if session is not None and (holder.session == session.session or (holder.pid and holder.pid == session.pid)):
         return False
     return not is_own(holder, session)
 
 
-def is_own(holder: Holder, session: SessionStarted | None) -> bool:
+def is_own(holder: "Holder", session: "SessionStarted | None") -> bool:
     """Whether `holder` is a wheel of this session, not another process or session."""
     own = session.session if session else ""
     return bool(holder.wheel) and holder.session in ("", own)
 
 
-def same_holder(holder: Holder) -> tuple[object, ...]:
+def same_holder(holder: "Holder") -> tuple[object, ...]:
     """What stays the same of a holder that is named again, while its state changes."""
     return holder.pid, holder.session, holder.wheel, "" if holder.pid else holder.command
 
 
-def started(holder: Holder, session: SessionStarted | None) -> str:
+def started(holder: "Holder", session: "SessionStarted | None") -> str:
     """When the process of a holder was started, in relation to this session; "" if that is unknown."""
     if not holder.began or session is None:
         return ""
@@ -94,7 +97,7 @@ def started(holder: Holder, session: SessionStarted | None) -> str:
     return f"started {age(abs(before))} {'before' if before >= 0 else 'after'} this session"
 
 
-def holder_name(holder: Holder, session: SessionStarted | None, label: Callable[[str], str]) -> str:
+def holder_name(holder: "Holder", session: "SessionStarted | None", label: Callable[[str], str]) -> str:
     """The name of a holder: a wheel of this session by `label`, another process by pid, command and state."""
     if is_own(holder, session):
         return printable(label(holder.wheel))
@@ -118,7 +121,7 @@ def short_command(command: str) -> str:
 
 
 def holder_names(
-    holders: Sequence[Holder], session: SessionStarted | None, label: Callable[[str], str], most: int = 2
+    holders: "Sequence[Holder]", session: "SessionStarted | None", label: Callable[[str], str], most: int = 2
 ) -> str:
     """The first `most` holders, and how many more there are; "" for none."""
     return listed([holder_name(holder, session, label) for holder in holders], most)

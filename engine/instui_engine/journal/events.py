@@ -13,6 +13,8 @@ from typing import Any, Literal, get_type_hints
 
 from instui_engine.values import NamedTuple
 
+from .holder import Holder as Holder
+
 SCHEMA = 2
 
 SpanName = Literal["open", "resolve", "build", "acquire", "compile", "plan", "stage", "commit", "clean"]
@@ -24,23 +26,6 @@ SpanName = Literal["open", "resolve", "build", "acquire", "compile", "plan", "st
 """
 WaitKind = Literal["wheel", "cache", "name", "recovery", "older"]
 """What a wait is for that is neither for claims nor for `.lock`: see `WaitStarted`."""
-
-
-class Holder(NamedTuple):
-    """Who is in the way of a waiter. Unknown fields are "" or 0.
-
-    `state`: "stopped" for a process that keeps its locks but does not run; else, in words, what it does, as far as that
-    is known: "asleep", "traced" (by a debugger), "waits for the disk", or what its session is at. Without a pid, the
-    reason why it is unknown.
-    `began` is the Unix time at which the process was started.
-    """
-
-    wheel: str = ""
-    session: str = ""
-    pid: int = 0
-    command: str = ""
-    state: str = ""
-    began: float = 0.0
 
 
 class SessionStarted(NamedTuple):

@@ -14,6 +14,12 @@ from instui_engine.values import NamedTuple
 from .names import bucket_of
 
 Mode = Literal["IX", "X"]
+COMPATIBLE: dict[tuple[Mode, Mode], bool] = {
+    ("IX", "IX"): True,
+    ("IX", "X"): False,
+    ("X", "IX"): False,
+    ("X", "X"): False,
+}
 MOST = 128  # the most locks that one wheel takes between processes; with more claims it takes the top instead
 
 

@@ -9,20 +9,23 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import try_lock
 from instui_engine.fs.paths import TOP
-from instui_engine.journal.events import Holder
+from instui_engine.journal.holder import Holder
 from instui_engine.target.environment import PRIVATE
 from instui_engine.target.network import SOFT_LOCK
 from instui_engine.values import NamedTuple
 
-from .claims import Mode
-from .live_sessions import ENVIRONMENT, LiveSession, LockState, live_sessions
-from .names import TOP_FILE, TURNSTILE, lock_name
+from .claims import COMPATIBLE, Mode
+from .live_sessions import LiveSession, live_sessions
+from .names import ENVIRONMENT, TOP_FILE, TURNSTILE, lock_name
 from .proc_locks import LockLine, Locks, command_of, life_of, read_locks
-from .table import COMPATIBLE
+
+if TYPE_CHECKING:
+    from .reading import LockState
 
 _NAMED = 5  # the most holders named to one waiter
 
@@ -155,7 +158,7 @@ def _soft_rows(private: Path) -> list[LockRow]:
     return [LockRow(f"{PRIVATE}/{SOFT_LOCK}", tuple(Claimant(one, "X") for one in present_holders(private)), ())]
 
 
-def _paths(state: LockState) -> Iterator[str]:
+def _paths(state: "LockState") -> Iterator[str]:
     yield from state.held
     if state.wants:
         yield state.wants[0]
@@ -229,7 +232,7 @@ def _of_process(pid: int, path: str, sessions: Sequence[LiveSession]) -> list[Cl
     return found or [Claimant(_process(pid, sessions), "IX")]
 
 
-def _holding(session: LiveSession, path: str, mode: Mode) -> list[LockState]:
+def _holding(session: LiveSession, path: str, mode: Mode) -> "list[LockState]":
     """The states that hold `path` in a mode that excludes `mode`."""
     return [state for state, held in session.holding(path) if not COMPATIBLE[mode, held]]
 
@@ -246,7 +249,7 @@ def _beside(pid: int, path: str, mode: Mode, sessions: Sequence[LiveSession]) ->
     return found
 
 
-def _in_the_way(session: LiveSession, path: str, mode: Mode, own: str) -> list[LockState]:
+def _in_the_way(session: LiveSession, path: str, mode: Mode, own: str) -> "list[LockState]":
     """The states that exclude `mode`, or stand in the gate before it, according to the session's own journal."""
     held = _holding(session, path, mode)
     if held or session.session == own:
@@ -254,7 +257,7 @@ def _in_the_way(session: LiveSession, path: str, mode: Mode, own: str) -> list[L
     return [state for state in session.states if state.wants and state.wants[0] == path]
 
 
-def _of_session(session: LiveSession, state: LockState) -> Holder:
+def _of_session(session: LiveSession, state: "LockState") -> Holder:
     if not session.pid:
         place = "in another container or on another machine"
         return Holder(state.wheel, session.session, 0, session.command, place, session.began)

@@ -10,6 +10,7 @@ import re
 from instui_engine.fs.paths import TOP
 from instui_engine.sha256 import sha256
 
+ENVIRONMENT = ".lock"  # the path under which journals name the environment's lock
 TURNSTILE = "%environment"  # the turnstile before the environment's lock, see `environment`
 TOP_FILE = "%top"  # every wheel locks it, so it is no bucket; it has had this name in all layouts
 BUCKETS = 4096  # part of the layout: whoever counts differently must not work in the same environment

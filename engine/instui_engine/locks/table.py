@@ -13,14 +13,7 @@ from itertools import islice
 
 from instui_engine.values import NamedTuple
 
-from .claims import Claims, Mode
-
-COMPATIBLE: dict[tuple[Mode, Mode], bool] = {
-    ("IX", "IX"): True,
-    ("IX", "X"): False,
-    ("X", "IX"): False,
-    ("X", "X"): False,
-}
+from .claims import COMPATIBLE, Claims, Mode
 
 _NAMED = 5  # owners of a blocker: to name all would cost K for each of K wheels that wait for K others
 

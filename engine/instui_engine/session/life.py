@@ -1,4 +1,6 @@
-"""A session's sign of life where the file system has no locks: a note of the process that writes the journal.
+"""Whether a session lives: the lock on its journal says it or, where the file system has no locks, a sign of life.
+
+The sign is a note of the process that writes the journal:
 
     <top>/.instui/sessions/<id>.alive    machine, boot, pid namespace, pid and its start
 
@@ -6,11 +8,29 @@ A session counts as dead only if that is certain: this machine has started anew 
 one that we would see. Whether it lives on another machine cannot be known, so there it counts as alive.
 """
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 
-from instui_engine.fs.files import read_regular, write_all
+from instui_engine.fs.files import open_regular, read_regular, write_all
+from instui_engine.fs.flock import LocksMissingError, try_lock
+
+
+def alive(journal: Path) -> bool:
+    """Whether the session that writes this journal still runs."""
+    try:
+        descriptor = open_regular(journal, follow=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        return error.errno != errno.EINVAL  # one that cannot be checked may be alive; what is not a file is no journal
+    try:
+        return not try_lock(descriptor, shared=True)
+    except LocksMissingError:
+        return lives(journal)
+    finally:
+        os.close(descriptor)
 
 
 def note(journal: Path) -> None:

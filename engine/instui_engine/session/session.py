@@ -8,7 +8,6 @@ A session is alive while its journal is locked; pids play no part. The last 50 j
 they stay in the user's state directory (`bare`).
 """
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from instui_engine.errors import ENVIRONMENT, FULL, TargetError, printable, reason, remedy
-from instui_engine.fs.files import open_regular
 from instui_engine.fs.flock import LocksMissingError, is_at, try_lock
 from instui_engine.fs.inheritance import inherit
 from instui_engine.fs.paths import join
@@ -28,6 +26,7 @@ from instui_engine.target.network import BACKEND, soft_reason
 from instui_engine.target.private import share
 
 from . import bare, life
+from .life import alive as alive
 from .logs import forget_logs
 
 T = TypeVar("T")
@@ -309,19 +308,3 @@ def tidy_volumes(environment: Environment) -> None:
     """Remove what is empty of the engine's directories in all volumes."""
     for volume in environment.volumes:
         _tidy(environment.top / volume / PRIVATE)
-
-
-def alive(journal: Path) -> bool:
-    """Whether the session that writes this journal still runs."""
-    try:
-        descriptor = open_regular(journal, follow=False)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        return error.errno != errno.EINVAL  # one that cannot be checked may be alive; what is not a file is no journal
-    try:
-        return not try_lock(descriptor, shared=True)
-    except LocksMissingError:
-        return life.lives(journal)
-    finally:
-        os.close(descriptor)
