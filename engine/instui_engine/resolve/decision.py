@@ -26,7 +26,8 @@ from .satisfied import is_installed, is_version
 from .sources import argued_trees, installed_names, is_source, likely_name, locked_source, name_sources
 from .strength import check_strong, note_weak
 from .tracing import Told, may_have_sources, trace
-from .uv import Files, Pin, Uv
+from .uv import Files, Uv
+from .uv_plan import Pin
 
 
 class Decided(NamedTuple):

@@ -19,7 +19,7 @@ from .requirements import Requirement
 from .source import Source
 
 if TYPE_CHECKING:
-    from .uv import Pin
+    from .uv_plan import Pin
 
 _GIT = "git+"
 _COMMIT = re.compile(r"(.*)@([0-9a-f]{40}|[0-9a-f]{64})")

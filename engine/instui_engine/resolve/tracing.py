@@ -18,8 +18,9 @@ from instui_engine.values import NamedTuple
 from .origin import recorded_url
 from .requirements import Requirements
 from .sources import is_source
-from .uv import Files, Pin, Uv, unhashed_in
+from .uv import Files, Uv
 from .uv_errors import explain
+from .uv_plan import Pin, unhashed_in
 
 
 class Told(NamedTuple):

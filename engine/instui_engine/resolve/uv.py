@@ -13,7 +13,7 @@ import os
 import re
 import select
 import signal
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,14 +29,15 @@ from instui_engine.target.installed import Installed
 from instui_engine.values import NamedTuple
 
 from .build_settings import pip_flags
-from .inputs import normalized, one_line
+from .inputs import one_line
 from .normal_form import limits_text, requirements_text
 from .request import Request
 from .requirements import Requirement, Requirements
 from .resolving import words
 from .uv_config import DECISIVE_FILES, leads_elsewhere, locating_config, not_isolated
-from .uv_errors import explain, warnings_in
+from .uv_errors import explain
 from .uv_log import FILTER, UvLog, processor_seconds, without_log
+from .uv_plan import Decision, Pin, decision_in, unhashed_in
 from .view import make_view
 
 if TYPE_CHECKING:
@@ -46,31 +47,6 @@ _POLL = 0.1  # seconds between two checks of `cancelled` while uv runs
 _PIPE = 1 << 20  # bytes
 _PATIENCE = 5.0  # seconds that uv has to end after SIGTERM
 _FEW = 3  # wheels without a hash after which the others are asked for one by one
-
-_PLANNED = re.compile(r" ([-+~]) ([A-Za-z0-9._-]+)(?:==(\S+)| @ (\S+))(?: \(from (.*)\))?")
-_COUNT = re.compile(r"Would (?:(install|uninstall) (\d+) packages?|make no changes)")
-_FOUND = re.compile(r"^(?:Resolved|Checked|Audited) [1-9]", re.MULTILINE)
-_UNHASHED = re.compile(r"Failed to download `(https?://[^`]+)` to compute missing hashes")
-
-
-class Pin(NamedTuple):
-    """A distribution that is to be installed: a `version` from an index, or what lies at `url` (then version is "")."""
-
-    name: str  # normalized
-    version: str
-    url: str
-
-
-class Decision(NamedTuple):
-    """What uv would install, what it warns of, one line each, and the names of what `uv pip sync` would remove.
-
-    `is_of_something`: there is something that is to be installed, or that is to stay.
-    """
-
-    pins: tuple[Pin, ...]
-    warnings: tuple[str, ...]
-    removed: tuple[str, ...] = ()
-    is_of_something: bool = True
 
 
 class Files(NamedTuple):
@@ -154,7 +130,7 @@ class Uv:
         output = re.sub(rf"{re.escape(str(view.prefix))}/lib/[^/]+/site-packages", lambda _: meant, output)
         if code:
             raise explain(output, [_called(entry) for entry in wanted.requirements if entry.is_source])
-        return _decision(output)
+        return decision_in(output)
 
     def locate(self, pins: Sequence[Pin]) -> Files:
         """The files of `pins`, which come from indexes. Raises ResolutionError or Interrupted."""
@@ -274,11 +250,14 @@ class Uv:
         return code, output
 
 
-def run_uv(command: Sequence[str], cancelled: Callable[[], bool]) -> tuple[int, str]:
-    """Run uv with `command`, in the user's surroundings; return its exit code and its errors. Raises Interrupted."""
+def run_uv(command: Sequence[str], cancelled: Callable[[], bool], answer: int | None = None) -> tuple[int, str]:
+    """Run uv with `command`, in the user's surroundings; return its exit code and its errors. Raises Interrupted.
+
+    Its answer goes to the descriptor `answer`.
+    """
     variables = dict(os.environ)
     variables.pop("RUST_LOG", None)
-    return _finished([uv_binary(), *command], variables, (), cancelled, _nothing)
+    return _finished([uv_binary(), *command], variables, (), cancelled, _nothing, answer=answer)
 
 
 def _interpreter(request: Request, environment: Environment, settings: UvSettings) -> str:
@@ -331,37 +310,6 @@ def _called(source: Requirement) -> str:
     return one_line(text)
 
 
-def _decision(output: str) -> Decision:
-    """The plan in the output of `uv pip install --dry-run`, or `sync`. Raises ResolutionError if it is not understood.
-
-    Warnings may have several lines, and an index writes into them (why a file was yanked). So the plan must be the only
-    one: right behind the only lines with its length, and without any line like its own elsewhere.
-    """
-    lines = output.split("\n")
-    counts = {place: found for place, line in enumerate(lines) if (found := _COUNT.fullmatch(line))}
-    plan = [
-        (place, found.groups(default="")) for place, line in enumerate(lines) if (found := _PLANNED.fullmatch(line))
-    ]
-    pins = tuple(Pin(normalized(name), version, url or at) for _, (sign, name, version, url, at) in plan if sign != "-")
-    removed = {normalized(name) for _, (sign, name, *_) in plan if sign == "-"}
-    said = {found[1]: int(found[2] or 0) for found in counts.values()}
-    first = min(counts, default=0)
-    is_whole = [*counts, *(place for place, _ in plan)] == list(range(first, first + len(counts) + len(plan)))
-    gone = sum(sign != "+" for _, (sign, *_) in plan)
-    is_whole = is_whole and 0 < len(said) == len(counts) and said.get("install", 0) == len(pins)
-    if not is_whole or said.get("uninstall", 0) != gone:
-        raise ResolutionError(f"uv's answer is not understood, so nothing is installed: {one_line(output)}")
-    goes = tuple(sorted(removed.difference(pin.name for pin in pins)))
-    return Decision(pins, warnings_in(output), goes, bool(pins) or _FOUND.search(output) is not None)
-
-
-def unhashed_in(output: str, pins: Container[str]) -> tuple[str, str] | None:
-    """Name, among `pins`, and URL of the wheel without a hash over which uv has failed, unless it hides a password."""
-    found = _UNHASHED.search(output)
-    name = normalized(name_of(found[1]).partition("-")[0]) if found else ""
-    return (name, found[1]) if found and name in pins and "****" not in found[1] else None
-
-
 def uv_variables(request: Request) -> dict[str, str]:
     """The environment of uv: the user's, with the indexes of the command line, which may contain passwords."""
     variables = dict(os.environ)
@@ -410,6 +358,7 @@ def _finished(
     cancelled: Callable[[], bool],
     meanwhile: Callable[[], None],
     log: UvLog | None = None,
+    answer: int | None = None,
 ) -> tuple[int, str]:
     """Run `command` to its end, and do `meanwhile`; return its exit code and what it printed, with its log if any."""
     import subprocess
@@ -421,7 +370,7 @@ def _finished(
             env=variables | ({"RUST_LOG": FILTER} if log else {}),
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if answer is None else answer,
             stderr=subprocess.PIPE,
             start_new_session=True,  # it ends with what it has started, which has no terminal to ask at
         )

@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 
 from instui_engine.errors import UsageError
 from instui_engine.fs.given import absolute
@@ -37,16 +36,16 @@ def exported(
     Of its groups the default ones count, and those in `resolving`, as its extras do. `leaving_out` is that of a
     request. Raises UsageError if uv cannot read it, and Interrupted.
     """
-    place = absolute(path)
-    with TemporaryDirectory(prefix="instui-export-") as scratch:
-        directory = os.path.realpath(scratch)
-        lock = Path(directory, "pylock.toml")
-        command = ["export", "--frozen", "--format=pylock.toml", f"--output-file={lock}", "--no-header", "--quiet"]
-        command += [f"--project={os.path.dirname(place)}", f"--python={python}", "--color=never", "--no-progress"]
-        command += [_WITHOUT[part] for part in leaving_out if part in _WITHOUT]
-        command += ["--all-extras"] if resolving.all_extras else [f"--extra={name}" for name in resolving.extra]
-        command += [f"--group={name}" for name in resolving.group]
-        code, output = run_uv(command, cancelled)
+    directory = os.path.dirname(absolute(path))
+    # it lies at the root of the workspace, from where all versions of uv count paths if they are also run there
+    command = ["export", "--frozen", "--format=pylock.toml", "--no-header", "--quiet", f"--directory={directory}"]
+    command += [f"--python={python}", "--color=never", "--no-progress"]
+    command += [_WITHOUT[part] for part in leaving_out if part in _WITHOUT]
+    command += ["--all-extras"] if resolving.all_extras else [f"--extra={name}" for name in resolving.extra]
+    command += [f"--group={name}" for name in resolving.group]
+    with TemporaryFile() as answer:
+        code, output = run_uv(command, cancelled, answer.fileno())
         if code:
             raise UsageError(f"uv cannot export {shortened(path)}: {one_line(output)}")
-        return Project(lock.read_text(encoding="utf-8"), directory)
+        answer.seek(0)
+        return Project(answer.read().decode(), directory)
