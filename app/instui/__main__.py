@@ -12,6 +12,7 @@ def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     # A plan is many small objects that live to the end: collecting garbage among them costs a tenth of a warm install.
     gc.set_threshold(100_000, 50, 50)
+    sys.unraisablehook = _stop_all_the_same
     _use_utf8()
     _open_streams()
     code = 1
@@ -36,6 +37,17 @@ def main() -> NoReturn:
             stream.flush()
     # Tearing down the interpreter frees memory that the system frees anyway, and takes a tenth of a warm install.
     os._exit(code)
+
+
+def _stop_all_the_same(what: "sys.UnraisableHookArgs") -> None:
+    """End the program if Python could not raise KeyboardInterrupt, as within a callback while modules are imported.
+
+    It would be lost. While a session runs, signals raise nothing.
+    """
+    if what.exc_type is KeyboardInterrupt:
+        _complain("interrupted")
+        os._exit(130)
+    sys.__unraisablehook__(what)
 
 
 def _complain(text: str) -> None:

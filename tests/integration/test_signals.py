@@ -83,3 +83,29 @@ def test_afterwards_signals_have_the_meaning_that_they_had_before() -> None:
         signal.raise_signal(signal.SIGTERM)
         assert [signal.getsignal(number) for number in numbers] == [signal.SIG_DFL] * 3
     assert [signal.getsignal(number) for number in numbers] == before
+
+
+# An interrupt where Python cannot raise: in the callback of a weak reference, as its import system has one.
+_SWALLOWED = """
+import os, signal, weakref
+from instui.__main__ import main
+from instui.cli import main as command
+
+class Referred:
+    pass
+
+def run():
+    referred = Referred()
+    callback = lambda reference: os.kill(os.getpid(), signal.SIGINT)
+    reference = weakref.ref(referred, callback)
+    del referred
+    return 0
+
+command.run = run
+main()
+"""
+
+
+def test_an_interrupt_that_python_cannot_raise_is_not_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", _SWALLOWED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "instui: interrupted\n")
