@@ -73,6 +73,23 @@ def test_a_stopped_session_ends_its_builds(
     assert nobody_lives(pids)
     assert not installed(target.site)
     assert not list(target.cache.glob("built-*/new/*"))
+    assert not list(target.top.glob(".instui/sessions/*.log"))  # as nothing was done, there is no journal either
+
+
+@of_linux
+def test_a_stopped_session_in_a_bare_directory_leaves_no_log(
+    start_instui: Start, target: Venv, tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    tree, pids = endless(tmp_path)
+    home = tmp_path / "home"
+    session = start_instui(
+        target, "--no-index", "--target", tmp_path / "bare", tree, env={"HOME": str(home), "XDG_STATE_HOME": ""}
+    )
+    until(pids.exists, session.process)
+    assert list(home.rglob("*.one.log"))
+    session.process.send_signal(signal.SIGINT)
+    assert session.finish()[0] == 130
+    assert not list(home.rglob("*.log"))
 
 
 @of_linux

@@ -1,5 +1,7 @@
 """Builds that fail, and builds that must not be."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from conftest import Run
 from instui_engine.errors import BuildError
 from instui_engine.journal.events import BuildProgress, WheelFailed
 from instui_engine.resolve.source import Building
-from instui_engine.session.session import JOURNALS_KEPT
+from instui_engine.session.session import JOURNALS_KEPT, Session
 from support.builds import Builds
 from support.cli import error_line, everything, installed, ok
 from support.environments import Venv
@@ -82,6 +84,19 @@ def test_logs_go_with_their_journals(builds: Builds, target: Venv, tmp_path: Pat
         (log.parent / f"30000101-000000-{number}.jsonl").touch()
     target.put(wheel)
     assert not log.exists()
+
+
+def test_logs_give_way_on_a_full_disk_with_their_journals(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    builds.put(make_tree(tmp_path / "one", "one"))
+    (log,) = (target.top / ".instui" / "sessions").glob("*.one.log")
+    session = Session(target.environment, "30000101-000000-1")
+
+    def make() -> None:
+        if log.exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    session.with_room(make)
+    assert not list(log.parent.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,10 @@ def test_prune_knows_what_was_built(run_instui: Run, builds: Builds, target: Ven
     prune = ("cache", "prune", "--cache-dir", target.cache)
     ok(run_instui(*prune))
     assert list(target.cache.glob("built-*/*/*/pruned-1.0-py3-none-any.whl"))
+    builds.put(archive, reinstall=True)  # built anew, and what was built before may still be read for a while
+    assert len(list(target.cache.glob("built-*/*/*/pruned-*"))) == 2
+    ok(run_instui(*prune))
+    assert len(list(target.cache.glob("built-*/*/*/pruned-*"))) == 1
     target.remove("pruned")
     ok(run_instui(*prune))
     assert not list(target.cache.glob("built-*/*/*/pruned-*"))

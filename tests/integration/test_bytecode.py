@@ -4,6 +4,7 @@ import json
 import os
 import py_compile
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -349,8 +350,13 @@ def test_prune_removes_it_with_its_wheel_only(venv: Callable[[], Venv], wheel: P
     target.put(wheel, compile_bytecode=True)
     assert prune(target.cache, 10, lambda: False, lambda holders: None).kept == 1
     target.remove("tool")
+    (entry,) = target.cache.glob("store-*/??/*")
+    found = [path.lstat() for path in entry.rglob("*") if path.is_file()]
+    sizes = {status.st_ino: status.st_size for status in found}
+    assert len(sizes) < len(found)
     freed = prune(target.cache, 10, lambda: False, lambda holders: None)
     assert (freed.entries, freed.kept) == (1, 0)
+    assert freed.size == sum(sizes.values())  # a file with two names counts once
     assert not list(target.cache.glob("store-*/??/*"))
 
 

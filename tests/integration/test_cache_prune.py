@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from conftest import Run, Start
 from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, WaitFinished, WaitStarted, Warned
 from instui_engine.locks.proc_locks import read_locks
 from instui_engine.store import local
+from instui_engine.store import prune as pruning
 from instui_engine.store.gc_lock import excluding, lock_file, using
 from instui_engine.store.prune import Freed, prune
 from instui_engine.target import interpreter
@@ -277,3 +280,21 @@ def test_a_cache_that_cannot_be_written_to_is_one_line(own: Path, run_instui: Ru
     own.mkdir()
     (own / "locks").write_bytes(b"")
     assert "cache" in error_line(run_instui("cache", "prune", "--cache-dir", own), 1)
+
+
+def test_what_a_session_has_linked_before_the_prune_began_stays(
+    wheel: Path, own: Path, venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was in nobody's use when the cache was listed, before the wait for the sessions."""
+    target = Venv(venv().top, own)
+    target.put(wheel)
+    target.remove("tool")
+    (kept,) = own.glob("store-*/??/*/files/tool/a.py")
+
+    def excluding_late(*arguments: Any) -> AbstractContextManager[None]:
+        os.link(kept, tmp_path / "linked")
+        return excluding(*arguments)
+
+    monkeypatch.setattr(pruning, "excluding", excluding_late)
+    assert (clean(own).entries, len(entries(own))) == (0, 1)
+    assert kept.exists()

@@ -184,3 +184,10 @@ def test_a_listing_is_current_until_the_directory_changes_and_in_doubt_not_at_al
     now = time.time() + 1000  # as if it had been changed just now, however slow this test is
     os.utime(target.site, (now, now))
     assert not scan(target.environment).is_current()  # another change now might leave the mtime as it is
+
+
+def test_a_listing_within_a_tick_of_a_change_is_in_doubt(target: Venv, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.utime(target.site, (1e9, 1e9))
+    for later, is_current in ((10, False), (100, True)):  # milliseconds
+        monkeypatch.setattr(time, "time_ns", lambda later=later: 10**18 + later * 10**6)
+        assert scan(target.environment).is_current() is is_current
