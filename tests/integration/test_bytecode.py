@@ -4,7 +4,6 @@ import json
 import os
 import py_compile
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
