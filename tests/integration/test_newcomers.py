@@ -8,7 +8,10 @@ import fcntl
 import os
 import zipfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,7 @@ from instui_engine.commands.install import Pipeline, install
 from instui_engine.journal.events import BuildStarted, DistributionRemoved, EnvironmentWaiting, PlanWheel, Warned
 from instui_engine.resolve.request import Request
 from instui_engine.session.options import Options
+from instui_engine.store import unpack
 from instui_engine.target.installed import Installed
 from support import trees
 from support.cli import installed
@@ -164,3 +168,24 @@ def test_it_is_asked_again_a_few_times_at_most(target: Venv, index: Path, monkey
     assert came == commands._ROUNDS + 1  # the last one before the plan
     assert installed(target.site) == {"x": "3.0", "other": "1.0"}
     assert [event.wheel for event in Lines(lines).of(Warned) if BEFORE in event.text] == ["x"]
+
+
+def test_byte_code_of_a_newcomer_is_no_conflict(target: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of modules that are the same: it names when they were unpacked."""
+    wheels = [
+        build_wheel(tmp_path, name, "1", {"ns/__init__.py": f"# the same, {tmp_path}\n".encode(), f"ns/{name}.py": b""})
+        for name in ("one", "two")
+    ]
+    clock = count(10**9, 100)
+    monkeypatch.setattr(unpack, "time", SimpleNamespace(time=lambda: next(clock)))
+    stage = Pipeline._stage
+
+    def late(self: Pipeline, plans: Any, linkers: Any) -> None:
+        monkeypatch.setattr(Pipeline, "_stage", stage)
+        stage(self, plans, linkers)
+        target.put(wheels[1], compile_bytecode=True)
+
+    monkeypatch.setattr(Pipeline, "_stage", late)
+    outcome = target.install(wheels[0], compile_bytecode=True, fail_on_conflict=True)
+    assert (outcome.exit_code, outcome.error) == (0, "")
+    assert installed(target.site) == {"one": "1", "two": "1"}

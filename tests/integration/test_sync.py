@@ -12,7 +12,7 @@ from conftest import Run
 from instui_engine.commands.install import Pipeline
 from instui_engine.commands.sync import sync
 from instui_engine.errors import TargetError
-from instui_engine.journal.events import PlanConflict
+from instui_engine.journal.events import StageStarted
 from instui_engine.resolve import exact
 from instui_engine.resolve.request import Request
 from instui_engine.session.options import Options
@@ -65,14 +65,13 @@ def test_a_file_of_what_goes_is_no_conflict_and_leaves_no_backup(
     assert not os.listdir(target.top / ".instui" / "kept") if (target.top / ".instui" / "kept").exists() else True
 
 
-def test_a_file_that_goes_after_the_wheel_has_come_is_a_conflict(venv: Callable[[], Venv], tmp_path: Path) -> None:
-    old = build_wheel(tmp_path, "later", "1", {"shared/a.py": b"old", "later.py": b""})
+def test_what_goes_only_after_the_wheel_has_come_is_in_its_way(venv: Callable[[], Venv], tmp_path: Path) -> None:
     target = venv()
-    target.put(old)
-    first = build_wheel(tmp_path, "first", "1", {"shared/a.py": b"first"})
-    target.put(first, build_wheel(tmp_path, "later", "2", {"later.py": b"2"}))
-    assert [(one.path.rpartition("/")[2], one.first) for one in target.lines.of(PlanConflict)] == [("a.py", "later 1")]
-    assert trees.wrong_rows(target.site, "first-1") == []
+    target.put(build_wheel(tmp_path, "later", "1", {"shared/a.py": b"old", "later.py": b""}))
+    first = build_wheel(tmp_path, "first", "1", {"shared": b"a file"})
+    outcome = target.install(first, build_wheel(tmp_path, "later", "2", {"later.py": b"2"}))
+    assert "shared is a file of first 1 and a directory of later 1" in outcome.error
+    assert target.lines.of(StageStarted) == []
 
 
 @pytest.mark.parametrize("first", ["goes", "stays"])

@@ -22,6 +22,7 @@ from instui_engine.plan.planner import plan_wheel
 from instui_engine.plan.removal import empties_more, plan_removal
 from instui_engine.session.context import Context, Throttle
 from instui_engine.session.session import Session
+from instui_engine.target.bytecode import is_generated
 from instui_engine.target.environment import Environment
 from instui_engine.target.file_owners import FileOwners
 from instui_engine.target.installed import Distribution, Installed, scan
@@ -202,7 +203,8 @@ class Executor:
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
         """Find the owners of files that others have installed since the plan; return whether there are any."""
         known = self._replaced_owners.get(plan.order, {})
-        unknown = {step.path: step for step in steps if step.action == "replace" and step.path not in known}
+        replacing = [step for step in steps if step.action == "replace" and not is_generated(step.path)]
+        unknown = {step.path: step for step in replacing if step.path not in known}
         if not unknown or not isinstance(plan, WheelPlan):
             return False
         found: dict[str, str] = {}
