@@ -29,16 +29,18 @@ _HEARD = (signal.SIGCHLD, signal.SIGTERM)
 def _main(parent: int, command: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     _adopt_orphans()
+    # these are for the command, which may take its time
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
     child = os.fork()
     if not child:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
         try:
             os.execvp(command[0], command)
         except OSError as error:
             os.write(2, f"error: cannot run {command[0]}: {error.strerror}\n".encode(errors="replace"))
         os._exit(127)
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # they are for the command, which may take its time
     code, until = None, 0.0  # the time when its patience ends, 0.0 as long as it was not told to end
     while (code := _reaped(child)) is None and (not until or time.monotonic() < until):
         if os.getppid() != parent:
