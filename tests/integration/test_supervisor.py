@@ -1,6 +1,7 @@
 """The supervisor of a build, duty by duty, without a build."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_without_proc_the_group_ends_when_the_parent_is_gone() -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-_NONE = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[2:]))"
+_NONE = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[2:], close_fds=False))"
 
 
 def test_a_group_ends_after_a_supervisor_that_has_left_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,12 +105,14 @@ def test_a_group_ends_after_a_supervisor_that_has_left_it(tmp_path: Path, monkey
     monkeypatch.setattr(running, "_SUPERVISOR", str(careless))
     read, write = os.pipe()
     try:
-        command = ["sh", "-c", "sleep 1000 > /dev/null 2>&1 &"]
+        command = ["sh", "-c", "sleep 100 > /dev/null 2>&1 &"]
         assert run(command, os.environ, Output(-1, lambda line: None, 0), lambda: False, (write,)) == 0
     finally:
         os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        assert pipe.read() == b""  # whoever had its other end is gone
+    ends = select.poll()
+    ends.register(read, 0)  # a hang-up is told in any case
+    assert ends.poll(PATIENCE * 1000) == [(read, select.POLLHUP)]  # whoever had its other end is gone
+    os.close(read)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="knows its descendants by /proc")
