@@ -51,7 +51,8 @@ def face() -> str:
     lines = [line for name in names for line in lines_of(documented(name))]
     lines += ["", "# instui_engine.journal.events"]
     for kind in sorted(vars(events).values(), key=lambda kind: getattr(kind, "__name__", "")):
-        if inspect.isclass(kind) and kind.__module__ == events.__name__ and kind is not events.Event:
+        is_ours = inspect.isclass(kind) and kind.__module__.startswith("instui_engine.journal.")
+        if is_ours and kind is not events.Event:
             fields = ", ".join(getattr(kind, "_fields", ()))
             lines.append(f"{kind.__name__}({fields})")
     return "\n".join(lines) + "\n"

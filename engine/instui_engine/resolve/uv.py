@@ -264,12 +264,13 @@ def _interpreter(request: Request, environment: Environment, settings: UvSetting
     """The interpreter for which uv decides: instead of a virtual environment's, the one from which that was made.
 
     The answer is the same. But uv runs an interpreter when it first sees its path, which takes longer than all that it
-    does for pinned versions, and a new environment has a new path. Only builds without isolation use what is in it.
+    does for pinned versions, and a new environment has a new path. Only builds without isolation use what is in it, and
+    only `uv pip sync` asks whether uv itself has made it: then pip and setuptools are no longer left alone.
     """
     building = request.building
     everything, names = not_isolated(settings, os.environ)
     uses_it = building.no_isolation or building.no_isolation_packages or everything or names
-    if uses_it or not environment.interpreter.is_venv:
+    if uses_it or request.exact or not environment.interpreter.is_venv:
         return environment.executable
     return os.path.realpath(environment.executable)
 
