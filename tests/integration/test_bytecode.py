@@ -6,13 +6,12 @@ import py_compile
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conftest import Run
-from instui_engine.bytecode import workers
 from instui_engine.commit import transaction
 from instui_engine.doctor.diagnosis import diagnose
 from instui_engine.errors import InstuiError
@@ -366,60 +365,6 @@ def test_only_what_this_session_installs_is_compiled(venv: Callable[[], Venv], w
     assert compiled_in(target.site) == {f"__pycache__/other.{TAG}.pyc"}
     parts = [event.name for event in target.lines.of(SpanStarted)]
     assert parts.index("acquire") < parts.index("compile") < parts.index("plan")
-
-
-# -- what ends it
-
-
-@pytest.fixture
-def hanging(venv: Callable[[], Venv]) -> Iterator[Venv]:
-    """An environment whose Python does not answer."""
-    target = venv()
-    target.cache = target.top / "cache"
-    real = os.path.realpath(target.top / "bin" / "python")
-    python = target.top / "bin" / "python"
-    python.unlink()
-    python.write_text(f'#!/bin/sh\ncase "$*" in *py_compile*) exec sleep 100;; *) exec {real} "$@";; esac\n')
-    python.chmod(0o755)
-    yield target
-
-
-def test_a_python_that_hangs_ends_the_install_before_anything_is_changed(
-    hanging: Venv, wheel: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workers, "_START", 0.2)
-    monkeypatch.setattr("instui_engine.bytecode.compile.patience", lambda: 0.2)
-    outcome = hanging.install(wheel, compile_bytecode=True)
-    assert outcome.exit_code == 1
-    assert "was not compiled within 0 s; nothing was installed" in outcome.error
-    assert not (hanging.site / "single.py").exists()
-    assert hanging.stages() == []
-
-
-def test_a_python_that_dies_ends_the_install(venv: Callable[[], Venv], wheel: Path) -> None:
-    target = venv()
-    target.cache = target.top / "cache"
-    real = os.path.realpath(target.top / "bin" / "python")
-    python = target.top / "bin" / "python"
-    python.unlink()
-    python.write_text(f'#!/bin/sh\ncase "$*" in *py_compile*) exit 3;; *) exec {real} "$@";; esac\n')
-    python.chmod(0o755)
-    outcome = target.install(wheel, compile_bytecode=True)
-    assert outcome.exit_code == 1
-    assert "ended with exit status 3 while it compiled" in outcome.error
-    assert not (target.site / "single.py").exists()
-
-
-@pytest.mark.parametrize(
-    ("variable", "value"), [("PYC_INVALIDATION_MODE", "sometimes"), ("UV_COMPILE_BYTECODE_TIMEOUT", "soon")]
-)
-def test_a_variable_that_makes_no_sense_is_a_usage_error(
-    venv: Callable[[], Venv], wheel: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
-) -> None:
-    monkeypatch.setenv(variable, value)
-    outcome = venv().install(wheel, compile_bytecode=True)
-    assert outcome.exit_code == 2
-    assert variable in outcome.error
 
 
 # -- the command

@@ -19,7 +19,7 @@ from instui.tui.rows.labels import short
 from instui.tui.rows.transport import Stand
 from instui.tui.tape import KEPT, Log, Tape
 from instui.tui.text.columns import Column, widths
-from instui.tui.text.glyphs import ASCII, UNICODE, bar, curve
+from instui.tui.text.glyphs import ASCII, UNICODE, Glyphs, bar, curve
 from instui.tui.text.pieces import Piece, fit, line, plain, spread, width_of
 from instui.tui.views.registry import ACTIONS, FOOTER, tabs
 from instui.tui.views.throttled import Throttled
@@ -329,3 +329,12 @@ def test_help_cuts_no_word_where_the_screen_is_narrow(width: int) -> None:
     assert max(map(width_of, lines)) <= width + 1  # a space at the end may be cut
     whole = " ".join(" ".join(plain(line) for line in lines).split())
     assert all(f"{action.help}; not now: {why_not}" in whole for action in ACTIONS)
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_help_leaves_a_gap_beside_the_longest_key(glyphs: Glyphs) -> None:
+    lines = [plain(line) for line in help_lines([(action, "") for action in ACTIONS], glyphs, 200)]
+    rows = [line for action in ACTIONS for line in lines if line.endswith(f" {action.help}")]
+    assert len(rows) == len(ACTIONS)
+    assert all("  " in row.strip() for row in rows)
+    assert len({row.index(action.help) for action, row in zip(ACTIONS, rows, strict=True)}) == 1

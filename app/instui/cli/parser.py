@@ -155,7 +155,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """A command line that begins with a command. Raises UsageError."""
     if is_without_command(arguments):
         parse_home(arguments)  # what is wrong with its flags is said first
-        raise UsageError(f"name a command: home opens only on a terminal, and not where CI is set; {_SEE}")
+        raise UsageError(
+            f"name a command: home opens only on a terminal that is not dumb, and not where CI is set; {_SEE}"
+        )
     if not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         problem = f"{printable(arguments[0])} is not a command"
         raise UsageError(f"{problem}{_meant(arguments[0], COMMANDS)}; {_SEE}")

@@ -37,8 +37,9 @@ class Progress:
     def __init__(self) -> None:
         self._part: Part = "start"
         self._sizes: dict[str, int] = {}  # wheel -> bytes of its file
-        self._to_fetch: dict[str, None] = {}
+        self._to_fetch: dict[str, int] = {}  # wheel -> bytes of its file as they were announced, 0 if unknown
         self._fetched: dict[str, int] = {}  # wheel -> bytes so far
+        self._here: dict[str, None] = {}
         self._to_build: dict[str, None] = {}
         self._built: dict[str, None] = {}
         self._to_unpack: dict[str, None] = {}
@@ -58,9 +59,8 @@ class Progress:
             events.FetchStarted: lambda event: self._fetched.__setitem__(event.wheel, event.done),
             events.FetchProgress: lambda event: self._fetched.__setitem__(event.wheel, event.done),
             events.FetchFinished: self._arrived,
-            events.BuildStarted: lambda event: self._to_build.__setitem__(event.wheel, None),
             events.BuildFinished: lambda event: self._built.__setitem__(event.wheel, None),
-            events.UnpackStarted: lambda event: self._contents.__setitem__(event.wheel, event.size),
+            events.UnpackStarted: self._unpacks,
             events.UnpackProgress: lambda event: self._unpacked.__setitem__(event.wheel, event.done),
             events.UnpackFinished: lambda event: self._unpacked.__setitem__(event.wheel, event.size),
             events.CompileStarted: lambda event: self._compile(0, event.files),
@@ -93,16 +93,20 @@ class Progress:
 
     def _part_and_share(self) -> tuple[Part, float | None]:
         part, wheels = self._part, len(self._planned)
-        to_fetch = {name: self._sizes.get(name, 0) for name in list(self._to_fetch)}
         if self._syncs and part != "acquire":
             return "sync", None
         match part:
             case "build":
-                return part, len(self._built) / len(self._to_build) if self._to_build else None
+                to_build = list(self._to_build)  # what is kept from before counts as not built: there is no event of it
+                return part, sum(name in self._built for name in to_build) / len(to_build) if to_build else None
             case "acquire":
-                if any(self._fetched.get(name, 0) < size for name, size in to_fetch.items()):
+                to_fetch = dict(self._to_fetch)
+                here = sum(name in self._here for name in to_fetch)
+                if here == len(to_fetch):
+                    return "unpack", self._unpacked_share()
+                if all(to_fetch.values()):
                     return "fetch", _share(self._fetched, to_fetch)
-                return "unpack", self._unpacked_share()
+                return "fetch", here / len(to_fetch)  # sizes that are learnt on the way would let it go back
             case "compile":
                 return part, self._compiled
             case "stage" if wheels:
@@ -133,19 +137,26 @@ class Progress:
 
     def _added(self, event: events.WheelAdded) -> None:
         self._sizes[event.wheel] = event.size
+        if event.source:
+            self._to_build[event.wheel] = None
         if event.cached:
             self._to_fetch.pop(event.wheel, None)
             self._to_unpack.pop(event.wheel, None)
         else:
             self._to_unpack[event.wheel] = None
             if event.fetch:
-                self._to_fetch[event.wheel] = None
+                self._to_fetch.setdefault(event.wheel, event.size)
 
     def _arrived(self, event: events.FetchFinished) -> None:
         self._sizes[event.wheel] = self._fetched[event.wheel] = event.size
+        self._here[event.wheel] = None
+
+    def _unpacks(self, event: events.UnpackStarted) -> None:
+        self._contents[event.wheel] = event.size
+        self._here[event.wheel] = None
 
     def _left_out(self, event: events.WheelFailed | events.WheelCancelled) -> None:
-        for known in (self._sizes, self._to_fetch, self._to_unpack, self._planned, self._waits):
+        for known in (self._sizes, self._to_fetch, self._to_build, self._to_unpack, self._planned, self._waits):
             known.pop(event.wheel, None)
 
     def _removed(self, event: events.DistributionRemoved) -> None:

@@ -40,13 +40,17 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs, width: int
     With each action comes why it cannot be done now, "" if it can.
     """
     lines: list[Line] = []
+    room = max([6, *(units.cells(action.shown) for action, _ in actions)])
     for group in dict.fromkeys(action.group for action, _ in actions):
         lines += [line((group, "strong"))]
         for action, why_not in actions:
             if action.group == group:
                 lines.append(
                     line(
-                        (f"  {action.shown.replace('↵', glyphs.enter):<8}", "dim" if why_not else "key"),
+                        (
+                            f"  {units.pad(action.shown.replace('↵', glyphs.enter), room)}  ",
+                            "dim" if why_not else "key",
+                        ),
                         (f"{action.help};" if why_not else action.help, "dim" if why_not else "text"),
                         (f" not now: {why_not}" if why_not else "", "dim"),
                     )

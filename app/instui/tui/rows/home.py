@@ -270,7 +270,7 @@ def _demonstration(number: int, one: Demonstration) -> Line:
 
 def _invitation(place: Place) -> Line:
     if place.missing.startswith("no environment found"):
-        words = (" makes one here; the demonstrations need none", "dim")
+        words = (" makes one; demonstrations need none", "dim")
         return line(("no environment: ", "age"), "`uv venv` or `python3 -m venv .venv`", words)
     if place.missing:
         return line((safe(place.missing), "age"))
