@@ -145,6 +145,11 @@ def adapt_streams() -> None:
 # -- the full screen
 
 
+def erases_in_colour(environ: Mapping[str, str]) -> bool:
+    """Whether what the terminal erases gets the background that was set, as in all but GNU screen and very old ones."""
+    return not environ.get("TERM", "").startswith(("screen", "vt"))
+
+
 class Terminal:
     """A terminal to paint on and to read keys from, as file descriptors.
 
@@ -175,7 +180,15 @@ class Terminal:
 
     def write(self, text: str) -> None:
         """Write all of `text`, however long that takes. When the terminal is gone, nothing happens any more."""
-        data = memoryview(text.encode(self.encoding, "backslashreplace"))
+        self.put(self.encoded(text))
+
+    def encoded(self, text: str) -> bytes:
+        """The bytes of a text, for this terminal."""
+        return text.encode(self.encoding, "backslashreplace")
+
+    def put(self, what: bytes) -> None:
+        """Write these bytes, as `write` does."""
+        data = memoryview(what)
         while data and not self.gone:
             try:
                 data = data[os.write(self.output, data) :]

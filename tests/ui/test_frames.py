@@ -17,6 +17,7 @@ from instui.tui.views.detail import DetailView
 from instui.tui.views.explain import ExplainView
 from instui.tui.views.locks import LocksView
 from instui.tui.views.registry import VIEWS
+from instui.tui.widgets.held import HeldScreen
 from support.on_screen import VIEWS as BEGINNINGS
 from support.screens import KEYS_OF_VIEWS, LOCKS, TIMELINE, Recorded, go_to, press, settle, shown, text_of
 
@@ -76,6 +77,17 @@ def test_the_explanation_that_was_open_is_shown_again_as_if_it_were_new() -> Non
             assert app.screen is not view
             await press(pilot, "escape", "escape")
             assert app.screen is view
+
+    asyncio.run(check())
+
+
+def test_a_view_that_was_only_passed_is_not_shown_as_it_was_then() -> None:
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 60.0) as (app, pilot):
+            view = app.screen
+            assert isinstance(view, HeldScreen)
+            await press(pilot, EXPLAIN, TIMELINE)  # what lies below the explanation comes to the front for a moment
+            assert view.veiled
 
     asyncio.run(check())
 

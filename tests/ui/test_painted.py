@@ -34,8 +34,14 @@ TEXTS = ["plain", "━━━", "a", "   ", "日本", "e\N{COMBINING ACUTE ACCENT
 
 
 def looks(screen: Screen) -> list[list[tuple[str, object]]]:
-    """The characters that are shown, with their looks."""
-    return [[(cell.text, look(cell.style)) for cell in row] for row in screen.grid.cells]
+    """The characters that are shown, with their looks; of a blank, what can be seen of it."""
+    return [[(cell.text, seen(cell.text, look(cell.style))) for cell in row] for row in screen.grid.cells]
+
+
+def seen(text: str, look: tuple[frozenset[str], str, str]) -> tuple[frozenset[str], str, str]:
+    """What a character shows of a look."""
+    attributes, _, background = look
+    return (frozenset(), "", background) if text == " " and "7" not in attributes else look
 
 
 def look(style: str) -> tuple[frozenset[str], str, str]:
@@ -46,6 +52,10 @@ def look(style: str) -> tuple[frozenset[str], str, str]:
         if number in ("38", "48"):
             values = 3 if next(numbers) == "2" else 1
             colours[number[0]] = ";".join([number, *(next(numbers) for _ in range(values))])
+        elif number == "22":
+            attributes -= {"1", "2"}
+        elif number == "27":
+            attributes.discard("7")
         elif len(number) == 2:
             colours[number[0]] = number
         else:
@@ -81,9 +91,10 @@ def frames(chance: random.Random) -> Iterator[CompositorUpdate]:
             yield ChopsUpdate(chops, [(y, begin, end)], [[WIDTH]] * HEIGHT)
 
 
+@pytest.mark.parametrize("erases", [False, True])
 @pytest.mark.parametrize("seed", range(20))
-def test_the_terminal_shows_what_textual_would_have_sent(seed: int) -> None:
-    painted, ours, theirs, screen = Painted(), Screen(WIDTH, HEIGHT), Screen(WIDTH, HEIGHT), object()
+def test_the_terminal_shows_what_textual_would_have_sent(seed: int, erases: bool) -> None:
+    painted, ours, theirs, screen = Painted(erases), Screen(WIDTH, HEIGHT), Screen(WIDTH, HEIGHT), object()
     for frame in frames(random.Random(seed)):
         ours.feed(painted.of(screen, frame, WIDTH, HEIGHT).render_segments(CONSOLE).encode())
         theirs.feed(frame.render_segments(CONSOLE).replace("\n", "").encode())
@@ -113,6 +124,15 @@ def test_another_screen_is_sent_as_a_whole_and_what_somebody_else_may_have_paint
     painted.forget()
     assert sent(painted, lines, screen="other") == first
     assert sent(painted, lines, screen="other", width=WIDTH + 1) == first
+
+
+def test_blanks_of_a_new_screen_are_erased_and_the_colour_of_a_blank_is_not_sent() -> None:
+    red, blue = Style.parse("#ff0000 on #102030"), Style.parse("#0000ff on #102030")
+    lines = [Strip([Segment("one", red), Segment(" ", blue), Segment("two" + " " * 23, red)])] * HEIGHT
+    erased, painted = sent(Painted(erases=True), lines), sent(Painted(), lines)
+    assert erased.startswith("\x1b[1;1H\x1b[48;2;16;32;48m\x1b[K\x1b[1;1H\x1b[38;2;255;0;0mone two\x1b[2;1H\x1b[K")
+    assert len(erased) < 0.75 * len(painted)
+    assert "255" not in painted.replace("38;2;255;0;0", "", 1)  # once
 
 
 def test_a_view_is_sent_in_two_thirds_of_what_textual_sends_and_the_same_frame_not_at_all() -> None:

@@ -20,11 +20,12 @@ from textual.widgets import Input
 
 from instui.monitor.history import History
 from instui.monitor.reader import Source
-from instui.terminal import Terminal, encodable, is_browser, shows_everything
+from instui.terminal import Terminal, encodable, erases_in_colour, is_browser, shows_everything
 
 from .controller import Controller, Result
 from .departure import Ending, Leaving
-from .driver import Outgoing, driver_for
+from .driver import driver_for
+from .outgoing import Outgoing
 from .outside import said
 from .pace import Pace
 from .playing import Playing
@@ -86,12 +87,13 @@ class InstuiApp(Playing):
         self.set_class(plain, "ascii")
         self.terminal = terminal
         self._timer = timer
-        self._pace = Pace()
+        self._pace = Pace(self._sent)
         self._ticks: Timer | None = None
         self._quiet = False  # whether that timer rests, as nothing moves
         self._on_the_way: list[tuple[Key, Screen[Any]]] = []  # keys for a screen that is not made yet
         self._held = False  # whether a frame waits until the terminal has taken those before
-        self._painted = Painted()
+        self._clearing = False  # whether it waits for a terminal that is slow to read them
+        self._painted = Painted(erases=erases_in_colour(os.environ))
 
     def clear_selection(self) -> None:
         """Clear the selected text. An input calls this while it is mounted, maybe before its screen is on the stack."""
@@ -101,15 +103,35 @@ class InstuiApp(Playing):
     # -- what is painted
 
     @property
+    def _outgoing(self) -> Outgoing | None:
+        """What is on its way to the terminal; None where a driver of Textual's own paints."""
+        return getattr(self._driver, "outgoing", None)
+
+    @property
     def _pending(self) -> bool:
-        """Whether the terminal has not yet taken what was painted."""
-        outgoing: Outgoing | None = getattr(self._driver, "outgoing", None)
-        return outgoing is not None and outgoing.pending
+        """Whether not all that was painted is written."""
+        return (outgoing := self._outgoing) is not None and outgoing.pending
+
+    def _sent(self) -> int:
+        """How many bytes were painted until now."""
+        return outgoing.queued if (outgoing := self._outgoing) is not None else 0
+
+    def _clears(self) -> bool:
+        """Whether the terminal has read what is written. If not, `_go_on` comes when it will have."""
+        seconds = outgoing.clears_in() if (outgoing := self._outgoing) is not None else 0.0
+        if seconds and not self._clearing:
+            self._clearing = True
+            self.set_timer(seconds, self._cleared)
+        return not seconds
+
+    def _cleared(self) -> None:
+        self._clearing = False
+        self._go_on()
 
     def holds_back(self) -> bool:
         """Whether nothing may be painted now: a terminal that is slow shall not show the past."""
         before, self._held = self._held, True  # before it is looked at: the other thread may be done at this moment
-        if not self._pending:
+        if not self._pending and self._clears():
             self._held = before  # what is held already is painted by `_go_on`, which is on its way
         return self._held
 
@@ -119,7 +141,7 @@ class InstuiApp(Playing):
             self.from_outside(self._go_on)
 
     def _go_on(self) -> None:
-        if self._held and not self._pending:
+        if self._held and not self._pending and self._clears():
             self._held = False
             self._pace.stir()
             self.pull()
@@ -167,7 +189,7 @@ class InstuiApp(Playing):
 
     def opened(self) -> None:
         """Show the session that is on the screen now."""
-        self._pace = Pace()
+        self._pace = Pace(self._sent)
         if self._quiet and self._ticks is not None:
             self._quiet = False
             self._ticks.resume()

@@ -3,7 +3,6 @@
 import os
 import select
 from codecs import getincrementaldecoder
-from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from textual._xterm_parser import XTermParser
@@ -12,6 +11,8 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.messages import TerminalSupportsSynchronizedOutput
 
 from instui.terminal import Terminal
+
+from .outgoing import Outgoing
 
 
 class Painter(Protocol):
@@ -29,38 +30,6 @@ class Painter(Protocol):
 
 _POLL = 0.1  # seconds
 _PIECE = 4096
-
-
-class Outgoing:
-    """What is on its way to the terminal. `drained` is called, in the thread that writes, when all of it is there."""
-
-    def __init__(self, terminal: Terminal, drained: Callable[[], None]) -> None:
-        self._terminal = terminal
-        self._drained = drained
-        self._queued = self._written = 0  # characters; each is counted by one thread
-
-    @property
-    def pending(self) -> bool:
-        """Whether something was queued that the terminal has not taken."""
-        return self._queued != self._written
-
-    def queue(self, text: str) -> None:
-        """Count what will be written."""
-        self._queued += len(text)
-
-    def write(self, text: str) -> None:
-        """Write all of `text`, however long that takes."""
-        self._terminal.write(text)
-        self._written += len(text)
-        if not self.pending:
-            self._drained()
-
-    def flush(self) -> None:
-        """Do nothing: `write` keeps nothing back."""
-
-    def fileno(self) -> int:
-        """The descriptor that is painted to."""
-        return self._terminal.fileno()
 
 
 def driver_for(terminal: Terminal) -> type[Driver]:

@@ -1,4 +1,8 @@
-"""The pace of the screen: when a frame is due. The install may need every core, so frames have a share of one."""
+"""The pace of the screen: when a frame is due.
+
+The install may need every core, so frames have a share of one. And what is painted by itself has to be less than a slow
+terminal reads, or it would fill the kernel's buffer, and what a key asks for would come a second later.
+"""
 
 import time
 from collections.abc import Callable
@@ -6,20 +10,29 @@ from collections.abc import Callable
 REST = 1.0  # seconds between two frames while nothing moves: only clocks and notices change then
 QUIET = 3.0  # seconds without news after which a session is looked at less often
 SHARE = 0.08  # of a core, for frames while the session moves
+BANDWIDTH = 15_000  # bytes a second, for the same
 
 
 class Pace:
-    """Decides whether to paint. `clock` and `cpu` are in seconds: the time, and what this process has used."""
+    """Decides whether to paint.
+
+    `sent`: the bytes that were painted until now. `clock` and `cpu` are in seconds: the time, and what this process has
+    used.
+    """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, cpu: Callable[[], float] = time.process_time
+        self,
+        sent: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.process_time,
     ) -> None:
+        self._sent = sent
         self._clock = clock
         self._cpu = cpu
         self._rests_until = 0.0
         self._news_at = clock()
         self._unseen = False  # whether anything was read that no frame has shown
-        self._last = (0.0, 0.0)  # when the last frame was painted, and what was used until then
+        self._last = (0.0, 0.0, 0)  # when the last frame was painted, and what was used and sent before it was due
 
     def stir(self) -> None:
         """Something has happened that a frame should show now, such as a key."""
@@ -39,10 +52,11 @@ class Pace:
     def is_due(self) -> bool:
         """Whether to paint a frame now; if so, it counts as painted."""
         now = self._clock()
-        then, used = self._last
-        affordable = self._cpu() - used <= SHARE * (now - then)
+        then, used, sent = self._last
+        cpu, painted = self._cpu(), self._sent()
+        affordable = cpu - used <= SHARE * (now - then) and painted - sent <= BANDWIDTH * (now - then)
         if not (self._unseen and affordable) and now < self._rests_until:
             return False
         self._rests_until = now + REST
-        self._unseen, self._last = False, (now, self._cpu())
+        self._unseen, self._last = False, (now, cpu, painted)
         return True

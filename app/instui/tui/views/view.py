@@ -258,6 +258,7 @@ class View(HeldScreen[None]):
         event.refresh_styles, self._styles = styles != self._styles, styles  # else they are applied to all widgets anew
         if self.is_mounted:  # the message may come before the widgets
             self.resumed()
+            self.application.watched.advance()  # a terminal that is slow shows this for a while
             self.refresh_view()
 
     def on_resize(self) -> None:

@@ -41,7 +41,7 @@ class HeldScreen(Screen[T]):
             self.call_later(self._unveil)  # after what they have told
 
     def _unveil(self) -> None:
-        if self.veiled and self.is_attached:
+        if self.veiled and self.is_attached and self.is_current:  # else it is filled anew when it comes back
             if self._layout_required:
                 self._refresh_layout()
                 self._layout_required = False
