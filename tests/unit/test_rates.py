@@ -67,6 +67,17 @@ def test_where_sessions_differ_widely_the_end_is_told_later() -> None:
     known = by_others("local", 0.5)
     assert after_half("local", 0.5, known)[0] > 90
     assert after_half("local", 0.5, known._replace(spread=1.0))[0] < 50
+    assert after_half("local", 0.5, known._replace(link_spread=1.0))[0] < 50
+    known = by_others("upgrade", 0.5)
+    assert after_half("upgrade", 0.5, known)[0] > 50
+    assert after_half("upgrade", 0.5, known._replace(replace_spread=1.0))[0] < 50
+
+
+def test_work_that_few_sessions_have_shown_is_in_doubt() -> None:
+    found = rates([Measured(unpack=1.0, link=1.0)] * 5 + [Measured(unpack=1.0, copy=1.0)])
+    assert found.spread == found.link_spread == 0.0
+    assert found.copy_spread == found.replace_spread > 0.3
+    assert rates([]).copy_spread == 0.0  # where nothing is known, nothing is told before it was measured
 
 
 def test_a_machine_of_which_little_is_known_is_taken_for_usual() -> None:

@@ -172,7 +172,7 @@ class Estimator:
         if (now.fetching or now.to_fetch) and (rate <= 0 or now.guessed > _UNKNOWN * left):
             return None
         factor, elapsed = self._unpacking.factor(), t - how.since
-        stage = self._staging.factor(factor)
+        stage = self._staging.factor(1.0 if self.rates.known else factor)
         plan, clean = self.rates.plan * factor * now.replaced, self.rates.clean * factor * now.replaced
         if how.part == "plan" and elapsed > plan + PATIENCE:
             return None
@@ -185,12 +185,17 @@ class Estimator:
         to_stage = self._staging_of(now.to_stage, how, self.rates)
         staged = stage * sum(to_stage) / how.jobs
         doubt += self._staging.doubt(to_stage, stage) / how.jobs
-        seconds += staged + _COMMIT + _COMMITTED * now.to_commit + self.rates.replace * now.to_replace
+        spread = self.rates.copy_spread if how.copies else self.rates.link_spread
+        doubt += _SPREAD * spread * self._staging.taken_for_usual() * staged
+        replaced = self.rates.replace * now.to_replace
         if how.part not in _AFTER_PLAN:
-            seconds += max(plan - elapsed, 0.0) if how.part == "plan" else plan
+            replaced += max(plan - elapsed, 0.0) if how.part == "plan" else plan
+        cleaned = max(clean - elapsed, 0.0) if how.part == "clean" else clean
+        doubt += _SPREAD * self.rates.replace_spread * (replaced + cleaned)
+        seconds += staged + _COMMIT + _COMMITTED * now.to_commit + replaced + cleaned
         if how.copies and how.part not in _AFTER_STAGE:
             seconds += _SYNCED * (staged + stage * sum(self._staging_of(now.staged, how, self.rates)) / how.jobs)
-        return seconds + (max(clean - elapsed, 0.0) if how.part == "clean" else clean), doubt
+        return seconds, doubt
 
     def _doubt(
         self, now: Standing, came: Sequence[tuple[float, Work]], seconds: float, factor: float, jobs: int

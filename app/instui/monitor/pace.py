@@ -29,8 +29,17 @@ class Pace:
 
     def factor(self, known: float = 1.0) -> float:
         """The seconds that a usual one takes; `known`: as far as is known before."""
-        doubt = self._doubt / (1 + self._all / self._certain)
+        doubt = self._counts()
         return self._slower * (self._seconds + doubt) / (self._files + self._content + doubt / known)
+
+    def taken_for_usual(self) -> float:
+        """How much of the factor is what is usual, and not measured: from 1.0 downwards."""
+        doubt = self._counts()
+        return doubt / (self._seconds + doubt)
+
+    def _counts(self) -> float:
+        """The seconds that what is usual counts for by now."""
+        return self._doubt / (1 + self._all / self._certain)
 
     def doubt(self, left: Work, factor: float) -> float:
         """By how many seconds what is left may take longer or shorter than by that factor.

@@ -12,6 +12,7 @@ from instui_engine.values import NamedTuple
 
 LAST = 20  # sessions that count
 _KNOWN = 3  # of them that must have unpacked for their pace to be relied on
+_UNSURE = 0.5  # the spread of a kind of work that fewer have shown
 
 _LEAST_WORK, _LEAST_STAGED, _LEAST_REPLACED = 0.2, 0.15, 1000  # seconds, seconds and files that say anything
 
@@ -21,7 +22,8 @@ class Rates(NamedTuple):
 
     `plan`, `clean` and `replace` (in the commit) are for each file that is replaced. A worker takes longer by the
     share `crowd` for each other one, and by `fetch` for each byte that is fetched in a second meanwhile. `known`: the
-    sessions before have shown all this; half of them took longer or shorter to unpack by a share of `spread` or more.
+    sessions before have shown all this; half of them took longer or shorter to unpack by a share of `spread` or more;
+    so they did to link, to copy, and for what is replaced, each by its own share.
     """
 
     file: float = 150e-6
@@ -35,6 +37,9 @@ class Rates(NamedTuple):
     crowd: float = 0.0
     fetch: float = 0.0
     spread: float = 0.0
+    link_spread: float = 0.0
+    copy_spread: float = 0.0
+    replace_spread: float = 0.0
     known: bool = False
 
 
@@ -91,6 +96,15 @@ def measured(took: Took) -> Measured:
     )
 
 
+def _spread(values: Iterable[float]) -> float:
+    """By which share half of these are longer or shorter than usual, or more."""
+    shown = [one for one in values if one > 0]
+    if len(shown) < _KNOWN:
+        return _UNSURE
+    usual = median(shown)
+    return median(abs(log(one / usual)) for one in shown)
+
+
 def rates(history: Sequence[Measured]) -> Rates:
     """What the sessions of a history say together; what is usual, as long as they are too few."""
     last = history[-LAST:]
@@ -113,6 +127,11 @@ def rates(history: Sequence[Measured]) -> Rates:
         plan=COMPARED.plan * times(one.plan for one in last),
         clean=COMPARED.clean * times(one.clean for one in last),
         replace=COMPARED.replace * times(one.replace for one in last),
-        spread=median(abs(log(one / unpack)) for one in unpacks),
+        spread=_spread(unpacks),
+        link_spread=_spread(one.link for one in last),
+        copy_spread=_spread(one.copy for one in last),
+        replace_spread=max(
+            _spread(each) for each in zip(*((one.plan, one.clean, one.replace) for one in last), strict=True)
+        ),
         known=True,
     )
