@@ -45,6 +45,26 @@ def test_every_event_comes_back_as_it_was_written(kind: str) -> None:
     assert kind_of(event) == kind == json.loads(line)["event"]
 
 
+@given(
+    t=st.floats(0, 1e9),
+    texts=st.lists(st.text(st.characters(exclude_categories=()))),
+    numbers=st.tuples(st.integers(), st.floats(), st.booleans()),
+)
+def test_a_line_is_what_json_makes_of_the_fields(t: float, texts: list[str], numbers: tuple[int, float, bool]) -> None:
+    number, seconds, flag = numbers
+    text = "".join(texts)
+    for event in (
+        events.PlanWheel(text, number, 0, 0, texts, [], "%s"),
+        events.LockReleased(text, seconds, 0.0, 1e-7, seconds, 1e22),
+        events.LockGranted(text, seconds, flag),
+        events.EnvironmentWaiting(text, [Holder(text, began=seconds), Holder()]),
+    ):
+        fields = {"t": round(t, 6), "event": kind_of(event), **event._asdict()}
+        if isinstance(event, events.EnvironmentWaiting):
+            fields["holders"] = [holder._asdict() for holder in event.holders]
+        assert encode(t, event) == json.dumps(fields, separators=(",", ":"))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_line_is_one_line_of_printable_ascii(kind: str) -> None:
     line = encode(0, example(KINDS[kind]))

@@ -21,13 +21,14 @@ class Alone:
     def __init__(self, journal: Path) -> None:
         """`journal` is this session's own."""
         self._journal = journal
+        self._journals = os.fspath(journal.parent)
         self._quiet = 0  # mtime of the directory when no other session ran; 0 for never
         self._asked = 0.0
 
     def __call__(self) -> int | None:
         """The token while no other session runs; None if one does, or may."""
         try:
-            mtime = os.stat(self._journal.parent).st_mtime_ns
+            mtime = os.stat(self._journals).st_mtime_ns
         except OSError:
             return None
         if mtime != self._quiet:
@@ -41,7 +42,7 @@ class Alone:
     def at_present(self) -> int | None:
         """As a call, but for this moment: a session that appears just now may be missed."""
         try:
-            mtime = os.stat(self._journal.parent).st_mtime_ns
+            mtime = os.stat(self._journals).st_mtime_ns
             return mtime if mtime == self._quiet or not self._has_others() else None
         except OSError:
             return None
@@ -49,7 +50,7 @@ class Alone:
     def is_still(self, token: int) -> bool:
         """Whether the directory of journals is as it was when the token was given."""
         try:
-            return os.stat(self._journal.parent).st_mtime_ns == token
+            return os.stat(self._journals).st_mtime_ns == token
         except OSError:
             return False
 

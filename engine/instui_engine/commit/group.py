@@ -37,6 +37,7 @@ from .writeahead import Written, pending, remove
 
 _MOST = 128  # wheels in one group
 _PREPARING = 0.1  # seconds after which no more wheels are added to a group
+_LOOK = 0.002  # seconds from one look at who waits to the next one, while wheels are prepared
 _AGAIN = 0.2  # seconds from the end of a group to the next one
 
 GroupEnd = Literal["complete", "waiter", "session", "turn", "pause", "stop", "cancel", "failure"]
@@ -166,10 +167,13 @@ class Groups:
         until = time.monotonic() + _PREPARING
         plans = self._schedule.granted(_MOST)
         members: list[_Member] = []
+        look = 0.0
         for number, plan in enumerate(plans):
-            if time.monotonic() > until or end():
+            now = time.monotonic()
+            if now > until or (now >= look and end()):
                 self._schedule.put_back(plans[number:])
                 break
+            look = now + _LOOK if now >= look else look
             try:
                 prepared = self._executor.ready(plan, tree)
             except StalePlan:

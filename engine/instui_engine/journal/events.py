@@ -681,12 +681,13 @@ KINDS: dict[str, type[Event]] = {
     "warned": Warned,
     "session.finished": SessionFinished,
 }
-_NAMES: dict[type[Any], str] = {cls: kind for kind, cls in KINDS.items()}
+NAMES: dict[type[Any], str] = {cls: kind for kind, cls in KINDS.items()}
+"""The kinds in the journal, by class."""
 
 
 def kind_of(event: Event) -> str:
     """The kind of `event` in the journal, for example `lock.granted`."""
-    return _NAMES[type(event)]
+    return NAMES[type(event)]
 
 
 def table() -> list[tuple[str, str, str]]:

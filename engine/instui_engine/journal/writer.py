@@ -57,16 +57,20 @@ class Journal:
 
     def _emit(self, event: Event) -> None:
         self._over = isinstance(event, SessionFinished)
-        caption = self._captions(event) if self._captions else ""
-        events = (event, Caption(caption)) if isinstance(event, SessionStarted) else (Caption(caption), event)
-        for one in events if caption else (event,):
+        for one in self._with_caption(event) if self._captions else (event,):
             self._put(encode(time.monotonic() - self._start, one))
         while self._dropped and not self._over:
             why = self._dropped.pop()
             self._put(encode(self.now(), Warned("", f"a listener of the session failed and hears nothing more: {why}")))
 
+    def _with_caption(self, event: Event) -> Sequence[Event]:
+        caption = self._captions(event) if self._captions else ""
+        if not caption:
+            return (event,)
+        return (event, Caption(caption)) if isinstance(event, SessionStarted) else (Caption(caption), event)
+
     def _put(self, line: str) -> None:
-        for listener in list(self._listeners):
+        for listener in tuple(self._listeners):
             try:
                 listener(line)
             except Exception as error:  # a listener never stops an install
@@ -113,8 +117,8 @@ class Journal:
             self._files, self._open, self._streams = [], [], []
 
     def _write(self, line: str) -> None:
-        data = line.encode("ascii") + b"\n"
-        for descriptor in list(self._files):
+        data = f"{line}\n".encode("ascii")
+        for descriptor in tuple(self._files):
             try:
                 write_all(descriptor, data)
             except OSError:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from instui_engine.errors import BadWheelError, printable, reason
-from instui_engine.fs.files import open_regular, write_note
+from instui_engine.fs.files import open_regular, read_regular, write_note
 from instui_engine.hashes import Demands, Digests, unmet
 from instui_engine.sha256 import sha256
 from instui_engine.values import NamedTuple
@@ -38,13 +38,13 @@ class LocalDigests:
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache
-        self._directory = cache / DIRECTORY
+        self._directory = os.fspath(cache / DIRECTORY)
 
     def noted(self, wheel: str) -> str:
         """The sha256 of a file that is unchanged since it was read; else "". Raises OSError if there is no file."""
         state = _state(os.stat(wheel))
         try:
-            found, _, digest = self._note(wheel).read_text(encoding="ascii", errors="replace").rpartition(" ")
+            found, _, digest = read_regular(self._note(wheel)).decode("ascii", "replace").rpartition(" ")
         except OSError:
             return ""
         return digest if found == state else ""
@@ -67,7 +67,7 @@ class LocalDigests:
         # a file that was written a moment ago may be written again within the same ctime
         if time.time() - status.st_ctime > SETTLED:
             with suppress(OSError):
-                write_note(self._note(wheel), f"{digest.state} {digest.sha256}")
+                write_note(Path(self._note(wheel)), f"{digest.state} {digest.sha256}")
         return digest
 
     @staticmethod
@@ -78,8 +78,8 @@ class LocalDigests:
             problem = f"{printable(name)}: it was changed while it was read; run again when it is complete"
             raise BadWheelError(problem, wheel=name)
 
-    def _note(self, wheel: str) -> Path:
-        return self._directory / sha256(os.fsencode(wheel)).hexdigest()[:40]
+    def _note(self, wheel: str) -> str:
+        return f"{self._directory}/{sha256(os.fsencode(wheel)).hexdigest()[:40]}"
 
 
 def check_demands(filename: str, demands: Demands, digest: Digest) -> None:
