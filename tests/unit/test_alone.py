@@ -74,3 +74,52 @@ def test_an_empty_journal_of_long_ago_is_that_of_a_dead_session(journal: Path) -
     os.utime(other, (time.time() - 100, time.time() - 100))
     settle(journal.parent)
     assert Alone(journal)() is not None
+
+
+def test_a_journal_that_cannot_be_looked_at_may_be_that_of_a_session(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError
+
+    journal.with_name("other.jsonl").write_text("{}\n")
+    settle(journal.parent)
+    monkeypatch.setattr(alone, "alive", refused)
+    assert Alone(journal)() is None
+
+
+def test_the_answer_for_a_moment_sees_who_is_there(journal: Path) -> None:
+    answers = Alone(journal)
+    assert answers.at_present() is not None
+    journal.with_name("other.jsonl").touch()
+    assert answers.at_present() is None
+
+
+def test_a_token_is_worth_nothing_once_a_session_has_come(journal: Path) -> None:
+    answers = Alone(journal)
+    token = answers()
+    assert token is not None
+    assert answers.is_still(token)
+    journal.with_name("other.jsonl").touch()
+    assert not answers.is_still(token)
+
+
+def test_others_are_not_looked_at_all_the_time(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alone, "_AGAIN", 1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 5000.0)
+    answers = Alone(journal)
+    assert answers() is not None
+    settle(journal.parent, 4)  # somebody has come and gone
+    assert answers() is None
+    monkeypatch.setattr(time, "monotonic", lambda: 6001.0)
+    assert answers() is not None
+
+
+def test_a_session_is_not_its_own_company(journal: Path) -> None:
+    descriptor = open_lock(journal)
+    try:
+        assert try_lock(descriptor, shared=False)
+        settle(journal.parent)
+        assert Alone(journal)() is not None
+    finally:
+        os.close(descriptor)
