@@ -72,6 +72,9 @@ CASES = {
         {"top/pyproject.toml": '[tool.uv.sources]\napp = {path = "../app", editable = true}\n'},
     ),
     "offline, again": Case("install -e .", EDITABLE, then=("install --offline --reinstall -r pyproject.toml",)),
+    "beside a tree that is there, and required by its name": Case(
+        "install --no-deps ../top", EDITABLE, {"app/r.txt": "top\n-e .\n"}, then=("install -r r.txt",)
+    ),
     "without dependencies": Case("install --no-deps -r pyproject.toml", EDITABLE, then=("install --no-deps -e .",)),
     "editable, and named": Case("install -e . ../lib", EDITABLE),
     "not editable, and named as such": Case("install -e . -e ../lib", PLAIN, fails=True),

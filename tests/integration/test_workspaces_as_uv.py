@@ -30,15 +30,6 @@ CASES = {
     "the root": Case("install -e ."),
     "the root as a project": Case("install -r pyproject.toml"),
     "a group of the root": Case("install --group dev"),
-    "a member of another workspace, in a repository": Case(
-        "install -e .",
-        {
-            "app/pyproject.toml": '[tool.uv.sources]\nlib = {path = "../lib"}\n',
-            "lib/facts.json": "",
-            "top/r.txt": "user @ git+file://{here}/repows#subdirectory=packages/user\n-e ../app\n",
-        },
-        at="app",
-    ),
     "by a repository": Case(
         "install -r r.txt", {"app/r.txt": "user @ git+file://{here}/repows#subdirectory=packages/user\n"}, at="app"
     ),
@@ -48,7 +39,7 @@ CASES = {
     ),
     "built, by the table of the root": Case("install -e packages/inherits"),
     "built as an ordinary wheel": Case("install packages/inherits"),
-    "built, by its own table": Case("install -e packages/own", at="."),
+    "built, by its own table": Case("install -e ws/packages/own", at="."),
     "built with what its backend asks for": Case("install -e packages/asks"),
     "built with what an index of the root has": Case("install -e packages/indexed"),
     "built with a member that is said to be on an index": Case("install -e packages/wrong", fails=True),
@@ -72,8 +63,6 @@ CASES = {
     "built, and not allowed": Case("install --no-build packages/own", fails=True),
     "built editable, which always is": Case("install --no-build -e packages/user"),
 }
-CASES["built, by its own table"] = Case("install -e ws/packages/own", at=".")
-del CASES["a member of another workspace, in a repository"]
 
 
 @pytest.mark.needs("git")
@@ -82,3 +71,8 @@ def test_a_member_gets_what_it_gets_from_uv(name: str, beside: BesideUv) -> None
     case = CASES[name]
     beside.write(case.files)
     assert beside.both(case.words, case.at, {}) != case.fails, beside.said
+
+
+def test_a_member_behind_a_link_is_one(beside: BesideUv) -> None:
+    (beside.here / "link").symlink_to("ws")
+    assert beside.both("install -e link/packages/own -e link/packages/rooted", ".", {}), beside.said
