@@ -23,6 +23,12 @@ SAME_INFO = {"INSTALLER": b"instui\n", "REQUESTED": b""}
 _DIRECT_URL = "direct_url.json"
 
 
+def own_names(wheel: LockedWheel) -> list[str]:
+    """The names of the files that `WheelPlan.own_info` has for that wheel."""
+    found = {"INSTALLER": True, "REQUESTED": wheel.requested, _DIRECT_URL: wheel.origin}
+    return [name for name, is_there in found.items() if is_there]
+
+
 class Whole(NamedTuple):
     """A directory that an old version has for itself alone, so that it is renamed away as a whole (`whole`).
 
@@ -38,13 +44,13 @@ class Whole(NamedTuple):
 class WheelPlan(NamedTuple):
     """What one wheel will do. `order` is its place in the plan order.
 
-    `items` are in the order of the commit, without the `.dist-info` directory, which comes last. `replaces` is the
-    installed version. `duplicates` are `.dist-info` directories of further versions, left by a killed installer.
-    `whole` are directories of `replaces` that go as a whole, even if the new version has them, too: it brings them
-    anew. `stale` are other files of all these that the new version does not have, and `emptied` are directories that
-    are removed once they are empty. `shared_files` are not in the new version either, but stay, because installed
-    distributions or earlier wheels of this session own them, too. `old_files` is the number of files of `replaces` and
-    `duplicates`. `warnings` are about what stays of them.
+    `items` are in the order of the commit, without the `.dist-info` directory, which comes last. `files` is the number
+    of files of the distribution. `replaces` is the installed version. `duplicates` are `.dist-info` directories of
+    further versions, left by a killed installer. `whole` are directories of `replaces` that go as a whole, even if the
+    new version has them, too: it brings them anew. `stale` are other files of all these that the new version does not
+    have, and `emptied` are directories that are removed once they are empty. `shared_files` are not in the new version
+    either, but stay, because installed distributions or earlier wheels of this session own them, too. `old_files` is
+    the number of files of `replaces` and `duplicates`. `warnings` are about what stays of them.
     """
 
     order: int
@@ -53,6 +59,7 @@ class WheelPlan(NamedTuple):
     items: tuple[StagedItem, ...]
     info: str
     claims: Claims
+    files: int
     replaces: Distribution | None
     duplicates: tuple[str, ...]
     stale: tuple[str, ...]
@@ -63,26 +70,13 @@ class WheelPlan(NamedTuple):
     whole: tuple[Whole, ...] = ()
 
     @property
-    def files(self) -> int:
-        """The number of files of the distribution."""
-        trees = [self.entry.manifest.info, *(item.directories for item in self.items)]
-        below = sum(len(names) for directories in trees for _, names in directories)
-        return below + sum(item.kind != "tree" for item in self.items) + len(self._own_names) + 1
-
-    @property
     def own_info(self) -> dict[str, bytes]:
         """The files in `.dist-info` that are written for each environment, except RECORD: name -> content."""
-        own = {name: SAME_INFO[name] for name in self._own_names if name in SAME_INFO}
+        own = {name: SAME_INFO[name] for name in own_names(self.wheel) if name in SAME_INFO}
         if self.wheel.origin:
             source, origin = self.wheel.source, self.wheel.origin
             own[_DIRECT_URL] = source_url(source, origin) if source else direct_url(origin, self.entry.sha256)
         return own
-
-    @property
-    def _own_names(self) -> list[str]:
-        """The names of those, which is all that most need to know."""
-        found = {"INSTALLER": True, "REQUESTED": self.wheel.requested, _DIRECT_URL: self.wheel.origin}
-        return [name for name, is_there in found.items() if is_there]
 
     @property
     def name(self) -> str:

@@ -23,7 +23,7 @@ from instui_engine.wheel.manifest import Manifest, directories
 from .conflicts import digests
 from .items import StagedItem
 from .outlook import Outlook
-from .plan import WheelPlan
+from .plan import WheelPlan, own_names
 from .removable import check_link
 from .removal import NOTHING, check_mounts, emptied_by, is_vital, removal_of
 
@@ -62,6 +62,7 @@ def plan_wheel(
         items,
         info,
         derive(map(environment.key, paths), manifest.name),
+        _count(manifest, items) + len(own_names(wheel)) + 1,  # and RECORD
         replaces=old,
         duplicates=removal.infos[1:],
         stale=tuple(dict.fromkeys(stale)),
@@ -71,6 +72,13 @@ def plan_wheel(
         warnings=removal.warnings,
         whole=removal.whole,
     )
+
+
+def _count(manifest: Manifest, items: Iterable[StagedItem]) -> int:
+    """The number of files that come from the wheel, and of launchers."""
+    trees = (manifest.info, *(item.directories for item in items))
+    below = sum(len(names) for directories in trees for _, names in directories)
+    return below + sum(item.kind != "tree" for item in items)
 
 
 def plan_wheels(
