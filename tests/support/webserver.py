@@ -3,6 +3,7 @@
 import base64
 import ssl
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -31,6 +32,7 @@ class Page:
     hold_after: int | None = None  # fall silent after so many bytes of the body until the server closes
     mute: bool = False  # never answer at all
     late: float = 0.0  # seconds before an answer
+    after: str = ""  # the path that has to be asked for before there is an answer; 404 if that takes 20 s
     rate: int = 0  # bytes of the body that are sent in a second, at most
 
 
@@ -105,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         seen = Seen(path, self.path, {name.lower(): value for name, value in self.headers.items()})
         self.web.seen.append(seen)
         page = self.web.pages.get(path)
-        if page is None:
+        if page is None or (page.after and not self._comes(page.after)):
             self._short(seen, 404, {})
         elif page.mute:
             self._hold()
@@ -137,6 +139,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "4")
         self.end_headers()
         self.wfile.write(b"nope")
+
+    def _comes(self, path: str) -> bool:
+        end = time.monotonic() + 20
+        while not any(seen.path == path for seen in self.web.seen):
+            if self.web.released.wait(0.01) or time.monotonic() > end:
+                return False
+        return True
 
     def _hold(self) -> None:
         self.web.holding.set()

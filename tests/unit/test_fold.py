@@ -225,6 +225,9 @@ def test_a_rate_is_smooth_and_sinks_when_nothing_comes() -> None:
     assert fold.snapshot(10.0).wheels[0].rate < rate / 20
     fold.feed(10.0, events.SessionFinished(0, "", 0, 10.0))
     assert fold.snapshot(10.0).samples[-1].fetched_bytes == 5000  # what an earlier attempt had brought is not counted
+    fold = folded((0.0, events.FetchStarted("a", 500, 900, ahead=500)), (0.5, events.FetchFinished("a", 900)))
+    fold.feed(1.0, events.SessionFinished(0, "", 0, 1.0))
+    assert fold.snapshot(1.0).samples[-1].fetched_bytes == 900  # but what came while uv decided
 
 
 def test_overwrites_are_counted_by_pair_and_wheel() -> None:

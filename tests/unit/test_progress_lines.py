@@ -204,6 +204,13 @@ def test_a_download_that_goes_on_counts_only_what_comes() -> None:
         "0.0 a 1: 6.0 MB of 9.0 MB are here from an earlier attempt",
         "2.0 fetched 1 wheel, 3.0 MB in 2.0 s (1.5 MB/s)",
     ]
+    ahead: Script = [(0.0, events.FetchStarted("a", 6 * MB, 9 * MB, ahead=6 * MB)), *again[1:]]
+    assert said(resolved(wheel("a", 9)), ahead)[1:] == [
+        "0.0 fetching a 1, 9.0 MB",
+        "2.0 fetched 1 wheel, 9.0 MB in 2.0 s (1.5 MB/s), 6.0 MB of it while uv decided",
+    ]
+    all_ahead: Script = [(0.0, events.FetchStarted("a", 9 * MB, 9 * MB, ahead=9 * MB)), *again[1:]]
+    assert said(resolved(wheel("a", 9)), all_ahead)[1:] == ["2.0 fetched 1 wheel, 9.0 MB while uv decided"]
     complete: Script = [(0.0, events.FetchStarted("a", 9 * MB, 9 * MB)), (0.0, events.FetchFinished("a", 9 * MB))]
     assert not any("fetch" in line for line in said(resolved(wheel("a", 9)), complete)[1:])
 

@@ -11,7 +11,8 @@ class Watched:
     def __init__(self) -> None:
         self.now = 10.0
         self.told: list[str] = []
-        self.log = UvLog(self.told.append, lambda: self.now)
+        self.wheels: list[str] = []
+        self.log = UvLog(self.told.append, lambda: self.now, self.wheels.append)
         self.used = 0.0
 
     def ask(self, url: str, form: str = "Sending fresh GET request") -> None:
@@ -35,6 +36,19 @@ def test_it_says_how_many_packages_and_which_was_the_last() -> None:
     assert seen.told == [
         "reading the metadata of 1 package, the last scipy",
         "reading the metadata of 2 packages, the last foo-bar",
+    ]
+
+
+def test_it_names_the_wheels_that_uv_looks_at_and_none_with_a_hidden_part() -> None:
+    seen = Watched()
+    seen.ask("https://index.example/simple/scipy/")
+    seen.ask("https://files.example/a/foo_bar-1.0-py3-none-any.whl.metadata", "Found fresh response")
+    seen.ask("https://files.example/a/b-1.0-py3-none-any.whl", "Sending fresh HEAD request")
+    seen.ask("https://user:****@files.example/a/c-1.0-py3-none-any.whl")
+    seen.ask("https://files.example/a/d-1.0.tar.gz")
+    assert seen.wheels == [
+        "https://files.example/a/foo_bar-1.0-py3-none-any.whl",
+        "https://files.example/a/b-1.0-py3-none-any.whl",
     ]
 
 

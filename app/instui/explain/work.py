@@ -217,7 +217,9 @@ def fetching(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     wheels = {wheel.key: wheel for wheel, _ in fetched}
     amount = sum(wheel.done if wheel.phase is Phase.FETCH else wheel.size for wheel in wheels.values())
     took = union((span.begin, span.end) for _, span in fetched)
-    rate = f" in {seconds(took)}, {size(amount / took)}/s" if took >= 0.1 and amount else ""
+    ahead = sum(wheel.ahead for wheel in wheels.values())
+    rate = f" in {seconds(took)}, {size((amount - ahead) / took)}/s" if took >= 0.1 and amount > ahead else ""
+    rate += f", {size(ahead)} of it while uv decided" if ahead else ""
     verb = "is fetching" if case.lasts(found) else "fetched"
     text = f"{verb} {count(len(wheels), 'wheel')}, {size(amount)}{rate}"
     slowest, longest = max(fetched, key=lambda one: one[1].end - one[1].begin)

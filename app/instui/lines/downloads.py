@@ -37,10 +37,14 @@ class Downloads:
         if wheel in self._all and self._all[wheel].begun is None:
             del self._all[wheel]
 
-    def begin(self, t: float, wheel: str, done: int, bytes_: int) -> bool:
-        """The download of `wheel` begins; return whether it is the first one of which anything is left to come."""
+    def begin(self, t: float, wheel: str, done: int, bytes_: int, ahead: int = 0) -> bool:
+        """The download of `wheel` begins; return whether it is the first one of which anything is left to come.
+
+        Of the bytes that are `done` the session has fetched some `ahead`, while it was not certain yet.
+        """
         download = self._all.setdefault(wheel, _Download(bytes_))
-        download.begun, download.first, download.done, download.finished = t, done, done, False
+        download.begun, download.first, download.done, download.finished = t, done - ahead, done, False
+        self.received += ahead
         download.size = bytes_ or download.size
         first = not self._announced and (not bytes_ or done < bytes_)
         self._announced = self._announced or first

@@ -20,6 +20,7 @@ class Milestone:
     took: float = 0.0  # the time until then in which any ran
     wheels: int = 0
     amount: int = 0
+    ahead: int = 0  # of the amount, while uv decided
 
     def begin(self, t: float) -> None:
         """Work on a wheel begins."""
@@ -43,9 +44,14 @@ class Milestone:
             return []
         amount = size(self.amount) if self.unit == "bytes" else count(self.amount, "file")
         wheels = f"{number(self.wheels)} of {count(of, 'wheel')}" if of > self.wheels else count(self.wheels, "wheel")
-        line = f"{self.word} {wheels}, {amount} in {seconds(self.took)}"
-        line += rate(self.amount, self.took) if self.has_rate else ""
-        self.took, self.wheels, self.amount = 0.0, 0, 0
+        line = f"{self.word} {wheels}, {amount}"
+        if self.amount > self.ahead or not self.ahead:
+            line += f" in {seconds(self.took)}"
+            line += rate(self.amount - self.ahead, self.took) if self.has_rate else ""
+            line += f", {size(self.ahead)} of it while uv decided" if self.ahead else ""
+        else:
+            line += " while uv decided"
+        self.took, self.wheels, self.amount, self.ahead = 0.0, 0, 0, 0
         return [line]
 
 

@@ -72,14 +72,15 @@ class Preparation:
         """A download begins. Before the first one, there is a line about all."""
         lines = []
         self._milestones.fetch.begin(t)
-        first = self.downloads.begin(t, event.wheel, event.done, event.size)
+        self._milestones.fetch.ahead += event.ahead
+        first = self.downloads.begin(t, event.wheel, event.done, event.size, event.ahead)
         if first:
             self.progress.downloading(t)
         if first and self._shown:
             self.progress.said(t)
             lines.append(f"fetching {self._plan()}")
         label = self._label(event.wheel)
-        if event.done >= RESUMED:
+        if event.done - event.ahead >= RESUMED:
             here = self.downloads.here(event.wheel)
             return lines + self._single(t, f"{label}: {here} are here from an earlier attempt")
         if self._verbose and (not first or self.downloads.wheels > 1):

@@ -288,7 +288,8 @@ class Fold:
             case events.FetchStarted():
                 record.enter(wheel, Phase.FETCH, t)
                 wheel.done, wheel.total, wheel.size = event.done, event.size, event.size or wheel.size
-                wheel.worker = event.worker
+                wheel.worker, wheel.ahead = event.worker, event.ahead
+                record.fetched_bytes += event.ahead
             case events.FetchStalled():
                 record.periods.stalls.append(Stall(t, *event))
             case events.FetchRetried():

@@ -150,6 +150,7 @@ class WheelState(NamedTuple):
     removal: bool  # it is to be uninstalled; `version` is the installed one
     copied: bool = False  # its files were copied from the store, not linked
     build: Build | None = None
+    ahead: int = 0  # bytes that were fetched while uv decided
 
     @property
     def label(self) -> str:

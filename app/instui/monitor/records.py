@@ -47,6 +47,7 @@ class WheelRecord:
     overwrote: int = 0
     overwrote_same: int = 0
     retries: int = 0
+    ahead: int = 0
     error: str = ""
     removal: bool = False
     added: bool = False  # announced by `wheel.added`
@@ -101,6 +102,7 @@ class WheelRecord:
             removal=self.removal,
             copied=self.copied,
             build=self.build,
+            ahead=self.ahead,
         )
 
 

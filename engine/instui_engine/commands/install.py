@@ -25,7 +25,7 @@ from instui_engine.locks.reported import reported_wait
 from instui_engine.plan.newcomers import newcomers, replaced, satisfies
 from instui_engine.plan.plan import Plan, WheelPlan, volumes_of
 from instui_engine.redaction import redacted
-from instui_engine.resolve.request import LockedWheel, Meanwhile, Request, Resolution
+from instui_engine.resolve.request import LockedWheel, Request, Resolution
 from instui_engine.resolve.resolver import resolve
 from instui_engine.resolve.resolving import Resolving
 from instui_engine.resolve.source import shown
@@ -39,20 +39,19 @@ from instui_engine.stage.team import Team, team
 from instui_engine.store.acquire import Damage, acquire, check_contents, look_up, rebuild
 from instui_engine.store.entry import Entry
 from instui_engine.store.gc_lock import lock_file, using
-from instui_engine.store.helpers import Helpers
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution, Installed, scan
 from instui_engine.wheel.permission import FLAG, unused
 
 from .command import Outcome, Recording, Work, perform
+from .early import Early
 from .planning import Unpacked, plan
 
 if TYPE_CHECKING:
     from instui_engine.bytecode.compile import Compilation
 
 _ROUNDS = 3  # how often uv is asked, at most, because others have installed something meanwhile
-_MANY = 8  # wheels, of whatever size, that are surely worth a helper process
 
 
 def install(
@@ -85,7 +84,7 @@ class Pipeline(Work):
         self._index_urls: tuple[str, ...] = ()  # they may carry credentials, so they stay in memory
         self._extraneous: tuple[str, ...] = ()  # names of what is to be removed, before anything is installed
         self._resolution = Resolution((), {})
-        self._helpers = Helpers()
+        self._early = Early(context, self._store, request)
         self._commit: Commit | None = None
         self._compilation: Compilation | None = None
 
@@ -96,7 +95,7 @@ class Pipeline(Work):
 
     def run(self) -> None:
         """Install all, or nothing before the first commit."""
-        with closing(self._helpers):
+        with closing(self._early):
             try:
                 self._run()
             finally:
@@ -190,9 +189,8 @@ class Pipeline(Work):
 
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self.context
-        meanwhile = Meanwhile(self._load, self._prepare)
         ask = partial(resolve, self._request, self.environment, installed, context.emit, context.control.cancelled)
-        resolution = self._asked(lambda: ask(meanwhile))
+        resolution = self._asked(lambda: ask(self._early.meanwhile))
         self._index_urls = resolution.index_urls
         self._extraneous = resolution.extraneous
         self._resolution = resolution
@@ -219,29 +217,6 @@ class Pipeline(Work):
             return error
         self.session.keep()  # for the log
         return ResolutionError(f"{error}; its output is in {printable(path)}", output=error.output, log=path)
-
-    @property
-    def _is_to_fetch(self) -> bool:
-        """Whether wheels from indexes are sure to be fetched."""
-        forbidden = self._request.offline or self._request.no_index or self.context.options.dry_run
-        return self._store.is_new and not forbidden
-
-    def _load(self) -> None:
-        """Import what takes a while, while uv decides."""
-        if not self._is_to_fetch:
-            return
-        with suppress(Exception):  # what is needed is loaded again, and fails with its own error
-            import anyio._backends._asyncio  # noqa: F401 - anyio loads it when its loop begins
-
-            import instui_engine.store.obtain  # noqa: F401
-            from instui_engine.fetch.transport import load_library
-
-            load_library()
-
-    def _prepare(self, number: int) -> None:
-        """Start what so many wheels need, while uv lists their files."""
-        if self._is_to_fetch and not self.context.options.slow:
-            self._helpers.start(min(self.context.workers, number // _MANY))
 
     @contextmanager
     def _using_store(self) -> Iterator[None]:
@@ -281,7 +256,10 @@ class Pipeline(Work):
 
     def _acquire(self, wheels: Sequence[LockedWheel]) -> list[tuple[LockedWheel, Entry]]:
         """`wheels`, without those that are cancelled meanwhile, with their entries of the store."""
-        entries = acquire(self.context, self._store, wheels, self._index_urls, self._request.offline, self._helpers)
+        offline, early = self._request.offline, self._early
+        ahead = early.take_ahead()
+        with closing(ahead) if ahead else nullcontext():
+            entries = acquire(self.context, self._store, wheels, self._index_urls, offline, early.helpers, ahead)
         cancelled = self.context.control.wheels
         return [
             (wheel, entry)

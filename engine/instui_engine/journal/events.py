@@ -173,12 +173,15 @@ class WheelAdded(NamedTuple):
 
 
 class FetchStarted(NamedTuple):
-    """A download begins; `done` bytes of `size` are there from an earlier attempt. `worker` does it, from 1."""
+    """A download begins; `done` bytes of `size` are there: `ahead` of them were fetched while uv decided, the others in
+    an earlier attempt. `worker` does it, from 1.
+    """
 
     wheel: str
     done: int
     size: int
     worker: int = 0
+    ahead: int = 0
 
 
 class FetchProgress(NamedTuple):

@@ -52,8 +52,12 @@ def from_uv(
     emit: Emit,
     cancelled: Cancelled,
     meanwhile: Meanwhile,
+    urls: Sequence[str],
 ) -> Decided:
-    """What uv decides. Raises ResolutionError, UsageError or Interrupted."""
+    """What uv decides. `urls` are those of the request that may carry credentials.
+
+    Raises ResolutionError, UsageError or Interrupted.
+    """
     working_directory()  # uv would fail without one, less clearly
     named = named_in(wanted)
     entries = (*wanted.constraints, *wanted.requirements, *wanted.overrides)
@@ -72,11 +76,11 @@ def from_uv(
         emit(ResolveProgress("deciding which versions to install"))
 
         def while_deciding() -> None:
+            meanwhile.deciding(urls)
             load_parser()
-            meanwhile.deciding()
 
         uv.meanwhile(while_deciding)
-        uv.watch(lambda doing: emit(ResolveProgress(doing)))
+        uv.watch(lambda doing: emit(ResolveProgress(doing)), meanwhile.seen)
         decision = uv.decide(installed, moved)
         for warning in decision.warnings:
             emit(Warned("", warning))

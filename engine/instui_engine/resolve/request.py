@@ -1,6 +1,6 @@
 """Requests and resolutions as data: what the user asks for, not yet interpreted, and the wheels chosen for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from instui_engine.hashes import Demands
@@ -84,10 +84,13 @@ class LockedWheel(NamedTuple):
 class Meanwhile(NamedTuple):
     """What is done while uv works, which leaves a processor idle.
 
-    First it is `deciding` on versions, then it is `listing` the files of so many wheels from indexes.
+    First it is `deciding` on versions: from then on it has `seen` the metadata of the wheel at a URL, time and again.
+    Then it is `listing` the files of so many wheels from indexes. `deciding` gets the URLs of the request that may
+    carry credentials.
     """
 
-    deciding: Callable[[], None] = lambda: None
+    deciding: Callable[[Sequence[str]], None] = lambda urls: None
+    seen: Callable[[str], None] = lambda url: None
     listing: Callable[[int], None] = lambda number: None
 
 

@@ -121,7 +121,10 @@ def _decided(
     sources = (requirement for requirement in wanted.requirements if not requirement.name)
     emit(ResolveStarted([short(requirement) for requirement in (*named_in(wanted).values(), *sources)]))
     try:
-        decided = from_uv(arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile)
+        urls = _urls(request, wanted)
+        decided = from_uv(
+            arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile, urls
+        )
     except NoSolutionError as error:
         directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")
         if not directory:

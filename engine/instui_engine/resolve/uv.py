@@ -83,10 +83,11 @@ class Uv:
         self._is_quiet = False  # whether that is a script of `quiet_python`
         self._meanwhile = _nothing
         self._tell: Callable[[str], None] | None = None
+        self._seen: Callable[[str], None] = lambda url: None
 
-    def watch(self, tell: Callable[[str], None]) -> None:
-        """Tell in words, now and then, how the next question is going."""
-        self._tell = tell
+    def watch(self, tell: Callable[[str], None], seen: Callable[[str], None] = lambda url: None) -> None:
+        """Tell in words, now and then, how the next question is going, and which wheels were `seen` (see UvLog)."""
+        self._tell, self._seen = tell, seen
 
     def meanwhile(self, work: Callable[[], None]) -> None:
         """Do `work` while uv works on the next question: it leaves one processor idle, at least."""
@@ -239,7 +240,7 @@ class Uv:
         meanwhile, self._meanwhile = self._meanwhile, _nothing
         tell, self._tell = self._tell, None
         # offline it asks nobody, so its log would be empty, but a log costs time also then
-        log = UvLog(tell) if tell and not request.offline else None
+        log = UvLog(tell, seen=self._seen) if tell and not request.offline else None
         code, output = _finished(whole, variables, descriptors, self._cancelled, meanwhile, log)
         if log:
             output, is_certain = without_log(output)

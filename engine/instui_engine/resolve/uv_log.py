@@ -17,6 +17,7 @@ from instui_engine.errors import printable
 FILTER = "uv_client::cached_client=debug"
 """The value of RUST_LOG. A uv that does not know it logs nothing, which is as good as before."""
 
+_HIDDEN = "****"  # what uv writes instead of a password
 _MARK = "DEBUG "
 _REQUEST = re.compile(r"DEBUG (?:Sending [a-z-]+(?: [A-Z]+)? request|Found \S+ response) for: (https?://\S+)")
 _INTERVAL = 0.4  # seconds between two reports
@@ -28,10 +29,19 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 class UvLog:
-    """What uv has logged so far. `tell` gets it in words, now and then, when they have changed."""
+    """What uv has logged so far. `tell` gets it in words, now and then, when they have changed.
 
-    def __init__(self, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    `seen` gets the URLs of the wheels at whose metadata uv looks. It must not pass them on to those who watch.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        seen: Callable[[str], None] = lambda url: None,
+    ) -> None:
         self._tell = tell
+        self._seen = seen
         self._clock = clock
         self._names: set[str] = set()
         self._name = self._host = self._told = ""
@@ -60,6 +70,9 @@ class UvLog:
         self._name = _project(parts.path)
         self._names |= {self._name} if self._name else set()
         self._host, self._at = printable(parts.hostname or ""), self._clock()
+        wheel = url.removesuffix(".metadata")
+        if wheel.endswith(".whl") and _HIDDEN not in wheel:
+            self._seen(wheel)
 
     def tick(self, used: Callable[[], float]) -> None:
         """Report, if it is time to. `used`: the seconds of a processor that uv has used so far."""

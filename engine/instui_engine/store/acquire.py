@@ -11,6 +11,7 @@ known to meet all demands; otherwise the file itself is asked.
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from instui_engine.errors import CACHE, BadWheelError, FetchError, InstuiError, Interrupted, printable, reason, remedy
 from instui_engine.hashes import Demands, sha256_in
@@ -26,6 +27,9 @@ from .known import Known
 from .local import LocalDigests
 from .store import Store
 from .task import Task, announce, demands_on
+
+if TYPE_CHECKING:
+    from .ahead import Ahead
 
 
 class Damage(NamedTuple):
@@ -43,11 +47,12 @@ def acquire(
     index_urls: Sequence[str],
     offline: bool,
     helpers: Helpers | None = None,
+    ahead: "Ahead | None" = None,
 ) -> list[Entry | None]:
     """The store's entries for `wheels`, in the same order; None for one that was cancelled meanwhile.
 
-    Helper processes that were started before are made use of. Raises BadWheelError, FetchError, InstuiError (disk) or
-    Interrupted; wheels unpacked by then stay in the store.
+    Helper processes that were started before are made use of, and so is what is fetched `ahead`. Raises BadWheelError,
+    FetchError, InstuiError (disk) or Interrupted; wheels unpacked by then stay in the store.
     """
     entries: list[Entry | None] = []
     tasks: list[Task] = []
@@ -62,7 +67,7 @@ def acquire(
     if tasks:
         from .obtain import obtain  # a warm store needs none of it
 
-        obtain(context, store, tasks, index_urls, offline, helpers or Helpers())
+        obtain(context, store, tasks, index_urls, offline, helpers or Helpers(), ahead)
         for task in tasks:
             entries[task.place] = task.entry
     for wheel, entry in zip(wheels, entries, strict=True):

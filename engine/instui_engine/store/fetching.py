@@ -1,13 +1,17 @@
 """Downloads as the journal tells them."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from instui_engine.errors import Interrupted
-from instui_engine.fetch.download import Client, Download, FetchCancelled, Fetched
+from instui_engine.fetch.download import Client, Download, FetchCancelled, Fetched, Progress
+from instui_engine.hashes import unmet
 from instui_engine.journal.events import FetchProgress, FetchRetried, FetchStalled, FetchStarted
 from instui_engine.session.context import Context
 from instui_engine.values import NamedTuple
+
+from .ahead import Guess
 
 
 def fetch(
@@ -18,24 +22,43 @@ def fetch(
     target: Path,
     worker: int,
     stopping: Callable[[], bool],
+    guess: Guess | None = None,
 ) -> Fetched | None:
     """Fetch the file of `wheel` to `target`, over the connection of that number; None if it has not changed.
 
-    Raises FetchError, and Interrupted once `stopping()` is true.
+    What was fetched ahead of it, as a `guess`, is used if it is right. Raises FetchError, and Interrupted once
+    `stopping()` is true.
     """
+    told = _Told(context, wheel, worker, guess is not None)
     try:
-        return client.fetch(download, target, _Told(context, wheel, worker), stopping)
+        ahead = _guessed(guess, download, target, told, stopping) if guess is not None else None
+        return ahead or client.fetch(download, target, told._replace(is_ahead=False), stopping)
     except FetchCancelled:
         raise Interrupted("interrupted while fetching") from None
+
+
+def _guessed(
+    guess: Guess, download: Download, target: Path, told: Progress, stopping: Callable[[], bool]
+) -> Fetched | None:
+    """What was fetched ahead, with its file at `target`; None, and no file, if it is not what `download` demands."""
+    fetched = guess.finish(told, download.size, stopping)
+    with suppress(OSError):  # somebody has emptied the cache
+        is_right = fetched is not None and unmet(download.demands, fetched.hashes) is None
+        if is_right and download.size in (0, guess.path.stat().st_size):
+            guess.path.replace(target)
+            return fetched
+    guess.drop()
+    return None
 
 
 class _Told(NamedTuple):
     context: Context
     wheel: str
     worker: int
+    is_ahead: bool
 
     def started(self, done: int, size: int) -> None:
-        self.context.emit(FetchStarted(self.wheel, done, size, self.worker))
+        self.context.emit(FetchStarted(self.wheel, done, size, self.worker, done if self.is_ahead else 0))
 
     def progress(self, done: int, size: int) -> None:
         self.context.emit(FetchProgress(self.wheel, done, size))

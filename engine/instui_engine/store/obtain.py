@@ -6,7 +6,7 @@ helper process that does (`unpackers`). While wheels are unpacked, what was writ
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from heapq import heappop, heappush
@@ -37,6 +37,8 @@ from .unpackers import EACH, WORTHWHILE, Unpacker, unpackers
 if TYPE_CHECKING:
     from instui_engine.fetch.download import Client
 
+    from .ahead import Ahead, Guess
+
 CONNECTIONS = 10
 BATCH = 500  # wheels per sync, after which they become visible; each holds a lock file open until then
 AHEAD = 100  # fetched wheels that wait to be unpacked; they hold lock files open, too
@@ -44,20 +46,27 @@ _FLUSH = 0.3  # seconds between two flushes
 
 
 def obtain(
-    context: Context, store: Store, tasks: Sequence[Task], index_urls: Sequence[str], offline: bool, helpers: Helpers
+    context: Context,
+    store: Store,
+    tasks: Sequence[Task],
+    index_urls: Sequence[str],
+    offline: bool,
+    helpers: Helpers,
+    ahead: "Ahead | None" = None,
 ) -> None:
     """Find or make the entry of every task. Raises the first failure; what is unpacked by then stays in the store.
 
-    The `helpers` end with it.
+    The `helpers` end with it. What is fetched `ahead` is made use of.
     """
     remote = sum(bool(task.wheel.url) for task in tasks)
     number = min(context.workers, len(tasks))
     with (
         closing(helpers),
-        _client(index_urls, offline) if remote else nullcontext() as client,
+        _client(index_urls, offline, ahead) if remote else nullcontext() as client,
     ):
+        guesses = ahead.take({task.wheel.url for task in tasks}) if ahead else {}
         workers = unpackers(number, helpers.start(_worthwhile(context, tasks, number, remote > 0)))
-        _Work(context, store, client, tasks).run(min(CONNECTIONS, remote), workers)
+        _Work(context, store, client, tasks, guesses).run(min(CONNECTIONS, remote), workers)
 
 
 def _said(most: int, number: int) -> str:
@@ -67,10 +76,10 @@ def _said(most: int, number: int) -> str:
     return f"{number} unpack at a time, as soon as the others are done with what they have in hand"
 
 
-def _client(index_urls: Sequence[str], offline: bool) -> "Client":
+def _client(index_urls: Sequence[str], offline: bool, ahead: "Ahead | None") -> "Client":
     from instui_engine.fetch.download import Client  # local files need none
 
-    return Client(index_urls=index_urls, offline=offline)
+    return ahead.client if ahead else Client(index_urls=index_urls, offline=offline)
 
 
 def _worthwhile(context: Context, tasks: Sequence[Task], number: int, is_remote: bool) -> int:
@@ -82,15 +91,23 @@ def _worthwhile(context: Context, tasks: Sequence[Task], number: int, is_remote:
 
 
 class _Work:
-    def __init__(self, context: Context, store: Store, client: "Client | None", tasks: Sequence[Task]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        store: Store,
+        client: "Client | None",
+        tasks: Sequence[Task],
+        guesses: "Mapping[str, Guess]",
+    ) -> None:
         self._context = context
         self._store = store
         self._client = client
         self._tasks = tasks
+        self._guesses = guesses  # by URL: what was fetched ahead, or is on its way
         self._known, self._local = Known(store.cache), LocalDigests(store.cache)
         self._changed = threading.Condition()  # guards all that follows
         largest_first = sorted(tasks, key=lambda task: task.wheel.size)  # popped from the end
-        self._to_fetch = [task for task in largest_first if task.wheel.url]
+        self._to_fetch = sorted((task for task in largest_first if task.wheel.url), key=self._nearness)
         self._to_unpack = [(-task.wheel.size, task.place, task) for task in reversed(largest_first) if task.wheel.path]
         self._fetching = len(self._to_fetch)  # wheels that may still come to be unpacked
         self._by_key: dict[str, Task] = {}
@@ -119,6 +136,11 @@ class _Work:
             flusher.join()
             self._publish(self._tasks)
         self._context.check()
+
+    def _nearness(self, task: Task) -> int:
+        """What is being fetched already comes first, then what is here, as it can be unpacked at once."""
+        guess = self._guesses.get(task.wheel.url)
+        return 0 if guess is None else 1 if guess.is_over else 2
 
     # --- threads
 
@@ -266,7 +288,8 @@ class _Work:
 
         download = Download(wheel.url, wheel.filename, task.demands, wheel.size, etag)
         target = store.partial(task.key)
-        fetched = fetch(context, client, wheel.name, download, target, number, self._stopping(task))
+        guess = self._guesses.get(wheel.url)
+        fetched = fetch(context, client, wheel.name, download, target, number, self._stopping(task), guess)
         if fetched is None:
             return not self._found(task, before)
         context.emit(FetchFinished(wheel.name, target.stat().st_size, *glance(os.fspath(target))))

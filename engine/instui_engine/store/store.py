@@ -74,6 +74,11 @@ class Store:
         """Whether nothing was ever unpacked into it."""
         return not self._root.exists()
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was ever fetched or unpacked into it."""
+        return self.is_new and not (self.cache / "downloads").exists()
+
     def load(self, digest: str) -> Entry | None:
         """The entry of the wheel with that sha256, or None. An unsynced entry of another boot counts as missing.
 

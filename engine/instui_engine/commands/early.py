@@ -1,0 +1,79 @@
+"""What an install begins while uv is still asked, where wheels of indexes are sure to be fetched.
+
+uv leaves a processor idle, and the network. So what fetches is imported, the wheels that uv looks at are fetched ahead,
+and at last the helper processes that unpack are started.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from instui_engine.errors import InstuiError
+from instui_engine.resolve.request import Meanwhile, Request
+from instui_engine.session.context import Context
+from instui_engine.store.helpers import Helpers
+from instui_engine.store.store import Store
+
+if TYPE_CHECKING:
+    from instui_engine.store.ahead import Ahead
+
+_MANY = 8  # wheels, of whatever size, that are surely worth a helper process
+
+
+class Early:
+    """What was begun early. Whoever makes one closes it."""
+
+    def __init__(self, context: Context, store: Store, request: Request) -> None:
+        self.helpers = Helpers()
+        self._context = context
+        self._store = store
+        self._request = request
+        self._ahead: Ahead | None = None
+
+    @property
+    def meanwhile(self) -> Meanwhile:
+        """What is done while uv works."""
+        return Meanwhile(self._load, self._look, self._prepare)
+
+    def take_ahead(self) -> "Ahead | None":
+        """What is fetched ahead, for the one who ends it; None if there is nothing, or nothing any more."""
+        ahead, self._ahead = self._ahead, None
+        return ahead
+
+    def close(self) -> None:
+        """End all that nobody has taken."""
+        self.helpers.close()
+        if (ahead := self.take_ahead()) is not None:
+            ahead.close()
+
+    @property
+    def _is_to_fetch(self) -> bool:
+        forbidden = self._request.offline or self._request.no_index or self._context.options.dry_run
+        return self._store.is_new and not forbidden
+
+    def _load(self, urls: Sequence[str]) -> None:
+        """Import what takes a while. What fetches comes first, as it can begin then."""
+        if not self._is_to_fetch:
+            return
+        with suppress(Exception):  # what is needed is loaded again, and fails with its own error
+            from instui_engine.fetch.download import Client
+            from instui_engine.fetch.transport import load_library
+            from instui_engine.store.ahead import Ahead
+
+            load_library()
+            if self._store.is_untouched and not self._context.options.slow:
+                self._ahead = Ahead(Client(index_urls=urls), self._store.partial)
+            import anyio._backends._asyncio  # noqa: F401 - anyio loads it when its loop begins
+
+            import instui_engine.store.obtain  # noqa: F401
+
+    def _look(self, url: str) -> None:
+        """Begin to fetch a wheel that uv has looked at, and will probably want."""
+        if self._ahead is not None and not self._context.control.paused:
+            with suppress(InstuiError):  # the disk fails, which whoever needs it will say
+                self._ahead.look(url)
+
+    def _prepare(self, number: int) -> None:
+        """Start what so many wheels need, while uv lists their files."""
+        if self._is_to_fetch and not self._context.options.slow:
+            self.helpers.start(min(self._context.workers, number // _MANY))

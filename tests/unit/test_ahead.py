@@ -1,0 +1,95 @@
+"""Which wheels are fetched ahead, and when that ends."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from instui_engine.fetch.download import Client, Download, FetchCancelled, Fetched, Progress
+from instui_engine.store.ahead import CONNECTIONS, Ahead
+
+
+class Downloads(Client):
+    """Downloads that end when they are let go, or cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__(offline=True)
+        self.begun: list[str] = []
+        self.ended: list[str] = []
+        self.go = threading.Event()
+        self.changed = threading.Condition()
+
+    def fetch(
+        self, download: Download, partial: Path, progress: Progress, cancelled: Callable[[], bool]
+    ) -> Fetched | None:
+        """See Client."""
+        partial.write_bytes(b"wheel")
+        self._note(self.begun, download.name)
+        while not self.go.wait(0.01):
+            if cancelled():
+                self._note(self.ended, download.name)
+                raise FetchCancelled
+        return Fetched("0" * 64, frozenset(), "")
+
+    def _note(self, names: list[str], name: str) -> None:
+        with self.changed:
+            names.append(name)
+            self.changed.notify_all()
+
+    def until(self, names: list[str], number: int) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(names) == number, 20), names
+
+
+@pytest.fixture
+def downloads() -> Downloads:
+    return Downloads()
+
+
+@pytest.fixture
+def ahead(downloads: Downloads, tmp_path: Path) -> Iterator[Ahead]:
+    made = Ahead(downloads, lambda name: tmp_path / name)
+    yield made
+    made.close()
+    assert list(tmp_path.iterdir()) == []
+    assert [thread for thread in threading.enumerate() if thread.name == "ahead"] == []
+
+
+def url(name: str, version: str = "1") -> str:
+    return f"https://files.example/{name}-{version}-py3-none-any.whl"
+
+
+def test_the_second_version_of_a_project_ends_the_first_and_is_not_begun(ahead: Ahead, downloads: Downloads) -> None:
+    ahead.look(url("alpha", "2"))
+    ahead.look(url("alpha", "2"))
+    downloads.until(downloads.begun, 1)
+    ahead.look(url("Alpha", "1"))
+    downloads.until(downloads.ended, 1)
+    ahead.look(url("beta"))
+    downloads.until(downloads.begun, 2)
+    assert [name.partition("-")[0] for name in downloads.begun] == ["alpha", "beta"]
+
+
+def test_only_what_is_wanted_and_has_begun_is_taken(ahead: Ahead, downloads: Downloads) -> None:
+    names = [f"p{number}" for number in range(CONNECTIONS + 2)]
+    for name in names:
+        ahead.look(url(name))
+    downloads.until(downloads.begun, CONNECTIONS)
+    wanted = {url(name) for name in names[1:]}
+    assert set(ahead.take(wanted)) == {url(name) for name in names[1:CONNECTIONS]}
+    downloads.until(downloads.ended, 1)
+    assert downloads.ended == ["p0-1-py3-none-any.whl"]
+    ahead.look(url("late"))
+    assert len(downloads.begun) == CONNECTIONS
+
+
+def test_what_is_complete_stays_when_uv_looks_at_another_version(ahead: Ahead, downloads: Downloads) -> None:
+    """It looks at several when it has to search; mostly the newest one is right all the same."""
+    downloads.go.set()
+    ahead.look(url("alpha", "2"))
+    downloads.until(downloads.begun, 1)
+    guess = ahead._guesses["alpha"]
+    assert guess._over.wait(20)
+    ahead.look(url("alpha", "1"))
+    assert list(ahead.take({url("alpha", "2")})) == [url("alpha", "2")]
