@@ -20,11 +20,13 @@ pytestmark = pytest.mark.pty
 AT_HOME = "to type what to install"
 
 
-def find(terminal: Terminal, word: str) -> None:
-    """Show only the rows with that word, so that the first of them is selected, as soon as there is one."""
+def find(terminal: Terminal, word: str, row: str) -> None:
+    """Show only the rows with that word, and wait until the first of them, which begins with `row`, is selected."""
     terminal.send(f"/{word}\r")
     terminal.shows(f"filter: {word}")
-    terminal.hides("nothing matches")  # home looks around once a second
+    terminal.hides("same-module")
+    selected = re.compile(rf"^▌[^\n]*{re.escape(row)}", re.MULTILINE)
+    terminal.until(lambda: selected.search(terminal.screen.text), row)  # home looks around once a second
 
 
 def begin(terminal: Terminal, typed: str) -> None:
@@ -44,7 +46,7 @@ def test_what_is_typed_is_installed_watched_recorded_and_replayed(
     assert whole(target, 1) == 1
     terminal.press("q")
     terminal.shows(AT_HOME, "1 distribution", "✓ install")
-    find(terminal, "dist00")
+    find(terminal, "dist00", "✓ install")
     terminal.press("enter")
     terminal.shows(VIEWS[DASHBOARD], "dist00 1.0")
     terminal.press("q")
@@ -84,7 +86,7 @@ def test_an_install_of_another_process_appears_is_watched_and_is_cancelled(
     with locked(other):  # so that it cannot end before it is cancelled
         install = on_terminal("install", "--no-deps", "--ui", "plain", "--python", other.top, large)
         terminal.shows("install --no-deps", f"pid {install.process.pid}")
-        find(terminal, "large")
+        find(terminal, "large", "● install")
         terminal.press("enter")
         terminal.shows("ATTACHED", VIEWS[DASHBOARD])
         terminal.press("q")  # without a question
@@ -113,7 +115,7 @@ def test_an_install_that_is_left_goes_on_and_is_said_to_when_home_is_left(
         terminal.shows("leave it running")
         terminal.press("l")
         terminal.shows(AT_HOME)
-        find(terminal, "large")
+        find(terminal, "large", "● install")
         terminal.press("enter")
         terminal.shows("LIVE", VIEWS[DASHBOARD])  # ours again, not only attached
         terminal.press("q", "l")
