@@ -205,7 +205,7 @@ def test_bad_words_are_refused_in_one_line(kind: str, bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "COMMAND"),
+        ([], "name a command"),
         (["instal"], "instal"),
         (["demo", "nosuch"], "nosuch"),
         (["install", "good", "--pyton", "x"], "instui install --help"),

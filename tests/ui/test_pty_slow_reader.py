@@ -147,8 +147,8 @@ _SIZES = [(120, 40), (200, 50)]
 
 @pytest.mark.parametrize("busy", _SIZES, indirect=True, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_a_view_is_there_within_a_second_and_no_frame_is_older_when_it_comes(busy: SlowReader, sweeping: bool) -> None:
-    if busy.terminal.screen.alternate.columns < _SIZES[1][0] and not sweeping:
-        pytest.skip("a large screen has more to send; both sizes: --sweep")
+    if busy.terminal.screen.alternate.columns == _SIZES[1][0] and not sweeping:
+        pytest.skip("a large screen is close to a second, and beyond it on a busy machine: --sweep")
     found = {}
     for key in (TIMELINE, EVENTS, _EXPLAIN, *VIEWS):
         found[key] = busy.changes_to(key)
