@@ -1,7 +1,9 @@
 """Wheels that are fetched while uv decides: none comes twice, only right ones count, and nothing is left of them."""
 
 import hashlib
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from instui_engine.store.ahead import Ahead
 from support.cli import installed
 from support.environments import Lines, Venv
 from support.indexes import add_wheel, requests_of
+from support.locking import holding
 from support.webserver import Page, WebServer
 from support.wheelsmith import build_wheel
 
@@ -133,6 +136,80 @@ def test_what_could_not_be_fetched_ahead_is_fetched(session: Session, web: WebSe
     outcome = session.run("alpha")
     assert (outcome.exit_code, outcome.error) == (0, "")
     assert [seen.status for seen in web.seen if seen.path == ALPHA] == [403, 200]
+
+
+def test_a_server_that_fails_is_asked_once_more_than_without_it(
+    session: Session, web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instui_engine.fetch.download._BACKOFF_SECONDS", 0.0)
+    add(web, tmp_path, "alpha", "1.0", "beta").answers = [(503, {})] * 20
+    add(web, tmp_path, "beta", "1.0")
+    web.pages[BETA].after = ALPHA
+    outcome = session.run("alpha")
+    assert outcome.exit_code == 1
+    assert "503" in outcome.error
+    assert sum(seen.path == ALPHA for seen in web.seen) == 1 + (1 + 4)
+    assert session.left == []
+
+
+def test_what_has_come_ahead_before_the_connection_broke_is_continued(
+    session: Session, web: WebServer, tmp_path: Path
+) -> None:
+    page = add(web, tmp_path, "alpha", "1.0", "beta")
+    page.cuts = [100]
+    add(web, tmp_path, "beta", "1.0")
+    web.pages[BETA].after = ALPHA
+    outcome = session.run("alpha")
+    assert (outcome.exit_code, outcome.error) == (0, "")
+    asked = [(seen.status, seen.headers.get("range"), seen.sent) for seen in web.seen if seen.path == ALPHA]
+    assert asked == [(200, None, 100), (206, "bytes=100-", len(page.body) - 100)]
+    assert session.left == []
+
+
+def test_what_another_process_fetches_is_no_longer_fetched_ahead(
+    session: Session, web: WebServer, tmp_path: Path
+) -> None:
+    page = add(web, tmp_path, "alpha", "1.0", "beta")
+    page.hold_after = 10
+    add(web, tmp_path, "beta", "1.0")
+    web.pages[BETA].after = ALPHA
+    lock = session.target.cache / "locks" / f"{hashlib.sha256(page.body).hexdigest()}.lock"
+    lock.parent.mkdir(parents=True)
+    left: list[list[Path]] = []
+
+    def on_line(line: str) -> None:
+        if '"wait.started"' in line and not left:
+            for thread in threading.enumerate():
+                if thread.name == "ahead":
+                    thread.join(20)
+            left.append(session.left)
+            page.hold_after = None
+            other.kill()
+
+    session.listeners.append(on_line)
+    with holding(lock) as other:
+        outcome = session.run("alpha")
+    assert (outcome.exit_code, outcome.error) == (0, "")
+    assert left == [[]]
+    assert [seen.status for seen in web.seen if seen.path == ALPHA] == [200, 200]
+
+
+@pytest.mark.parametrize(("age", "goes"), [(25 * 3600, True), (23 * 3600, False)])
+def test_what_a_killed_session_has_fetched_ahead_goes(
+    age: float, goes: bool, session: Session, web: WebServer, tmp_path: Path
+) -> None:
+    """What can be resumed stays."""
+    add(web, tmp_path, "alpha", "1.0")
+    place = session.target.cache / "downloads"
+    place.mkdir(parents=True)
+    for name in ("ahead-0.part", f"{'0' * 64}.part"):
+        (place / name).touch()
+        os.utime(place / name, (time.time() - age,) * 2)
+    outcome = session.run("alpha")
+    assert (outcome.exit_code, outcome.error) == (0, "")
+    assert [path.name for path in place.iterdir() if path.name.startswith("ahead-")] == ["ahead-0.part"] * (not goes)
+    assert (place / f"{'0' * 64}.part").exists()
+    (place / "ahead-0.part").unlink(missing_ok=True)
 
 
 def test_one_that_is_on_its_way_is_waited_for(session: Session, web: WebServer, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 Before uv decides on a version it reads the metadata of its wheel, and mostly it keeps to the first one of a project. So
 that wheel is fetched at once: as a guess, into a file of its own. If uv wants it in the end, it counts as one that has
-just come, and must meet all demands. If it does not, or if it could not be fetched, it is fetched in the usual way. A
-project of which uv looks at a second version is left alone until it has decided.
+just come, and must meet all demands. If it does not, or if it could not be fetched, it is fetched in the usual way. So
+a guess makes one attempt: what has come by then is continued, and nobody waits for the retries of both. A project of
+which uv looks at a second version is left alone until it has decided.
 
 This is for a store into which nothing was ever fetched: of any other one it is not known, before uv names the files,
 whether it has a wheel, or the first part of one.
@@ -20,6 +21,8 @@ from instui_engine.fetch.download import Client, Download, FetchCancelled, Fetch
 from instui_engine.fs.paths import name_of
 from instui_engine.wheel.filename import normalized
 
+from .store import GUESSED
+
 CONNECTIONS = 4  # enough for a fast network; on a slow one uv gets its share, and whoever fetches has some left
 _POLL = 0.1  # seconds between two looks whether to stop
 
@@ -31,7 +34,7 @@ class Guess:
         self.url = url
         self.path = path
         self._over = threading.Event()
-        self._is_dropped = False
+        self._is_dropped = self._has_failed = False
         self._fetched: Fetched | None = None
         self._lock = threading.Lock()  # guards what follows
         self._told: Progress | None = None
@@ -47,6 +50,8 @@ class Guess:
         try:
             if not self._is_dropped:
                 self._fetched = client.fetch(Download(self.url, name_of(self.url)), self.path, self, self._gives_up)
+        except FetchCancelled:
+            pass  # if it was not dropped, whoever wants the wheel continues after what is there
         except Exception:
             self._is_dropped = True  # whoever wants the wheel fetches it again, and meets the same error
         finally:
@@ -57,9 +62,11 @@ class Guess:
     def finish(self, progress: Progress, size: int, cancelled: Callable[[], bool]) -> Fetched | None:
         """What has come, once that is all; None if it could not be fetched. From now on `progress` is told.
 
-        `size` is what the file should have, 0 if that is unknown. Raises FetchCancelled soon after `cancelled()`
-        becomes true.
+        If it could not, there may be a file with the first part of it. `size` is what the file should have, 0 if that
+        is unknown. Raises FetchCancelled soon after `cancelled()` becomes true.
         """
+        if self.is_over and self._fetched is None:
+            return None
         with self._lock:
             self._told = progress
             progress.started(self._done, size or self._size)
@@ -76,7 +83,7 @@ class Guess:
             self._remove()
 
     def _gives_up(self) -> bool:
-        return self._is_dropped
+        return self._is_dropped or self._has_failed
 
     def _remove(self) -> None:
         with suppress(OSError):
@@ -99,7 +106,8 @@ class Guess:
                 self._told.stalled(host, seconds)
 
     def retried(self, attempt: int, reason: str) -> None:
-        """See Progress."""
+        """See Progress: there is no second attempt here."""
+        self._has_failed = True
         with self._lock:
             if self._told is not None:
                 self._told.retried(attempt, reason)
@@ -130,7 +138,7 @@ class Ahead:
                 guess.drop()
             if guess is not None or self._is_over:
                 return
-            guess = self._guesses[project] = Guess(url, self._place(f"ahead-{os.urandom(8).hex()}"))
+            guess = self._guesses[project] = Guess(url, self._place(f"{GUESSED}{os.urandom(8).hex()}"))
             self._waiting.append(guess)
             if self._at_work < CONNECTIONS:
                 thread = threading.Thread(target=self._work, name="ahead")

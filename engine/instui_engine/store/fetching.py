@@ -40,10 +40,16 @@ def fetch(
 def _guessed(
     guess: Guess, download: Download, target: Path, told: Progress, stopping: Callable[[], bool]
 ) -> Fetched | None:
-    """What was fetched ahead, with its file at `target`; None, and no file, if it is not what `download` demands."""
+    """What was fetched ahead, with its file at `target`; None if it is not what `download` demands.
+
+    Then there is a file only if it is the first part of one, whose rest could not be fetched.
+    """
     fetched = guess.finish(told, download.size, stopping)
     with suppress(OSError):  # somebody has emptied the cache
-        is_right = fetched is not None and unmet(download.demands, fetched.hashes) is None
+        if fetched is None:
+            guess.path.replace(target)
+            return None
+        is_right = unmet(download.demands, fetched.hashes) is None
         if is_right and download.size in (0, guess.path.stat().st_size):
             guess.path.replace(target)
             return fetched

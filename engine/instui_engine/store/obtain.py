@@ -151,6 +151,7 @@ class _Work:
                 with self._working_on(task):
                     is_fetched = self._claim(task, wait=False) and self._fetch(task, number)
             finally:
+                self._let_be(task)
                 with self._changed:
                     self._fetching -= 1
                     if is_fetched:
@@ -165,8 +166,14 @@ class _Work:
                 task = self._to_fetch.pop()
                 if task.wheel.name not in self._context.control.wheels:
                     return task
+                self._let_be(task)
                 self._fetching -= 1
             return None
+
+    def _let_be(self, task: Task) -> None:
+        """End the guess of a wheel, which was put to use, or will not be: another process may be fetching it."""
+        if (guess := self._guesses.get(task.wheel.url)) is not None:
+            guess.drop()
 
     def _unpack_all(self, worker: Unpacker, number: int) -> None:
         while (task := self._next_to_unpack(number)) is not None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _ABANDONED = 24 * 3600  # seconds after which an unfinished unpack, or build, is removed
 GONE = ".gone"
+GUESSED = "ahead-"  # how the names of downloads begin that nobody resumes (module `ahead`)
 SYMLINKED = ".symlinked"
 
 
@@ -239,6 +240,8 @@ class Store:
                 self._is_swept = True
                 place.mkdir(parents=True, exist_ok=True)
                 sweep(place)
+                with suppress(FileNotFoundError):
+                    sweep(self.cache / "downloads", GUESSED)
             with suppress(FileNotFoundError):
                 return Path(mkdtemp(dir=place))
             place.mkdir(parents=True, exist_ok=True)  # another process removed it meanwhile
@@ -255,12 +258,15 @@ class Store:
         return directory
 
 
-def sweep(place: Path) -> None:
-    """Remove what killed sessions have left half-unpacked, or half-built, in `place`. Raises OSError."""
+def sweep(place: Path, prefix: str = "") -> None:
+    """Remove what killed sessions have left half-unpacked, half-built or half-fetched in `place`. Raises OSError.
+
+    If not all of it is for one session, the names of what is begin with `prefix`.
+    """
     with os.scandir(place) as found:
         for entry in found:
             with suppress(FileNotFoundError):  # another session was faster
-                if time.time() - entry.stat().st_mtime > _ABANDONED:
+                if entry.name.startswith(prefix) and time.time() - entry.stat().st_mtime > _ABANDONED:
                     remove_tree(entry.path)
 
 
