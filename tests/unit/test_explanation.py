@@ -1,5 +1,6 @@
 """Why a session was slow: each rule on a session made for it, and that all seconds are accounted for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -231,16 +232,21 @@ def test_a_pause_is_no_work() -> None:
 # -- work
 
 
-def resolved(*doings: tuple[float, str], end: float = 4.0) -> Explanation:
+def resolved(*doings: tuple[float, str], end: float = 4.0, asked: Sequence[str] = ("a", "b")) -> Explanation:
     return explain(
         snapshot_of(
             (0.0, events.SpanStarted("resolve")),
-            (0.0, events.ResolveStarted(["a", "b"])),
+            (0.0, events.ResolveStarted(list(asked))),
             *((t, events.ResolveProgress(doing)) for t, doing in doings),
             (end, events.SpanFinished("resolve", end, 0.0, -1.0)),
             ended(end),
         )
     )
+
+
+def test_what_only_uv_has_read_is_not_counted() -> None:
+    finding = the("resolve", resolved((0.0, "deciding"), asked=()))
+    assert finding.text == "uv decided which wheels satisfy what is asked for: deciding 4.0 s"
 
 
 def test_what_uv_did_is_said_with_its_seconds_the_longest_first() -> None:

@@ -67,6 +67,11 @@ def test_a_resolution_that_takes_longer_than_a_second_says_so_and_then_ever_less
     assert len(lines) < 18  # in ten minutes
 
 
+def test_what_only_uv_has_read_is_not_counted() -> None:
+    events_of_a_project: Script = [(0.0, START), (0.0, events.ResolveStarted([])), (0.0, events.ResolveProgress("x"))]
+    assert said(events_of_a_project, until=1.5) == ["1.0 resolving (x), for 1.0 s"]
+
+
 def test_verbose_says_what_uv_does() -> None:
     lines = said(asked(0.9, (0.0, "deciding"), (0.5, "listing")), stage=Stage(io.StringIO(), verbose=True))
     assert lines[1:] == ["0.0 uv: deciding", "0.5 uv: listing", "0.9 resolved 3 wheels (2 already installed) in 0.90 s"]

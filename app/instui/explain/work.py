@@ -187,7 +187,9 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     longest = sorted(took, key=lambda one: -took[one])[:2]
     steps = ", ".join(f"{cut_end(printable(one), _DOING_CELLS)} {seconds(took[one])}" for one in longest)
     verb = "is deciding" if case.lasts(found) else "decided"
-    text = f"uv {verb} which wheels satisfy {count(len(snapshot.requirements), 'requirement')}"
+    # a project or a group is read by uv alone: what it asks for is not known here
+    asked = count(len(snapshot.requirements), "requirement") if snapshot.requirements else "what is asked for"
+    text = f"uv {verb} which wheels satisfy {asked}"
     text += f": {steps}" if steps else ""
     waited = sum(time for doing, time in took.items() if doing.startswith(_UV_WAITS))
     remedy = ""

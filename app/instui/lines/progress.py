@@ -70,6 +70,8 @@ class Progress:
         if snapshot.syncing:
             return f"writing the {printable(snapshot.syncing)} to disk"
         doing = f" ({printable(self._doing)})" if self._doing else ""
+        if not snapshot.requirements:  # of a project or a group, which uv alone reads
+            return f"resolving{doing}"
         return f"resolving {count(len(snapshot.requirements), 'requirement')}{doing}"
 
     def _measured_work(self, snapshot: Snapshot) -> list[str]:
