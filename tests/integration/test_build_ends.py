@@ -4,11 +4,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conftest import Start
+from instui_engine.commands.command import Outcome
 from instui_engine.journal.events import BuildStarted
 from instui_engine.session.control import Control
 from support.builds import Builds
@@ -102,20 +104,26 @@ def test_a_killed_session_leaves_no_build_behind(start_instui: Start, target: Ve
     until(lambda: nobody_lives(pids))
 
 
-@of_linux
-def test_one_build_can_be_cancelled(builds: Builds, target: Venv, tmp_path: Path) -> None:
-    tree, pids = endless(tmp_path)
-    other = make_tree(tmp_path / "two", "two")
+def cancelled(builds: Builds, *trees: Path, when: Callable[[], bool]) -> Outcome:
+    """An install of `trees`, whose wheel "one" is cancelled."""
     control = Control()
 
     def cancel() -> None:
-        until(pids.exists)
+        until(when)
         control.cancel_wheel("one")
 
     thread = threading.Thread(target=cancel)
     thread.start()
-    outcome = builds.install(tree, other, control=control)
+    outcome = builds.install(*trees, control=control)
     thread.join()
+    return outcome
+
+
+@of_linux
+def test_one_build_can_be_cancelled(builds: Builds, target: Venv, tmp_path: Path) -> None:
+    tree, pids = endless(tmp_path)
+    other = make_tree(tmp_path / "two", "two")
+    outcome = cancelled(builds, tree, other, when=pids.exists)
     assert outcome.installed == ("two",)
     assert "one was cancelled" in outcome.error
     assert nobody_lives(pids)
@@ -197,16 +205,7 @@ def test_a_daemon_ends_with_a_build_that_is_cancelled(builds: Builds, tmp_path: 
     """Also if the build does not mind SIGTERM, and a daemon of another build lives."""
     tree, daemon = with_a_daemon(tmp_path, "import signal; signal.signal(15, signal.SIG_IGN); time.sleep(1000)")
     other, others = with_a_daemon(tmp_path, "", "two")
-    control = Control()
-
-    def cancel() -> None:
-        until(lambda: daemon.exists() and others.exists())
-        control.cancel_wheel("one")
-
-    thread = threading.Thread(target=cancel)
-    thread.start()
-    outcome = builds.install(tree, other, control=control)
-    thread.join()
+    outcome = cancelled(builds, tree, other, when=lambda: daemon.exists() and others.exists())
     assert outcome.installed == ("two",)
     assert nobody_lives(daemon)
     assert not nobody_lives(others)

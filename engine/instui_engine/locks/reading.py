@@ -42,6 +42,7 @@ _NEWS = (
 _DOING: dict[SpanName, str] = {
     "open": "looks at the environment",
     "resolve": "resolves",
+    "build": "builds",
     "acquire": "fetches and unpacks",
     "compile": "compiles byte code",
     "plan": "plans",
