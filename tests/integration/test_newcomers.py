@@ -16,11 +16,21 @@ from typing import Any
 import pytest
 
 from conftest import Start
+from instui.explain.summary import summary
+from instui.monitor.fold import Fold
 from instui_engine.commands import install as commands
-from instui_engine.commands.command import Recording
+from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import Pipeline, install
-from instui_engine.journal.events import BuildStarted, DistributionRemoved, EnvironmentWaiting, PlanWheel, Warned
+from instui_engine.journal.events import (
+    BuildStarted,
+    DistributionRemoved,
+    EnvironmentWaiting,
+    PlanWheel,
+    Warned,
+    WheelDropped,
+)
 from instui_engine.resolve.request import Request
+from instui_engine.session.control import Control
 from instui_engine.session.options import Options
 from instui_engine.store import unpack
 from instui_engine.target.installed import Installed
@@ -87,6 +97,7 @@ def test_what_satisfies_stays_as_if_the_session_had_begun_later(
     assert installed(target.site) == {"slow": "1.0", "x": "1.0", "needed": "1.0"}
     assert told(session) == [("x", f"x 1.0: {LATER}")]
     assert len(session.lines.of(BuildStarted)) == 1
+    assert [event.wheel for event in session.lines.of(WheelDropped)] == ["other", "x"]
     assert [event.wheel for event in session.lines.of(PlanWheel)] == ["needed", "slow"]
 
 
@@ -168,6 +179,65 @@ def test_it_is_asked_again_a_few_times_at_most(target: Venv, index: Path, monkey
     assert came == commands._ROUNDS + 1  # the last one before the plan
     assert installed(target.site) == {"x": "3.0", "other": "1.0"}
     assert [event.wheel for event in Lines(lines).of(Warned) if BEFORE in event.text] == ["x"]
+
+
+class Meanwhile:
+    """What happens while a session makes its wheels ready: another one installs `wheel`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, target: Venv, wheel: Path) -> None:
+        made = Pipeline._made
+
+        def late(pipeline: Pipeline, wheels: Any) -> Any:
+            ready = made(pipeline, wheels)
+            monkeypatch.setattr(Pipeline, "_made", made)
+            target.put(wheel)
+            return ready
+
+        monkeypatch.setattr(Pipeline, "_made", late)
+
+
+def asked_for_x(target: Venv, index: Path, control: Control, lines: list[str]) -> Outcome:
+    request = Request(("x>=1",), no_index=True, find_links=(str(index),))
+    options = Options(cache=target.cache, fsync=False)
+    return install(request, target.environment, options, control, Recording((lines.append,)))
+
+
+def test_if_all_is_there_by_then_nothing_is_left_to_do(
+    target: Venv, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Meanwhile(monkeypatch, target, wheel(index, "2.0"))
+    lines: list[str] = []
+    outcome = asked_for_x(target, index, Control(), lines)
+    assert (outcome.exit_code, outcome.error, outcome.installed) == (0, "", ())
+    assert installed(target.site) == {"x": "2.0"}
+    fold = Fold()
+    for seconds, event in Lines(lines).events:
+        fold.feed(seconds, event)
+    assert summary(fold.snapshot(0.0)) == ["already installed: x 2.0; nothing to do"]
+
+
+@pytest.mark.parametrize("word", ["", "x", "other", "cancel"])
+def test_what_is_cancelled_while_it_is_asked_again(
+    word: str, target: Venv, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wheel that is dropped then cannot be cancelled any more."""
+    Meanwhile(monkeypatch, target, wheel(index, "1.0"))
+    control, lines, asked, answers = Control(), list[str](), Pipeline._asked, list[str]()
+
+    def slowly(pipeline: Pipeline, ask: Any) -> Any:
+        if pipeline._resolution.wheels and word == "cancel":
+            control.cancel(130)
+        found = asked(pipeline, ask)
+        if pipeline._resolution.wheels and word in ("x", "other"):
+            answers.append(control.cancel_wheel(word))
+        return found
+
+    monkeypatch.setattr(Pipeline, "_asked", slowly)
+    outcome = asked_for_x(target, index, control, lines)
+    assert outcome.exit_code == {"": 0, "cancel": 130}.get(word, 1)
+    assert installed(target.site) == {"x": "1.0"} | ({} if word == "cancel" else {"needed": "1.0"})
+    if not word:
+        assert control.cancel_wheel("other") == "no this session has no wheel other"
 
 
 def test_byte_code_of_a_newcomer_is_no_conflict(target: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

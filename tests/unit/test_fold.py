@@ -279,6 +279,23 @@ def test_a_wheel_that_is_found_in_the_store_after_all_no_longer_waits_to_be_fetc
     assert (totals.resolved, totals.cached, totals.unpacked, totals.downloads) == (2, 1, 1, 0)
 
 
+def test_what_is_dropped_is_counted_nowhere_until_it_comes_back() -> None:
+    ready = [(0.0, added("a", cached=True)), (0.0, added("b")), (1.0, events.UnpackStarted("b", 1, 5))]
+    ready += [(1.0, events.UnpackFinished("b", 1, 5))]
+    dropped = [(2.0, events.WheelDropped(key)) for key in "abb"]
+    fold = folded((0.0, events.ResolveFinished(2, 0)), *ready, *dropped)
+    totals = fold.totals
+    assert (totals.resolved, totals.cached, totals.fetched, totals.unpacked, totals.dropped) == (0, 0, 0, 0, 2)
+    assert phase(fold, "b") is Phase.STOPPED
+    fold.feed(3.0, added("a", cached=True))
+    assert phase(fold, "a") is Phase.READY
+    totals = fold.totals
+    assert (totals.resolved, totals.cached, totals.unpacked, totals.dropped) == (1, 1, 1, 1)
+    fold.feed(4.0, events.CommitFinished("a", 1))
+    fold.feed(4.0, events.SessionFinished(0, "", 1, 4.0))
+    assert fold.totals.unsettled == 0
+
+
 def test_an_old_version_that_goes_is_no_removal_whatever_the_journal_lacks() -> None:
     end: list[tuple[float, Event]] = [
         (2.0, events.DistributionRemoved("a", "0.9", 3)),

@@ -5,6 +5,7 @@ import pytest
 from instui_engine.journal.events import (
     BuildFinished,
     BuildStarted,
+    CommitFinished,
     Event,
     FetchFinished,
     FetchProgress,
@@ -14,6 +15,7 @@ from instui_engine.journal.events import (
     UnpackStarted,
     WheelAdded,
     WheelCancelled,
+    WheelDropped,
     WheelFailed,
 )
 from instui_engine.session.progress import Progress
@@ -39,6 +41,14 @@ def test_builds_count_among_all_sources_not_among_those_that_were_begun() -> Non
     added = [*map(source, "abcd"), ordinary]
     shares = told(SpanStarted("build"), *added, *a, *b, c[0], WheelFailed("c", "no"), d[0], WheelCancelled("d"))
     assert shares[-8:] == [("build", share) for share in (0, 0.25, 0.25, 0.5, 0.5, 0.667, 0.667, 1)]
+
+
+def test_what_is_dropped_does_not_count() -> None:
+    added = [WheelAdded(name, "1", f"{name}.whl", 9, False) for name in "ab"]
+    progress = Progress()
+    for event in (*added, WheelDropped("b"), CommitFinished("a", 1)):
+        progress.take(event)
+    assert progress.position()[2:4] == (1, 1)
 
 
 @pytest.mark.parametrize(("size", "shares"), [(100, [0, 0.2, 0.5, 0.5, 0.75]), (0, [0, 0, 0.5, 0.5, 0.5])])

@@ -32,6 +32,16 @@ BACK = events.Restored("a", "lib/x", "c 3")
         ),
         ([A, events.CommitFinished("a", 1)], 0, ["installed 1 wheel, 1 file in 2.0 s"]),
         (
+            [A, B, events.WheelDropped("b"), events.CommitFinished("a", 1)],
+            0,
+            ["installed 1 wheel, 1 file in 2.0 s"],
+        ),
+        (
+            [A, events.RequirementSatisfied("a", "0"), events.WheelDropped("a")],
+            0,
+            ["already installed: a 0; nothing to do"],
+        ),
+        (
             [
                 A,
                 B,

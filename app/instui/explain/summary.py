@@ -72,7 +72,7 @@ def _head(snapshot: Snapshot, well: bool) -> list[str]:
     took = seconds(finished.seconds if finished else snapshot.t)
     if snapshot.removes:
         return _removed(snapshot, well, took)
-    wheels = [wheel for wheel in snapshot.wheels if (wheel.version or wheel.build) and not wheel.removal]
+    wheels = [wheel for wheel in _known(snapshot) if not wheel.removal]
     every = count(totals.removing, "distribution")
     installed = sum(wheel.phase is Phase.DONE for wheel in wheels)
     if finished is None:
@@ -194,12 +194,17 @@ def _satisfied(snapshot: Snapshot) -> str:
     return f"{listed(asked, NAMES_LISTED)}{more}"
 
 
+def _known(snapshot: Snapshot) -> list[WheelState]:
+    """The wheels of which more than a name is known, without those that were dropped."""
+    return [wheel for wheel in snapshot.wheels if (wheel.version or wheel.build) and not wheel.is_dropped]
+
+
 def _files(wheels: Iterable[WheelState]) -> int:
     return sum(wheel.files for wheel in wheels)
 
 
 def _what_is_installed(snapshot: Snapshot) -> list[str]:
-    wheels = [wheel for wheel in snapshot.wheels if wheel.version or wheel.build]
+    wheels = _known(snapshot)
     done = sum(wheel.phase is Phase.DONE for wheel in wheels)
     lines = []
     if done and done < len(wheels) and not snapshot.is_list:  # of a list, each line that failed is named
@@ -225,11 +230,11 @@ def _labels(wheels: Iterable[WheelState]) -> str:
 def _before(snapshot: Snapshot) -> list[str]:
     totals = snapshot.totals
     parts = []
-    if totals.satisfied and any(wheel.version for wheel in snapshot.wheels):
+    if totals.satisfied and any(wheel.version for wheel in _known(snapshot)):
         parts.append(f"already installed: {number(totals.satisfied)}")
     if totals.reinstalled:
         parts.append(f"installed again: {number(totals.reinstalled)}")
-    if totals.replaced and any(wheel.version for wheel in snapshot.wheels):
+    if totals.replaced and any(wheel.version for wheel in _known(snapshot)):
         parts.append(f"replaced: {count(totals.replaced, 'old version')}")
     return [f"  {' · '.join(parts)}"] if parts else []
 

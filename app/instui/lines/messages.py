@@ -167,6 +167,7 @@ class Messages:
                 | events.GroupFinished()
                 | events.Overwrite()
                 | events.Restored()
+                | events.WheelDropped()
             ):
                 pass
             case events.SessionFinished():

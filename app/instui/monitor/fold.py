@@ -101,6 +101,7 @@ _CommitEvent = (
     | events.CommitFinished
     | events.WheelFailed
     | events.WheelCancelled
+    | events.WheelDropped
 )
 
 
@@ -341,6 +342,7 @@ class Fold:
 
     def _wheel_added(self, wheel: WheelRecord, t: float, event: events.WheelAdded) -> None:
         record = self._record
+        record.take_back(wheel, t)
         wheel.added = True
         record.set_removal(wheel, False)
         record.cached += event.cached - wheel.cached
@@ -419,6 +421,8 @@ class Fold:
                 record.failed[wheel.key] = None
             case events.WheelCancelled():
                 record.cancel(wheel, t)
+            case events.WheelDropped():
+                record.drop(wheel, t)
             case _:
                 assert_never(event)
 

@@ -32,7 +32,7 @@ _ENDS: dict[type[Any], type[Any]] = {
 _PARTS = get_args(SpanName)  # in the order of the work
 _ORDERS = 1_000_000  # places in the plan of one session: those of the next one come after them
 _LOOK = 0.5  # seconds between two looks for sessions that have begun
-_DONE = (events.CommitFinished, events.WheelFailed, events.WheelCancelled)
+_DONE = (events.CommitFinished, events.WheelFailed, events.WheelCancelled, events.WheelDropped)
 
 
 Newcomers = Callable[[], Sequence[tuple[Source, SessionStarted]]]

@@ -31,7 +31,7 @@ class Phase(Enum):
     COMMIT = "commit"  # holds its claims
     DONE = "done"
     FAILED = "failed"
-    STOPPED = "stopped"  # the session ended before it was installed, or it was cancelled; spans say how far it had come
+    STOPPED = "stopped"  # the session ended before it was installed, or it was left out; spans say how far it had come
     UNBEGUN = "not begun"  # the session ended before any work was done on it
 
     __hash__ = object.__hash__  # that of Enum is written in Python, and phases are looked up for every event
@@ -42,6 +42,8 @@ WORK = RUNNING | {Phase.WAIT}  # what takes time; a wheel rests in the other pha
 SETTLED = frozenset({Phase.DONE, Phase.FAILED, Phase.STOPPED, Phase.UNBEGUN})  # nothing more comes
 
 CANCELLED = "cancelled"  # the `error` of a wheel that was stopped because somebody asked to leave it out
+
+DROPPED = "unneeded"  # the same of one in whose place others have installed what satisfies
 
 REMOVALS: Mapping[Phase, str] = {Phase.READY: "queued", Phase.COMMIT: "remove", Phase.DONE: "removed"}
 
@@ -156,6 +158,11 @@ class WheelState(NamedTuple):
     def label(self) -> str:
         """Name and version."""
         return f"{self.key} {self.version}".rstrip()
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether it is not to be installed any more, as others have installed what satisfies."""
+        return self.phase is Phase.STOPPED and self.error == DROPPED
 
     @property
     def is_unbuilt(self) -> bool:
@@ -371,6 +378,7 @@ class Totals(NamedTuple):
     held_up: float = 0.0  # seconds of the clock in which a wheel, or the session, waited for others
     busy: float = 0.0  # seconds of fetch, unpack, stage and commit, present ones included
     overwrote: int = 0  # files with different content
+    dropped: int = 0  # wheels that are not to be installed any more; no other number has them
 
 
 class Snapshot(NamedTuple):
@@ -446,7 +454,9 @@ class Snapshot(NamedTuple):
         is_dry = self.is_list and self.session is not None and "--dry-run" in self.session.command
         well = self.finished is not None and (self.finished.exit == 0 or is_dry)
         done = self.totals.committed or self.totals.removed
-        return well and not done and any(wheel.version or wheel.build for wheel in self.wheels)
+        return (
+            well and not done and any((wheel.version or wheel.build) and not wheel.is_dropped for wheel in self.wheels)
+        )
 
     def wheel(self, key: str) -> WheelState | None:
         """The wheel of that name; None if this snapshot has none."""

@@ -7,6 +7,7 @@ from instui_engine.journal.events import SessionStarted
 from . import eta
 from .model import (
     CANCELLED,
+    DROPPED,
     RUNNING,
     SETTLED,
     WORK,
@@ -85,7 +86,7 @@ class SessionRecord:
         self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
         self.resolved = self.satisfied_count = 0
         self.downloads = self.fetched_bytes = self.unpacked_bytes = self.staged_files = self.files = self.overwrote = 0
-        self.unsettled = 0
+        self.unsettled = self.dropped = 0
         self.cached = self.reinstalled = self.replaced = self.removing = self.removed = self.removed_files = 0
 
     # -- changes that several events have in common
@@ -162,6 +163,25 @@ class SessionRecord:
         wheel.error = CANCELLED
         self.cancelled.add(wheel.key)
         self.unsettled += 1
+
+    def drop(self, wheel: WheelRecord, t: float) -> None:
+        """Note that `wheel` is not to be installed any more. It is not counted, as if it had never been of the set."""
+        if wheel.error == DROPPED:
+            return
+        self.enter(wheel, Phase.STOPPED, t)
+        wheel.error = DROPPED
+        self.dropped += 1
+        for passed in range(1, wheel.passed + 1):
+            self._passed[passed] -= 1
+        self.cached -= wheel.cached
+        wheel.passed, wheel.cached = 0, False
+
+    def take_back(self, wheel: WheelRecord, t: float) -> None:
+        """Note that `wheel` is to be installed, if it had been dropped."""
+        if wheel.error == DROPPED:
+            self.enter(wheel, Phase.QUEUED, t)
+            wheel.error = ""
+            self.dropped -= 1
 
     def settle(self, t: float) -> None:
         """Note that nothing more comes: nothing is held or waited for any longer, and no wheel goes on."""
@@ -299,8 +319,9 @@ class SessionRecord:
 
     def totals(self, t: float) -> Totals:
         """The counters at time `t`."""
+        known = len(self.wheels) - self.dropped
         return Totals(
-            resolved=max(self.resolved, len(self.wheels) - self.removing or len(self.wheels)),
+            resolved=max(self.resolved - self.dropped, known - self.removing or known),
             satisfied=max(self.satisfied_count, len(self.satisfied)),
             fetched=self._passed[FETCHED],
             unpacked=self._passed[UNPACKED],
@@ -322,6 +343,7 @@ class SessionRecord:
             held_up=self.periods.held_up.total(t),
             busy=self._running.total(t),
             overwrote=self.overwrote,
+            dropped=self.dropped,
         )
 
     @property

@@ -18,7 +18,8 @@ _CONTENT = 3.3  # bytes of a wheel's files for each of its own
 
 # not looked up for each wheel
 _QUEUED, _FETCH, _UNPACK, _READY = Phase.QUEUED, Phase.FETCH, Phase.UNPACK, Phase.READY
-_STAGE, _DONE, _FAILED, _BUILD = Phase.STAGE, Phase.DONE, Phase.FAILED, Phase.BUILD
+_STAGE, _DONE, _BUILD = Phase.STAGE, Phase.DONE, Phase.BUILD
+_LEFT = frozenset((Phase.FAILED, Phase.STOPPED))  # nothing more comes of these
 _BEFORE_STAGE = frozenset((_QUEUED, _BUILD, _FETCH, _UNPACK, _READY))
 
 
@@ -58,7 +59,7 @@ class Standing(NamedTuple):
 
 def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates = USUAL) -> Standing:
     """How things stand; `replaces`: all wheels are taken to replace installed ones, as long as there is no plan."""
-    own = [wheel for wheel in wheels if not wheel.removal and wheel.phase is not _FAILED]
+    own = [wheel for wheel in wheels if not wheel.removal and wheel.phase not in _LEFT]
     sizes = [max(wheel.size or (wheel.total if wheel.phase is _FETCH else 0), 0) for wheel in own]
     usual = sum(sizes) / max(len(sizes) - sizes.count(0), 1)
     sums = _Sums(rates)

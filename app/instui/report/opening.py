@@ -7,7 +7,7 @@ from instui.explain.explanation import compared, headline, predicted
 from instui.explain.findings import Finding
 from instui.explain.summary import ending
 from instui.explain.where_time_went import Row, percent, rows, where_time_went
-from instui.monitor.model import Phase, Snapshot
+from instui.monitor.model import Snapshot
 from instui.monitor.units import age, count, number, seconds
 from instui_engine.errors import printable
 from instui_engine.values import NamedTuple
@@ -99,7 +99,7 @@ def failures(snapshot: Snapshot) -> Html:
         element("li", element("strong", name(wheel.label)), ": ", wheel.error or "no reason is known")
         for wheel in failed[:_FAILURES]
     ]
-    left = sum(wheel.phase in (Phase.STOPPED, Phase.UNBEGUN) for wheel in snapshot.wheels)
+    left = snapshot.totals.unsettled
     rest = f"{count(left, 'more wheel')} came to nothing: the session ended before" if left else ""
     return element(
         "section",

@@ -22,7 +22,7 @@ from instui_engine.journal.events import (
     WheelAdded,
 )
 from instui_engine.locks.reported import reported_wait
-from instui_engine.plan.newcomers import newcomers, replaced, satisfies
+from instui_engine.plan.newcomers import newcomers, replaced
 from instui_engine.plan.plan import Plan, WheelPlan, volumes_of
 from instui_engine.redaction import redacted
 from instui_engine.resolve.request import LockedWheel, Request, Resolution
@@ -41,12 +41,13 @@ from instui_engine.store.entry import Entry
 from instui_engine.store.gc_lock import lock_file, using
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Distribution, Installed, scan
+from instui_engine.target.installed import Installed, scan
 from instui_engine.wheel.permission import FLAG, unused
 
 from .command import Outcome, Recording, Work, perform
 from .early import Early
 from .planning import Unpacked, plan
+from .revision import revised, told
 
 if TYPE_CHECKING:
     from instui_engine.bytecode.compile import Compilation
@@ -146,30 +147,27 @@ class Pipeline(Work):
         would have left them alone if they satisfy. So uv is asked again: the result is to be that of one session after
         the other. It is done a few times at most, as others may come each time.
         """
-        emit, again, going = self.context.emit, self._resolution.again, dict[str, Distribution]()
+        emit, again, going = self.context.emit, self._resolution.again, set[str]()
+        cancelled = self.context.control.wheels
         for _ in range(_ROUNDS):
             latest = self._latest(installed)
             found = newcomers(installed, latest, (wheel for wheel, _ in ready))
             installed = latest
-            going |= found
+            going.update(found)
             if again is None or not any(wheel.name in found and not wheel.origin for wheel, _ in ready):
                 break
             with self.context.span("resolve"):
                 self._resolution = self._asked(partial(again, latest))
             self._extraneous = self._resolution.extraneous
-            wheels = [wheel for wheel in self._resolution.wheels if wheel.name not in self.context.control.wheels]
-            dropped = [wheel for wheel, _ in ready if not any(_is_same(wheel, other) for other in wheels)]
-            missing = [wheel for wheel in wheels if not any(_is_same(other, wheel) for other, _ in ready)]
-            ready = [pair for pair in ready if pair[0] not in dropped]
-            coming = {wheel.name for wheel in missing}
-            for wheel in dropped:
-                if wheel.name in going and wheel.name not in coming:
-                    emit(Warned(wheel.name, satisfies(going.pop(wheel.name), wheel.version)))
-            self.context.control.wheels.expect(coming)
-            ready += self._made(missing)
+            revision = revised(ready, self._resolution.wheels, cancelled)
+            for event in told(revision, {name: latest[name] for name in going if name in latest}):
+                emit(event)
+            cancelled.forget(wheel.name for wheel in revision.dropped)
+            cancelled.expect(wheel.name for wheel in revision.missing)
+            ready = [*revision.kept, *self._made(revision.missing)]
         for wheel, _ in ready:
-            if wheel.name in going:
-                emit(Warned(wheel.name, replaced(going[wheel.name], wheel.version)))
+            if wheel.name in going and wheel.name in installed:
+                emit(Warned(wheel.name, replaced(installed[wheel.name], wheel.version)))
         return installed, ready
 
     def _latest(self, installed: Installed) -> Installed:
@@ -338,13 +336,6 @@ class Pipeline(Work):
             with context.flushing(*session.stages()) as begin_flush:
                 stage_wheels(context, self.environment, wheels, session.stage, self._rebuild, linkers, begin_flush)
             context.sync("stage", *session.stages())
-
-
-def _is_same(wheel: LockedWheel, other: LockedWheel) -> bool:
-    """Whether `wheel`, which may have been built since, is what `other` is about."""
-    if wheel.source is None or other.source is None:
-        return (wheel.name, wheel.version, wheel.filename) == (other.name, other.version, other.filename)
-    return (wheel.name, wheel.origin) == (other.name, other.origin)
 
 
 def _unknown(wheel: LockedWheel) -> WheelAdded:

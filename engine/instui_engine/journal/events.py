@@ -543,6 +543,12 @@ class WheelCancelled(NamedTuple):
     wheel: str
 
 
+class WheelDropped(NamedTuple):
+    """The wheel is not to be installed any more, as others have meanwhile installed what satisfies in its place."""
+
+    wheel: str
+
+
 class Warned(NamedTuple):
     """Something that the user should know, but that stops nothing. `wheel` may be ""."""
 
@@ -618,6 +624,7 @@ Event = (
     | CommitFinished
     | WheelFailed
     | WheelCancelled
+    | WheelDropped
     | Warned
     | SessionFinished
 )
@@ -681,6 +688,7 @@ KINDS: dict[str, type[Event]] = {
     "commit.finished": CommitFinished,
     "wheel.failed": WheelFailed,
     "wheel.cancelled": WheelCancelled,
+    "wheel.dropped": WheelDropped,
     "warned": Warned,
     "session.finished": SessionFinished,
 }

@@ -23,6 +23,10 @@ class CancelledWheels:
         """From now on these wheels can be cancelled."""
         self._names |= frozenset(names)
 
+    def forget(self, names: Iterable[str]) -> None:
+        """These wheels are not of the session any more."""
+        self._names -= frozenset(names)
+
     def cancel(self, name: str) -> str:
         """Cancel a wheel that is in no commit yet; return why that is impossible, "" if it is done."""
         with self._lock:

@@ -75,6 +75,7 @@ class Progress:
             events.LockGranted: lambda event: self._waits.pop(event.wheel, None),
             events.WheelFailed: self._left_out,
             events.WheelCancelled: self._left_out,
+            events.WheelDropped: self._left_out,
             events.CommitFinished: lambda event: self._done.__setitem__(event.wheel, None),
             events.DistributionRemoved: self._removed,
         }
@@ -155,7 +156,7 @@ class Progress:
         self._contents[event.wheel] = event.size
         self._here[event.wheel] = None
 
-    def _left_out(self, event: events.WheelFailed | events.WheelCancelled) -> None:
+    def _left_out(self, event: events.WheelFailed | events.WheelCancelled | events.WheelDropped) -> None:
         for known in (self._sizes, self._to_fetch, self._to_build, self._to_unpack, self._planned, self._waits):
             known.pop(event.wheel, None)
 

@@ -59,6 +59,7 @@ _WheelEvent = (
     | events.DistributionRemoved
     | events.WheelFailed
     | events.WheelCancelled
+    | events.WheelDropped
 )
 _PlanEvent = events.PlanWheel | events.PlanCollision | events.PlanConflict | events.PlanFinished
 _LockEvent = (
@@ -206,6 +207,8 @@ def _wheel(event: _WheelEvent) -> Piece:
             return Piece(safe(error), "failed")
         case events.WheelCancelled():
             return Piece("left as it was before; the others go on", "failed")
+        case events.WheelDropped():
+            return Piece("not needed any more", "age")
         case _:
             assert_never(event)
 

@@ -63,6 +63,7 @@ WORDS: Mapping[str, str] = {
     "commit.finished": "installed",
     "wheel.failed": "failed",
     "wheel.cancelled": "cancelled",
+    "wheel.dropped": "dropped",
     "warned": "warning",
     "session.finished": "session ends",
 }

@@ -24,7 +24,7 @@ _LEGEND = tuple(
         (Phase.COMMIT, "holds its paths and is being moved into place"),
         (Phase.DONE, "is installed, or removed"),
         (Phase.FAILED, "was not installed, or not removed; what had begun was undone"),
-        (Phase.STOPPED, "the session ended before it was installed, or removed; or it was cancelled"),
+        (Phase.STOPPED, "the session ended before it was installed, or removed; cancelled, unneeded: it was left out"),
         (Phase.UNBEGUN, "the session ended before any work was done on it"),
     )
 )

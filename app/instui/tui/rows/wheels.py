@@ -277,7 +277,8 @@ def folded(snapshot: Snapshot) -> str:
     parts = [(done, "removed" if snapshot.removes else "done"), (staged, "staged")]
     if not snapshot.removes:
         parts += [(unpacked, "unpacked"), (fetched, "fetched")]
-    queued = max(0, len(snapshot.wheels) - shown - sum(count for count, _ in parts))
+    gone = snapshot.totals.dropped + snapshot.totals.unsettled
+    queued = max(0, len(snapshot.wheels) - gone - shown - sum(count for count, _ in parts))
     parts.append((queued, "queued"))
     hidden = ", ".join(f"{units.number(count)} {word}" for count, word in parts if count)
     return f"… {hidden or 'more'}   (a shows all)"
