@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +133,34 @@ def test_what_is_left_is_what_uv_leaves(
         assert fingerprints(ours.top) == there
 
 
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_a_lock_that_is_out_of_date_is_refused_if_it_is_to_be_locked(
+    by_variable: bool, index: Path, venv: Callable[[], Venv], run_instui: Run, clean_environ: Any, tmp_path: Path
+) -> None:
+    """And it is taken as it is otherwise, as it is never written."""
+    text = '[project]\nname = "own"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["alpha"]\n'
+    project, lock = tmp_path / "pyproject.toml", tmp_path / "uv.lock"
+    project.write_text(f"{text}[tool.uv]\npackage = false\n")
+    env = {name: value for name, value in clean_environ.items() if name != "UV_OFFLINE"}
+    assert run_uv("lock", "--no-index", "--find-links", index, env=env, cwd=tmp_path).returncode == 0
+    target, before = venv(), lock.read_bytes()
+    places = ("--no-index", "--find-links", index)
+    command = ("sync", *PLAIN, "--python", target.top, *places, lock, *([] if by_variable else ["--locked"]))
+    env |= {"UV_LOCKED": "1"} if by_variable else {}
+    ok(run_instui(*command, env=env))
+    assert installed(target.site) == {"alpha": "2"}
+    project.write_text(project.read_text().replace("alpha", "gamma"))
+    error = error_line(run_instui(*command, env=env), 2)
+    assert "needs to be updated" in error
+    assert installed(target.site) == {"alpha": "2"}
+    ok(run_instui(*(word for word in command if word != "--locked"), "--frozen", env=env))
+    assert lock.read_bytes() == before
+    assert "--frozen" in error_line(run_instui("sync", lock, "--locked", "--frozen"), 2)
+    if by_variable:  # it is about no other file
+        (tmp_path / "r.txt").write_text("gamma\n")
+        ok(run_instui("sync", *PLAIN, "--python", target.top, *places, tmp_path / "r.txt", env=env))
+
+
 def test_the_lock_of_a_project_is_what_uv_locked(
     index: Path, venv: Callable[[], Venv], run_instui: Run, clean_environ: dict[str, str], tmp_path: Path
 ) -> None:
@@ -152,6 +181,7 @@ def test_the_lock_of_a_project_is_what_uv_locked(
     assert installed(target.site) == {"alpha": "2", "beta": "1", "gamma": "1"}
     ok(run_instui(*command, "--no-dev"))
     assert installed(target.site) == {"alpha": "2", "beta": "1"}
-    assert "uv.lock" in error_line(run_instui(*command[:-1], project / "pyproject.toml", "--no-dev"), 2)
+    for words in (["--no-dev"], ["--locked"]):
+        assert "uv.lock" in error_line(run_instui(*command[:-1], project / "pyproject.toml", *words), 2)
     (project / "uv.lock").write_text("version = 1\n[[package]]\n")
     assert "uv.lock" in error_line(run_instui(*command), 2)

@@ -116,6 +116,9 @@ def sync(parser: argparse.ArgumentParser) -> None:
     ):
         what.add_argument(f"--no-install-{part}", **_left_out(part), help=meaning)
     what.add_argument("--no-dev", **_left_out("dev"), help="of a uv.lock, not its group dev")
+    state = what.add_mutually_exclusive_group()
+    state.add_argument("--locked", action="store_true", help="of a uv.lock, only if it is up to date")
+    state.add_argument("--frozen", action="store_true", help="a uv.lock as it is, which is so anyway")
     _permission(what)
     uv_flags.places(parser)
     uv_flags.building(parser)

@@ -61,7 +61,9 @@ def _building_in(parsed: "argparse.Namespace") -> "Building":
 def request_of_sync(parsed: "argparse.Namespace") -> "Request":
     """The request in the command line of `instui sync`."""
     from instui_engine.resolve.request import Request
+    from instui_engine.resolve.requirements import is_uv_lock
 
+    by_variable = not parsed.frozen and is_on(None, "UV_LOCKED")  # which concerns no other file
     return Request(
         requirement_files=tuple(parsed.requirement_files),
         constraint_files=tuple(parsed.constraint_files),
@@ -71,6 +73,7 @@ def request_of_sync(parsed: "argparse.Namespace") -> "Request":
         resolving=resolving_from(parsed),
         allow_empty=parsed.allow_empty_requirements,
         leaving_out=tuple(dict.fromkeys(parsed.leaving_out)),
+        locked=parsed.locked or (by_variable and any(map(is_uv_lock, parsed.requirement_files))),
         building=_building_in(parsed),
     )
 

@@ -50,7 +50,7 @@ def from_lock_file(
         if request.exact and is_uv_lock(file):
             from .uv_project import exported
 
-            text, directory = exported(file, interpreter.executable, request.leaving_out, resolving, cancelled)
+            text, directory = exported(file, interpreter.executable, request, cancelled)
             resolving = Resolving()  # uv has answered for those parts alone
         else:
             data, directory = (read_url(file, request, cancelled), "") if is_remote else read_input(file, cancelled)

@@ -23,7 +23,8 @@ class Request(NamedTuple):
     With `keep_requested`, a distribution that is already installed keeps its mark as requested (the REQUESTED file), or
     the absence of it. With `exact`, nothing else is to be installed afterwards, and no dependency is added; unless
     `allow_empty`, that must be something. Of a uv.lock, `leaving_out` is not installed: "project" (itself), "workspace"
-    (its members), "local" (all source trees), "dev" (that group). `resolving` is what uv is told besides.
+    (its members), "local" (all source trees), "dev" (that group); if `locked`, the file must be what uv would lock now.
+    `resolving` is what uv is told besides.
     """
 
     arguments: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class Request(NamedTuple):
     exact: bool = False
     allow_empty: bool = False
     leaving_out: tuple[str, ...] = ()
+    locked: bool = False
     building: Building = Building()
     resolving: Resolving = Resolving()
 

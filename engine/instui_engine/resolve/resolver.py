@@ -48,8 +48,9 @@ def resolve(
     `cancelled()` is true.
     """
     settings = settings_here()
-    if request.leaving_out and not any(map(is_uv_lock, request.requirement_files)):
-        raise UsageError("what is left out is a part of a uv.lock; name one")
+    if (request.leaving_out or request.locked) and not any(map(is_uv_lock, request.requirement_files)):
+        what = "what is left out is a part of a uv.lock" if request.leaving_out else "what may be locked is a uv.lock"
+        raise UsageError(f"{what}; name one")
     if lock_file := _lock_file(request):
         return _locked(lock_file, request, settings, environment, installed, emit, cancelled)
     arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)

@@ -251,14 +251,14 @@ class Uv:
         return code, output
 
 
-def run_uv(command: Sequence[str], cancelled: Callable[[], bool], answer: int | None = None) -> tuple[int, str]:
-    """Run uv with `command`, in the user's surroundings; return its exit code and its errors. Raises Interrupted.
+def run_uv(
+    command: Sequence[str], request: Request, cancelled: Callable[[], bool], answer: int | None = None
+) -> tuple[int, str]:
+    """Run uv with `command` and the indexes of `request`; return its exit code and its errors. Raises Interrupted.
 
     Its answer goes to the descriptor `answer`.
     """
-    variables = dict(os.environ)
-    variables.pop("RUST_LOG", None)
-    return _finished([uv_binary(), *command], variables, (), cancelled, _nothing, answer=answer)
+    return _finished([uv_binary(), *command], uv_variables(request), (), cancelled, _nothing, answer=answer)
 
 
 def _interpreter(request: Request, environment: Environment, settings: UvSettings) -> str:
