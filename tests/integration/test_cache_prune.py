@@ -16,7 +16,7 @@ import pytest
 from conftest import Run, Start
 from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, WaitFinished, WaitStarted, Warned
 from instui_engine.locks.proc_locks import read_locks
-from instui_engine.store import local
+from instui_engine.store import built, local
 from instui_engine.store import prune as pruning
 from instui_engine.store.gc_lock import excluding, lock_file, using
 from instui_engine.store.prune import Freed, prune
@@ -47,6 +47,14 @@ def clean(cache: Path) -> Freed:
 def entries(cache: Path) -> list[str]:
     names = (path.parent.name for path in cache.glob("store-*/??/*/manifest"))
     return sorted(name for name in names if not name.endswith(".gone"))
+
+
+def kept_build(cache: Path, name: str, size: int) -> None:
+    """What a build leaves whose wheel no environment has."""
+    home = cache / built.DIRECTORY / ("cd" * 32)
+    (home / "0123abcd").mkdir(parents=True)
+    (home / "0123abcd" / name).write_bytes(b"x" * size)
+    (home / built.NOTE).write_text(f"{'ef' * 32} 0123abcd/{name}")
 
 
 def hidden(cache: Path) -> list[str]:
@@ -87,13 +95,22 @@ def test_a_dry_run_names_what_would_go_with_sizes_and_removes_nothing(
     damaged = own / f"store-{FORMAT}" / "ab" / ("ab" * 32)
     damaged.mkdir(parents=True, exist_ok=True)
     (damaged / "manifest").write_bytes(b"junk")
+    kept_build(own, "made-1.0-py3-none-any.whl", 2000)
     before = trees.digest(own)
     words = ("cache", "prune", "--cache-dir", own)
     *lines, summary = ok(run_instui(*words, "--dry-run")).splitlines()
     assert trees.digest(own) == before
-    assert [line[10:] for line in lines] == ["a 1.0", "b 1.0", "downloads", "a damaged wheel, abababababab"]
+    assert [line[10:] for line in lines] == [
+        "a 1.0",
+        "made-1.0-py3-none-any.whl (as it was built)",
+        "b 1.0",
+        "downloads",
+        "a damaged wheel, abababababab",
+    ]
     assert lines[0].lstrip().startswith("9.")
-    assert lines[2:] == ["     5 B  downloads", "     4 B  a damaged wheel, abababababab"]
+    assert lines[1].startswith("  2.1 kB")  # with its note
+    assert summary.startswith("3 unused wheels and 1 build would be removed, 1")
+    assert lines[3:] == ["     5 B  downloads", "     4 B  a damaged wheel, abababababab"]
     done = ok(run_instui(*words))
     assert summary.replace("would be removed", "removed") == done.strip()
     assert ok(run_instui(*words, "--dry-run")) == "0 unused wheels would be removed, 0 B freed; 1 wheel in use\n"

@@ -23,7 +23,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.dry_run:
         return _foretell(cache)
     freed = prune(cache, parsed.lock_timeout, lambda: False, _on_wait)
-    removed = count(freed.entries, "unused wheel")
+    removed = _wheels(freed.entries, freed.built)
     print_lines([f"{removed} removed, {size(freed.size)} freed; {count(freed.kept, 'wheel')} in use"])
     return 0
 
@@ -37,13 +37,22 @@ def _foretell(cache: Path) -> int:
 
     doomed, kept = foresee(cache)
     doomed.sort(key=lambda one: (-one.size, one.what))
-    lines = [f"{size(one.size):>8}  {printable(one.what)}" for one in doomed if one.size]
-    unused = count(sum(one.is_entry for one in doomed), "unused wheel")
+    kinds = [one.kind for one in doomed]
+    lines = [
+        f"{size(one.size):>8}  {printable(one.what)}{' (as it was built)' if one.kind == 'built' else ''}"
+        for one in doomed
+        if one.size
+    ]
+    unused = _wheels(kinds.count("entry"), kinds.count("built"))
     freed = size(sum(one.size for one in doomed))
     print_lines([*lines, f"{unused} would be removed, {freed} freed; {count(kept, 'wheel')} in use"])
     if holders := holders_of(lock_file(cache)):
         print_error(f"of that, running installs may still use some, and prune waits for them: {describe(holders)}")
     return 0
+
+
+def _wheels(entries: int, built: int) -> str:
+    return count(entries, "unused wheel") + (f" and {count(built, 'build')}" if built else "")
 
 
 def _on_wait(holders: Sequence[Holder]) -> None:

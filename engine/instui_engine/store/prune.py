@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from instui_engine.errors import CACHE, InstuiError, reason, remedy
 from instui_engine.fs.files import NEW
@@ -41,14 +41,18 @@ class Freed(NamedTuple):
     entries: int
     size: int
     kept: int  # entries that are in use
+    built: int = 0  # built wheels
 
 
 class Doomed(NamedTuple):
-    """What would be removed: an entry by name and version, anything else by its path in the cache; and its bytes."""
+    """What would be removed, and its bytes.
+
+    An entry is called by name and version, a built wheel by its file name, anything else by its path in the cache.
+    """
 
     what: str
     size: int
-    is_entry: bool
+    kind: Literal["entry", "built", "rest"] = "rest"
 
 
 def foresee(cache: Path) -> tuple[list[Doomed], int]:
@@ -59,9 +63,11 @@ def foresee(cache: Path) -> tuple[list[Doomed], int]:
     entries = list(_entries(cache))
     unused = [entry for entry in entries if not _in_use(entry)]
     used = {entry.name for entry in entries}.difference(entry.name for entry in unused)
-    found = [Doomed(_label(entry), _size(entry), True) for entry in unused]
-    for path in (*_leftovers(cache), *_built(cache, used)):
-        found.append(Doomed(str(path.relative_to(cache)), _size(path), False))
+    found = [Doomed(_label(entry), _size(entry), "entry") for entry in unused]
+    found += [Doomed(str(path.relative_to(cache)), _size(path)) for path in _leftovers(cache)]
+    for path in _built(cache, used):
+        name = _built_name(path)
+        found.append(Doomed(name or str(path.relative_to(cache)), _size(path), "built" if name else "rest"))
     return found, len(used)
 
 
@@ -77,12 +83,13 @@ def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "
     unused = [entry for entry in entries if not _in_use(entry)]
     used = {entry.name for entry in entries}.difference(entry.name for entry in unused)
     taken: list[Path] = []
-    removed = 0
+    removed = built_too = 0
     try:
         with excluding(cache, timeout, cancelled, on_wait):
             for path in list(_leftovers(cache)):
                 taken.append(path if path.name.endswith(GONE) else hide(path))
             for path in list(_built(cache, used)):
+                built_too += bool(_built_name(path))
                 taken.append(hide(path))
             for entry in unused:
                 if not _in_use(entry):
@@ -94,7 +101,7 @@ def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "
         size = sum(map(_size, taken))
         for path in taken:
             remove_tree(path)
-    return Freed(removed, size, len(entries) - removed)
+    return Freed(removed, size, len(entries) - removed, built_too)
 
 
 def _entries(cache: Path) -> Iterator[Path]:
@@ -129,6 +136,15 @@ def _built(cache: Path, used: Collection[str]) -> Iterator[Path]:
             yield home
         else:
             yield from (path for path in _listed(home) if path.is_dir() and path != Path(kept[0]).parent)
+
+
+def _built_name(place: Path) -> str:
+    """The file name of the wheel that was built there, for a key or once; "" if there is none."""
+    kept = built.kept_wheel(place)
+    if kept is not None:
+        return os.path.basename(kept[0])
+    wheels = (path.name for directory in (place, *_listed(place)) for path in _listed(directory))
+    return next((name for name in wheels if name.endswith(".whl")), "")
 
 
 def _label(entry: Path) -> str:
