@@ -14,7 +14,7 @@ from conftest import Start
 from instui_engine import helper
 from instui_engine.commands.command import Recording
 from instui_engine.commands.install import install
-from instui_engine.errors import InstuiError, Interrupted
+from instui_engine.errors import BadWheelError, InstuiError, Interrupted
 from instui_engine.fetch import transport
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.events import (
@@ -30,7 +30,7 @@ from instui_engine.session.control import Control
 from instui_engine.session.options import Options
 from instui_engine.store import obtain, store
 from instui_engine.store.local import LocalDigests
-from instui_engine.store.unpack import Job, Progress
+from instui_engine.store.unpack import Job, Progress, unpack
 from instui_engine.store.unpackers import InHelper, InThisProcess
 from instui_engine.wheel.manifest import dump
 from support import trees
@@ -86,6 +86,15 @@ def make_wheels(place: Path, count: int) -> list[Path]:
 
 def left(cache: Path) -> list[Path]:
     return list(cache.glob("store-*/new/*"))
+
+
+def test_what_is_wrong_with_a_download_is_said_of_the_wheel_not_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    (tmp_path / "0123.part").write_bytes(b"no archive, but long enough to be looked at")
+    job = Job(str(tmp_path / "0123.part"), "a-1.0-py3-none-any.whl", str(tmp_path / "place"), (), "")
+    with pytest.raises(BadWheelError, match=r"^a-1\.0-py3-none-any\.whl: ") as caught:
+        unpack(job, QUIET, lambda: False)
+    assert caught.value.wheel == job.filename
 
 
 def test_helper_processes_unpack_what_is_worth_it(

@@ -43,5 +43,5 @@ def examine(archive: Archive, filename: str, allow_record: Sequence[str]) -> Exa
 
 def examine_file(path: Path, filename: str, allow_record: Sequence[str]) -> None:
     """Check the wheel file at `path` before it is unpacked. Raises BadWheelError."""
-    with open_archive(path) as archive:
+    with open_archive(path, filename=filename) as archive:
         examine(archive, filename, allow_record)

@@ -19,7 +19,7 @@ from pathlib import Path
 from struct import Struct
 from typing import NoReturn
 
-from instui_engine.errors import BadWheelError, printable, reason
+from instui_engine.errors import CACHE, BadWheelError, printable, reason
 from instui_engine.fs.paths import add_directories
 from instui_engine.values import NamedTuple
 
@@ -175,31 +175,33 @@ def _stored(packed: memoryview) -> Iterator[memoryview]:
 
 
 @contextmanager
-def open_archive(path: Path, room: int | None = None) -> Iterator[Archive]:
+def open_archive(path: Path, room: int | None = None, filename: str = "") -> Iterator[Archive]:
     """Map the wheel at `path` and validate its structure. Raises BadWheelError, with one line that names the file.
 
-    `room` is how many bytes may be written (the free space of the destination).
+    `room` is how many bytes may be written (the free space of the destination). `filename` is the wheel's, if that of
+    the file is another one, as while it is downloaded.
     """
-    name = printable(path.name)
+    filename = filename or path.name
+    name = printable(filename)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not block
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise BadWheelError(f"{name}: not a regular file", wheel=path.name)
+                raise BadWheelError(f"{name}: not a regular file", wheel=filename)
             if status.st_size < _END.size:
-                raise BadWheelError(f"{name}: not a zip archive (too short)", wheel=path.name)
+                raise BadWheelError(f"{name}: not a zip archive (too short)", wheel=filename)
             data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise BadWheelError(f"{name}: cannot be read: {reason(error)}", wheel=path.name) from error
+        raise BadWheelError(f"{name}: cannot be read: {reason(error)}", wheel=filename) from error
     with data, memoryview(data) as view:
         try:
             members = _members(data)
             _check_budget(members, len(data), room)
         except BadWheelError as error:
-            raise BadWheelError(f"{name}: {error}", wheel=path.name) from None
+            raise BadWheelError(f"{name}: {error}", wheel=filename) from None
         yield Archive(name, view, members)
 
 
@@ -459,8 +461,13 @@ def _check_budget(members: tuple[Member, ...], packed: int, room: int | None) ->
         raise BadWheelError(f"unpacks from {packed} to {total} bytes, at most {budget} are allowed")
     if room is not None and total > room:
         raise BadWheelError(
-            f"unpacks to {total} bytes, but only {room} are free; make room, or choose another place with --cache-dir"
+            f"unpacks to {_megabytes(total)}, but only {_megabytes(room)} are free in the cache; "
+            f"free some space there, or {CACHE}"
         )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 def _shown(name: bytes) -> str:
