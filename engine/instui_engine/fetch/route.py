@@ -28,12 +28,9 @@ def proxy_for(url: SplitResult, configured: Mapping[str, str]) -> str:
 
     Raises Fault for kinds that cannot be used.
     """
-    named = _named(url.scheme) if url.scheme == "https" or "REQUEST_METHOD" not in os.environ else ""
-    proxy = named or configured.get(url.scheme) or _named("all")
-    if not proxy or is_direct(url.hostname or "", _named("no") or configured.get("no", "")):
+    proxy = _proxy_for(url, configured)[1]
+    if not proxy:
         return ""
-    if "://" not in proxy:
-        proxy = f"http://{proxy}"  # as curl reads it
     parts = split(proxy)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Fault(
@@ -44,10 +41,29 @@ def proxy_for(url: SplitResult, configured: Mapping[str, str]) -> str:
     return proxy
 
 
-def _named(scheme: str) -> str:
-    """What the environment names. In a CGI script (REQUEST_METHOD), HTTP_PROXY could be a header of the request."""
+def told_proxy(url: str, configured: Mapping[str, str]) -> str:
+    """Where the proxy for `url` is, and what names it, for messages: never with credentials; "" for none."""
+    with contextlib.suppress(ValueError):  # one of them is no URL
+        place, proxy = _proxy_for(split(url), configured)
+        return f"{host_of(split(proxy))} of {place}" if proxy else ""
+    return ""
+
+
+def _proxy_for(url: SplitResult, configured: Mapping[str, str]) -> tuple[str, str]:
+    """What names the proxy for `url`, and its URL; two "" for none."""
+    usual = _named(url.scheme) if url.scheme == "https" or "REQUEST_METHOD" not in os.environ else ("", "")
+    setting = f"uv's setting {url.scheme}-proxy", configured.get(url.scheme, "")
+    place, proxy = next((one for one in (usual, setting, _named("all")) if one[1]), ("", ""))
+    if not proxy or is_direct(url.hostname or "", _named("no")[1] or configured.get("no", "")):
+        return "", ""
+    return place, proxy if "://" in proxy else f"http://{proxy}"  # as curl reads it
+
+
+def _named(scheme: str) -> tuple[str, str]:
+    """A variable and its value. In a CGI script (REQUEST_METHOD), HTTP_PROXY could be a header of the request."""
     name = f"{scheme}_proxy"
-    return os.environ.get(name.upper(), os.environ.get(name, ""))
+    name = name.upper() if name.upper() in os.environ else name
+    return name, os.environ.get(name, "")
 
 
 def is_direct(host: str, exceptions: str) -> bool:

@@ -130,7 +130,8 @@ class Uv:
         meant = str(self._environment.top / self._environment.site_packages[0])
         output = re.sub(rf"{re.escape(str(view.prefix))}/lib/[^/]+/site-packages", lambda _: meant, output)
         if code:
-            raise explain(output, [_called(entry) for entry in wanted.requirements if entry.is_source])
+            sources = [_called(entry) for entry in wanted.requirements if entry.is_source]
+            raise explain(output, sources, self._settings.proxies)
         return decision_in(output)
 
     def locate(self, pins: Sequence[Pin]) -> Files:
@@ -149,7 +150,7 @@ class Uv:
             if code and not self._request.offline:
                 code, text = self._compile(batch, offline=False)  # uv keeps no cache, or not for this long
             if code:
-                raise explain(text)
+                raise explain(text, proxies=self._settings.proxies)
             locks.append(text)
             for pin in batch:
                 del left[pin.name]

@@ -4,7 +4,8 @@ uv breaks its errors into many lines, in an old and a new style; `explain` turns
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from instui_engine.errors import InstuiError, NoSolutionError, ResolutionError, UnreachableIndexError, UsageError
 
@@ -24,11 +25,15 @@ _SAID = re.compile(r"^\s*(?:\[(?:stdout|stderr)\]|--- (?:stdout|stderr))\s*$", r
 _BUILT = re.compile(r"Failed to (?:download and )?build:? `([^`]+)`")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsatisfiable\.?")
+_NONE: Mapping[str, str] = MappingProxyType({})
 _NOISE = ("Using ", "Resolved ", "Usage: ", "For more information")  # of any run, and of uv's own command line
 
 
-def explain(output: str, sources: Sequence[str] = ()) -> InstuiError:
-    """The one-line error for what uv printed when it failed. `sources`: what may have been built meanwhile."""
+def explain(output: str, sources: Sequence[str] = (), proxies: Mapping[str, str] = _NONE) -> InstuiError:
+    """The one-line error for what uv printed when it failed.
+
+    `sources`: what may have been built meanwhile; `proxies`: see UvSettings.
+    """
     output = _ESCAPES.sub("", output)
     if failed := _failed_program(output, sources):
         return failed
@@ -49,14 +54,21 @@ def explain(output: str, sources: Sequence[str] = ()) -> InstuiError:
     if status:
         return ResolutionError(one_line(f"the package index answered {status[1]} for {place}"))
     if _UNREACHABLE.search(whole):
-        why = statements[-1].removeprefix("cause: ")
-        return UnreachableIndexError(
-            one_line(f"cannot reach the package index ({place}: {why}", 200)
-            + "): check the network, or use --offline / --no-index --find-links",
-            url=url[0].rstrip(":,.") if url else "",
-        )
+        return _unreachable(place if url else "", statements[-1].removeprefix("cause: "), proxies)
     causes = [statement.removeprefix("cause: ") for statement in statements] or ["uv failed without a word"]
     return ResolutionError(one_line(f"uv: {': '.join(causes)}"))
+
+
+def _unreachable(url: str, why: str, proxies: Mapping[str, str]) -> UnreachableIndexError:
+    from instui_engine.fetch.route import told_proxy
+
+    proxy = told_proxy(url, proxies)
+    through = f" through the proxy {one_line(proxy)}" if proxy else ""
+    return UnreachableIndexError(
+        one_line(f"cannot reach the package index ({url or 'it'}: {why}", 200)
+        + f"){through}: check {'that proxy' if proxy else 'the network'}, or use --offline / --no-index --find-links",
+        url=url,
+    )
 
 
 def _failed_program(output: str, sources: Sequence[str]) -> ResolutionError | None:
