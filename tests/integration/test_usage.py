@@ -107,6 +107,8 @@ def test_the_table_of_locks_fits_the_terminal_and_names_modes_as_the_screen_does
     [
         (["instal", "x"], "instal is not a command (did you mean install?); see"),
         (["frobnicate"], "frobnicate is not a command; see"),
+        (["pip", "install", "x"], "instui has the commands of `uv pip` without `pip`: instui install ...; see"),
+        (["pip"], "instui has the commands of `uv pip` without `pip`: instui COMMAND ...; see"),
         (["install", "--pythn", "3.12", "x"], "(did you mean --python?)"),
         (["install", "--upgrde", "x"], "unrecognized arguments: --upgrde (did you mean --upgrade?)"),
         (["install", "--nonsense", "x"], "unrecognized arguments: --nonsense; see"),

@@ -159,8 +159,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             f"name a command: home opens only on a terminal that is not dumb, and not where CI is set; {_SEE}"
         )
     if not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-        problem = f"{printable(arguments[0])} is not a command"
-        raise UsageError(f"{problem}{_meant(arguments[0], COMMANDS)}; {_SEE}")
+        raise _no_command(arguments)
     top = parser(arguments[0])
     parsed, unknown = top.parse_known_args(arguments)
     # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
@@ -184,6 +183,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         parsed.dry_run = True
     parsed.line = arguments
     return parsed
+
+
+def _no_command(arguments: Sequence[str]) -> UsageError:
+    if arguments[0] == "pip":
+        meant = next((word for word in arguments[1:2] if word in COMMANDS), "COMMAND")
+        return UsageError(f"instui has the commands of `uv pip` without `pip`: instui {meant} ...; {_SEE}")
+    problem = f"{printable(arguments[0])} is not a command"
+    return UsageError(f"{problem}{_meant(arguments[0], COMMANDS)}; {_SEE}")
 
 
 def _unrecognized(words: list[str], command: argparse.ArgumentParser) -> UsageError:
