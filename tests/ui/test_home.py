@@ -18,6 +18,7 @@ from instui.tui.text.pieces import plain
 from instui.tui.views.dialogs import Ask
 from instui.tui.views.help import Help
 from instui.tui.views.registry import BY_ID
+from instui_engine.errors import UsageError
 from support.at_home import FIRST_TIME, NOWHERE, RECORDED, RUNNING, SIGHT, MadeUpHost, at_home, home_of, over, rows_of
 from support.screens import press, settle, text_of
 
@@ -260,6 +261,31 @@ def test_what_is_typed_begins_and_what_is_wrong_with_it_stands_below() -> None:
             await press(pilot, *"fla", "tab", "enter")
             assert host.asked == [("begin", "install flask")]
             assert "press i to type what to install" in text_of(app)  # the keys are those of the list again
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", SIZES[:3])
+def test_a_problem_is_said_with_its_remedy_however_narrow_the_screen(size: tuple[int, int]) -> None:
+    problem = (
+        "no environment found: none is active and there is no .venv here or above; "
+        "make one with `python3 -m venv .venv`, or name one with --python"
+    )
+
+    class Refusing(MadeUpHost):
+        def begin(self, typed: str) -> None:
+            raise UsageError(problem)
+
+    async def run() -> None:
+        async with at_home(Refusing(NOWHERE), size) as (app, pilot):
+            await press(pilot, "i", *"flask", "enter")
+            await settle(pilot)
+            assert problem in " ".join(text_of(app).split())
+            above = app.screen.query_one("#body").region.y
+            await press(pilot, "escape")
+            await settle(pilot)
+            assert problem not in " ".join(text_of(app).split())
+            assert app.screen.query_one("#body").region.y < above or size[0] >= len(problem)
 
     asyncio.run(run())
 

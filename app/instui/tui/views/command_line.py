@@ -10,12 +10,13 @@ from textual.widgets import Input
 
 from instui.tui.rows.completion import complete, last_word
 from instui.tui.text.glyphs import Glyphs
-from instui.tui.text.pieces import Line, line, tail
+from instui.tui.text.pieces import Line, line, tail, wrapped
 from instui.tui.widgets.paint import Lines
 from instui_engine.errors import printable
 
 _USUAL = "install "
 _MOST = 40  # words that are offered
+_PROBLEM = 4  # lines, of what is wrong
 
 
 class Known(Protocol):
@@ -67,10 +68,13 @@ class CommandLine(Horizontal):
         """Show in the prompt whether keys go there."""
         self.query_one("#prompt", Lines).show_lines([line((" > ", "key" if self.has_keys else "dim"))])
 
-    def hint(self, width: int) -> Line:
-        """The line below it: what is wrong with it, what completes it, or its keys."""
+    def hints(self, width: int) -> list[Line]:
+        """The lines below it: what is wrong with it, as a whole; else one: what completes it, or its keys."""
         if self.problem:
-            return line((f" {tail(printable(self.problem), width - 2)}", "failed"))
+            return [line((f" {row}", "failed")) for row in wrapped(self.problem, width - 2, _PROBLEM)]
+        return [self._hint(width)]
+
+    def _hint(self, width: int) -> Line:
         if not self.has_keys:
             return ()
         if self._offered:

@@ -146,8 +146,12 @@ class HomeView(Overview):
         self.filled()
 
     def _show_top(self, snapshot: Snapshot, width: int) -> None:
-        """Show the line below the input: what is wrong with it, what completes it, or a notice."""
-        self.lines("notice").show_lines([self._said(width) or self._line.hint(width)])
+        """Show what stands below the input: what is wrong with it, what completes it, or a notice."""
+        said = self._said(width)
+        rows = [said] if said else self._line.hints(width)
+        notice = self.lines("notice")
+        notice.styles.height = len(rows)
+        notice.show_lines(rows)
 
     def footer(self, width: int) -> Line:
         """The keys that do something for the selected row; while something is typed, those are in the line above."""
