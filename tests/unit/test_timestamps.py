@@ -1,13 +1,15 @@
 """Two changes with the same timestamp are never taken for one."""
 
+import ctypes
 import os
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from instui_engine.fs import timestamps
-from instui_engine.fs.timestamps import is_settled
+from instui_engine.fs.timestamps import is_settled, made_at
 
 NOW = 1_700_000_000_500_000_000
 
@@ -36,3 +38,32 @@ def test_a_change_after_that_has_another_time(tmp_path: Path) -> None:
         time.sleep(0.01)
     (tmp_path / "file").touch()
     assert os.stat(tmp_path).st_mtime_ns != before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="statx(2)")
+def test_a_directory_was_made_once(tmp_path: Path) -> None:
+    made = made_at(str(tmp_path))
+    assert made <= tmp_path.stat().st_ctime_ns
+    while not is_settled(made):
+        time.sleep(0.01)
+    (tmp_path / "file").touch()
+    assert made_at(str(tmp_path)) == made < made_at(str(tmp_path / "file"))
+    with pytest.raises(FileNotFoundError):
+        made_at(str(tmp_path / "nothing"))
+
+
+class _Library:
+    """A C library whose statx, if there is one, does well and tells nothing."""
+
+    def __init__(self, has_call: bool) -> None:
+        if has_call:
+            self.statx = lambda *words: 0
+
+
+@pytest.mark.parametrize("has_call", [True, False])
+def test_where_it_is_not_known_when_something_was_made(
+    has_call: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda *words, **more: _Library(has_call))
+    with pytest.raises(OSError, match="not"):
+        made_at(str(tmp_path))

@@ -20,7 +20,7 @@ _LESS = "tree"  # the command here that knows no --target and no --prefix, besid
 _NOISE = ("Using ", "Checked ")  # how lines begin that say which environment it is, and how long that took
 _LISTING = ("list", "freeze")  # the commands for which uv reads only _LISTED of each distribution, if it is there
 _LISTED = ("direct_url.json",)
-_READ = (*_LISTED, "METADATA", "PKG-INFO", "WHEEL", "RECORD", "INSTALLER", "uv_cache.json")
+_READ = (*_LISTED, "METADATA", "PKG-INFO", "WHEEL", "RECORD", "INSTALLER", "uv_cache.json", "uv_build.json")
 
 
 class Answer(NamedTuple):

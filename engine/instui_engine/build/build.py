@@ -21,6 +21,7 @@ from instui_engine.fs.paths import is_within
 from instui_engine.journal.events import BuildFinished, BuildProgress, BuildStarted, Holder
 from instui_engine.redaction import redacted
 from instui_engine.resolve.build_settings import build_flags
+from instui_engine.resolve.cache_info import tree_info
 from instui_engine.resolve.request import LockedWheel, Resolution
 from instui_engine.resolve.satisfied import is_version
 from instui_engine.resolve.source import Source, shown
@@ -133,7 +134,9 @@ class _Builds:
             discard(directory)
 
     def _material(self, wheel: LockedWheel, source: Source, directory: Path, worker: int) -> tuple[LockedWheel, Source]:
-        """The wheel and its source, whose archive is here and has its sha256."""
+        """The wheel and its source, whose archive is here and has its sha256, or whose tree has its info."""
+        if source.kind == "tree" and self._settings.is_plain:
+            return wheel, source._replace(info=tree_info(source))
         if source.kind != "archive":
             return wheel, source
         if wheel.path:

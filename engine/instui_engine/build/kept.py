@@ -4,8 +4,8 @@
     <cache>/built-<format>/<key>/note                its sha256 and its path below the key: the one that counts
     <cache>/built-<format>/new/<random>/             a build that is under way
 
-The key covers the source (the hash of an archive; repository, commit and subdirectory; the path of a tree), the
-settings of the build, and the interpreter with its tags. A tree is always built anew, as in uv.
+The key covers the source (the hash of an archive; repository, commit and subdirectory; the path of a tree, with what uv
+looks at to see whether it has changed), the settings of the build, and the interpreter with its tags.
 """
 
 import json
@@ -118,16 +118,22 @@ def sha256_of(path: str, sync: bool = False) -> str:
 def may_be_kept(wheel: LockedWheel, source: Source, settings: BuildSettings) -> bool:
     """Whether what was built before from that source may be used.
 
-    Not that of a tree, any file of which may have changed, as in uv; nor where what lies in the environment decides.
+    Not that of a tree of which it is not known what uv looks at; nor where what lies in the environment decides.
     """
     building = settings.building
-    return source.kind != "tree" and not building.no_isolation and wheel.name not in building.no_isolation_packages
+    if source.anew or (source.kind == "tree" and not source.info):
+        return False
+    return not building.no_isolation and wheel.name not in building.no_isolation_packages
 
 
 def key_of(wheel: LockedWheel, source: Source, settings: BuildSettings, interpreter: Interpreter) -> str:
     """The key of what will be built. An archive must have been hashed."""
     building = settings.building
-    identity = {"archive": source.sha256, "git": f"{wheel.origin} {source.commit}", "tree": source.path}[source.kind]
+    identity = {
+        "archive": source.sha256,
+        "git": f"{wheel.origin} {source.commit}",
+        "tree": f"{source.path} {source.info}",
+    }[source.kind]
     bounds = []
     for file in building.constraint_files:
         with suppress(OSError):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from instui_engine.fs.casefold import fold
 from instui_engine.journal.events import PlanWheel
 from instui_engine.locks.claims import Claims
+from instui_engine.resolve.cache_info import BUILD_INFO, CACHE_INFO, PLAIN_BUILD
 from instui_engine.resolve.origin import direct_url, source_url
 from instui_engine.resolve.request import LockedWheel
 from instui_engine.store.entry import Entry
@@ -25,7 +26,9 @@ _DIRECT_URL = "direct_url.json"
 
 def own_names(wheel: LockedWheel) -> list[str]:
     """The names of the files that `WheelPlan.own_info` has for that wheel."""
+    info = wheel.source.info if wheel.source else ""
     found = {"INSTALLER": True, "REQUESTED": wheel.requested, _DIRECT_URL: wheel.origin}
+    found |= {CACHE_INFO: info, BUILD_INFO: info}
     return [name for name, is_there in found.items() if is_there]
 
 
@@ -76,6 +79,8 @@ class WheelPlan(NamedTuple):
         if self.wheel.origin:
             source, origin = self.wheel.source, self.wheel.origin
             own[_DIRECT_URL] = source_url(source, origin) if source else direct_url(origin, self.entry.sha256)
+            if source and source.info:
+                own |= {CACHE_INFO: source.info.encode(), BUILD_INFO: PLAIN_BUILD}
         return own
 
     @property

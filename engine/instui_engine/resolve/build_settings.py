@@ -11,7 +11,7 @@ from .request import Request, Resolution
 from .requirements import Requirements
 from .resolving import Resolving, words
 from .source import Building, BuildSettings
-from .uv_config import build_config, decisive_for_builds, extra_variables, forbids_build, not_isolated
+from .uv_config import build_config, decisive_for_builds, extra_variables, forbids_build, not_isolated, tells_builds
 
 
 def pip_flags(building: Building, command: str) -> list[str]:
@@ -131,4 +131,11 @@ def build_settings(request: Request, wanted: Requirements, settings: UvSettings,
         config=build_config(settings) if not os.environ.get("UV_NO_CONFIG") else "",
         flags=tuple(words(shared, "locate")),
         decisive=decisive_for_builds(settings, os.environ),
+        is_plain=is_plain(request, settings),
     )
+
+
+def is_plain(request: Request, settings: UvSettings) -> bool:
+    """Whether builds are told nothing that uv records in uv_build.json."""
+    building = request.building
+    return not (building.config_settings or building.config_settings_packages or tells_builds(settings))

@@ -1,7 +1,7 @@
 """Where an installed distribution came from: direct_url.json ("Recording the Direct URL Origin", PEP 610).
 
 uv records no hash of a wheel file, but in uv_cache.json beside it when that was last changed. Nothing of the kind is
-written here: it would make two environments differ that were made from the same content.
+written here for a wheel file: it would make two environments differ that were made from the same content.
 """
 
 import json
@@ -15,6 +15,7 @@ from instui_engine.hashes import Demands, Digests, sha256_in, unmet
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Distribution
 
+from .cache_info import CACHE_INFO, cache_info
 from .source import Source
 
 _PLAIN = "!$&'()*+,-./:;=@[]_|~"  # of a path in a URL, as uv writes it; letters and digits aside
@@ -80,6 +81,17 @@ def is_commit_of(environment: Environment, distribution: Distribution, origin: s
         return False
 
 
+def is_of_tree(environment: Environment, distribution: Distribution, source: Source) -> bool:
+    """Whether the distribution was built from that tree, and is editable if that is."""
+    try:
+        found = json.loads(read_regular(environment.top / distribution.info / "direct_url.json"))
+        is_same = str(found.get("subdirectory") or "") == source.subdirectory
+        is_same = is_same and bool(found["dir_info"].get("editable")) == bool(source.editable)
+        return is_same and _is_same_place(found["url"], "", source.path)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
 def recorded_sha256(archive: Mapping[str, Any]) -> str:
     """The sha256 in the `archive_info` of a direct_url.json, in hex; "" if there is none."""
     hashes, single = archive.get("hashes"), archive.get("hash")
@@ -87,14 +99,6 @@ def recorded_sha256(archive: Mapping[str, Any]) -> str:
     if not found and isinstance(single, str) and single.startswith("sha256="):
         found = single.removeprefix("sha256=")
     return found if isinstance(found, str) else ""
-
-
-def _uv_cache(changed: int) -> bytes:
-    """The content of uv_cache.json for a wheel file that was last changed (ctime) at `changed`, in nanoseconds."""
-    seconds, nanoseconds = divmod(changed, 1_000_000_000)
-    timestamp = {"secs_since_epoch": seconds, "nanos_since_epoch": nanoseconds}
-    content = {"timestamp": timestamp, "commit": None, "tags": None, "env": {}, "directories": {}}
-    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def came_from(environment: Environment, distribution: Distribution, url: str, path: str, demands: Demands) -> bool:
@@ -112,7 +116,8 @@ def came_from(environment: Environment, distribution: Distribution, url: str, pa
             wanted = sha256_in(demands)
             return sha256 == wanted if wanted else not demands
         if not sha256:
-            return not demands and read_regular(info / "uv_cache.json") == _uv_cache(os.stat(path).st_ctime_ns)
+            now = cache_info(os.stat(path).st_ctime_ns)
+            return not demands and read_regular(info / CACHE_INFO) == now.encode()
         digests = _digests(path, demands)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False  # if it is the file that cannot be read, installing it will report that

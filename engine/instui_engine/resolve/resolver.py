@@ -261,13 +261,17 @@ def _finish(
     What uv has `decided` to take from an index stays: it may have the version that is there, for another platform.
     """
     met = dict(satisfied)
-    reinstalled = set(map(normalized, request.resolving.reinstall_package))
+    resolving = request.resolving
+    reinstalled = set(map(normalized, resolving.reinstall_package))
+    refreshed = set(map(normalized, resolving.refresh_package))
     wanted: list[LockedWheel] = []
     for wheel in wheels:
         again = request.reinstall or wheel.name in reinstalled or is_reinstalled(settings, wheel.name)
-        again = again or (decided and not wheel.origin)
-        if not again and is_installed(wheel, environment, installed):
+        stays = not again and not (decided and not wheel.origin)
+        if stays and _is_there(wheel, request, settings, environment, installed, decided):
             met[wheel.name] = installed[wheel.name].version
+        elif wheel.source and (again or resolving.refresh or wheel.name in refreshed):
+            wanted.append(wheel._replace(source=wheel.source._replace(anew=True)))
         else:
             wanted.append(wheel)
     requested = {wheel.name for wheel in wheels if wheel.requested} | set(satisfied)
@@ -278,3 +282,22 @@ def _finish(
     if request.keep_requested:
         wanted = [wheel._replace(requested=was_requested(wheel.name, environment, installed)) for wheel in wanted]
     return Resolution(tuple(wanted), met)
+
+
+def _is_there(
+    wheel: LockedWheel,
+    request: Request,
+    settings: UvSettings,
+    environment: Environment,
+    installed: Installed,
+    decided: bool,
+) -> bool:
+    """Whether it is installed already. What has become of a tree, uv has seen itself when it has `decided`."""
+    if is_installed(wheel, environment, installed):
+        return True
+    if decided or wheel.source is None:
+        return False
+    from .build_settings import is_plain
+    from .sources import is_unchanged
+
+    return is_plain(request, settings) and is_unchanged(wheel, environment, installed)

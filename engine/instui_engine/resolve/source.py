@@ -35,7 +35,8 @@ class Source(NamedTuple):
     `commit` is the full hash on which uv has decided, for `revision`, which may be "". `subdirectory` is the one with
     the project, "" for the top. `sha256` is that of an archive, "" until it was read. `is_direct`: the user, or the
     metadata of a distribution, named this very place. `editable` is None where nobody has said whether a tree is, which
-    makes it no more editable than False does, but is recorded in another way.
+    makes it no more editable than False does, but is recorded in another way. `anew`: it is built whatever was built
+    before. `info` is, of a tree, what uv would record of it just before the build (`cache_info`), or "".
     """
 
     kind: SourceKind
@@ -47,6 +48,8 @@ class Source(NamedTuple):
     revision: str = ""
     sha256: str = ""
     is_direct: bool = True
+    anew: bool = False
+    info: str = ""
 
 
 def shown(source: Source) -> str:
@@ -65,7 +68,7 @@ class BuildSettings(NamedTuple):
     `variables` is the whole environment of a build, with indexes that may contain passwords; `own_variables` are those
     that uv is set to add for distributions, by their names. `config` is the text of a
     uv.toml for uv, "" for the user's own. `flags` are further ones of `uv build`. `decisive` is a text that differs
-    where uv's settings and variables make another wheel.
+    where uv's settings and variables make another wheel. `is_plain`: no backend is told anything, by flag or setting.
     """
 
     python: str = ""
@@ -77,3 +80,4 @@ class BuildSettings(NamedTuple):
     config: str = ""
     flags: tuple[str, ...] = ()
     decisive: str = ""
+    is_plain: bool = False

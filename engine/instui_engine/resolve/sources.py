@@ -12,10 +12,12 @@ from instui_engine.hashes import Demands, sha256_in
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 
+from .cache_info import is_current
 from .locations import is_source_name, path_in, redacted
-from .origin import came_from, is_commit_of, origin_of, recorded_url
+from .origin import came_from, is_commit_of, is_of_tree, origin_of, recorded_url
 from .request import LockedWheel
 from .requirements import Requirement
+from .satisfied import is_version
 from .source import Source
 
 if TYPE_CHECKING:
@@ -128,8 +130,13 @@ def _parsed(name: str, url: str, wish: Requirement | None) -> Source:
     parts = urlsplit(bare)
     if parts.scheme == "file":
         path = path_in(bare, printable(name)).rstrip("/") or "/"
+        is_tree = os.path.isdir(path)
         return Source(
-            "tree" if os.path.isdir(path) else "archive", path=path, editable=editable, subdirectory=subdirectory
+            "tree" if is_tree else "archive",
+            path=path,
+            editable=editable,
+            subdirectory=subdirectory,
+            anew=is_tree and wish is not None and not wish.where,  # as `argued_trees`
         )
     if parts.scheme in ("http", "https") and is_source_name(unquote(parts.path)):
         return Source("archive", url=bare, subdirectory=subdirectory)
@@ -167,6 +174,16 @@ def _check_password(name: str, url: str) -> None:
         raise ResolutionError(
             f"{printable(name)}: cannot fetch {printable(redacted(url))}; name its URL as an argument"
         )
+
+
+def is_unchanged(wheel: LockedWheel, environment: Environment, installed: Installed) -> bool:
+    """Whether what is installed under that name was built plainly from just this tree, which has not changed since."""
+    distribution, source = installed.get(wheel.name), wheel.source
+    if distribution is None or source is None or source.kind != "tree" or not installed.is_whole(wheel.name):
+        return False
+    if wheel.version and not is_version(distribution.version, wheel.version):
+        return False
+    return is_of_tree(environment, distribution, source) and is_current(environment, distribution, source)
 
 
 def is_built_from(wheel: LockedWheel, source: Source, environment: Environment, installed: Installed) -> bool:

@@ -46,18 +46,9 @@ _FINDING = frozenset(
         "torch-backend",
     }
 )
-# the keys that say how something is built
-_BUILDING = frozenset(
-    {
-        "build-constraint-dependencies",
-        "config-settings",
-        "config-settings-package",
-        "extra-build-dependencies",
-        "extra-build-variables",
-        "no-build-isolation",
-        "no-build-isolation-package",
-    }
-)
+# the keys that say how something is built; what it was told by some of them, uv records with what it has installed
+_RECORDED = ("config-settings", "config-settings-package", "extra-build-dependencies", "extra-build-variables")
+_BUILDING = frozenset({*_RECORDED, "build-constraint-dependencies", "no-build-isolation", "no-build-isolation-package"})
 
 
 def is_decisive(settings: UvSettings, environ: Mapping[str, str]) -> bool:
@@ -102,6 +93,11 @@ def build_config(settings: UvSettings) -> str:
     kept = {key: value for key, value in settings.options.items() if key in _FINDING or key in _BUILDING}
     kept |= {key: value for key, value in _pip(settings).items() if key in _FINDING or key in _BUILDING}
     return "".join(f"{key} = {toml(value)}\n" for key, value in kept.items())
+
+
+def tells_builds(settings: UvSettings) -> bool:
+    """Whether uv's settings tell builds anything that it records with what was built (uv_build.json)."""
+    return any(table.get(key) for table in (_pip(settings), settings.options) for key in _RECORDED)
 
 
 def decisive_for_builds(settings: UvSettings, environ: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from instui_engine.target.installed import Installed
 from instui_engine.values import NamedTuple
 
 _PLAIN = re.compile("[0-9]+([.][0-9]+)*")  # most versions, recognized sooner than by parsing
-_READ = ("METADATA", "WHEEL", "direct_url.json", "uv_cache.json")  # what uv reads of a distribution
+_READ = ("METADATA", "WHEEL", "direct_url.json", "uv_cache.json", "uv_build.json")  # what uv reads of a distribution
 
 
 class View(NamedTuple):

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 FORMAT = 4  # part of the store's path: another format means another store
 # Written for each environment; never taken from the wheel, which might forge them.
 _OWN_INFO = frozenset(
-    {"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
+    {
+        *("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED"),
+        *("direct_url.json", "uv_cache.json", "uv_build.json"),
+    }
 )
 
 Directories = tuple[tuple[str, tuple[str, ...]], ...]

@@ -89,7 +89,7 @@ CASES = (
     Case("forged INSTALLER", lambda: wheel(info={"INSTALLER": b"pip\n"}), Installed()),
     Case("forged REQUESTED", lambda: wheel(info={"REQUESTED": b"yes"}), Installed()),
     Case("forged direct_url.json", lambda: wheel(info={"direct_url.json": b'{"url": "https://evil"}'}), Installed()),
-    Case("forged uv_cache.json", lambda: wheel(info={"uv_cache.json": b"{}"}), Installed()),
+    Case("forged uv_cache.json", lambda: wheel(info={"uv_cache.json": b"{}", "uv_build.json": b"{}"}), Installed()),
     Case("INSTALLER is a directory", lambda: wheel(info={"INSTALLER/x": b""}), Refused("INSTALLER is a directory")),
     Case(
         "signatures of RECORD",
