@@ -263,13 +263,26 @@ class Screen:
         here = (grid.y, min(grid.x, grid.columns - 1))
         begin = here if which == 0 else (0 if whole else grid.y, 0)
         end = here if which == 1 else (grid.rows - 1 if whole else grid.y, grid.columns - 1)
-        grid.erase(begin, end, self._style)
+        grid.erase(begin, end, _ground(self._style))
 
     def _switch(self, mode: int, on: bool) -> None:
         if mode == 1049 and on and not self.full:
             self.alternations += 1
             self.alternate = Grid(self.alternate.columns, self.alternate.rows)
         (self.modes.add if on else self.modes.discard)(mode)
+
+
+def _ground(style: str) -> str:
+    """What an erased cell gets of a style: the background, and no attributes, as in xterm."""
+    ground, numbers = "", iter(style.split(";") if style else [])
+    for number in numbers:
+        if number in ("38", "48"):
+            kind = next(numbers)
+            colour = ";".join([number, kind, *(next(numbers) for _ in range(3 if kind == "2" else 1))])
+            ground = colour if number == "48" else ground
+        elif len(number) > 1 and (number[:-1] in ("4", "10")):
+            ground = number
+    return ground
 
 
 def _width(character: str) -> int:

@@ -159,9 +159,12 @@ def _blank_halves(texts: list[str | None]) -> None:
 
 
 def _erase(sent: list[str], y: int, row: _Row, look: _Look) -> tuple[_Row, _Look]:
-    """Append to `sent` what makes a line blank, as most blanks of `row` are; returns it, and the look that is left."""
-    blanks = [look for text, look in zip(row.texts, row.looks, strict=True) if text == " "] or [_blank(row.looks[0])]
-    blank = max(set(blanks), key=blanks.count)
+    """Append to `sent` what makes a line blank, as most blanks of `row` are; returns it, and the look that is left.
+
+    What is erased gets a background, but no attributes: terminals do not reverse it.
+    """
+    grounds = [look.background for text, look in zip(row.texts, row.looks, strict=True) if text == " "]
+    blank = _known("", "", max(dict.fromkeys(grounds), key=grounds.count, default=row.looks[0].background))
     after, erased = _with_ground(look, blank), _Row(len(row.texts))
     erased.texts, erased.looks = [" "] * len(row.texts), [blank] * len(row.texts)
     sent.append(f"\x1b[{y + 1};1H{_transition(look, after) if after != look else ''}\x1b[K")
