@@ -1,13 +1,21 @@
-"""The pace of the screen, in counts: frames have a share of a core, and a quiet screen wakes up seldom."""
+"""The pace of the screen, in counts: frames have a share of a core, and of what a slow terminal reads.
+
+`test_pty_slow_reader` measures what that is good for; here is each mechanism by itself.
+"""
 
 import asyncio
+import time
+from typing import Any, cast
+
+import pytest
 
 from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly
-from instui.tui.outgoing import Flow
+from instui.tui.outgoing import Flow, Outgoing
 from instui.tui.pace import BANDWIDTH, QUIET, SHARE, Pace
 from instui.tui.showing import Showing
-from support.screens import Recorded
+from support.screens import EVENTS, Recorded, press, settle, shown, text_of
+from support.terminal import PATIENCE
 
 
 class Clock:
@@ -72,6 +80,90 @@ def test_what_the_kernel_keeps_for_a_terminal_is_known_from_when_a_write_has_wai
     clock.now += 60.0  # the user has gone to another terminal
     flow.wrote(10_000, waited=False)
     assert flow.clears_in() < 0.01
+
+
+class SlowTerminal:
+    """A terminal to which each write takes so long."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock, self._seconds = clock, seconds
+
+    def encoded(self, text: str) -> bytes:
+        return text.encode()
+
+    def put(self, what: bytes) -> None:
+        self._clock.now += self._seconds
+
+
+@pytest.mark.parametrize(("seconds", "is_slow"), [(0.001, False), (0.5, True)])
+def test_a_write_that_waits_shows_that_a_terminal_is_slow(seconds: float, is_slow: bool) -> None:
+    clock, drained = Clock(), []
+    terminal = cast(Any, SlowTerminal(clock, seconds))
+    outgoing = Outgoing(terminal, lambda: drained.append(True), clock)
+    outgoing.queue("é" * 3000)
+    assert outgoing.pending and outgoing.queued == 6000
+    outgoing.write("é" * 3000)
+    assert not outgoing.pending and drained == [True]
+    assert (outgoing.clears_in() > 0.5) == is_slow
+
+
+class MadeUpOutgoing:
+    """What is on its way, as a test says."""
+
+    pending, queued, seconds = False, 0, 0.0
+
+    def clears_in(self) -> float:
+        return self.seconds
+
+
+def test_nothing_is_painted_until_a_slow_terminal_has_read_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulled: list[bool] = []
+    async def run() -> None:
+        async with shown(Recorded.of("busy"), 13.5) as (app, pilot):
+            outgoing = cast(Any, app._driver).outgoing = MadeUpOutgoing()
+            outgoing.queued = 123
+            assert app._pace._sent() == 123
+            app.opened()
+            assert app._pace._sent() == 123
+            assert not app.holds_back()
+            outgoing.seconds = 0.001
+            assert app.holds_back()
+            monkeypatch.setattr(app, "pull", lambda: pulled.append(True))
+            app.output_drained()  # all is written
+            await settle(pilot)
+            assert app._held and not pulled
+            outgoing.seconds = 0.0
+            end = time.monotonic() + PATIENCE
+            while app._held:  # until the timer has come
+                assert time.monotonic() < end
+                await settle(pilot)
+            assert pulled
+
+    asyncio.run(run())
+
+
+def test_a_view_that_opens_shows_what_was_read_since_the_last_frame() -> None:
+    async def run() -> None:
+        source = Recorded.of("busy")
+        async with shown(source, 13.5) as (app, pilot):
+            source.t = 60.0
+            while app.watched.read():
+                pass
+            assert "FINISHED" not in text_of(app)
+            await press(pilot, EVENTS)
+            assert "FINISHED" in text_of(app)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("term", "erases"), [("xterm-256color", True), ("screen-256color", False), ("vt100", False)])
+def test_blanks_are_erased_where_the_terminal_erases_in_colour(
+    term: str, erases: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    source = Recorded.of("busy")
+    app = InstuiApp(Showing(source, ReadOnly("LIVE"), clock=source.clock))
+    assert app._painted._erases == erases
 
 
 def test_a_key_is_answered_at_once() -> None:

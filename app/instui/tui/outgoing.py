@@ -57,10 +57,13 @@ class Flow:
 class Outgoing:
     """What is on its way to the terminal. `drained` is called, in the thread that writes, when all of it is written."""
 
-    def __init__(self, terminal: Terminal, drained: Callable[[], None]) -> None:
+    def __init__(
+        self, terminal: Terminal, drained: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._terminal = terminal
         self._drained = drained
-        self._flow = Flow()
+        self._clock = clock
+        self._flow = Flow(clock)
         self._queued = self._written = 0  # bytes; each is counted by one thread
 
     @property
@@ -86,9 +89,9 @@ class Outgoing:
         data = self._terminal.encoded(text)
         for place in range(0, len(data), _PIECE):
             piece = data[place : place + _PIECE]
-            begun = time.monotonic()
+            begun = self._clock()
             self._terminal.put(piece)
-            self._flow.wrote(len(piece), time.monotonic() - begun >= _WAITED)
+            self._flow.wrote(len(piece), self._clock() - begun >= _WAITED)
         self._written += len(data)
         if not self.pending:
             self._drained()
