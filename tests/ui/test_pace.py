@@ -118,6 +118,7 @@ class MadeUpOutgoing:
 
 def test_nothing_is_painted_until_a_slow_terminal_has_read_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     pulled: list[bool] = []
+
     async def run() -> None:
         async with shown(Recorded.of("busy"), 13.5) as (app, pilot):
             outgoing = cast(Any, app._driver).outgoing = MadeUpOutgoing()
