@@ -99,7 +99,9 @@ def install_many(parser: argparse.ArgumentParser) -> None:
 def sync(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui sync`."""
     parser.usage = "%(prog)s [OPTION ...] FILE [FILE ...]"
-    parser.add_argument("requirement_files", nargs="+", metavar="FILE", help="requirements, a pylock.toml or a uv.lock")
+    parser.add_argument(
+        "requirement_files", nargs="+", metavar="FILE", help="requirements, or a pyproject.toml, pylock.toml or uv.lock"
+    )
     what = parser.add_argument_group("what to install")
     uv_flags.project(what)
     uv_flags.sources(what)
@@ -259,7 +261,7 @@ def locks(parser: argparse.ArgumentParser) -> None:
 def whose(parser: argparse.ArgumentParser, what: str = "") -> None:
     """Add what names an environment that is only looked at; `what` is it, if not simply that."""
     _place(parser, what)
-    parser.add_argument("--cache-dir", default="", metavar="DIR")
+    parser.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
 
 
 def _place(parser: argparse.ArgumentParser, what: str = "") -> None:

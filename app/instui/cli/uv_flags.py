@@ -16,7 +16,7 @@ COLOURS = ("auto", "always", "never")
 def project(group: "argparse._ArgumentGroup") -> None:
     """Add the flags that say which parts of a project or lock file are wanted."""
     _each(group, "--group", metavar="[PATH:]NAME", help="a dependency group of pyproject.toml, or of a lock file")
-    _each(group, "--extra", help="an extra of the project or lock file that -r names")
+    _each(group, "--extra", help="an extra of the project or lock file that is named")
     group.add_argument("--all-extras", action="store_true", help="all of its extras")
     _no(group, "--no-all-extras", "all_extras")
 
