@@ -268,14 +268,14 @@ def test_a_helper_loads_only_what_unpacking_needs() -> None:
     assert [name for name in loaded if name.startswith(others)] == []
 
 
-def test_the_store_is_listed_once_for_all_wheels(
+def test_each_directory_is_swept_once_for_all_wheels(
     fresh: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = []
     real = store.sweep
-    monkeypatch.setattr(store, "sweep", lambda place: (listed.append(place), real(place)))
+    monkeypatch.setattr(store, "sweep", lambda place, *prefix: (listed.append(place.name), real(place, *prefix)))
     fresh().put(*make_wheels(tmp_path / "in", 5))
-    assert len(listed) == 1
+    assert sorted(listed) == ["downloads", "new"]
 
 
 def test_what_is_unpacked_is_flushed_meanwhile_and_a_disk_that_fails_then_fails_the_install(
