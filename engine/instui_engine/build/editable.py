@@ -55,16 +55,17 @@ def make_project(
     content = read_project(root)
     system = table(content, "build-system") or _LEGACY
     backend = system.get("build-backend") or _LEGACY["build-backend"]
-    below = system.get("backend-path") or []
-    paths = [os.path.normpath(os.path.join(root, str(path))) for path in below if isinstance(path, str)]
+    requires, below = system.get("requires", []), system.get("backend-path", [])
+    is_list = isinstance(below, list)  # what is wrong is passed on, so that uv says so
+    paths = [os.path.normpath(os.path.join(root, path)) for path in below if isinstance(path, str)] if is_list else []
     (directory / "backend").mkdir()
     (directory / "backend" / "instui_editable_backend.py").write_text(
         _BACKEND.format(root=root, backend=str(backend), paths=paths), encoding="utf-8", errors="surrogateescape"
     )
-    requires = [text for text in system.get("requires", []) if isinstance(text, str)]
     (directory / "pyproject.toml").write_text(
         f'[build-system]\nrequires = {toml(requires)}\nbuild-backend = "instui_editable_backend"\n'
-        f'backend-path = ["backend"]\n[project]\nname = {toml(name)}\nversion = "0"\n'
+        f"backend-path = {toml(['backend'] if is_list else below)}\n"
+        f'[project]\nname = {toml(name)}\nversion = "0"\n'
         f"{sources_text(content, root, uv, variables)}",
         encoding="utf-8",
         errors="replace",

@@ -130,7 +130,7 @@ def read_project(root: str) -> Mapping[str, Any]:
 
     place = os.path.join(root, "pyproject.toml")
     try:
-        return tomllib.loads(read_regular(Path(place)).decode())
+        return tomllib.loads(read_regular(Path(place)).decode("utf-8-sig"))  # a mark at its beginning is none of it
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
