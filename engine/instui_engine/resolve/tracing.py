@@ -6,18 +6,21 @@ pip compile` as it is, but bound to the decision: it is offline, versions are co
 stays is left out.
 """
 
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from instui_engine.errors import ResolutionError
+from instui_engine.fs.files import read_regular
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed
 from instui_engine.values import NamedTuple
 
 from .origin import recorded_url
 from .requirements import Requirements
-from .sources import is_source
+from .sources import is_source, place_of
 from .uv import Files, Uv
 from .uv_errors import explain
 from .uv_plan import Pin, unhashed_in
@@ -38,11 +41,32 @@ class Traced(NamedTuple):
 
 
 def may_have_sources(pins: Sequence[Pin], wanted: Requirements, groups: Sequence[str]) -> bool:
-    """Whether a table of sources may bear on the pins: that of a project, of a group, or of what has to be built."""
-    has_source = any(pin.url and is_source(pin.url) for pin in pins) or any(
-        entry.is_source for entry in wanted.requirements
-    )
-    return bool(pins and (has_source or wanted.projects or groups))
+    """Whether a table of sources may bear on the pins: that of a project, of a group, or of what has to be built.
+
+    If the user has named all of them as trees, their files tell.
+    """
+    if not pins or wanted.projects or groups:
+        return bool(pins)
+    named = {place_of(entry.url) for entry in wanted.requirements if entry.is_source}
+    if not named and not any(pin.url and is_source(pin.url) for pin in pins):
+        return False
+    return not all(pin.url and place_of(pin.url) in named and _has_no_sources(pin.url) for pin in pins)
+
+
+def _has_no_sources(url: str) -> bool:
+    """Whether it is a tree, and neither its project nor one above it, which may have a workspace, has such a table."""
+    scheme, _, tree, subdirectory = place_of(url)
+    if scheme != "file" or subdirectory or not os.path.isdir(tree):
+        return False
+    for place in (Path(tree), *Path(tree).parents):
+        try:
+            if b"sources" in read_regular(place / "pyproject.toml"):
+                return False
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return False
+    return True
 
 
 def trace(uv: Uv, pins: Sequence[Pin], environment: Environment, installed: Installed, offline: bool) -> Traced:
