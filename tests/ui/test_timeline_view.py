@@ -1,6 +1,7 @@
 """The timeline on a screen: its cursor, its window and its marks, by keys and by mouse; and what a frame costs."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -17,6 +18,7 @@ from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event
 from support.screens import TIMELINE, Recorded, go_to, press, settle, shown, text_of
+from support.terminal import PATIENCE
 
 OVER = 60.0  # a moment after the end of each recording
 
@@ -248,9 +250,13 @@ def test_a_key_costs_what_is_on_the_screen_however_many_wheels_there_are(monkeyp
     counted(timeline, "head")
     counted(timeline, "drawn")
 
-    async def check(_: InstuiApp, view: TimelineView, pilot: Pilot[Result]) -> None:
+    async def check(app: InstuiApp, view: TimelineView, pilot: Pilot[Result]) -> None:
         await press(pilot, "a", "j")
         assert len(view.lanes.keys) == 2000
+        end = time.monotonic() + PATIENCE
+        while "critical" not in text_of(app):  # until the thread that adds up has done so
+            assert time.monotonic() < end
+            await settle(pilot)
         calls.clear()
         await press(pilot, "j", "j", "G", "g")
         assert set(calls) == {"drawn"}  # lanes of wheels are few bars each
