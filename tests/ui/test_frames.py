@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from textual._compositor import LayoutUpdate
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.css.stylesheet import Stylesheet
+from textual.events import Key
 from textual.screen import Screen
 
 from instui.tui.app import InstuiApp
@@ -55,6 +56,32 @@ def test_a_view_is_painted_once_as_soon_as_it_is_filled(monkeypatch: pytest.Monk
                     first, *later = [text for name, text in painted if name == view.__name__]
                     assert all(word in first for word in (" instui ", "FINISHED", BEGINNINGS[key], "quit"))
                     assert not exists or not any(later)
+
+    asyncio.run(check())
+
+
+def test_what_has_changed_is_painted_by_whoever_paints_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[str] = []
+
+    def display(_: InstuiApp, screen: Any, update: Any) -> None:
+        assert isinstance(update, ChopsUpdate)
+        chops = [chop for y, _, _ in update.spans for chop in update.chops[y].values()]
+        painted.append("".join(chop.text for chop in chops if chop is not None))
+
+    async def check() -> None:
+        async with shown(Recorded.of("busy"), 60.0) as (app, pilot):
+            await press(pilot, TIMELINE)
+            view = app.screen
+            assert isinstance(view, HeldScreen)
+            with monkeypatch.context() as patch:
+                patch.setattr(InstuiApp, "_display", display)
+                patch.setattr(view._update_timer, "resume", lambda: None)  # Textual's own moment to paint does not come
+                app.post_message(Key("plus", "+"))
+                async with asyncio.timeout(60):
+                    while "status" not in {widget.id for widget in view._dirty_widgets}:
+                        await asyncio.sleep(0)
+                view.paint()  # as after a time in which a slow terminal was spared
+                assert any("zoom 2x" in text for text in painted)
 
     asyncio.run(check())
 
