@@ -29,12 +29,13 @@ KEYS = ["id", "pid", "state", "environment", "command", "started", "wall", "erro
 START = SessionStarted(2, "20260101-000000-7-abcd", 7, 1e9, 5.0, "0", ["instui", "install", "x"], "/env", "3.11", {}, 2)
 
 
-def listed(run_instui: Run, target: Venv) -> list[dict[str, Any]]:
+def listed(run_instui: Run, target: Venv, *pids: int) -> list[dict[str, Any]]:
+    """What is listed, of those that run only those of `pids`: other tests may run sessions at the same time."""
     done = run_instui("sessions", "--json", "--python", target.top)
     assert (done.returncode, done.stderr) == (0, "")
     found: list[dict[str, Any]] = json.loads(done.stdout)
     assert all(list(one) == KEYS for one in found)
-    return found
+    return [one for one in found if one["state"] not in sessions.LIVE or one["pid"] in pids]
 
 
 def control(session: Session) -> str:
@@ -53,7 +54,7 @@ def test_running_sessions_of_all_environments_come_before_the_recordings_of_this
     session = start_instui(there, "--slow", 10, wheel)
     session.wait_for(SessionStarted)
     try:
-        live, failed, done = listed(run_instui, here)
+        live, failed, done = listed(run_instui, here, session.process.pid)
         assert (live["pid"], live["state"], live["environment"]) == (session.process.pid, "running", str(there.top))
         (journal,) = (path for path in there.journals() if f"-{session.process.pid}-" in path.name)
         assert Path(live["journal"]).samefile(journal)
@@ -64,10 +65,10 @@ def test_running_sessions_of_all_environments_come_before_the_recordings_of_this
         assert failed["started"] > done["started"]
         send(control(session), "pause")
         session.wait_for(SessionPaused)
-        assert listed(run_instui, here)[0]["state"] == "paused"
+        assert listed(run_instui, here, session.process.pid)[0]["state"] == "paused"
         send(control(session), "resume")
         with session.stopped():
-            assert listed(run_instui, here)[0]["state"] == "silent"
+            assert listed(run_instui, here, session.process.pid)[0]["state"] == "silent"
         send(control(session), "cancel")
         assert session.finish()[0] == 130
         assert [one["state"] for one in listed(run_instui, there)] == ["cancelled", "done"]
@@ -91,7 +92,10 @@ def test_a_killed_session_is_a_recording_and_one_that_waits_for_the_environment_
         fcntl.flock(lock, fcntl.LOCK_EX)
         second = start_instui(target, wheels[1])
         second.wait_for(EnvironmentWaiting)
-        assert [one["state"] for one in listed(run_instui, target)] == ["waiting for .lock", "killed"]
+        assert [one["state"] for one in listed(run_instui, target, second.process.pid)] == [
+            "waiting for .lock",
+            "killed",
+        ]
     assert second.finish() == (0, "")
 
 

@@ -58,7 +58,5 @@ class HeldScreen(Screen[T]):
     def paint(self) -> None:
         """Paint what has changed since the last frame."""
         if self.is_current:
-            self._compositor.update_widgets(
-                self._dirty_widgets
-            )  # which the refresh forgets
+            self._compositor.update_widgets(self._dirty_widgets)  # a refresh forgets them
             self._compositor_refresh()
