@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from instui_engine.errors import UsageError, printable, reason
+from instui_engine.fs.files import read_regular
 from instui_engine.values import NamedTuple
 
 Kind = Literal["switch", "number", "text", "switch or text"]
@@ -79,7 +80,7 @@ def load() -> Settings:
     """The settings of the file; none if there is no file, and none is named. Raises UsageError."""
     file = path()
     try:
-        return _read(file, file.read_bytes())
+        return _read(file, b"" if str(file) == os.devnull else read_regular(file))  # a pipe could be waited for
     except (FileNotFoundError, NotADirectoryError) as error:
         if os.environ.get("INSTUI_CONFIG"):
             raise UsageError(f"cannot read the settings {reason(error, file)}; INSTUI_CONFIG names them") from error
@@ -104,6 +105,8 @@ def _read(file: Path, content: bytes) -> Settings:
         raise UsageError(f"{shown}: keys must be a table: [keys], and below it a key for each action")
     columns = _columns(shown, found.pop("columns", []))
     values = {name: _value(shown, name, value) for name, value in found.items()}
+    if values.get("cache-dir"):  # beside the file: a place for good is not where a command happens to be called
+        values["cache-dir"] = os.path.join(os.path.abspath(file.parent), os.path.expanduser(values["cache-dir"]))
     return Settings(shown, values, {id: _keys(shown, id, value) for id, value in keys.items()}, columns)
 
 

@@ -53,6 +53,11 @@ def test_settings_that_are_wrong_stop_a_command_before_it_begins(run_instui: Run
         assert f"{file}: keys.trace: 'q' is already the key of quit" in error
 
 
+def test_config_names_the_variable_whose_value_is_wrong(run_instui: Run) -> None:
+    for name, value in (("INSTUI_JOBS", "many"), ("INSTUI_UI", "gui"), ("INSTUI_STAY", "perhaps")):
+        assert error_line(run_instui("config", env={name: value}), 2).startswith(f"{name} must be ")
+
+
 def completed(run_instui: Run, tmp_path: Path, shell: str) -> Path:
     """The script for a shell, in a file; skipped where there is no such shell."""
     if shutil.which(shell) is None:
@@ -103,6 +108,8 @@ def test_the_manual_page_names_every_command_and_flag(run_instui: Run, tmp_path:
             if action.help != argparse.SUPPRESS and action.dest != "help":
                 assert all(flag in plain for flag in action.option_strings)
     assert "--child" not in plain
+    assert "The exit code is that of the session" in page  # what only one command has to say
+    assert page.count("A flag that is not given") == 0  # what each of them says
     if shutil.which("mandoc") is None:
         pytest.skip("no mandoc here to check the page")
     file = tmp_path / "instui.1"

@@ -1,8 +1,9 @@
-"""The ids of sessions, completed by real shells on a real terminal."""
+"""What shells ask instui for, completed by real ones on a real terminal: ids of sessions, names of distributions."""
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,20 +40,43 @@ def target(venv: Callable[[], Venv], tmp_path: Path) -> Venv:
 def test_a_shell_completes_the_id_of_a_recording(
     shell: str, command: str, run_instui: Run, clean_environ: dict[str, str], target: Venv, tmp_path: Path
 ) -> None:
+    (known,) = [path.stem for path in target.journals()]
+    path = f"{Path(sys.executable).parent}:{clean_environ['PATH']}"
+    environ = {**clean_environ, "PATH": path, "VIRTUAL_ENV": str(target.top)}
+    with completing(shell, run_instui, environ, tmp_path) as terminal:
+        terminal.send(f"instui {command} {known[:9]}\t")
+        terminal.shows(f"instui {command} {known}")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes_what_is_installed_where_the_line_says_by_the_program_that_it_names(
+    shell: str, run_instui: Run, clean_environ: dict[str, str], target: Venv, tmp_path: Path
+) -> None:
+    (tmp_path / "there").symlink_to(target.top)
+    (tmp_path / "bin").symlink_to(Path(sys.executable).parent)
+    environ = {**clean_environ, "HOME": str(tmp_path)}  # in PATH there is none
+    with completing(shell, run_instui, environ, tmp_path) as terminal:
+        for line in ("uninstall -p ../there o", "show --python ../there o"):
+            terminal.send(f"~/bin/instui {line}\t")
+            terminal.shows(f"~/bin/instui {line}ne")
+            terminal.send("\x15")
+        terminal.send("~/bin/instui serve rep\t")
+        terminal.shows("instui serve replay")
+
+
+@contextmanager
+def completing(shell: str, run_instui: Run, environ: Mapping[str, str], tmp_path: Path) -> Iterator[Terminal]:
+    """A shell that knows how to complete, in a directory `shell`; skipped where there is no such shell."""
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell} here")
-    (known,) = [path.stem for path in target.journals()]
     place = tmp_path / "shell"
     place.mkdir()
     (place / "instui").write_text(ok(run_instui("completion", shell)))
-    path = f"{Path(sys.executable).parent}:{clean_environ['PATH']}"
-    environ = {**clean_environ, "PATH": path, "VIRTUAL_ENV": str(target.top), "LANG": "C.UTF-8"}
-    terminal = Terminal(SHELLS[shell], environ, (160, 20), place)
+    terminal = Terminal(SHELLS[shell], {**environ, "LANG": "C.UTF-8"}, (160, 20), place)
     try:
         terminal.send(f"{LOADED[shell]}; echo load''ed\r")
         terminal.shows("loaded")
-        terminal.send(f"instui {command} {known[:9]}\t")
-        terminal.shows(f"instui {command} {known}")
+        yield terminal
     finally:
         terminal.close()
 
@@ -68,3 +92,12 @@ def test_ids_are_those_of_what_runs_or_is_recorded_and_no_other_text(
     assert known.stem not in ok(run_instui("sessions", "--ids", "running", "--python", target.top))
     assert known.stem in ok(run_instui("sessions", "--ids", "--python", target.top)).split()
     assert ok(run_instui("sessions", "--ids", "recorded", "--python", tmp_path / "none")) == ""
+
+
+def test_names_are_those_of_what_is_installed_and_no_other_text(run_instui: Run, target: Venv, tmp_path: Path) -> None:
+    (site,) = target.top.glob("lib/python*/site-packages")
+    strange = site / "$(touch gone)-1.0.dist-info"
+    strange.mkdir()
+    (strange / "METADATA").write_text("Metadata-Version: 2.1\nName: $(touch gone)\nVersion: 1.0\n")
+    assert ok(run_instui("list", "--names", "--python", target.top)) == "one\n"
+    assert ok(run_instui("list", "--names", "--python", tmp_path / "none")) == ""

@@ -1,6 +1,7 @@
 """The user's settings: what a file may say, and what comes before it."""
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -119,6 +120,67 @@ def test_what_is_wrong_is_one_line_with_file_and_key(file: Path, text: str, erro
     assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
 
 
+def test_an_empty_text_is_none_as_that_of_a_variable(file: Path) -> None:
+    file.write_text('theme = ""\ncache-dir = ""\n')
+    install = commands(parser("install"))["install"]
+    origins = {action.dest: standing(action).origin for action in install._actions}
+    assert (origins["theme"], origins["cache_dir"]) == ("default", "default")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("cache", "{file}/cache"), ("../cache", "{file}/../cache"), ("~/c", "{home}/c"), ("/c", "/c")]
+)
+def test_a_cache_for_good_does_not_depend_on_where_a_command_is_called(
+    file: Path, monkeypatch: pytest.MonkeyPatch, given: str, meant: str
+) -> None:
+    monkeypatch.setenv("HOME", "/somebody")
+    monkeypatch.setenv("INSTUI_CONFIG", file.name)
+    monkeypatch.chdir(file.parent)
+    file.write_text(f'cache-dir = "{given}"\n')
+    assert settings.load().values["cache-dir"] == meant.format(file=file.parent, home="/somebody")
+
+
+def test_a_wrong_value_of_a_variable_is_called_by_the_name_of_the_variable(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("")
+    monkeypatch.setenv("INSTUI_JOBS", "many")
+    with pytest.raises(UsageError, match=r"^INSTUI_JOBS must be a number between 1 and 256, not 'many'$"):
+        jobs_of()
+    with pytest.raises(UsageError, match=r"^argument --jobs/-j: must be a number"):
+        jobs_of("--jobs", "few")
+    assert jobs_of("--jobs", "5") == 5  # a flag counts before its variable
+
+
+def test_help_is_there_whatever_is_wrong(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text("nonsense")
+    monkeypatch.setenv("INSTUI_STAY", "perhaps")
+    for flag in ("-h", "--help"):
+        with pytest.raises(SystemExit) as ended:
+            parser("install").parse_args(["install", flag])
+        assert ended.value.code == 0
+        assert "--lock-timeout SECONDS" in capsys.readouterr().out
+
+
+def test_what_is_no_file_is_not_waited_for(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(file)
+    with pytest.raises(UsageError, match=r"cannot read the settings .*config.toml: not a regular file"):
+        settings.load()
+    monkeypatch.setenv("INSTUI_CONFIG", os.devnull)
+    assert settings.load() == settings.NONE
+
+
+def test_a_file_that_may_not_be_read_is_an_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)  # root may read any
+
+    monkeypatch.setattr(settings, "read_regular", refuse)
+    with pytest.raises(UsageError, match=r"cannot read the settings .*config.toml: Permission denied"):
+        settings.load()
+
+
 def test_a_file_that_is_named_must_be_there(file: Path) -> None:
     with pytest.raises(UsageError, match="INSTUI_CONFIG names them"):
         settings.load()
@@ -158,6 +220,22 @@ def test_keys_can_be_exchanged_but_no_key_has_two_actions() -> None:
         keymap.choose({"left": ["x"]}, DEFAULT, "f")
     with pytest.raises(UsageError, match=r"f: keys.up: no such key: 'hyper\+x'"):
         keymap.choose({"up": ["hyper+x"]}, DEFAULT, "f")
+
+
+@pytest.mark.usefixtures("_usual_keys")
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [("shift+t", "T"), ("ctrl+T", "ctrl+t"), ("shift+ctrl+t", "ctrl+shift+t"), ("ctrl+i", "tab"), ("esc", "escape")],
+)
+def test_keys_are_those_that_a_terminal_sends(written: str, sent: str) -> None:
+    keymap.choose({"up": [written]}, DEFAULT, "f")
+    assert keymap.given("up") == (sent,)
+
+
+@pytest.mark.usefixtures("_usual_keys")
+def test_two_names_of_one_key_collide() -> None:
+    with pytest.raises(UsageError, match=r"f: keys.up: 'enter' is already the key of open"):
+        keymap.choose({"up": ["ctrl+m"]}, {**DEFAULT, "open": "enter"}, "f")
 
 
 def test_the_keys_of_views_are_those_of_the_registry() -> None:

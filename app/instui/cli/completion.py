@@ -1,10 +1,15 @@
 """`instui completion`: a script for a shell, made from the parser by shtab."""
 
 import argparse
+from collections.abc import Iterator
 from typing import Any
 
+from .completion_asked import ASK, recorded_sessions, running_sessions, what_is_installed
 from .output import print_lines
 from .parser import commands, parser
+
+# of the flags with a NAME, those that are about what is installed
+_INSTALLED = {"--exclude", "--package", "--prune", "--reinstall-package", "--upgrade-package"}
 
 
 def show(parsed: argparse.Namespace) -> int:
@@ -12,43 +17,34 @@ def show(parsed: argparse.Namespace) -> int:
     import shtab
 
     top = parser()
-    _tell_what_completes(top)
-    print_lines([shtab.complete(top, shell=parsed.shell).rstrip()])
+    for one in _parsers(top):
+        for action in one._actions:
+            _tell_what_completes(action)
+    print_lines([shtab.complete(top, shell=parsed.shell, preamble=ASK[parsed.shell]).rstrip()])
     return 0
 
 
-def _sessions(which: str, *, or_file: bool) -> dict[str, Any]:
-    """How each shell completes the id of a session and, for recordings, a file that holds a journal."""
-    name, ask = f"_instui_{which}", f"instui sessions --ids {which} 2>/dev/null"
-    bash = [f'compgen -W "$({ask})" -- "$1"', *(['compgen -f -- "$1"'] if or_file else [])]
-    zsh = [f'"ids:session:($({ask}))"', *(['"files:journal:_files"'] if or_file else [])]
-    fish = [ask, *(["__fish_complete_path (commandline -ct)"] if or_file else [])]
-    return {
-        "bash": name,
-        "zsh": name,
-        "fish": f"({name})",
-        "preamble": {
-            "bash": f"{name}() {{\n  {'; '.join(bash)}\n}}",
-            "zsh": f"{name}() {{\n  _alternative {' '.join(zsh)}\n}}",
-            "fish": f"function {name}\n  {'; '.join(fish)}\nend",
-        },
-    }
+def _parsers(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield top
+    for inner in commands(top).values():
+        yield from _parsers(inner)
 
 
-def _tell_what_completes(top: argparse.ArgumentParser) -> None:
-    """Say of each argument whether it is a file, a directory or one of some words; the parser checks that itself."""
+def _tell_what_completes(action: argparse.Action) -> None:
+    """Say of an argument whether it is a file, a directory or one of some words; the parser checks that itself."""
     import shtab
 
-    for one in (top, *commands(top).values()):
-        for action in one._actions:
-            argument: Any = action  # shtab looks for an attribute of its own
-            shown = action.metavar if isinstance(action.metavar, str) else ""
-            if shown.startswith("{") and shown.endswith("}"):
-                action.choices = shown[1:-1].split(",")
-            elif not action.option_strings and "SESSION" in shown:
-                is_live = "PID" in shown
-                argument.complete = _sessions("running" if is_live else "recorded", or_file=not is_live)
-            elif "DIR" in shown.split("_") or shown == "ENV_OR_INTERPRETER":
-                argument.complete = shtab.DIRECTORY
-            elif any(word in shown for word in ("FILE", "JOURNAL", "WHEEL", "LIST", "DIR")):
-                argument.complete = shtab.FILE
+    argument: Any = action  # shtab looks for an attribute of its own
+    shown = action.metavar if isinstance(action.metavar, str) else ""
+    if shown.startswith("{") and shown.endswith("}"):
+        action.choices = shown[1:-1].split(",")
+    elif action.nargs == argparse.REMAINDER:
+        action.choices = [each.split()[0] for each in shown.split(" | ")]
+    elif shown == "DIST" or (shown == "NAME" and _INSTALLED & {*action.option_strings}):
+        argument.complete = what_is_installed()
+    elif not action.option_strings and "SESSION" in shown:
+        argument.complete = running_sessions() if "PID" in shown else recorded_sessions()
+    elif "DIR" in shown.split("_"):
+        argument.complete = shtab.DIRECTORY
+    elif any(word in shown for word in ("FILE", "JOURNAL", "WHEEL", "LIST", "DIR", "INTERPRETER")):
+        argument.complete = shtab.FILE

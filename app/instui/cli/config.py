@@ -9,7 +9,7 @@ from instui_engine.redaction import redacted
 
 from .output import print_lines
 from .parser import commands, parser
-from .standing import standing, take_looks
+from .standing import check, standing, take_looks
 
 
 def show(parsed: argparse.Namespace) -> int:
@@ -49,8 +49,8 @@ def _flags() -> list[tuple[str, object, str]]:
     for name in (*settings.SETTINGS, *further):
         action = named[name]
         value, origin = standing(action)
-        if callable(action.type) and isinstance(value, str) and value:
-            value = action.type(value)
+        if isinstance(value, str) and value:
+            value = check(action, origin, value)
         found.append((name, _without_passwords(value), origin))
     return found
 

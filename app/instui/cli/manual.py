@@ -5,7 +5,9 @@ import textwrap
 from collections.abc import Iterator
 
 from instui.settings import SETTINGS
+from instui_engine.version import __version__
 
+from .options import VARIABLES
 from .output import print_lines
 from .parser import commands, parser
 
@@ -20,7 +22,7 @@ def page() -> Iterator[str]:
     """The lines of the page, in the language of man(7)."""
     top = parser()
     known = commands(top)
-    yield '.TH INSTUI 1 "" "" "User Commands"'
+    yield f'.TH INSTUI 1 "" "instui {_escaped(__version__)}" "User Commands"'
     yield ".SH NAME"
     what, _, description = (top.description or "").partition(". ")
     yield rf"instui \- {_escaped(_name(what))}"
@@ -34,6 +36,8 @@ def page() -> Iterator[str]:
     for name, command in known.items():
         yield rf'.SH "{_escaped(name.upper())}"'
         yield from _command(command)
+        if more := (command.epilog or "").removesuffix(VARIABLES).strip():  # these stand below, once for all
+            yield from (".PP", *_wrapped(more))
         for part, inner in commands(command).items():
             yield rf'.SS "{_escaped(f"{name} {part}")}"'
             yield from _command(inner)

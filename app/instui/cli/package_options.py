@@ -14,6 +14,9 @@ def listing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", help="as uv prints it; default: columns", **choice(FORMATS))
     parser.add_argument("-e", "--editable", action="store_true", help="only editable ones")
     _excluding(parser)
+    parser.add_argument(
+        "--names", action="store_true", help="their names alone, quickly, as the completion of shells needs them"
+    )
     parser.add_argument("--outdated", action="store_true", help="only those of which an index has a newer version")
     _shared(parser)
 

@@ -13,6 +13,10 @@ from .uv_pip import Answer, ask, complaint
 
 def show_list(parsed: argparse.Namespace) -> int:
     """Run `instui list`; return the exit code. Raises InstuiError."""
+    if parsed.names:
+        from . import installed_names
+
+        return installed_names.show(parsed)
     found = Packages(parsed)
     words = [*_excluded(parsed), *(["--editable"] if parsed.editable else [])]
     if parsed.json and not parsed.outdated:

@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -12,7 +13,7 @@ from instui_engine.values import NamedTuple
 from instui_engine.version import __version__
 
 from . import options, package_options
-from .standing import take
+from .standing import standing, take
 
 _WHAT = "Install wheels side by side under directory locks, and watch it."
 _HOME = "Without a command, home opens: what runs, what was recorded, and a line that installs."
@@ -120,8 +121,17 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse `args` of this very command: only its own variables are looked at."""
-        take(self)
+        with suppress(UsageError) if {"-h", "--help"} & {*(args or ())} else nullcontext():
+            take(self)  # where a variable or the settings are wrong, help is what is wanted most
         return super().parse_known_args(args, namespace)
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError as error:
+            if arg_string is action.default and (origin := standing(action).origin) != "default":
+                raise UsageError(f"{origin} {error.message}") from error  # nobody has given the flag
+            raise
 
 
 def parser(chosen: str = "") -> argparse.ArgumentParser:

@@ -60,16 +60,16 @@ def standing(action: argparse.Action, settings: Callable[[], Settings] = load) -
     if flag[2:] in SETTINGS:
         file = settings()
         given = file.values.get(flag[2:])
-        if given is not None:
-            _check(action, f"{file.path}: {flag[2:]}", given)
+        if given:  # "" is none, as of a variable
+            check(action, f"{file.path}: {flag[2:]}", given)
             return Origin(given == "true" if is_switch else given, file.path)
     return Origin(action.default, "default")
 
 
-def _check(action: argparse.Action, where: str, text: str) -> None:
+def check(action: argparse.Action, where: str, text: str) -> Any:
+    """What a text stands for as a value of that flag. Raises UsageError, which begins with `where`, if for nothing."""
     try:
-        if callable(action.type):
-            action.type(text)
+        return action.type(text) if callable(action.type) else text
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"{where} {error}") from error
 

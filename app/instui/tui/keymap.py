@@ -33,6 +33,7 @@ _KEY = re.compile(  # as Textual names them
     r"((ctrl|alt|shift)\+)*([a-zA-Z0-9]|f\d\d?|enter|escape|tab|space|backspace|delete|insert|home|end|pageup|pagedown"
     r"|up|down|left|right)|" + "|".join(WRITTEN)
 )
+_ONE_KEY = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+h": "backspace"}  # for a terminal, each pair is one character
 _chosen: dict[str, tuple[str, ...]] = {}
 
 
@@ -62,7 +63,13 @@ def _named(key: str, where: str) -> str:
     name = _NAMES.get(key, key)
     if not _KEY.fullmatch(name):
         raise UsageError(f"{where}: no such key: {printable(repr(key))}; keys are t, T, ctrl+t, f5, space, / and so on")
-    return name
+    *modifiers, last = name.split("+")
+    if last.isalpha() and len(last) == 1:
+        if modifiers == ["shift"]:
+            return last.upper()  # which is what a terminal sends
+        last = last.lower() if "ctrl" in modifiers else last
+    name = "+".join((*sorted({*modifiers}), last))
+    return _ONE_KEY.get(name, name)
 
 
 def given(id: str) -> tuple[str, ...]:
