@@ -28,22 +28,20 @@ def uv(*arguments: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-@lru_cache(maxsize=1)
-def long_options() -> frozenset[str]:
-    """The long options of `uv pip install`, hidden ones included: its completion script has them all."""
+@lru_cache(maxsize=2)
+def long_options(command: str = "install") -> frozenset[str]:
+    """The long options of `uv pip COMMAND`, hidden ones included: its completion script has them all."""
     script = uv("generate-shell-completion", "bash")
-    words = re.search(r"\n        uv__(?:subcmd__)?pip__(?:subcmd__)?install\)\n\s*opts=\"([^\"]*)\"", script)
+    words = re.search(r"\n        uv__(?:subcmd__)?pip__(?:subcmd__)?" + command + r"\)\n\s*opts=\"([^\"]*)\"", script)
     assert words
     found = {word[2:] for word in words[1].split() if word.startswith("--")}
-    shown = set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", uv("pip", "install", "--help"), re.MULTILINE))
+    shown = set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", uv("pip", command, "--help"), re.MULTILINE))
     assert len(found) > 80 and not shown - found
     return frozenset(found)
 
 
-def flags() -> dict[str, argparse.Action]:
-    return {
-        name: action for action in commands(parser("install"))["install"]._actions for name in action.option_strings
-    }
+def flags(command: str = "install") -> dict[str, argparse.Action]:
+    return {name: action for action in commands(parser(command))[command]._actions for name in action.option_strings}
 
 
 def names(option: UvOption) -> list[str]:
@@ -71,6 +69,15 @@ def test_what_is_done_or_passed_on_is_a_flag_and_what_is_refused_is_none() -> No
     for option in OPTIONS:
         for name in names(option):
             assert (name in known) == (option.how != "refused"), name
+
+
+def test_sync_has_the_options_of_uv_pip_sync() -> None:
+    """Those of pip-sync are known to uv so that it can refuse them."""
+    of_pip_sync = {"ask", "client-cert", "config", "pip-args", "python-executable"}
+    refused = {option.name for option in OPTIONS if option.how == "refused"}
+    wanted = long_options("sync") - refused - of_pip_sync
+    assert {"refresh", "exclude-newer", "check"} < wanted
+    assert {f"--{name}" for name in wanted} <= flags("sync").keys()
 
 
 def test_values_are_taken_where_uv_takes_them() -> None:

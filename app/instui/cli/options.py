@@ -38,7 +38,8 @@ def install(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--no-deps", action="store_true", help="install no dependencies")
     _again(what)
     uv_flags.after(what)
-    uv_flags.opposites(parser)
+    uv_flags.checks(what)
+    uv_flags.opposites(parser, ("--deps", "no_deps"), ("--no-upgrade", "upgrade"))
     what.add_argument("-U", "--upgrade", action="store_true", help="the newest versions, also of what is installed")
     what.add_argument(
         "-P",
@@ -122,6 +123,11 @@ def sync(parser: argparse.ArgumentParser) -> None:
     state.add_argument("--locked", action="store_true", help="of a uv.lock, only if it is up to date")
     state.add_argument("--frozen", action="store_true", help="a uv.lock as it is, which is so anyway")
     _permission(what)
+    uv_flags.checks(what)
+    uv_flags.opposites(parser, ("--no-allow-empty-requirements", "allow_empty_requirements"))
+    which = parser.add_argument_group("which files")
+    uv_flags.targets(which)
+    uv_flags.refreshing(which)
     uv_flags.places(parser)
     uv_flags.building(parser)
     _content(_target(parser, "where to install it", "into"), "different content for one path is an error")

@@ -42,6 +42,10 @@ def after(group: "argparse._ArgumentGroup") -> None:
     """Add the flags about what else is in the environment."""
     group.add_argument("--exact", action="store_true", help="also remove what none of it needs")
     _no(group, "--inexact", "exact", "--no-exact")
+
+
+def checks(group: "argparse._ArgumentGroup") -> None:
+    """Add the flags that compare the environment with what is required."""
     group.add_argument("--strict", action="store_true", help="afterwards, check that everything required is installed")
     _no(group, "--no-strict", "strict")
     group.add_argument("--check", action="store_true", help="only check whether it is all installed; exit 1 if not")
@@ -122,13 +126,23 @@ def versions(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--prerelease", default="", metavar="MODE", help="allow, disallow, if-necessary or explicit")
     _each(group, "--prerelease-package", metavar="NAME=MODE", help="the same for one")
     group.add_argument("--resolution", default="", metavar="MODE", help="highest, lowest or lowest-direct")
+    targets(group)
+    group.add_argument("--fork-strategy", default="", metavar="STRATEGY", help=argparse.SUPPRESS)
+    sources(group)
+    refreshing(group)
+
+
+def targets(group: "argparse._ArgumentGroup") -> None:
+    """Add the flags that say for what it is, and from which files: they count where versions are fixed, too."""
     group.add_argument("--exclude-newer", default="", metavar="DATE", help="only what was uploaded before")
     _each(group, "--exclude-newer-package", metavar="NAME=DATE", help="the same for one")
     group.add_argument("--python-version", default="", metavar="VERSION", help="resolve for that Python, for --target")
     group.add_argument("--python-platform", default="", metavar="NAME", help="resolve for linux, macos, windows ...")
     group.add_argument("--torch-backend", default="", metavar="BACKEND", help="for PyTorch: cpu, cu126, auto ...")
-    group.add_argument("--fork-strategy", default="", metavar="STRATEGY", help=argparse.SUPPRESS)
-    sources(group)
+
+
+def refreshing(group: "argparse._ArgumentGroup") -> None:
+    """Add the flags that ask again for what is cached."""
     group.add_argument("--refresh", action="store_true", help="ask the indexes again, whatever uv's cache has")
     _no(group, "--no-refresh", "refresh")
     _each(group, "--refresh-package", metavar="NAME", help="the same for one")
@@ -188,13 +202,15 @@ def settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-progress", action="store_true", help="no lines about progress")
 
 
-def opposites(parser: argparse.ArgumentParser) -> None:
-    """Add the switches that uv has without a word in its help. They take another one back, or say what is so anyway."""
+def opposites(parser: argparse.ArgumentParser, *more: tuple[str, str]) -> None:
+    """Add the switches that uv has without a word in its help. They take another one back, or say what is so anyway.
+
+    `more` are those of one command: each with what it takes back.
+    """
     for name, dest in (
-        ("--deps", "no_deps"),
+        *more,
         ("--no-require-hashes", "require_hashes"),
         ("--no-reinstall", "reinstall"),
-        ("--no-upgrade", "upgrade"),
         ("--no-offline", "offline"),
         ("--build", "no_build"),
         ("--build-isolation", "no_build_isolation"),
