@@ -492,6 +492,28 @@ def test_the_older_style_of_explanation_is_understood() -> None:
     assert str(explain("")) == "uv: uv failed without a word"
 
 
+@pytest.mark.parametrize(
+    ("hint", "advice"),
+    [
+        (
+            "`six` was filtered by `exclude-newer` to only include packages uploaded before 2010-01-02T00:00:00Z. The "
+            "requested version, v1.16.0, was published at 2021-05-05T14:18:17.237Z. Consider using another cutoff.",
+            "--exclude-newer, or uv's setting of that name, hides what came after 2010-01-02T00:00:00Z of `six`",
+        ),
+        (
+            "Wheels are available for `a` (v1) on the following platforms: `win32`, `win_amd64`",
+            "Wheels are available for `a` (v1) on the following platforms: `win32`, `win_amd64`",
+        ),
+        ("`a` was found, but not at the requested version. Use `--unsafe`.", ""),
+    ],
+)
+def test_a_hint_of_uv_stands_behind_the_reason_if_it_holds_here(hint: str, advice: str) -> None:
+    said = "error: No solution found when resolving dependencies\n  cause: Because b and you require a==1."
+    said = f"{said}\n\nhint: {hint}\n"
+    expected = "no solution: because b and you require a==1"
+    assert str(explain(said)) == (f"{expected} ({advice})" if advice else expected)
+
+
 BACKEND = (
     "error: The build backend returned an error\n  cause: Call to `setuptools.build_meta` failed (exit status: 1)\n\n"
     "         [stdout]\n         running\n\n         [stderr]\n         Traceback (most recent call last):\n"

@@ -26,6 +26,7 @@ _BUILT = re.compile(r"Failed to (?:download and )?build:? `([^`]+)`")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsatisfiable\.?")
 _NONE: Mapping[str, str] = MappingProxyType({})
+_TOLD = ("You require", "Wheels are available", "Pre-releases are available")  # hints with words that hold here, too
 _NOISE = ("Using ", "Resolved ", "Usage: ", "For more information")  # of any run, and of uv's own command line
 
 
@@ -129,4 +130,7 @@ def _advice(hint: str) -> str:
         index = _URL.search(hint)
         named = f"the index {index[0].rstrip(':,.')}" if index else "the package index"
         return f" ({named} answered {refused[1]}; check its URL and credentials)"
-    return f" ({hint.rstrip('.')})" if hint.startswith("You require") else ""
+    newer = re.search(r"(`\S+`) was filtered by `exclude-newer` .*? uploaded before (\S+?)\.?(?:\s|$)", hint)
+    if newer:
+        return f" (--exclude-newer, or uv's setting of that name, hides what came after {newer[2]} of {newer[1]})"
+    return f" ({hint.rstrip('.')})" if hint.startswith(_TOLD) else ""
