@@ -1,68 +1,59 @@
-"""The time that is left of an install, estimated from what is left to do and how fast this session did it so far.
+"""The time that is left of an install: what is left to do, how fast this session does it, and how sure both are.
 
-Fetching is counted in bytes, against the rate of the last seconds. Unpacking and staging are counted in `Work`, times
-factors that are measured (`Pace`). A wheel says how many files it has as soon as its own file is here. The downloads
-under way share their rate; the workers unpack wheels as they come in. Planning, committing and cleaning up take longer
-where wheels replace installed ones; no speed of theirs is measured. What all that usually takes, the last sessions on
-this machine have shown (`Rates`).
+Wheels are fetched at the rate of the last seconds, and unpacked by the workers as they come in; then they are staged
+and committed, and what they replace is removed. Each kind of work has its `Pace`: how many times as long as usual it
+takes. What was not measured yet is expected to be as slow as what was. What is usual, the last sessions on this machine
+have shown (`Rates`).
 
-Each look predicts the end. The end that is told follows the predictions. It is told from when they have agreed for a
-while, as long as little of what is left is in doubt, and until they differ widely. The constants were found with
-recorded installs on a quiet machine and on a busy one.
+Each part of the sum has its doubt: by how many seconds it may be wrong, as its pace was hardly measured or changes, as
+something else takes the machine, or as nobody knows yet what is in a wheel. They have little to do with each other, so
+their squares add up. The end is told while all the doubt is small, beside what is left or beside what a user sees. Most
+constants were found with recorded installs, on a quiet machine and on busy ones.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from heapq import heapify, heappop, heappush, heapreplace
-from math import exp, inf
+from collections.abc import Mapping
+from math import exp, hypot, log
 
 from instui_engine.values import NamedTuple
 
 from .pace import Pace
-from .rates import COMPARED, USUAL, Measured, Rates, Took, measured
+from .pipeline import acquired, arrivals
+from .rates import USUAL, Measured, Rates, Took, measured
 from .standing import Standing, Work
 
-MOST = 500  # wheels: to look at more four times a second would cost too much
+MOST = 500  # wheels: of more, looks are as rare as their cost grows
 PATIENCE = 1.0  # seconds of waiting for others or the disk, or of planning too long, after which nobody can tell
 
-_COMMIT, _COMMITTED = 0.05, 0.5e-3  # to commit at all, and for each wheel
+_COMMIT, _COMMITTED = 0.08, 0.7e-3  # to commit at all, and for each wheel
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
-_SLOWER = 1.05  # what is left takes longer than what was done
 
-# seconds of memory, seconds that what is usual counts for, and seconds of measuring until it counts for half of that
-_STAGING = (4.0, 0.5, inf)
-_WINDOW = 2.5  # seconds of which the rate of the downloads is the average
-_UNKNOWN = 0.3  # of the bytes to fetch: most that may be those of wheels of unknown size
+# as `Pace` takes them
+_UNPACKING, _STAGING, _REPLACING = (3.0, 0.5, 0.1), (1.5, 0.8, 0.3), (8.0, 0.4, 0.3)
+_SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
+_IDLE = 0.6  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
+_WINDOW = 3.0  # seconds of which the rate of the downloads is the average
 
-_WARM_UP = 0.3  # seconds of work before there is any prediction
-_QUICK, _SLOWNESS, _FOLLOW = 0.25, 0.3, 8.0  # seconds in which the end follows predictions: before it is told, and then
-_STEADY, _LONGEST = 0.5, 6.0  # predictions have to agree for this share of what is left, at most for so long
-_DIFFERENT = 0.45  # of what is left: by how much they differ to be told no longer
-_GUESSED = 0.8  # of the time to unpack what is still to come: nobody knows its files yet
-_INSIDE = 0.35  # of the time that one wheel takes longer than all others: its files may be hard or easy to unpack
-_STRANGE = 4.0  # times as slow as usual: something else takes the machine, and nobody knows until when
-_DOUBTFUL = 0.25  # of what is left: the most that may be in doubt
-_SPREAD = 1.2  # of the spread of earlier sessions: how far this one may be from them
-_LEAST = 1.25  # seconds: of less that is left, differences are no sign
+# shares that are in doubt
+_UNSURE = 0.5  # of a pace that is only what is usual
+_UNLIKE = 0.4  # of a pace that is taken from another kind of work; on a strange machine, more
+_SPREAD = 1.5  # of either, beside the spread of earlier sessions where there are some
+_UNEVEN = 0.15  # of the rate of the downloads
+_UNSIZED = 0.7  # of the bytes of wheels of unknown size
+_UNSEEN = 0.4  # of the time to unpack what is still to come: nobody knows its files yet
+_INSIDE = 0.1  # of the time that one wheel takes longer than all others: its files may be hard or easy to unpack
+
+_WARM_UP = 0.2  # seconds of work before there is any prediction
+_TELL, _TELL_LEAST = 0.22, 0.5  # the most doubt to be told: of what is left, or seconds
+_HIDE, _HIDE_LEAST = 0.33, 0.65  # and to be told any longer
+_STEADY = 0.15  # seconds in which it has to be so small
+_SLOWNESS, _FOLLOW = (
+    0.3,
+    5.0,
+)  # the end that is told follows predictions in such seconds, or such a part of what is left
 _OVERDUE = 1.0  # seconds that an end may be late
 
 _AFTER_PLAN, _AFTER_STAGE = ("stage", "commit", "clean"), ("commit", "clean")  # parts of the session
-
-
-class _Manner(NamedTuple):
-    """How much is made of what this session shows: `unpacking` as `_STAGING`, and `shared`, which is how much a second
-    counts in which downloads take the processors, too. To be told, predictions have to agree for `shortest` seconds,
-    and differ at most by the share `agreed` of what is left.
-    """
-
-    unpacking: tuple[float, float, float]
-    shared: float
-    shortest: float
-    agreed: float
-
-
-_UNKNOWN_MACHINE = _Manner((6.0, 2.0, 2.0), 0.5, 1.0, 0.35)
-_KNOWN_MACHINE = _Manner((12.0, 6.0, 20.0), 0.2, 0.5, 0.25)  # what disturbs it for a moment is soon over
 
 
 class How(NamedTuple):
@@ -79,25 +70,32 @@ class How(NamedTuple):
     replaces: bool = False
 
 
+class Left(NamedTuple):
+    """Seconds that are left, and by how many of them that may be wrong."""
+
+    seconds: float
+    doubt: float
+
+
 class Estimator:
     """Looks at the wheels from time to time, and says how long it will take."""
 
     def __init__(self, rates: Rates = USUAL) -> None:
         """`rates`: what is known of the machine."""
         self.rates = rates
-        self._manner = _KNOWN_MACHINE if rates.known else _UNKNOWN_MACHINE
-        self._late_work = self._late_seconds = 0.0  # of the later half of unpacking: in COMPARED, and as it was
+        self._late_work = self._late_seconds = 0.0  # of the later half of unpacking: as is usual, and as it was
         self._begun: float | None = None
-        self._before: tuple[float, Standing] | None = None
+        self._before: tuple[float, Standing, How] | None = None
         self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
-        self._unpacking, self._staging = Pace(*self._manner.unpacking, _SLOWER), Pace(*_STAGING)
-        self._end: float | None = None  # as it is told
-        self._ends: deque[tuple[float, float]] = deque()  # time, and the end that was predicted then
+        self._unpacking, self._staging, self._replacing = Pace(*_UNPACKING), Pace(*_STAGING), Pace(*_REPLACING)
+        self._end = 0.0  # as it is told
+        self._looked = 0.0
+        self._sure: float | None = None  # since when it may be told
         self._is_told = False
 
     def left(self, t: float) -> float | None:
         """Seconds that are left at `t`; None if that is not known."""
-        if self._end is None or not self._is_told or t - self._end > _OVERDUE:
+        if not self._is_told or t - self._end > _OVERDUE:
             return None
         return max(self._end - t, 0.0)
 
@@ -106,42 +104,53 @@ class Estimator:
         if self._begun is None and (now.unpacking or now.fetching or now.staged.files):
             self._begun = t
         if self._before is not None:
-            self._measure(t - self._before[0], t, self._before[1], now, how)
-        self._before = t, now
-        predicted = self._predict(t, now, how)
-        if predicted is None:
-            self._end = None
-            self._is_told = False
+            t0, before, was = self._before
+            self._measure(t, t - t0, before, now, how)
+            self._measure_replacing(t - t0, before, was, now, how)
+        self._before = t, now, how
+        left = self._predict(t, now, how)
+        if left is None:
+            self._is_told, self._sure = False, None
         elif self._begun is not None and t - self._begun >= _WARM_UP:
-            seconds, doubt = predicted
-            self._conclude(t, t + seconds, doubt)
+            self._follow(t, left)
+            self._decide(t, left)
+        self._looked = t
 
-    def _measure(self, elapsed: float, t: float, before: Standing, now: Standing, how: How) -> None:
-        if now.fetching or before.fetching:
+    def _measure(self, t: float, elapsed: float, before: Standing, now: Standing, how: How) -> None:
+        is_fetching = bool(now.fetching or before.fetching)
+        if is_fetching:
             self._fetched.append((t, now.fetched))
             while len(self._fetched) > 2 and self._fetched[1][0] <= t - _WINDOW:
                 self._fetched.popleft()
         # who has just begun with a wheel reads it, and makes its directories: that is no progress yet
         workers = min(how.jobs, max(len(one.unpacking) + len(one.to_unpack) for one in (before, now))) - now.starting
-        if workers > 0:
-            weight = self._manner.shared if now.fetching else 1.0
-            others, rate = workers + now.starting - 1, self._rate() if now.fetching or before.fetching else 0.0
+        if workers > 0 and how.part != "build":
+            others, rate = workers + now.starting - 1, self._rate() if is_fetching else 0.0
             seconds = elapsed * workers
             alone = seconds / (1 + self.rates.crowd * others + self.rates.fetch * rate)
+            weight = _SHARED if now.fetching else 1.0
             self._unpacking.measure(before.unpacked, now.unpacked, alone, elapsed, weight)
             # of the first half nothing is kept: while wheels come in and helpers start, it goes more slowly
             if not rate and sum(now.unpacked) >= sum(now.to_acquire):
-                done = self._compared(now.unpacked, COMPARED) - self._compared(before.unpacked, COMPARED)
+                done = self._compared(now.unpacked, USUAL) - self._compared(before.unpacked, USUAL)
                 self._late_work += max(done, 0.0)
-                self._late_seconds += seconds / (1 + COMPARED.crowd * others)
-        elif now.staged.files and now.to_stage.files:
-            staged = [self._staging_of(one.staged, how, self.rates) for one in (before, now)]
-            self._staging.measure(staged[0], staged[1], elapsed * how.jobs, elapsed)
+                self._late_seconds += seconds / (1 + USUAL.crowd * others)
+        elif how.part == "stage" and before.staged.files and now.to_stage.files:
+            was_staged, staged = (self._staging_of(one.staged, how, self.rates) for one in (before, now))
+            self._staging.measure(was_staged, staged, elapsed * how.jobs, elapsed)
+
+    def _measure_replacing(self, elapsed: float, before: Standing, was: How, now: Standing, how: How) -> None:
+        """How long it took to plan, and takes to commit, where wheels replace installed ones."""
+        if now.replaced and was.part == "plan" != how.part:
+            self._replacing.measure(Work(), Work(self.rates.plan * now.replaced), how.since - was.since, 0.0)
+        elif how.part == "commit" and before.to_replace > now.to_replace:
+            done = self.rates.replace * (before.to_replace - now.to_replace)
+            self._replacing.measure(Work(), Work(done), elapsed, elapsed)
 
     def measured(self, now: Standing, how: How, took: Mapping[str, float]) -> Measured:
         """What the session has shown of the machine, when it is over; `took`: the seconds of its parts."""
         plan, stage, commit, clean = (took.get(name, 0.0) for name in ("plan", "stage", "commit", "clean"))
-        staged = sum(self._staging_of(now.staged, how, COMPARED))
+        staged = sum(self._staging_of(now.staged, how, USUAL))
         return measured(
             Took(
                 unpacked=self._late_work,
@@ -165,126 +174,93 @@ class Estimator:
         files, content = work.files / self.rates.file, work.content / self.rates.byte
         return Work(rates.copy * files, rates.copy_byte * content) if how.copies else Work(rates.link * files, 0.0)
 
-    def _predict(self, t: float, now: Standing, how: How) -> tuple[float, float] | None:
-        """Seconds to the end, and how many of them are in doubt; None if there is no telling."""
+    def _predict(self, t: float, now: Standing, how: How) -> Left | None:
+        """How long it will take; None if there is no telling."""
         rate = self._rate()
-        left = sum(one.left for one in (*now.fetching, *now.to_fetch))
-        if (now.fetching or now.to_fetch) and (rate <= 0 or now.guessed > _UNKNOWN * left):
+        if (now.fetching or now.to_fetch) and rate <= 0:
             return None
-        factor, elapsed = self._unpacking.factor(), t - how.since
-        stage = self._staging.factor(1.0 if self.rates.known else factor)
-        plan, clean = self.rates.plan * factor * now.replaced, self.rates.clean * factor * now.replaced
+        factor = self._unpacking.factor()
+        doubt = self._unpacking.doubt(self._unsure(_UNSURE, self.rates.spread), now.to_acquire)
+        replacing = self._left_to_replace(t, now, how)
+        if replacing is None:
+            return None
+        acquiring = self._left_to_acquire(now, rate, factor, doubt, how.jobs)
+        parts = acquiring, self._left_to_stage(now, factor, doubt, how), replacing
+        commit = _COMMIT + _COMMITTED * now.to_commit
+        return Left(commit + sum(part.seconds for part in parts), hypot(*(part.doubt for part in parts)))
+
+    def _unsure(self, usual: float, spread: float) -> float:
+        """The share by which a pace may be another one than is expected; `spread`: that of earlier sessions."""
+        return min(_SPREAD * spread, usual) if self.rates.known else usual
+
+    def _left_to_acquire(self, now: Standing, rate: float, factor: float, doubt: float, jobs: int) -> Left:
+        """Until all is fetched and unpacked."""
+        crowd, fetch = self.rates.crowd, self.rates.fetch * rate
+        came = arrivals(now, rate)
+        if came and not now.to_unpack:
+            factor *= _IDLE
+        seconds = acquired(now, came, factor, jobs, crowd, fetch)
+        doubts = [acquired(now, came, factor * (1 + doubt), jobs, crowd, fetch) - seconds]
+        longest = factor * max(map(sum, now.unpacking), default=0.0)
+        doubts.append(_INSIDE * max(2 * longest - seconds, 0.0))
+        if came:
+            left = sum(one.left for one in (*now.fetching, *now.to_fetch))
+            slower = 1 + hypot(self._uneven(), _UNSIZED * now.guessed / left if left else 0.0)
+            doubts.append(acquired(now, arrivals(now, rate / slower), factor, jobs, crowd, fetch) - seconds)
+            doubts.append(_UNSEEN * min(seconds - came[-1][0], factor * sum(sum(work) for _, work in came)))
+        return Left(seconds, hypot(*doubts))
+
+    def _left_to_stage(self, now: Standing, factor: float, doubt: float, how: How) -> Left:
+        """Until all is staged, and synced if it is copied; `factor` and `doubt` are those of unpacking."""
+        stage, to_stage = self._staging.factor(factor), self._staging_of(now.to_stage, how, self.rates)
+        seconds = stage * sum(to_stage) / how.jobs
+        unlike = self._unsure(_UNLIKE, self.rates.copy_spread if how.copies else self.rates.link_spread)
+        wrong = seconds * self._staging.doubt(hypot(doubt, unlike * (1 + abs(log(factor)))), to_stage)
+        if how.copies and how.part not in _AFTER_STAGE:
+            seconds += _SYNCED * (seconds + stage * sum(self._staging_of(now.staged, how, self.rates)) / how.jobs)
+        return Left(seconds, wrong)
+
+    def _left_to_replace(self, t: float, now: Standing, how: How) -> Left | None:
+        """To plan, commit and remove what is replaced; None if it is planned for too long."""
+        pace, elapsed = self._replacing.factor(), t - how.since
+        plan, clean = (pace * each * now.replaced for each in (self.rates.plan, self.rates.clean))
         if how.part == "plan" and elapsed > plan + PATIENCE:
             return None
-        came = arrivals(now, rate)
-        seconds = acquired(now, came, factor, how.jobs, self.rates.crowd, self.rates.fetch * rate)
-        if seconds and factor > _STRANGE:
-            return None
-        doubt = self._doubt(now, came, seconds, factor, how.jobs)
-        doubt += _SPREAD * self.rates.spread * min(seconds, factor * sum(now.to_acquire))  # not of waits for downloads
-        to_stage = self._staging_of(now.to_stage, how, self.rates)
-        staged = stage * sum(to_stage) / how.jobs
-        doubt += self._staging.doubt(to_stage, stage) / how.jobs
-        spread = self.rates.copy_spread if how.copies else self.rates.link_spread
-        doubt += _SPREAD * spread * self._staging.taken_for_usual() * staged
-        replaced = self.rates.replace * now.to_replace
+        seconds = pace * self.rates.replace * now.to_replace
         if how.part not in _AFTER_PLAN:
-            replaced += max(plan - elapsed, 0.0) if how.part == "plan" else plan
-        cleaned = max(clean - elapsed, 0.0) if how.part == "clean" else clean
-        doubt += _SPREAD * self.rates.replace_spread * (replaced + cleaned)
-        seconds += staged + _COMMIT + _COMMITTED * now.to_commit + replaced + cleaned
-        if how.copies and how.part not in _AFTER_STAGE:
-            seconds += _SYNCED * (staged + stage * sum(self._staging_of(now.staged, how, self.rates)) / how.jobs)
-        return seconds, doubt
-
-    def _doubt(
-        self, now: Standing, came: Sequence[tuple[float, Work]], seconds: float, factor: float, jobs: int
-    ) -> float:
-        """How many of these `seconds` of fetching and unpacking are in doubt."""
-        longest = factor * max(map(sum, now.unpacking), default=0.0)
-        doubt = self._unpacking.doubt(now.to_acquire, factor) / jobs + _INSIDE * max(2 * longest - seconds, 0.0)
-        if came:  # how many files they have is not known yet
-            doubt += _GUESSED * min(seconds - came[-1][0], factor * sum(sum(work) for _, work in came))
-        return doubt
+            seconds += max(plan - elapsed, 0.0) if how.part == "plan" else plan
+        seconds += max(clean - elapsed, 0.0) if how.part == "clean" else clean
+        return Left(seconds, seconds * self._replacing.doubt(self._unsure(_UNSURE, self.rates.replace_spread), Work()))
 
     def _rate(self) -> float:
         """Bytes that are fetched in a second."""
-        if not self._fetched:
-            return 0.0
-        (t0, bytes0), (t1, bytes1) = self._fetched[0], self._fetched[-1]
-        return (bytes1 - bytes0) / (t1 - t0) if t1 > t0 else 0.0
+        return _slope(self._fetched[0], self._fetched[-1]) if self._fetched else 0.0
 
-    def _conclude(self, t: float, end: float, doubt: float) -> None:
-        """Follow the prediction; decide whether to tell it."""
-        if self._end is None:
+    def _uneven(self) -> float:
+        """The share by which the rate of the downloads may change: as much as it did, and always a little."""
+        middle = self._fetched[len(self._fetched) // 2]
+        before, after = _slope(self._fetched[0], middle), _slope(middle, self._fetched[-1])
+        return hypot(_UNEVEN, 0.5 * abs(log(after / before)) if before > 0 < after else 1.0)
+
+    def _follow(self, t: float, left: Left) -> None:
+        """Let the end that is told follow what is predicted: the less is left, the faster."""
+        end = t + left.seconds
+        if not self._is_told:
             self._end = end
-            self._ends.clear()
-        else:  # the less is left, the faster it follows
-            slowness = min(_SLOWNESS, max(self._end - t, 0.5) / _FOLLOW) if self._is_told else _QUICK
-            self._end += (1 - exp(-(t - self._ends[-1][0]) / slowness)) * (end - self._end)
-        self._ends.append((t, end))
-        left = max(self._end - t, end - t, _LEAST)
-        since = t - min(max(_STEADY * left, self._manner.shortest), _LONGEST)
-        while len(self._ends) > 1 and self._ends[1][0] <= since:
-            self._ends.popleft()
-        ends = [self._end, *(one for _, one in self._ends)]
-        difference = (max(ends) - min(ends)) / left
-        if difference > _DIFFERENT or doubt > _DOUBTFUL * left:
+        slowness = min(_SLOWNESS, max(self._end - t, 0.5) / _FOLLOW)
+        self._end += (1 - exp(-(t - self._looked) / slowness)) * (end - self._end)
+
+    def _decide(self, t: float, left: Left) -> None:
+        """Whether to tell it: from when little is in doubt until much more is."""
+        if left.doubt > max(_HIDE * left.seconds, _HIDE_LEAST):
             self._is_told = False
-        elif difference < self._manner.agreed and self._ends[0][0] <= since:
+        if left.doubt > max(_TELL * left.seconds, _TELL_LEAST):
+            self._sure = None
+        elif self._sure is None:
+            self._sure = t
+        elif t - self._sure >= _STEADY:
             self._is_told = True
 
 
-def acquired(
-    now: Standing, came: Sequence[tuple[float, Work]], factor: float, jobs: int, crowd: float = 0.0, fetch: float = 0.0
-) -> float:
-    """Seconds until all is unpacked: wheels come in like that, a worker takes `factor` seconds for a usual one.
-
-    Each takes longer by `crowd` for each other worker, and by `fetch` while wheels are fetched.
-    """
-    jobs = max(min(jobs, 1 + len(now.unpacking) + len(now.to_unpack) + len(came)), 1)
-    begun = sorted((sum(one) for one in now.unpacking), reverse=True)
-    waiting = deque([*begun[jobs:], *sorted((sum(one) for one in now.to_unpack), reverse=True)])
-    busy = begun[:jobs]
-    heapify(busy)  # how much will have been done, by each worker that was always busy, when each of them is free
-    t = done = 0.0
-    coming, fetched = deque(came), came[-1][0] if came else 0.0
-    while busy or waiting or coming:
-        while coming and coming[0][0] <= t:
-            waiting.append(sum(coming.popleft()[1]))
-        while waiting and len(busy) < jobs:
-            heappush(busy, done + waiting.popleft())
-        if not busy:
-            t = coming[0][0]
-            continue
-        each = factor * (1 + crowd * (len(busy) - 1) + (fetch if t < fetched else 0.0))  # seconds
-        until = t + (busy[0] - done) * each
-        if coming and until > coming[0][0]:
-            done, t = done + (coming[0][0] - t) / each, coming[0][0]
-        else:
-            t, done = until, heappop(busy)
-    return t
-
-
-def arrivals(now: Standing, rate: float) -> list[tuple[float, Work]]:
-    """In how many seconds each wheel will have been fetched, and the work of unpacking it.
-
-    The downloads share the rate equally; when one is done, the next begins.
-    """
-    wheels = [*now.fetching, *now.to_fetch]
-    begun = len(now.fetching) or 1
-    under_way = [(one.left, number) for number, one in enumerate(wheels[:begun])]
-    heapify(under_way)
-    t = share = 0.0  # bytes that each download has got by then; one that begins later is counted as if it had them
-    found = []
-    while under_way:
-        most, first = under_way[0]
-        t += (most - share) * len(under_way) / rate
-        share = most
-        found.append((t, wheels[first].work))
-        if begun < len(wheels):
-            heapreplace(under_way, (share + wheels[begun].left, begun))
-            begun += 1
-        else:
-            heappop(under_way)
-    return found
+def _slope(first: tuple[float, float], last: tuple[float, float]) -> float:
+    return (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else 0.0

@@ -1,53 +1,80 @@
-"""How much longer work takes than usual, measured while it is done."""
+"""How much longer work takes than usual, measured while it is done, and how far that may be wrong."""
 
-from math import exp
+from math import exp, hypot, log
 
 from .standing import Work
 
-_APART = 1.5  # how far the factors of files and of bytes may be apart, of the square of how far theirs is from 1
+_SHORT = 0.7  # seconds of the shorter average
+_MOMENT = 0.02  # seconds: so little work, done in as much time, goes without saying
+_LEARNED = 0.7  # seconds of measuring after which half of the doubt is gone
+_FAST = 0.4  # of `certain`, if it is faster than usual
+_STRANGE = 0.3  # of the square of how far it is from the usual one: something else takes the machine for a while
+_APART = 0.5  # of how much longer it takes: by so much more the files may be to blame than their bytes, or less
+
+
+class Average:
+    """Work and the seconds that it took, of which what is long ago counts for less."""
+
+    def __init__(self, memory: float) -> None:
+        """`memory`: seconds."""
+        self._memory = memory
+        self.seconds = self.files = self.content = 0.0
+
+    def add(self, files: float, content: float, seconds: float, elapsed: float) -> None:
+        """In `elapsed` seconds that was done in so many `seconds` of workers."""
+        kept = exp(-elapsed / self._memory)
+        self.seconds = self.seconds * kept + seconds
+        self.files = self.files * kept + files
+        self.content = self.content * kept + content
+
+    @property
+    def factor(self) -> float:
+        """How many times as long as usual it took."""
+        return (self.seconds + _MOMENT) / (self.files + self.content + _MOMENT)
 
 
 class Pace:
-    """How much longer work takes than usual: at first as long as usual, and more and more what was measured."""
+    """How many times as long as usual some kind of work takes: what was expected, and more and more what was measured.
 
-    def __init__(self, memory: float, doubt: float, certain: float, slower: float = 1.0) -> None:
-        """It is an average of about `memory` seconds.
+    Both are weighed by their logarithms, as twice as long is as far from usual as half as long. The pace is in doubt as
+    far as it is only expected, as far as it has just changed, as far as it is not the usual one, and always a little.
+    """
 
-        `doubt`: seconds that what is usual counts for, half of it after `certain` seconds of measuring. `slower`: what
-        is left takes so much longer than what was done.
+    def __init__(self, memory: float, certain: float, restless: float) -> None:
+        """What was measured is an average of about `memory` seconds; `certain` of a worker count for half.
+
+        `restless`: the share by which the pace of what is left always differs.
         """
-        self._memory, self._doubt, self._certain, self._slower = memory, doubt, certain, slower
-        self._all = self._seconds = self._files = self._content = 0.0
+        self._certain, self._restless = certain, restless
+        self._long, self._short = Average(memory), Average(_SHORT)
+        self._all = 0.0  # seconds of measuring
 
     def measure(self, before: Work, now: Work, seconds: float, elapsed: float, weight: float = 1.0) -> None:
         """In `elapsed` seconds that work was done in so many `seconds` of workers, which count by `weight`."""
-        kept = exp(-elapsed / self._memory)
-        self._all += seconds
-        self._seconds = self._seconds * kept + weight * seconds
-        self._files = self._files * kept + weight * max(now.files - before.files, 0.0)
-        self._content = self._content * kept + weight * max(now.content - before.content, 0.0)
+        files, content = (weight * max(new - old, 0.0) for old, new in zip(before, now, strict=True))
+        self._all += weight * seconds
+        self._long.add(files, content, weight * seconds, elapsed)
+        self._short.add(files, content, weight * seconds, elapsed)
 
-    def factor(self, known: float = 1.0) -> float:
-        """The seconds that a usual one takes; `known`: as far as is known before."""
-        doubt = self._counts()
-        return self._slower * (self._seconds + doubt) / (self._files + self._content + doubt / known)
+    @property
+    def known(self) -> float:
+        """How far it was measured, from 0.0 to 1.0. To be fast is no accident, as a slow start may be."""
+        certain = self._certain * (_FAST if self._long.factor < 1 else 1)
+        return self._all / (self._all + certain)
 
-    def taken_for_usual(self) -> float:
-        """How much of the factor is what is usual, and not measured: from 1.0 downwards."""
-        doubt = self._counts()
-        return doubt / (self._seconds + doubt)
+    def factor(self, expected: float = 1.0) -> float:
+        """How many times as long as usual it takes."""
+        return float(expected ** (1 - self.known) * self._long.factor**self.known)
 
-    def _counts(self) -> float:
-        """The seconds that what is usual counts for by now."""
-        return self._doubt / (1 + self._all / self._certain)
+    def doubt(self, unsure: float, left: Work) -> float:
+        """The share by which that may be wrong; `unsure`: that of what was expected.
 
-    def doubt(self, left: Work, factor: float) -> float:
-        """By how many seconds what is left may take longer or shorter than by that factor.
-
-        Where work takes longer than usual, it may be the files that do, or their bytes. That says how long work of the
-        same mixture takes; but where the large files are done, the small ones that are left may go much faster.
+        Where the files took long, or their bytes, but what is `left` is of another mixture, that is in doubt, too.
         """
-        done = self._files + self._content
-        if done <= 0:
-            return 0.0
-        return _APART * abs(factor - 1) ** 2 * abs(left.files * self._content - left.content * self._files) / done
+        far = abs(log(self._long.factor)) * self.known
+        change = 0.5 * abs(log(self._short.factor / self._long.factor)) * self.known
+        mixture, done = 0.0, self._long.files + self._long.content
+        if done > 0 and sum(left) > 0:
+            mixture = abs(left.files / sum(left) - self._long.files / done)
+        doubts = unsure / (1 + self._all / _LEARNED) ** 0.5, change, _APART * far * mixture, _STRANGE * far**2
+        return hypot(self._restless, *doubts)

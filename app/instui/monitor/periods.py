@@ -70,8 +70,11 @@ class Periods:
         return self.syncs[-1].what if self.syncs and self.syncs[-1].end is None else ""
 
     def holds_up(self, t: float, seconds: float) -> bool:
-        """Whether the session waits for the disk or for others, for longer than that at `t`."""
-        since = [self.waits[place].begin for (_, wheel), place in self._open.items() if not wheel]
+        """Whether the session waits for the disk or for others, for longer than that at `t`.
+
+        So it does if one of its wheels is another session's to unpack.
+        """
+        since = [self.waits[place].begin for (what, wheel), place in self._open.items() if not wheel or what == "wheel"]
         since += [sync.begin for sync in self.syncs[-1:] if sync.end is None]
         return any(t - begin > seconds for begin in since)
 

@@ -1,7 +1,8 @@
 """How fast this machine works, as its last sessions have shown: the seconds that a file, a byte and so on take.
 
 A session that is over leaves what it has `Measured`. The medians of the last ones are the `Rates` with which the next
-one begins to estimate; the same install took from half to twice as long on one machine, so one session says little.
+one begins to estimate, as far as they agree: the same install took from half to eight times as long on one machine, as
+others used it, too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from instui_engine.values import NamedTuple
 LAST = 20  # sessions that count
 _KNOWN = 3  # of them that must have unpacked for their pace to be relied on
 _UNSURE = 0.5  # the spread of a kind of work that fewer have shown
+_WIDE = 0.3  # the spread at which they are believed half
 
 _LEAST_WORK, _LEAST_STAGED, _LEAST_REPLACED = 0.2, 0.15, 1000  # seconds, seconds and files that say anything
 
@@ -26,16 +28,16 @@ class Rates(NamedTuple):
     so they did to link, to copy, and for what is replaced, each by its own share.
     """
 
-    file: float = 150e-6
+    file: float = 110e-6
     byte: float = 6e-9
-    link: float = 40e-6
+    link: float = 50e-6
     copy: float = 180e-6
     copy_byte: float = 6e-9
-    plan: float = 60e-6
-    clean: float = 90e-6
-    replace: float = 15e-6
-    crowd: float = 0.0
-    fetch: float = 0.0
+    plan: float = 30e-6
+    clean: float = 70e-6
+    replace: float = 20e-6
+    crowd: float = 0.3
+    fetch: float = 1.6e-8
     spread: float = 0.0
     link_spread: float = 0.0
     copy_spread: float = 0.0
@@ -44,14 +46,14 @@ class Rates(NamedTuple):
 
 
 USUAL = Rates()
-"""What is taken for usual as long as nothing is known of the machine."""
+"""What is taken for usual as long as nothing is known of the machine, and what sessions are compared with.
 
-COMPARED = USUAL._replace(file=110e-6, crowd=0.5, fetch=1.6e-8)
-"""What sessions are compared with. In this mixture the pace of one install says most about that of another one."""
+In this mixture of files and bytes the pace of one install says most about that of another one.
+"""
 
 
 class Measured(NamedTuple):
-    """How many times as long as `COMPARED` each kind of work took in a session; 0.0: not done, or not for long."""
+    """How many times as long as `USUAL` each kind of work took in a session; 0.0: not done, or not for long."""
 
     unpack: float = 0.0
     link: float = 0.0
@@ -62,7 +64,7 @@ class Measured(NamedTuple):
 
 
 class Took(NamedTuple):
-    """What was `unpacked` and `staged`, in seconds of `COMPARED`, and the seconds of a worker that it took.
+    """What was `unpacked` and `staged`, in seconds of `USUAL`, and the seconds of a worker that it took.
 
     The other parts of the session are in seconds, too; `replaced` counts files.
     """
@@ -90,48 +92,61 @@ def measured(took: Took) -> Measured:
         took.unpacking / took.unpacked if took.unpacking >= _LEAST_WORK and took.unpacked > 0 else 0.0,
         0.0 if took.copies else stage,
         stage if took.copies else 0.0,
-        each(took.plan, COMPARED.plan),
-        each(took.clean, COMPARED.clean),
-        each(took.commit, COMPARED.replace),
+        each(took.plan, USUAL.plan),
+        each(took.clean, USUAL.clean),
+        each(took.commit, USUAL.replace),
     )
 
 
-def _spread(values: Iterable[float]) -> float:
-    """By which share half of these are longer or shorter than usual, or more."""
+class _Shown(NamedTuple):
+    """How many times as long as usual a kind of work takes, and how far half of the sessions were from it."""
+
+    times: float
+    spread: float
+
+
+def _shown(values: Iterable[float], otherwise: float = 1.0) -> _Shown:
+    """What sessions have shown of a kind of work; `otherwise`: what is expected where too few have done it.
+
+    Where they differ, they say less of the machine than of what else it did meanwhile, and what is usual counts more.
+    """
     shown = [one for one in values if one > 0]
     if len(shown) < _KNOWN:
-        return _UNSURE
+        return _Shown(otherwise, _UNSURE)
     usual = median(shown)
-    return median(abs(log(one / usual)) for one in shown)
+    spread = median(abs(log(one / usual)) for one in shown)
+    return _Shown(usual ** (1 / (1 + (spread / _WIDE) ** 2)), spread)
 
 
 def rates(history: Sequence[Measured]) -> Rates:
     """What the sessions of a history say together; what is usual, as long as they are too few."""
     last = history[-LAST:]
-    unpacks = [one.unpack for one in last if one.unpack > 0]
-    if len(unpacks) < _KNOWN:
+    if sum(one.unpack > 0 for one in last) < _KNOWN:
         return USUAL
-    unpack = median(unpacks)
-
-    def times(values: Iterable[float]) -> float:
-        shown = [one for one in values if one > 0]
-        return median(shown) if shown else unpack  # as far as is known, all is as slow
-
-    copy = times(one.copy for one in last)
-    return COMPARED._replace(
-        file=COMPARED.file * unpack,
-        byte=COMPARED.byte * unpack,
-        link=COMPARED.link * times(one.link for one in last),
-        copy=COMPARED.copy * copy,
-        copy_byte=COMPARED.copy_byte * copy,
-        plan=COMPARED.plan * times(one.plan for one in last),
-        clean=COMPARED.clean * times(one.clean for one in last),
-        replace=COMPARED.replace * times(one.replace for one in last),
-        spread=_spread(unpacks),
-        link_spread=_spread(one.link for one in last),
-        copy_spread=_spread(one.copy for one in last),
-        replace_spread=max(
-            _spread(each) for each in zip(*((one.plan, one.clean, one.replace) for one in last), strict=True)
-        ),
+    unpack = _shown(one.unpack for one in last)
+    # as far as is known, all is as slow as that
+    link, copy, plan, clean, replace = (
+        _shown(each, unpack.times)
+        for each in (
+            [one.link for one in last],
+            [one.copy for one in last],
+            [one.plan for one in last],
+            [one.clean for one in last],
+            [one.replace for one in last],
+        )
+    )
+    return USUAL._replace(
+        file=USUAL.file * unpack.times,
+        byte=USUAL.byte * unpack.times,
+        link=USUAL.link * link.times,
+        copy=USUAL.copy * copy.times,
+        copy_byte=USUAL.copy_byte * copy.times,
+        plan=USUAL.plan * plan.times,
+        clean=USUAL.clean * clean.times,
+        replace=USUAL.replace * replace.times,
+        spread=unpack.spread,
+        link_spread=link.spread,
+        copy_spread=copy.spread,
+        replace_spread=max(plan.spread, clean.spread, replace.spread),
         known=True,
     )

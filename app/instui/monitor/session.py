@@ -79,7 +79,7 @@ class SessionRecord:
         self.compiling = Compiling()
         self.samples: list[Sample] = []  # on a grid of time, and one at the end
         self._sample_seconds = SAMPLE_SECONDS
-        self._next_sample = 0.0
+        self._next_sample = self._next_look = 0.0
         self._fastest = (0.0, 0.0, 0.0)  # bytes fetched and unpacked, and files staged, a second
         self._estimator = eta.Estimator(rates) if estimates else None
         # what is counted
@@ -243,8 +243,9 @@ class SessionRecord:
                 self._thin_samples()
             self._sample(self._next_sample)
             self._next_sample += self._sample_seconds
-        if self._estimator is not None and len(self.wheels) <= eta.MOST:
-            how = self._how()
+        if self._estimator is not None and t >= self._next_look:
+            how, looks = self._how(), max(len(self.wheels) / eta.MOST, 1.0)
+            self._next_look = t + (looks - 1) * SAMPLE_SECONDS
             self._estimator.look(t, standing(self.wheels, how.replaces, self._estimator.rates), how)
 
     def _how(self) -> eta.How:
@@ -261,7 +262,7 @@ class SessionRecord:
     def measured(self) -> Measured | None:
         """What an install that went well has shown of this machine; None if it did not, or was held up on purpose."""
         estimator, well = self._estimator, self.finished is not None and self.finished.exit == 0
-        if estimator is None or not well or self._is_slowed or self.periods.pauses or len(self.wheels) > eta.MOST:
+        if estimator is None or not well or self._is_slowed or self.periods.pauses:
             return None
         how, took = self._how(), dict[str, float]()
         for span in self.periods.spans:
@@ -305,6 +306,8 @@ class SessionRecord:
             return None
         if self.periods.spans and self.periods.spans[-1].name in ("build", "compile"):
             return None  # nobody knows how long a build takes, or how hard modules are to compile
+        if len(self.sessions) > 1:
+            return None  # the parts of several sessions lie across each other
         if self.periods.holds_up(t, eta.PATIENCE):
             return None
         return self._estimator.left(t) if self._estimator is not None else None

@@ -1,0 +1,62 @@
+"""How wheels are fetched and unpacked at the same time, simulated: when each comes in, and when the last is done."""
+
+from collections import deque
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush, heapreplace
+
+from .standing import Standing, Work
+
+
+def acquired(
+    now: Standing, came: Sequence[tuple[float, Work]], factor: float, jobs: int, crowd: float = 0.0, fetch: float = 0.0
+) -> float:
+    """Seconds until all is unpacked: wheels come in like that, a worker takes `factor` seconds for a usual one.
+
+    Each takes longer by `crowd` for each other worker, and by `fetch` while wheels are fetched.
+    """
+    jobs = max(min(jobs, 1 + len(now.unpacking) + len(now.to_unpack) + len(came)), 1)
+    begun = sorted((sum(one) for one in now.unpacking), reverse=True)
+    waiting = deque([*begun[jobs:], *sorted((sum(one) for one in now.to_unpack), reverse=True)])
+    busy = begun[:jobs]
+    heapify(busy)  # how much will have been done, by each worker that was always busy, when each of them is free
+    t = done = 0.0
+    coming, fetched = deque(came), came[-1][0] if came else 0.0
+    while busy or waiting or coming:
+        while coming and coming[0][0] <= t:
+            waiting.append(sum(coming.popleft()[1]))
+        while waiting and len(busy) < jobs:
+            heappush(busy, done + waiting.popleft())
+        if not busy:
+            t = coming[0][0]
+            continue
+        each = factor * (1 + crowd * (len(busy) - 1) + (fetch if t < fetched else 0.0))  # seconds
+        until = t + (busy[0] - done) * each
+        if coming and until > coming[0][0]:
+            done, t = done + (coming[0][0] - t) / each, coming[0][0]
+        else:
+            t, done = until, heappop(busy)
+    return t
+
+
+def arrivals(now: Standing, rate: float) -> list[tuple[float, Work]]:
+    """In how many seconds each wheel will have been fetched, and the work of unpacking it.
+
+    The downloads share the rate equally; when one is done, the next begins.
+    """
+    wheels = [*now.fetching, *now.to_fetch]
+    begun = len(now.fetching) or 1
+    under_way = [(one.left, number) for number, one in enumerate(wheels[:begun])]
+    heapify(under_way)
+    t = share = 0.0  # bytes that each download has got by then; one that begins later is counted as if it had them
+    found = []
+    while under_way:
+        most, first = under_way[0]
+        t += (most - share) * len(under_way) / rate
+        share = most
+        found.append((t, wheels[first].work))
+        if begun < len(wheels):
+            heapreplace(under_way, (share + wheels[begun].left, begun))
+            begun += 1
+        else:
+            heappop(under_way)
+    return found
