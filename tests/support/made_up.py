@@ -17,6 +17,15 @@ def snapshot_of(start: events.SessionStarted, *timed: Timed, at: float) -> Snaps
     return fold.snapshot(at)
 
 
-def span(name: events.SpanName, begin: float, end: float, cpu: float = 0.0, stalled: float = -1.0) -> list[Timed]:
+def span(
+    name: events.SpanName,
+    begin: float,
+    end: float,
+    cpu: float = 0.0,
+    stalled: float = -1.0,
+    system: float = -1.0,
+    idle: float = -1.0,
+) -> list[Timed]:
     """A part of a session."""
-    return [(begin, events.SpanStarted(name)), (end, events.SpanFinished(name, end - begin, cpu, stalled))]
+    finished = events.SpanFinished(name, end - begin, cpu, stalled, system, idle)
+    return [(begin, events.SpanStarted(name)), (end, finished)]

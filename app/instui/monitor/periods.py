@@ -85,11 +85,13 @@ class Periods:
 
     def end_span(self, event: SpanFinished, t: float) -> None:
         """Note that this part of the session's work is over."""
-        last = self.spans[-1] if self.spans else None
+        last = self.spans.pop() if self.spans else None
+        begin = t - event.seconds
         if last is not None and last.end is None and last.name == event.name:
-            self.spans[-1] = last._replace(end=t, cpu=event.cpu, stalled=event.stalled)
-        else:  # the journal lacks its beginning
-            self.spans.append(SessionSpan(event.name, t - event.seconds, t, event.cpu, event.stalled))
+            begin = last.begin
+        elif last is not None:  # the journal lacks its beginning
+            self.spans.append(last)
+        self.spans.append(SessionSpan(event.name, begin, t, event.cpu, event.stalled, event.system, event.idle))
 
     def infer(self, t: float, event: Event) -> None:
         """Note the part of the session that `event` belongs to, in a journal that does not name them."""

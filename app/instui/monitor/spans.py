@@ -7,13 +7,15 @@ from instui_engine.values import NamedTuple
 
 
 class SessionSpan(NamedTuple):
-    """A part of the session's work; `end` is None while it lasts. `cpu` and `stalled`: see `events.SpanFinished`."""
+    """A part of the session's work; `end` is None while it lasts. What it has used: see `events.SpanFinished`."""
 
     name: SpanName
     begin: float
     end: float | None = None
     cpu: float = 0.0
     stalled: float = -1.0
+    system: float = -1.0
+    idle: float = -1.0
 
 
 class Compiling(NamedTuple):

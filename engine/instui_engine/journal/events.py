@@ -84,12 +84,18 @@ class SpanStarted(NamedTuple):
 
 
 class SpanFinished(NamedTuple):
-    """That part is done, or has failed. `cpu` and `stalled`: by how much those of `load.sampled` have grown."""
+    """That part is done, or has failed. `cpu` and `stalled`: by how much those of `load.sampled` have grown.
+
+    `system`: the seconds of `cpu` that the operating system took. `idle`: seconds in which processors of this machine
+    had nothing to do, all of them together. -1.0 if that is unknown.
+    """
 
     name: SpanName
     seconds: float
     cpu: float
     stalled: float
+    system: float = -1.0
+    idle: float = -1.0
 
 
 class LoadSampled(NamedTuple):

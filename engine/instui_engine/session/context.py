@@ -52,7 +52,8 @@ class Context:
         self.journal.emit(event)
         if time.monotonic() >= self._next_sample:
             self._next_sample = time.monotonic() + _SAMPLE
-            self.journal.emit(LoadSampled(*load().since(self._load)))
+            used = load().since(self._load)
+            self.journal.emit(LoadSampled(used.cpu, used.stalled))
 
     @contextmanager
     def span(self, name: SpanName) -> Iterator[None]:

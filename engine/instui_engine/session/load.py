@@ -1,4 +1,4 @@
-"""What the work costs: time of processors, and how long processes of this machine waited for disks."""
+"""What the work costs: time of processors, and how much of them was left; how long processes waited for disks."""
 
 import os
 import resource
@@ -7,28 +7,30 @@ from contextlib import suppress
 from instui_engine.values import NamedTuple
 
 _PRESSURE = "/proc/pressure/io"  # see the kernel's Documentation/accounting/psi.rst
+_UPTIME = "/proc/uptime"  # seconds since the start, and those in which processors were idle, all of them together
 
 
 class Load(NamedTuple):
-    """Seconds up to one moment; only the difference of two of them says anything. See `LoadSampled`."""
+    """Seconds up to one moment; only the difference of two of them says anything. See `events.SpanFinished`."""
 
     cpu: float
     stalled: float
+    system: float
+    idle: float
 
     def since(self, before: "Load") -> "Load":
         """By how much it has grown."""
-        is_known = self.stalled >= 0 <= before.stalled
-        stalled = round(self.stalled - before.stalled, 6) if is_known else -1.0
-        return Load(round(self.cpu - before.cpu, 6), stalled)
+        return Load(*map(_grown, self, before))
 
 
 def load() -> Load:
     """The load until now."""
-    used = 0.0
+    used = system = 0.0
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
         usage = resource.getrusage(who)
         used += usage.ru_utime + usage.ru_stime
-    return Load(used, _stalled())
+        system += usage.ru_stime
+    return Load(used, _stalled(), system, _idle())
 
 
 def usable_cpus() -> int:
@@ -38,13 +40,27 @@ def usable_cpus() -> int:
     return os.cpu_count() or 0
 
 
+def _grown(now: float, before: float) -> float:
+    return round(now - before, 6) if now >= 0 <= before else -1.0
+
+
 def _stalled() -> float:
     # "some avg10=0.66 avg60=10.67 avg300=27.74 total=3995685298", the total in microseconds
     with suppress(OSError, ValueError, IndexError):
-        descriptor = os.open(_PRESSURE, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            text = os.read(descriptor, 256)
-        finally:
-            os.close(descriptor)
-        return int(text.split(b"\n", 1)[0].rpartition(b"total=")[2]) / 1e6
+        return int(_start_of(_PRESSURE).split(b"\n", 1)[0].rpartition(b"total=")[2]) / 1e6
     return -1.0
+
+
+def _idle() -> float:
+    with suppress(OSError, ValueError, IndexError):
+        # a sandbox that does not know says 0.00
+        return float(_start_of(_UPTIME).split()[1]) or -1.0
+    return -1.0
+
+
+def _start_of(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 256)
+    finally:
+        os.close(descriptor)
