@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from instui.explain import simulation
+from instui.explain import parallel
 from instui.explain.attribution import attribute
 from instui.explain.explanation import Explanation, as_json, explain, headline
 from instui.explain.findings import MICRO, Finding
-from instui.explain.simulation import Task, schedule, unshared
+from instui.explain.schedule import Task, schedule, unshared
 from instui.lines.explained import report
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
@@ -288,13 +288,19 @@ def test_a_download_says_how_fast_it_was_and_what_stood_still() -> None:
 
 
 def unpacked(
-    *parts: list[tuple[float, Event]], jobs: int = 2, cpus: int = 2, cpu: float = 9.0, size: int = 10_000_000
+    *parts: list[tuple[float, Event]],
+    jobs: int = 2,
+    cpus: int = 2,
+    cpu: float = 9.0,
+    size: int = 10_000_000,
+    system: float = 0.0,
+    idle: float = -1.0,
 ) -> Explanation:
     wheels = dict.fromkeys(
         event.wheel for part in parts for _, event in part if isinstance(event, events.UnpackStarted)
     )
     end = max(t for part in parts for t, _ in part)
-    steps = in_order(added(*wheels, size=size), span("acquire", 0.0, end, cpu), *parts)
+    steps = in_order(added(*wheels, size=size), span("acquire", 0.0, end, cpu, -1.0, system, idle), *parts)
     start = START._replace(jobs=jobs, cpus=cpus)
     return explain(snapshot_of(*steps, ended(end), start=start))
 
@@ -319,16 +325,54 @@ def test_wheels_for_which_no_helper_is_started_take_turns_whatever_the_workers()
 
 
 def test_the_rules_of_the_engine_for_helpers_are_known() -> None:
-    assert (simulation.WORTHWHILE, simulation.EACH) == (unpackers.WORTHWHILE, unpackers.EACH)
-    assert simulation.FILES_EACH == team.FILES_EACH
+    assert (parallel.WORTHWHILE, parallel.EACH) == (unpackers.WORTHWHILE, unpackers.EACH)
+    assert parallel.FILES_EACH == team.FILES_EACH
 
 
-@pytest.mark.parametrize(("size", "cpu", "uncertain"), [(400_000_000, 4.0, True), (40_000_000, 4.0, False)])
-def test_how_workers_share_the_memory_that_bytes_are_copied_through_is_not_told(
-    size: int, cpu: float, uncertain: bool
-) -> None:
-    explanation = unpacked(unpack("a", 0.0, 2.0), unpack("b", 2.0, 4.0), jobs=1, cpu=cpu, size=size)
-    assert [one.uncertain for one in explanation.what_if if one.change == "jobs 2"] == [uncertain]
+def jobs_2(cpu: float = 6.0, system: float = 0.0, idle: float = 6.0) -> tuple[float, bool]:
+    """What is predicted of two workers, after one that took 6 s, for work that this is known of."""
+    parts = unpack("a", 0.0, 3.0), unpack("b", 3.0, 6.0)
+    found = unpacked(*parts, jobs=1, cpu=cpu, system=system, idle=idle).what_if
+    return next((one.predicted, one.uncertain) for one in found if one.change == "jobs 2")
+
+
+def test_what_the_operating_system_takes_is_not_promised() -> None:
+    assert jobs_2(system=1.0) == (pytest.approx(3.35), False)
+    assert jobs_2(system=5.0)[1]
+    assert jobs_2(system=-1.0)[1]  # an earlier journal, which does not know
+
+
+def test_what_other_programs_leave_of_the_processors_is_not_promised() -> None:
+    assert jobs_2(idle=6.0) == (pytest.approx(3.35), False)
+    predicted, uncertain = jobs_2(idle=0.0)  # one worker had one processor, and the other one was in use
+    assert predicted == pytest.approx((3.35 + 6.35) / 2, abs=0.1)
+    assert uncertain
+
+
+def test_what_processors_did_not_do_is_not_promised() -> None:
+    assert jobs_2(cpu=1.0, idle=11.0)[1]  # nobody else was at work: so it was the disk
+    assert not jobs_2(cpu=4.4, idle=7.6)[1]  # little of it
+    assert jobs_2(cpu=4.4, idle=6.0)[1]  # others were at work, who may be gone, and the wait with them
+
+
+def test_a_number_of_workers_that_changes_nothing_is_told_whatever_the_work_was() -> None:
+    explanation = unpacked(unpack("a", 0.0, 6.0), jobs=2, cpu=1.0, system=1.0, idle=0.0)
+    assert {one.predicted for one in explanation.what_if if one.change.startswith("jobs")} == {explanation.wall}
+    assert not any(one.uncertain for one in explanation.what_if)
+
+
+def test_builds_that_follow_the_number_of_workers_are_not_promised() -> None:
+    def built(*wheels: str) -> list[bool]:
+        steps = [(0.0, events.SpanStarted("build")), *added(*wheels)]
+        for wheel in wheels:
+            steps += [
+                (0.0, events.BuildStarted(wheel, "/src", "", False)),
+                (6.0, events.BuildFinished(wheel, f"{wheel}.whl", 1)),
+            ]
+        return [one.uncertain for one in explain(snapshot_of(*in_order(steps), ended(6.0))).what_if][:2]
+
+    assert built("a", "b") == [True, True]
+    assert built("a") == [False, False]
 
 
 def test_workers_share_processors_and_claims_exclude_each_other() -> None:
@@ -339,11 +383,6 @@ def test_workers_share_processors_and_claims_exclude_each_other() -> None:
     turns = [Task(0.0, 2.0, 0.0, one), Task(0.0, 2.0, 1.0, frozenset(), one), Task(0.0, 2.0, 2.0, frozenset(), one)]
     assert schedule(turns, 4, 4.0) == pytest.approx(4.0)  # the last two only pass through
     assert unshared([(0.0, 4.0)] * 4, 2.0) == [2.0] * 4
-
-
-def test_what_processors_did_not_do_is_not_predicted_for_more_workers() -> None:
-    explanation = unpacked(unpack("a", 0.0, 3.0), unpack("b", 3.0, 6.0), jobs=1, cpu=1.0)
-    assert [one.uncertain for one in explanation.what_if if one.change == "jobs 2"] == [True]
 
 
 def test_one_giant_wheel_is_named() -> None:

@@ -127,13 +127,10 @@ def headline(explanation: Explanation, over: bool = True) -> str:
 
 def predicted(what_if: WhatIf, wall: float) -> str:
     """A prediction in words."""
-    difference = what_if.predicted - wall
+    differs = abs(what_if.predicted - wall) > max(LEAST_NOISE, LEAST_NOISE * wall)
     if what_if.uncertain:
-        about = f" (about {seconds(what_if.predicted)})" if abs(difference) > LEAST_NOISE else ""
-        return f"cannot tell{about}"
-    if abs(difference) <= max(LEAST_NOISE, LEAST_NOISE * wall):
-        return "no change"
-    return seconds(what_if.predicted)
+        return f"cannot tell (about {seconds(what_if.predicted)})" if differs else "cannot tell"
+    return seconds(what_if.predicted) if differs else "no change"
 
 
 def compared(explanation: Explanation, earlier: Sequence[Explanation]) -> str:
