@@ -94,6 +94,15 @@ def rounds(sweeping: bool) -> Callable[[int, int], range]:
     return lambda few, many: range(many if sweeping else few)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sockets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where sessions have their control sockets, those of this process, too: what lists sessions elsewhere sees none."""
+    directory = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(directory))
+        yield directory
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instui cache of this test session's own."""
@@ -126,15 +135,14 @@ def venv(make_venv: Callable[[Path], Venv], tmp_path: Path) -> Callable[[], Venv
 
 
 @pytest.fixture(scope="session")
-def clean_environ(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, str]:
+def clean_environ(tmp_path_factory: pytest.TempPathFactory, cache: Path, sockets: Path) -> dict[str, str]:
     """Variables for child processes: nothing of the user's configuration gets in, and no index is asked."""
     home = tmp_path_factory.mktemp("home")
-    (home / "run").mkdir(mode=0o700)  # for control sockets: killed sessions leave theirs, and others try them
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "TMPDIR") if name in os.environ}
     return {
         **kept,
         "HOME": str(home),
-        "XDG_RUNTIME_DIR": str(home / "run"),
+        "XDG_RUNTIME_DIR": str(sockets),
         "XDG_CONFIG_HOME": str(home / "config"),
         "INSTUI_CACHE_DIR": str(cache),
         "INSTUI_CONFIG": os.devnull,  # not the settings of who runs the tests
