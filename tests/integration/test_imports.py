@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -202,6 +203,25 @@ def test_a_requirement_file_is_with_uv_before_what_reads_its_answer_is_loaded(
     needed_later = ("dataclasses", "inspect", "packaging", "tomllib", "logging")
     assert not report.before & set(needed_later)
     assert report.of(needed_later)
+
+
+def test_a_lock_file_that_was_read_before_needs_no_parser(
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    wheel = make(tmp_path)
+    venv().put(wheel)
+    digest = sha256(wheel.read_bytes()).hexdigest()
+    lock = tmp_path / "pylock.toml"
+    lock.write_text(
+        'lock-version = "1.0"\ncreated-by = "me"\n[[packages]]\nname = "tool"\nversion = "1.0"\n'
+        f'wheels = [{{ url = "https://host.invalid/{wheel.name}", hashes = {{ sha256 = "{digest}" }} }}]\n'
+    )
+    command = ("instui", "install", "--ui", "none", "--offline", "--pylock", lock, "--python")
+    assert observe(*command, venv().top).of(["packaging.pylock", "tomllib"])
+    target = venv()
+    report = observe(*command, target.top)
+    assert complete(target.site, "tool-1.0")
+    assert report.of([*HEAVY, "logging", "instui_engine.fetch.download"]) == []
 
 
 def test_the_engine_never_loads_the_app(observe: Callable[..., Loaded]) -> None:

@@ -176,7 +176,7 @@ class Questions:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.runs = self.lines = 0
-        finished, decide = uv._finished, uv.Uv.decide
+        finished, decide = uv.finished, uv.Uv.decide
 
         def counted(*arguments: Any) -> Any:
             self.runs += 1
@@ -186,7 +186,7 @@ class Questions:
             self.lines += len(asked._wanted.requirements)
             return decide(asked, *arguments, **options)
 
-        patch.setattr(uv, "_finished", counted)
+        patch.setattr(uv, "finished", counted)
         patch.setattr(uv.Uv, "decide", decided)
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instui_engine.commit.commit import Commit
 from instui_engine.errors import (
     BuildError,
     Interrupted,
@@ -22,8 +21,6 @@ from instui_engine.journal.events import (
     WheelAdded,
 )
 from instui_engine.locks.reported import reported_wait
-from instui_engine.plan.newcomers import newcomers, replaced
-from instui_engine.plan.plan import Plan, WheelPlan, volumes_of
 from instui_engine.redaction import redacted
 from instui_engine.resolve.request import LockedWheel, Request, Resolution
 from instui_engine.resolve.resolver import resolve
@@ -34,11 +31,6 @@ from instui_engine.session.control import Control
 from instui_engine.session.logs import keep_log
 from instui_engine.session.options import Options
 from instui_engine.session.session import Session
-from instui_engine.stage.staging import stage_wheels
-from instui_engine.stage.team import Team, team
-from instui_engine.store.acquire import Damage, acquire, check_contents, look_up, rebuild
-from instui_engine.store.entry import Entry
-from instui_engine.store.gc_lock import lock_file, using
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
@@ -46,11 +38,16 @@ from instui_engine.wheel.permission import FLAG, unused
 
 from .command import Outcome, Recording, Work, perform
 from .early import Early
-from .planning import Unpacked, plan
-from .revision import revised, told
 
 if TYPE_CHECKING:
     from instui_engine.bytecode.compile import Compilation
+    from instui_engine.commit.commit import Commit
+    from instui_engine.plan.plan import Plan
+    from instui_engine.stage.team import Team
+    from instui_engine.store.acquire import Damage
+    from instui_engine.store.entry import Entry
+
+    from .planning import Unpacked
 
 _ROUNDS = 3  # how often uv is asked, at most, because others have installed something meanwhile
 
@@ -118,6 +115,10 @@ class Pipeline(Work):
             installed, ready = self._decided_again(installed, self._made(wheels))
             if not ready and not self._extraneous:
                 return  # all of them were cancelled, or others have installed what satisfies
+            from instui_engine.stage.team import team
+
+            from .planning import plan
+
             files = sum(entry.manifest.files for _, entry in ready)
             with team(self.context, files, self.session.sign_of_life) as linkers:
                 with self.context.span("plan"):
@@ -127,11 +128,13 @@ class Pipeline(Work):
                     plans, overlaps = plan(self.context, self.environment, installed, self._extraneous, ready)
                 self._stage(plans, linkers)
         self.began = True
+        from instui_engine.commit.commit import Commit
+
         with self.context.span("commit"):
             commit = self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
             commit.run()
 
-    def _made(self, wheels: Sequence[LockedWheel]) -> list[Unpacked]:
+    def _made(self, wheels: Sequence[LockedWheel]) -> "list[Unpacked]":
         """`wheels`, built, fetched and unpacked, without those that are cancelled meanwhile."""
         if any(wheel.source for wheel in wheels):
             with self.context.span("build"):
@@ -140,13 +143,17 @@ class Pipeline(Work):
             ready = self._acquire(wheels) if wheels else []
         return self._compiled(ready)
 
-    def _decided_again(self, installed: Installed, ready: list[Unpacked]) -> tuple[Installed, list[Unpacked]]:
+    def _decided_again(self, installed: Installed, ready: "list[Unpacked]") -> "tuple[Installed, list[Unpacked]]":
         """What is installed now, and what of `ready` is still to be, with what is needed instead of the rest.
 
         Others may have installed other versions since `installed` was listed. Had this session begun after that, it
         would have left them alone if they satisfy. So uv is asked again: the result is to be that of one session after
         the other. It is done a few times at most, as others may come each time.
         """
+        from instui_engine.plan.newcomers import newcomers, replaced
+
+        from .revision import revised, told
+
         emit, again, going = self.context.emit, self._resolution.again, set[str]()
         cancelled = self.context.control.wheels
         for _ in range(_ROUNDS):
@@ -188,7 +195,7 @@ class Pipeline(Work):
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self.context
         ask = partial(resolve, self._request, self.environment, installed, context.emit, context.control.cancelled)
-        resolution = self._asked(lambda: ask(self._early.meanwhile))
+        resolution = self._asked(lambda: ask(self._early.meanwhile, context.options.cache))
         self._index_urls = resolution.index_urls
         self._extraneous = resolution.extraneous
         self._resolution = resolution
@@ -219,6 +226,8 @@ class Pipeline(Work):
     @contextmanager
     def _using_store(self) -> Iterator[None]:
         """Keep `cache prune` out while this session reads the store and links from it."""
+        from instui_engine.store.gc_lock import lock_file, using
+
         options, control = self.context.options, self.context.control
 
         def on_wait(holders: Sequence[Holder]) -> None:
@@ -252,8 +261,10 @@ class Pipeline(Work):
             self.session.keep()  # for the logs, whose paths are in the error
             raise
 
-    def _acquire(self, wheels: Sequence[LockedWheel]) -> list[tuple[LockedWheel, Entry]]:
+    def _acquire(self, wheels: Sequence[LockedWheel]) -> "list[Unpacked]":
         """`wheels`, without those that are cancelled meanwhile, with their entries of the store."""
+        from instui_engine.store.acquire import acquire
+
         offline, early = self._request.offline, self._early
         ahead = early.take_ahead()
         with closing(ahead) if ahead else nullcontext():
@@ -267,7 +278,11 @@ class Pipeline(Work):
 
     def _foresee(self, installed: Installed, wheels: Sequence[LockedWheel]) -> None:
         """Plan as far as that is possible without fetching or unpacking anything."""
-        ready: list[tuple[LockedWheel, Entry]] = []
+        from instui_engine.store.acquire import look_up
+
+        from .planning import plan
+
+        ready: list[Unpacked] = []
         unknown: list[LockedWheel] = []
         for wheel, entry in zip(wheels, look_up(self._store, wheels), strict=True):
             self.context.emit(_unknown(wheel)._replace(cached=entry is not None))
@@ -279,9 +294,11 @@ class Pipeline(Work):
                 ready.append((wheel, entry))
         plan(self.context, self.environment, installed, self._extraneous, ready, unknown)
 
-    def _check(self, wheel: LockedWheel, entry: Entry | None) -> None:
+    def _check(self, wheel: LockedWheel, entry: "Entry | None") -> None:
         """Raise what acquiring the wheel would raise, as far as that can be known without doing so."""
         if entry is not None:
+            from instui_engine.store.acquire import check_contents
+
             check_contents(wheel, entry, self.context.options.allow_record)
         elif wheel.path and wheel.source is None:
             from instui_engine.store.examine import examine_file
@@ -292,7 +309,7 @@ class Pipeline(Work):
 
             raise offline_error(wheel.filename)
 
-    def _compiled(self, ready: list[tuple[LockedWheel, Entry]]) -> list[tuple[LockedWheel, Entry]]:
+    def _compiled(self, ready: "list[Unpacked]") -> "list[Unpacked]":
         """`ready`, with byte code if that is wanted, without wheels that are cancelled meanwhile."""
         if not self.context.options.compile_bytecode or not ready:
             return ready
@@ -310,15 +327,20 @@ class Pipeline(Work):
         place.mkdir(exist_ok=True)
         return place
 
-    def _rebuild(self, damages: Sequence[Damage]) -> list[Entry | None]:
+    def _rebuild(self, damages: "Sequence[Damage]") -> "list[Entry | None]":
         if self._compilation is not None:
             return self._compilation.rebuild(damages)
         return self._rebuild_plain(damages)
 
-    def _rebuild_plain(self, damages: Sequence[Damage]) -> list[Entry | None]:
+    def _rebuild_plain(self, damages: "Sequence[Damage]") -> "list[Entry | None]":
+        from instui_engine.store.acquire import rebuild
+
         return rebuild(self.context, self._store, damages, self._index_urls, self._request.offline)
 
-    def _stage(self, plans: Sequence[Plan], linkers: Team) -> None:
+    def _stage(self, plans: "Sequence[Plan]", linkers: "Team") -> None:
+        from instui_engine.plan.plan import WheelPlan, volumes_of
+        from instui_engine.stage.staging import stage_wheels
+
         context, session = self.context, self.session
         wheels = [plan for plan in plans if isinstance(plan, WheelPlan)]
         with context.span("stage"):

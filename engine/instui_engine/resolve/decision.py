@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,18 +17,21 @@ from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 from instui_engine.values import NamedTuple
 
+from .at_once import is_decided_at_once
 from .inputs import Arguments
 from .locations import path_in, redacted, split_fragment
 from .lock_file import load_parser, parsed_filename, select, size_of
 from .origin import origin_of
 from .request import Cancelled, Emit, LockedWheel, Meanwhile, Request
 from .requirements import Requirement, Requirements, named_in
+from .resolving import Resolving
 from .satisfied import is_installed, is_version
+from .selections import remembered
 from .sources import argued_trees, installed_names, is_source, likely_name, locked_source, name_sources
 from .strength import check_strong, note_weak
 from .tracing import Told, may_have_sources, trace
 from .uv import Files, Uv
-from .uv_plan import Pin
+from .uv_plan import Decision, Pin
 
 
 class Decided(NamedTuple):
@@ -53,8 +57,11 @@ def from_uv(
     cancelled: Cancelled,
     meanwhile: Meanwhile,
     urls: Sequence[str],
+    cache: Path | None = None,
 ) -> Decided:
     """What uv decides. `urls` are those of the request that may carry credentials.
+
+    What uv has named before is remembered below `cache`.
 
     Raises ResolutionError, UsageError or Interrupted.
     """
@@ -79,21 +86,27 @@ def from_uv(
             meanwhile.deciding(urls)
             load_parser()
 
-        uv.meanwhile(while_deciding)
-        uv.watch(lambda doing: emit(ResolveProgress(doing)), meanwhile.seen)
-        decision = uv.decide(installed, moved)
-        for warning in decision.warnings:
-            emit(Warned("", warning))
-        versions = [pin for pin in decision.pins if not pin.url]
-        if versions:
-            emit(ResolveProgress("listing the files and hashes of these versions"))
-            uv.meanwhile(lambda: meanwhile.listing(len(versions)))
         told: Mapping[str, Told] = {}
-        if may_have_sources(decision.pins, wanted, request.resolving.group):
-            files, told = trace(uv, decision.pins, environment, installed, request.offline)
-        else:
-            files = uv.locate(versions)
-    locked = wheels_in(files, directory, environment.interpreter, demands)
+        answer: tuple[Decision, list[LockedWheel]] | None = None
+        if is_decided_at_once(wanted, request, settings, installed):
+            uv.meanwhile(lambda: meanwhile.deciding(urls))
+            answer = _at_once(uv, directory, environment.interpreter, emit, cache)
+        if answer is None:
+            uv.meanwhile(while_deciding)
+            uv.watch(lambda doing: emit(ResolveProgress(doing)), meanwhile.seen)
+            decision = uv.decide(installed, moved)
+            for warning in decision.warnings:
+                emit(Warned("", warning))
+            versions = [pin for pin in decision.pins if not pin.url]
+            if versions:
+                emit(ResolveProgress("listing the files and hashes of these versions"))
+                uv.meanwhile(lambda: meanwhile.listing(len(versions)))
+            if may_have_sources(decision.pins, wanted, request.resolving.group):
+                files, told = trace(uv, decision.pins, environment, installed, request.offline)
+            else:
+                files = uv.locate(versions)
+            answer = decision, wheels_in(files, directory, environment.interpreter, demands, cache)
+    decision, locked = answer
     unnamed = [source for source in sources if not source.name]
     found = name_sources(decision.pins, sources) if unnamed else {}
     direct |= found
@@ -126,6 +139,21 @@ def from_uv(
         asked = (source for source in unnamed if source.position >= 0 and source not in found.values())
         left |= installed_names(asked, environment, installed)
     return Decided(locked, left, decision.removed, decision.is_of_something)
+
+
+def _at_once(
+    uv: Uv, directory: str, interpreter: Interpreter, emit: Emit, cache: Path | None
+) -> tuple[Decision, list[LockedWheel]] | None:
+    """The answer to one question instead of two; None if uv has to be asked as usual, and will say what is wrong."""
+    if (answer := uv.decide_and_locate()) is None:
+        return None
+    text, warnings = answer
+    locked = wheels_in(Files((text,), {}), directory, interpreter, {}, cache)
+    if any(wheel.origin or wheel.source for wheel in locked):  # what it is built from, both questions tell
+        return None
+    for warning in warnings:
+        emit(Warned("", warning))
+    return Decision(tuple(Pin(wheel.name, wheel.version, "") for wheel in locked), warnings), locked
 
 
 def _as_told(wheel: LockedWheel, told: Told | None) -> LockedWheel:
@@ -203,10 +231,13 @@ def direct_wheel(entry: Requirement, demands: Mapping[str, Demands]) -> LockedWh
 
 
 def wheels_in(
-    files: Files, directory: str, interpreter: Interpreter, demands: Mapping[str, Demands]
+    files: Files, directory: str, interpreter: Interpreter, demands: Mapping[str, Demands], cache: Path | None = None
 ) -> list[LockedWheel]:
-    """The wheels in uv's answer, whose relative paths start from `directory`."""
-    locked = [wheel for text in files.locks for wheel in select(text, "uv's answer", directory, interpreter, demands)]
+    """The wheels in uv's answer, whose relative paths start from `directory`; remembered below `cache`."""
+    locked: list[LockedWheel] = []
+    for text in files.locks:
+        read = partial(select, text, "uv's answer", directory, interpreter, demands)
+        locked += remembered(cache, text, interpreter, demands, Resolving(), read)
     if files.names:
         locked += select(files.traced, "uv's answer", directory, interpreter, demands, names=files.names)
     return locked + [_unhashed(url, demands) for url in files.unhashed.values()]

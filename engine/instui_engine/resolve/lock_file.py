@@ -3,6 +3,8 @@
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import ResolutionError, UsageError, printable
@@ -19,6 +21,7 @@ from .origin import origin_of
 from .request import Cancelled, LockedWheel, Request
 from .requirements import is_uv_lock
 from .resolving import Resolving
+from .selections import remembered
 from .source import Source
 from .strength import check_strong
 
@@ -37,10 +40,14 @@ _REPOSITORY = re.compile(r"git\+(https?|ssh|file|git)://[^\s\\]+@([0-9a-f]{40}|[
 
 
 def from_lock_file(
-    file: str, request: Request, settings: UvSettings, interpreter: Interpreter, cancelled: Cancelled
+    file: str,
+    request: Request,
+    settings: UvSettings,
+    interpreter: Interpreter,
+    cancelled: Cancelled,
+    cache: Path | None = None,
 ) -> list[LockedWheel]:
-    """The wheels of a lock file, or their sources."""
-    from .remote import read_url
+    """The wheels of a lock file, or their sources. What was read before is remembered below `cache`."""
     from .streams import read_input
 
     resolving = request.resolving
@@ -52,14 +59,19 @@ def from_lock_file(
 
             text, directory = exported(file, interpreter.executable, request, cancelled)
             resolving = Resolving()  # uv has answered for those parts alone
+        elif is_remote:
+            from .remote import read_url
+
+            text, directory = read_url(file, request, cancelled).decode(), ""
         else:
-            data, directory = (read_url(file, request, cancelled), "") if is_remote else read_input(file, cancelled)
+            data, directory = read_input(file, cancelled)
             text = data.decode()
     except OSError as error:
         raise UsageError(f"cannot read the lock file {shown}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown} is not a lock file: it is not UTF-8 text") from error
-    wheels = list(select(text, shown, resolved(directory), interpreter, {}, resolving))
+    read = partial(select, text, shown, resolved(directory), interpreter, {}, resolving)
+    wheels = remembered(cache, text, interpreter, {}, resolving, read)
     if is_remote and any(wheel.path for wheel in wheels):
         raise UsageError(f"{shown} names files of this machine, which a lock file on a server cannot know")
     if request.require_hashes or settings.require_hashes:

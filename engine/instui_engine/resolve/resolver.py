@@ -10,6 +10,7 @@ already installed; ResolveFinished always.
 import os
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instui_engine.errors import NoSolutionError, UsageError, printable
@@ -39,10 +40,11 @@ def resolve(
     emit: Emit,
     cancelled: Cancelled = lambda: False,
     meanwhile: Meanwhile = Meanwhile(),  # noqa: B008 - it never changes
+    cache: Path | None = None,
 ) -> Resolution:
     """The wheels that satisfy `request` in `environment`, without those that are installed already.
 
-    `meanwhile` is done while uv works, if it is asked.
+    `meanwhile` is done while uv works, if it is asked. What lock files say is remembered below `cache`.
 
     Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, and Interrupted as soon as
     `cancelled()` is true.
@@ -52,7 +54,7 @@ def resolve(
         what = "what is left out is a part of a uv.lock" if request.leaving_out else "what may be locked is a uv.lock"
         raise UsageError(f"{what}; name one")
     if lock_file := _lock_file(request):
-        return _locked(lock_file, request, settings, environment, installed, emit, cancelled)
+        return _locked(lock_file, request, settings, environment, installed, emit, cancelled, cache)
     arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)
     lines = _lines(request, arguments.positions, cancelled)
     if not arguments.positions and not request.requirement_files and not request.resolving.group:
@@ -70,7 +72,7 @@ def resolve(
     elif request.exact and not (wanted.requirements or wanted.projects or request.resolving.group):  # there is nothing
         resolution = _with_extraneous(Resolution((), {}), (), request, environment, installed)
     else:
-        decide = partial(_decided, arguments, wanted, request, settings, environment)
+        decide = partial(_decided, arguments, wanted, request, settings, environment, cache)
         resolution = decide(installed, emit, cancelled, meanwhile)
         if not request.exact:
 
@@ -93,11 +95,12 @@ def _locked(
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled,
+    cache: Path | None,
 ) -> Resolution:
     """What a lock file says."""
     from .lock_file import from_lock_file
 
-    wheels = from_lock_file(lock_file, request, settings, environment.interpreter, cancelled)
+    wheels = from_lock_file(lock_file, request, settings, environment.interpreter, cancelled, cache)
     resolution = _finish(wheels, {}, request, settings, environment, installed, emit)
     resolution = _with_builds(resolution, request, Requirements(), settings, environment)
     listed = {wheel.name for wheel in wheels}
@@ -111,6 +114,7 @@ def _decided(
     request: Request,
     settings: UvSettings,
     environment: Environment,
+    cache: Path | None,
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled,
@@ -124,7 +128,7 @@ def _decided(
     try:
         urls = _urls(request, wanted)
         decided = from_uv(
-            arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile, urls
+            arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile, urls, cache
         )
     except NoSolutionError as error:
         directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")

@@ -2,21 +2,18 @@
 
 It is asked twice. `uv pip install --dry-run` decides which distributions to install, by all of uv's own rules and
 settings. `uv pip compile` of just those versions, from what the first run has left in uv's cache, tells their files and
-hashes. Both run in the user's directory, so that the user's configuration of indexes applies.
+hashes. Both run in the user's directory, so that the user's configuration of indexes applies. Where both would say the
+same, it is asked once (at_once.py).
 
 uv sees a view of the environment (view.py). The text that it reads lies in files that exist only in memory, and the
 URLs of the command line reach it by its environment: both may contain passwords.
 """
 
-import fcntl
 import os
 import re
-import select
-import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from instui_engine.errors import Interrupted, ResolutionError
 from instui_engine.fetch.uv_settings import UvSettings
@@ -35,18 +32,17 @@ from .request import Request
 from .requirements import Requirement, Requirements
 from .resolving import words
 from .uv_config import DECISIVE_FILES, leads_elsewhere, locating_config, not_isolated
-from .uv_errors import explain
-from .uv_log import FILTER, UvLog, processor_seconds, without_log
+from .uv_errors import explain, warnings_in
+from .uv_log import UvLog, without_log
 from .uv_plan import Decision, Pin, decision_in, unhashed_in
+from .uv_process import finished
 from .view import make_view
 
-if TYPE_CHECKING:
-    import subprocess
-
-_POLL = 0.1  # seconds between two checks of `cancelled` while uv runs
-_PIPE = 1 << 20  # bytes
-_PATIENCE = 5.0  # seconds that uv has to end after SIGTERM
 _FEW = 3  # wheels without a hash after which the others are asked for one by one
+
+
+def _nothing() -> None:
+    pass
 
 
 class Files(NamedTuple):
@@ -81,7 +77,7 @@ class Uv:
         self._cancelled = cancelled
         self._python = _interpreter(request, environment, settings)
         self._is_quiet = False  # whether that is a script of `quiet_python`
-        self._meanwhile = _nothing
+        self._meanwhile: Callable[[], None] = _nothing
         self._tell: Callable[[str], None] | None = None
         self._seen: Callable[[str], None] = lambda url: None
 
@@ -134,6 +130,17 @@ class Uv:
             raise explain(output, sources, self._settings.proxies)
         return decision_in(output)
 
+    def decide_and_locate(self) -> tuple[str, tuple[str, ...]] | None:
+        """The lock file of the whole request, and uv's warnings, as if nothing were installed; None if it fails.
+
+        Nothing is fetched for it. Raises Interrupted.
+        """
+        command = [*(["--no-deps"] if self._request.no_deps else []), *words(self._request.resolving, "trace")]
+        with memory_file(requirements_text(self._wanted)) as file:
+            command.append(f"/dev/fd/{file}")
+            code, text, output = self._compiled(command, (file,), "", offline=True, quiet=False)
+        return None if code else (text, warnings_in(output))
+
     def locate(self, pins: Sequence[Pin]) -> Files:
         """The files of `pins`, which come from indexes. Raises ResolutionError or Interrupted."""
         left = {pin.name: pin for pin in pins}
@@ -185,7 +192,8 @@ class Uv:
                 else:
                     command.append(f"--{kind}={place}")
             config = locating_config(self._settings, whole=True)
-            return self._compiled([*command, *sources], files, config, offline)
+            code, text, output = self._compiled([*command, *sources], files, config, offline)
+            return code, output if code else text
 
     def _compile(self, pins: Sequence[Pin], offline: bool) -> tuple[int, str]:
         """uv's exit code, and the lock file that it has written, or what it printed if it failed."""
@@ -193,7 +201,9 @@ class Uv:
         command = ["--no-deps", *words(self._request.resolving, "locate")]
         with memory_file(requirements_text(asked)) as pinned:
             command.append(f"/dev/fd/{pinned}")
-            return self._compiled(command, (pinned,), locating_config(self._settings), offline, DECISIVE_FILES)
+            config = locating_config(self._settings)
+            code, text, output = self._compiled(command, (pinned,), config, offline, DECISIVE_FILES)
+            return code, output if code else text
 
     def _compiled(
         self,
@@ -202,15 +212,18 @@ class Uv:
         config: str,
         offline: bool,
         without: Collection[str] = (),
-    ) -> tuple[int, str]:
+        quiet: bool = True,
+    ) -> tuple[int, str, str]:
+        """uv's exit code, the lock file that it has written, "" if it failed, and what it printed."""
         lock = self._scratch / "pylock.toml"
         lock.unlink(missing_ok=True)
-        whole = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header", "--quiet"]
+        whole = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header"]
+        whole += ["--quiet"] if quiet else []
         whole += ["--offline"] if offline else []
         with memory_file(config) as settings:
             whole += [f"--config-file=/dev/fd/{settings}"] if config else []
             code, output = self._run([*whole, *command], (*descriptors, settings), without)
-        return code, output if code else lock.read_text(encoding="utf-8")
+        return code, "" if code else lock.read_text(encoding="utf-8"), output
 
     def _run(
         self, command: Sequence[str], descriptors: Sequence[int], without: Collection[str] = ()
@@ -242,11 +255,11 @@ class Uv:
         tell, self._tell = self._tell, None
         # offline it asks nobody, so its log would be empty, but a log costs time also then
         log = UvLog(tell, seen=self._seen) if tell and not request.offline else None
-        code, output = _finished(whole, variables, descriptors, self._cancelled, meanwhile, log)
+        code, output = finished(whole, variables, descriptors, self._cancelled, meanwhile, log)
         if log:
             output, is_certain = without_log(output)
             if not is_certain:
-                code, output = _finished(whole, variables, descriptors, self._cancelled, _nothing)
+                code, output = finished(whole, variables, descriptors, self._cancelled)
         if code and (self._cancelled() or code in (-2, -15, 130, 143)):
             raise Interrupted("interrupted while resolving")
         return code, output
@@ -259,7 +272,7 @@ def run_uv(
 
     Its answer goes to the descriptor `answer`.
     """
-    return _finished([uv_binary(), *command], uv_variables(request), (), cancelled, _nothing, answer=answer)
+    return finished([uv_binary(), *command], uv_variables(request), (), cancelled, answer=answer)
 
 
 def _interpreter(request: Request, environment: Environment, settings: UvSettings) -> str:
@@ -340,10 +353,6 @@ def uv_variables(request: Request) -> dict[str, str]:
     return variables
 
 
-def _nothing() -> None:
-    pass
-
-
 def uv_binary() -> str:
     """The path of uv. Raises ResolutionError if it is not installed."""
     from uv import find_uv_bin
@@ -352,81 +361,3 @@ def uv_binary() -> str:
         return os.fsdecode(find_uv_bin())
     except FileNotFoundError as error:
         raise ResolutionError("uv is not installed beside instui; install it with `pip install uv`") from error
-
-
-def _finished(
-    command: Sequence[str],
-    variables: dict[str, str],
-    descriptors: Sequence[int],
-    cancelled: Callable[[], bool],
-    meanwhile: Callable[[], None],
-    log: UvLog | None = None,
-    answer: int | None = None,
-) -> tuple[int, str]:
-    """Run `command` to its end, and do `meanwhile`; return its exit code and what it printed, with its log if any."""
-    import subprocess
-
-    try:
-        # the command is ours, and its arguments are passed without a shell
-        process = subprocess.Popen(
-            command,
-            env=variables | ({"RUST_LOG": FILTER} if log else {}),
-            pass_fds=descriptors,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL if answer is None else answer,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # it ends with what it has started, which has no terminal to ask at
-        )
-    except OSError as error:
-        raise ResolutionError(f"cannot run uv: {error.strerror}") from error
-    with process:
-        output = _errors(process, cancelled, meanwhile, log)
-    return process.returncode, output.decode("utf-8", "replace")
-
-
-def _errors(
-    process: "subprocess.Popen[bytes]",
-    cancelled: Callable[[], bool],
-    meanwhile: Callable[[], None],
-    log: UvLog | None,
-) -> bytes:
-    """Wait for uv to end; return what it printed. Stop it if the session is cancelled or anything else goes wrong."""
-    assert process.stderr is not None
-    errors, output = process.stderr.fileno(), bytearray()
-    with suppress(OSError, AttributeError):  # its log is not to keep it waiting while we do something else
-        fcntl.fcntl(errors, fcntl.F_SETPIPE_SZ, _PIPE)
-    try:
-        meanwhile()
-        poll = select.poll()
-        poll.register(errors, select.POLLIN)
-        while True:
-            if poll.poll(_POLL * 1000):
-                data = os.read(errors, 1 << 16)
-                if not data:
-                    return bytes(output)
-                output += data
-                if log:
-                    log.feed(data)
-            if cancelled():
-                raise Interrupted("interrupted while resolving")
-            if log:
-                log.tick(lambda: processor_seconds(process.pid))
-    except BaseException:
-        _stop(process)
-        raise
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End uv, and whatever it runs: to know the metadata of a source, it may have to build it."""
-    import subprocess
-
-    _signal(process, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=_PATIENCE)
-    _signal(process, signal.SIGKILL)
-    process.communicate()
-
-
-def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _NOTES = (local.DIRECTORY, known.DIRECTORY)
 _DIGEST = re.compile("[0-9a-f]{64}")
-_VERSIONED = re.compile("(store|local|known|built)-[0-9]+")
+_VERSIONED = re.compile("(store|local|known|built|selected)-[0-9]+")
 
 
 class Freed(NamedTuple):
@@ -111,7 +111,10 @@ def _entries(cache: Path) -> Iterator[Path]:
 
 
 def _leftovers(cache: Path) -> Iterator[Path]:
-    """What is useless while no session uses the store: unpacks, downloads, other formats, unfinished removals."""
+    """What is useless while no session uses the store: unpacks, downloads, other formats, unfinished removals.
+
+    With them goes what lock files were found to say (`resolve/selections.py`): it is soon found again.
+    """
     store = cache / f"store-{FORMAT}"
     for path in _listed(cache):
         other = _VERSIONED.fullmatch(path.name) and path.name not in (store.name, *_NOTES, built.DIRECTORY)
