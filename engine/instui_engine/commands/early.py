@@ -54,6 +54,13 @@ class Early:
     def _load(self, urls: Sequence[str]) -> None:
         """Import what takes a while. What fetches comes first, as it can begin then."""
         if not self._is_to_fetch:
+            import instui_engine.commit.commit
+            import instui_engine.stage.staging
+            import instui_engine.store.acquire
+            import instui_engine.store.gc_lock
+
+            from . import planning  # noqa: F401
+
             return
         with suppress(Exception):  # what is needed is loaded again, and fails with its own error
             from instui_engine.fetch.download import Client
