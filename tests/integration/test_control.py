@@ -46,6 +46,26 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         print()
 """
 
+# as another user: attaches to a session
+_ATTACH = """
+import os, sys
+from instui.cli.attach import choose
+from instui.monitor.remote import Remote
+from instui_engine.errors import UsageError
+import instui_engine.session.control
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[2]))
+remote = Remote("", sys.argv[1], lambda: True, may_control=True)
+print(remote.can_control, remote.read_only)
+remote.pause()
+print(remote.refusal())
+try:
+    choose([sys.argv[3]], [], None)
+except UsageError as error:
+    print(error)
+"""
+
 
 @pytest.fixture
 def runtime() -> Iterator[Path]:
@@ -103,6 +123,29 @@ def test_another_user_who_gets_to_the_socket_is_not_obeyed(server: tuple[Control
     assert ask(0, "workers 3").startswith("ok 3 workers")
     assert json.loads(ask(0, "state"))["paused"]
     assert control.paused
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_user_who_attaches_is_told_that_the_session_is_not_theirs(
+    server: tuple[ControlServer, Control],
+) -> None:
+    listening, control = server
+
+    def attach(uid: int) -> list[str]:
+        name = "instui"  # in the command line of a process of root
+        with subprocess.Popen([sys.executable, "-c", "input()", name], stdin=subprocess.PIPE) as theirs:
+            command = [sys.executable, "-c", _ATTACH, listening.path, str(uid), str(theirs.pid)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            theirs.communicate(b"\n")
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.splitlines()
+
+    told = "read-only: this session belongs to another user"
+    first, second, third = attach(NOBODY)
+    assert (first, second) == (f"False {told}", told)
+    assert "belongs to another user; to watch it, name its environment with --python ENV" in third
+    assert not control.paused
+    assert attach(0)[0] == "True "
 
 
 def test_a_request_gets_one_line_and_a_refusal_its_reason(server: tuple[ControlServer, Control]) -> None:

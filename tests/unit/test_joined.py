@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import pytest
 
 from instui.monitor.fold import Fold
-from instui.monitor.joined import Joined, Newcomers, number_of, plain_name, wheel_name
+from instui.monitor.joined import Joined, Newcomers, member, number_of, plain_name, wheel_name
 from instui.monitor.model import Phase, Snapshot
 from instui.monitor.reader import decoded
 from instui.monitor.remote import JoinedRemote, Remote
+from instui_engine.errors import InstuiError
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event, Holder, SessionStarted
+from support.environments import until
 
 CLAIMS = ["lib/common/"]
 
@@ -172,7 +174,7 @@ def test_it_is_over_with_the_last_session_and_says_which_failure_came_first() ->
     assert happened[-1][0] == 7.0
     shot = snapshot(happened)
     assert {one.key: one.phase for one in shot.wheels} == {"a": Phase.FAILED, "b": Phase.DONE, "a@2": Phase.DONE}
-    assert "its session ended (exit 4)" in shot.wheels[0].error
+    assert shot.wheels[0].error == "its session ended with exit code 4"
 
 
 def test_one_that_is_killed_ends_without_its_wheels_and_the_other_goes_on() -> None:
@@ -184,6 +186,60 @@ def test_one_that_is_killed_ends_without_its_wheels_and_the_other_goes_on() -> N
     shot = snapshot(happened)
     assert shot.finished is None
     assert {one.key: one.phase for one in shot.wheels} == {"a": Phase.FAILED, "a@2": Phase.READY}
+    assert shot.wheels[0].error == "its session was killed"
+
+
+def test_what_a_killed_session_had_begun_ends_with_it_unless_others_do_it_too() -> None:
+    def one(first: SessionStarted) -> list[tuple[float, Event]]:
+        begun = [events.SessionPaused(), events.SyncStarted("stage"), events.EnvironmentGranted(".lock", 0.0)]
+        return [(0.0, first), *((1.0, event) for event in begun)]
+
+    alone = snapshot(said(Joined([Given(one(FIRST)), Given([(0.0, SECOND)], ends=False)], [FIRST, SECOND])), 9.0)
+    assert not alone.paused
+    assert not alone.syncing
+    assert alone.environment is not None and alone.environment.state == "free"
+    both = snapshot(said(Joined([Given(one(FIRST)), Given(one(SECOND), ends=False)], [FIRST, SECOND])), 9.0)
+    assert both.paused
+    assert both.syncing
+    assert both.environment is not None and both.environment.state == "held"
+
+
+def test_a_session_that_waits_as_a_whole_does_not_hold_up_the_others() -> None:
+    uv = Holder("", "", 9, "uv sync", "running")
+    first = [
+        (0.0, FIRST),
+        *wheel("a"),
+        (1.0, events.EnvironmentGranted(".lock", 0.0)),
+        (4.0, events.LockGranted("a", 0.0)),
+    ]
+    wait = events.EnvironmentWaiting(".lock", [Holder("", "s1", 11, "instui"), uv])
+    second = [(0.0, SECOND), *wheel("a"), (2.0, wait), (2.0, events.WaitStarted("", "cache", "/cache", [uv]))]
+    shot = snapshot(said(Joined([Given(first, ends=False), Given(second, ends=False)], [FIRST, SECOND])), 10.0)
+    assert shot.environment is not None
+    assert (shot.environment.state, shot.environment.since) == ("held", 1.0)
+    waits = [(one.what, one.wheel, one.begin, one.end) for one in shot.session_waits]
+    assert waits == [("environment", "@2", 5.0, None), ("cache", "@2", 5.0, None)]
+    assert [member(name, shot.sessions) for name in ("@2", "@1", "@3", "a@2", "", "a")] == [2, 1, 0, 0, 0, 0]
+    granted = [(3.0, events.WaitFinished("", "cache", "/cache", 1.0)), (4.0, events.EnvironmentGranted(".lock", 2.0))]
+    gone_on = Joined([Given(first, ends=False), Given([*second, *granted], ends=False)], [FIRST, SECOND])
+    shot = snapshot(said(gone_on), 10.0)
+    assert [(one.what, one.end) for one in shot.session_waits] == [("environment", 7.0), ("cache", 6.0)]
+    assert shot.environment is not None and shot.environment.since == 1.0  # the first has it all the time
+
+
+def test_a_session_that_waits_alone_is_one_of_two_when_another_one_begins() -> None:
+    wait = events.EnvironmentWaiting(".lock", [Holder("", "", 9, "uv")])
+    first = Given([(0.0, FIRST), (1.0, wait)], [(5.0, events.EnvironmentGranted(".lock", 4.0))], ends=False)
+    joined = Joined([first], [FIRST], later(started=[]))
+    happened = list(decoded(joined.poll()))
+    alone = snapshot(happened, 2.0)
+    assert alone.environment is not None and alone.environment.state == "waiting"
+    joined._join(Given([(0.0, SECOND), (0.0, wait)], [], ends=False), SECOND)
+    happened += decoded(joined.poll())
+    happened += decoded(joined.poll())
+    shot = snapshot(happened, 9.0)
+    assert shot.environment is not None and shot.environment.state == "held"
+    assert [(one.wheel, one.end) for one in shot.session_waits] == [("", 3.0), ("@1", 5.0), ("@2", None)]
 
 
 def test_an_event_waits_for_those_of_the_others_that_came_before_it() -> None:
@@ -217,7 +273,7 @@ def test_one_that_begins_before_the_last_one_ends_comes_in_and_all_are_over_with
     assert [one.key for one in shot.wheels] == ["a", "a@2"]
     assert shot.session is not None
     assert shot.session.command[1] == "2 sessions: install a; install a b"
-    assert shot.session.jobs == 7  # two of the first, and five now of the second
+    assert shot.session.jobs == 5  # those of the second: the first is over
 
 
 def test_one_alone_is_shown_as_any_session_and_those_that_are_given_up_are_not_asked_for_more() -> None:
@@ -252,7 +308,31 @@ def test_a_request_about_a_wheel_goes_to_its_session_and_others_to_all(wheel: st
         assert remote.refusal() == f"cannot cancel {unknown}: it is a wheel of none of these sessions"
     assert heard == []
     remote.pause()
-    remote.change_workers(3)
-    assert heard == ["s1 pause", "s2 pause", "s1 workers 3", "s2 workers 3"]
+    remote.change_workers(5)
+    assert heard == ["s1 pause", "s2 pause", "s1 workers 3", "s2 workers 2"]
     assert remote.can_control
     assert remote.alive()
+
+
+def test_only_sessions_that_still_run_are_asked_and_one_that_ends_meanwhile_is_no_problem() -> None:
+    heard: list[str] = []
+    live = {"s1", "s2", "s3"}
+
+    def send(socket: str, request: str) -> str:
+        heard.append(f"{socket} {request}")
+        if socket == "s1":
+            live.discard(socket)
+            raise InstuiError("gone")
+        raise InstuiError("no")
+
+    def remote(name: str) -> Remote:
+        return Remote("", name, lambda: name in live, may_control=True, send=send)
+
+    joined = JoinedRemote([remote("s1"), remote("s2"), remote("s3")])
+    live.discard("s3")
+    joined.pause()
+    assert until(joined.refusal) == "cannot pause the install: no"
+    until(lambda: "s1" not in live)
+    joined.change_workers(1)
+    assert until(joined.refusal) == "cannot change the number of workers to 1: no"
+    assert sorted(heard) == ["s1 pause", "s2 pause", "s2 workers 1"]

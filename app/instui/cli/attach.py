@@ -1,10 +1,11 @@
 """`instui attach`: watch a session that another process runs, as if it had been started here; leaving ends nothing."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from signal import SIGHUP, SIGQUIT, SIGTERM
@@ -108,9 +109,21 @@ def _named(name: str, sessions: Sequence[KnownSession]) -> KnownSession:
             f"session {printable(over.session)} is over ({over.state}); `instui replay {printable(over.session)}` "
             "plays its recording"
         )
+    if _is_anothers(name):
+        raise UsageError(f"pid {name} belongs to another user; to watch it, name its environment with --python ENV")
     running = [one for one in sessions if one.is_live]
     more = _listed(running) if running else _nothing_runs(sessions)
     raise UsageError(f"no session has the pid or the id {printable(name)}; {more}")
+
+
+def _is_anothers(pid: str) -> bool:
+    """Whether it is the pid of another user's instui, whose sessions are found only by their environment."""
+    if not (pid.isascii() and pid.isdecimal()):
+        return False
+    with suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"instui" in command and os.stat(f"/proc/{pid}").st_uid != os.geteuid()
+    return False
 
 
 def _listed(sessions: Sequence[KnownSession]) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Literal
 
+from instui.monitor.joined import member
 from instui.monitor.model import Phase, Snapshot
 from instui.monitor.names import is_foreign
 from instui.monitor.spans import SessionSpan
@@ -139,7 +140,8 @@ def _activities(snapshot: Snapshot) -> list[Piece]:
     for wait in snapshot.session_waits:
         kind: Kind = "environment" if wait.what == "environment" else "wait"
         until = snapshot.t if wait.end is None else wait.end
-        found.append(Piece(kind, wait.begin, until, wait.wheel, 0, wait.path, wait.holders, wait.what))
+        who = "" if member(wait.wheel, snapshot.sessions) else wait.wheel
+        found.append(Piece(kind, wait.begin, until, who, 0, wait.path, wait.holders, wait.what))
     found += [
         Piece("sync", sync.begin, snapshot.t if sync.end is None else sync.end, what=sync.what)
         for sync in snapshot.syncs

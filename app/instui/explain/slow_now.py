@@ -5,8 +5,9 @@ Only the present is looked at, so this costs little even with thousands of wheel
 
 from collections.abc import Iterator
 
+from instui.monitor.joined import member
 from instui.monitor.model import Phase, Snapshot, WheelState
-from instui.monitor.names import is_own, path_name
+from instui.monitor.names import is_own, path_name, wait_target
 from instui.monitor.units import age, count, cut_end, number, size
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
@@ -50,8 +51,15 @@ def _environment(snapshot: Snapshot) -> Iterator[SlowNow]:
 
 def _other_processes(snapshot: Snapshot) -> Iterator[SlowNow]:
     for wait in snapshot.session_waits[::-1]:
-        if wait.end is None and wait.what != "environment" and snapshot.t - wait.begin >= _WAITS:
-            holder = wait.holders[0] if wait.holders else None
+        if wait.end is not None or snapshot.t - wait.begin < _WAITS:
+            continue
+        holder = wait.holders[0] if wait.holders else None
+        if number := member(wait.wheel, snapshot.sessions):
+            kind = "environment-lock" if wait.what == "environment" else f"wait-{wait.what}"
+            what = printable(wait.path) if wait.what == "environment" else wait_target(wait.what)
+            waits = f"pid {snapshot.sessions[number - 1].pid} waits {age(snapshot.t - wait.begin)} for {what}"
+            yield SlowNow(kind, wait.begin, f"{waits}, held by {who_is(holder, snapshot)}", (), holder)
+        elif wait.what != "environment":
             what = f" for {_label(snapshot, wait.wheel)}" if wait.wheel else ""
             text = f"waiting {age(snapshot.t - wait.begin)}{what}: {who_is(holder, snapshot)}"
             yield SlowNow(f"wait-{wait.what}", wait.begin, text, (wait.wheel,) if wait.wheel else (), holder)

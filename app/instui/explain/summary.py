@@ -261,7 +261,7 @@ def _session_waits(snapshot: Snapshot) -> list[str]:
     lines = []
     for what, waits in kinds.items():
         took = [(snapshot.t if wait.end is None else wait.end) - wait.begin for wait in waits]
-        if what == "environment" and environment:
+        if what == "environment" and environment and not snapshot.sessions:
             took = [environment.waited_until(snapshot.t)]  # as the engine has measured it
         longest = max(waits, key=lambda wait: (snapshot.t if wait.end is None else wait.end) - wait.begin)
         if sum(took) >= WAIT_SECONDS:

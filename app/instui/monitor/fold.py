@@ -231,6 +231,8 @@ class Fold:
             case events.LoadSampled():
                 record.periods.load(LoadSample(t, *event))
             case events.WaitStarted():
+                if event.what == "environment" and record.environment is None:
+                    record.environment = EnvironmentLock(event.path, "free", t, (), 0.0, 0.0)
                 record.periods.begin_wait(event.what, event.wheel, event.path, event.holders, t)
             case events.WaitFinished():
                 record.periods.end_wait(event.what, event.wheel, t)

@@ -3,21 +3,21 @@
 Times are moved to one clock, that of the session that began first. A wheel of the second session is called `torch@2`,
 of the third `torch@3`. No wheel has such a name; one that has it in the journal of the first session gets `@1` as well.
 A holder that belongs to one of the sessions becomes that wheel, so both ends of a wait are rows, and a path that two
-sessions claim is one lock. Of the parts of their work (`span.*`) the one counts that is furthest behind; other things
-that they do as a whole are done as long as one of them does them. Where their plans meet, no session knows it: these
-collisions are found here.
+sessions claim is one lock. What one of them waits for as a whole is a wait of `@2`, as the others go on. Of the parts
+of their work (`span.*`) the one counts that is furthest behind; other things that they do as a whole are done as long
+as one of them does them. Where their plans meet, no session knows it: these collisions are found here.
 
 Sessions that begin later may come in, as long as one of those that are here is not over.
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
-from instui_engine.journal.events import Event, Holder, SessionStarted, SpanName
+from instui_engine.journal.events import Event, Holder, SessionStarted, SpanName, WaitKind
+from instui_engine.values import NamedTuple
 
 from .reader import Source, decoded
 from .units import count
@@ -25,13 +25,13 @@ from .units import count
 _ENDS: dict[type[Any], type[Any]] = {
     events.SyncFinished: events.SyncStarted,
     events.SessionResumed: events.SessionPaused,
-    events.EnvironmentGranted: events.EnvironmentWaiting,
     events.EnvironmentReleased: events.EnvironmentGranted,
 }
 """What ends what: of several sessions, the first beginning and the last end count."""
 _PARTS = get_args(SpanName)  # in the order of the work
 _ORDERS = 1_000_000  # places in the plan of one session: those of the next one come after them
 _LOOK = 0.5  # seconds between two looks for sessions that have begun
+_KILLED = "its session was killed"
 _DONE = (events.CommitFinished, events.WheelFailed, events.WheelCancelled, events.WheelDropped)
 
 
@@ -58,8 +58,22 @@ def number_of(wheel: str) -> int:
 
 
 def plain_name(wheel: str) -> str:
-    """How a wheel is called in its own session."""
+    """How a wheel is called in its own session; "" for the whole session."""
     return wheel.rpartition("@")[0] if "@" in wheel else wheel
+
+
+def member(name: str, sessions: Sequence[SessionStarted]) -> int:
+    """The number of the one of `sessions`, shown as one, that waits as a whole under that name; 0 if it is a wheel."""
+    number = number_of(name) if name.startswith("@") and not plain_name(name) else 0
+    return number if number <= len(sessions) else 0
+
+
+class _Wait(NamedTuple):
+    """A wait of a whole session: under which name it was told, "" for all of them, and what of it is to be told."""
+
+    name: str
+    path: str
+    holders: list[Holder]
 
 
 class _Member:
@@ -75,7 +89,9 @@ class _Member:
         self.bound: float | None = None  # there may be more, none of it earlier than this
         self.left: dict[str, None] = {}  # wheels of which nothing has come yet, by their own names
         self.has_end = False  # it has come, and may wait in `events`
-        self.is_over = self.is_cancelled = False
+        self.is_over = self.is_cancelled = self.was_killed = False
+        self.active: dict[type[Any], Event] = {}  # what has begun and goes on, with the event that ends it
+        self.waits: dict[WaitKind, _Wait] = {}  # of the whole session
 
 
 class Joined:
@@ -95,7 +111,6 @@ class Joined:
         self._looked = time.monotonic()
         for one in zip(sources, started, strict=True):
             self._join(*one)
-        self._active: Counter[type[Any]] = Counter()
         self._parts: dict[int, SpanName] = {}  # of each session
         self._part: SpanName | None = None  # of all
         self._part_began = self._cpu = 0.0
@@ -153,8 +168,8 @@ class Joined:
             member.last = found[-1][0] if found else member.last
             member.has_end |= any(isinstance(event, events.SessionFinished) for _, event in found)
             if member.source.ended and not member.has_end:
-                member.has_end = True
-                member.events.append((member.last, events.SessionFinished(1, "it was killed", 0, member.last)))
+                member.has_end = member.was_killed = True
+                member.events.append((member.last, events.SessionFinished(1, _KILLED, 0, member.last)))
         self._look()
         until = min((member.bound for member in self._members if member.bound is not None), default=float("inf"))
         ready = []
@@ -172,6 +187,7 @@ class Joined:
             case SessionStarted():
                 if member.number == 2:
                     yield self._started[0]  # as one of several
+                    yield from self._only_the_first_waits()
                 yield event
             case events.SessionFinished():
                 yield from self._finished(t, member, event)
@@ -182,7 +198,7 @@ class Joined:
                 )
             case events.WorkersChanged():
                 member.jobs = event.workers
-                yield event._replace(workers=sum(one.jobs for one in self._members))
+                yield event._replace(workers=sum(one.jobs for one in self._members if not one.is_over))
             case events.CancelRequested():
                 member.is_cancelled = True
                 if all(one.is_cancelled or one.is_over for one in self._members):
@@ -195,10 +211,45 @@ class Joined:
             case events.PlanFinished():
                 yield from self._meetings(member)
                 yield event
+            case events.WaitStarted(wheel=""):
+                yield from self._waits(member, event.what, event.path, event.holders)
+            case events.EnvironmentWaiting():
+                yield from self._waits(member, "environment", event.path, event.holders)
+            case events.WaitFinished(wheel=""):
+                yield from self._goes_on(member, event.what, event.waited)
+            case events.EnvironmentGranted():
+                yield from self._goes_on(member, "environment", event.waited)
+                if self._counts(member, event):
+                    yield event
             case _ if self._counts(member, event):
                 if isinstance(event, events.PlanWheel):
                     self._claim(wheel_name(event.wheel, member.number), event)
                 yield self._renamed(member, event)
+
+    def _waits(self, member: _Member, what: WaitKind, path: str, holders: Sequence[Holder]) -> Iterator[Event]:
+        """A session waits as a whole. If it is alone, it is said in its own words."""
+        named = [self._holder(member, holder) for holder in holders]
+        known = member.waits.get(what)
+        name = known.name if known else f"@{member.number}" if len(self._members) > 1 else ""
+        member.waits[what] = _Wait(name, path, named)
+        if what == "environment" and not name:
+            yield events.EnvironmentWaiting(path, named)
+        else:
+            yield events.WaitStarted(name, what, path, named)
+
+    def _goes_on(self, member: _Member, what: WaitKind, waited: float) -> Iterator[Event]:
+        """It waits no longer."""
+        wait = member.waits.pop(what, None)
+        if wait is not None and (wait.name or what != "environment"):
+            yield events.WaitFinished(wait.name, what, wait.path, waited)
+
+    def _only_the_first_waits(self) -> Iterator[Event]:
+        """What the first session waited for, while it was alone, is from now on a wait of it alone."""
+        for what, wait in list(self._members[0].waits.items()):
+            if what == "environment":
+                yield events.EnvironmentReleased(wait.path, 0.0)
+            yield from self._goes_on(self._members[0], what, 0.0)
+            yield from self._waits(self._members[0], what, wait.path, wait.holders)
 
     def _claim(self, wheel: str, plan: events.PlanWheel) -> None:
         for path in plan.shared:
@@ -229,10 +280,16 @@ class Joined:
         member.is_over = True
         if event.exit:
             self._failures.append((event.exit, event.error))
+            why = _KILLED if member.was_killed else f"its session ended with exit code {event.exit}"
             for name in member.left:
-                yield events.WheelFailed(wheel_name(name, member.number), f"its session ended (exit {event.exit})")
+                yield events.WheelFailed(wheel_name(name, member.number), why)
         self._installed += event.installed
         self._parts.pop(member.number, None)
+        for what in list(member.waits):
+            yield from self._goes_on(member, what, 0.0)
+        for end in list(member.active.values()):  # it was killed meanwhile
+            if self._counts(member, end):
+                yield end
         yield from self._next_part(t)
         if all(one.is_over for one in self._members):
             code, error = self._failures[0] if self._failures else (0, "")
@@ -242,22 +299,21 @@ class Joined:
     def _counts(self, member: _Member, event: Event) -> bool:
         """Whether an event of a whole session is one of all: the first beginning, or the last end."""
         kind = type(event)
-        if isinstance(event, events.EnvironmentGranted):
-            self._active[events.EnvironmentWaiting] = 0
-            self._active[kind] += 1
-            return True
         if begins := _ENDS.get(kind):
-            self._active[begins] = max(0, self._active[begins] - 1)
-            return self._active[begins] == 0
-        if kind in _ENDS.values():
-            self._active[kind] += 1
-            return self._active[kind] == 1 or kind is events.EnvironmentWaiting
+            return member.active.pop(begins, None) is not None and not self._is_active(begins)
+        if (end := _end_of(event)) is not None:  # some events are empty tuples
+            was_active = self._is_active(kind)
+            member.active[kind] = end
+            return not was_active
         name = getattr(event, "wheel", "")
         if name and isinstance(event, events.WheelAdded | events.PlanWheel):
             member.left[name] = None
         elif name and isinstance(event, _DONE):
             member.left.pop(name, None)
         return True
+
+    def _is_active(self, kind: type[Any]) -> bool:
+        return any(kind in member.active for member in self._members)
 
     def _renamed(self, member: _Member, event: Event) -> Event:
         """The event with the names that its wheels have here."""
@@ -278,3 +334,16 @@ class Joined:
         if not number or not holder.wheel:
             return holder
         return Holder(wheel_name(holder.wheel, number), "", holder.pid)
+
+
+def _end_of(event: Event) -> Event | None:
+    """What ends something of a session that the session itself does not live to end; None for what needs no end."""
+    match event:
+        case events.SessionPaused():
+            return events.SessionResumed()
+        case events.SyncStarted(what=what):
+            return events.SyncFinished(what, 0.0)
+        case events.EnvironmentGranted(path=path):
+            return events.EnvironmentReleased(path, 0.0)
+        case _:
+            return None

@@ -1,7 +1,7 @@
 """What the session as a whole did and waited for, and when: the mutable record behind a fold."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, SpanFinished, SpanName, WaitKind
@@ -132,9 +132,7 @@ class Periods:
         if self.pauses and self.pauses[-1].end is None:
             self.pauses[-1] = self.pauses[-1]._replace(end=t)
 
-    def begin_wait(
-        self, what: WaitKind | Literal["environment"], wheel: str, path: str, holders: Sequence[Holder], t: float
-    ) -> None:
+    def begin_wait(self, what: WaitKind, wheel: str, path: str, holders: Sequence[Holder], t: float) -> None:
         """Note that the session or a wheel waits; once more, that the holders have changed."""
         place = self._open.get((what, wheel))
         if place is None:

@@ -1,7 +1,8 @@
 """Control of a session that another process runs: requests go to it over its socket, in a thread of their own."""
 
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from queue import SimpleQueue
 
 from instui.requests import Requests
@@ -27,12 +28,14 @@ class Remote(Requests):
         """`socket` is the path of the session's socket, "" if it has none."""
         super().__init__()
         self.badge = badge
-        self.can_control = may_control and bool(socket)
         self.read_only = ""
-        if not may_control:
+        if _is_anothers(socket):
+            self.read_only = "read-only: this session belongs to another user"
+        elif not may_control:
             self.read_only = "read-only: attach with --control to act on this session"
         elif not socket:
             self.read_only = "this session has no control socket, so it can only be watched"
+        self.can_control = not self.read_only
         self._socket = socket
         self._alive = alive
         self._send = send
@@ -66,11 +69,24 @@ class Remote(Requests):
             try:
                 self._remark = self._send(self._socket, request) or self._remark
             except InstuiError as error:
-                self._refuse(request, str(error))
+                if self._alive():  # else it has just ended, which is seen
+                    self._refuse(request, str(error))
+
+
+def _is_anothers(socket: str) -> bool:
+    """Whether a socket belongs to another user, whose sessions only root may control."""
+    if os.geteuid() == 0:
+        return False
+    try:
+        return bool(socket) and os.stat(socket).st_uid != os.geteuid()
+    except PermissionError:  # it is in a directory that only its owner may enter
+        return True
+    except OSError:  # it is gone, with its session
+        return False
 
 
 class JoinedRemote(Requests):
-    """The controller of several sessions that are shown as one: what is asked of all goes to each of them."""
+    """The controller of several sessions that are shown as one: what is asked of all goes to each that still runs."""
 
     owns_install = False
     may_be_left = True
@@ -104,13 +120,19 @@ class JoinedRemote(Requests):
         else:
             self._refuse(f"cancel {wheel}", "it is a wheel of none of these sessions")
 
+    def change_workers(self, number: int) -> None:
+        """Ask for that number of workers in all, of which each session gets its part."""
+        live = self._live
+        for place, remote in enumerate(live):
+            remote.change_workers(max(1, number // len(live) + (place < number % len(live))))
+
     def refusal(self) -> str:
         """Why a request since the last call failed; "" if none did."""
-        return "; ".join(filter(None, [super().refusal(), *(remote.refusal() for remote in self._remotes)]))
+        return _each_once([super().refusal(), *(remote.refusal() for remote in self._remotes)])
 
     def remark(self) -> str:
         """What a session has said to a request since the last call; "" if none said anything."""
-        return "; ".join(filter(None, [remote.remark() for remote in self._remotes]))
+        return _each_once(remote.remark() for remote in self._remotes)
 
     def alive(self) -> bool:
         """Whether any of them still runs."""
@@ -123,6 +145,15 @@ class JoinedRemote(Requests):
         """Not known."""
         return ""
 
+    @property
+    def _live(self) -> Sequence[Remote]:
+        """Those that can still be asked; all of them if none can, so that somebody says why."""
+        return [remote for remote in self._remotes if remote.alive()] or self._remotes
+
     def _ask(self, request: str) -> None:
-        for remote in self._remotes:
+        for remote in self._live:
             remote._ask(request)
+
+
+def _each_once(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(filter(None, texts)))

@@ -1,7 +1,5 @@
 """What a session as a whole does and waits for, in values: parts of its work, waits, pauses, and what it uses."""
 
-from typing import Literal
-
 from instui_engine.journal.events import Holder, SpanName, WaitKind
 from instui_engine.values import NamedTuple
 
@@ -79,7 +77,7 @@ class SessionWait(NamedTuple):
     named, in the order in which they were.
     """
 
-    what: WaitKind | Literal["environment"]
+    what: WaitKind
     wheel: str
     path: str
     holders: tuple[Holder, ...]

@@ -24,7 +24,7 @@ SpanName = Literal["open", "resolve", "build", "acquire", "compile", "plan", "st
 "acquire": wheels are found in the store, or fetched and unpacked. "compile": their byte code is made, if wanted.
 "plan", "stage" and "commit" as in the events of wheels. "clean": the stage is removed.
 """
-WaitKind = Literal["wheel", "cache", "name", "recovery", "older"]
+WaitKind = Literal["wheel", "cache", "name", "recovery", "older", "environment"]
 """What a wait is for that is neither for claims nor for `.lock`: see `WaitStarted`."""
 
 
@@ -114,7 +114,8 @@ class WaitStarted(NamedTuple):
 
     `what`: "wheel" if they fetch or unpack it, "cache" if they prune it, "name" if they change a distribution of that
     name, "recovery" if they hold claims of what a dead session had begun, "older" if they are sessions of an older
-    version, which all have to end first. `path` is that of the claim, or an absolute one in the cache.
+    version, which all have to end first. `path` is that of the claim, or an absolute one in the cache. "environment" is
+    in no journal: where several sessions are shown as one, it is said of the one that waits for the environment's lock.
     """
 
     wheel: str

@@ -15,6 +15,7 @@ from . import wait_graph
 from .keys import ENVIRONMENT_WAITER, About, lock_key, other_key, waiter_key, wheel_key
 from .labels import holder_label, holder_pieces, lock_label, short, wheel_label
 from .locks import LockQuery
+from .session_waits import ALL
 from .wait_graph import SESSION, Edge
 
 COLUMNS = (
@@ -140,7 +141,7 @@ def cells(snapshot: Snapshot, found: Chains, key: str, sizes: Mapping[str, int],
     edge = node.edge
     age = edge.seconds(snapshot.t)
     style = "dim" if node.over else "wait"
-    name = wheel_label(snapshot, edge.waiter) if edge.waiter != SESSION else "this session, all of it"
+    name = wheel_label(snapshot, edge.waiter) if edge.waiter != SESSION else ALL
     indent = "  " * min(node.depth, 8)
     more = f" +{edge.others}" if edge.others else ""
     room = sizes["who"] - len(indent) - 2 - len(more)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from instui.monitor import units
 from instui.monitor.model import EnvironmentLock, LockState, Snapshot, Waiter
+from instui.monitor.spans import SessionWait
 from instui.tui.text.columns import Column
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, line, middle, safe, tail
@@ -107,7 +108,14 @@ def _environment_rows(snapshot: Snapshot, query: LockQuery) -> dict[str, About]:
     if lock is None or not query.filter.keeps(lambda: {"lock": f"{lock.path} environment", "state": "environment"}):
         return {}
     keys = [ENVIRONMENT, ENVIRONMENT_WAITER] if lock.state == "waiting" else [ENVIRONMENT]
-    return {key: About(ENVIRONMENT) for key in keys}
+    rows = {key: About(ENVIRONMENT) for key in keys}
+    return rows | {waiter_key(ENVIRONMENT, one.wheel): About(ENVIRONMENT, one.wheel) for one in _of_members(snapshot)}
+
+
+def _of_members(snapshot: Snapshot) -> list[SessionWait]:
+    """The waits for the environment's lock that go on, of single ones of several sessions."""
+    waits = snapshot.session_waits
+    return [wait for wait in waits if wait.end is None and wait.what == "environment" and wait.wheel]
 
 
 def _other_rows(snapshot: Snapshot, query: LockQuery) -> dict[str, About]:
@@ -118,8 +126,8 @@ def _other_rows(snapshot: Snapshot, query: LockQuery) -> dict[str, About]:
         wheels = " ".join(wait.wheel for wait in place.waits)
         if query.filter.keeps(lambda fields={"lock": name, "wheel": wheels, "state": state}: fields):  # type: ignore[misc]
             rows[place.key] = About(place.key)
-            if place.present:
-                rows[waiter_key(place.key, place.present.wheel)] = About(place.key, place.present.wheel)
+            for wait in place.all_present:
+                rows[waiter_key(place.key, wait.wheel)] = About(place.key, wait.wheel)
     return rows
 
 
@@ -175,9 +183,15 @@ def cells(snapshot: Snapshot, tree: Tree, key: str, sizes: Mapping[str, int], gl
     if key == ENVIRONMENT_WAITER and snapshot.environment:
         return _environment_waiter(snapshot.environment, snapshot, sizes, glyphs)
     path, wheel = tree.rows.get(key, About())
+    if path == ENVIRONMENT:
+        wait = next((one for one in _of_members(snapshot) if one.wheel == wheel), None)
+        return _other_waiter(wait, snapshot, sizes, glyphs) | {"mode": line(("SH", "wait"))} if wait else {}
     if is_session_wait(path):
         place = session_waits.find(snapshot, path)
-        return _other(place, key == path, snapshot, sizes, glyphs) if place else {}
+        wait = next((one for one in place.all_present if one.wheel == wheel), None) if place and key != path else None
+        if wait is not None:
+            return _other_waiter(wait, snapshot, sizes, glyphs)
+        return _other(place, snapshot, sizes) if place else {}
     lock = snapshot.lock(path)
     if lock is None:
         return {}
@@ -248,24 +262,26 @@ def _waiter(
     }
 
 
-def _other(
-    place: session_waits.Place, is_place: bool, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs
-) -> Mapping[str, Line]:
-    """The cells of what is waited for that is no claim, or of who waits for it."""
+def _other_waiter(wait: SessionWait, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyphs) -> dict[str, Line]:
+    """The cells of who waits for what is no claim."""
+    age = session_waits.length(wait, snapshot.t)
+    return {
+        "path": session_waits.waiter(wait, snapshot, sizes["path"], glyphs),
+        "holder": _waits_for(wait.holders[::-1], snapshot, sizes["holder"]),
+        "longest": line((units.spent(age, True), age_style(age, "wait"))),
+    }
+
+
+def _other(place: session_waits.Place, snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
+    """The cells of what is waited for that is no claim."""
     wait, t = place.present or place.waits[-1], snapshot.t
-    age, waits = session_waits.length(wait, t), wait.end is None
-    if not is_place:
-        return {
-            "path": session_waits.waiter(wait, snapshot, sizes["path"], glyphs),
-            "holder": _waits_for(wait.holders[::-1], snapshot, sizes["holder"]),
-            "longest": line((units.spent(age, waits), age_style(age, "wait"))),
-        }
+    waits = wait.end is None
     holder = session_waits.holder_of(wait)
     who = holder_pieces(snapshot, holder, sizes["holder"]) if waits else _was_held(holder, snapshot, sizes["holder"])
     return {
         "path": line((tail(lock_label(snapshot, place.key), sizes["path"]), "text")),
         "holder": who,
-        "waiters": line(("1", "wait")) if waits else (),
+        "waiters": line((str(len(place.all_present)), "wait")) if waits else (),
         "longest": line((units.spent(place.longest(t), waits), "wait" if waits else "text")),
     }
 
@@ -298,19 +314,25 @@ def _behind(wheel: str, path: str, snapshot: Snapshot, room: int) -> Line:
 
 def _environment(lock: EnvironmentLock, snapshot: Snapshot, sizes: Mapping[str, int]) -> Mapping[str, Line]:
     age = snapshot.t - lock.since
-    waiting = lock.state == "waiting"
-    longest = max(age if waiting else 0.0, lock.waited)
+    members = _of_members(snapshot)
+    waiting = lock.state == "waiting" or bool(members)
+    now = [age] if lock.state == "waiting" else [session_waits.length(wait, snapshot.t) for wait in members]
+    longest = max([*now, lock.waited])
     who: Line
     if waiting:
-        who = holder_pieces(snapshot, lock.holders[0] if lock.holders else Holder(), sizes["holder"])
+        holders = lock.holders[:1] or tuple(wait.holders[-1] for wait in members if wait.holders)
+        who = holder_pieces(snapshot, holders[0] if holders else Holder(), sizes["holder"])
+    elif lock.state == "held":
+        who = line(("these sessions" if len(snapshot.sessions) > 1 else "this session", "commit"))
     else:
-        who = line(("this session", "commit")) if lock.state == "held" else _last_holder(snapshot, sizes["holder"])
+        who = _last_holder(snapshot, sizes["holder"])
+    mode = {"waiting": ("X", "text"), "held": ("SH", "text")}.get(lock.state, ("SH", "dim"))
     return {
         "path": line((tail(f"{safe(lock.path)} (environment)", sizes["path"]), "text")),
-        "mode": line({"waiting": ("X", "text"), "held": ("SH", "text")}.get(lock.state, ("SH", "dim"))),
+        "mode": line(mode if not members or lock.state == "held" else ("X", "text")),
         "holder": who,
         "held": line((units.age(age), "dim")) if lock.state == "held" else (),
-        "waiters": line(("1", "wait")) if waiting else (),
+        "waiters": line((str(len(now)), "wait")) if waiting else (),
         "longest": line((units.spent(longest, waiting), "wait" if waiting else "text")) if longest >= 0.05 else (),
     }
 
@@ -327,7 +349,7 @@ def _environment_waiter(
 ) -> Mapping[str, Line]:
     age = snapshot.t - lock.since
     return {
-        "path": line((f"{glyphs.waiter} ", "wait"), (tail("this session, all of it", sizes["path"] - 2), "wait")),
+        "path": line((f"{glyphs.waiter} ", "wait"), (tail(session_waits.ALL, sizes["path"] - 2), "wait")),
         "mode": line(("SH", "wait")),
         "holder": _waits_for(lock.holders or (Holder(),), snapshot, sizes["holder"]),
         "longest": line((units.age(age), age_style(age, "wait"))),

@@ -1,5 +1,6 @@
 """Waits for what is no claim: another session unpacks the same wheel, the cache is pruned, a name is taken."""
 
+from instui.monitor.joined import member, plain_name
 from instui.monitor.model import Snapshot
 from instui.monitor.names import path_name
 from instui.monitor.spans import SessionWait
@@ -10,6 +11,7 @@ from instui_engine.values import NamedTuple
 
 from .keys import ENVIRONMENT, session_wait_key
 
+ALL = "this session, all of it"
 SHORTEST = 0.05  # seconds; shorter waits that are over are not shown
 _TITLES = {
     "cache": "the cache",
@@ -26,8 +28,13 @@ class Place(NamedTuple):
 
     @property
     def present(self) -> SessionWait | None:
-        """The wait that goes on."""
-        return next((wait for wait in reversed(self.waits) if wait.end is None), None)
+        """The wait that goes on, the latest one."""
+        return next(reversed(self.all_present), None)
+
+    @property
+    def all_present(self) -> tuple[SessionWait, ...]:
+        """All that go on: several sessions may be shown as one."""
+        return tuple(wait for wait in self.waits if wait.end is None)
 
     def longest(self, t: float) -> float:
         """The longest wait, in seconds."""
@@ -57,7 +64,7 @@ def key_of(wait: SessionWait) -> str:
     """The key of the row about what is waited for."""
     if wait.what == "environment":
         return ENVIRONMENT
-    return session_wait_key(wait.what, wait.wheel or wait.path)
+    return session_wait_key(wait.what, _wheel_of(wait) or wait.path)
 
 
 def title(wait: SessionWait, snapshot: Snapshot) -> str:
@@ -65,10 +72,15 @@ def title(wait: SessionWait, snapshot: Snapshot) -> str:
     if wait.what == "environment":
         return f"{safe(wait.path)} (environment)"
     wheel = snapshot.wheel(wait.wheel)
-    name = safe(wheel.label if wheel else wait.wheel) or path_name(wait.path, snapshot.session)
+    name = safe(wheel.label if wheel else _wheel_of(wait)) or path_name(wait.path, snapshot.session)
     if wait.what == "wheel":
         return f"{name} (unpacking)"
-    return f"the name {safe(wait.wheel)}" if wait.what == "name" and wait.wheel else _TITLES.get(wait.what, name)
+    return f"the name {safe(wait.wheel)}" if wait.what == "name" and _wheel_of(wait) else _TITLES.get(wait.what, name)
+
+
+def _wheel_of(wait: SessionWait) -> str:
+    """The wheel that waits; "" for a session as a whole."""
+    return wait.wheel if plain_name(wait.wheel) else ""
 
 
 def holder_of(wait: SessionWait) -> Holder:
@@ -77,13 +89,28 @@ def holder_of(wait: SessionWait) -> Holder:
 
 
 def present_keys(snapshot: Snapshot) -> list[str]:
-    """The rows of the dashboard: one for each present wait."""
-    return [place.key for place in places(snapshot) if place.present is not None]
+    """The rows of the dashboard: one for each present wait, unless one of several sessions has it."""
+    found = places(snapshot)
+    return [place.key for place in found if any(not member(one.wheel, snapshot.sessions) for one in place.all_present)]
 
 
 def whole(snapshot: Snapshot) -> SessionWait | None:
     """The wait that goes on of the session as a whole, for no wheel of its own."""
-    return next((wait for wait in snapshot.session_waits[::-1] if wait.end is None and not wait.wheel), None)
+    idle = not snapshot.running and not snapshot.waiting  # one of several that waits does not hold up the others
+    return next(
+        (
+            wait
+            for wait in snapshot.session_waits[::-1]
+            if wait.end is None and (not wait.wheel or (idle and member(wait.wheel, snapshot.sessions)))
+        ),
+        None,
+    )
+
+
+def of_member(snapshot: Snapshot, number: int) -> SessionWait | None:
+    """The wait that goes on of that one of several sessions as a whole."""
+    waits = (wait for wait in reversed(snapshot.session_waits) if wait.end is None)
+    return next((wait for wait in waits if member(wait.wheel, snapshot.sessions) == number), None)
 
 
 def find(snapshot: Snapshot, key: str) -> Place | None:
@@ -98,8 +125,14 @@ def doing(wait: SessionWait, room: int) -> Line:
     return line(("wait   ", "wait"), (text if len(text) + 7 <= room else "", "dim"))
 
 
+def all_of(snapshot: Snapshot, waiter: str) -> str:
+    """The session that waits as a whole, in words; "" if it is a wheel."""
+    number = member(waiter, snapshot.sessions)
+    return f"pid {snapshot.sessions[number - 1].pid}, all of it" if number else "" if waiter else ALL
+
+
 def waiter(wait: SessionWait, snapshot: Snapshot, room: int, glyphs: Glyphs) -> Line:
     """Who waits, for a row below that of the lock."""
     wheel = snapshot.wheel(wait.wheel)
-    name = safe(wheel.label if wheel else wait.wheel) or "this session, all of it"
+    name = all_of(snapshot, wait.wheel) or safe(wheel.label if wheel else wait.wheel)
     return line((f"{glyphs.waiter} ", "wait"), (tail(name, room - 2), "wait"))

@@ -60,7 +60,7 @@ def _of_session(snapshot: Snapshot, over: bool) -> list[Edge]:
     found = []
     for wait in snapshot.session_waits:
         of_environment = wait.what == "environment"
-        if (wait.end is not None) is over and (over or not of_environment):
+        if (wait.end is not None) is over and (over or not of_environment or wait.wheel):
             if over and session_waits.length(wait, snapshot.t) < session_waits.SHORTEST:
                 continue
             path = wait.path if of_environment else session_waits.key_of(wait)

@@ -20,6 +20,7 @@ from .bars import WORKING, phase_bar, scale_end, scaled_bar, seconds_in, to_scal
 from .filter import NOTHING, Fields, Filter
 from .keys import ENVIRONMENT, FOLD, is_session_wait, session_key, session_number
 from .labels import claim_label, holder_pieces, lock_label, process_label, short, wheel_label
+from .one_of_several import one_of_several
 from .queue import before
 
 BAR_TITLE = "fetch unpack stage wait commit"
@@ -178,7 +179,7 @@ def cells(
     if key == ENVIRONMENT and snapshot.environment is not None:
         return _session(snapshot.environment, snapshot.t, snapshot, sizes, glyphs, scaled)
     if number := session_number(key):
-        return {"": _one_of_several(snapshot, number)}
+        return {"": one_of_several(snapshot, number)}
     if recoveries.is_recovery(key):
         return recoveries.cells(snapshot, key, sizes)
     if is_session_wait(key):
@@ -199,20 +200,6 @@ def cells(
         "age": line((units.age(age), age_style(age, calm) if going else "dim")) if age >= 0 else (),
         **{column.id: _seconds(wheel, column.id, snapshot.t) for column in _SECONDS_COLUMNS if column.id in sizes},
     }
-
-
-def _one_of_several(snapshot: Snapshot, number: int) -> Line:
-    """The row above the wheels of a session: which process it is, and how far it has come."""
-    session = snapshot.sessions[number - 1] if number <= len(snapshot.sessions) else None
-    wheels = [wheel for wheel in snapshot.wheels if number_of(wheel.key) == number]
-    done = sum(wheel.phase is Phase.DONE for wheel in wheels)
-    command = " ".join(session.command[1:]) if session else ""
-    mark = f"@{number} " if number > 1 else ""
-    return line(
-        (f"{mark}pid {session.pid if session else '?'}", "strong"),
-        (f"  {done} of {len(wheels)}", "text"),
-        (f"  {safe(command)}", "dim"),
-    )
 
 
 def _seconds(wheel: WheelState, id: str, t: float) -> Line:
