@@ -1,7 +1,8 @@
 """A reader of the Trace Event Format, written after its description and not after what writes it here.
 
 https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU says what each phase is. Where that is
-silent, it judges as Perfetto's trace processor reads: a flow is bound to the last slice begun on its thread that lasts.
+silent, it judges as Perfetto's trace processor reads: a flow is bound to the last slice begun on its thread that lasts,
+and leads from the slice that began first to the other one.
 """
 
 import json
@@ -95,7 +96,9 @@ def read(text: str) -> Read:
                 starts[event["id"]] = event["ts"], inside
             else:
                 assert event["bp"] == "e" and event["id"] not in flows, event
-                flows[event["id"]] = Flow(starts[event["id"]][0], event["ts"], starts[event["id"]][1], inside)
+                begin, source = starts[event["id"]]
+                assert source.begin <= inside.begin, f"would be drawn the other way round: {source} -> {inside}"
+                flows[event["id"]] = Flow(begin, event["ts"], source, inside)
     assert set(starts) == set(flows), "flows with one end"
     return Read(slices, list(flows.values()), counters, instants, file["otherData"])
 

@@ -101,6 +101,43 @@ def test_a_flow_leads_from_the_hold_to_the_end_of_the_wait() -> None:
     assert flow.begin == 2_249_999 and flow.end == 2_250_999
 
 
+def test_of_several_that_had_a_lock_during_a_wait_the_flow_leads_from_the_last() -> None:
+    timed = two_wheels()
+    timed[3:3] = [(0.0, events.PlanWheel("c", 2, 3, 3, ["lib/x"], [], ""))]
+    waits = (1.6, events.LockWaiting("c", "lib/x", "X", [Holder("a", "20261101-1", 42)]))
+    timed[6:6] = [waits]
+    timed[-1:] = [*commit("c", 3.001, 3.2), timed[-1]]
+    read = written(timed)
+    assert {(flow.source.name, flow.target.thread, flow.target.name) for flow in read.flows} == {
+        ("a", "b", "waits for lib/x"),
+        ("b", "c", "behind b"),  # a part of the wait, as the wait itself began before the hold
+    }
+    (part,) = (one for one in read.slices if one.name == "behind b")
+    assert (part.begin, part.end) == (2_251_000, 3_251_000)
+
+
+def test_another_session_is_drawn_where_no_wheel_of_this_one_had_the_lock() -> None:
+    """`b` waits for another session, then for `a`; `c` for `a`, for `b`, then for the other session."""
+    other = Holder("z", "20261101-9", 99, "instui install z")
+    timed = [
+        (0.0, START),
+        *((0.0, events.PlanWheel(key, place, 3, 3, ["lib/x"], [], "")) for place, key in enumerate("abc")),
+        (1.0, events.LockWaiting("b", "lib/x", "X", [other])),
+        *commit("a", 2.0, 3.0)[:2],
+        (2.5, events.LockWaiting("c", "lib/x", "X", [Holder("a", "20261101-1", 42)])),
+        *commit("a", 2.0, 3.0)[2:],
+        *commit("b", 3.001, 3.5),
+        (3.6, events.LockWaiting("c", "lib/x", "X", [other])),
+        *commit("c", 5.0, 5.5),
+        (6.0, events.SessionFinished(0, "", 3, 6.0)),
+    ]
+    read = written(timed)
+    name = "pid 99 (instui install z)"
+    held = [(one.begin, one.end) for one in read.slices if one.name == name]
+    assert held == [(1_250_000, 2_250_000), (3_750_000, 5_250_000)]
+    assert sorted((flow.source.name, flow.target.thread) for flow in read.flows) == [("a", "b"), (name, "c")]
+
+
 def test_times_are_microseconds_since_the_program_was_started() -> None:
     read = written(two_wheels())
     commits = {one.thread: (one.begin, one.end) for one in read.slices if one.name == "commit"}

@@ -47,6 +47,7 @@ class _Writer:
         self._begin = trace.begin
         self._snapshot = snapshot
         self._written: dict[int, _Event] = {}  # by identity of the slice
+        self._holds = {id(flow.wait): flow.hold for flow in trace.flows}
         self._threads = _FIRST_THREAD  # the number of the next one
         for pid, group in enumerate(trace.groups, 1):
             command = trace.facts.get("command") if group is trace.session else None
@@ -68,12 +69,17 @@ class _Writer:
 
     def _track(self, pid: int, track: Track) -> None:
         rounded = [one._replace(begin=self._at(one.begin), end=self._at(one.end)) for one in track.slices]
-        origins = {id(short): one for short, one in zip(rounded, track.slices, strict=True)}
+        origins = {id(short): id(one) for short, one in zip(rounded, track.slices, strict=True)}
+        last = [(self._last_part(one, self._holds.get(origins[id(one)])), origins[id(one)]) for one in rounded]
+        parts = {id(part): origin for part, origin in last if part is not None}
         lanes = 1
-        for one, _, lane in nested(rounded):
+        for one, _, lane in nested([*rounded, *(part for part, _ in last if part is not None)]):
             lanes = max(lanes, lane + 1)
             event = self._slice(pid, self._threads + lane, one)
-            self._written[id(origins[id(one)])] = event
+            if id(one) in parts:
+                self._written[parts[id(one)]] = event
+            else:
+                self._written.setdefault(origins[id(one)], event)
             self.events.append(event)
         for instant in track.instants:
             event = {"ph": "i", "ts": self._at(instant.t), "pid": pid, "tid": self._threads, "s": "t"}
@@ -82,6 +88,15 @@ class _Writer:
             name = f"{track.name} ({lane + 1})" if lane else track.name
             self._name("thread", pid, self._threads + lane, name, self._threads + lane)
         self._threads += lanes
+
+    def _last_part(self, wait: Slice, hold: Slice | None) -> Slice | None:
+        """The part of a wait during which it was behind a hold that began later; None if it was from the beginning.
+
+        Perfetto draws a flow from the slice that began first, whichever end it was written as.
+        """
+        if hold is None or (begin := self._at(hold.begin)) <= wait.begin:
+            return None
+        return Slice(begin, wait.end, f"behind {hold.name}", "behind") if begin < wait.end else None
 
     def _slice(self, pid: int, tid: int, one: Slice) -> _Event:
         args: dict[str, object] = dict(one.facts)

@@ -1,6 +1,6 @@
 """The tracks of locks for which somebody waited: who held them, and flows from the end of a hold to that of a wait."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from instui.explain.attribution import HANDOVER
 from instui.monitor.model import Snapshot
@@ -30,6 +30,14 @@ class _Hold(NamedTuple):
     over: bool
 
 
+class _Period(NamedTuple):
+    """Another process may have held a lock; `ends`: the wait that went on at the end of it."""
+
+    begin: float
+    end: float
+    ends: Slice | None
+
+
 def lock_tracks(snapshot: Snapshot, waits: Sequence[LockWait], kept: Sequence[Timed]) -> LockTracks:
     """The tracks of all locks that are waited for in `waits`."""
     by_path: dict[str, list[LockWait]] = {}
@@ -42,8 +50,10 @@ def lock_tracks(snapshot: Snapshot, waits: Sequence[LockWait], kept: Sequence[Ti
     tracks, flows = [], []
     for path, waited in by_path.items():
         own = holds[path]
-        others, from_others = _foreign(snapshot, waited)
-        flows += [*_released(waited, own), *from_others]
+        others, from_others = _foreign(snapshot, waited, own)
+        released = list(_released(waited, own, {id(flow.wait) for flow in from_others}))
+        by_own = {id(flow.wait) for flow in released}
+        flows += [*released, *(flow for flow in from_others if id(flow.wait) not in by_own)]
         name = path_name(path, snapshot.session)
         tracks += [Track(name, apart) for apart in _apart([*(hold.shown for hold in own), *others])]
     return LockTracks(Group("locks that were waited for", tracks), flows)
@@ -79,8 +89,11 @@ def _holds(snapshot: Snapshot, paths: Iterable[str]) -> Mapping[str, list[_Hold]
     return found
 
 
-def _released(waits: Iterable[LockWait], holds: Sequence[_Hold]) -> Iterator[Flow]:
-    """From the wheel that released a claim last to each wait for it that this has ended."""
+def _released(waits: Iterable[LockWait], holds: Sequence[_Hold], by_others: Set[int]) -> Iterator[Flow]:
+    """From the wheel that released a claim last to each wait for it that this has ended.
+
+    A wait `by_others` that went on later than that was let go on by another process.
+    """
     for wait in waits:
         begin, end = wait.shown.begin, wait.shown.end
         ended = [
@@ -89,38 +102,56 @@ def _released(waits: Iterable[LockWait], holds: Sequence[_Hold]) -> Iterator[Flo
             if hold.over and hold.wheel != wait.wheel and "X" in (hold.mode, wait.mode)
             if wait.granted and hold.shown.begin < end and begin < hold.shown.end <= end + HANDOVER
         ]
-        if ended:
-            yield Flow(max(ended, key=lambda shown: shown.end), wait.shown)
+        last = max(ended, key=lambda shown: shown.end, default=None)
+        if last is not None and (last.end >= end - HANDOVER or id(wait.shown) not in by_others):
+            yield Flow(last, wait.shown)
 
 
-def _foreign(snapshot: Snapshot, waits: Sequence[LockWait]) -> tuple[list[Slice], list[Flow]]:
-    """Other processes that held a lock while it was waited for, and the flows from them."""
-    held: dict[tuple[object, ...], tuple[Holder, list[LockWait]]] = {}
+def _foreign(snapshot: Snapshot, waits: Sequence[LockWait], holds: Sequence[_Hold]) -> tuple[list[Slice], list[Flow]]:
+    """Other processes that held a lock while it was waited for, and a flow from one of them to each wait that lasted.
+
+    The one is that which was named last, as a wait names those who were in the way when it began, and newcomers.
+    """
+    held: dict[tuple[object, ...], tuple[Holder, list[_Period]]] = {}
     for wait in waits:
-        for holder in wait.shown.holders:
-            if is_foreign(holder, snapshot.session):
-                held.setdefault(same_holder(holder._replace(wheel="")), (holder, []))[1].append(wait)
+        others = [holder for holder in wait.shown.holders if is_foreign(holder, snapshot.session)]
+        for holder in others:
+            found = held.setdefault(same_holder(holder._replace(wheel="")), (holder, []))[1]
+            found += _others(wait, holds, is_last=holder is others[-1])
     slices, flows = [], []
-    for holder, waited in held.values():
+    for holder, periods in held.values():
         name = holder_name(holder._replace(wheel="", state=""), snapshot.session, str)
-        for together in _joined(waited):
-            end = max(wait.shown.end for wait in together)
-            hold = Slice(together[0].shown.begin, end, name, "foreign", holder_facts(holder))
+        for together in _joined(periods):
+            end = max(period.end for period in together)
+            hold = Slice(together[0].begin, end, name, "foreign", holder_facts(holder))
             slices.append(hold)
-            flows += [Flow(hold, wait.shown) for wait in together if wait.granted]
+            flows += [Flow(hold, period.ends) for period in together if period.ends is not None]
     return slices, flows
 
 
-def _joined(waits: Iterable[LockWait]) -> Iterator[list[LockWait]]:
-    """Waits that overlap, together."""
-    together: list[LockWait] = []
+def _others(wait: LockWait, holds: Sequence[_Hold], *, is_last: bool) -> Iterator[_Period]:
+    """When it can have been another process that was waited for: no wheel of this session held the path alone."""
+    begin, end = wait.shown.begin, wait.shown.end
+    own = [hold.shown for hold in holds if hold.mode == "X" and hold.wheel != wait.wheel]
+    is_cut = False
+    for hold in sorted((one for one in own if one.begin < end and begin < one.end), key=lambda one: one.begin):
+        if hold.begin - begin > HANDOVER:
+            yield _Period(begin, hold.begin, None)
+        begin, is_cut = max(begin, hold.end), True
+    if end - begin > (HANDOVER if is_cut else 0.0):
+        yield _Period(begin, end, wait.shown if wait.granted and is_last else None)
+
+
+def _joined(periods: Iterable[_Period]) -> Iterator[list[_Period]]:
+    """Periods that overlap, together."""
+    together: list[_Period] = []
     end = 0.0
-    for wait in sorted(waits, key=lambda wait: wait.shown.begin):
-        if together and wait.shown.begin > end:
+    for period in sorted(periods, key=lambda period: period.begin):
+        if together and period.begin > end:
             yield together
             together = []
-        together.append(wait)
-        end = max(end, wait.shown.end)
+        together.append(period)
+        end = max(end, period.end)
     if together:
         yield together
 
