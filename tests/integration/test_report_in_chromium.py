@@ -64,6 +64,39 @@ def test_the_name_of_a_part_is_whole_or_not_there(page: Page, reports: Path) -> 
     assert page.value(f"{parts}.map(text => text.textContent)") == ["resolve", "fetch, unpack", "commit"]
     fits = "text.getBBox().x + text.getBBox().width <= text.parentElement.width.baseVal.value"
     assert page.value(f"{parts}.every(text => {fits})")
+    seen = f"{parts}.filter(text => getComputedStyle(text).display !== 'none')"
+    page.look(360)
+    assert page.value(f"{seen}.map(text => text.textContent)") == ["fetch, unpack", "commit"]
+    assert page.value(f"{seen}.every(text => {fits})")
+    page.look(700)  # as wide as paper
+    page.call("Emulation.setEmulatedMedia", media="print", features=[])
+    assert page.value(f"{seen}.every(text => {fits})")
+    page.call("Emulation.setEmulatedMedia", media="", features=[])
+
+
+def test_a_table_that_is_wider_than_a_phone_keeps_its_title_and_the_names_of_its_rows(
+    page: Page, reports: Path
+) -> None:
+    page.look(360)
+    page.open(reports / "two-sessions.html")
+    tables = "[...document.querySelectorAll('section > .scrolls, section > figure ~ .scrolls')]"
+    wider = f"{tables}.filter(one => one.scrollWidth > one.clientWidth)"
+    assert page.value(f"{wider}.length") >= 2
+    page.value(f"{wider}.forEach(one => one.scrollLeft = 100)")
+    left = "Math.round({}.getBoundingClientRect().left)"
+    for what in ("caption > *", "thead th", "tbody th"):
+        stays = f"one => {left.format(f'one.querySelector(`{what}`)')} === {left.format('one')}"
+        assert page.value(f"{wider}.every({stays})"), what
+    titles = f"{tables}.map(one => one.querySelector('caption > *').getBoundingClientRect().right)"
+    assert all(right <= 360 for right in page.value(titles))
+    shadow = "getComputedStyle(one).backgroundAttachment"
+    assert page.value(f"{wider}.every(one => {shadow} === 'local, local, scroll, scroll')")  # a sign of what is hidden
+
+
+def test_a_long_text_in_a_table_does_not_become_a_column_of_words(page: Page, reports: Path) -> None:
+    page.look(360)
+    page.open(reports / "two-sessions.html")
+    assert page.value("document.querySelector('td.long').getBoundingClientRect().width") >= 0.7 * 360
 
 
 def test_a_name_of_two_hundred_letters_leaves_room_for_the_other_columns(page: Page, tmp_path: Path) -> None:
@@ -143,3 +176,6 @@ def test_it_prints_on_paper_with_what_is_folded(page: Page, reports: Path) -> No
     assert page.value(opened) > 0
     page.call("Emulation.setEmulatedMedia", media="print", features=[])
     assert page.value("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+    # else Chromium does not repeat the heads of columns on the next page
+    assert page.value("getComputedStyle(document.querySelector('table.sortable thead button')).display") == "contents"
+    page.call("Emulation.setEmulatedMedia", media="", features=[])

@@ -55,7 +55,7 @@ def _path(recorded: Recorded) -> Iterator[Html]:
         Column("lasted", is_number=True),
         Column("what"),
         Column("wheel"),
-        Column("waited for"),
+        Column("waited for", is_long=True),
     ]
     yield table("What held the session up, from its beginning to its end", columns, rows)
     yield left_out(len(pieces) - _PIECES, "more piece")
@@ -73,7 +73,7 @@ def notes(recorded: Recorded) -> Html:
         ]
         for note in recorded.notes[:_NOTES]
     ]
-    columns = [Column("at", is_number=True), Column("wheel"), Column("what happened")]
+    columns = [Column("at", is_number=True), Column("wheel"), Column("what happened", is_long=True)]
     return element(
         "section",
         element("h2", "Events of note", id="notes"),

@@ -42,7 +42,7 @@ def _who_waited(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
         Column("who waited"),
         Column("for"),
         Column("seconds", is_number=True),
-        Column("held by, in this order"),
+        Column("held by, in this order", is_long=True),
         Column("from", is_number=True),
         Column("to", is_number=True),
     ]
@@ -102,5 +102,5 @@ def _turns(snapshot: Snapshot) -> Html:
         for lock in shared[:MOST]
     ]
     title = f"{count(len(shared), 'path')} that several wheels write"
-    whole = table(title, [Column("path"), Column("they take turns, in this order")], rows)
+    whole = table(title, [Column("path"), Column("they take turns, in this order", is_long=True)], rows)
     return joined([whole, left_out(len(shared) - MOST, "more path")])

@@ -9,10 +9,16 @@ from .html import Content, Html, element
 
 
 class Column(NamedTuple):
-    """A column: its title, and whether it has numbers, which are aligned at the right."""
+    """A column: its title, whether it has numbers, which are aligned at the right, and whether it has long texts."""
 
     title: str
     is_number: bool = False
+    is_long: bool = False
+
+    @property
+    def style(self) -> str:
+        """The class of its cells."""
+        return "number" if self.is_number else "long" if self.is_long else ""
 
 
 class Cell(NamedTuple):
@@ -34,11 +40,11 @@ def table(
     `level`: its title is a heading of that level, 0 for none. It scrolls in a box of its own where it is wider than the
     page, also by keys.
     """
-    heads = [element("th", one.title, scope="col", class_="number" if one.is_number else None) for one in columns]
+    heads = [element("th", one.title, scope="col", class_=one.style or None) for one in columns]
     body = [element("tr", [_cell(cell, columns[place], place) for place, cell in enumerate(row)]) for row in rows]
     whole = element(
         "table",
-        element("caption", element(f"h{level}", title) if level else title),
+        element("caption", element(f"h{level}" if level else "span", title)),
         element("thead", element("tr", heads)),
         element("tbody", body),
         class_="sortable" if sortable else None,
@@ -48,7 +54,7 @@ def table(
 
 def _cell(cell: Cell | str, column: Column, place: int) -> Html:
     content, style, value = cell if isinstance(cell, Cell) else Cell(cell)
-    styles = " ".join(filter(None, ("number" if column.is_number else "", style)))
+    styles = " ".join(filter(None, (column.style, style)))
     return element(
         "td" if place else "th",
         content,

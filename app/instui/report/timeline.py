@@ -22,6 +22,7 @@ from .session import Recorded
 _COLUMNS = 240  # of a curve
 _HEIGHT = 14  # of a bar, in pixels
 _LETTER = 0.012  # of the width, for one letter
+_NARROW_LETTER = 0.026  # the same on a phone and on paper
 _WORDS = {"acquire": "finding wheels", "clean": "clean up", "sync": "write to disk"}
 _LEGEND = (
     ("fetch", "fetch"),
@@ -119,13 +120,15 @@ def _scale(axis: Axis) -> Iterator[Html]:
 
 
 def _parts(snapshot: Snapshot, axis: Axis) -> Iterator[Html]:
-    """The names of the session's parts: where the part is long enough for it, also in a window of usual width."""
+    """The names of the session's parts, where the part is long enough: for all windows, or for those that have room."""
     for span in snapshot.spans:
         begin, end = axis.share(span.begin), axis.share(snapshot.t if span.end is None else span.end)
         if end - begin > 0.02:
             edge = element("line", x1=0, x2=0, y1=0, y2="100%", class_="edge")
             words = PARTS[span.name]
-            text = element("text", words, x=4, y=12) if end - begin > _LETTER * len(words) else ""
+            has_room = end - begin > _NARROW_LETTER * len(words)
+            shown = element("text", words, x=4, y=12, class_=None if has_room else "roomy")
+            text = shown if end - begin > _LETTER * len(words) else ""
             yield element("svg", edge, text, x=percent(begin), width=percent(end - begin))
 
 
