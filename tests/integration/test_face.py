@@ -187,7 +187,7 @@ def test_whatever_befalls_the_removal_of_the_stage_the_session_ends_as_it_went(
         closed.append(self)
         close(self)
 
-    def fails(self: Session, *, together: bool) -> None:
+    def fails(self: Session, *, together: bool, after: object) -> None:
         raise error
 
     monkeypatch.setattr(ControlServer, "close", closing)

@@ -15,6 +15,7 @@ import pytest
 
 from conftest import Run, Start
 from instui_engine.journal.events import (
+    CleanProgress,
     CommitFinished,
     CommitProgress,
     CommitStarted,
@@ -35,6 +36,7 @@ from instui_engine.journal.events import (
     WheelAdded,
 )
 from instui_engine.journal.stream import Stream
+from instui_engine.session.context import Throttle
 from instui_engine.session.session import JOURNALS_KEPT, alive
 from support import trees
 from support.cli import error_line
@@ -128,6 +130,19 @@ def test_a_wheel_of_thousands_of_files_makes_few_records_of_progress(tmp_path: P
     for first, progress, last in phases:
         seconds = target.lines.times(last, "many")[0] - target.lines.times(first, "many")[0]
         assert len(target.lines.of(progress)) <= 1 + 10 * seconds < files
+
+
+def test_the_removal_of_what_was_replaced_is_counted(
+    wheels: list[Path], venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Throttle, "_INTERVAL", 0.0)
+    target = venv()
+    target.put(*wheels)
+    target.put(*wheels, reinstall=True)
+    told = target.lines.of(CleanProgress)
+    assert [one.left for one in told] == [*reversed(range(told[0].trees))]
+    assert {one.trees for one in told} == {len(told)}
+    assert len(told) >= 2 * len(wheels)  # of each, a tree and its metadata
 
 
 def test_a_copy_of_the_journal_has_the_same_lines(

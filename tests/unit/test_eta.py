@@ -267,6 +267,35 @@ def test_a_download_that_stands_still_has_no_end() -> None:
     assert fold.snapshot(10.0).left is None
 
 
+def replacing(share: float, *, is_told: bool) -> float | None:
+    """What is left when that share of old versions is removed, which takes two seconds; a journal may not tell it."""
+    fold = Fold(estimates=True)
+    fold.feed(0.0, SessionStarted(2, "s", 1, 0.0, 0.0, "1", [*COMMAND, "--reinstall"], "/venv", "", {}, 2))
+    fold.feed(0.0, events.WheelAdded("a", "1.0", "a-1.0-py3-none-any.whl", 10**7, True, False, 10_000, 10**8))
+    fold.feed(0.1, events.SpanStarted("plan"))
+    fold.feed(0.5, events.PlanWheel("a", 0, 10_000, 3, [], [], "0.9"))
+    fold.feed(0.5, events.SpanStarted("stage"))
+    fold.feed(0.5, events.StageStarted("a", 10_000))
+    for tick in range(5):
+        fold.feed(0.5 + tick / 5, events.StageProgress("a", tick * 2000, 10_000))
+    fold.feed(1.5, events.StageFinished("a"))
+    fold.feed(1.5, events.SpanStarted("commit"))
+    fold.feed(1.6, events.CommitFinished("a", 10_000))
+    fold.feed(1.6, events.SpanStarted("clean"))
+    for tick in range(round(20 * share) + 1):
+        progress = events.CleanProgress(100 - tick * 5, 100)
+        fold.feed(1.6 + tick / 10, progress if is_told else events.LoadSampled(0.0, 0.0))
+    return fold.snapshot(1.6 + 2 * share).left
+
+
+@pytest.mark.parametrize("share", [0.6, 0.8])
+def test_the_removal_of_old_versions_is_followed(share: float) -> None:
+    left = replacing(share, is_told=True)
+    assert left == pytest.approx(2 * (1 - share), rel=0.3, abs=0.2)
+    unknown = replacing(share, is_told=False)
+    assert unknown is None or unknown < left / 2  # what is usual takes 0.7 s
+
+
 def test_planning_that_takes_longer_than_it_should_has_no_end() -> None:
     fold = Fold(estimates=True)
     feed_download(fold, COMMAND)

@@ -73,6 +73,12 @@ def test_of_many_trees_a_helper_removes_the_last_ones(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_after_each_tree_it_is_told(tmp_path: Path) -> None:
+    top, left = many(tmp_path, 3), []
+    rmtree.remove_content([top], after=lambda: left.append(len(os.listdir(top))))
+    assert left == [2, 1, 0]
+
+
 def test_the_content_of_a_link_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     top, link = many(tmp_path, 300), tmp_path / "link"
     link.symlink_to(top)

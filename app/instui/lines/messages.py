@@ -150,6 +150,7 @@ class Messages:
                 events.SpanStarted()
                 | events.SpanFinished()
                 | events.LoadSampled()
+                | events.CleanProgress()
                 | events.WaitFinished()
                 | events.SessionPaused()
                 | events.SessionResumed()

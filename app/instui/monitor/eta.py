@@ -30,6 +30,7 @@ _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
 # as `Pace` takes them
 _UNPACKING, _STAGING, _REPLACING = (3.0, 0.5, 0.1), (1.5, 0.8, 0.3), (8.0, 0.4, 0.3)
+_CLEANING = (3.0, 0.2, 0.2, 0.0)  # that depends on the disk, and may be any
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
 _IDLE = 0.6  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
 _WINDOW = 3.0  # seconds of which the rate of the downloads is the average
@@ -60,7 +61,7 @@ class How(NamedTuple):
     """How a session works, and at what it is: the `part` that began at `since`, "" if unknown.
 
     `jobs` workers have a processor each. `copies`: it stages by copies. `replaces`: all wheels are taken to replace
-    installed ones, as long as there is no plan.
+    installed ones, as long as there is no plan. `cleaned`: the share of what is to be removed in the end that is gone.
     """
 
     jobs: int
@@ -68,6 +69,7 @@ class How(NamedTuple):
     since: float = 0.0
     copies: bool = False
     replaces: bool = False
+    cleaned: float = 0.0
 
 
 class Left(NamedTuple):
@@ -87,7 +89,8 @@ class Estimator:
         self._begun: float | None = None
         self._before: tuple[float, Standing, How] | None = None
         self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
-        self._unpacking, self._staging, self._replacing = Pace(*_UNPACKING), Pace(*_STAGING), Pace(*_REPLACING)
+        self._unpacking, self._staging = Pace(*_UNPACKING), Pace(*_STAGING)
+        self._replacing, self._cleaning = Pace(*_REPLACING), Pace(*_CLEANING)
         self._end = 0.0  # as it is told
         self._looked = 0.0
         self._sure: float | None = None  # since when it may be told
@@ -140,12 +143,15 @@ class Estimator:
             self._staging.measure(was_staged, staged, elapsed * how.jobs, elapsed)
 
     def _measure_replacing(self, elapsed: float, before: Standing, was: How, now: Standing, how: How) -> None:
-        """How long it took to plan, and takes to commit, where wheels replace installed ones."""
+        """How long it took to plan, and takes to commit and to clean up, where wheels replace installed ones."""
         if now.replaced and was.part == "plan" != how.part:
             self._replacing.measure(Work(), Work(self.rates.plan * now.replaced), how.since - was.since, 0.0)
         elif how.part == "commit" and before.to_replace > now.to_replace:
             done = self.rates.replace * (before.to_replace - now.to_replace)
             self._replacing.measure(Work(), Work(done), elapsed, elapsed)
+        elif how.cleaned > was.cleaned:
+            done = self.rates.clean * now.replaced * (how.cleaned - was.cleaned)
+            self._cleaning.measure(Work(), Work(done), elapsed, elapsed)
 
     def measured(self, now: Standing, how: How, took: Mapping[str, float]) -> Measured:
         """What the session has shown of the machine, when it is over; `took`: the seconds of its parts."""
@@ -223,14 +229,16 @@ class Estimator:
     def _left_to_replace(self, t: float, now: Standing, how: How) -> Left | None:
         """To plan, commit and remove what is replaced; None if it is planned for too long."""
         pace, elapsed = self._replacing.factor(), t - how.since
-        plan, clean = (pace * each * now.replaced for each in (self.rates.plan, self.rates.clean))
+        plan, commit = pace * self.rates.plan * now.replaced, pace * self.rates.replace * now.to_replace
         if how.part == "plan" and elapsed > plan + PATIENCE:
             return None
-        seconds = pace * self.rates.replace * now.to_replace
         if how.part not in _AFTER_PLAN:
-            seconds += max(plan - elapsed, 0.0) if how.part == "plan" else plan
-        seconds += max(clean - elapsed, 0.0) if how.part == "clean" else clean
-        return Left(seconds, seconds * self._replacing.doubt(self._unsure(_UNSURE, self.rates.replace_spread), Work()))
+            commit += max(plan - elapsed, 0.0) if how.part == "plan" else plan
+        clean = self._cleaning.factor(pace) * self.rates.clean * now.replaced
+        if how.part == "clean":
+            clean = clean * (1 - how.cleaned) if how.cleaned else max(clean - elapsed, 0.0)
+        doubt = self._replacing.doubt(self._unsure(_UNSURE, self.rates.replace_spread), Work())
+        return Left(commit + clean, commit * doubt + clean * self._cleaning.doubt(doubt, Work()))
 
     def _rate(self) -> float:
         """Bytes that are fetched in a second."""

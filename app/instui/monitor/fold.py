@@ -46,6 +46,7 @@ _SessionEvent = (
     | events.SpanStarted
     | events.SpanFinished
     | events.LoadSampled
+    | events.CleanProgress
     | events.WaitStarted
     | events.WaitFinished
     | events.ResolveStarted
@@ -230,6 +231,8 @@ class Fold:
                 record.periods.end_span(event, t)
             case events.LoadSampled():
                 record.periods.load(LoadSample(t, *event))
+            case events.CleanProgress():
+                record.cleaned = 1 - event.left / event.trees if event.trees > event.left >= 0 else 0.0
             case events.WaitStarted():
                 if event.what == "environment" and record.environment is None:
                     record.environment = EnvironmentLock(event.path, "free", t, (), 0.0, 0.0)

@@ -40,12 +40,13 @@ class Pace:
     far as it is only expected, as far as it has just changed, as far as it is not the usual one, and always a little.
     """
 
-    def __init__(self, memory: float, certain: float, restless: float) -> None:
+    def __init__(self, memory: float, certain: float, restless: float, strange: float = _STRANGE) -> None:
         """What was measured is an average of about `memory` seconds; `certain` of a worker count for half.
 
-        `restless`: the share by which the pace of what is left always differs.
+        `restless`: the share by which the pace of what is left always differs. `strange`: how much it is in doubt
+        because it is not the usual one.
         """
-        self._certain, self._restless = certain, restless
+        self._certain, self._restless, self._strange = certain, restless, strange
         self._long, self._short = Average(memory), Average(_SHORT)
         self._all = 0.0  # seconds of measuring
 
@@ -76,5 +77,5 @@ class Pace:
         mixture, done = 0.0, self._long.files + self._long.content
         if done > 0 and sum(left) > 0:
             mixture = abs(left.files / sum(left) - self._long.files / done)
-        doubts = unsure / (1 + self._all / _LEARNED) ** 0.5, change, _APART * far * mixture, _STRANGE * far**2
+        doubts = unsure / (1 + self._all / _LEARNED) ** 0.5, change, _APART * far * mixture, self._strange * far**2
         return hypot(self._restless, *doubts)

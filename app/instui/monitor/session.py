@@ -54,6 +54,7 @@ class SessionRecord:
         self.resolving = self.planned = self.paused = self.cancelling = False
         self.caption = ""
         self.periods = Periods()
+        self.cleaned = 0.0  # the share of the stage that is removed
         self.finished: Finished | None = None
         self.over = False
         self.environment: EnvironmentLock | None = None
@@ -256,7 +257,9 @@ class SessionRecord:
         copies = "--link-mode=copy" in command or ("--link-mode" in command and "copy" in command)
         replaces = not {"--reinstall", "-U", "--upgrade"}.isdisjoint(command)
         part = self.periods.spans[-1] if self.periods.spans else None
-        how = eta.How(max(min(jobs, self.session.cpus or jobs), 1), copies=copies, replaces=replaces)
+        how = eta.How(
+            max(min(jobs, self.session.cpus or jobs), 1), copies=copies, replaces=replaces, cleaned=self.cleaned
+        )
         return how if part is None else how._replace(part=part.name, since=part.begin)
 
     def measured(self) -> Measured | None:

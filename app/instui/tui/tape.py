@@ -17,6 +17,7 @@ _PROGRESS = (
     events.StageProgress,
     events.CommitProgress,
     events.LoadSampled,
+    events.CleanProgress,
     events.SpanStarted,  # its end says how long it took
     events.Caption,
 )

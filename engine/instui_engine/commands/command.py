@@ -13,10 +13,10 @@ from instui_engine.commit.recovery import recover
 from instui_engine.commit.writeahead import pending, session_of
 from instui_engine.errors import InstuiError, Interrupted, UsageError, printable, reason
 from instui_engine.fs.casefold import folds
-from instui_engine.journal.events import SCHEMA, SessionFinished, SessionStarted, Warned
+from instui_engine.journal.events import SCHEMA, CleanProgress, SessionFinished, SessionStarted, Warned
 from instui_engine.journal.writer import Captions, Journal, Listener
 from instui_engine.redaction import redacted
-from instui_engine.session.context import Context
+from instui_engine.session.context import Context, Throttle
 from instui_engine.session.control import Control, ControlServer, Facts
 from instui_engine.session.load import usable_cpus
 from instui_engine.session.options import Options
@@ -145,7 +145,9 @@ def _clean(context: Context, environment: Environment, session: Session) -> None
     """Remove the stage, if recovery does not need it. What cannot be removed stays for doctor: all else is done."""
     if session.has_stage and not _has_record(environment, session):
         with suppress(OSError), context.span("clean"):
-            session.remove_stage(together=context.options.jobs > 1)
+            trees = session.staged()
+            throttle = Throttle(lambda _: context.emit(CleanProgress(session.staged(), trees)))
+            session.remove_stage(together=context.options.jobs > 1, after=lambda: throttle.add(1))
 
 
 def _has_record(environment: Environment, session: Session) -> bool:

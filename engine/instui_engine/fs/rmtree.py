@@ -6,7 +6,7 @@ process comes to all of them, so nothing depends on the helper.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -63,8 +63,14 @@ def _unlinked(descriptor: int) -> list[str]:
     return left
 
 
-def remove_content(directories: Sequence["Path"], inherited: Sequence[int] = (), *, together: bool = True) -> None:
-    """Remove `directories`, whose entries may be many trees, as `remove_tree` does.
+def remove_content(
+    directories: Sequence["Path"],
+    inherited: Sequence[int] = (),
+    *,
+    together: bool = True,
+    after: Callable[[], object] = lambda: None,
+) -> None:
+    """Remove `directories`, whose entries may be many trees, as `remove_tree` does, and call `after` after each.
 
     With `together`, a helper process takes part if there are many. `inherited` are descriptors that it keeps open.
     """
@@ -81,6 +87,7 @@ def remove_content(directories: Sequence["Path"], inherited: Sequence[int] = (),
                 other.requests.close()
         for tree in trees:
             remove_tree(tree)
+            after()
     finally:
         if other is not None:
             other.close()

@@ -516,6 +516,13 @@ class CommitFinished(NamedTuple):
     files: int
 
 
+class CleanProgress(NamedTuple):
+    """Of `trees` that were in the stage when its removal began, `left` are there; at most ten such events a second."""
+
+    left: int
+    trees: int
+
+
 class RecoveryStarted(NamedTuple):
     """A dead session had begun to change this distribution. Under its claims, that is being settled."""
 
@@ -629,6 +636,7 @@ Event = (
     | RecoveryFinished
     | DistributionRemoved
     | CommitFinished
+    | CleanProgress
     | WheelFailed
     | WheelCancelled
     | WheelDropped
@@ -693,6 +701,7 @@ KINDS: dict[str, type[Event]] = {
     "recovery.finished": RecoveryFinished,
     "distribution.removed": DistributionRemoved,
     "commit.finished": CommitFinished,
+    "clean.progress": CleanProgress,
     "wheel.failed": WheelFailed,
     "wheel.cancelled": WheelCancelled,
     "wheel.dropped": WheelDropped,

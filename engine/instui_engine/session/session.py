@@ -152,9 +152,18 @@ class Session:
         found = [self._environment.top / stage_of(volume, self.identity) for volume in self._environment.volumes]
         return [self.stage, *filter(Path.is_dir, found)]
 
-    def remove_stage(self, *, together: bool) -> None:
-        """Remove what is left in the stage; `together`: see `rmtree`."""
-        remove_content(self.stages(), [self.sign_of_life] if self.sign_of_life >= 0 else [], together=together)
+    def staged(self) -> int:
+        """The number of trees in the stage, as far as it can be read."""
+        trees = 0
+        for stage in self.stages():
+            with suppress(OSError):
+                trees += len(os.listdir(stage))
+        return trees
+
+    def remove_stage(self, *, together: bool, after: Callable[[], object]) -> None:
+        """Remove what is left in the stage; `together` and `after`: see `rmtree`."""
+        inherited = [self.sign_of_life] if self.sign_of_life >= 0 else []
+        remove_content(self.stages(), inherited, together=together, after=after)
 
     def keep(self) -> None:
         """Keep the journal and what lies beside it, even if the environment is not changed."""

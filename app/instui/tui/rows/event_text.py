@@ -23,6 +23,7 @@ _SessionEvent = (
     | events.SpanStarted
     | events.SpanFinished
     | events.LoadSampled
+    | events.CleanProgress
     | events.ResolveStarted
     | events.ResolveProgress
     | events.ResolveFinished
@@ -129,7 +130,7 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
             return Piece(SPANS[name], "dim")
         case events.SpanFinished(name=name, seconds=seconds):
             return Piece(f"{SPANS[name]}: took {units.seconds(seconds)}", "text")
-        case events.LoadSampled():
+        case events.LoadSampled() | events.CleanProgress():
             return Piece("", "dim")  # not in the log
         case events.ResolveStarted(requirements=requirements):
             return Piece(safe(" ".join(requirements)), "dim")
