@@ -30,7 +30,7 @@ _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
 # as `Pace` takes them
 _UNPACKING, _STAGING, _REPLACING = (3.0, 0.5, 0.1), (1.5, 0.8, 0.3), (8.0, 0.4, 0.3)
-_CLEANING = (3.0, 0.2, 0.2, 0.0)  # that depends on the disk, and may be any
+_CLEANING = (3.0, 0.2, 0.35, 0.0)  # that depends on the disk, and may be any
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
 _IDLE = 0.6  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
 _WINDOW = 3.0  # seconds of which the rate of the downloads is the average
