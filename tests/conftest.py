@@ -96,7 +96,7 @@ def rounds(sweeping: bool) -> Callable[[int, int], range]:
 
 @pytest.fixture(scope="session", autouse=True)
 def sockets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where sessions have their control sockets, those of this process, too: what lists sessions elsewhere sees none."""
+    """Where sessions have their control sockets, those of this process, too: others that list sessions see none."""
     directory = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(directory))
