@@ -53,6 +53,15 @@ def test_the_same_text_is_read_once(tmp_path: Path) -> None:
     assert read.times == 1
 
 
+@pytest.mark.parametrize("url", ["https://user:word@host/six", "https://host/six?token=word"])
+def test_no_password_is_noted(url: str, tmp_path: Path) -> None:
+    for wheel in (WHEEL._replace(url=url), WHEEL._replace(origin=url)):
+        read = Reader(wheel)
+        assert ask(tmp_path, read) == ask(tmp_path, read) == [wheel]
+        assert read.times == 2
+    assert not (tmp_path / DIRECTORY).exists()
+
+
 def test_whatever_the_answer_depends_on_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = Reader()
     ask(tmp_path, read)

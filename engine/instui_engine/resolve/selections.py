@@ -4,7 +4,8 @@
 
 What reads lock files takes longer to load than a hundred wheels to plan. It remains the judge: a note is what it has
 made of that very text before, for the same tags and markers, in the same version. Only what lies on servers is noted,
-as what is said of files of this machine depends on them. Whoever can write a note can write the store.
+as what is said of files of this machine depends on them, and nothing with a password. Whoever can write a note can
+write the store.
 """
 
 import json
@@ -16,6 +17,7 @@ from typing import Any
 
 from instui_engine.fs.files import read_regular, write_note
 from instui_engine.hashes import Demands, sha256_in
+from instui_engine.redaction import redacted
 from instui_engine.sha256 import sha256
 from instui_engine.target.interpreter import Interpreter
 from instui_engine.version import __version__
@@ -47,10 +49,15 @@ def remembered(
     wheels = _noted(note)
     if wheels is None:
         wheels = list(read())
-        if not any(wheel.path or wheel.source for wheel in wheels):
+        if not any(wheel.path or wheel.source or _is_secret(wheel) for wheel in wheels):
             with suppress(OSError):  # without the note it is read again
                 _write(note, wheels)
     return wheels
+
+
+def _is_secret(wheel: LockedWheel) -> bool:
+    """Whether a URL may have a password or a token in it."""
+    return any(redacted(url) != url for url in (wheel.url, wheel.origin))
 
 
 def _key(text: str, interpreter: Interpreter, demands: Mapping[str, Demands], resolving: Resolving) -> str:
