@@ -61,6 +61,7 @@ WORDS: Mapping[str, str] = {
     "recovery.finished": "recovery is done",
     "distribution.removed": "removed",
     "commit.finished": "installed",
+    "clean.progress": "cleaning up",
     "wheel.failed": "failed",
     "wheel.cancelled": "cancelled",
     "wheel.dropped": "dropped",
