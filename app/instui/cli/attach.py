@@ -11,6 +11,7 @@ from pathlib import Path
 from signal import SIGHUP, SIGQUIT, SIGTERM
 from typing import TYPE_CHECKING
 
+from instui.monitor.command_words import subject_first
 from instui.monitor.fold import Fold
 from instui.monitor.reader import Source, decoded
 from instui.monitor.sessions import KnownSession, known
@@ -128,12 +129,16 @@ def _is_anothers(pid: str) -> bool:
 
 def _listed(sessions: Sequence[KnownSession]) -> str:
     named = ", ".join(
-        f"pid {one.pid} ({cut_end(printable(one.command.removeprefix('instui ')), 40) or 'of an earlier version'}"
+        f"pid {one.pid} ({cut_end(printable(_about(one)), 40) or 'of an earlier version'}"
         f"{f' in {printable(one.environment)}' if one.environment else ''})"
         for one in sessions[:_NAMED]
     )
     more = f" and {len(sessions) - _NAMED} more" if len(sessions) > _NAMED else ""
     return f"{count(len(sessions), 'session')} {'runs' if len(sessions) == 1 else 'run'}: {named}{more}"
+
+
+def _about(one: KnownSession) -> str:
+    return " ".join(subject_first(one.command.removeprefix("instui ").split(" ")))
 
 
 def _nothing_runs(sessions: Sequence[KnownSession]) -> str:

@@ -19,6 +19,7 @@ from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event, Holder, SessionStarted, SpanName, WaitKind
 from instui_engine.values import NamedTuple
 
+from .command_words import subject_first
 from .reader import Source, decoded
 from .units import count
 
@@ -41,7 +42,7 @@ Newcomers = Callable[[], Sequence[tuple[Source, SessionStarted]]]
 
 def together(sessions: Sequence[SessionStarted]) -> SessionStarted:
     """What stands for all of these sessions: the first one, with the commands of all."""
-    commands = [" ".join(one.command[1:]) for one in sessions]
+    commands = [" ".join(subject_first(one.command[1:])) for one in sessions]
     text = f"{len(commands)} sessions: {'; '.join(commands)}"
     return sessions[0]._replace(command=["instui", text], control="")
 

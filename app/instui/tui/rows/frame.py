@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from instui.monitor import units
+from instui.monitor.command_words import in_room
 from instui.monitor.model import Snapshot
 from instui.tui.actions import Action
 from instui.tui.text.glyphs import Glyphs
@@ -82,9 +83,9 @@ def header(snapshot: Snapshot, facts: Facts, width: int) -> Line:
     where = PurePosixPath(session.top).name if session else ""
     parent = PurePosixPath(session.top).parent.name if session and width >= 90 else ""
     place = f"{parent}/{where}" if parent else where
-    command = " ".join(session.command[1:]) if session else "waiting for the session to begin"
     start = [Piece(" instui ", "logo"), Piece(middle(safe(place), max(width // 5, 8)), "strong"), Piece("  ")]
     room = width - width_of(start) - width_of(right) - 1
+    command = in_room(session.command[1:], room) if session else "waiting for the session to begin"
     return spread([*start, Piece(tail(safe(command), room) if room > 8 else "", "dim")], right, width)
 
 

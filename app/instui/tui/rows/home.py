@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from instui.monitor import units
+from instui.monitor.command_words import in_room
 from instui.monitor.installers import Installer
 from instui.monitor.names import short_command
 from instui.monitor.sessions import KnownSession, State
@@ -184,9 +185,10 @@ def _unfolded(keys: list[str], room: int, everything: bool) -> list[str]:
     return keys if everything or len(keys) <= room else [*keys[: room - 1], FOLD]
 
 
-def _command(sign: str, style: str, command: str, width: int) -> Line:
+def _command(sign: str, style: str, command: str, width: int, *, ours: bool = True) -> Line:
     words = [word.rpartition("/")[2] or word if word.startswith("/") else word for word in command.split(" ")]
-    return line((f"{sign} ", style), tail(safe(" ".join(words)), width - 2))
+    text = in_room(words, width - 2) if ours else " ".join(words)
+    return line((f"{sign} ", style), tail(safe(text), width - 2))
 
 
 def _place(top: str, sizes: Mapping[str, int]) -> Line:
@@ -228,7 +230,7 @@ def _short(path: str) -> str:
 def _other(one: Installer, now: float, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
     state = f", {safe(one.state)}" if one.state in ("stopped", "traced") else ""
     return {
-        "command": _command(glyphs.live, "wait", short_command(one.command), sizes["command"]),
+        "command": _command(glyphs.live, "wait", short_command(one.command), sizes["command"], ours=False),
         "environment": _place(one.environment, sizes),
         "when": line((f"pid {one.pid}", "dim")),
         "took": line(units.spent(one.seconds(now), True)) if one.began else (),

@@ -1,6 +1,7 @@
 """The row above the wheels of one of several sessions that are shown as one."""
 
 from instui.monitor import units
+from instui.monitor.command_words import subject_first
 from instui.monitor.joined import number_of
 from instui.monitor.model import Phase, Snapshot
 from instui.monitor.names import wait_target
@@ -16,7 +17,7 @@ def one_of_several(snapshot: Snapshot, number: int) -> Line:
     session = snapshot.sessions[number - 1] if number <= len(snapshot.sessions) else None
     wheels = [wheel for wheel in snapshot.wheels if number_of(wheel.key) == number]
     done = sum(wheel.phase is Phase.DONE for wheel in wheels)
-    command = " ".join(session.command[1:]) if session else ""
+    command = " ".join(subject_first(session.command[1:])) if session else ""
     mark = f"@{number} " if number > 1 else ""
     wait = session_waits.of_member(snapshot, number)
     return line(
