@@ -5,10 +5,13 @@ import stat
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Event as ThreadEvent
+from typing import NoReturn
 
 import pytest
 
 from conftest import Run
+from instui.cli import telemetry
 from instui.cli.child import Child
 from support import trace_events
 from support.cli import error_line, ok
@@ -89,6 +92,24 @@ def test_an_install_never_fails_by_a_collector(venv: Callable[[], Venv], run_ins
             assert done.stderr.startswith("instui: the session was not sent to the collector: ")
             assert done.stderr.count("\n") == 1
             assert ("Connection refused" if url != collector.url else "answer") in done.stderr
+
+
+def test_an_install_waits_so_long_for_all_that_a_collector_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released = ThreadEvent()
+
+    def slow(*_: object) -> NoReturn:
+        released.wait(60)  # as with very many wheels on a busy machine
+        raise AssertionError
+
+    monkeypatch.setattr("instui.trace.otlp.Message", slow)
+    monkeypatch.setattr(telemetry, "_PATIENCE", 0.2)
+    try:
+        telemetry.tell(RECORDING.read_text().splitlines(), "http://127.0.0.1:1")
+        assert "that took more than 3 s; `instui trace --otlp` sends it" in capsys.readouterr().err
+    finally:
+        released.set()
 
 
 def test_what_an_install_says_of_a_collector_is_seen_below_the_screen(

@@ -91,6 +91,8 @@ def collecting(status: int = 200, *, hangs: bool = False) -> Iterator[Collector]
             elif status == 200:
                 here.take(self.path, body)
             self.send_response(status)
+            if 300 <= status < 400:
+                self.send_header("Location", f"{here.url}/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
 

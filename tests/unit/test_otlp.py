@@ -12,6 +12,7 @@ import pytest
 
 from instui.monitor.fold import Fold
 from instui.monitor.reader import read
+from instui.trace import otel_spans
 from instui.trace.otel_spans import context_of
 from instui.trace.otlp import Message, NotSent
 from instui_engine.journal import events
@@ -33,13 +34,13 @@ def nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def sent(timed: Sequence[Timed], collector: Collector, environ: dict[str, str] | None = None) -> None:
+def sent(timed: Sequence[Timed], collector: Collector, environ: dict[str, str] | None = None, path: str = "") -> None:
     fold = Fold()
     for t, event in timed:
         fold.feed(t, event)
     fold.abandon()
     message = Message(fold.snapshot(0.0), timed, "h", environ or {})
-    assert message.send(collector.url) == len(collector.spans)
+    assert message.send(collector.url + path) == len(collector.spans)
 
 
 def waiting(error: str = "") -> list[Timed]:
@@ -180,14 +181,52 @@ def test_a_collector_that_is_busy_or_broken_is_tried_once_and_the_reason_is_said
         assert len(taken) == 1
 
 
-def break_off(server: socket.socket, taken: list[int]) -> None:
-    """Take connections and what is sent, and answer nothing."""
+@pytest.mark.parametrize("status", [307, 404, 500])
+def test_an_answer_that_is_no_success_is_said_in_its_own_words(status: int) -> None:
+    with collecting(status) as collector, pytest.raises(NotSent, match=f"^it answered {status} [A-Z][A-Za-z ]+$"):
+        sent(waiting(), collector)
+    assert len(collector.headers) == 1  # headers may have a password: they are not sent on to another address
+
+
+def test_a_port_that_speaks_something_else_is_said_to() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        preface = b"\x00\x00\x18\x04\x00\x00\x00\x00\x00"  # as servers for gRPC begin
+        Thread(target=break_off, args=(server, [], preface), daemon=True).start()
+        where = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(NotSent, match=r"^it does not speak HTTP there; is that the port for gRPC\?"):
+            sent(waiting(), Collector(f"http://{where}"))
+        with pytest.raises(NotSent, match=r"^TLS failed: [a-z ]+$"):
+            sent(waiting(), Collector(f"https://{where}"))
+
+
+def test_the_url_of_traces_is_that_of_a_collector_as_well() -> None:
+    with collecting() as collector:
+        sent(waiting(), collector, path="/v1/traces")
+    assert collector.spans and collector.metrics
+
+
+def test_of_too_many_wheels_those_of_note_have_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otel_spans, "_WHEELS", 2)
+    timed = waiting()
+    for number in range(5):
+        wheel = f"w{number}"
+        timed[1:1] = [(0.1, events.UnpackStarted(wheel, 9, 1)), (0.2 + number, events.UnpackFinished(wheel, 3, 9))]
+    with collecting() as collector:
+        sent(sorted(timed, key=lambda one: one[0]), collector)
+    wheels = [one.name for one in collector.spans if one.attributes["instui.kind"] == "wheel"]
+    assert sorted(wheels) == ["a", "w4"]  # it waited; it took longest
+    assert collector.named("instui install").attributes["instui.wheels_without_spans"] == 4
+
+
+def break_off(server: socket.socket, taken: list[int], answer: bytes = b"") -> None:
+    """Take connections and what is sent, and answer no more than that."""
     with suppress(OSError):
         while True:
             connection, _ = server.accept()
             taken.append(1)
             with connection:
                 connection.recv(100_000)
+                connection.sendall(answer)
                 connection.shutdown(socket.SHUT_WR)
                 while connection.recv(100_000):
                     pass

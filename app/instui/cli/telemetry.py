@@ -18,16 +18,28 @@ _REQUEST = 2.5  # seconds of a request, so that there is time to say what it wai
 def tell(lines: Iterable[str], endpoint: str) -> None:
     """Send the session of these lines of a journal. What goes wrong is said in one line."""
     with suppress(KeyboardInterrupt):
-        try:
-            why = _tell(lines, endpoint)
-        except Exception as error:  # whatever it is, the install is done
-            why = f"{type(error).__name__}: {error}"
-        if why:
+        if why := _tell(lines, endpoint):
             print_error(f"the session was not sent to the collector: {why}")
 
 
 def _tell(lines: Iterable[str], endpoint: str) -> str:
     """Why it could not be sent; "" if it was."""
+    outcome = ["that took more than 3 s; `instui trace --otlp` sends it"]
+
+    def send() -> None:
+        try:
+            outcome[0] = _sent(lines, endpoint, outcome)
+        except Exception as error:  # whatever it is, the install is done
+            outcome[0] = f"{type(error).__name__}: {error}"
+
+    thread = threading.Thread(target=send, name="telemetry", daemon=True)  # it may hang, and ends with the process
+    thread.start()
+    thread.join(_PATIENCE)
+    return outcome[0]
+
+
+def _sent(lines: Iterable[str], endpoint: str, outcome: list[str]) -> str:
+    """Send it, and note in `outcome` what is waited for; return why it could not be sent, "" if it was."""
     from instui.monitor.fold import Fold
     from instui.monitor.reader import decoded
     from instui.trace.otlp import Message, NotSent
@@ -41,20 +53,10 @@ def _tell(lines: Iterable[str], endpoint: str) -> str:
     if fold.session is None:
         return ""  # it failed before it began
     fold.abandon()
-    outcome = ["no answer within 3 s; `instui trace --otlp` sends it once more"]
-
-    def send() -> None:
-        try:
-            message.send(endpoint, _REQUEST)
-            outcome[0] = ""
-        except Exception as error:
-            outcome[0] = str(error) if isinstance(error, NotSent) else f"{type(error).__name__}: {error}"
-
     try:
         message = Message(fold.snapshot(0.0), kept, socket.gethostname())
+        outcome[0] = "no answer within 3 s; `instui trace --otlp` sends it once more"
+        message.send(endpoint, _REQUEST)
     except NotSent as error:
         return str(error)
-    thread = threading.Thread(target=send, name="telemetry", daemon=True)  # it may hang, and ends with the process
-    thread.start()
-    thread.join(_PATIENCE)
-    return outcome[0]
+    return ""

@@ -10,8 +10,8 @@ from typing import Any
 import requests
 
 from instui_engine.errors import printable
+from instui_engine.redaction import redacted
 
-_BUSY = (429, 502, 503, 504)  # OpenTelemetry would try again
 _PROVIDER = re.compile(r"OTEL_PYTHON_EXPORTER_OTLP_HTTP_(\w+_)?CREDENTIAL_PROVIDER")
 
 
@@ -25,9 +25,12 @@ class Once(requests.Session):
     why = ""
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Send it. Raises an error that OpenTelemetry does not know, and gives up at."""
+        """Send it, to where it is addressed only: headers may have a password, and another host is not to know it.
+
+        Raises an error that OpenTelemetry does not know, and gives up at.
+        """
         try:
-            response = super().send(request, **options)
+            response = super().send(request, **{**options, "allow_redirects": False})
         except requests.ConnectTimeout as error:
             self.why = "it did not take a connection in time"
             raise Failed(self.why) from error
@@ -37,8 +40,8 @@ class Once(requests.Session):
         except requests.RequestException as error:
             self.why = brief(str(error))
             raise Failed(self.why) from error
-        if response.status_code in _BUSY:
-            self.why = printable(f"it answered {response.status_code} {response.reason}")
+        if not 200 <= response.status_code < 300:
+            self.why = printable(f"it answered {response.status_code} {response.reason}".rstrip())
             raise Failed(self.why)
         return response
 
@@ -50,6 +53,10 @@ def once(environ: Mapping[str, str]) -> Once | None:
 
 def brief(text: str) -> str:
     """The cause in the text of an error, which may be one within another."""
-    text = " ".join(text.split())
+    text = redacted(" ".join(text.split()))
+    if "BadStatusLine" in text:
+        return "it does not speak HTTP there; is that the port for gRPC? the one for HTTP is 4318 as a rule"
+    if encrypted := re.search(r"\[SSL: \w+\] ([\w :,-]+)", text):
+        return printable(f"TLS failed: {encrypted[1].strip()}")
     system = re.search(r"\[Errno -?\d+\] ([\w ]+)", text)
     return printable(system[1] if system else text)[:200]

@@ -5,6 +5,7 @@ Needs the extra `otlp`; imported only by `otlp.py`.
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from heapq import nlargest
 from itertools import count
 
 from opentelemetry.context import Context
@@ -30,11 +31,12 @@ from instui.monitor.names import holder_name
 from instui_engine.errors import printable
 
 from .lock_tracks import holder_facts
-from .tracks import Instant, Slice, Trace, Value, nested
+from .tracks import Instant, Slice, Trace, Track, Value, nested
 
 _WHOLE = "session"  # the name of the span of the whole session
 _MOVED = "session within another trace"  # the same, if a parent was given
 _EVENTS = 128  # of one span, as many as OpenTelemetry keeps
+_WHEELS = 2000  # that have spans: more take seconds to make and to send, and no backend shows them
 
 
 def context_of(session: str) -> SpanContext:
@@ -54,6 +56,22 @@ def spans(trace: Trace, resource: Resource, environ: Mapping[str, str]) -> Seque
     parent = TraceContextTextMapPropagator().extract(given, Context()) if given else Context()
     _Writer(provider.get_tracer("instui", str(trace.facts["version"])), ids, trace).write(parent)
     return memory.get_finished_spans()
+
+
+def _of_note(tracks: Sequence[Track]) -> Sequence[Track]:
+    """The tracks of wheels that have spans, in their order: of too many those of note.
+
+    They failed, waited or were waited for, or took longest.
+    """
+    if len(tracks) <= _WHEELS:
+        return tracks
+    notable = nlargest(_WHEELS, range(len(tracks)), key=lambda place: _note(tracks[place].slices[0]))
+    return [tracks[place] for place in sorted(notable)]
+
+
+def _note(wheel: Slice) -> tuple[bool, float, float]:
+    waits = sum(float(wheel.facts.get(fact, 0.0)) for fact in ("waited_seconds", "blocked_others_seconds"))
+    return bool(wheel.facts.get("error")), waits, wheel.end - wheel.begin
 
 
 class _Ids(IdGenerator):
@@ -96,6 +114,9 @@ class _Writer:
         name = " ".join(str(trace.facts.get("command", "instui")).split()[:2])  # a program names no command
         happened = [one for track in trace.session.tracks for one in track.instants]
         facts = {**trace.facts, "error": "killed"} if trace.facts["outcome"] == "killed" else trace.facts
+        shown = _of_note(trace.wheels.tracks)
+        if left_out := len(trace.wheels.tracks) - len(shown):
+            facts = {**facts, "wheels_without_spans": left_out}
         # who expects the session in a trace of its own finds what `_forward` leaves there
         self._ids.name = _MOVED if get_current_span(parent).get_span_context().is_valid else _WHOLE
         whole = self._span(Slice(trace.begin, trace.end, name, "session", facts), parent, happened)
@@ -104,7 +125,7 @@ class _Writer:
         inside = set_span_in_context(whole)
         # a wait, or a sync, is a part of the stage that it lies within
         self._parts([one for track in trace.session.tracks for one in track.slices], inside)
-        for track in trace.wheels.tracks:
+        for track in shown:
             self._parts(track.slices, inside, track.instants)
         if here.trace_id != expected.trace_id and here.trace_flags.sampled:
             self._forward(here, expected)

@@ -49,7 +49,8 @@ class Message:
     def send(self, endpoint: str, seconds: float = 5.0) -> int:
         """Send it to the collector at this URL, or "" for that of the variables; return the number of spans.
 
-        Each request may take so many `seconds`, and is tried once. A collector that takes only spans is no error.
+        The URL may be that of its traces, as some backends show it. Each request may take so many `seconds`, and is
+        tried once. A collector that takes only spans is no error.
         Raises NotSent.
         """
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -58,7 +59,7 @@ class Message:
 
         from .otel_session import Failed, once
 
-        base = endpoint.rstrip("/")
+        base = endpoint.rstrip("/").removesuffix("/v1/traces")
         with _Complaints() as complaints:
             session = once(os.environ)
             exporter = OTLPSpanExporter(f"{base}/v1/traces" if base else None, timeout=seconds, session=session)
