@@ -29,7 +29,7 @@ _COMMIT, _COMMITTED = 0.08, 0.7e-3  # to commit at all, and for each wheel
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
 # as `Pace` takes them
-_UNPACKING, _STAGING, _REPLACING = (3.0, 0.5, 0.1), (1.5, 0.8, 0.3), (8.0, 0.4, 0.3)
+_UNPACKING, _STAGING, _REPLACING = (3.0, 0.5, 0.1), (1.5, 0.4, 0.15), (8.0, 0.4, 0.3)
 _CLEANING = (3.0, 0.2, 0.35, 0.0)  # that depends on the disk, and may be any
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
 _IDLE = 0.6  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
@@ -39,14 +39,15 @@ _WINDOW = 3.0  # seconds of which the rate of the downloads is the average
 _UNSURE = 0.5  # of a pace that is only what is usual
 _UNLIKE = 0.4  # of a pace that is taken from another kind of work; on a strange machine, more
 _SPREAD = 1.5  # of either, beside the spread of earlier sessions where there are some
+_UNTRIED = 0.8  # of the pace at which old versions will be removed: by the system, whose caches and disk decide it
 _UNEVEN = 0.15  # of the rate of the downloads
 _UNSIZED = 0.7  # of the bytes of wheels of unknown size
 _UNSEEN = 0.4  # of the time to unpack what is still to come: nobody knows its files yet
 _INSIDE = 0.1  # of the time that one wheel takes longer than all others: its files may be hard or easy to unpack
 
 _WARM_UP = 0.2  # seconds of work before there is any prediction
-_TELL, _TELL_LEAST = 0.22, 0.5  # the most doubt to be told: of what is left, or seconds
-_HIDE, _HIDE_LEAST = 0.33, 0.65  # and to be told any longer
+_TELL, _TELL_LEAST = 0.22, 0.6  # the most doubt to be told: of what is left, or seconds
+_HIDE, _HIDE_LEAST = 0.35, 0.8  # and to be told any longer
 _STEADY = 0.15  # seconds in which it has to be so small
 _SLOWNESS, _FOLLOW = (
     0.3,
@@ -237,8 +238,8 @@ class Estimator:
         clean = self._cleaning.factor(pace) * self.rates.clean * now.replaced
         if how.part == "clean":
             clean = clean * (1 - how.cleaned) if how.cleaned else max(clean - elapsed, 0.0)
-        doubt = self._replacing.doubt(self._unsure(_UNSURE, self.rates.replace_spread), Work())
-        return Left(commit + clean, commit * doubt + clean * self._cleaning.doubt(doubt, Work()))
+        doubt = self._replacing.doubt(self._unsure(_UNLIKE, self.rates.replace_spread), Work())
+        return Left(commit + clean, commit * doubt + clean * self._cleaning.doubt(hypot(doubt, _UNTRIED), Work()))
 
     def _rate(self) -> float:
         """Bytes that are fetched in a second."""

@@ -8,7 +8,9 @@ _SHORT = 0.7  # seconds of the shorter average
 _MOMENT = 0.02  # seconds: so little work, done in as much time, goes without saying
 _LEARNED = 0.7  # seconds of measuring after which half of the doubt is gone
 _FAST = 0.4  # of `certain`, if it is faster than usual
-_STRANGE = 0.3  # of the square of how far it is from the usual one: something else takes the machine for a while
+_STRANGE = 0.4  # of the square of how far it is from the usual one: something else takes the machine for a while
+_SETTLED = 5.0  # seconds of measuring after which half of that is gone
+_CHANGE = 0.6  # of how far the shorter average is from the longer one
 _APART = 0.5  # of how much longer it takes: by so much more the files may be to blame than their bytes, or less
 
 
@@ -73,9 +75,14 @@ class Pace:
         Where the files took long, or their bytes, but what is `left` is of another mixture, that is in doubt, too.
         """
         far = abs(log(self._long.factor)) * self.known
-        change = 0.5 * abs(log(self._short.factor / self._long.factor)) * self.known
+        change = _CHANGE * abs(log(self._short.factor / self._long.factor)) * self.known
         mixture, done = 0.0, self._long.files + self._long.content
         if done > 0 and sum(left) > 0:
             mixture = abs(left.files / sum(left) - self._long.files / done)
-        doubts = unsure / (1 + self._all / _LEARNED) ** 0.5, change, _APART * far * mixture, self._strange * far**2
+        doubts = (
+            unsure / (1 + self._all / _LEARNED) ** 0.5,
+            change,
+            _APART * far * mixture,
+            self._strange * far**2 / (1 + self._all / _SETTLED),
+        )
         return hypot(self._restless, *doubts)

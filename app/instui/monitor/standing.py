@@ -13,7 +13,7 @@ from .model import Phase
 from .rates import USUAL, Rates
 from .records import WheelRecord
 
-_EACH = 25  # files that take as long as what there is to do for each wheel, however small
+_EACH = 50  # files that take as long as what there is to do for each wheel, however small
 _FOUND = 1.6  # times as long it takes to stage the files of a wheel that was not just unpacked
 _CONTENT = 3.3  # bytes of a wheel's files for each of its own
 
