@@ -3,10 +3,11 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
-from instui.explain.activity import Activity
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import decoded
@@ -15,11 +16,11 @@ from instui.tui.rows.event_log import OLDER, EventKeys
 from instui.tui.rows.lock_history import lanes
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
-from instui.tui.views import overwrites, throttled, timeline
+from instui.tui.views import explain, overwrites, throttled, timeline
 from instui.tui.views.throttled import MANY, Apart
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
-from support.screens import EVENTS, OVERWRITES, TIMELINE, Recorded, go_to, press, settle, shown, text_of
+from support.screens import EVENTS, OVERWRITES, Recorded, go_to, press, settle, shown, text_of
 from support.terminal import PATIENCE
 
 
@@ -150,6 +151,21 @@ def test_what_is_made_of_many_wheels_is_made_by_a_thread_that_no_key_waits_for()
     assert apart.latest("third", object(), lambda: 5, 1) == 5  # of few wheels at once
 
 
+def test_a_view_that_is_gone_before_it_was_painted_keeps_nothing_from_being_made_for_the_next_one() -> None:
+    told = threading.Event()
+    apart: Apart[int] = Apart(told.set, lambda start: None)
+    assert apart.latest("key", None, lambda: 1, MANY) is None
+    put_off: list[Callable[[], None]] = []
+    apart.when = put_off.append
+    for _ in range(2):
+        assert apart.latest("key", None, lambda: 2, MANY) is None
+    with Apart._one_at_a_time:  # so that the first is not over when the second begins
+        for start in put_off:
+            start()
+    assert told.wait(PATIENCE)
+    assert apart.latest("key", None, lambda: 3, MANY) == 2
+
+
 def test_what_fails_in_that_thread_is_not_lost() -> None:
     told = threading.Event()
     apart: Apart[float] = Apart(told.set)
@@ -182,25 +198,29 @@ def test_a_view_of_many_wheels_opens_at_once_and_is_filled_when_it_is_made(
     asyncio.run(check())
 
 
+@pytest.mark.parametrize(
+    ("key", "where", "what", "words"),
+    [("3", timeline, "activity", "critical"), ("e", explain, "explain", "committed 24 wheels")],
+)
 def test_what_a_view_of_many_wheels_has_made_apart_does_not_delay_its_first_picture(
-    monkeypatch: pytest.MonkeyPatch,
+    key: str, where: ModuleType, what: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttled, "MANY", 1)
     veiled: list[bool] = []
-    make = timeline.activity
+    make = getattr(where, what)
 
     async def check() -> None:
         async with shown(Recorded.of("busy"), 60.0) as (app, pilot):
 
-            def activity(snapshot: Snapshot) -> Activity:
+            def made(snapshot: Snapshot) -> object:
                 if snapshot.wheels:
                     veiled.append(app.screen.veiled)
                 return make(snapshot)
 
-            monkeypatch.setattr(timeline, "activity", activity)
-            await press(pilot, TIMELINE)
+            monkeypatch.setattr(where, what, made)
+            await press(pilot, key)
             end = time.monotonic() + PATIENCE
-            while "critical" not in text_of(app):
+            while words not in text_of(app):
                 assert time.monotonic() < end
                 await settle(pilot)
 

@@ -44,7 +44,7 @@ class ExplainView(PushedView):
     def _explanation(self, snapshot: Snapshot) -> Explanation | None:
         """The latest explanation; None if the first one is still being made."""
         kept = _KEPT.setdefault(self.application.watched, Apart())
-        kept.tell = self.made
+        kept.tell, kept.when = self.made, self.once_painted
         return kept.latest((snapshot.over, self.jumps), snapshot, lambda: explain(snapshot), len(snapshot.wheels))
 
     def show_body(self, snapshot: Snapshot) -> None:

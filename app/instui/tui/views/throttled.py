@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class Apart(Throttled[T]):
     """As `Throttled`, but of many wheels the value is made in a thread, and the one before is shown until it is there.
 
     `tell` is called, in that thread, when there is another value to show. `when` is given what starts the thread, and
-    calls it when it is time: the thread takes half of the time from whoever paints meanwhile.
+    calls it when it is time, or never: the thread takes half of the time from whoever paints meanwhile.
     """
 
     _one_at_a_time = threading.Lock()  # of all: each thread that computes takes its share from the one that paints
@@ -61,7 +62,7 @@ class Apart(Throttled[T]):
     ) -> None:
         super().__init__()
         self.tell = tell
-        self._when = when
+        self.when = when
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
 
@@ -72,10 +73,13 @@ class Apart(Throttled[T]):
         if wheels < MANY and self._thread is None:
             return self.get(key, basis, make)
         if self._thread is None and (self._value is None or self._is_due(key, basis)):
-            arguments = (key, basis, make)
-            self._thread = threading.Thread(target=self._work, args=arguments, name="apart", daemon=True)
-            self._when(self._thread.start)
+            self.when(partial(self._start, key, basis, make))
         return self._value
+
+    def _start(self, key: object, basis: object, make: Callable[[], T]) -> None:
+        if self._thread is None:  # else it was asked for several times before it was time
+            self._thread = threading.Thread(target=self._work, args=(key, basis, make), name="apart", daemon=True)
+            self._thread.start()
 
     def _work(self, key: object, basis: object, make: Callable[[], T]) -> None:
         try:
