@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,9 @@ from typing import NamedTuple
 import aiohttp
 import pytest
 
+from conftest import Run
 from support.chromium import chromium
+from support.cli import error_line
 from support.needs import require
 
 BUSY = Path(__file__).parents[2] / "screenshots/recordings/busy.jsonl"
@@ -85,14 +88,15 @@ def test_keys_write_no_file_on_this_machine(url: str) -> None:
     assert painted(url, "\x13", "no file is written")
 
 
-def test_a_running_session_is_attached(tmp_path: Path) -> None:
+def test_a_running_session_is_attached(run_instui: Run) -> None:
     command = [sys.executable, "-m", "instui", "demo", "namespace", "--ui", "none", "--slow", "2"]
     with subprocess.Popen(command) as session:
         try:
+            deadline = time.monotonic() + 60
+            while f"-{session.pid}-" not in run_instui("sessions", "--ids", "running").stdout:
+                assert time.monotonic() < deadline
             with served("attach", str(session.pid)) as (url, _):
-                deadline = time.monotonic() + 60
-                while not painted(url, "", f"ATTACHED pid {session.pid}"):  # it may not listen yet
-                    assert time.monotonic() < deadline
+                assert painted(url, "", f"ATTACHED pid {session.pid}")
         finally:
             session.terminate()
 
@@ -185,6 +189,7 @@ def test_a_browser_shows_it_and_asks_no_other_host(url: str, tmp_path: Path) -> 
         (["attach", "--control"], "a browser only watches"),
         (["install", "flask"], "say what to show"),
         (["replay", "nowhere.jsonl"], "cannot read the journal"),
+        (["attach", "nosuch"], "no session has the pid or the id nosuch"),
         (["replay", "x.jsonl", "--port", "1"], "stand before the command"),
         (["replay", "--nosuch"], "unrecognized"),
         ([], "say what to show"),
@@ -195,3 +200,12 @@ def test_what_would_change_something_is_not_served(viewed: list[str], error: str
         [sys.executable, "-m", "instui", "serve", *viewed], capture_output=True, text=True, timeout=30
     )
     assert (done.returncode, error in done.stderr) == (2, True)
+
+
+def test_what_stands_in_the_way_of_listening_is_named(run_instui: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        error = error_line(run_instui("serve", "--port", port, "replay", str(BUSY)), 1)
+        assert error.startswith(f"cannot listen at 127.0.0.1:{port}: ") and error.endswith("; take another --port")
+    error = error_line(run_instui("serve", "--host", "192.0.2.77", "--port", "0", "replay", str(BUSY)), 1)
+    assert error.startswith("cannot listen at 192.0.2.77:0: ") and error.endswith("; take another --host")

@@ -4,13 +4,16 @@ textual-serve does it, an extra: for each page it runs that command here, and ca
 """
 
 import argparse
+import errno
 import ipaddress
 import socket
 import sys
 
 from instui.monitor.recording import begun
+from instui.monitor.sessions import known
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 
+from .attach import choose
 from .journals import find
 from .output import print_error
 
@@ -31,6 +34,8 @@ def serve(parsed: argparse.Namespace) -> int:
     viewed = parse(parsed.viewed)  # what is wrong with it is said here, and not on each page
     if viewed.command == "replay" and (path := find(viewed)) is not None:
         begun(path)
+    if viewed.command == "attach" and viewed.sessions:  # without a name it may be one that begins later
+        choose(viewed.sessions, known(None), None, everything=viewed.all)
     try:
         from .pages import Pages
     except ImportError as error:
@@ -65,4 +70,5 @@ def _free(host: str, port: int) -> int:
             probe.bind((host, port))
             return int(probe.getsockname()[1])
     except OSError as error:
-        raise InstuiError(f"cannot listen at {printable(host)}:{port}: {reason(error)}; take another --port") from error
+        other = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
+        raise InstuiError(f"cannot listen at {printable(host)}:{port}: {reason(error)}; take another {other}") from error
