@@ -71,4 +71,5 @@ def _free(host: str, port: int) -> int:
             return int(probe.getsockname()[1])
     except OSError as error:
         other = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
-        raise InstuiError(f"cannot listen at {printable(host)}:{port}: {reason(error)}; take another {other}") from error
+        where = f"{printable(host)}:{port}"
+        raise InstuiError(f"cannot listen at {where}: {reason(error)}; take another {other}") from error
