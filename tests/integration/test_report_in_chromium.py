@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from instui.report.page import page as page_of
+from instui_engine.journal import events
+from instui_engine.journal.events import Holder
 from support.chromium import Page, chromium
+from support.made_up import Timed
 from support.needs import require
 from support.reports import hostile, of_events, recorded, recording, session
 
@@ -55,6 +58,39 @@ def test_a_chain_of_three_fits_an_ordinary_window_and_no_line_goes_through_words
     assert {"path", "text"} == set(order)
     assert order == sorted(order)  # words are painted last, upon a margin of their own
     assert page.value("getComputedStyle(document.querySelector('.beside')).paintOrder") == "stroke"
+
+
+def test_long_names_beside_a_line_leave_room_for_where_it_branches(page: Page, tmp_path: Path) -> None:
+    page.look(1100)
+    whole = page_of(recorded(of_events(two_long_waits())))
+    (tmp_path / "long.html").write_text(whole)
+    page.open(tmp_path / "long.html")
+    words = "[...document.querySelectorAll('.chains .beside')].map(text => text.getBBox().width)"
+    assert len(page.value(words)) >= 3
+    assert max(page.value(words)) <= 210  # of the 240 from one box to the next
+
+
+def two_long_waits() -> list[Timed]:
+    """Three wheels with long names that take turns."""
+    first, second, third = (f"a-wheel-with-a-name-of-some-length-{number}" for number in range(3))
+    own = [Holder(first, "s", 42)]
+    path = "lib/a-directory-of-some-length/and-one-within"
+    return [
+        *session()[:1],
+        *(
+            (0.0, events.PlanWheel(key, place, 3, 3, [path], [], ""))
+            for place, key in enumerate((first, second, third))
+        ),
+        (1.0, events.LockGranted(first, 0.0)),
+        (1.1, events.LockWaiting(second, path, "X", own)),
+        (1.1, events.LockWaiting(third, path, "X", own)),
+        (2.0, events.LockReleased(first, 1.0)),
+        (2.0, events.LockGranted(second, 0.9)),
+        (3.0, events.LockReleased(second, 1.0)),
+        (3.0, events.LockGranted(third, 1.9)),
+        (3.5, events.LockReleased(third, 0.5)),
+        (4.0, events.SessionFinished(0, "", 3, 4.0)),
+    ]
 
 
 def test_the_name_of_a_part_is_whole_or_not_there(page: Page, reports: Path) -> None:

@@ -18,10 +18,10 @@ from .names import took
 from .waits import WaitedFor
 
 MOST = 40  # waits
-_BOX, _ACROSS, _DOWN = 260, 480, 52  # pixels: the width of a box, and from one box to the next
+_BOX, _ACROSS, _DOWN = 260, 500, 52  # pixels: the width of a box, and from one box to the next
 _FIT = 3  # columns that fit into an ordinary window, if they are drawn a little smaller; more are scrolled
 _HEIGHT = 24
-_CELLS, _PATH_CELLS = 34, 22
+_CELLS, _PATH_CELLS, _LATER_CELLS = 34, 19, 27  # the last two leave room for where a line branches
 _THICKEST = 8.0  # pixels, of the longest wait
 
 
@@ -141,7 +141,7 @@ def _words(edge: Edge, at: Mapping[str, tuple[int, int]], longest: float) -> Ite
     text = f"{took(edge.seconds)}  {cut(printable(edge.what), _PATH_CELLS)}"
     yield element("text", text, x=x, y=f"{y - 5 - _thick(edge, longest) / 2:.1f}", class_="beside")
     if edge.later:
-        yield element("text", cut_end(f"then {printable(edge.later)}", _CELLS), x=x, y=y + 16, class_="beside")
+        yield element("text", cut_end(f"then {printable(edge.later)}", _LATER_CELLS), x=x, y=y + 16, class_="beside")
 
 
 def _middle(row: int) -> int:
