@@ -16,6 +16,7 @@ from instui_engine.errors import RecordError
 from instui_engine.resolve.request import Request
 from instui_engine.session.options import Options
 from instui_engine.target.environment import discover
+from instui_engine.wheel.permission import unused
 from support import trees, wheelsmith
 from support.cli import error_line, ok
 from support.environments import Venv
@@ -251,3 +252,10 @@ def test_an_entry_of_the_format_before_is_not_used(
     number = int(store.name.partition("-")[2])
     store.rename(store.with_name(f"store-{number - 1}"))
     assert "--allow-record odd==1.0" in error_line(run_instui(*command(venv(), wheel)), 1)
+
+
+def test_a_permission_may_be_for_a_wheel_that_is_still_to_be_built() -> None:
+    """Its version is not known before: this was an internal error."""
+    assert unused([PERMISSION], {"odd": ""}) == []
+    assert unused([PERMISSION], {"odd": "1.0"}) == []
+    assert unused([PERMISSION], {"odd": "2.0", "even": ""}) == [PERMISSION]

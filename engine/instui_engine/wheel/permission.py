@@ -36,12 +36,15 @@ def _version(text: str) -> "Version":
 
 
 def unused(permissions: Sequence[str], versions: dict[str, str]) -> list[str]:
-    """Those of `permissions` that are for none of the wheels in `versions` (normalized name -> version)."""
+    """Those of `permissions` that are for none of the wheels in `versions` (normalized name -> version).
+
+    A version is "" where it is not known before the wheel is built.
+    """
     parsed = ((permission, *parse(permission)) for permission in permissions)
     return [
         permission
         for permission, name, version in parsed
-        if name not in versions or _version(versions[name]) != version
+        if name not in versions or (versions[name] and _version(versions[name]) != version)
     ]
 
 
