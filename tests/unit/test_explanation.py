@@ -283,7 +283,7 @@ def test_a_download_says_how_fast_it_was_and_what_stood_still() -> None:
     finding = the("fetch", explain(snapshot_of(*steps, ended(4.0))))
     assert finding.text == (
         "fetched 2 wheels, 5.0 MB in 4.0 s, 1.2 MB/s; the slowest: a 1.0, 4.0 MB in 4.0 s; "
-        "files.example sent nothing for 2.5 s; 1 retry"
+        "files.example sent nothing for 2.5 s; 1 retry: reset"
     )
 
 

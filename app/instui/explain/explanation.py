@@ -6,7 +6,7 @@ from instui.monitor.model import Snapshot
 from instui.monitor.units import count, seconds
 from instui_engine.values import NamedTuple
 
-from . import waits, work
+from . import slowness, waits, work
 from .attribution import WAITS, attribute
 from .findings import MICRO, Case, Finding, Rule, find, micro
 from .simulation import LEAST_NOISE, Simulation, WhatIf
@@ -16,11 +16,12 @@ RULES: tuple[Rule, ...] = (
     waits.claims,
     waits.other_processes,
     waits.pauses,
-    work.unpacked_again,
-    work.copies,
-    work.slow_disk,
-    work.one_worker,
-    work.giant_wheel,
+    slowness.unpacked_again,
+    slowness.copies,
+    slowness.slow_disk,
+    slowness.crowded,
+    slowness.one_worker,
+    slowness.giant_wheel,
     waits.turns,
     work.start,
     work.opening,

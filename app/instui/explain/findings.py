@@ -5,11 +5,11 @@ clock. Rules are asked in turn, the most specific first, for what is left; the l
 kind. A rule may also add what has not held the session up: such a finding has no seconds, and is not critical.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from instui.monitor.model import Snapshot
+from instui.monitor.model import RUNNING, Phase, Snapshot, Span, WheelState
 from instui.monitor.names import short_command
-from instui.monitor.units import cut_end, seconds
+from instui.monitor.units import count, cut_end, seconds
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
@@ -190,3 +190,41 @@ def who_is(holder: Holder | None, snapshot: Snapshot) -> str:
     remark = f" ({'; '.join(facts)})" if facts else ""
     wheel = f"{printable(holder.wheel)} of " if holder.wheel else ""
     return f"{wheel}{name}{f' `{command}`' if command else ''}{remark}"
+
+
+def union(periods: Iterable[tuple[float, float]]) -> float:
+    """The seconds that at least one of the periods covers."""
+    covered, until = 0.0, float("-inf")
+    for begin, end in sorted(periods):
+        if end > until:
+            covered += end - max(begin, until)
+            until = end
+    return covered
+
+
+def spans(wheel: WheelState, case: Case | None = None) -> list[Span]:
+    """The phases of a wheel; with `case`, also the present one, which a journal with gaps leaves running at the end."""
+    spans = list(wheel.spans)
+    if case is not None and (not case.over or wheel.phase in RUNNING):
+        spans.append(Span(wheel.phase, wheel.since, case.snapshot.t, wheel.worker))
+    return spans
+
+
+def unpacked(case: Case) -> list[WheelState]:
+    """The wheels that were unpacked."""
+    return [wheel for wheel in case.snapshot.wheels if any(s.phase is Phase.UNPACK for s in spans(wheel, case))]
+
+
+def named(case: Case, wheels: Sequence[str]) -> str:
+    """The first of some wheels, and how many more there are."""
+    return (
+        case.label(wheels[0])
+        if len(wheels) == 1
+        else f"{case.label(wheels[0])} and {count(len(wheels) - 1, 'more wheel')}"
+    )
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words as a list in a sentence."""
+    *first, last = words or ("",)
+    return f"{', '.join(first)} and {last}" if first else last

@@ -12,6 +12,7 @@ how much the present run, scheduled in the same way, misses what was measured co
 from instui.monitor.model import Phase
 from instui_engine.values import NamedTuple
 
+from .attribution import WAITS
 from .findings import Case
 from .parallel import Range, periods
 from .schedule import Team
@@ -99,7 +100,9 @@ class Simulation:
             elif made and piece.kind == "acquire":  # files are read and hashed, helpers started, wheels handed on
                 saving += max(piece.end - max(piece.begin, looked_up), 0.0)
         resolution = self._resolution() if any(span.phase is Phase.FETCH for span in spans) else _NOTHING
-        return self._what_if("everything cached", saving + resolution.likely, resolution.spread)
+        return self._what_if(
+            "everything cached", saving + resolution.likely, resolution.spread + self._others("acquire")
+        )
 
     def _resolution(self) -> Range:
         """What uv saves when it has in its own cache what it asked for."""
@@ -118,4 +121,22 @@ class Simulation:
         others = [piece for piece in attribution.pieces if piece.kind == "wait"]
         saving += sum(piece.seconds for piece in others)
         unknown = any(piece.what == "wheel" for piece in others)
-        return self._what_if("no lock held by others", saving, uncertain=unknown)
+        return self._what_if("no lock held by others", saving, self._others() if saving else 0.0, unknown)
+
+    def _others(self, without: str = "") -> float:
+        """The seconds of what is done again, without that part, for which other programs may have had the processors.
+
+        Nobody knows whether they will have them again.
+        """
+        found = 0.0
+        for span in self._case.snapshot.spans:
+            took = (span.end or span.begin) - span.begin
+            if span.idle >= 0 and span.name not in ("resolve", without):
+                worked = sum(
+                    piece.seconds
+                    for piece in self._case.attribution.pieces
+                    if piece.kind not in WAITS and span.begin <= piece.begin and piece.end <= span.begin + took
+                )
+                others = self._case.cpus * took - span.cpu - span.idle
+                found += max(min(worked - span.cpu, others), 0.0)
+        return found

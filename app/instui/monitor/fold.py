@@ -281,6 +281,7 @@ class Fold:
         match event:
             case events.FetchProgress():
                 record.enter(wheel, Phase.FETCH, t)
+                wheel.hear(t)
                 record.fetched_bytes += wheel.advance(t, event.done, event.size)
             case events.UnpackProgress():
                 record.enter(wheel, Phase.UNPACK, t)
@@ -300,7 +301,9 @@ class Fold:
                 record.periods.stalls.append(Stall(t, *event))
             case events.FetchRetried():
                 wheel.retries += 1
+                wheel.retry = event.reason
             case events.FetchFinished():
+                wheel.hear(t)
                 record.fetched_bytes += wheel.advance(t, event.size, event.size)
                 record.downloads += 1
                 record.enter(wheel, Phase.QUEUED, t)

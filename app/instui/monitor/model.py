@@ -153,6 +153,8 @@ class WheelState(NamedTuple):
     copied: bool = False  # its files were copied from the store, not linked
     build: Build | None = None
     ahead: int = 0  # bytes that were fetched while uv decided
+    silent: float = 0.0  # seconds in which nothing came of it, in silences that were worth noting
+    retry: str = ""  # why its download was last tried again
 
     @property
     def label(self) -> str:

@@ -15,6 +15,9 @@ Record = TypeVar("Record")
 State = TypeVar("State")
 
 
+_SILENCE = 0.5  # seconds without a byte that are worth noting
+
+
 @dataclass(slots=True)
 class WheelRecord:
     """A wheel while its events come in: the fields of `WheelState`, and what is needed to compute them."""
@@ -47,6 +50,8 @@ class WheelRecord:
     overwrote: int = 0
     overwrote_same: int = 0
     retries: int = 0
+    retry: str = ""
+    silent: float = 0.0
     ahead: int = 0
     error: str = ""
     removal: bool = False
@@ -58,6 +63,11 @@ class WheelRecord:
     steps: CommitSteps = field(default_factory=CommitSteps)
     copied: bool = False
     build: Build | None = None
+
+    def hear(self, t: float) -> None:
+        """Note that bytes have come, and whether that was after a silence."""
+        if self.phase is Phase.FETCH and (silence := t - self.measured) >= _SILENCE:
+            self.silent += silence
 
     def advance(self, t: float, done: int, total: int) -> int:
         """Note progress in a phase; return the amount. The rate is an average with a time constant of one second."""
@@ -98,6 +108,8 @@ class WheelRecord:
             overwrote=self.overwrote,
             overwrote_same=self.overwrote_same,
             retries=self.retries,
+            retry=self.retry,
+            silent=self.silent,
             error=self.error,
             removal=self.removal,
             copied=self.copied,

@@ -1,0 +1,123 @@
+"""What made work slow, where the journal has measured it: other programs, silent servers, files that changed."""
+
+import pytest
+
+from instui.explain.explanation import Explanation, explain
+from instui_engine.journal import events
+from instui_engine.journal.events import Event
+from support.made_up import span
+from unit.test_explanation import added, ended, in_order, snapshot_of, the, unpack
+
+
+def unpacked(cpu: float, idle: float, stalled: float = 0.0) -> Explanation:
+    """Two wheels that were unpacked for 6 s on two processors."""
+    parts = unpack("a", 0.0, 6.0), unpack("b", 0.0, 5.0, 2)
+    steps = in_order(added("a", "b"), span("acquire", 0.0, 6.0, cpu, stalled, 0.5, idle), *parts)
+    return explain(snapshot_of(*steps, ended(6.0)))
+
+
+def test_other_programs_that_used_the_processors_are_told() -> None:
+    finding = the("crowded", unpacked(cpu=2.0, idle=0.1))
+    assert finding.text == "other programs used the processors: unpacking took 6.0 s, and had 2.0 s of them"
+    assert "less busy" in finding.remedy
+    assert finding.seconds == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "idle", "stalled"),
+    [
+        (5.0, 0.1, 0.0),  # it had a processor nearly all the time
+        (2.0, 8.0, 0.0),  # nobody used them
+        (0.05, 0.1, 0.0),  # each program has its turn, so it did not ask for one
+        (2.0, -1.0, 0.0),  # an earlier journal
+        (2.0, 0.1, 5.0),  # a disk was slow as well
+    ],
+)
+def test_others_are_not_to_blame_without_evidence(cpu: float, idle: float, stalled: float) -> None:
+    assert "crowded" not in [finding.kind for finding in unpacked(cpu, idle, stalled).findings]
+
+
+def test_idle_processors_say_that_no_other_program_was_in_the_way() -> None:
+    assert "or other programs were busy" in the("disk", unpacked(cpu=0.5, idle=0.5)).text
+    assert "which were idle: the disk is slow or remote, or a program" in the("disk", unpacked(cpu=0.5, idle=11.0)).text
+
+
+def test_what_is_staged_in_vain_belongs_to_the_entry_that_was_damaged() -> None:
+    steps = in_order(
+        added("a", cached=True),
+        span("stage", 0.0, 4.0, 4.0),
+        [(0.0, events.StageStarted("a", 10))],  # until the file that changed is found, and the wheel is read
+        unpack("a", 1.5, 3.0),
+        [(3.0, events.StageStarted("a", 10)), (4.0, events.StageFinished("a", False))],
+    )
+    explanation = explain(snapshot_of(*steps, ended(4.0)))
+    assert the("unpacked-again", explanation).seconds == pytest.approx(3.0)
+    assert the("stage", explanation).seconds == pytest.approx(1.0)
+
+
+def fetched(*between: tuple[float, Event]) -> str:
+    steps = in_order(
+        span("acquire", 0.0, 6.0),
+        added("a"),
+        [(0.0, events.FetchStarted("a", 0, 4_000_000))],
+        list(between),
+        [(6.0, events.FetchFinished("a", 4_000_000))],
+    )
+    finding = the("fetch", explain(snapshot_of(*steps, ended(6.0))))
+    return f"{finding.text} -> {finding.remedy}"
+
+
+def progress(*times: float) -> list[tuple[float, Event]]:
+    return [(t, events.FetchProgress("a", int(t * 100), 4_000_000)) for t in times]
+
+
+def test_a_server_that_answers_late_is_not_told_as_one_that_sends_slowly() -> None:
+    late = fetched(*progress(5.0, 5.3, 5.6, 5.9))
+    assert "; of a 1.0 nothing came for 5.0 s" in late
+    assert "answers sooner" in late
+    steady = fetched(*progress(*(n * 0.4 for n in range(1, 15))))
+    assert "nothing came" not in steady
+    assert "nearer mirror" in steady
+
+
+def test_why_a_download_was_tried_again_is_told() -> None:
+    reason = "the server answered 503 Service Unavailable"
+    tries = [(1.0, events.FetchRetried("a", 1, reason)), (3.0, events.FetchRetried("a", 2, f"{reason}\x1b[2J"))]
+    text = fetched(*tries)
+    assert "; 2 retries: the server answered 503 Service Unavailable" in text
+    assert text.isprintable()
+
+
+def resolved(cpu: float) -> str:
+    steps = [*span("resolve", 0.0, 4.0, cpu), (0.1, events.ResolveProgress("deciding"))]
+    finding = the("resolve", explain(snapshot_of(*in_order(steps), ended(4.0))))
+    return f"{finding.text} -> {finding.remedy}"
+
+
+def test_what_uv_computed_and_what_it_waited_for_are_told_apart() -> None:
+    waiting, computing = resolved(0.5), resolved(3.8)
+    assert "; it computed for 0.50 s, and waited for 3.5 s" in waiting
+    assert "an index that answers sooner: --index-url; a lock file" in waiting
+    assert "; it computed for 3.8 s -> a lock file" in computing
+    assert "computed" not in resolved(0.0)  # an earlier journal
+
+
+def test_large_wheel_files_of_this_machine_are_read_and_hashed() -> None:
+    steps = in_order(added("a", size=90_000_000), span("acquire", 0.0, 2.0), unpack("a", 1.0, 2.0))
+    text = the("acquire", explain(snapshot_of(*steps, ended(2.0)))).text
+    assert text == "read and hashed 1 wheel file, 90 MB, and looked for wheels in the cache"
+
+
+def test_what_other_programs_took_of_the_rest_is_not_promised() -> None:
+    def cached(idle: float) -> bool:
+        steps = in_order(
+            added("a"),
+            span("acquire", 0.0, 2.0, 2.0, 0.0, 0.0, idle),
+            unpack("a", 0.0, 2.0),
+            span("plan", 2.0, 3.0, 0.3, 0.0, 0.0, idle),
+        )
+        found = explain(snapshot_of(*steps, ended(3.0))).what_if
+        return next(one.uncertain for one in found if one.change == "everything cached")
+
+    assert cached(0.0)
+    assert not cached(1.7)
