@@ -26,6 +26,8 @@ MOST = 500  # wheels: of more, looks are as rare as their cost grows
 PATIENCE = 1.0  # seconds of waiting for others or the disk, or of planning too long, after which nobody can tell
 
 _COMMIT, _COMMITTED = 0.08, 0.7e-3  # to commit at all, and for each wheel
+_TEAM = 0.1  # seconds to begin with staging
+_ALIKE = 0.6  # as much as unpacking is slower than usual, so is staging to this power
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
 # as `Pace` takes them
@@ -219,8 +221,8 @@ class Estimator:
 
     def _left_to_stage(self, now: Standing, factor: float, doubt: float, how: How) -> Left:
         """Until all is staged, and synced if it is copied; `factor` and `doubt` are those of unpacking."""
-        stage, to_stage = self._staging.factor(factor), self._staging_of(now.to_stage, how, self.rates)
-        seconds = stage * sum(to_stage) / how.jobs
+        stage, to_stage = self._staging.factor(factor**_ALIKE), self._staging_of(now.to_stage, how, self.rates)
+        seconds = stage * sum(to_stage) / how.jobs + (0.0 if how.part in ("stage", *_AFTER_STAGE) else _TEAM)
         unlike = self._unsure(_UNLIKE, self.rates.copy_spread if how.copies else self.rates.link_spread)
         wrong = seconds * self._staging.doubt(hypot(doubt, unlike * (1 + abs(log(factor)))), to_stage)
         if how.copies and how.part not in _AFTER_STAGE:

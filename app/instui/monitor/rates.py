@@ -30,7 +30,7 @@ class Rates(NamedTuple):
 
     file: float = 110e-6
     byte: float = 6e-9
-    link: float = 50e-6
+    link: float = 40e-6
     copy: float = 180e-6
     copy_byte: float = 6e-9
     plan: float = 30e-6
