@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from conftest import Start
-from instui_engine.commands import install as pipeline
 from instui_engine.commands import planning
 from instui_engine.commands.install_many import install_many
 from instui_engine.commands.uninstall import uninstall
+from instui_engine.commit import commit as committing
 from instui_engine.commit.executor import Executor
 from instui_engine.errors import LinesError, WheelsCancelledError
 from instui_engine.journal.events import (
@@ -33,6 +33,7 @@ from instui_engine.locks.proc_locks import read_locks
 from instui_engine.session.control import Control, send
 from instui_engine.session.options import Options
 from instui_engine.stage import staging
+from instui_engine.store import acquire as acquiring
 from instui_engine.store import obtain as obtaining
 from support.environments import PATIENCE, Venv, one_by_one, until
 from support.trees import differences, tree
@@ -70,11 +71,11 @@ def before(patch: Patch, owner: Any, name: str, happens: Callable[[], None]) -> 
 
 
 STEPS = {
-    "while others are acquired": (pipeline, "acquire"),
+    "while others are acquired": (acquiring, "acquire"),
     "before the plan": (planning, "plan_wheels"),
-    "before the stage": (pipeline, "stage_wheels"),
+    "before the stage": (staging, "stage_wheels"),
     "while others are staged": (staging.StagedWheel, "finish"),
-    "after the stage": (pipeline, "Commit"),
+    "after the stage": (committing, "Commit"),
     "while another one is committed": (Executor, "carry_out"),
 }
 
@@ -120,7 +121,7 @@ def test_an_old_version_stays_and_keeps_its_files(
     if not grouped:
         one_by_one(monkeypatch)
     new = [build_wheel(tmp_path, "second", "2.0", {"second/new.py": b""}), wheels(tmp_path, "2.0")[3]]
-    before(monkeypatch, pipeline, "Commit", lambda: control.cancel_wheel("second") and None)
+    before(monkeypatch, committing, "Commit", lambda: control.cancel_wheel("second") and None)
     assert target.install(*new, control=control).exit_code == 1
     changed = differences(there, tree(target.site))
     assert changed
@@ -135,7 +136,7 @@ def test_files_of_the_old_version_that_stay_are_told_as_overwritten(
     target.put(build_wheel(tmp_path, "giver", "1.0", {"common/file.py": b"old"}))
     giver = build_wheel(tmp_path, "giver", "2.0", {"giver.py": b""})
     taker = build_wheel(tmp_path, "taker", "1.0", {"common/file.py": b"new"})
-    before(monkeypatch, pipeline, "Commit", lambda: control.cancel_wheel("giver") and None)
+    before(monkeypatch, committing, "Commit", lambda: control.cancel_wheel("giver") and None)
     assert target.install(giver, taker, control=control).exit_code == 1
     assert [(one.path, one.old) for one in target.lines.of(Overwrite)] == [
         (f"{target.site.relative_to(target.top)}/common/file.py", "giver 1.0")
@@ -171,7 +172,7 @@ def test_all_may_be_cancelled_one_by_one(tmp_path: Path, venv: Target, monkeypat
     target, control = venv(), Control()
     there = tree(target.top)
     names = ["first", "second", "third", "apart"]
-    before(monkeypatch, pipeline, "acquire", lambda: [control.cancel_wheel(name) for name in names] and None)
+    before(monkeypatch, acquiring, "acquire", lambda: [control.cancel_wheel(name) for name in names] and None)
     outcome = target.install(*wheels(tmp_path), control=control)
     assert outcome.error.startswith("4 wheels were cancelled (first, second, third, apart) and left as before")
     assert tree(target.top) == there
@@ -243,7 +244,7 @@ def test_a_name_that_is_none_of_the_session_is_refused(tmp_path: Path, venv: Tar
     def ask() -> None:
         answers.extend(control.cancel_wheel(name) for name in ("fourth", "second", "second"))
 
-    before(monkeypatch, pipeline, "Commit", ask)
+    before(monkeypatch, committing, "Commit", ask)
     target.install(*wheels(tmp_path), control=control)
     assert answers == [
         "no this session has no wheel fourth",
@@ -303,7 +304,7 @@ def test_in_a_list_it_is_a_line_that_failed(tmp_path: Path, venv: Target, monkey
 def test_it_is_not_fetched_when_it_is_cancelled_before(tmp_path: Path, venv: Target, monkeypatch: Patch) -> None:
     target, control = venv(), Control()
     target.cache = tmp_path / "cache"
-    before(monkeypatch, pipeline, "acquire", lambda: control.cancel_wheel("second") and None)
+    before(monkeypatch, acquiring, "acquire", lambda: control.cancel_wheel("second") and None)
     target.install(*wheels(tmp_path), control=control)
     assert [one.wheel for one in target.lines.of(WheelAdded)].count("second") == 1
     assert len(list((tmp_path / "cache").glob("**/second"))) == 0
