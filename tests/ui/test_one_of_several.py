@@ -3,7 +3,9 @@
 from instui.explain.slow_now import slow_now
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
+from instui.tui.rows import wheels
 from instui.tui.rows.counters import counters
+from instui.tui.rows.keys import FOLD, session_key
 from instui.tui.rows.locks import LockQuery
 from instui.tui.rows.one_of_several import one_of_several
 from instui.tui.rows.session_waits import present_keys
@@ -50,6 +52,8 @@ def test_the_row_of_the_session_says_that_it_waits_and_for_whom() -> None:
     assert plain(one_of_several(shown, 1)) == "pid 11  0 of 1  install a"
     assert plain(one_of_several(shown, 2)) == "@2 pid 22  0 of 1  waits 3 s for .lock, held by pid 9  install b"
     assert present_keys(shown) == []  # no row of its own
+    # though none of its wheels has a row now
+    assert wheels.keys(shown, wheels.WheelQuery()) == [session_key(1), "a", session_key(2), FOLD]
 
 
 def test_only_where_none_of_them_goes_on_do_all_wait() -> None:

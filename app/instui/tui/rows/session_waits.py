@@ -113,6 +113,13 @@ def of_member(snapshot: Snapshot, number: int) -> SessionWait | None:
     return next((wait for wait in waits if member(wait.wheel, snapshot.sessions) == number), None)
 
 
+def waiting_members(snapshot: Snapshot) -> list[int]:
+    """The numbers of those of several sessions that wait as a whole."""
+    if not snapshot.sessions:
+        return []
+    return sorted({member(one.wheel, snapshot.sessions) for one in snapshot.session_waits if one.end is None} - {0})
+
+
 def find(snapshot: Snapshot, key: str) -> Place | None:
     """What the row of that key is about."""
     return next((place for place in places(snapshot) if place.key == key), None)

@@ -122,7 +122,7 @@ def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
         found.reverse()
     hidden = len(snapshot.wheels) - len(found)
     if snapshot.sessions and not query.sort:
-        found = _grouped(found)
+        found = _grouped(found, [] if query.filter else session_waits.waiting_members(snapshot))
     found[:0] = recoveries.keys(snapshot, query.filter)
     if snapshot.environment is not None and snapshot.environment.state == "waiting" and not query.filter:
         found.insert(0, ENVIRONMENT)
@@ -133,10 +133,10 @@ def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
     return found
 
 
-def _grouped(found: Sequence[str]) -> list[str]:
-    """The wheels of each session below a row of it."""
+def _grouped(found: Sequence[str], waiting: Sequence[int]) -> list[str]:
+    """The wheels of each session below a row of it; one that waits as a whole has that row in any case."""
     grouped: list[str] = []
-    for number in sorted(set(map(number_of, found))):
+    for number in sorted({*map(number_of, found), *waiting}):
         grouped += [session_key(number), *(key for key in found if number_of(key) == number)]
     return grouped
 

@@ -56,7 +56,7 @@ class DashboardView(Overview):
             self.everything = len(snapshot.wheels) < table.size.height - _MARGIN
         query = wheels.WheelQuery(self.filter, self.everything, table.sort, table.reverse, table.selected)
         environment = snapshot.environment.state if snapshot.environment else ""
-        waits = session_waits.present_keys(snapshot)
+        waits = session_waits.present_keys(snapshot), session_waits.waiting_members(snapshot)
         state = (snapshot.over, environment, snapshot.recoveries, waits, self.jumps)
         # A selection that has a row already changes nothing, and ten thousand rows take a while.
         news = table.selected if table.position(table.selected) is None else ""
