@@ -3,12 +3,13 @@
 from instui.explain.slow_now import slow_now
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.tui.rows import wheels
+from instui.tui.rows import event_log, wheels
 from instui.tui.rows.counters import counters
 from instui.tui.rows.keys import FOLD, session_key
 from instui.tui.rows.locks import LockQuery
 from instui.tui.rows.one_of_several import one_of_several
 from instui.tui.rows.session_waits import present_keys
+from instui.tui.tape import Log, Tape
 from instui.tui.text.columns import widths
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain
@@ -84,3 +85,10 @@ def test_each_session_that_waits_is_a_row_below_the_environments_lock() -> None:
 def test_the_chain_has_them_below_the_one_that_they_wait_for() -> None:
     chain = rows(2, waiting(first_commits=False))
     assert [row[0] for row in chain] == ["▾ pid 9 (uv sync)", "║ pid 11, all of it", "║ pid 22, all of it"]
+
+
+def test_the_log_names_the_session_that_waits() -> None:
+    log = Log(Tape())
+    log._tape.add(2.0, events.WaitStarted("@2", "environment", ".lock", [UV]))
+    cells = event_log.cells(waiting(first_commits=True), log, "0", {"kind": 18, "wheel": 28, "text": 60})
+    assert plain(cells["wheel"]) == "pid 22, all of it"

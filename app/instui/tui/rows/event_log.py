@@ -7,12 +7,13 @@ from instui.monitor import units
 from instui.monitor.model import Snapshot
 from instui.tui.tape import Log
 from instui.tui.text.columns import Column
-from instui.tui.text.pieces import Line, line, middle, safe, tail
+from instui.tui.text.pieces import Line, line, middle, tail
 from instui_engine.journal.events import Event, kind_of
 
 from .event_text import event_text, wheel_of
 from .event_words import words
 from .filter import NOTHING, Fields, Filter
+from .session_waits import named
 
 COLUMNS = (
     Column("t", "time", 8, right=True),
@@ -105,7 +106,7 @@ def cells(snapshot: Snapshot, log: Log, key: str, sizes: Mapping[str, int]) -> M
     if not log.first <= number < log.total:
         return {}
     t, event = log[number]
-    wheel = safe(wheel_of(event))
+    wheel = named(snapshot, wheel_of(event))
     text, style, _ = event_text(snapshot, event)
     if "wheel" not in sizes and wheel:
         text = f"{wheel}  {text}"

@@ -9,7 +9,7 @@ from instui.monitor.names import PARTS
 from instui.monitor.spans import SessionSpan
 from instui.tui.tape import Log
 from instui.tui.text.glyphs import Glyphs
-from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, safe, tail
+from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, tail
 from instui_engine.journal.events import Event, SpanName
 from instui_engine.values import NamedTuple
 
@@ -111,7 +111,7 @@ def _news(snapshot: Snapshot, log: Log, width: int, height: int) -> list[Line]:
         t, event = log[number]
         same = type(event), wheel_of(event)
         if is_news(event) and same != later:
-            name = Piece(f"{tail(safe(wheel_of(event)), 24):<24}  ", "text")
+            name = Piece(f"{tail(session_waits.named(snapshot, wheel_of(event)), 24):<24}  ", "text")
             found.append(fit((Piece(f" {t:8.2f} s  ", "dim"), name, event_text(snapshot, event)), width))
             later = same
         if len(found) == height - 1:

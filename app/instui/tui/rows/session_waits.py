@@ -138,6 +138,11 @@ def all_of(snapshot: Snapshot, waiter: str) -> str:
     return f"pid {snapshot.sessions[number - 1].pid}, all of it" if number else "" if waiter else ALL
 
 
+def named(snapshot: Snapshot, waiter: str) -> str:
+    """A wheel by its name, or the one of several sessions that waits as a whole; "" stays that."""
+    return (all_of(snapshot, waiter) if waiter else "") or safe(waiter)
+
+
 def waiter(wait: SessionWait, snapshot: Snapshot, room: int, glyphs: Glyphs) -> Line:
     """Who waits, for a row below that of the lock."""
     wheel = snapshot.wheel(wait.wheel)
