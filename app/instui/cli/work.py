@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 def install(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
 
-    def session() -> "Work":
-        from instui_engine.commands.install import install
+    def session(environment: "Environment") -> "Work":
+        from instui_engine.resolve.resolver import ask_early
 
         from .parsed import request_from
 
-        return partial(install, request_from(parsed))
+        request = request_from(parsed)
+        question = ask_early(request, environment)  # uv works while the rest is loaded
+        from instui_engine.commands.install import install
+
+        return partial(install, request, question=question)
 
     return _work(parsed, session)
 
@@ -32,7 +36,7 @@ def install(parsed: argparse.Namespace) -> int:
 def install_many(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
 
-    def session() -> "Work":
+    def session(environment: "Environment") -> "Work":
         from instui_engine.commands.install_many import install_many
 
         from .parsed import places_from
@@ -45,7 +49,7 @@ def install_many(parsed: argparse.Namespace) -> int:
 def sync(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
 
-    def session() -> "Work":
+    def session(environment: "Environment") -> "Work":
         from instui_engine.commands.sync import sync
 
         from .parsed import request_of_sync
@@ -58,7 +62,7 @@ def sync(parsed: argparse.Namespace) -> int:
 def uninstall(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
 
-    def session() -> "Work":
+    def session(environment: "Environment") -> "Work":
         from instui_engine.commands.uninstall import uninstall
 
         return partial(uninstall, parsed.arguments, requirement_files=parsed.requirement_files)
@@ -66,7 +70,7 @@ def uninstall(parsed: argparse.Namespace) -> int:
     return _work(parsed, session)
 
 
-def _work(parsed: argparse.Namespace, session: "Callable[[], Work]") -> int:
+def _work(parsed: argparse.Namespace, session: "Callable[[Environment], Work]") -> int:
     """Run a command that changes an environment, here or, for the full screen, in a child process.
 
     `session` loads what the command needs, which only the process that does the work has to do.
@@ -84,15 +88,17 @@ def _work(parsed: argparse.Namespace, session: "Callable[[], Work]") -> int:
     return _in_a_child(parsed, environment)
 
 
-def _here(parsed: argparse.Namespace, session: "Callable[[], Work]", environment: "Environment") -> int:
+def _here(parsed: argparse.Namespace, session: "Callable[[Environment], Work]", environment: "Environment") -> int:
     """Run the command in this process."""
+    from .parsed import options_from, recorded
+
+    options, perform = options_from(parsed), session(environment)  # first, as uv may work while the rest is loaded
+
     from instui.program import began
     from instui_engine.commands.command import Recording
 
-    from .parsed import options_from, recorded
     from .watch import watch
 
-    options, perform = options_from(parsed), session()
     told: list[str] = []  # the journal, for a collector
     tells = parsed.otlp is not None and not parsed.dry_run
     checks = getattr(parsed, "check", False)

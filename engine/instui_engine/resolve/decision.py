@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,12 +18,12 @@ from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 from instui_engine.values import NamedTuple
 
-from .at_once import is_decided_at_once
+from .at_once import AtOnce, about, is_decided_at_once
 from .inputs import Arguments
 from .locations import path_in, redacted, split_fragment
 from .lock_file import load_parser, parsed_filename, select, size_of
 from .origin import origin_of
-from .request import Cancelled, Emit, LockedWheel, Meanwhile, Request
+from .request import Cancelled, Emit, LockedWheel, Meanwhile, Prior, Request
 from .requirements import Requirement, Requirements, named_in
 from .resolving import Resolving
 from .satisfied import is_installed, is_version
@@ -57,11 +58,9 @@ def from_uv(
     cancelled: Cancelled,
     meanwhile: Meanwhile,
     urls: Sequence[str],
-    cache: Path | None = None,
+    prior: Prior,
 ) -> Decided:
     """What uv decides. `urls` are those of the request that may carry credentials.
-
-    What uv has named before is remembered below `cache`.
 
     Raises ResolutionError, UsageError or Interrupted.
     """
@@ -75,23 +74,27 @@ def from_uv(
     moved = {wheel.name for wheel in wheels if not is_installed(wheel, environment, installed)}
     if sources := [entry for entry in placed if entry.is_source]:
         moved |= _moved(sources, demands, environment, installed) | argued_trees(sources, environment, installed)
-    from tempfile import TemporaryDirectory
+    emit(ResolveProgress("deciding which versions to install"))
+    told: Mapping[str, Told] = {}
+    answer: tuple[Decision, list[LockedWheel]] | None = None
+    if is_decided_at_once(wanted, request, settings, installed):
+        question = prior.question
+        if question is None or question.about != about(wanted, request, settings, environment):
+            question = AtOnce(wanted, request, settings, environment)
+        with closing(question):
+            said = question.read(cancelled, lambda: meanwhile.deciding(urls))
+        answer = _at_once(said, environment.interpreter, emit, prior.cache) if said else None
+    if answer is None:
+        from tempfile import TemporaryDirectory
 
-    with TemporaryDirectory(prefix="instui-resolve-") as scratch:
-        directory = os.path.realpath(scratch)  # relative paths in uv's answer start there
-        uv = Uv(request, wanted, environment, Path(directory), settings, cancelled)
-        emit(ResolveProgress("deciding which versions to install"))
+        with TemporaryDirectory(prefix="instui-resolve-") as scratch:
+            directory = os.path.realpath(scratch)  # relative paths in uv's answer start there
+            uv = Uv(request, wanted, environment, Path(directory), settings, cancelled)
 
-        def while_deciding() -> None:
-            meanwhile.deciding(urls)
-            load_parser()
+            def while_deciding() -> None:
+                meanwhile.deciding(urls)
+                load_parser()
 
-        told: Mapping[str, Told] = {}
-        answer: tuple[Decision, list[LockedWheel]] | None = None
-        if is_decided_at_once(wanted, request, settings, installed):
-            uv.meanwhile(lambda: meanwhile.deciding(urls))
-            answer = _at_once(uv, directory, environment.interpreter, emit, cache)
-        if answer is None:
             uv.meanwhile(while_deciding)
             uv.watch(lambda doing: emit(ResolveProgress(doing)), meanwhile.seen)
             decision = uv.decide(installed, moved)
@@ -105,7 +108,7 @@ def from_uv(
                 files, told = trace(uv, decision.pins, environment, installed, request.offline)
             else:
                 files = uv.locate(versions)
-            answer = decision, wheels_in(files, directory, environment.interpreter, demands, cache)
+        answer = decision, wheels_in(files, directory, environment.interpreter, demands, prior.cache)
     decision, locked = answer
     unnamed = [source for source in sources if not source.name]
     found = name_sources(decision.pins, sources) if unnamed else {}
@@ -142,18 +145,16 @@ def from_uv(
 
 
 def _at_once(
-    uv: Uv, directory: str, interpreter: Interpreter, emit: Emit, cache: Path | None
+    answer: tuple[str, Sequence[str]], interpreter: Interpreter, emit: Emit, cache: Path | None
 ) -> tuple[Decision, list[LockedWheel]] | None:
-    """The answer to one question instead of two; None if uv has to be asked as usual, and will say what is wrong."""
-    if (answer := uv.decide_and_locate()) is None:
-        return None
+    """What the answer to one question says; None if it takes two, for what has to be built."""
     text, warnings = answer
-    locked = wheels_in(Files((text,), {}), directory, interpreter, {}, cache)
-    if any(wheel.origin or wheel.source for wheel in locked):  # what it is built from, both questions tell
+    locked = wheels_in(Files((text,), {}), os.getcwd(), interpreter, {}, cache)
+    if any(wheel.origin or wheel.source for wheel in locked):
         return None
     for warning in warnings:
         emit(Warned("", warning))
-    return Decision(tuple(Pin(wheel.name, wheel.version, "") for wheel in locked), warnings), locked
+    return Decision(tuple(Pin(wheel.name, wheel.version, "") for wheel in locked), tuple(warnings)), locked
 
 
 def _as_told(wheel: LockedWheel, told: Told | None) -> LockedWheel:

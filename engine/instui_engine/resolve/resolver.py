@@ -8,28 +8,34 @@ already installed; ResolveFinished always.
 """
 
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instui_engine.errors import NoSolutionError, UsageError, printable
+from instui_engine.errors import InstuiError, NoSolutionError, UsageError, printable
 from instui_engine.fetch.uv_settings import UvSettings, settings_here
+from instui_engine.fs.files import read_regular
 from instui_engine.fs.given import absolute
 from instui_engine.hashes import sha256_in
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted, Warned
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Installed
+from instui_engine.target.installed import Installed, scan
 
 from .inputs import Arguments, WheelFile, normalized, read_arguments, wheel_requirement
 from .origin import origin_of
-from .request import Cancelled, Emit, LockedWheel, Meanwhile, Request, Resolution, given_urls
+from .request import Cancelled, Emit, LockedWheel, Meanwhile, Prior, Request, Resolution, given_urls
 from .requirements import Requirement, Requirements, is_lock_file, is_project, is_uv_lock, named_in, short
 from .resolving import Resolving
 from .satisfied import is_installed, was_requested
+from .streams import descriptor_of
 from .uv_config import DECISIVE_FILES, is_decisive, is_reinstalled, not_honoured
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .at_once import AtOnce
     from .decision import Decided
 
 
@@ -40,11 +46,11 @@ def resolve(
     emit: Emit,
     cancelled: Cancelled = lambda: False,
     meanwhile: Meanwhile = Meanwhile(),  # noqa: B008 - it never changes
-    cache: Path | None = None,
+    prior: Prior = Prior(),  # noqa: B008 - it never changes
 ) -> Resolution:
     """The wheels that satisfy `request` in `environment`, without those that are installed already.
 
-    `meanwhile` is done while uv works, if it is asked. What lock files say is remembered below `cache`.
+    `meanwhile` is done while uv works, if it is asked. `prior` is what may be known sooner.
 
     Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, and Interrupted as soon as
     `cancelled()` is true.
@@ -54,7 +60,7 @@ def resolve(
         what = "what is left out is a part of a uv.lock" if request.leaving_out else "what may be locked is a uv.lock"
         raise UsageError(f"{what}; name one")
     if lock_file := _lock_file(request):
-        return _locked(lock_file, request, settings, environment, installed, emit, cancelled, cache)
+        return _locked(lock_file, request, settings, environment, installed, emit, cancelled, prior.cache)
     arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)
     lines = _lines(request, arguments.positions, cancelled)
     if not arguments.positions and not request.requirement_files and not request.resolving.group:
@@ -72,7 +78,7 @@ def resolve(
     elif request.exact and not (wanted.requirements or wanted.projects or request.resolving.group):  # there is nothing
         resolution = _with_extraneous(Resolution((), {}), (), request, environment, installed)
     else:
-        decide = partial(_decided, arguments, wanted, request, settings, environment, cache)
+        decide = partial(_decided, arguments, wanted, request, settings, environment, prior)
         resolution = decide(installed, emit, cancelled, meanwhile)
         if not request.exact:
 
@@ -81,6 +87,38 @@ def resolve(
 
             resolution = resolution._replace(again=again)
     return resolution._replace(index_urls=_urls(request, wanted))
+
+
+def ask_early(request: Request, environment: Environment) -> "AtOnce | None":
+    """Put a question to uv that it will surely be asked, before there is a session; None if there is none like that.
+
+    uv works on it while the session is loaded. `resolve` reads all again, and says what is wrong; it takes the answer
+    if the question is the same then. Whoever calls this closes it.
+    """
+    if not request.offline or request.exact or not all(map(_is_plain_list, request.requirement_files)):
+        return None
+    with suppress(InstuiError, OSError):
+        settings = settings_here()
+        if _lock_file(request):
+            return None
+        arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)
+        lines = _lines(request, arguments.positions, lambda: False)
+        wanted = lines._replace(requirements=(*_in_order(arguments), *lines.requirements))
+        if not wanted.requirements or _is_plain(arguments, lines, request):
+            return None
+        from .at_once import AtOnce, is_decided_at_once
+
+        if is_decided_at_once(wanted, request, settings, scan(environment)):
+            return AtOnce(wanted, request, settings, environment)
+    return None
+
+
+def _is_plain_list(file: str) -> bool:
+    """Whether it is a regular file without options, which could name others: a stream can be read only once."""
+    try:
+        return descriptor_of(file) is None and not re.search(rb"(?m)^\s*-", read_regular(absolute(file)))
+    except (InstuiError, OSError):
+        return False
 
 
 def _untold(event: Event) -> None:
@@ -95,7 +133,7 @@ def _locked(
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled,
-    cache: Path | None,
+    cache: "Path | None",
 ) -> Resolution:
     """What a lock file says."""
     from .lock_file import from_lock_file
@@ -114,7 +152,7 @@ def _decided(
     request: Request,
     settings: UvSettings,
     environment: Environment,
-    cache: Path | None,
+    prior: Prior,
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled,
@@ -128,7 +166,7 @@ def _decided(
     try:
         urls = _urls(request, wanted)
         decided = from_uv(
-            arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile, urls, cache
+            arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile, urls, prior
         )
     except NoSolutionError as error:
         directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")

@@ -32,7 +32,7 @@ from .request import Request
 from .requirements import Requirement, Requirements
 from .resolving import words
 from .uv_config import DECISIVE_FILES, leads_elsewhere, locating_config, not_isolated
-from .uv_errors import explain, warnings_in
+from .uv_errors import explain
 from .uv_log import UvLog, without_log
 from .uv_plan import Decision, Pin, decision_in, unhashed_in
 from .uv_process import finished
@@ -75,7 +75,7 @@ class Uv:
         self._scratch = scratch
         self._settings = settings
         self._cancelled = cancelled
-        self._python = _interpreter(request, environment, settings)
+        self._python = interpreter_for(request, environment, settings)
         self._is_quiet = False  # whether that is a script of `quiet_python`
         self._meanwhile: Callable[[], None] = _nothing
         self._tell: Callable[[str], None] | None = None
@@ -130,17 +130,6 @@ class Uv:
             raise explain(output, sources, self._settings.proxies)
         return decision_in(output)
 
-    def decide_and_locate(self) -> tuple[str, tuple[str, ...]] | None:
-        """The lock file of the whole request, and uv's warnings, as if nothing were installed; None if it fails.
-
-        Nothing is fetched for it. Raises Interrupted.
-        """
-        command = [*(["--no-deps"] if self._request.no_deps else []), *words(self._request.resolving, "trace")]
-        with memory_file(requirements_text(self._wanted)) as file:
-            command.append(f"/dev/fd/{file}")
-            code, text, output = self._compiled(command, (file,), "", offline=True, quiet=False)
-        return None if code else (text, warnings_in(output))
-
     def locate(self, pins: Sequence[Pin]) -> Files:
         """The files of `pins`, which come from indexes. Raises ResolutionError or Interrupted."""
         left = {pin.name: pin for pin in pins}
@@ -192,8 +181,7 @@ class Uv:
                 else:
                     command.append(f"--{kind}={place}")
             config = locating_config(self._settings, whole=True)
-            code, text, output = self._compiled([*command, *sources], files, config, offline)
-            return code, output if code else text
+            return self._compiled([*command, *sources], files, config, offline)
 
     def _compile(self, pins: Sequence[Pin], offline: bool) -> tuple[int, str]:
         """uv's exit code, and the lock file that it has written, or what it printed if it failed."""
@@ -201,9 +189,7 @@ class Uv:
         command = ["--no-deps", *words(self._request.resolving, "locate")]
         with memory_file(requirements_text(asked)) as pinned:
             command.append(f"/dev/fd/{pinned}")
-            config = locating_config(self._settings)
-            code, text, output = self._compiled(command, (pinned,), config, offline, DECISIVE_FILES)
-            return code, output if code else text
+            return self._compiled(command, (pinned,), locating_config(self._settings), offline, DECISIVE_FILES)
 
     def _compiled(
         self,
@@ -212,18 +198,15 @@ class Uv:
         config: str,
         offline: bool,
         without: Collection[str] = (),
-        quiet: bool = True,
-    ) -> tuple[int, str, str]:
-        """uv's exit code, the lock file that it has written, "" if it failed, and what it printed."""
+    ) -> tuple[int, str]:
         lock = self._scratch / "pylock.toml"
         lock.unlink(missing_ok=True)
-        whole = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header"]
-        whole += ["--quiet"] if quiet else []
+        whole = ["compile", "--format=pylock.toml", f"--output-file={lock}", "--no-header", "--quiet"]
         whole += ["--offline"] if offline else []
         with memory_file(config) as settings:
             whole += [f"--config-file=/dev/fd/{settings}"] if config else []
             code, output = self._run([*whole, *command], (*descriptors, settings), without)
-        return code, "" if code else lock.read_text(encoding="utf-8"), output
+        return code, output if code else lock.read_text(encoding="utf-8")
 
     def _run(
         self, command: Sequence[str], descriptors: Sequence[int], without: Collection[str] = ()
@@ -243,13 +226,9 @@ class Uv:
         self, command: Sequence[str], descriptors: Sequence[int], without: Collection[str]
     ) -> tuple[int, str]:
         request = self._request
-        flags = pip_flags(request.building, command[0])
-        whole = [uv_binary(), "pip", *command[:1], *flags, "--color=never", "--no-progress"]
-        whole += [f"--python={self._python}"]
-        whole += ["--no-index"] if request.no_index else []
-        whole += command[1:]
+        whole = [*uv_pip(command[0], request, self._python), *command[1:]]
         variables = {name: value for name, value in uv_variables(request).items() if name not in without}
-        if not (variables.get("UV_CACHE_DIR") or self._settings.options.get("cache-dir") or user_cache("uv")):
+        if not has_cache(self._settings):
             variables["UV_CACHE_DIR"] = str(self._scratch / "cache")  # without a home, uv takes the working directory
         meanwhile, self._meanwhile = self._meanwhile, _nothing
         tell, self._tell = self._tell, None
@@ -275,7 +254,22 @@ def run_uv(
     return finished([uv_binary(), *command], uv_variables(request), (), cancelled, answer=answer)
 
 
-def _interpreter(request: Request, environment: Environment, settings: UvSettings) -> str:
+def uv_pip(command: str, request: Request, python: str) -> list[str]:
+    """The words with which every question begins: the command of `uv pip`, and what is asked for in any case.
+
+    Raises ResolutionError if uv is not installed.
+    """
+    flags = pip_flags(request.building, command)
+    index = ["--no-index"] if request.no_index else []
+    return [uv_binary(), "pip", command, *flags, "--color=never", "--no-progress", f"--python={python}", *index]
+
+
+def has_cache(settings: UvSettings) -> bool:
+    """Whether uv has a place for its cache."""
+    return bool(os.environ.get("UV_CACHE_DIR") or settings.options.get("cache-dir") or user_cache("uv"))
+
+
+def interpreter_for(request: Request, environment: Environment, settings: UvSettings) -> str:
     """The interpreter for which uv decides: instead of a virtual environment's, the one from which that was made.
 
     The answer is the same. But uv runs an interpreter when it first sees its path, which takes longer than all that it
