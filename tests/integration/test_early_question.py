@@ -10,7 +10,7 @@ import pytest
 
 from instui_engine.commands import install as installing
 from instui_engine.commands.command import Outcome
-from instui_engine.commands.install import install
+from instui_engine.commands.install import install_asked
 from instui_engine.resolve import uv_process
 from instui_engine.resolve.at_once import AtOnce
 from instui_engine.resolve.request import Request
@@ -45,7 +45,7 @@ class Asking:
 
     def install(self, **more: Any) -> Outcome:
         options = Options(cache=self.target.cache, jobs=2, fsync=False)
-        return install(self.request(**more), self.target.environment, options, question=self.question)
+        return install_asked(self.question, self.request(**more), self.target.environment, options)
 
 
 @pytest.fixture

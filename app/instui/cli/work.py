@@ -26,9 +26,9 @@ def install(parsed: argparse.Namespace) -> int:
 
         request = request_from(parsed)
         question = ask_early(request, environment)  # uv works while the rest is loaded
-        from instui_engine.commands.install import install
+        from instui_engine.commands.install import install_asked
 
-        return partial(install, request, question=question)
+        return partial(install_asked, question, request)
 
     return _work(parsed, session)
 

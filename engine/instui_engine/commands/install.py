@@ -59,14 +59,24 @@ def install(
     options: Options | None = None,
     control: Control | None = None,
     recording: Recording | None = None,
-    question: "AtOnce | None" = None,
 ) -> Outcome:
     """Install what `request` asks for into `environment`; return when all is done or undone.
 
     Never raises an InstuiError; the outcome carries it. `control` can pause and stop the session from another thread or
-    a signal handler. `recording` says who receives the journal. `question` is what
-    `ask_early` has put to uv already; it is closed.
+    a signal handler. `recording` says who receives the journal.
     """
+    return install_asked(None, request, environment, options, control, recording)
+
+
+def install_asked(
+    question: "AtOnce | None",
+    request: Request,
+    environment: Environment,
+    options: Options | None = None,
+    control: Control | None = None,
+    recording: Recording | None = None,
+) -> Outcome:
+    """The same, if `ask_early` may have put a question to uv; it is closed."""
 
     def make(context: Context, environment: Environment, session: Session) -> Work:
         return Pipeline(context, environment, session, request, question)

@@ -29,7 +29,6 @@ from .request import Cancelled, Emit, LockedWheel, Meanwhile, Prior, Request, Re
 from .requirements import Requirement, Requirements, is_lock_file, is_project, is_uv_lock, named_in, short
 from .resolving import Resolving
 from .satisfied import is_installed, was_requested
-from .streams import descriptor_of
 from .uv_config import DECISIVE_FILES, is_decisive, is_reinstalled, not_honoured
 
 if TYPE_CHECKING:
@@ -115,6 +114,8 @@ def ask_early(request: Request, environment: Environment) -> "AtOnce | None":
 
 def _is_plain_list(file: str) -> bool:
     """Whether it is a regular file without options, which could name others: a stream can be read only once."""
+    from .streams import descriptor_of
+
     try:
         return descriptor_of(file) is None and not re.search(rb"(?m)^\s*-", read_regular(absolute(file)))
     except (InstuiError, OSError):
