@@ -271,15 +271,15 @@ def test_where_there_can_be_no_more_threads_requests_are_answered(
 def test_a_client_that_cannot_be_accepted_is_not_the_last(
     server: tuple[ControlServer, Control], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, failed = socket.socket.accept, threading.Event()
+    real, failed = ControlServer._accepted, threading.Event()
 
-    def accept(listening: socket.socket) -> object:
+    def accept(listening: ControlServer) -> socket.socket:
         if not failed.is_set():
             failed.set()
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return real(listening)
 
-    monkeypatch.setattr(socket.socket, "accept", accept)
+    monkeypatch.setattr(ControlServer, "_accepted", accept)
     send(server[0].path, "pause")  # it was waited for before
     assert failed.wait(60)
     send(server[0].path, "cancel")
