@@ -14,6 +14,8 @@ from instui_engine.graph import components
 from instui_engine.values import NamedTuple
 from instui_engine.wheel.filename import NAME
 
+from .markers import simple
+
 _Key = tuple[int, int, str]
 
 _LEADING_NAME = rf"\s*({NAME})"
@@ -125,12 +127,16 @@ def _split(text: str) -> tuple[str, str]:
 @lru_cache(maxsize=16384)
 def _holds(marker: str, environment: tuple[tuple[str, str], ...]) -> bool:
     """Whether the marker holds with no extra, or with any of the extras that it names."""
-    from packaging.markers import InvalidMarker, Marker, UndefinedComparison
-
     values = dict(environment)
     extras = {first or second for first, second in re.findall(_EXTRAS, marker)}
+    choices = [values | {"extra": extra} for extra in ("", *sorted(extras))]
+    answers = [simple(marker, chosen) for chosen in choices]
+    if None not in answers:
+        return any(answers)
+    from packaging.markers import InvalidMarker, Marker, UndefinedComparison
+
     try:
         parsed = Marker(marker)
-        return any(parsed.evaluate(values | {"extra": extra}) for extra in ("", *sorted(extras)))
+        return any(parsed.evaluate(chosen) for chosen in choices)
     except (InvalidMarker, UndefinedComparison):
         return True
