@@ -175,6 +175,7 @@ def test_where_there_is_no_control_socket_a_pause_is_refused_and_a_cancel_works(
         "def refuse(self, address):\n"
         "    raise OSError('AF_UNIX path too long')\n"
         "class Socket(_socket.socket):\n"
+        "    __slots__ = ()\n"
         "    bind = refuse\n"
         "_socket.socket = Socket\n"
     )
