@@ -139,20 +139,20 @@ class Pipeline(Work):
                 return  # all of them were cancelled, or others have installed what satisfies
             from instui_engine.stage.team import team
 
-            from .planning import plan
-
             files = sum(entry.manifest.files for _, entry in ready)
             with team(self.context, files, self.session.sign_of_life) as linkers:
                 with self.context.span("plan"):
+                    from .planning import plan
+
                     installed = self._latest(installed)
                     if not ready and not self._extraneous:
                         return
                     plans, overlaps = plan(self.context, self.environment, installed, self._extraneous, ready)
                 self._stage(plans, linkers)
         self.began = True
-        from instui_engine.commit.commit import Commit
-
         with self.context.span("commit"):
+            from instui_engine.commit.commit import Commit
+
             commit = self._commit = Commit(self.context, self.environment, self.session, plans, overlaps, installed)
             commit.run()
 
@@ -360,12 +360,12 @@ class Pipeline(Work):
         return rebuild(self.context, self._store, damages, self._index_urls, self._request.offline)
 
     def _stage(self, plans: "Sequence[Plan]", linkers: "Team") -> None:
-        from instui_engine.plan.plan import WheelPlan, volumes_of
-        from instui_engine.stage.staging import stage_wheels
-
         context, session = self.context, self.session
-        wheels = [plan for plan in plans if isinstance(plan, WheelPlan)]
         with context.span("stage"):
+            from instui_engine.plan.plan import WheelPlan, volumes_of
+            from instui_engine.stage.staging import stage_wheels
+
+            wheels = [plan for plan in plans if isinstance(plan, WheelPlan)]
             make = partial(session.make_stage, volumes_of(self.environment.volumes, plans))
             if not wheels:
                 session.with_room(make)  # a full disk is why people remove things
