@@ -32,8 +32,8 @@ TOLD = (
     "slow-link",
 )
 # sources that are built; large files that take long, then small ones that do not; a disk that stalls; one that is slow
-# to remove what was replaced
-IN_DOUBT = ("built", "large-first", "reinstall", "small-ones", "stalling-disk", "upgrade")
+# to remove what was replaced; processors that ten others want
+IN_DOUBT = ("built", "busy", "large-first", "reinstall", "small-ones", "stalling-disk", "upgrade")
 COMMAND = ["instui", "install", "a"]
 
 recorded = cache(lambda name: session(INSTALLS / f"{name}.jsonl.gz"))

@@ -42,7 +42,7 @@ def test_where_sessions_were_before_the_end_is_told_and_right(name: str) -> None
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("local", "spread"), ("notebook", "spread"), ("upgrade", "replace_spread")],
+    [("local", "spread"), ("notebook", "spread"), ("numbers-upgraded", "replace_spread")],
 )
 def test_where_sessions_agree_the_end_is_told_earlier(name: str, kind: str) -> None:
     found, known = events_of(name), by_others(name, 1.0)

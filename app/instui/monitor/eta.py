@@ -25,9 +25,10 @@ from .standing import Standing, Work
 MOST = 500  # wheels: of more, looks are as rare as their cost grows
 PATIENCE = 1.0  # seconds of waiting for others or the disk, or of planning too long, after which nobody can tell
 
-_COMMIT, _COMMITTED = 0.08, 0.7e-3  # to commit at all, and for each wheel
+_COMMIT, _COMMITTED = 0.08, 0.7e-3  # seconds to commit at all, and for each wheel
 _TEAM = 0.1  # seconds to begin with staging
 _ALIKE = 0.6  # as much as unpacking is slower than usual, so is staging to this power
+_BUSY = 4.0  # times what the small steps of a session take longer on a busy machine: so far they may be wrong
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
 # as `Pace` takes them
@@ -49,7 +50,7 @@ _INSIDE = 0.1  # of the time that one wheel takes longer than all others: its fi
 
 _WARM_UP = 0.2  # seconds of work before there is any prediction
 _TELL, _TELL_LEAST = 0.22, 0.6  # the most doubt to be told: of what is left, or seconds
-_HIDE, _HIDE_LEAST = 0.35, 0.8  # and to be told any longer
+_HIDE, _HIDE_LEAST = 0.35, 0.7  # and to be told any longer
 _STEADY = 0.15  # seconds in which it has to be so small
 _SLOWNESS, _FOLLOW = (
     0.3,
@@ -193,10 +194,12 @@ class Estimator:
         replacing = self._left_to_replace(t, now, how)
         if replacing is None:
             return None
+        usual = _COMMIT + _COMMITTED * now.to_commit
+        steps = usual * max(factor, 1.0)
         acquiring = self._left_to_acquire(now, rate, factor, doubt, how.jobs)
-        parts = acquiring, self._left_to_stage(now, factor, doubt, how), replacing
-        commit = _COMMIT + _COMMITTED * now.to_commit
-        return Left(commit + sum(part.seconds for part in parts), hypot(*(part.doubt for part in parts)))
+        staging = self._left_to_stage(now, factor, doubt, how)
+        parts = acquiring, staging, replacing, Left(steps, _BUSY * (steps - usual))
+        return Left(sum(part.seconds for part in parts), hypot(*(part.doubt for part in parts)))
 
     def _unsure(self, usual: float, spread: float) -> float:
         """The share by which a pace may be another one than is expected; `spread`: that of earlier sessions."""
@@ -222,7 +225,9 @@ class Estimator:
     def _left_to_stage(self, now: Standing, factor: float, doubt: float, how: How) -> Left:
         """Until all is staged, and synced if it is copied; `factor` and `doubt` are those of unpacking."""
         stage, to_stage = self._staging.factor(factor**_ALIKE), self._staging_of(now.to_stage, how, self.rates)
-        seconds = stage * sum(to_stage) / how.jobs + (0.0 if how.part in ("stage", *_AFTER_STAGE) else _TEAM)
+        seconds = stage * sum(to_stage) / how.jobs + (
+            0.0 if how.part in ("stage", *_AFTER_STAGE) else _TEAM * max(factor, 1.0)
+        )
         unlike = self._unsure(_UNLIKE, self.rates.copy_spread if how.copies else self.rates.link_spread)
         wrong = seconds * self._staging.doubt(hypot(doubt, unlike * (1 + abs(log(factor)))), to_stage)
         if how.copies and how.part not in _AFTER_STAGE:
