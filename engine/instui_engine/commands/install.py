@@ -163,6 +163,10 @@ class Pipeline(Work):
                 wheels = self._build(wheels)
         with self.context.span("acquire") if wheels else nullcontext():
             ready = self._acquire(wheels) if wheels else []
+            # what comes before the plan is loaded within a part, so that the journal says where the time went
+            import instui_engine.commands.revision
+            import instui_engine.plan.newcomers
+            import instui_engine.stage.team  # noqa: F401
         return self._compiled(ready)
 
     def _decided_again(self, installed: Installed, ready: "list[Unpacked]") -> "tuple[Installed, list[Unpacked]]":
