@@ -91,8 +91,7 @@ installed 3 wheels, 1 242 files in 9.1 s
   why 9.1 s, without a wait for others:
    67 %    6.1 s  jwt 1.4.0 stood behind pyjwt 2.9, which committed 30 files
    11 %   1.00 s  uv decided which wheels satisfy 3 requirements
-   11 %   1.00 s  fetched 2 wheels, 40 kB in 1.00 s, 40 kB/s; the slowest: jwt 1.4.0, 18 kB in 0.90 s; \
-of pyjwt 2.9 nothing came for 0.60 s
+   11 %   1.00 s  fetched 2 wheels, 40 kB in 1.00 s, 40 kB/s; the slowest: jwt 1.4.0, 18 kB in 0.90 s
   overwrote: 6 files of PyJWT 2.9 by jwt 1.4.0 (different content)
 """
 

@@ -124,7 +124,7 @@ def _troubles(case: Case, wheels: Sequence[WheelState]) -> str:
         silent[stall.host] = max(silent.get(stall.host, 0.0), stall.seconds)
     parts = [f"{printable(host)} sent nothing for {seconds(most)}" for host, most in silent.items() if most >= _SILENT]
     mute = max(wheels, key=lambda wheel: wheel.silent)
-    if not parts and mute.silent:
+    if not parts and mute.silent >= _SILENT:
         parts = [f"of {case.label(mute.key)} nothing came for {seconds(mute.silent)}"]
     if retries := sum(wheel.retries for wheel in wheels):
         why = next((f": {cut_end(printable(wheel.retry), _WHY_CELLS)}" for wheel in wheels if wheel.retry), "")
