@@ -13,12 +13,15 @@ from instui_engine.commands.command import Outcome
 from instui_engine.commands.install import install_asked
 from instui_engine.resolve import uv_process
 from instui_engine.resolve.at_once import AtOnce
-from instui_engine.resolve.request import Request
-from instui_engine.resolve.resolver import ask_early
+from instui_engine.resolve.request import Prior, Request
+from instui_engine.resolve.resolver import ask_early, resolve
 from instui_engine.session.options import Options
+from instui_engine.target.installed import scan
 from support.cli import installed
 from support.environments import Venv
 from support.wheelsmith import build_wheel
+
+pytest_plugins = ("support.build_fixtures",)
 
 
 class Asking:
@@ -116,15 +119,47 @@ def test_what_may_not_be_asked_like_that_or_is_wrong_is_left_to_the_session(case
     assert asking.runs == 0
 
 
-def test_a_stream_is_not_read_twice(asking: Asking) -> None:
+@pytest.fixture
+def stream() -> Iterator[str]:
+    """The name of a stream that can be read once."""
     reading, writing = os.pipe()
     os.write(writing, b"lib==0.1\n")
     os.close(writing)
-    file = f"/dev/fd/{reading}"
-    assert asking.ask(requirement_files=(file,)) is None
-    assert asking.install(requirement_files=(file,)).exit_code == 0
+    yield f"/dev/fd/{reading}"
     os.close(reading)
+
+
+@pytest.mark.parametrize("kind", ["requirements", "constraints"])
+def test_a_stream_is_not_read_twice(kind: str, asking: Asking, stream: str) -> None:
+    more: dict[str, Any] = {"requirement_files": (stream,)}
+    if kind == "constraints":
+        asking.file.write_text("lib\n")
+        more = {"constraint_files": (stream,)}
+    assert asking.ask(**more) is None
+    assert asking.install(**more).exit_code == 0
     assert installed(asking.target.site) == {"lib": "0.1"}
+
+
+@pytest.mark.parametrize("text", ["\ufeff-r %s\n", "lib\r-c %s\n", "lib \\\n\nlib\n\t-c %s"])
+def test_no_option_hides_a_stream(text: str, asking: Asking, stream: str) -> None:
+    asking.file.write_bytes((text % stream).encode())
+    assert asking.ask() is None
+    assert asking.install().exit_code == 0
+    assert installed(asking.target.site) == {"lib": "0.1"}
+
+
+def test_lines_that_are_no_options_are_no_obstacle(asking: Asking) -> None:
+    asking.file.write_text("# -r other.txt\nlib==0.1  # via\n    #   -r other.txt\n")
+    assert asking.ask() is not None
+
+
+def test_another_listing_of_the_environment_is_another_question(asking: Asking) -> None:
+    question, environment = asking.ask(), asking.target.environment
+    first = resolve(asking.request(), environment, scan(environment), lambda event: None, prior=Prior(None, question))
+    assert asking.runs == 1
+    assert first.again is not None
+    assert first.again(scan(environment)).wheels == first.wheels
+    assert asking.runs == 2
 
 
 def test_a_fifo_keeps_nobody_waiting(asking: Asking) -> None:

@@ -121,7 +121,9 @@ def test_what_is_there_may_stay_so_uv_sees_it(
     assert installed(target.site) == {"app": "1.0", "lib": "0.1"}
 
 
-@pytest.mark.parametrize("case", ["online", "constraints", "hashes", "a path", "uv's settings", "an override", "sync"])
+@pytest.mark.parametrize(
+    "case", ["online", "constraints", "hashes", "a path", "uv's settings", "an override", "sync", "a bound"]
+)
 def test_whatever_the_two_questions_treat_differently_is_asked_as_usual(
     case: str,
     asked: list[str],
@@ -151,6 +153,8 @@ def test_whatever_the_two_questions_treat_differently_is_asked_as_usual(
             monkeypatch.chdir(tmp_path)
         case "sync":
             more["exact"] = True
+        case "a bound":
+            more["upgrade_packages"] = ("lib<0.2",)
     builds.put(*words, **more)
     assert asked[0] in ("install", "sync")
     assert installed(target.site)["lib"] == ("0.2" if case in ("online", "sync") else "0.1")

@@ -25,6 +25,15 @@ from .uv_config import is_decisive
 from .uv_errors import warnings_in
 
 
+def may_be_decided_at_once(request: Request) -> bool:
+    """Whether what is given besides requirements allows that. No file is read to know it: it may be a stream.
+
+    What is to be upgraded may have a bound (`-P NAME<2`), which holds for what is installed anew, too.
+    """
+    given = request.exact or request.require_hashes or request.constraint_files or request.upgrade_packages
+    return request.offline and not given and request.resolving == Resolving()
+
+
 def is_decided_at_once(wanted: Requirements, request: Request, settings: UvSettings, installed: Installed) -> bool:
     """Whether a lock file for the request says all that uv has to say of it."""
     plain = Requirements(
@@ -35,7 +44,7 @@ def is_decided_at_once(wanted: Requirements, request: Request, settings: UvSetti
         no_index=wanted.no_index,
         notes=wanted.notes,
     )
-    if not request.offline or request.exact or request.require_hashes or request.resolving != Resolving():
+    if not may_be_decided_at_once(request):
         return False
     if wanted != plain or any(entry.url or entry.demands or not entry.name for entry in wanted.requirements):
         return False

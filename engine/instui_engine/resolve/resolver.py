@@ -8,7 +8,6 @@ already installed; ResolveFinished always.
 """
 
 import os
-import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -77,12 +76,13 @@ def resolve(
     elif request.exact and not (wanted.requirements or wanted.projects or request.resolving.group):  # there is nothing
         resolution = _with_extraneous(Resolution((), {}), (), request, environment, installed)
     else:
-        decide = partial(_decided, arguments, wanted, request, settings, environment, prior)
-        resolution = decide(installed, emit, cancelled, meanwhile)
+        decide = partial(_decided, arguments, wanted, request, settings, environment)
+        resolution = decide(prior, installed, emit, cancelled, meanwhile)
         if not request.exact:
 
             def again(now: Installed) -> Resolution:
-                return decide(now, _untold, cancelled, Meanwhile())._replace(index_urls=_urls(request, wanted))
+                later = Prior(prior.cache)  # the answer to a question is read once
+                return decide(later, now, _untold, cancelled, Meanwhile())._replace(index_urls=_urls(request, wanted))
 
             resolution = resolution._replace(again=again)
     return resolution._replace(index_urls=_urls(request, wanted))
@@ -94,19 +94,19 @@ def ask_early(request: Request, environment: Environment) -> "AtOnce | None":
     uv works on it while the session is loaded. `resolve` reads all again, and says what is wrong; it takes the answer
     if the question is the same then. Whoever calls this closes it.
     """
-    if not request.offline or request.exact or not all(map(_is_plain_list, request.requirement_files)):
+    if not request.offline or request.pylock or any(map(is_lock_file, request.requirement_files)):
+        return None
+    from .at_once import AtOnce, is_decided_at_once, may_be_decided_at_once
+
+    if not may_be_decided_at_once(request) or not all(map(_is_plain_list, request.requirement_files)):
         return None
     with suppress(InstuiError, OSError):
         settings = settings_here()
-        if _lock_file(request):
-            return None
         arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)
         lines = _lines(request, arguments.positions, lambda: False)
         wanted = lines._replace(requirements=(*_in_order(arguments), *lines.requirements))
         if not wanted.requirements or _is_plain(arguments, lines, request):
             return None
-        from .at_once import AtOnce, is_decided_at_once
-
         if is_decided_at_once(wanted, request, settings, scan(environment)):
             return AtOnce(wanted, request, settings, environment)
     return None
@@ -114,10 +114,14 @@ def ask_early(request: Request, environment: Environment) -> "AtOnce | None":
 
 def _is_plain_list(file: str) -> bool:
     """Whether it is a regular file without options, which could name others: a stream can be read only once."""
+    from .requirement_lines import decoded, logical_lines
     from .streams import descriptor_of
 
     try:
-        return descriptor_of(file) is None and not re.search(rb"(?m)^\s*-", read_regular(absolute(file)))
+        if descriptor_of(file) is not None:
+            return False
+        lines = logical_lines(decoded(read_regular(absolute(file)), file), file)
+        return not any(line.text.startswith("-") for line in lines)
     except (InstuiError, OSError):
         return False
 
