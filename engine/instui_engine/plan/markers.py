@@ -12,8 +12,9 @@ _WORDS = (
     *("os_name", "sys_platform", "platform_system", "platform_machine"),
     *("implementation_name", "platform_python_implementation", "extra"),
 )
-_COMPARISON = rf"""\b({"|".join((*_VERSIONS, *_WORDS))})\s*(==|!=|<=|>=|<|>)\s*(?:'([^'"]*)'|"([^'"]*)")"""
-_BETWEEN = r"(?:[\s()]|\band\b|\bor\b)*"
+_BLANK = r"[ \t]*"  # no other space is one in a marker
+_COMPARISON = rf"""\b({"|".join((*_VERSIONS, *_WORDS))}){_BLANK}(==|!=|<=|>=|<|>){_BLANK}(?:'([^'"]*)'|"([^'"]*)")"""
+_BETWEEN = r"(?:[ \t()]|\band\b|\bor\b)*"
 _NUMBERS = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,9}"
 _WORD = r"(?![vV]?[0-9])[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*"  # which is no version
 _LONGEST = 500
@@ -25,7 +26,7 @@ def simple(marker: str, values: Mapping[str, str]) -> bool | None:
         return None
     judged = re.sub(_COMPARISON, lambda found: _judge(values, *found.groups("")), marker)
     text = re.sub(r"\band\b", "&", re.sub(r"\bor\b", "|", judged))
-    return _reduced(re.sub(r"\s*([&|()])\s*", r"\1", text.strip()))
+    return _reduced(re.sub(rf"{_BLANK}([&|()]){_BLANK}", r"\1", text.strip(" \t")))
 
 
 def _judge(values: Mapping[str, str], variable: str, operator: str, one: str, other: str) -> str:
