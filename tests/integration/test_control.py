@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -284,6 +285,27 @@ def test_a_client_that_cannot_be_accepted_is_not_the_last(
     assert failed.wait(60)
     send(server[0].path, "cancel")
     assert server[1].cancelled()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "no more"), ImportError("no more")])
+def test_a_client_for_whom_nothing_can_be_loaded_is_let_go_and_not_the_last(
+    error: Exception, server: tuple[ControlServer, Control], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failed = socket.socket, threading.Event()
+
+    def fails(*arguments: Any, **options: Any) -> Any:
+        if threading.current_thread().daemon and not failed.is_set():
+            failed.set()
+            raise error
+        return real(*arguments, **options)
+
+    with real(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(20)
+        monkeypatch.setattr(socket, "socket", fails)
+        client.connect(server[0].path)
+        assert client.recv(1) == b""
+    assert failed.is_set()
+    assert ask(server[0].path, "pause") == "ok"
 
 
 def test_a_session_says_where_it_is_and_how_far(tmp_path: Path, venv: Callable[[], Venv], start_instui: Start) -> None:

@@ -42,3 +42,7 @@ def test_where_nobody_knows_what_was_left_that_is_said(
         uptime.write_text(text)
     monkeypatch.setattr(load, "_UPTIME", str(uptime))
     assert finished().idle == -1.0
+
+
+def test_idle_time_that_falls_is_unknown() -> None:
+    assert load.Load(2, -1, 1, 7.0).since(load.Load(1, -1, 1, 7.5)) == (1, -1, 0, -1)

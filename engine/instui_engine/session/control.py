@@ -209,7 +209,7 @@ class ControlServer:
         while True:
             try:
                 peer = self._accepted()
-            except OSError:
+            except (OSError, ImportError):
                 if self._is_closed:
                     return
                 time.sleep(_PAUSE)  # no more descriptors are available, for example
@@ -218,11 +218,15 @@ class ControlServer:
                 self._exchange(peer)
 
     def _accepted(self) -> "socket.socket":
-        """The next client. Raises OSError."""
+        """The next client. Raises OSError, also ImportError if `socket` cannot be loaded now."""
         descriptor, _ = self._socket._accept()  # type: ignore[attr-defined]
-        import socket
+        try:
+            import socket
 
-        return socket.socket(fileno=descriptor)
+            return socket.socket(fileno=descriptor)
+        except BaseException:  # there may be no descriptor left to load it with
+            os.close(descriptor)
+            raise
 
     def _serve_apart(self, peer: "socket.socket") -> bool:
         """Serve a client in a thread of its own, so that none waits for a slow one; False if there can be no more."""

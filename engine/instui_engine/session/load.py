@@ -41,7 +41,8 @@ def usable_cpus() -> int:
 
 
 def _grown(now: float, before: float) -> float:
-    return round(now - before, 6) if now >= 0 <= before else -1.0
+    """The growth; -1.0 if that is unknown: the kernel's idle time may fall, as it is estimated while a core sleeps."""
+    return round(now - before, 6) if now >= before >= 0 else -1.0
 
 
 def _stalled() -> float:
