@@ -34,7 +34,8 @@ def slowed(
 ) -> Iterator[Slowed]:
     """Make a slow install, in a lab of its own; and again if the rest of the machine was in its way.
 
-    So it was if the install has no delay, and anything else than `kind` took longest.
+    So it was if the process did not get to run or, where there is no delay, if anything else than `kind` took longest.
+    Where a busy machine is the best explanation of all, the next one is judged: the journal forgets the load.
     """
     with ExitStack() as labs:
 
@@ -45,8 +46,8 @@ def slowed(
                 slow = make(labs.enter_context(Lab(place, make_venv, clean_environ)))
                 if not disturbed(slow) and (slow.seconds or kind in (None, longest(took_of(slow)))):
                     break
-            if not slow.seconds and first_of(slow)["kind"] == "crowded":
-                pytest.skip("other programs used the processors, which is what is explained")
+            if not slow.seconds and first_of(slow)["kind"] in ("disk", "crowded"):
+                slow = slow.without_load()
             if sweeping and slow.seconds:
                 assert slow.attribution.wall <= 4 * slow.seconds
             return slow
@@ -69,9 +70,8 @@ def longest(took: Mapping[Kind, float]) -> Kind:
 
 
 def disturbed(slow: Slow) -> bool:
-    """Whether the process did not get to run, or the longest finding is what nobody has made: a slow disk, a crowd."""
-    is_other = first_of(slow)["kind"] in ("disk", "crowded") and not slow.seconds
-    return is_other or slow.attribution.unexplained > unexplained_at_most(slow)
+    """Whether the process did not get to run."""
+    return slow.attribution.unexplained > unexplained_at_most(slow)
 
 
 def first_of(slow: Slow) -> dict[str, Any]:

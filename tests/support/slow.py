@@ -19,7 +19,8 @@ from instui.explain.attribution import Attribution, attribute
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import read
-from instui_engine.journal.events import Event, SessionStarted
+from instui_engine.journal.codec import encode
+from instui_engine.journal.events import Event, SessionStarted, SpanFinished
 from support.environments import PATIENCE, Session, Venv
 from support.wheelsmith import escaped, wheel_files, zipped
 
@@ -57,6 +58,15 @@ class Slow(NamedTuple):
     def told(self) -> str:
         """What `instui explain` says of it."""
         return self._explain()
+
+    def without_load(self) -> "Slow":
+        """The same install in a journal that does not know what processors and disks did meanwhile."""
+        journal = self.session.journal.with_suffix(".without-load.jsonl")
+        unknown = {"cpu": 0.0, "stalled": -1.0, "system": -1.0, "idle": -1.0}
+        with journal.open("w") as file:
+            for t, event in read(self.session.journal):
+                file.write(encode(t, event._replace(**unknown) if isinstance(event, SpanFinished) else event))
+        return self._replace(session=Session(self.session.process, journal))
 
     def _explain(self, *options: str) -> str:
         command = [sys.executable, "-m", "instui", "explain", *options, str(self.session.journal)]

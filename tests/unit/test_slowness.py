@@ -18,9 +18,18 @@ def unpacked(cpu: float, idle: float, stalled: float = 0.0) -> Explanation:
 
 def test_other_programs_that_used_the_processors_are_told() -> None:
     finding = the("crowded", unpacked(cpu=2.0, idle=0.1))
-    assert finding.text == "other programs used the processors: unpacking took 6.0 s, and had 2.0 s of them"
+    assert (
+        finding.text
+        == "other programs used the processors: unpacking took 6.0 s, but got the processors for 2.0 s only"
+    )
     assert "less busy" in finding.remedy
     assert finding.seconds == pytest.approx(6.0)
+
+
+def test_each_part_that_other_programs_slowed_down_is_called_by_its_name() -> None:
+    steps = in_order(added("a"), span("plan", 0.0, 6.0, 2.0, 0.0, 0.5, 0.1))
+    text = the("crowded", explain(snapshot_of(*steps, ended(6.0)))).text
+    assert text.startswith("other programs used the processors: planning took 6.0 s, ")
 
 
 @pytest.mark.parametrize(

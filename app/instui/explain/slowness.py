@@ -61,9 +61,7 @@ def slow_disk(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     if stalled >= _STALLED * worked:
         text = f"the disk is slow: {facts}, and processes waited for a disk for {seconds(stalled)}"
     elif sum(max(span.idle, 0.0) for span, _ in slow) >= _FREE * worked:
-        text = (
-            f"{facts}, which were idle: the disk is slow or remote, or a program, as a virus scanner, reads each file"
-        )
+        text = f"{facts}, which were idle: the disk is slow or remote, or a program such as a virus scanner reads each file"
     else:
         text = f"{facts}: the disk is slow or remote, or other programs were busy"
     remedies = ["--cache-dir on a faster disk, beside the environment"] if of(found, "unpack", "stage") else []
@@ -73,6 +71,7 @@ def slow_disk(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
 
 
 _WORDS = {"unpack": "unpacking", "stage": "staging", "commit": "committing", "sync": "syncing", "clean": "cleaning up"}
+_ALL_WORDS = {"acquire": "looking for wheels", "plan": "planning", **_WORDS}
 
 
 def _waited_for_disk(span: SessionSpan, works: Sequence[Piece]) -> float:
@@ -106,10 +105,10 @@ def crowded(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     ]
     if not case.matters(found, _LONG, 0.1):
         return
-    names = listed(dict.fromkeys(_WORDS[piece.kind] for piece in found if piece.kind in _WORDS))
+    names = listed(dict.fromkeys(_ALL_WORDS[piece.kind] for piece in found))
     text = (
-        f"other programs used the processors: {names or 'looking for wheels'} took {seconds(total(found))}, "
-        f"and had {seconds(sum(span.cpu for span, _ in slow))} of them"
+        f"other programs used the processors: {names} took {seconds(total(found))}, "
+        f"but got the processors for {seconds(sum(span.cpu for span, _ in slow))} only"
     )
     remedy = "install while the machine is less busy; more --jobs do not help"
     yield Cause("crowded", found, text, remedy, None, wheels_of(found))
