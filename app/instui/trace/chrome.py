@@ -90,9 +90,9 @@ class _Writer:
         self._threads += lanes
 
     def _last_part(self, wait: Slice, hold: Slice | None) -> Slice | None:
-        """The part of a wait during which it was behind a hold that began later; None if it was from the beginning.
+        """The part of a wait in which it was behind a hold that began after it; None if there is none.
 
-        Perfetto draws a flow from the slice that began first, whichever end it was written as.
+        An arrow to the whole wait would be turned round: Perfetto draws it from whichever slice began first.
         """
         if hold is None or (begin := self._at(hold.begin)) <= wait.begin:
             return None

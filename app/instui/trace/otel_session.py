@@ -27,7 +27,7 @@ class Once(requests.Session):
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send it, to where it is addressed only: headers may have a password, and another host is not to know it.
 
-        Raises an error that OpenTelemetry does not know, and gives up at.
+        Raises an error of a kind that OpenTelemetry does not try again.
         """
         try:
             response = super().send(request, **{**options, "allow_redirects": False})
