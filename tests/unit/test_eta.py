@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from instui.monitor import eta
 from instui.monitor.fold import Fold
-from instui.monitor.pace import Pace
+from instui.monitor.pace import Pace, Steadiness
 from instui.monitor.pipeline import acquired, arrivals
 from instui.monitor.standing import Download, Standing, Work
 from instui_engine.journal import events
@@ -148,7 +148,7 @@ DONE = st.lists(st.tuples(SECONDS, SECONDS, SECONDS), min_size=1, max_size=20)  
 
 
 def paced(done: list[tuple[float, float, float]], memory: float = 2.0, certain: float = 1.0) -> Pace:
-    pace = Pace(memory, certain, 0.1)
+    pace = Pace(Steadiness(memory, certain, 0.1))
     for files, content, seconds in done:
         pace.measure(Work(), Work(files, content), seconds, seconds)
     return pace
@@ -167,7 +167,7 @@ def test_a_pace_lies_between_what_was_expected_and_what_was_measured(
 def test_a_pace_that_goes_on_is_what_was_measured_in_the_end(files: float, content: float, factor: float) -> None:
     times = int(50 / (factor * (files + content))) + 1
     assert paced([(files, content, factor * (files + content))] * times).factor() == pytest.approx(factor, rel=0.2)
-    assert Pace(2.0, 1.0, 0.1).factor(7.0) == 7.0  # and at the beginning, what is expected
+    assert Pace(Steadiness(2.0, 1.0, 0.1)).factor(7.0) == 7.0  # and at the beginning, what is expected
 
 
 @given(DONE)

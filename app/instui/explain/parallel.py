@@ -210,20 +210,15 @@ def _committing(
         )
         for wheel, (start, end) in zip(wheels, times, strict=True)
     )
-    at_once = _at_once(times)
-    # a session that is alone commits its wheels in groups, which one worker does
     took = max(end for _, end in times) - begin
     if sum(task.claims for task in tasks) > _CROWD:
         return Period("commit", took, (), lambda jobs: Team(1), latest=took)
-    present = Team(max(case.jobs, 1) if at_once > 1 else 1)
-    return Period(
-        "commit",
-        took,
-        tasks,
-        lambda jobs: Team(jobs if at_once > 1 else 1),
-        0.0,
-        mixture(case, span, tasks, present),
-    )
+    is_shared = _at_once(times) > 1  # a session that is alone commits its wheels in groups, which one worker does
+
+    def team(jobs: int) -> Team:
+        return Team(jobs if is_shared else 1)
+
+    return Period("commit", took, tasks, team, 0.0, mixture(case, span, tasks, team(max(case.jobs, 1))))
 
 
 def _at_once(times: Sequence[tuple[float, float]]) -> int:

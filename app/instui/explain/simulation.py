@@ -5,8 +5,8 @@ first; wheels are staged by N workers; and wheels are committed in plan order, e
 (the start, the resolution, the plan, syncs) is as it was. Downloads are as they were, too, as their number does not
 follow --jobs.
 
-A prediction is certain if what happens would be within a fifth of it, as far as the journal knows what the work was. By
-how much the present run, scheduled in the same way, misses what was measured counts, too.
+A prediction is certain if, by all that the journal knows of the work, the session would have ended within a fifth of
+it. The present run is scheduled in the same way: how far that is from what was measured counts as doubt, too.
 """
 
 from instui.monitor.model import Phase
@@ -68,9 +68,9 @@ class Simulation:
     def _what_if(self, change: str, saving: float, spread: float = 0.0, uncertain: bool = False) -> WhatIf:
         """What is left if so much is saved, or by `spread` more or less."""
         predicted = max(self.wall - saving, 0.0)
-        within = 0 < abs(saving) <= max(self.noise, self._least) and self.noise > self._least
+        is_noise = 0 < abs(saving) <= self.noise and self.noise > self._least
         may_be_wrong = spread > max(CLOSE * predicted, LEAST_NOISE)
-        return WhatIf(change, predicted, uncertain or within or may_be_wrong)
+        return WhatIf(change, predicted, uncertain or is_noise or may_be_wrong)
 
     def _jobs(self, jobs: int) -> WhatIf:
         found = self._all(jobs)

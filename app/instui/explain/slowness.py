@@ -61,7 +61,7 @@ def slow_disk(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     if stalled >= _STALLED * worked:
         text = f"the disk is slow: {facts}, and processes waited for a disk for {seconds(stalled)}"
     elif sum(max(span.idle, 0.0) for span, _ in slow) >= _FREE * worked:
-        text = f"{facts}, which were idle: the disk is slow or remote, or a program such as a virus scanner reads each file"
+        text = f"{facts}, which were idle: the disk is slow or remote, or a program (a virus scanner?) reads each file"
     else:
         text = f"{facts}: the disk is slow or remote, or other programs were busy"
     remedies = ["--cache-dir on a faster disk, beside the environment"] if of(found, "unpack", "stage") else []

@@ -2,13 +2,13 @@
 
 Wheels are fetched at the rate of the last seconds, and unpacked by the workers as they come in; then they are staged
 and committed, and what they replace is removed. Each kind of work has its `Pace`: how many times as long as usual it
-takes. What was not measured yet is expected to be as slow as what was. What is usual, the last sessions on this machine
-have shown (`Rates`).
+takes. Work that was not measured yet is expected to be as slow as that which was. The last sessions on this machine
+say what is usual (`Rates`).
 
-Each part of the sum has its doubt: by how many seconds it may be wrong, as its pace was hardly measured or changes, as
-something else takes the machine, or as nobody knows yet what is in a wheel. They have little to do with each other, so
-their squares add up. The end is told while all the doubt is small, beside what is left or beside what a user sees. Most
-constants were found with recorded installs, on a quiet machine and on busy ones.
+Each part of the sum has a doubt: the seconds by which it may be wrong. Its pace was hardly measured, or changes;
+something else takes the machine; or nobody knows yet what is in a wheel. These have little to do with each other, so
+their squares add up. The end is told while the doubt as a whole is small beside what is left, or too small to be
+noticed. Most constants were found with recorded installs, on a quiet machine and on busy ones.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ from math import exp, hypot, log
 
 from instui_engine.values import NamedTuple
 
-from .pace import Pace
+from .pace import Pace, Steadiness
 from .pipeline import acquired, arrivals
 from .rates import USUAL, Measured, Rates, Took, measured
 from .standing import Standing, Work
@@ -31,9 +31,10 @@ _ALIKE = 0.6  # as much as unpacking is slower than usual, so is staging to this
 _BUSY = 4.0  # times what the small steps of a session take longer on a busy machine: so far they may be wrong
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
-# as `Pace` takes them
-_UNPACKING, _STAGING, _REPLACING = (3.0, 0.5, 0.1), (1.5, 0.4, 0.15), (8.0, 0.4, 0.3)
-_CLEANING = (3.0, 0.2, 0.35, 0.0)  # that depends on the disk, and may be any
+_UNPACKING = Steadiness(memory=3.0, certain=0.5, restless=0.1)
+_STAGING = Steadiness(memory=1.5, certain=0.4, restless=0.15)
+_REPLACING = Steadiness(memory=8.0, certain=0.4, restless=0.3)
+_CLEANING = Steadiness(memory=3.0, certain=0.2, restless=0.35, strange=0.0)  # any pace is usual for a disk
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
 _IDLE = 0.6  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
 _WINDOW = 3.0  # seconds of which the rate of the downloads is the average
@@ -52,10 +53,8 @@ _WARM_UP = 0.2  # seconds of work before there is any prediction
 _TELL, _TELL_LEAST = 0.22, 0.6  # the most doubt to be told: of what is left, or seconds
 _HIDE, _HIDE_LEAST = 0.35, 0.7  # and to be told any longer
 _STEADY = 0.15  # seconds in which it has to be so small
-_SLOWNESS, _FOLLOW = (
-    0.3,
-    5.0,
-)  # the end that is told follows predictions in such seconds, or such a part of what is left
+# the end that is told follows predictions in so many seconds, or in what is left by so much, if that is shorter
+_SLOWNESS, _FOLLOW = 0.3, 5.0
 _OVERDUE = 1.0  # seconds that an end may be late
 
 _AFTER_PLAN, _AFTER_STAGE = ("stage", "commit", "clean"), ("commit", "clean")  # parts of the session
@@ -93,8 +92,8 @@ class Estimator:
         self._begun: float | None = None
         self._before: tuple[float, Standing, How] | None = None
         self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
-        self._unpacking, self._staging = Pace(*_UNPACKING), Pace(*_STAGING)
-        self._replacing, self._cleaning = Pace(*_REPLACING), Pace(*_CLEANING)
+        self._unpacking, self._staging = Pace(_UNPACKING), Pace(_STAGING)
+        self._replacing, self._cleaning = Pace(_REPLACING), Pace(_CLEANING)
         self._end = 0.0  # as it is told
         self._looked = 0.0
         self._sure: float | None = None  # since when it may be told
@@ -148,7 +147,7 @@ class Estimator:
 
     def _measure_replacing(self, elapsed: float, before: Standing, was: How, now: Standing, how: How) -> None:
         """How long it took to plan, and takes to commit and to clean up, where wheels replace installed ones."""
-        if now.replaced and was.part == "plan" != how.part:
+        if now.replaced and was.part == "plan" and how.part != "plan":
             self._replacing.measure(Work(), Work(self.rates.plan * now.replaced), how.since - was.since, 0.0)
         elif how.part == "commit" and before.to_replace > now.to_replace:
             done = self.rates.replace * (before.to_replace - now.to_replace)
@@ -225,9 +224,9 @@ class Estimator:
     def _left_to_stage(self, now: Standing, factor: float, doubt: float, how: How) -> Left:
         """Until all is staged, and synced if it is copied; `factor` and `doubt` are those of unpacking."""
         stage, to_stage = self._staging.factor(factor**_ALIKE), self._staging_of(now.to_stage, how, self.rates)
-        seconds = stage * sum(to_stage) / how.jobs + (
-            0.0 if how.part in ("stage", *_AFTER_STAGE) else _TEAM * max(factor, 1.0)
-        )
+        seconds = stage * sum(to_stage) / how.jobs
+        if how.part not in ("stage", *_AFTER_STAGE):
+            seconds += _TEAM * max(factor, 1.0)
         unlike = self._unsure(_UNLIKE, self.rates.copy_spread if how.copies else self.rates.link_spread)
         wrong = seconds * self._staging.doubt(hypot(doubt, unlike * (1 + abs(log(factor)))), to_stage)
         if how.copies and how.part not in _AFTER_STAGE:
@@ -256,7 +255,7 @@ class Estimator:
         """The share by which the rate of the downloads may change: as much as it did, and always a little."""
         middle = self._fetched[len(self._fetched) // 2]
         before, after = _slope(self._fetched[0], middle), _slope(middle, self._fetched[-1])
-        return hypot(_UNEVEN, 0.5 * abs(log(after / before)) if before > 0 < after else 1.0)
+        return hypot(_UNEVEN, 0.5 * abs(log(after / before)) if before > 0 and after > 0 else 1.0)
 
     def _follow(self, t: float, left: Left) -> None:
         """Let the end that is told follow what is predicted: the less is left, the faster."""

@@ -2,6 +2,8 @@
 
 from math import exp, hypot, log
 
+from instui_engine.values import NamedTuple
+
 from .standing import Work
 
 _SHORT = 0.7  # seconds of the shorter average
@@ -12,6 +14,20 @@ _STRANGE = 0.4  # of the square of how far it is from the usual one: something e
 _SETTLED = 5.0  # seconds of measuring after which half of that is gone
 _CHANGE = 0.6  # of how far the shorter average is from the longer one
 _APART = 0.5  # of how much longer it takes: by so much more the files may be to blame than their bytes, or less
+
+
+class Steadiness(NamedTuple):
+    """How far a kind of work can be relied on to go on as it does.
+
+    What was measured is an average of about `memory` seconds; `certain` seconds of a worker count for half.
+    `restless`: the share by which the pace of what is left always differs. `strange`: how much it is in doubt because
+    it is not the usual one.
+    """
+
+    memory: float
+    certain: float
+    restless: float
+    strange: float = _STRANGE
 
 
 class Average:
@@ -42,14 +58,10 @@ class Pace:
     far as it is only expected, as far as it has just changed, as far as it is not the usual one, and always a little.
     """
 
-    def __init__(self, memory: float, certain: float, restless: float, strange: float = _STRANGE) -> None:
-        """What was measured is an average of about `memory` seconds; `certain` of a worker count for half.
-
-        `restless`: the share by which the pace of what is left always differs. `strange`: how much it is in doubt
-        because it is not the usual one.
-        """
-        self._certain, self._restless, self._strange = certain, restless, strange
-        self._long, self._short = Average(memory), Average(_SHORT)
+    def __init__(self, steadiness: Steadiness) -> None:
+        """Nothing is measured yet."""
+        self._steadiness = steadiness
+        self._long, self._short = Average(steadiness.memory), Average(_SHORT)
         self._all = 0.0  # seconds of measuring
 
     def measure(self, before: Work, now: Work, seconds: float, elapsed: float, weight: float = 1.0) -> None:
@@ -62,7 +74,7 @@ class Pace:
     @property
     def known(self) -> float:
         """How far it was measured, from 0.0 to 1.0. To be fast is no accident, as a slow start may be."""
-        certain = self._certain * (_FAST if self._long.factor < 1 else 1)
+        certain = self._steadiness.certain * (_FAST if self._long.factor < 1 else 1)
         return self._all / (self._all + certain)
 
     def factor(self, expected: float = 1.0) -> float:
@@ -83,6 +95,6 @@ class Pace:
             unsure / (1 + self._all / _LEARNED) ** 0.5,
             change,
             _APART * far * mixture,
-            self._strange * far**2 / (1 + self._all / _SETTLED),
+            self._steadiness.strange * far**2 / (1 + self._all / _SETTLED),
         )
-        return hypot(self._restless, *doubts)
+        return hypot(self._steadiness.restless, *doubts)
