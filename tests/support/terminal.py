@@ -44,6 +44,7 @@ _SEQUENCE = re.compile(
     r"|\x1b\](?P<command>[^\x07\x1b]*)(?:\x07|\x1b\\)"  # OSC
     r"|\x1bP(?P<device>[^\x1b]*)\x1b\\"  # DCS
     r"|\x1b(?P<charset>[()][0-9A-Za-z])|\x1b(?P<single>[^\[\]P()])"
+    r"|\x1b\[[<-?]?[0-9;:]*[ -/]*(?P<aborted>)(?=\x1b)"  # by what begins within it
     r"|(?P<control>[\x00-\x1a\x1c-\x1f\x7f])|(?P<text>[^\x00-\x1f\x7f]+)"
 )
 
