@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from conftest import Run, Start
+from instui.cli.attach import choose
 from instui.cli.sessions import table
 from instui.monitor import sessions
 from instui.monitor.sessions import KnownSession, recording, running
+from instui_engine.errors import UsageError
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import CommitStarted, EnvironmentWaiting, Event, SessionPaused, SessionStarted
@@ -216,9 +218,25 @@ def test_the_table_fits_and_shows_no_name_as_it_is() -> None:
     ]
     assert "2.0 s" in lines[2] or "2 s" in lines[2]
     assert lines[2].endswith("install y in /other: rotten\\x1b[0m")
-    assert lines[-1] == "1 running, 1 recording"
+    assert lines[-1] == "1 running, 1 recording of /env"
     for width in (50, 80, 119, 200):
         narrow = table([live, over], 100.0, "/env", width)
         assert max(map(len, narrow)) <= width
         assert "\x1b" not in "".join(narrow)
-    assert table([], 0.0) == ["no session runs, and none is recorded here"]
+
+
+def test_the_table_says_of_which_environment_nothing_is_recorded() -> None:
+    live = KnownSession("s1", 4242, "running", "/env", "instui install x", 90.0, 10.0, "", "/j", 14, 3)
+    assert table([], 0.0, "/e\x1bnv") == [r"no session runs; none is recorded in /e\x1bnv"]
+    assert table([], 0.0) == ["no session runs; for recordings, name an environment with --python"]
+    assert table([live], 100.0, "/other")[-1] == "1 running; none is recorded in /other"
+    assert table([live], 100.0)[-1] == "1 running; for recordings, name an environment with --python"
+
+
+def test_where_several_run_it_is_said_how_to_name_one_and_that_it_is_to_be_steered() -> None:
+    one = KnownSession("s1", 4242, "running", "/env", "instui install x", 90.0, 10.0, "", "/j", 14, 3)
+    both = [one, one._replace(session="s2", pid=4343, environment="/other")]
+    with pytest.raises(UsageError, match="choose one: instui attach 4242 --control, or take --all of an environment"):
+        choose([], both, None, control=True)
+    with pytest.raises(UsageError, match="shown as one: instui attach --all 4242 shows those of the first"):
+        choose([], both, None, everything=True)

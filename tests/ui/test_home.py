@@ -93,7 +93,7 @@ def test_a_recording_says_how_it_ended_when_how_long_and_what_it_did() -> None:
 def test_what_runs_says_where_it_is_and_what_it_waits_for() -> None:
     assert "pid 4242  12 s  unpack 61 % 2 wait for cv2 0 of 38 wheels" in text(SIGHT, "running\0a")
     assert "api/.venv  pid 4310  3 s  paused commit 20 % 19 of 97 wheels" in text(SIGHT, "running\0b")
-    assert text(SIGHT, "running\0pid 5120").endswith("holds .lock not ours")
+    assert text(SIGHT, "running\0pid 5120").endswith("not ours has .lock")
 
 
 def test_the_sign_differs_for_each_end_also_in_ascii() -> None:
@@ -261,6 +261,23 @@ def test_what_is_typed_begins_and_what_is_wrong_with_it_stands_below() -> None:
             await press(pilot, *"fla", "tab", "enter")
             assert host.asked == [("begin", "install flask")]
             assert "press i to type what to install" in text_of(app)  # the keys are those of the list again
+
+    asyncio.run(run())
+
+
+def test_after_a_flag_a_path_is_completed_from_its_first_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "zenv").mkdir()
+    monkeypatch.chdir(tmp_path)
+    host = MadeUpHost()
+
+    async def run() -> None:
+        async with at_home(host) as (app, pilot):
+            await press(pilot, "i", *"ze", "tab")
+            assert "none begins like that" in text_of(app)
+            await press(pilot, "backspace", "backspace", *"--python ze", "tab", "space", *"fla", "tab", "enter")
+            assert host.asked == [("begin", "install --python zenv/ flask")]
 
     asyncio.run(run())
 

@@ -325,7 +325,7 @@ def test_without_a_name_it_is_the_only_session_and_several_are_listed(
         known = run_instui("attach", over)  # not of this environment
         assert "no session has the pid or the id" in known.stderr
         known = run_instui("attach", over, "--python", here.top)
-        assert f"session {over} is over (done); `instui replay {over}`" in known.stderr
+        assert f"session {over} is over (done); `instui replay {over} --python {here.top}`" in known.stderr
         second = begun(start_instui, there, wheels[4:6], slow=1)
         several = run_instui("attach", "--python", there.top)
         assert several.returncode == 2
@@ -360,7 +360,9 @@ def test_an_environment_that_is_named_is_meant_even_if_another_has_the_only_sess
         here.put(wheels[0])
         none = run_instui("attach", "--python", here.top)
         over = here.journals()[0].stem
-        assert none.stderr.startswith(f"instui: no session runs there; `instui replay {over}")
+        assert none.stderr.startswith(f"instui: no session runs there; `instui replay {over} --python {here.top}` ")
+        none = run_instui("attach", over, "--python", here.top)
+        assert f"`instui replay {over} --python {here.top}` plays its recording" in none.stderr
 
 
 def session_ends(*sessions: Session) -> bool:

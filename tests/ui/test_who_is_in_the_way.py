@@ -3,6 +3,7 @@
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.tui.rows import chains, lock_history, locks, wait_graph, wheels
+from instui.tui.rows.filter import parse
 from instui.tui.rows.keys import ENVIRONMENT, session_wait_key
 from instui.tui.rows.labels import blocker_of, holder_pieces
 from instui.tui.rows.queue import before, told
@@ -88,6 +89,10 @@ def test_what_is_waited_for_though_it_is_no_claim_has_a_row_with_its_holder() ->
     over = (3.0, events.WaitFinished("a", "wheel", "/cache/a.lock", 2.0))
     now = snapshot(began, at=2.5)
     assert UNPACKING in wheels.keys(now, wheels.WheelQuery())
+    everything = wheels.keys(now, wheels.WheelQuery(everything=True))
+    assert everything == [UNPACKING, "b", "c"]  # no second row of that wheel
+    assert wheels.folded(now) == "… 2 queued   (a shows all)"
+    assert "a" in wheels.keys(now, wheels.WheelQuery(parse("wheel:a"), everything=True))
     row = wheels.cells(now, UNPACKING, widths(wheels.COLUMNS, 150), UNICODE)
     assert (plain(row["wheel"]), plain(row["age"])) == ("a 1", "1.5 s")
     assert "pid 5120 (instui sync)" in plain(row["lock"])

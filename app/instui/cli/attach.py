@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -36,7 +37,9 @@ _LOOK = 0.05  # seconds between two looks whether lines are at their end
 def show(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code: that of the session, 0 if it was left. Raises InstuiError."""
     sessions, environment = _sessions(parsed)
-    chosen = choose(parsed.sessions, sessions, environment, everything=parsed.all, only_there=_names_one(parsed))
+    chosen = choose(
+        parsed.sessions, sessions, environment, everything=parsed.all, named=_named_by(parsed), control=parsed.control
+    )
     attached = Attached(chosen, may_control=parsed.control, everything=parsed.all)
     with ExitStack() as stack:
         stack.enter_context(closing(attached.source))
@@ -54,14 +57,16 @@ def _sessions(parsed: argparse.Namespace) -> tuple[list[KnownSession], Environme
     try:
         environment = environment_from(parsed, writable=False, any_python=True)
     except (TargetError, UsageError):
-        if _names_one(parsed):
+        if _named_by(parsed):
             raise
         environment = None
     return known(environment), environment
 
 
-def _names_one(parsed: argparse.Namespace) -> bool:
-    return bool(parsed.python or parsed.target or parsed.prefix)
+def _named_by(parsed: argparse.Namespace) -> str:
+    """The flag that names the environment, as the shell takes it; "" if none does."""
+    given = {"--python": parsed.python, "--target": parsed.target, "--prefix": parsed.prefix}
+    return next((f"{flag} {printable(shlex.quote(value))}" for flag, value in given.items() if value), "")
 
 
 def choose(
@@ -70,32 +75,38 @@ def choose(
     environment: Environment | None,
     *,
     everything: bool = False,
-    only_there: bool = False,
+    named: str = "",
+    control: bool = False,
 ) -> list[KnownSession]:
     """The sessions that are meant, all of one environment: by pid, by id or how that begins; or the only one there is.
 
-    `everything`: all of the environment of the one that is meant, or of `environment`. `only_there`: without a name it
-    is one of `environment`, and not one of another if none runs there. Raises UsageError.
+    `everything`: all of the environment of the one that is meant, or of `environment`. `named`: the flag that names
+    the environment, so that without a name it is one of `environment`, and not one of another if none runs there.
+    `control`: it is to be steered. Raises UsageError.
     """
     live = [one for one in sessions if one.is_live]
     here = [one for one in live if environment is not None and one.environment == str(environment.top)]
-    unnamed = here if only_there else here or live
-    chosen = list(dict.fromkeys(_named(name, sessions) for name in names)) or unnamed
+    unnamed = here if named else here or live
+    chosen = list(dict.fromkeys(_named(name, sessions, named) for name in names)) or unnamed
     if not chosen:
-        raise UsageError(_nothing_runs(sessions))
+        raise UsageError(_nothing_runs(sessions, named))
     places = {one.environment for one in chosen}
     if len(places) > 1 and (names or everything):
-        raise UsageError(f"{_listed(chosen)}; only sessions of one environment can be shown as one")
+        raise UsageError(
+            f"{_listed(chosen)}; only sessions of one environment can be shown as one: "
+            f"instui attach --all {chosen[0].pid} shows those of the first"
+        )
     if everything:
         return sorted(one for one in live if one.environment in places)
     if len(chosen) > 1 and not names:
         raise UsageError(
-            f"{_listed(chosen)}; choose one: instui attach {chosen[0].pid}, or take --all of an environment"
+            f"{_listed(chosen)}; choose one: {way_back(str(chosen[0].pid), may_control=control)}, "
+            "or take --all of an environment"
         )
     return sorted(chosen)
 
 
-def _named(name: str, sessions: Sequence[KnownSession]) -> KnownSession:
+def _named(name: str, sessions: Sequence[KnownSession], environment: str) -> KnownSession:
     matching = [one for one in sessions if name in (one.session, str(one.pid))] or [
         one for one in sessions if one.session.startswith(name)
     ]
@@ -107,13 +118,13 @@ def _named(name: str, sessions: Sequence[KnownSession]) -> KnownSession:
     if matching:
         over = matching[0]
         raise UsageError(
-            f"session {printable(over.session)} is over ({over.state}); `instui replay {printable(over.session)}` "
+            f"session {printable(over.session)} is over ({over.state}); `{_replay(over.session, environment)}` "
             "plays its recording"
         )
     if _is_anothers(name):
         raise UsageError(f"pid {name} belongs to another user; to watch it, name its environment with --python ENV")
     running = [one for one in sessions if one.is_live]
-    more = _listed(running) if running else _nothing_runs(sessions)
+    more = _listed(running) if running else _nothing_runs(sessions, environment)
     raise UsageError(f"no session has the pid or the id {printable(name)}; {more}")
 
 
@@ -141,14 +152,19 @@ def _about(one: KnownSession) -> str:
     return " ".join(subject_first(one.command.removeprefix("instui ").split(" ")))
 
 
-def _nothing_runs(sessions: Sequence[KnownSession]) -> str:
+def _replay(session: str, environment: str) -> str:
+    """The command that plays a recording of the environment that is named by that flag, or is the one here."""
+    return f"instui replay {printable(session)}{f' {environment}' if environment else ''}"
+
+
+def _nothing_runs(sessions: Sequence[KnownSession], environment: str) -> str:
     """`sessions`: what runs elsewhere, then the recordings of the environment, the newest first."""
     newest = next((one.session for one in sessions if not one.is_live), "")
-    runs, place = ("runs there", "there") if any(one.is_live for one in sessions) else ("runs", "here")
+    runs = "runs there" if any(one.is_live for one in sessions) else "runs"
     return f"no session {runs}" + (
-        f"; `instui replay {printable(newest)}` plays the newest recording"
+        f"; `{_replay(newest, environment)}` plays the newest recording"
         if newest
-        else f", and none is recorded {place}"
+        else f", and none is recorded {'there' if environment else 'here'}"
     )
 
 

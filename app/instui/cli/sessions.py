@@ -15,6 +15,7 @@ from .parsed import environment_from
 
 _HEAD = ("state", "session", "pid", "started", "took", "wheels")
 _ONE_LINE = 120  # columns from which a session needs one line only
+_NO_ENVIRONMENT = "for recordings, name an environment with --python"
 _RECENT = 86400.0  # seconds for which it is said how long ago it was, not when
 
 
@@ -68,7 +69,7 @@ def table(found: Sequence[KnownSession], now: float, here: str = "", width: int 
     `now` is Unix time, `here` the environment that needs no name. No line has more than `width` columns; 0: any number.
     """
     if not found:
-        return ["no session runs, and none is recorded here"]
+        return [f"no session runs; {_none_recorded(here)}"]
     grid = [_HEAD, *(_cells(one, now) for one in found)]
     whats = ["what", *(_what(one, here) for one in found)]
     widths = [max(cells(row[column]) for row in grid) for column in range(len(_HEAD))]
@@ -80,8 +81,16 @@ def table(found: Sequence[KnownSession], now: float, here: str = "", width: int 
         else:
             lines += [line.rstrip(), *([f"    {what}"] if row is not _HEAD else [])]
     live = sum(one.is_live for one in found)
-    lines.append(f"{live} running, {count(len(found) - live, 'recording')}")
+    over = len(found) - live
+    where = f" of {printable(here)}" if here else ""
+    recordings = f", {count(over, 'recording')}{where}" if over else f"; {_none_recorded(here)}"
+    lines.append(f"{live} running{recordings}")
     return [cut_end(line, width) for line in lines] if width else lines
+
+
+def _none_recorded(here: str) -> str:
+    """That there are no recordings, and of which environment."""
+    return f"none is recorded in {printable(here)}" if here else _NO_ENVIRONMENT
 
 
 def _cells(one: KnownSession, now: float) -> tuple[str, ...]:

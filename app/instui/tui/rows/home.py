@@ -228,13 +228,15 @@ def _short(path: str) -> str:
 
 
 def _other(one: Installer, now: float, sizes: Mapping[str, int], glyphs: Glyphs) -> Mapping[str, Line]:
-    state = f", {safe(one.state)}" if one.state in ("stopped", "traced") else ""
+    facts = [line(("not ours", "dim")), line(("has .lock", "wait"))]  # why it cannot be cancelled is first
+    if one.state in ("stopped", "traced"):
+        facts.append(line((safe(one.state), "wait")))
     return {
         "command": _command(glyphs.live, "wait", short_command(one.command), sizes["command"], ours=False),
         "environment": _place(one.environment, sizes),
         "when": line((f"pid {one.pid}", "dim")),
         "took": line(units.spent(one.seconds(now), True)) if one.began else (),
-        "facts": line((f"holds .lock{state}", "wait"), ("  not ours", "dim")),
+        "facts": _fitting(facts, sizes["facts"]),
     }
 
 

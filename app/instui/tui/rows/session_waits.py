@@ -94,6 +94,12 @@ def present_keys(snapshot: Snapshot) -> list[str]:
     return [place.key for place in found if any(not member(one.wheel, snapshot.sessions) for one in place.all_present)]
 
 
+def waiting_wheels(snapshot: Snapshot) -> list[str]:
+    """The wheels that have such a row, each because another session unpacks it."""
+    waits = {one.wheel: None for one in snapshot.session_waits if one.end is None and _wheel_of(one)}
+    return [key for key in waits if snapshot.wheel(key)]
+
+
 def whole(snapshot: Snapshot) -> SessionWait | None:
     """The wait that goes on of the session as a whole, for no wheel of its own."""
     idle = not snapshot.running and not snapshot.waiting  # one of several that waits does not hold up the others

@@ -120,7 +120,9 @@ def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
         found = [wheel.key for wheel in sorted(wheels, key=lambda wheel: order(wheel, snapshot.t))]
     if query.reverse:
         found.reverse()
-    hidden = len(snapshot.wheels) - len(found)
+    waiting = [] if query.filter else session_waits.waiting_wheels(snapshot)  # each has a row, of what it waits for
+    found = [key for key in found if key not in waiting]
+    hidden = len(snapshot.wheels) - len(found) - len(waiting)
     if snapshot.sessions and not query.sort:
         found = _grouped(found, [] if query.filter else session_waits.waiting_members(snapshot))
     found[:0] = recoveries.keys(snapshot, query.filter)
@@ -254,7 +256,7 @@ def _waits(key: str, snapshot: Snapshot, sizes: Mapping[str, int], glyphs: Glyph
 
 def folded(snapshot: Snapshot) -> str:
     """The row that says how many wheels are not shown, and why."""
-    shown = len(snapshot.failed) + len(snapshot.waiting) + len(snapshot.running)
+    shown = len({*snapshot.failed, *snapshot.waiting, *snapshot.running, *session_waits.waiting_wheels(snapshot)})
     done = snapshot.totals.committed + snapshot.totals.removed
     staged = max(
         0, snapshot.totals.staged - snapshot.totals.committed - len(snapshot.waiting) - _at(Phase.COMMIT, snapshot)

@@ -121,9 +121,13 @@ class CommandLine(Horizontal):
         return bool(completed.found)
 
     def _words(self, typed: str) -> Iterable[str]:
-        """The words that may follow: paths for a path, else names."""
+        """The words that may follow: paths for a path, else names; after a flag both, since some flags take a path."""
         word = last_word(typed)
-        return _paths(word) if "/" in word else self._known.words(typed)
+        if "/" in word:
+            return _paths(word)
+        before = last_word(typed[: len(typed) - len(word)].rstrip())
+        names = self._known.words(typed)
+        return [*names, *_paths(word)] if before.startswith("-") else names
 
     def recall(self, step: int) -> None:
         """Put an earlier command into the line, the one `step` before that which is there."""
@@ -138,9 +142,9 @@ class CommandLine(Horizontal):
 
 def _paths(word: str) -> list[str]:
     """The files and directories whose path begins so."""
-    directory = word.rpartition("/")[0] + "/"
+    directory = f"{word.rpartition('/')[0]}/" if "/" in word else ""
     try:
-        with os.scandir(os.path.expanduser(directory)) as entries:
+        with os.scandir(os.path.expanduser(directory) or ".") as entries:
             found = [f"{directory}{entry.name}{'/' if entry.is_dir() else ''}" for entry in entries]
     except OSError:
         return []

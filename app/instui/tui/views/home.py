@@ -251,7 +251,7 @@ class HomeView(Overview):
         if not self._types:
             self._go_to_section(1)
         elif not self._line.complete():
-            self.notice("nothing known begins like that")
+            self.notice("tab knows names of earlier commands, and paths; none begins like that")
 
     def do_section_back(self) -> None:
         """Go to the section before."""
