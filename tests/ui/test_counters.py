@@ -55,6 +55,14 @@ def test_beside_a_session_that_failed_there_is_no_failed_0(width: int) -> None:
     assert "fail" not in text(snapshot(events.SessionFinished(1, "no solution", 0, 2.0), wheels=0), width)
 
 
+def test_a_wheel_that_another_process_fetches_waits() -> None:
+    waits = events.WaitStarted("w0", "wheel", "/cache/w0.lock", [])
+    shot = snapshot(waits)
+    assert "waiting 1 " in text(shot, 120)
+    assert (shot.totals.waiting, shot.peaks.waiting, shot.samples[-1].waiting) == (1, 1, 0)
+    assert "waiting 0 " in text(snapshot(waits, events.WaitFinished("w0", "wheel", "/cache/w0.lock", 0.5)), 120)
+
+
 def test_what_comes_from_the_cache_is_neither_fetched_nor_unpacked() -> None:
     assert "resolved 3 · cached 3 · fetched 0 · unpacked 0 ·" in text(snapshot(cached=3), 120)
 

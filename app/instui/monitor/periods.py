@@ -69,6 +69,11 @@ class Periods:
         """What is being synced to disk now; "" if nothing is."""
         return self.syncs[-1].what if self.syncs and self.syncs[-1].end is None else ""
 
+    @property
+    def waiting_wheels(self) -> set[str]:
+        """The wheels that wait for something that is no claim, as for another session that fetches the same one."""
+        return {wheel for _, wheel in self._open if wheel}
+
     def holds_up(self, t: float, seconds: float) -> bool:
         """Whether the session waits for the disk or for others, for longer than that at `t`.
 

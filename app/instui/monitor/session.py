@@ -82,6 +82,7 @@ class SessionRecord:
         self._sample_seconds = SAMPLE_SECONDS
         self._next_sample = self._next_look = 0.0
         self._fastest = (0.0, 0.0, 0.0)  # bytes fetched and unpacked, and files staged, a second
+        self._most_waiting = 0  # in a sample
         self._estimator = eta.Estimator(rates) if estimates else None
         # what is counted
         self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
@@ -280,7 +281,8 @@ class SessionRecord:
         return command[:1] == ["demo"] or any(one == "--slow" or one.startswith("--slow=") for one in command)
 
     def _sample(self, t: float) -> None:
-        running, waiting = len(self._running.members), len(self.waiting.members)
+        running, waiting = len(self._running.members), self._waiting_now
+        self._most_waiting = max(self._most_waiting, waiting)
         counted = self.fetched_bytes, self.staged_files, self.unpacked_bytes
         before = self.samples[-1] if self.samples else Sample(0.0, 0, 0, 0, 0)
         sample = Sample(t, running, waiting, *counted)
@@ -332,7 +334,7 @@ class SessionRecord:
             fetched=self._passed[FETCHED],
             unpacked=self._passed[UNPACKED],
             staged=self._passed[STAGED],
-            waiting=len(self.waiting.members),
+            waiting=self._waiting_now,
             committed=self._passed[COMMITTED],
             failed=len(self.failed),
             unsettled=self.unsettled,
@@ -353,6 +355,13 @@ class SessionRecord:
         )
 
     @property
+    def _waiting_now(self) -> int:
+        """How many wheels wait, for a claim or for something else; not single ones of several sessions as a whole."""
+        members = self.waiting.members
+        others = self.periods.waiting_wheels
+        return len(members) + sum(wheel in self.wheels.index and wheel not in members for wheel in others)
+
+    @property
     def pairs(self) -> tuple[OverwritePair, ...]:
         """The overwritten files, counted by pair of owners; the same tuple as before if nothing changed."""
         if self._pair_states is None:
@@ -370,6 +379,8 @@ class SessionRecord:
         """The session at time `t`, or at its latest event if that is later; a finished session no longer changes."""
         t = self.finished.t if self.finished else max(t, self.t)
         self._mark_stalled(t)
+        totals = self.totals(t)
+        most_waiting = max(self.waiting.most, self._most_waiting, totals.waiting)
         return Snapshot(
             t=t,
             session=self.session,
@@ -392,7 +403,7 @@ class SessionRecord:
             conflicts=Prefix(self.conflicts),
             satisfied=Prefix(self.satisfied),
             samples=Prefix(self.samples),
-            totals=self.totals(t),
+            totals=totals,
             spans=tuple(self.periods.spans),
             syncs=tuple(self.periods.syncs),
             pauses=tuple(self.periods.pauses),
@@ -412,7 +423,7 @@ class SessionRecord:
             stalls=Prefix(self.periods.stalls),
             compiling=self.compiling,
             sessions=tuple(self.sessions),
-            peaks=Peaks(self._running.most, self.waiting.most, *self._fastest, self.periods.most_stalled),
+            peaks=Peaks(self._running.most, most_waiting, *self._fastest, self.periods.most_stalled),
         )
 
     def _mark_stalled(self, t: float) -> None:
