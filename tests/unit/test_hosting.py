@@ -56,6 +56,7 @@ def test_a_flag_of_a_variable_is_not_said_again(monkeypatch: pytest.MonkeyPatch)
         ("install 'a", "a quotation mark has no partner"),
         ("install", "nothing to install"),
         ("uninstall", "nothing to uninstall"),
+        ("sync", "nothing to sync"),
         ("install --nonsense a", "unrecognized arguments: --nonsense"),
         ("install --help", "lists all options"),
         ("install -r -", "requirements cannot come from stdin"),
@@ -92,6 +93,16 @@ def test_a_distribution_without_its_record_is_not_whole(venv: Callable[[], Venv]
     target = venv()
     (target.site / "new-1.0.dist-info").mkdir()
     assert PlaceFinder(home("--python", str(target.top))).look().incomplete == 1
+
+
+def test_what_a_killed_session_has_left_is_seen(venv: Callable[[], Venv]) -> None:
+    target = venv()
+    stage = target.top / ".instui/stage/gone"
+    stage.mkdir(parents=True)
+    finder = PlaceFinder(home("--python", str(target.top)))
+    assert finder.look().leftovers == 1
+    stage.rmdir()
+    assert finder.look().leftovers == 0
 
 
 def test_without_an_environment_the_place_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

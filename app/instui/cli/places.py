@@ -3,6 +3,7 @@
 import argparse
 import os
 import time
+from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from instui.monitor.sessions import KnownSession
 from instui.tui.host import Place
 from instui_engine.commit import writeahead
 from instui_engine.errors import InstuiError
-from instui_engine.session.session import alive, journal_path
+from instui_engine.session.session import alive, journal_path, stages
 from instui_engine.target.installed import scan
 
 from .parsed import environment_from
@@ -51,7 +52,11 @@ class PlaceFinder:
                 stamps.append((environment.top / root).stat().st_mtime_ns)
         if self._listed[0] != stamps or not stamps:
             self._listed = stamps, _described(environment)
-        return self._listed[1]._replace(unfinished=_unfinished(environment))
+        changing = {writeahead.session_of(path.name) for path in writeahead.pending(environment.top)}
+        staging = {identity for _, identity in stages(environment)} - changing
+        return self._listed[1]._replace(
+            unfinished=_killed(changing, environment), leftovers=_killed(staging, environment)
+        )
 
     def _find(self) -> "Environment | None":
         if self._environment is not None and self._environment.top.is_dir():
@@ -111,7 +116,6 @@ def _described(environment: "Environment") -> Place:
     return Place(f"{parent}/{name}", f"{implementation} {interpreter.version}", tuple(found), incomplete=incomplete)
 
 
-def _unfinished(environment: "Environment") -> int:
-    """How many changes sessions that were killed have left half done."""
-    names = {writeahead.session_of(path.name) for path in writeahead.pending(environment.top)}
-    return sum(not alive(journal_path(environment, name)) for name in names)
+def _killed(sessions: Set[str], environment: "Environment") -> int:
+    """How many of these sessions have left something there, and run no longer."""
+    return sum(not alive(journal_path(environment, one)) for one in sessions)

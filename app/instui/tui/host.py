@@ -12,14 +12,16 @@ from instui_engine.values import NamedTuple
 class Place(NamedTuple):
     """The environment of home: whose recordings are listed, and into which the input installs.
 
-    `unfinished` is the number of changes that killed sessions have left half done, `incomplete` that of distributions
-    that are listed without their METADATA or RECORD. `missing` says why there is no environment.
+    `unfinished` is the number of changes that killed sessions have left half done, `leftovers` that of killed sessions
+    which have left only their own files, `incomplete` that of distributions that are listed without their METADATA or
+    RECORD. `missing` says why there is no environment.
     """
 
     name: str = ""
     python: str = ""
     installed: Sequence[str] = ()
     unfinished: int = 0
+    leftovers: int = 0
     incomplete: int = 0
     missing: str = ""
 

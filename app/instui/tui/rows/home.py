@@ -124,6 +124,8 @@ def _health(place: Place) -> tuple[str, str]:
         return f"{units.count(place.unfinished, 'change')} half done: the next install settles that", "age"
     if place.incomplete:
         return f"{place.incomplete} incomplete: see instui doctor", "age"
+    if place.leftovers:
+        return f"{units.count(place.leftovers, 'killed session')} left files: see instui doctor", "age"
     return "whole", "commit"
 
 
