@@ -122,6 +122,14 @@ def test_a_curve_names_its_unit_its_greatest_value_and_its_time() -> None:
     assert "f/s" in lines[4]
 
 
+def test_workers_of_a_paused_install_are_not_called_busy() -> None:
+    begun = 1.0, events.StageStarted("a", 5)
+    paused = folded(3.0, begun, (2.0, events.SessionPaused()))
+    assert "workers 1 paused" in text(gauges.gauges(paused, Log(Tape()), 80, 1, UNICODE)[0])
+    on = folded(3.0, begun, (2.0, events.SessionPaused()), (2.5, events.SessionResumed()))
+    assert "workers 1 busy" in text(gauges.gauges(on, Log(Tape()), 80, 1, UNICODE)[0])
+
+
 def test_the_numbers_of_a_curve_never_touch_it_nor_each_other() -> None:
     fold = Fold()
     fold.feed(0.0, events.StageStarted("a", 5000))
