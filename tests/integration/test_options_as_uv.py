@@ -346,5 +346,7 @@ def test_check_answers_and_changes_nothing(bench: Bench, run_instui: Run) -> Non
         assert bench.uv(f"--check {asked}").returncode == code, asked
         done = run_instui(*words, "--check", *asked.split(" "), env=bench.env)
         assert done.returncode == code, (asked, done.stderr)
+        if code and asked != "absent":
+            assert "without --check updates it" in done.stderr.splitlines()[-1]
     assert installed(bench.venv.site) == {"alpha": "2", "beta": "1"}
     assert "exclude each other" in error_line(run_instui(*words, "--check", "--dry-run", "x", env=bench.env), 2)

@@ -255,3 +255,12 @@ def test_what_is_half_installed_goes_as_well(venv: Callable[[], Venv], tmp_path:
     ok(_sync(run_instui, target, _listing(tmp_path, new)))
     assert sorted(path.name for path in target.site.glob("*.dist-info")) == ["new-1.dist-info"]
     assert not (target.site / "torn.py").exists()
+
+
+def test_without_a_file_the_one_that_is_there_is_named(tmp_path: Path, run_instui: Run) -> None:
+    (tmp_path / "project").mkdir()
+    assert "name a file of requirements" in error_line(run_instui("sync", cwd=tmp_path), 2)
+    (tmp_path / "project" / "uv.lock").touch()
+    named = "nothing to sync: name a file, as in `instui sync uv.lock`"
+    assert named in error_line(run_instui("sync", cwd=tmp_path / "project"), 2)
+    assert named in error_line(run_instui("sync", "--directory", "project", cwd=tmp_path), 2)

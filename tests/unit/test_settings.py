@@ -218,6 +218,8 @@ def test_keys_can_be_exchanged_but_no_key_has_two_actions() -> None:
         keymap.choose({"up": ["/"]}, DEFAULT, "f")
     with pytest.raises(UsageError, match=r"f: keys.left: no such action; there are down, filter, up"):
         keymap.choose({"left": ["x"]}, DEFAULT, "f")
+    with pytest.raises(UsageError, match=r"f: keys.fliter: no such action; did you mean filter\?"):
+        keymap.choose({"fliter": ["x"]}, DEFAULT, "f")
     with pytest.raises(UsageError, match=r"f: keys.up: no such key: 'hyper\+x'"):
         keymap.choose({"up": ["hyper+x"]}, DEFAULT, "f")
 

@@ -101,7 +101,7 @@ def sync(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui sync`."""
     parser.usage = "%(prog)s [OPTION ...] FILE [FILE ...]"
     parser.add_argument(
-        "requirement_files", nargs="+", metavar="FILE", help="requirements, or a pyproject.toml, pylock.toml or uv.lock"
+        "requirement_files", nargs="*", metavar="FILE", help="requirements, or a pyproject.toml, pylock.toml or uv.lock"
     )
     what = parser.add_argument_group("what to install")
     uv_flags.project(what)

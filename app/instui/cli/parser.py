@@ -187,12 +187,23 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         raise UsageError("nothing to install: name a requirement, a wheel, a directory or a source, or give -r FILE")
     if parsed.command == "uninstall" and not names_any:
         raise UsageError("nothing to uninstall: name a distribution, or give -r FILE")
+    if parsed.command == "sync" and not parsed.requirement_files:
+        raise UsageError(f"nothing to sync: name a file{_listing(parsed.directory)}")
     if given.get("check"):
         if parsed.dry_run:
             raise UsageError("--check and --dry-run exclude each other: one answers, the other says what would be done")
         parsed.dry_run = True
     parsed.line = arguments
     return parsed
+
+
+def _listing(directory: str | None) -> str:
+    """Which file can be meant by a sync in that directory: the one that is there, or the kinds that there are."""
+    names = ("uv.lock", "pylock.toml", "requirements.txt")
+    there = next((name for name in names if os.path.exists(os.path.join(directory or "", name))), "")
+    return (
+        f", as in `instui sync {there}`" if there else " of requirements, a pyproject.toml, a pylock.toml or a uv.lock"
+    )
 
 
 def _no_command(arguments: Sequence[str]) -> UsageError:
@@ -211,10 +222,10 @@ def _unrecognized(words: list[str], command: argparse.ArgumentParser) -> UsageEr
 
 def _meant(word: str, known: Iterable[str]) -> str:
     """The question whether another word was meant, if one of `known` is like it; else ""."""
-    from difflib import get_close_matches
+    from instui.likely import likely
 
-    found = get_close_matches(word, known, 1, cutoff=0.75)
-    return f" (did you mean {found[0]}?)" if found else ""
+    found = likely(word, known)
+    return f" (did you mean {found}?)" if found else ""
 
 
 def parse_home(arguments: list[str]) -> argparse.Namespace:

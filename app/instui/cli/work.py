@@ -123,7 +123,7 @@ def _here(parsed: argparse.Namespace, session: "Callable[[Environment], Work]", 
     if code == 0 and checks and _has_plan(told):
         from .output import print_error
 
-        print_error("the environment does not meet the requirements; without --check, that is installed")
+        print_error("the environment is not up to date; the same command without --check updates it")
         code = 1
     if not parsed.child:
         tell_collector()

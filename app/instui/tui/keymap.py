@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from instui.likely import likely
 from instui_engine.errors import UsageError, printable
 
 WRITTEN = {  # how keys are shown that Textual names by a word
@@ -45,7 +46,9 @@ def choose(keys: Mapping[str, Sequence[str]], default: Mapping[str, str], where:
     named = {}
     for id, given in keys.items():
         if id not in default:
-            raise UsageError(f"{where}: keys.{printable(id)}: no such action; there are {', '.join(sorted(default))}")
+            meant = likely(id, default)
+            advice = f"did you mean {meant}?" if meant else f"there are {', '.join(sorted(default))}"
+            raise UsageError(f"{where}: keys.{printable(id)}: no such action; {advice}")
         named[id] = tuple(_named(key, f"{where}: keys.{id}") for key in given)
     owners: dict[str, str] = {}
     for id in default:
