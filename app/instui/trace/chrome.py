@@ -69,17 +69,18 @@ class _Writer:
 
     def _track(self, pid: int, track: Track) -> None:
         rounded = [one._replace(begin=self._at(one.begin), end=self._at(one.end)) for one in track.slices]
-        origins = {id(short): id(one) for short, one in zip(rounded, track.slices, strict=True)}
-        last = [(self._last_part(one, self._holds.get(origins[id(one)])), origins[id(one)]) for one in rounded]
-        parts = {id(part): origin for part, origin in last if part is not None}
+        origins: dict[int, int] = {}
+        parts = []
+        for short, one in zip(rounded, track.slices, strict=True):
+            origins[id(short)] = id(one)
+            if (part := self._last_part(short, self._holds.get(id(one)))) is not None:
+                origins[id(part)] = id(one)
+                parts.append(part)
         lanes = 1
-        for one, _, lane in nested([*rounded, *(part for part, _ in last if part is not None)]):
+        for one, _, lane in nested([*rounded, *parts]):
             lanes = max(lanes, lane + 1)
             event = self._slice(pid, self._threads + lane, one)
-            if id(one) in parts:
-                self._written[parts[id(one)]] = event
-            else:
-                self._written.setdefault(origins[id(one)], event)
+            self._written[origins[id(one)]] = event  # the part of a slice comes after the whole
             self.events.append(event)
         for instant in track.instants:
             event = {"ph": "i", "ts": self._at(instant.t), "pid": pid, "tid": self._threads, "s": "t"}
