@@ -1,4 +1,4 @@
-"""`instui install`, `install-many` and `uninstall`: a session of the engine, here or in a child under the screen."""
+"""The commands that change an environment: a session of the engine, here or in a child under the screen."""
 
 import argparse
 from collections.abc import Callable

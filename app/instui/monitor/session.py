@@ -246,8 +246,8 @@ class SessionRecord:
             self._sample(self._next_sample)
             self._next_sample += self._sample_seconds
         if self._estimator is not None and t >= self._next_look:
-            how, looks = self._how(), max(len(self.wheels) / eta.MOST, 1.0)
-            self._next_look = t + (looks - 1) * SAMPLE_SECONDS
+            how = self._how()
+            self._next_look = t + max(len(self.wheels) / eta.MOST - 1, 0.0) * SAMPLE_SECONDS  # each wheel costs time
             self._estimator.look(t, standing(self.wheels, how.replaces, self._estimator.rates), how)
 
     def _how(self) -> eta.How:

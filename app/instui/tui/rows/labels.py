@@ -7,7 +7,7 @@ from instui.tui.text.pieces import Piece, middle, safe, tail
 from instui_engine.journal.events import Holder
 
 from .keys import is_session_wait
-from .session_waits import all_of, key_of, title
+from .session_waits import key_of, named, title
 
 _COMMAND_LEFT = 16  # the columns that a command needs to be shown in part
 
@@ -15,7 +15,7 @@ _COMMAND_LEFT = 16  # the columns that a command needs to be shown in part
 def wheel_label(snapshot: Snapshot, key: str) -> str:
     """Name and version of a wheel; of several sessions the one that waits as a whole."""
     wheel = snapshot.wheel(key)
-    return safe(wheel.label) if wheel else (all_of(snapshot, key) if key else "") or safe(key)
+    return safe(wheel.label) if wheel else named(snapshot, key)
 
 
 def short(label: str, width: int) -> str:

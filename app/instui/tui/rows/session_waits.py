@@ -94,10 +94,9 @@ def present_keys(snapshot: Snapshot) -> list[str]:
     return [place.key for place in found if any(not member(one.wheel, snapshot.sessions) for one in place.all_present)]
 
 
-def waiting_wheels(snapshot: Snapshot) -> list[str]:
+def waiting_wheels(snapshot: Snapshot) -> set[str]:
     """The wheels that have such a row, each because another session unpacks it."""
-    waits = {one.wheel: None for one in snapshot.session_waits if one.end is None and _wheel_of(one)}
-    return [key for key in waits if snapshot.wheel(key)]
+    return {wait.wheel for wait in snapshot.session_waits if wait.end is None and snapshot.wheel(wait.wheel)}
 
 
 def whole(snapshot: Snapshot) -> SessionWait | None:

@@ -120,7 +120,7 @@ def keys(snapshot: Snapshot, query: WheelQuery) -> list[str]:
         found = [wheel.key for wheel in sorted(wheels, key=lambda wheel: order(wheel, snapshot.t))]
     if query.reverse:
         found.reverse()
-    waiting = [] if query.filter else session_waits.waiting_wheels(snapshot)  # each has a row, of what it waits for
+    waiting = set() if query.filter else session_waits.waiting_wheels(snapshot)  # each has a row, of what it waits for
     found = [key for key in found if key not in waiting]
     hidden = len(snapshot.wheels) - len(found) - len(waiting)
     if snapshot.sessions and not query.sort:
