@@ -58,18 +58,7 @@ HEAVY = ("uv", "venv", "pip", "packaging.pylock", "packaging.requirements", "tom
 # what an install of local wheels from a warm store, and a command that only reads, can do without
 NEEDLESS = (
     *("anyio", "asyncio", "concurrent", "importlib.metadata", "packaging", "platformdirs", "installer"),
-    *(
-        "configparser",
-        "tempfile",
-        "shutil",
-        "filelock",
-        "logging",
-        "dataclasses",
-        "inspect",
-        "random",
-        "hashlib",
-        "socket",
-    ),
+    *("configparser", "tempfile", "shutil", "filelock", "logging", "dataclasses", "inspect", "random", "hashlib"),
 )
 
 

@@ -171,13 +171,12 @@ def test_where_there_is_no_control_socket_a_pause_is_refused_and_a_cancel_works(
     install: Begin, wheels: list[Path], tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "import _socket\n"
+        "import socket\n"
         "def refuse(self, address):\n"
         "    raise OSError('AF_UNIX path too long')\n"
-        "class Socket(_socket.socket):\n"
-        "    __slots__ = ()\n"
+        "class Socket(socket.socket):\n"
         "    bind = refuse\n"
-        "_socket.socket = Socket\n"
+        "socket.socket = Socket\n"
     )
     paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     one = install("--slow", 3, "--jobs", 1, *wheels, env={"PYTHONPATH": paths})

@@ -12,8 +12,8 @@ the journal. A connection takes one request, one line, and gets one line as its 
 Any other request is answered by `unknown`, and so are the last three by sessions of older versions.
 """
 
-import _socket  # without what `socket` makes of it, which takes a twentieth of a small install to load
 import os
+import socket
 import stat
 import struct
 import threading
@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from instui_engine.errors import InstuiError, Interrupted, printable, reason
 from instui_engine.journal.events import (
@@ -38,9 +38,6 @@ from instui_engine.wheel.filename import normalized
 
 from .cancelled import CancelledWheels
 from .progress import Progress
-
-if TYPE_CHECKING:
-    import socket
 
 Word = Literal["cancel", "abort", "pause", "resume"]
 _WORDS: dict[str, Word] = {word: word for word in get_args(Word)}
@@ -198,7 +195,7 @@ class ControlServer:
         if self.path:
             self._is_closed = True
             with suppress(OSError):
-                self._socket.shutdown(_socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
             with suppress(OSError):
                 Path(self.path).unlink()
@@ -208,8 +205,8 @@ class ControlServer:
     def _serve(self) -> None:
         while True:
             try:
-                peer = self._accepted()
-            except (OSError, ImportError):
+                peer, _ = self._socket.accept()
+            except OSError:
                 if self._is_closed:
                     return
                 time.sleep(_PAUSE)  # no more descriptors are available, for example
@@ -217,18 +214,7 @@ class ControlServer:
             if not self._serve_apart(peer):
                 self._exchange(peer)
 
-    def _accepted(self) -> "socket.socket":
-        """The next client. Raises OSError, also ImportError if `socket` cannot be loaded now."""
-        descriptor, _ = self._socket._accept()  # type: ignore[attr-defined]
-        try:
-            import socket
-
-            return socket.socket(fileno=descriptor)
-        except BaseException:  # there may be no descriptor left to load it with
-            os.close(descriptor)
-            raise
-
-    def _serve_apart(self, peer: "socket.socket") -> bool:
+    def _serve_apart(self, peer: socket.socket) -> bool:
         """Serve a client in a thread of its own, so that none waits for a slow one; False if there can be no more."""
 
         def serve() -> None:
@@ -245,7 +231,7 @@ class ControlServer:
             return False
         return True
 
-    def _exchange(self, peer: "socket.socket") -> None:
+    def _exchange(self, peer: socket.socket) -> None:
         until = time.monotonic() + _TIMEOUT
         with peer, suppress(OSError):
             if _is_own(peer):
@@ -278,8 +264,6 @@ def send(path: str, request: str) -> str:
 
 def ask(path: str, request: str, timeout: float = _TIMEOUT) -> str:
     """The answer of the session whose socket is at `path`, one line. Raises InstuiError if there is none."""
-    import socket
-
     until = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
@@ -297,8 +281,6 @@ def ask(path: str, request: str, timeout: float = _TIMEOUT) -> str:
 
 def listener(path: str) -> int:
     """The pid of who listens at the socket `path`, even if it does not answer; 0 for nobody, or if that is unknown."""
-    import socket
-
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_TIMEOUT)
         connection.connect(path)
@@ -323,7 +305,7 @@ def listening() -> list[Listening]:
     return [Listening(*one) for one in sorted(found.items())]
 
 
-def _line(connection: "socket.socket", longest: int, until: float) -> str:
+def _line(connection: socket.socket, longest: int, until: float) -> str:
     """One line, without its end; what comes until then, if the other side closes or the line is too long.
 
     Raises OSError; TimeoutError if it is not whole at the time `until`.
@@ -368,7 +350,7 @@ def _is_private(directory: Path) -> bool:
     return status.st_uid == os.getuid() and not status.st_mode & 0o077 and stat.S_ISDIR(status.st_mode)
 
 
-def _listen_in(directory: Path, path: str) -> _socket.socket:
+def _listen_in(directory: Path, path: str) -> socket.socket:
     """Make a socket that listens at `path` in a private directory. Raises OSError."""
     for _ in range(10):
         _make_private(directory)
@@ -377,9 +359,9 @@ def _listen_in(directory: Path, path: str) -> _socket.socket:
     raise FileNotFoundError(directory)
 
 
-def _listen(path: str) -> _socket.socket:
+def _listen(path: str) -> socket.socket:
     """Make a socket that listens at `path`. Raises OSError."""
-    listening = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # it gets its final name once it listens, else another session would take it for dead
         listening.bind(f"{path}{_NEW}")
@@ -393,8 +375,6 @@ def _listen(path: str) -> _socket.socket:
 
 def _remove_if_dead(path: Path) -> None:
     """Remove the socket of a killed session: nobody answers it."""
-    import socket
-
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(0.1)
         try:
@@ -403,14 +383,12 @@ def _remove_if_dead(path: Path) -> None:
             path.unlink()
 
 
-def _is_own(peer: "socket.socket") -> bool:
+def _is_own(peer: socket.socket) -> bool:
     return _peer(peer)[1] in (os.getuid(), 0, -1)  # where it is not known, the directory's mode has to suffice
 
 
-def _peer(connection: "socket.socket") -> tuple[int, int]:
+def _peer(connection: socket.socket) -> tuple[int, int]:
     """The pid and the uid of the other side; 0 and -1 where the system does not tell."""
-    import socket
-
     if not hasattr(socket, "SO_PEERCRED"):
         return 0, -1
     size = struct.calcsize("3i")
