@@ -1,6 +1,8 @@
 """What a session says of its load: what it used, what the system took of it, and what processors were left."""
 
+import resource
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,6 +44,12 @@ def test_where_nobody_knows_what_was_left_that_is_said(
         uptime.write_text(text)
     monkeypatch.setattr(load, "_UPTIME", str(uptime))
     assert finished().idle == -1.0
+
+
+def test_what_the_system_took_is_a_part_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_utime=3.0, ru_stime=1.0))
+    now = load.load()
+    assert (now.cpu, now.system) == (8.0, 2.0)  # of this process and of its children
 
 
 def test_idle_time_that_falls_is_unknown() -> None:

@@ -55,6 +55,7 @@ def test_the_usual_ones_are_simple(marker: str) -> None:
         *("(python_version < '3'", "python_version < '3')", "and python_version < '3'", "python_version < '3' or"),
         *("() or python_version < '3'", "not python_version < '3'", "python_version < '3' & os_name == 'nt'"),
         *("(" * 100_000, "python_version < '3' or " * 1000, "python_version < '" + "9" * 5000 + "'"),
+        "(" * 300 + "os_name == 'nt'" + ")" * 300,
         "sys_platform == 'wín'",
         *(text.replace("@", space) for space in "\n\r\x0b\x0c\u00a0" for text in ("extra@== 'x'", "extra ==@'x'")),
         *(f"(os_name == 'nt'{space}) or extra == 'x'{space}" for space in "\n\x0b\u00a0"),

@@ -101,7 +101,7 @@ def test_what_is_wrong_is_not_noted(tmp_path: Path) -> None:
 
 
 def _sealed(rows: object) -> bytes:
-    data = json.dumps(rows).encode()
+    data = rows if isinstance(rows, bytes) else json.dumps(rows).encode()
     return sha256(data).hexdigest().encode() + b"\n" + data
 
 
@@ -123,7 +123,7 @@ ROW = ["six", "1", "six-1-py3-none-any.whl", "https://host/six", [], 7, ""]
         _sealed([[None, *ROW[1:]]]),
         _sealed([[*ROW[:4], [[7]], 7, ""]]),
         _sealed([[*ROW[:4], [[[]]], 7, ""]]),
-        _sealed([])[:65] + b"[" * 100_000,
+        _sealed(b"[" * 100_000),
         b"\xff" * 100,
     ],
 )

@@ -17,12 +17,12 @@ _COMPARISON = rf"""\b({"|".join((*_VERSIONS, *_WORDS))}){_BLANK}(==|!=|<=|>=|<|>
 _BETWEEN = r"(?:[ \t()]|\band\b|\bor\b)*"
 _NUMBERS = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,9}"
 _WORD = r"(?![vV]?[0-9])[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*"  # which is no version
-_LONGEST = 500
+_LONGEST = 500  # characters: of those in many parentheses, each pair takes a pass over the whole
 
 
 def simple(marker: str, values: Mapping[str, str]) -> bool | None:
     """Whether a marker holds for these values of the variables; None if it takes a parser to say."""
-    if len(marker) > _LONGEST or not re.fullmatch(_BETWEEN, re.sub(_COMPARISON, " ", marker), re.ASCII):
+    if len(marker) > _LONGEST or not re.fullmatch(_BETWEEN, re.sub(_COMPARISON, " ", marker)):
         return None
     judged = re.sub(_COMPARISON, lambda found: _judge(values, *found.groups("")), marker)
     text = re.sub(r"\band\b", "&", re.sub(r"\bor\b", "|", judged))
@@ -34,11 +34,11 @@ def _judge(values: Mapping[str, str], variable: str, operator: str, one: str, ot
     value, literal = values.get(variable, "?"), one or other
     if variable in _VERSIONS and re.fullmatch(_NUMBERS, value) and re.fullmatch(_NUMBERS, literal):
         return "T" if _compares(_release(value), operator, _release(literal)) else "F"
-    if variable in _VERSIONS or operator not in ("==", "!=") or not re.fullmatch(_WORD, literal, re.ASCII):
+    if variable in _VERSIONS or operator not in ("==", "!=") or not re.fullmatch(_WORD, literal):
         return "?"
     if variable == "extra":
         value, literal = (re.sub(r"[-_.]+", "-", text).lower() for text in (value, literal))
-    elif not re.fullmatch(_WORD, value, re.ASCII):
+    elif not re.fullmatch(_WORD, value):
         return "?"
     return "T" if (value == literal) == (operator == "==") else "F"
 
