@@ -5,14 +5,12 @@ checked, planned and staged. Each removal is a transaction of its own, like each
 """
 
 from instui_engine.resolve.request import Request
-from instui_engine.session.context import Context
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
-from instui_engine.session.session import Session
 from instui_engine.target.environment import Environment
 
-from .command import Outcome, Recording, Work, perform
-from .install import Pipeline
+from .command import Outcome, Recording
+from .install import install
 
 
 def sync(
@@ -27,9 +25,4 @@ def sync(
     As in `uv pip sync`, pip, setuptools, wheel and uv stay unlisted, except where uv has made the environment without
     them. A request that lists nothing is refused unless it has `allow_empty`. Everything else is as in `install`.
     """
-    exact = request._replace(exact=True)
-
-    def make(context: Context, environment: Environment, session: Session) -> Work:
-        return Pipeline(context, environment, session, exact)
-
-    return perform(make, environment, options, control, recording)
+    return install(request._replace(exact=True), environment, options, control, recording)
