@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from instui_engine.journal.events import Warned
-from instui_engine.resolve import uv_process
+from instui_engine.resolve import at_once, uv
 from instui_engine.resolve.resolving import Resolving
 from instui_engine.resolve.source import Building
 from support.builds import Builds
@@ -24,13 +24,14 @@ SOURCES = '\n[tool.uv.sources]\nlib = { path = "../lib" }\n'
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The commands of `uv pip` that were run."""
     found: list[str] = []
-    start = uv_process.start
+    run = uv.finished
 
     def noted(command: list[str], *more: object, **options: object) -> object:
         found.append(command[2])
-        return start(command, *more, **options)  # type: ignore[arg-type]
+        return run(command, *more, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(uv_process, "start", noted)
+    for module in (uv, at_once):
+        monkeypatch.setattr(module, "finished", noted)
     return found
 
 

@@ -19,16 +19,12 @@ if TYPE_CHECKING:
 def install(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
 
-    def session(environment: "Environment") -> "Work":
-        from instui_engine.resolve.resolver import ask_early
+    def session() -> "Work":
+        from instui_engine.commands.install import install
 
         from .parsed import request_from
 
-        request = request_from(parsed)
-        question = ask_early(request, environment)  # uv works while the rest is loaded
-        from instui_engine.commands.install import install_asked
-
-        return partial(install_asked, question, request)
+        return partial(install, request_from(parsed))
 
     return _work(parsed, session)
 
@@ -36,7 +32,7 @@ def install(parsed: argparse.Namespace) -> int:
 def install_many(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
 
-    def session(environment: "Environment") -> "Work":
+    def session() -> "Work":
         from instui_engine.commands.install_many import install_many
 
         from .parsed import places_from
@@ -49,7 +45,7 @@ def install_many(parsed: argparse.Namespace) -> int:
 def sync(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
 
-    def session(environment: "Environment") -> "Work":
+    def session() -> "Work":
         from instui_engine.commands.sync import sync
 
         from .parsed import request_of_sync
@@ -62,7 +58,7 @@ def sync(parsed: argparse.Namespace) -> int:
 def uninstall(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
 
-    def session(environment: "Environment") -> "Work":
+    def session() -> "Work":
         from instui_engine.commands.uninstall import uninstall
 
         return partial(uninstall, parsed.arguments, requirement_files=parsed.requirement_files)
@@ -70,7 +66,7 @@ def uninstall(parsed: argparse.Namespace) -> int:
     return _work(parsed, session)
 
 
-def _work(parsed: argparse.Namespace, session: "Callable[[Environment], Work]") -> int:
+def _work(parsed: argparse.Namespace, session: "Callable[[], Work]") -> int:
     """Run a command that changes an environment, here or, for the full screen, in a child process.
 
     `session` loads what the command needs, which only the process that does the work has to do.
@@ -88,17 +84,15 @@ def _work(parsed: argparse.Namespace, session: "Callable[[Environment], Work]") 
     return _in_a_child(parsed, environment)
 
 
-def _here(parsed: argparse.Namespace, session: "Callable[[Environment], Work]", environment: "Environment") -> int:
+def _here(parsed: argparse.Namespace, session: "Callable[[], Work]", environment: "Environment") -> int:
     """Run the command in this process."""
-    from .parsed import options_from, recorded
-
-    options, perform = options_from(parsed), session(environment)  # first, as uv may work while the rest is loaded
-
     from instui.program import began
     from instui_engine.commands.command import Recording
 
+    from .parsed import options_from, recorded
     from .watch import watch
 
+    options, perform = options_from(parsed), session()
     told: list[str] = []  # the journal, for a collector
     tells = parsed.otlp is not None and not parsed.dry_run
     checks = getattr(parsed, "check", False)

@@ -22,7 +22,7 @@ from instui_engine.journal.events import (
 )
 from instui_engine.locks.reported import reported_wait
 from instui_engine.redaction import redacted
-from instui_engine.resolve.request import LockedWheel, Prior, Request, Resolution
+from instui_engine.resolve.request import LockedWheel, Request, Resolution
 from instui_engine.resolve.resolver import resolve
 from instui_engine.resolve.resolving import Resolving
 from instui_engine.resolve.source import shown
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from instui_engine.bytecode.compile import Compilation
     from instui_engine.commit.commit import Commit
     from instui_engine.plan.plan import Plan
-    from instui_engine.resolve.at_once import AtOnce
     from instui_engine.stage.team import Team
     from instui_engine.store.acquire import Damage
     from instui_engine.store.entry import Entry
@@ -65,39 +64,18 @@ def install(
     Never raises an InstuiError; the outcome carries it. `control` can pause and stop the session from another thread or
     a signal handler. `recording` says who receives the journal.
     """
-    return install_asked(None, request, environment, options, control, recording)
-
-
-def install_asked(
-    question: "AtOnce | None",
-    request: Request,
-    environment: Environment,
-    options: Options | None = None,
-    control: Control | None = None,
-    recording: Recording | None = None,
-) -> Outcome:
-    """The same, if `ask_early` may have put a question to uv; it is closed."""
 
     def make(context: Context, environment: Environment, session: Session) -> Work:
-        return Pipeline(context, environment, session, request, question)
+        return Pipeline(context, environment, session, request)
 
-    with closing(question) if question else nullcontext():
-        return perform(make, environment, options, control, recording)
+    return perform(make, environment, options, control, recording)
 
 
 class Pipeline(Work):
     """The steps of an install."""
 
-    def __init__(
-        self,
-        context: Context,
-        environment: Environment,
-        session: Session,
-        request: Request,
-        question: "AtOnce | None" = None,
-    ) -> None:
+    def __init__(self, context: Context, environment: Environment, session: Session, request: Request) -> None:
         super().__init__(context, _target(environment, request.resolving), session)
-        self._question = question
         self._request = request
         sync = (lambda path: context.sync("store", path)) if context.options.fsync else None
         self._store = Store(context.options.cache, sync)
@@ -221,7 +199,7 @@ class Pipeline(Work):
     def _resolve(self, installed: Installed) -> Sequence[LockedWheel]:
         context = self.context
         ask = partial(resolve, self._request, self.environment, installed, context.emit, context.control.cancelled)
-        resolution = self._asked(lambda: ask(self._early.meanwhile, Prior(context.options.cache, self._question)))
+        resolution = self._asked(lambda: ask(self._early.meanwhile, context.options.cache))
         self._index_urls = resolution.index_urls
         self._extraneous = resolution.extraneous
         self._resolution = resolution

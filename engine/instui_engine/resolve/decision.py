@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,12 +17,12 @@ from instui_engine.target.installed import Installed
 from instui_engine.target.interpreter import Interpreter
 from instui_engine.values import NamedTuple
 
-from .at_once import AtOnce, about, is_decided_at_once
+from .at_once import ask, is_decided_at_once
 from .inputs import Arguments
 from .locations import path_in, redacted, split_fragment
 from .lock_file import load_parser, parsed_filename, select, size_of
 from .origin import origin_of
-from .request import Cancelled, Emit, LockedWheel, Meanwhile, Prior, Request
+from .request import Cancelled, Emit, LockedWheel, Meanwhile, Request
 from .requirements import Requirement, Requirements, named_in
 from .resolving import Resolving
 from .satisfied import is_installed, is_version
@@ -58,9 +57,11 @@ def from_uv(
     cancelled: Cancelled,
     meanwhile: Meanwhile,
     urls: Sequence[str],
-    prior: Prior,
+    cache: Path | None,
 ) -> Decided:
     """What uv decides. `urls` are those of the request that may carry credentials.
+
+    What uv has named before is remembered below `cache`.
 
     Raises ResolutionError, UsageError or Interrupted.
     """
@@ -78,12 +79,8 @@ def from_uv(
     told: Mapping[str, Told] = {}
     answer: tuple[Decision, list[LockedWheel]] | None = None
     if is_decided_at_once(wanted, request, settings, installed):
-        question = prior.question
-        if question is None or question.about != about(wanted, request, settings, environment):
-            question = AtOnce(wanted, request, settings, environment)
-        with closing(question):
-            said = question.read(cancelled, lambda: meanwhile.deciding(urls))
-        answer = _at_once(said, environment.interpreter, emit, prior.cache) if said else None
+        said = ask(wanted, request, settings, environment, cancelled, lambda: meanwhile.deciding(urls))
+        answer = _at_once(said, environment.interpreter, emit, cache) if said else None
     if answer is None:
         from tempfile import TemporaryDirectory
 
@@ -108,7 +105,7 @@ def from_uv(
                 files, told = trace(uv, decision.pins, environment, installed, request.offline)
             else:
                 files = uv.locate(versions)
-        answer = decision, wheels_in(files, directory, environment.interpreter, demands, prior.cache)
+        answer = decision, wheels_in(files, directory, environment.interpreter, demands, cache)
     decision, locked = answer
     unnamed = [source for source in sources if not source.name]
     found = name_sources(decision.pins, sources) if unnamed else {}

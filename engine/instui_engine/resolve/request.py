@@ -1,7 +1,6 @@
 """Requests and resolutions as data: what the user asks for, not yet interpreted, and the wheels chosen for it."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instui_engine.hashes import Demands
@@ -13,8 +12,6 @@ from .source import Building, BuildSettings, Source
 
 if TYPE_CHECKING:
     from instui_engine.target.installed import Installed
-
-    from .at_once import AtOnce
 
 Emit = Callable[[Event], None]
 Cancelled = Callable[[], bool]
@@ -97,13 +94,6 @@ class Meanwhile(NamedTuple):
     deciding: Callable[[Sequence[str]], None] = lambda urls: None
     seen: Callable[[str], None] = lambda url: None
     listing: Callable[[int], None] = lambda number: None
-
-
-class Prior(NamedTuple):
-    """What there is before a resolution: notes below `cache`, and a `question` on which uv works already."""
-
-    cache: Path | None = None
-    question: "AtOnce | None" = None
 
 
 class Resolution(NamedTuple):

@@ -9,22 +9,20 @@ already installed; ResolveFinished always.
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from instui_engine.errors import InstuiError, NoSolutionError, UsageError, printable
+from instui_engine.errors import NoSolutionError, UsageError, printable
 from instui_engine.fetch.uv_settings import UvSettings, settings_here
-from instui_engine.fs.files import read_regular
 from instui_engine.fs.given import absolute
 from instui_engine.hashes import sha256_in
 from instui_engine.journal.events import Event, RequirementSatisfied, ResolveFinished, ResolveStarted, Warned
 from instui_engine.target.environment import Environment
-from instui_engine.target.installed import Installed, scan
+from instui_engine.target.installed import Installed
 
 from .inputs import Arguments, WheelFile, normalized, read_arguments, wheel_requirement
 from .origin import origin_of
-from .request import Cancelled, Emit, LockedWheel, Meanwhile, Prior, Request, Resolution, given_urls
+from .request import Cancelled, Emit, LockedWheel, Meanwhile, Request, Resolution, given_urls
 from .requirements import Requirement, Requirements, is_lock_file, is_project, is_uv_lock, named_in, short
 from .resolving import Resolving
 from .satisfied import is_installed, was_requested
@@ -33,7 +31,6 @@ from .uv_config import DECISIVE_FILES, is_decisive, is_reinstalled, not_honoured
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .at_once import AtOnce
     from .decision import Decided
 
 
@@ -44,11 +41,11 @@ def resolve(
     emit: Emit,
     cancelled: Cancelled = lambda: False,
     meanwhile: Meanwhile = Meanwhile(),  # noqa: B008 - it never changes
-    prior: Prior = Prior(),  # noqa: B008 - it never changes
+    cache: "Path | None" = None,
 ) -> Resolution:
     """The wheels that satisfy `request` in `environment`, without those that are installed already.
 
-    `meanwhile` is done while uv works, if it is asked. `prior` is what may be known sooner.
+    `meanwhile` is done while uv works, if it is asked. What lock files say is remembered below `cache`.
 
     Raises UsageError, BadWheelError (a named wheel that does not fit), ResolutionError, and Interrupted as soon as
     `cancelled()` is true.
@@ -58,7 +55,7 @@ def resolve(
         what = "what is left out is a part of a uv.lock" if request.leaving_out else "what may be locked is a uv.lock"
         raise UsageError(f"{what}; name one")
     if lock_file := _lock_file(request):
-        return _locked(lock_file, request, settings, environment, installed, emit, cancelled, prior.cache)
+        return _locked(lock_file, request, settings, environment, installed, emit, cancelled, cache)
     arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)
     lines = _lines(request, arguments.positions, cancelled)
     if not arguments.positions and not request.requirement_files and not request.resolving.group:
@@ -76,54 +73,15 @@ def resolve(
     elif request.exact and not (wanted.requirements or wanted.projects or request.resolving.group):  # there is nothing
         resolution = _with_extraneous(Resolution((), {}), (), request, environment, installed)
     else:
-        decide = partial(_decided, arguments, wanted, request, settings, environment)
-        resolution = decide(prior, installed, emit, cancelled, meanwhile)
+        decide = partial(_decided, arguments, wanted, request, settings, environment, cache)
+        resolution = decide(installed, emit, cancelled, meanwhile)
         if not request.exact:
 
             def again(now: Installed) -> Resolution:
-                later = Prior(prior.cache)  # the answer to a question is read once
-                return decide(later, now, _untold, cancelled, Meanwhile())._replace(index_urls=_urls(request, wanted))
+                return decide(now, _untold, cancelled, Meanwhile())._replace(index_urls=_urls(request, wanted))
 
             resolution = resolution._replace(again=again)
     return resolution._replace(index_urls=_urls(request, wanted))
-
-
-def ask_early(request: Request, environment: Environment) -> "AtOnce | None":
-    """Put a question to uv that it will surely be asked, before there is a session; None if there is none like that.
-
-    uv works on it while the session is loaded. `resolve` reads all again, and says what is wrong; it takes the answer
-    if the question is the same then. Whoever calls this closes it.
-    """
-    if not request.offline or request.pylock or any(map(is_lock_file, request.requirement_files)):
-        return None
-    from .at_once import AtOnce, is_decided_at_once, may_be_decided_at_once
-
-    if not may_be_decided_at_once(request) or not all(map(_is_plain_list, request.requirement_files)):
-        return None
-    with suppress(InstuiError, OSError):
-        settings = settings_here()
-        arguments = read_arguments(request.arguments, environment.interpreter, request.building.editables)
-        lines = _lines(request, arguments.positions, lambda: False)
-        wanted = lines._replace(requirements=(*_in_order(arguments), *lines.requirements))
-        if not wanted.requirements or _is_plain(arguments, lines, request):
-            return None
-        if is_decided_at_once(wanted, request, settings, scan(environment)):
-            return AtOnce(wanted, request, settings, environment)
-    return None
-
-
-def _is_plain_list(file: str) -> bool:
-    """Whether it is a regular file without options, which could name others: a stream can be read only once."""
-    from .requirement_lines import decoded, logical_lines
-    from .streams import descriptor_of
-
-    try:
-        if descriptor_of(file) is not None:
-            return False
-        lines = logical_lines(decoded(read_regular(absolute(file)), file), file)
-        return not any(line.text.startswith("-") for line in lines)
-    except (InstuiError, OSError):
-        return False
 
 
 def _untold(event: Event) -> None:
@@ -157,7 +115,7 @@ def _decided(
     request: Request,
     settings: UvSettings,
     environment: Environment,
-    prior: Prior,
+    cache: "Path | None",
     installed: Installed,
     emit: Emit,
     cancelled: Cancelled,
@@ -171,7 +129,7 @@ def _decided(
     try:
         urls = _urls(request, wanted)
         decided = from_uv(
-            arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile, urls, prior
+            arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile, urls, cache
         )
     except NoSolutionError as error:
         directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")

@@ -29,26 +29,17 @@ def finished(
     log: UvLog | None = None,
     answer: int | None = None,
 ) -> tuple[int, str]:
-    """Run `command` to its end, and do `meanwhile`; return its exit code and what it printed, with its log if any."""
-    process = start(command, variables, descriptors, answer, has_log=log is not None)
-    return outcome(process, cancelled, meanwhile, log)
+    """Run `command` to its end, and do `meanwhile`; return its exit code and its errors, with its log if it has one.
 
-
-def start(
-    command: Sequence[str],
-    variables: dict[str, str],
-    descriptors: Sequence[int] = (),
-    answer: int | None = None,
-    has_log: bool = False,
-) -> "subprocess.Popen[bytes]":
-    """Start `command`, which prints to the descriptor `answer`. Raises ResolutionError."""
+    What it answers goes to the descriptor `answer`. Raises ResolutionError and Interrupted.
+    """
     import subprocess
 
     try:
         # the command is ours, and its arguments are passed without a shell
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
-            env=variables | ({"RUST_LOG": FILTER} if has_log else {}),
+            env=variables | ({"RUST_LOG": FILTER} if log else {}),
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if answer is None else answer,
@@ -57,15 +48,6 @@ def start(
         )
     except OSError as error:
         raise ResolutionError(f"cannot run uv: {error.strerror}") from error
-
-
-def outcome(
-    process: "subprocess.Popen[bytes]",
-    cancelled: Callable[[], bool],
-    meanwhile: Callable[[], None],
-    log: UvLog | None = None,
-) -> tuple[int, str]:
-    """Do `meanwhile`, and wait; its exit code and its errors, with its log if it has one. Raises Interrupted."""
     with process:
         output = _errors(process, cancelled, meanwhile, log)
     return process.returncode, output.decode("utf-8", "replace")
@@ -99,11 +81,11 @@ def _errors(
             if log:
                 log.tick(lambda: processor_seconds(process.pid))
     except BaseException:
-        stop(process)
+        _stop(process)
         raise
 
 
-def stop(process: "subprocess.Popen[bytes]") -> None:
+def _stop(process: "subprocess.Popen[bytes]") -> None:
     """End uv, and whatever it runs: to know the metadata of a source, it may have to build it."""
     import subprocess
 
