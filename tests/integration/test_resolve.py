@@ -498,7 +498,7 @@ def test_the_older_style_of_explanation_is_understood() -> None:
         (
             "`six` was filtered by `exclude-newer` to only include packages uploaded before 2010-01-02T00:00:00Z. The "
             "requested version, v1.16.0, was published at 2021-05-05T14:18:17.237Z. Consider using another cutoff.",
-            "--exclude-newer, or uv's setting of that name, hides what came after 2010-01-02T00:00:00Z of `six`",
+            "--exclude-newer, or uv's setting of that name, hides versions of `six` from 2010-01-02T00:00:00Z on",
         ),
         (
             "Wheels are available for `a` (v1) on the following platforms: `win32`, `win_amd64`",

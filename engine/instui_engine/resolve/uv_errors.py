@@ -132,5 +132,5 @@ def _advice(hint: str) -> str:
         return f" ({named} answered {refused[1]}; check its URL and credentials)"
     newer = re.search(r"(`\S+`) was filtered by `exclude-newer` .*? uploaded before (\S+?)\.?(?:\s|$)", hint)
     if newer:
-        return f" (--exclude-newer, or uv's setting of that name, hides what came after {newer[2]} of {newer[1]})"
+        return f" (--exclude-newer, or uv's setting of that name, hides versions of {newer[1]} from {newer[2]} on)"
     return f" ({hint.rstrip('.')})" if hint.startswith(_TOLD) else ""
