@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from instui.monitor import eta
 from instui.monitor.fold import Fold
-from instui.monitor.pace import Pace, Steadiness
+from instui.monitor.pace import Pace
 from instui.monitor.pipeline import acquired, arrivals
-from instui.monitor.standing import Download, Standing, Work
+from instui.monitor.standing import Download, Standing
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, SessionStarted
 from support.time_left import INSTALLS, OFTEN, RIGHT, session, told
@@ -127,75 +127,65 @@ def test_whatever_happens_what_is_told_is_a_time_to_come(history: list[Event], s
     assert fold.snapshot(end + 1.0).left is None
 
 
-ONE, TWO, THREE, FOUR = (Work(seconds, 0.0) for seconds in (1.0, 2.0, 3.0, 4.0))
-
-
 def test_downloads_share_the_rate_and_the_next_one_begins_when_one_is_done() -> None:
-    now = Standing(fetching=[Download(10, ONE), Download(30, TWO)], to_fetch=[Download(5, THREE)])
-    assert arrivals(now, 10.0) == [(2.0, ONE), (3.0, THREE), (4.5, TWO)]
+    now = Standing(fetching=[Download(10, 1.0), Download(30, 2.0)], to_fetch=[Download(5, 3.0)])
+    assert arrivals(now, 10.0) == [(2.0, 1.0), (3.0, 3.0), (4.5, 2.0)]
 
 
 def test_wheels_are_unpacked_as_they_come_in_by_so_many_workers() -> None:
-    assert acquired(Standing(unpacking=[FOUR], to_unpack=[TWO, THREE]), [], 1.0, 2) == 5.0
-    assert acquired(Standing(unpacking=[FOUR], to_unpack=[TWO, THREE]), [], 1.0, 1) == 9.0
-    assert acquired(Standing(unpacking=[FOUR]), [(10.0, Work(2.0, 4.0))], 0.5, 4) == 13.0  # one worker is at it
+    assert acquired(Standing(unpacking=[4.0], to_unpack=[2.0, 3.0]), [], 1.0, 2) == 5.0
+    assert acquired(Standing(unpacking=[4.0], to_unpack=[2.0, 3.0]), [], 1.0, 1) == 9.0
+    assert acquired(Standing(unpacking=[4.0]), [(10.0, 6.0)], 0.5, 4) == 13.0  # one worker is at it
 
 
 # -- the pace
 
 SECONDS = st.floats(0.01, 5.0)
-DONE = st.lists(st.tuples(SECONDS, SECONDS, SECONDS), min_size=1, max_size=20)  # files, bytes, and how long they took
+DONE = st.lists(st.tuples(SECONDS, SECONDS), min_size=1, max_size=20)  # usual seconds, and how long it took
 
 
-def paced(done: list[tuple[float, float, float]], memory: float = 2.0, certain: float = 1.0) -> Pace:
-    pace = Pace(Steadiness(memory, certain, 0.1))
-    for files, content, seconds in done:
-        pace.measure(Work(), Work(files, content), seconds, seconds)
+def paced(done: list[tuple[float, float]]) -> Pace:
+    pace = Pace(0.1)
+    for usual, seconds in done:
+        pace.measure(usual, seconds, seconds)
     return pace
 
 
 @given(DONE, st.floats(0.1, 10.0))
 def test_a_pace_lies_between_what_was_expected_and_what_was_measured(
-    done: list[tuple[float, float, float]], expected: float
+    done: list[tuple[float, float]], expected: float
 ) -> None:
-    factors = [seconds / (files + content) for files, content, seconds in done]
+    factors = [seconds / usual for usual, seconds in done]
     factor = paced(done).factor(expected)
     assert min(expected, *factors) * 0.8 <= factor <= max(expected, *factors) * 1.25
 
 
-@given(SECONDS, SECONDS, st.floats(0.3, 10.0))
-def test_a_pace_that_goes_on_is_what_was_measured_in_the_end(files: float, content: float, factor: float) -> None:
-    times = int(50 / (factor * (files + content))) + 1
-    assert paced([(files, content, factor * (files + content))] * times).factor() == pytest.approx(factor, rel=0.2)
-    assert Pace(Steadiness(2.0, 1.0, 0.1)).factor(7.0) == 7.0  # and at the beginning, what is expected
+@given(SECONDS, st.floats(0.3, 10.0))
+def test_a_pace_that_goes_on_is_what_was_measured_in_the_end(usual: float, factor: float) -> None:
+    times = int(50 / (factor * usual)) + 1
+    assert paced([(usual, factor * usual)] * times).factor() == pytest.approx(factor, rel=0.2)
+    assert Pace(0.1).factor(7.0) == 7.0  # and at the beginning, what is expected
 
 
-@given(DONE)
-def test_the_doubt_falls_as_the_same_goes_on_and_never_below_a_least(done: list[tuple[float, float, float]]) -> None:
-    usual = [(files, content, files + content) for files, content, _ in done]
-    doubts = [paced(usual[:length]).doubt(0.5, Work()) for length in range(len(usual) + 1)]
+@given(st.lists(SECONDS, min_size=1, max_size=20))
+def test_the_doubt_falls_as_the_same_goes_on_and_never_below_a_least(done: list[float]) -> None:
+    usual = [(seconds, seconds) for seconds in done]
+    doubts = [paced(usual[:length]).doubt(0.5) for length in range(len(usual) + 1)]
     assert doubts[0] == pytest.approx(0.51, abs=0.01)
     assert all(later <= before for before, later in pairwise(doubts))
     assert doubts[-1] >= 0.1
 
 
-def test_what_is_left_is_in_doubt_where_it_is_of_another_mixture_than_what_took_long() -> None:
-    pace = paced([(0.1, 1.0, 2.2)] * 5)  # twice as long as usual: large files
-    assert pace.doubt(0.5, Work(1.0, 0.1)) > pace.doubt(0.5, Work(0.1, 1.0)) + 0.02
-    usual = paced([(0.1, 1.0, 1.1)] * 5)  # as usual, the files and the bytes
-    assert usual.doubt(0.5, Work(1.0, 0.1)) == pytest.approx(usual.doubt(0.5, Work(0.1, 1.0)))
-
-
 def test_a_pace_is_in_doubt_on_a_strange_machine_and_when_it_has_just_changed() -> None:
-    usual, slow = paced([(0.5, 0.5, 1.0)] * 2), paced([(0.1, 0.1, 1.0)] * 2)
-    changed = paced([*[(0.5, 0.5, 1.0)] * 8, (0.1, 0.1, 1.0)])
-    assert slow.doubt(0.5, Work()) > 1.5 * usual.doubt(0.5, Work())
-    assert paced([(0.1, 0.1, 1.0)] * 40).doubt(0.5, Work()) < slow.doubt(0.5, Work()) / 2  # until it goes on so
-    assert changed.doubt(0.5, Work()) > paced([(0.5, 0.5, 1.0)] * 9).doubt(0.5, Work()) + 0.05
+    usual, slow = paced([(1.0, 1.0)] * 2), paced([(0.2, 1.0)] * 2)
+    changed = paced([*[(1.0, 1.0)] * 8, (0.2, 1.0)])
+    assert slow.doubt(0.5) > 1.5 * usual.doubt(0.5)
+    assert paced([(0.2, 1.0)] * 40).doubt(0.5) < slow.doubt(0.5) / 2  # until it goes on so
+    assert changed.doubt(0.5) > paced([(1.0, 1.0)] * 9).doubt(0.5) + 0.05
 
 
 def test_to_be_fast_is_believed_sooner_than_to_be_slow() -> None:
-    fast, slow = paced([(1.0, 1.0, 1.0)]).factor(), paced([(0.25, 0.25, 1.0)]).factor()  # twice
+    fast, slow = paced([(2.0, 1.0)]).factor(), paced([(0.5, 1.0)]).factor()  # twice
     assert 1 / fast > slow
 
 

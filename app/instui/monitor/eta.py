@@ -17,10 +17,10 @@ from math import exp, hypot, log
 
 from instui_engine.values import NamedTuple
 
-from .pace import Pace, Steadiness
+from .pace import Pace
 from .pipeline import acquired, arrivals
 from .rates import USUAL, Measured, Rates, Took, measured
-from .standing import Standing, Work
+from .standing import Content, Standing
 
 MOST = 500  # wheels: of more, looks are as rare as their cost grows
 PATIENCE = 1.0  # seconds of waiting for others or the disk, or of planning too long, after which nobody can tell
@@ -31,10 +31,8 @@ _ALIKE = 0.6  # as much as unpacking is slower than usual, so is staging to this
 _BUSY = 4.0  # times what the small steps of a session take longer on a busy machine: so far they may be wrong
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
-_UNPACKING = Steadiness(memory=3.0, certain=0.5, restless=0.1)
-_STAGING = Steadiness(memory=1.5, certain=0.4, restless=0.15)
-_REPLACING = Steadiness(memory=8.0, certain=0.4, restless=0.3)
-_CLEANING = Steadiness(memory=3.0, certain=0.2, restless=0.35, strange=0.0)  # any pace is usual for a disk
+# the share by which the pace of what is left always differs: of work on the new files, of work on those they replace
+_RESTLESS, _RESTLESS_OLD = 0.1, 0.3
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
 _IDLE = 0.6  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
 _WINDOW = 3.0  # seconds of which the rate of the downloads is the average
@@ -44,15 +42,11 @@ _UNSURE = 0.5  # of a pace that is only what is usual
 _UNLIKE = 0.4  # of a pace that is taken from another kind of work; on a strange machine, more
 _SPREAD = 1.5  # of either, beside the spread of earlier sessions where there are some
 _UNTRIED = 0.8  # of the pace at which old versions will be removed: by the system, whose caches and disk decide it
-_UNEVEN = 0.15  # of the rate of the downloads
-_UNSIZED = 0.7  # of the bytes of wheels of unknown size
-_UNSEEN = 0.4  # of the time to unpack what is still to come: nobody knows its files yet
+_UNEVEN = 0.5  # of how much the rate of the downloads has changed
 _INSIDE = 0.1  # of the time that one wheel takes longer than all others: its files may be hard or easy to unpack
 
-_WARM_UP = 0.2  # seconds of work before there is any prediction
 _TELL, _TELL_LEAST = 0.22, 0.6  # the most doubt to be told: of what is left, or seconds
 _HIDE, _HIDE_LEAST = 0.35, 0.7  # and to be told any longer
-_STEADY = 0.15  # seconds in which it has to be so small
 # the end that is told follows predictions in so many seconds, or in what is left by so much, if that is shorter
 _SLOWNESS, _FOLLOW = 0.3, 5.0
 _OVERDUE = 1.0  # seconds that an end may be late
@@ -89,15 +83,12 @@ class Estimator:
         """`rates`: what is known of the machine."""
         self.rates = rates
         self._late_work = self._late_seconds = 0.0  # of the later half of unpacking: as is usual, and as it was
-        self._begun: float | None = None
         self._before: tuple[float, Standing, How] | None = None
         self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
-        self._unpacking, self._staging = Pace(_UNPACKING), Pace(_STAGING)
-        self._replacing, self._cleaning = Pace(_REPLACING), Pace(_CLEANING)
+        self._unpacking, self._staging = Pace(_RESTLESS), Pace(_RESTLESS)
+        self._replacing, self._cleaning = Pace(_RESTLESS_OLD), Pace(_RESTLESS_OLD)
         self._end = 0.0  # as it is told
-        self._looked = 0.0
-        self._sure: float | None = None  # since when it may be told
-        self._is_told = False
+        self._was_sure = self._is_told = False
 
     def left(self, t: float) -> float | None:
         """Seconds that are left at `t`; None if that is not known."""
@@ -107,20 +98,19 @@ class Estimator:
 
     def look(self, t: float, now: Standing, how: How) -> None:
         """Predict the end from how things stand at `t`, later than the last time."""
-        if self._begun is None and (now.unpacking or now.fetching or now.staged.files):
-            self._begun = t
+        elapsed = 0.0
         if self._before is not None:
             t0, before, was = self._before
-            self._measure(t, t - t0, before, now, how)
-            self._measure_replacing(t - t0, before, was, now, how)
+            elapsed = t - t0
+            self._measure(t, elapsed, before, now, how)
+            self._measure_replacing(elapsed, before, was, now, how)
         self._before = t, now, how
-        left = self._predict(t, now, how)
+        left = self._predict(t, now, how) if now.begun else None
         if left is None:
-            self._is_told, self._sure = False, None
-        elif self._begun is not None and t - self._begun >= _WARM_UP:
-            self._follow(t, left)
-            self._decide(t, left)
-        self._looked = t
+            self._was_sure = self._is_told = False
+        else:
+            self._follow(t, elapsed, left)
+            self._decide(left)
 
     def _measure(self, t: float, elapsed: float, before: Standing, now: Standing, how: How) -> None:
         is_fetching = bool(now.fetching or before.fetching)
@@ -135,36 +125,34 @@ class Estimator:
             seconds = elapsed * workers
             alone = seconds / (1 + self.rates.crowd * others + self.rates.fetch * rate)
             weight = _SHARED if now.fetching else 1.0
-            self._unpacking.measure(before.unpacked, now.unpacked, alone, elapsed, weight)
+            self._unpacking.measure(now.unpacked - before.unpacked, alone, elapsed, weight)
             # of the first half nothing is kept: while wheels come in and helpers start, it goes more slowly
-            if not rate and sum(now.unpacked) >= sum(now.to_acquire):
-                done = self._compared(now.unpacked, USUAL) - self._compared(before.unpacked, USUAL)
-                self._late_work += max(done, 0.0)
+            if not rate and now.unpacked >= now.to_acquire:
+                self._late_work += max(now.unpacked - before.unpacked, 0.0) * USUAL.file / self.rates.file
                 self._late_seconds += seconds / (1 + USUAL.crowd * others)
         elif how.part == "stage" and before.staged.files and now.to_stage.files:
-            was_staged, staged = (self._staging_of(one.staged, how, self.rates) for one in (before, now))
-            self._staging.measure(was_staged, staged, elapsed * how.jobs, elapsed)
+            done = _staging(now.staged, how, self.rates) - _staging(before.staged, how, self.rates)
+            self._staging.measure(done, elapsed * how.jobs, elapsed)
 
     def _measure_replacing(self, elapsed: float, before: Standing, was: How, now: Standing, how: How) -> None:
         """How long it took to plan, and takes to commit and to clean up, where wheels replace installed ones."""
         if now.replaced and was.part == "plan" and how.part != "plan":
-            self._replacing.measure(Work(), Work(self.rates.plan * now.replaced), how.since - was.since, 0.0)
+            self._replacing.measure(self.rates.plan * now.replaced, how.since - was.since, 0.0)
         elif how.part == "commit" and before.to_replace > now.to_replace:
             done = self.rates.replace * (before.to_replace - now.to_replace)
-            self._replacing.measure(Work(), Work(done), elapsed, elapsed)
+            self._replacing.measure(done, elapsed, elapsed)
         elif how.cleaned > was.cleaned:
             done = self.rates.clean * now.replaced * (how.cleaned - was.cleaned)
-            self._cleaning.measure(Work(), Work(done), elapsed, elapsed)
+            self._cleaning.measure(done, elapsed, elapsed)
 
     def measured(self, now: Standing, how: How, took: Mapping[str, float]) -> Measured:
         """What the session has shown of the machine, when it is over; `took`: the seconds of its parts."""
         plan, stage, commit, clean = (took.get(name, 0.0) for name in ("plan", "stage", "commit", "clean"))
-        staged = sum(self._staging_of(now.staged, how, USUAL))
         return measured(
             Took(
                 unpacked=self._late_work,
                 unpacking=self._late_seconds,
-                staged=staged,
+                staged=_staging(now.staged, how, USUAL),
                 staging=stage * how.jobs,
                 copies=how.copies,
                 replaced=now.replaced,
@@ -174,22 +162,13 @@ class Estimator:
             )
         )
 
-    def _compared(self, work: Work, rates: Rates) -> float:
-        """The seconds of that work of unpacking at other rates."""
-        return work.files * rates.file / self.rates.file + work.content * rates.byte / self.rates.byte
-
-    def _staging_of(self, work: Work, how: How, rates: Rates) -> Work:
-        """The work of bringing so many files into the stage, at these rates."""
-        files, content = work.files / self.rates.file, work.content / self.rates.byte
-        return Work(rates.copy * files, rates.copy_byte * content) if how.copies else Work(rates.link * files, 0.0)
-
     def _predict(self, t: float, now: Standing, how: How) -> Left | None:
         """How long it will take; None if there is no telling."""
         rate = self._rate()
         if (now.fetching or now.to_fetch) and rate <= 0:
             return None
         factor = self._unpacking.factor()
-        doubt = self._unpacking.doubt(self._unsure(_UNSURE, self.rates.spread), now.to_acquire)
+        doubt = self._unpacking.doubt(self._unsure(_UNSURE, self.rates.spread))
         replacing = self._left_to_replace(t, now, how)
         if replacing is None:
             return None
@@ -212,25 +191,23 @@ class Estimator:
             factor *= _IDLE
         seconds = acquired(now, came, factor, jobs, crowd, fetch)
         doubts = [acquired(now, came, factor * (1 + doubt), jobs, crowd, fetch) - seconds]
-        longest = factor * max(map(sum, now.unpacking), default=0.0)
+        longest = factor * max(now.unpacking, default=0.0)
         doubts.append(_INSIDE * max(2 * longest - seconds, 0.0))
         if came:
-            left = sum(one.left for one in (*now.fetching, *now.to_fetch))
-            slower = 1 + hypot(self._uneven(), _UNSIZED * now.guessed / left if left else 0.0)
-            doubts.append(acquired(now, arrivals(now, rate / slower), factor, jobs, crowd, fetch) - seconds)
-            doubts.append(_UNSEEN * min(seconds - came[-1][0], factor * sum(sum(work) for _, work in came)))
+            slower = arrivals(now, rate / (1 + self._uneven()))
+            doubts.append(acquired(now, slower, factor, jobs, crowd, fetch) - seconds)
         return Left(seconds, hypot(*doubts))
 
     def _left_to_stage(self, now: Standing, factor: float, doubt: float, how: How) -> Left:
         """Until all is staged, and synced if it is copied; `factor` and `doubt` are those of unpacking."""
-        stage, to_stage = self._staging.factor(factor**_ALIKE), self._staging_of(now.to_stage, how, self.rates)
-        seconds = stage * sum(to_stage) / how.jobs
+        stage = self._staging.factor(factor**_ALIKE)
+        seconds = stage * _staging(now.to_stage, how, self.rates) / how.jobs
         if how.part not in ("stage", *_AFTER_STAGE):
             seconds += _TEAM * max(factor, 1.0)
         unlike = self._unsure(_UNLIKE, self.rates.copy_spread if how.copies else self.rates.link_spread)
-        wrong = seconds * self._staging.doubt(hypot(doubt, unlike * (1 + abs(log(factor)))), to_stage)
+        wrong = seconds * self._staging.doubt(hypot(doubt, unlike * (1 + abs(log(factor)))))
         if how.copies and how.part not in _AFTER_STAGE:
-            seconds += _SYNCED * (seconds + stage * sum(self._staging_of(now.staged, how, self.rates)) / how.jobs)
+            seconds += _SYNCED * (seconds + stage * _staging(now.staged, how, self.rates) / how.jobs)
         return Left(seconds, wrong)
 
     def _left_to_replace(self, t: float, now: Standing, how: How) -> Left | None:
@@ -244,38 +221,41 @@ class Estimator:
         clean = self._cleaning.factor(pace) * self.rates.clean * now.replaced
         if how.part == "clean":
             clean = clean * (1 - how.cleaned) if how.cleaned else max(clean - elapsed, 0.0)
-        doubt = self._replacing.doubt(self._unsure(_UNLIKE, self.rates.replace_spread), Work())
-        return Left(commit + clean, commit * doubt + clean * self._cleaning.doubt(hypot(doubt, _UNTRIED), Work()))
+        doubt = self._replacing.doubt(self._unsure(_UNLIKE, self.rates.replace_spread))
+        return Left(commit + clean, commit * doubt + clean * self._cleaning.doubt(hypot(doubt, _UNTRIED)))
 
     def _rate(self) -> float:
         """Bytes that are fetched in a second."""
         return _slope(self._fetched[0], self._fetched[-1]) if self._fetched else 0.0
 
     def _uneven(self) -> float:
-        """The share by which the rate of the downloads may change: as much as it did, and always a little."""
+        """The share by which the rate of the downloads may change: about as much as it did."""
         middle = self._fetched[len(self._fetched) // 2]
         before, after = _slope(self._fetched[0], middle), _slope(middle, self._fetched[-1])
-        return hypot(_UNEVEN, 0.5 * abs(log(after / before)) if before > 0 and after > 0 else 1.0)
+        return _UNEVEN * abs(log(after / before)) if before > 0 and after > 0 else 1.0
 
-    def _follow(self, t: float, left: Left) -> None:
+    def _follow(self, t: float, elapsed: float, left: Left) -> None:
         """Let the end that is told follow what is predicted: the less is left, the faster."""
         end = t + left.seconds
         if not self._is_told:
             self._end = end
         slowness = min(_SLOWNESS, max(self._end - t, 0.5) / _FOLLOW)
-        self._end += (1 - exp(-(t - self._looked) / slowness)) * (end - self._end)
+        self._end += (1 - exp(-elapsed / slowness)) * (end - self._end)
 
-    def _decide(self, t: float, left: Left) -> None:
-        """Whether to tell it: from when little is in doubt until much more is."""
-        if left.doubt > max(_HIDE * left.seconds, _HIDE_LEAST):
-            self._is_told = False
-        if left.doubt > max(_TELL * left.seconds, _TELL_LEAST):
-            self._sure = None
-        elif self._sure is None:
-            self._sure = t
-        elif t - self._sure >= _STEADY:
-            self._is_told = True
+    def _decide(self, left: Left) -> None:
+        """Whether to tell it: from when, at two looks, little is in doubt until much more is."""
+        is_sure = left.doubt <= max(_TELL * left.seconds, _TELL_LEAST)
+        may_stay = self._is_told and left.doubt <= max(_HIDE * left.seconds, _HIDE_LEAST)
+        self._is_told = may_stay or (is_sure and self._was_sure)
+        self._was_sure = is_sure
 
 
 def _slope(first: tuple[float, float], last: tuple[float, float]) -> float:
     return (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else 0.0
+
+
+def _staging(content: Content, how: How, rates: Rates) -> float:
+    """The seconds of a processor to bring that into the stage, at these rates."""
+    if how.copies:
+        return rates.copy * content.files + rates.copy_byte * content.size
+    return rates.link * content.files

@@ -4,26 +4,26 @@ from collections import deque
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 
-from .standing import Standing, Work
+from .standing import Standing
 
 
 def acquired(
-    now: Standing, came: Sequence[tuple[float, Work]], factor: float, jobs: int, crowd: float = 0.0, fetch: float = 0.0
+    now: Standing, came: Sequence[tuple[float, float]], factor: float, jobs: int, crowd: float = 0.0, fetch: float = 0.0
 ) -> float:
     """Seconds until all is unpacked: wheels come in like that, a worker takes `factor` seconds for a usual one.
 
     Each takes longer by `crowd` for each other worker, and by `fetch` while wheels are fetched.
     """
     jobs = max(min(jobs, 1 + len(now.unpacking) + len(now.to_unpack) + len(came)), 1)
-    begun = sorted((sum(one) for one in now.unpacking), reverse=True)
-    waiting = deque([*begun[jobs:], *sorted((sum(one) for one in now.to_unpack), reverse=True)])
+    begun = sorted(now.unpacking, reverse=True)
+    waiting = deque([*begun[jobs:], *sorted(now.to_unpack, reverse=True)])
     busy = begun[:jobs]
     heapify(busy)  # how much will have been done, by each worker that was always busy, when each of them is free
     t = done = 0.0
     coming, fetched = deque(came), came[-1][0] if came else 0.0
     while busy or waiting or coming:
         while coming and coming[0][0] <= t:
-            waiting.append(sum(coming.popleft()[1]))
+            waiting.append(coming.popleft()[1])
         while waiting and len(busy) < jobs:
             heappush(busy, done + waiting.popleft())
         if not busy:
@@ -38,7 +38,7 @@ def acquired(
     return t
 
 
-def arrivals(now: Standing, rate: float) -> list[tuple[float, Work]]:
+def arrivals(now: Standing, rate: float) -> list[tuple[float, float]]:
     """In how many seconds each wheel will have been fetched, and the work of unpacking it.
 
     The downloads share the rate equally; when one is done, the next begins.

@@ -1,8 +1,7 @@
 """How an install stands: the work that is left and the work that was done, as the records of its wheels tell it.
 
-Work is counted in usual seconds of a worker (`Rates`), apart for files and for their bytes: on one machine it is the
-files that take long, on another one the bytes. What is not known yet of a wheel is guessed from the others, or from its
-name.
+Unpacking is counted in usual seconds of a worker (`Rates`), staging in files and their bytes. What is not known yet of
+a wheel is guessed from the others, or from its name.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,18 +23,18 @@ _LEFT = frozenset((Phase.FAILED, Phase.STOPPED))  # nothing more comes of these
 _BEFORE_STAGE = frozenset((_QUEUED, _BUILD, _FETCH, _UNPACK, _READY))
 
 
-class Work(NamedTuple):
-    """Usual seconds of a worker, for files and for their bytes."""
+class Content(NamedTuple):
+    """Of wheels: so many files, and the bytes in them."""
 
     files: float = 0.0
-    content: float = 0.0
+    size: float = 0.0
 
 
 class Download(NamedTuple):
-    """A wheel to fetch: bytes that are left, and the work of unpacking it."""
+    """A wheel to fetch: bytes that are left, and the usual seconds to unpack it."""
 
     left: float
-    work: Work
+    work: float
 
 
 class Standing(NamedTuple):
@@ -43,19 +42,23 @@ class Standing(NamedTuple):
 
     fetching: Sequence[Download] = ()
     to_fetch: Sequence[Download] = ()
-    guessed: float = 0.0  # bytes of `to_fetch` of wheels whose size is unknown
-    unpacking: Sequence[Work] = ()
+    unpacking: Sequence[float] = ()
     starting: int = 0  # of `unpacking`, those that have no file yet
-    to_unpack: Sequence[Work] = ()
-    to_acquire: Work = Work()  # of all wheels that are not unpacked yet
-    to_stage: Work = Work()
+    to_unpack: Sequence[float] = ()
+    to_acquire: float = 0.0  # seconds to unpack all wheels that are not unpacked yet
+    to_stage: Content = Content()
     wheels: int = 0
     to_commit: int = 0
     to_replace: float = 0.0  # files of those of `to_commit` that replace installed ones
     replaced: float = 0.0  # files of all that do
     fetched: float = 0.0
-    unpacked: Work = Work()
-    staged: Work = Work()
+    unpacked: float = 0.0
+    staged: Content = Content()
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything is fetched, unpacked or staged."""
+        return bool(self.fetching or self.fetched or self.unpacking or self.unpacked or self.staged.files)
 
 
 def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates = USUAL) -> Standing:
@@ -66,16 +69,16 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates
     sums = _Sums(rates)
     for wheel, known in zip(own, sizes, strict=True):
         phase, size = wheel.phase, known or usual
-        number = wheel.files or _files(wheel.file, size)
-        files, content = rates.file * number, rates.byte * (wheel.content or _CONTENT * size)
-        sums.commit(wheel, number, replaces)
+        files = wheel.files or _files(wheel.file, size)
+        content = wheel.content or _CONTENT * size
+        sums.commit(wheel, files, replaces)
         sums.stage(wheel, files * (_FOUND if wheel.cached else 1.0), content)
         if phase is _FETCH:
             sums.fetch(wheel, size, files, content)
             continue
         has_come = sums.passed(wheel, size, files, content)
         if phase is _QUEUED or phase is _BUILD:
-            sums.wait(wheel, has_come, size, files, content, guessed=not known)
+            sums.wait(wheel, has_come, size, files, content)
         elif phase is _UNPACK:
             sums.unpack(wheel, files, content)
     return sums.standing(len(own))
@@ -84,27 +87,30 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates
 class _Sums:
     """What the wheels so far add up to; each method is one question about a wheel.
 
-    `files` and `content` are always the work of all its files, and of all their bytes.
+    `files` and `content` are always the number of all its files, and all their bytes.
     """
 
     def __init__(self, rates: Rates) -> None:
-        self._file, self._each = rates.file, _EACH * rates.file
+        self._rates = rates
         self._fetching: list[Download] = []
         self._to_fetch: list[Download] = []
-        self._unpacking: list[Work] = []
-        self._to_unpack: list[Work] = []
+        self._unpacking: list[float] = []
+        self._to_unpack: list[float] = []
         self._starting = self._to_commit = 0
-        self._guessed = self._to_replace = self._replaced = self._fetched = 0.0
+        self._to_replace = self._replaced = self._fetched = self._unpacked = self._to_acquire = 0.0
         self._all_files = self._all_content = self._staged_files = self._staged_content = 0.0
-        self._unpacked_files = self._unpacked_content = self._files_left = self._content_left = 0.0
 
-    def commit(self, wheel: WheelRecord, number: float, replaces: bool) -> None:
-        """Whether it is still to be committed, and whether it replaces an installed one, with `number` files."""
+    def _work(self, files: float, content: float) -> float:
+        """The usual seconds to unpack a wheel."""
+        return self._rates.file * (files + _EACH) + self._rates.byte * content
+
+    def commit(self, wheel: WheelRecord, files: float, replaces: bool) -> None:
+        """Whether it is still to be committed, and whether it replaces an installed one."""
         is_left = wheel.phase is not _DONE
         self._to_commit += is_left
         if wheel.replaces or (replaces and wheel.order < 0):
-            self._replaced += number
-            self._to_replace += number if is_left else 0.0
+            self._replaced += files
+            self._to_replace += files if is_left else 0.0
 
     def stage(self, wheel: WheelRecord, files: float, content: float) -> None:
         """How much of it is staged."""
@@ -117,11 +123,10 @@ class _Sums:
 
     def fetch(self, wheel: WheelRecord, size: float, files: float, content: float) -> None:
         """What is left of its download, which goes on, and comes after that."""
-        work = Work(files + self._each, content)
+        work = self._work(files, content)
         self._fetched += wheel.done
         self._fetching.append(Download(max(size - wheel.done, 0.0), work))
-        self._files_left += work.files
-        self._content_left += content
+        self._to_acquire += work
 
     def passed(self, wheel: WheelRecord, size: float, files: float, content: float) -> bool:
         """Whether it was fetched; what it has behind it is added."""
@@ -134,55 +139,49 @@ class _Sums:
         if has_come:
             self._fetched += size
         if was_unpacked and wheel.phase is not _UNPACK:
-            self._unpacked_files += files + self._each
-            self._unpacked_content += content
+            self._unpacked += self._work(files, content)
         return has_come
 
-    def wait(
-        self, wheel: WheelRecord, has_come: bool, size: float, files: float, content: float, *, guessed: bool
-    ) -> None:
+    def wait(self, wheel: WheelRecord, has_come: bool, size: float, files: float, content: float) -> None:
         """Whether it is to be fetched first or, if it is here, to be unpacked; nobody is at work on it."""
-        work = Work(files + self._each, content)
-        self._files_left += work.files
-        self._content_left += content
+        work = self._work(files, content)
+        self._to_acquire += work
         if has_come or not wheel.fetch:
             self._to_unpack.append(work)
         else:
             self._to_fetch.append(Download(size, work))
-            self._guessed += size if guessed else 0.0
 
     def unpack(self, wheel: WheelRecord, files: float, content: float) -> None:
         """How much of it is unpacked; that goes on."""
-        share, whole = _share(wheel), files + self._each
-        done = min(self._file * wheel.complete + self._each * share, whole) if wheel.complete else whole * share
-        self._unpacked_files += done
-        self._unpacked_content += content * share
-        self._unpacking.append(Work(whole - done, content * (1 - share)))
-        self._files_left += whole - done
-        self._content_left += content * (1 - share)
+        share, whole = _share(wheel), self._work(files, content)
+        done = whole * share
+        if wheel.complete:  # the share is one of bytes
+            done += self._rates.file * (min(wheel.complete, files) - share * files)
+        self._unpacked += done
+        self._unpacking.append(whole - done)
+        self._to_acquire += whole - done
         self._starting += not wheel.done
 
     def standing(self, wheels: int) -> Standing:
         """All of it, of so many wheels."""
-        to_stage = Work(
+        to_stage = Content(
             max(self._all_files - self._staged_files, 0.0), max(self._all_content - self._staged_content, 0.0)
         )
         return Standing(
             self._fetching,
             self._to_fetch,
-            self._guessed,
             self._unpacking,
             self._starting,
             self._to_unpack,
-            Work(self._files_left, self._content_left),
+            self._to_acquire,
             to_stage,
             wheels,
             self._to_commit,
             self._to_replace,
             self._replaced,
             self._fetched,
-            Work(self._unpacked_files, self._unpacked_content),
-            Work(self._staged_files, self._staged_content),
+            self._unpacked,
+            Content(self._staged_files, self._staged_content),
         )
 
 
