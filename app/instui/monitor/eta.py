@@ -26,8 +26,6 @@ MOST = 500  # wheels: of more, looks are as rare as their cost grows
 PATIENCE = 1.0  # seconds of waiting for others or the disk, or of planning too long, after which nobody can tell
 
 _COMMIT, _COMMITTED = 0.08, 0.7e-3  # seconds to commit at all, and for each wheel
-_TEAM = 0.1  # seconds to begin with staging
-_ALIKE = 0.6  # as much as unpacking is slower than usual, so is staging to this power
 _BUSY = 4.0  # times what the small steps of a session take longer on a busy machine: so far they may be wrong
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
@@ -200,10 +198,8 @@ class Estimator:
 
     def _left_to_stage(self, now: Standing, factor: float, doubt: float, how: How) -> Left:
         """Until all is staged, and synced if it is copied; `factor` and `doubt` are those of unpacking."""
-        stage = self._staging.factor(factor**_ALIKE)
+        stage = self._staging.factor(factor)
         seconds = stage * _staging(now.to_stage, how, self.rates) / how.jobs
-        if how.part not in ("stage", *_AFTER_STAGE):
-            seconds += _TEAM * max(factor, 1.0)
         unlike = self._unsure(_UNLIKE, self.rates.copy_spread if how.copies else self.rates.link_spread)
         wrong = seconds * self._staging.doubt(hypot(doubt, unlike * (1 + abs(log(factor)))))
         if how.copies and how.part not in _AFTER_STAGE:
