@@ -23,6 +23,7 @@ from instui_engine.journal.events import (
     WaitStarted,
 )
 from instui_engine.store.gc_lock import lock_file
+from support.environments import Session
 from support.indexes import add_wheel
 from support.slow import Lab, Slow, delayed, flock, moment, until_locked
 from support.slow_disk import SlowDisk
@@ -114,17 +115,46 @@ def two_sessions(lab: Lab) -> Slow:
     return lab.slow(session, waited, ["second"], holder.process.pid)
 
 
+_SLOW_HASHES = """
+import hashlib, time
+sha256 = hashlib.sha256
+def slow(*arguments, **options):
+    end = time.thread_time() + {each}
+    while time.thread_time() < end:
+        pass
+    return sha256(*arguments, **options)
+hashlib.sha256 = slow
+"""
+
+
+def slow_unpacking(lab: Lab, *arguments: object, each: float = 0.005) -> Session:
+    """An install that needs a processor for so many seconds to unpack a file, however fast the machine is."""
+    environ = lab.environ
+    lab.environ = customized(lab, _SLOW_HASHES.format(each=each))
+    try:
+        return lab.run(lab.venv(), *arguments)
+    finally:
+        lab.environ = environ
+
+
+def customized(lab: Lab, program: str) -> dict[str, str]:
+    """The environment of a process that runs this program when it starts."""
+    (lab.place / "sitecustomize.py").write_text(program)
+    path = os.pathsep.join(filter(None, (str(lab.place), lab.environ.get("PYTHONPATH"))))
+    return {**lab.environ, "PYTHONPATH": path}
+
+
 def giant_wheel(lab: Lab) -> Slow:
-    """One wheel has a hundred times more files than all the others have together."""
+    """One wheel has ten times more files than all the others have together."""
     small = [lab.wheel(f"small-{number}", 4) for number in range(8)]
-    return lab.slow(lab.run(lab.venv(), "--jobs", 2, *small, lab.wheel("giant", 12_000, 8_000)), 0.0, ["giant"])
+    return lab.slow(slow_unpacking(lab, "--jobs", 2, *small, lab.wheel("giant", 320)), 0.0, ["giant"])
 
 
 def one_worker(lab: Lab) -> Slow:
     """One worker has all the work on several large wheels."""
-    wheels = [lab.wheel(f"large-{number}", 1500, 20_000) for number in range(5)]
     names = [f"large-{number}" for number in range(5)]
-    return lab.slow(lab.run(lab.venv(), "--jobs", 1, *wheels), 0.0, names)
+    wheels = [lab.wheel(name, 50) for name in names]
+    return lab.slow(slow_unpacking(lab, "--jobs", 1, *wheels), 0.0, names)
 
 
 @contextmanager
@@ -196,10 +226,9 @@ def pruned_cache(lab: Lab, seconds: float = 2.5) -> Slow:
     top, go = lab.venv(), lab.place / "go"
     lab.run(top, lab.wheel("unused"))
     shutil.rmtree(top)  # nothing links to the entry any longer
-    (lab.place / "sitecustomize.py").write_text(_SLOW_RENAME.format(go=str(go)))
-    path = os.pathsep.join(filter(None, (str(lab.place), lab.environ.get("PYTHONPATH"))))
+    environ = customized(lab, _SLOW_RENAME.format(go=str(go)))
     prune = [*lab.program, "cache", "prune", "--cache-dir", str(lab.cache)]
-    with subprocess.Popen(prune, env={**lab.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL) as pruning:
+    with subprocess.Popen(prune, env=environ, stdout=subprocess.DEVNULL) as pruning:
         try:
             until_locked(lock_file(lab.cache))
             session = lab.start(lab.venv(), lab.wheel("one"))
