@@ -1,7 +1,8 @@
 """How well the time that is left is told, on recorded sessions: a table of journals, and what the tests judge.
 
-PYTHONPATH=tests python -m support.time_left JOURNAL...        # journals, also compressed ones
-PYTHONPATH=tests python -m support.time_left --known JOURNAL...     # each as if the others had run here before
+PYTHONPATH=tests python -m support.time_left                   # those that are stored for the tests
+PYTHONPATH=tests python -m support.time_left JOURNAL...        # other journals, also compressed ones
+PYTHONPATH=tests python -m support.time_left --known           # each as if the others had run here before
 PYTHONPATH=tests python -m support.time_left --keep DIR JOURNAL...  # as small files for the tests
 """
 
@@ -125,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--known", action="store_true")
     parser.add_argument("--keep", type=Path)
-    parser.add_argument("journals", type=Path, nargs="+")
+    parser.add_argument("journals", type=Path, nargs="*", default=sorted(INSTALLS.iterdir()))
     options = parser.parse_args()
     sessions = {path: session(path) for path in options.journals}
     whole = {path: found for path, found in sessions.items() if found and isinstance(found[-1][1], SessionFinished)}

@@ -1,14 +1,26 @@
-"""The time that is left of an install: what is left to do, how fast this session does it, and how sure both are.
+"""The time that is left of an install: how much work is left, how fast this session does it, and how sure both are.
 
-Wheels are fetched at the rate of the last seconds, and unpacked by the workers as they come in; then they are staged
-and committed, and what they replace is removed. Each kind of work has its `Pace`: how many times as long as usual it
-takes. Work that was not measured yet is expected to be as slow as that which was. The last sessions on this machine
-say what is usual (`Rates`).
+The model, step by step:
 
-Each part of the sum has a doubt: the seconds by which it may be wrong. Its pace was hardly measured, or changes;
-something else takes the machine; or nobody knows yet what is in a wheel. These have little to do with each other, so
-their squares add up. The end is told while the doubt as a whole is small beside what is left, or too small to be
-noticed. Most constants were found with recorded installs, on a quiet machine and on busy ones.
+1. What is left is counted (`standing`): bytes to fetch, files and bytes to unpack and to stage, wheels to commit, files
+   of old versions to remove. What is unknown of a wheel is guessed from its size and its name.
+2. A usual machine needs so many microseconds for each file and so many nanoseconds for each byte (`rates`). If several
+   installs have run here before, these numbers come from them.
+3. While the install runs, its speed is compared with that: "unpacking takes 1.4 times as long as usual" is a `Pace`.
+   Unpacking, staging, replacing and removing have one each. Work that has not begun is expected to be as slow as the
+   work before it.
+4. Downloads go on at the rate of the last seconds. When each wheel will be here, and when the workers will have
+   unpacked the last one, is simulated (`pipeline`). Staging, committing and removing come after that, so their times
+   are added.
+5. Each of these times has a doubt: the seconds by which it may be wrong. It is large if the pace was measured for a
+   moment only, has just changed, or is far from usual because something else uses the machine. Doubts are taken to be
+   independent, so their squares are added.
+6. The time is shown only while the doubt is small: about a quarter of what is left, or half a second. What is shown
+   follows the prediction smoothly.
+
+The constants were found with recorded installs, on quiet machines and on busy ones. `tests/support/time_left.py` prints
+how well the time is told for each of them: a rule without which that table is no worse should go. Only `_UNEVEN` has no
+effect there, as the servers of these recordings send evenly.
 """
 
 from collections import deque
