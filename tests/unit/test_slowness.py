@@ -130,3 +130,16 @@ def test_what_other_programs_took_of_the_rest_is_not_promised() -> None:
 
     assert cached(0.0)
     assert not cached(1.7)
+
+
+def test_a_wheel_that_was_stopped_in_the_stage_is_not_told_as_staged() -> None:
+    def staged(exit: int, *more: tuple[float, Event]) -> str:
+        begun = [(1.0, events.StageStarted(wheel, 10)) for wheel in ("a", "b")]
+        unpacks = unpack("a", 0.0, 1.0), unpack("b", 0.0, 1.0, 2)
+        end = 4.0, events.SessionFinished(exit, "", 0, 4.0)
+        whole = (2.0, events.StageFinished("a", False))
+        steps = in_order(added("a", "b"), *unpacks, span("stage", 1.0, 4.0), begun, [whole, *more])
+        return the("stage", explain(snapshot_of(*steps, end))).text
+
+    assert staged(0, (3.0, events.StageFinished("b", False))) == "staged 20 files of 2 wheels"
+    assert staged(1) == "staged 10 files of 1 wheel, and a part of 1 more wheel"

@@ -204,11 +204,19 @@ def planning(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
 def staging(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     """Staging."""
     found = of(pieces, "stage")
-    staged = [wheel for wheel in case.snapshot.wheels if any(s.phase is Phase.STAGE for s in spans(wheel, case))]
-    files = sum(wheel.files for wheel in staged)
+    begun = [wheel for wheel in case.snapshot.wheels if any(s.phase is Phase.STAGE for s in spans(wheel, case))]
+    staged = [wheel for wheel in begun if not _ended_in(Phase.STAGE, wheel)]
+    files, torn = sum(wheel.files for wheel in staged), len(begun) - len(staged)
     verb = "is staging" if case.lasts(found) else "staged"
     text = f"{verb} {count(files, 'file')} of {count(len(staged), 'wheel')}"
+    if torn:
+        text += f", and a part of {count(torn, 'more wheel')}"
     yield from _plainly("stage", found, text, _more_workers(case, found))
+
+
+def _ended_in(phase: Phase, wheel: WheelState) -> bool:
+    """Whether the wheel failed or was stopped before this phase of it was over."""
+    return wheel.phase in (Phase.FAILED, Phase.STOPPED) and wheel.spans[-1].phase is phase
 
 
 def committing(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
