@@ -65,7 +65,7 @@ class Slow(NamedTuple):
         unknown = {"cpu": 0.0, "stalled": -1.0, "system": -1.0, "idle": -1.0}
         with journal.open("w") as file:
             for t, event in read(self.session.journal):
-                file.write(encode(t, event._replace(**unknown) if isinstance(event, SpanFinished) else event))
+                file.write(f"{encode(t, event._replace(**unknown) if isinstance(event, SpanFinished) else event)}\n")
         return self._replace(session=Session(self.session.process, journal))
 
     def _explain(self, *options: str) -> str:
