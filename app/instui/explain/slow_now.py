@@ -50,7 +50,7 @@ def _environment(snapshot: Snapshot) -> Iterator[SlowNow]:
 
 
 def _other_processes(snapshot: Snapshot) -> Iterator[SlowNow]:
-    for wait in snapshot.session_waits[::-1]:
+    for wait in snapshot.session_waits:  # the longest first
         if wait.end is not None or snapshot.t - wait.begin < _WAITS:
             continue
         holder = wait.holders[0] if wait.holders else None
