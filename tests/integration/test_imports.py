@@ -207,6 +207,21 @@ def test_a_requirement_file_is_with_uv_before_what_reads_its_answer_is_loaded(
     assert len(report.started) == 1
 
 
+def test_what_plans_and_commits_is_loaded_while_uv_works() -> None:
+    program = (
+        "import sys\nfrom instui_engine.commands.early import Early\n"
+        "from instui_engine.resolve.request import Request\nfrom instui_engine.session.context import Context\n"
+        "from instui_engine.session.control import Control\nfrom instui_engine.session.options import Options\n"
+        "from instui_engine.journal.writer import Journal\nfrom instui_engine.store.store import Store\n"
+        "options = Options()\nbefore = set(sys.modules)\n"
+        "early = Early(Context(options, Journal(()), Control()), Store(options.cache), Request(offline=True))\n"
+        "early.meanwhile.deciding(())\nprint(*set(sys.modules) - before)\n"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    needed = ("commit.commit", "stage.staging", "store.acquire", "store.gc_lock", "commands.planning")
+    assert {f"instui_engine.{name}" for name in needed} <= set(loaded)
+
+
 def test_a_lock_file_that_was_read_before_needs_no_parser(
     observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:

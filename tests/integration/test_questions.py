@@ -17,6 +17,7 @@ from support.wheelsmith import build_wheel
 
 pytest_plugins = ("support.build_fixtures",)
 
+NEWEST = ("online", "sync", "no cache", "a link")  # where nothing asks for the older version
 SOURCES = '\n[tool.uv.sources]\nlib = { path = "../lib" }\n'
 
 
@@ -123,7 +124,11 @@ def test_what_is_there_may_stay_so_uv_sees_it(
 
 
 @pytest.mark.parametrize(
-    "case", ["online", "constraints", "hashes", "a path", "uv's settings", "an override", "sync", "a bound"]
+    "case",
+    [
+        *("online", "constraints", "hashes", "a path", "uv's settings", "uv's variables", "an override", "an option"),
+        *("sync", "a bound", "no cache", "a link"),
+    ],
 )
 def test_whatever_the_two_questions_treat_differently_is_asked_as_usual(
     case: str,
@@ -141,6 +146,8 @@ def test_whatever_the_two_questions_treat_differently_is_asked_as_usual(
             more["offline"] = False
         case "constraints":
             more["constraint_files"] = (str(limits),)
+        case "an option":
+            more["resolving"] = Resolving(resolution="lowest")
         case "an override":
             more["resolving"] = Resolving(overrides=(str(limits),))
         case "hashes":
@@ -152,13 +159,21 @@ def test_whatever_the_two_questions_treat_differently_is_asked_as_usual(
         case "uv's settings":
             (tmp_path / "uv.toml").write_text('[pip]\nresolution = "lowest"\n')
             monkeypatch.chdir(tmp_path)
+        case "uv's variables":
+            monkeypatch.setenv("UV_CONSTRAINT", str(limits))
+        case "no cache":
+            for name in ("UV_CACHE_DIR", "XDG_CACHE_HOME"):
+                monkeypatch.delenv(name, raising=False)
+            monkeypatch.setenv("HOME", str(tmp_path / "none"))
+        case "a link":
+            (target.site / "dev.egg-link").write_text("/somewhere/dev\n.")
         case "sync":
             more["exact"] = True
         case "a bound":
             more["upgrade_packages"] = ("lib<0.2",)
     builds.put(*words, **more)
     assert asked[0] in ("install", "sync")
-    assert installed(target.site)["lib"] == ("0.2" if case in ("online", "sync") else "0.1")
+    assert installed(target.site)["lib"] == ("0.2" if case in NEWEST else "0.1")
 
 
 def test_what_uv_warns_of_is_told_after_one_question_too(
@@ -177,6 +192,13 @@ def test_what_is_wrong_is_said_by_the_usual_question(
     assert asked == ["compile", "install", "install"]
     assert [outcome.exit_code for outcome in failed] == [1, 1]
     assert "you require lib==3" in failed[0].error
+
+
+def test_that_a_hash_is_missing_is_said_by_the_usual_question(
+    asked: list[str], builds: Builds, links: dict[str, object]
+) -> None:
+    assert builds.install("lib==0.1", require_hashes=True, **links).exit_code != 0
+    assert asked == ["install"]
 
 
 def test_what_has_to_be_built_is_asked_for_as_usual(

@@ -33,10 +33,10 @@ def is_decided_at_once(wanted: Requirements, request: Request, settings: UvSetti
         notes=wanted.notes,
     )
     # what is to be upgraded may have a bound (`-P NAME<2`), which holds for what is installed anew, too
-    given = request.exact or request.require_hashes or request.constraint_files or request.upgrade_packages
+    given = request.exact or request.require_hashes or request.upgrade_packages
     if not request.offline or given or request.resolving != Resolving():
         return False
-    if wanted != plain or any(entry.url or entry.demands or not entry.name for entry in wanted.requirements):
+    if wanted != plain or any(entry.url or entry.demands for entry in wanted.requirements):
         return False
     # in uv's table for `uv pip`, "universal" and others are for lock files alone
     if settings.options.get("pip") or is_decisive(settings, os.environ) or not has_cache(settings):
