@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conftest import Run
-from instui_engine.commit import executor, transaction
+from instui_engine.commit import commit, executor, group, transaction
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import RecoveryFinished, RecoveryStarted
 from support import trees
@@ -287,6 +287,37 @@ def test_a_commit_whose_record_cannot_be_written_does_not_begin(
     outcome = target.install(versions["2.0"])
     assert outcome.exit_code == 1 and "No space left" in outcome.error
     assert trees.tree(target.top) == before
+
+
+def test_a_record_that_could_not_be_removed_undoes_nothing_of_what_was_committed_since(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came last looks like what the wheel of the record had replaced: as long, and of the same time."""
+    versions = [
+        [build_wheel(tmp_path, name, version, {"shared.py": f"of {name} {version}\n".encode()}) for name in "ab"]
+        for version in ("1.0", "2.0")
+    ]
+    target = venv()
+    target.put(*versions[0])
+    replaced = (target.site / "shared.py").stat().st_mtime_ns
+    remove = commit.remove_record
+    tried: list[Path] = []
+
+    def fails_once(record: Path) -> None:
+        tried.append(record)
+        if len(tried) == 1:
+            raise OSError(28, "No space left on device", str(record))
+        remove(record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "remove_record", fails_once)
+        patch.setattr(group, "remove", fails_once)
+        assert target.install(*versions[1], jobs=1).exit_code == 0
+    os.utime(target.site / "shared.py", ns=(replaced, replaced))
+    target.put(build_wheel(tmp_path, "other", "1.0", {"other.py": b""}))
+    assert not tried[0].exists()
+    assert (target.site / "shared.py").read_bytes() == b"of b 2.0\n"
+    assert installed(target.site) == {"a": "2.0", "b": "2.0", "other": "1.0"}
 
 
 def test_an_undo_that_was_cut_off_is_finished_and_not_gone_on_from(
