@@ -19,21 +19,36 @@ from support.time_left import INSTALLS, OFTEN, RIGHT, session, told
 
 # found with these, among others: on a quiet machine, on busy ones, and from an index that sends slowly
 TOLD = (
-    "copied-again",
     "copies",
     "data-apps",
     "directory",
+    "fast-then-slow",
     "index",
     "local",
     "notebook",
-    "numbers-upgraded",
     "one-job",
     "one-large",
+    "slow-index",
     "slow-link",
 )
-# sources that are built; large files that take long, then small ones that do not; a disk that stalls; one that is slow
-# to remove what was replaced; processors that ten others want
-IN_DOUBT = ("built", "busy", "large-first", "reinstall", "small-ones", "stalling-disk", "upgrade")
+# sources that are built; large files that take long, then small ones that do not; one wheel whose files are hard and
+# easy to unpack, or whose files are made slowly at first; a disk that stalls; one that is slow to remove what was
+# replaced, as it often is; processors that ten others want
+IN_DOUBT = (
+    "built",
+    "busy",
+    "copied-again",
+    "giant",
+    "large-first",
+    "large-last",
+    "numbers-upgraded",
+    "reinstall",
+    "slow-removal",
+    "slow-then-fast",
+    "small-ones",
+    "stalling-disk",
+    "upgrade",
+)
 COMMAND = ["instui", "install", "a"]
 
 recorded = cache(lambda name: session(INSTALLS / f"{name}.jsonl.gz"))
@@ -161,9 +176,12 @@ def test_a_pace_lies_between_what_was_expected_and_what_was_measured(
 
 
 @given(SECONDS, st.floats(0.3, 10.0))
-def test_a_pace_that_goes_on_is_what_was_measured_in_the_end(usual: float, factor: float) -> None:
+def test_a_pace_that_goes_on_is_what_was_measured_and_nearer_to_the_usual_one_if_it_is_slow(
+    usual: float, factor: float
+) -> None:
     times = int(50 / (factor * usual)) + 1
-    assert paced([(usual, factor * usual)] * times).factor() == pytest.approx(factor, rel=0.2)
+    lasting = factor if factor < 1 else factor**0.9
+    assert paced([(usual, factor * usual)] * times).factor() == pytest.approx(lasting, rel=0.2)
     assert Pace(0.1).factor(7.0) == 7.0  # and at the beginning, what is expected
 
 
@@ -250,6 +268,20 @@ def test_of_many_wheels_less_is_looked_at_and_it_is_told_all_the_same(monkeypatc
     assert len(looks) <= fold.now / 2.4 + 2
 
 
+def test_the_time_of_wheels_that_are_unpacked_before_they_report_progress_counts() -> None:
+    fold = Fold(estimates=True)
+    fold.feed(0.0, SessionStarted(2, "s", 1, 0.0, 0.0, "1", COMMAND, "/venv", "", {}, 1))
+    for number in range(40):
+        fold.feed(
+            0.0, events.WheelAdded(str(number), "1", f"{number}-1-py3-none-any.whl", 10**5, False, False, 50, 10**5)
+        )
+    for number in range(20):  # as `usual` takes 0.01 s, this is ten times as long
+        fold.feed(number / 10, events.UnpackStarted(str(number), 50, 10**5))
+        fold.feed((number + 1) / 10, events.UnpackFinished(str(number), 50, 10**5))
+    left = fold.snapshot(2.0).left
+    assert left is None or left == pytest.approx(2.0, rel=0.4)
+
+
 def test_a_download_that_stands_still_has_no_end() -> None:
     fold = Fold(estimates=True)
     fold.feed(0.0, events.WheelAdded("a", "1.0", "a.whl", 10**7, False, True))
@@ -280,12 +312,13 @@ def replacing(share: float, *, is_told: bool) -> float | None:
     return fold.snapshot(1.6 + 2 * share).left
 
 
-@pytest.mark.parametrize("share", [0.7, 0.8])
-def test_the_removal_of_old_versions_is_followed(share: float) -> None:
-    left = replacing(share, is_told=True)
-    assert left == pytest.approx(2 * (1 - share), rel=0.3, abs=0.2)
-    unknown = replacing(share, is_told=False)
-    assert unknown is None or unknown < left / 2  # what is usual takes 0.7 s
+def test_the_removal_of_old_versions_is_followed_to_its_end() -> None:
+    assert replacing(0.95, is_told=True) == pytest.approx(0.1, abs=0.2)
+
+
+def test_much_that_is_still_to_be_removed_is_in_doubt() -> None:
+    assert replacing(0.6, is_told=True) is None
+    assert replacing(0.6, is_told=False) is not None  # what is usual takes about a second
 
 
 def test_planning_that_takes_longer_than_it_should_has_no_end() -> None:

@@ -40,36 +40,18 @@ def test_where_sessions_were_before_the_end_is_told_and_right(name: str) -> None
     assert result.right >= RIGHT
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("local", "spread"), ("notebook", "spread"), ("numbers-upgraded", "replace_spread")],
-)
-def test_where_sessions_agree_the_end_is_told_earlier(name: str, kind: str) -> None:
-    found, known = events_of(name), by_others(name, 1.0)
-    agreed, apart = (told(found, known._replace(**{kind: spread}), begin=0.0).often for spread in (0.05, 1.0))
-    assert agreed > apart + 0.02
-
-
-def test_work_that_few_sessions_have_shown_is_in_doubt() -> None:
-    found = rates([Measured(unpack=1.0, link=1.0)] * 5 + [Measured(unpack=1.0, copy=1.0)])
-    assert found.spread == found.link_spread == 0.0
-    assert found.copy_spread == found.replace_spread > 0.3
-    assert rates([]).copy_spread == 0.0  # where nothing is known, nothing is told before it was measured
-
-
 def test_a_machine_of_which_little_is_known_is_taken_for_usual() -> None:
     assert rates([]) == USUAL
     assert rates([Measured(unpack=3.0)] * 2 + [Measured(link=3.0)] * 9) == USUAL
-    assert rates([Measured(unpack=3.0)] * 3).known
+    assert rates([Measured(unpack=3.0)] * 3).file > USUAL.file
 
 
 def test_rates_are_medians_as_far_as_sessions_agree_and_what_was_not_done_is_as_slow_as_unpacking() -> None:
-    alike = [Measured(unpack=1.9, link=2.8), Measured(unpack=2.0, link=3.0), Measured(unpack=2.1, link=9.0)]
+    alike = [Measured(unpack=1.98, link=2.95), Measured(unpack=2.0, link=3.0), Measured(unpack=2.02, link=9.0)]
     found = rates(alike)
     assert found.file == pytest.approx(2 * USUAL.file, rel=0.05)
     assert found.link == pytest.approx(3 * USUAL.link, rel=0.1)
     assert found.clean == pytest.approx(2 * USUAL.clean, rel=0.05)
-    assert found.spread > 0
     apart = rates([Measured(unpack=0.5), Measured(unpack=2.0), Measured(unpack=16.0)])
     assert USUAL.file < apart.file < 1.2 * USUAL.file
 
@@ -82,7 +64,7 @@ def test_what_took_only_a_moment_says_nothing() -> None:
     little = Took(0.01, 0.02, 0.01, 0.02, False, 10.0, 0.1, 0.1, 0.1)
     assert measured(little) == Measured()
     much = measured(Took(1.0, 2.0, 1.0, 3.0, True, 10_000.0, 0.6, 1.8, -0.1))
-    assert much == pytest.approx((2.0, 0.0, 3.0, 2.0, 18 / 7, 0.0))
+    assert much == pytest.approx((2.0, 0.0, 3.0, 2.0, 2.0, 0.0))
 
 
 @pytest.mark.parametrize("slower", [0.5, 2.0])
@@ -115,7 +97,7 @@ def test_a_file_with_anything_in_it_is_as_no_file(tmp_path: Path, text: str) -> 
     assert history.rates() == USUAL
     for _ in range(3):
         history.add(Measured(unpack=2.0))
-    assert history.rates().known
+    assert history.rates() != USUAL
 
 
 def test_where_nothing_can_be_written_nothing_fails(tmp_path: Path) -> None:

@@ -8,14 +8,16 @@ The model, step by step:
    installs have run here before, these numbers come from them.
 3. While the install runs, its speed is compared with that: "unpacking takes 1.4 times as long as usual" is a `Pace`.
    Unpacking, staging, replacing and removing have one each. Work that has not begun is expected to be as slow as the
-   work before it.
+   work before it, and what was slow a little faster: some of what slows it down ends.
 4. Downloads go on at the rate of the last seconds. When each wheel will be here, and when the workers will have
    unpacked the last one, is simulated (`pipeline`). Staging, committing and removing come after that, so their times
    are added.
 5. Each of these times has a doubt: the seconds by which it may be wrong. It is large if the pace was measured for a
-   moment only, has just changed, or is far from usual because something else uses the machine. Doubts are taken to be
-   independent, so their squares are added.
-6. The time is shown only while the doubt is small: about a quarter of what is left, or half a second. What is shown
+   moment only, has just changed, or is far from usual because something else uses the machine; if much of the work is
+   one wheel, as some of its files are unpacked several times as fast as others (on ext4, files are made slowly for
+   minutes after many were removed); and if old versions are to be removed. Doubts are taken to be independent, so their
+   squares are added.
+6. The time is shown only while the doubt is small: about a fifth of what is left, or half a second. What is shown
    follows the prediction smoothly.
 
 The constants were found with recorded installs, on quiet machines and on busy ones. `tests/support/time_left.py` prints
@@ -41,21 +43,20 @@ _COMMIT, _COMMITTED = 0.08, 0.7e-3  # seconds to commit at all, and for each whe
 _BUSY = 4.0  # times what the small steps of a session take longer on a busy machine: so far they may be wrong
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
-# the share by which the pace of what is left always differs: of work on the new files, of work on those they replace
-_RESTLESS, _RESTLESS_OLD = 0.1, 0.3
+# the share by which the pace of what is left always differs: of work on the new files, of work on those they replace,
+# and of their removal, where caches and the disk decide it, and some trees have many times as many files as others
+_RESTLESS, _RESTLESS_OLD, _RESTLESS_CLEAN = 0.1, 0.3, 1.2
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
 _IDLE = 0.6  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
 _WINDOW = 3.0  # seconds of which the rate of the downloads is the average
 
 # shares that are in doubt
-_UNSURE = 0.5  # of a pace that is only what is usual
+_UNSURE = 0.5  # of a pace that is only what is usual, here or anywhere: other programs may take the machine
 _UNLIKE = 0.4  # of a pace that is taken from another kind of work; on a strange machine, more
-_SPREAD = 1.5  # of either, beside the spread of earlier sessions where there are some
-_UNTRIED = 0.8  # of the pace at which old versions will be removed: by the system, whose caches and disk decide it
 _UNEVEN = 0.5  # of how much the rate of the downloads has changed
-_INSIDE = 0.1  # of the time that one wheel takes longer than all others: its files may be hard or easy to unpack
+_INSIDE = 0.2  # of the time that one wheel takes longer than all others: its files may be hard or easy to unpack
 
-_TELL, _TELL_LEAST = 0.22, 0.6  # the most doubt to be told: of what is left, or seconds
+_TELL, _TELL_LEAST = 0.22, 0.5  # the most doubt to be told: of what is left, or seconds
 _HIDE, _HIDE_LEAST = 0.35, 0.7  # and to be told any longer
 # the end that is told follows predictions in so many seconds, or in what is left by so much, if that is shorter
 _SLOWNESS, _FOLLOW = 0.3, 5.0
@@ -96,7 +97,7 @@ class Estimator:
         self._before: tuple[float, Standing, How] | None = None
         self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
         self._unpacking, self._staging = Pace(_RESTLESS), Pace(_RESTLESS)
-        self._replacing, self._cleaning = Pace(_RESTLESS_OLD), Pace(_RESTLESS_OLD)
+        self._replacing, self._cleaning = Pace(_RESTLESS_OLD), Pace(_RESTLESS_CLEAN)
         self._end = 0.0  # as it is told
         self._was_sure = self._is_told = False
 
@@ -128,11 +129,11 @@ class Estimator:
             self._fetched.append((t, now.fetched))
             while len(self._fetched) > 2 and self._fetched[1][0] <= t - _WINDOW:
                 self._fetched.popleft()
+        workers = min(how.jobs, max(len(one.unpacking) + len(one.to_unpack) for one in (before, now)))
         # who has just begun with a wheel reads it, and makes its directories: that is no progress yet
-        workers = min(how.jobs, max(len(one.unpacking) + len(one.to_unpack) for one in (before, now))) - now.starting
-        if workers > 0 and how.part != "build":
-            others, rate = workers + now.starting - 1, self._rate() if is_fetching else 0.0
-            seconds = elapsed * workers
+        seconds = elapsed * workers - sum(min(t - since, elapsed) for since in now.starting)
+        if seconds > 0 and how.part != "build":
+            others, rate = workers - 1, self._rate() if is_fetching else 0.0
             alone = seconds / (1 + self.rates.crowd * others + self.rates.fetch * rate)
             weight = _SHARED if now.fetching else 1.0
             self._unpacking.measure(now.unpacked - before.unpacked, alone, elapsed, weight)
@@ -178,7 +179,7 @@ class Estimator:
         if (now.fetching or now.to_fetch) and rate <= 0:
             return None
         factor = self._unpacking.factor()
-        doubt = self._unpacking.doubt(self._unsure(_UNSURE, self.rates.spread))
+        doubt = self._unpacking.doubt(_UNSURE)
         replacing = self._left_to_replace(t, now, how)
         if replacing is None:
             return None
@@ -188,10 +189,6 @@ class Estimator:
         staging = self._left_to_stage(now, factor, doubt, how)
         parts = acquiring, staging, replacing, Left(steps, _BUSY * (steps - usual))
         return Left(sum(part.seconds for part in parts), hypot(*(part.doubt for part in parts)))
-
-    def _unsure(self, usual: float, spread: float) -> float:
-        """The share by which a pace may be another one than is expected; `spread`: that of earlier sessions."""
-        return min(_SPREAD * spread, usual) if self.rates.known else usual
 
     def _left_to_acquire(self, now: Standing, rate: float, factor: float, doubt: float, jobs: int) -> Left:
         """Until all is fetched and unpacked."""
@@ -212,8 +209,7 @@ class Estimator:
         """Until all is staged, and synced if it is copied; `factor` and `doubt` are those of unpacking."""
         stage = self._staging.factor(factor)
         seconds = stage * _staging(now.to_stage, how, self.rates) / how.jobs
-        unlike = self._unsure(_UNLIKE, self.rates.copy_spread if how.copies else self.rates.link_spread)
-        wrong = seconds * self._staging.doubt(hypot(doubt, unlike * (1 + abs(log(factor)))))
+        wrong = seconds * self._staging.doubt(hypot(doubt, _UNLIKE * (1 + abs(log(factor)))))
         if how.copies and how.part not in _AFTER_STAGE:
             seconds += _SYNCED * (seconds + stage * _staging(now.staged, how, self.rates) / how.jobs)
         return Left(seconds, wrong)
@@ -229,8 +225,8 @@ class Estimator:
         clean = self._cleaning.factor(pace) * self.rates.clean * now.replaced
         if how.part == "clean":
             clean = clean * (1 - how.cleaned) if how.cleaned else max(clean - elapsed, 0.0)
-        doubt = self._replacing.doubt(self._unsure(_UNLIKE, self.rates.replace_spread))
-        return Left(commit + clean, commit * doubt + clean * self._cleaning.doubt(hypot(doubt, _UNTRIED)))
+        doubt = self._replacing.doubt(_UNLIKE)
+        return Left(commit + clean, commit * doubt + clean * self._cleaning.doubt(doubt))
 
     def _rate(self) -> float:
         """Bytes that are fetched in a second."""

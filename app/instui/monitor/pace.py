@@ -7,6 +7,7 @@ _CERTAIN = 0.4  # seconds of measuring that count as much as what was expected
 _MOMENT = 0.02  # seconds: so little work, done in as much time, goes without saying
 _LEARNED = 0.7  # seconds of measuring after which half of the doubt is gone
 _FAST = 0.4  # of `_CERTAIN`, if it is faster than usual
+_LASTS = 0.9  # of how far it is slower than usual: much of what slows it down is over before the end
 _STRANGE = 0.4  # of the square of how far it is from the usual one: something else takes the machine for a while
 _SETTLED = 5.0  # seconds of measuring after which half of that is gone
 _CHANGE = 0.6  # of how far the shorter average is from the longer one
@@ -56,9 +57,9 @@ class Pace:
 
     @property
     def known(self) -> float:
-        """How far it was measured, from 0.0 to 1.0. To be fast is no accident, as a slow start may be."""
-        certain = _CERTAIN * (_FAST if self._long.factor < 1 else 1)
-        return self._all / (self._all + certain)
+        """How far what was measured counts, from 0.0 to 1.0. To be fast is no accident, as a slow start may be."""
+        certain, lasts = (_CERTAIN * _FAST, 1.0) if self._long.factor < 1 else (_CERTAIN, _LASTS)
+        return lasts * self._all / (self._all + certain)
 
     def factor(self, expected: float = 1.0) -> float:
         """How many times as long as usual it takes."""

@@ -12,9 +12,8 @@ from statistics import median
 from instui_engine.values import NamedTuple
 
 LAST = 20  # sessions that count
-_KNOWN = 3  # of them that must have unpacked for their pace to be relied on
-_UNSURE = 0.5  # the spread of a kind of work that fewer have shown
-_WIDE = 0.3  # the spread at which they are believed half
+_KNOWN = 3  # of them that must have done a kind of work for its pace to be relied on
+_WIDE = 0.1  # the spread at which they are believed half
 
 _LEAST_WORK, _LEAST_STAGED, _LEAST_REPLACED = 0.2, 0.15, 1000  # seconds, seconds and files that say anything
 
@@ -23,9 +22,7 @@ class Rates(NamedTuple):
     """Seconds: for a worker to unpack a `file` and a `byte`, for a processor to `link` a file or `copy` it and a byte.
 
     `plan`, `clean` and `replace` (in the commit) are for each file that is replaced. A worker takes longer by the
-    share `crowd` for each other one, and by `fetch` for each byte that is fetched in a second meanwhile. `known`: the
-    sessions before have shown all this; half of them took longer or shorter to unpack by a share of `spread` or more;
-    so they did to link, to copy, and for what is replaced, each by its own share.
+    share `crowd` for each other one, and by `fetch` for each byte that is fetched in a second meanwhile.
     """
 
     file: float = 110e-6
@@ -34,15 +31,10 @@ class Rates(NamedTuple):
     copy: float = 180e-6
     copy_byte: float = 6e-9
     plan: float = 30e-6
-    clean: float = 70e-6
+    clean: float = 90e-6
     replace: float = 20e-6
     crowd: float = 0.3
     fetch: float = 1.6e-8
-    spread: float = 0.0
-    link_spread: float = 0.0
-    copy_spread: float = 0.0
-    replace_spread: float = 0.0
-    known: bool = False
 
 
 USUAL = Rates()
@@ -98,24 +90,17 @@ def measured(took: Took) -> Measured:
     )
 
 
-class _Shown(NamedTuple):
-    """How many times as long as usual a kind of work takes, and how far half of the sessions were from it."""
-
-    times: float
-    spread: float
-
-
-def _shown(values: Iterable[float], otherwise: float = 1.0) -> _Shown:
-    """What sessions have shown of a kind of work; `otherwise`: what is expected where too few have done it.
+def _shown(values: Iterable[float], otherwise: float = 1.0) -> float:
+    """How many times as long as usual a kind of work took; `otherwise`: what is expected where too few have done it.
 
     Where they differ, they say less of the machine than of what else it did meanwhile, and what is usual counts more.
     """
     shown = [one for one in values if one > 0]
     if len(shown) < _KNOWN:
-        return _Shown(otherwise, _UNSURE)
+        return otherwise
     usual = median(shown)
     spread = median(abs(log(one / usual)) for one in shown)
-    return _Shown(usual ** (1 / (1 + (spread / _WIDE) ** 2)), spread)
+    return float(usual ** (1 / (1 + (spread / _WIDE) ** 2)))
 
 
 def rates(history: Sequence[Measured]) -> Rates:
@@ -126,7 +111,7 @@ def rates(history: Sequence[Measured]) -> Rates:
     unpack = _shown(one.unpack for one in last)
     # as far as is known, all is as slow as that
     link, copy, plan, clean, replace = (
-        _shown(each, unpack.times)
+        _shown(each, unpack)
         for each in (
             [one.link for one in last],
             [one.copy for one in last],
@@ -136,17 +121,12 @@ def rates(history: Sequence[Measured]) -> Rates:
         )
     )
     return USUAL._replace(
-        file=USUAL.file * unpack.times,
-        byte=USUAL.byte * unpack.times,
-        link=USUAL.link * link.times,
-        copy=USUAL.copy * copy.times,
-        copy_byte=USUAL.copy_byte * copy.times,
-        plan=USUAL.plan * plan.times,
-        clean=USUAL.clean * clean.times,
-        replace=USUAL.replace * replace.times,
-        spread=unpack.spread,
-        link_spread=link.spread,
-        copy_spread=copy.spread,
-        replace_spread=max(plan.spread, clean.spread, replace.spread),
-        known=True,
+        file=USUAL.file * unpack,
+        byte=USUAL.byte * unpack,
+        link=USUAL.link * link,
+        copy=USUAL.copy * copy,
+        copy_byte=USUAL.copy_byte * copy,
+        plan=USUAL.plan * plan,
+        clean=USUAL.clean * clean,
+        replace=USUAL.replace * replace,
     )

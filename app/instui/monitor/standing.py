@@ -13,7 +13,6 @@ from .rates import USUAL, Rates
 from .records import WheelRecord
 
 _EACH = 50  # files that take as long as what there is to do for each wheel, however small
-_FOUND = 1.6  # times as long it takes to stage the files of a wheel that was not just unpacked
 _CONTENT = 3.3  # bytes of a wheel's files for each of its own
 
 # not looked up for each wheel
@@ -43,7 +42,7 @@ class Standing(NamedTuple):
     fetching: Sequence[Download] = ()
     to_fetch: Sequence[Download] = ()
     unpacking: Sequence[float] = ()
-    starting: int = 0  # of `unpacking`, those that have no file yet
+    starting: Sequence[float] = ()  # when those of `unpacking` began that have no file yet
     to_unpack: Sequence[float] = ()
     to_acquire: float = 0.0  # seconds to unpack all wheels that are not unpacked yet
     to_stage: Content = Content()
@@ -72,7 +71,7 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates
         files = wheel.files or _files(wheel.file, size)
         content = wheel.content or _CONTENT * size
         sums.commit(wheel, files, replaces)
-        sums.stage(wheel, files * (_FOUND if wheel.cached else 1.0), content)
+        sums.stage(wheel, files, content)
         if phase is _FETCH:
             sums.fetch(wheel, size, files, content)
             continue
@@ -96,7 +95,8 @@ class _Sums:
         self._to_fetch: list[Download] = []
         self._unpacking: list[float] = []
         self._to_unpack: list[float] = []
-        self._starting = self._to_commit = 0
+        self._starting: list[float] = []
+        self._to_commit = 0
         self._to_replace = self._replaced = self._fetched = self._unpacked = self._to_acquire = 0.0
         self._all_files = self._all_content = self._staged_files = self._staged_content = 0.0
 
@@ -160,7 +160,8 @@ class _Sums:
         self._unpacked += done
         self._unpacking.append(whole - done)
         self._to_acquire += whole - done
-        self._starting += not wheel.done
+        if not wheel.done:
+            self._starting.append(wheel.since)
 
     def standing(self, wheels: int) -> Standing:
         """All of it, of so many wheels."""
