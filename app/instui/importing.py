@@ -1,0 +1,69 @@
+"""The program's own modules, found and loaded in less time: a small install loads 160 of them.
+
+For each, Python looks for five kinds of files in what it knows of a directory, and asks twice how old the source is.
+Here a module is `NAME.py` or `NAME/__init__.py`, with byte code that was made of it. Whatever else it may be is left to
+Python.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import MAGIC_NUMBER
+from marshal import loads
+from types import CodeType, ModuleType
+
+_OURS = ("instui.", "instui_engine.")
+_HEAD = MAGIC_NUMBER + bytes(4)  # of byte code that goes on with the mtime and the size of its source, 32 bits of each
+_LAST = 0xFFFFFFFF
+
+
+class _Loader(SourceFileLoader):
+    def __init__(self, name: str, source: str, cached: str, status: os.stat_result) -> None:
+        super().__init__(name, source)
+        self._cached = cached
+        mtime, size = int(status.st_mtime) & _LAST, status.st_size & _LAST
+        self._head = _HEAD + mtime.to_bytes(4, "little") + size.to_bytes(4, "little")
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """The byte code as it lies there, if it was made of this very file; else what Python does."""
+        try:
+            with open(self._cached, "rb", buffering=0) as file:
+                data = file.read()
+            if data.startswith(self._head) and os.fsencode(self.path) in data:  # it names its source, for tracebacks
+                code: CodeType = loads(memoryview(data)[len(self._head) :])  # noqa: S302 - as Python does it
+                return code
+        except (OSError, EOFError, ValueError, TypeError):
+            pass
+        return super().get_code(fullname)
+
+
+class Finder:
+    """A finder for `sys.meta_path`."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """What Python needs to load one of our modules; None for others, and for what is not there."""
+        if path is None or not name.startswith(_OURS):
+            return None
+        directory, last = next(iter(path)), name.rpartition(".")[2]
+        for place, stem, is_package in ((directory, last, False), (f"{directory}/{last}", "__init__", True)):
+            source = f"{place}/{stem}.py"
+            try:
+                status = os.stat(source)
+            except OSError:
+                continue
+            cached = f"{place}/__pycache__/{stem}.{sys.implementation.cache_tag}.pyc"
+            loader = _Loader(name, source, cached, status)
+            spec = ModuleSpec(name, loader, origin=source, is_package=is_package)
+            spec.cached, spec.has_location = cached, True
+            if is_package:
+                spec.submodule_search_locations = [place]
+            return spec
+        return None
+
+
+def install() -> None:
+    """Have Python look here first, unless its byte code is of another kind or lies elsewhere."""
+    if Finder not in sys.meta_path and not sys.flags.optimize and sys.pycache_prefix is None:
+        sys.meta_path.insert(0, Finder)
