@@ -8,11 +8,11 @@ import re
 
 HIDDEN = "****"
 
-_START = re.compile(r"//|:(?!/)")  # what may stand before a user name or a password
-_BEFORE_USER = re.compile(r"[\s/=(\[{<'\"`]")
-_AUTHORITY = re.compile(r"[^/?#\s]*")
-_END = re.compile(r"\s|://")  # of a word
-_QUERY = re.compile(r"\?[^\s#'\"`)\]]+")
+_START = r"//|:(?!/)"  # what may stand before a user name or a password
+_BEFORE_USER = r"[\s/=(\[{<'\"`]"
+_AUTHORITY = r"[^/?#\s]*"
+_END = r"\s|://"  # of a word
+_QUERY = r"\?[^\s#'\"`)\]]+"
 
 
 def redacted(text: str) -> str:
@@ -23,19 +23,20 @@ def redacted(text: str) -> str:
     words = _Words(text)
     pieces = []
     place = 0
-    while found := _START.search(text, place):
+    starts = re.compile(_START)
+    while found := starts.search(text, place):
         before = text[place : found.end()]
         place = found.end()
         is_url = found[0] == "//"
         end, is_clear = _end_of_secret(words, place, is_url)
         if end > place and not is_url:
             is_clear = False
-            before = before[: max((mark.end() for mark in _BEFORE_USER.finditer(before)), default=0)]
+            before = before[: max((mark.end() for mark in re.finditer(_BEFORE_USER, before)), default=0)]
         pieces += [before, "" if is_clear else f"{HIDDEN}@"]
         place = end
         if is_url:
             end = words.end(place)
-            pieces.append(_QUERY.sub(f"?{HIDDEN}", text[place:end], count=1))
+            pieces.append(re.sub(_QUERY, f"?{HIDDEN}", text[place:end], count=1))
             place = end
     return "".join([*pieces, text[place:]])
 
@@ -51,7 +52,7 @@ class _Words:
     def end(self, place: int) -> int:
         """Where the word ends in which `place` is."""
         if not self._start <= place <= self._end:
-            found = _END.search(self.text, place)
+            found = re.compile(_END).search(self.text, place)
             self._start, self._end = place, found.start() if found else len(self.text)
             self._at = self.text.rfind("@", place, self._end)
         return self._end
@@ -79,8 +80,8 @@ def _end_of_secret(words: _Words, place: int, is_url: bool) -> tuple[int, bool]:
     return end, end == place
 
 
-def _at(pattern: "re.Pattern[str]", text: str, place: int, end: int) -> str:
-    found = pattern.match(text, place, end)
+def _at(pattern: str, text: str, place: int, end: int) -> str:
+    found = re.compile(pattern).match(text, place, end)
     return found[0] if found else ""
 
 

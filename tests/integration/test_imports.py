@@ -120,6 +120,7 @@ def test_a_warm_install_of_a_wheel_file_is_lean(
     assert report.of(["instui_engine.locks.wait", "instui_engine.locks.holders"]) == []  # nothing was waited for
     assert report.of(["instui_engine.target.asking", "instui_engine.target.tags"]) == []  # the answer is cached
     assert report.of(["instui_engine.bytecode", "instui.window", "instui.demo"]) == []  # nobody asked for it
+    assert report.of(["csv", "encodings.ascii"]) == []  # no RECORD was read, and no text as ASCII but from bytes
 
 
 def test_a_warm_install_with_byte_code_is_as_lean(

@@ -17,7 +17,7 @@ from instui_engine.errors import UsageError
 from instui_engine.fs.cache_directory import user_cache
 from instui_engine.plan import compatibility
 from instui_engine.resolve.requirement_text import _indexed
-from instui_engine.wheel.filename import normalized, parse_wheel_filename
+from instui_engine.wheel.filename import NAME, is_name, normalized, parse_wheel_filename
 
 NAMES = st.from_regex(r"[A-Za-z0-9._]{1,6}", fullmatch=True)
 _PRE, _POST, _DEV = (rf"({word}[0-9]{{0,2}})?" for word in ("(a|b|c|rc|alpha)", r"\.?(post|rev)", r"\.?dev"))
@@ -41,6 +41,11 @@ def test_the_file_name_of_a_wheel(name: str, version: str, tags: str) -> None:
     else:
         assert parse_wheel_filename(filename) == (expected[0], str(expected[1]), expected[2])
         assert normalized(name) == expected[0]
+
+
+@given(st.text("aZ0._- é²\n", max_size=4))
+def test_the_name_of_a_distribution(text: str) -> None:
+    assert is_name(text) == (re.fullmatch(NAME, text) is not None)
 
 
 @given(

@@ -80,6 +80,6 @@ def sync_file(descriptor: int) -> None:
 def boot() -> str:
     """The id of this boot of the system; "" if the system has none."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_bytes().decode("ascii").strip()
     except OSError:
         return ""

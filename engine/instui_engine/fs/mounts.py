@@ -90,7 +90,7 @@ def _is_mounted(path: bytes, identity: int) -> bool:
 def _mount_id(descriptor: int) -> int:
     """The number of an open descriptor's mount in the table of mounts; 0 if the system does not give it."""
     try:
-        with open(f"{_DESCRIPTORS}/{descriptor}", encoding="ascii", errors="replace") as file:
-            return next((int(line[7:]) for line in file if line.startswith("mnt_id:")), 0)
+        with open(f"{_DESCRIPTORS}/{descriptor}", "rb") as file:
+            return next((int(line[7:]) for line in file if line.startswith(b"mnt_id:")), 0)
     except OSError:
         return 0

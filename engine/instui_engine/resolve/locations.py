@@ -16,7 +16,7 @@ from instui_engine.hashes import Demands, parse_hash
 from instui_engine.redaction import HIDDEN
 from instui_engine.redaction import redacted as redacted
 from instui_engine.values import NamedTuple
-from instui_engine.wheel.filename import NAME, parse_wheel_filename
+from instui_engine.wheel.filename import is_name, parse_wheel_filename
 
 SOURCES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
 """How the names of source archives end that are recognized as such without a slash before them."""
@@ -78,7 +78,7 @@ def split_extras(text: str, where: str = "") -> tuple[str, tuple[str, ...]]:
         return text, ()
     location, _, inside = text[:-1].rpartition("[")
     extras = tuple(extra.strip() for extra in inside.split(",")) if inside.strip() else ()
-    if not all(re.fullmatch(NAME, extra) for extra in extras):
+    if not all(map(is_name, extras)):
         raise UsageError(f"{where}[{printable(inside)}] are not the names of extras")
     return location, extras
 

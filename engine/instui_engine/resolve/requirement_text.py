@@ -31,7 +31,7 @@ _HASH = r"--hash(?:=|[ \t]+)([^ \t\n]+)(?:[ \t\n]+|$)"
 
 def is_direct(text: str) -> bool:
     """Whether it has the form `name @ location`."""
-    found = re.match(_NAMED, text)
+    found = re.match(_NAMED, text) if "@" in text else None
     return found is not None and text.startswith("@", found.end())
 
 

@@ -4,7 +4,6 @@ Command line arguments and requirement files are read into this form, and everyt
 that is made from it, and the hashes in it are what is compared.
 """
 
-import re
 from urllib.parse import unquote, urlsplit
 
 from instui_engine.errors import printable
@@ -14,7 +13,6 @@ from instui_engine.redaction import redacted
 from instui_engine.values import NamedTuple
 
 _PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
-_LOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 
 
 def is_project(file: str) -> bool:
@@ -24,7 +22,8 @@ def is_project(file: str) -> bool:
 
 def is_lock_file(path: str) -> bool:
     """Whether a file has the name of a lock file: `pylock.toml` or `pylock.NAME.toml`."""
-    return _LOCK.fullmatch(name_of(path)) is not None
+    parts = name_of(path).split(".")
+    return parts[0] == "pylock" and parts[-1] == "toml" and (len(parts) == 2 or (len(parts) == 3 and parts[1] != ""))
 
 
 def is_uv_lock(path: str) -> bool:

@@ -84,11 +84,11 @@ def _place(journal: Path) -> Path:
 def _here() -> tuple[str, str, str]:
     """This machine, its present boot, and the pid namespace; texts that no other machine has."""
     try:
-        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+        machine = Path("/etc/machine-id").read_bytes().decode("ascii").strip()
     except (OSError, ValueError):
         machine = ""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().decode("ascii").strip()
         namespace = str(os.stat("/proc/self/ns/pid").st_ino)
     except (OSError, ValueError):
         boot = namespace = ""

@@ -56,7 +56,7 @@ class Known:
         """What the URL with that `url_key` gave last."""
         path = self._directory / f"url-{key}"
         try:
-            digest, _, etag = path.read_text(encoding="ascii").partition(" ")
+            digest, _, etag = path.read_bytes().decode("ascii").partition(" ")
             return UrlNote(digest, etag, path.stat().st_mtime_ns)
         except (OSError, UnicodeDecodeError):
             return None
@@ -69,7 +69,7 @@ class Known:
         if value.startswith("sha256:"):
             return value.removeprefix("sha256:")
         try:
-            return (self._directory / _name(value, digest)).read_text(encoding="ascii")
+            return (self._directory / _name(value, digest)).read_bytes().decode("ascii")
         except (OSError, UnicodeDecodeError):
             return ""
 

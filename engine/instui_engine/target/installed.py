@@ -5,7 +5,6 @@ Finding the distributions takes one directory listing. Their METADATA and RECORD
 
 import errno
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -14,7 +13,7 @@ from types import MappingProxyType
 from instui_engine.fs.files import read_regular
 from instui_engine.fs.paths import join, name_of, parent_of
 from instui_engine.values import NamedTuple
-from instui_engine.wheel.filename import NAME, normalized
+from instui_engine.wheel.filename import is_name, normalized
 from instui_engine.wheel.record import Row, rows_of
 
 from .environment import Environment
@@ -194,7 +193,7 @@ def read_distribution(environment: Environment, info: str) -> Distribution | Non
     except (FileNotFoundError, NotADirectoryError):
         return None
     # other such names are nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
-    if not version or not re.fullmatch(NAME, name):
+    if not version or not is_name(name):
         return None
     return Distribution(normalized(name), version, info, (status.st_ino, status.st_mtime_ns))
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NAME = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 """A pattern of the names of distributions and extras (core metadata)."""
+_SEPARATORS = str.maketrans("._-", "000")
 _NUMBER = "(?:0|[1-9][0-9]{0,8})"
 _PART = "[A-Za-z0-9]+"
 _TAGS = r"\w+(?:\.\w+)*"
@@ -20,6 +21,11 @@ VERSION = rf"{_NUMBER}(?:\.{_NUMBER})*(?:(?:a|b|rc){_NUMBER})?(?:\.post{_NUMBER}
 # A name and a version for which packaging has no other spelling but that of letters and separators.
 _PLAIN = rf"(?a)({_PART}(?:[._]{_PART})*)-({VERSION})-{_TAGS}-{_TAGS}-{_TAGS}\.whl"
 _RUNS = r"[A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?"
+
+
+def is_name(text: str) -> bool:
+    """Whether all of `text` is what `NAME` is a pattern of."""
+    return text.isascii() and f"{text[:1]}{text.translate(_SEPARATORS)}{text[-1:]}".isalnum()
 
 
 def normalized(name: str) -> str:

@@ -8,7 +8,6 @@ its *flaws*, and the caller decides on them. The RECORD of an installed distribu
 tool may have written it, or may have been killed while doing so.
 """
 
-import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,11 +29,11 @@ STRONG = {
     "blake2s": 43,
 }
 WEAK = {"md5": 22, "sha1": 27, "sha224": 38}  # they prove little, but they are compared
-_DIGEST = re.compile("[A-Za-z0-9_-]+")
-_HEX = re.compile("[0-9a-fA-F]+")
-_NO_PATH = re.compile("[\x00-\x1f\x7f]|^[A-Za-z]:")  # control characters, the drives of Windows
+_DIGEST = "[A-Za-z0-9_-]+"
+_HEX = "[0-9a-fA-F]+"
+_NO_PATH = "[\x00-\x1f\x7f]|^[A-Za-z]:"  # control characters, the drives of Windows
 _RUNS = (".py", ".pyc", ".pyd", ".so", ".pth")  # what Python imports, or reads when it starts
-_SPECIAL = re.compile('[,"\r\n\ufeff]')  # the last one because a byte order mark at the beginning would be dropped
+_SPECIAL = frozenset(',"\r\n\ufeff')  # the last one because a byte order mark at the beginning would be dropped
 _OTHER = "it was changed after it was built, so take another version"
 
 
@@ -51,6 +50,8 @@ def parse(text: str, what: str) -> dict[str, Row]:
 
     Any hash algorithm is accepted; `verify_wheel` judges them.
     """
+    import csv  # a wheel is unpacked once
+
     rows: dict[str, Row] = {}
     try:
         for fields in csv.reader(_lines(text), strict=True):
@@ -70,7 +71,7 @@ def parse(text: str, what: str) -> dict[str, Row]:
 def _row(path: str, digest: str, size: str, what: str) -> Row:
     algorithm, equals, value = digest.partition("=")
     value = value.rstrip("=")
-    if digest and not (algorithm and equals and _DIGEST.fullmatch(value)):
+    if digest and not (algorithm and equals and re.fullmatch(_DIGEST, value)):
         _refuse(what, f"RECORD has a malformed hash for {path}")
     if size and not (len(size) < 16 and size.isascii() and size.isdigit()):
         _refuse(what, f"RECORD has a malformed size for {path}")
@@ -84,6 +85,8 @@ def rows_of(text: str) -> Iterator[tuple[str, Row]]:
     as not recorded. A path may occur twice. Raises ValueError after the last readable row, if the text is not CSV from
     there on.
     """
+    import csv  # of a new environment nothing is read
+
     reader = csv.reader(_lines(text))
     try:
         for fields in reader:
@@ -111,7 +114,7 @@ def render(rows: Iterable[tuple[str, Row]]) -> str:
 
 
 def _quoted(path: str) -> str:
-    if not _SPECIAL.search(path):
+    if _SPECIAL.isdisjoint(path):
         return path
     doubled = path.replace('"', '""')
     return f'"{doubled}"'
@@ -205,7 +208,7 @@ def _meant(path: str) -> str:
     "" for a path that leads out of the wheel, or that no file can have.
     """
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
-    return "" if ".." in parts or _NO_PATH.search(path) else "/".join(parts)
+    return "" if ".." in parts or re.search(_NO_PATH, path) else "/".join(parts)
 
 
 def _weakly_hashed(path: str, row: Row, what: str) -> tuple[_Flaw, Row]:
@@ -218,7 +221,7 @@ def _weakly_hashed(path: str, row: Row, what: str) -> tuple[_Flaw, Row]:
     algorithm = row.algorithm.lower()
     length = STRONG.get(algorithm) or WEAK.get(algorithm)
     digest = row.digest
-    if length and len(digest) == length * 3 // 4 * 2 and _HEX.fullmatch(digest):
+    if length and len(digest) == length * 3 // 4 * 2 and re.fullmatch(_HEX, digest):
         digest = encoded(bytes.fromhex(digest))
     if len(digest) != length:
         _refuse(what, f"RECORD has a malformed or unknown hash for {path}")
