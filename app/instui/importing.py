@@ -8,6 +8,7 @@ Python.
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import MAGIC_NUMBER
 from marshal import loads
@@ -67,3 +68,19 @@ def install() -> None:
     """Have Python look here first, unless its byte code is of another kind or lies elsewhere."""
     if Finder not in sys.meta_path and not sys.flags.optimize and sys.pycache_prefix is None:
         sys.meta_path.insert(0, Finder)
+
+
+def load_untranslated(name: str) -> None:
+    """Load a module of Python's so that it says its texts as they are, as this program does.
+
+    `argparse` would load gettext and locale, which look for translations that nobody has made: a thirtieth of a small
+    install.
+    """
+    if name in sys.modules or "gettext" in sys.modules:
+        return
+    sys.modules["gettext"] = standing_in = ModuleType("gettext")
+    vars(standing_in).update(gettext=str, ngettext=lambda one, several, number: one if number == 1 else several)
+    try:
+        import_module(name)
+    finally:
+        del sys.modules["gettext"]

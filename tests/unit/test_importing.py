@@ -131,3 +131,24 @@ def test_the_program_finds_its_modules_so() -> None:
     for flags, expected in (((), "instui.importing"), (("-O",), "_frozen_importlib_external")):
         done = subprocess.run([sys.executable, *flags, "-c", program], capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == expected
+
+
+def test_the_parser_speaks_as_ever_without_gettext() -> None:
+    speaks = (
+        "parser = argparse.ArgumentParser(prog='it', exit_on_error=False)\nparser.add_argument('word')\n"
+        "print(parser.format_help())\n"
+        "print(*(argparse.ngettext('one', 'several', number) for number in (1, 2)))\n"
+        "try:\n    parser.parse_args(['a', 'b'])\nexcept SystemExit:\n    pass\n"
+    )
+    plain = f"import sys, argparse\nsys.stderr = sys.stdout\n{speaks}"
+    ours = (
+        "import sys\nsys.stderr = sys.stdout\nfrom instui.importing import load_untranslated\n"
+        f"load_untranslated('argparse')\nimport argparse\n{speaks}assert 'gettext' not in sys.modules\n"
+        "import gettext\ngettext.translation\n"
+    )
+    said = [
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        for program in (plain, ours)
+    ]
+    assert said[0] == said[1]
+    assert "unrecognized arguments: b" in said[1]

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from instui.importing import load_untranslated
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 from instui_engine.version import __version__
 
@@ -45,6 +46,7 @@ def _run(arguments: list[str]) -> int:
     if arguments in (["--version"], ["-V"]):  # as the parser says it, without loading the parser
         print_lines([f"instui {__version__}"])
         return 0
+    load_untranslated("argparse")
     from .parser import COMMANDS, is_without_command, parse
 
     if is_without_command(arguments):
