@@ -15,6 +15,7 @@ def main() -> NoReturn:
     # A plan is many small objects that live to the end: collecting garbage among them costs a tenth of a warm install.
     gc.set_threshold(100_000, 50, 50)
     importing.install()  # and finding all modules of the program takes a sixteenth of a small one
+    importing.load_pathlib()
     sys.unraisablehook = _stop_all_the_same
     _use_utf8()
     _open_streams()

@@ -30,26 +30,19 @@ def hook(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo"):
         started.append(event)
 sys.addaudithook(hook)
+report, program, words = sys.argv[1], sys.argv[2], sys.argv[3:]
 def write(code):
-    with open(sys.argv[1], "w") as file:
+    with open(report, "w") as file:
         json.dump({"modules": sorted(sys.modules), "before": before, "started": started, "code": code}, file)
 leave = os._exit
 os._exit = lambda code: (write(code), leave(code))
-program, words = sys.argv[2], sys.argv[3:]
 if program == "import":
     for word in words:
         __import__(word)
     write(0)
 else:
-    report = sys.argv[1]
-    sys.argv = [program, report, *words]
-    def write(code, write_report=write):
-        sys.argv = [program, report, *words]
-        write_report(code)
+    sys.argv = [program, *words]
     from instui.__main__ import main
-    import instui.cli.main
-    run = instui.cli.main.run
-    instui.cli.main.run = lambda: run(words)
     main()
 """
 USER_INTERFACES = ("textual", "rich")
@@ -59,7 +52,7 @@ HEAVY = ("uv", "venv", "pip", "packaging.pylock", "packaging.requirements", "tom
 NEEDLESS = (
     *("anyio", "asyncio", "concurrent", "importlib.metadata", "packaging", "platformdirs", "installer"),
     *("configparser", "tempfile", "shutil", "filelock", "logging", "dataclasses", "inspect", "random", "hashlib"),
-    "gettext",
+    *("gettext", "ipaddress", "ntpath"),
 )
 
 

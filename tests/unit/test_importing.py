@@ -142,8 +142,8 @@ def test_the_parser_speaks_as_ever_without_gettext() -> None:
     )
     plain = f"import sys, argparse\nsys.stderr = sys.stdout\n{speaks}"
     ours = (
-        "import sys\nsys.stderr = sys.stdout\nfrom instui.importing import load_untranslated\n"
-        f"load_untranslated('argparse')\nimport argparse\n{speaks}assert 'gettext' not in sys.modules\n"
+        "import sys\nsys.stderr = sys.stdout\nfrom instui.importing import load_argparse\n"
+        f"load_argparse()\nimport argparse\n{speaks}assert 'gettext' not in sys.modules\n"
         "import gettext\ngettext.translation\n"
     )
     said = [
@@ -152,3 +152,27 @@ def test_the_parser_speaks_as_ever_without_gettext() -> None:
     ]
     assert said[0] == said[1]
     assert "unrecognized arguments: b" in said[1]
+
+
+def test_pathlib_works_as_ever_and_loads_the_rest_when_it_is_used() -> None:
+    program = (
+        "import sys\nfrom instui.importing import load_pathlib\nload_pathlib()\n"
+        "assert not {'ntpath', 'ipaddress'} & {*sys.modules}\n"
+        "from pathlib import Path, PureWindowsPath\nfrom urllib.parse import urlsplit\n"
+        "assert urlsplit(Path('/a b').as_uri()).path == '/a%20b'\n"
+        "assert not {'ntpath', 'ipaddress'} & {*sys.modules}\n"
+        "assert str(PureWindowsPath('c:/a') / 'b') == 'c:\\\\a\\\\b'\n"
+        "assert urlsplit('http://[::1]/a').hostname == '::1'\n"
+        "try:\n    urlsplit('http://[a:b]/a')\nexcept ValueError:\n    print('refused')\n"
+        "import ntpath, ipaddress\nassert ntpath.sep != '/' and ipaddress.ip_address('::1').is_loopback\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"
+
+
+def test_what_stands_for_a_module_is_replaced_by_it_even_too_early() -> None:
+    program = (
+        "import sys\nfrom instui.importing import _Late\nsys.modules['ntpath'] = late = _Late('ntpath')\n"
+        "import ntpath\nassert ntpath is late and ntpath.sep != '/'\nimport ntpath\nassert ntpath is not late\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from instui.importing import load_untranslated
+from instui.importing import load_argparse
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 from instui_engine.version import __version__
 
@@ -46,7 +46,7 @@ def _run(arguments: list[str]) -> int:
     if arguments in (["--version"], ["-V"]):  # as the parser says it, without loading the parser
         print_lines([f"instui {__version__}"])
         return 0
-    load_untranslated("argparse")
+    load_argparse()
     from .parser import COMMANDS, is_without_command, parse
 
     if is_without_command(arguments):
