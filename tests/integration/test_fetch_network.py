@@ -193,17 +193,20 @@ def test_server_without_tls_is_one_clear_line(server: WebServer, fetch: Fetcher)
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A certificate of an authority of its own, in a file with its key."""
-    pem = tmp_path / "own.pem"
+    return _make_certificate(tmp_path / "own.pem")
+
+
+def _make_certificate(pem: Path) -> Path:
     subprocess.run(
         (
             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test "
             f"-addext subjectAltName=IP:127.0.0.1 -keyout {pem.name} -out {pem.name}.crt"
         ).split(),
-        cwd=tmp_path,
+        cwd=pem.parent,
         check=True,
         capture_output=True,
     )
-    pem.write_bytes(pem.read_bytes() + (tmp_path / "own.pem.crt").read_bytes())
+    pem.write_bytes(pem.read_bytes() + Path(f"{pem}.crt").read_bytes())
     return pem
 
 
@@ -238,6 +241,31 @@ def test_a_directory_of_authorities_may_have_files_of_any_name(
     (authorities / "own authority.pem").write_bytes(Path(f"{certificate}.crt").read_bytes())
     monkeypatch.setenv("SSL_CERT_DIR", f"/nonexistent:{authorities}")
     fetch(secure.add(PATH, Page(BODY)))
+
+
+@pytest.mark.needs("openssl")
+def test_of_the_authorities_in_a_directory_those_are_loaded_that_are_not_there_yet(
+    secure: WebServer, fetch: Fetcher, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authorities = tmp_path / "authorities"
+    authorities.mkdir()
+    system = [Path(f"{_make_certificate(tmp_path / name)}.crt").read_text() for name in ("one", "other")]
+    (tmp_path / "all.pem").write_text("".join(system))
+    (authorities / "all.pem").symlink_to(tmp_path / "all.pem")
+    (authorities / "one.pem").write_text(system[0])
+    (authorities / "0a0b0c0d.0").symlink_to("both.pem")
+    (authorities / "both.pem").write_text(system[0] + Path(f"{certificate}.crt").read_text())
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "all.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(authorities))
+    load, loaded = ssl.SSLContext.load_verify_locations, []
+
+    def watched(context: ssl.SSLContext, path: Path) -> None:
+        loaded.append(path.resolve().name)
+        load(context, path)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", watched)
+    fetch(secure.add(PATH, Page(BODY)))
+    assert loaded == ["both.pem"]
 
 
 @pytest.mark.needs("openssl")
