@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import itertools
 import os
 import random
 import subprocess
@@ -12,12 +11,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from instui_engine.errors import CACHE, remedy
 from instui_engine.fetch.download import Client, Download, FetchCancelled
+from instui_engine.fetch.sink import PartialFile
+from instui_engine.fetch.transport import Head, Stream
 from instui_engine.hashes import demands_of
 from support.fetching import BODY, PATH, Fetcher, Log, clean_environment
 from support.webserver import Page, WebServer
@@ -283,16 +283,40 @@ def test_many_threads_share_a_client(server: WebServer, tmp_path: Path) -> None:
     assert sum(seen.sent for seen in server.seen) == sum(map(len, bodies))
 
 
-def test_progress_is_reported_some_ten_times_a_second(
+def test_progress_is_reported_once_for_each_look_at_it(
     server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = itertools.count(1, 0.025)  # a piece comes every fortieth of a second
-    monkeypatch.setattr("instui_engine.fetch.download.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    fetch(server.add(PATH, Page(BODY, cuts=[20_000] * 34)), retries=99)
-    pieces = (next(clock) - 1) / 0.025
-    assert pieces >= 34
-    assert len(fetch.log.reports) <= pieces / 4 + 2
+    looks = []
+
+    class Watched(Stream):
+        def next(self, timeout: float) -> Head | None:
+            looks.append(timeout)
+            return super().next(timeout)
+
+    monkeypatch.setattr("instui_engine.fetch.download.Stream", Watched)
+    fetch(server.add(PATH, Page(BODY, rate=2_000_000)))
+    assert set(looks) == {0.1}
+    assert 1 < len(fetch.log.reports) <= len(looks)
+    assert fetch.log.reports == sorted(set(fetch.log.reports))
     assert fetch.log.reports[-1] == (len(BODY), len(BODY))
+
+
+def test_nothing_is_written_after_a_download_was_cancelled(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over, late = threading.Event(), []
+    write = PartialFile.write
+
+    def watched(target: PartialFile, data: bytes) -> None:
+        late.extend([len(data)] if is_over.is_set() else [])
+        write(target, data)
+
+    monkeypatch.setattr(PartialFile, "write", watched)
+    with pytest.raises(FetchCancelled):
+        fetch(server.add(PATH, Page(BODY, rate=1_000_000)), cancelled=lambda: fetch.partial.stat().st_size > 0)
+    is_over.set()
+    _wait_for_threads()
+    assert late == []
 
 
 def test_import_does_not_pay_for_urllib3() -> None:
@@ -304,6 +328,10 @@ def test_import_does_not_pay_for_urllib3() -> None:
 
 def test_no_thread_outlives_a_finished_download(server: WebServer, fetch: Fetcher) -> None:
     fetch(server.add(PATH, Page(BODY)))
+    _wait_for_threads()
+
+
+def _wait_for_threads() -> None:
     deadline = time.monotonic() + 10
     while any(thread.name == "fetch" for thread in threading.enumerate()):
         assert time.monotonic() < deadline

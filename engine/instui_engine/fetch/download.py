@@ -199,7 +199,6 @@ class _Run:
         self._retries = retries
         self._pause = pause
         self._size = download.size
-        self._reported = 0.0
         self._has_started = False
         self._etag = self._validator = ""
         self._is_unchanged = self._is_encoded = False
@@ -273,7 +272,7 @@ class _Run:
         )
         try:
             head = self._next(stream)
-            assert isinstance(head, Head)
+            assert head is not None
             self._is_unchanged = head.is_unchanged
             if head.is_unchanged:
                 self._target.delete()
@@ -283,12 +282,8 @@ class _Run:
             if head.start != self._target.done:
                 self._target.rewind()  # the server does not resume
             self._expect(head)
-            while data := self._next(stream):
-                assert isinstance(data, bytes)
-                if self._target.done + len(data) > (self._size or self._target.limit):
-                    self._refuse(f"more came than the {self._size or self._target.limit} bytes promised")
-                self._target.write(data)
-                self._report()
+            stream.pass_on(self._take)
+            self._next(stream)
         except Fault as fault:
             fault.restart = fault.restart or self._is_encoded
             raise
@@ -307,22 +302,27 @@ class _Run:
         self._etag, self._validator, self._is_encoded = head.etag, head.validator, head.is_encoded
         self._start()
 
-    def _next(self, stream: Stream) -> Head | bytes | None:
-        silence, due = 0.0, _STALL_SECONDS
+    def _take(self, data: bytes) -> None:
+        most = self._size or self._target.limit
+        if self._target.done + len(data) > most:
+            self._refuse(f"more came than the {most} bytes promised")
+        self._target.write(data)
+
+    def _next(self, stream: Stream) -> Head | None:
+        """What the stream has to say next. Reports meanwhile how far it is."""
+        silence, due, done = 0.0, _STALL_SECONDS, self._target.done
         while True:
             self._check()
             with contextlib.suppress(queue.Empty):
                 return stream.next(_POLL_SECONDS)
+            if self._target.done != done:
+                silence, due, done = 0.0, _STALL_SECONDS, self._target.done
+                self._progress.progress(done, self._size)
+                continue
             silence += _POLL_SECONDS
             if silence >= due:
                 self._progress.stalled(host_of(split(self._download.url)), due)
                 due *= 2
-
-    def _report(self) -> None:
-        now = time.monotonic()
-        if now - self._reported >= _POLL_SECONDS:
-            self._reported = now
-            self._progress.progress(self._target.done, self._size)
 
     def _wait(self, seconds: float) -> None:
         while seconds > 0:

@@ -3,10 +3,10 @@
 urllib3 and its dependencies are imported inside functions: an install from the cache needs none of them.
 """
 
-import contextlib
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
 CHUNK = 256 * 1024
+_RECEIVED = 64 * 1024  # the most bytes of one recv(2); more cost a new mapping of memory each time
 _FLUSH_SECONDS = 0.1
 _CONNECT_SECONDS = 10.0
 _MAX_REDIRECTS = 10  # as uv
@@ -182,75 +183,95 @@ class Transport:
 
 
 class Stream:
-    """The network side of one attempt, in a daemon thread.
+    """The network side of one attempt, in a daemon thread, which also passes the body on.
 
     Name resolution, connecting and a silent server can block for seconds; only a thread of its own lets the caller drop
-    all of them at once. The thread never touches the file, so one that is still blocked after `drop` does no harm.
+    all of them at once. It passes nothing on after `drop`, so one that is still blocked then does no harm.
     """
 
     def __init__(self, transport: Transport, wanted: Wanted) -> None:
         self._transport = transport
         self._wanted = wanted
         self._dropped = threading.Event()
-        self._items: queue.Queue[Head | bytes | Exception | None] = queue.Queue(4)
+        self._passing = threading.Lock()  # held while something is passed on
+        self._take: Callable[[bytes], None] | None = None
+        self._awaited = threading.Event()  # whether the body is wanted, or nothing any more
+        self._news: queue.SimpleQueue[Head | Exception | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="fetch", daemon=True).start()
 
-    def next(self, timeout: float) -> Head | bytes | None:
-        """The head, then pieces of the body, then None at its end; waits `timeout` seconds at most.
+    def next(self, timeout: float) -> Head | None:
+        """The head, then None at the end of the body; waits `timeout` seconds at most.
 
-        Raises queue.Empty if nothing came in time, and Fault if the attempt failed.
+        Raises queue.Empty if that has not come in time, Fault if the attempt failed, and what `take` raised.
         """
-        item = self._items.get(timeout=timeout)
-        if isinstance(item, Exception):
-            raise item
-        return item
+        news = self._news.get(timeout=timeout)
+        if isinstance(news, Exception):
+            raise news
+        return news
+
+    def pass_on(self, take: Callable[[bytes], None]) -> None:
+        """From now on call `take` with the body, piece by piece, in the thread that receives it.
+
+        It takes little time, and the bytes do not change hands.
+        """
+        self._take = take
+        self._awaited.set()
 
     def drop(self) -> None:
-        """Stop reading; the connection is closed as soon as its thread wakes up."""
-        self._dropped.set()
+        """Pass nothing more on; the connection is closed as soon as its thread wakes up."""
+        with self._passing:
+            self._dropped.set()
+        self._awaited.set()
 
-    def _put(self, item: Head | bytes | Exception | None) -> bool:
-        while not self._dropped.is_set():
-            with contextlib.suppress(queue.Full):
-                self._items.put(item, timeout=0.2)
-                return True
-        return False
+    def _pass(self, pieces: list[bytes]) -> bool:
+        """Pass on what came, which is no longer in `pieces` then; False if nobody wants it."""
+        data = b"".join(pieces)
+        pieces.clear()
+        with self._passing:
+            if self._dropped.is_set():
+                return False
+            assert self._take is not None
+            self._take(data)
+        return True
 
     def _run(self) -> None:
-        pieces: list[bytes] = []
+        end: Exception | None = None
         try:
             response, head = self._transport.open(self._wanted, self._dropped)
+            self._news.put(head)
             try:
-                if self._put(head) and not head.is_unchanged:
-                    self._read(response, head, pieces)
+                self._awaited.wait()
+                if not head.is_unchanged:
+                    self._read(response, head)
             finally:
                 if not response.closed:
                     response.close()
         except Exception as error:
-            end: Exception | None = fault_of(error)
-        else:
-            end = None
-        # What came before a failure counts: the next attempt resumes after it.
-        if not pieces or self._put(b"".join(pieces)):
-            self._put(end)
+            end = fault_of(error)
+        self._news.put(end)
 
-    def _read(self, response: "BaseHTTPResponse", head: Head, pieces: list[bytes]) -> None:
+    def _read(self, response: "BaseHTTPResponse", head: Head) -> None:
         """Pass the body on in pieces of CHUNK bytes, or of what came in _FLUSH_SECONDS."""
         body: Body = Decoded() if head.is_encoded else Plain()
+        pieces: list[bytes] = []
         held, flush = 0, time.monotonic() + _FLUSH_SECONDS
-        while response.length_remaining != 0:
-            # One recv(2) each: a larger read would hold back the bytes of a slow server.
-            received = response.read1(min(CHUNK, response.length_remaining or CHUNK))
-            if not received:
-                break
-            for data in body.pieces(received):
-                pieces.append(data)
-                held += len(data)
-                if held >= CHUNK or time.monotonic() >= flush:
-                    if not self._put(b"".join(pieces)):
-                        return
-                    pieces.clear()
-                    held, flush = 0, time.monotonic() + _FLUSH_SECONDS
+        try:
+            while response.length_remaining != 0:
+                # One recv(2) each: a larger read would hold back the bytes of a slow server.
+                received = response.read1(min(_RECEIVED, response.length_remaining or _RECEIVED))
+                if not received:
+                    break
+                for data in body.pieces(received):
+                    pieces.append(data)
+                    held += len(data)
+                    if held >= CHUNK or time.monotonic() >= flush:
+                        if not self._pass(pieces):
+                            return
+                        held, flush = 0, time.monotonic() + _FLUSH_SECONDS
+        finally:
+            # What came before a failure counts: the next attempt resumes after it.
+            if pieces:
+                self._pass(pieces)
         if not body.is_complete:
             raise Fault("the connection broke (it ended early)", retry=True)
 
