@@ -15,7 +15,9 @@ import pytest
 from instui_engine.store import local
 from support.cli import uv
 from support.environments import Venv
+from support.indexes import add_wheel
 from support.trees import complete
+from support.webserver import WebServer
 from support.wheelsmith import build_wheel
 
 # runs the command line as the `instui` command does, and says at its end what it has loaded and started
@@ -132,7 +134,7 @@ def test_a_warm_install_with_byte_code_is_as_lean(
     assert "instui_engine.resolve.resolver" in report.modules  # the harness sees what there is to see
 
 
-def test_a_cold_install_of_a_wheel_file_needs_no_network_and_no_event_loop(
+def test_a_cold_install_of_a_wheel_file_needs_no_network(
     observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
 ) -> None:
     target, wheel = venv(), make(tmp_path)
@@ -143,6 +145,32 @@ def test_a_cold_install_of_a_wheel_file_needs_no_network_and_no_event_loop(
     assert complete(target.site, "tool-1.0")
     assert "instui_engine.store.unpack" in report.modules
     assert report.of([*USER_INTERFACES, *NETWORK, "anyio", "asyncio"]) == []
+
+
+def test_an_install_from_an_index_needs_no_event_loop(
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    target = venv()
+    clean_environ.update(UV_OFFLINE="0", UV_CACHE_DIR=str(tmp_path / "uv"), NO_PROXY="127.0.0.1")
+    with WebServer() as index:
+        add_wheel(index, make(tmp_path))
+        report = observe(
+            *(
+                "instui",
+                "install",
+                "--ui",
+                "none",
+                "--no-deps",
+                "--python",
+                target.top,
+                "--cache-dir",
+                tmp_path / "cold",
+            ),
+            *("--cache-dir", tmp_path / "cold", "--index-url", index.url("/simple/"), "tool"),
+        )
+    assert complete(target.site, "tool-1.0")
+    assert "urllib3" in report.modules
+    assert report.of([*USER_INTERFACES, "anyio", "asyncio"]) == []
 
 
 def test_the_library_that_makes_launchers_is_loaded_when_a_wheel_is_unpacked_and_not_again(

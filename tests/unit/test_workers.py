@@ -1,10 +1,9 @@
-"""Workers in threads and in tasks: the first failure stops them all, and none outlives the call."""
+"""Workers in threads: the first failure stops them all, and none outlives the call."""
 
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,7 @@ from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
-from instui_engine.session.workers import Crew, run_tasks, run_workers
-
-Run = Callable[[Context, Sequence[Callable[[], None]]], None]
+from instui_engine.session.workers import Crew, run_workers
 
 _INTERRUPTED = """
 import os, signal, threading, time
@@ -23,7 +20,7 @@ from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Context
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
-from instui_engine.session.workers import {run}
+from instui_engine.session.workers import run_workers
 
 context = Context(Options(), Journal(), Control())
 running = threading.Barrier(4)
@@ -32,6 +29,7 @@ def work():
     running.wait()
     while not context.stopping():
         time.sleep(0.01)
+    time.sleep(0.2)  # what is in hand
     ended.append(1)
 
 def interrupt():
@@ -41,14 +39,13 @@ def interrupt():
 ended = []
 threading.Thread(target=interrupt).start()
 try:
-    {run}(context, [work] * 3)
+    run_workers(context, [work, work, {last}])
 except KeyboardInterrupt:
     print(len(ended))
 """
 
 
-@pytest.mark.parametrize("run", [run_workers, run_tasks])
-def test_a_failure_stops_all_and_is_raised(run: Run, tmp_path: Path) -> None:
+def test_a_failure_stops_all_and_is_raised(tmp_path: Path) -> None:
     context = Context(Options(cache=tmp_path), Journal(), Control())
     ended = []
     running = threading.Barrier(3)
@@ -64,16 +61,16 @@ def test_a_failure_stops_all_and_is_raised(run: Run, tmp_path: Path) -> None:
         raise OSError("it cannot be done")
 
     with pytest.raises(OSError, match="cannot be done"):
-        run(context, [work, fail, work])
+        run_workers(context, [work, fail, work])
     assert ended == [1, 1]
 
 
-@pytest.mark.parametrize(("run", "ended"), [("run_workers", 2), ("run_tasks", 3)])
-def test_ctrl_c_stops_all_and_is_raised(run: str, ended: int) -> None:
-    """It ends the work of the main thread where that is."""
-    program = _INTERRUPTED.format(run=run)
+@pytest.mark.parametrize("last", ["work", "running.wait"])
+def test_ctrl_c_stops_all_and_is_raised_when_all_have_ended(last: str) -> None:
+    """It ends the work of the main thread where that is, or the waiting for the others."""
+    program = _INTERRUPTED.format(last=last)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout, done.stderr) == (f"{ended}\n", "")
+    assert (done.stdout, done.stderr) == ("2\n", "")
 
 
 def test_where_the_system_gives_no_more_threads_those_there_are_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,8 +70,6 @@ class Early:
             load_library()
             if self._store.is_untouched and not self._context.options.slow:
                 self._ahead = Ahead(Client(index_urls=urls), self._store.partial)
-            import anyio._backends._asyncio  # noqa: F401 - anyio loads it when its loop begins
-
             import instui_engine.store.obtain  # noqa: F401
 
     def _look(self, url: str) -> None:

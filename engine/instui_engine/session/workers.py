@@ -2,14 +2,18 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from .context import Context
+
+_POLL = 0.1  # seconds: a signal just before a wait begins does not end it
 
 
 def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
     """Run each of `works` in a thread of its own, the last one in this thread; then raise the first failure.
 
-    A work gets its tasks by its own means, and returns when there are no more or when `context.stopping()`.
+    A work gets its tasks by its own means, and returns when there are no more or when `context.stopping()`. None of
+    them outlives the call, even if it is interrupted by ctrl+c: then all are told to stop, and waited for.
     """
 
     def guarded(work: Callable[[], None]) -> None:
@@ -18,18 +22,47 @@ def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
         except BaseException as error:
             context.fail(error)
 
-    threads = []
+    threads: list[_Thread] = []
     try:
         for work in works[:-1]:
-            thread = threading.Thread(target=guarded, args=(work,), name="worker")
+            thread = _Thread(partial(guarded, work))
             thread.start()
             threads.append(thread)
         guarded(works[-1])
     except BaseException as error:  # no more threads are available, for example: the running ones must stop
         context.fail(error)
+    _wait(context, threads)
+    context.check()
+
+
+class _Thread(threading.Thread):
+    """A thread that tells when its work `is_over`. A `join` that ctrl+c has interrupted takes any thread for ended."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__(name="worker")
+        self._work = work
+        self.is_over = threading.Event()
+
+    def run(self) -> None:
+        """Do the work."""
+        try:
+            self._work()
+        finally:
+            self.is_over.set()
+
+
+def _wait(context: Context, threads: Sequence[_Thread]) -> None:
+    """Wait until all have ended. What interrupts it is a failure, so all are told to stop."""
+    while True:
+        try:
+            for thread in threads:
+                while not thread.is_over.wait(_POLL):
+                    pass
+            break
+        except BaseException as error:
+            context.fail(error)
     for thread in threads:
         thread.join()
-    context.check()
 
 
 class Crew:
@@ -46,7 +79,7 @@ class Crew:
         self._most = most
         self._lock = threading.Lock()  # guards all that follows
         self._at_work: set[int] = set()
-        self._threads: list[threading.Thread] = []
+        self._threads: list[_Thread] = []
         self._is_over = False
 
     @property
@@ -63,8 +96,7 @@ class Crew:
             self._context.fail(error)
         with self._lock:
             self._is_over = True
-        for thread in self._threads:
-            thread.join()
+        _wait(self._context, self._threads)
         self._context.check()
 
     def fill(self) -> str:
@@ -72,7 +104,7 @@ class Crew:
         with self._lock:
             for worker in range(2, self.wanted + 1):
                 if worker not in self._at_work and not self._is_over:
-                    thread = threading.Thread(target=self._guarded, args=(worker,), name="worker")
+                    thread = _Thread(partial(self._guarded, worker))
                     try:
                         thread.start()
                     except RuntimeError:
@@ -96,40 +128,3 @@ class Crew:
             self._work(worker)
         except BaseException as error:
             self._context.fail(error)
-
-
-def run_tasks(context: Context, works: Sequence[Callable[[], None]]) -> None:
-    """As `run_workers`, by tasks of an event loop: for work that mostly waits for the network.
-
-    None of them outlives the call, even if it is interrupted by ctrl+c: then all are told to stop, and waited for.
-    """
-    import anyio
-    from anyio.to_thread import run_sync
-
-    async def run_all() -> None:
-        over = anyio.Event()
-        left = len(works)
-
-        async def guarded(work: Callable[[], None]) -> None:
-            nonlocal left
-            try:
-                await run_sync(work, limiter=anyio.CapacityLimiter(1))  # as many threads as works
-            except Exception as error:
-                context.fail(error)
-            left -= 1
-            if not left:
-                over.set()
-
-        async with anyio.create_task_group() as group:
-            for work in works:
-                group.start_soon(guarded, work)
-            try:
-                while not over.is_set():
-                    with anyio.move_on_after(0.1):  # a signal just before the loop sleeps does not wake it
-                        await over.wait()
-            except anyio.get_cancelled_exc_class():
-                context.fail(KeyboardInterrupt())  # threads cannot be cancelled, but they ask whether to stop
-                raise
-
-    anyio.run(run_all)
-    context.check()

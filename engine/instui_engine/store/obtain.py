@@ -22,7 +22,7 @@ from instui_engine.journal.events import (
     UnpackStarted,
 )
 from instui_engine.session.context import Context, Throttle
-from instui_engine.session.workers import run_tasks, run_workers
+from instui_engine.session.workers import run_workers
 from instui_engine.wheel.glance import glance
 
 from .entry import Entry
@@ -124,8 +124,7 @@ class _Work:
         try:
             fetchers = [partial(self._fetch_all, number) for number in range(1, connections + 1)]
             unpackers = [partial(self._unpack_all, worker, number) for number, worker in enumerate(workers, 1)]
-            run = run_tasks if connections else run_workers  # local files need no event loop
-            run(self._context, [*fetchers, *unpackers])
+            run_workers(self._context, [*fetchers, *unpackers])
             ended.set()
             flusher.join()
             self._publish(self._tasks)
