@@ -195,7 +195,7 @@ class Stream:
         self._dropped = threading.Event()
         self._passing = threading.Lock()  # held while something is passed on
         self._take: Callable[[bytes], None] | None = None
-        self._awaited = threading.Event()  # whether the body is wanted, or nothing any more
+        self._awaited = threading.Event()  # the body is wanted, or nothing is any more
         self._news: queue.SimpleQueue[Head | Exception | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="fetch", daemon=True).start()
 
@@ -212,7 +212,7 @@ class Stream:
     def pass_on(self, take: Callable[[bytes], None]) -> None:
         """From now on call `take` with the body, piece by piece, in the thread that receives it.
 
-        It takes little time, and the bytes do not change hands.
+        To hand the pieces over to another thread would cost as much again as to hash and write them.
         """
         self._take = take
         self._awaited.set()
@@ -223,15 +223,14 @@ class Stream:
             self._dropped.set()
         self._awaited.set()
 
-    def _pass(self, pieces: list[bytes]) -> bool:
+    def _pass(self, pieces: list[bytes], take: Callable[[bytes], None]) -> bool:
         """Pass on what came, which is no longer in `pieces` then; False if nobody wants it."""
         data = b"".join(pieces)
         pieces.clear()
         with self._passing:
             if self._dropped.is_set():
                 return False
-            assert self._take is not None
-            self._take(data)
+            take(data)
         return True
 
     def _run(self) -> None:
@@ -241,8 +240,8 @@ class Stream:
             self._news.put(head)
             try:
                 self._awaited.wait()
-                if not head.is_unchanged:
-                    self._read(response, head)
+                if self._take is not None:
+                    self._read(response, head, self._take)
             finally:
                 if not response.closed:
                     response.close()
@@ -250,7 +249,7 @@ class Stream:
             end = fault_of(error)
         self._news.put(end)
 
-    def _read(self, response: "BaseHTTPResponse", head: Head) -> None:
+    def _read(self, response: "BaseHTTPResponse", head: Head, take: Callable[[bytes], None]) -> None:
         """Pass the body on in pieces of CHUNK bytes, or of what came in _FLUSH_SECONDS."""
         body: Body = Decoded() if head.is_encoded else Plain()
         pieces: list[bytes] = []
@@ -265,13 +264,13 @@ class Stream:
                     pieces.append(data)
                     held += len(data)
                     if held >= CHUNK or time.monotonic() >= flush:
-                        if not self._pass(pieces):
+                        if not self._pass(pieces, take):
                             return
                         held, flush = 0, time.monotonic() + _FLUSH_SECONDS
         finally:
             # What came before a failure counts: the next attempt resumes after it.
             if pieces:
-                self._pass(pieces)
+                self._pass(pieces, take)
         if not body.is_complete:
             raise Fault("the connection broke (it ended early)", retry=True)
 
