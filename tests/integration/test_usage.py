@@ -10,8 +10,10 @@ import pytest
 from conftest import Run
 from instui.cli.locks import table
 from instui.cli.options import THEMES
+from instui.cli.parser import parse
 from instui.monitor.units import cells
 from instui.tui.widgets import theme
+from instui_engine.errors import UsageError
 from instui_engine.journal.events import Holder
 from instui_engine.locks.holders import Claimant, LockRow
 from support.cli import error_line, installed, ok
@@ -126,3 +128,26 @@ def test_what_was_probably_meant_is_asked(words: list[str], message: str, run_in
 
 def test_the_version_is_asked_as_of_uv_and_pip(run_instui: Run) -> None:
     assert run_instui("-V").stdout == run_instui("--version").stdout != ""
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("install one --python X two -r file three", ["one", "two", "three"]),
+        ("install one --offline -- -two", ["one", "-two"]),
+        ("install one -- two --offline", ["one", "two", "--offline"]),
+        ("uninstall one -y two", ["one", "two"]),
+        ("show one --python X two", ["one", "two"]),
+        ("sync one.txt --python X two.txt -", ["one.txt", "two.txt", "-"]),
+        ("attach 1 --ui plain 2", ["1", "2"]),
+    ],
+)
+def test_arguments_may_stand_before_between_and_after_flags(line: str, found: list[str]) -> None:
+    parsed = parse(line.split())
+    assert found in (vars(parsed).get(name) for name in ("arguments", "requirement_files", "sessions"))
+
+
+@pytest.mark.parametrize("line", ["sync one.txt --nonsense two.txt", "replay a --speed 1 b", "freeze --quiet one"])
+def test_a_word_that_no_argument_takes_is_an_error(line: str) -> None:
+    with pytest.raises(UsageError, match="unrecognized arguments"):
+        parse(line.split())

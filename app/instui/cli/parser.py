@@ -23,6 +23,7 @@ _EXITS = (
 )
 
 _SEE = "see `instui --help`"
+_SEVERAL = ("*", "+")  # of argparse, for an argument that may be given more than once
 _ALONE = ("--help", "-h", "--version", "-V")  # flags of the program, not of home
 
 
@@ -172,10 +173,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         raise _no_command(arguments)
     top = parser(arguments[0])
     parsed, unknown = top.parse_known_args(arguments)
-    # argparse takes positional arguments only in one run: of `install one -r file two`, the second is left over
-    if unknown and hasattr(parsed, "arguments") and not any(argument.startswith("-") for argument in unknown):
-        parsed.arguments += unknown
-    elif unknown:
+    if unknown and not _taken(unknown, parsed, commands(top)[parsed.command]):
         from .uv_options import refusal
 
         if reason := refusal(unknown):
@@ -195,6 +193,21 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         parsed.dry_run = True
     parsed.line = arguments
     return parsed
+
+
+def _taken(left: list[str], parsed: argparse.Namespace, command: argparse.ArgumentParser) -> bool:
+    """Whether words that argparse has left over go to the arguments of which the command takes several.
+
+    argparse takes these only in one run: of `install one -r file two`, the second is left over.
+    """
+    several = next(
+        (action.dest for action in command._actions if action.nargs in _SEVERAL and not action.option_strings), ""
+    )
+    end = left.index("--") if "--" in left else len(left)  # no flag comes after that
+    if not several or any(word.startswith("-") and word != "-" for word in left[:end]):
+        return False
+    setattr(parsed, several, [*getattr(parsed, several), *left[:end], *left[end + 1 :]])
+    return True
 
 
 def _listing(directory: str | None) -> str:
