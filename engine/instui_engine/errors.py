@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 CACHE: Final = "choose another cache with --cache-dir"
 ENVIRONMENT: Final = "choose another environment with --python"
+ROOM: Final = "free some space there, or "  # in every line about a full disk, and only there
 _REMEDIES: Final = {
-    errno.ENOSPC: "free some space there, or ",
-    errno.EDQUOT: "free some space there, or ",
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
     errno.EFBIG: "allow larger files (ulimit -f), or ",
     errno.ENAMETOOLONG: "its file system has no room for such names: ",
     errno.EIO: "check that disk, or ",

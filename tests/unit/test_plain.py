@@ -1,5 +1,6 @@
 """What plain output prints, to the letter."""
 
+import errno
 import io
 import os
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 from instui.lines.plain import block
 from instui.monitor import units
 from instui.monitor.fold import Fold
+from instui_engine.errors import ENVIRONMENT, remedy
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 from support.plain_lines import GO_A, GO_B, SITE, START, UV, A, B, Stage, Terminal
@@ -239,6 +241,20 @@ def test_a_failure_that_ends_the_session_is_told_by_the_command_alone() -> None:
     killed = Stage(io.StringIO())
     killed.at(1.0, *begun)
     assert "failed: a 1: no route\n" in killed.at(2.0, *failures, ended=True)
+
+
+def test_a_full_disk_is_one_failure_however_many_wheels_it_stops() -> None:
+    begun = (START, *(events.WheelAdded(name, "1", name, 1, False) for name in "abc"))
+    full = remedy(OSError(errno.ENOSPC, "No space left"), ENVIRONMENT)
+    of_a, of_b = f"cannot stage a 1 (/p: No space left); {full}", f"cannot stage b 1 (/p: No space left); {full}"
+    failures = [events.WheelFailed(*told) for told in (("a", of_a), ("b", of_b), ("c", "no route"))]
+    stage = Stage(io.StringIO())
+    stage.at(1.0, *begun, *failures)
+    assert stage.at(2.0, events.SessionFinished(1, of_b, 0, 2.0), ended=True) == "failed: c 1: no route\n"
+    stage = Stage(io.StringIO())
+    stage.at(1.0, *begun, *failures)
+    said = stage.at(2.0, events.SessionFinished(1, "no route", 0, 2.0), ended=True)
+    assert said == f"failed: a 1: {of_a}\nfailed: b 1: {of_b}\n"
 
 
 def test_the_block_keeps_to_six_rows_and_to_the_height() -> None:

@@ -8,7 +8,7 @@ from instui.monitor.names import holder_names, listed, path_name, started, wait_
 from instui.monitor.recoveries import OUTCOMES
 from instui.monitor.spans import SessionWait
 from instui.monitor.units import count, number, seconds
-from instui_engine.errors import printable
+from instui_engine.errors import ROOM, printable
 from instui_engine.journal.events import Holder
 
 from .where_time_went import where_time_went
@@ -63,8 +63,9 @@ def ending(snapshot: Snapshot) -> list[str]:
 
 
 def _is_said(line: str, error: str) -> bool:
-    """Whether a line about a failed wheel repeats the error of the session."""
-    return line.startswith("failed: ") and line.endswith(error.removeprefix("failed: "))
+    """Whether a line about a failed wheel repeats the error of the session. A full disk stops all wheels at work."""
+    is_same = line.endswith(error.removeprefix("failed: ")) or (ROOM in line and ROOM in error)
+    return line.startswith("failed: ") and is_same
 
 
 def _head(snapshot: Snapshot, well: bool) -> list[str]:

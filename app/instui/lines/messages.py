@@ -10,7 +10,7 @@ from instui.monitor.model import Snapshot
 from instui.monitor.names import holder_names, path_name, wait_target
 from instui.monitor.recoveries import recovery_lines
 from instui.monitor.units import age, count, seconds
-from instui_engine.errors import printable
+from instui_engine.errors import ROOM, printable
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 from instui_engine.locks.phrases import waited_for
@@ -231,8 +231,12 @@ class Messages:
         return []
 
     def _other_failures(self, error: str) -> list[str]:
-        """The failures that were held back, without that of the session, which the command prints as its error."""
-        left = [line for line, text in self._failures if text not in error]
+        """The failures that were held back, without that of the session, which the command prints as its error.
+
+        A disk that is full stops every wheel that is at work; that is one failure.
+        """
+        is_full = ROOM in error
+        left = [line for line, text in self._failures if text not in error and not (is_full and ROOM in text)]
         self._failures.clear()
         return [] if self._quiet and error else left
 

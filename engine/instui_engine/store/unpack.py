@@ -71,7 +71,8 @@ def _unpack(job: Job, progress: Progress, cancelled: Callable[[], bool]) -> Mani
     now = int(time.time()) * 1_000_000_000
     sealed = now if set_times(files, now, now) else None
     space = os.statvfs(directory)
-    with open_archive(Path(job.wheel), space.f_bavail * space.f_frsize, job.filename) as archive:
+    room = space.f_bavail * space.f_frsize
+    with open_archive(Path(job.wheel), room, job.filename, str(directory.parent)) as archive:
         progress.started(len(archive.members), sum(member.size for member in archive.members))
         metadata, rows, flaws = examine(archive, job.filename, job.allow_record)
         extracted = extract(archive, files, rows, advanced, sealed)

@@ -19,7 +19,7 @@ from pathlib import Path
 from struct import Struct
 from typing import NoReturn
 
-from instui_engine.errors import CACHE, BadWheelError, printable, reason
+from instui_engine.errors import CACHE, ROOM, BadWheelError, printable, reason
 from instui_engine.fs.paths import add_directories
 from instui_engine.values import NamedTuple
 
@@ -175,11 +175,11 @@ def _stored(packed: memoryview) -> Iterator[memoryview]:
 
 
 @contextmanager
-def open_archive(path: Path, room: int | None = None, filename: str = "") -> Iterator[Archive]:
+def open_archive(path: Path, room: int | None = None, filename: str = "", place: str = "") -> Iterator[Archive]:
     """Map the wheel at `path` and validate its structure. Raises BadWheelError, with one line that names the file.
 
-    `room` is how many bytes may be written (the free space of the destination). `filename` is the wheel's, if that of
-    the file is another one, as while it is downloaded.
+    `room` is how many bytes may be written (the free space of the destination), and `place` where. `filename` is the
+    wheel's, if that of the file is another one, as while it is downloaded.
     """
     filename = filename or path.name
     name = printable(filename)
@@ -199,7 +199,7 @@ def open_archive(path: Path, room: int | None = None, filename: str = "") -> Ite
     with data, memoryview(data) as view:
         try:
             members = _members(data)
-            _check_budget(members, len(data), room)
+            _check_budget(members, len(data), room, place)
         except BadWheelError as error:
             raise BadWheelError(f"{name}: {error}", wheel=filename) from None
         yield Archive(name, view, members)
@@ -454,15 +454,15 @@ def _check_tree(paths: set[str], files: set[str]) -> None:
         raise BadWheelError(f"{printable(min(both))} is a file and a directory")
 
 
-def _check_budget(members: tuple[Member, ...], packed: int, room: int | None) -> None:
+def _check_budget(members: tuple[Member, ...], packed: int, room: int | None, place: str) -> None:
     total = sum(member.size for member in members)
     budget = min(LARGEST_TOTAL, max(SMALL_TOTAL, LARGEST_RATIO * packed))
     if total > budget:
         raise BadWheelError(f"unpacks from {packed} to {total} bytes, at most {budget} are allowed")
     if room is not None and total > room:
+        where = f"the cache ({printable(place)})" if place else "the cache"
         raise BadWheelError(
-            f"unpacks to {_megabytes(total)}, but only {_megabytes(room)} are free in the cache; "
-            f"free some space there, or {CACHE}"
+            f"unpacks to {_megabytes(total)}, but only {_megabytes(room)} are free in {where}; {ROOM}{CACHE}"
         )
 
 
