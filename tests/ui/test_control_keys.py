@@ -26,21 +26,41 @@ def on_screen(body: Body, controller: Controller, t: float = WAITS, size: tuple[
     asyncio.run(run())
 
 
-def test_without_a_selected_wheel_the_whole_install_may_be_cancelled() -> None:
+def test_without_a_selected_wheel_nothing_is_cancelled_and_the_key_for_the_whole_install_is_named() -> None:
     own = Own()
 
     async def body(app: InstuiApp, pilot: Pilot[Result]) -> None:
-        await press(pilot, "K")
-        assert "Cancel the whole install?" in text_of(app)
-        assert "cancel this wheel" not in text_of(app)
-        await press(pilot, "w")  # which is not offered
+        await press(pilot, "K", "c")
+        assert isinstance(app.screen, DashboardView)
+        assert "no wheel is selected; ctrl+c cancels the whole install" in text_of(app)
         assert own.asked == []
-        await press(pilot, "c")
+        await press(pilot, "ctrl+c", "ctrl+c")
         assert own.asked == ["cancel"]
-        await press(pilot, "ctrl+c")  # it was asked once
+        await press(pilot, "ctrl+c")
         assert own.asked == ["cancel", "abort"]
 
     on_screen(body, own)
+
+
+def test_where_ctrl_c_only_leaves_the_whole_install_may_be_cancelled_without_a_selected_wheel() -> None:
+    asked: list[str] = []
+
+    def send(path: str, request: str) -> str:
+        asked.append(request)
+        return ""
+
+    remote = Remote("ATTACHED pid 7", "/socket", lambda: True, may_control=True, send=send)
+
+    async def body(app: InstuiApp, pilot: Pilot[Result]) -> None:
+        await press(pilot, "K")
+        assert "No wheel is selected. Cancel the whole install?" in " ".join(text_of(app).split())
+        assert "cancel this wheel" not in text_of(app)
+        await press(pilot, "w", "c")  # the first is not offered
+        while not asked:
+            await asyncio.sleep(0.01)
+        assert asked == ["cancel"]
+
+    on_screen(body, remote)
 
 
 @pytest.mark.parametrize("key", ["escape", "s", "enter", "ctrl+c", "q"])

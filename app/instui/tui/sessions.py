@@ -152,6 +152,10 @@ class Sessions(Suspendable):
     def do_cancel_wheel(self) -> None:
         """Ask whether to cancel the selected wheel, or the whole install."""
         showing, wheel = self._viewed, self._selected
+        if wheel is None and showing.asks:  # the install has a key of its own
+            key = registry.BY_ID["interrupt"].shown
+            self.say(f"no wheel is selected; {key} cancels the whole install", stale=lambda: showing.over)
+            return
 
         def is_void() -> bool:
             return showing.over or is_cancellable(self._selected) != is_cancellable(wheel)

@@ -119,6 +119,8 @@ class CancelWheel(Ask):
         elif wheel is not None:
             why = "is being committed" if wheel.phase is Phase.COMMIT else f"is {wheel.word}"
             title = f"It is too late to cancel {safe(wheel.label)}, which {why}. {title}"
+        else:
+            title = f"No wheel is selected. {title}"
         super().__init__(title)
         self._choices = [*choices, Choice(CANCEL, "c", "cancel the whole install; what is committed stays")]
         self.is_void = is_void
