@@ -15,6 +15,7 @@ from instui.cli.parser import commands, parser
 from instui.cli.standing import standing, take_looks
 from instui.tui import actions, dashboard_columns, keymap
 from instui.tui.rows import wheels
+from instui.tui.sessions import _works_at_home
 from instui.tui.views import registry
 from instui_engine.errors import UsageError
 from support.screens import Recorded, shown, text_of
@@ -238,6 +239,18 @@ def test_keys_are_those_that_a_terminal_sends(written: str, sent: str) -> None:
 def test_two_names_of_one_key_collide() -> None:
     with pytest.raises(UsageError, match=r"f: keys.up: 'enter' is already the key of open"):
         keymap.choose({"up": ["ctrl+m"]}, {**DEFAULT, "open": "enter"}, "f")
+
+
+@pytest.mark.usefixtures("_usual_keys")
+def test_no_key_does_two_things_at_home() -> None:
+    for key, does in (("i", "type what to install"), ("tab", "to what runs"), ("K", "cancel"), ("3", "demonstration")):
+        with pytest.raises(UsageError, match=rf"f: keys.quit: '{key}' is already .*{does}"):
+            actions.take_keys({"quit": [key], "cancel_wheel": ["ctrl+k"], "view_timeline": ["f3"]}, "f")
+    actions.take_keys({"trace": ["i"], "quit": ["Q"]}, "f")  # which does not work at home
+
+
+def test_the_actions_that_work_at_home_are_known() -> None:
+    assert {action.id for action in registry.ACTIONS if _works_at_home(action.id)} == actions.AT_HOME
 
 
 def test_the_keys_of_views_are_those_of_the_registry() -> None:

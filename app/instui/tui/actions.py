@@ -82,7 +82,7 @@ KEYS = (
     Action("faster", "right_parenthesis", ")", "faster", "twice the speed", "Replay"),
     Action("slower", "left_parenthesis", "(", "slower", "half the speed", "Replay"),
     Action("pause", "P", "P", "pause install", "let the install rest between commits, or go on", "Session", 30),
-    Action("cancel_wheel", "K", "K", "cancel wheel…", "cancel the selected wheel, or the whole install; asks first",
+    Action("cancel_wheel", "K", "K", "cancel wheel…", "ask, then cancel the selected wheel, or the whole install",
            "Session", 28),
     Action("workers", "W", "W", "workers…", "go on with more or fewer workers; asks how many", "Session", 8),
     Action("demo", "D", "D", "next demo", "after a demonstration: choose the next one", "Session", 99),
@@ -114,9 +114,17 @@ VIEW_KEYS = {
 """The keys that open views, for who checks keys before the views are loaded; they come from `views/registry.py`."""
 
 
+AT_HOME = frozenset({
+    "open", "back", "help", "palette", "down", "up", "top", "bottom", "page_down", "page_up", "filter", "match_next",
+    "match_previous", "all", "copy", "picture", "suspend", "quit", "interrupt",
+})  # fmt: skip
+"""Those of `KEYS` that work at home as well, for who checks keys before the views are loaded."""
+
+
 def take_keys(keys: Mapping[str, Sequence[str]], where: str) -> None:
     """Give actions other keys, before the views are loaded. Raises UsageError, see `keymap.choose`."""
-    choose(keys, {action.id: action.keys for action in KEYS} | VIEW_KEYS, where)
+    home = {key: f"home ({action.help})" for action in HOME_KEYS for key in action.keys.split(",")}
+    choose(keys, {action.id: action.keys for action in KEYS} | VIEW_KEYS, where, dict.fromkeys(AT_HOME, home))
 
 
 def with_keys(action: Action) -> Action:

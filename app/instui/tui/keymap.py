@@ -35,13 +35,20 @@ _KEY = re.compile(  # as Textual names them
     r"|up|down|left|right)|" + "|".join(WRITTEN)
 )
 _ONE_KEY = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+h": "backspace"}  # for a terminal, each pair is one character
+NONE_TAKEN: Mapping[str, Mapping[str, str]] = {}
 _chosen: dict[str, tuple[str, ...]] = {}
 
 
-def choose(keys: Mapping[str, Sequence[str]], default: Mapping[str, str], where: str) -> None:
+def choose(
+    keys: Mapping[str, Sequence[str]],
+    default: Mapping[str, str],
+    where: str,
+    taken: Mapping[str, Mapping[str, str]] = NONE_TAKEN,
+) -> None:
     """Give actions other keys than the `default`. To be called before the views are loaded.
 
-    Raises UsageError, which names `where`, for what is no action or no key, and for a key of two actions.
+    `taken`: for some actions, keys that do something else on a screen where the action works, and what that is.
+    Raises UsageError, which names `where`, for what is no action or no key, and for a key that does two things.
     """
     named = {}
     for id, given in keys.items():
@@ -57,6 +64,11 @@ def choose(keys: Mapping[str, Sequence[str]], default: Mapping[str, str], where:
                 one, other = (id, owner) if id in named else (owner, id)
                 shown = WRITTEN.get(key, key)
                 raise UsageError(f"{where}: keys.{one}: {shown!r} is already the key of {other}; give that another one")
+    for id, chosen in named.items():
+        for key in chosen:
+            if other := taken.get(id, {}).get(key, ""):
+                shown = WRITTEN.get(key, key)
+                raise UsageError(f"{where}: keys.{id}: {shown!r} is already a key of {other}; choose another one")
     _chosen.clear()
     _chosen.update(named)
 
