@@ -143,3 +143,44 @@ def test_a_wheel_that_was_stopped_in_the_stage_is_not_told_as_staged() -> None:
 
     assert staged(0, (3.0, events.StageFinished("b", False))) == "staged 20 files of 2 wheels"
     assert staged(1) == "staged 10 files of 1 wheel, and a part of 1 more wheel"
+
+
+def test_a_wheel_that_was_stopped_while_it_was_unpacked_is_not_told_as_unpacked() -> None:
+    def unpacked(exit: int, *more: tuple[float, Event]) -> str:
+        begun = [(0.0, events.UnpackStarted(wheel, 10, 1000)) for wheel in ("a", "b")]
+        end = 0.3, events.SessionFinished(exit, "", 0, 0.3)
+        whole = (0.2, events.UnpackFinished("a", 10, 1000))
+        steps = in_order(added("a", "b"), span("acquire", 0.0, 0.3, 0.5), begun, [whole, *more])
+        return the("unpack", explain(snapshot_of(*steps, end))).text
+
+    assert unpacked(0, (0.3, events.UnpackFinished("b", 10, 1000))).startswith("unpacked 2 wheels")
+    for more in ((), ((0.3, events.WheelFailed("b", "RECORD")),), ((0.3, events.WheelCancelled("b")),)):
+        text = unpacked(1, *more)
+        assert text.startswith("unpacked 1 wheel,") and text.endswith(", and a part of 1 more wheel")
+        assert " 10 files" in text
+
+
+@pytest.mark.parametrize("removes", [False, True])
+def test_a_wheel_that_was_stopped_in_its_commit_is_not_told_as_committed(removes: bool) -> None:
+    def committed(exit: int, *more: tuple[float, Event]) -> str:
+        plans = [(0.0, events.PlanWheel(wheel, 0, 10, 1, [wheel], [], "1" if removes else "")) for wheel in ("a", "b")]
+        begun = [(1.0, events.CommitStarted(wheel, 1)) for wheel in ("a", "b")]
+        end = 3.0, events.SessionFinished(exit, "", 0, 3.0)
+        steps = in_order([] if removes else added("a", "b"), plans, span("commit", 1.0, 3.0), begun, [done("a"), *more])
+        return the("remove" if removes else "commit", explain(snapshot_of(*steps, end))).text
+
+    def done(wheel: str) -> tuple[float, Event]:
+        if removes:
+            return 2.0, events.DistributionRemoved(wheel, "1", 10)
+        return 2.0, events.CommitFinished(wheel, 10)
+
+    if removes:
+        assert committed(0, done("b")) == "removed 2 distributions, 20 files"
+        assert (
+            committed(1, (3.0, events.WheelFailed("b", "EIO")))
+            == "removed 1 distribution, 10 files, and a part of 1 more"
+        )
+    else:
+        assert committed(0, done("b")) == "committed 2 wheels, 20 files"
+        for more in ((), ((3.0, events.WheelFailed("b", "EIO")),)):
+            assert committed(1, *more) == "committed 1 wheel, 10 files, and a part of 1 more wheel"

@@ -164,13 +164,15 @@ def unpacking(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     found = of(pieces, "unpack")
     if not found:
         return
-    wheels = unpacked(case)
+    begun = unpacked(case)
+    wheels = [wheel for wheel in begun if not _ended_in(Phase.UNPACK, wheel)]
     amount, files = sum(wheel.size for wheel in wheels), sum(wheel.files for wheel in wheels)
     took = union((s.begin, s.end) for wheel in wheels for s in spans(wheel, case) if s.phase is Phase.UNPACK)
     rate = f", {size(amount / took)}/s" if took >= 0.1 and amount else ""
     verb = "is unpacking" if case.lasts(found) else "unpacked"
     workers = f" by {count(case.jobs, 'worker')}" if case.jobs else ""
     text = f"{verb} {count(len(wheels), 'wheel')}, {size(amount)} and {count(files, 'file')}{workers}{rate}"
+    text += _and_a_part_of(len(begun) - len(wheels))
     yield Cause("unpack", found, text, _more_workers(case, found), None, wheels_of(found))
 
 
@@ -209,9 +211,12 @@ def staging(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     files, torn = sum(wheel.files for wheel in staged), len(begun) - len(staged)
     verb = "is staging" if case.lasts(found) else "staged"
     text = f"{verb} {count(files, 'file')} of {count(len(staged), 'wheel')}"
-    if torn:
-        text += f", and a part of {count(torn, 'more wheel')}"
-    yield from _plainly("stage", found, text, _more_workers(case, found))
+    yield from _plainly("stage", found, text + _and_a_part_of(torn), _more_workers(case, found))
+
+
+def _and_a_part_of(torn: int) -> str:
+    """What is said of wheels that were stopped midway, which do not count as done."""
+    return f", and a part of {count(torn, 'more wheel')}" if torn else ""
 
 
 def _ended_in(phase: Phase, wheel: WheelState) -> bool:
@@ -223,17 +228,20 @@ def committing(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     """Commits of what is new, in the place of old versions, and of removals."""
     found = of(pieces, "commit")
     snapshot = case.snapshot
-    done = [wheel for wheel in snapshot.wheels if any(s.phase is Phase.COMMIT for s in spans(wheel, case))]
+    begun = [wheel for wheel in snapshot.wheels if any(s.phase is Phase.COMMIT for s in spans(wheel, case))]
+    done = [wheel for wheel in begun if not _ended_in(Phase.COMMIT, wheel)]
+    torn = len(begun) - len(done)
     gone = [wheel for wheel in done if wheel.removal]
     lasts = case.lasts(found)
     removing = f"{'is removing' if lasts else 'removed'} {count(len(gone), 'distribution')}"
     if snapshot.removes:
         files = sum(wheel.files for wheel in done)
-        yield from _plainly("remove", found, f"{removing}, {count(files, 'file')}")
+        more = f", and a part of {number(torn)} more" if torn else ""
+        yield from _plainly("remove", found, f"{removing}, {count(files, 'file')}{more}")
         return
     done = [wheel for wheel in done if not wheel.removal]
     files, old = sum(wheel.files for wheel in done), sum(bool(wheel.replaces) for wheel in done)
-    also = f", and {removing}" if gone else ""
+    also = (f", and {removing}" if gone else "") + _and_a_part_of(torn)
     if old > len(done) / 2:
         verb = "is replacing" if lasts else "replaced"
         text = f"{verb} {count(old, 'old version')} by {count(len(done), 'wheel')}, {count(files, 'file')}{also}"
