@@ -6,6 +6,7 @@ import typing
 
 import pytest
 
+from instui.explain.attribution import attribute
 from instui.monitor.fold import Fold
 from instui.monitor.model import (
     Acquisition,
@@ -99,6 +100,36 @@ def test_a_cached_wheel_counts_as_fetched_and_unpacked_but_not_as_work() -> None
     assert (totals.resolved, totals.fetched, totals.unpacked, totals.downloads) == (2, 1, 1, 0)
 
 
+def test_a_wait_whose_holder_changes_has_a_part_for_each() -> None:
+    other, own = Holder("", "s9", 9, "instui install x"), Holder("a", "s1", 1)
+    awake = other._replace(state="running")
+    fold = folded(
+        (1.0, plan("a")),
+        (1.0, plan("b", 1)),
+        (2.0, wait("b", other)),
+        (3.0, wait("b", awake, own)),
+        (6.0, wait("b", own)),
+        (7.0, wait("b", own._replace(state="asleep"))),
+    )
+    snapshot = fold.snapshot(8.0)
+    b, lock = snapshot.wheel("b"), snapshot.lock("lib/jwt")
+    assert b is not None and b.waits_for is not None and lock is not None
+    assert (b.waits_for.since, b.waits_for.behind) == (2.0, 6.0)
+    assert [(one.holders[0], one.begin, one.end) for one in snapshot.waits] == [(awake, 2.0, 6.0)]
+    assert [(piece.kind, piece.begin, piece.end) for piece in attribute(snapshot).activities if piece.wheel == "b"] == [
+        ("claim", 2.0, 6.0)
+    ]
+    fold.feed(9.0, events.LockGranted("b", 7.0))
+    snapshot = fold.snapshot(9.0)
+    b, lock = snapshot.wheel("b"), snapshot.lock("lib/jwt")
+    assert b is not None and lock is not None
+    assert [(one.holders[0].session, one.begin, one.end) for one in snapshot.waits] == [
+        ("s9", 2.0, 6.0),
+        ("s1", 6.0, 9.0),
+    ]
+    assert (b.waited, lock.waited, lock.longest, lock.contended) == (7.0, 7.0, 7.0, 1)
+
+
 def test_running_and_waiting_seconds_include_those_that_go_on() -> None:
     fold = folded((1.0, events.FetchStarted("a", 0, 9)), (2.0, events.FetchStarted("b", 0, 9)), (3.0, wait("c")))
     totals = fold.snapshot(5.0).totals
@@ -123,7 +154,7 @@ def test_a_lock_shows_its_mode_holder_waiters_and_history() -> None:
     assert lock is not None and b is not None
     assert (lock.mode, [hold.wheel for hold in lock.holders], lock.since) == ("X", ["a"], 2.0)
     assert [(waiter.wheel, waiter.since) for waiter in lock.waiters] == [("b", 3.0)]
-    assert b.waits_for == WaitFor("lib/jwt", "X", (Holder("a", "s1"),), 3.0)
+    assert b.waits_for == WaitFor("lib/jwt", "X", (Holder("a", "s1"),), 3.0, 3.0)
     assert (lock.acquisitions, lock.contended, lock.foreign) == (1, 1, ())
     top = snapshot.lock(".")
     assert top is not None and top.mode == "IX"

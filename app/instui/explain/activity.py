@@ -88,7 +88,7 @@ def activity(snapshot: Snapshot) -> Activity:
         waits.setdefault(wait.wheel, []).append(wait)
     for key in snapshot.waiting:
         if (wheel := snapshot.wheel(key)) is not None and (now := wheel.waits_for) is not None:
-            waits.setdefault(key, []).append(Wait(key, now.path, now.mode, now.holders, now.since, snapshot.t))
+            waits.setdefault(key, []).append(Wait(key, now.path, now.mode, now.holders, now.behind, snapshot.t))
     busy = Concurrency((piece.begin, piece.end) for piece in work)
     workers = Concurrency((piece.begin, piece.end) for piece in work if piece.kind != "fetch")
     waiting = Concurrency((wait.begin, wait.end) for one in waits.values() for wait in one)

@@ -136,7 +136,7 @@ def _activities(snapshot: Snapshot) -> list[Piece]:
     for key in snapshot.waiting:
         wheel = snapshot.wheel(key)
         if wheel is not None and (present := wheel.waits_for) is not None:
-            found += _claim(snapshot, key, present.path, present.holders, present.since, snapshot.t)
+            found += _claim(snapshot, key, present.path, present.holders, present.behind, snapshot.t)
     for wait in snapshot.session_waits:
         kind: Kind = "environment" if wait.what == "environment" else "wait"
         until = snapshot.t if wait.end is None else wait.end

@@ -5,11 +5,12 @@ changed, so a snapshot of thousands of wheels costs only about as much as the ch
 lack its beginning, its end or anything in between: an event of an unknown wheel makes the wheel known.
 """
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from instui_engine.fs.paths import TOP
 from instui_engine.journal import events
-from instui_engine.journal.events import Event, SessionStarted
+from instui_engine.journal.events import Event, Holder, SessionStarted
 
 from .joined import together
 from .model import (
@@ -28,6 +29,7 @@ from .model import (
     Waiter,
     WaitFor,
 )
+from .names import same_holder
 from .rates import USUAL, Measured, Rates
 from .records import WheelRecord
 from .session import COMMITTED, FETCHED, STAGED, UNPACKED, SessionRecord
@@ -443,13 +445,14 @@ class Fold:
         if wait is not None and wait.path == event.path:
             since = wait.since
             record.charge_holders(wheel, t)
+            behind = wait.behind if _stays(wait.holders, holders) else record.part_of_wait(wheel, wait, t)
         else:
             record.end_wait(wheel, t)
-            wheel.named = since
+            wheel.named = behind = since
         if wheel.requested is None and (not wheel.acquisitions or wheel.acquisitions[-1].granted is not None):
             wheel.acquisitions.append(Acquisition(since, None, None))  # it had asked only within its process
         wheel.requested = None
-        wheel.waits_for = WaitFor(event.path, event.mode, holders, since)
+        wheel.waits_for = WaitFor(event.path, event.mode, holders, since, behind)
         lock = record.locks.change(event.path)
         if not lock.contended:
             record.contended.append(event.path)
@@ -498,6 +501,11 @@ class Fold:
         record.reach(wheel, COMMITTED)
         wheel.files = event.files or wheel.files
         record.files += event.files
+
+
+def _stays(holders: Sequence[Holder], now: Sequence[Holder]) -> bool:
+    """Whether the first of those that were in the way still is."""
+    return not holders or same_holder(holders[0]) in map(same_holder, now)
 
 
 def _environment(

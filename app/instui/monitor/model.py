@@ -97,12 +97,17 @@ class Acquisition(NamedTuple):
 
 
 class WaitFor(NamedTuple):
-    """What a wheel waits for now: `path` in `mode`, held by `holders`, since `since`."""
+    """What a wheel waits for now: `path` in `mode`, held by `holders`, since `since`.
+
+    `behind` is since when it waits for the first of these holders: the part before that is a wait of its own, for
+    others.
+    """
 
     path: str
     mode: str
     holders: tuple[Holder, ...]
     since: float
+    behind: float
 
 
 class Build(NamedTuple):
@@ -308,7 +313,7 @@ class Satisfied(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """A finished wait for one path."""
+    """A finished wait for one path; a part of one if another one was in the way before or after."""
 
     wheel: str
     path: str

@@ -28,6 +28,7 @@ from .model import (
     Span,
     Totals,
     Wait,
+    WaitFor,
     WheelState,
 )
 from .names import is_own
@@ -147,7 +148,12 @@ class SessionRecord:
         lock.waited += seconds
         lock.longest = max(lock.longest, seconds)
         wheel.waited += seconds
-        self.waits.append(Wait(wheel.key, wait.path, wait.mode, wait.holders, wait.since, t))
+        self.part_of_wait(wheel, wait, t)
+
+    def part_of_wait(self, wheel: WheelRecord, wait: WaitFor, t: float) -> float:
+        """Note that `wheel` has waited for these holders until `t`; return that."""
+        self.waits.append(Wait(wheel.key, wait.path, wait.mode, wait.holders, wait.behind, t))
+        return t
 
     def release(self, wheel: WheelRecord, t: float) -> None:
         """Note that `wheel` releases all that it holds."""

@@ -58,8 +58,8 @@ def waits(snapshot: Snapshot) -> list[WaitedFor]:
     for key in snapshot.waiting:
         wheel = snapshot.wheel(key)
         if wheel is not None and (now := wheel.waits_for) is not None:
-            what, seconds = names.lock(snapshot, now.path), snapshot.t - now.since
-            found.append(WaitedFor(key, what, now.mode, now.holders, now.since, None, seconds, now.path))
+            what, seconds = names.lock(snapshot, now.path), snapshot.t - now.behind
+            found.append(WaitedFor(key, what, now.mode, now.holders, now.behind, None, seconds, now.path))
     for one in snapshot.session_waits:
         end = snapshot.t if one.end is None else one.end
         what = one.path if one.what == "environment" else wait_target(one.what)

@@ -94,8 +94,12 @@ def arrange(snapshot: Snapshot, query: LockQuery) -> ByWheel:
 
 def _times(snapshot: Snapshot, now: Sequence[Edge]) -> dict[str, WaitTimes]:
     longest: dict[str, float] = {}
+    latest: dict[str, tuple[str, float, float]] = {}  # path, begin and end: a wait may have parts
     for wait in snapshot.waits:
-        longest[wait.wheel] = max(wait.seconds, longest.get(wait.wheel, 0.0))
+        path, begin, end = latest.get(wait.wheel, ("", 0.0, 0.0))
+        begin = begin if (path, end) == (wait.path, wait.begin) else wait.begin
+        latest[wait.wheel] = wait.path, begin, wait.end
+        longest[wait.wheel] = max(wait.end - begin, longest.get(wait.wheel, 0.0))
     waits = {edge.waiter: edge for edge in now}
     blocked: dict[str, float] = {}
     for edge in now:
