@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from instui.monitor.fold import Fold
+from instui.monitor.joined import Joined
+from instui.monitor.names import wait_target
+from instui.monitor.reader import Feed, decoded
 from instui.monitor.reader import read as read_journal
 from instui.trace import chrome
 from instui.trace.trace import trace
 from instui_engine.journal import events
+from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Holder
 from support import trace_events
 from support.made_up import Timed, span
@@ -134,7 +138,7 @@ def test_another_session_is_drawn_where_no_wheel_of_this_one_had_the_lock() -> N
     read = written(timed)
     name = "pid 99 (instui install z)"
     held = [(one.begin, one.end) for one in read.slices if one.name == name]
-    assert held == [(1_250_000, 2_250_000), (3_750_000, 5_250_000)]
+    assert held == [(1_250_000, 2_250_000), (3_850_000, 5_250_000)]
     assert sorted((flow.source.name, flow.target.thread) for flow in read.flows) == [("a", "b"), (name, "c")]
 
 
@@ -229,3 +233,29 @@ def test_a_session_of_a_program_that_names_no_command_is_a_trace_as_well() -> No
     read = written([(0.0, nameless), (1.0, events.SessionFinished(0, "", 0, 1.0))])
     assert "command" not in read.facts
     assert read.facts["outcome"] == "done"
+
+
+def test_the_waits_of_each_of_several_sessions_as_a_whole_are_in_the_trace() -> None:
+    first, second = START._replace(session="s1"), START._replace(session="s2", pid=22)
+    waits, cache = events.EnvironmentWaiting(".lock", [FLOCK]), events.WaitStarted("", "cache", "/c", [FLOCK])
+    granted, released = events.EnvironmentGranted(".lock", 1.0), events.EnvironmentReleased(".lock", 2.0)
+    journals: list[list[Timed]] = [
+        [(0.0, first), (1.0, waits), (2.0, granted), (4.0, released)],
+        [(0.0, second), (1.0, waits), (1.5, cache), (3.0, granted)],
+    ]
+    end = (5.0, events.SessionFinished(0, "", 1, 5.0))
+    sources = [Feed(), Feed()]
+    for source, journal in zip(sources, journals, strict=True):
+        for t, event in (*journal, end):
+            source.put(encode(t, event))
+        source.finish()
+    joined = Joined(sources, [first, second])
+    timed = [one for _ in range(3) for one in decoded(joined.poll())]
+    read = written(timed)
+    waited = {(one.thread, one.name, one.begin, one.end) for one in read.slices if one.thread.startswith("waits")}
+    assert waited == {
+        ("waits of pid 42", "waits for the environment's lock", 1_250_000, 2_250_000),
+        ("waits of pid 22", "waits for the environment's lock", 1_250_000, 3_250_000),
+        ("waits of pid 22 (2)", f"waits for {wait_target('cache')}", 1_750_000, 5_250_000),
+    }
+    assert {flow.target.thread for flow in read.flows} == {"waits of pid 42", "waits of pid 22"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from instui.monitor.joined import member
 from instui.monitor.model import Snapshot
 from instui.monitor.names import SPANS, on_disk, wait_target
 from instui_engine.errors import printable
@@ -40,7 +41,7 @@ def session_tracks(snapshot: Snapshot, kept: Sequence[Timed]) -> SessionTracks:
     tracks = [
         Track("stages", list(_stages(snapshot)), list(_instants(snapshot, kept))),
         Track("disk", syncs),
-        Track("waits", [wait.shown for wait in waits]),
+        *_by_waiter(waits, snapshot),
         Track("pauses", pauses),
         Track("groups of commits", list(_groups(kept))),
         Track("recovery", list(_recoveries(kept, snapshot.t))),
@@ -50,12 +51,23 @@ def session_tracks(snapshot: Snapshot, kept: Sequence[Timed]) -> SessionTracks:
 
 
 def _waits(snapshot: Snapshot) -> Iterator[LockWait]:
-    waits = [wait for wait in snapshot.session_waits if not wait.wheel]
-    gave_up = waits[-1] if waits and snapshot.finished is not None and snapshot.finished.exit else None
+    """What the session waited for as a whole; of several that are shown as one, what each of them waited for."""
+    waits = [wait for wait in snapshot.session_waits if not wait.wheel or member(wait.wheel, snapshot.sessions)]
+    failed = snapshot.finished is not None and snapshot.finished.exit
+    gave_up = list({wait.wheel: wait for wait in waits}.values()) if failed else []  # the last wait of each
     for wait in waits:
         name, facts = f"waits for {wait_target(wait.what)}", {"path": printable(wait.path)}
         shown = Slice(wait.begin, _end(wait.end, snapshot), name, "wait", facts, wait.holders)
-        yield LockWait(shown, wait.path, shown.end < snapshot.t and wait is not gave_up)
+        is_over = shown.end < snapshot.t and not any(wait is one for one in gave_up)
+        yield LockWait(shown, wait.path, is_over, wait.wheel)
+
+
+def _by_waiter(waits: Sequence[LockWait], snapshot: Snapshot) -> Iterator[Track]:
+    """A track for each of several sessions: no wait may lie within that of another one, or no flow leads to it."""
+    for waiter in dict.fromkeys(wait.wheel for wait in waits):
+        number = member(waiter, snapshot.sessions)
+        name = f"waits of pid {snapshot.sessions[number - 1].pid}" if number else "waits"
+        yield Track(name, [wait.shown for wait in waits if wait.wheel == waiter])
 
 
 def _end(end: float | None, snapshot: Snapshot) -> float:

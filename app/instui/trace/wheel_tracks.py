@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from instui.monitor.model import RUNNING, SETTLED, WORK, Phase, Snapshot, WheelState
+from instui.monitor.joined import member
+from instui.monitor.model import RUNNING, SETTLED, WORK, Phase, Snapshot, WaitFor, WheelState
 from instui.monitor.model import Span as PhaseSpan
 from instui.monitor.names import path_name, wait_target
 from instui_engine.errors import printable
@@ -116,25 +117,34 @@ def _waits(snapshot: Snapshot) -> dict[str, list[LockWait]]:
         until = snapshot.t if end is None else end
         facts = {"path": printable(path), **({"mode": mode} if mode else {})}
         shown = Slice(begin, until, f"waits for {target}", "wait", facts, tuple(holders))
-        found.setdefault(key, []).append(LockWait(shown, path, end is not None and _went_on(key, until), key, mode))
+        is_over = end is not None and (key, path, end) not in parts and _went_on(key, until)
+        found.setdefault(key, []).append(LockWait(shown, path, is_over, key, mode))
 
     def _went_on(key: str, t: float) -> bool:
         """Whether a wheel whose wait ended then was not settled by that."""
         wheel = snapshot.wheel(key)
         return wheel is None or wheel.phase is Phase.DONE or wheel.phase not in SETTLED or wheel.since > t
 
+    # where one wait goes on for another holder, nobody has let it go on yet
+    parts = {(past.wheel, past.path, past.begin) for past in snapshot.waits}
+    parts |= {(key, now.path, now.behind) for key, now in _present(snapshot)}
     for past in snapshot.waits:
         claim = path_name(past.path, snapshot.session)
         add(past.wheel, past.path, past.mode, claim, past.begin, past.end, past.holders)
-    for key in snapshot.waiting:
-        wheel = snapshot.wheel(key)
-        if wheel is not None and (present := wheel.waits_for) is not None:
-            claim = path_name(present.path, snapshot.session)
-            add(key, present.path, present.mode, claim, present.since, None, present.holders)
+    for key, now in _present(snapshot):
+        add(key, now.path, now.mode, path_name(now.path, snapshot.session), now.behind, None, now.holders)
     for other in snapshot.session_waits:
-        if other.wheel:
+        if other.wheel and not member(other.wheel, snapshot.sessions):
             add(other.wheel, other.path, "", wait_target(other.what), other.begin, other.end, other.holders)
     return found
+
+
+def _present(snapshot: Snapshot) -> Iterator[tuple[str, WaitFor]]:
+    """The wheels that wait for a claim now, and for what."""
+    for key in snapshot.waiting:
+        wheel = snapshot.wheel(key)
+        if wheel is not None and wheel.waits_for is not None:
+            yield key, wheel.waits_for
 
 
 def _instants(snapshot: Snapshot, kept: Sequence[Timed]) -> dict[str, list[Instant]]:
