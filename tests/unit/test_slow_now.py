@@ -4,6 +4,7 @@ import pytest
 
 from instui.explain.slow_now import SlowNow, slow_now
 from instui.lines.slowness import Slowness
+from instui.monitor.fold import Fold
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 from unit.test_explanation import FLOCK, added, ended, snapshot_of
@@ -68,3 +69,16 @@ def test_a_line_about_one_thing_comes_after_ten_seconds_and_then_sparsely() -> N
     lines = Slowness()
     told = [second for second in range(600) if lines.due(snapshot_of(*CROWD, at=float(second)))]
     assert told == [10, 60, 300]
+
+
+def test_a_holder_that_is_one_of_the_sessions_shown_has_not_started_with_us() -> None:
+    first = events.SessionStarted(2, "s1", 11, 1000.0, 100.0, "0.1", ["instui", "install", "a"], "/v", "py", {}, 2)
+    second = first._replace(session="s2", pid=22, wall=1003.0, clock=103.0)
+    holders = Holder("", "s1", 11, "instui install a", "asleep", 1000.0), FLOCK._replace(began=999.0)
+    for holder, facts in zip(holders, ("asleep", "asleep; started 1.00 s before us"), strict=True):
+        wait = events.WaitStarted("@2", "environment", ".lock", [holder])
+        fold = Fold()
+        for t, event in ((0.0, first), (0.0, first), (3.0, second), (4.0, wait)):
+            fold.feed(t, event)
+        found = slow_now(fold.snapshot(9.0))
+        assert found is not None and f"({facts})" in found.text

@@ -183,7 +183,8 @@ def who_is(holder: Holder | None, snapshot: Snapshot) -> str:
     name = f"pid {holder.pid}" if holder.pid else "a process"
     facts = [printable(holder.state)] if holder.state else []
     session = snapshot.session
-    if holder.began and session is not None and session.wall:
+    is_shown = any(holder.session == one.session or holder.pid == one.pid for one in snapshot.sessions)  # one of us
+    if holder.began and session is not None and session.wall and not is_shown:
         before = session.wall - session.ran - holder.began
         when = f"{seconds(abs(before))} {'before' if before >= 0 else 'after'} us" if abs(before) >= 0.02 else "with us"
         facts.append(f"started {when}")
