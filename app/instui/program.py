@@ -1,8 +1,9 @@
-"""This program: since when it runs, and a command that starts it once more."""
+"""This program: since when it runs, which processes run it, and a command that starts it once more."""
 
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,25 @@ def again() -> list[str]:
         if sys.path[0] in ("", os.getcwd()):
             return [sys.executable, "-m", "instui"]
     return [sys.executable, "-P", "-m", "instui"]
+
+
+def is_run_by(command: Sequence[str]) -> bool:
+    """Whether a command line starts this program: by its own name, or as a script or a module of Python."""
+    name, *words = [os.path.basename(command[0]), *command[1:]] if command else [""]
+    if not name.startswith(("python", "pypy")):
+        return name == "instui"
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            return os.path.basename(word) == "instui"
+        if word.startswith(("-W", "-X")):
+            if len(word) == 2:  # its value follows
+                next(rest, None)
+        elif word.endswith("m") and not word.startswith("--"):
+            return next(rest, "") == "instui"
+        elif word.endswith("c") and not word.startswith("--"):
+            return False
+    return False
 
 
 @cache

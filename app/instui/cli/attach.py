@@ -17,6 +17,7 @@ from instui.monitor.fold import Fold
 from instui.monitor.reader import Source, decoded
 from instui.monitor.sessions import KnownSession, known
 from instui.monitor.units import count, cut_end
+from instui.program import is_run_by
 from instui.terminal import borrowed, is_browser
 from instui_engine.errors import TargetError, UsageError, printable
 from instui_engine.target.environment import Environment
@@ -133,8 +134,8 @@ def _is_anothers(pid: str) -> bool:
     if not (pid.isascii() and pid.isdecimal()):
         return False
     with suppress(OSError):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        return b"instui" in command and os.stat(f"/proc/{pid}").st_uid != os.geteuid()
+        command = os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")
+        return is_run_by(command) and os.stat(f"/proc/{pid}").st_uid != os.geteuid()
     return False
 
 
