@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from instui_engine.errors import TargetError
 from instui_engine.target.environment import Environment, discover
+from support.cli import error_line
 from support.environments import Venv
 
 Make = Callable[[Path], Venv]
@@ -131,11 +134,30 @@ def test_a_wrapper_must_start_the_python_of_its_environment(make_venv: Make, tmp
 
 def test_a_python_that_cannot_be_run_is_told(tmp_path: Path) -> None:
     (tmp_path / "python").write_text("#!/bin/sh\n")
-    with pytest.raises(TargetError, match=r"cannot run .*/python: Permission denied"):
+    with pytest.raises(TargetError, match=r"cannot run .*/python: Permission denied; make it executable, or choose an"):
+        of(tmp_path / "python")
+    (tmp_path / "python").write_bytes(b"\x7fnone")
+    (tmp_path / "python").chmod(0o755)
+    with pytest.raises(TargetError, match=r"cannot run .*: Exec format error; recreate the environment, or choose an"):
         of(tmp_path / "python")
     (tmp_path / "env" / "bin" / "python").mkdir(parents=True)
     with pytest.raises(TargetError, match="without bin/python"):
         of(tmp_path / "env")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can be another user")
+@pytest.mark.parametrize("command", ["locks", "doctor"])
+def test_the_environment_of_another_user_that_is_closed_is_one_line_with_what_to_do(
+    command: str, make_venv: Make, tmp_path: Path, clean_environ: dict[str, str]
+) -> None:
+    top = make_venv(tmp_path / "env").top
+    os.chown(top, 1234, 1234)
+    top.chmod(0o700)
+    plain_user = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+    words = [*plain_user, sys.executable, "-m", "instui", command, "--python", str(top)]
+    done = subprocess.run(words, env=clean_environ, capture_output=True, text=True, timeout=60, check=False)
+    remedy = "ask its owner for access, or choose another environment with --python"
+    assert error_line(done, 1).endswith(f"bin/python: Permission denied; {remedy}")
 
 
 def test_a_shim_that_starts_no_python_is_passed_over(

@@ -5,6 +5,7 @@ that may print, raise, hang or end the process. So the answer is read between tw
 does not answer is ended with all that it started.
 """
 
+import errno
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
-from instui_engine.errors import TargetError, printable
+from instui_engine.errors import ENVIRONMENT, TargetError, printable
 
 PATIENCE = 30.0  # seconds for an answer; a slow network file system takes a few
 
@@ -46,7 +47,10 @@ def ask(executable: Path, patience: float = PATIENCE) -> dict[str, object]:
             start_new_session=True,
         )
     except OSError as error:
-        raise TargetError(f"cannot run {shown}: {error.strerror}", path=str(executable)) from error
+        what = "make it executable" if error.errno == errno.EACCES else "recreate the environment"
+        raise TargetError(
+            f"cannot run {shown}: {error.strerror}; {what}, or {ENVIRONMENT}", path=str(executable)
+        ) from error
     conversation = _Conversation(process, begin.encode(), end.encode())
     has_ended = False
     try:

@@ -3,12 +3,13 @@
 An environment that is broken is told and not passed over, since the next one that would be found is not meant.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from instui_engine.errors import TargetError, printable, reason
+from instui_engine.errors import ENVIRONMENT, TargetError, printable, reason
 from instui_engine.fs.given import absolute, working_directory
 from instui_engine.fs.paths import is_within
 from instui_engine.values import NamedTuple
@@ -164,7 +165,9 @@ def _in(directory: Path, what: str, advice: str) -> Found:
             if os.path.islink(path):
                 gone = gone or os.path.realpath(path)
         except OSError as error:
-            raise TargetError(f"{what} cannot be used: {reason(error)}", path=str(directory)) from error
+            problem = f"{what} cannot be used: {reason(error)}"
+            advice = f"ask its owner for access, or {ENVIRONMENT}" if error.errno == errno.EACCES else ENVIRONMENT
+            raise TargetError(f"{problem}; {advice}", path=str(directory)) from error
     if gone:
         problem = f"the Python of {what} is gone: there is no {printable(gone)}"
         recreate = f"recreate it with `python3 -m venv --clear {printable(str(directory))}`"
