@@ -178,6 +178,19 @@ def test_a_stopped_session_that_holds_a_claim_is_named_as_stopped(slowed: Slowed
     assert f"kill -CONT {slow.holder}" in finding["remedy"]
 
 
+def test_a_session_that_was_stopped_itself_is_told_so_while_it_is_and_afterwards(slowed: Slowed) -> None:
+    meanwhile: list[str] = []
+    slow = slowed(partial(slow_installs.stopped_engine, meanwhile=meanwhile))
+    assert pieces_of(slow, "halt")
+    finding = finding_of(slow, "halt")
+    assert finding["text"].startswith("the session stood still for ")
+    assert finding["text"] in slow.told()
+    assert slow.attribution.seconds("unpack") < slow.seconds
+    pid = slow.session.process.pid
+    assert "the session stands still, for " in meanwhile[-1]
+    assert f"`kill -CONT {pid}` lets it go on" in meanwhile[-1]
+
+
 def test_a_session_that_commits_into_the_same_directory_is_named(slowed: Slowed) -> None:
     slow = slowed(slow_installs.two_sessions)
     waits = pieces_of(slow, "claim")

@@ -20,6 +20,7 @@ from instui_engine.journal.events import (
     LockReleased,
     LockWaiting,
     UnpackFinished,
+    UnpackStarted,
     WaitStarted,
 )
 from instui_engine.store.gc_lock import lock_file
@@ -100,6 +101,26 @@ def stopped_holder(lab: Lab, seconds: float = 2.5) -> Slow:
         holder.process.kill()
     lab.succeeds(session)
     return lab.slow(session, until - moment(session, LockWaiting), ["second"], holder.process.pid)
+
+
+def stopped_engine(lab: Lab, seconds: float = 2.0, meanwhile: list[str] | None = None) -> Slow:
+    """The session itself was stopped (SIGSTOP) while it unpacked, and went on after `seconds`.
+
+    `meanwhile` gets what `instui explain` says before that.
+    """
+    environ, lab.environ, top = lab.environ, customized(lab, _SLOW_HASHES.format(each=0.05)), lab.venv()
+    session = lab.start(top, lab.wheel("large", 20, 20))
+    lab.environ = environ
+    session.wait_for(UnpackStarted)
+    with session.stopped():
+        since = time.monotonic()
+        time.sleep(seconds)
+        if meanwhile is not None:
+            (journal,) = (top / ".instui" / "sessions").glob("*.jsonl")
+            meanwhile.append(lab.slow(Session(session.process, journal), 0.0).told())
+        until = time.monotonic()
+    lab.succeeds(session)
+    return lab.slow(session, until - since)
 
 
 def two_sessions(lab: Lab) -> Slow:

@@ -116,6 +116,7 @@ _STEPS = st.one_of(
     st.builds(events.SyncFinished, st.just("stage"), st.floats(0, 9)),
     st.just(events.SessionPaused()),
     st.just(events.SessionResumed()),
+    st.builds(events.SessionHalted, st.floats(0, 9), st.floats(0, 9)),
     st.just(events.SessionFinished(0, "", 0, 1.0)),
 )
 

@@ -12,6 +12,7 @@ from instui.monitor.model import Snapshot
 from instui.monitor.newest import in_order, newest
 from instui.monitor.recording import MOST, lines_of, open_recording
 from instui.monitor.sessions import KnownSession, journal_directories
+from instui.monitor.standstill import Standstill
 from instui.monitor.units import count, number
 from instui_engine.errors import UsageError, printable, reason
 from instui_engine.journal.codec import decode
@@ -92,7 +93,8 @@ def look_closely(
     if fold.session is not None and fold.session.schema > SCHEMA:
         version = printable(fold.session.version)
         print_error(f"this journal is of a newer instui ({version}): what is new in it is left out")
-    return fold.snapshot(now), damaged
+    snapshot = fold.snapshot(now)
+    return Standstill().shown(snapshot, fold.now) if is_alive else snapshot, damaged
 
 
 def _alive(path: Path) -> bool:

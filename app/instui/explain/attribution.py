@@ -5,22 +5,24 @@ what ended there: the previous step of the same wheel, else the step that kept t
 last. If nothing ended there, it takes what was running. Where nothing was at work, the time belongs to the part of the
 session around it; where there is no such part, it is `unexplained`.
 
-A wait for a claim that a wheel of the same session holds is not a piece: the work of that wheel is.
+A wait for a claim that a wheel of the same session holds is not a piece: the work of that wheel is. What was going on
+while the process stood still is cut in two, and the standstill is a piece.
 """
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Literal
 
 from instui.monitor.joined import member
 from instui.monitor.model import Phase, Snapshot
 from instui.monitor.names import is_foreign
-from instui.monitor.spans import SessionSpan
+from instui.monitor.spans import Halt, SessionSpan
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
+_WENT_ON = 1.0  # seconds for which a wait for others goes on after a standstill, which then has cost nothing
 HANDOVER = 0.01  # seconds between the end of a step and the beginning of the one that had to wait for it, at most
 
 Kind = Literal[
@@ -41,6 +43,7 @@ Kind = Literal[
     "claim",  # a wait for a claim that another session or process holds
     "wait",  # any other wait for other processes
     "pause",
+    "halt",  # the process did not run
     "unexplained",
 ]
 WAITS: frozenset[Kind] = frozenset({"environment", "claim", "wait"})
@@ -116,7 +119,25 @@ def attribute(snapshot: Snapshot) -> Attribution:
         else:
             pieces.append(piece)
     pieces.reverse()
+    if snapshot.halts:
+        pieces, work = list(_cut(pieces, snapshot.halts, end)), tuple(_cut(work, snapshot.halts, end))
     return Attribution(begin, end, tuple(pieces), work)
+
+
+def _cut(pieces: Iterable[Piece], halts: Sequence[Halt], now: float) -> Iterator[Piece]:
+    """The pieces, with others in the place of what was a standstill of the process."""
+    for piece in pieces:
+        begin = piece.begin
+        for halt in halts:
+            since, until = max(halt.begin, begin), min(now if halt.end is None else halt.end, piece.end)
+            if until <= since or (piece.kind in WAITS and piece.end - until > _WENT_ON):
+                continue
+            if since > begin:
+                yield piece._replace(begin=begin, end=since)
+            yield Piece("halt", since, until)
+            begin = until
+        if begin < piece.end:
+            yield piece._replace(begin=begin)
 
 
 def _activities(snapshot: Snapshot) -> list[Piece]:

@@ -16,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     waits.claims,
     waits.other_processes,
     waits.pauses,
+    waits.standstills,
     slowness.unpacked_again,
     slowness.copies,
     slowness.slow_disk,
@@ -78,7 +79,7 @@ def explain(snapshot: Snapshot, earlier: Sequence[Explanation] = (), *, simulate
     rest = sum(
         micro(piece.end) - micro(piece.begin)
         for piece in attribution.pieces
-        if piece.kind in WAITS or piece.kind == "pause"
+        if piece.kind in WAITS or piece.kind in ("pause", "halt")
     )
     return Explanation(
         snapshot.session.session if snapshot.session else "",

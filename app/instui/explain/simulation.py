@@ -12,15 +12,17 @@ it. The present run is scheduled in the same way: how far that is from what was 
 from instui.monitor.model import Phase
 from instui_engine.values import NamedTuple
 
-from .attribution import WAITS
+from .attribution import WAITS, attribute
 from .findings import Case
 from .parallel import Range, periods
 from .schedule import Team
+from .standstill import without
 
 LEAST_NOISE = 0.03  # of the wall clock, and in seconds: two runs of one command differ by that, too
 CLOSE = 0.2  # of a prediction: by more than that it may not be wrong
 _LONG = 0.1  # of the wall clock: work that follows --jobs, but is not scheduled again
 _WARM = (0.45, 0.75)  # of what uv needs processors for with an empty cache of its own, it needs with a full one
+_FRESH = 0.5  # of what the system needs to stage files that were made a moment ago, it saves with older ones, at most
 JOBS = (2, 4, 8)
 _NOTHING = Range(0.0, 0.0, 0.0)
 
@@ -37,6 +39,10 @@ class Simulation:
     """The session of one case, ready to be scheduled again."""
 
     def __init__(self, case: Case) -> None:
+        self._halted = case.attribution.seconds("halt")
+        if case.snapshot.halts:
+            awake = without(case.snapshot)
+            case = Case(awake, attribute(awake))
         self._case = case
         self.wall = case.attribution.wall
         self._periods = list(periods(case)) if case.over else []
@@ -70,7 +76,7 @@ class Simulation:
         predicted = max(self.wall - saving, 0.0)
         is_noise = 0 < abs(saving) <= self.noise and self.noise > self._least
         may_be_wrong = spread > max(CLOSE * predicted, LEAST_NOISE)
-        return WhatIf(change, predicted, uncertain or is_noise or may_be_wrong)
+        return WhatIf(change, predicted + self._halted, uncertain or is_noise or may_be_wrong)
 
     def _jobs(self, jobs: int) -> WhatIf:
         found = self._all(jobs)
@@ -99,17 +105,26 @@ class Simulation:
                 saving += piece.seconds
             elif made and piece.kind == "acquire":  # files are read and hashed, helpers started, wheels handed on
                 saving += max(piece.end - max(piece.begin, looked_up), 0.0)
-        resolution = self._resolution() if any(span.phase is Phase.FETCH for span in spans) else _NOTHING
-        return self._what_if(
-            "everything cached", saving + resolution.likely, resolution.spread + self._others("acquire")
-        )
+        fetched = any(span.phase is Phase.FETCH for span in spans)
+        also = [self._resolution() if fetched else _NOTHING, self._staged_again() if made else _NOTHING]
+        saving += sum(one.likely for one in also)
+        return self._what_if("everything cached", saving, sum(one.spread for one in also) + self._others("acquire"))
+
+    def _staged_again(self) -> Range:
+        """What links to files save that were not made a moment ago: for these the system has more to do."""
+        found = 0.0
+        for span in self._case.snapshot.spans:
+            if span.name == "stage":
+                took, system = (span.end or span.begin) - span.begin, span.system if span.system >= 0 else span.cpu
+                found += min(system, took * system / span.cpu if span.cpu > 0 else took)
+        return Range(0.0, found * _FRESH / 2, found * _FRESH)
 
     def _resolution(self) -> Range:
-        """What uv saves when it has in its own cache what it asked for."""
+        """What is saved where uv has in its own cache what it asked for, and we what a lock file says."""
         snapshot = self._case.snapshot
-        if not snapshot.doings:  # it was not asked
-            return _NOTHING
         took = self._case.attribution.seconds("resolve")
+        if not snapshot.doings:  # it was not asked
+            return Range(0.0, took / 2, took)
         cpu = sum(span.cpu for span in snapshot.spans if span.name == "resolve")
         least, most = (max(took - share * cpu, 0.0) for share in reversed(_WARM)) if cpu else (0.0, took)
         return Range(least, (least + most) / 2, most)

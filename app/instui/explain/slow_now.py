@@ -33,7 +33,13 @@ class SlowNow(NamedTuple):
 
 def slow_now(snapshot: Snapshot) -> SlowNow | None:
     """What holds the session up now; None when all is well, or nothing runs."""
-    if snapshot.finished is not None or snapshot.session is None or snapshot.paused:
+    if snapshot.finished is not None or snapshot.session is None:
+        return None
+    if snapshot.standstill is not None:
+        since, pid = snapshot.standstill.begin, snapshot.session.pid
+        text = f"the session stands still for {age(snapshot.t - since)}: pid {pid} is stopped; kill -CONT {pid} helps"
+        return SlowNow("halt", since, text)
+    if snapshot.paused:
         return None
     for look in (_environment, _other_processes, _claims, _syncing, _resolving, _alone, _planning):
         for found in look(snapshot):

@@ -1,4 +1,4 @@
-"""Rules about waits: for locks, for claims, for other processes, for wheels of the same session, and pauses."""
+"""Rules about waits: for locks, claims, other processes, wheels of the same session; and pauses and standstills."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -87,6 +87,21 @@ def pauses(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     if found := of(pieces, "pause"):
         verb = "rests" if case.lasts(found) else "rested"
         yield Cause("pause", found, f"{verb}, because somebody paused it", "go on with P on its screen")
+
+
+def standstills(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
+    """The time for which the process of the session did not run."""
+    found, pid = of(pieces, "halt"), case.snapshot.session.pid if case.snapshot.session else 0
+    if case.lasts(found):
+        text = f"the session stands still, for {seconds(total(found))} so far: its process is stopped"
+        yield Cause("halt", found, text, f"`kill -CONT {pid}` lets it go on")
+    elif found:
+        text = f"the session stood still for {seconds(total(found))}: its process was stopped, or all of the machine"
+        yield Cause("halt", found, text, "one that is stopped goes on with `fg` in its shell, or `kill -CONT PID`")
+    slept = [halt for halt in case.snapshot.halts if halt.slept]
+    if slept:
+        text = f"the machine slept for {seconds(sum(halt.slept for halt in slept))} meanwhile, which is counted nowhere"
+        yield Cause("sleep", (), text, aside=(slept[0].begin, slept[-1].end or slept[-1].begin))
 
 
 def turns(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:

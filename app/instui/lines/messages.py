@@ -7,7 +7,7 @@ from typing import assert_never
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.monitor.names import holder_names, path_name, wait_target
+from instui.monitor.names import holder_names, path_name, standstill, wait_target
 from instui.monitor.recoveries import recovery_lines
 from instui.monitor.units import age, count, seconds
 from instui_engine.errors import ROOM, printable
@@ -143,6 +143,8 @@ class Messages:
                 return [f"{count(event.workers, 'worker')} from now on"] if self._shown else []
             case events.WaitStarted():
                 return self._wait_started(event)
+            case events.SessionHalted():
+                return [] if self._quiet else [f"the session goes on; {standstill(event)}"]
             case events.Warned():
                 wheel = f"{self._label(event.wheel)}: " if event.wheel else ""
                 return [f"warning: {wheel}{printable(event.text)}"]

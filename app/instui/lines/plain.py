@@ -11,6 +11,7 @@ from instui.monitor.fold import Fold
 from instui.monitor.model import REMOVALS, Phase, Snapshot, WheelState
 from instui.monitor.names import holder_name, path_name
 from instui.monitor.reader import Source, decoded
+from instui.monitor.standstill import Standstill
 from instui.monitor.units import age, cells, cut, cut_end, number, pad, size
 from instui_engine.errors import printable
 
@@ -58,6 +59,7 @@ class PlainUI:
         self._live = progress and not quiet and is_live(stream, environ)
         self._colour = self._live and not environ.get("NO_COLOR")
         self._fold = Fold()
+        self._standstill = Standstill()
         self._messages = Messages(self._fold, live=self._live, quiet=quiet, verbose=verbose, progress=progress)
         self._drawn: list[str] = []
         self._thread = OutputThread(source, Output(stream), self.frame)
@@ -80,6 +82,7 @@ class PlainUI:
             self._fold.abandon()
         session = self._fold.session
         snapshot = self._fold.snapshot(self._clock() - session.clock if session else 0.0)
+        snapshot = self._standstill.shown(snapshot, self._fold.now)
         messages += self._messages.rest() if ended else self._messages.now(snapshot)
         if ended and session is not None:
             messages += summary(snapshot, quiet=self._quiet, turns=not self._verbose, verbose=self._verbose)
@@ -121,6 +124,8 @@ def _counters(snapshot: Snapshot, width: int) -> str:
     """The pipeline in one line. If it is too narrow, zeros are left out first, then what comes first."""
     took = age(snapshot.t)
     environment = snapshot.environment
+    if (halt := snapshot.standstill) is not None and snapshot.session is not None:
+        return cut_end(f"stands still: pid {snapshot.session.pid} is stopped · {age(snapshot.t - halt.begin)}", width)
     if environment and environment.state == "waiting":
         who = [holder_name(holder, snapshot.session, str) for holder in environment.holders[:1]]
         held = f", held by {who[0]}" if who else ""

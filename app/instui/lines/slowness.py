@@ -22,7 +22,7 @@ class Slowness:
         if snapshot.t < max(self._next, FIRST):
             return []
         slow = slow_now(snapshot)
-        if slow is None or not (slow.kind.startswith("wait-") or slow.kind in ("turns", "clean")):
+        if slow is None or not (slow.kind.startswith("wait-") or slow.kind in ("turns", "clean", "halt")):
             return []  # progress, and the lines about waits for locks, say the rest
         if slow.kind == "turns" and len(slow.wheels) <= _CROWD:
             return []

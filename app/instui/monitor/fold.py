@@ -43,6 +43,7 @@ _SessionEvent = (
     | events.Caption
     | events.SessionPaused
     | events.SessionResumed
+    | events.SessionHalted
     | events.CancelRequested
     | events.WorkersChanged
     | events.SpanStarted
@@ -194,6 +195,8 @@ class Fold:
                     record.periods.pause(t)
                 else:
                     record.periods.resume(t)
+            case events.SessionHalted():
+                record.halt(event.seconds, event.slept, t)
             case events.CancelRequested():
                 record.cancelling = True
             case events.WorkersChanged():

@@ -197,6 +197,9 @@ class Joined:
                 yield events.LoadSampled(
                     sum(load.cpu for load in self._loads.values()), max(load.stalled for load in self._loads.values())
                 )
+            case events.SessionHalted():
+                if len(self._members) == 1:  # else the others went on
+                    yield event
             case events.WorkersChanged():
                 member.jobs = event.workers
                 yield event._replace(workers=sum(one.jobs for one in self._members if not one.is_over))

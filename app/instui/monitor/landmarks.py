@@ -24,7 +24,7 @@ def is_news(event: Event) -> bool:
             return True
         case events.Warned() | events.FetchStalled() | events.WheelFailed() | events.WheelCancelled():
             return True
-        case events.CancelRequested() | events.WorkersChanged():
+        case events.CancelRequested() | events.WorkersChanged() | events.SessionHalted():
             return True
         case _:
             return False

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar, overload
 from instui_engine.journal.events import Holder, SessionStarted
 from instui_engine.values import NamedTuple
 
-from .spans import CommitSteps, Compiling, Doing, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
+from .spans import CommitSteps, Compiling, Doing, Halt, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 
 T = TypeVar("T")
 
@@ -432,7 +432,13 @@ class Snapshot(NamedTuple):
     stalls: Prefix[Stall]
     peaks: Peaks = Peaks()
     compiling: Compiling = Compiling()
+    halts: tuple[Halt, ...] = ()  # by begin
     sessions: tuple[SessionStarted, ...] = ()  # if several are shown as one, see `instui.monitor.joined`
+
+    @property
+    def standstill(self) -> Halt | None:
+        """The one that has not ended: the process of the session is stopped, as seen from another one."""
+        return self.halts[-1] if self.halts and self.halts[-1].end is None else None
 
     @property
     def removes(self) -> bool:

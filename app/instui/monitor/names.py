@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from instui_engine.errors import printable
 
-from .units import age, cut_end
+from .units import age, cut_end, seconds
 
 if TYPE_CHECKING:
-    from instui_engine.journal.events import Holder, SessionStarted, SpanName
+    from instui_engine.journal.events import Holder, SessionHalted, SessionStarted, SpanName
 
 _COMMAND_CELLS = 60
 
@@ -54,6 +54,13 @@ def wait_target(what: str) -> str:
 def on_disk(what: str) -> str:
     """What is being written to disk (`Sync.what`)."""
     return _DISK.get(what, printable(what))
+
+
+def standstill(event: "SessionHalted") -> str:
+    """That a session stood still, and why."""
+    stood, slept = seconds(max(event.seconds, 0.0)), seconds(max(event.slept, 0.0))
+    said = [f"it stood still for {stood}, as it was stopped, or all of the machine was"] if event.seconds > 0 else []
+    return "; ".join([*said, *([f"the machine slept for {slept}"] if event.slept > 0 else [])])
 
 
 def path_name(path: str, session: "SessionStarted | None") -> str:

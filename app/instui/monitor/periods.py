@@ -7,7 +7,7 @@ from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, SpanFinished, SpanName, WaitKind
 
 from .names import same_holder
-from .spans import CommitSteps, Doing, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
+from .spans import CommitSteps, Doing, Halt, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 
 _HOLDERS = 20  # kept of one wait, the first of which may be long gone
 _ORDER = get_args(SpanName)
@@ -55,6 +55,7 @@ class Periods:
         self.spans: list[SessionSpan] = []
         self.syncs: list[Sync] = []
         self.pauses: list[Pause] = []
+        self.halts: list[Halt] = []
         self.doings: list[Doing] = []
         self.waits: list[SessionWait] = []
         self.groups = CommitSteps()
@@ -136,6 +137,11 @@ class Periods:
         """Note that it is to go on."""
         if self.pauses and self.pauses[-1].end is None:
             self.pauses[-1] = self.pauses[-1]._replace(end=t)
+
+    def halt(self, seconds: float, slept: float, t: float) -> None:
+        """Note that the process stood still for so long; not twice for the same time."""
+        since = self.halts[-1].end if self.halts else None
+        self.halts.append(Halt(min(max(t - max(seconds, 0.0), since or 0.0), t), t, max(slept, 0.0)))
 
     def begin_wait(self, what: WaitKind, wheel: str, path: str, holders: Sequence[Holder], t: float) -> None:
         """Note that the session or a wheel waits; once more, that the holders have changed."""

@@ -128,6 +128,13 @@ class SessionRecord:
             wheel.removal = removal
             self.removing += 1 if removal else -1
 
+    def halt(self, seconds: float, slept: float, t: float) -> None:
+        """Note that the process has not run for so long, in which nothing can have come of any wheel."""
+        self.periods.halt(seconds, slept, t)
+        for key in self._running.members:
+            wheel = self.wheels.change(key)
+            wheel.measured = min(wheel.measured + max(seconds, 0.0), t)
+
     def charge_holders(self, wheel: WheelRecord, t: float) -> None:
         """Charge the wait of `wheel`, since its holders were last named, to those that are wheels of this session."""
         if wheel.waits_for is not None:
@@ -272,7 +279,7 @@ class SessionRecord:
     def measured(self) -> Measured | None:
         """What an install that went well has shown of this machine; None if it did not, or was held up on purpose."""
         estimator, well = self._estimator, self.finished is not None and self.finished.exit == 0
-        if estimator is None or not well or self._is_slowed or self.periods.pauses:
+        if estimator is None or not well or self._is_slowed or self.periods.pauses or self.periods.halts:
             return None
         how, took = self._how(), dict[str, float]()
         for span in self.periods.spans:
@@ -428,6 +435,7 @@ class SessionRecord:
             lock_index=MappingProxyType(self.locks.index),
             stalls=Prefix(self.periods.stalls),
             compiling=self.compiling,
+            halts=tuple(self.periods.halts),
             sessions=tuple(self.sessions),
             peaks=Peaks(self._running.most, most_waiting, *self._fastest, self.periods.most_stalled),
         )

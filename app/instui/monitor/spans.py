@@ -54,6 +54,17 @@ class Pause(NamedTuple):
     end: float | None = None
 
 
+class Halt(NamedTuple):
+    """The process of the session stood still from `begin` to `end`; None while it does.
+
+    `slept`: for how long the machine slept meanwhile, which is no time of the session.
+    """
+
+    begin: float
+    end: float | None = None
+    slept: float = 0.0
+
+
 class Doing(NamedTuple):
     """From `begin` on the resolver did that, see `events.ResolveProgress`."""
 

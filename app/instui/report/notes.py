@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from instui.monitor.names import standstill
 from instui.monitor.recoveries import OUTCOMES
 from instui.monitor.units import seconds
 from instui_engine.journal import events
@@ -41,6 +42,8 @@ def note(t: float, event: Event) -> Note | None:
             return Note(t, "", "plain", "asked to pause")
         case events.SessionResumed():
             return Note(t, "", "plain", "went on")
+        case events.SessionHalted():
+            return Note(t, "", "warning", standstill(event))
         case events.CancelRequested(exit=code):
             return Note(t, "", "warning", f"asked to stop, with exit code {code}")
         case events.SessionFinished(exit=code, error=error) if code:

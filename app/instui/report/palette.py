@@ -19,6 +19,7 @@ _OF_KIND: Mapping[Kind, str] = {
     "commit": "commit",
     "sync": "age",
     "pause": "pause",
+    "halt": "pause",
     "unexplained": "unexplained",
 }
 _OF_FINDING: Mapping[str, str] = {

@@ -33,7 +33,7 @@ _LEGEND = (
     ("accent", "resolve, build, plan"),
     ("age", "write to disk"),
     ("other", "other work"),
-    ("pause", "pause"),
+    ("pause", "pause, standstill"),
     ("unexplained", "unexplained"),
 )
 

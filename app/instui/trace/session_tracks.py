@@ -1,4 +1,4 @@
-"""The tracks of the session as a whole: its stages, the disk, waits, pauses, groups of commits, recoveries."""
+"""The tracks of the session as a whole: stages, the disk, waits, pauses, standstills, groups, recoveries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -38,11 +38,13 @@ def session_tracks(snapshot: Snapshot, kept: Sequence[Timed]) -> SessionTracks:
     waits = list(_waits(snapshot))
     syncs = [Slice(one.begin, _end(one.end, snapshot), f"syncs {on_disk(one.what)}", "sync") for one in snapshot.syncs]
     pauses = [Slice(pause.begin, _end(pause.end, snapshot), "paused", "pause") for pause in snapshot.pauses]
+    halts = [Slice(halt.begin, _end(halt.end, snapshot), "stood still", "pause") for halt in snapshot.halts]
     tracks = [
         Track("stages", list(_stages(snapshot)), list(_instants(snapshot, kept))),
         Track("disk", syncs),
         *_by_waiter(waits, snapshot),
         Track("pauses", pauses),
+        Track("standstills", halts),
         Track("groups of commits", list(_groups(kept))),
         Track("recovery", list(_recoveries(kept, snapshot.t))),
     ]

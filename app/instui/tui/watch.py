@@ -10,6 +10,7 @@ from instui.monitor.history import History
 from instui.monitor.model import Snapshot
 from instui.monitor.rates import USUAL
 from instui.monitor.reader import Source
+from instui.monitor.standstill import Standstill
 from instui_engine.journal.codec import decode
 
 from .tape import Log, Tape
@@ -43,6 +44,7 @@ class Watch:
         self._history = history
         rates = USUAL if history is None else history.rates()
         self._present = Fold(estimates=True, rates=rates)  # of all that was read; of a recording, nobody asks for that
+        self._standstill = Standstill()
         self._lines: deque[str] = deque()
         self._fed = 0
         self._shown: Snapshot = self._present.snapshot(0.0)
@@ -74,7 +76,9 @@ class Watch:
     @property
     def latest(self) -> Snapshot:
         """The session as it is now; a recording, as it is on the screen."""
-        return self._shown if self.recorded else self._present.snapshot(self._now())
+        if self.recorded:
+            return self._shown
+        return self._standstill.shown(self._present.snapshot(self._now()), self._present.now)
 
     @property
     def end(self) -> float:

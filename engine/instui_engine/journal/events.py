@@ -65,6 +65,16 @@ class SessionResumed(NamedTuple):
     """The session continues."""
 
 
+class SessionHalted(NamedTuple):
+    """The session goes on, after `seconds` in which its process did not run: it was stopped (SIGSTOP, ctrl+z).
+
+    `slept`: for how long the machine slept meanwhile, of which the clock of the journal knows nothing.
+    """
+
+    seconds: float
+    slept: float = 0.0
+
+
 class WorkersChanged(NamedTuple):
     """Somebody asked for another number of workers. A part that is under way may keep the number that it began with."""
 
@@ -584,6 +594,7 @@ Event = (
     | Caption
     | SessionPaused
     | SessionResumed
+    | SessionHalted
     | CancelRequested
     | WorkersChanged
     | SpanStarted
@@ -649,6 +660,7 @@ KINDS: dict[str, type[Event]] = {
     "caption": Caption,
     "session.paused": SessionPaused,
     "session.resumed": SessionResumed,
+    "session.halted": SessionHalted,
     "cancel.requested": CancelRequested,
     "workers.changed": WorkersChanged,
     "span.started": SpanStarted,

@@ -26,6 +26,7 @@ from .control import Control
 from .load import load
 from .options import Options
 from .slow_motion import SlowMotion
+from .standstill import Standstill
 
 _SAMPLE = 0.5  # seconds between two samples of the load
 
@@ -43,6 +44,7 @@ class Context:
         self.failure: BaseException | None = None  # the first failure; it makes all workers stop
         self.tells_failures = True  # of single wheels; False for a command that does so itself
         self._told: list[InstuiError] = []  # which failures were told, each once
+        self.standstill = Standstill(journal.emit)
         self._load = load()  # at the beginning
         self._next_sample = time.monotonic() + _SAMPLE
 
@@ -50,8 +52,10 @@ class Context:
         """Write an event to the journal, and now and then one about the load."""
         self.control.progress.take(event)
         self.journal.emit(event)
-        if time.monotonic() >= self._next_sample:
-            self._next_sample = time.monotonic() + _SAMPLE
+        now = time.monotonic()
+        self.standstill.note(now)
+        if now >= self._next_sample:
+            self._next_sample = now + _SAMPLE
             used = load().since(self._load)
             self.journal.emit(LoadSampled(used.cpu, used.stalled))
 

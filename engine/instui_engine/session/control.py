@@ -38,6 +38,7 @@ from instui_engine.wheel.filename import normalized
 
 from .cancelled import CancelledWheels
 from .progress import Progress
+from .standstill import EVERY
 
 Word = Literal["cancel", "abort", "pause", "resume"]
 _WORDS: dict[str, Word] = {word: word for word in get_args(Word)}
@@ -171,8 +172,16 @@ class Control:
 class ControlServer:
     """The server of a session's socket. If none can be made, `path` is "" and only signals control the session."""
 
-    def __init__(self, control: Control, session: str, facts: Facts | None = None) -> None:
+    def __init__(
+        self,
+        control: Control,
+        session: str,
+        facts: Facts | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`meanwhile` is called while nobody asks, every `standstill.EVERY` seconds."""
         self.path = ""
+        self._meanwhile = meanwhile
         self._control = control
         self._is_closed = False
         self._threads = threading.Semaphore(_MOST_AT_ONCE)
@@ -203,9 +212,13 @@ class ControlServer:
                 Path(self.path).parent.rmdir()
 
     def _serve(self) -> None:
+        self._socket.settimeout(EVERY)
         while True:
+            self._meanwhile()
             try:
                 peer, _ = self._socket.accept()
+            except TimeoutError:
+                continue
             except OSError:
                 if self._is_closed:
                     return

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from instui.monitor import units
 from instui.monitor.model import Recovery, Snapshot
-from instui.monitor.names import SPANS, on_disk, wait_target
+from instui.monitor.names import SPANS, on_disk, standstill, wait_target
 from instui.tui.text.pieces import Piece, safe
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
@@ -18,6 +18,7 @@ _SessionEvent = (
     | events.Caption
     | events.SessionPaused
     | events.SessionResumed
+    | events.SessionHalted
     | events.CancelRequested
     | events.WorkersChanged
     | events.SpanStarted
@@ -122,6 +123,8 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
             return Piece(f"instui {safe(version)}, {units.count(jobs, 'worker')}, {safe(top)}", "dim")
         case events.Caption() | events.SessionPaused() | events.SessionResumed():
             return Piece("", "dim")
+        case events.SessionHalted():
+            return Piece(standstill(event), "age")
         case events.CancelRequested(exit=code):
             return Piece(f"will stop between two commits, with exit code {code}", "failed")
         case events.WorkersChanged(workers=workers):

@@ -9,6 +9,7 @@ WORDS: Mapping[str, str] = {
     "caption": "to watch for",
     "session.paused": "asked to pause",
     "session.resumed": "goes on",
+    "session.halted": "stood still",
     "cancel.requested": "asked to stop",
     "workers.changed": "workers",
     "span.started": "part begins",

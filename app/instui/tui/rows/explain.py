@@ -39,6 +39,7 @@ _STYLES = {
     "sync": "age",
     "disk": "age",
     "pause": "age",
+    "halt": "age",
 }
 _WHEELS = 12  # named for a finding
 

@@ -52,6 +52,8 @@ def badge(snapshot: Snapshot, facts: Facts) -> Badge:
         code = facts.exit_code
         asked = code in _ASKED  # it was asked to end before it could write so into the journal
         return Badge("DIED" if code is None or (code > 128 and not asked) else f"FAILED exit {code}", "badge-failed")
+    if snapshot.standstill is not None:
+        return Badge("STOPPED", "badge-age")
     if snapshot.cancelling:
         return Badge("CANCELLING", "badge-failed")
     if snapshot.paused:

@@ -38,6 +38,7 @@ _WORDS: dict[Kind, str] = {
     "claim": "waiting for a claim",
     "wait": "waiting for other processes",
     "pause": "resting, as asked",
+    "halt": "standing still: its process was stopped",
     "unexplained": "unexplained",
 }
 

@@ -31,6 +31,7 @@ STYLES: Mapping[Kind, str] = {
     "claim": "wait",
     "wait": "wait",
     "pause": "dim",
+    "halt": "age",
     "unexplained": "dim",
 }
 Cell = tuple[str, str]  # a character and its style
@@ -43,7 +44,7 @@ def mark(kind: Kind, glyphs: Glyphs) -> str:
     """The sign of which a bar is made."""
     if kind in WAITS:
         return glyphs.wait
-    return glyphs.gap if kind in ("unexplained", "pause") else glyphs.full
+    return glyphs.gap if kind in ("unexplained", "pause", "halt") else glyphs.full
 
 
 class Bar(NamedTuple):
