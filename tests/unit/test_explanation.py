@@ -398,8 +398,10 @@ def test_everything_cached_takes_away_what_is_fetched_and_unpacked() -> None:
 
 
 def test_with_everything_cached_no_file_is_read_before_it_is_unpacked() -> None:
-    steps = in_order(span("acquire", 0.0, 4.0), added("a"), unpack("a", 1.0, 3.0))
-    assert predicted(explain(snapshot_of(*steps, ended(4.0))))["everything cached"] == pytest.approx(0.25)
+    steps = in_order(span("acquire", 0.0, 3.0), added("a"), unpack("a", 1.0, 3.0))
+    assert predicted(explain(snapshot_of(*steps, ended(3.0))))["everything cached"] == pytest.approx(0.25)
+    steps = in_order(span("acquire", 0.0, 5.0), added("a"), unpack("a", 1.0, 3.0))
+    assert predicted(explain(snapshot_of(*steps, ended(5.0))))["everything cached"] == pytest.approx(2.25)
     cached = in_order(span("acquire", 0.0, 4.0), added("a", cached=True))
     assert predicted(explain(snapshot_of(*cached, ended(4.0))))["everything cached"] == pytest.approx(4.25)
 
@@ -419,7 +421,26 @@ def test_with_everything_cached_uv_takes_as_long_as_it_computes_where_that_is_kn
     assert cached(4.0, 0.5) == (pytest.approx(0.25 + 0.3), False)  # it waited for the index
     assert cached(4.0, 0.0)[1]  # an earlier journal
     assert cached(4.0, 5.0)[1]  # it computed, and who knows for what
-    assert cached(4.0, 0.0, asked=False) == (pytest.approx(4.25), False)  # a lock file needs no uv
+    assert cached(4.0, 0.0, asked=False)[1]  # a lock file needs no uv, but was it read before?
+    assert cached(0.05, 0.05, asked=False) == (pytest.approx(0.2625), False)
+
+
+def test_with_everything_cached_links_to_files_that_are_not_new_cost_the_system_less() -> None:
+    def cached(system: float, *, made: bool = True) -> tuple[float, bool]:
+        steps = in_order(
+            span("acquire", 0.0, 2.0),
+            added("a", cached=not made),
+            unpack("a", 0.0, 2.0) if made else [],
+            span("stage", 2.0, 4.0, 2.0, 0.0, system, 2.0),
+            [(2.0, events.StageStarted("a", 10, 1)), (4.0, events.StageFinished("a"))],
+        )
+        what_if = explain(snapshot_of(*steps, ended(4.0))).what_if
+        return next((one.predicted, one.uncertain) for one in what_if if one.change == "everything cached")
+
+    assert cached(0.0) == (pytest.approx(2.25), False)
+    assert cached(0.8) == (pytest.approx(2.05), False)
+    assert cached(2.0) == (pytest.approx(1.75), True)
+    assert cached(2.0, made=False) == (pytest.approx(4.25), False)
 
 
 def test_a_damaged_entry_that_is_unpacked_again_is_told() -> None:
