@@ -438,8 +438,8 @@ def test_with_everything_cached_links_to_files_that_are_not_new_cost_the_system_
         return next((one.predicted, one.uncertain) for one in what_if if one.change == "everything cached")
 
     assert cached(0.0) == (pytest.approx(2.25), False)
-    assert cached(0.8) == (pytest.approx(2.05), False)
-    assert cached(2.0) == (pytest.approx(1.75), True)
+    assert cached(0.8) == (pytest.approx(2.01), False)
+    assert cached(2.0) == (pytest.approx(1.65), True)
     assert cached(2.0, made=False) == (pytest.approx(4.25), False)
 
 

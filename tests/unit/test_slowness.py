@@ -97,8 +97,8 @@ def test_why_a_download_was_tried_again_is_told() -> None:
     assert text.isprintable()
 
 
-def resolved(cpu: float) -> str:
-    steps = [*span("resolve", 0.0, 4.0, cpu), (0.1, events.ResolveProgress("deciding"))]
+def resolved(cpu: float, idle: float = -1.0) -> str:
+    steps = [*span("resolve", 0.0, 4.0, cpu, idle=idle), (0.1, events.ResolveProgress("deciding"))]
     finding = the("resolve", explain(snapshot_of(*in_order(steps), ended(4.0))))
     return f"{finding.text} -> {finding.remedy}"
 
@@ -109,6 +109,13 @@ def test_what_uv_computed_and_what_it_waited_for_are_told_apart() -> None:
     assert "an index that answers sooner: --index-url; a lock file" in waiting
     assert "; it computed for 3.8 s -> a lock file" in computing
     assert "computed" not in resolved(0.0)  # an earlier journal
+
+
+def test_who_may_have_waited_for_a_processor_is_not_sent_to_another_index() -> None:
+    crowded, alone = resolved(0.5, idle=0.1), resolved(0.5, idle=7.0)
+    assert "; it computed for 0.50 s, and waited for 3.5 s, for an index or for a processor: other" in crowded
+    assert "--index-url" not in crowded
+    assert alone == resolved(0.5)
 
 
 def test_large_wheel_files_of_this_machine_are_read_and_hashed() -> None:

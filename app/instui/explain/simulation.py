@@ -22,7 +22,7 @@ LEAST_NOISE = 0.03  # of the wall clock, and in seconds: two runs of one command
 CLOSE = 0.2  # of a prediction: by more than that it may not be wrong
 _LONG = 0.1  # of the wall clock: work that follows --jobs, but is not scheduled again
 _WARM = (0.45, 0.75)  # of what uv needs processors for with an empty cache of its own, it needs with a full one
-_FRESH = 0.5  # of what the system needs to stage files that were made a moment ago, it saves with older ones, at most
+_FRESH = 0.6  # of what the system needs to stage files that were made a moment ago, it saves with older ones, at most
 JOBS = (2, 4, 8)
 _NOTHING = Range(0.0, 0.0, 0.0)
 

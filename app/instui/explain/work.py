@@ -13,6 +13,7 @@ from .findings import Case, Cause, listed, named, of, spans, total, union, unpac
 _LONG = 0.5  # seconds of work that are worth a remark
 _MUCH = 10_000_000  # bytes of wheel files, whose hashes take longer than all else
 _SILENT = 2.0  # seconds without a byte from a host
+_FREE = 0.2  # idle processors for less than so much of the time say that other programs used them
 _DOING_CELLS = 60
 _WHY_CELLS = 60
 _LOCK_FILE = (
@@ -57,15 +58,22 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     text += f": {steps}" if steps else ""
     waited = sum(time for doing, time in took.items() if doing.startswith(_UV_WAITS))
     computed = sum(span.cpu for span in snapshot.spans if span.name == "resolve")
+    # whoever waits for an index leaves a processor idle, and who waits for a processor does not
+    is_busy = any(
+        0 <= span.idle <= _FREE * ((span.end or 0) - span.begin) for span in snapshot.spans if span.name == "resolve"
+    )
     remedy = ""
     if computed and not case.lasts(found) and case.matters(found, _LONG, 0.1):
         rest = max(total(found) - computed, 0.0)
         text += f"; it computed for {seconds(computed)}{f', and waited for {seconds(rest)}' if rest >= _LONG else ''}"
+        text += (
+            ", for an index or for a processor: other programs used all of them" if rest >= _LONG and is_busy else ""
+        )
     if waited > total(found) / 2:
         remedy = "an index that answers: --index-url; --offline takes what is cached"
     elif case.matters(found, 2.0, 0.2):
         remedy = _LOCK_FILE
-        if 0 < computed < total(found) / 2:
+        if 0 < computed < total(found) / 2 and not is_busy:
             remedy = f"an index that answers sooner: --index-url; {remedy}"
     yield Cause("resolve", found, text, remedy)
 
