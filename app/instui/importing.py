@@ -1,8 +1,8 @@
 """What Python loads, in less time. A small install loads 160 modules of this program, and a hundred of Python's.
 
-For each of ours, Python looks for five kinds of files in what it knows of a directory, and asks twice how old the source
-is. Here a module is `NAME.py` or `NAME/__init__.py`, with byte code that was made of it. Whatever else it may be is left
-to Python. Of Python's own, two load others in vain.
+For each of ours, Python looks for five kinds of files in what it knows of a directory, and asks twice how old the
+source is. Here a module is `NAME.py` or `NAME/__init__.py`, with byte code that was made of it. Whatever else it may be
+is left to Python. Of Python's own, two load others in vain.
 """
 
 import os
