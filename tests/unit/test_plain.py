@@ -255,6 +255,8 @@ def test_a_full_disk_is_one_failure_however_many_wheels_it_stops() -> None:
     stage.at(1.0, *begun, *failures)
     said = stage.at(2.0, events.SessionFinished(1, "no route", 0, 2.0), ended=True)
     assert said == f"failed: a 1: {of_a}\nfailed: b 1: {of_b}\n"
+    listed = START._replace(command=["instui", "install-many", "list.txt"])
+    assert Stage(io.StringIO()).at(1.0, listed, *begun[1:], *failures) == "failed: c 1: no route\n"
 
 
 def test_the_block_keeps_to_six_rows_and_to_the_height() -> None:

@@ -1,9 +1,12 @@
 """What plain output says at the end of a session."""
 
+import errno
+
 import pytest
 
-from instui.explain.summary import summary
+from instui.explain.summary import ending, summary
 from instui.monitor.fold import Fold
+from instui_engine.errors import CACHE, remedy
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 from support.plain_lines import GO_A, GO_B, START, A, B
@@ -174,3 +177,26 @@ def test_a_wait_for_the_environments_lock_in_which_the_session_was_killed_is_tol
     assert [line for line in lines if "waited for" in line] == [
         "  waited for the environment's lock: 5.0 s, held by pid 77 (uv pip install), asleep"
     ]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_full_disk_that_stops_lines_of_a_list_is_told_once(own: bool) -> None:
+    full = [remedy(OSError(errno.ENOSPC, f"no room for {name}"), CACHE) for name in "abc"]
+    full = [f"{name}: {text}" for name, text in zip("abc", full, strict=True)]
+    fold = Fold()
+    listed = START._replace(command=["instui", "install-many", "list.txt"])
+    for event in (listed, A, B, *(events.WheelFailed(name, text) for name, text in zip("abc", full, strict=True))):
+        fold.feed(1.0, event)
+    error = full[1] if own else f"3 of 4 lines failed (the first one: {full[0]})"
+    fold.feed(2.0, events.SessionFinished(1, error, 0, 2.0))
+    said = [line for line in summary(fold.snapshot(2.0)) if "failed" in line]
+    assert said == ([] if own else [f"  failed: a 1: {full[0]}", "  failed, as the disk was full: b 2, c"])
+
+
+def test_a_screen_tells_a_full_disk_once() -> None:
+    fold = Fold()
+    full = [f"cannot stage {name} ({name}); {remedy(OSError(errno.ENOSPC, 'full'), CACHE)}" for name in "ab"]
+    for event in (START, A, B, *(events.WheelFailed(name, text) for name, text in zip("ab", full, strict=True))):
+        fold.feed(1.0, event)
+    fold.feed(2.0, events.SessionFinished(1, full[1], 0, 2.0))
+    assert [line for line in ending(fold.snapshot(2.0)) if "cannot" in line] == [full[1]]

@@ -216,11 +216,23 @@ def _what_is_installed(snapshot: Snapshot) -> list[str]:
             for state in (CANCELLED, Phase.STOPPED.value, Phase.UNBEGUN.value):
                 if left := [wheel for wheel in of_kind if wheel.word == state]:
                     lines.append(f"  not {word} ({state}): {_labels(left)}")
+    return [*lines, *_failures(snapshot)]
+
+
+def _failures(snapshot: Snapshot) -> list[str]:
+    """A line for each wheel that failed; of a list, one for all that a full disk stopped."""
     failed = [wheel for key in snapshot.failed if (wheel := snapshot.wheel(key))]
+    full = [wheel for wheel in failed if ROOM in wheel.error] if snapshot.is_list else []
+    end = snapshot.finished
+    is_told = end is not None and any(wheel.error == end.error for wheel in full)  # as the error of the session
+    alike = full if is_told else full[1:]
+    failed = [wheel for wheel in failed if wheel not in alike]
     listed_here = len(failed) if snapshot.is_list else FAILURES_LISTED
-    lines += [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:listed_here]]
+    lines = [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:listed_here]]
     if len(failed) > listed_here:
         lines.append(f"  failed: {count(len(failed) - listed_here, 'more wheel')}")
+    if alike and not is_told:
+        lines.append(f"  failed, as the disk was full: {_labels(alike)}")
     return lines
 
 

@@ -224,10 +224,13 @@ class Messages:
         return [*self._prepare.rest(), *self._other_failures(""), *milestones, *self._more_conflicts()]
 
     def _failed(self, event: events.WheelFailed) -> list[str]:
-        """A line for a failure. That of a list is no error of the session; any other may be, and then has its line."""
+        """A line for a failure. That of a list is no error of the session; any other may be, and then has its line.
+
+        A disk that is full may stop all of a list.
+        """
         line = f"failed: {self._label(event.wheel)}: {printable(event.error)}"
         session = self._fold.session
-        if session and session.command[1:2] == ["install-many"]:
+        if session and session.command[1:2] == ["install-many"] and ROOM not in event.error:
             return [line]
         self._failures.append((line, event.error))
         return []
