@@ -246,7 +246,20 @@ def test_no_key_does_two_things_at_home() -> None:
     for key, does in (("i", "type what to install"), ("tab", "to what runs"), ("K", "cancel"), ("3", "demonstration")):
         with pytest.raises(UsageError, match=rf"f: keys.quit: '{key}' is already .*{does}"):
             actions.take_keys({"quit": [key], "cancel_wheel": ["ctrl+k"], "view_timeline": ["f3"]}, "f")
-    actions.take_keys({"trace": ["i"], "quit": ["Q"]}, "f")  # which does not work at home
+    for key in ("x", "enter", "space", "/"):
+        with pytest.raises(UsageError, match=rf"f: keys.interrupt: '{key}' is already a key of lines that are typed"):
+            actions.take_keys(
+                {
+                    "interrupt": [key],
+                    "quit": ["Q"],
+                    "open": ["f2"],
+                    "filter": ["f3"],
+                    "locks_of": ["f4"],
+                    "freeze": ["f6"],
+                },
+                "f",
+            )
+    actions.take_keys({"interrupt": ["ctrl+x"], "trace": ["i"], "quit": ["Q"]}, "f")  # which does not work at home
 
 
 def test_the_actions_that_work_at_home_are_known() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from instui_engine.values import NamedTuple
 
-from .keymap import WRITTEN, choose, given
+from .keymap import TYPED, WRITTEN, choose, given
 
 
 class Action(NamedTuple):
@@ -114,6 +114,9 @@ VIEW_KEYS = {
 """The keys that open views, for who checks keys before the views are loaded; they come from `views/registry.py`."""
 
 
+EVERYWHERE = frozenset({"interrupt", "suspend"})
+"""Those that also work where a line is typed, and in what is open on top of a view."""
+
 AT_HOME = frozenset({
     "open", "back", "help", "palette", "down", "up", "top", "bottom", "page_down", "page_up", "filter", "match_next",
     "match_previous", "all", "copy", "picture", "suspend", "quit", "interrupt",
@@ -124,7 +127,9 @@ AT_HOME = frozenset({
 def take_keys(keys: Mapping[str, Sequence[str]], where: str) -> None:
     """Give actions other keys, before the views are loaded. Raises UsageError, see `keymap.choose`."""
     home = {key: f"home ({action.help})" for action in HOME_KEYS for key in action.keys.split(",")}
-    choose(keys, {action.id: action.keys for action in KEYS} | VIEW_KEYS, where, dict.fromkeys(AT_HOME, home))
+    typed = dict.fromkeys(TYPED, "lines that are typed and of dialogs")
+    taken = {id: home | typed if id in EVERYWHERE else home for id in AT_HOME}
+    choose(keys, {action.id: action.keys for action in KEYS} | VIEW_KEYS, where, taken)
 
 
 def with_keys(action: Action) -> Action:

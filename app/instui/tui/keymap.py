@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from string import ascii_letters, digits
 
 from instui.likely import likely
 from instui_engine.errors import UsageError, printable
@@ -29,6 +30,8 @@ WRITTEN = {  # how keys are shown that Textual names by a word
     "up": "↑",
     "escape": "esc",
 }
+TYPED = frozenset({*ascii_letters, *digits, *WRITTEN, "space", "enter", "tab", "backspace", "delete", "home", "end"})
+"""The keys that somebody needs who types a line or answers a question, by Textual's names."""
 _NAMES = {shown: name for name, shown in WRITTEN.items()}
 _KEY = re.compile(  # as Textual names them
     r"((ctrl|alt|shift)\+)*([a-zA-Z0-9]|f\d\d?|enter|escape|tab|space|backspace|delete|insert|home|end|pageup|pagedown"

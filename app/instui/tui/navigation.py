@@ -12,7 +12,7 @@ from instui.monitor.model import Snapshot
 from instui.overwritten.files import OverwrittenFile
 from instui_engine.journal.events import Event
 
-from .actions import Action
+from .actions import EVERYWHERE, Action
 from .controller import Result
 from .rows.frame import Tab
 from .text.glyphs import Glyphs
@@ -29,8 +29,6 @@ from .views.palette import Commands, Palette
 from .views.pushed import PushedView
 from .views.view import View
 
-_EVERYWHERE = frozenset({"interrupt", "suspend"})  # also in what is open on top of a view
-
 
 class Navigation(App[Result], inherit_bindings=False):
     """An application whose screens are the views of the registry. The one under a tab is a mode of Textual."""
@@ -40,7 +38,7 @@ class Navigation(App[Result], inherit_bindings=False):
     COMMANDS: ClassVar[set[Any]] = {Commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(action.keys, f"do('{action.id}')", action.label, show=False, priority=action.id in _EVERYWHERE)
+        Binding(action.keys, f"do('{action.id}')", action.label, show=False, priority=action.id in EVERYWHERE)
         for action in registry.ACTIONS
     ]
     glyphs: Glyphs
