@@ -129,6 +129,7 @@ def test_hostile_names_are_escaped() -> None:
         (Place("p/.venv", "CPython 3.11.7", ("a",), unfinished=2), "2 changes half done"),
         (Place("p/.venv", "CPython 3.11.7", ("a",), incomplete=1), "1 incomplete: see instui doctor"),
         (Place("p/.venv", "CPython 3.11.7", ("a",), leftovers=2), "2 killed sessions left files: see instui doctor"),
+        (Place("p/.venv", "CPython 3.11.7", ("a",), strays=1), "1 leftover of pip or uv: see instui doctor"),
         (Place(missing="none"), "no environment"),
         (Place(), "looking for the environment"),
     ],

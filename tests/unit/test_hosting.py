@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +104,24 @@ def test_what_a_killed_session_has_left_is_seen(venv: Callable[[], Venv]) -> Non
     assert finder.look().leftovers == 1
     stage.rmdir()
     assert finder.look().leftovers == 0
+
+
+def test_what_pip_and_uv_have_left_is_seen_when_nobody_can_be_at_work_with_it(
+    venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, now = venv(), time.time()
+    finder = PlaceFinder(home("--python", str(target.top)))
+    assert finder.look().strays == 0
+    (target.site / "~ip").mkdir()
+    (target.site.parent / "~ite-packages").mkdir()
+    (target.top / "bin" / ".tmpAb3dE6").touch()
+    (target.top / "~in").mkdir()
+    (target.site / "~").touch()
+    assert finder.look().strays == 0
+    monkeypatch.setattr("instui.cli.places.time.time", lambda: now + 100.0)
+    assert finder.look().strays == 5
+    (target.site / "~ip").rmdir()
+    assert finder.look().strays == 4
 
 
 def test_without_an_environment_the_place_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

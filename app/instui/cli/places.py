@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Set
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from instui.monitor.reader import read
 from instui.monitor.sessions import KnownSession
 from instui.tui.host import Place
 from instui_engine.commit import writeahead
+from instui_engine.doctor.leftovers import searched, temporary
 from instui_engine.errors import InstuiError
 from instui_engine.session.session import alive, journal_path, stages
 from instui_engine.target.installed import scan
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 RECORDED = 50  # recordings in the list: as many as are kept
 _SHORT = 1_000_000  # bytes of a journal that is read whole, in some 20 ms
 _BUDGET = 0.02  # seconds of one look that are spent on that
+_STRAYS = 100  # leftovers of pip and uv that are counted
+_AT_WORK = 60.0  # seconds for which what they would leave if they were killed may be in use
 _AGAIN = 3.0  # seconds after which an environment that was not found is looked for again
 
 
@@ -37,6 +41,7 @@ class PlaceFinder:
         self._environment: Environment | None = None
         self._missing = ""
         self._looked = 0.0
+        self._strays: list[Path] = []
         self._listed: tuple[object, Place] = (None, Place())
         self._journals: tuple[object, list[KnownSession]] = (None, [])
         self.waited: dict[str, float] = {}  # seconds for which locks held up these sessions, by id
@@ -47,15 +52,19 @@ class PlaceFinder:
         if environment is None:
             return Place(missing=self._missing)
         stamps = []
-        for root in environment.site_packages:
+        for directory in searched(environment):
             with suppress(OSError):
-                stamps.append((environment.top / root).stat().st_mtime_ns)
+                stamps.append((environment.top / directory).stat().st_mtime_ns)
         if self._listed[0] != stamps or not stamps:
             self._listed = stamps, _described(environment)
+            # where distributions have nothing but directories of their own is not looked at: that would take long
+            self._strays = [environment.top / path for path in islice(temporary(environment, (), ()), _STRAYS)]
         changing = {writeahead.session_of(path.name) for path in writeahead.pending(environment.top)}
         staging = {identity for _, identity in stages(environment)} - changing
         return self._listed[1]._replace(
-            unfinished=_killed(changing, environment), leftovers=_killed(staging, environment)
+            unfinished=_killed(changing, environment),
+            leftovers=_killed(staging, environment),
+            strays=sum(map(_is_left, self._strays)),
         )
 
     def _find(self) -> "Environment | None":
@@ -114,6 +123,14 @@ def _described(environment: "Environment") -> Place:
     except OSError:
         return Place(f"{parent}/{name}", f"{implementation} {interpreter.version}")
     return Place(f"{parent}/{name}", f"{implementation} {interpreter.version}", tuple(found), incomplete=incomplete)
+
+
+def _is_left(path: Path) -> bool:
+    """Whether it is there so long that no installer can be at work with it any more."""
+    try:
+        return time.time() - path.lstat().st_ctime > _AT_WORK
+    except OSError:
+        return False
 
 
 def _killed(sessions: Set[str], environment: "Environment") -> int:

@@ -13,8 +13,8 @@ class Place(NamedTuple):
     """The environment of home: whose recordings are listed, and into which the input installs.
 
     `unfinished` is the number of changes that killed sessions have left half done, `leftovers` that of killed sessions
-    which have left only their own files, `incomplete` that of distributions that are listed without their METADATA or
-    RECORD. `missing` says why there is no environment.
+    which have left only their own files, `strays` that of files and directories that pip or uv have left, `incomplete`
+    that of distributions that are listed without their METADATA or RECORD. `missing` says why there is no environment.
     """
 
     name: str = ""
@@ -22,6 +22,7 @@ class Place(NamedTuple):
     installed: Sequence[str] = ()
     unfinished: int = 0
     leftovers: int = 0
+    strays: int = 0
     incomplete: int = 0
     missing: str = ""
 

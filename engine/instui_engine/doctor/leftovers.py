@@ -41,11 +41,10 @@ def temporary(environment: Environment, directories: Collection[str], listed: Co
 
     Paths in `listed` are left out: a file that a distribution lists is its own, whatever its name.
     """
-    roots = {root for root in environment.roots.values() if root}
+    roots = _roots(environment)
     # pip drops the first letter of a directory's name: `~in` beside `bin`
     beside = {join(parent_of(root), f"~{name_of(root)[1:]}") for root in roots}
-    parents = {parent_of(root) for root in roots}
-    for directory in sorted({*directories, *roots, *parents, *environment.site_packages}):
+    for directory in sorted({*directories, *searched(environment)}):
         info = directory.endswith(".dist-info")
         for name in names(environment, directory):
             path = f"{directory}/{name}" if directory else name
@@ -54,6 +53,16 @@ def temporary(environment: Environment, directories: Collection[str], listed: Co
             stashed = path in beside or (name.startswith("~") and directory in environment.site_packages)
             if stashed or _UV.fullmatch(name) or (info and _PIP.fullmatch(name)):
                 yield path
+
+
+def searched(environment: Environment) -> set[str]:
+    """The directories that are looked at in any case: those of schemes and above them, relative to the top."""
+    roots = _roots(environment)
+    return {*roots, *map(parent_of, roots), *environment.site_packages}
+
+
+def _roots(environment: Environment) -> set[str]:
+    return {root for root in environment.roots.values() if root}
 
 
 def dead_sessions(environment: Environment) -> Iterator[DeadSession]:

@@ -126,6 +126,8 @@ def _health(place: Place) -> tuple[str, str]:
         return f"{place.incomplete} incomplete: see instui doctor", "age"
     if place.leftovers:
         return f"{units.count(place.leftovers, 'killed session')} left files: see instui doctor", "age"
+    if place.strays:
+        return f"{units.count(place.strays, 'leftover')} of pip or uv: see instui doctor", "age"
     return "whole", "commit"
 
 
