@@ -56,12 +56,18 @@ def test_a_shell_completes_what_is_installed_where_the_line_says_by_the_program_
     (tmp_path / "bin").symlink_to(Path(sys.executable).parent)
     environ = {**clean_environ, "HOME": str(tmp_path)}  # in PATH there is none
     with completing(shell, run_instui, environ, tmp_path) as terminal:
-        for line in ("uninstall -p ../there o", "show --python ../there o"):
+        named = "install --python=../there --reinstall-package=o"
+        for line in ("uninstall -p ../there o", "show --python ../there o", named):
             terminal.send(f"~/bin/instui {line}\t")
             terminal.shows(f"~/bin/instui {line}ne")
             terminal.send("\x15")
-        terminal.send("~/bin/instui serve rep\t")
-        terminal.shows("instui serve replay")
+        for line, word in (("serve rep", "lay"), ("install --ui=pl", "ain"), ("install x --link-mode har", "dlink")):
+            terminal.send(f"~/bin/instui {line}\t")
+            terminal.shows(f"~/bin/instui {line}{word}")
+            terminal.send("\x15")
+        (tmp_path / "shell" / "a-file").touch()
+        terminal.send("~/bin/instui install --journal=a-f\t")
+        terminal.shows("--journal=a-file")
 
 
 @contextmanager

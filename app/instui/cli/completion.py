@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .completion_asked import ASK, recorded_sessions, running_sessions, what_is_installed
+from .completion_values import with_values
 from .output import print_lines
 from .parser import commands, parser
 
@@ -20,7 +21,8 @@ def show(parsed: argparse.Namespace) -> int:
     for one in _parsers(top):
         for action in one._actions:
             _tell_what_completes(action)
-    print_lines([shtab.complete(top, shell=parsed.shell, preamble=ASK[parsed.shell]).rstrip()])
+    script = shtab.complete(top, shell=parsed.shell, preamble=ASK[parsed.shell])
+    print_lines([with_values(script, parsed.shell).rstrip()])
     return 0
 
 

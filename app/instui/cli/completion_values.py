@@ -1,0 +1,32 @@
+"""`--flag=VALUE` in the scripts of shtab, which complete `--flag VALUE` only. (In those of fish both work.)"""
+
+import re
+
+_BASH = r"""
+# bash makes three words of --flag=VALUE
+_instui() {
+  local -a typed=("${COMP_WORDS[@]}") COMP_WORDS=("${COMP_WORDS[0]}")
+  local i last=$COMP_CWORD COMP_CWORD=0
+  for ((i = 1; i < ${#typed[@]}; i++)); do
+    if [[ "${typed[i]}" == "=" && "${typed[i-1]}" == --* ]]; then
+      ((i == last)) && COMP_WORDS+=("")
+    else
+      COMP_WORDS+=("${typed[i]}")
+    fi
+    ((i == last)) && COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+  done
+  _shtab_instui
+}
+"""
+_COMPLETE = re.compile(r"^complete .*-F _shtab_instui instui$", re.MULTILINE)
+# "--flag[help]:what:how", or {-f,--flag}"[help]:what:how"
+_TAKES_VALUE = re.compile(r'^  ("--[\w-]+|\{-[^}]*\}")(?=\[(\\.|[^]\\])*\]:)', re.MULTILINE)
+
+
+def with_values(script: str, shell: str) -> str:
+    """The script of shtab for that shell, so that it also completes values after `=`."""
+    if shell == "zsh":
+        return _TAKES_VALUE.sub(lambda found: re.sub(r"--[\w-]+", r"\g<0>=", found[0]), script)
+    if shell == "bash":
+        return _COMPLETE.sub(lambda found: _BASH + found[0].replace("-F _shtab_instui", "-F _instui"), script)
+    return script
