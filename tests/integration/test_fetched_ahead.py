@@ -11,7 +11,7 @@ import pytest
 
 from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
-from instui_engine.journal.events import FetchFinished, FetchStarted
+from instui_engine.journal.events import FetchFinished, FetchRetried, FetchStarted
 from instui_engine.resolve.request import Request
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
@@ -112,6 +112,8 @@ def test_what_is_not_what_the_index_demands_is_refused(session: Session, web: We
     assert outcome.exit_code == 1
     assert "it is not the file that is demanded (sha256 000000000000 was expected" in outcome.error
     assert requests_of(web, ALPHA) == 2  # once more in the usual way, which says what is wrong
+    (retried,) = Lines(session.lines).of(FetchRetried, "alpha")
+    assert "what was fetched ahead is not the file that is demanded" in retried.reason
     assert installed(session.target.site) == {}
     assert session.left == []
     assert not list(session.target.cache.glob(f"store-*/??/{hashlib.sha256(body).hexdigest()}"))
@@ -126,6 +128,7 @@ def test_a_hash_of_another_kind_is_asked_for_again(session: Session, web: WebSer
     outcome = session.run("alpha")
     assert (outcome.exit_code, outcome.error) == (0, "")
     assert requests_of(web, ALPHA) == 2
+    assert Lines(session.lines).of(FetchRetried, "alpha") == []  # it was not wrong
     assert session.left == []
 
 

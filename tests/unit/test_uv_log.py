@@ -60,7 +60,7 @@ def test_it_tells_changed_words_only_and_at_most_three_times_a_second() -> None:
     assert 10 <= len(seen.told) <= 30
     assert len(set(seen.told)) == len(seen.told)
     seen.wait(20)
-    assert seen.told[-1] == "waiting for index.example, asked about p99; metadata of 100 packages so far"
+    assert seen.told[-1] == "waiting for index.example, asked about p99; metadata of 99 other packages so far"
     assert seen.told.count(seen.told[-1]) == 1
 
 

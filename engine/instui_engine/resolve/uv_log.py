@@ -95,7 +95,9 @@ class UvLog:
         if is_busy:
             return f"looking for versions {f'of {packages} ' if packages else ''}that fit together"
         asked = f", asked about {self._name}" if self._name else ""
-        return f"waiting for {self._host}{asked}{f'; metadata of {packages} so far' if packages else ''}"
+        came = len(self._names - {self._name})  # not what is waited for
+        some = f"{came} {'other ' if self._name else ''}{'package' if came == 1 else 'packages'}"
+        return f"waiting for {self._host}{asked}{f'; metadata of {some} so far' if came else ''}"
 
 
 def _project(path: str) -> str:

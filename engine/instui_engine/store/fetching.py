@@ -49,10 +49,13 @@ def _guessed(
         if fetched is None:
             guess.path.replace(target)
             return None
-        is_right = unmet(download.demands, fetched.hashes) is None
-        if is_right and download.size in (0, guess.path.stat().st_size):
+        wrong = unmet(download.demands, fetched.hashes)
+        if wrong is None and download.size in (0, guess.path.stat().st_size):
             guess.path.replace(target)
             return fetched
+        known = {value.partition(":")[0] for value in fetched.hashes}
+        if wrong is None or any(value.partition(":")[0] in known for value in wrong):  # else nobody knows yet
+            told.retried(1, "what was fetched ahead is not the file that is demanded; starting over")
     guess.drop()
     return None
 
