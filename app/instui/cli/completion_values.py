@@ -1,4 +1,4 @@
-"""`--flag=VALUE` in the scripts of shtab, which complete `--flag VALUE` only. (In those of fish both work.)"""
+"""`--flag=VALUE` in the scripts of shtab, which complete `--flag VALUE`; those of fish also words, but no paths."""
 
 import re
 
@@ -21,6 +21,8 @@ _instui() {
 _COMPLETE = re.compile(r"^complete .*-F _shtab_instui instui$", re.MULTILINE)
 # "--flag[help]:what:how", or {-f,--flag}"[help]:what:how"
 _TAKES_VALUE = re.compile(r'^  ("--[\w-]+|\{-[^}]*\}")(?=\[(\\.|[^]\\])*\]:)', re.MULTILINE)
+_PATH = "(__fish_complete_path (commandline -ct))"
+_PATH_AFTER_FLAG = "(__fish_complete_path (string replace -r '^--[^=]*=' '' -- (commandline -ct)))"
 
 
 def with_values(script: str, shell: str) -> str:
@@ -29,4 +31,4 @@ def with_values(script: str, shell: str) -> str:
         return _TAKES_VALUE.sub(lambda found: re.sub(r"--[\w-]+", r"\g<0>=", found[0]), script)
     if shell == "bash":
         return _COMPLETE.sub(lambda found: _BASH + found[0].replace("-F _shtab_instui", "-F _instui"), script)
-    return script
+    return script.replace(_PATH, _PATH_AFTER_FLAG)
