@@ -425,6 +425,21 @@ def test_with_everything_cached_uv_takes_as_long_as_it_computes_where_that_is_kn
     assert cached(0.05, 0.05, asked=False) == (pytest.approx(0.2625), False)
 
 
+def test_of_a_resolution_beside_busy_programs_nobody_can_tell_how_long_it_takes_again() -> None:
+    def cached(idle: float) -> bool:
+        steps = in_order(
+            span("resolve", 0.0, 4.0, 1.0, 0.0, 0.2, idle),
+            [(0.0, events.ResolveProgress("deciding")), (4.0, events.WheelAdded("a", "1.0", "a.whl", 1, False))],
+            [(4.0, events.FetchStarted("a", 0, 100)), (4.5, events.FetchFinished("a", 100))],
+            span("acquire", 4.0, 4.5, 0.5, 0.0, 0.1, 0.5),
+        )
+        what_if = explain(snapshot_of(*steps, ended(4.5))).what_if
+        return next(one.uncertain for one in what_if if one.change == "everything cached")
+
+    assert not cached(idle=7.0)  # it waited for an index
+    assert cached(idle=0.0)
+
+
 def test_with_everything_cached_links_to_files_that_are_not_new_cost_the_system_less() -> None:
     def cached(system: float, *, made: bool = True) -> tuple[float, bool]:
         steps = in_order(

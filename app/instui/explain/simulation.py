@@ -81,8 +81,8 @@ class Simulation:
     def _jobs(self, jobs: int) -> WhatIf:
         found = self._all(jobs)
         spread = sum(one.spread for one in found)
-        if spread:
-            spread += self.noise
+        if spread:  # else the workers change nothing, however long it takes the next time
+            spread += self.noise + self._others()
         return self._what_if(
             f"jobs {jobs}", self._now - sum(one.likely for one in found), spread, self._more_follows_jobs()
         )
@@ -150,7 +150,7 @@ class Simulation:
         found = 0.0
         for span in self._case.snapshot.spans:
             took = (span.end or span.begin) - span.begin
-            if span.idle >= 0 and span.name not in ("resolve", without):
+            if span.idle >= 0 and span.name != without:
                 worked = sum(
                     piece.seconds
                     for piece in self._case.attribution.pieces

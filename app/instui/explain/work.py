@@ -66,9 +66,8 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     if computed and not case.lasts(found) and case.matters(found, _LONG, 0.1):
         rest = max(total(found) - computed, 0.0)
         text += f"; it computed for {seconds(computed)}{f', and waited for {seconds(rest)}' if rest >= _LONG else ''}"
-        text += (
-            ", for an index or for a processor: other programs used all of them" if rest >= _LONG and is_busy else ""
-        )
+        if is_busy and rest >= _LONG and waited < rest / 4:
+            text += ", for an index or for a processor: other programs used all of them"
     if waited > total(found) / 2:
         remedy = "an index that answers: --index-url; --offline takes what is cached"
     elif case.matters(found, 2.0, 0.2):
