@@ -236,9 +236,18 @@ def _last_line(file: BinaryIO) -> bytes:
 
 
 def known(environment: Environment | None) -> list[KnownSession]:
-    """The running sessions of all environments, then the recordings of `environment`, the newest first."""
-    live = running()
+    """The running sessions of all environments, then the recordings of `environment`, the newest first.
+
+    Of one that does not answer, as it is stopped, the recording says what it is.
+    """
+    here = {one.session: one for one in recorded(environment)} if environment is not None else {}
+    live = [
+        here[one.session]._replace(state=one.state, control=one.control)
+        if not one.journal and one.session in here
+        else one
+        for one in running()
+    ]
     listed = {one.session for one in live}
-    others = [one for one in recorded(environment) if one.session not in listed] if environment is not None else []
+    others = [one for one in here.values() if one.session not in listed]
     mute = [one for one in others if one.is_live]  # without a socket
     return [*live, *mute, *(one for one in others if not one.is_live)]
