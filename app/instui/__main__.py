@@ -7,20 +7,20 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import NoReturn
 
-from . import importing
-
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     # A plan is many small objects that live to the end: collecting garbage among them costs a tenth of a warm install.
     gc.set_threshold(100_000, 50, 50)
-    importing.install()  # and finding all modules of the program takes a sixteenth of a small one
-    importing.load_pathlib()
     sys.unraisablehook = _stop_all_the_same
     _use_utf8()
     _open_streams()
     code = 1
     try:
+        from . import importing
+
+        importing.install()
+        importing.load_pathlib()
         from .cli.main import run
         from .terminal import adapt_streams
 
