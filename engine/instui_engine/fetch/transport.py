@@ -212,7 +212,7 @@ class Stream:
     def pass_on(self, take: Callable[[bytes], None]) -> None:
         """From now on call `take` with the body, piece by piece, in the thread that receives it.
 
-        To hand the pieces over to another thread would cost as much again as to hash and write them.
+        To hand the pieces over to another thread costs a quarter more processor time.
         """
         self._take = take
         self._awaited.set()
