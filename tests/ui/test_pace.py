@@ -5,6 +5,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly
 from instui.tui.outgoing import Flow, Outgoing
-from instui.tui.pace import BANDWIDTH, QUIET, SHARE, Pace
+from instui.tui.pace import BANDWIDTH, BUSY, QUIET, SHARE, Pace, cores_are_busy
 from instui.tui.showing import Showing
 from support.screens import EVENTS, Recorded, press, settle, shown, text_of
 from support.terminal import PATIENCE
@@ -43,16 +44,40 @@ def frames(pace: Pace, clock: Clock, seconds: float, news: bool, used: Clock | N
 
 def test_what_moves_is_painted_each_time_and_what_rests_once_a_second() -> None:
     clock, used = Clock(), Clock()
-    pace = Pace(clock=clock, cpu=used)
+    pace = Pace(clock=clock, cpu=used, busy=lambda: False)
     assert frames(pace, clock, 10, news=True) == 100
     assert 9 <= frames(pace, clock, 10, news=False) <= 11
 
 
 def test_frames_that_cost_much_are_fewer_so_that_they_have_their_share_of_a_core() -> None:
     clock, used = Clock(), Clock()
-    pace = Pace(clock=clock, cpu=used)
+    pace = Pace(clock=clock, cpu=used, busy=lambda: False)
     painted = frames(pace, clock, 100, news=True, used=used, cost=0.04)
     assert 0.6 * SHARE <= painted * 0.04 / 100 <= SHARE * 1.02
+
+
+def test_while_every_core_is_wanted_frames_have_half_of_that_share() -> None:
+    clock, used, asked = Clock(), Clock(), []
+    pace = Pace(clock=clock, cpu=used, busy=lambda: asked.append(True) or True)
+    painted = frames(pace, clock, 100, news=True, used=used, cost=0.02)
+    assert 0.6 * BUSY * SHARE <= painted * 0.02 / 100 <= BUSY * SHARE * 1.02
+    pace = Pace(clock=clock, cpu=used, busy=lambda: False)
+    painted = frames(pace, clock, 100, news=True, used=used, cost=0.02)
+    assert BUSY * SHARE * 1.4 <= painted * 0.02 / 100 <= SHARE * 1.02
+    asked.clear()
+    pace = Pace(clock=clock, cpu=used, busy=lambda: asked.append(True) or True)
+    assert frames(pace, clock, 10, news=True, used=used, cost=0.003) == 100  # they are cheap, so nobody is asked
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    ("loads", "busy"),
+    [("0.53 0.40 0.30 3/250 4711\n", True), ("9.53 0.40 0.30 2/250 4711\n", False), ("", False), ("odd", False)],
+)
+def test_the_kernel_says_whether_every_core_is_wanted_now(loads: str, busy: bool, tmp_path: Path) -> None:
+    (tmp_path / "loadavg").write_text(loads)
+    assert cores_are_busy(tmp_path / "loadavg", cores=2) == busy
+    assert not cores_are_busy(tmp_path / "none", cores=2)
 
 
 def test_frames_of_many_bytes_are_fewer_so_that_a_slow_terminal_keeps_up() -> None:
@@ -169,7 +194,7 @@ def test_blanks_are_erased_where_the_terminal_erases_in_colour(
 
 def test_a_key_is_answered_at_once() -> None:
     clock, used = Clock(), Clock()
-    pace = Pace(clock=clock, cpu=used)
+    pace = Pace(clock=clock, cpu=used, busy=lambda: False)
     assert pace.is_due()
     used.now += 10.0  # a frame that took all of a core
     assert not pace.is_due()

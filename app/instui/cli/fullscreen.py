@@ -78,8 +78,9 @@ def _opens(showing: Showing, child: Child, signals: "_Signals", stay: bool) -> b
             break
     if signals.heard():
         return False
-    import instui.tui.app  # noqa: F401 - only here: loading Textual takes time, which is for nothing without a screen
+    from instui.tui.loading import load
 
+    load()  # only here: loading Textual takes time, which is for nothing without a screen
     return not signals.heard() and not (takes_long and (in_background() or child.ends_within(0)))
 
 

@@ -6,7 +6,6 @@ The paths come from a journal, which is only a file: they may lead anywhere, and
 import errno
 import os
 from collections.abc import Callable
-from hashlib import sha256
 
 from instui_engine.fs.files import PIECE, open_regular
 
@@ -58,6 +57,8 @@ def _open(top: str, names: list[str]) -> int:
 
 def _read(descriptor: int, stopped: Callable[[], bool]) -> FileContent:
     """The size, the digest and, if it is text and not too large, the text; read in one go, as the file may change."""
+    from hashlib import sha256  # only here: it loads OpenSSL, and few look at a file
+
     digest, size, start = sha256(), 0, b""
     while not stopped() and (piece := os.read(descriptor, PIECE)):
         digest.update(piece)

@@ -92,6 +92,7 @@ KEYS = (
     Action("quit", "q", "q", "quit", "leave; asks while an install of yours runs", "Session", 95),
     Action("interrupt", "ctrl+c", "ctrl+c", "stop", "ask; again: cancel the install; again: abort it", "Session"),
 )  # fmt: skip
+HOME_HEADING = "Home"  # of the screen of these keys
 HOME_KEYS = (  # where they work, they come before those above
     Action("type", "i", "i", "type a command", "type what to install or uninstall; tab completes it", "Home", 94),
     Action("why", "e", "e", "why", "why the selected recorded session took so long", "Home", 88),

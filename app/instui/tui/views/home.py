@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot
-from instui.tui.actions import HOME_KEYS
+from instui.tui.actions import HOME_HEADING, HOME_KEYS
 from instui.tui.host import Host, Sight
 from instui.tui.rows import home
 from instui.tui.rows.keys import FOLD
@@ -41,7 +41,7 @@ class HomeView(Overview):
     """The screen that is in front while no session is. It looks around once a second, in a thread of its own."""
 
     scope = "home"
-    heading = "Home"
+    heading = HOME_HEADING
     about = "what runs, what is recorded, and the demonstrations"
     without = frozenset({"zoom", "sort_next", "sort_previous", "reverse"})
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -7,7 +7,7 @@ and README's table follow from that, and from the other keys in `actions.py`.
 from collections.abc import Sequence
 
 from instui.monitor.model import Snapshot
-from instui.tui.actions import HOME_KEYS, KEYS, Action, with_keys
+from instui.tui.actions import HOME_HEADING, HOME_KEYS, KEYS, Action, with_keys
 from instui.tui.rows.frame import Tab
 
 from .dashboard import DashboardView
@@ -17,7 +17,6 @@ from .ending import EndingView
 from .event import EventView
 from .events import EventsView
 from .explain import ExplainView
-from .home import HomeView
 from .locks import LocksView
 from .overwrites import OverwritesView
 from .pushed import PushedView
@@ -69,13 +68,15 @@ def has(target: type, id: str) -> bool:
 def where(id: str) -> str:
     """The views that do an action; "everywhere" if it is done in all of them, or by the application."""
     if BY_ID[id] in HOME_KEYS:
-        return HomeView.heading
+        return HOME_HEADING
     doing = [view.heading for view in (*VIEWS, *ON_TOP) if has(view, id)]
     return ", ".join(doing) if 0 < len(doing) < len(VIEWS) + len(ON_TOP) else "everywhere"
 
 
 def at_home(id: str) -> bool:
     """Whether home does an action that a view does."""
+    from .home import HomeView  # only here: an install whose screen opens has no home, and waits for what is loaded
+
     return has(HomeView, id)
 
 
