@@ -1,7 +1,7 @@
 """Writes the journal of an install that never was, for the screens to look at: `made_up_journal.py FILE WHEELS`.
 
 All wheels come at once, then at most 1,000 events a second, for a minute at least. When there is a file FILE.rush, the
-rest comes as fast as it can.
+rest comes as fast as it can. `whole` is that of an install that is over, with 1,000 events a second.
 """
 
 import os
@@ -16,33 +16,16 @@ _RATE, _LASTS = 1000.0, 60.0  # events a second at most; seconds at least
 
 
 def write(path: str, wheels: int) -> None:
-    """Write all of it."""
-    names = [f"wheel{number:05}" for number in range(wheels)]
+    """Write all of it, slowly."""
+    names = _names(wheels)
     start = time.monotonic()
     with open(path, "a", encoding="ascii") as file:
 
         def put(event: events.Event) -> None:
             file.write(codec.encode(time.monotonic() - start, event) + "\n")
 
-        put(
-            events.SessionStarted(
-                schema=events.SCHEMA,
-                session="made-up",
-                pid=os.getpid(),
-                wall=time.time(),
-                clock=start,
-                version="0",
-                command=["instui", "install"],
-                top="/nowhere/venv",
-                python="3.11",
-                roots={"purelib": "lib/python3.11/site-packages", "scripts": "bin"},
-                jobs=8,
-                control="",
-            )
-        )
-        put(events.ResolveFinished(wheels, 0))
-        for name in names:
-            put(events.WheelAdded(name, "1.0", f"{name}-1.0-py3-none-any.whl", 100_000, True))
+        for event in _known(names, start):
+            put(event)
         file.flush()
         work = list(_work(names))
         pause = _BATCH * max(1 / _RATE, _LASTS / len(work))
@@ -52,6 +35,45 @@ def write(path: str, wheels: int) -> None:
                 file.flush()
                 time.sleep(pause)
         put(events.SessionFinished(0, "", wheels, time.monotonic() - start))
+
+
+def whole(wheels: int) -> list[tuple[float, events.Event]]:
+    """All events, with their times."""
+    names = _names(wheels)
+    happened = [*_known(names, 0.0), *_work(names)]
+    end = len(happened) / _RATE
+    timed = [(number / _RATE, event) for number, event in enumerate(happened)]
+    return [*timed, (end, events.SessionFinished(0, "", wheels, end))]
+
+
+def write_whole(path: str, wheels: int) -> None:
+    """Write all of it at once."""
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(f"{codec.encode(t, event)}\n" for t, event in whole(wheels))
+
+
+def _names(wheels: int) -> list[str]:
+    return [f"wheel{number:05}" for number in range(wheels)]
+
+
+def _known(names: Sequence[str], clock: float) -> Iterator[events.Event]:
+    yield events.SessionStarted(
+        schema=events.SCHEMA,
+        session="made-up",
+        pid=os.getpid(),
+        wall=time.time(),
+        clock=clock,
+        version="0",
+        command=["instui", "install"],
+        top="/nowhere/venv",
+        python="3.11",
+        roots={"purelib": "lib/python3.11/site-packages", "scripts": "bin"},
+        jobs=8,
+        control="",
+    )
+    yield events.ResolveFinished(len(names), 0)
+    for name in names:
+        yield events.WheelAdded(name, "1.0", f"{name}-1.0-py3-none-any.whl", 100_000, True)
 
 
 def _work(names: Sequence[str]) -> Iterator[events.Event]:

@@ -27,6 +27,7 @@ effect there, as the servers of these recordings send evenly.
 
 from collections import deque
 from collections.abc import Mapping
+from copy import copy
 from math import exp, hypot, log
 
 from instui_engine.values import NamedTuple
@@ -100,6 +101,14 @@ class Estimator:
         self._replacing, self._cleaning = Pace(_RESTLESS_OLD), Pace(_RESTLESS_CLEAN)
         self._end = 0.0  # as it is told
         self._was_sure = self._is_told = False
+
+    def copy(self) -> "Estimator":
+        """A copy, which looks by itself from now on."""
+        other = copy(self)
+        other._fetched = self._fetched.copy()
+        other._unpacking, other._staging = self._unpacking.copy(), self._staging.copy()
+        other._replacing, other._cleaning = self._replacing.copy(), self._cleaning.copy()
+        return other
 
     def left(self, t: float) -> float | None:
         """Seconds that are left at `t`; None if that is not known."""

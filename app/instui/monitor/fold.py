@@ -6,6 +6,7 @@ lack its beginning, its end or anything in between: an event of an unknown wheel
 """
 
 from collections.abc import Sequence
+from copy import copy
 from typing import assert_never
 
 from instui_engine.fs.paths import TOP
@@ -153,6 +154,12 @@ class Fold:
     def snapshot(self, t: float) -> Snapshot:
         """The session at time `t`, or at its latest event if that is later; a finished session no longer changes."""
         return self._record.snapshot(t)
+
+    def copy(self) -> "Fold":
+        """A copy, which goes on by itself. It is meant for the same events: what both come to know, they share."""
+        other = copy(self)
+        other._record = self._record.copy()
+        return other
 
     def abandon(self) -> None:
         """Take note that no more events come, although the session has not said that it is over: it was killed."""
@@ -400,7 +407,7 @@ class Fold:
             case events.LockRequested():
                 record.release(wheel, t)
                 wheel.requested = t
-                wheel.acquisitions.append(Acquisition(t, None, None))
+                wheel.acquisitions += (Acquisition(t, None, None),)
             case events.LockWaiting():
                 self._lock_waiting(wheel, t, event)
             case events.LockGranted():
@@ -453,14 +460,13 @@ class Fold:
             record.end_wait(wheel, t)
             wheel.named = behind = since
         if wheel.requested is None and (not wheel.acquisitions or wheel.acquisitions[-1].granted is not None):
-            wheel.acquisitions.append(Acquisition(since, None, None))  # it had asked only within its process
+            wheel.acquisitions += (Acquisition(since, None, None),)  # it had asked only within its process
         wheel.requested = None
         wheel.waits_for = WaitFor(event.path, event.mode, holders, since, behind)
         lock = record.locks.change(event.path)
         if not lock.contended:
             record.contended.append(event.path)
-        lock.contended += wheel.key not in lock.waiters
-        lock.waiters[wheel.key] = Waiter(wheel.key, event.mode, since, holders)
+        lock.wait(Waiter(wheel.key, event.mode, since, holders), record.session)
 
     def _lock_granted(self, wheel: WheelRecord, t: float, event: events.LockGranted) -> None:
         record = self._record
@@ -468,8 +474,8 @@ class Fold:
         wheel.requested = None
         record.enter(wheel, Phase.COMMIT, t)
         if not wheel.acquisitions or wheel.acquisitions[-1].granted is not None:
-            wheel.acquisitions.append(Acquisition(t - event.waited, None, None))
-        wheel.acquisitions[-1] = wheel.acquisitions[-1]._replace(granted=t)
+            wheel.acquisitions += (Acquisition(t - event.waited, None, None),)
+        wheel.acquire(wheel.acquisitions[-1]._replace(granted=t))
         for mode, paths in (("X", wheel.exclusive), ("IX", wheel.shared)):
             for path in paths:
                 record.locks.change(path).grant(wheel.key, "X" if event.whole and path == TOP else mode, t)

@@ -1,4 +1,6 @@
-"""The model of a session at one moment, for user interfaces: immutable values, made by `instui.monitor.fold.Fold`.
+"""The model of a session at one moment, for user interfaces: values made by `instui.monitor.fold.Fold`.
+
+Nothing that is in a snapshot changes any more: the fold copies a wheel or a lock before it changes one that was seen.
 
 Times are seconds since the session began, sizes are bytes, and paths are those of the journal (relative to the
 environment's top). Everything here may be kept, compared by identity to see what changed, and passed between threads.
@@ -6,6 +8,7 @@ Names are unchanged from wheels and journals: pass them through `printable` befo
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeVar, overload
 
@@ -15,6 +18,7 @@ from instui_engine.values import NamedTuple
 from .spans import CommitSteps, Compiling, Doing, Halt, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 
 T = TypeVar("T")
+NO_STEPS = CommitSteps()
 
 
 class Phase(Enum):
@@ -122,39 +126,40 @@ class Build(NamedTuple):
     editable: bool
 
 
-class WheelState(NamedTuple):
+@dataclass(slots=True)
+class WheelState:
     """A wheel. `done` of `total` are bytes in FETCH and UNPACK, files in STAGE, and renames in COMMIT.
 
     `build`: None for a wheel that has no source to be built from.
     """
 
     key: str
-    version: str
-    file: str
-    size: int
-    cached: bool
-    order: int  # position in the plan, -1 before there is one
-    phase: Phase
     since: float  # when the phase began
-    done: int
-    total: int
-    rate: float  # units of `done` per second, smoothed over about a second
-    spans: tuple[Span, ...]  # the phases before this one
-    acquisitions: tuple[Acquisition, ...]
-    files: int
-    exclusive: tuple[str, ...]  # claims in mode X
-    shared: tuple[str, ...]  # claims in mode IX
-    worker: int  # who is at work on it in this phase, 0 if that is unknown or nobody is
-    steps: CommitSteps  # of its commit
-    waits_for: WaitFor | None
-    waited: float  # seconds that it waited for claims, without the present wait
-    blocked: float  # seconds that others waited for a claim of this wheel
-    replaces: str
-    overwrote: int  # files of others that it replaced by different content
-    overwrote_same: int
-    retries: int
-    error: str
-    removal: bool  # it is to be uninstalled; `version` is the installed one
+    version: str = ""
+    file: str = ""
+    size: int = 0
+    cached: bool = False
+    order: int = -1  # position in the plan, -1 before there is one
+    phase: Phase = Phase.QUEUED
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0  # units of `done` per second, smoothed over about a second
+    spans: tuple[Span, ...] = ()  # the phases before this one
+    acquisitions: tuple[Acquisition, ...] = ()
+    files: int = 0
+    exclusive: tuple[str, ...] = ()  # claims in mode X
+    shared: tuple[str, ...] = ()  # claims in mode IX
+    worker: int = 0  # who is at work on it in this phase, 0 if that is unknown or nobody is
+    steps: CommitSteps = NO_STEPS  # of its commit
+    waits_for: WaitFor | None = None
+    waited: float = 0.0  # seconds that it waited for claims, without the present wait
+    blocked: float = 0.0  # seconds that others waited for a claim of this wheel
+    replaces: str = ""
+    overwrote: int = 0  # files of others that it replaced by different content
+    overwrote_same: int = 0
+    retries: int = 0
+    error: str = ""
+    removal: bool = False  # it is to be uninstalled; `version` is the installed one
     copied: bool = False  # its files were copied from the store, not linked
     build: Build | None = None
     ahead: int = 0  # bytes that were fetched while uv decided
@@ -214,23 +219,32 @@ class Waiter(NamedTuple):
     holders: tuple[Holder, ...]
 
 
-class LockState(NamedTuple):
+@dataclass(slots=True)
+class LockState:
     """A claimed path. `foreign` are holders outside this session that a present waiter named."""
 
     path: str
-    is_directory: bool
-    mode: str  # in which it is held: "X", "IX" or ""
-    holders: tuple[Hold, ...]
-    since: float | None  # when the oldest present hold began
-    waiters: tuple[Waiter, ...]
-    foreign: tuple[Holder, ...]
-    claims_x: int  # wheels whose plan claims it
-    claims_ix: int
-    collision: tuple[str, ...]  # wheels that will take turns here, according to the plan
-    acquisitions: int
-    contended: int  # acquisitions that had to wait here
-    longest: float  # longest finished wait, in seconds
-    waited: float  # sum of the finished waits, in seconds
+    is_directory: bool = False
+    holders: tuple[Hold, ...] = ()
+    waiters: tuple[Waiter, ...] = ()
+    foreign: tuple[Holder, ...] = ()
+    claims_x: int = 0  # wheels whose plan claims it
+    claims_ix: int = 0
+    collision: tuple[str, ...] = ()  # wheels that will take turns here, according to the plan
+    acquisitions: int = 0
+    contended: int = 0  # acquisitions that had to wait here
+    longest: float = 0.0  # longest finished wait, in seconds
+    waited: float = 0.0  # sum of the finished waits, in seconds
+
+    @property
+    def mode(self) -> str:
+        """In which it is held: "X", "IX" or ""."""
+        return self.holders[0].mode if self.holders else ""
+
+    @property
+    def since(self) -> float | None:
+        """When the oldest present hold began."""
+        return min((hold.since for hold in self.holders), default=None)
 
 
 class EnvironmentLock(NamedTuple):

@@ -1,5 +1,6 @@
 """How much longer work takes than usual, measured while it is done, and how far that may be wrong."""
 
+from copy import copy
 from math import exp, hypot, log
 
 _LONG, _SHORT = 3.0, 0.7  # seconds of which the two averages are
@@ -45,6 +46,12 @@ class Pace:
         self._restless = restless
         self._long, self._short = Average(_LONG), Average(_SHORT)
         self._all = 0.0  # seconds of measuring
+
+    def copy(self) -> "Pace":
+        """A copy, which changes by itself from now on."""
+        other = copy(self)
+        other._long, other._short = copy(self._long), copy(self._short)
+        return other
 
     def measure(self, done: float, seconds: float, elapsed: float, weight: float = 1.0) -> None:
         """In `elapsed` seconds that was `done`, in usual seconds; it took so many `seconds` of workers.

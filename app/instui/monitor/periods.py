@@ -1,6 +1,7 @@
 """What the session as a whole did and waited for, and when: the mutable record behind a fold."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import get_args
 
 from instui_engine.journal import events
@@ -64,6 +65,15 @@ class Periods:
         self.stalls: list[Stall] = []
         self.held_up = Overlap()  # by waits of the session and of its wheels
         self._open: dict[tuple[str, str], int] = {}  # what, wheel -> place in `waits` of those that last
+
+    def copy(self) -> "Periods":
+        """A copy, which changes by itself from now on."""
+        other = copy(self)
+        other.held_up = copy(self.held_up)
+        for name, value in vars(self).items():
+            if isinstance(value, list | dict):
+                setattr(other, name, value.copy())
+        return other
 
     @property
     def syncing(self) -> str:

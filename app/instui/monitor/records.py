@@ -1,68 +1,60 @@
-"""The mutable records of wheels and locks behind a fold, and tables that track which ones changed."""
+"""The records of wheels and locks behind a fold, and tables of them that snapshots and copies of the fold share.
+
+A record that was seen, in a snapshot or by a copy of the fold, no longer changes: `Table.change` makes another one.
+"""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
+from itertools import chain, count
 from math import exp
-from typing import Generic, TypeVar
+from operator import attrgetter
+from typing import Generic, Protocol, Self, TypeVar
 
-from instui_engine.journal.events import Holder, SessionStarted
+from instui_engine.journal.events import SessionStarted
 
-from .model import Acquisition, Build, Hold, LockState, Phase, Span, Waiter, WaitFor, WheelState
+from .model import Acquisition, Hold, LockState, Phase, Waiter, WheelState
 from .names import is_foreign, same_holder
-from .spans import CommitSteps
-
-Record = TypeVar("Record")
-State = TypeVar("State")
-
 
 _SILENCE = 0.5  # seconds without a byte that are worth noting
+_PAGE = 128  # records that are copied together
+_eras = count(1)
+
+
+class Kept(Protocol):
+    """A record of a table. `era`: in which it was made; in any other one it is shared, and so it does not change."""
+
+    era: int
+
+    def again(self) -> Self:
+        """A copy."""
+
+
+Record = TypeVar("Record", bound=Kept)
 
 
 @dataclass(slots=True)
-class WheelRecord:
-    """A wheel while its events come in: the fields of `WheelState`, and what is needed to compute them."""
+class WheelRecord(WheelState):
+    """A wheel while its events come in: what snapshots show of it, and what is needed to compute that."""
 
-    key: str
-    since: float  # when the phase began
-    measured: float  # time of the last progress
-    named: float  # when the holders that it waits for were last named
-    version: str = ""
-    file: str = ""
-    size: int = 0
-    cached: bool = False
+    measured: float = 0.0  # time of the last progress
+    named: float = 0.0  # when the holders that it waits for were last named
     fetch: bool = False  # it is to be downloaded
-    order: int = -1
-    phase: Phase = Phase.QUEUED
-    done: int = 0
-    total: int = 0
-    rate: float = 0.0
-    spans: list[Span] = field(default_factory=list)
-    acquisitions: list[Acquisition] = field(default_factory=list)
-    files: int = 0
     content: int = 0  # bytes of its files
     complete: int = 0  # of its files, in UNPACK
-    exclusive: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
-    waits_for: WaitFor | None = None
-    waited: float = 0.0
-    blocked: float = 0.0
-    replaces: str = ""
-    overwrote: int = 0
-    overwrote_same: int = 0
-    retries: int = 0
-    retry: str = ""
-    silent: float = 0.0
-    ahead: int = 0
-    error: str = ""
-    removal: bool = False
     added: bool = False  # announced by `wheel.added`
     held: tuple[str, ...] = ()  # the claims that were granted; the plan may change before their release
     requested: float | None = None  # when it asked for its claims; None after the first answer
     passed: int = 0  # the last milestone, see `instui.monitor.session`
-    worker: int = 0
-    steps: CommitSteps = field(default_factory=CommitSteps)
-    copied: bool = False
-    build: Build | None = None
+    era: int = field(default=0, repr=False, compare=False)
+
+    def again(self) -> "WheelRecord":
+        """A copy. What it refers to never changes."""
+        return WheelRecord(*_of_wheel(self))
+
+    def acquire(self, last: Acquisition) -> None:
+        """Note what has come of its last request."""
+        self.acquisitions = (*self.acquisitions[:-1], last)
 
     def hear(self, t: float) -> None:
         """Note that bytes have come, and whether that was after a silence."""
@@ -79,132 +71,141 @@ class WheelRecord:
         self.done, self.total = done, total or self.total
         return grown
 
-    def state(self, t: float) -> WheelState:
-        """The immutable state at time `t`. A rate decays if there was no progress for more than a second."""
-        silence = t - self.measured - 1
-        return WheelState(
-            key=self.key,
-            version=self.version,
-            file=self.file,
-            size=self.size,
-            cached=self.cached,
-            order=self.order,
-            phase=self.phase,
-            since=self.since,
-            done=self.done,
-            total=self.total,
-            rate=self.rate if silence <= 0 else self.rate * exp(-silence),
-            spans=tuple(self.spans),
-            acquisitions=tuple(self.acquisitions),
-            files=self.files,
-            exclusive=self.exclusive,
-            shared=self.shared,
-            worker=self.worker,
-            steps=self.steps,
-            waits_for=self.waits_for,
-            waited=self.waited,
-            blocked=self.blocked,
-            replaces=self.replaces,
-            overwrote=self.overwrote,
-            overwrote_same=self.overwrote_same,
-            retries=self.retries,
-            retry=self.retry,
-            silent=self.silent,
-            error=self.error,
-            removal=self.removal,
-            copied=self.copied,
-            build=self.build,
-            ahead=self.ahead,
-        )
+    def is_stalled(self, t: float) -> bool:
+        """Whether there was no progress for more than a second, so that its rate decays."""
+        return bool(self.rate) and t - self.measured > 1
+
+    def stalled(self, t: float) -> "WheelRecord":
+        """As it is shown then."""
+        shown = self.again()
+        shown.rate = self.rate * exp(1 - (t - self.measured))
+        return shown
 
 
 @dataclass(slots=True)
-class LockRecord:
-    """A claimed path while events come in: the fields of `LockState`."""
+class LockRecord(LockState):
+    """A claimed path while events come in."""
 
-    path: str
-    is_directory: bool = False
-    holders: dict[str, Hold] = field(default_factory=dict)  # by wheel
-    waiters: dict[str, Waiter] = field(default_factory=dict)  # by wheel
-    claims_x: int = 0
-    claims_ix: int = 0
-    collision: tuple[str, ...] = ()
-    acquisitions: int = 0
-    contended: int = 0
-    longest: float = 0.0
-    waited: float = 0.0
+    era: int = field(default=0, repr=False, compare=False)
+
+    def again(self) -> "LockRecord":
+        """A copy. What it refers to never changes."""
+        return LockRecord(*_of_lock(self))
 
     def grant(self, wheel: str, mode: str, t: float) -> None:
         """Note that `wheel` holds the path from `t` on."""
-        self.holders[wheel] = Hold(wheel, mode, t)
+        self.holders = _with(self.holders, Hold(wheel, mode, t))
         self.acquisitions += 1
 
-    def state(self, session: SessionStarted | None) -> LockState:
-        """The immutable state; `session` distinguishes our own wheels from other holders."""
-        holders = tuple(self.holders.values())
-        foreign: dict[object, Holder] = {}
-        for waiter in self.waiters.values():
-            foreign.update((same_holder(holder), holder) for holder in waiter.holders if is_foreign(holder, session))
-        return LockState(
-            path=self.path,
-            is_directory=self.is_directory,
-            mode=holders[0].mode if holders else "",
-            holders=holders,
-            since=min((hold.since for hold in holders), default=None),
-            waiters=tuple(self.waiters.values()),
-            foreign=tuple(foreign.values()),
-            claims_x=self.claims_x,
-            claims_ix=self.claims_ix,
-            collision=self.collision,
-            acquisitions=self.acquisitions,
-            contended=self.contended,
-            longest=self.longest,
-            waited=self.waited,
-        )
+    def release(self, wheel: str) -> None:
+        """Note that `wheel` no longer holds it."""
+        self.holders = tuple(hold for hold in self.holders if hold.wheel != wheel)
+
+    def wait(self, waiter: Waiter, session: SessionStarted | None) -> None:
+        """Note that a wheel waits, or who it waits for now; `session` distinguishes our own from other holders."""
+        self.contended += all(other.wheel != waiter.wheel for other in self.waiters)
+        self._queue(_with(self.waiters, waiter), session)
+
+    def go_on(self, wheel: str, seconds: float, session: SessionStarted | None) -> None:
+        """Note that `wheel` no longer waits, after so many seconds."""
+        self.waited += seconds
+        self.longest = max(self.longest, seconds)
+        self._queue(tuple(waiter for waiter in self.waiters if waiter.wheel != wheel), session)
+
+    def _queue(self, waiters: tuple[Waiter, ...], session: SessionStarted | None) -> None:
+        self.waiters = waiters
+        named = [holder for waiter in waiters for holder in waiter.holders if is_foreign(holder, session)]
+        self.foreign = tuple({same_holder(holder): holder for holder in named}.values())
 
 
-class Table(Generic[Record, State]):
-    """Records in order of appearance, found by key, and the states made of them."""
+_of_wheel = attrgetter(*(one.name for one in fields(WheelRecord)))
+_of_lock = attrgetter(*(one.name for one in fields(LockRecord)))
+Of = TypeVar("Of", Hold, Waiter)
+
+
+def _with(rows: tuple[Of, ...], row: Of) -> tuple[Of, ...]:
+    """The rows with that of its wheel in the place of the one before, or at the end."""
+    if any(other.wheel == row.wheel for other in rows):
+        return tuple(row if other.wheel == row.wheel else other for other in rows)
+    return rows + (row,)  # noqa: RUF005 - the type checker knows what this is
+
+
+class Table(Generic[Record]):
+    """Records in order of appearance, found by key.
+
+    Copies share what has not changed since: pages of records, and the index. The order in which keys appear follows
+    from the events, so copies that get the same events never disagree about it, and ignore what lies beyond their end.
+    """
 
     def __init__(self, new: Callable[[str], Record]) -> None:
         """`new` makes the record for an unknown key."""
         self.index: dict[str, int] = {}
         self._new = new
-        self._records: list[Record] = []
-        self._states: list[State] = []
-        self._tuple: tuple[State, ...] = ()
-        self._changed: set[int] = set()
+        self._pages: list[list[Record]] = []
+        self._own: set[int] = set()  # the pages that no copy has
+        self._length = 0
+        self._tuple: tuple[Record, ...] | None = ()  # None: to be made anew
+        self._era = next(_eras)
 
     def __len__(self) -> int:
-        return len(self._records)
+        return self._length
 
     def __iter__(self) -> Iterator[Record]:
-        return iter(self._records)
+        return chain.from_iterable(self._pages)
+
+    def __contains__(self, key: str) -> bool:
+        return self.index.get(key, self._length) < self._length
+
+    def copy(self, new: Callable[[str], Record]) -> "Table[Record]":
+        """A copy, which changes by itself from now on."""
+        other = copy(self)
+        other._new, other._pages = new, self._pages.copy()
+        self._own, other._own = set(), set()
+        self._era, other._era = next(_eras), next(_eras)
+        return other
 
     def get(self, key: str) -> Record | None:
         """The record of that key, for reading only; None if there is none."""
-        position = self.index.get(key)
-        return None if position is None else self._records[position]
+        position = self.index.get(key, self._length)
+        return self._pages[position // _PAGE][position % _PAGE] if position < self._length else None
 
     def change(self, key: str) -> Record:
-        """The record of that key, a new one if there was none; it counts as changed from now on."""
-        position = self.index.get(key)
-        if position is None:
-            position = self.index[key] = len(self._records)
-            self._records.append(self._new(key))
-        self._changed.add(position)
-        return self._records[position]
+        """The record of that key, a new one if there was none, to be changed before the next snapshot."""
+        self._tuple = None
+        position = self.index.get(key, self._length)
+        number, place = divmod(position, _PAGE)
+        if position >= self._length:
+            return self._append(key, number)
+        record = self._pages[number][place]
+        if record.era != self._era:
+            record = record.again()
+            record.era = self._era
+            self._page(number)[place] = record
+        return record
 
-    def states(self, make: Callable[[Record], State]) -> tuple[State, ...]:
-        """The states of all records; `make` is called for those that changed since the last call, and for new ones."""
-        if self._changed:
-            known = len(self._states)
-            for position in self._changed:
-                if position < known:
-                    self._states[position] = make(self._records[position])
-            self._states.extend(map(make, self._records[known:]))
-            self._changed.clear()
-            self._tuple = tuple(self._states)
+    def _append(self, key: str, number: int) -> Record:
+        self.index[key] = self._length
+        self._length += 1
+        record = self._new(key)
+        record.era = self._era
+        if number == len(self._pages):
+            self._pages.append([])
+            self._own.add(number)
+        self._page(number).append(record)
+        return record
+
+    def _page(self, number: int) -> list[Record]:
+        """A page, to be changed."""
+        if number not in self._own:
+            self._own.add(number)
+            self._pages[number] = self._pages[number].copy()
+        return self._pages[number]
+
+    def seen(self) -> tuple[Record, ...]:
+        """All records, which no longer change; the same tuple as before if nothing changed."""
+        if self._tuple is None:
+            self._tuple = tuple(self)
+            self._era = next(_eras)
         return self._tuple
 
 
@@ -216,6 +217,12 @@ class Busy:
         self.most = 0  # at once
         self._over = 0.0  # the seconds of those that have ended
         self._began = 0.0  # sum of the beginnings of the others, so that `total` needs no loop
+
+    def copy(self) -> "Busy":
+        """A copy, which changes by itself from now on."""
+        other = copy(self)
+        other.members = self.members.copy()
+        return other
 
     def add(self, wheel: str, t: float) -> None:
         """`wheel` begins at `t`."""

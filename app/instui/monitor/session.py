@@ -1,5 +1,6 @@
 """The mutable record of a session while its events come in, and the snapshots made of it."""
 
+from copy import copy
 from types import MappingProxyType
 
 from instui_engine.journal.events import SessionStarted
@@ -14,7 +15,6 @@ from .model import (
     Conflict,
     EnvironmentLock,
     Finished,
-    LockState,
     OverwritePair,
     Peaks,
     Phase,
@@ -29,7 +29,6 @@ from .model import (
     Totals,
     Wait,
     WaitFor,
-    WheelState,
 )
 from .names import is_own
 from .periods import Periods
@@ -59,8 +58,8 @@ class SessionRecord:
         self.finished: Finished | None = None
         self.over = False
         self.environment: EnvironmentLock | None = None
-        self.wheels: Table[WheelRecord, WheelState] = Table(lambda key: WheelRecord(key, self.t, self.t, self.t))
-        self.locks: Table[LockRecord, LockState] = Table(LockRecord)
+        self.wheels = Table(self._new_wheel)
+        self.locks = Table(LockRecord)
         self.contended: list[str] = []  # paths, each once
         self.collisions: list[str] = []  # the same
         self._running, self.waiting = Busy(), Busy()
@@ -69,9 +68,7 @@ class SessionRecord:
         self.cancelled: set[str] = set()
         self.waits: list[Wait] = []
         self.overwrites: list[ReplacedFile] = []
-        self._pairs: dict[
-            tuple[str, str], list[int]
-        ] = {}  # old and new owner -> files with different, with same content
+        self._pairs: dict[tuple[str, str], OverwritePair] = {}  # by old and new owner
         self._pair_states: tuple[OverwritePair, ...] | None = ()  # None: to be made anew
         self.restored: list[RestoredFile] = []
         self._recoveries: list[Recovery] = []
@@ -85,12 +82,30 @@ class SessionRecord:
         self._fastest = (0.0, 0.0, 0.0)  # bytes fetched and unpacked, and files staged, a second
         self._most_waiting = 0  # in a sample
         self._estimator = eta.Estimator(rates) if estimates else None
+        self._looks: dict[float, eta.Estimator] | None = None  # what it made of each time, for copies of this
         # what is counted
         self._passed = [0, 0, 0, 0, 0]  # the number of wheels past each milestone
         self.resolved = self.satisfied_count = 0
         self.downloads = self.fetched_bytes = self.unpacked_bytes = self.staged_files = self.files = self.overwrote = 0
         self.unsettled = self.dropped = 0
         self.cached = self.reinstalled = self.replaced = self.removing = self.removed = self.removed_files = 0
+
+    def _new_wheel(self, key: str) -> WheelRecord:
+        return WheelRecord(key, self.t, measured=self.t, named=self.t)
+
+    def copy(self) -> "SessionRecord":
+        """A copy, which changes by itself from now on. It is meant for the same events: see `Table`."""
+        if self._looks is None:
+            self._looks = {}
+        other = copy(self)
+        other.wheels, other.locks = self.wheels.copy(other._new_wheel), self.locks.copy(LockRecord)
+        other.periods = self.periods.copy()
+        other._running, other.waiting = self._running.copy(), self.waiting.copy()
+        other._busy = {**dict.fromkeys(RUNNING, other._running), Phase.WAIT: other.waiting}
+        for name, value in vars(self).items():
+            if name != "_looks" and isinstance(value, list | set | dict) and name != "_busy":
+                setattr(other, name, value.copy())
+        return other
 
     # -- changes that several events have in common
 
@@ -107,7 +122,7 @@ class SessionRecord:
         elif phase is Phase.WAIT:
             self.periods.held_up.begin(t)
         if t > wheel.since:
-            wheel.spans.append(Span(wheel.phase, wheel.since, t, wheel.worker))
+            wheel.spans += (Span(wheel.phase, wheel.since, t, wheel.worker),)
         wheel.phase, wheel.since, wheel.worker = phase, t, 0
         wheel.done = wheel.total = 0
         wheel.rate, wheel.measured = 0.0, t
@@ -150,10 +165,8 @@ class SessionRecord:
             return
         self.charge_holders(wheel, t)
         wheel.waits_for = None
-        lock, seconds = self.locks.change(wait.path), t - wait.since
-        lock.waiters.pop(wheel.key, None)
-        lock.waited += seconds
-        lock.longest = max(lock.longest, seconds)
+        seconds = t - wait.since
+        self.locks.change(wait.path).go_on(wheel.key, seconds, self.session)
         wheel.waited += seconds
         self.part_of_wait(wheel, wait, t)
 
@@ -165,10 +178,10 @@ class SessionRecord:
     def release(self, wheel: WheelRecord, t: float) -> None:
         """Note that `wheel` releases all that it holds."""
         for path in wheel.held:
-            self.locks.change(path).holders.pop(wheel.key, None)
+            self.locks.change(path).release(wheel.key)
         wheel.held = ()
         if wheel.acquisitions and wheel.acquisitions[-1].released is None:
-            wheel.acquisitions[-1] = wheel.acquisitions[-1]._replace(released=t)
+            wheel.acquire(wheel.acquisitions[-1]._replace(released=t))
 
     def cancel(self, wheel: WheelRecord, t: float) -> None:
         """Note that nothing more comes of `wheel`, as somebody asked to leave it out."""
@@ -232,7 +245,11 @@ class SessionRecord:
         """Note a file that was replaced."""
         self.overwrites.append(file)
         self.overwrote += not file.same
-        self._pairs.setdefault((file.old, file.new), [0, 0])[bool(file.same)] += 1
+        owners = file.old, file.new
+        pair = self._pairs.get(owners) or OverwritePair(*owners, 0, 0)
+        self._pairs[owners] = (
+            pair._replace(same=pair.same + 1) if file.same else pair._replace(different=pair.different + 1)
+        )
         self._pair_states = None
 
     def recover(self, recovery: Recovery) -> None:
@@ -259,9 +276,19 @@ class SessionRecord:
             self._sample(self._next_sample)
             self._next_sample += self._sample_seconds
         if self._estimator is not None and t >= self._next_look:
-            how = self._how()
             self._next_look = t + max(len(self.wheels) / eta.MOST - 1, 0.0) * SAMPLE_SECONDS  # each wheel costs time
-            self._estimator.look(t, standing(self.wheels, how.replaces, self._estimator.rates), how)
+            self._estimator = self._look(t, self._estimator)
+
+    def _look(self, t: float, before: eta.Estimator) -> eta.Estimator:
+        """The estimator that has looked at how things stand; of many wheels, copies of this need not look again."""
+        many = self._looks is not None and len(self.wheels) > eta.MOST
+        if many and self._looks is not None and (known := self._looks.get(t)):
+            return known
+        how, estimator = self._how(), before.copy()
+        estimator.look(t, standing(self.wheels, how.replaces, estimator.rates), how)
+        if many and self._looks is not None:
+            self._looks[t] = estimator
+        return estimator
 
     def _how(self) -> eta.How:
         """How the session works, as its command says, and at what it is."""
@@ -372,13 +399,13 @@ class SessionRecord:
         """How many wheels wait, for a claim or for something else; not single ones of several sessions as a whole."""
         members = self.waiting.members
         others = self.periods.waiting_wheels
-        return len(members) + sum(wheel in self.wheels.index and wheel not in members for wheel in others)
+        return len(members) + sum(wheel in self.wheels and wheel not in members for wheel in others)
 
     @property
     def pairs(self) -> tuple[OverwritePair, ...]:
         """The overwritten files, counted by pair of owners; the same tuple as before if nothing changed."""
         if self._pair_states is None:
-            self._pair_states = tuple(OverwritePair(*owners, *counts) for owners, counts in self._pairs.items())
+            self._pair_states = tuple(self._pairs.values())
         return self._pair_states
 
     @property
@@ -391,7 +418,6 @@ class SessionRecord:
     def snapshot(self, t: float) -> Snapshot:
         """The session at time `t`, or at its latest event if that is later; a finished session no longer changes."""
         t = self.finished.t if self.finished else max(t, self.t)
-        self._mark_stalled(t)
         totals = self.totals(t)
         most_waiting = max(self.waiting.most, self._most_waiting, totals.waiting)
         return Snapshot(
@@ -400,11 +426,11 @@ class SessionRecord:
             requirements=self.requirements,
             resolving=self.resolving,
             syncing=self.periods.syncing,
-            wheels=self.wheels.states(lambda wheel: wheel.state(t)),
+            wheels=self._wheels(t),
             running=tuple(self._running.members),
             waiting=tuple(self.waiting.members),
             failed=tuple(self.failed),
-            locks=self.locks.states(lambda lock: lock.state(self.session)),
+            locks=self.locks.seen(),
             contended=Prefix(self.contended),
             collisions=Prefix(self.collisions),
             environment=self.environment,
@@ -440,9 +466,11 @@ class SessionRecord:
             peaks=Peaks(self._running.most, most_waiting, *self._fastest, self.periods.most_stalled),
         )
 
-    def _mark_stalled(self, t: float) -> None:
-        """Mark stalled transfers as changed: no event comes for them, yet their rate must decay."""
-        for key in self._running.members:
-            wheel = self.wheels.get(key)
-            if wheel is not None and wheel.rate and t - wheel.measured > 1:
-                self.wheels.change(key)
+    def _wheels(self, t: float) -> tuple[WheelRecord, ...]:
+        """The wheels as they are shown: no event comes for a stalled transfer, yet its rate must decay."""
+        seen = self.wheels.seen()
+        running = (self.wheels.get(key) for key in self._running.members)
+        stalled = {self.wheels.index[wheel.key]: wheel.stalled(t) for wheel in running if wheel and wheel.is_stalled(t)}
+        if not stalled:
+            return seen
+        return tuple(stalled.get(place, wheel) for place, wheel in enumerate(seen))

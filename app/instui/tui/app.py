@@ -40,6 +40,7 @@ from .widgets.stylesheet import Styles
 from .widgets.theme import DEFAULT, THEMES, without_colour
 
 PULL_SECONDS = 0.1
+_BETWEEN = 0.005  # seconds between two moments of preparing
 QUIET_SECONDS = 0.5  # between two looks at a session in which nothing moves
 
 
@@ -93,6 +94,7 @@ class InstuiApp(Playing):
         self._on_the_way: list[tuple[Key, Screen[Any]]] = []  # keys for a screen that is not made yet
         self._held = False  # whether a frame waits until the terminal has taken those before
         self._clearing = False  # whether it waits for a terminal that is slow to read them
+        self._preparing = False  # whether more is to be prepared
         self._painted = Painted(erases=erases_in_colour(os.environ))
 
     def clear_selection(self) -> None:
@@ -220,6 +222,17 @@ class InstuiApp(Playing):
             self._tell_window()
         if said := showing.controller.refusal() or showing.controller.remark():
             self.say(safe(said))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Prepare for keys that go elsewhere in a recording, a moment at a time."""
+        if self.showing is not None and self.watched.prepare() and self._timer and not self._preparing:
+            self._preparing = True
+            self.set_timer(_BETWEEN, self._prepared)
+
+    def _prepared(self) -> None:
+        self._preparing = False
+        self._prepare()
 
     def _tell_window(self) -> None:
         """Say in the title how far the session is, also if the display is held still."""

@@ -1,18 +1,19 @@
 """The place in a session at which the display stands, and how it goes on from there: held, or played at a speed.
 
-To go back, the events are folded again from the first one; that is done in slices, so that keys still work.
+To go back, the events are folded again from the checkpoint before; what takes longer is done in slices, so that keys
+still work.
 """
 
 import time
 from collections.abc import Callable
 
-from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 
+from .checkpoints import AT_ONCE, Checkpoints
 from .tape import Tape
 
 BUDGET = 0.02  # seconds that one slice may take
-_AT_ONCE = 50  # events between two looks at the clock
+_SPARE = 0.005  # the same of one that makes checkpoints, as a key may wait for it
 SLOWEST, FASTEST = 0.125, 128.0
 
 
@@ -28,9 +29,10 @@ class Transport:
         self._held = held
         self._t, self._since = tape.begin, clock()  # it stood at that time of the session when the clock said that
         self._place = 0
-        self._fold = Fold(estimates=True)
+        self._checkpoints = Checkpoints(tape)
+        self._fold = self._checkpoints.fold(0)
         self._fed = 0
-        self._rewinds = False  # whether the fold was begun anew, and has not come to the place yet
+        self._rewinds = False  # whether the fold went back, and has not come to the place yet
 
     # -- where it stands
 
@@ -123,8 +125,10 @@ class Transport:
         self.moved = True
         self._place = place
         self._anchor(t)
-        if place < self._fed:
-            self._fold, self._fed, self._rewinds = Fold(estimates=True), 0, True
+        near = self._checkpoints.before(place)
+        if not near <= self._fed <= place:
+            self._rewinds = self._rewinds or place < self._fed
+            self._fold, self._fed = self._checkpoints.fold(place), near
 
     def _anchor(self, t: float) -> None:
         self._t, self._since = t, self._clock()
@@ -139,15 +143,22 @@ class Transport:
         self._anchor(t)
         deadline = time.perf_counter() + BUDGET
         while self._fed < self._place:
-            events = self._tape.events[self._fed : min(self._fed + _AT_ONCE, self._place)]
+            events = self._tape.events[self._fed : min(self._fed + AT_ONCE, self._place)]
             for t, event in events:
                 self._fold.feed(t, event)
             self._fed += len(events)
+            self._checkpoints.pass_by(self._fed, self._fold)
             if time.perf_counter() > deadline:
                 break
         self._rewinds = self._rewinds and self.behind
         if self.complete and self._fed == len(self._tape):
             self._fold.abandon()
+
+    def prepare(self) -> bool:
+        """Make checkpoints of what was read, for a moment; whether that is to be gone on with."""
+        if not self.behind:
+            self._checkpoints.prepare(_SPARE)
+        return self._checkpoints.due
 
     def snapshot(self) -> Snapshot | None:
         """The session at the place; None while it is on its way back."""

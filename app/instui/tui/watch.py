@@ -127,6 +127,10 @@ class Watch:
             self.log.place = None if transport is None else transport.reached
             self.jumps += self.log.total < before
 
+    def prepare(self) -> bool:
+        """Make it cheap to go anywhere else, for a moment in which nothing else is to be done; whether to go on."""
+        return self.transport is not None and not self.behind and self.transport.prepare()
+
     # -- the place that is shown
 
     def hold(self) -> None:

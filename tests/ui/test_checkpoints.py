@@ -1,0 +1,218 @@
+"""Going anywhere in a recording: by the copies of the fold that are made on the way, as if all had been folded anew."""
+
+import gzip
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.made_up_journal import whole
+from instui.monitor.fold import Fold
+from instui.monitor.model import Snapshot
+from instui.monitor.reader import decoded
+from instui.tui import checkpoints
+from instui.tui.tape import Tape
+from instui.tui.transport import Transport
+from instui_engine.journal import events
+from instui_engine.journal.events import Event, Holder
+from support.screens import RECORDINGS, Recorded
+
+INSTALLS = Path(__file__).parents[1] / "support" / "installs"
+NAMES = ["a", "b", "c"]
+PATHS = ["lib/x/", "lib/y.py", "bin/tool"]
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def tape_of(timed: Sequence[tuple[float, Event]]) -> Tape:
+    tape = Tape()
+    for t, event in timed:
+        tape.add(t, event)
+    return tape
+
+
+def recorded() -> dict[str, list[str]]:
+    found = {path.stem: path.read_text(encoding="utf-8").splitlines() for path in RECORDINGS.glob("*.jsonl")}
+    for path in INSTALLS.glob("*.gz"):
+        found[f"installs/{path.name}"] = gzip.decompress(path.read_bytes()).decode().splitlines()
+    found["joined"] = Recorded.of("joined")._lines
+    return found
+
+
+RECORDED = recorded()
+
+
+def shown_at(transport: Transport, place: int) -> Snapshot:
+    """The session at a place, however many slices it takes to come there."""
+    transport.go(place)
+    transport.advance()
+    while transport.behind:
+        transport.advance()
+    shown = transport.snapshot()
+    assert shown is not None
+    return shown
+
+
+def told(shown: Snapshot) -> str:
+    """All that it says. Its indices are shared, and what lies beyond its end counts for nothing."""
+    wheels, locks = shown.wheel_index, shown.lock_index
+    assert all(wheels[wheel.key] == place for place, wheel in enumerate(shown.wheels))
+    assert all(locks[lock.path] == place for place, lock in enumerate(shown.locks))
+    return repr(shown._replace(wheel_index={}, lock_index={}))
+
+
+def folded(tape: Tape, place: int) -> Snapshot:
+    fold = Fold(estimates=True)
+    for t, event in tape.events[:place]:
+        fold.feed(t, event)
+    if place == len(tape):
+        fold.abandon()
+    return fold.snapshot(tape.time(place))
+
+
+def check(timed: Sequence[tuple[float, Event]], chance: random.Random, seeks: int) -> None:
+    """Wherever it goes, in any order, it shows what a fold from the start shows; what was shown before stays."""
+    tape = tape_of(timed)
+    transport = Transport(tape, Clock(), held=True)
+    transport.complete = True
+    kept: list[tuple[Snapshot, str]] = []
+    for number in range(seeks):
+        place = chance.randrange(len(tape) + 1)
+        shown = shown_at(transport, place)
+        assert told(shown) == told(folded(tape, place))
+        kept.append((shown, told(shown)))
+        if number % 3 == 0:
+            transport.prepare()
+    assert all(told(shown) == text for shown, text in kept)
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_a_recorded_session_is_everywhere_what_a_fold_from_its_start_is(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "EVERY", 60)
+    monkeypatch.setattr(checkpoints, "MOST", 8)
+    monkeypatch.setattr("instui.monitor.eta.MOST", 20)  # wheels from which on the copies share what was estimated
+    check(list(decoded(RECORDED[name])), random.Random(name), 12)
+
+
+wheels, paths, seconds = st.sampled_from(NAMES), st.sampled_from(PATHS), st.sampled_from([0.0, 0.1, 0.3, 1.5])
+holders = st.lists(st.builds(Holder, wheel=st.sampled_from(["", *NAMES]), pid=st.sampled_from([0, 7])), max_size=2)
+happened: st.SearchStrategy[Event] = st.one_of(
+    st.builds(events.WheelAdded, wheels, st.just("1"), st.just("f.whl"), st.just(100), st.booleans()),
+    st.builds(events.FetchProgress, wheels, st.sampled_from([10, 50]), st.just(100)),
+    st.builds(events.UnpackProgress, wheels, st.sampled_from([10, 50]), st.just(100)),
+    st.builds(events.UnpackFinished, wheels, st.just(3), st.just(100)),
+    st.builds(
+        events.PlanWheel, wheels, st.just(0), st.just(3), st.just(1), st.lists(paths, max_size=2), st.just(["lib"]),
+        st.just(""),
+    ),
+    st.builds(events.StageStarted, wheels, st.just(3)),
+    st.builds(events.StageFinished, wheels),
+    st.builds(events.LockRequested, wheels),
+    st.builds(events.LockWaiting, wheels, paths, st.just("X"), holders),
+    st.builds(events.LockGranted, wheels, st.just(0.1)),
+    st.builds(events.LockReleased, wheels, st.just(0.1)),
+    st.builds(events.CommitFinished, wheels, st.just(3)),
+    st.builds(events.Overwrite, wheels, paths, wheels, wheels, st.booleans(), st.just("")),
+    st.builds(events.WheelFailed, wheels, st.just("broken")),
+    st.builds(events.WheelCancelled, wheels),
+    st.builds(events.EnvironmentWaiting, st.just(".lock"), holders),
+    st.builds(events.EnvironmentGranted, st.just(".lock"), st.just(0.1)),
+    st.builds(events.WaitStarted, wheels, st.just("wheel"), st.just("x"), holders),
+    st.builds(events.WaitFinished, wheels, st.just("wheel")),
+    st.builds(events.SessionPaused),
+    st.builds(events.SessionResumed),
+    st.builds(events.RecoveryStarted, wheels, st.just("1"), st.just("dead")),
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(seconds, happened), min_size=5, max_size=60), st.randoms(use_true_random=False))
+def test_any_history_is_everywhere_what_a_fold_from_its_start_is(
+    monkeypatch: pytest.MonkeyPatch, happened: list[tuple[float, Event]], chance: random.Random
+) -> None:
+    monkeypatch.setattr(checkpoints, "EVERY", 4)
+    monkeypatch.setattr(checkpoints, "MOST", 5)
+    monkeypatch.setattr(checkpoints, "AT_ONCE", 3)
+    monkeypatch.setattr("instui.tui.transport.AT_ONCE", 3)
+    t, timed = 0.0, []
+    for after, event in happened:
+        t += after
+        timed.append((t, event))
+    check(timed, chance, 6)
+
+
+# -- the work for it
+
+
+@pytest.fixture
+def fed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Event]]:
+    """The events that any fold gets."""
+    found: list[Event] = []
+    feed = Fold.feed
+
+    def counted(self: Fold, t: float, event: Event) -> None:
+        found.append(event)
+        feed(self, t, event)
+
+    monkeypatch.setattr(Fold, "feed", counted)
+    return found
+
+
+def test_a_step_from_anywhere_to_anywhere_folds_no_more_than_lies_between_two_copies(fed: list[Event]) -> None:
+    tape = tape_of(whole(1000))
+    assert len(tape) > 8 * checkpoints.EVERY
+    transport = Transport(tape, Clock(), held=True)
+    transport.go_to_end()
+    while transport.behind:
+        transport.advance()
+    chance = random.Random(1)
+    for place in (len(tape) - 1, 1, *(chance.randrange(len(tape)) for _ in range(10))):
+        fed.clear()
+        shown_at(transport, place)
+        assert len(fed) < checkpoints.EVERY + checkpoints.AT_ONCE
+        fed.clear()
+        shown_at(transport, tape.before_last(place) or 0)
+        assert len(fed) < checkpoints.EVERY + checkpoints.AT_ONCE
+
+
+def test_what_was_not_seen_yet_is_folded_once_while_there_is_nothing_else_to_do(fed: list[Event]) -> None:
+    tape = tape_of(whole(500))
+    transport = Transport(tape, Clock(), held=True)
+    while transport.prepare():
+        pass
+    assert len(fed) <= len(tape)
+    fed.clear()
+    assert not transport.prepare()
+    shown_at(transport, len(tape) - 1)
+    assert len(fed) < checkpoints.EVERY + checkpoints.AT_ONCE
+
+
+def test_what_copies_have_in_common_they_share() -> None:
+    tape = tape_of(whole(500))
+    transport = Transport(tape, Clock(), held=True)
+    while transport.prepare():
+        pass
+    late, later = (shown_at(transport, place) for place in (len(tape) - 20, len(tape) - 10))
+    changed = sum(one is not other for one, other in zip(late.wheels, later.wheels, strict=True))
+    assert changed < 20
+    assert sum(one is not other for one, other in zip(late.locks, later.locks, strict=True)) < 60
+
+
+def test_there_are_never_more_copies_than_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "EVERY", 10)
+    monkeypatch.setattr(checkpoints, "MOST", 16)
+    tape = tape_of(whole(300))
+    copies = checkpoints.Checkpoints(tape)
+    copies.prepare(100.0)
+    assert not copies.due
+    assert 8 <= len(copies) <= 17
