@@ -41,6 +41,7 @@ _MARKER = "▌"
 _HEADINGS = (*(begin for _, begin in VIEWS.values()), _EXPLAINED)
 _SETTLED = 0.5  # seconds after which a view is complete
 _TOO_LATE = 60.0  # seconds
+_NOTHING = 2.0  # seconds after which a key has done nothing
 
 
 def keys(lab: Lab, found: Findings) -> None:
@@ -57,17 +58,17 @@ def keys(lab: Lab, found: Findings) -> None:
         terminal.until(lambda: heading(terminal), "the table")
         busy = share(terminal, watch)
         _open(terminal, EVENTS, settle)
-        _tell(found, "move among growing events", _moves(terminal, presses, "kkkkkkjjjjjj"))
+        tell(found, "move among growing events", _moves(terminal, presses, "kkkkkkjjjjjj"))
         _open(terminal, TIMELINE, settle)
         _select(terminal, settle)
         terminal.press("jjjjjjjj")  # away from both ends, as lanes come and go
         share(terminal, settle)
-        _tell(found, "move in a growing timeline", _moves(terminal, presses, "jk"))
+        tell(found, "move in a growing timeline", _moves(terminal, presses, "jk"))
         _explain(terminal, settle)
-        _tell(found, "move in a growing explanation", _moves(terminal, presses, "jk"))
+        tell(found, "move in a growing explanation", _moves(terminal, presses, "jk"))
         _open(terminal, TIMELINE, settle)
-        _tell(found, "explain and back while it grows", _changes(terminal, presses, f"{EXPLAIN}{TIMELINE}"))
-        _tell(found, "change of the view while it grows", _changes(terminal, presses, VIEWS))
+        tell(found, "explain and back while it grows", _changes(terminal, presses, f"{EXPLAIN}{TIMELINE}"))
+        tell(found, "change of the view while it grows", _changes(terminal, presses, VIEWS))
         if writer.poll() is not None:
             raise Failed("the made-up journal was at its end before all keys were pressed")
         path.with_name(f"{path.name}.rush").touch()
@@ -83,13 +84,13 @@ def keys(lab: Lab, found: Findings) -> None:
             terminal.press("g")
             share(terminal, settle)
             _select(terminal, settle)
-            _tell(found, f"move in {name}", _moves(terminal, presses, "jjjjjjkkkkkk"))
+            tell(found, f"move in {name}", _moves(terminal, presses, "jjjjjjkkkkkk"))
         _explain(terminal, settle)
-        _tell(found, "move in explain", _moves(terminal, presses, "jk"))
-        _tell(found, "explain and back", _changes(terminal, presses, f"{TIMELINE}{EXPLAIN}"))
+        tell(found, "move in explain", _moves(terminal, presses, "jk"))
+        tell(found, "explain and back", _changes(terminal, presses, f"{TIMELINE}{EXPLAIN}"))
         _open(terminal, "1", settle)
         idle = share(terminal, watch)
-        peak = _peak(terminal.process.pid)
+        most = peak(terminal.process.pid)
     finally:
         writer.kill()
         writer.wait()
@@ -97,7 +98,7 @@ def keys(lab: Lab, found: Findings) -> None:
     found.lines.append(Line("screen: CPU while the journal grows", single(busy), "%", budget=_BUSY))
     found.lines.append(Line("screen: CPU when nothing moves", single(idle), "%", budget=_IDLE))
     what = f"screen: peak memory, {lab.sizes.journal:,} wheels"
-    found.lines.append(Line(what, single(peak), "MB", budget=_MEMORY))
+    found.lines.append(Line(what, single(most), "MB", budget=_MEMORY))
 
 
 def _open(terminal: Terminal, key: str, settle: float) -> None:
@@ -155,39 +156,45 @@ def share(terminal: Terminal, seconds: float) -> float:
 
 def _moves(terminal: Terminal, presses: int, pattern: str) -> list[float]:
     """Of the selection by a row."""
-    return _pressed(terminal, islice(cycle(pattern), presses), marked)
+    return pressed(terminal, islice(cycle(pattern), presses), marked)
 
 
 def _changes(terminal: Terminal, presses: int, pattern: Iterable[str]) -> list[float]:
     """Of the view."""
-    return _pressed(terminal, islice(cycle(pattern), presses), heading)
+    return pressed(terminal, islice(cycle(pattern), presses), heading)
 
 
-def _pressed(terminal: Terminal, pressed: Iterable[str], seen: Callable[[Terminal], str]) -> list[float]:
-    """Seconds from each press until `seen` is another than before."""
+def pressed(
+    terminal: Terminal, pressed: Iterable[str], seen: Callable[[Terminal], str], answers: bool = True
+) -> list[float]:
+    """Seconds from each press until `seen` is another than before. Unless it always `answers`, some may do nothing."""
     latencies = []
     for number, key in enumerate(pressed):
         before = seen(terminal)
         begun = time.perf_counter()
         terminal.press(key)
-        while seen(terminal) in (before, ""):
+        while is_late := seen(terminal) in (before, ""):
             terminal.read(0.005)
-            if time.perf_counter() - begun > _TOO_LATE:
-                raise Failed(f"the screen did not answer the key {key}:\n{terminal.screen.text}")
-        latencies.append(time.perf_counter() - begun)
+            if time.perf_counter() - begun > (_TOO_LATE if answers else _NOTHING):
+                break
+        if is_late and answers:
+            raise Failed(f"the screen did not answer the key {key}:\n{terminal.screen.text}")
+        if not is_late:
+            latencies.append(time.perf_counter() - begun)
         end = time.perf_counter() + 0.03 + 0.001 * (number * 37 % 70)  # not in step with the frames
         while time.perf_counter() < end:
             terminal.read(0.005)
     return latencies
 
 
-def _tell(found: Findings, what: str, latencies: Sequence[float]) -> None:
+def tell(found: Findings, what: str, latencies: Sequence[float]) -> None:
+    """A line of the table."""
     p95 = 1000 * percentile(latencies, 0.95)
     value = Spread(p95, 1000 * min(latencies), 1000 * max(latencies))
     found.lines.append(Line(f"key to screen, p95: {what}", value, "ms", budget=_LATENCY))
 
 
-def _peak(pid: int) -> float:
+def peak(pid: int) -> float:
     """The largest resident set of a process so far, in MB."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -1,18 +1,20 @@
 """Writes the journal of an install that never was, for the screens to look at: `made_up_journal.py FILE WHEELS`.
 
 All wheels come at once, then at most 1,000 events a second, for a minute at least. When there is a file FILE.rush, the
-rest comes as fast as it can. `whole` is that of an install that is over, with 1,000 events a second.
+rest comes as fast as it can. `whole` is the same install when it is over, `running` one that is not.
 """
 
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from instui_engine.journal import codec, events
 
 _BATCH = 20
 _RATE, _LASTS = 1000.0, 60.0  # events a second at most; seconds at least
+_PAUSE = 0.05  # of the whole, in one that is written at once
 
 
 def write(path: str, wheels: int) -> None:
@@ -38,25 +40,32 @@ def write(path: str, wheels: int) -> None:
 
 
 def whole(wheels: int) -> list[tuple[float, events.Event]]:
-    """All events, with their times."""
-    names = _names(wheels)
-    happened = [*_known(names, 0.0), *_work(names)]
-    end = len(happened) / _RATE
-    timed = [(number / _RATE, event) for number, event in enumerate(happened)]
+    """All events of one that is over, with their times: 1,000 a second, with three pauses."""
+    timed = running(wheels)
+    end = timed[-1][0] + 1 / _RATE
     return [*timed, (end, events.SessionFinished(0, "", wheels, end))]
 
 
-def write_whole(path: str, wheels: int) -> None:
-    """Write all of it at once."""
-    with open(path, "w", encoding="ascii") as file:
-        file.writelines(f"{codec.encode(t, event)}\n" for t, event in whole(wheels))
+def running(wheels: int, top: str = "/nowhere/venv") -> list[tuple[float, events.Event]]:
+    """The same without its end."""
+    names = _names(wheels)
+    happened = [*_known(names, 0.0, top), *_work(names)]
+    seconds = len(happened) / _RATE
+    pauses = [_PAUSE * seconds * (4 * number // len(happened)) for number in range(len(happened))]
+    return [(number / _RATE + pause, event) for (number, event), pause in zip(enumerate(happened), pauses, strict=True)]
+
+
+def put_down(path: Path, timed: Iterable[tuple[float, events.Event]]) -> None:
+    """Write a journal at once."""
+    with path.open("w", encoding="ascii") as file:
+        file.writelines(f"{codec.encode(t, event)}\n" for t, event in timed)
 
 
 def _names(wheels: int) -> list[str]:
     return [f"wheel{number:05}" for number in range(wheels)]
 
 
-def _known(names: Sequence[str], clock: float) -> Iterator[events.Event]:
+def _known(names: Sequence[str], clock: float, top: str = "/nowhere/venv") -> Iterator[events.Event]:
     yield events.SessionStarted(
         schema=events.SCHEMA,
         session="made-up",
@@ -65,7 +74,7 @@ def _known(names: Sequence[str], clock: float) -> Iterator[events.Event]:
         clock=clock,
         version="0",
         command=["instui", "install"],
-        top="/nowhere/venv",
+        top=top,
         python="3.11",
         roots={"purelib": "lib/python3.11/site-packages", "scripts": "bin"},
         jobs=8,

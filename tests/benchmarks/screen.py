@@ -1,4 +1,4 @@
-"""P6: what the full screen costs an install, on a pseudo-terminal; with keys.py, how soon it answers keys."""
+"""P6: what the full screen costs an install, on a pseudo-terminal; with keys.py and recordings.py, how soon it answers."""
 
 import os
 import select
@@ -12,6 +12,7 @@ from benchmarks.keys import SIZE, keys, screen_variables
 from benchmarks.lab import Lab
 from benchmarks.measure import Failed, Sample, make_venv
 from benchmarks.programs import WITHOUT_ISAL
+from benchmarks.recordings import recordings
 from benchmarks.results import Findings
 from support import watched
 from support.terminal import Terminal
@@ -60,6 +61,7 @@ def p6(lab: Lab) -> Findings:
         if cold:
             found.ratio("cold, attached", "cold, alone", _ATTACHED, what="cold install, a screen attached / none")
     keys(lab, found)
+    recordings(lab, found)
     return found
 
 

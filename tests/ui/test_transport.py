@@ -69,7 +69,10 @@ def folded(tape: Tape, place: int, t: float) -> Snapshot:
 
 
 def same(one: Snapshot, other: Snapshot) -> bool:
-    return repr(one) == repr(other)
+    def told(shown: Snapshot) -> str:  # what lies beyond the end of an index counts for nothing
+        return repr(shown._replace(wheel_index={}, lock_index={}))
+
+    return told(one) == told(other)
 
 
 def test_it_plays_at_its_speed_and_ends_where_the_session_does() -> None:

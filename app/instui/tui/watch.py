@@ -129,7 +129,8 @@ class Watch:
 
     def prepare(self) -> bool:
         """Make it cheap to go anywhere else, for a moment in which nothing else is to be done; whether to go on."""
-        return self.transport is not None and not self.behind and self.transport.prepare()
+        reads = self.behind or (self.recorded and not self._read_all)
+        return self.transport is not None and not reads and self.transport.prepare()
 
     # -- the place that is shown
 
