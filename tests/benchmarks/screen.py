@@ -1,4 +1,4 @@
-"""P6: what the full screen costs an install, on a pseudo-terminal; with keys.py and recordings.py, how soon it answers."""
+"""P6: what the full screen costs an install, on a pseudo-terminal; keys.py and recordings.py: how soon it answers."""
 
 import os
 import select

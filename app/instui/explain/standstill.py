@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from instui.monitor.model import Prefix, Snapshot
 from instui.monitor.spans import Halt
@@ -26,7 +27,8 @@ def without(snapshot: Snapshot) -> Snapshot:
         doings=tuple(one._replace(begin=moved(one.begin)) for one in snapshot.doings),
         waits=Prefix([one._replace(begin=moved(one.begin), end=moved(one.end)) for one in snapshot.waits]),
         wheels=tuple(
-            wheel._replace(
+            replace(
+                wheel,
                 since=moved(wheel.since),
                 spans=tuple(one._replace(begin=moved(one.begin), end=moved(one.end)) for one in wheel.spans),
             )
