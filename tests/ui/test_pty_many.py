@@ -19,6 +19,7 @@ from instui.monitor.recording import Recording, begun
 from instui.monitor.units import number
 from instui.tui import watch
 from instui.tui.app import InstuiApp
+from instui.tui.checkpoints import EVERY
 from instui.tui.controller import ReadOnly, Result
 from instui.tui.rows import wheels
 from instui.tui.showing import Showing
@@ -129,7 +130,7 @@ def test_until_ten_thousand_wheels_are_seen_each_event_is_read_once_and_only_vis
     async def opened(app: InstuiApp, pilot: Pilot[Result]) -> None:
         events = len(whole(WHEELS))
         first = 0
-        while work.folded < events or app.watched.behind:  # a slow machine folds the last of them in another turn
+        while len(app.watched.tape) < events or app.watched.behind:
             before = work.rows
             app.pull()
             await pilot.pause(0)
@@ -137,8 +138,8 @@ def test_until_ten_thousand_wheels_are_seen_each_event_is_read_once_and_only_vis
                 first = len(app.watched.tape)
             assert work.rows - before <= 2 * ROWS
             assert work.decoded == len(app.watched.tape)
-            assert work.folded <= len(app.watched.tape)
-        assert work.decoded == work.folded == events
+            assert work.folded <= len(app.watched.tape) + EVERY  # what is prepared may be passed, too
+        assert work.decoded == events
         assert 0 < first < events  # the first frame does not wait for the last event
         await settle(pilot)
         assert ALL in text_of(app)
