@@ -143,7 +143,7 @@ def test_a_standstill_is_a_finding_and_no_work_of_what_went_on() -> None:
 
 def test_what_is_predicted_has_the_standstill_and_simulates_only_the_work() -> None:
     snapshot = halted()
-    awake = without(snapshot)
+    awake = without(snapshot, attribute(snapshot))
     assert (awake.t, awake.wheels[0].spans[-1].begin, awake.wheels[0].spans[-1].end) == (4.0, 1.0, 3.0)
     with_it = {one.change: one.predicted for one in explain(snapshot).what_if}
     assert with_it == pytest.approx({one.change: one.predicted + 6.0 for one in explain(awake).what_if})
@@ -161,6 +161,7 @@ def test_a_machine_that_slept_is_told_beside_what_the_clock_knows() -> None:
 def test_a_standstill_in_a_wait_that_lasts_on_has_cost_nothing(until_then: float, cost: float) -> None:
     snapshot = made_up.snapshot_of(
         START,
+        (0.0, events.WheelAdded("a", "1", "a.whl", 1000, False, False)),
         (0.0, events.SpanStarted("commit")),
         (1.0, events.EnvironmentWaiting(".lock", [Holder("", "", 7, "uv sync")])),
         (8.0, SessionHalted(6.0)),
@@ -170,6 +171,10 @@ def test_a_standstill_in_a_wait_that_lasts_on_has_cost_nothing(until_then: float
     )
     assert attribute(snapshot).seconds("halt") == cost
     assert attribute(snapshot).seconds("environment") == until_then - 1.0 - cost
+    explanation = explain(snapshot)
+    predicted = {one.change: one.predicted for one in explanation.what_if}
+    assert predicted["jobs 4"] == explanation.wall
+    assert predicted["no lock held by others"] == pytest.approx(1.25 + cost)
 
 
 def test_a_download_that_nobody_read_meanwhile_was_not_silent() -> None:
@@ -225,7 +230,7 @@ def test_who_watches_a_stopped_session_sees_it() -> None:
         assert slow is not None
         assert (
             slow.text
-            == f"the session stands still for 3 s: pid {process.pid} is stopped; kill -CONT {process.pid} helps"
+            == f"the session has stood still for 3 s: pid {process.pid} is stopped; kill -CONT {process.pid} helps"
         )
         assert block(snapshot, 80, 10)[0] == f"stands still: pid {process.pid} is stopped · 3 s"
         assert explain(snapshot).findings[0].remedy == f"`kill -CONT {process.pid}` lets it go on"

@@ -126,9 +126,11 @@ def attribute(snapshot: Snapshot) -> Attribution:
 
 def _cut(pieces: Iterable[Piece], halts: Sequence[Halt], now: float) -> Iterator[Piece]:
     """The pieces, with others in the place of what was a standstill of the process."""
+    begins = [halt.begin for halt in halts]
     for piece in pieces:
         begin = piece.begin
-        for halt in halts:
+        first = max(bisect_right(begins, begin) - 1, 0)  # as they do not overlap, none before it reaches into the piece
+        for halt in halts[first : bisect_right(begins, piece.end)]:
             since, until = max(halt.begin, begin), min(now if halt.end is None else halt.end, piece.end)
             if until <= since or (piece.kind in WAITS and piece.end - until > _WENT_ON):
                 continue

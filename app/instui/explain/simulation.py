@@ -41,7 +41,7 @@ class Simulation:
     def __init__(self, case: Case) -> None:
         self._halted = case.attribution.seconds("halt")
         if case.snapshot.halts:
-            awake = without(case.snapshot)
+            awake = without(case.snapshot, case.attribution)
             case = Case(awake, attribute(awake))
         self._case = case
         self.wall = case.attribution.wall

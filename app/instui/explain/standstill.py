@@ -3,16 +3,17 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from instui.monitor.model import Prefix, Snapshot
-from instui.monitor.spans import Halt
+
+from .attribution import Attribution, Piece
 
 
-def without(snapshot: Snapshot) -> Snapshot:
-    """The session as if its clock had not gone on while it stood still."""
-    if not snapshot.halts:
-        return snapshot
-    moved = _clock(snapshot.halts, snapshot.t)
+def without(snapshot: Snapshot, attribution: Attribution) -> Snapshot:
+    """The session as if its clock had not gone on while a standstill held it up; one that cost nothing stays."""
+    halts = [piece for piece in attribution.pieces if piece.kind == "halt"]
+    moved = _clock(halts)
 
     def ended(end: float | None) -> float | None:
         return None if end is None else moved(end)
@@ -37,16 +38,13 @@ def without(snapshot: Snapshot) -> Snapshot:
     )
 
 
-def _clock(halts: Sequence[Halt], now: float) -> Callable[[float], float]:
-    """From the times of a session to those of a clock that stops when it stands still."""
+def _clock(halts: Sequence[Piece]) -> Callable[[float], float]:
+    """From the times of a session to those of a clock that stops meanwhile."""
     begins = [halt.begin for halt in halts]
-    ends = [now if halt.end is None else halt.end for halt in halts]
-    before = [0.0]  # of each of them: the seconds of those before it
-    for begin, end in zip(begins, ends, strict=True):
-        before.append(before[-1] + end - begin)
+    before = [0.0, *accumulate(halt.seconds for halt in halts)]  # of each of them: the seconds of those before it
 
     def moved(t: float) -> float:
         place = bisect_right(begins, t)
-        return t - before[place] + (max(ends[place - 1] - t, 0.0) if place else 0.0)
+        return t - before[place] + (max(halts[place - 1].end - t, 0.0) if place else 0.0)
 
     return moved
